@@ -19,9 +19,13 @@ from telegram.ext import (
     Application,
     ApplicationHandlerStop,
     CallbackQueryHandler,
+    ChatMemberHandler,
     ContextTypes,
     ExtBot,
+    InlineQueryHandler,
     MessageHandler,
+    MessageReactionHandler,
+    PreCheckoutQueryHandler,
     TypeHandler,
     filters,
 )
@@ -37,7 +41,6 @@ from merlin.bot.context import (
     BotContext,
     BotData,
     Handler,
-    callback_of,
     is_awaited,
     letters,
     read_known_user,
@@ -62,6 +65,7 @@ from merlin.bot.handlers import (
 )
 from merlin.bot.menu import View
 from merlin.bot.processor import MOST_WAITING, ChatProcessor, Task, retry_until_stored
+from merlin.bot.registry import callback_of
 from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, pause
 from merlin.bot.updates import is_of_money, joined_text
@@ -71,7 +75,7 @@ log = get_logger(__name__)
 
 _UNKNOWN_BOT = telegram.User(0, "", is_bot=True, username="")
 
-_HANDLERS = (
+_MODULES = (
     start,
     session_choices,
     sessions,
@@ -142,8 +146,13 @@ class _Bot(ExtBot[SendClass]):
 def register(application: BotApplication) -> None:
     """Add every guard and handler."""
     application.add_handler(TypeHandler(telegram.Update, _guard), group=-1)
-    for each in _HANDLERS:
-        each.register(application)
+    for module in _MODULES:
+        module.handlers.add_to(application)
+    mine = ChatMemberHandler.MY_CHAT_MEMBER
+    application.add_handler(ChatMemberHandler(callback_of(groups.membership), mine))
+    application.add_handler(InlineQueryHandler(callback_of(groups.answer_inline)))
+    application.add_handler(PreCheckoutQueryHandler(callback_of(orders.checkout)))
+    application.add_handler(MessageReactionHandler(callback_of(feedback.reacted)))
     written = filters.UpdateType.MESSAGE | filters.UpdateType.EDITED_MESSAGE
     application.add_handler(MessageHandler(written, callback_of(_answer_rest)))
     application.add_handler(CallbackQueryHandler(callback_of(_no_such_button)))

@@ -1,4 +1,4 @@
-"""What a handler works with: the update as it reads it, the person, the services; how it is added.
+"""What a handler works with: the update as it reads it, the person, the services.
 
 A pressed button gets its answer at once, beside the message that changes: until then Telegram
 shows a spinning button. The answer is not worth a repeat: who sees nothing presses again, and what
@@ -11,23 +11,12 @@ that it is carried out once, whatever happens.
 from __future__ import annotations
 
 import asyncio
-import inspect
-import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any, Self, TypeAlias, cast
 
-import telegram
-from telegram.ext import (
-    Application,
-    CallbackContext,
-    CallbackQueryHandler,
-    CommandHandler,
-    ExtBot,
-    MessageHandler,
-    filters,
-)
+from telegram.ext import Application, CallbackContext, ExtBot
 
 from merlin.account.users import User, Users
 from merlin.app.inbox import (
@@ -47,13 +36,14 @@ from merlin.bot.menu import View
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.services import BotServices
 from merlin.bot.transport import SendClass
-from merlin.bot.updates import SEPARATOR, Sent, command_of, pressed, sent_of, text_in
+from merlin.bot.updates import Sent, command_of, pressed, sent_of, text_in
 from merlin.chat.answer import AnswerService, Stop
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Session, Sessions
 from merlin.chat.turns import Turns
 from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import format_moment, language_of, text
+from merlin.core.permissions import Authority
 
 NOBODY = User(0)
 _MOST_DIGITS = 17
@@ -227,6 +217,11 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def update_id(self) -> int:
         """Return the update's id."""
         return self.stored.update_id
+
+    @property
+    def authority(self) -> Authority:
+        """Return what the person may do."""
+        return self.services.roles.authority(self.user_id)
 
     @property
     def zone(self) -> tzinfo:
@@ -452,66 +447,6 @@ def spot_of(context: BotContext) -> Target:
 Handler = Callable[[BotContext], Awaitable[None]]
 # Says what an update leads to; may read and write rows.
 Act = Callable[[BotContext], View]
-
-
-def add_handlers(
-    application: BotApplication,
-    *,
-    commands: Mapping[str, Handler | Act] | None = None,
-    buttons: Mapping[str, Handler | Act] | None = None,
-    steps: Mapping[str, Handler | Act] | None = None,
-) -> None:
-    """Add handlers by command, by the verb of a button, and by the step of a dialog."""
-    written = filters.UpdateType.MESSAGE & ~filters.FORWARDED
-    for name, handle in (commands or {}).items():
-        application.bot_data.commands[name] = handler_of(handle)
-        application.add_handler(CommandHandler(name, callback_of(handle), written))
-    for verb, handle in (buttons or {}).items():
-        pattern = rf"{re.escape(verb)}(?:{SEPARATOR}|\Z)"
-        application.add_handler(CallbackQueryHandler(callback_of(handle), pattern))
-    for step, handle in (steps or {}).items():
-        awaited = Awaited(application.bot_data, step)
-        application.add_handler(MessageHandler(awaited, callback_of(handle)))
-
-
-def callback_of(
-    handle: Handler | Act,
-) -> Callable[[telegram.Update, BotContext], Coroutine[Any, Any, None]]:
-    """Return the library's callback that lets a handler or an act deal with an update."""
-    handler = handler_of(handle)
-
-    async def callback(_update: telegram.Update, context: BotContext) -> None:
-        await handler(context)
-
-    return callback
-
-
-def handler_of(handle: Handler | Act) -> Handler:
-    """Return a handler; that of an act shows what the act returns."""
-    if inspect.iscoroutinefunction(handle):
-        return handle
-    act = cast("Act", handle)
-
-    async def handler(context: BotContext) -> None:
-        await context.show(lambda: act(context))
-
-    return handler
-
-
-class Awaited(filters.UpdateFilter):
-    """Takes the words for which a dialog waits in this step."""
-
-    def __init__(self, data: BotData, step: str) -> None:
-        super().__init__()
-        self._data = data
-        self._step = step
-
-    def filter(self, update: telegram.Update) -> bool:
-        """Return whether the update answers the step."""
-        context = self._data.contexts[update.update_id]
-        if context.dialog is None or context.dialog.step != self._step:
-            return False
-        return is_awaited(context)
 
 
 def is_awaited(context: BotContext) -> bool:

@@ -217,8 +217,7 @@ def confirm(context: BotContext, words: str, label: str, way_back: str, *argumen
 
     Yes leads to the same act, where `is_sure` then, with these arguments.
     """
-    verb = f"{context.verb.removesuffix('-ask')}{YES}"
-    sure = (label, ":".join([verb, *map(str, arguments)]))
+    sure = (label, ":".join([verb_of_yes(context.verb), *map(str, arguments)]))
     return second_question(context, words, sure, way_back)
 
 
@@ -233,9 +232,9 @@ def is_sure(context: BotContext) -> bool:
     return context.verb.endswith(YES)
 
 
-def asked_twice(acts: Mapping[str, Act]) -> dict[str, Act]:
-    """Return the acts of buttons by verb, and each by the verb of its Yes."""
-    return {**acts, **{f"{verb.removesuffix('-ask')}{YES}": act for verb, act in acts.items()}}
+def verb_of_yes(verb: str) -> str:
+    """Return the verb of the Yes under the second question that a button asks."""
+    return f"{verb.removesuffix('-ask')}{YES}"
 
 
 def form(

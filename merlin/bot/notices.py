@@ -17,10 +17,11 @@ from itertools import groupby
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import editors_told_separately
 from merlin.bot.bot_api import ChatUnreachable
-from merlin.bot.handlers.admin import ANEW, act_button
+from merlin.bot.handlers.admin import act_button
 from merlin.bot.handlers.changes import solving
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.processor import retry_until_stored
+from merlin.bot.registry import ANEW
 from merlin.bot.rendering import named, read_amount
 from merlin.bot.services import BotServices
 from merlin.core.formatted_text import FormattedMessage, split

@@ -9,8 +9,7 @@ button's data, so that what is asked for is checked where it is carried out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -20,46 +19,26 @@ from merlin.app.context import Context
 from merlin.app.health import BudgetView, HealthView, ProcessView, health
 from merlin.app.models import dataset_names, serving_models
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
+from merlin.bot.context import Act, BotContext
 from merlin.bot.menu import View
+from merlin.bot.registry import ANEW, Handlers, admin_refusal, require_role
 from merlin.core import i18n, money
 from merlin.core.clock import from_iso
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button, FormattedMessage, button_rows
 from merlin.core.heartbeat import describe_step
 from merlin.core.i18n import keys, text
-from merlin.core.permissions import Authority, Permission
+from merlin.core.permissions import Permission
 from merlin.db import audit
 from merlin.db.notices import Notice
 
 T = TypeVar("T")
 
-# The mark of a button under a message that is to stay: what it shows comes as a new one.
-ANEW = "n"
+handlers = Handlers()
 _SHORT = 10
 HOME = menu.back("a-home")
 # Of a line among others.
 _LONGEST = 200
-STEP = "admin-"
-
-
-def require_role(permission: Permission, act: Act) -> Act:
-    """Return the act for those who may do this, in the private chat; nobody else finds it there.
-
-    What it raises is said as the reason.
-    """
-
-    def checked(context: BotContext) -> View:
-        is_allowed = context.is_private and authority(context).may(permission)
-        is_waiting = context.dialog is not None and context.dialog.step.startswith(STEP)
-        if is_waiting and (context.verb or not is_allowed):
-            context.stop_waiting()
-        if not is_allowed:
-            return admin_refusal(context)
-        screen = menu.catch_errors(act)(context)
-        return replace(screen, is_new=screen.is_new or context.arguments[-1:] == (ANEW,))
-
-    return checked
 
 
 async def follow(context: BotContext, permission: Permission, act: Act, again: Act) -> None:
@@ -76,7 +55,7 @@ async def follow(context: BotContext, permission: Permission, act: Act, again: A
 
     def look() -> tuple[FormattedMessage, bool] | None:
         try:
-            page = again(context).page if authority(context).may(permission) else None
+            page = again(context).page if context.authority.may(permission) else None
         except MerlinError:
             return None
         return None if page is None else (page, is_open(page))
@@ -87,37 +66,9 @@ async def follow(context: BotContext, permission: Permission, act: Act, again: A
         context.bot_data.watches.add(context.chat_id, context.message_id, look, page)
 
 
-def add_admin_handlers(
-    application: BotApplication,
-    permission: Permission,
-    buttons: Mapping[str, Act],
-    steps: Mapping[str, Act] | None = None,
-) -> None:
-    """Add what only those may do who have this permission."""
-    add_handlers(
-        application,
-        buttons={verb: require_role(permission, act) for verb, act in buttons.items()},
-        steps={step: require_role(permission, act) for step, act in (steps or {}).items()},
-    )
-
-
-def admin_refusal(context: BotContext) -> View:
-    """Return what somebody sees who may not: there is no such thing for them."""
-    if context.verb:
-        return menu.outdated(context)
-    if not context.command:
-        return menu.say(context, "admin-not-yours")
-    return menu.say(context, "bot-unknown-command", command=f"/{context.command[:32]}")
-
-
-def authority(context: BotContext) -> Authority:
-    """Return what the person may do."""
-    return context.services.roles.authority(context.user_id)
-
-
 def actor(context: BotContext) -> Actor:
     """Return who performs the acts that an update asks for."""
-    return Actor.person(context.user_id, authority(context))
+    return Actor.person(context.user_id, context.authority)
 
 
 def performer(context: BotContext) -> tuple[Context, Actor]:
@@ -196,9 +147,11 @@ _SECTIONS = (
 _MOST_DATASETS = 10
 
 
+@handlers.command("admin")
+@handlers.button("a-home")
 def admin_home(context: BotContext) -> View:
     """Show where the person may go, and what serves now of what they may watch."""
-    mine = authority(context)
+    mine = context.authority
     ways = [menu.button(context, key, data) for key, data, needed in _SECTIONS if mine.may(needed)]
     if not ways or not context.is_private:
         return admin_refusal(context)
@@ -274,6 +227,7 @@ _MOST_ALARMS = 5
 _GIB = 2**30
 
 
+@handlers.button("a-health", needs=Permission.USERS)
 def show_health(context: BotContext) -> View:
     """Show how Merlin does, and what was told last."""
     seen, tell, disk = health(*performer(context), _MOST_ALARMS), context.translate, ""
@@ -358,9 +312,3 @@ def _alarms(context: BotContext, alarms: Sequence[Notice]) -> Iterator[str]:
         except (KeyError, ValueError, TypeError):
             words = notice.key
         yield f"{at}  {cut(words)}"
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    add_handlers(application, commands={"admin": admin_home}, buttons={"a-home": admin_home})
-    add_admin_handlers(application, Permission.USERS, {"a-health": show_health})

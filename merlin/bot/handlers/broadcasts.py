@@ -11,23 +11,29 @@ from functools import partial
 from merlin.app import broadcasts
 from merlin.app.broadcasts import EVERYBODY, Broadcast, BroadcastState, broadcasts_of
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
+from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import add_admin_handlers, follow, performer
+from merlin.bot.handlers.admin import follow, performer
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.outbox import report
+from merlin.bot.registry import ADMIN_STEP, Handlers
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import PART_UNITS, Button, utf16_length
 from merlin.core.i18n import LANGUAGES
 from merlin.core.permissions import Permission
 
-WRITING = f"{admin.STEP}cast"
+handlers = Handlers()
+WRITING = f"{ADMIN_STEP}cast"
 _LIST = "a-casts"
 _SHOWN = 8
 _FIRST_WORDS = 30
+handlers.button("a-cast-new", needs=Permission.BROADCAST)(
+    lambda context: menu.form(context, "cast-ask-text", _LIST, step=WRITING)
+)
 
 
+@handlers.button("a-casts", needs=Permission.BROADCAST)
 def listed(context: BotContext) -> View:
     """Show the broadcasts that were begun."""
     signs, entries = {BroadcastState.RUNNING: "▶️", BroadcastState.STOPPED: "⏹"}, []
@@ -40,6 +46,7 @@ def listed(context: BotContext) -> View:
     return menu.card(context, title, context.translate(key), rows=rows)
 
 
+@handlers.step(WRITING, needs=Permission.BROADCAST)
 def written(context: BotContext) -> View:
     """Keep the text that was written and show how it will look, and to whom it may go."""
     page = render(context.text)
@@ -82,6 +89,7 @@ def _cast(context: BotContext) -> Broadcast:
     return cast
 
 
+@handlers.button("a-cast-ask", needs=Permission.BROADCAST)
 def ask_send(context: BotContext) -> View:
     """Ask whether it is to be sent; the preview stays above."""
     cast, whom = _draft(context)
@@ -111,6 +119,13 @@ def progress_screen(context: BotContext) -> View:
     return menu.card(context, context.translate("admin-broadcast"), words, rows=rows)
 
 
+# How far it is, is kept up to date for a while.
+_watch = partial(follow, permission=Permission.BROADCAST, again=progress_screen)
+handlers.button("a-cast")(partial(_watch, act=progress_screen))
+handlers.button("a-cast-yes")(partial(_watch, act=send))
+
+
+@handlers.button("a-cast-stop", needs=Permission.BROADCAST, twice=True)
 def stop(context: BotContext) -> View:
     """Send no more of it."""
     number_ = _cast(context).broadcast_id
@@ -119,20 +134,3 @@ def stop(context: BotContext) -> View:
         return menu.confirm(context, words, "cast-stop", f"a-cast:{number_}", number_)
     broadcasts.stop(*performer(context), number_)
     return progress_screen(context)
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    buttons: dict[str, Act] = {
-        "a-casts": listed,
-        "a-cast-new": lambda context: menu.form(context, "cast-ask-text", _LIST, step=WRITING),
-        "a-cast-ask": ask_send,
-        **menu.asked_twice({"a-cast-stop": stop}),
-    }
-    add_admin_handlers(application, Permission.BROADCAST, buttons, {WRITING: written})
-    # How far it is, is kept up to date for a while.
-    watch = partial(follow, permission=Permission.BROADCAST, again=progress_screen)
-    shown = {"a-cast": progress_screen, "a-cast-yes": send}
-    add_handlers(
-        application, buttons={verb: partial(watch, act=act) for verb, act in shown.items()}
-    )

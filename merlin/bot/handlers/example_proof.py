@@ -25,6 +25,7 @@ from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
 from merlin.bot.menu import View
+from merlin.bot.registry import require_role
 from merlin.core import money
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.permissions import Permission
@@ -150,14 +151,14 @@ async def show_screen(context: BotContext, act: Callable[[], View]) -> None:
     def screen() -> View:
         if not may_edit(context):
             leave_dialog(context)
-        return admin.require_role(Permission.EDIT_EXAMPLES, lambda _: act())(context)
+        return require_role(Permission.EDIT_EXAMPLES, lambda _: act())(context)
 
     await context.show(screen)
 
 
 def may_edit(context: BotContext) -> bool:
     """Return whether the person may edit any examples, and here."""
-    return context.is_private and admin.authority(context).may(Permission.EDIT_EXAMPLES)
+    return context.is_private and context.authority.may(Permission.EDIT_EXAMPLES)
 
 
 def editable_datasets(context: BotContext) -> list[DatasetCard]:
@@ -178,7 +179,7 @@ def chosen_dataset(context: BotContext) -> str:
 
 def require_editing(context: BotContext, name: str) -> str:
     """Return the dataset's name where the person may edit it. Raises NotFound."""
-    if not admin.authority(context).may(Permission.EDIT_EXAMPLES, name):
+    if not context.authority.may(Permission.EDIT_EXAMPLES, name):
         raise NotFound("not theirs", "admin-no-dataset")
     return name
 

@@ -24,7 +24,7 @@ from merlin.app.changes import save as save_changes
 from merlin.app.examples import ExampleView
 from merlin.app.proposals import count_waiting
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, BotContext, Handler, add_handlers
+from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin, changes, example_draft, example_proof
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.example_draft import ask_words, reword_draft, take_turn, words_handler
@@ -54,6 +54,7 @@ from merlin.bot.handlers.example_proof import (
 )
 from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
+from merlin.bot.registry import ANEW, Handlers, admin_refusal
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button
 from merlin.dataset.changes import MOST_AT_ONCE
@@ -63,6 +64,8 @@ from merlin.dataset.files import DatasetCard
 from merlin.dataset.finding import Severity, escape_unprintable
 from merlin.dataset.import_export import ImportPlan, detect_format, read_import_lines
 from merlin.dataset.layout import example_path
+
+handlers = Handlers()
 
 
 def examples_home(context: BotContext) -> View:
@@ -182,7 +185,7 @@ async def find_examples(context: BotContext) -> None:
     if context.verb:
         words = str(dialog_value(context, "words") or "")
         if not name or not words:
-            await show_screen(context, lambda: admin.admin_refusal(context))
+            await show_screen(context, lambda: admin_refusal(context))
             return
     # A long shelf takes a while to look through: not in the thread that writes.
     page = min(context.number(1) if context.verb else 0, _MOST_FOUND // PAGE_SIZE - 1)
@@ -279,6 +282,7 @@ def ask_import(context: BotContext) -> View:
     return ask(context, IMPORT, title, words, back=back, kept={"dataset": name})
 
 
+@handlers.step(IMPORT)
 async def import_sent(context: BotContext) -> None:
     """Read the file that was sent, and show what it would add."""
     name = str(dialog_value(context, "dataset") or "")
@@ -367,7 +371,7 @@ async def take_import(context: BotContext) -> None:
     """Ask for the commit of all that is good in the file that was shown."""
     name, file = str(dialog_value(context, "dataset") or ""), dialog_value(context, "file")
     if context.dialog is None or context.dialog.step != IMPORT or not file:
-        await show_screen(context, lambda: admin.admin_refusal(context))
+        await show_screen(context, lambda: admin_refusal(context))
         return
 
     plan, _ = await _plan(context, name, file)
@@ -432,11 +436,12 @@ ACTIONS: Mapping[str, Handler | Act] = {
 }
 
 
+@handlers.button(example_proof.VERB)
 async def pressed(context: BotContext) -> None:
     """Do what a button says."""
     action = context.argument(0)
-    home = "home" if action in {"", admin.ANEW} else action
-    await editor_handler(ACTIONS.get(home, admin.admin_refusal))(context)
+    home = "home" if action in {"", ANEW} else action
+    await editor_handler(ACTIONS.get(home, admin_refusal))(context)
 
 
 def _reworded(context: BotContext) -> Draft:
@@ -444,26 +449,12 @@ def _reworded(context: BotContext) -> Draft:
     return reword_draft(current_draft(context), field, context.text)
 
 
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    add_handlers(
-        application,
-        commands={"examples": editor_handler(examples_home)},
-        buttons={example_proof.VERB: pressed},
-        steps={
-            example_draft.QUESTION: words_handler(partial(take_turn, role=USER)),
-            example_draft.ANSWER: words_handler(partial(take_turn, role=ASSISTANT)),
-            example_draft.TURNS: editor_handler(example_draft.ask_for_button_again),
-            example_draft.TAGS: words_handler(
-                proof_handler(
-                    lambda context: reword_draft(current_draft(context), "t", context.text)
-                )
-            ),
-            example_proof.PROOF: proof_handler(current_draft, "examples-press-button"),
-            example_draft.REWORD: words_handler(proof_handler(_reworded)),
-            FIND: words_handler(find_examples),
-            example_draft.PICK: editor_handler(example_draft.take_forwarded),
-            IMPORT: import_sent,
-            changes.DECLINE: words_handler(changes.decline),
-        },
-    )
+handlers.command("examples")(editor_handler(examples_home))
+handlers.step(example_draft.QUESTION)(words_handler(partial(take_turn, role=USER)))
+handlers.step(example_draft.ANSWER)(words_handler(partial(take_turn, role=ASSISTANT)))
+handlers.step(example_draft.TURNS)(editor_handler(example_draft.ask_for_button_again))
+handlers.step(example_draft.TAGS, example_draft.REWORD)(words_handler(proof_handler(_reworded)))
+handlers.step(example_proof.PROOF)(proof_handler(current_draft, "examples-press-button"))
+handlers.step(FIND)(words_handler(find_examples))
+handlers.step(example_draft.PICK)(editor_handler(example_draft.take_forwarded))
+handlers.step(changes.DECLINE)(words_handler(changes.decline))

@@ -17,16 +17,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from telegram.ext import MessageReactionHandler
-
 from merlin.app import feedback, proposals
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.bot import menu
 from merlin.bot.answers import pages
-from merlin.bot.context import BotApplication, BotContext, add_handlers, callback_of
+from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.questions import answer_question, own_turn
 from merlin.bot.menu import View
+from merlin.bot.registry import Handlers
 from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions
 from merlin.chat.turns import Turn
 from merlin.core import money
@@ -35,6 +34,7 @@ from merlin.core.i18n import text
 from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
 from merlin.training.models import find_origin, find_teaching
 
+handlers = Handlers()
 MOST_NAMED = 20
 _TO_CONSENT = ("consent-change", "consent:show")
 _QUESTION = ("fix-is-question", "fix-ask")
@@ -82,6 +82,7 @@ def revoke_consent(context: BotContext) -> View:
 _SHORT = 10
 
 
+@handlers.button("why")
 def why(context: BotContext) -> View:
     """Tell where an answer comes from, what it cost, and which examples taught it."""
     turn = own_turn(context)
@@ -124,6 +125,7 @@ _PRESSED = {Rating.UP: "success", Rating.DOWN: "danger"}
 Counted = tuple[Turn, Rating | None]
 
 
+@handlers.button("rate")
 async def rate(context: BotContext) -> None:
     """Keep what the person thinks of their answer, or forget it."""
     counted: list[Counted] = []
@@ -209,6 +211,7 @@ LINK = "fix"
 WRITING, CONSENTING, SENDING = "fix", "fix-consent", "fix-send"
 
 
+@handlers.button("fix")
 def fix(context: BotContext) -> View:
     """Ask how the answer should have been, in the private chat."""
     turn, reason = own_turn(context), "bot-not-yours"
@@ -224,6 +227,8 @@ def fix(context: BotContext) -> View:
     return replace(asked, is_new=True)
 
 
+# Who writes on while something waits to be sent has thought of a better answer.
+@handlers.step(WRITING, CONSENTING, SENDING)
 def corrected(context: BotContext) -> View:
     """Take the better answer; ask for consent where nobody ever did, else show what is sent."""
     words, turn = context.text.strip(), _turn(context)
@@ -241,6 +246,7 @@ def corrected(context: BotContext) -> View:
     return consent_asked(context, _QUESTION)
 
 
+@handlers.button("fix-ask")
 async def meant_as_question(context: BotContext) -> None:
     """Answer the words that were taken for a correction, and leave the correction."""
     kept = context.dialog_values
@@ -275,6 +281,7 @@ _CONSENT_ACT = menu.by_argument(
 )
 
 
+@handlers.button("consent")
 def consent_pressed(context: BotContext) -> View:
     """Do what a pressed consent button says, in the private chat."""
     return (_CONSENT_ACT if context.is_private else menu.outdated)(context)
@@ -301,6 +308,7 @@ def _preview(context: BotContext, turn: Turn, written: Mapping[str, Any]) -> Vie
     return menu.message(context, shown, ("fix-send", "fix-send", "success"), _QUESTION, menu.CANCEL)
 
 
+@handlers.button("fix-send")
 def send(context: BotContext) -> View:
     """Let the masked correction wait for an editor."""
     turn = _turn(context)
@@ -329,21 +337,3 @@ def _turn(context: BotContext) -> Turn | None:
     """Return the turn that the dialog is about, None where it is gone."""
     turn = context.turns.get(int(context.dialog_values.get("turn", 0)))
     return turn if turn is not None and turn.question.user_id == context.user_id else None
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    application.add_handler(MessageReactionHandler(callback_of(reacted)))
-    add_handlers(
-        application,
-        buttons={
-            "why": why,
-            "rate": rate,
-            "fix": fix,
-            "fix-send": send,
-            "fix-ask": meant_as_question,
-            "consent": consent_pressed,
-        },
-        # Who writes on while something waits to be sent has thought of a better answer.
-        steps=dict.fromkeys((WRITING, CONSENTING, SENDING), corrected),
-    )

@@ -17,8 +17,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from telegram.ext import ChatMemberHandler, InlineQueryHandler
-
 from merlin.account.users import User, Users
 from merlin.app import courses
 from merlin.app.groups import Group, Groups, Hears, InlineWords, Said
@@ -27,21 +25,18 @@ from merlin.bot import menu
 from merlin.bot.answers import after
 from merlin.bot.bot_api import keyboard, message_fields
 from merlin.bot.commands import COMMANDS
-from merlin.bot.context import (
-    BotApplication,
-    BotContext,
-    add_handlers,
-    callback_of,
-)
+from merlin.bot.context import BotContext
 from merlin.bot.handlers.questions import answer_question
 from merlin.bot.handlers.start import PRIVATE, asked_token, question_payload, to_private
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
+from merlin.bot.registry import Handlers
 from merlin.bot.updates import Address, address_of, named_bot
 from merlin.chat.prompt import Prompt
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, first_part, utf16_length
 from merlin.core.i18n import LANGUAGES, text
 
+handlers = Handlers()
 _PRESENT = frozenset({"creator", "administrator", "member"})
 _GROUPS = frozenset({"group", "supergroup"})
 _SETTINGS = ("groups-button-settings", "group:show")
@@ -100,6 +95,8 @@ _DEFAULT = "default"
 _MARK_LENGTH = 12
 
 
+@handlers.command("settings")
+@handlers.button("group")
 async def settings(context: BotContext) -> None:
     """Show the settings of the group to one of its administrators, or do what a button says.
 
@@ -452,11 +449,3 @@ async def _pressed(context: BotContext) -> bool:
     if key:
         await context.show(lambda: menu.refuse(context, key), UpdateState.REFUSED, reason)
     return not key
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    application.add_handler(InlineQueryHandler(callback_of(answer_inline)))
-    mine = ChatMemberHandler.MY_CHAT_MEMBER
-    application.add_handler(ChatMemberHandler(callback_of(membership), mine))
-    add_handlers(application, commands={"settings": settings}, buttons={"group": settings})

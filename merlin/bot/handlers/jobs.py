@@ -21,10 +21,11 @@ from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import MOST_EVENTS, JobDetails, JobView
 from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, BotContext, add_handlers
+from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import add_admin_handlers, follow, performer, require_role, short
+from merlin.bot.handlers.admin import follow, performer, short
 from merlin.bot.menu import View
+from merlin.bot.registry import Handlers, require_role
 from merlin.bot.rendering import sparkline
 from merlin.core import money
 from merlin.core.charts import plot_png
@@ -34,6 +35,8 @@ from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.db.requests import Request
 from merlin.training.jobs import JobState
+
+handlers = Handlers()
 
 
 def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], back: str) -> View:
@@ -96,6 +99,7 @@ def losses(job: JobDetails, language: str) -> str:
     )
 
 
+@handlers.button("a-launch", needs=Permission.LAUNCH)
 def choose_launch(context: BotContext) -> View:
     """Show the datasets that may be trained."""
     found = admin.datasets(context, Permission.LAUNCH)
@@ -107,6 +111,7 @@ def choose_launch(context: BotContext) -> View:
     return menu.list_card(context, title, keys, found, entry, "a-launch", menu.back(_LIST))
 
 
+@handlers.button("a-price", needs=Permission.LAUNCH)
 def launch_price(context: BotContext) -> View:
     """Tell what the launch would cost, and ask whether it is meant."""
     dataset = admin.dataset_of(context, Permission.LAUNCH)
@@ -135,12 +140,14 @@ def launch_price(context: BotContext) -> View:
     return menu.second_question(context, words, sure, "a-launch:0")
 
 
+@handlers.button("a-launch-yes", needs=Permission.LAUNCH)
 def launch(context: BotContext) -> View:
     """Ask the daemon to launch."""
     dataset = admin.dataset_of(context, Permission.LAUNCH)
     return await_daemon(context, partial(jobs.launch, dataset=dataset), _LIST)
 
 
+@handlers.button("a-jobs", needs=Permission.WATCH)
 def list_jobs(context: BotContext) -> View:
     """Show a page of the jobs, the newest first."""
 
@@ -184,10 +191,15 @@ def show_job(context: BotContext) -> View:
     return menu.card(context, _title(context, job), _job_words(context, job), chart, rows=rows)
 
 
+# A job that goes on is kept up to date for a while.
+handlers.button("a-job")(partial(follow, permission=Permission.WATCH, act=show_job, again=show_job))
+
+
 def _title(context: BotContext, job: JobDetails) -> str:
     return context.translate("admin-job", job=job.id, build=job.build)
 
 
+@handlers.button("a-losses")
 async def pictured(context: BotContext) -> None:
     """Send a job's losses as a picture, drawn in 0.1 s beside the database's work."""
 
@@ -216,6 +228,7 @@ async def pictured(context: BotContext) -> None:
     await context.show(lambda: require_role(Permission.WATCH, act)(context))
 
 
+@handlers.button("a-events", needs=Permission.WATCH)
 def events(context: BotContext) -> View:
     """Show the newest lines of a job's diary, oldest first."""
     job = _found(context, events=15)
@@ -224,6 +237,7 @@ def events(context: BotContext) -> View:
     return menu.card(context, _title(context, job), words, rows=(menu.back(f"a-job:{job.id}"),))
 
 
+@handlers.button("a-cancel", needs=Permission.LAUNCH, twice=True)
 def cancel_job(context: BotContext) -> View:
     """Ask the daemon to stop the job."""
     job = _found(context, events=1, permission=Permission.LAUNCH)
@@ -231,19 +245,3 @@ def cancel_job(context: BotContext) -> View:
         words = context.translate("admin-ask-cancel", job=job.id, build=job.build)
         return menu.confirm(context, words, "admin-cancel-job", f"a-job:{job.id}", job.id)
     return await_daemon(context, partial(jobs.cancel, job_id=job.id), f"a-job:{job.id}")
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    watching = {"a-jobs": list_jobs, "a-events": events}
-    launching = {
-        "a-launch": choose_launch,
-        "a-price": launch_price,
-        "a-launch-yes": launch,
-        **menu.asked_twice({"a-cancel": cancel_job}),
-    }
-    # A job that goes on is kept up to date for a while.
-    watch = partial(follow, permission=Permission.WATCH, act=show_job, again=show_job)
-    add_admin_handlers(application, Permission.WATCH, watching)
-    add_admin_handlers(application, Permission.LAUNCH, launching)
-    add_handlers(application, buttons={"a-job": watch, "a-losses": pictured})

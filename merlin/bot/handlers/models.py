@@ -13,16 +13,19 @@ from functools import partial
 from merlin.app import models
 from merlin.app.models import ModelView, Scores, serving_models
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, BotContext
+from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import add_admin_handlers, performer, short
+from merlin.bot.handlers.admin import performer, short
 from merlin.bot.handlers.jobs import await_daemon
 from merlin.bot.menu import PAGE_SIZE, View
+from merlin.bot.registry import Handlers
 from merlin.bot.rendering import named
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.training.models import Evaluation, Overlap
+
+handlers = Handlers()
 
 
 def evaluation_words(scores: Scores | Evaluation | None, language: str) -> str:
@@ -63,6 +66,7 @@ _SCORES = ("chrf", "equal", "unknown")
 _HISTORY = 15
 
 
+@handlers.button("a-models", needs=Permission.WATCH)
 def datasets(context: BotContext) -> View:
     """Show the datasets with what serves them."""
     serves = serving_models(*performer(context))
@@ -76,6 +80,7 @@ def datasets(context: BotContext) -> View:
     return menu.list_card(context, title, keys, found, entry, "a-models", admin.HOME)
 
 
+@handlers.button("a-set", needs=Permission.WATCH)
 def dataset(context: BotContext) -> View:
     """Show one dataset: what serves, its models, what can be done."""
     name = admin.dataset_of(context, Permission.WATCH)
@@ -110,6 +115,7 @@ def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Butt
     return Button(f"{sign}{model.build} · {state}{score}", f"{verb}:{model.job}")
 
 
+@handlers.button("a-history", needs=Permission.WATCH)
 def history(context: BotContext) -> View:
     """Show what served when, why, and by whom."""
     name = admin.dataset_of(context, Permission.WATCH)
@@ -137,6 +143,7 @@ def found(
     return models.of_job(*performer(context), context.number(place), permission)
 
 
+@handlers.button("a-model", needs=Permission.WATCH)
 def model(context: BotContext) -> View:
     """Show one model."""
     one = found(context)
@@ -157,6 +164,7 @@ def model(context: BotContext) -> View:
     return menu.card(context, one.title, words, proof, rows=rows)
 
 
+@handlers.button("a-against", needs=Permission.WATCH)
 def against(context: BotContext) -> View:
     """Ask which model to compare with."""
     one = found(context)
@@ -170,6 +178,7 @@ def against(context: BotContext) -> View:
     return menu.card(context, one.title, words, rows=rows)
 
 
+@handlers.button("a-compare", needs=Permission.WATCH)
 def compare(context: BotContext) -> View:
     """Show two models side by side."""
     one, other = found(context), found(context, 1)
@@ -182,6 +191,7 @@ def compare(context: BotContext) -> View:
     return menu.card(context, title, words, table, rows=rows)
 
 
+@handlers.button("a-promote", needs=Permission.PROMOTE, twice=True)
 def promote(context: BotContext) -> View:
     """Ask the daemon to let this model serve."""
     model = found(context, permission=Permission.PROMOTE)
@@ -193,8 +203,10 @@ def promote(context: BotContext) -> View:
     return await_daemon(context, partial(models.promote, model_id=model.id), back)
 
 
-def pin(context: BotContext, verb: str) -> View:
+@handlers.button("a-pin", "a-unpin", needs=Permission.PROMOTE, twice=True)
+def pin(context: BotContext) -> View:
     """Ask the daemon to keep what serves, or to let newer ones serve again."""
+    verb = context.verb.removeprefix("a-").removesuffix(menu.YES)
     name = admin.dataset_of(context, Permission.PROMOTE)
     mark = short(name)
     if not menu.is_sure(context):
@@ -204,6 +216,7 @@ def pin(context: BotContext, verb: str) -> View:
     return await_daemon(context, act, f"a-set:{mark}:0")
 
 
+@handlers.button("a-rollback", needs=Permission.PROMOTE, twice=True)
 def roll_back(context: BotContext) -> View:
     """Ask the daemon to go back to the model that was shown."""
     name = admin.dataset_of(context, Permission.PROMOTE)
@@ -216,23 +229,3 @@ def roll_back(context: BotContext) -> View:
         return menu.confirm(context, words, "admin-rollback", back, mark, target.job)
     act = partial(models.roll_back_to_job, dataset=name, job_id=context.number(1))
     return await_daemon(context, act, back)
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    watching = {
-        "a-models": datasets,
-        "a-set": dataset,
-        "a-history": history,
-        "a-model": model,
-        "a-against": against,
-        "a-compare": compare,
-    }
-    promoting: dict[str, Act] = {
-        "a-promote": promote,
-        "a-pin": partial(pin, verb="pin"),
-        "a-unpin": partial(pin, verb="unpin"),
-        "a-rollback": roll_back,
-    }
-    add_admin_handlers(application, Permission.WATCH, watching)
-    add_admin_handlers(application, Permission.PROMOTE, menu.asked_twice(promoting))

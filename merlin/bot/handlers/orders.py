@@ -19,8 +19,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from telegram.ext import PreCheckoutQueryHandler
-
 from merlin.app import orders as acts
 from merlin.app import plans, settlement
 from merlin.app.inbox import UpdateState
@@ -31,12 +29,7 @@ from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.subscriptions import Renewal
 from merlin.bot import menu
-from merlin.bot.context import (
-    BotApplication,
-    BotContext,
-    add_handlers,
-    callback_of,
-)
+from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import when
 from merlin.bot.handlers.plans import (
     TO_PLAN,
@@ -47,6 +40,7 @@ from merlin.bot.handlers.plans import (
 )
 from merlin.bot.menu import View
 from merlin.bot.processor import retry_until_stored
+from merlin.bot.registry import Handlers
 from merlin.bot.stars import StarsGateway, read_payment, read_refund, stars_request
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.formatted_text import Button
@@ -55,15 +49,18 @@ from merlin.core.log import get_logger
 from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway
 
+handlers = Handlers()
 # So long after an invoice a further tap is the same tap.
 PATIENCE = timedelta(seconds=20)
 
 
+@handlers.button("buy")
 async def buy(context: BotContext) -> None:
     """Order what the button names, and show how to pay it. Raises ChatUnreachable."""
     await _ask(context, _ordered)
 
 
+@handlers.button("order")
 async def pay(context: BotContext) -> None:
     """Show again how to pay an order. Raises ChatUnreachable."""
     await _ask(context, _again)
@@ -213,6 +210,8 @@ def _store(context: BotContext) -> None:
     context.finish(UpdateState.ANSWERED, "payment")
 
 
+@handlers.button("renewal")
+@menu.catch_errors
 def renewal(context: BotContext) -> View:
     """Tell when a plan is paid next, and ask whether it is to stop."""
     mine = _own(context)
@@ -231,6 +230,8 @@ def _own(context: BotContext) -> Renewal:
         raise NotFound("no such renewal", "pay-renewal-none") from None
 
 
+@handlers.button("renewal-off")
+@menu.catch_errors
 def stop_renewal(context: BotContext) -> View:
     """Stop the renewal; the payment worker lets Telegram know of one in Stars."""
     mine = _own(context)
@@ -243,6 +244,8 @@ def stop_renewal(context: BotContext) -> View:
 MOST = 10
 
 
+@handlers.button("orders")
+@menu.catch_errors
 def orders(context: BotContext) -> View:
     """Show the newest orders; those in Stars that wait may be paid from here."""
     expire(context)
@@ -287,18 +290,3 @@ def state_words(context: BotContext, purchase: Purchase) -> str:
     if state is PurchaseState.CANCELED and purchase.reason:
         return f"{words} ({context.translate(reason_key(purchase.reason))})"
     return words
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    application.add_handler(PreCheckoutQueryHandler(callback_of(checkout)))
-    add_handlers(
-        application,
-        buttons={
-            "buy": buy,
-            "order": pay,
-            "renewal": menu.catch_errors(renewal),
-            "renewal-off": menu.catch_errors(stop_renewal),
-            "orders": menu.catch_errors(orders),
-        },
-    )

@@ -27,11 +27,12 @@ from merlin.billing.purchases import Purchase
 from merlin.billing.refunds import MOST_REASON, Refund
 from merlin.billing.report import Total, day_start, totals
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, BotContext
+from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import add_admin_handlers, short
+from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.orders import order_line, state_words
 from merlin.bot.menu import PAGE_SIZE, View
+from merlin.bot.registry import ADMIN_STEP, ANEW, Handlers
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
@@ -39,11 +40,13 @@ from merlin.core.money import Amount, Currency, roubles
 from merlin.core.permissions import Permission
 from merlin.providers.payments import Gateway
 
-ADDING = f"{admin.STEP}code"
+handlers = Handlers()
+ADDING = f"{ADMIN_STEP}code"
 # "SUMMER 20% 100": the code, what it gives (percent, or days), for how many people.
 _WRITTEN = re.compile(r"(\S+)\s+(\d{1,4})\s*(%?)(?:\s+(\d{1,6}))?")
 
 
+@handlers.button("a-codes", needs=Permission.REFUNDS)
 def list_codes(context: BotContext) -> View:
     """Show a page of the codes, the newest first."""
 
@@ -70,6 +73,7 @@ def _of(context: BotContext) -> StoredPromo:
     return admin.marked(context, found, lambda each: each.code, key="promo-unknown")
 
 
+@handlers.button("a-code", needs=Permission.REFUNDS)
 def show_code(context: BotContext) -> View:
     """Show one code."""
     promo = _of(context)
@@ -88,6 +92,7 @@ def show_code(context: BotContext) -> View:
     return menu.card(context, promo.code, words, rows=rows)
 
 
+@handlers.button("a-code-off", needs=Permission.REFUNDS, twice=True)
 def stop_code(context: BotContext) -> View:
     """Let nobody use the code any more."""
     code = _of(context).code
@@ -99,6 +104,7 @@ def stop_code(context: BotContext) -> View:
     return replace(show_code(context), alert=context.translate("pay-admin-code-stopped"))
 
 
+@handlers.button("a-code-add", needs=Permission.REFUNDS)
 def choose_code_plan(context: BotContext) -> View:
     """Ask what the code is for."""
     buttons = [
@@ -109,6 +115,7 @@ def choose_code_plan(context: BotContext) -> View:
     return menu.card(context, title, words, rows=(*buttons, menu.back("a-codes:0")))
 
 
+@handlers.button("a-code-for", needs=Permission.REFUNDS)
 def ask_code(context: BotContext) -> View:
     """Ask for the code and what it gives."""
     plan = admin.marked(context, context.services.plans[1:], attrgetter("name"))
@@ -117,6 +124,7 @@ def ask_code(context: BotContext) -> View:
     return menu.form(context, key, "a-codes:0", step=ADDING, values=values, title=title)
 
 
+@handlers.step(ADDING, needs=Permission.REFUNDS)
 def add_code(context: BotContext) -> View:
     """Make the code that was written. Raises Refused for one that is none."""
     found = _WRITTEN.fullmatch(context.text.strip())
@@ -138,6 +146,7 @@ def add_code(context: BotContext) -> View:
 _MOST = 200
 
 
+@handlers.button("a-buys", needs=Permission.REFUNDS)
 def list_purchases(context: BotContext) -> View:
     """Show a page of what a person bought, the newest first."""
     user_id, actor, found = context.number(), admin.actor(context), []
@@ -160,6 +169,7 @@ def _purchase_button(context: BotContext, purchase: Purchase) -> Button:
     return Button(line, f"a-buy:{purchase.purchase_id}")
 
 
+@handlers.button("a-buy", needs=Permission.REFUNDS)
 def show_purchase(context: BotContext, purchase_id: str = "") -> View:
     """Show one purchase, or this one, with what can be done. Raises NotFound."""
     number = purchase_id or context.argument(0)
@@ -220,6 +230,7 @@ def _refund_line(context: BotContext, refund: Refund) -> str:
 _GATEWAYS = {Gateway.STARS: Currency.XTR, Gateway.YOOKASSA: Currency.RUB}
 
 
+@handlers.button("a-pay", needs=Permission.REFUNDS)
 def payments_home(context: BotContext) -> View:
     """Show what the month has brought, and when Stars were last held against Telegram's list."""
     compared, last = "", last_comparison(Settings(context.db))
@@ -250,9 +261,10 @@ def _month(context: BotContext) -> list[str]:
     return lines
 
 
+@handlers.button("a-pays", needs=Permission.REFUNDS)
 def newest_payments(context: BotContext) -> View:
     """Show a page of everybody's purchases; a button's data names the one before the page."""
-    before = next((each for each in context.arguments if each != admin.ANEW), "")
+    before = next((each for each in context.arguments if each != ANEW), "")
     found = payments.list_payments(context.services, admin.actor(context), PAGE_SIZE + 1, before)
     here = found[:PAGE_SIZE]
     is_more = len(found) > PAGE_SIZE
@@ -269,11 +281,12 @@ def newest_payments(context: BotContext) -> View:
     return menu.card(context, context.translate("pay-admin-newest"), words, rows=rows)
 
 
-PART = f"{admin.STEP}refund-part"
-REASON = f"{admin.STEP}refund"
-SURE = f"{admin.STEP}refund-sure"
+PART = f"{ADMIN_STEP}refund-part"
+REASON = f"{ADMIN_STEP}refund"
+SURE = f"{ADMIN_STEP}refund-sure"
 
 
+@handlers.button("a-back", needs=Permission.REFUNDS)
 def choose_refund(context: BotContext) -> View:
     """Ask how much is to go back; Stars go back whole, so there the reason is asked."""
     grant, purchase_id = context.number(), context.argument(1)
@@ -299,6 +312,7 @@ def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[Orde
     return details, rest
 
 
+@handlers.button("a-back-all", needs=Permission.REFUNDS)
 def all_of_it(context: BotContext) -> View:
     """Let all that is left go back."""
     grant, purchase_id = context.number(), context.argument(1)
@@ -306,6 +320,7 @@ def all_of_it(context: BotContext) -> View:
     return _asks_reason(context, {"grant": grant, "purchase": purchase_id, "amount": None})
 
 
+@handlers.step(PART, needs=Permission.REFUNDS)
 def part(context: BotContext) -> View:
     """Take the sum that was written. Raises Refused for one that cannot go back."""
     said = dict(context.dialog_values)
@@ -327,6 +342,7 @@ def _asks_reason(context: BotContext, said: dict[str, Any]) -> View:
     return menu.form(context, key, back, step=REASON, values=said, most=MOST_REASON)
 
 
+@handlers.step(REASON, needs=Permission.REFUNDS)
 def reason(context: BotContext) -> View:
     """Take the reason that was written, and ask whether the refund is meant."""
     said = dict(context.dialog_values)
@@ -356,6 +372,7 @@ def _asks_refund(context: BotContext, words: str, purchase_id: str, asked: int) 
     return menu.second_question(context, words, sure, f"a-buy:{purchase_id}")
 
 
+@handlers.button("a-back-yes", needs=Permission.REFUNDS)
 def refund(context: BotContext) -> View:
     """Ask for the refund, which whoever owns the gateway sends. Raises Refused."""
     dialog = context.dialog
@@ -371,27 +388,8 @@ def refund(context: BotContext) -> View:
     return replace(show_purchase(context, purchase_id), alert=alert)
 
 
+@handlers.step(SURE, needs=Permission.REFUNDS)
 def typed_again(context: BotContext) -> View:
     """Ask for the button where something was written instead."""
     said, words = context.dialog_values, context.translate("pay-admin-press")
     return _asks_refund(context, words, str(said.get("purchase", "")), int(said.get("asked", 0)))
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    buttons = {
-        "a-codes": list_codes,
-        "a-code": show_code,
-        "a-code-add": choose_code_plan,
-        "a-code-for": ask_code,
-        "a-buys": list_purchases,
-        "a-buy": show_purchase,
-        "a-pay": payments_home,
-        "a-pays": newest_payments,
-        "a-back": choose_refund,
-        "a-back-all": all_of_it,
-        "a-back-yes": refund,
-        **menu.asked_twice({"a-code-off": stop_code}),
-    }
-    steps = {ADDING: add_code, PART: part, REASON: reason, SURE: typed_again}
-    add_admin_handlers(application, Permission.REFUNDS, buttons, steps)

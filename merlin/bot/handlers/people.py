@@ -24,20 +24,26 @@ from merlin.billing.plan import Format, Plan, plan_named
 from merlin.billing.promo_codes import MOST_DAYS
 from merlin.billing.quota import MOST
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, BotContext
+from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import add_admin_handlers, performer, short
+from merlin.bot.handlers.admin import performer, short
 from merlin.bot.menu import PAGE_SIZE, View
+from merlin.bot.registry import ADMIN_STEP, Handlers
 from merlin.bot.rendering import audit_text, named
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button, button_rows
 from merlin.core.permissions import Permission, Role
 
+handlers = Handlers()
 E = TypeVar("E", bound=StrEnum)
-FINDING = f"{admin.STEP}find"
+FINDING = f"{ADMIN_STEP}find"
 _ENTRIES = 5
+handlers.button("a-find", needs=Permission.USERS)(
+    lambda context: menu.form(context, "people-ask-find", "a-users:0", step=FINDING)
+)
 
 
+@handlers.button("a-users", needs=Permission.USERS)
 def list_people(context: BotContext) -> View:
     """Show a page of the people, the newest first."""
     page = context.number()
@@ -67,6 +73,7 @@ def called(context: BotContext, person: UserView) -> str:
     return f"{mark}{name} · {person.id}"
 
 
+@handlers.step(FINDING, needs=Permission.USERS)
 def person_found(context: BotContext) -> View:
     """Show whom the words fit; the next message looks again."""
     words, people = context.text, list[UserView]()
@@ -87,6 +94,7 @@ def another(context: BotContext) -> UserView:
     return users.require_another(*performer(context), context.number())
 
 
+@handlers.button("a-user", needs=Permission.USERS)
 def show_person(context: BotContext, alert: str = "") -> View:
     """Show one person, with what can be done."""
     person = users.details(*performer(context), context.number(), _ENTRIES)
@@ -149,6 +157,7 @@ def _choose(
     return menu.card(context, called(context, person), context.translate(key), rows=rows)
 
 
+@handlers.button("a-block", needs=Permission.USERS, twice=True)
 def block_person(context: BotContext) -> View:
     """Stop answering the person. Raises Refused for oneself and for another admin."""
     person = another(context)
@@ -159,12 +168,14 @@ def block_person(context: BotContext) -> View:
     return show_person(context, "people-blocked")
 
 
+@handlers.button("a-unblock", needs=Permission.USERS)
 def unblock_person(context: BotContext) -> View:
     """Answer the person again."""
     users.unblock(*performer(context), context.number())
     return show_person(context, "people-unblocked")
 
 
+@handlers.button("a-plan", needs=Permission.USERS)
 def choose_plan(context: BotContext) -> View:
     """Show the plans."""
     person = person_of(context)
@@ -178,6 +189,7 @@ def choose_plan(context: BotContext) -> View:
     return _choose(context, person, "people-ask-plan", choices, f"a-user:{person.id}")
 
 
+@handlers.button("a-plan-set", needs=Permission.USERS)
 def set_plan(context: BotContext) -> View:
     """Give the person a plan. Raises NotFound for one that the config has no more."""
     mark = context.argument(1)
@@ -186,12 +198,13 @@ def set_plan(context: BotContext) -> View:
     return show_person(context, "people-plan-set")
 
 
-AMOUNT = f"{admin.STEP}gift"
+AMOUNT = f"{ADMIN_STEP}gift"
 _AMOUNTS = (5, 10, 25, 50, 100, 500)
 _QUESTION_DAYS = (7, 30, 90, 365)
 _LONGEST_QUESTION_DAYS = 36_500
 
 
+@handlers.button("a-gift", needs=Permission.GIFTS)
 def choose_format(context: BotContext) -> View:
     """Ask which questions to give."""
     person = person_of(context)
@@ -202,6 +215,7 @@ def choose_format(context: BotContext) -> View:
     return _choose(context, person, "people-ask-format", choices, f"a-user:{person.id}", 2)
 
 
+@handlers.button("a-gift-n", needs=Permission.GIFTS)
 def choose_amount(context: BotContext) -> View:
     """Ask how many; a number may be written too."""
     person, kind = person_of(context), _named(context, Format)
@@ -224,6 +238,7 @@ def _named(context: BotContext, kind: type[E]) -> E:
         raise NotFound(f"no such {kind.__name__}", "bot-button-old") from None
 
 
+@handlers.step(AMOUNT, needs=Permission.GIFTS)
 def written_amount(context: BotContext) -> View:
     """Take the amount that was written."""
     said, words = context.dialog_values, context.text.strip()
@@ -243,6 +258,12 @@ def _amount(context: BotContext) -> int:
     return amount
 
 
+@handlers.button("a-gift-d", needs=Permission.GIFTS)
+def choose_question_days(context: BotContext) -> View:
+    """Ask for how long the questions are given."""
+    return _asks_days(context, person_of(context), _named(context, Format), _amount(context))
+
+
 def _asks_days(context: BotContext, person: UserView, kind: Format, amount: int) -> View:
     place = f"a-gift-ask:{person.id}:{kind.value}:{amount}"
     days = [*_days(context, place, _QUESTION_DAYS)]
@@ -255,6 +276,7 @@ def _days(context: BotContext, place: str, counts: Sequence[int]) -> list[tuple[
     return [(context.translate("people-days", days=each), f"{place}:{each}") for each in counts]
 
 
+@handlers.button("a-gift-ask", needs=Permission.GIFTS, twice=True)
 def give_questions(context: BotContext) -> View:
     """Give the questions, and tell the person."""
     person, kind, amount = person_of(context), _named(context, Format), _amount(context)
@@ -283,6 +305,7 @@ def _gift_plans(context: BotContext) -> list[Plan]:
     return [each for each in context.services.plans[1:] if not each.is_pack]
 
 
+@handlers.button("a-term", needs=Permission.GIFTS)
 def choose_gift_plan(context: BotContext) -> View:
     """Ask which plan to give."""
     person, plans = person_of(context), _gift_plans(context)
@@ -299,6 +322,7 @@ def _plan(context: BotContext) -> Plan:
     return admin.marked(context, _gift_plans(context), attrgetter("name"), 1)
 
 
+@handlers.button("a-term-d", needs=Permission.GIFTS)
 def choose_plan_days(context: BotContext) -> View:
     """Ask for how long."""
     person, plan = person_of(context), _plan(context)
@@ -306,6 +330,7 @@ def choose_plan_days(context: BotContext) -> View:
     return _choose(context, person, "people-ask-days", days, f"a-term:{person.id}", 3)
 
 
+@handlers.button("a-term-ask", needs=Permission.GIFTS, twice=True)
 def give_plan(context: BotContext) -> View:
     """Give the plan, and tell the person. Raises Refused for days that nobody means."""
     person, plan, days = person_of(context), _plan(context), context.number(2)
@@ -323,6 +348,7 @@ def give_plan(context: BotContext) -> View:
     return show_person(context, "people-term-given")
 
 
+@handlers.button("a-role", needs=Permission.USERS)
 def choose_role(context: BotContext) -> View:
     """Show the roles that can be given."""
     person, choices = another(context), []
@@ -335,6 +361,7 @@ def choose_role(context: BotContext) -> View:
     return _choose(context, person, "people-ask-role", choices, f"a-user:{person.id}")
 
 
+@handlers.button("a-scopes", needs=Permission.USERS)
 def scopes(context: BotContext) -> View:
     """Show the datasets that a teacher may have or has."""
     person = another(context)
@@ -357,6 +384,7 @@ def _scope(context: BotContext, place: int, known: Sequence[str] = ()) -> str:
     return admin.marked(context, found, place=place, key="admin-no-dataset")
 
 
+@handlers.button("a-role-ask", needs=Permission.USERS, twice=True)
 def grant(context: BotContext) -> View:
     """Give the role."""
     person, role = another(context), _named(context, Role)
@@ -370,6 +398,7 @@ def grant(context: BotContext) -> View:
     return show_person(context, "people-granted")
 
 
+@handlers.button("a-scope-off", needs=Permission.USERS, twice=True)
 def take_scope(context: BotContext) -> View:
     """Take a dataset from a teacher."""
     person = another(context)
@@ -380,32 +409,3 @@ def take_scope(context: BotContext) -> View:
         return menu.confirm(context, words, "people-revoke", f"a-scopes:{person.id}", *data)
     users.revoke_role(*performer(context), person.id, scope)
     return show_person(context, "people-granted")
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    managing: dict[str, Act] = {
-        "a-users": list_people,
-        "a-find": lambda context: menu.form(context, "people-ask-find", "a-users:0", step=FINDING),
-        "a-user": show_person,
-        "a-unblock": unblock_person,
-        "a-plan": choose_plan,
-        "a-plan-set": set_plan,
-        "a-role": choose_role,
-        "a-scopes": scopes,
-        **menu.asked_twice(
-            {"a-block": block_person, "a-role-ask": grant, "a-scope-off": take_scope}
-        ),
-    }
-    giving: dict[str, Act] = {
-        "a-gift": choose_format,
-        "a-gift-n": choose_amount,
-        "a-gift-d": lambda context: _asks_days(
-            context, person_of(context), _named(context, Format), _amount(context)
-        ),
-        "a-term": choose_gift_plan,
-        "a-term-d": choose_plan_days,
-        **menu.asked_twice({"a-gift-ask": give_questions, "a-term-ask": give_plan}),
-    }
-    add_admin_handlers(application, Permission.USERS, managing, {FINDING: person_found})
-    add_admin_handlers(application, Permission.GIFTS, giving, {AMOUNT: written_amount})

@@ -25,10 +25,11 @@ from merlin.billing.plan import UNLIMITED, Format, Plan, allowance_of, on_sale, 
 from merlin.billing.promo_codes import Promo, Promos, prices
 from merlin.billing.quota import Gift
 from merlin.bot import menu
-from merlin.bot.context import BotApplication, BotContext, add_handlers
+from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import marked, short
 from merlin.bot.handlers.answering import gift_lines, left_lines
 from merlin.bot.menu import View
+from merlin.bot.registry import Handlers
 from merlin.bot.rendering import allowance_words, pack_words
 from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import MerlinError, NotFound
@@ -38,6 +39,7 @@ from merlin.core.permissions import Authority
 from merlin.db.audit import person_reference
 from merlin.db.notices import Notices
 
+handlers = Handlers()
 TO_PLAN = menu.back("plan:0")
 
 
@@ -89,6 +91,7 @@ def are_invites_on(context: BotContext) -> bool:
     return bool(context.services.plans) and context.services.config.payments.invitation > 0
 
 
+@handlers.button("invite")
 async def invite(context: BotContext) -> None:
     """Show the person's link."""
 
@@ -121,6 +124,7 @@ def came_by(context: BotContext, number: str) -> None:
     Notices(context.db).tell(str(inviter), "notice-invited", {"amount": amount}, once=f"gift:{key}")
 
 
+@handlers.command("plan")
 def plan(context: BotContext) -> View:
     """Tell what the person has, and what there is."""
     mine, plans = my_plan(context), context.services.plans
@@ -152,6 +156,10 @@ def plan(context: BotContext) -> View:
         ),
     )
     return menu.paragraphs(context, *parts, rows=rows)
+
+
+# An answer stands over the button without an argument: it is not to be lost.
+handlers.button("plan")(lambda context: replace(plan(context), is_new=not context.arguments))
 
 
 def _mine(context: BotContext, mine: CurrentPlan) -> list[str]:
@@ -194,6 +202,8 @@ def _here(context: BotContext, mine: CurrentPlan) -> str:
     return "\n".join([head, *left_lines(context, mine.here)])
 
 
+@handlers.button("offer")
+@menu.catch_errors
 def offer(context: BotContext) -> View:
     """Show one plan or pack. Raises NotFound for one that is not offered any more."""
     mark = context.argument(1)
@@ -284,6 +294,8 @@ def _buying(context: BotContext, of: Plan, promo: Promo | None) -> list[Button]:
     return buttons
 
 
+@handlers.button("try")
+@menu.catch_errors
 def try_it(context: BotContext) -> View:
     """Begin the trial of a plan, once. Raises NotFound, Refused where it was had."""
     of = plan_at(context)
@@ -298,11 +310,14 @@ STEP = "pay-code"
 MOST_TRIES = 5
 
 
+@handlers.button("code")
+@menu.catch_errors
 def ask_code(context: BotContext) -> View:
     """Ask for the code."""
     return menu.form(context, "pay-ask-code", "plan:0", step=STEP, values={"tries": 0})
 
 
+@handlers.step(STEP)
 def code_typed(context: BotContext) -> View:
     """Take the code that was written."""
     try:
@@ -329,20 +344,3 @@ def _used(context: BotContext) -> View:
     title = of.titled(context.language)
     words = context.translate("pay-code-given", title=title, days=promo.days)
     return menu.headed(plan(context), words)
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    add_handlers(
-        application,
-        commands={"plan": plan},
-        buttons={
-            "invite": invite,
-            # An answer stands over the button without an argument: it is not to be lost.
-            "plan": lambda context: replace(plan(context), is_new=not context.arguments),
-            "offer": menu.catch_errors(offer),
-            "try": menu.catch_errors(try_it),
-            "code": menu.catch_errors(ask_code),
-        },
-        steps={STEP: code_typed},
-    )

@@ -28,10 +28,11 @@ from merlin.app.payment_worker import end_subscriptions
 from merlin.billing.purchases import Purchases
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable, SendUnknown
-from merlin.bot.context import BotApplication, BotContext, add_handlers
-from merlin.bot.handlers.admin import ANEW, authority, performer
+from merlin.bot.context import BotContext
+from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.orders import order_line
 from merlin.bot.menu import View
+from merlin.bot.registry import ANEW, Handlers
 from merlin.bot.stars import with_stars
 from merlin.core import i18n
 from merlin.core.clock import is_zone, zone_of
@@ -41,6 +42,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.permissions import Permission
 from merlin.db.audit import Audit, person_reference
 
+handlers = Handlers()
 TYPING = "zone"
 # Russia's zones from west to east; any other is typed.
 ZONES = (
@@ -58,8 +60,12 @@ ZONES = (
 )
 _OF_CLIENT = "auto"
 _COLUMNS = 2
+handlers.button("zone-type")(
+    lambda context: menu.form(context, "zone-ask-name", "zones", step=TYPING)
+)
 
 
+@handlers.command("lang")
 def languages(context: BotContext) -> View:
     """Show the languages, and the way to the time zones."""
     chosen, client = context.user.language, context.translate("lang-client")
@@ -76,6 +82,7 @@ def _now(context: BotContext, zone: str) -> str:
     return i18n.format_moment(context.services.clock(), zone_of(zone), context.language)
 
 
+@handlers.button("lang")
 def choose_language(context: BotContext) -> View:
     """Keep the language of a button."""
     word = context.argument(0)
@@ -89,6 +96,7 @@ def choose_language(context: BotContext) -> View:
     return replace(languages(there), alert=there.translate("lang-kept"))
 
 
+@handlers.button("zones")
 def zones(context: BotContext) -> View:
     """Show the zones that most people here live in."""
     if context.dialog is not None and context.dialog.step == TYPING:
@@ -107,6 +115,7 @@ def _city(zone: str, language: str) -> str:
     return text(language, f"zone-{zone.partition('/')[2].lower()}")
 
 
+@handlers.button("zone")
 def choose_zone(context: BotContext) -> View:
     """Keep the zone of a button."""
     for place, zone in enumerate(ZONES, 1):
@@ -115,6 +124,7 @@ def choose_zone(context: BotContext) -> View:
     return menu.outdated(context)
 
 
+@handlers.step(TYPING)
 def zone_typed(context: BotContext) -> View:
     """Keep the zone that was written: one of ours by its city, else by its name in any case."""
     words = context.text.strip()
@@ -150,6 +160,7 @@ _LISTED = (
 )
 
 
+@handlers.command("export")
 async def export(context: BotContext) -> None:
     """Send one file with everything that the database keeps of the person."""
     if not context.is_private:
@@ -164,6 +175,7 @@ async def export(context: BotContext) -> None:
     await context.show(lambda: View(page))
 
 
+@handlers.command("delete_me")
 def delete_me(context: BotContext) -> View:
     """Tell what would be removed, and ask."""
     if not context.is_private:
@@ -181,6 +193,7 @@ def _table(context: BotContext, counts: Mapping[str, int]) -> list[str]:
     return [f"• {context.translate('my-data-kind', kind=name)}: {count}" for name, count in kinds]
 
 
+@handlers.button("forget")
 async def forget(context: BotContext) -> None:
     """Ask once more, then erase everything."""
     if not context.is_private:
@@ -227,8 +240,10 @@ _DAY = timedelta(days=1)
 _LOOK_BACK = 50
 # So many of the newest orders go along.
 _PURCHASES = 3
+handlers.step(STEP)(lambda context: _hand_over(context, context.text))
 
 
+@handlers.command("paysupport")
 def pay_support(context: BotContext) -> View:
     """Hand over what stands behind the command; without words ask for them."""
     rest = context.text.split(maxsplit=1)[1:]
@@ -288,6 +303,7 @@ def _letter(context: BotContext, admin: int, words: str) -> OutgoingMessage:
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)
 
 
+@handlers.button("paysupport")
 def answer(context: BotContext) -> View:
     """Ask an admin for the answer to a person."""
     if not context.arguments:
@@ -300,6 +316,7 @@ def answer(context: BotContext) -> View:
     return replace(asked, is_new=True)
 
 
+@handlers.step(ANSWER_STEP)
 def answered(context: BotContext) -> View:
     """Send an admin's answer to the person who asked."""
     if not _is_good(context.text):
@@ -317,30 +334,4 @@ def answered(context: BotContext) -> View:
 
 
 def _may_answer(context: BotContext) -> bool:
-    return authority(context).may(Permission.REFUNDS)
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    add_handlers(
-        application,
-        commands={
-            "lang": languages,
-            "export": export,
-            "delete_me": delete_me,
-            "paysupport": pay_support,
-        },
-        buttons={
-            "lang": choose_language,
-            "zones": zones,
-            "zone": choose_zone,
-            "zone-type": lambda context: menu.form(context, "zone-ask-name", "zones", step=TYPING),
-            "forget": forget,
-            "paysupport": answer,
-        },
-        steps={
-            TYPING: zone_typed,
-            STEP: lambda context: _hand_over(context, context.text),
-            ANSWER_STEP: answered,
-        },
-    )
+    return context.authority.may(Permission.REFUNDS)

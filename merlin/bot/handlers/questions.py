@@ -47,10 +47,11 @@ from merlin.bot.answers import (
     window_note,
 )
 from merlin.bot.answers import written as words_of
-from merlin.bot.context import BotApplication, BotContext, add_handlers, page_letters, spot_of
+from merlin.bot.context import BotContext, page_letters, spot_of
 from merlin.bot.handlers.answering import left_note, name_topic, refusal_of
 from merlin.bot.handlers.prompts import SOURCES, Source, fitted
 from merlin.bot.outbox import OnSent
+from merlin.bot.registry import Handlers
 from merlin.bot.services import DRAFTS, EDITS
 from merlin.bot.updates import LONG_UNITS
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
@@ -63,6 +64,7 @@ from merlin.core.formatted_text import FormattedMessage, utf16_length
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message
 
+handlers = Handlers()
 PLACEHOLDER = "…"
 QUOTED_LENGTH = 1000
 # How much of a name a model is told.
@@ -389,6 +391,7 @@ def _end(context: BotContext, written: StoredAnswer) -> OnSent:
     return after
 
 
+@handlers.button("stop")
 async def stop(context: BotContext) -> None:
     """End the answer that is being written; what came until then stays."""
     found = context.bot_data.stops.get(context.number())
@@ -399,6 +402,7 @@ async def stop(context: BotContext) -> None:
     await context.show(lambda: menu.alert(words))
 
 
+@handlers.button("again")
 async def again(context: BotContext) -> None:
     """Answer a question anew; the old answer stays in the chat, the new one counts."""
     turn, refusal = await context.store.read(lambda: _again(context))
@@ -493,8 +497,3 @@ def _refusal(context: BotContext, turn: Turn) -> str:
     if isinstance(sent, int) and isinstance(edited, int) and edited - sent > LATEST_S:
         return "edited-late"
     return ""
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    add_handlers(application, buttons={"stop": stop, "again": again})

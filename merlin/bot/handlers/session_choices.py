@@ -14,9 +14,10 @@ from merlin.app import courses
 from merlin.app.ask import request_of_session
 from merlin.billing.plan import allows_model
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, BotContext, add_handlers
+from merlin.bot.context import Act, BotContext
 from merlin.bot.handlers.answering import abroad, answering, company, plan_for, refitted
 from merlin.bot.menu import PAGE_SIZE, View
+from merlin.bot.registry import Handlers
 from merlin.chat.model_catalogue import (
     CandidateKind,
     General,
@@ -44,6 +45,7 @@ from merlin.core.i18n import text
 from merlin.core.money import MICRO, Price
 from merlin.course.catalogue import Course
 
+handlers = Handlers()
 _TO_PRESETS = ("presets-button-list", "preset:list:0")
 _OFF = ("presets-button-off", "preset:off")
 
@@ -120,6 +122,7 @@ PAIR_STEP = "preset-pair"
 _RU_EN = "ru-en"
 
 
+@handlers.command("preset")
 def list_presets(context: BotContext) -> View:
     """Show every preset that there is, and which one the session is under."""
     session = context.open_session()
@@ -175,6 +178,7 @@ def _under(
     return menu.paragraphs(context, *parts, rows=rows)
 
 
+@handlers.step(PAIR_STEP)
 def pair_typed(context: BotContext) -> View:
     """Take the languages that a person typed for the translator."""
     pair = " ".join(context.text.split())
@@ -219,12 +223,15 @@ _PRESET_VERBS: Mapping[str, Act] = {
     "dropped": _own,
     "off": system_off,
 }
+handlers.button("preset")(menu.by_argument(_PRESET_VERBS, "list"))
 
 
 TEXT_STEP = "system-text"
 NAME_STEP = "system-name"
+handlers.step(TEXT_STEP)(lambda context: _take(context, context.text))
 
 
+@handlers.command("system")
 def system(context: BotContext) -> View:
     """Set the text that stands behind the command; without one show what is set."""
     # Not the context's `words`: what a client split off is joined to the whole text alone.
@@ -260,6 +267,7 @@ def _take(context: BotContext, words: str) -> View:
     return menu.paragraphs(context, *done, rows=((_SAVE, _CLEAR),))
 
 
+@handlers.step(NAME_STEP)
 def name_typed(context: BotContext) -> View:
     """Save the session's system text under the name that was typed."""
     name = " ".join(context.text.split())
@@ -285,6 +293,7 @@ _SYSTEM_VERBS: Mapping[str, Act] = {
     "save": _save,
     "clear": system_off,
 }
+handlers.button("system")(menu.by_argument(_SYSTEM_VERBS, "show"))
 
 
 _TO_COURSES = ("courses-button-list", "course:list:0")
@@ -292,6 +301,7 @@ _TO_MODELS = ("models-button-list", "model:list:0")
 _TO_USUAL_MODEL = ("models-button-auto", "model:auto")
 
 
+@handlers.button("course")
 def course_pressed(context: BotContext) -> View:
     """Do what a button of the list says."""
     match context.arguments:
@@ -313,6 +323,7 @@ def open_course(context: BotContext, slug: str) -> View:
     return _opened(context, found) if found else menu.say(context, "courses-gone", _TO_COURSES)
 
 
+@handlers.command("course")
 def list_courses(context: BotContext) -> View:
     """Show the courses by semester, and which one the session is about."""
     found = courses.active(context.services).courses
@@ -383,6 +394,7 @@ def options(context: BotContext, session: Session) -> list[ModelOption]:
     ]
 
 
+@handlers.button("model")
 def model_pressed(context: BotContext) -> View:
     """Do what a button of the list says; the one under an answer shows the list below it."""
     match context.arguments:
@@ -398,6 +410,7 @@ def model_pressed(context: BotContext) -> View:
             return menu.outdated(context)
 
 
+@handlers.command("model")
 def list_choices(context: BotContext) -> View:
     """Show the models that may be chosen, and which one answers."""
     session = context.open_session()
@@ -472,27 +485,3 @@ def _return(context: BotContext) -> View:
     context.sessions.change(refitted(context, session))
     now = answering(context, session)
     return menu.say(context, "models-auto", _TO_MODELS, model=now.title if now else "none")
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    add_handlers(
-        application,
-        commands={
-            "course": list_courses,
-            "model": list_choices,
-            "preset": list_presets,
-            "system": system,
-        },
-        buttons={
-            "course": course_pressed,
-            "model": model_pressed,
-            "preset": menu.by_argument(_PRESET_VERBS, "list"),
-            "system": menu.by_argument(_SYSTEM_VERBS, "show"),
-        },
-        steps={
-            PAIR_STEP: pair_typed,
-            TEXT_STEP: lambda context: _take(context, context.text),
-            NAME_STEP: name_typed,
-        },
-    )

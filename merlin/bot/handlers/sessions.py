@@ -22,7 +22,7 @@ from merlin.app.sessions import counted_turns, session_as_json, session_as_markd
 from merlin.app.summaries import SummaryTask
 from merlin.bot import answers, menu
 from merlin.bot.answers import TypingIndicator
-from merlin.bot.context import Act, BotApplication, BotContext, add_handlers, letters
+from merlin.bot.context import BotContext, letters
 from merlin.bot.handlers.admin import when
 from merlin.bot.handlers.answering import (
     answering,
@@ -35,6 +35,7 @@ from merlin.bot.handlers.answering import (
 from merlin.bot.handlers.questions import own_turn, question_of
 from merlin.bot.handlers.session_choices import chosen
 from merlin.bot.menu import PAGE_SIZE, View
+from merlin.bot.registry import Handlers
 from merlin.chat.model_catalogue import (
     first_candidate,
 )
@@ -52,7 +53,10 @@ from merlin.core.i18n import text
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
 
+handlers = Handlers()
 
+
+@handlers.button("sum")
 async def sum_up(context: BotContext) -> None:
     """Sum up the session that a button names, and go on in a new one. Raises ChatUnreachable."""
     task = await context.store.do(lambda: _begin_summary(context))
@@ -114,8 +118,11 @@ def _goes_on(context: BotContext, old: Session, summary: str) -> View:
 NAMING = "session-name"
 _FIRST_WORDS = 200
 _ALL = ("session-all", "sessions:0")
+_Show = Callable[[BotContext, Session], View]
 
 
+@handlers.command("sessions")
+@handlers.button("sessions")
 def list_sessions(context: BotContext, wanted: int | None = None) -> View:
     """Show a page of the sessions, the newest used first: the one that a button names, or this."""
     count = context.sessions.count(context.place)
@@ -138,18 +145,23 @@ def titled(session: Session, context: BotContext) -> str:
     return session.title or context.translate("session-untitled")
 
 
-def _owned(show: Callable[[BotContext, Session], View]) -> Act:
-    """Return the act that shows the session that a button names, to the person whose it is."""
+def _owned(verb: str) -> Callable[[_Show], _Show]:
+    """Answer a button that names a session, to the person whose it is."""
 
-    def act(context: BotContext) -> View:
-        session = context.sessions.find(context.place, context.number())
-        if session is None or session.user_id != context.user_id:
-            return menu.refuse(context, "session-not-yours")
-        return show(context, session)
+    def add(show: _Show) -> _Show:
+        @handlers.button(verb)
+        def act(context: BotContext) -> View:
+            session = context.sessions.find(context.place, context.number())
+            if session is None or session.user_id != context.user_id:
+                return menu.refuse(context, "session-not-yours")
+            return show(context, session)
 
-    return act
+        return show
+
+    return add
 
 
+@_owned("session")
 def session_card(context: BotContext, session: Session) -> View:
     """Show one session with what can be done with it."""
     if context.dialog is not None and context.dialog.step == NAMING:
@@ -179,6 +191,7 @@ def session_card(context: BotContext, session: Session) -> View:
     )
 
 
+@_owned("session-open")
 def open_session(context: BotContext, session: Session) -> View:
     """Open a session again, and remind of where it stopped."""
     context.sessions.switch(context.place, session.session_id)
@@ -191,6 +204,7 @@ def open_session(context: BotContext, session: Session) -> View:
     return menu.message(context, words, _ALL)
 
 
+@_owned("session-name")
 def rename_session(context: BotContext, session: Session) -> View:
     """Ask for a new name."""
     back, title = f"session:{session.session_id}", titled(session, context)
@@ -198,6 +212,7 @@ def rename_session(context: BotContext, session: Session) -> View:
     return menu.form(context, "session-ask-name", back, step=NAMING, values=values, title=title)
 
 
+@handlers.step(NAMING)
 def session_named(context: BotContext) -> View:
     """Take the name that was written."""
     wanted = context.dialog_values.get("session")
@@ -213,6 +228,7 @@ def session_named(context: BotContext) -> View:
     return session_card(context, renamed)
 
 
+@_owned("session-file")
 def file(context: BotContext, session: Session) -> View:
     """Hand the session over as a file."""
     turns = counted_turns(context.services, session.session_id)
@@ -226,6 +242,7 @@ def file(context: BotContext, session: Session) -> View:
     return View(page, is_new=True)
 
 
+@_owned("session-drop")
 def ask_delete_session(context: BotContext, session: Session) -> View:
     """Ask whether it is meant."""
     sure = ("session-delete", f"session-drop-yes:{session.session_id}", "danger")
@@ -234,6 +251,7 @@ def ask_delete_session(context: BotContext, session: Session) -> View:
     return menu.say(context, "session-ask-delete", (sure, keep), title=title)
 
 
+@_owned("session-drop-yes")
 def delete_session(context: BotContext, session: Session) -> View:
     """Delete a session with all that was said in it."""
     context.sessions.delete(context.place, session.session_id)
@@ -251,6 +269,7 @@ def bar(share: float) -> str:
     return _FULL * full + _EMPTY * (CELLS - full)
 
 
+@handlers.command("t", "tokens")
 def tokens(context: BotContext) -> View:
     """Show the gauge of the open session."""
     session = context.open_session()
@@ -318,8 +337,10 @@ def _amounts(costs: Sequence[Cost] | None, language: str) -> str:
 
 _SHOWN = 3
 _MOST = 1000
+handlers.button("new")(lambda context: replace(fresh(context), is_new=True))
 
 
+@handlers.command("new")
 async def new_session(context: BotContext) -> None:
     """Begin a new session, in its own topic where the chat has topics. Raises ChatUnreachable."""
     may_begin = await context.store.do(lambda: not _is_begun(context) and not beyond(context))
@@ -389,6 +410,7 @@ def _offer(context: BotContext, over: Sequence[Session]) -> View:
     return menu.message(context, "\n".join(lines), sure, (_ALL, menu.CANCEL))
 
 
+@handlers.button("new-instead")
 def instead(context: BotContext) -> View:
     """Delete the sessions that were named, and begin a new one; others are named anew first."""
     over = beyond(context)
@@ -401,36 +423,10 @@ def instead(context: BotContext) -> View:
     return screen
 
 
+@handlers.command("clear")
 def clear_session(context: BotContext) -> View:
     """Forget what was said in the session: it is deleted, and a new one begins."""
     old = context.open_session()
     screen = _begun(context, "bot-clear")
     context.sessions.delete(context.place, old.session_id)
     return screen
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    add_handlers(
-        application,
-        commands={
-            "sessions": list_sessions,
-            "t": tokens,
-            "tokens": tokens,
-            "new": new_session,
-            "clear": clear_session,
-        },
-        buttons={
-            "sum": sum_up,
-            "sessions": list_sessions,
-            "session": _owned(session_card),
-            "session-open": _owned(open_session),
-            "session-name": _owned(rename_session),
-            "session-file": _owned(file),
-            "session-drop": _owned(ask_delete_session),
-            "session-drop-yes": _owned(delete_session),
-            "new": lambda context: replace(fresh(context), is_new=True),
-            "new-instead": instead,
-        },
-        steps={NAMING: session_named},
-    )

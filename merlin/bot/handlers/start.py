@@ -27,7 +27,7 @@ from merlin.app.proposals import has_consent
 from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, Settings, legal_text, put_text
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
-from merlin.bot.context import BotApplication, BotContext, add_handlers
+from merlin.bot.context import BotContext
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.admin import lines, performer
 from merlin.bot.handlers.answering import answering, company
@@ -35,12 +35,14 @@ from merlin.bot.handlers.models import evaluation_words
 from merlin.bot.handlers.plans import LINK, came_by, plan
 from merlin.bot.handlers.session_choices import open_course, preset_name
 from merlin.bot.menu import View
+from merlin.bot.registry import Handlers
 from merlin.chat.sessions import Session
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
 from merlin.training.models import Evaluation, Model, Serving, overlap_of, proof_of
 
+handlers = Handlers()
 VERB, YES, NO = "login", "yes", "no"
 
 
@@ -61,6 +63,7 @@ def open_login(context: BotContext, key: str) -> View:
     )
 
 
+@handlers.button(VERB)
 def settle_login(context: BotContext) -> View:
     """Let the browser in, or not; the question takes the answer's words."""
     answer, login_id, login = context.argument(0), context.number(1), None
@@ -139,6 +142,7 @@ async def turn_away(context: BotContext) -> bool:
 _SEPARATOR = "_"
 
 
+@handlers.command("start")
 def start(context: BotContext) -> View:
     """Greet, and go where the link leads; what no link can mean is passed over."""
     if context.is_private:
@@ -158,6 +162,8 @@ def start(context: BotContext) -> View:
     return menu.say(context, "bot-start")
 
 
+@handlers.command("cancel")
+@handlers.button("cancel")
 def cancel(context: BotContext) -> View:
     """Wait for nothing any more, whatever was asked for."""
     was_waiting = context.stop_waiting()
@@ -173,6 +179,8 @@ async def unknown(context: BotContext) -> None:
 _VERSION_LENGTH = 12
 
 
+@handlers.command("privacy")
+@handlers.button("privacy")
 def privacy(context: BotContext) -> View:
     """Tell what is stored, who answers, and what the person has allowed."""
     kept, is_given = context.services.config.retention, has_consent(*performer(context))
@@ -199,6 +207,8 @@ def privacy(context: BotContext) -> View:
     return menu.paragraphs(context, *parts, rows=(revoke if is_given else give,))
 
 
+@handlers.command("terms")
+@handlers.button("terms")
 def terms(context: BotContext) -> View:
     """Tell the terms, and note which version of them the person was shown."""
     words = legal_text(Settings(context.db), TERMS, context.language)
@@ -213,10 +223,10 @@ WRITING = "own-words"
 
 
 def _may_edit(context: BotContext) -> bool:
-    standing = context.services.roles.authority(context.user_id)
-    return context.is_private and standing.may(Permission.EDIT_TEXTS)
+    return context.is_private and context.authority.may(Permission.EDIT_TEXTS)
 
 
+@handlers.button("own")
 def choose_text(context: BotContext) -> View:
     """Show the texts, or ask for the new words of the one that a button names."""
     if not _may_edit(context):
@@ -244,6 +254,7 @@ def _asks(context: BotContext, name: str) -> View:
     return menu.message(context, words, bool(now) and drop, menu.back_or_cancel("own"))
 
 
+@handlers.step(WRITING)
 def text_written(context: BotContext) -> View:
     """Keep the words that were written."""
     wanted = tuple(context.dialog_values.get("text", ()))
@@ -256,6 +267,7 @@ def text_written(context: BotContext) -> View:
     return _put(context, ".".join(wanted), words)
 
 
+@handlers.button("own-drop")
 def drop_text(context: BotContext) -> View:
     """Take a text away; what it was stays in the audit."""
     if not _may_edit(context) or not _is_text(context.arguments):
@@ -270,6 +282,7 @@ def _put(context: BotContext, name: str, words: str) -> View:
     return menu.say(context, key, menu.back("own"))
 
 
+@handlers.command("info")
 def info(context: BotContext) -> View:
     """Tell what there is to know, first of what answers here."""
     session = context.open_session()
@@ -330,11 +343,12 @@ def _info_session(context: BotContext, session: Session) -> str:
     return "\n".join([context.translate("bot-info-session"), *said]) if said else ""
 
 
+@handlers.command("help")
 def show_help(context: BotContext) -> View:
     """List the commands, those of the staff for them alone."""
     language = context.language
     groups = list(HELP_GROUPS)
-    staff = staff_commands(context.services.roles.authority(context.user_id))
+    staff = staff_commands(context.authority)
     if staff:
         groups.append(("help-staff", staff))
     shown, marks = text(language, "bot-help"), []
@@ -344,27 +358,3 @@ def show_help(context: BotContext) -> View:
         rows = [f"/{name} — {text(language, f'bot-command-{name}')}" for name in names]
         shown = "\n".join([f"{shown}\n\n{head}", *rows])
     return View(FormattedMessage(f"{shown}\n\n{text(language, 'bot-help-end')}", tuple(marks)))
-
-
-def register(application: BotApplication) -> None:
-    """Add the handlers of this file."""
-    add_handlers(
-        application,
-        commands={
-            "start": start,
-            "cancel": cancel,
-            "help": show_help,
-            "info": info,
-            "privacy": privacy,
-            "terms": terms,
-        },
-        buttons={
-            VERB: settle_login,
-            "cancel": cancel,
-            "privacy": privacy,
-            "terms": terms,
-            "own": choose_text,
-            "own-drop": drop_text,
-        },
-        steps={WRITING: text_written},
-    )
