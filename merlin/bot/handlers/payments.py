@@ -10,6 +10,7 @@ Stars go back whole. What was granted is taken back by the ledger, with the mone
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
@@ -286,21 +287,21 @@ REASON = f"{ADMIN_STEP}refund"
 SURE = f"{ADMIN_STEP}refund-sure"
 
 
-@handlers.button("a-back", needs=Permission.REFUNDS)
+@handlers.button("a-back", "a-back-all", needs=Permission.REFUNDS)
 def choose_refund(context: BotContext) -> View:
-    """Ask how much is to go back; Stars go back whole, so there the reason is asked."""
+    """Ask how much is to go back; then, as for Stars, which go back whole, for the reason."""
     grant, purchase_id = context.number(), context.argument(1)
     details, rest = _granted(context, grant, purchase_id)
-    purchase = details.purchase
-    if purchase.order.gateway is Gateway.STARS:
-        return all_of_it(context)
-    context.wait(Dialog(PART, {"grant": grant, "purchase": purchase_id}))
+    order, said = details.purchase.order, {"grant": grant, "purchase": purchase_id}
+    if context.verb == "a-back-all" or order.gateway is Gateway.STARS:
+        return _asks_reason(context, {**said, "amount": None})
+    context.wait(Dialog(PART, said))
     rows: menu.Rows = (
         ("pay-admin-all", f"a-back-all:{grant}:{purchase_id}"),
         menu.back_or_cancel(f"a-buy:{purchase_id}"),
     )
     words = context.translate("pay-admin-ask-part", rest=rest.format(context.language))
-    return menu.card(context, purchase.order.promise.titled(context.language), words, rows=rows)
+    return menu.card(context, order.promise.titled(context.language), words, rows=rows)
 
 
 def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[OrderDetails, Amount]:
@@ -312,32 +313,22 @@ def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[Orde
     return details, rest
 
 
-@handlers.button("a-back-all", needs=Permission.REFUNDS)
-def all_of_it(context: BotContext) -> View:
-    """Let all that is left go back."""
-    grant, purchase_id = context.number(), context.argument(1)
-    _granted(context, grant, purchase_id)
-    return _asks_reason(context, {"grant": grant, "purchase": purchase_id, "amount": None})
-
-
 @handlers.step(PART, needs=Permission.REFUNDS)
 def part(context: BotContext) -> View:
     """Take the sum that was written. Raises Refused for one that cannot go back."""
-    said = dict(context.dialog_values)
-    _, rest = _granted(context, int(said.get("grant", 0)), str(said.get("purchase", "")))
+    said = context.dialog_values
+    _, rest = _granted(context, said["grant"], said["purchase"])
+    told = rest.format(context.language)
     try:
         wanted = roubles(context.text.strip().replace(" ", "").replace(",", "."))
     except ValueError:
-        raise Refused(
-            "no amount", "pay-admin-no-amount", rest=rest.format(context.language)
-        ) from None
+        raise Refused("no amount", "pay-admin-no-amount", rest=told) from None
     if rest.currency is not Currency.RUB or not 0 < wanted.minor <= rest.minor:
-        told = rest.format(context.language)
         raise Refused("too much", "billing-refund-too-much", rest=told)
     return _asks_reason(context, {**said, "amount": wanted.minor})
 
 
-def _asks_reason(context: BotContext, said: dict[str, Any]) -> View:
+def _asks_reason(context: BotContext, said: Mapping[str, Any]) -> View:
     back, key = f"a-buy:{said['purchase']}", "pay-admin-ask-reason"
     return menu.form(context, key, back, step=REASON, values=said, most=MOST_REASON)
 
@@ -345,16 +336,15 @@ def _asks_reason(context: BotContext, said: dict[str, Any]) -> View:
 @handlers.step(REASON, needs=Permission.REFUNDS)
 def reason(context: BotContext) -> View:
     """Take the reason that was written, and ask whether the refund is meant."""
-    said = dict(context.dialog_values)
+    said = context.dialog_values
     why = " ".join(context.text.split())[:MOST_REASON]
     if not why:
         return _asks_reason(context, said)
-    grant, purchase_id = int(said.get("grant", 0)), str(said.get("purchase", ""))
-    details, rest = _granted(context, grant, purchase_id)
-    purchase = details.purchase
-    minor = said.get("amount")
-    amount = rest if minor is None else Amount(int(minor), Currency.RUB)
-    context.wait(Dialog(SURE, {**said, "reason": why, "asked": context.update_id}))
+    details, rest = _granted(context, said["grant"], said["purchase"])
+    purchase, minor = details.purchase, said["amount"]
+    amount = rest if minor is None else Amount(minor, Currency.RUB)
+    kept = {**said, "reason": why, "asked": context.update_id}
+    context.wait(Dialog(SURE, kept))
     words = context.translate(
         "pay-admin-ask-refund",
         price=amount.format(context.language),
@@ -364,32 +354,29 @@ def reason(context: BotContext) -> View:
         whole="yes" if amount == rest else "no",
         till=purchase.order.gateway.value,
     )
-    return _asks_refund(context, words, purchase_id, context.update_id)
+    return _asks_refund(context, words, kept)
 
 
-def _asks_refund(context: BotContext, words: str, purchase_id: str, asked: int) -> View:
-    sure = ("pay-admin-refund-yes", f"a-back-yes:{asked}")
-    return menu.second_question(context, words, sure, f"a-buy:{purchase_id}")
-
-
-@handlers.button("a-back-yes", needs=Permission.REFUNDS)
-def refund(context: BotContext) -> View:
-    """Ask for the refund, which whoever owns the gateway sends. Raises Refused."""
-    dialog = context.dialog
-    said = dict(dialog.said) if dialog is not None and dialog.step == SURE else {}
-    if not said or said.get("asked") != context.number():
-        raise NotFound("not asked", "bot-button-old")
-    grant, purchase_id = int(said["grant"]), str(said["purchase"])
-    _granted(context, grant, purchase_id)
-    ctx, actor = admin.performer(context)
-    once, why = f"update:{context.number()}", str(said["reason"])
-    payments.request_refund(ctx, actor, purchase_id, grant, said.get("amount"), why, once)
-    alert = context.translate("pay-admin-refund-wished")
-    return replace(show_purchase(context, purchase_id), alert=alert)
+def _asks_refund(context: BotContext, words: str, said: Mapping[str, Any]) -> View:
+    sure = ("pay-admin-refund-yes", f"a-back-yes:{said['asked']}")
+    return menu.second_question(context, words, sure, f"a-buy:{said['purchase']}")
 
 
 @handlers.step(SURE, needs=Permission.REFUNDS)
 def typed_again(context: BotContext) -> View:
     """Ask for the button where something was written instead."""
-    said, words = context.dialog_values, context.translate("pay-admin-press")
-    return _asks_refund(context, words, str(said.get("purchase", "")), int(said.get("asked", 0)))
+    return _asks_refund(context, context.translate("pay-admin-press"), context.dialog_values)
+
+
+@handlers.button("a-back-yes", needs=Permission.REFUNDS)
+def refund(context: BotContext) -> View:
+    """Ask for the refund, which whoever owns the gateway sends. Raises Refused."""
+    asked, said = context.number(), context.dialog_values
+    if context.dialog is None or context.dialog.step != SURE or said["asked"] != asked:
+        raise NotFound("not asked", "bot-button-old")
+    purchase_id, grant, minor = said["purchase"], said["grant"], said["amount"]
+    payments.request_refund(
+        *admin.performer(context), purchase_id, grant, minor, said["reason"], f"update:{asked}"
+    )
+    alert = context.translate("pay-admin-refund-wished")
+    return replace(show_purchase(context, purchase_id), alert=alert)
