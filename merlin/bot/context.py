@@ -28,7 +28,7 @@ from merlin.app.inbox import (
     json_integer,
     json_object,
 )
-from merlin.app.outbox import Outbox, OutgoingMessage, QueuedMessage, Target
+from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
 from merlin.bot.bot_api import BotApi
 from merlin.bot.files import Files
@@ -139,7 +139,13 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         # which is to be used within that work.
         self.services, self.calls = data.services, data.calls
         self.store, self.db = data.services.store, data.services.db
-        self.bot_id = data.services.bot_id
+        self.bot_id, self.outbox = data.services.bot_id, data.services.outbox
+        self.sessions = Sessions(self.db, self.bot_id)
+        self.turns = Turns(self.db, self.bot_id)
+        self.quotas = Quotas(self.db, self.bot_id)
+        self.catalogue = ModelCatalogue(self.db)
+        self.update_id, self.chat_id = self.stored.update_id, self.stored.chat_id
+        self.user_id = self.stored.user_id
 
     @classmethod
     def from_update(cls, update: object, application: Any) -> Self:
@@ -177,46 +183,6 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             is_service=not words and sent_of(content) is None,
             is_resumed=is_resumed,
         )
-
-    @property
-    def outbox(self) -> Outbox:
-        """Return the messages that must arrive."""
-        return self.services.outbox
-
-    @property
-    def sessions(self) -> Sessions:
-        """Return the sessions of the bot's chats."""
-        return Sessions(self.db, self.bot_id)
-
-    @property
-    def turns(self) -> Turns:
-        """Return the questions to the bot and their answers."""
-        return Turns(self.db, self.bot_id)
-
-    @property
-    def catalogue(self) -> ModelCatalogue:
-        """Return the models that may answer."""
-        return ModelCatalogue(self.db)
-
-    @property
-    def quotas(self) -> Quotas:
-        """Return what plans count of questions."""
-        return Quotas(self.db, self.bot_id)
-
-    @property
-    def chat_id(self) -> int:
-        """Return the chat that the update belongs to."""
-        return self.stored.chat_id
-
-    @property
-    def user_id(self) -> int:
-        """Return whose the update is."""
-        return self.stored.user_id
-
-    @property
-    def update_id(self) -> int:
-        """Return the update's id."""
-        return self.stored.update_id
 
     @property
     def authority(self) -> Authority:

@@ -12,7 +12,7 @@ from yaml import safe_dump
 
 from merlin.app.examples import view_of
 from merlin.app.inbox import Update
-from merlin.bot.handlers.example_draft import author, reword_draft, tags_of
+from merlin.bot.handlers.example_draft import author, reword_draft
 from merlin.bot.handlers.example_proof import Draft, conversation, draft_of, draft_of_example
 from merlin.bot.menu import CodeBlock, card, cut
 from merlin.bot.updates import is_continuation, may_go_on
@@ -93,8 +93,9 @@ def test_what_one_side_says_in_a_row_is_one_turn():
 
 
 def test_tags_are_divided_by_anything_that_divides():
-    assert tags_of(" #a, b;c\nd  a,, ") == ("a", "b", "c", "d")
-    assert tags_of(" ,;\n# ") == ()
+    draft = Draft("t")
+    assert reword_draft(draft, "t", " #a, b;c\nd  a,, ").tags == ("a", "b", "c", "d")
+    assert reword_draft(draft, "t", " ,;\n# ").tags == ()
 
 
 def test_a_sheet_marks_files_where_they_stand_and_passes_what_telegram_takes():

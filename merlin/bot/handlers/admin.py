@@ -29,7 +29,6 @@ from merlin.core.formatted_text import Button, FormattedMessage, button_rows
 from merlin.core.heartbeat import describe_step
 from merlin.core.i18n import keys, text
 from merlin.core.permissions import Permission
-from merlin.db import audit
 from merlin.db.notices import Notice
 
 T = TypeVar("T")
@@ -74,11 +73,6 @@ def actor(context: BotContext) -> Actor:
 def performer(context: BotContext) -> tuple[Context, Actor]:
     """Return what every act begins with: what it works with, and who performs it."""
     return context.services, actor(context)
-
-
-def by(context: BotContext) -> str:
-    """Return how requests and the audit name the person."""
-    return audit.person_reference(context.user_id)
 
 
 def short(name: str) -> str:

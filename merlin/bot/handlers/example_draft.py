@@ -134,12 +134,6 @@ def ask_for_button_again(context: BotContext) -> View:
     return menu.card(context, note, page.text, rows=page.buttons)
 
 
-def tags_of(words: str) -> tuple[str, ...]:
-    """Return the tags that a person wrote, each once."""
-    found = (each.strip("#") for each in _SEPARATORS.split(words))
-    return tuple(dict.fromkeys(filter(None, found)))
-
-
 PICK = "ex-pick"
 MOST_MESSAGES = 60
 _LABEL = 48
@@ -315,7 +309,8 @@ def _now(draft: Draft, field: str) -> str:
 def reword_draft(draft: Draft, field: str, words: str) -> Draft:
     """Return the draft with other words of a field: q (first question), a (last answer), t, y."""
     if field == "t":
-        return replace(draft, tags=tags_of(words))
+        tags = (each.strip("#") for each in _SEPARATORS.split(words))
+        return replace(draft, tags=tuple(dict.fromkeys(filter(None, tags))))
     if field not in ("q", "a"):
         text = words if words.endswith("\n") else f"{words}\n"
         return replace(draft, text=text, turns=(), question=None, answer=None, tags=None)

@@ -374,6 +374,7 @@ def at_home(context: BotContext, group: Group) -> Group:
         return group
     # Telegram sends nothing to the old chat; its messages have no number in the new one.
     context.stored = replace(context.stored, chat_id=group.moved_to)
+    context.chat_id = group.moved_to
     context.message_id = context.thread_id = 0
     return replace(group, chat_id=group.moved_to)
 

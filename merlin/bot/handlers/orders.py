@@ -54,18 +54,6 @@ handlers = Handlers()
 PATIENCE = timedelta(seconds=20)
 
 
-@handlers.button("buy")
-async def buy(context: BotContext) -> None:
-    """Order what the button names, and show how to pay it. Raises ChatUnreachable."""
-    await _ask(context, _ordered)
-
-
-@handlers.button("order")
-async def pay(context: BotContext) -> None:
-    """Show again how to pay an order. Raises ChatUnreachable."""
-    await _ask(context, _again)
-
-
 def _ordered(context: BotContext) -> Purchase:
     """Store the order. Raises NotFound, Refused."""
     plan, mark = plan_at(context), context.argument(1)
@@ -99,7 +87,7 @@ def _again(context: BotContext) -> Purchase:
 
 
 async def _ask(context: BotContext, find: Callable[[BotContext], Purchase]) -> None:
-    """Show how the order that `find` returns is paid, or why it cannot be."""
+    """Show how the order that `find` returns is paid, or why not. Raises ChatUnreachable."""
 
     def claim() -> tuple[Purchase, bool]:
         purchase, now = find(context), context.services.clock()
@@ -125,6 +113,10 @@ async def _ask(context: BotContext, find: Callable[[BotContext], Purchase]) -> N
     except MerlinError as error:
         act = partial(menu.error_view, context, error)
     await context.show(act)
+
+
+handlers.button("buy")(partial(_ask, find=_ordered))
+handlers.button("order")(partial(_ask, find=_again))
 
 
 async def _link(context: BotContext, purchase: Purchase) -> Callable[[], View]:

@@ -138,8 +138,9 @@ def add_code(context: BotContext) -> View:
     if plan.is_pack and not percent:
         raise Refused("a pack has no days", "pay-admin-code-pack")
     days, off = (0, int(count)) if percent else (int(count), 0)
-    promo = Promo(code, plan.name, days, off, int(most) if most else None, by=admin.by(context))
-    payments.add_code(context.services, admin.actor(context), promo)
+    actor = admin.actor(context)
+    promo = Promo(code, plan.name, days, off, int(most) if most else None, by=actor.name)
+    payments.add_code(context.services, actor, promo)
     context.stop_waiting()
     return list_codes(context)
 

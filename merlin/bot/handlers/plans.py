@@ -92,19 +92,15 @@ def are_invites_on(context: BotContext) -> bool:
 
 
 @handlers.button("invite")
-async def invite(context: BotContext) -> None:
+def invite(context: BotContext) -> View:
     """Show the person's link."""
-
-    def act() -> View:
-        if not are_invites_on(context):
-            return menu.outdated(context)
-        link = context.link(f"{LINK}_{context.user_id}")
-        greeting = {"url": link, "text": context.translate("invite-greeting")}
-        share = Button(context.translate("invite-share"), url=f"{_SHARING}?{urlencode(greeting)}")
-        told = {"link": link, "amount": context.services.config.payments.invitation, "most": MOST}
-        return menu.say(context, "invite-link", share, TO_PLAN, **told)
-
-    await context.show(act)
+    if not are_invites_on(context):
+        return menu.outdated(context)
+    link = context.link(f"{LINK}_{context.user_id}")
+    greeting = {"url": link, "text": context.translate("invite-greeting")}
+    share = Button(context.translate("invite-share"), url=f"{_SHARING}?{urlencode(greeting)}")
+    told = {"link": link, "amount": context.services.config.payments.invitation, "most": MOST}
+    return menu.say(context, "invite-link", share, TO_PLAN, **told)
 
 
 def came_by(context: BotContext, number: str) -> None:

@@ -309,7 +309,7 @@ def answer(context: BotContext) -> View:
     if not context.arguments:
         return pay_support(context)
     asker = context.number()
-    if not _may_answer(context) or Users(context.db).get(asker) is None:
+    if not context.authority.may(Permission.REFUNDS) or Users(context.db).get(asker) is None:
         return menu.outdated(context)
     values = {"user": asker}
     asked = menu.form(context, "paysupport-answer-ask", step=ANSWER_STEP, values=values)
@@ -323,7 +323,7 @@ def answered(context: BotContext) -> View:
         return menu.form(context, "paysupport-bad", most=MOST_CHARACTERS)
     asker = context.dialog_values.get("user")
     context.stop_waiting()
-    if not isinstance(asker, int) or not _may_answer(context):
+    if not isinstance(asker, int) or not context.authority.may(Permission.REFUNDS):
         return menu.say(context, "bot-button-old")
     language = context.services.language_of(asker)
     page = FormattedMessage(text(language, "paysupport-answered", words=context.text.strip()))
@@ -331,7 +331,3 @@ def answered(context: BotContext) -> View:
     context.outbox.put([letter])
     Audit(context.db).note(person_reference(context.user_id), _ANSWERED, person_reference(asker))
     return menu.message(context, _handed(context, "paysupport-answer-sent"))
-
-
-def _may_answer(context: BotContext) -> bool:
-    return context.authority.may(Permission.REFUNDS)

@@ -139,16 +139,13 @@ async def turn_away(context: BotContext) -> bool:
     return False
 
 
-_SEPARATOR = "_"
-
-
 @handlers.command("start")
 def start(context: BotContext) -> View:
     """Greet, and go where the link leads; what no link can mean is passed over."""
     if context.is_private:
         # For admins who look for a person, and for commits in an editor's name.
         Users(context.db).set_name(context.user_id, context.sender_name)
-    kind, _, rest = context.words.partition(_SEPARATOR)
+    kind, _, rest = context.words.partition("_")
     if kind == LINK:
         came_by(context, rest)
     if kind == "course" and rest:
