@@ -19,15 +19,7 @@ from typing import Any, Self, TypeAlias, cast
 from telegram.ext import Application, CallbackContext, ExtBot
 
 from merlin.account.users import User, Users
-from merlin.app.inbox import (
-    Dialog,
-    Dialogs,
-    Inbox,
-    Update,
-    UpdateState,
-    json_integer,
-    json_object,
-)
+from merlin.app.inbox import Dialog, Dialogs, Inbox, Update, UpdateState, json_integer, json_object
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
 from merlin.bot.bot_api import BotApi
@@ -235,8 +227,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     @property
     def query_id(self) -> str:
         """Return the id of the query that waits for an answer, "" for none."""
-        found = self.stored.content.get("id")
-        return found if isinstance(found, str) else ""
+        return text_in(self.stored.content, "id")
 
     @property
     def sender_name(self) -> str:

@@ -23,13 +23,7 @@ from telegram.error import BadRequest
 
 from merlin.account.users import Users
 from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState, Delivered, broadcasts_of
-from merlin.app.outbox import (
-    OutgoingMessage,
-    OutgoingState,
-    QueuedMessage,
-    Target,
-    WaitingRequests,
-)
+from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Target, WaitingRequests
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown import render
 from merlin.bot.services import BotServices

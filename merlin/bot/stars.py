@@ -10,7 +10,7 @@ from typing import Any
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from merlin.app.inbox import Update
+from merlin.app.inbox import Update, json_object
 from merlin.app.outbox import Target
 from merlin.app.reconciliation import (
     MOST_MOVED,
@@ -210,10 +210,8 @@ def read_refund(update: Update) -> GatewayRefund | None:
 
 def read_payment(update: Update, name: str = PAID) -> GatewayPayment | None:
     """Return the payment that a message tells of; None where that cannot be read."""
-    message = update.body.get("message")
-    said = message.get(name) if isinstance(message, Mapping) else None
-    if not isinstance(message, Mapping) or not isinstance(said, Mapping):
-        return None
+    message = json_object(update.body, "message")
+    said = json_object(message, name)
     charge = said.get("telegram_payment_charge_id")
     is_stars = said.get("currency") == Currency.XTR.value
     count = _whole(said.get("total_amount"))
@@ -238,11 +236,10 @@ def _moved(said: Mapping[str, Any], side: str) -> GatewayPayment | None:
 
     None for what is no payment of an invoice: gifts, advertising, what the owner takes out.
     """
-    partner = said.get(side)
-    if not isinstance(partner, Mapping) or partner.get("type") != "user":
+    partner, count = json_object(said, side), _whole(said.get("amount"))
+    if partner.get("type") != "user":
         return None
-    user, count = partner.get("user"), _whole(said.get("amount"))
-    user_id = _whole(user.get("id")) if isinstance(user, Mapping) else None
+    user_id = _whole(json_object(partner, "user").get("id"))
     charge, at = said.get("id"), _time(said.get("date"))
     if not isinstance(charge, str) or user_id is None or count is None or at is None:
         return None

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from merlin.app.inbox import Update
+from merlin.app.inbox import Update, json_object
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
@@ -192,7 +192,8 @@ def _said(context: BotContext, before: Sequence[Heard]) -> list[Heard]:
     """Return the messages with who probably said them: the first to speak asks."""
     messages: list[Heard] = []
     for update in (context.stored, *context.joined):
-        words = _message(update).get("text") or _message(update).get("caption")
+        message = json_object(update.body, "message")
+        words = message.get("text") or message.get("caption")
         if not isinstance(words, str) or not words.strip():
             continue
         who, is_bot = author(update)
@@ -207,20 +208,14 @@ def author(update: Update) -> tuple[str, bool]:
 
     Source: the Bot API, MessageOrigin.
     """
-    found = _message(update).get("forward_origin")
-    origin: Mapping[str, Any] = found if isinstance(found, dict) else {}
-    sender = origin.get("sender_user")
-    if isinstance(sender, dict):
+    origin = json_object(json_object(update.body, "message"), "forward_origin")
+    sender = json_object(origin, "sender_user")
+    if sender:
         return f"user {sender.get('id')}", sender.get("is_bot") is True
-    chat = origin.get("sender_chat", origin.get("chat"))
-    if isinstance(chat, dict):
+    chat = json_object(origin, "sender_chat") or json_object(origin, "chat")
+    if chat:
         return f"chat {chat.get('id')}", False
     return f"name {origin.get('sender_user_name', '')}", False
-
-
-def _message(update: Update) -> Mapping[str, Any]:
-    found = update.body.get("message")
-    return found if isinstance(found, dict) else {}
 
 
 def picks(context: BotContext) -> View:

@@ -180,8 +180,7 @@ def _turn_here(context: BotContext) -> Turn | None:
 
 
 def _emojis(context: BotContext, name: str) -> list[str]:
-    body = context.stored.body.get(context.stored.kind)
-    found = body.get(name) if isinstance(body, Mapping) else None
+    found = context.stored.content.get(name)
     each: list[Any] = found if isinstance(found, list) else []
     said = [one.get("emoji") for one in each if isinstance(one, Mapping)]
     return [emoji for emoji in said if isinstance(emoji, str)]

@@ -31,7 +31,7 @@ from merlin.bot.handlers.start import PRIVATE, asked_token, question_payload, to
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
-from merlin.bot.updates import Address, address_of, named_bot
+from merlin.bot.updates import Address, address_of, named_bot, text_in
 from merlin.chat.prompt import Prompt
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, first_part, utf16_length
 from merlin.core.i18n import LANGUAGES, text
@@ -231,9 +231,7 @@ _ASKED = "❓ "
 
 async def answer_inline(context: BotContext) -> None:
     """Answer an inline query and end it; who is blocked gets nothing."""
-    query = context.stored.body.get("inline_query")
-    said = query.get("query") if isinstance(query, dict) else None
-    words = said.strip()[:MOST_LETTERS] if isinstance(said, str) else ""
+    words = text_in(context.stored.content, "query").strip()[:MOST_LETTERS]
     fields: dict[str, Any] = {
         "inline_query_id": context.query_id,
         "cache_time": CACHE_S,

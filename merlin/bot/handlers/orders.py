@@ -13,7 +13,7 @@ for stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -31,13 +31,7 @@ from merlin.billing.subscriptions import Renewal
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import when
-from merlin.bot.handlers.plans import (
-    TO_PLAN,
-    buyer,
-    plan,
-    plan_at,
-    promo_at,
-)
+from merlin.bot.handlers.plans import TO_PLAN, buyer, plan, plan_at, promo_at
 from merlin.bot.menu import View
 from merlin.bot.processor import retry_until_stored
 from merlin.bot.registry import Handlers
@@ -159,8 +153,7 @@ async def checkout(context: BotContext) -> None:
 
 def why_not(context: BotContext) -> str:
     """Return the key of why the payment may not be made, "" where it may."""
-    asked = context.stored.body.get("pre_checkout_query")
-    said: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {}
+    said = context.stored.content
     try:
         purchase = Purchases(context.db).get(str(said.get("invoice_payload", "")))
     except NotFound:

@@ -18,13 +18,7 @@ from merlin.bot.context import Act, BotContext
 from merlin.bot.handlers.answering import abroad, answering, company, plan_for, refitted
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
-from merlin.chat.model_catalogue import (
-    CandidateKind,
-    General,
-    ModelOption,
-    Windows,
-    list_models,
-)
+from merlin.chat.model_catalogue import CandidateKind, General, ModelOption, Windows, list_models
 from merlin.chat.sessions import (
     BUILT_IN,
     MOST_OWN,

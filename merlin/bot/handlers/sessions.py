@@ -36,16 +36,8 @@ from merlin.bot.handlers.questions import own_turn, question_of
 from merlin.bot.handlers.session_choices import chosen
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
-from merlin.chat.model_catalogue import (
-    first_candidate,
-)
-from merlin.chat.sessions import (
-    MOST_TURNS,
-    Session,
-    WindowCounter,
-    count_window_tokens,
-    title_of,
-)
+from merlin.chat.model_catalogue import first_candidate
+from merlin.chat.sessions import MOST_TURNS, Session, WindowCounter, count_window_tokens, title_of
 from merlin.chat.turns import Turn
 from merlin.core import money
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
