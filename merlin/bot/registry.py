@@ -79,7 +79,9 @@ def _adder(
     added: dict[str, Handler], names: Sequence[str], needs: Permission | None = None
 ) -> Callable[[T], T]:
     def add(handle: T) -> T:
-        checked = handle if needs is None else require_role(needs, cast("Act", handle))
+        checked: Handler | Act = handle
+        if needs is not None:
+            checked = require_role(needs, cast("Act", handle))
         added.update(dict.fromkeys(names, handler_of(checked)))
         return handle
 
