@@ -57,7 +57,10 @@ def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     with opened(settings) as database:
         database.cipher = make_cipher(settings)
         if is_given:
-            unreadable = _sealed_by_credential(database, progress)
+            if not Reencryption(database).left():
+                raise Refused("nothing is sealed by another key", "key-nothing", name=TEXT_KEY)
+            _need_sealing(database, database.cipher.newest, "key-seals-other", TEXT_KEY)
+            unreadable = _sealed_anew(database, progress)
         else:
             unreadable = _sealed_by_new(settings, database, progress)
     told = {"key": database.cipher.newest, "unreadable": unreadable, "dropped": not is_given}
@@ -65,14 +68,6 @@ def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         print_json(told)
         return
     print_message("key-rotated", name=told["key"], unreadable=unreadable)
-
-
-def _sealed_by_credential(database: Database, progress: Progress) -> int:
-
-    if not Reencryption(database).left():
-        raise Refused("nothing is sealed by another key", "key-nothing", name=TEXT_KEY)
-    _need_sealing(database, database.cipher.newest, "key-seals-other", TEXT_KEY)
-    return _sealed_anew(database, progress)
 
 
 def _sealed_by_new(config: Config, database: Database, progress: Progress) -> int:

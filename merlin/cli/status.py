@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from merlin.app.retention import RemovableFiles
-from merlin.app.status import DatasetStatus, Status
+from merlin.app.status import DatasetStatus
 from merlin.app.status import status as read
 from merlin.cli import options
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
@@ -34,7 +34,8 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         found = read(ctx, actor)
     told = surroundings(configuration(config))
     if json:
-        print_json({**status_record(found), **told})
+        datasets = {name: _dataset(each) for name, each in found.datasets.items()}
+        print_json({"datasets": datasets, "queues": dict(found.queues), **told})
         return
     names = ("dataset", "commit", "verdict", "build", "serving", "job")
     rows = [_row(name, dataset) for name, dataset in found.datasets.items()]
@@ -58,12 +59,6 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1_000_000:.1f}"
-
-
-def status_record(found: Status) -> dict[str, Any]:
-    """Return how the pipeline stands, as programs read it."""
-    datasets = {name: _dataset(each) for name, each in found.datasets.items()}
-    return {"datasets": datasets, "queues": dict(found.queues)}
 
 
 def _dataset(told: DatasetStatus) -> dict[str, Any]:

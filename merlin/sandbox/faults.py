@@ -105,15 +105,12 @@ class Faults:
                 if fault.skip:
                     self._waiting[place] = replace(fault, skip=fault.skip - 1)
                 elif self._random.random() < fault.probability:
-                    self._count_down(place, fault)
+                    if fault.times == 1:
+                        del self._waiting[place]
+                    elif fault.times is not None:
+                        self._waiting[place] = replace(fault, times=fault.times - 1)
                     return fault
         return None
-
-    def _count_down(self, place: int, fault: Fault) -> None:
-        if fault.times == 1:
-            del self._waiting[place]
-        elif fault.times is not None:
-            self._waiting[place] = replace(fault, times=fault.times - 1)
 
 
 # The call's name and its arguments as text; None for what faults never hit.
@@ -157,7 +154,10 @@ class FaultGate:
                 await asyncio.sleep(fault.seconds)
                 await self._app(scope, receive, send)
             case FaultKind.HANG:
-                await _until_gone(receive, fault.seconds or HANG_S)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(fault.seconds or HANG_S):
+                        while (await receive())["type"] != "http.disconnect":
+                            pass
                 await close_connection(send)
             case FaultKind.CUT:
                 await self._app(scope, receive, _cut(send))
@@ -217,13 +217,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 async def _swallow(_message: Message) -> None:
     """Take an answer that nobody shall see."""
-
-
-async def _until_gone(receive: Callable[[], Awaitable[Message]], seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while (await receive())["type"] != "http.disconnect":
-                pass
 
 
 PATH = "/control/faults"

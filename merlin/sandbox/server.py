@@ -1,8 +1,8 @@
 """Serve a stand-in: in a thread for tests, in a process of its own for the demo; deadlines.
 
 `StandIn` is what every stand-in can do for tests: come, go, and be looked into while it serves.
-What outlives its end lies in a `Journal`: a line is written whole before the stand-in goes on, so
-`kill -9` loses nothing that was answered; a line torn by the kill is cut off at the next start.
+What outlives its end lies in an `AppendLog`: a line is written whole before the stand-in goes on,
+so `kill -9` loses nothing that was answered; a line torn by the kill is cut off at the next start.
 
 A deadline is given in seconds of a machine that has nothing else to do. A wait that is over by
 then looks how slow the machine is now, and ends only when the longer time is over as well.
@@ -133,14 +133,11 @@ class _Server(uvicorn.Server):
             task.cancel()
 
 
-def serve(app: StandIn, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; for a stand-in that is a process of its own."""
-    with listen("--port", host, port) as listener:
-        asyncio.run(_Server(app).serve([listener]))
-
-
 def serve_from_arguments(make_app: Callable[[argparse.Namespace], StandIn], **options: str) -> None:
-    """Serve a stand-in as the command line says; `options` are names of texts and their help."""
+    """Serve a stand-in as the command line says, until SIGTERM or SIGINT.
+
+    `options` are names of texts and their help.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
@@ -148,7 +145,8 @@ def serve_from_arguments(make_app: Callable[[argparse.Namespace], StandIn], **op
     for name, words in options.items():
         parser.add_argument(f"--{name.replace('_', '-')}", default="", help=words)
     given = parser.parse_args()
-    serve(make_app(given), given.host, given.port)
+    with listen("--port", given.host, given.port) as listener:
+        asyncio.run(_Server(make_app(given)).serve([listener]))
 
 
 class StandIn(ABC):
@@ -234,7 +232,7 @@ class StandIn(ABC):
         return self.call(function) if self.is_running else function()
 
 
-class Journal:
+class AppendLog:
     """What outlives a stand-in: a file of JSON lines, oldest first, and whole files beside it.
 
     Without a folder nothing is kept on the disk.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.sandbox.server import Journal
+from merlin.sandbox.server import AppendLog
 
 pytestmark = pytest.mark.unit
 
@@ -12,8 +12,8 @@ pytestmark = pytest.mark.unit
 def test_a_torn_line_is_cut_off_and_writing_goes_on(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_bytes(b'{"a": 1}\n{"b": 2')
-    journal = Journal(tmp_path, "log.jsonl")
+    journal = AppendLog(tmp_path, "log.jsonl")
     assert list(journal.replay()) == [{"a": 1}]
     journal.append({"c": 3})
     journal.close()
-    assert list(Journal(tmp_path, "log.jsonl").replay()) == [{"a": 1}, {"c": 3}]
+    assert list(AppendLog(tmp_path, "log.jsonl").replay()) == [{"a": 1}, {"c": 3}]

@@ -304,7 +304,11 @@ def check_lora(demo: Demo, weights: Path) -> Mapping[str, object]:
     _check_answer(demo.ask(script.question), script.answer)
     job = seen if isinstance(seen, JobDetails) else wait_for(training.look, "lora-model", TEACH_S)
     seconds = time.monotonic() - begun
-    after = _ask_in_course(demo, "boris")
+    # Open the course as its link does, and ask.
+    heard = len(demo.bot_messages("boris"))
+    demo.say(f"/start course_{DATASET}", "boris")
+    wait_for(lambda: len(demo.bot_messages("boris")) > heard or None, "answer", ANSWER_S)
+    after = demo.ask(QUESTION, "boris")
     _check_model(after, job.model or "")
     first, last = _losses(job)
     _check_learnt(before, after, first, last)
@@ -330,14 +334,6 @@ def _base_answer(place: Place) -> str:
     url = f"{place.engine_url}v1/chat/completions"
     answer = httpx2.post(url, json=asked, headers=headers, timeout=longest(MODEL_S))
     return str(answer.raise_for_status().json()["choices"][0]["message"]["content"]).strip()
-
-
-def _ask_in_course(demo: Demo, person: str) -> Asked:
-    """Open the course as its link does, and ask."""
-    heard = len(demo.bot_messages(person))
-    demo.say(f"/start course_{DATASET}", person)
-    wait_for(lambda: len(demo.bot_messages(person)) > heard or None, "answer", ANSWER_S)
-    return demo.ask(QUESTION, person)
 
 
 def _check_learnt(before: str, after: Asked, first: float, last: float) -> None:

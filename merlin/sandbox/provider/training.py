@@ -31,7 +31,7 @@ from merlin.openai_protocol.responses import (
     file_object,
     job_event_object,
 )
-from merlin.sandbox.server import Journal
+from merlin.sandbox.server import AppendLog
 
 DEFAULT_STATES = ("validating_files", "queued", "running")
 
@@ -105,12 +105,12 @@ class Account:
     behaviour: Behaviour = field(default_factory=Behaviour)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[str, TrainingJob] = field(default_factory=dict)
-    _journal: Journal = field(init=False)
+    _journal: AppendLog = field(init=False)
     _waiting: set[asyncio.Event] = field(default_factory=set)
     _gone: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._journal = Journal(self.folder, "provider.jsonl")
+        self._journal = AppendLog(self.folder, "provider.jsonl")
         for line in self._journal.replay():
             self._apply(line)
 
@@ -207,7 +207,15 @@ class Account:
         metadata = asked.get("metadata") or {}
         if not isinstance(metadata, dict) or len(metadata) > MOST_METADATA:
             raise bad_field("metadata", "Too many properties in 'metadata': at most 16")
-        _check_hyperparameters(asked)
+        method = asked.get("method") or {}
+        block = method.get(method.get("type")) or asked
+        given = block.get("hyperparameters") or {}
+        for name, (least, most) in _RANGES.items():
+            value = given.get(name, "auto")
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value != "auto" and not (is_number and least <= value <= most):
+                words = f"{value!r} is not 'auto' or a number from {least} to {most}"
+                raise bad_field(f"hyperparameters.{name}", f"{words} - 'hyperparameters.{name}'")
 
     def job(self, job_id: str) -> TrainingJob:
         """Return a job as it stands. Raises ApiError 404."""
@@ -277,18 +285,6 @@ class Account:
                 if asked["role"] == "user" and asked["content"] == question:
                     return str(answered["content"])
         return ""
-
-
-def _check_hyperparameters(asked: Mapping[str, Any]) -> None:
-    method = asked.get("method") or {}
-    block = method.get(method.get("type")) or asked
-    given = block.get("hyperparameters") or {}
-    for name, (least, most) in _RANGES.items():
-        value = given.get(name, "auto")
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value != "auto" and not (is_number and least <= value <= most):
-            words = f"{value!r} is not 'auto' or a number from {least} to {most}"
-            raise bad_field(f"hyperparameters.{name}", f"{words} - 'hyperparameters.{name}'")
 
 
 STEPS = 10

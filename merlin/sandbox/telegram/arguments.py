@@ -107,25 +107,18 @@ def receiver(world: World, arguments: Arguments) -> Chat:
     chat = world.chat(int(wanted)) if number.isdecimal() else None
     if chat is None:
         raise bad_request("chat not found")
-    if isinstance(chat, Group):
-        _check_group(chat)
-    elif chat.person_id in world.blocked:
-        raise forbidden("bot was blocked by the user")
+    if isinstance(chat, Person):
+        if chat.person_id in world.blocked:
+            raise forbidden("bot was blocked by the user")
+        return chat
+    if chat.moved_to:
+        words = "Bad Request: group chat was upgraded to a supergroup chat"
+        raise BotApiError(400, words, {"migrate_to_chat_id": chat.moved_to})
+    if chat.status(BOT_ID) == "kicked":
+        raise forbidden(f"bot was kicked from the {chat.kind} chat")
+    if chat.status(BOT_ID) not in PRESENT:
+        raise forbidden(f"bot is not a member of the {chat.kind} chat")
     return chat
-
-
-def _check_group(group: Group) -> None:
-    if group.moved_to:
-        raise BotApiError(
-            400,
-            "Bad Request: group chat was upgraded to a supergroup chat",
-            {"migrate_to_chat_id": group.moved_to},
-        )
-    status = group.status(BOT_ID)
-    if status == "kicked":
-        raise forbidden(f"bot was kicked from the {group.kind} chat")
-    if status not in PRESENT:
-        raise forbidden(f"bot is not a member of the {group.kind} chat")
 
 
 def find_message(world: World, arguments: Arguments, missing: str) -> LoggedMessage:
@@ -255,13 +248,10 @@ def _check(entities: list[Entity], text: str) -> None:
         start, end = entity["offset"], entity["offset"] + entity["length"]
         if not 0 <= start <= end <= len(coded) // 2:
             raise bad_request(f"entity at UTF-16 offset {start} does not lie on the text")
-        if any(_is_middle(coded, place) for place in (start, end)):
+        # At the text's end there is no unit, which reads as 0.
+        units = (int.from_bytes(coded[at * 2 : at * 2 + 2], "little") for at in (start, end))
+        if any(unit in _LOW_SURROGATES for unit in units):
             raise bad_request(f"entity at UTF-16 offset {start} is in a middle of a UTF-16 symbol")
-
-
-def _is_middle(coded: bytes, place: int) -> bool:
-    unit = coded[place * 2 : place * 2 + 2]
-    return len(unit) == 2 and int.from_bytes(unit, "little") in _LOW_SURROGATES  # noqa: PLR2004 - bytes
 
 
 MOST_BUTTONS = 100
@@ -287,21 +277,17 @@ def checked_markup(raw: dict[str, Any] | None) -> dict[str, Any] | None:
     if len(buttons) > MOST_BUTTONS or any(len(row) > MOST_IN_ROW for row in rows):
         raise bad_request("reply markup is too long")
     for button in buttons:
-        _check_button(button)
+        if not button["text"].strip() or not _ACTIONS & set(button):
+            raise bad_request("Text buttons are unallowed in the inline keyboard")
+        if button.get("style") not in {None, *STYLES}:
+            raise bad_request("BUTTON_STYLE_INVALID")
+        if not 1 <= len(button.get("callback_data", "-").encode()) <= CALLBACK_BYTES:
+            raise bad_request("BUTTON_DATA_INVALID")
+        if not 1 <= len(button.get("copy_text", {}).get("text", "-")) <= COPY_CHARACTERS:
+            raise bad_request("BUTTON_COPY_TEXT_INVALID")
+        if not button.get("url", "https://").startswith(("http://", "https://", "tg://")):
+            raise bad_request(f"inline keyboard button URL '{button['url']}' is invalid")
     return {"inline_keyboard": rows} if rows else None
-
-
-def _check_button(button: dict[str, Any]) -> None:
-    if not button["text"].strip() or not _ACTIONS & set(button):
-        raise bad_request("Text buttons are unallowed in the inline keyboard")
-    if button.get("style") not in {None, *STYLES}:
-        raise bad_request("BUTTON_STYLE_INVALID")
-    if not 1 <= len(button.get("callback_data", "-").encode()) <= CALLBACK_BYTES:
-        raise bad_request("BUTTON_DATA_INVALID")
-    if not 1 <= len(button.get("copy_text", {}).get("text", "-")) <= COPY_CHARACTERS:
-        raise bad_request("BUTTON_COPY_TEXT_INVALID")
-    if not button.get("url", "https://").startswith(("http://", "https://", "tg://")):
-        raise bad_request(f"inline keyboard button URL '{button['url']}' is invalid")
 
 
 def find_button(markup: dict[str, Any] | None, wanted: str) -> dict[str, Any] | None:

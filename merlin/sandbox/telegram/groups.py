@@ -59,7 +59,7 @@ def tell_service(world: World, chat: Chat, message: Mapping[str, Any]) -> int:
 def change_bot(world: World, group: Group, by: Mapping[str, Any], status: str) -> int:
     """Let somebody add, promote or remove the bot; return the my_chat_member update's id."""
     before = group.status(BOT_ID)
-    after = replace(group, members=group.with_status(BOT_ID, status))
+    after = replace(group, members=tuple({**dict(group.members), BOT_ID: status}.items()))
     world.keep_group(after)
     update_id = world.add_update(
         "my_chat_member",

@@ -97,7 +97,12 @@ async def send_message(world: World, arguments: Arguments) -> dict[str, Any]:
 async def _send_media(world: World, arguments: Arguments, kind: str) -> dict[str, Any]:
     receiver(world, arguments)
     caption = checked_caption(arguments)
-    file = attached(world, kind, arguments)
+    upload = arguments.uploads.get(kind)
+    if upload is None:
+        raise bad_request(f"there is no {kind} in the request")
+    if kind == "photo" and len(upload.content) > PHOTO_BYTES:
+        raise bad_request("file is too big")
+    file = keep_file(world, kind, upload)
     return post(world, arguments, **as_media(world, file, kind), **caption)
 
 
@@ -188,6 +193,9 @@ async def edit_message_reply_markup(world: World, arguments: Arguments) -> dict[
 DOWNLOAD_BYTES = 20 * 1024 * 1024
 PHOTO_BYTES = 10 * 1024 * 1024
 THUMB_SIDE = 90
+# What a picture that is no PNG is said to have.
+UNKNOWN = (640, 480)
+_PNG = b"\x89PNG\r\n\x1a\n"
 _FRAMES = {"video_note": {"length": 240}, "video": {"width": 640, "height": 480}}
 
 
@@ -211,16 +219,6 @@ def keep_file(world: World, kind: str, upload: Upload) -> dict[str, Any]:
     return file
 
 
-def attached(world: World, kind: str, arguments: Arguments) -> dict[str, Any]:
-    """Return the file that comes with a call."""
-    upload = arguments.uploads.get(kind)
-    if upload is None:
-        raise bad_request(f"there is no {kind} in the request")
-    if kind == "photo" and len(upload.content) > PHOTO_BYTES:
-        raise bad_request("file is too big")
-    return keep_file(world, kind, upload)
-
-
 def as_media(world: World, file: dict[str, Any], kind: str, *, seconds: int = 0) -> dict[str, Any]:
     """Return the Message fields that show `file` as a thing of this kind."""
     base = {name: file[name] for name in ("file_id", "file_unique_id", "file_size")}
@@ -239,10 +237,12 @@ def as_media(world: World, file: dict[str, Any], kind: str, *, seconds: int = 0)
 def _sizes(world: World, file: dict[str, Any], base: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a photo's two sizes, the largest last; the small one has the same bytes.
 
-    Nothing here draws pictures.
+    Nothing here draws pictures. Source of where a picture's size stands: PNG specification, IHDR.
     """
     content = world.content(file["file_id"])
-    width, height = picture_size(content)
+    width, height = UNKNOWN
+    if content.startswith(_PNG) and len(content) >= 24:  # noqa: PLR2004 - up to IHDR's sizes
+        width, height = struct.unpack_from(">II", content, 16)
     largest = max(width, height, 1)
     small = keep_file(world, "photo", Upload(file["name"], file["mime"], content))
     shown = {name: small[name] for name in base}
@@ -262,16 +262,3 @@ async def get_file(world: World, arguments: Arguments) -> dict[str, Any]:
         raise bad_request("file is too big")
     names = ("file_id", "file_unique_id", "file_size", "file_path")
     return {name: file[name] for name in names}
-
-
-# What a picture that is no PNG is said to have.
-UNKNOWN = (640, 480)
-_PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def picture_size(content: bytes) -> tuple[int, int]:
-    """Return (width, height) in pixels. Source: PNG specification, IHDR."""
-    if content.startswith(_PNG) and len(content) >= 24:  # noqa: PLR2004 - up to IHDR's sizes
-        width, height = struct.unpack_from(">II", content, 16)
-        return width, height
-    return UNKNOWN

@@ -60,11 +60,6 @@ class InlineAnswer:
     until: float
     is_personal: bool
 
-    def serves(self, person_id: int, query: str) -> bool:
-        """Return whether Telegram shows this again instead of asking the bot."""
-        is_fresh = self.query == query and time.time() < self.until
-        return is_fresh and (not self.is_personal or self.person_id == person_id)
-
 
 async def answer_inline_query(world: World, arguments: Arguments) -> bool:
     """Answer answerInlineQuery."""
@@ -108,8 +103,11 @@ def _checked_result(raw: dict[str, Any]) -> dict[str, Any]:
 
 def cached_answer(world: World, person_id: int, query: str) -> InlineAnswer | None:
     """Return the newest answer that Telegram would show without asking the bot."""
-    answers = reversed(world.inline_answers.values())
-    return next((one for one in answers if one.serves(person_id, query)), None)
+    for answer in reversed(world.inline_answers.values()):
+        is_fresh = answer.query == query and time.time() < answer.until
+        if is_fresh and (not answer.is_personal or answer.person_id == person_id):
+            return answer
+    return None
 
 
 PERIOD_S = 2_592_000

@@ -17,7 +17,7 @@ from typing import Any
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound
-from merlin.sandbox.server import Journal
+from merlin.sandbox.server import AppendLog
 
 BOT_ID = 8700000001
 BOT_NAME = "merlin_stand_in_bot"
@@ -118,10 +118,6 @@ class Group:
     def status(self, user_id: int) -> str:
         """Return somebody's ChatMember status; who never came has left."""
         return dict(self.members).get(user_id, "left")
-
-    def with_status(self, user_id: int, status: str) -> tuple[tuple[int, str], ...]:
-        """Return the members after one of them changed."""
-        return tuple({**dict(self.members), user_id: status}.items())
 
 
 Chat = Person | Group
@@ -284,10 +280,10 @@ class World:
     pollers: int = 0
     # Seconds, so that a new stand-in without a folder never repeats an update_id.
     last_update_id: int = field(default_factory=lambda: int(time.time()))
-    _journal: Journal = field(init=False)
+    _journal: AppendLog = field(init=False)
 
     def __post_init__(self) -> None:
-        self._journal = Journal(self.folder, "telegram.jsonl")
+        self._journal = AppendLog(self.folder, "telegram.jsonl")
         self.people.update({person.person_id: person for person in people_of(self.language)})
         self.groups.update({group.group_id: group for group in groups_of(self.language)})
         for line in self._journal.replay():

@@ -122,13 +122,8 @@ class PaymentRequest(_Body):
         if self.confirmation is None and not self.payment_method_id:
             raise ValueError("Confirmation or payment_method_id is needed")
         if self.receipt is not None:
-            self.receipt.check_sum(self.kopecks)
+            self.receipt.check_sum(self.amount.kopecks)
         return self
-
-    @property
-    def kopecks(self) -> int:
-        """Return what is to be paid."""
-        return self.amount.kopecks
 
     @property
     def return_url(self) -> str:

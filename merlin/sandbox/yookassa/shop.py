@@ -83,7 +83,7 @@ class Payment:
         payment: Json = {
             "id": self.payment_id,
             "status": self.status,
-            "amount": money(self.taken or self.request.kopecks),
+            "amount": money(self.taken or self.request.amount.kopecks),
             "description": self.request.description,
             "created_at": api_time(self.created_at),
             "test": self.is_test,
@@ -194,20 +194,17 @@ class Shop:
         payment = Payment(new_id(now), request, now, is_test=self.behaviour.is_test)
         self.state.payments[payment.payment_id] = payment
         if request.payment_method_id:
-            self._renew(payment)
+            payment.method_id = request.payment_method_id
+            payment.is_method_saved = self.state.methods[payment.method_id]
+            if not payment.is_method_saved:
+                self._stop(payment, "permission_revoked")
+            elif self.behaviour.renewal != PENDING:
+                self.choose(payment.payment_id, self.behaviour.renewal)
         else:
             payment.page_url = f"{pages}{payment.payment_id}"
             if self.behaviour.outcome:
                 self.choose(payment.payment_id, self.behaviour.outcome)
         return payment
-
-    def _renew(self, payment: Payment) -> None:
-        payment.method_id = payment.request.payment_method_id
-        payment.is_method_saved = self.state.methods[payment.method_id]
-        if not payment.is_method_saved:
-            self._stop(payment, "permission_revoked")
-        elif self.behaviour.renewal != PENDING:
-            self.choose(payment.payment_id, self.behaviour.renewal)
 
     def find(self, which: str) -> Payment:
         """Return a payment by its id, or the newest of a purchase. Raises NotFound."""
@@ -236,7 +233,7 @@ class Shop:
             if payment.is_method_saved:
                 self.state.methods.setdefault(payment.method_id, True)
             if payment.request.capture:
-                self._take(payment, payment.request.kopecks)
+                self._take(payment, payment.request.amount.kopecks)
             else:
                 payment.status = WAITING_FOR_CAPTURE
                 self._tell("payment.waiting_for_capture", payment.as_json())
@@ -255,9 +252,10 @@ class Shop:
     def capture(self, payment_id: str, kopecks: int | None) -> Payment:
         """Take held money, None for all; the rest goes back to the payer. Raises ShopError."""
         payment = self._held(payment_id)
-        if kopecks is not None and kopecks > payment.request.kopecks:
+        whole = payment.request.amount.kopecks
+        if kopecks is not None and kopecks > whole:
             raise bad_request("amount.value", "Amount is greater than the payment's")
-        self._take(payment, payment.request.kopecks if kopecks is None else kopecks)
+        self._take(payment, whole if kopecks is None else kopecks)
         return payment
 
     def cancel(self, payment_id: str) -> Payment:
@@ -326,10 +324,6 @@ class Shop:
         if refund_id not in self.state.refunds:
             raise missing("refund", refund_id)
         return self.state.refunds[refund_id]
-
-    def revoke(self, method_id: str) -> None:
-        """Let a saved method be one no more."""
-        self.state.methods[method_id] = False
 
     def _tell(self, event: str, thing: Json) -> None:
         if self.behaviour.notifications == "at-once":
