@@ -10,13 +10,12 @@ supervisor itself is killed, the kernel ends the children (Linux).
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import FrameType
 from typing import IO
 
@@ -35,11 +34,10 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A child process: its name, the `merlin` verb with arguments, additions to its environment."""
+    """A child process: its name, and the `merlin` verb with arguments."""
 
     name: str
     arguments: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -130,7 +128,6 @@ class Supervisor:
         each.process = subprocess.Popen(  # noqa: S603 - our own interpreter and verbs
             # -P: a folder called merlin in the current one is not taken for the package.
             [sys.executable, "-P", "-m", "merlin", *each.child.arguments],
-            env={**os.environ, **each.child.environment},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,

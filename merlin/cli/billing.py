@@ -138,10 +138,6 @@ def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
     if json:
         print_json(told)
         return
-    _tell_order(told)
-
-
-def _tell_order(told: dict[str, Any]) -> None:
     shown = {
         "order": told["order"],
         "user": told["user"],
@@ -154,7 +150,7 @@ def _tell_order(told: dict[str, Any]) -> None:
         "promo": told["promo"],
         "reason": told["reason"],
     }
-    print_pairs({f"billing-col-{name}": value for name, value in shown.items()})
+    print_pairs(shown, "billing-col")
     _table(told["ledger"], "row kind=kind:entry amount at till-id=till_id by")
     if told["refunds"]:
         refunds = [{**each, "refund": each["refund"][:8]} for each in told["refunds"]]
@@ -445,17 +441,13 @@ def export(
     writer = csv.DictWriter(page, COLUMNS, delimiter=";" if excel else ",")
     writer.writeheader()
     writer.writerows(told)
-    _write(csv_, (_BOM if excel else "") + page.getvalue())
-    print_message("billing-exported", count=len(told))
-
-
-def _write(place: str, page: str) -> None:
-    if place == "-":
-        sys.stdout.buffer.write(page.encode())
+    content = ((_BOM if excel else "") + page.getvalue()).encode()
+    if csv_ == "-":
+        sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
-        return
-    try:
-        Path(place).write_text(page, encoding="utf-8", newline="")
-    except OSError as error:
-        words = f"{place}: {error.strerror}"
-        raise ConfigError(words, "error-plain") from error
+    else:
+        try:
+            Path(csv_).write_bytes(content)
+        except OSError as error:
+            raise ConfigError(f"{csv_}: {error.strerror}", "error-plain") from error
+    print_message("billing-exported", count=len(told))

@@ -12,16 +12,7 @@ from merlin.app import builds as acts
 from merlin.app import verdicts
 from merlin.app.verdicts import VerdictView
 from merlin.cli import language
-from merlin.cli.options import (
-    DEFAULT,
-    AsJson,
-    ConfigPath,
-    Dataset,
-    NoWait,
-    ask_daemon,
-    print_result,
-    reading,
-)
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, NoWait, ask_daemon, reading
 from merlin.cli.output import (
     format_cell,
     format_local_time,
@@ -29,7 +20,6 @@ from merlin.cli.output import (
     print_list,
     print_pairs,
     record,
-    translate_word,
 )
 from merlin.core.i18n import text
 
@@ -53,10 +43,7 @@ def build(
 ) -> None:
     """Fetch, check and build now; tell the build of the newest commit, or of another one."""
     act = partial(acts.build, dataset=dataset, commit=commit)
-    result = ask_daemon(config, act, is_waiting=not no_wait)
-    if not json:
-        result = {**result, "verdict": translate_word("word", str(result["verdict"]))}
-    print_result(result, "did-build", json=json)
+    ask_daemon(config, act, "did-build", json=json, is_waiting=not no_wait, verdict="word")
 
 
 @app.command()
@@ -83,7 +70,7 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
         print_json({**told, "authors": {each["id"]: each["author"] for each in examples}})
         return
     names = ("build", "train", "test", "train_tokens", "test_tokens", "created_at", "digest")
-    print_pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, "system")})
+    print_pairs({name: told[name] for name in (*names, "system")})
     print_list(examples, "example=id split tokens author", json=False)
 
 

@@ -35,7 +35,6 @@ from merlin.core.loopback import url_place
 
 if TYPE_CHECKING:
     from merlin.config import Config
-    from merlin.engine.clients import Client, Clients
 
 
 app = typer.Typer(name="engine")
@@ -87,7 +86,18 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     from merlin.wiring.engine import clients_of
 
     with clients_of(configuration(config)) as clients:
-        found = [_client_values(clients, client) for client in clients.list_all()]
+        found = [
+            {
+                "name": client.name,
+                "hint": client.hint,
+                "state": "good" if client.revoked_at is None else "revoked",
+                "created": iso(datetime.fromtimestamp(client.created_at, UTC)),
+                "used_on": client.used_on,
+                "limits": asdict(client.limits),
+                "use": asdict(clients.use(client)),
+            }
+            for client in clients.list_all()
+        ]
     print_list(
         found,
         "name key state=state:engine-key-state made used=used_on answers tokens jobs bytes pace",
@@ -112,18 +122,6 @@ def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
     with clients_of(configuration(config)) as clients:
         clients.revoke(name)
     print_result({"name": name, "state": "revoked"}, "engine-key-revoked", json=json)
-
-
-def _client_values(clients: Clients, client: Client) -> dict[str, Any]:
-    return {
-        "name": client.name,
-        "hint": client.hint,
-        "state": "good" if client.revoked_at is None else "revoked",
-        "created": iso(datetime.fromtimestamp(client.created_at, UTC)),
-        "used_on": client.used_on,
-        "limits": asdict(client.limits),
-        "use": asdict(clients.use(client)),
-    }
 
 
 def _of(used: int, limit: int) -> str:
@@ -201,24 +199,18 @@ def _watched(rows: Callable[[], Rows]) -> None:
     """Show the jobs anew every second; without a terminal, whenever something has changed."""
     from rich.live import Live
 
-    if not sys.stdout.isatty():
-        _printed(rows)
-        return
-    with Live(format_table(HEADINGS, rows()), auto_refresh=False) as live:
-        while True:
-            time.sleep(LOOK_EVERY_S)
-            live.update(format_table(HEADINGS, rows()), refresh=True)
-
-
-def _printed(rows: Callable[[], Rows]) -> None:
     seen: Rows = []
-    while True:
+    while not sys.stdout.isatty():
         found = rows()
         if found != seen:
             print_table(HEADINGS, found)
             sys.stdout.flush()
         seen = found
         time.sleep(LOOK_EVERY_S)
+    with Live(format_table(HEADINGS, rows()), auto_refresh=False) as live:
+        while True:
+            time.sleep(LOOK_EVERY_S)
+            live.update(format_table(HEADINGS, rows()), refresh=True)
 
 
 def _job_row(job: Mapping[str, Any]) -> list[str]:

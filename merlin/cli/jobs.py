@@ -8,23 +8,8 @@ from typing import Annotated
 import typer
 
 from merlin.app import jobs
-from merlin.cli.options import (
-    DEFAULT,
-    AsJson,
-    ConfigPath,
-    Dataset,
-    NoWait,
-    ask_daemon,
-    print_result,
-    reading,
-)
-from merlin.cli.output import (
-    print_json,
-    print_list,
-    print_pairs,
-    record,
-    translate_word,
-)
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, NoWait, ask_daemon, reading
+from merlin.cli.output import print_json, print_list, print_pairs, record, translate_word
 
 JobNumber = Annotated[int, typer.Argument(help="The job's number.")]
 
@@ -57,7 +42,7 @@ def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
     more = ("trained_tokens", "error", "created_at", "updated_at")
     told["state"] = translate_word("job", found.state)
-    print_pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, *more)})
+    print_pairs({name: told[name] for name in (*names, *more)})
     print_list(told["changes"], "at from=from:job to=to:job", json=False)
     metrics = lambda each: _figures(each["metrics"])  # noqa: E731
     print_list(told["checkpoints"], "step model metrics", json=False, metrics=metrics)
@@ -84,8 +69,8 @@ def launch(
     json: AsJson = False,
 ) -> None:
     """Launch the newest build now, whatever its policy says; a failed one gets a new attempt."""
-    result = ask_daemon(config, partial(jobs.launch, dataset=dataset), is_waiting=not no_wait)
-    print_result(result, "did-launch", json=json)
+    act = partial(jobs.launch, dataset=dataset)
+    ask_daemon(config, act, "did-launch", json=json, is_waiting=not no_wait)
 
 
 @app.command()
@@ -93,7 +78,5 @@ def cancel(
     job: JobNumber, config: ConfigPath = DEFAULT, no_wait: NoWait = False, json: AsJson = False
 ) -> None:
     """Ask the provider to stop a job; what it answers is the truth."""
-    result = ask_daemon(config, partial(jobs.cancel, job_id=job), is_waiting=not no_wait)
-    if not json:
-        result = {**result, "state": translate_word("job", str(result["state"]))}
-    print_result(result, "did-cancel", json=json)
+    act = partial(jobs.cancel, job_id=job)
+    ask_daemon(config, act, "did-cancel", json=json, is_waiting=not no_wait, state="job")

@@ -9,15 +9,7 @@ import typer
 
 from merlin.app import models
 from merlin.app.models import ModelView
-from merlin.cli.options import (
-    DEFAULT,
-    AsJson,
-    ConfigPath,
-    Dataset,
-    ask_daemon,
-    print_result,
-    reading,
-)
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, ask_daemon, reading
 from merlin.cli.output import (
     print_json,
     print_list,
@@ -64,23 +56,21 @@ def promote(
     json: AsJson = False,
 ) -> None:
     """Let a proved model serve from now on."""
-    print_result(
-        ask_daemon(config, partial(models.promote_named, name=model)), "did-switch", json=json
-    )
+    ask_daemon(config, partial(models.promote_named, name=model), "did-switch", json=json)
 
 
 @app.command()
 def pin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Keep the serving model until `unpin`: newer ones wait."""
     act = partial(models.pin, dataset=dataset, is_pinned=True)
-    print_result(ask_daemon(config, act), "did-pin", json=json)
+    ask_daemon(config, act, "did-pin", json=json)
 
 
 @app.command()
 def unpin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Let newer models serve again."""
     act = partial(models.pin, dataset=dataset, is_pinned=False)
-    print_result(ask_daemon(config, act), "did-unpin", json=json)
+    ask_daemon(config, act, "did-unpin", json=json)
 
 
 @app.command()
@@ -92,7 +82,7 @@ def rollback(
 ) -> None:
     """Let the model that served before serve again; the next newer one may replace it."""
     act = partial(models.roll_back, dataset=dataset, to=to or "")
-    print_result(ask_daemon(config, act), "did-switch", json=json)
+    ask_daemon(config, act, "did-switch", json=json)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from merlin.cli.output import print_json, print_message
+from merlin.cli.output import print_json, print_message, translate_word
 
 if TYPE_CHECKING:
     from merlin.app.actor import Actor
@@ -44,12 +44,26 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the dae
 
 
 def ask_daemon(
-    path: Path, act: Callable[[Context, Actor], Request], *, is_waiting: bool = True
-) -> Mapping[str, object]:
-    """Return what the daemon answered to an act that asks it. Raises what it refused with."""
+    path: Path,
+    act: Callable[[Context, Actor], Request],
+    key: str,
+    *,
+    json: bool,
+    is_waiting: bool = True,
+    **families: str,
+) -> None:
+    """Ask the daemon by an act, and show its answer as `print_result` does.
+
+    `families` translate values for people: `state="job"` shows the text `job-<state>`. Raises what
+    the daemon refused with.
+    """
     from merlin.cli.daemon_requests import ask
 
-    return ask(configuration(path), act, print_message, is_waiting=is_waiting)
+    result = ask(configuration(path), act, print_message, is_waiting=is_waiting)
+    if not json:
+        words = {name: translate_word(each, str(result[name])) for name, each in families.items()}
+        result = {**result, **words}
+    print_result(result, key, json=json)
 
 
 @contextmanager

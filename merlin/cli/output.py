@@ -128,10 +128,11 @@ def format_local_time(moment: datetime | str | None) -> str:
     return format_cell(from_iso(moment) if isinstance(moment, str) else moment)
 
 
-def print_pairs(values: Mapping[str, object]) -> None:
-    """Print `heading: value` lines; keys are Fluent keys."""
-    for key, value in values.items():
-        sys.stdout.write(f"{text(language(), key)}: {format_cell(value)}\n")
+def print_pairs(values: Mapping[str, object], prefix: str = "col") -> None:
+    """Print `heading: value` lines; a heading is the text `<prefix>-<name>`."""
+    for name, value in values.items():
+        heading = text(language(), f"{prefix}-{name.replace('_', '-')}")
+        sys.stdout.write(f"{heading}: {format_cell(value)}\n")
 
 
 def print_message(key: str, **arguments: object) -> None:

@@ -81,7 +81,14 @@ def _run(
 
 def _show(outcomes: Sequence[Outcome], json: bool) -> None:
     print_list(
-        [{"name": each.name, "result": each.result, "detail": _detail(each)} for each in outcomes],
+        [
+            {
+                "name": each.name,
+                "result": each.result,
+                "detail": text(language(), each.key, **each.arguments) if each.key else "",
+            }
+            for each in outcomes
+        ],
         f"check=name title result=result:{FAMILY}-result detail",
         json=json,
         under="checks",
@@ -95,7 +102,3 @@ def _show(outcomes: Sequence[Outcome], json: bool) -> None:
 
 def _title(name: str) -> str:
     return text(language(), f"{FAMILY}-title-{name.replace('.', '-').replace('_', '-')}")
-
-
-def _detail(outcome: Outcome) -> str:
-    return text(language(), outcome.key, **outcome.arguments) if outcome.key else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,6 @@ from merlin.cli.output import print_json, print_message, print_table, record, tr
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.durable_files import folder_bytes
-from merlin.core.heartbeat import Heartbeat
 from merlin.db.processes import Heartbeats
 from merlin.wiring.context import reading
 
@@ -87,7 +86,17 @@ def surroundings(config: Config) -> dict[str, Any]:
         stored, beats = _stored(config, RemovableFiles(database)), Heartbeats(database).all()
     return {
         "stored": stored,
-        "processes": {beat.process: _shown_beat(beat) for beat in beats},
+        "processes": {
+            beat.process: {
+                "alive": beat.is_alive(utc_now()),
+                "host": beat.host,
+                "pid": beat.pid,
+                "since": beat.since,
+                "at": beat.at,
+                "counters": dict(beat.counters),
+            }
+            for beat in beats
+        },
         "providers": {
             each.name: {"base_url": each.base_url, "model": each.model, "dialect": each.dialect}
             for each in config.providers
@@ -118,15 +127,4 @@ def _stored(config: Config, rows: RemovableFiles) -> dict[str, Any]:
             "bytes": folder_bytes(config.state_dir / "mirror.git"),
             "days": kept.mirror_days,
         },
-    }
-
-
-def _shown_beat(beat: Heartbeat) -> Mapping[str, object]:
-    return {
-        "alive": beat.is_alive(utc_now()),
-        "host": beat.host,
-        "pid": beat.pid,
-        "since": beat.since,
-        "at": beat.at,
-        "counters": dict(beat.counters),
     }

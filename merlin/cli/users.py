@@ -94,10 +94,8 @@ def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     if json:
         print_json(told)
         return
-    values = [*_row(told), told["zone"]]
-    print_pairs(
-        dict(zip([f"account-col-{name}" for name in (*SHOWN, "zone")], values, strict=True))
-    )
+    values = {**dict(zip(SHOWN, _row(told), strict=True)), "zone": told["zone"]}
+    print_pairs(values, "account-col")
     left = [{"format": kind, **each} for kind, each in told["left"].items()]
     columns = "format=format:format used limit gifts resets=resets_at"
     print_list(left, columns, json=False, prefix="account-col", limit=_limit)

@@ -234,7 +234,7 @@ class YooKassaGateway:
 
     async def find(self, outside_id: str) -> GatewayPayment:
         """Read one payment."""
-        told = await self._read(f"/payments/{_checked(outside_id)}")
+        told = await self._call("GET", f"/payments/{_checked(outside_id)}")
         return _same(seen(told), outside_id)
 
     async def capture(self, payment: GatewayPayment) -> GatewayPayment:
@@ -260,7 +260,7 @@ class YooKassaGateway:
         return await self.find_refund(sent.outside_id) if sent.is_done is None else sent
 
     async def find_refund(self, outside_id: str) -> GatewayRefund:
-        told = await self._read(f"/refunds/{_checked(outside_id)}")
+        told = await self._call("GET", f"/refunds/{_checked(outside_id)}")
         return _same(seen_refund(told), outside_id)
 
     async def refunds(self, payment_id: str) -> list[GatewayRefund]:
@@ -284,9 +284,6 @@ class YooKassaGateway:
         except PaymentError as error:
             # It was carried out, whatever it is.
             raise PaymentUnknown(str(error), code=error.code) from None
-
-    async def _read(self, path: str, query: Mapping[str, str] | None = None) -> Body:
-        return await self._call("GET", path, params=query)
 
     async def _call(self, method: str, path: str, **said: Any) -> Body:
         """Return the object that answers a call; follows no redirect, tries nothing twice.
@@ -341,7 +338,7 @@ class YooKassaGateway:
         rows: list[T] = []
         asked, cursors = {**query, "limit": str(PAGE)}, set[str]()
         while len(cursors) < MOST_PAGES:
-            page = await self._read(path, asked)
+            page = await self._call("GET", path, params=asked)
             items, cursor = page.get("items"), page.get("next_cursor")
             for item in items or []:
                 try:

@@ -151,10 +151,19 @@ def run_standins(config: Config, folder: Path, chat: int, shop: int, model: int)
     Their people and pages speak the configuration's language.
     """
     read, language = partial(read_progress, config), config.language
+    yookassa, (host, port) = config.payments.yookassa or YooKassaConfig(), config.api.address
     servers = [
         TelegramStandIn(folder / "telegram", read_pipeline=read, language=language, port=chat),
         ProviderStandIn(folder / "provider", port=model),
-        _shop(config, folder / "yookassa", shop),
+        # It notifies our api of every payment.
+        YooKassaStandIn(
+            shop_id=credential(yookassa.shop_id),
+            key=credential(yookassa.secret_key),
+            notify_url=f"http://{host}:{port}/hooks/payment",
+            language=language,
+            folder=folder / "yookassa",
+            port=shop,
+        ),
     ]
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -173,17 +182,3 @@ def read_progress(config: Config, language: str) -> dict[str, object]:
             return newest(ctx, config.datasets.default, language)
     except NotFound:
         return no_progress(config.datasets.default)  # the database is not made yet
-
-
-def _shop(config: Config, folder: Path, shop_port: int) -> YooKassaStandIn:
-    """Return the shop that the configuration speaks of; it notifies our api of every payment."""
-    shop = config.payments.yookassa or YooKassaConfig()
-    host, port = config.api.address
-    return YooKassaStandIn(
-        shop_id=credential(shop.shop_id),
-        key=credential(shop.secret_key),
-        notify_url=f"http://{host}:{port}/hooks/payment",
-        language=config.language,
-        folder=folder,
-        port=shop_port,
-    )

@@ -75,7 +75,10 @@ async def create_completion(account: Account, request: Request) -> Response:
     messages = read_messages(asked.get("messages"))
     whole = _answer(account, str(asked.get("model", "")), messages)
     said, reason = cut_answer(whole, asked)
-    usage = _usage(account, messages, said)
+    prompt, window = prompt_tokens(messages), account.behaviour.context_window
+    if prompt > window:
+        raise context_exceeded(prompt, window)
+    usage = usage_object(prompt, count_tokens(said))
     options = asked.get("stream_options") or {}
     with_usage = bool(asked.get("stream") and options.get("include_usage"))
     answer = ChatAnswer(asked["model"], time.time(), with_usage=with_usage)
@@ -100,14 +103,6 @@ def _answer(account: Account, model: str, messages: list[Mapping[str, Any]]) -> 
         if known:
             return text(_language_of(known), "stand-in-taught", answer=known)
     return answer(messages)
-
-
-def _usage(account: Account, messages: list[Mapping[str, Any]], said: str) -> dict[str, int]:
-    prompt = prompt_tokens(messages)
-    window = account.behaviour.context_window
-    if prompt > window:
-        raise context_exceeded(prompt, window)
-    return usage_object(prompt, count_tokens(said))
 
 
 async def _stream(

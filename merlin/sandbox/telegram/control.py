@@ -30,7 +30,7 @@ from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, seconds
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.groups import has_topics
 from merlin.sandbox.telegram.user_actions import UserActions
-from merlin.sandbox.telegram.world import BOT_NAME, PEOPLE, PRESENT, Chat, Group, Person
+from merlin.sandbox.telegram.world import BOT_NAME, PEOPLE, PRESENT, Chat, Group
 from merlin.sandbox.web import control_handler, page_response, static_routes, view_route
 
 PREFIX = "chat-page-"
@@ -252,22 +252,22 @@ class ControlSide:
     def _chats(self) -> dict[str, list[dict[str, Any]]]:
         """Return the chats of each of the three by name: the one with the bot, then groups."""
         groups = [group for group in self._world.groups.values() if not group.moved_to]
-        return {person.name: self._chats_of(person, groups) for person in PEOPLE}
-
-    def _chats_of(self, person: Person, groups: list[Group]) -> list[dict[str, Any]]:
-        there = [group for group in groups if group.status(person.person_id) in PRESENT]
-        chats: list[Chat] = [person, *there]
-        return [
-            {
-                "chat_id": chat.chat_id,
-                "person_id": person.person_id,
-                "person": f"{person.name}@{chat.name}" if isinstance(chat, Group) else person.name,
-                "title": chat.title if isinstance(chat, Group) else "Merlin",
-                "has_topics": has_topics(self._world, chat),
-                "topics": list(self._world.topics.get(chat.chat_id, {}).values()),
-            }
-            for chat in chats
-        ]
+        told: dict[str, list[dict[str, Any]]] = {}
+        for person in PEOPLE:
+            there = [group for group in groups if group.status(person.person_id) in PRESENT]
+            chats: list[Chat] = [person, *there]
+            told[person.name] = [
+                {
+                    "chat_id": chat.chat_id,
+                    "person_id": person.person_id,
+                    "person": f"{person.name}@{chat.name}" if chat in groups else person.name,
+                    "title": chat.title if isinstance(chat, Group) else "Merlin",
+                    "has_topics": has_topics(self._world, chat),
+                    "topics": list(self._world.topics.get(chat.chat_id, {}).values()),
+                }
+                for chat in chats
+            ]
+        return told
 
     def _inline(self, person: str, query: str) -> dict[str, Any]:
         """Return the results that stand under the field for an inline query; none at first."""

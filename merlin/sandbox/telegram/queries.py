@@ -53,7 +53,6 @@ ID_BYTES = 64
 class InlineAnswer:
     """What the bot answered to one inline query, and until when others are shown the same."""
 
-    query_id: str
     person_id: int
     query: str
     results: tuple[Mapping[str, Any], ...]
@@ -72,12 +71,10 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
     if len({one["id"] for one in results}) < len(results):
         raise bad_request("RESULT_ID_DUPLICATE")
     world.record("answered", query_id=query_id)
-    asked = query.update
     until = time.time() + max(arguments.integer("cache_time", CACHE_S), 0)
     world.inline_answers[query_id] = InlineAnswer(
-        query_id,
         query.person_id,
-        asked["query"],
+        query.update["query"],
         results,
         until,
         arguments.flag("is_personal"),

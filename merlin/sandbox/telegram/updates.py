@@ -62,7 +62,10 @@ class Updates:
             self._poller.set_result(None)
 
     async def poll(self, arguments: Arguments) -> list[Mapping[str, Any]]:
-        """Answer getUpdates. Raises BotApiError 409 with a webhook set or another poller come."""
+        """Answer getUpdates, which confirms the updates below `offset`.
+
+        Raises BotApiError 409 with a webhook set or another poller come.
+        """
         if self._world.settings.get("webhook"):
             raise BotApiError(
                 409,
@@ -71,7 +74,9 @@ class Updates:
             )
         self._oust()
         set_allowed(self._world, arguments)
-        self.confirm(arguments.integer("offset"))
+        offset = arguments.integer("offset")
+        if gone := [update_id for update_id in self._world.updates if update_id < offset]:
+            self._world.record("confirm", update_ids=gone)
         limit = min(max(arguments.integer("limit", MOST_UPDATES), 1), MOST_UPDATES)
         timeout_s = min(max(arguments.integer("timeout"), 0), LONGEST_POLL_S)
         if not self._world.updates and timeout_s and not self._closing:
@@ -100,11 +105,6 @@ class Updates:
                 self._poller = None
         if mine.done():
             mine.result()
-
-    def confirm(self, offset: int) -> None:
-        """Forget updates below `offset`."""
-        if gone := [update_id for update_id in self._world.updates if update_id < offset]:
-            self._world.record("confirm", update_ids=gone)
 
     def _push_if_set(self) -> None:
         if self._world.settings.get("webhook") and self._pushing is None:

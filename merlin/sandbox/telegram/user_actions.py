@@ -207,16 +207,17 @@ class UserActions:
         """Forward messages of a chat (own with the bot by default), each as one of its own."""
         place = self.place(who)
         source = self.chat(from_chat) if from_chat else place.chat
-        return [self._forward(place, self.message(source, one)) for one in message_ids]
-
-    def _forward(self, place: Place, logged: LoggedMessage) -> int:
-        origin = logged.message.get("forward_origin") or {
-            "type": "user",
-            "date": logged.message["date"],
-            "sender_user": logged.message["from"],
-        }
-        content = {name: logged.message[name] for name in _CONTENT if name in logged.message}
-        return self.send(place, {"forward_origin": origin, **content})
+        update_ids = []
+        for message_id in message_ids:
+            message = self.message(source, message_id).message
+            origin = message.get("forward_origin") or {
+                "type": "user",
+                "date": message["date"],
+                "sender_user": message["from"],
+            }
+            content = {name: message[name] for name in _CONTENT if name in message}
+            update_ids.append(self.send(place, {"forward_origin": origin, **content}))
+        return update_ids
 
     def forward_words(self, who: str | int, said: Sequence[tuple[str, str]]) -> list[int]:
         """Forward a talk from elsewhere: (author, text), oldest first.

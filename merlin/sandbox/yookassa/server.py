@@ -308,9 +308,8 @@ class YooKassaStandIn(ApiStandIn):
 
         def act(body: Json) -> Json:
             amount = parse(CaptureRequest, body).amount
-            return self._shop.capture(
-                payment_id, None if amount is None else amount.kopecks
-            ).as_json()
+            kopecks = None if amount is None else amount.kopecks
+            return self._shop.capture(payment_id, kopecks).as_json()
 
         return await self._once(request, act)
 
