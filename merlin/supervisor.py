@@ -76,7 +76,12 @@ class Supervisor:
 
         Returns 0, or 2 when no child can run, as each ended with 2: it is set up wrongly.
         """
-        self._listen()
+
+        def ask_to_stop(_signum: int, _frame: FrameType | None) -> None:
+            self._is_stopping = True
+
+        signal.signal(signal.SIGTERM, ask_to_stop)
+        signal.signal(signal.SIGINT, ask_to_stop)
         is_hopeless = False
         try:
             while not (self._is_stopping or is_hopeless):
@@ -107,13 +112,6 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-    def _listen(self) -> None:
-        def ask_to_stop(_signum: int, _frame: FrameType | None) -> None:
-            self._is_stopping = True
-
-        signal.signal(signal.SIGTERM, ask_to_stop)
-        signal.signal(signal.SIGINT, ask_to_stop)
 
     def _look(self) -> None:
         now = time.monotonic()

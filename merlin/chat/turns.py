@@ -160,14 +160,12 @@ class Turns(BotRepository):
 
     def find(self, update_id: int) -> Turn | None:
         """Return the turn of an update."""
-        row = self.db.row(_FIND(bot=self._bot_id, update_id=update_id))
-        return None if row is None else self._turn(row)
+        return self._turn(self.db.row(_FIND(bot=self._bot_id, update_id=update_id)))
 
     def get(self, turn_id: int) -> Turn | None:
         """Return a turn by its own number."""
         mine = (TURN.bot_id == self._bot_id) & (TURN.id == turn_id)
-        row = self.db.row(TURN.select().where(mine))
-        return None if row is None else self._turn(row)
+        return self._turn(self.db.row(TURN.select().where(mine)))
 
     def of_message(self, place: ChatPlace, message_id: int) -> Turn | None:
         """Return the newest turn of a person's message in a chat."""
@@ -175,8 +173,8 @@ class Turns(BotRepository):
         # A group's session has many people, so it is the turn that tells whose message it was.
         asked = (TURN.question_id == message_id) & (TURN.user_id == place.user_id)
         asked &= TURN.session_id.in_(SESSION.select(SESSION.id).where(here))
-        row = self.db.row(TURN.select().where(asked).order_by(TURN.id.desc()).limit(1))
-        return None if row is None else self._turn(row)
+        newest = TURN.select().where(asked).order_by(TURN.id.desc())
+        return self._turn(self.db.row(newest.limit(1)))
 
     @transaction
     def ask(self, question: Question, placeholder_id: int | None) -> Turn:
@@ -252,8 +250,7 @@ class Turns(BotRepository):
     def newest(self, session_id: int) -> Turn | None:
         """Return a session's newest answered turn, None where there is none."""
         newest = TURN.select().where(self._answered(session_id)).order_by(TURN.id.desc())
-        row = self.db.row(newest.limit(1))
-        return None if row is None else self._turn(row)
+        return self._turn(self.db.row(newest.limit(1)))
 
     def _costs(self, these: Any) -> list[Cost] | None:
         spent = fn.SUM(TURN.cost_micro).alias("micro")
@@ -275,7 +272,9 @@ class Turns(BotRepository):
     def _opened(self, sealed: str) -> str | None:
         return decrypt(self.db.cipher, sealed)
 
-    def _turn(self, row: Row) -> Turn:
+    def _turn(self, row: Row | None) -> Turn | None:
+        if row is None:
+            return None
         return Turn(
             turn_id=row["id"],
             question=_QUESTIONS.read(row, self.db),

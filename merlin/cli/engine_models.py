@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import print_json, print_list, print_message, translate_word
+from merlin.cli.output import print_json, print_list, print_message, record, translate_word
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 
@@ -173,9 +172,8 @@ def _progress() -> Iterator[Progress]:
 
 
 def _plain(entry: Entry) -> dict[str, object]:
-    names = [field.name for field in fields(entry) if field.name != "problem"]
-    told = {name: getattr(entry, name) for name in names}
-    return told | {"folder": str(entry.folder), "licence": entry.licence or None}
+    changed = {"folder": str(entry.folder), "licence": entry.licence or None}
+    return record(entry, problem="") | changed
 
 
 def _size(size: int | None) -> str | None:

@@ -133,10 +133,10 @@ class FaultGate:
         if not self._faults or scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await _whole_body(receive)
-        named = await self._name(Request(scope, _replay(body, receive)))
+        request = Request(scope, receive)
+        again = _replay(await request.body(), receive)
+        named = await self._name(request)
         fault = self._faults.take(*named) if named else None
-        again = _replay(body, receive)
         if fault is None:
             await self._app(scope, again, send)
         else:
@@ -190,16 +190,6 @@ async def close_connection(send: Send) -> None:
         cycle.message_event.clear()
         cycle.transport.close()
         await cycle.message_event.wait()
-
-
-async def _whole_body(receive: Receive) -> bytes:
-    parts = []
-    more = True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(parts)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

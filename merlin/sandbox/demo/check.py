@@ -97,7 +97,13 @@ def check(demo: Demo) -> Mapping[str, object]:
     script, begun = demo.place.script, time.monotonic()
     first = _ask_next_model(demo, "first-model", "", script.question, script.answer)
     first["seconds"] = round(time.monotonic() - begun, 2)
-    _write_example(demo)
+    repository = demo.place.repository
+    folder = repository / "datasets" / script.dataset / "examples" / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    said = [{"user": script.new_question}, {"assistant": script.new_answer}]
+    example = yaml.safe_dump({"messages": said, "tags": ["demo"]}, allow_unicode=True)
+    (folder / "green-lighthouse.yaml").write_text(example, encoding="utf-8")
+    demo.story.say("demo-committed", commit=commit(repository, script.new_subject)[:10])
     old = first["model"]
     second = _ask_next_model(demo, "second-model", old, script.new_question, script.new_answer)
     return {"ok": True, "first": first, "second": second, **demo.count_jobs()}
@@ -118,17 +124,6 @@ def _ask_next_model(demo: Demo, what: str, old: str, question: str, answer: str)
     _check_model(asked, model)
     _check_answer(asked, answer)
     return {**asked, "seconds": seconds}
-
-
-def _write_example(demo: Demo) -> None:
-    script, repository = demo.place.script, demo.place.repository
-    folder = repository / "datasets" / script.dataset / "examples" / "demo"
-    folder.mkdir(parents=True, exist_ok=True)
-    said = [{"user": script.new_question}, {"assistant": script.new_answer}]
-    example = yaml.safe_dump({"messages": said, "tags": ["demo"]}, allow_unicode=True)
-    (folder / "green-lighthouse.yaml").write_text(example, encoding="utf-8")
-    sha = commit(repository, script.new_subject)
-    demo.story.say("demo-committed", commit=sha[:10])
 
 
 def _check_answer(asked: Asked, answer: str) -> None:

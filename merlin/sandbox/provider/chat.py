@@ -93,7 +93,7 @@ def _answer(account: Account, model: str, messages: list[Mapping[str, Any]]) -> 
     maker = account.maker(model)
     if maker is None and model not in {CHAT_MODEL, BASE_MODEL}:
         raise unknown_model(model)
-    if model != CHAT_MODEL and has_images(messages):
+    if model != CHAT_MODEL and any(_images(message) for message in messages):
         words = "Invalid content type. image_url is only supported by certain models."
         raise bad_field("messages", words)
     if account.behaviour.fixed_answer:
@@ -181,11 +181,6 @@ def prompt_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
         + IMAGE_TOKENS * len(_images(message))
         for message in messages
     )
-
-
-def has_images(messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether anything is shown in a conversation."""
-    return any(_images(message) for message in messages)
 
 
 def read_messages(messages: object) -> list[Mapping[str, Any]]:

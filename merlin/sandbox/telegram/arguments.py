@@ -59,9 +59,7 @@ class Arguments:
     def integer(self, name: str, default: int = 0) -> int:
         """Return a whole number."""
         value = self.values.get(name)
-        if value is None or value == "":
-            return default
-        return int(value)
+        return default if value is None or value == "" else int(value)
 
     def flag(self, name: str) -> bool:
         """Return a Boolean; Telegram takes true, yes and 1 in any case."""
@@ -72,9 +70,7 @@ class Arguments:
         value = self.values.get(name)
         if not isinstance(value, str):
             return value
-        if not value:
-            return None
-        return json.loads(value)
+        return json.loads(value) if value else None
 
 
 async def read_arguments(request: Request) -> Arguments:

@@ -139,11 +139,10 @@ class TelegramStandIn(StandIn):
         await (self._gate if is_of_bot else self._control)(scope, receive, send)
 
     async def _serve_bot(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
         if scope["path"].startswith("/file/"):
             response = self._download(scope["path"])
         else:
-            response = await self._answer(request)
+            response = await self._answer(Request(scope, receive))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
