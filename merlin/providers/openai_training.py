@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
 import httpx2
 import openai
@@ -174,8 +174,16 @@ def _bound(response: httpx2.Response) -> None:
 _MOST_PAGES = 1000
 
 
-def pages(ask: Callable[[dict[str, str]], bytes]) -> Iterator[list[Json]]:
-    """Yield the pages that `ask` brings; it is given `{"after": id}` from the second one on.
+class _RawResponse(Protocol):
+    """What a call of the package with `with_raw_response` returns."""
+
+    @property
+    def content(self) -> bytes:
+        """Return the body."""
+
+
+def pages(ask: Callable[..., _RawResponse]) -> Iterator[list[Json]]:
+    """Yield the pages that `ask` brings; `extra_query` tells it the last id from the second on.
 
     Ends also where a server pays no heed to `after` and sends the same page again. Raises
     InvalidResponse for a list without an end: what was not seen must not count as not there.
@@ -183,7 +191,7 @@ def pages(ask: Callable[[dict[str, str]], bytes]) -> Iterator[list[Json]]:
     seen: set[str] = set()
     cursor: dict[str, str] = {}
     for _ in range(_MOST_PAGES):
-        page = json_object(ask(cursor))
+        page = json_object(ask(extra_query=cursor).content)
         found = rows(page)
         yield found
         last = found[-1].get("id") if found else None
@@ -280,11 +288,7 @@ class OpenAIProvider:
             return openai_chat.must_text(json_object(raw.content), "id")
 
     def find_files(self, name: str) -> list[str]:
-        listed = pages(
-            lambda cursor: (
-                self._files.list(purpose=PURPOSE, limit=_FILES_PER_PAGE, extra_query=cursor).content
-            )
-        )
+        listed = pages(partial(self._files.list, purpose=PURPOSE, limit=_FILES_PER_PAGE))
         with provider_errors():
             stored = [
                 (
@@ -332,13 +336,8 @@ class OpenAIProvider:
         return {**named, "hyperparameters": wanted} if wanted else {**named}
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
-        listed = pages(
-            lambda cursor: (
-                self._jobs.list(
-                    limit=_JOBS_PER_PAGE, metadata={LAUNCH_KEY: launch_key}, extra_query=cursor
-                ).content
-            )
-        )
+        wanted = {LAUNCH_KEY: launch_key}
+        listed = pages(partial(self._jobs.list, limit=_JOBS_PER_PAGE, metadata=wanted))
         with provider_errors():
             found = [
                 openai_chat.job_report(row)
@@ -358,24 +357,12 @@ class OpenAIProvider:
 
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
         """Fulfil TrainingApi; a server that keeps no diary has an empty one."""
-        listed = pages(
-            lambda cursor: (
-                self._jobs.list_events(
-                    provider_job_id, limit=_JOBS_PER_PAGE, extra_query=cursor
-                ).content
-            )
-        )
+        listed = pages(partial(self._jobs.list_events, provider_job_id, limit=_JOBS_PER_PAGE))
         return _or_none(lambda: _newest(listed, known))
 
     def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
         """Fulfil TrainingApi; a server that keeps no checkpoints has none."""
-        listed = pages(
-            lambda cursor: (
-                self._jobs.checkpoints.list(
-                    provider_job_id, limit=_JOBS_PER_PAGE, extra_query=cursor
-                ).content
-            )
-        )
+        listed = pages(partial(self._jobs.checkpoints.list, provider_job_id, limit=_JOBS_PER_PAGE))
         kept = _or_none(lambda: [openai_chat.checkpoint(row) for page in listed for row in page])
         return sorted(kept, key=lambda checkpoint: checkpoint.step)
 
