@@ -21,7 +21,7 @@ from typing import Any
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.core.file_kind import is_recording
@@ -128,7 +128,6 @@ async def transcribe(account: Account, request: Request) -> Response:
         content = await file.read()
         model = str(form.get("model") or "")
         language = str(form.get("language") or "ru")
-        shape = str(form.get("response_format") or "json")
     if model != VOICE_MODEL:
         raise unknown_model(model)
     if not is_recording(content):
@@ -136,8 +135,6 @@ async def transcribe(account: Account, request: Request) -> Response:
     kept = account.behaviour.fixed_transcript or speech_samples.transcript_of(content)
     words = kept or text(language, "stand-in-no-words")
     await account.pause("think_s")
-    if shape == "text":
-        return PlainTextResponse(words)
     used = {"type": "duration", "seconds": speech_samples.seconds(content)}
     return JSONResponse({"text": words, "usage": used})
 
