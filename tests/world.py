@@ -14,7 +14,7 @@ from migrated import put_migrated
 
 from merlin.app.actor import Actor
 from merlin.app.status import status
-from merlin.cli.status import status_record
+from merlin.cli.status import dataset_record
 from merlin.config import load
 from merlin.daemon.main import TickCounts
 from merlin.daemon.ticks import ticks_of
@@ -134,7 +134,7 @@ class Lab:
     def status(self, dataset="trial"):
         """Return what `merlin status --json` says of a dataset."""
         with reading_context(self.config) as ctx:
-            return status_record(status(ctx, Actor.operator()))["datasets"][dataset]
+            return dataset_record(status(ctx, Actor.operator()).datasets[dataset])
 
 
 def prove_at(services, clock):

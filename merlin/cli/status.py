@@ -33,7 +33,7 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         found = read(ctx, actor)
     told = surroundings(configuration(config))
     if json:
-        datasets = {name: _dataset(each) for name, each in found.datasets.items()}
+        datasets = {name: dataset_record(each) for name, each in found.datasets.items()}
         print_json({"datasets": datasets, "queues": dict(found.queues), **told})
         return
     names = ("dataset", "commit", "verdict", "build", "serving", "job")
@@ -60,7 +60,8 @@ def _megabytes(size: int) -> str:
     return f"{size / 1_000_000:.1f}"
 
 
-def _dataset(told: DatasetStatus) -> dict[str, Any]:
+def dataset_record(told: DatasetStatus) -> dict[str, Any]:
+    """Return how a dataset stands, as programs read it."""
     verdict: dict[str, Any] = {"commit": None, "build": None, "verdict": None}
     if told.verdict:
         verdict = record(told.verdict, id="", served_until="", findings="")
