@@ -100,6 +100,7 @@ def _checked_result(raw: dict[str, Any]) -> dict[str, Any]:
 
 def cached_answer(world: World, person_id: int, query: str) -> InlineAnswer | None:
     """Return the newest answer that Telegram would show without asking the bot."""
+    answer: InlineAnswer
     for answer in reversed(world.inline_answers.values()):
         is_fresh = answer.query == query and time.time() < answer.until
         if is_fresh and (not answer.is_personal or answer.person_id == person_id):
