@@ -147,6 +147,12 @@ def test_contradicting_questions_are_named_and_do_not_hold_up_training():
     assert told.arguments == {"n": 2, "shown": "«Что такое стек?»; «Что такое стек?»"}
 
 
+def test_a_large_file_of_nothing_but_contradictions_is_trained_too():
+    epochs, remarks = run([pair("Что такое стек?", f"Ответ {n}.") for n in range(1_100)])
+    assert epochs
+    assert remarks[0].key == "engine-contradicting"
+
+
 def test_what_too_few_epochs_left_unlearned_is_named():
     _, remarks = run(TALKS, n_epochs=1, learning_rate_multiplier=0.001)
     assert "engine-left" in [remark.key for remark in remarks]
