@@ -7,6 +7,7 @@ import re
 import pytest
 from chat_browser import ANNA, VERA, bubbles, field
 from playwright.sync_api import expect
+from waiting import wait_until
 
 from merlin.core.errors import MerlinError
 from merlin.sandbox.faults import Fault, FaultKind
@@ -26,7 +27,8 @@ def test_a_person_types_and_sees_the_answer_stream(page, bot):
     expect(page.get_by_role("img", name="Готовлю ответ")).to_be_visible()
     page.evaluate(WATCH_CARETS)
     bot.edit(sent, "Черты лица, отвечающие")
-    page.wait_for_function("carets.includes('Черты лица, отвечающие, true')")
+    # Not by wait_for_function: the page's policy forbids it to look a second time.
+    wait_until(lambda: page.evaluate("carets.includes('Черты лица, отвечающие, true')"))
     bot.edit(sent, "Черты лица, отвечающие за глубину фиксации, — это\n1. Форма лба.")
     expect(bubbles(page).last.locator(".text")).to_contain_text("1. Форма лба.")
     expect(bubbles(page)).to_have_count(2)
@@ -118,7 +120,7 @@ def test_a_photo_is_shown(page, bot, telegram, tmp_path):
     assert bot.next_update()["message"]["photo"]
     image = page.get_by_role("img", name="Фото")
     expect(image).to_be_visible()
-    page.wait_for_function("document.querySelector('.bub img').naturalWidth === 1")
+    wait_until(lambda: page.evaluate("document.querySelector('.bub img').naturalWidth === 1"))
 
 
 PIXEL = (

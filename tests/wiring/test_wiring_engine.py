@@ -34,7 +34,7 @@ def test_without_a_word_the_engine_has_its_defaults(said, tmp_path):
     settings = engine_settings(said({}))
     assert (settings.host, settings.port, settings.key) == ("127.0.0.1", 8702, "k")
     assert settings.folder == tmp_path / "state" / "engine"
-    assert (settings.models, settings.webhooks, settings.hearing) == ([], [], "")
+    assert (settings.models, settings.webhooks, settings.hearing) == ([], {}, "")
     assert settings.training.devices == (("cpu",),)
     assert settings.answering.at_once == 8
 
@@ -90,9 +90,7 @@ def test_every_key_reaches_the_settings(said, monkeypatch, tmp_path):
     assert (settings.answering.device, settings.answering.at_once) == ("cuda", 4)
     assert (settings.answering.waiting, settings.answering.idle_s) == (9, 0)
     assert settings.hearing == str(tmp_path / "bases" / "whisper")
-    assert [(each.url, each.secret) for each in settings.webhooks] == [
-        ("https://example.com/x", "whsec_c2VjcmV0")
-    ]
+    assert settings.webhooks == {"https://example.com/x": "whsec_c2VjcmV0"}
     assert "of vllm" not in repr(settings)
 
 

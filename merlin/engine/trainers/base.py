@@ -84,7 +84,7 @@ class Epoch:
     number: int
     step: int
     metrics: Mapping[str, float]
-    save: Callable[[Path], None]
+    save: Callable[[Path], None] = field(compare=False)
     tokens: int
 
 
