@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.engine_rig import DEVICE
-from merlin.config.engine import EngineAnsweringConfig
+from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
 from merlin.engine.serving.base import Adapter, Finish, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
-from merlin.engine.settings import ModelSettings
 from merlin.sandbox.demo.place import BASE
 
 SYSTEM = "Answer in one sentence."
@@ -31,7 +30,8 @@ class Answered:
 async def answering(base: Path, log: Path) -> AsyncIterator[TransformersBackend]:
     """Yield a backend for a base; its process ends with it."""
     settings = EngineAnsweringConfig(device=DEVICE, idle_s=0)
-    backend = TransformersBackend(ModelSettings(BASE, str(base)), base, settings, log)
+    model = EngineModelConfig(path=str(base))
+    backend = TransformersBackend(BASE, model, base, settings, log)
     try:
         yield backend
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +17,8 @@ from merlin.core.i18n import text
 
 if TYPE_CHECKING:
     from merlin.config import Config
+    from merlin.config.engine import EngineModelConfig
     from merlin.engine.model_store.store import Entry, Progress
-    from merlin.engine.settings import ModelSettings
 
 
 GB, MB = 1e9, 1e6
@@ -46,17 +46,14 @@ def pull(
     wanted, engine = _bases(settings, names or []), engine_folder(settings)
     if not wanted:
         print_message("library-none")
-    for model in wanted:
-        print_message("library-pulling", name=model.name, source=model.source)
+    for name, model in wanted.items():
+        print_message("library-pulling", name=name, source=model.source)
         with _progress() as tell:
-            _, is_new = pull_base(model, engine, tell)
-        folder = files_of(model, library_of(engine))
-        print_message(
-            "library-pulled" if is_new else "library-here", name=model.name, folder=str(folder)
-        )
+            _, is_new = pull_base(name, model, engine, tell)
+        folder = files_of(name, model, library_of(engine))
+        print_message("library-pulled" if is_new else "library-here", name=name, folder=str(folder))
     if json:
-        pulled = {model.name for model in wanted}
-        print_json({"models": [_plain(each) for each in _entries(settings) if each.name in pulled]})
+        print_json({"models": [_plain(each) for each in _entries(settings) if each.name in wanted]})
 
 
 @app.command("list")
@@ -114,21 +111,21 @@ def remove(
     if json:
         print_json({"name": name, "freed_bytes": freed})
     elif is_kept:
-        print_message("library-stays", name=name, folder=_bases(settings, [name])[0].source)
+        print_message("library-stays", name=name, folder=bases[name].source)
     else:
         print_message("library-removed", name=name, freed=_size(freed))
 
 
-def _bases(config: Config, names: Sequence[str] = ()) -> Sequence[ModelSettings]:
+def _bases(config: Config, names: Sequence[str] = ()) -> Mapping[str, EngineModelConfig]:
     """Return the bases of these names, all where none is given. Raises NotFound."""
-    from merlin.wiring.engine import model_settings
+    from merlin.wiring.engine import engine_models
 
-    by_name = {model.name: model for model in model_settings(config)}
+    by_name = engine_models(config)
     for name in names:
         if name not in by_name:
             told = {"name": name, "known": ", ".join(by_name) or "–"}
             raise NotFound(f"no base {name}", "library-unknown", **told)
-    return [by_name[name] for name in names or by_name]
+    return {name: by_name[name] for name in names or by_name}
 
 
 def _entries(config: Config, *, is_thorough: bool = False) -> Sequence[Entry]:

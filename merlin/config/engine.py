@@ -102,6 +102,11 @@ class EngineModelConfig(ModelConfig):
         default=None,
     )
 
+    @property
+    def source(self) -> str:
+        """Return where it comes from: a folder, a .gguf file, or a hub id."""
+        return self.path or self.hub
+
 
 class EngineTrainingConfig(Section):
     """Where language models are trained."""

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
 from merlin.engine.serving.recall import RecallBackend
-from merlin.engine.settings import EngineSettings, ModelSettings
+from merlin.engine.settings import EngineSettings
 from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles, Trainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer
 from merlin.engine.trainers.recall import RecallTrainer
@@ -60,44 +60,45 @@ def bases_of(settings: EngineSettings) -> Bases:
         lambda: RecallBackend(settings.language),
         RecallBackend.context,
     )
-    models = [_language_model(settings, model) for model in settings.models]
+    models = [_language_model(settings, name) for name in settings.models]
     return {base.name: base for base in (recall, *models)}
 
 
-def _language_model(settings: EngineSettings, model: ModelSettings) -> Base:
+def _language_model(settings: EngineSettings, name: str) -> Base:
+    model = settings.models[name]
+
     def files() -> BaseFiles:
         from merlin.engine.model_store.store import folder_of  # noqa: PLC0415 - knows hub and formats
 
-        folder = folder_of(model, settings.folder / "bases")
-        return BaseFiles(folder, model.dtype, model.quantised, model.training_example)
+        folder = folder_of(name, model, settings.folder / "bases")
+        return BaseFiles(folder, model.dtype, model.quantised, model.training_example or 0)
 
     return Base(
-        name=model.name,
+        name=name,
         trainer=LoraTrainer(),
         methods=(SUPERVISED, DPO),
-        backend=lambda: _backend(settings, model, files),
-        context=model.context,
+        backend=lambda: _backend(settings, name, files),
+        context=model.context or 0,
         files=files,
         is_heavy=True,
         sunset=model.sunset,
     )
 
 
-def _backend(
-    settings: EngineSettings, model: ModelSettings, files: Callable[[], BaseFiles]
-) -> Backend:
+def _backend(settings: EngineSettings, name: str, files: Callable[[], BaseFiles]) -> Backend:
+    model, key = settings.models[name], settings.keys.get(name, "")
     if model.backend == "vllm":
         from merlin.engine.serving.proxy import VllmBackend  # noqa: PLC0415 - one of three
 
-        return VllmBackend(model, model.key)
+        return VllmBackend(model, key)
     if model.backend == "llama.cpp":
         from merlin.engine.serving.llama_cpp import LlamaCppBackend  # noqa: PLC0415 - as above
 
-        return LlamaCppBackend(model, model.key, files)
+        return LlamaCppBackend(name, model, key, files)
     from merlin.engine.serving.transformers import TransformersBackend  # noqa: PLC0415 - as above
 
-    log = settings.folder / "logs" / f"answering-{model.name}.log"
-    return TransformersBackend(model, files().folder, settings.answering, log)
+    log = settings.folder / "logs" / f"answering-{name}.log"
+    return TransformersBackend(name, model, files().folder, settings.answering, log)
 
 
 class BackendRegistry:

@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
-from merlin.config.engine import EngineAnsweringConfig, EngineTrainingConfig
+from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig, EngineTrainingConfig
 from merlin.core.errors import ConfigError
 from merlin.core.loopback import is_loopback
 
 CPU = "cpu"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
-    """One base model of `engine.models`.
-
-    `source` is a folder, a .gguf file, or a hub id (`owner/name`, at `revision`); `backend` is who
-    answers ("transformers", "vllm", "llama.cpp"), the last two at `url`, with `key` where they
-    want one. `dtype` and `quantised` are for training and for our own backend.
-    """
-
-    name: str
-    source: str
-    revision: str = "main"
-    licence: str = ""
-    backend: str = "transformers"
-    url: str = ""
-    key: str = field(default="", repr=False)
-    context: int = 0
-    training_example: int = 0
-    dtype: str = "auto"
-    quantised: str = "none"
-    is_embedding: bool = False
-    sunset: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +19,10 @@ class EngineSettings:
 
     `key` is the bearer key of every /v1 call; "" checks nothing and is allowed on loopback only.
     `pace_s` is waited between a job's states. `language` is that of "I do not know" and of what
-    a trainer remarks; the protocol's own words are English. `hearing` is the Whisper model that
-    writes speech down, "" for none. `webhooks` are addresses that hear of jobs that ended, each
-    with the secret that signs (`whsec_…`).
+    a trainer remarks; the protocol's own words are English. `models` are the bases by name, `keys`
+    those of the servers that answer for some of them. `hearing` is the Whisper model that writes
+    speech down, "" for none. `webhooks` are addresses that hear of jobs that ended, each with the
+    secret that signs (`whsec_…`).
     """
 
     folder: Path
@@ -55,7 +31,8 @@ class EngineSettings:
     key: str = field(repr=False)
     pace_s: float = 0.0
     language: str = "ru"
-    models: Sequence[ModelSettings] = ()
+    models: Mapping[str, EngineModelConfig] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     training: EngineTrainingConfig = field(default_factory=EngineTrainingConfig)
     answering: EngineAnsweringConfig = field(default_factory=EngineAnsweringConfig)
     webhooks: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -99,7 +99,7 @@ def base_facts(engine: Engine) -> list[dict[str, Any]]:
     while nobody has asked it.
     """
     figures = dict(engine.backends.figures())
-    settings = {model.name: model for model in engine.settings.models}
+    settings = engine.settings.models
     return [
         {
             "name": name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,8 +12,9 @@ from merlin.config import Config, credential
 from merlin.core.log import set_up_logging
 
 if TYPE_CHECKING:
+    from merlin.config.engine import EngineModelConfig
     from merlin.engine.clients import Clients
-    from merlin.engine.settings import EngineSettings, ModelSettings
+    from merlin.engine.settings import EngineSettings
 
 
 def start_engine(config: Config) -> None:
@@ -43,7 +44,12 @@ def engine_settings(config: Config) -> EngineSettings:
         key=credential(said.credential),
         pace_s=said.pace_s,
         language=config.language,
-        models=model_settings(config, has_keys=True),
+        models=engine_models(config),
+        keys={
+            name: credential(model.credential)
+            for name, model in said.models.items()
+            if model.credential
+        },
         training=said.training,
         answering=said.answering,
         webhooks={each.url: credential(each.credential) for each in said.webhooks},
@@ -51,32 +57,12 @@ def engine_settings(config: Config) -> EngineSettings:
     )
 
 
-def model_settings(config: Config, *, has_keys: bool = False) -> Sequence[ModelSettings]:
-    """Return the bases of `engine.models`, with the keys of their servers only where asked for.
-
-    Raises ConfigError for a credential that is missing.
-    """
-    from merlin.engine.settings import ModelSettings
-
+def engine_models(config: Config) -> Mapping[str, EngineModelConfig]:
+    """Return the bases of `engine.models` by name; what `models` says of one counts more."""
     known = config.base_models
-    return [
-        ModelSettings(
-            name=name,
-            source=said.path or said.hub,
-            revision=said.revision,
-            licence=said.licence,
-            backend=said.backend,
-            url=said.url,
-            key=credential(said.credential) if has_keys and said.credential else "",
-            context=known[name].context or 0,
-            training_example=known[name].training_example or 0,
-            dtype=said.dtype,
-            quantised=said.quantised,
-            is_embedding=said.embeddings,
-            sunset=known[name].sunset,
-        )
-        for name, said in config.engine.models.items()
-    ]
+    return {
+        name: own.model_copy(update=dict(known[name])) for name, own in config.engine.models.items()
+    }
 
 
 @contextmanager

@@ -11,11 +11,10 @@ from contextlib import aclosing, contextmanager
 
 from waiting import longest, wait_until
 
-from merlin.config.engine import EngineAnsweringConfig
+from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
 from merlin.engine.serving.base import Adapter, Finish, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
-from merlin.engine.settings import ModelSettings
 
 
 def adapter_in(folder, name):
@@ -134,8 +133,8 @@ def speaking(folder, log, name="tiny", settings=None, **model):
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    said = ModelSettings(name, str(folder), **model)
-    backend = TransformersBackend(said, folder, settings or EngineAnsweringConfig(), log)
+    said = EngineModelConfig(path=str(folder), **model)
+    backend = TransformersBackend(name, said, folder, settings or EngineAnsweringConfig(), log)
     speaker = Speaker(backend, loop)
     try:
         yield speaker

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from hub_standin import REPOSITORY, base_files
 
+from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import try_lock
 from merlin.engine.model_store.pull import pull
 from merlin.engine.model_store.store import folder_of, library_of, remove
-from merlin.engine.settings import ModelSettings
 
 
 def written(folder, files=None, without=()):
@@ -30,11 +30,12 @@ class Library:
     """What tests do with one base in one engine's folder."""
 
     engine: Path
-    model: ModelSettings
+    model: EngineModelConfig
 
     @classmethod
     def of(cls, engine, source=REPOSITORY, **other):
-        return cls(engine, ModelSettings("tiny", str(source), **other))
+        place = "path" if Path(source).is_absolute() else "hub"
+        return cls(engine, EngineModelConfig(**{place: str(source)}, **other))
 
     @property
     def root(self):
@@ -48,13 +49,13 @@ class Library:
 
     def pull(self, told=None):
         told = [] if told is None else told
-        return pull(self.model, self.engine, lambda *each: told.append(each))
+        return pull("tiny", self.model, self.engine, lambda *each: told.append(each))
 
     def folder(self):
-        return folder_of(self.model, self.root)
+        return folder_of("tiny", self.model, self.root)
 
     def remove(self, **other):
-        return remove("tiny", [self.model], self.engine, **other)
+        return remove("tiny", {"tiny": self.model}, self.engine, **other)
 
     @contextmanager
     def taken(self):

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from running_engine import engine_in_thread, jsonl, many
 
+from merlin.config.engine import EngineModelConfig
 from merlin.engine.bases import Base, bases_of
 from merlin.engine.serving.recall import RecallBackend
-from merlin.engine.settings import EngineSettings, ModelSettings
+from merlin.engine.settings import EngineSettings
 from merlin.engine.trainers.base import (
     DPO,
     SUPERVISED,
@@ -106,10 +107,10 @@ def pages_in_thread(folder, *, is_empty=False, **other):
         ),
         MISSING: Base(MISSING, trainer, (SUPERVISED,), RecallBackend, 32_768, _missing, True),
     }
-    models = [
-        ModelSettings(BASE, "HuggingFaceTB/SmolLM2-135M-Instruct", licence="Apache-2.0"),
-        ModelSettings(MISSING, "Qwen/Qwen3-0.6B", licence="Apache-2.0", backend="vllm"),
-    ]
+    models = {
+        BASE: EngineModelConfig(licence="Apache-2.0"),
+        MISSING: EngineModelConfig(licence="Apache-2.0", backend="vllm"),
+    }
     with engine_in_thread(folder, bases, models=models, **other) as desk:
         pages = Pages(desk, trainer, {} if is_empty else _filled(desk))
         try:

@@ -8,7 +8,7 @@ from local_servers import serve_app
 from running_engine import engine_in_thread
 from vllm_standin import VllmStandin
 
-from merlin.engine.settings import ModelSettings
+from merlin.config.engine import EngineModelConfig
 
 pytestmark = pytest.mark.functional
 
@@ -22,7 +22,7 @@ def vllm():
 def behind(vllm, tmp_path):
     """An engine whose base `words` is answered for by a stand-in of vLLM."""
     with serve_app(vllm.app) as url:
-        models = [ModelSettings("words", "x", backend="vllm", url=url)]
+        models = {"words": EngineModelConfig(backend="vllm", url=url)}
         with engine_in_thread(tmp_path, models=models) as desk:
             yield desk
 

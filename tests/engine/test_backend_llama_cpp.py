@@ -15,11 +15,11 @@ from local_servers import serve_app
 from peft_folder import base_in, tuned_in
 from waiting import wait_until
 
+from merlin.config.engine import EngineModelConfig
 from merlin.engine.serving import llama_cpp
 from merlin.engine.serving.base import Unavailable
 from merlin.engine.serving.gguf_adapter import file_name
 from merlin.engine.serving.llama_cpp import LlamaCppBackend, quoted
-from merlin.engine.settings import ModelSettings
 from merlin.engine.trainers.base import BaseFiles
 from merlin.openai_protocol.errors import ApiError
 
@@ -28,8 +28,9 @@ trains = pytest.mark.usefixtures("needs_torch")
 
 
 def backend_of(source, url="", key="", folder=Path(), **more):
-    model = ModelSettings("base", str(source), backend="llama.cpp", url=url, **more)
-    return LlamaCppBackend(model, key, lambda: BaseFiles(folder))
+    where = {"path": str(source), "url": url}
+    model = EngineModelConfig.model_construct(backend="llama.cpp", **where, **more)
+    return LlamaCppBackend("base", model, key, lambda: BaseFiles(folder))
 
 
 @pytest.fixture
@@ -87,13 +88,13 @@ def test_too_long_a_conversation_is_refused_in_the_protocols_word():
 
 def test_embeddings_come_from_a_server_that_was_started_for_them():
     with serve_app(LlamaStandin(can_embed=True).app) as url:
-        backend = backend_of("x", url, is_embedding=True)
+        backend = backend_of("x", url, embeddings=True)
         assert in_loop(backend, lambda there: there.embed(["three"])) == ([[5.0, 1.5]], 1)
 
 
 def test_a_server_that_was_not_started_for_embeddings_says_so():
     with serve_app(LlamaStandin().app) as url:
-        backend = backend_of("x", url, is_embedding=True)
+        backend = backend_of("x", url, embeddings=True)
         with pytest.raises(ApiError, match="--embeddings"):
             in_loop(backend, lambda there: there.embed(["three"]))
 

@@ -11,16 +11,16 @@ from local_servers import serve_app
 from vllm_standin import VllmStandin
 from waiting import wait_until
 
+from merlin.config.engine import EngineModelConfig
 from merlin.engine.serving.base import Busy, Finish, Unavailable
 from merlin.engine.serving.proxy import VllmBackend, name_of
-from merlin.engine.settings import ModelSettings
 from merlin.openai_protocol.errors import ApiError
 
 pytestmark = pytest.mark.functional
 
 
 def backend_at(url, key="", **more):
-    return VllmBackend(ModelSettings("base", "x", backend="vllm", url=url, **more), key)
+    return VllmBackend(EngineModelConfig(backend="vllm", url=url, **more), key)
 
 
 @pytest.fixture
@@ -247,14 +247,14 @@ def test_a_folder_that_vllm_does_not_see_is_named(url, tmp_path):
 
 def test_embeddings_come_in_the_order_of_the_texts():
     with serve_app(VllmStandin(can_embed=True).app) as url:
-        backend = backend_at(url, is_embedding=True)
+        backend = backend_at(url, embeddings=True)
         vectors, used = in_loop(backend, lambda there: there.embed(["one two", "three"]))
     assert (vectors, used) == ([[7.0, 2.5], [5.0, 1.5]], 3)
 
 
 @pytest.mark.parametrize("is_embedding", [False, True])
 def test_a_base_without_embeddings_says_so(url, is_embedding):
-    backend = backend_at(url, is_embedding=is_embedding)
+    backend = backend_at(url, embeddings=is_embedding)
     with pytest.raises(ApiError, match="no embeddings") as refused:
         in_loop(backend, lambda there: there.embed(["one"]))
     assert refused.value.status == 400

@@ -11,7 +11,7 @@ from local_servers import serve_app
 from running_engine import engine_in_thread
 from vllm_standin import VllmStandin
 
-from merlin.engine.settings import ModelSettings
+from merlin.config.engine import EngineModelConfig
 
 pytestmark = pytest.mark.functional
 
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.functional
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     with serve_app(VllmStandin(can_embed=True).app) as url:
-        models = [
-            ModelSettings("vectors", "x", backend="vllm", url=url, is_embedding=True),
-            ModelSettings("words", "x", backend="vllm", url=url),
-        ]
+        models = {
+            "vectors": EngineModelConfig(backend="vllm", url=url, embeddings=True),
+            "words": EngineModelConfig(backend="vllm", url=url),
+        }
         folder = tmp_path_factory.mktemp("engine")
         with engine_in_thread(folder, models=models) as desk:
             yield desk.client

@@ -9,8 +9,7 @@ import pytest
 import tiny_base
 from running_engine import EngineProcess, engine_in_thread
 
-from merlin.config.engine import EngineAnsweringConfig
-from merlin.engine.settings import ModelSettings
+from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 STEPS = {"n_epochs": 12, "batch_size": 2}
@@ -20,7 +19,7 @@ STEPS = {"n_epochs": 12, "batch_size": 2}
 def taught(tmp_path_factory):
     """An engine with a pretrained base and a job that has taught it twenty facts."""
     folder = tmp_path_factory.mktemp("lora")
-    models = (ModelSettings("tiny", str(tiny_base.tiny_base())),)
+    models = {"tiny": EngineModelConfig(path=str(tiny_base.tiny_base()))}
     answering = EngineAnsweringConfig(at_once=4, waiting=2)
     with engine_in_thread(folder, models=models, answering=answering) as desk:
         file = desk.upload(tiny_base.planted(folder / "facts.jsonl").read_bytes())
@@ -119,7 +118,8 @@ def test_preferences_are_a_method_of_their_own(taught, tmp_path):
 
 def test_killed_or_paused_in_the_middle_a_job_ends_as_if_nothing_had_been(tmp_path):
     engine = EngineProcess(tmp_path / "engine")
-    engine.settings = {"models": (ModelSettings("tiny", str(tiny_base.random_base())),)}
+    models = {"tiny": EngineModelConfig(path=str(tiny_base.random_base()))}
+    engine.settings = {"models": models}
     try:
         desk = engine.start()
         file = desk.upload(tiny_base.planted(tmp_path / "facts.jsonl").read_bytes())

@@ -114,7 +114,7 @@ def test_a_base_nobody_asks_is_let_go_of_and_comes_back(tmp_path):
 
 
 def test_a_base_for_embeddings_gives_vectors_of_length_one_and_answers_nobody(tmp_path):
-    with speaking(tiny_base(), tmp_path / "child.log", is_embedding=True) as made:
+    with speaking(tiny_base(), tmp_path / "child.log", embeddings=True) as made:
         texts = ["queue", "a queue of people who wait", "ы"]
         vectors, tokens = made.run(made.backend.embed(texts))
         assert tokens == sum(len(text.encode()) for text in texts)

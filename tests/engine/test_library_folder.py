@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from base_library import Library, written
@@ -32,7 +31,7 @@ def library(tmp_path):
 
 
 def entries(library, **other):
-    return list(list_bases([library.model], library.engine, **other))
+    return list(list_bases({"tiny": library.model}, library.engine, **other))
 
 
 def test_a_folder_is_used_where_it_lies_without_being_pulled(library, tmp_path):
@@ -74,7 +73,7 @@ def test_a_folder_that_is_no_base_says_what_it_lacks(library, tmp_path, without,
 
 
 def test_a_folder_that_is_not_there_is_named(library, tmp_path):
-    library.model = replace(library.model, source=str(tmp_path / "nowhere"))
+    library.model = library.model.model_copy(update={"path": str(tmp_path / "nowhere")})
     with pytest.raises(Untrainable, match="library-no-folder"):
         library.folder()
 
@@ -95,7 +94,7 @@ def test_weights_that_end_too_early_are_refused(library, tmp_path):
 
 def test_a_base_for_embeddings_needs_no_chat_template(library, tmp_path):
     (tmp_path / "base" / "tokenizer_config.json").unlink()
-    library.model = replace(library.model, is_embedding=True)
+    library.model = library.model.model_copy(update={"embeddings": True})
     assert library.folder() == tmp_path / "base"
 
 
@@ -131,20 +130,20 @@ def test_only_what_lies_in_the_library_can_be_taken_away(library, tmp_path, name
 
     library.pull()
     with pytest.raises(NotFound):
-        remove(name, [library.model], library.engine)
+        remove(name, {"tiny": library.model}, library.engine)
     assert (tmp_path / "base").is_dir()
 
 
 def test_what_the_configuration_no_longer_names_is_listed_too(library):
     library.pull()
-    (entry,) = list_bases([], library.engine)
+    (entry,) = list_bases({}, library.engine)
     assert (entry.name, entry.state) == ("tiny", "left_over")
 
 
 def test_memory_is_estimated_by_the_type_of_the_weights_and_the_device(library):
     def needed(device, **other):
-        model = replace(library.model, **other)
-        (entry,) = list_bases([model], library.engine, device, device)
+        model = library.model.model_copy(update=other)
+        (entry,) = list_bases({"tiny": model}, library.engine, device, device)
         return entry.training_bytes, entry.answering_bytes
 
     on_cpu, on_gpu = needed("cpu"), needed("cuda:0")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,12 +116,12 @@ def test_a_wrong_checksum_is_refused_and_thrown_away(hub, library):
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"source": "anna/unknown"}, "library-not-at-hub"),
+        ({"hub": "anna/unknown"}, "library-not-at-hub"),
         ({"revision": "v9"}, "library-no-revision"),
     ],
 )
 def test_what_the_hub_does_not_know_is_told(library, change, key):
-    library.model = replace(library.model, **change)
+    library.model = library.model.model_copy(update=change)
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == key
@@ -193,7 +192,7 @@ def test_a_base_that_was_damaged_comes_again_as_it_was(hub, library):
 
 def test_a_base_from_elsewhere_is_pulled_anew_unless_models_stand_on_it(hub, library):
     library.pull()
-    library.model = replace(library.model, revision=COMMIT)
+    library.model = library.model.model_copy(update={"revision": COMMIT})
     with pytest.raises(Untrainable, match="library-other-source"):
         library.folder()
     library.stands("ft:tiny:a", "ft:tiny:b")

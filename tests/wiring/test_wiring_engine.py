@@ -9,7 +9,7 @@ import yaml
 
 from merlin.config import load
 from merlin.core.errors import ConfigError
-from merlin.wiring.engine import engine_settings, model_settings
+from merlin.wiring.engine import engine_models, engine_settings
 
 pytestmark = pytest.mark.unit
 
@@ -34,7 +34,7 @@ def test_without_a_word_the_engine_has_its_defaults(said, tmp_path):
     settings = engine_settings(said({}))
     assert (settings.host, settings.port, settings.key) == ("127.0.0.1", 8702, "k")
     assert settings.folder == tmp_path / "state" / "engine"
-    assert (settings.models, settings.webhooks, settings.hearing) == ([], {}, "")
+    assert (settings.models, settings.webhooks, settings.hearing) == ({}, {}, "")
     assert settings.training.devices == (("cpu",),)
     assert settings.answering.at_once == 8
 
@@ -78,12 +78,13 @@ def test_every_key_reaches_the_settings(said, monkeypatch, tmp_path):
             }
         )
     )
-    small, large = settings.models
+    small, large = settings.models.values()
     assert (small.source, small.licence) == (str(tmp_path / "bases" / "small"), "MIT")
     assert (small.context, small.training_example, small.sunset) == (512, 256, date(2030, 1, 1))
-    assert (small.dtype, small.quantised, small.is_embedding) == ("float32", "4bit", True)
+    assert (small.dtype, small.quantised, small.embeddings) == ("float32", "4bit", True)
     assert (large.source, large.revision) == ("Qwen/Qwen3-0.6B", "abc")
-    assert (large.backend, large.url, large.key) == ("vllm", "http://127.0.0.1:8000", "of vllm")
+    assert (large.backend, large.url) == ("vllm", "http://127.0.0.1:8000")
+    assert settings.keys == {"large": "of vllm"}
     assert settings.training.devices == (("cuda:0",), ("cuda:1", "cuda:2"))
     assert (settings.training.cluster, settings.training.workers) == ("local", 2)
     assert settings.training.quota_bytes == 1_500_000_000
@@ -108,19 +109,19 @@ def test_what_the_table_says_of_a_base_counts_more(said):
     config = said({"models": {"qwen": {**HUB, "context": 4096, "price": FREE}}}, models=table)
     assert (config.base_models["qwen"].context, config.base_models["other"].context) == (1024, 9)
     assert config.base_models["qwen"].price is not None
-    assert [model.context for model in model_settings(config)] == [1024]
+    assert engine_models(config)["qwen"].context == 1024
 
 
 def test_llama_cpp_needs_no_address_where_it_serves_a_file_of_ours(said, tmp_path):
     config = said({"models": {"small": {"path": "a.gguf", "backend": "llama.cpp"}}})
-    (model,) = model_settings(config)
+    model = engine_models(config)["small"]
     assert (model.source, model.backend, model.url) == (str(tmp_path / "a.gguf"), "llama.cpp", "")
 
 
 def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(said):
     base = {**HUB, "backend": "vllm", "url": "http://127.0.0.1:1", "credential": "NOWHERE"}
     config = said({"models": {"qwen": base}})
-    assert model_settings(config)[0].key == ""
+    assert list(engine_models(config)) == ["qwen"]
     with pytest.raises(ConfigError, match="NOWHERE"):
         engine_settings(config)
 

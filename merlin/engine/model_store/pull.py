@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import is_full, remove_durably, rename_durably
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.engine.model_store.store import (
@@ -34,7 +35,6 @@ from merlin.engine.model_store.store import (
     read_card,
     sha256_of,
 )
-from merlin.engine.settings import ModelSettings
 
 CHILD = "merlin.engine.model_store.worker"
 # It calls nobody but the hub, and sends us its progress itself.
@@ -95,25 +95,27 @@ def _follow(
     raise MerlinError(f"exit {code}, see {log}", "library-child-died", code=code, log=str(log))
 
 
-def pull(model: ModelSettings, engine: Path, progress: Progress) -> tuple[ModelCard, bool]:
+def pull(
+    name: str, model: EngineModelConfig, engine: Path, progress: Progress
+) -> tuple[ModelCard, bool]:
     """Bring a base into the engine's library; return its card, and whether it had to be brought.
 
     Raises LeadTaken while another pull of the same base runs, NotFound and Refused with words that
     say what to do.
     """
     root = library_of(engine)
-    with lock_base(root, model.name) as lock:
-        remove_durably(_old(root, model.name))
-        if card := _existing(model, root):
+    with lock_base(root, name) as lock:
+        remove_durably(_old(root, name))
+        if card := _existing(name, model, root):
             return card, False
-        _refuse_to_swap(model, engine)
-        log = engine / "logs" / f"pull-{model.name}.log"
+        _refuse_to_swap(name, model, engine)
+        log = engine / "logs" / f"pull-{name}.log"
         try:
-            return _bring(model, root, partial(run_worker, log, progress, lock)), True
+            return _bring(name, model, root, partial(run_worker, log, progress, lock)), True
         except OSError as error:
             if not is_full(error):
                 raise
-            remove_durably(draft_of(root, model.name))
+            remove_durably(draft_of(root, name))
             raise Refused(str(error), DISK_FULL) from error
 
 
@@ -121,10 +123,10 @@ def _old(root: Path, name: str) -> Path:
     return root / f".{name}.old"
 
 
-def _existing(model: ModelSettings, root: Path) -> ModelCard | None:
+def _existing(name: str, model: EngineModelConfig, root: Path) -> ModelCard | None:
     """Return the card of a base that is whole, None where it must be brought."""
-    card = read_card(root / model.name)
-    if card is None or not fits(model, card) or any(card.damage(files_of(model, root))):
+    card = read_card(root / name)
+    if card is None or not fits(model, card) or any(card.damage(files_of(name, model, root))):
         return None
     source = Path(model.source)
     if is_gguf(model) and source.exists() and sha256_of(source) != card.commit:
@@ -132,29 +134,29 @@ def _existing(model: ModelSettings, root: Path) -> ModelCard | None:
     return card
 
 
-def _refuse_to_swap(model: ModelSettings, engine: Path) -> None:
+def _refuse_to_swap(name: str, model: EngineModelConfig, engine: Path) -> None:
     """Raise Refused where tuned models stand on other weights than those that would come."""
-    card = read_card(library_of(engine) / model.name)
+    card = read_card(library_of(engine) / name)
     if card is None or fits(model, card) or is_in_place(model):
         return
-    if standing := dependents_of(model.name, engine / "engine.db"):
-        names = {"name": model.name, "standing": ", ".join(standing[:3])}
-        detail = f"{model.name}: {standing} stand on it"
+    if standing := dependents_of(name, engine / "engine.db"):
+        names = {"name": name, "standing": ", ".join(standing[:3])}
+        detail = f"{name}: {standing} stand on it"
         raise Refused(detail, "library-swapped", n=len(standing), **names)
 
 
-def _bring(model: ModelSettings, root: Path, work: Worker) -> ModelCard:
-    draft = draft_of(root, model.name)
+def _bring(name: str, model: EngineModelConfig, root: Path, work: Worker) -> ModelCard:
+    draft = draft_of(root, name)
     if is_in_place(model):
         remove_durably(draft)
         draft.mkdir()
-        return _place(model, root, Path(model.source), {})
-    found = (_convert if is_gguf(model) else _fetch)(model, root, work)
-    return _place(model, root, draft, found)
+        return _place(name, model, root, Path(model.source), {})
+    found = (_convert if is_gguf(model) else _fetch)(name, model, root, work)
+    return _place(name, model, root, draft, found)
 
 
-def _convert(model: ModelSettings, root: Path, work: Worker) -> Mapping[str, str]:
-    source, draft = Path(model.source), draft_of(root, model.name)
+def _convert(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Mapping[str, str]:
+    source, draft = Path(model.source), draft_of(root, name)
     if not source.is_file():
         raise NotFound(f"{source} does not exist", "library-no-file", path=str(source))
     remove_durably(draft)
@@ -167,8 +169,8 @@ def _convert(model: ModelSettings, root: Path, work: Worker) -> Mapping[str, str
     return {"commit": sha256_of(source)}
 
 
-def _fetch(model: ModelSettings, root: Path, work: Worker) -> Mapping[str, str]:
-    draft, card = draft_of(root, model.name), read_card(root / model.name)
+def _fetch(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Mapping[str, str]:
+    draft, card = draft_of(root, name), read_card(root / name)
     draft.mkdir(exist_ok=True)
     # What is damaged comes again as it was: models that were tuned on it stand on its commit.
     revision = card.commit if card and fits(model, card) else model.revision
@@ -182,9 +184,11 @@ def _fetch(model: ModelSettings, root: Path, work: Worker) -> Mapping[str, str]:
         raise
 
 
-def _place(model: ModelSettings, root: Path, files: Path, found: Mapping[str, str]) -> ModelCard:
+def _place(
+    name: str, model: EngineModelConfig, root: Path, files: Path, found: Mapping[str, str]
+) -> ModelCard:
     """Check what came, write its card and give it its place."""
-    check(files, is_embedding=model.is_embedding)
+    check(files, is_embedding=model.embeddings)
     card = ModelCard(
         source=model.source,
         revision=model.revision,
@@ -194,7 +198,7 @@ def _place(model: ModelSettings, root: Path, files: Path, found: Mapping[str, st
         context=context_of(files),
         files=files_in(files),
     )
-    draft, place, old = draft_of(root, model.name), root / model.name, _old(root, model.name)
+    draft, place, old = draft_of(root, name), root / name, _old(root, name)
     card.write(draft)
     if place.exists():
         place.rename(old)

@@ -23,9 +23,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import folder_bytes, remove_durably, try_lock
 from merlin.core.errors import LeadTaken, NotFound, Refused
-from merlin.engine.settings import CPU, ModelSettings
+from merlin.engine.settings import CPU
 from merlin.engine.trainers.base import Untrainable
 
 # Takes a file or stage, how much of it is done, and of how much.
@@ -184,7 +185,7 @@ TRAINING, ANSWERING = (1.25, 1.5e9), (1.1, 0.7e9)
 
 
 def memory_for(
-    use: tuple[float, float], parameters: int, model: ModelSettings, device: str
+    use: tuple[float, float], parameters: int, model: EngineModelConfig, device: str
 ) -> int | None:
     """Return the bytes that a LoRA job, or our own backend, takes on a device, about.
 
@@ -194,7 +195,7 @@ def memory_for(
     return round(parameters * BYTES[_kind(model, device)] * factor + itself) if parameters else None
 
 
-def _kind(model: ModelSettings, device: str) -> str:
+def _kind(model: EngineModelConfig, device: str) -> str:
     if model.quantised != "none":
         return model.quantised
     if model.dtype != "auto":
@@ -218,27 +219,27 @@ def dependents_of(base: str, database: Path) -> Sequence[str]:
     return [str(name) for (name,) in found]
 
 
-def is_gguf(model: ModelSettings) -> bool:
+def is_gguf(model: EngineModelConfig) -> bool:
     """Return whether the base is one .gguf file."""
     return is_here(model) and Path(model.source).suffix.lower() == ".gguf"
 
 
-def is_here(model: ModelSettings) -> bool:
+def is_here(model: EngineModelConfig) -> bool:
     """Return whether the base comes from this machine; else from the hub."""
     return Path(model.source).is_absolute()
 
 
-def is_in_place(model: ModelSettings) -> bool:
+def is_in_place(model: EngineModelConfig) -> bool:
     """Return whether the base is a folder that is used where it lies."""
     return is_here(model) and not is_gguf(model)
 
 
-def files_of(model: ModelSettings, root: Path) -> Path:
+def files_of(name: str, model: EngineModelConfig, root: Path) -> Path:
     """Return the folder that holds the base's files, or will."""
-    return Path(model.source) if is_in_place(model) else root / model.name
+    return Path(model.source) if is_in_place(model) else root / name
 
 
-def fits(model: ModelSettings, card: ModelCard) -> bool:
+def fits(model: EngineModelConfig, card: ModelCard) -> bool:
     """Return whether the base that lies here is the one that the configuration means now.
 
     A .gguf file that is gone since it was converted is no longer needed.
@@ -246,31 +247,31 @@ def fits(model: ModelSettings, card: ModelCard) -> bool:
     return card.source == model.source and (is_here(model) or card.revision == model.revision)
 
 
-def folder_of(model: ModelSettings, root: Path) -> Path:
+def folder_of(name: str, model: EngineModelConfig, root: Path) -> Path:
     """Return the folder with everything that loads a base; `root` is the library.
 
     Quick: sizes are looked at, bytes are not. Raises Untrainable, whose words say what to run.
     """
-    folder = files_of(model, root)
-    card = read_card(root / model.name)
+    folder = files_of(name, model, root)
+    card = read_card(root / name)
     if not is_in_place(model):
         if card is None:
-            raise _untrainable("base_not_pulled", "library-not-pulled", model)
+            raise _untrainable("base_not_pulled", "library-not-pulled", name)
         if not fits(model, card):
-            raise _untrainable("base_not_pulled", "library-other-source", model)
+            raise _untrainable("base_not_pulled", "library-other-source", name)
     if card is not None and fits(model, card):
         damaged = next(card.damage(folder), None)
         if damaged:
-            raise _untrainable("base_damaged", "library-damaged", model, file=damaged)
+            raise _untrainable("base_damaged", "library-damaged", name, file=damaged)
     try:
-        check(folder, is_embedding=model.is_embedding)
+        check(folder, is_embedding=model.embeddings)
     except Refused as error:
         raise Untrainable("base_unusable", error.key, "model", **error.arguments) from error
     return folder
 
 
-def _untrainable(code: str, key: str, model: ModelSettings, **arguments: object) -> Untrainable:
-    return Untrainable(code, key, "model", name=model.name, **arguments)
+def _untrainable(code: str, key: str, name: str, **arguments: object) -> Untrainable:
+    return Untrainable(code, key, "model", name=name, **arguments)
 
 
 def library_of(engine: Path) -> Path:
@@ -322,7 +323,7 @@ class Entry:
 
 
 def list_bases(
-    models: Sequence[ModelSettings],
+    models: Mapping[str, EngineModelConfig],
     engine: Path,
     training: str = CPU,
     answering: str = CPU,
@@ -335,16 +336,15 @@ def list_bases(
     `is_thorough` compares each file's bytes with its checksum, which reads them all.
     """
     root = library_of(engine)
-    for model in models:
-        yield _entry(model, engine, training, answering, is_thorough=is_thorough)
-    known = {model.name for model in models}
+    for name, model in models.items():
+        yield _entry(name, model, engine, training, answering, is_thorough=is_thorough)
     for folder in sorted(root.glob("[!.]*")):
-        if folder.name not in known:
+        if folder.name not in models:
             yield _left_over(folder, engine)
 
 
 def remove(
-    name: str, models: Sequence[ModelSettings], engine: Path, *, is_forced: bool = False
+    name: str, models: Mapping[str, EngineModelConfig], engine: Path, *, is_forced: bool = False
 ) -> tuple[int, bool]:
     """Take a base away; return the bytes that are free now, and whether its own folder stays.
 
@@ -366,18 +366,24 @@ def remove(
         remove_durably(place)
         remove_durably(draft)
     (root / f".{name}.lock").unlink(missing_ok=True)
-    return freed, any(model.name == name and is_in_place(model) for model in models)
+    return freed, name in models and is_in_place(models[name])
 
 
 def _entry(
-    model: ModelSettings, engine: Path, training: str, answering: str, *, is_thorough: bool
+    name: str,
+    model: EngineModelConfig,
+    engine: Path,
+    training: str,
+    answering: str,
+    *,
+    is_thorough: bool,
 ) -> Entry:
     root = library_of(engine)
-    folder, card = files_of(model, root), read_card(root / model.name)
-    problem = _problem(model, root, card, is_thorough=is_thorough)
+    folder, card = files_of(name, model, root), read_card(root / name)
+    problem = _problem(name, model, root, card, is_thorough=is_thorough)
     n = card.parameters if card else _count_parameters(folder)
     return Entry(
-        name=model.name,
+        name=name,
         source=model.source,
         state=problem.code if problem else READY,
         folder=folder,
@@ -388,7 +394,7 @@ def _entry(
         context=model.context or (card.context if card else context_of(folder)) or None,
         training_bytes=memory_for(TRAINING, n, model, training),
         answering_bytes=memory_for(ANSWERING, n, model, answering),
-        standing=dependents_of(model.name, engine / "engine.db"),
+        standing=dependents_of(name, engine / "engine.db"),
         problem=problem,
     )
 
@@ -408,16 +414,16 @@ def _left_over(folder: Path, engine: Path) -> Entry:
 
 
 def _problem(
-    model: ModelSettings, root: Path, card: ModelCard | None, *, is_thorough: bool
+    name: str, model: EngineModelConfig, root: Path, card: ModelCard | None, *, is_thorough: bool
 ) -> Untrainable | None:
     try:
-        folder = folder_of(model, root)
+        folder = folder_of(name, model, root)
     except Untrainable as error:
         return error
     damaged = next(card.damage(folder, is_thorough=True), None) if card and is_thorough else None
     if damaged is None:
         return None
-    return Untrainable("base_damaged", "library-damaged", "model", name=model.name, file=damaged)
+    return _untrainable("base_damaged", "library-damaged", name, file=damaged)
 
 
 def _count_parameters(folder: Path) -> int:

@@ -28,12 +28,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePosixPath
 
+from merlin.config.engine import EngineModelConfig
 from merlin.core.log import get_logger
 from merlin.core.server import free_ports
 from merlin.engine.serving.base import Adapter, Unavailable
 from merlin.engine.serving.gguf_adapter import Inconvertible, file_name, write_adapter
 from merlin.engine.serving.proxy import Calls, ProxyBackend, Target
-from merlin.engine.settings import ModelSettings
 from merlin.engine.trainers.base import BaseFiles
 
 log = get_logger(__name__)
@@ -58,8 +58,9 @@ class LlamaProcess:
     more, so no answer is cut, and who comes later waits for it.
     """
 
-    def __init__(self, model: ModelSettings, key: str, calls: Calls) -> None:
+    def __init__(self, name: str, model: EngineModelConfig, key: str, calls: Calls) -> None:
         """Take the model whose `source` is a .gguf file, and the key that the child will want."""
+        self._name = name
         self._model = model
         self._key = key
         self._calls = calls
@@ -105,7 +106,7 @@ class LlamaProcess:
         # Not kept: llama-server shares its port in another way.
         (port,) = free_ports(1, is_kept=False)
         self._url = f"http://127.0.0.1:{port}"
-        command = command_of(self._model, self._files, port)
+        command = command_of(self._name, self._model, self._files, port)
         self._output = b""
         self._child = await asyncio.create_subprocess_exec(
             *command,
@@ -116,7 +117,7 @@ class LlamaProcess:
             preexec_fn=_die_with_parent,
         )
         self._reading = asyncio.create_task(self._read(self._child))
-        log.info("llama.cpp starts", base=self._model.name, adapters=len(self._files))
+        log.info("llama.cpp starts", base=self._name, adapters=len(self._files))
         try:
             async with asyncio.timeout(START_S):
                 await self._until_ready(self._child)
@@ -171,19 +172,19 @@ class LlamaProcess:
             await asyncio.wait([self._reading])
 
 
-def command_of(model: ModelSettings, files: Sequence[Path], port: int) -> list[str]:
+def command_of(name: str, model: EngineModelConfig, files: Sequence[Path], port: int) -> list[str]:
     """Return the command of the child. Raises Unavailable when it cannot be started."""
     program = shutil.which(COMMAND)
     if program is None:
         text = f"{COMMAND} is not on the PATH: install llama.cpp, or give the model a `url`."
         raise Unavailable(text)
     if not model.source.endswith(".gguf") or not Path(model.source).is_file():
-        text = f"llama.cpp serves .gguf files; the source of {model.name} is {model.source}."
+        text = f"llama.cpp serves .gguf files; the source of {name} is {model.source}."
         raise Unavailable(f"{text} Name such a file, or give the model a `url`.")
     command = [program, "-m", model.source, "--host", "127.0.0.1", "--port", str(port)]
     if model.context:
         command += ["-c", str(model.context)]
-    if model.is_embedding:
+    if model.embeddings:
         command += ["--embeddings"]
     if files:
         listed = ",".join(quoted(str(file)) for file in files)
@@ -204,17 +205,19 @@ def _die_with_parent() -> None:
 class LlamaCppBackend(ProxyBackend):
     """The Backend Protocol for one llama.cpp server, the engine's own or one at a `url`."""
 
-    def __init__(self, model: ModelSettings, key: str, files: Callable[[], BaseFiles]) -> None:
+    def __init__(
+        self, name: str, model: EngineModelConfig, key: str, files: Callable[[], BaseFiles]
+    ) -> None:
         """Take a model of the config; `files` says where the base that was trained lies.
 
         Without a `url` the model's `source` is the .gguf file to serve.
         """
         key = key if model.url else key or secrets.token_urlsafe()
         calls = Calls("llama.cpp", key)
-        super().__init__(calls, _AS_ASKED, can_embed=model.is_embedding)
+        super().__init__(calls, _AS_ASKED, can_embed=model.embeddings)
         self._url = model.url.rstrip("/").removesuffix("/v1")
         self._files = files
-        self._process = None if model.url else LlamaProcess(model, key, calls)
+        self._process = None if model.url else LlamaProcess(name, model, key, calls)
         self._converting = asyncio.Lock()
         self._count = 0
 

@@ -28,6 +28,7 @@ from typing import Any
 
 import aiohttp
 
+from merlin.config.engine import EngineModelConfig
 from merlin.core.log import get_logger
 from merlin.engine.serving.base import (
     Adapter,
@@ -39,7 +40,6 @@ from merlin.engine.serving.base import (
     TokenChance,
     Unavailable,
 )
-from merlin.engine.settings import ModelSettings
 from merlin.openai_protocol.client import read_events, read_whole
 from merlin.openai_protocol.errors import ApiError, InvalidResponse
 
@@ -339,9 +339,9 @@ _HOW = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
 class VllmBackend(ProxyBackend):
     """The Backend Protocol for one vLLM server."""
 
-    def __init__(self, model: ModelSettings, key: str) -> None:
+    def __init__(self, model: EngineModelConfig, key: str) -> None:
         """Take a model of the config with the server's `url`; `key` "" for a server without."""
-        super().__init__(Calls("vLLM", key), _AS_ASKED, can_embed=model.is_embedding)
+        super().__init__(Calls("vLLM", key), _AS_ASKED, can_embed=model.embeddings)
         self._url = model.url.rstrip("/").removesuffix("/v1")
         # By name, the one asked longest ago first.
         self._loaded: dict[str, None] = {}

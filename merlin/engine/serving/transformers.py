@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from merlin.config.engine import EngineAnsweringConfig
+from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.engine.serving.base import (
     CHUNK,
     FINISH,
@@ -26,7 +26,6 @@ from merlin.engine.serving.base import (
     Unavailable,
 )
 from merlin.engine.serving.process import ChildServer, FairQueue, RestartPolicy
-from merlin.engine.settings import ModelSettings
 
 _ADVICE = (
     "lower engine.answering.at_once or the model's context, set quantised: 4bit, or take a"
@@ -40,27 +39,32 @@ class TransformersBackend:
     """Answers for one base and every adapter trained onto it. To be used on one event loop."""
 
     def __init__(
-        self, model: ModelSettings, folder: Path, settings: EngineAnsweringConfig, log: Path
+        self,
+        name: str,
+        model: EngineModelConfig,
+        folder: Path,
+        settings: EngineAnsweringConfig,
+        log: Path,
     ) -> None:
         """Take a base's settings and the folder of its files; the process writes to `log`."""
-        self._name = model.name
+        self._name = name
         self._folder = folder
         setup = Setup(
             folder=str(folder),
-            context=model.context,
+            context=model.context or 0,
             dtype=model.dtype,
             quantised=model.quantised,
-            is_embedding=model.is_embedding,
+            is_embedding=model.embeddings,
             device=settings.device,
             adapters=settings.adapters,
         )
         self._child = ChildServer(
-            name=model.name,
+            name=name,
             command=("merlin.engine.serving.worker", json.dumps(asdict(setup))),
             log=log,
             queue=FairQueue(settings.at_once, settings.waiting),
             idle_s=settings.idle_s,
-            restarts=RestartPolicy(model.name, _ADVICE),
+            restarts=RestartPolicy(name, _ADVICE),
             check=self._check,
         )
         self._tokens: Counter[str] = Counter(prompt_tokens=0, completion_tokens=0)

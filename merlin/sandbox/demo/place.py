@@ -22,12 +22,12 @@ from pathlib import Path
 import yaml
 from jinja2 import Template
 
+from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.server import free_ports
 from merlin.engine.model_store.pull import pull
 from merlin.engine.model_store.store import library_of
-from merlin.engine.settings import ModelSettings
 from merlin.sandbox.telegram.world import TOKEN
 
 
@@ -104,7 +104,8 @@ def unpack(weights: Path) -> None:
 
     Raises MerlinError, whose words say what to do.
     """
-    pull(ModelSettings(BASE, str(weights), licence=LICENCE), cache(), lambda *_: None)
+    model = EngineModelConfig(path=str(weights), licence=LICENCE)
+    pull(BASE, model, cache(), lambda *_: None)
 
 
 def base() -> Mapping[str, object]:
