@@ -47,71 +47,6 @@ _AVERAGED = 10
 NOTHING: Whole = np.empty(0, np.int64)
 
 
-class EarlyStopping:
-    """Asks the taught questions after each epoch.
-
-    All of a small file. Of a large one a sample of 1,000; once that is nearly right, all of them,
-    and from then on those that won by little: asking all costs more than an epoch. `hopeless` are
-    the questions taught with several answers, which no training makes right. `mistakes` are
-    questions answered wrong or nearly so, `mistaken_for` the wrong answers they come near.
-    """
-
-    def __init__(
-        self, evaluation: Evaluation, turns: Whole, hopeless: Sequence[int], *, is_large: bool
-    ) -> None:
-        self.mistakes = self.mistaken_for = NOTHING
-        self.is_near = False  # only ever with a large file: time to settle
-        self.is_all_right = False
-        self._evaluation = evaluation
-        self._turns = turns
-        self._learnable = np.setdiff1d(np.arange(len(evaluation)), hopeless)
-        self._is_large = is_large
-        places = np.linspace(0, len(evaluation) - 1, min(len(evaluation), _SAMPLE)).astype(np.int64)
-        self._sample = places if is_large else np.arange(len(evaluation))
-        self._watched = self._learnable
-        self._in_a_row = 0
-
-    def accuracy(self, weights: Weights) -> float:
-        """Return the share of (sampled) taught questions answered right."""
-        wrong = self._wrong(weights, self._sample)
-        avoidable = int(np.isin(wrong, self._learnable).sum())
-        self._in_a_row = 0 if avoidable else self._in_a_row + 1
-        is_nearly_right = avoidable <= _NEARLY * len(self._sample)
-        self.is_near = self.is_near or (self._is_large and is_nearly_right)
-        return 1.0 - len(wrong) / len(self._sample)
-
-    def is_reached(self, weights: Weights, epoch: int) -> bool:
-        """Return whether training may end; call it after `accuracy` of the same epoch."""
-        asked, learnable = self._watched, self._learnable
-        if not self._is_large:
-            self.is_all_right = self._in_a_row >= RIGHT_IN_A_ROW and epoch >= LEAST_EPOCHS
-        elif not self.is_near or not self._is_right(weights, asked):
-            self.is_all_right = False
-        else:
-            is_whole = len(asked) == len(learnable)
-            self.is_all_right = is_whole or self._is_right(weights, learnable)
-        return self.is_all_right
-
-    def _is_right(self, weights: Weights, asked: Whole) -> bool:
-        """Ask these; watch those that win by little, repeat those that win by almost nothing."""
-        result = self._evaluation.ask(weights, self._turns, asked)
-        lead = result.own - result.other
-        is_wrong = result.chosen != self._evaluation.right[asked]
-        is_close = is_wrong | (lead < _NARROW)
-        self.mistakes, self.mistaken_for = asked[is_close], result.other_answer[is_close]
-        self._watched = asked[is_wrong | (lead < _WATCHED)]
-        return not is_wrong.any()
-
-    def left(self, weights: Weights) -> list[int]:
-        """Return which learnable questions are not answered as taught."""
-        wrong: list[int] = self._wrong(weights, self._learnable).tolist()
-        return wrong
-
-    def _wrong(self, weights: Weights, asked: Whole) -> Whole:
-        chosen = self._evaluation.ask(weights, self._turns, asked).chosen
-        return np.asarray(asked[chosen != self._evaluation.right[asked]], np.int64)
-
-
 def train(
     talks: Sequence[Conversation],
     test: Sequence[Conversation],
@@ -128,35 +63,23 @@ def train(
     hopeless = _contradicting(turns)
     if hopeless:
         yield _named("engine-contradicting", [turns[number].text for number in hopeless])
-    training = _Training(turns, _taught(test)[:_MOST_TESTED], hyperparameters, seed)
-    enough = EarlyStopping(
-        training.evaluation, training.turns, hopeless, is_large=training.is_large
-    )
-    yield from _epochs(training, enough, talks, hyperparameters["n_epochs"])
-    left = [] if enough.is_all_right else enough.left(training.served)
-    if left:
+    training = _Training(turns, _taught(test)[:_MOST_TESTED], hopeless, hyperparameters, seed)
+    yield from _epochs(training, talks, hyperparameters["n_epochs"])
+    if left := training.left():
         yield _named("engine-left", [turns[number].text for number in left])
-    if training.threshold(training.served)[1]:
+    if threshold(training.served, training.evaluation, training.turns)[1]:
         yield TrainerNote("engine-threshold-lowered")
 
 
-def _epochs(
-    training: _Training, enough: EarlyStopping, talks: Sequence[Conversation], wanted: object
-) -> Iterator[Epoch]:
+def _epochs(training: _Training, talks: Sequence[Conversation], wanted: object) -> Iterator[Epoch]:
     last = wanted if isinstance(wanted, int) else MOST_EPOCHS
     tokens = sum(training_file.count_messages(talk) for talk in talks)
     for number in range(1, last + 1):
         loss = training.run_epoch()
-        if enough.is_near:
-            training.settle(enough.mistakes, enough.mistaken_for)
-        metrics = {
-            "train_loss": loss,
-            "train_accuracy": enough.accuracy(training.served),
-            **training.tested(),
-        }
+        metrics = {"train_loss": loss, "train_accuracy": training.accuracy(), **training.tested()}
         step, save = number * training.steps, partial(training.save, training.served)
         yield Epoch(number, step, metrics, save, number * tokens)
-        if wanted == "auto" and enough.is_reached(training.served, number):
+        if wanted == "auto" and training.is_enough(number):
             return
 
 
@@ -192,12 +115,18 @@ class _Training:
     The texts are the questions as taught and, in a small file, the answers as a second and weaker
     view of themselves. `turns` has bit d set for an answer that was taught d turns after its
     conversation's first question.
+
+    The taught questions are asked after each epoch: all of a small file. Of a large one a sample
+    of 1,000; once that is nearly right, all of them, and from then on those that won by little:
+    asking all costs more than an epoch. `hopeless` are the questions taught with several answers,
+    which no training makes right.
     """
 
     def __init__(
         self,
         taught_turns: Sequence[Taught],
         test: Sequence[Taught],
+        hopeless: Sequence[int],
         hyperparameters: Mapping[str, object],
         seed: int,
     ) -> None:
@@ -213,7 +142,7 @@ class _Training:
             classes += answers.values()
             weights += [ANSWER_WEIGHT] * len(answers)
         self._classes, self._text_weights = np.array(classes), np.array(weights, np.float32)
-        self.is_large = len(rows) > MOST_WITH_ANSWERS
+        self._is_large = len(rows) > MOST_WITH_ANSWERS
         self.answers = list(answers)
         numbers: dict[str, int] = {}
         self._documents = Documents.of(rows, numbers)
@@ -222,12 +151,21 @@ class _Training:
         self._test = Evaluation(test, numbers, answers) if test else None
         self.space = Space.of(rows, seed, dimensions(len(answers)))
         self._weights = Weights(self.space, list(numbers), len(answers), seed)
-        self._recent: deque[Weights] = deque(maxlen=1 if self.is_large else _AVERAGED)
+        self._recent: deque[Weights] = deque(maxlen=1 if self._is_large else _AVERAGED)
         self.served = self._weights
         size, faster = hyperparameters["batch_size"], hyperparameters["learning_rate_multiplier"]
-        usual = _LARGE_BATCH if self.is_large else _BATCH
+        usual = _LARGE_BATCH if self._is_large else _BATCH
         self._batch = size if isinstance(size, int) else usual
         self._rate = LEARNING_RATE * (faster if isinstance(faster, float) else 1.0)
+        every = np.arange(len(taught_turns))
+        places = np.linspace(0, len(every) - 1, min(len(every), _SAMPLE)).astype(np.int64)
+        self._sample = places if self._is_large else every
+        self._learnable = self._watched = np.setdiff1d(every, hopeless)
+        # Questions answered wrong or nearly so, and the wrong answers that they come near.
+        self._mistakes = self._mistaken_for = NOTHING
+        self._is_near = False  # only ever with a large file: time to settle
+        self._is_all_right = False
+        self._in_a_row = 0
 
     @property
     def steps(self) -> int:
@@ -246,22 +184,63 @@ class _Training:
             total += self._learn(order[first : first + self._batch])
         self._recent.append(self._weights.frozen())
         self.served = mean(self._recent)
+        if self._is_near:
+            self._settle()
         return total / float(self._text_weights.sum())
 
-    def settle(self, mistakes: Whole, mistaken_for: Whole) -> None:
+    def _settle(self) -> None:
         """Learn slower from now on, and show questions answered wrong or nearly so again.
 
         They are shown beside the answers they came near: among many answers the one that a
         question is mistaken for seldom meets it by chance.
         """
-        for first in range(0, len(mistakes), self._batch):
+        for first in range(0, len(self._mistakes), self._batch):
             part = slice(first, first + self._batch)
-            self._learn(mistakes[part], mistaken_for[part])
+            self._learn(self._mistakes[part], self._mistaken_for[part])
         self._rate *= _SETTLING
 
     def _learn(self, chosen: Whole, beside: Whole = NOTHING) -> float:
         classes, weights = self._classes[chosen], self._text_weights[chosen]
         return self._weights.learn(self._documents, chosen, classes, weights, beside, self._rate)
+
+    def accuracy(self) -> float:
+        """Return the share of (sampled) taught questions answered right."""
+        wrong = self._wrong(self._sample)
+        avoidable = int(np.isin(wrong, self._learnable).sum())
+        self._in_a_row = 0 if avoidable else self._in_a_row + 1
+        is_nearly_right = avoidable <= _NEARLY * len(self._sample)
+        self._is_near = self._is_near or (self._is_large and is_nearly_right)
+        return 1.0 - len(wrong) / len(self._sample)
+
+    def is_enough(self, epoch: int) -> bool:
+        """Return whether training may end; call it after `accuracy` of the same epoch."""
+        asked, learnable = self._watched, self._learnable
+        if not self._is_large:
+            self._is_all_right = self._in_a_row >= RIGHT_IN_A_ROW and epoch >= LEAST_EPOCHS
+        elif not self._is_near or not self._is_right(asked):
+            self._is_all_right = False
+        else:
+            self._is_all_right = len(asked) == len(learnable) or self._is_right(learnable)
+        return self._is_all_right
+
+    def _is_right(self, asked: Whole) -> bool:
+        """Ask these; watch those that win by little, repeat those that win by almost nothing."""
+        result = self.evaluation.ask(self.served, self.turns, asked)
+        lead = result.own - result.other
+        is_wrong = result.chosen != self.evaluation.right[asked]
+        is_close = is_wrong | (lead < _NARROW)
+        self._mistakes, self._mistaken_for = asked[is_close], result.other_answer[is_close]
+        self._watched = asked[is_wrong | (lead < _WATCHED)]
+        return not is_wrong.any()
+
+    def left(self) -> list[int]:
+        """Return which learnable questions are not answered as taught."""
+        wrong: list[int] = [] if self._is_all_right else self._wrong(self._learnable).tolist()
+        return wrong
+
+    def _wrong(self, asked: Whole) -> Whole:
+        chosen = self.evaluation.ask(self.served, self.turns, asked).chosen
+        return np.asarray(asked[chosen != self.evaluation.right[asked]], np.int64)
 
     def tested(self) -> dict[str, float]:
         """Return loss and accuracy on the test questions, if there are any.
@@ -276,10 +255,6 @@ class _Training:
         accuracy = float((chosen == self._test.right).mean())
         return {"valid_accuracy": accuracy} | ({} if loss is None else {"valid_loss": loss})
 
-    def threshold(self, weights: Weights) -> tuple[float, bool]:
-        """Return the threshold of weights of this training, and whether it had to go down."""
-        return threshold(weights, self.evaluation, self.turns)
-
     def save(self, weights: Weights, path: Path) -> None:
         """Write weights of this training as a model."""
         RecallModel(
@@ -289,5 +264,5 @@ class _Training:
             self.answers,
             weights.unit_rows(),
             self.turns,
-            self.threshold(weights)[0],
+            threshold(weights, self.evaluation, self.turns)[0],
         ).save(path)
