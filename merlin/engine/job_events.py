@@ -128,8 +128,3 @@ def error_object(error: Mapping[str, object] | None, language: str) -> dict[str,
 def protocol_language(request: Request) -> str:
     """Return the language of reasons for a call of the protocol: English, or what is asked for."""
     return language_of_header(request.headers.get("accept-language", ""), ENGLISH)
-
-
-def bug_message(error: Exception) -> str:
-    """Return what a caller is told of a bug: enough to find it in the log, and no more."""
-    return text(ENGLISH, "engine-bug", kind=type(error).__name__)

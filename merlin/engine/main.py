@@ -36,7 +36,7 @@ from merlin.engine.bases import Bases
 from merlin.engine.child_process import limit_own_threads
 from merlin.engine.clients import TooMany
 from merlin.engine.context import Engine, open_engine
-from merlin.engine.job_events import bug_message, protocol_language
+from merlin.engine.job_events import ENGLISH, protocol_language
 from merlin.engine.machine import Machine
 from merlin.engine.pages import jobs as pages
 from merlin.engine.pages.page import SignIns
@@ -159,7 +159,9 @@ _EXPECTED = ApiError, Busy, Unavailable, Untrainable, HTTPException, ClientDisco
 
 def _answer_error(request: Request, error: Exception) -> Response:
     """Return what a caller is told of what was raised."""
-    refusal = ApiError(500, bug_message(error), code="server_error")
+    # Of a bug enough to find it in the log, and no more.
+    words = text(ENGLISH, "engine-bug", kind=type(error).__name__)
+    refusal = ApiError(500, words, code="server_error")
     match error:
         case ApiError():
             refusal = error

@@ -43,10 +43,6 @@ class Files:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def upload_path(self) -> Path:
-        """Return a new path in the folder to write an upload to, before it has its name."""
-        return self._folder / f".{secrets.token_hex(8)}.part"
-
     def add(
         self,
         name: str,
@@ -95,7 +91,7 @@ class Files:
         return self._rows.one(sql, file_id, owner) is not None
 
     def path(self, file_id: str) -> Path:
-        """Return where the bytes of a file lie; `file_id` is one of ours."""
+        """Return where the bytes of a file lie; `file_id` is one of ours, or an upload's so far."""
         return self._folder / file_id
 
     def list(self, purpose: str, page: Page, owner: str = "") -> tuple[list[Row], bool]:

@@ -8,10 +8,10 @@ CreateTranscriptionResponseVerboseJson; W3C, WebVTT.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -27,17 +27,9 @@ MOST_WAITING = 7
 _WEIGHTS = "model.bin"
 
 
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """What was said; times are seconds from the recording's start, `duration` its length.
-
-    `segments` have start, end, text and how sure the model was; `words` start, end and word.
-    """
-
-    language: str
-    duration: float
-    segments: Sequence[Mapping[str, object]]
-    words: Sequence[Mapping[str, object]]
+# What was said: language, duration, segments (start, end, text, how sure the model was) and words
+# (start, end, word); times are seconds from the recording's start.
+Transcript = Mapping[str, Any]
 
 
 class Transcriber:
@@ -106,7 +98,7 @@ class Transcriber:
         }
         async with self._child.ask(question) as lines:
             [line] = [each async for each in lines]
-        return Transcript(line["language"], line["duration"], line["segments"], line["words"])
+        return line
 
     async def close(self) -> None:
         """Let the model go; who still waits is told that it broke."""
@@ -118,7 +110,7 @@ FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
 
 def transcript_response(transcript: Transcript, answer_format: str) -> Response:
     """Return a transcript in one of FORMATS."""
-    text = "".join(str(each["text"]) for each in transcript.segments).strip()
+    text = "".join(str(each["text"]) for each in transcript["segments"]).strip()
     if answer_format == "text":
         return PlainTextResponse(f"{text}\n")
     if answer_format == "srt":
@@ -126,22 +118,22 @@ def transcript_response(transcript: Transcript, answer_format: str) -> Response:
         return PlainTextResponse("\n".join(cues))
     if answer_format == "vtt":
         return PlainTextResponse("\n".join(["WEBVTT\n", *_cues(transcript, ".")]))
-    usage = {"type": "duration", "seconds": math.ceil(transcript.duration)}
+    usage = {"type": "duration", "seconds": math.ceil(transcript["duration"])}
     if answer_format == "json":
         return JSONResponse({"text": text, "usage": usage})
     body: dict[str, object] = {
         "task": "transcribe",
-        "language": transcript.language,
-        "duration": transcript.duration,
+        "language": transcript["language"],
+        "duration": transcript["duration"],
         "text": text,
-        "segments": transcript.segments,
+        "segments": transcript["segments"],
         "usage": usage,
     }
-    return JSONResponse({**body, "words": transcript.words} if transcript.words else body)
+    return JSONResponse({**body, "words": transcript["words"]} if transcript["words"] else body)
 
 
 def _cues(transcript: Transcript, point: str) -> Iterator[str]:
-    for each in transcript.segments:
+    for each in transcript["segments"]:
         times = [stamp(float(str(each[name])), point) for name in ("start", "end")]
         # An empty line would end the cue.
         lines = "\n".join(filter(None, str(each["text"]).strip().splitlines()))

@@ -172,10 +172,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
         wait = headers["retry-after"]
-        return max(0.0, float(wait) if wait[:1].isdigit() else _until(wait))
+        if wait[:1].isdigit():
+            return max(0.0, float(wait))
+        return max(0.0, (parsedate_to_datetime(wait) - utc_now()).total_seconds())
     except (KeyError, ValueError, TypeError):
         return None
-
-
-def _until(moment: str) -> float:
-    return (parsedate_to_datetime(moment) - utc_now()).total_seconds()

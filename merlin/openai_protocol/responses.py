@@ -21,11 +21,6 @@ def event(body: Mapping[str, object]) -> bytes:
     return f"data: {json.dumps(body, ensure_ascii=False)}\n\n".encode("utf-8", "replace")
 
 
-def new_answer_id() -> str:
-    """Return the id of a chat completion."""
-    return f"chatcmpl-{secrets.token_hex(12)}"
-
-
 @dataclass(frozen=True, slots=True)
 class ChatAnswer:
     """What every part of one answer says: the model as it was called, when, its id.
@@ -37,7 +32,7 @@ class ChatAnswer:
 
     model: str
     created_at: float
-    answer_id: str = field(default_factory=new_answer_id)
+    answer_id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     fingerprint: str = ""
     with_usage: bool = False
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.engine.transcription import Transcript, stamp, transcript_response
+from merlin.engine.transcription import stamp, transcript_response
 
 pytestmark = pytest.mark.unit
 
-HEARD = Transcript("en", 3661.5, [{"start": 0.0, "end": 3661.5, "text": " One\n\ntwo."}], [])
+HEARD = {"duration": 3661.5, "segments": [{"start": 0.0, "end": 3661.5, "text": " One\n\ntwo."}]}
 
 
 @pytest.mark.parametrize(

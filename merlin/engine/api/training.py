@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -59,7 +60,7 @@ async def upload_file(request: Request) -> Response:
         if any(name.startswith("expires_after") for name in form):
             raise bad_field("expires_after", "This engine keeps files until they are deleted.")
         name = _name(upload.filename)
-        part = files.upload_path()
+        part = files.path(f".{secrets.token_hex(8)}.part")
         try:
             digest = await write_upload(upload, part)
             key = request.headers.get("idempotency-key", "")

@@ -283,7 +283,10 @@ class ChildServer:
                             await process.kill()
                         raise
             finally:
-                self._start_timer()
+                self._stop_timer()
+                if self.idle_s and self.queue.running <= 1 and self._process:
+                    loop = asyncio.get_running_loop()
+                    self._timer = loop.call_later(self.idle_s, self._process.close)
 
     @property
     def figures(self) -> Mapping[str, float]:
@@ -336,10 +339,3 @@ class ChildServer:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-
-    def _start_timer(self) -> None:
-        """Let go of the process some time after the last one who asked."""
-        self._stop_timer()
-        if self.idle_s and self.queue.running <= 1 and self._process:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self.idle_s, self._process.close)

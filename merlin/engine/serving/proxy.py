@@ -172,6 +172,15 @@ class Calls:
             self._session = None
 
 
+@contextmanager
+def _counted(counts: Counter[str], name: str) -> Iterator[None]:
+    counts[name] += 1
+    try:
+        yield
+    finally:
+        counts[name] -= 1
+
+
 class ProxyBackend(ABC):
     """A Backend that hands questions on; a subclass says where to and with which adapter."""
 
@@ -199,7 +208,7 @@ class ProxyBackend(ABC):
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Answer in pieces, a Finish last; see Backend.ask."""
         unknown: Exception = Unavailable(f"{self.calls.who} has nobody to ask.")
-        with self._running():
+        with _counted(self._figures, "running"):
             async with aclosing(self.target(adapter)) as targets:
                 async for url, fields in targets:
                     body = {**body_of(asking, self._sampling), **fields}
@@ -215,14 +224,6 @@ class ProxyBackend(ABC):
                     if answer.status != _UNKNOWN:
                         raise unknown
         raise unknown
-
-    @contextmanager
-    def _running(self) -> Iterator[None]:
-        self._figures["running"] += 1
-        try:
-            yield
-        finally:
-            self._figures["running"] -= 1
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """Return a vector a text, and how many tokens they have; see Backend.embed."""
@@ -362,20 +363,12 @@ class VllmBackend(ProxyBackend):
             yield self._url, {}
             return
         name = name_of(adapter)
-        async with self._used(name):
+        with _counted(self._in_use, name):
             for _ in range(2):
                 await self._load(name, adapter)
                 yield self._url, {"model": name}
                 # vLLM was started again since: it has forgotten what it was told.
                 self._loaded.pop(name, None)
-
-    @asynccontextmanager
-    async def _used(self, name: str) -> AsyncIterator[None]:
-        self._in_use[name] += 1
-        try:
-            yield
-        finally:
-            self._in_use[name] -= 1
 
     async def _load(self, name: str, adapter: Adapter) -> None:
         body: Json = {"lora_name": name, "lora_path": str(adapter.path.resolve())}

@@ -77,15 +77,12 @@ class Sampling:
         first: list[int] = torch.topk(logits, min(FIRST, len(logits))).indices.tolist()
         if not self.temperature:
             found = next((token for token in first if is_allowed(token)), None)
-        else:
-            found = self._of(logits, [token for token in first if is_allowed(token)])
-        if found is not None:
-            return found
+            if found is not None:
+                return found
+        elif allowed := [token for token in first if is_allowed(token)]:
+            return allowed[self.draw(logits[allowed])]
         rest: list[int] = torch.argsort(logits, descending=True)[len(first) :].tolist()
         return next((token for token in rest if is_allowed(token)), None)
-
-    def _of(self, logits: Tensor, tokens: Sequence[int]) -> int | None:
-        return tokens[self.draw(logits[list(tokens)])] if tokens else None
 
     def _drawn(self, chances: Tensor) -> int:
         """Return a place, each as likely as its share of the sum of `chances`."""

@@ -78,7 +78,9 @@ class GenerationWorker:
     def take(self, line: Line) -> None:
         """Begin what a line asks for."""
         if "stop" in line:
-            self._stop(line["stop"])
+            if self._batch is not None:
+                self._batch.leave(line["stop"])
+            self._send_figures()
             return
         number = line.get("ask", line.get("embed"))
         try:
@@ -105,11 +107,6 @@ class GenerationWorker:
                 torch.cuda.empty_cache()
         if len(batch) != before:
             self._send_figures()
-
-    def _stop(self, number: int) -> None:
-        if self._batch is not None:
-            self._batch.leave(number)
-        self._send_figures()
 
     def _ask(self, line: Line) -> None:
         adapter, asking = base.QUESTION.validate_python(line["question"])

@@ -107,7 +107,11 @@ class Texts:
 
     def _rows(self, messages: Sequence[Message]) -> list[Row]:
         """Return the rows of a conversation: one, or one a taught answer."""
-        turns = [n for n, message in enumerate(messages) if _is_taught(message)]
+        turns = [
+            n
+            for n, message in enumerate(messages)
+            if message.role == _ASSISTANT and message.extra.get("weight") != 0
+        ]
         spans = [self._span(messages, turn) for turn in turns]
         whole = self._render(messages)
         if all(whole.startswith(text) for _, text in spans):
@@ -148,10 +152,6 @@ def _shared_length(before: str, text: str) -> int:
         return len(before)
     pairs = enumerate(zip(before, text, strict=False))
     return next((place for place, (one, other) in pairs if one != other), len(text))
-
-
-def _is_taught(message: Message) -> bool:
-    return message.role == _ASSISTANT and message.extra.get("weight") != 0
 
 
 def _line(path: Path, number: int) -> int:
