@@ -168,7 +168,11 @@ class Clients:
         if client.used_on != today:
             used = "UPDATE client SET used_on = ? WHERE id = ?"
             self.rows.change(used, today, client.client_id)
-        return client, {**self._take(client), **self._left(client, now)}
+        headers = self._take(client)
+        if limit := client.limits.tokens_per_day:
+            left = limit - self.used_today(client, now).tokens - self.held[client.client_id]
+            headers = {**headers, **headers_of("tokens", limit, left, until_midnight_s(now))}
+        return client, headers
 
     def _take(self, client: Client) -> Mapping[str, str]:
         size = client.limits.requests_per_minute
@@ -183,13 +187,6 @@ class Clients:
             words = f"Rate limit reached: {size} requests a minute. Ask again a little later."
             raise TooMany(words, "requests", again_in_s, headers)
         return headers
-
-    def _left(self, client: Client, now: datetime) -> Mapping[str, str]:
-        limit = client.limits.tokens_per_day
-        if not limit:
-            return {}
-        left = limit - self.used_today(client, now).tokens - self.held[client.client_id]
-        return headers_of("tokens", limit, left, until_midnight_s(now))
 
     def check_queue(self, client: Client) -> None:
         """Raise TooMany where so many of the client's jobs have not ended."""

@@ -35,7 +35,7 @@ from merlin.engine.auth import RequestGuard
 from merlin.engine.bases import Bases
 from merlin.engine.child_process import limit_own_threads
 from merlin.engine.clients import TooMany
-from merlin.engine.context import Engine, open_engine
+from merlin.engine.context import Engine
 from merlin.engine.job_events import ENGLISH, protocol_language
 from merlin.engine.machine import Machine
 from merlin.engine.pages import jobs as pages
@@ -85,7 +85,7 @@ def serve_on(
     log.info("engine listens", host=address[0], port=address[1])
 
     async def serve_engine() -> None:
-        engine = open_engine(settings)
+        engine = Engine(settings)
         app = create_app(settings, engine)
         config = uvicorn.Config(
             app,
@@ -142,7 +142,7 @@ def create_app(
 
 @asynccontextmanager
 async def _own_engine(app: FastAPI) -> AsyncIterator[None]:
-    engine = await run_in_threadpool(open_engine, app.state.settings, app.state.bases)
+    engine = await run_in_threadpool(Engine, app.state.settings, app.state.bases)
     app.state.engine = engine
     try:
         yield

@@ -19,7 +19,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.webhook_signing import hint_of, key_of, new_secret
 from merlin.engine.clients import Clients, Limits
-from merlin.engine.context import open_engine
+from merlin.engine.context import Engine
 from merlin.engine.database import Rows
 from merlin.engine.settings import EngineSettings
 from merlin.engine.webhooks.delivery import WebhookSender
@@ -269,7 +269,7 @@ def test_what_waited_when_the_engine_stopped_is_told_after_its_next_start(tmp_pa
 def test_webhooks_of_the_configuration_that_cannot_be_sent_stop_the_start(tmp_path, url, secret):
     settings = EngineSettings(tmp_path / "e", "127.0.0.1", 0, "k", webhooks={url: secret})
     with pytest.raises(ConfigError, match=r"engine\.webhooks"):
-        open_engine(settings)
+        Engine(settings)
 
 
 def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(place, endpoint, ear):

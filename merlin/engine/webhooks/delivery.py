@@ -185,22 +185,21 @@ class WebhookSender:
             self.endpoints.note_delivered(delivery["id"])
             self.endpoints.note_success(endpoint["id"])
         else:
-            self._failed(delivery, outcome)
+            is_gone, pause_s = (
+                outcome.status == HTTPStatus.GONE,
+                max(outcome.again_in_s, LADDER_S[0]),
+            )
+            state = self.endpoints.note_failure(delivery, outcome.trouble, pause_s, is_gone=is_gone)
+            log.warning(
+                "a webhook was not taken",
+                endpoint=endpoint["id"],
+                delivery=delivery["id"],
+                tries=delivery["tries"] + 1,
+                reason=outcome.trouble,
+            )
+            if state != ON:
+                log.error("a webhook endpoint gets no more", endpoint=endpoint["id"], state=state)
         kill_point("engine.webhook_recorded")
-
-    def _failed(self, delivery: Row, outcome: Outcome) -> None:
-        endpoint_id, is_gone = delivery["endpoint_id"], outcome.status == HTTPStatus.GONE
-        pause_s = max(outcome.again_in_s, LADDER_S[0])
-        state = self.endpoints.note_failure(delivery, outcome.trouble, pause_s, is_gone=is_gone)
-        log.warning(
-            "a webhook was not taken",
-            endpoint=endpoint_id,
-            delivery=delivery["id"],
-            tries=delivery["tries"] + 1,
-            reason=outcome.trouble,
-        )
-        if state != ON:
-            log.error("a webhook endpoint gets no more", endpoint=endpoint_id, state=state)
 
     async def _send(self, endpoint: Row, delivery_id: str, body: str) -> Outcome:
         """Try once: bounded in time, following nothing, reading no body; the outcome says all."""

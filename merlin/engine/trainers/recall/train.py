@@ -185,19 +185,14 @@ class _Training:
         self._recent.append(self._weights.frozen())
         self.served = mean(self._recent)
         if self._is_near:
-            self._settle()
+            # From now on it learns slower, and is shown again what it answers wrong or nearly so,
+            # beside the answers those came near: among many answers the one that a question is
+            # mistaken for seldom meets it by chance.
+            for first in range(0, len(self._mistakes), self._batch):
+                part = slice(first, first + self._batch)
+                self._learn(self._mistakes[part], self._mistaken_for[part])
+            self._rate *= _SETTLING
         return total / float(self._text_weights.sum())
-
-    def _settle(self) -> None:
-        """Learn slower from now on, and show questions answered wrong or nearly so again.
-
-        They are shown beside the answers they came near: among many answers the one that a
-        question is mistaken for seldom meets it by chance.
-        """
-        for first in range(0, len(self._mistakes), self._batch):
-            part = slice(first, first + self._batch)
-            self._learn(self._mistakes[part], self._mistaken_for[part])
-        self._rate *= _SETTLING
 
     def _learn(self, chosen: Whole, beside: Whole = NOTHING) -> float:
         classes, weights = self._classes[chosen], self._text_weights[chosen]
