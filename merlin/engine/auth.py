@@ -75,18 +75,6 @@ async def check_model(request: Request, model: str) -> None:
         await run_in_threadpool(_check, engine, client, "name", model)
 
 
-def check_storage(request: Request, more: int) -> None:
-    """Raise ApiError 403 where `more` bytes are too many for the caller; see Clients."""
-    if client := client_of(request):
-        engine_of(request).clients.check_storage(client, more)
-
-
-def check_queue(request: Request) -> None:
-    """Raise TooMany where one job more is too many for the caller; see Clients."""
-    if client := client_of(request):
-        engine_of(request).clients.check_queue(client)
-
-
 def metered(request: Request, asking: GenerationRequest, answering: AnswerStream) -> AnswerStream:
     """Return an answer that is counted as it comes; one that is left counts as far as it came.
 

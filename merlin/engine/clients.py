@@ -188,16 +188,16 @@ class Clients:
             raise TooMany(words, "requests", again_in_s, headers)
         return headers
 
-    def check_queue(self, client: Client) -> None:
-        """Raise TooMany where so many of the client's jobs have not ended."""
-        most = client.limits.jobs
-        if most and self._jobs(client) >= most:
+    def check_queue(self, client: Client | None) -> None:
+        """Raise TooMany where so many of the client's jobs have not ended; None has no limits."""
+        most = client.limits.jobs if client else 0
+        if client and most and self._jobs(client) >= most:
             words = f"So many jobs may be unfinished: {most}. Wait for one to end, or cancel one."
             raise TooMany(words, "jobs", _JOB_AGAIN_S)
 
-    def check_storage(self, client: Client, more: int) -> None:
-        """Raise ApiError 403 where `more` bytes of files would be too many."""
-        most, kept = client.limits.bytes, self._bytes(client)
+    def check_storage(self, client: Client | None, more: int) -> None:
+        """Raise ApiError 403 where `more` bytes of files would be too many; None has no limits."""
+        most, kept = (client.limits.bytes, self._bytes(client)) if client else (0, 0)
         if most and kept + more > most:
             words = f"Your files may have {most} bytes, they have {kept}: delete some first."
             raise ApiError(403, words, code="storage_quota_exceeded")

@@ -17,7 +17,8 @@ from merlin.engine.job_queue import JobQueue
 from merlin.engine.settings import EngineSettings
 from merlin.engine.storage import Repositories
 from merlin.engine.transcription import Transcriber
-from merlin.engine.webhooks.delivery import check_webhooks, webhook_sender_of
+from merlin.engine.webhooks.delivery import WebhookSender, check_webhooks
+from merlin.engine.webhooks.endpoints import Endpoints, SsrfGuard
 
 
 class Engine:
@@ -39,7 +40,9 @@ class Engine:
         self.settings = settings
         self.bases = bases_of(settings) if bases is None else bases
         rows = Rows(folder / "engine.db")
-        self.webhook_sender = webhook_sender_of(rows, settings)
+        endpoints = Endpoints(rows)
+        endpoints.sync_config(settings.webhooks)
+        self.webhook_sender = WebhookSender(endpoints, SsrfGuard(settings))
         self.repositories = Repositories(rows, folder, self.webhook_sender.job_ended)
         self.repositories.sweep()
         self.backends = BackendRegistry(self.bases, self.repositories.models)

@@ -6,8 +6,7 @@ Those three are for programs that watch the engine, and need no key.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -15,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.core.charts import Point, read_losses
+from merlin.core.charts import read_losses
 from merlin.core.clock import utc_now
 from merlin.core.metrics import Sample, counter, gauge, metrics_page
 from merlin.engine.bases import RECALL
@@ -29,20 +28,25 @@ from merlin.engine.storage import Repositories
 PACE = "tokens_per_s"
 
 
-@dataclass(frozen=True, slots=True)
 class JobFacts:
-    """One job as it stands; `left_s` and `pace` (tokens a second) are 0 where nobody knows.
+    """One job as it stands, by its row and its events.
 
-    `epoch` is of `epochs`, `step` of `steps`, each 0 where it was not told.
+    `left_s` and `pace` (tokens a second) are 0 where nobody knows; `epoch` is of `epochs`, each 0
+    where it was not told.
     """
 
-    job: Job
-    epoch: float
-    epochs: float
-    left_s: float
-    pace: float
-    train: Sequence[Point]
-    test: Sequence[Point]
+    def __init__(self, repositories: Repositories, job: Job) -> None:
+        measured = repositories.job_events.metrics(job.job_id)
+        losses = read_losses(measured)
+        is_running = job.status == RUNNING
+        left_s = (job.estimated_finish or 0) - utc_now().timestamp() if is_running else 0
+        paces = [pace for each in measured if (pace := _number(each.get(PACE)))]
+        self.job = job
+        self.epoch = max((_number(each.get("epoch")) for each in measured), default=0.0)
+        self.epochs = _number(job.hyperparameters.get("n_epochs"))
+        self.left_s = max(left_s, 0.0)
+        self.pace = paces[-1] if paces else 0.0
+        self.train, self.test = losses["train"], losses["test"]
 
     @property
     def share(self) -> int | None:
@@ -72,24 +76,6 @@ class JobFacts:
             "created_at": int(job.created_at),
             "finished_at": int(job.finished_at) if job.finished_at else None,
         }
-
-
-def job_facts(repositories: Repositories, job: Job) -> JobFacts:
-    """Return what a job's row and its events tell."""
-    measured = repositories.job_events.metrics(job.job_id)
-    losses = read_losses(measured)
-    is_running = job.status == RUNNING
-    left_s = (job.estimated_finish or 0) - utc_now().timestamp() if is_running else 0
-    paces = [pace for each in measured if (pace := _number(each.get(PACE)))]
-    return JobFacts(
-        job=job,
-        epoch=max((_number(each.get("epoch")) for each in measured), default=0.0),
-        epochs=_number(job.hyperparameters.get("n_epochs")),
-        left_s=max(left_s, 0.0),
-        pace=paces[-1] if paces else 0.0,
-        train=losses["train"],
-        test=losses["test"],
-    )
 
 
 def base_facts(engine: Engine) -> list[dict[str, Any]]:
@@ -148,7 +134,7 @@ def _of_jobs(engine: Engine) -> Iterator[Metric]:
     yield gauge("merlin_engine_base_jobs", "Fine-tune jobs by base and state.", *by_base)
     pace: Counter[str] = Counter()
     for job in jobs.waiting(RUNNING):
-        pace[job.base] += round(job_facts(engine.repositories, job).pace)
+        pace[job.base] += round(JobFacts(engine.repositories, job).pace)
     paces = ((n, {"base": base}) for base, n in sorted(pace.items()))
     about = "Tokens a second that running jobs learn from."
     yield gauge("merlin_engine_training_tokens_per_second", about, *paces)

@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from merlin.core import durable_files
-from merlin.engine.auth import check_owner, check_queue, check_storage, owner_of
+from merlin.engine.auth import check_owner, client_of, owner_of
 from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.database import IdempotencyKey, Row, idempotency_of, page_of
@@ -46,7 +46,8 @@ _LONGEST_NAME = 255
 @router.post("/files")
 async def upload_file(request: Request) -> Response:
     """Keep an upload; the same Idempotency-Key and file give the first answer again."""
-    files = engine_of(request).repositories.files
+    engine = engine_of(request)
+    files = engine.repositories.files
     async with form_of(request) as form:
         upload, purpose = form.get("file"), form.get("purpose")
         if not isinstance(upload, UploadFile) or not upload.filename:
@@ -65,9 +66,8 @@ async def upload_file(request: Request) -> Response:
             digest = await write_upload(upload, part)
             key = request.headers.get("idempotency-key", "")
             idempotency = idempotency_of("files", key, [name, purpose, digest], owner_of(request))
-            answer = await run_in_threadpool(
-                files.add, name, part, idempotency, partial(check_storage, request)
-            )
+            check = partial(engine.clients.check_storage, client_of(request))
+            answer = await run_in_threadpool(files.add, name, part, idempotency, check)
         finally:
             durable_files.remove_durably(part)
     return Response(answer, media_type="application/json")
@@ -146,7 +146,8 @@ def _created(request: Request, asked: Mapping[str, object], idempotency: Idempot
         if file_id is not None and not engine.repositories.files.has(file_id, idempotency.owner):
             words = f"invalid {param}: there is no file {file_id}; upload it first"
             raise bad_field(param, words)
-    answer = engine.repositories.jobs.create(job, idempotency, partial(check_queue, request))
+    check = partial(engine.clients.check_queue, client_of(request))
+    answer = engine.repositories.jobs.create(job, idempotency, check)
     engine.work.wake()
     return answer
 

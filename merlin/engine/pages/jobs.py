@@ -27,7 +27,7 @@ from merlin.engine.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.engine.status import base_facts, job_facts
+from merlin.engine.status import JobFacts, base_facts
 from merlin.engine.trainers.base import Untrainable
 
 MOST_OVER = 20
@@ -56,7 +56,7 @@ def _job_list(page: PageRequest, after: str = "") -> Mapping[str, object]:
     over, has_more = _over(page, after)
     return {
         "href": "" if after else f"/live?seen={version}",
-        "running": [job_facts(repositories, job) for job in unfinished if job.status == RUNNING],
+        "running": [JobFacts(repositories, job) for job in unfinished if job.status == RUNNING],
         "waiting": [job for job in unfinished if job.status != RUNNING],
         "over": over,
         "older_href": f"/?after={over[-1].job_id}" if has_more else "",
@@ -136,7 +136,7 @@ def view_all(page: SignedInPage) -> Response:
     repositories = page.engine.repositories
     jobs, _ = repositories.jobs.list({}, Page(limit=MOST_JOBS))
     view = {
-        "jobs": [job_facts(repositories, job).as_json(page.language) for job in jobs],
+        "jobs": [JobFacts(repositories, job).as_json(page.language) for job in jobs],
         "counts": repositories.jobs.counts(),
         "bases": base_facts(page.engine),
         "models": [row["name"] for row in repositories.models.final()],
@@ -155,7 +155,7 @@ def _job_view(page: PageRequest, job_id: str) -> Mapping[str, Any]:
     job = repositories.jobs.get(job_id)
     logs = (repositories.work_of(job_id) / "log", repositories.log_of(job_id))
     return {
-        "v": job_facts(repositories, job),
+        "v": JobFacts(repositories, job),
         "live_href": "" if job.is_over else f"/jobs/{job_id}/live?seen={version}.{job.status}",
         "events": repositories.job_events.page(job_id, Page(limit=MOST_LINES))[0],
         "log_lines": redact(next(filter(None, map(_tail, logs)), "")),
@@ -184,7 +184,7 @@ def show_live(page: SignedInPage, job_id: str, seen: Short = "") -> Response:
 def view_job(page: SignedInPage, job_id: str) -> Response:
     """Return a job and its losses for programs."""
     repositories = page.engine.repositories
-    facts = job_facts(repositories, repositories.jobs.get(job_id))
+    facts = JobFacts(repositories, repositories.jobs.get(job_id))
     view = {**facts.as_json(page.language), "train": facts.train, "test": facts.test}
     return JSONResponse(view, headers=HEADERS)
 
@@ -193,7 +193,7 @@ def view_job(page: SignedInPage, job_id: str) -> Response:
 def loss_png(page: SignedInPage, job_id: str) -> Response:
     """Return a job's losses as a picture, in the theme of the pages."""
     repositories = page.engine.repositories
-    facts = job_facts(repositories, repositories.jobs.get(job_id))
+    facts = JobFacts(repositories, repositories.jobs.get(job_id))
     title = f"{facts.job.title} · {facts.job.base}"
     is_dark = page.request.query_params.get("theme", page.theme) == "dark"
     picture = plot_png(facts.train, facts.test, page.language, title, dark=is_dark)

@@ -28,7 +28,7 @@ from merlin.core.errors import ConfigError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.webhook_signing import headers_of, key_of
-from merlin.engine.database import Row, Rows
+from merlin.engine.database import Row
 from merlin.engine.settings import EngineSettings
 from merlin.engine.webhooks.endpoints import (
     LADDER_S,
@@ -185,10 +185,8 @@ class WebhookSender:
             self.endpoints.note_delivered(delivery["id"])
             self.endpoints.note_success(endpoint["id"])
         else:
-            is_gone, pause_s = (
-                outcome.status == HTTPStatus.GONE,
-                max(outcome.again_in_s, LADDER_S[0]),
-            )
+            is_gone = outcome.status == HTTPStatus.GONE
+            pause_s = max(outcome.again_in_s, LADDER_S[0])
             state = self.endpoints.note_failure(delivery, outcome.trouble, pause_s, is_gone=is_gone)
             log.warning(
                 "a webhook was not taken",
@@ -221,13 +219,6 @@ class WebhookSender:
             return Outcome(None, f"no answer in {TIMEOUT_S:g} s")
         except (aiohttp.ClientError, OSError) as error:
             return Outcome(None, f"{type(error).__name__}: {error}")
-
-
-def webhook_sender_of(rows: Rows, settings: EngineSettings) -> WebhookSender:
-    """Return the sender of an engine, the endpoints of its configuration in place."""
-    endpoints = Endpoints(rows)
-    endpoints.sync_config(settings.webhooks)
-    return WebhookSender(endpoints, SsrfGuard(settings))
 
 
 def check_webhooks(settings: EngineSettings) -> None:

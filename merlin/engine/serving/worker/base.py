@@ -164,7 +164,10 @@ def load(setup: Setup) -> Base:
     if not setup.is_embedding and not tokenizer.chat_template:
         raise Unservable("the base has no chat template; take one that is made for conversations")
     ends = frozenset() if setup.is_embedding else _ends(model, tokenizer)
-    base = Base(model, tokenizer, _window(setup, model), ends)
+    config = model.config.get_text_config()
+    own = int(getattr(config, "max_position_embeddings", 0) or setup.context or WINDOW)
+    # The window asked for, never more than the base has positions for.
+    base = Base(model, tokenizer, min(setup.context or own, own), ends)
     if setup.device == "cpu":
         ids = torch.ones(1, 16, dtype=torch.long)
         torch.set_num_threads(choose_threads(lambda: model(input_ids=ids), _TRIES))
@@ -179,13 +182,6 @@ def _check(setup: Setup) -> None:
         )
     if setup.quantised != "none" and find_spec("bitsandbytes") is None:
         raise Unservable(f"quantised: {setup.quantised} needs bitsandbytes; pip install it")
-
-
-def _window(setup: Setup, model: Any) -> int:
-    """Return the window asked for, never more than the base has positions for."""
-    config = model.config.get_text_config()
-    own = int(getattr(config, "max_position_embeddings", 0) or setup.context or WINDOW)
-    return min(setup.context or own, own)
 
 
 def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
