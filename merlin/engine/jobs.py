@@ -124,6 +124,13 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
         raise bad_field("model", words, "model_not_available")
     base = bases[asked.model]
     method, given = _method(base, asked)
+    if given is not None and not isinstance(given, dict):
+        raise bad_field("hyperparameters", "hyperparameters must be an object")
+    try:
+        hyperparameters = base.trainer.hyperparameters(method, given or {})
+    except BadHyperparameter as error:
+        name = f"hyperparameters.{error.name}"
+        raise bad_field(name, f"{name}: {error}") from error
     return Job(
         base=asked.model,
         method=method,
@@ -132,7 +139,7 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
         suffix=asked.suffix or "",
         seed=DEFAULT_SEED if asked.seed is None else asked.seed,
         metadata=asked.metadata or {},
-        hyperparameters=_hyperparameters(base, method, given),
+        hyperparameters=hyperparameters,
     )
 
 
@@ -146,16 +153,6 @@ def _method(base: Base, asked: JobRequest) -> tuple[str, object]:
         raise bad_field("method", f"method.type must be one of {known} for the model `{base.name}`")
     block = asked.method.get(kind) or {}
     return kind, block.get("hyperparameters") if isinstance(block, dict) else block
-
-
-def _hyperparameters(base: Base, method: str, given: object) -> dict[str, object]:
-    if given is not None and not isinstance(given, dict):
-        raise bad_field("hyperparameters", "hyperparameters must be an object")
-    try:
-        return base.trainer.hyperparameters(method, given or {})
-    except BadHyperparameter as error:
-        name = f"hyperparameters.{error.name}"
-        raise bad_field(name, f"{name}: {error}") from error
 
 
 class Jobs:
