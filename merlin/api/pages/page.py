@@ -32,6 +32,7 @@ from merlin.api.auth import Anyone, Caller, Person, require_same_origin
 from merlin.api.pages.components import compare_lines, diff_lines
 from merlin.api.pages.formatting import formatters
 from merlin.api.problems import Problem, language_of_request, wrong_values
+from merlin.api.schema import Id
 from merlin.api.services import ApiServices
 from merlin.app import courses
 from merlin.app.context import Context
@@ -265,9 +266,12 @@ Selling = Annotated[PageRequest, Depends(require_page_permission(Permission.REFU
 Keeping = Annotated[PageRequest, Depends(require_page_permission(Permission.USERS))]
 
 
-async def course_led(visit: PageRequest, course_id: int) -> Course:
+async def course_led(visit: Teaching, course_id: Id) -> Course:
     """Return a course that the person leads. Raises NotFound, Forbidden for every other."""
     return await visit.read(led_course, course_id)
+
+
+LedCourse = Annotated[Course, Depends(course_led)]
 
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)

@@ -12,16 +12,18 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 from pydantic import Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
+    LedCourse,
     Mark,
     PageRequest,
     Teaching,
+    course_href,
     course_led,
     render_fragment,
     render_page,
@@ -79,77 +81,77 @@ class CardForm(EditForm):
 
 
 @router.get("/courses/{course_id}/edit")
-async def show_editing(visit: Teaching, course_id: Id, changed: Noted = "") -> Response:
+async def show_editing(visit: Teaching, course: LedCourse, changed: Noted = "") -> Response:
     """Return a course as its files say it, with what waits for its commit."""
-    return await _course_page(visit, course_id, changed)
+    return await _course_page(visit, course, changed)
 
 
 @router.post("/courses/{course_id}/edit")
-async def save_card(visit: Teaching, course_id: Id, form: Annotated[CardForm, Form()]) -> Response:
+async def save_card(
+    visit: Teaching, course: LedCourse, form: Annotated[CardForm, Form()]
+) -> Response:
     """Ask for a commit with another card."""
-    course = await course_led(visit, course_id)
 
     def make() -> Make:
         return partial(teaching.edit_card, form.body().values(), form.revision)
 
     async def theirs() -> CardForm:
-        return _card(await visit.read(teaching.details, course_id))
+        return _card(await visit.read(teaching.details, course.course_id))
 
     came, form = await edit_form(visit, course.dataset, make, form, theirs, "stale-card")
     if isinstance(came, Outcome):
-        return await _course_page(visit, course_id, came=came, card=form)
-    return seen_other(f"/courses/{course_id}/edit?changed={came.id}")
+        return await _course_page(visit, course, came=came, card=form)
+    return seen_other(f"{course_href(course)}/edit?changed={came.id}")
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}/move")
 async def move_material(
     visit: Teaching,
-    course_id: Id,
+    course: LedCourse,
     material_id: Id,
     once: Mark,
     place: Annotated[int, Form(ge=0, le=1000)],
 ) -> Response:
     """Ask for a commit in which the material stands at another place."""
     make = partial(teaching.move_material, material_id, place)
-    follows = f"/courses/{course_id}/edit?changed="
-    return await _rearrange(visit, course_id, make, f"{once} {material_id} {place}", follows)
+    follows = f"{course_href(course)}/edit?changed="
+    return await _rearrange(visit, course, make, f"{once} {material_id} {place}", follows)
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}/remove")
 async def remove_material(
-    visit: Teaching, course_id: Id, material_id: Id, once: Mark, revision: Revision
+    visit: Teaching, course: LedCourse, material_id: Id, once: Mark, revision: Revision
 ) -> Response:
     """Ask for a commit without the material; its page offers the way back."""
     make = partial(teaching.remove_material, material_id, revision)
-    return await _rearrange(visit, course_id, make, f"{once} {material_id}", "/changes/")
+    return await _rearrange(visit, course, make, f"{once} {material_id}", "/changes/")
 
 
 async def _rearrange(
-    visit: PageRequest, course_id: int, make: Make, once: str, follows: str
+    visit: PageRequest, course: Course, make: Make, once: str, follows: str
 ) -> Response:
     """Ask for a commit; return the page that tells of it, or why nothing was done."""
-    course = await course_led(visit, course_id)
     try:
         came = await edit(visit, course.dataset, lambda: make, once)
     except StaleEdit:
         came = Outcome(visit.say("stale-course"))
     if isinstance(came, Outcome):
-        return await _course_page(visit, course_id, came=came)
+        return await _course_page(visit, course, came=came)
     return seen_other(f"{follows}{came.id}")
 
 
 async def _course_page(
     visit: PageRequest,
-    course_id: int,
+    course: Course,
     changed: str = "",
     came: Outcome | None = None,
     card: CardForm | None = None,
 ) -> Response:
     """Return the page; `card` is what was typed, `changed` the edit that was just made."""
     came = came or Outcome()
-    told = await visit.read(teaching.details, course_id)
+    told = await visit.read(teaching.details, course.course_id)
     view = {
-        "course": await course_led(visit, course_id),
+        "course": course,
         "told": told,
         "card": card or _card(told),
         "note": await noted_change(visit, changed),
@@ -217,50 +219,46 @@ class MaterialForm(EditForm):
 
 
 @router.get("/courses/{course_id}/edit/materials/new")
-async def new_material(visit: Teaching, course_id: Id) -> Response:
+async def new_material(visit: Teaching, course: LedCourse) -> Response:
     """Return an empty form."""
-    course = await course_led(visit, course_id)
     return _material_page(visit, course, None, MaterialForm(), Outcome())
 
 
 @router.get("/courses/{course_id}/edit/materials/{material_id}")
-async def show_material(visit: Teaching, course_id: Id, material_id: Id) -> Response:
+async def show_material(visit: Teaching, course: LedCourse, material_id: Id) -> Response:
     """Return the form of a material as its files say it."""
-    course = await course_led(visit, course_id)
-    form = await _read_form(visit, course_id, material_id)
+    form = await _read_form(visit, course, material_id)
     return _material_page(visit, course, material_id, form, Outcome())
 
 
-@router.post("/courses/{course_id}/edit/preview")
+@router.post("/courses/{course_id}/edit/preview", dependencies=[Depends(course_led)])
 async def preview(
-    visit: Teaching, course_id: Id, text: Annotated[str, Form(max_length=2 * MOST_LETTERS)] = ""
+    visit: Teaching, text: Annotated[str, Form(max_length=2 * MOST_LETTERS)] = ""
 ) -> Response:
     """Return what a text looks like, for a script that shows it while somebody writes."""
-    await course_led(visit, course_id)
     html, _ = render_markdown(text.replace("\r\n", "\n"), visit.language)
     return render_fragment(visit, "preview_part.html", {"html": html})
 
 
 @router.post("/courses/{course_id}/edit/materials")
 async def add_material(
-    visit: Teaching, course_id: Id, form: Annotated[MaterialForm, Form()]
+    visit: Teaching, course: LedCourse, form: Annotated[MaterialForm, Form()]
 ) -> Response:
     """Check a new material, or ask for the commit that adds it."""
-    return await _check_or_save(visit, course_id, None, form)
+    return await _check_or_save(visit, course, None, form)
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}")
 async def edit_material(
-    visit: Teaching, course_id: Id, material_id: Id, form: Annotated[MaterialForm, Form()]
+    visit: Teaching, course: LedCourse, material_id: Id, form: Annotated[MaterialForm, Form()]
 ) -> Response:
     """Check another text of a material, or ask for the commit that makes it so."""
-    return await _check_or_save(visit, course_id, material_id, form)
+    return await _check_or_save(visit, course, material_id, form)
 
 
 async def _check_or_save(
-    visit: PageRequest, course_id: int, material_id: int | None, form: MaterialForm
+    visit: PageRequest, course: Course, material_id: int | None, form: MaterialForm
 ) -> Response:
-    course = await course_led(visit, course_id)
     if form.lacks():
         return _material_page(visit, course, material_id, form, Outcome(visit.say(form.lacks())))
 
@@ -270,7 +268,7 @@ async def _check_or_save(
             return partial(teaching.add_material, draft)
         return partial(teaching.edit_material, material_id, draft, form.revision)
 
-    is_check, theirs = form.act == "check", partial(_read_form, visit, course_id, material_id or 0)
+    is_check, theirs = form.act == "check", partial(_read_form, visit, course, material_id or 0)
     came: ChangeView | Outcome
     try:
         came, form = await edit_form(
@@ -285,9 +283,9 @@ async def _check_or_save(
     return seen_other(f"/changes/{came.id}")
 
 
-async def _read_form(visit: PageRequest, course_id: int, material_id: int) -> MaterialForm:
+async def _read_form(visit: PageRequest, course: Course, material_id: int) -> MaterialForm:
     """Return a material as it lies there. Raises NotFound."""
-    told = await visit.read(teaching.details, course_id)
+    told = await visit.read(teaching.details, course.course_id)
     seen = told.material(material_id)
     return MaterialForm(
         title_ru=seen.title.ru or "",

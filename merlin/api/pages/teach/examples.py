@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import Mark, PageRequest, Teaching, course_led, render_page
+from merlin.api.pages.page import LedCourse, Mark, PageRequest, Teaching, render_page
 from merlin.api.pages.teach.changes import EditForm, Outcome, edit, edit_form
 from merlin.api.rest.examples import ExampleBody, examples_part
-from merlin.api.schema import Id, Part, Sought
+from merlin.api.schema import Part, Sought
 from merlin.app import examples
 from merlin.app.changes import ChangeView, Make, StaleEdit
 from merlin.core.errors import NotFound
@@ -60,34 +60,32 @@ class ExampleForm(EditForm):
 
 
 @router.get("/courses/{course_id}/examples")
-async def show_examples(visit: Teaching, course_id: Id, page: Part, query: Sought = "") -> Response:
+async def show_examples(
+    visit: Teaching, course: LedCourse, page: Part, query: Sought = ""
+) -> Response:
     """Return one part of a course's examples, or those that say some words."""
-    course = await course_led(visit, course_id)
     found = await examples_part(visit, page, course.dataset, query)
     view = {"course": course, "query": query, "examples": found, "next_href": next_href(page)}
     return render_page(visit, "teach_examples.html", view)
 
 
 @router.get("/courses/{course_id}/examples/new")
-async def new_example(visit: Teaching, course_id: Id) -> Response:
+async def new_example(visit: Teaching, course: LedCourse) -> Response:
     """Return an empty form."""
-    course = await course_led(visit, course_id)
     return _page(visit, course, ExampleForm())
 
 
 @router.post("/courses/{course_id}/examples/new")
 async def begin_example(
-    visit: Teaching, course_id: Id, question: Annotated[str, Form(max_length=100_000)] = ""
+    visit: Teaching, course: LedCourse, question: Annotated[str, Form(max_length=100_000)] = ""
 ) -> Response:
     """Return a form with a question that somebody asked; it stands in no address and no log."""
-    course = await course_led(visit, course_id)
     return _page(visit, course, ExampleForm(question=_plain(question)))
 
 
 @router.get("/courses/{course_id}/examples/one")
-async def show_example(visit: Teaching, course_id: Id, example: ExampleId) -> Response:
+async def show_example(visit: Teaching, course: LedCourse, example: ExampleId) -> Response:
     """Return the form of one example."""
-    course = await course_led(visit, course_id)
     form = await _lying(visit, course, example)
     wrong = "" if form.question else visit.say("example-broken")
     return _page(visit, course, form, Outcome(wrong))
@@ -95,10 +93,9 @@ async def show_example(visit: Teaching, course_id: Id, example: ExampleId) -> Re
 
 @router.post("/courses/{course_id}/examples")
 async def save_example(
-    visit: Teaching, course_id: Id, form: Annotated[ExampleForm, Form()]
+    visit: Teaching, course: LedCourse, form: Annotated[ExampleForm, Form()]
 ) -> Response:
     """Check an example, or ask for the commit that adds or changes it."""
-    course = await course_led(visit, course_id)
     if not form.is_whole:
         return _page(visit, course, form, Outcome(visit.say("needs-both")))
 
@@ -126,13 +123,12 @@ async def save_example(
 @router.post("/courses/{course_id}/examples/remove")
 async def remove_example(
     visit: Teaching,
-    course_id: Id,
+    course: LedCourse,
     once: Mark,
     example: Annotated[str, Form(min_length=1, max_length=200)],
     revision: Annotated[str, Form(max_length=80)],
 ) -> Response:
     """Ask for a commit without the example; its page offers the way back."""
-    course = await course_led(visit, course_id)
     make = partial(examples.remove_example, example, revision)
     try:
         came = await edit(visit, course.dataset, lambda: make, f"{once} {example}")

@@ -13,8 +13,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import Teaching, course_led, render_page
-from merlin.api.schema import Id
+from merlin.api.pages.page import LedCourse, Teaching, render_page
 from merlin.app import teaching
 from merlin.app.teaching import By, Questions
 from merlin.chat.feedback import Period
@@ -38,13 +37,12 @@ _STEPS = {"day": 1, "week": 7}
 @router.get("/courses/{course_id}/questions")
 async def show_asked(
     visit: Teaching,
-    course_id: Id,
+    course: LedCourse,
     by: By = "day",
     days: Annotated[int, Query(ge=7, le=366)] = 28,
 ) -> Response:
     """Return what is asked about a course."""
-    course = await course_led(visit, course_id)
-    told = await visit.read(teaching.questions, course_id, by, days, visit.language)
+    told = await visit.read(teaching.questions, course.course_id, by, days, visit.language)
     view = {
         "course": course,
         "told": told,
