@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import TypeVar
 
@@ -24,9 +25,9 @@ BOUGHT = "the promise of the order, in the caller's language; as it was when it 
 class OrderShown(Shape):
     """One order."""
 
-    id: str
+    id: str = Field(validation_alias="purchase_id")
     state: PurchaseState
-    till: Gateway
+    till: Gateway = Field(validation_alias="gateway")
     plan: str
     title: str = Field(description=BOUGHT)
     days: int | None = Field(description="for how long it is bought; null: a pack without an end")
@@ -96,24 +97,13 @@ def order_shown(shape: type[S], purchase: Purchase, language: str, **more: objec
     order, promise = purchase.order, purchase.order.promise
     is_canceled = purchase.state is PurchaseState.CANCELED
     told = {
-        "id": purchase.purchase_id,
-        "state": purchase.state,
-        "till": order.gateway,
-        "plan": promise.plan,
+        **asdict(promise),
+        **asdict(order),
+        **asdict(purchase),
         "title": promise.titled(language),
-        "days": promise.days,
-        "pack": promise.pack,
-        "amount": order.amount,
-        "promo": order.promo,
-        "keeps_method": order.keeps_method,
         "is_renewal": order.renewal_id is not None,
-        "is_test": order.is_test,
         "pay_url": purchase.pay_url if purchase.state is PurchaseState.PENDING else "",
         "reason": text(language, reason_key(purchase.reason)) if is_canceled else "",
-        "created_at": purchase.created_at,
-        "expires_at": purchase.expires_at,
-        "user_id": purchase.user_id,
-        "outside_id": purchase.outside_id,
         "till_reason": purchase.reason,
     }
     return shape.of({**told, **more}, language)

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from itertools import groupby
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import to_json
 from starlette.requests import Request
@@ -40,12 +40,14 @@ from merlin.api.schema import (
     USUAL,
     WHOLE,
     After,
+    Id,
     InLanguage,
     Limit,
     Shape,
     link_of,
     operation_router,
     read_cursor,
+    shape_response,
 )
 from merlin.api.schema import cursor as cursor_after
 from merlin.app import courses
@@ -249,7 +251,6 @@ ONE_COURSE: dict[str, Any] = {
 }
 course_router = operation_router(prefix="/api", tags=["courses"])
 
-CourseId = Annotated[int, Path(ge=1, le=MOST_ID)]
 Languages = Annotated[
     Literal["all"] | None, Query(description="`all`: names and descriptions in every language too")
 ]
@@ -297,9 +298,7 @@ async def list_courses(
     response_model=CourseShown,
     **ONE_COURSE,
 )
-async def get_course(
-    request: Request, course_id: CourseId, languages: Languages = None
-) -> Response:
+async def get_course(request: Request, course_id: Id, languages: Languages = None) -> Response:
     """Return a course; one that is not active is for those who edit it."""
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
@@ -317,7 +316,7 @@ async def get_course(
 )
 async def list_materials(
     request: Request,
-    course_id: CourseId,
+    course_id: Id,
     kind: Annotated[
         str,
         Query(
@@ -345,9 +344,7 @@ async def list_materials(
     response_model=MaterialWhole,
     **ONE_COURSE,
 )
-async def get_material(
-    request: Request, course_id: CourseId, material_id: Annotated[int, Path(ge=1, le=MOST_ID)]
-) -> Response:
+async def get_material(request: Request, course_id: Id, material_id: Id) -> Response:
     """Return a material of this course, with its text where it has one."""
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
@@ -497,7 +494,8 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
         raise missing_scope(*_READING)
     language = caller.language
     told = [CourseShown.of(each, language) for each in await caller.read(courses.favourites)]
-    response = _json(told, language, HTTPStatus.OK)
+    headers = headers_of(language)
+    response = Response(to_json(told), headers=headers, media_type="application/json")
     tag = tag_of(bytes(response.body) + language.encode())
     return not_modified(request, tag, language) or tagged(response, tag)
 
@@ -516,17 +514,13 @@ async def add_favourite(asked: Favourite, caller: Keeper) -> Response:
     """Keep an active course; 201 when it is new, 200 when it is kept already, same body."""
     is_new, course = await caller.write(courses.add_favourite, asked.course_id)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
-    return _json(CourseShown.of(course, caller.language), caller.language, status)
+    return shape_response(CourseShown.of(course, caller.language), caller.language, status)
 
 
 @favourite_router.delete(
     "/{course_id}", summary="Let a course go", status_code=204, response_class=Response
 )
-async def remove_favourite(course_id: CourseId, caller: Keeper) -> Response:
+async def remove_favourite(course_id: Id, caller: Keeper) -> Response:
     """Let a course go; 204 whether it was kept or not."""
     await caller.write(courses.remove_favourite, course_id)
     return Response(status_code=204)
-
-
-def _json(said: object, language: str, status: HTTPStatus) -> Response:
-    return Response(to_json(said), status, headers_of(language), "application/json")

@@ -173,7 +173,9 @@ class PlanShown(Shape):
     price: PriceShown | None = Field(description="null: it is not sold")
     days: int | None = Field(description="for how long it is bought; null: until it is used up")
     pack: dict[Format, int] = Field(description="questions that come on top; none: it is a plan")
-    is_renewed: bool = Field(description="it may be paid again by itself when it ends")
+    is_renewed: bool = Field(
+        validation_alias="renewed", description="it may be paid again by itself when it ends"
+    )
     trial_days: int = Field(description="once for nothing; 0: no trial")
     may_try: bool | None = Field(description="the caller may; null: nobody is signed in")
 
@@ -211,19 +213,14 @@ def _given(caller: Caller, plan: str, days: int, language: str) -> PlanGiven:
 def _plan_answer(told: PlanOffer, language: str) -> PlanShown:
     plan = told.plan
     values = {
+        **dict(plan),
         "name": plan.name,
         "title": plan.titled(language),
         "about": plan.described(language),
         "is_default": told.is_default,
         "formats": {kind: allowance_of(plan, kind) for kind in Format},
-        "window": plan.window,
-        "models": plan.models,
-        "sessions": plan.sessions,
-        "courses": plan.courses,
         "price": {"roubles": plan.rub, "stars": plan.xtr} if plan.is_sold else None,
-        "days": plan.days,
         "pack": plan.questions,
-        "is_renewed": plan.renewed,
         "trial_days": plan.trial_days or 0,
         "may_try": told.may_try,
     }

@@ -10,14 +10,14 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess
 from merlin.api.idempotency import run_once
-from merlin.api.problems import NAMED, headers_of, problems
-from merlin.api.schema import Id, Shape, operation_router
+from merlin.api.problems import NAMED, problems
+from merlin.api.schema import Id, Shape, operation_router, shape_response
 from merlin.app import requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -90,8 +90,8 @@ async def accepted(request: Request, caller: Caller, act: RequestAct) -> Respons
     async def deed(number: int) -> Response:
         asked = await caller.write(act, once=str(number))
         shown = request_shown(asked, caller.language)
-        headers = {**headers_of(caller.language), "Location": f"/api/requests/{shown.id}"}
-        return JSONResponse(shown.model_dump(mode="json"), HTTPStatus.ACCEPTED, headers)
+        where = f"/api/requests/{shown.id}"
+        return shape_response(shown, caller.language, HTTPStatus.ACCEPTED, where)
 
     return await run_once(request, caller, deed)
 
