@@ -194,7 +194,11 @@ def read_telegram_data(
     try:
         fields = _fields(text)
         is_believed = _is_signed(fields, bot_id, keys) or _is_hashed(fields, token)
-        return _person(fields) if is_believed and _is_fresh(fields, now) else None
+        said = fields["auth_date"]
+        if not (is_believed and said.isascii() and said.isdecimal()):
+            return None
+        at = datetime.fromtimestamp(int(said), UTC)
+        return _person(fields) if at - AHEAD <= now <= at + FRESH else None
     except (ValueError, KeyError, OverflowError, RecursionError):
         return None
 
@@ -247,14 +251,6 @@ def _is_hashed(fields: Mapping[str, str], token: str) -> bool:
 
 def _joined(fields: Mapping[str, str], without: tuple[str, ...]) -> str:
     return "\n".join(f"{name}={fields[name]}" for name in sorted(fields) if name not in without)
-
-
-def _is_fresh(fields: Mapping[str, str], now: datetime) -> bool:
-    said = fields["auth_date"]
-    if not (said.isascii() and said.isdecimal()):
-        return False
-    at = datetime.fromtimestamp(int(said), UTC)
-    return at - AHEAD <= now <= at + FRESH
 
 
 def _person(fields: Mapping[str, str]) -> TelegramPerson | None:

@@ -69,7 +69,14 @@ class Roles(Repository):
         others = _counts(user_id) & (ROLE_GRANT.role != role.value)
         is_changed = self._end(others)
         if role is not Role.STUDENT:
-            is_changed |= self._begin(user_id, role, by, scope or "")
+            new = {
+                "user_id": user_id,
+                "role": role.value,
+                "scope": storable_text(scope or ""),
+                "by_whom": storable_text(by),
+                "at": iso(self._clock()),
+            }
+            is_changed |= self.db.add_new(ROLE_GRANT, new)
         if is_changed:
             told = {"role": role.value, "scope": scope}
             self._audit.note(by, "role.grant", person_reference(user_id), told)
@@ -106,16 +113,6 @@ class Roles(Repository):
         if user_id in self._admins:
             words = f"{user_id} is an admin by the config"
             raise Refused(words, "role-config-admin", user=str(user_id))
-
-    def _begin(self, user_id: int, role: Role, by: str, scope: str) -> bool:
-        new = {
-            "user_id": user_id,
-            "role": role.value,
-            "scope": storable_text(scope),
-            "by_whom": storable_text(by),
-            "at": iso(self._clock()),
-        }
-        return self.db.add_new(ROLE_GRANT, new)
 
     def _end(self, those: Any) -> bool:
         ended = ROLE_GRANT.update({"revoked_at": iso(self._clock())})

@@ -21,6 +21,7 @@ from typing import Any
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from starlette.requests import Request
 
 from merlin import __version__
 from merlin.api.auth import identify_caller
@@ -28,7 +29,6 @@ from merlin.api.hooks import Debouncer, daemon_request
 from merlin.api.middleware import (
     Traffic,
     body_weight_rule,
-    busy_response,
     path_alias,
     request_guard,
 )
@@ -36,7 +36,7 @@ from merlin.api.openai_compat.quota import release_stale_reservations
 from merlin.api.openapi import add_description
 from merlin.api.pages.errors import add_lost
 from merlin.api.pages.site import page_routes
-from merlin.api.problems import add_problems
+from merlin.api.problems import add_problems, unavailable
 from merlin.api.rate_limits import Limits, LoginThrottle, limits_layer
 from merlin.api.response_cache import (
     LOOK_S,
@@ -121,6 +121,8 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.gate = LoginThrottle()
     app.state.limits = Limits(services.config.api.limits)
     app.state.bodies = BodyBudget(services.bodies_bytes)
+    # A picture takes a tenth of a second and 25 MB while it is drawn.
+    app.state.easels = asyncio.Semaphore(2)
     add_problems(app)
     add_description(app)
     add_lost(app)
@@ -128,7 +130,10 @@ def create_app(services: ApiServices) -> FastAPI:
     app.add_middleware(path_alias)
     bodies = app.state.bodies
     app.add_middleware(
-        BodyLimit, bodies=bodies, full=busy_response, judge=body_weight_rule(services)
+        BodyLimit,
+        bodies=bodies,
+        full=lambda scope: unavailable(Request(scope)),
+        judge=body_weight_rule(services),
     )
     app.add_middleware(limits_layer, limits=app.state.limits, look_up=identify_caller)
     app.add_middleware(request_guard, traffic=app.state.traffic)

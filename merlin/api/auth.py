@@ -263,11 +263,6 @@ class Caller:
         return self.user.user_id if self.user else 0
 
     @property
-    def is_program(self) -> bool:
-        """Return whether a key is what the caller is known by."""
-        return self.scopes is not None
-
-    @property
     def actor(self) -> Actor:
         """Return who performs the acts that this call asks for."""
         return Actor.person(self.user_id, self.standing) if self.user else Actor()
@@ -338,22 +333,20 @@ async def _look_up(request: Request) -> Caller:
     )
 
 
-async def require_person(caller: Annotated[Caller, Depends(identify_caller)]) -> Caller:
-    """Return who is signed in in person. Raises Problem 401, and 403 for a program with a key.
-
-    What opens and closes doors is no program's: a stolen key must not make itself at home.
-    """
-    if caller.user is None:
-        raise Problem(HTTPStatus.UNAUTHORIZED, "sign-in")
-    if caller.is_program:
-        raise Problem(HTTPStatus.FORBIDDEN, "person-only")
-    return caller
-
-
 async def require_signed_in(caller: Annotated[Caller, Depends(identify_caller)]) -> Caller:
     """Return the caller. Raises Problem 401 where nobody is signed in."""
     if caller.user is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "sign-in")
+    return caller
+
+
+async def require_person(caller: Annotated[Caller, Depends(require_signed_in)]) -> Caller:
+    """Return who is signed in in person. Raises Problem 401, and 403 for a program with a key.
+
+    What opens and closes doors is no program's: a stolen key must not make itself at home.
+    """
+    if caller.scopes is not None:
+        raise Problem(HTTPStatus.FORBIDDEN, "person-only")
     return caller
 
 

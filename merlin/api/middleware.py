@@ -109,11 +109,6 @@ def body_weight_rule(services: ApiServices) -> Judge:
     return judge
 
 
-def busy_response(scope: Scope) -> ASGIApp:
-    """Return what answers while too many bodies are under way."""
-    return unavailable(Request(scope))
-
-
 log = get_logger(__name__)
 
 # Over plain http browsers pass it over, and on this machine it would shut other programs out.
@@ -166,10 +161,12 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
                 problem = answer(Request(scope), HTTPStatus.INTERNAL_SERVER_ERROR, "bug")
                 await problem(scope, receive, send_guarded)
             finally:
-                took_s = time.perf_counter() - began
+                took_s, method, path = time.perf_counter() - began, scope["method"], scope["path"]
                 route = getattr(asked.get("route"), "path", "")
-                traffic.count(scope["method"], route, status, took_s)
-                _log_call(scope, status, took_s)
+                traffic.count(method, route, status, took_s)
+                if path not in _PROBES:
+                    ms = round(1000 * took_s, 1)
+                    log.info("request answered", method=method, path=path, status=status, ms=ms)
 
     return guard
 
@@ -182,10 +179,3 @@ def _add_headers(message: Message, request_id: str, *, is_secure: bool) -> None:
     headers["X-Request-Id"] = request_id
     if is_secure:
         headers["Strict-Transport-Security"] = HSTS
-
-
-def _log_call(scope: Scope, status: int, took_s: float) -> None:
-    method, path = scope["method"], scope["path"]
-    if path not in _PROBES:
-        ms = round(1000 * took_s, 1)
-        log.info("request answered", method=method, path=path, status=status, ms=ms)

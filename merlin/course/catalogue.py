@@ -302,7 +302,12 @@ def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at
     mark_changed(db)
     spec = checked.course if checked is not None else None
     if spec is None:
-        _let_go(db, dataset, at)
+        here = (COURSE.slug == dataset) & (COURSE.is_active == 1)
+        known = db.value(COURSE.select(COURSE.id).where(here))
+        if known is not None:
+            gone = COURSE.update({"is_active": 0, "indexed_at": iso(at)})
+            db.change(gone.where(COURSE.id == known))
+            follow_entries(db, int(known))
         return
     course_id = _keep_course(db, dataset, spec, at)
     db.change(COURSE_TEACHER.delete().where(COURSE_TEACHER.course_id == course_id))
@@ -313,15 +318,6 @@ def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at
     db.add_many(COURSE_TEACHER, teachers)
     _keep_materials(db, course_id, spec)
     follow_entries(db, course_id)
-
-
-def _let_go(db: Database, slug: str, at: datetime) -> None:
-    here = (COURSE.slug == slug) & (COURSE.is_active == 1)
-    course_id = db.value(COURSE.select(COURSE.id).where(here))
-    if course_id is not None:
-        gone = COURSE.update({"is_active": 0, "indexed_at": iso(at)})
-        db.change(gone.where(COURSE.id == course_id))
-        follow_entries(db, int(course_id))
 
 
 def _keep_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int:

@@ -158,7 +158,12 @@ _KINDS = {
 
 def follow_entries(db: Database, course_id: int) -> None:
     """Let search find the course and its materials as their rows are now."""
-    entries = {row["id"]: row for row in _entries(db, course_id)}
+    is_shown = (COURSE.id == course_id) & (COURSE.is_active == 1)
+    course, entries = db.row(COURSE.select().where(is_shown)), dict[int, Row]()
+    if course is not None:
+        is_listed = MATERIAL.place.is_null(False)  # noqa: FBT003 - peewee's own signature
+        materials = MATERIAL.select().where((MATERIAL.course_id == course_id) & is_listed)
+        entries = {row["id"]: row for row in entries_of(course, db.rows(materials))}
     mine = SEARCH_ENTRY.select().where(SEARCH_ENTRY.course_id == course_id)
     known = {row["id"]: row for row in db.rows(mine)}
     old = [number for number, row in known.items() if entries.get(number) != row]
@@ -166,16 +171,6 @@ def follow_entries(db: Database, course_id: int) -> None:
         db.change(SEARCH_ENTRY.delete().where(SEARCH_ENTRY.id.in_(old[at : at + CHUNK])))
     new = [row for number, row in entries.items() if known.get(number) != row]
     db.add_many(SEARCH_ENTRY, new)
-
-
-def _entries(db: Database, course_id: int) -> list[Row]:
-    is_shown = (COURSE.id == course_id) & (COURSE.is_active == 1)
-    course = db.row(COURSE.select().where(is_shown))
-    if course is None:
-        return []
-    is_listed = MATERIAL.place.is_null(False)  # noqa: FBT003 - peewee's own signature
-    materials = MATERIAL.select().where((MATERIAL.course_id == course_id) & is_listed)
-    return entries_of(course, db.rows(materials))
 
 
 def entries_of(course: Row, materials: Sequence[Row]) -> list[Row]:

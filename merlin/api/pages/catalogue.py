@@ -12,8 +12,7 @@ form, and each leads back; with one the same buttons speak to /api/user/courses.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
@@ -22,7 +21,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from merlin.api.pages.course import MOST_ID
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
     SAID_COOKIE,
@@ -34,6 +32,7 @@ from merlin.api.pages.page import (
     sign_in_href,
 )
 from merlin.api.problems import Problem
+from merlin.api.schema import MOST_ID
 from merlin.app import courses
 from merlin.core.web.assets import local_address, seen_other
 from merlin.course.catalogue import KINDS, Course
@@ -92,23 +91,6 @@ MOST = 240
 Card = tuple[Course, Pieces, Pieces, bool]
 
 
-@dataclass(frozen=True, slots=True)
-class ListView:
-    """The list: semesters with their cards and how many there are ("4", or "1 из 4").
-
-    `said` tells who cannot see it what was found, `meant` what was taken for it.
-    """
-
-    query: str
-    count: str
-    terms: list[tuple[int, str, list[Card]]]
-    counts: Callable[[Course], str]
-    favourites: set[int]
-    said: str = ""
-    meant: str = ""
-    more: int = 0
-
-
 @router.get("/")
 async def front(visit: Visiting, q: str = "", all: str = "") -> Response:  # noqa: A002 - the address
     """Return the front page."""
@@ -118,7 +100,7 @@ async def front(visit: Visiting, q: str = "", all: str = "") -> Response:  # noq
         return unchanged
     listed = await listing(visit, query) if query or all else None
     total = str(len(visit.courses.courses))
-    view = {"query": query, "count": listed.count if listed else total, "list": listed}
+    view = {"query": query, "count": listed["count"] if listed else total, "list": listed}
     return render_page(visit, "catalogue.html", view, tag=tag)
 
 
@@ -139,23 +121,27 @@ async def course_list(visit: Visiting, q: str = "") -> Response:
     return response
 
 
-async def listing(visit: PageRequest, query: str) -> ListView:
-    """Return all courses by semester, or those that `query` finds, the best of each first."""
+async def listing(visit: PageRequest, query: str) -> dict[str, object]:
+    """Return all courses by semester, or those that `query` finds, the best of each first.
+
+    `terms` are semesters with their cards and how many there are ("4", or "1 из 4"). `said` tells
+    who cannot see it what was found, `meant` what was taken for it.
+    """
     every, here, found = visit.courses.courses, visit.courses.courses, Found()
     if query:
         hits, found = await visit.services.read(courses.search, query, max(len(every), 1))
         here = [each for each in hits if each.course_id in visit.courses.by_id]
     total, meant = len(here), found.suggestion
-    return ListView(
-        query=query,
-        count=_count(visit, total, len(every)),
-        terms=_terms(visit, here[:MOST], found, is_whole=not query),
-        counts=partial(counts, visit),
-        favourites={each.course_id for each in visit.favourites},
-        said=visit.say("found", count=total) if query else "",
-        meant=visit.say("meant", query=query, meant=meant) if meant else "",
-        more=max(total - MOST, 0),
-    )
+    return {
+        "query": query,
+        "count": _count(visit, total, len(every)),
+        "terms": _terms(visit, here[:MOST], found, is_whole=not query),
+        "counts": partial(counts, visit),
+        "favourites": {each.course_id for each in visit.favourites},
+        "said": visit.say("found", count=total) if query else "",
+        "meant": visit.say("meant", query=query, meant=meant) if meant else "",
+        "more": max(total - MOST, 0),
+    }
 
 
 def _terms(

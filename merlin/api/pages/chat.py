@@ -21,11 +21,12 @@ from merlin.api.openai_compat.quota import asker_of
 from merlin.api.openai_compat.requests import Asked, name_of
 from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.openai_compat.routes import read_origin
-from merlin.api.pages.course import Number, course_of
+from merlin.api.pages.course import course_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
 from merlin.api.pages.page import PageRequest, Visiting, bot_href, render_page
 from merlin.api.problems import Problem
+from merlin.api.schema import Id
 from merlin.app.ask import show_quota
 from merlin.app.plans import has_shop
 from merlin.billing.plan import Format
@@ -58,7 +59,7 @@ class Bubble:
 
 
 @router.get("/courses/{course_id}/chat")
-async def chat(visit: Visiting, course_id: Number) -> Response:
+async def chat(visit: Visiting, course_id: Id) -> Response:
     """Return the empty chat."""
     course = await course_of(visit, course_id)
     return await _page(visit, course)
@@ -68,7 +69,7 @@ async def chat(visit: Visiting, course_id: Number) -> Response:
 async def ask(
     request: Request,
     visit: Visiting,
-    course_id: Number,
+    course_id: Id,
     caller: Person,
     q: Annotated[str, Form()] = "",
     said: Annotated[list[str] | None, Form()] = None,
@@ -92,7 +93,7 @@ async def ask(
 
 
 @router.get("/courses/{course_id}/chat/left")
-async def left(visit: Visiting, course_id: Number) -> Response:
+async def left(visit: Visiting, course_id: Id) -> Response:
     """Return what is left of the plan, in words, for the script to say after an answer."""
     words, is_over = await _left(visit, await course_of(visit, course_id))
     headers = {"Cache-Control": NEVER_KEPT, OVER: "1" if is_over else "0"}

@@ -1,28 +1,16 @@
 """Parts that several pages show.
 
-A line of a list, the way to the next part of a long one, and what an edit changes: as a difference
-line by line, or as two texts beside each other.
+The way to the next part of a long list, and what an edit changes: as a difference line by line, or
+as two texts beside each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from difflib import Match, SequenceMatcher
 from urllib.parse import urlencode
 
 from merlin.api.schema import Page
-from merlin.core.web.templates import Badge
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One line of a list that leads somewhere."""
-
-    title: str
-    about: str
-    href: str
-    badge: Badge
 
 
 def next_href(page: Page) -> str:

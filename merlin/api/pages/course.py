@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 import re
 from functools import partial
-from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
@@ -24,6 +23,7 @@ from merlin.api.pages.page import (
     render_page,
     same,
 )
+from merlin.api.schema import Id
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -32,15 +32,13 @@ from merlin.course.catalogue import KINDS, Course, Material
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-MOST_ID = 2**53 - 1
-Number = Annotated[int, Path(ge=1, le=MOST_ID)]
 # Letters that somebody reads in a minute: 180 words of a Russian lecture.
 READ_PER_MINUTE = 1200
 _ENDING = re.compile(r"\.([a-z0-9]{1,5})$", re.ASCII | re.IGNORECASE)
 
 
 @router.get("/courses/{course_id}")
-async def course(visit: Visiting, course_id: Number, type: str = "") -> Response:  # noqa: A002
+async def course(visit: Visiting, course_id: Id, type: str = "") -> Response:  # noqa: A002
     """Return a course's page."""
 
     def read(ctx: Context, actor: Actor) -> tuple[CourseDetails, str]:
@@ -107,7 +105,7 @@ def _parts(url: str) -> SplitResult | None:
 
 
 @router.get("/courses/{course_id}/materials/{material_id}")
-async def material(visit: Visiting, course_id: Number, material_id: Number) -> Response:
+async def material(visit: Visiting, course_id: Id, material_id: Id) -> Response:
     """Return a material's page; the material must be one of this course."""
     found = await visit.read(courses.material, course_id, material_id)
     tag, unchanged = same(visit, found.text)

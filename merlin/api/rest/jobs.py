@@ -26,25 +26,14 @@ from merlin.app import jobs
 from merlin.app.jobs import JobDetails, JobView
 from merlin.core.charts import plot_png
 
-# One takes a tenth of a second and 25 MB while it is drawn.
-AT_ONCE = 2
-
 
 async def picture_of(request: Request, job: JobDetails, language: str, *, is_dark: bool) -> bytes:
     """Return a PNG; where nothing was measured yet it says so. Few are drawn at once."""
     series = job.losses.series()
-    async with _easels(request):
+    async with request.app.state.easels:
         return await asyncio.to_thread(
             plot_png, series["train"], series["test"], language, job.title, dark=is_dark
         )
-
-
-def _easels(request: Request) -> asyncio.Semaphore:
-    state = request.app.state
-    if not hasattr(state, "easels"):
-        state.easels = asyncio.Semaphore(AT_ONCE)
-    easels: asyncio.Semaphore = state.easels
-    return easels
 
 
 router = operation_router(prefix="/api/jobs", tags=["jobs"])

@@ -6,12 +6,12 @@ Health tells who is alive, what waits and how long, what failed, money, sunsets,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from merlin.api.pages.components import Item
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import day_of_year, stored_text
 from merlin.api.pages.page import Keeping, PageRequest, Watching, render_page
@@ -23,7 +23,6 @@ from merlin.app.verdicts import VerdictView
 from merlin.core.heartbeat import describe_step
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT
-from merlin.core.web.templates import Badge
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.training.jobs import JobState
 
@@ -52,6 +51,17 @@ _JOBS, _VERDICTS, _MODELS = 20, 8, 100
 _SOON_DAYS = 60
 
 
+@dataclass(frozen=True, slots=True)
+class Care:
+    """One thing that needs somebody; `style` is bad or warn."""
+
+    style: str
+    icon: str
+    title: str
+    about: str
+    href: str
+
+
 @router.get("/admin")
 async def show_home(visit: Watching) -> Response:
     """Return how the pipeline stands."""
@@ -63,7 +73,7 @@ async def show_home(visit: Watching) -> Response:
         *_of_verdicts(visit, recent_verdicts),
     ]
     view = {
-        "cares": sorted(cares, key=lambda care: care.badge.style),
+        "cares": sorted(cares, key=lambda care: care.style),
         "datasets": await visit.read(datasets_by_name),
         "models": await visit.read(models.recent, limit=_MODELS),
         "running": [each for each in recent_jobs if not each.is_over],
@@ -72,18 +82,13 @@ async def show_home(visit: Watching) -> Response:
     return render_page(visit, "admin_home.html", view)
 
 
-def _care(style: str, icon: str, title: str, about: str, href: str) -> Item:
-    """Return one thing that needs somebody; `style` is bad or warn."""
-    return Item(title, about, href, Badge(style, icon, ""))
-
-
-async def _of_health(visit: PageRequest) -> list[Item]:
+async def _of_health(visit: PageRequest) -> list[Care]:
     """Return processes that are silent and bases that go dark, for those who may look there."""
     if not visit.may(Permission.USERS):
         return []
     told = await visit.read(health, 0)
     cares = [
-        _care("bad", "warn", visit.say("silent", process=each.process), each.host, "/admin/health")
+        Care("bad", "warn", visit.say("silent", process=each.process), each.host, "/admin/health")
         for each in told.processes
         if not each.alive
     ]
@@ -91,19 +96,19 @@ async def _of_health(visit: PageRequest) -> list[Item]:
         if each.days_left <= _SOON_DAYS:
             title = visit.say("sunset-soon", model=each.model, count=each.days_left)
             about = f"{each.used_for} · {day_of_year(visit, each.ends)}"
-            cares.append(_care("warn", "clock", title, about, "/admin/health"))
+            cares.append(Care("warn", "clock", title, about, "/admin/health"))
     return cares
 
 
-def _of_jobs(visit: PageRequest, found: Sequence[JobView]) -> Iterator[Item]:
+def _of_jobs(visit: PageRequest, found: Sequence[JobView]) -> Iterator[Care]:
     """Yield the newest job of each dataset, where it failed."""
     for job in {each.dataset: each for each in reversed(found)}.values():
         if job.state is JobState.FAILED:
             title = visit.say("job-failed", job=job.title)
-            yield _care("bad", "error", title, job.error, f"/admin/jobs/{job.id}")
+            yield Care("bad", "error", title, job.error, f"/admin/jobs/{job.id}")
 
 
-def _of_verdicts(visit: PageRequest, found: Sequence[VerdictView]) -> Iterator[Item]:
+def _of_verdicts(visit: PageRequest, found: Sequence[VerdictView]) -> Iterator[Care]:
     """Yield the newest verdict of each dataset, where it was rejected or waits."""
     looks = {VerdictStatus.REJECTED: ("bad", "commit"), VerdictStatus.HELD: ("warn", "clock")}
     for told in {each.dataset: each for each in reversed(found)}.values():
@@ -112,4 +117,4 @@ def _of_verdicts(visit: PageRequest, found: Sequence[VerdictView]) -> Iterator[I
             title = visit.say(key, commit=commit, dataset=told.dataset)
             about = stored_text(visit, told.reason, told.arguments)
             href = f"/admin/verdicts?commit={told.commit}"
-            yield _care(*looks[told.verdict], title, about, href)
+            yield Care(*looks[told.verdict], title, about, href)
