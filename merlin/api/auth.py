@@ -41,7 +41,7 @@ from merlin.account.sign_ins import (
 from merlin.account.users import User
 from merlin.api.problems import Problem, language_of_request
 from merlin.api.rate_limits import Limits, LoginThrottle, network_of, too_many
-from merlin.api.services import ApiServices
+from merlin.api.services import ApiServices, services_of
 from merlin.app import accounts, sign_in
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -58,7 +58,7 @@ SIGN_IN = "merlin"
 LOGIN = "merlin-login"
 BROWSER = "merlin-browser"
 _PREFIX = "__Host-"
-_YEAR_S = 365 * 24 * 3600
+_YEAR = timedelta(days=365)
 # How often a page asks whether somebody has said yes in the bot.
 POLL_S = 3
 
@@ -78,15 +78,15 @@ def set_cookie(
     response: Response,
     name: str,
     value: str,
-    seconds: int,
+    lasts: timedelta,
     *,
     is_framed: bool = False,
 ) -> None:
-    """Let the browser keep a cookie; 0 seconds: let it forget it.
+    """Let the browser keep a cookie so long; no time at all: let it forget it.
 
     `is_framed`: also within Telegram's frame, which is another site.
     """
-    parts = [f"{cookie_name(request, name)}={value}", f"Max-Age={seconds}"]
+    parts = [f"{cookie_name(request, name)}={value}", f"Max-Age={int(lasts.total_seconds())}"]
     parts += ["Path=/", "HttpOnly"]
     is_foreign = is_framed and is_secure(request)
     parts.append("SameSite=None" if is_foreign else "SameSite=Lax")
@@ -97,21 +97,16 @@ def set_cookie(
 
 def delete_cookie(request: Request, response: Response, name: str) -> None:
     """Let the browser forget a cookie, the one within Telegram's frame too."""
-    set_cookie(request, response, name, "", 0)
+    set_cookie(request, response, name, "", timedelta())
     if is_secure(request):
-        set_cookie(request, response, name, "", 0, is_framed=True)
-
-
-def _context(request: Request) -> Context:
-    services: ApiServices = request.app.state.services
-    return services
+        set_cookie(request, response, name, "", timedelta(), is_framed=True)
 
 
 def refuse_plain(request: Request) -> None:
     """Raise Problem 403 where a secret would go over the network unencrypted."""
-    services: ApiServices = request.app.state.services
     host = request.client.host if request.client else None
-    if not (is_secure(request) or is_loopback(host) or services.config.allow_plain_http):
+    is_allowed = services_of(request).config.allow_plain_http
+    if not (is_secure(request) or is_loopback(host) or is_allowed):
         raise Problem(HTTPStatus.FORBIDDEN, "needs-https")
 
 
@@ -123,7 +118,7 @@ async def check_password(request: Request, name: str, password: str, browser: st
     """
     gate: LoginThrottle = request.app.state.gate
     name = fold_name(name)
-    account, is_known = await _context(request).read(sign_in.find_account, name, browser)
+    account, is_known = await services_of(request).read(sign_in.find_account, name, browser)
     # In a browser of the owner strangers' tries do not count, nor do the owner's elsewhere.
     whose = f"{name} {digest(browser) if is_known else ''}"
     network, now = network_of(request.scope), gate.clock()
@@ -143,8 +138,7 @@ async def check_password(request: Request, name: str, password: str, browser: st
 
 def refuse_foreign(request: Request) -> None:
     """Raise Problem 403 for a call that changes something and comes from another site's page."""
-    services: ApiServices = request.app.state.services
-    if is_foreign(request, services.config.api.public_url):
+    if is_foreign(request, services_of(request).config.api.public_url):
         raise Problem(HTTPStatus.FORBIDDEN, "foreign-origin")
 
 
@@ -159,7 +153,7 @@ async def change_password(
     """
     refuse_plain(request)
     gate: LoginThrottle = request.app.state.gate
-    ctx, actor, here = _context(request), caller.actor, caller.credential
+    ctx, actor, here = services_of(request), caller.actor, caller.credential
     me = await ctx.read(accounts.me, actor)
     if me.name is None:
         raise Refused("no user name", "account-no-name")
@@ -186,12 +180,12 @@ async def sign_in_by_password(
     """Sign this browser in by a password. Raises Problem 401, 429 for too many tries; Blocked."""
     known = read_cookie(request, BROWSER)
     account = await check_password(request, name, password, known)
-    entered = await _context(request).write(
+    entered = await services_of(request).write(
         sign_in.by_password, account, known, browser_of(request)
     )
     remember_browser(request, response, entered)
     if entered.browser:
-        set_cookie(request, response, BROWSER, entered.browser, _YEAR_S)
+        set_cookie(request, response, BROWSER, entered.browser, _YEAR)
     return entered
 
 
@@ -201,26 +195,25 @@ async def start_login(request: Request, response: Response) -> tuple[Login, str,
     None for a link while the bot's name is not known. Raises Problem 429 for too many.
     """
     gate: LoginThrottle = request.app.state.gate
-    services: ApiServices = request.app.state.services
+    services = services_of(request)
     gate.start(network_of(request.scope), gate.clock())
     place = mask_ip_address(request.client.host if request.client else "")
     agent = browser_of(request).agent
     login, key, browser, name = await services.write(sign_in.start_login, agent, place)
-    seconds = int(CODE_LIFE.total_seconds())
-    set_cookie(request, response, LOGIN, browser, seconds)
+    set_cookie(request, response, LOGIN, browser, CODE_LIFE)
     link = f"{services.config.telegram.link_url.rstrip('/')}/{name}?start={PAYLOAD}{key}"
     return login, key, link if name else None
 
 
 async def look_at_login(request: Request) -> Login | None:
     """Return how far the login of this browser has come, None once it is over."""
-    return await _context(request).read(sign_in.look_at_login, read_cookie(request, LOGIN))
+    return await services_of(request).read(sign_in.look_at_login, read_cookie(request, LOGIN))
 
 
 async def finish_login(request: Request, response: Response) -> NewSignIn | None:
     """Sign this browser in where its login was confirmed in the bot. Raises Blocked."""
     known, browser = read_cookie(request, LOGIN), browser_of(request)
-    entered = await _context(request).write(sign_in.by_code, known, browser)
+    entered = await services_of(request).write(sign_in.by_code, known, browser)
     if entered is not None:
         remember_browser(request, response, entered)
         delete_cookie(request, response, LOGIN)
@@ -232,8 +225,7 @@ def remember_browser(request: Request, response: Response, entered: NewSignIn) -
     is_framed = entered.sign_in.how is SignInMethod.TELEGRAM
     # It is kept for as long as a sign-in can last; when it ends, the rows know.
     longest = WITHIN_TELEGRAM if is_framed else LONGEST
-    seconds = int(longest.total_seconds())
-    set_cookie(request, response, SIGN_IN, entered.token, seconds, is_framed=is_framed)
+    set_cookie(request, response, SIGN_IN, entered.token, longest, is_framed=is_framed)
 
 
 # How exactly it is known when a key or a browser was used last.
@@ -300,7 +292,7 @@ async def identify_caller(request: Request) -> Caller:
 
 
 async def _look_up(request: Request) -> Caller:
-    services: ApiServices = request.app.state.services
+    services = services_of(request)
     limits: Limits = request.app.state.limits
     nobody = Caller(services, language_of_request(request))
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")

@@ -35,7 +35,7 @@ from starlette.responses import Response
 
 from merlin.api.problems import HOOK_BYTES, Problem, problems, read_body
 from merlin.api.schema import operation_router
-from merlin.api.services import ApiServices
+from merlin.api.services import ApiServices, services_of
 from merlin.app.inbox import Inbox, read_update
 from merlin.app.orders import mark_order_due
 from merlin.core.errors import MerlinError, NotFound
@@ -205,7 +205,7 @@ _UPDATE = {
 )
 async def telegram(request: Request) -> Response:
     """Store one update, then answer 200; whatever else is answered, Telegram sends it again."""
-    services: ApiServices = request.app.state.services
+    services = services_of(request)
     if services.webhook_bot is None or not services.telegram_secret:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
     given = request.headers.get(SECRET_HEADER, "")
@@ -249,8 +249,7 @@ async def provider(request: Request) -> Response:
 async def _rung(request: Request, name: str) -> Response:
     """Ring for a call that proves the hook's secret, or needs none. Raises Problem."""
     body = await read_body(request, HOOK_BYTES)
-    services: ApiServices = request.app.state.services
-    secrets = services.hook_secrets.get(name, ())
+    secrets = services_of(request).hook_secrets.get(name, ())
     if not (is_proven(secrets, request.headers, body) if secrets else is_near(request, LOOPBACK)):
         raise _refused(request, name)
     request.app.state.bells[name].ring()
@@ -281,7 +280,7 @@ async def payment(request: Request) -> Response:
 
     Answered before anybody is asked, and alike whether an order is known or not.
     """
-    services: ApiServices = request.app.state.services
+    services = services_of(request)
     shop = services.config.payments.yookassa
     if shop is None:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")

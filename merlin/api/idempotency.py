@@ -26,7 +26,7 @@ from starlette.responses import Response
 
 from merlin.api.auth import Caller
 from merlin.api.problems import Problem, answer
-from merlin.api.services import ApiServices
+from merlin.api.services import ApiServices, services_of
 from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
 from merlin.db.idempotency import (
     NUMBER_BITS,
@@ -83,7 +83,7 @@ async def run_once_in_pieces(
         return await deed(1 + secrets.randbits(NUMBER_BITS), None)
     if not _KEY.fullmatch(key):
         raise Problem(HTTPStatus.BAD_REQUEST, "idempotency-key")
-    services: ApiServices = request.app.state.services
+    services = services_of(request)
     asked = _digest(request, await request.body() if body is None else body)
     rows = IdempotencyKeys(services.db)
     found = await services.store.do(lambda: rows.begin(caller.user_id, key, asked))

@@ -302,7 +302,13 @@ def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) 
             answers.setdefault(str(status), told)
     operation["responses"] = dict(sorted(answers.items()))
     _add_headers(operation)
-    _add_samples(operation)
+    # What a good call looks like.
+    for each in operation.get("parameters", ()):
+        if each.get("required"):
+            each["example"] = PLACES[each["name"]]
+    body = BODIES.get(operation["operationId"])
+    if body is not None:
+        operation["requestBody"]["content"]["application/json"]["example"] = body
 
 
 def _statuses(verb: str, operation: Json, *, is_asked: bool) -> set[int]:
@@ -334,16 +340,6 @@ def _add_headers(operation: Json) -> None:
         found = {name: {"$ref": f"#/components/headers/{name}"} for name in names.get(status, ())}
         if found:
             told.setdefault("headers", {}).update(found)
-
-
-def _add_samples(operation: Json) -> None:
-    """Show what a good call looks like."""
-    for each in operation.get("parameters", ()):
-        if each.get("required"):
-            each["example"] = PLACES[each["name"]]
-    body = BODIES.get(operation["operationId"])
-    if body is not None:
-        operation["requestBody"]["content"]["application/json"]["example"] = body
 
 
 def _share(answers: Json, shared: Json) -> None:

@@ -37,7 +37,7 @@ from merlin import __version__
 from merlin.account.api_keys import Scope as KeyScope
 from merlin.api.auth import identify_caller
 from merlin.api.problems import headers_of, language_of_request
-from merlin.api.services import ApiServices
+from merlin.api.services import ApiServices, services_of
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -288,9 +288,8 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
 
 async def private_answer(request: Request, make: MakeAnswer) -> Response:
     """Return the answer for this caller alone."""
-    services: ApiServices = request.app.state.services
     language = language_of_request(request)
-    said, link = await services.read(make, language)
+    said, link = await services_of(request).read(make, language)
     headers = {**headers_of(language), "Cache-Control": PRIVATE}
     if link:
         headers["Link"] = link

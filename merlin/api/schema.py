@@ -35,7 +35,7 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.api.auth import Caller
 from merlin.api.problems import Problem, headers_of
-from merlin.api.services import ApiServices
+from merlin.api.services import services_of
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 
@@ -155,8 +155,8 @@ def link_of(request: Request, following: str | None) -> str:
 
 
 def _link(request: Request, query: dict[str, str], rel: str) -> str:
-    services: ApiServices = request.app.state.services
-    address = services.config.api.public_url.rstrip("/") + quote(request.scope["path"])
+    public_url = services_of(request).config.api.public_url
+    address = public_url.rstrip("/") + quote(request.scope["path"])
     return f'<{address}{"?" if query else ""}{urlencode(query, errors="replace")}>; rel="{rel}"'
 
 

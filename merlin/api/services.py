@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from starlette.requests import Request
+
 from merlin.account.sign_ins import PRODUCTION
 from merlin.app.context import Context
 from merlin.chat.answer import RetryPolicy
@@ -45,3 +47,9 @@ class ApiServices(Context):
     bodies_bytes: int = 64 * 1024 * 1024
     kept_bytes: int = 32 * 1024 * 1024
     list_at_once: int = 1_000
+
+
+def services_of(request: Request) -> ApiServices:
+    """Return what the application works with that this call came to."""
+    services: ApiServices = request.app.state.services
+    return services

@@ -33,7 +33,7 @@ from merlin.api.pages.components import compare_lines, diff_lines
 from merlin.api.pages.formatting import formatters
 from merlin.api.problems import Problem, language_of_request, wrong_values
 from merlin.api.schema import Id
-from merlin.api.services import ApiServices
+from merlin.api.services import ApiServices, services_of
 from merlin.app import courses
 from merlin.app.context import Context
 from merlin.app.permissions import led_course
@@ -214,8 +214,7 @@ async def page_request(request: Request, caller: Anyone) -> PageRequest:
     def read(ctx: Context) -> tuple[ActiveCourses, list[Course]]:
         return courses.active(ctx), courses.favourites(ctx, caller.actor)
 
-    services: ApiServices = request.app.state.services
-    active, favourites = await services.read(read)
+    active, favourites = await services_of(request).read(read)
     return view_of(
         PageRequest,
         caller,

@@ -27,7 +27,7 @@ from merlin.api.hooks import is_near
 from merlin.api.middleware import Traffic
 from merlin.api.problems import Problem, problems
 from merlin.api.schema import InLanguage, Shape, operation_router
-from merlin.api.services import ApiServices
+from merlin.api.services import services_of
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import (
@@ -252,7 +252,7 @@ async def readyz(request: Request) -> Response:
 
     The other processes are told of, but do not decide: pages answer without them.
     """
-    services: ApiServices = request.app.state.services
+    services = services_of(request)
     _refuse_strangers(request)
     try:
         shown = await asyncio.wait_for(services.read(snapshot), ANSWER_S)
@@ -265,8 +265,7 @@ async def readyz(request: Request) -> Response:
 
 def _refuse_strangers(request: Request) -> None:
     """Raise Problem 404 for a call from elsewhere than those who watch over this api."""
-    services: ApiServices = request.app.state.services
-    if not is_near(request, services.config.api.monitoring):
+    if not is_near(request, services_of(request).config.api.monitoring):
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
 
 

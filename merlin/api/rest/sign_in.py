@@ -34,7 +34,7 @@ from merlin.api.auth import (
 )
 from merlin.api.problems import Problem, problems
 from merlin.api.schema import Body, Shape, operation_router
-from merlin.api.services import ApiServices
+from merlin.api.services import ApiServices, services_of
 from merlin.app import sign_in
 from merlin.app.accounts import OwnAccount
 from merlin.app.sign_in import NewSignIn
@@ -80,7 +80,7 @@ async def sign_in_by_telegram(
     request: Request, response: Response, body: TelegramBody
 ) -> SignedInView:
     """Sign in the person for whom Telegram opened the page; its data counts for an hour."""
-    ctx: ApiServices = request.app.state.services
+    ctx = services_of(request)
     bot_id = await ctx.read(lambda ctx: Settings(ctx.db).get(BOT_ID))
     person = read_telegram_data(
         body.init_data,
@@ -191,8 +191,7 @@ async def begin_openid(
     except OpenIdRefused as error:
         return _refused(request, error, sign_in_state.back)
     response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
-    seconds = int(SIGN_IN_LIFE.total_seconds())
-    set_cookie(request, response, COOKIE, sign_in_state.to_cookie(), seconds)
+    set_cookie(request, response, COOKIE, sign_in_state.to_cookie(), SIGN_IN_LIFE)
     return response
 
 
@@ -228,7 +227,7 @@ async def finish_openid(
 
 
 def _issuer(request: Request) -> tuple[ApiServices, Issuer]:
-    services: ApiServices = request.app.state.services
+    services = services_of(request)
     issuer = services.issuer
     if issuer is None:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")

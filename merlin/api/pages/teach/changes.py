@@ -100,12 +100,14 @@ async def edit(
     dataset: str,
     make_of: Callable[[], Make],
     once: str,
+    stale: str = "",
     *,
     is_check: bool = False,
 ) -> ChangeView | Outcome:
     """Check an edit, or ask for its commit; of the same `once` the same change comes.
 
-    Raises StaleEdit where another edited the same meanwhile, NotFound where it is gone.
+    Where another edited the same meanwhile the text `stale` says so, without one StaleEdit is
+    raised. Raises NotFound where it is gone.
     """
     ctx, actor = visit.services, visit.actor
     try:
@@ -115,7 +117,9 @@ async def edit(
     except EditNotGood as error:
         return Outcome(visit.say("not-good"), error.preview)
     except StaleEdit:
-        raise
+        if not stale:
+            raise
+        return Outcome(visit.say(stale))
     except REFUSALS as error:
         return Outcome(refusal_text(visit, error))
 

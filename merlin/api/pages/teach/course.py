@@ -32,7 +32,7 @@ from merlin.api.pages.teach.changes import EditForm, Noted, Outcome, edit, edit_
 from merlin.api.rest.teaching import MOST_LETTERS, CourseBody, MaterialBody
 from merlin.api.schema import Id, Texts
 from merlin.app import teaching
-from merlin.app.changes import ChangeView, Make, StaleEdit
+from merlin.app.changes import ChangeView, Make
 from merlin.app.teaching import TaughtDetails
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
@@ -131,10 +131,7 @@ async def _rearrange(
     visit: PageRequest, course: Course, make: Make, once: str, follows: str
 ) -> Response:
     """Ask for a commit; return the page that tells of it, or why nothing was done."""
-    try:
-        came = await edit(visit, course.dataset, lambda: make, once)
-    except StaleEdit:
-        came = Outcome(visit.say("stale-course"))
+    came = await edit(visit, course.dataset, lambda: make, once, "stale-course")
     if isinstance(came, Outcome):
         return await _course_page(visit, course, came=came)
     return seen_other(f"{follows}{came.id}")

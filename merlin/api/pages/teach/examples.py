@@ -16,7 +16,7 @@ from merlin.api.pages.teach.changes import EditForm, Outcome, edit, edit_form
 from merlin.api.rest.examples import ExampleBody, examples_part
 from merlin.api.schema import Part, Sought
 from merlin.app import examples
-from merlin.app.changes import ChangeView, Make, StaleEdit
+from merlin.app.changes import ChangeView, Make
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Course
@@ -130,10 +130,8 @@ async def remove_example(
 ) -> Response:
     """Ask for a commit without the example; its page offers the way back."""
     make = partial(examples.remove_example, example, revision)
-    try:
-        came = await edit(visit, course.dataset, lambda: make, f"{once} {example}")
-    except StaleEdit:
-        came = Outcome(visit.say("stale-removal"))
+    once = f"{once} {example}"
+    came = await edit(visit, course.dataset, lambda: make, once, "stale-removal")
     if isinstance(came, Outcome):
         return _page(visit, course, await _lying(visit, course, example), came)
     return seen_other(f"/changes/{came.id}")
