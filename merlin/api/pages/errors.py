@@ -33,16 +33,7 @@ _ALIKE = {401: 403, 502: 503, 504: 503}
 # Where programs call, and expect problems as JSON.
 _PROGRAMS = ("/api/", "/v1/", "/hooks/", "/static/")
 
-
-class PageInstead(Exception):
-    """A page that is shown instead of the one that was asked for."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__()
-        self.response = response
-
-
-_EXPECTED = (PageInstead, Problem, HTTPException, RequestValidationError, MerlinError)
+_EXPECTED = (Problem, HTTPException, RequestValidationError, MerlinError)
 
 
 def add_lost(app: FastAPI) -> None:
@@ -58,8 +49,6 @@ def add_lost(app: FastAPI) -> None:
 
 
 def _page_of(request: Request, error: Exception) -> Response:
-    if isinstance(error, PageInstead):
-        return error.response
     if isinstance(error, Problem) and error.code == "sign-in":
         if request.method == "GET":
             return seen_other(sign_in_href(page_address(request)))

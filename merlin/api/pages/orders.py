@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -21,7 +20,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from merlin.api.pages.checkout import led_to_pay, not_there
-from merlin.api.pages.errors import PageInstead, PageRoute
+from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import WAITS, order_state, when
 from merlin.api.pages.page import (
     FROM_HERE,
@@ -97,15 +96,19 @@ _OFTEN_S, _SELDOM_S, _LOOK_EACH_S = 3, 15, 15
 _SLOWER_AFTER_S, _OVER_AFTER_S = 120, 3600
 
 
-async def _own_order(visit: Owning, order_id: Annotated[str, Path(max_length=100)]) -> Purchase:
-    """Return one of the person's own orders; another's, or none, raises PageInstead."""
-    if _ID.fullmatch(order_id):
-        with suppress(NotFound):
-            return await visit.read(orders.show_order, order_id)
-    raise PageInstead(not_there(visit, "order"))
+async def _own_order(
+    visit: Owning, order_id: Annotated[str, Path(max_length=100)]
+) -> Purchase | None:
+    """Return one of the person's own orders, None for what is another's or not there at all."""
+    if not _ID.fullmatch(order_id):
+        return None
+    try:
+        return await visit.read(orders.show_order, order_id)
+    except NotFound:
+        return None
 
 
-Mine = Annotated[Purchase, Depends(_own_order)]
+Mine = Annotated[Purchase | None, Depends(_own_order)]
 
 
 @router.get("/orders")
@@ -119,6 +122,8 @@ async def show_orders(visit: Owning) -> Response:
 @router.get("/orders/{order_id}")
 async def show_order(visit: Owning, purchase: Mine, said: Said = "") -> Response:
     """Return one order as it is now; `said` tells that the gateway was asked in vain just now."""
+    if purchase is None:
+        return not_there(visit, "order")
     is_silent = said == "silent"
     if not is_silent:
         purchase, is_silent = await _looked(visit, purchase)
@@ -134,6 +139,8 @@ async def show_live(
     was: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
     """Return the part that changes, or nothing while it is what it `was` since then."""
+    if purchase is None:
+        return not_there(visit, "order")
     age = max(int(visit.services.clock().timestamp()) - since, 1)
     if age % _LOOK_EACH_S < _OFTEN_S:
         purchase, _ = await _looked(visit, purchase)
@@ -151,6 +158,8 @@ async def lead(visit: Owning, purchase: Mine) -> Response:
     By a page of its own: no form may lead away from this site (`form-action 'self'`), and a
     redirect after a form would be that.
     """
+    if purchase is None:
+        return not_there(visit, "order")
     is_open = purchase.may_be_paid(visit.services.clock())
     order = f"/orders/{purchase.purchase_id}"
     if not (is_open and may_be_led_to(visit, purchase)):
@@ -162,6 +171,8 @@ async def lead(visit: Owning, purchase: Mine) -> Response:
 @router.post("/orders/{order_id}/pay", dependencies=FROM_HERE)
 async def ask_again(visit: Owning, purchase: Mine) -> Response:
     """Ask the gateway for its page (again): the same order, under the same key."""
+    if purchase is None:
+        return not_there(visit, "order")
     is_open = purchase.may_be_paid(visit.services.clock())
     if not (is_open and may_be_paid_here(visit, purchase)):
         return seen_other(f"/orders/{purchase.purchase_id}")
@@ -171,6 +182,8 @@ async def ask_again(visit: Owning, purchase: Mine) -> Response:
 @router.post("/orders/{order_id}/cancel", dependencies=FROM_HERE)
 async def cancel(visit: Owning, purchase: Mine) -> Response:
     """Give an order up; one that is over already stays as it is."""
+    if purchase is None:
+        return not_there(visit, "order")
     await visit.write(orders.cancel_order, purchase.purchase_id)
     return seen_other(f"/orders/{purchase.purchase_id}")
 
