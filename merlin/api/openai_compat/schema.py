@@ -6,10 +6,16 @@ from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel, Field
+from pydantic.config import JsonDict
 
 from merlin.api.problems import NAMED
 
 Responses = dict[int | str, dict[str, Any]]
+
+
+def _without_default(shown: JsonDict) -> None:
+    """Describe a field as one that may be left out, and is nothing then."""
+    shown.pop("default")
 
 
 class ErrorShown(BaseModel):
@@ -94,7 +100,7 @@ class Completion(BaseModel):
     system_fingerprint: str = Field(
         default="",
         description="the version of the dataset, as `build`; left out where there is none",
-        json_schema_extra=lambda shown: shown.pop("default"),
+        json_schema_extra=_without_default,
     )
     choices: list[CompletionChoice]
     usage: Usage
