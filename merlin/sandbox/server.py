@@ -133,11 +133,14 @@ class _Server(uvicorn.Server):
             task.cancel()
 
 
-def serve_from_arguments(make_app: Callable[[argparse.Namespace], StandIn], **options: str) -> None:
-    """Serve a stand-in as the command line says, until SIGTERM or SIGINT.
+def serve(app: StandIn, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; for a stand-in that is a process of its own."""
+    with listen("--port", host, port) as listener:
+        asyncio.run(_Server(app).serve([listener]))
 
-    `options` are names of texts and their help.
-    """
+
+def serve_from_arguments(make_app: Callable[[argparse.Namespace], StandIn], **options: str) -> None:
+    """Serve a stand-in as the command line says; `options` are names of texts and their help."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
@@ -145,8 +148,7 @@ def serve_from_arguments(make_app: Callable[[argparse.Namespace], StandIn], **op
     for name, words in options.items():
         parser.add_argument(f"--{name.replace('_', '-')}", default="", help=words)
     given = parser.parse_args()
-    with listen("--port", given.host, given.port) as listener:
-        asyncio.run(_Server(make_app(given)).serve([listener]))
+    serve(make_app(given), given.host, given.port)
 
 
 class StandIn(ABC):

@@ -25,6 +25,7 @@ from merlin.dataset.commit_batch import GitBranch
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.files import FileIndex, sync_files
 from merlin.db.notices import Notices
+from merlin.db.tables import CHANGE
 from merlin.wiring.context import make_cipher, opened
 
 pytestmark = pytest.mark.integration
@@ -219,8 +220,9 @@ class Leaving:
 def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
     ask(lab, add("new"))
     with opened(lab.config) as database, lab.services() as services:
-        rows = changes_of(lab, database)
-        branch = Leaving(GitBranch(services.build_settings.source), lambda: rows.forget(BORIS))
+        changes_of(lab, database)
+        theirs = CHANGE.delete().where(CHANGE.by_whom == BORIS)
+        branch = Leaving(GitBranch(services.build_settings.source), lambda: database.change(theirs))
         notices_ = Notices(database)
         ChangeProcessor(database, branch, services.clock)()
         assert [each for each in notices_.waiting(100) if each.to == BORIS] == []
