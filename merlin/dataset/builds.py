@@ -320,6 +320,12 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
     return folder
 
 
+def builds_on_disk(parent: Path) -> dict[str, int]:
+    """Return short digest -> number of the builds whose folders lie in `parent`."""
+    names = (folder.name.partition("-") for folder in parent.glob("*-*"))
+    return {digest: int(number) for number, _, digest in names if number.isdecimal()}
+
+
 def remove_folders(
     builds: Path, known: Collection[str], old: Collection[str], before: datetime
 ) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from peewee import fn
@@ -66,11 +67,20 @@ class CommitHistory(Repository):
         newest = max((row["position"] for row in rows), default=0)
         return Mainline(frozenset(row["sha"] for row in rows), newest)
 
-    def next_number(self, dataset: str) -> int:
-        """Return the number of the dataset's next build, 1 for the first."""
+    def next_number(
+        self, dataset: str, name: str = "", told: Mapping[str, int] = MappingProxyType({})
+    ) -> int:
+        """Return the number of the dataset's next build, 1 for the first.
+
+        `told` are numbers that builds were given before, by name: a database may have been lost.
+        The build of this `name` gets its own again, another one a higher one than all.
+        """
         whole = (BUILD.dataset == dataset) & (BUILD.is_whole == 1)
+        old = BUILD.select(BUILD.id).where(whole & (BUILD.number == told.get(name)))
+        if name in told and self.db.row(old) is None:
+            return told[name]
         highest = BUILD.select(fn.MAX(BUILD.number)).where(whole)
-        return int(self.db.value(highest) or 0) + 1
+        return max(int(self.db.value(highest) or 0), *told.values(), 0) + 1
 
     def latest(self, dataset: str) -> Verdict | None:
         """Return the newest verdict on the line that wished for something, or None.

@@ -20,8 +20,10 @@ from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.builds import (
+    SHORT,
     Build,
     BuildContent,
+    builds_on_disk,
     make_build,
     read_build,
     training_key,
@@ -31,7 +33,7 @@ from merlin.dataset.check import TOO_MUCH_MEMORY, BlobCache, CheckedDataset, che
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import Limits
 from merlin.dataset.spec import DatasetSpec
-from merlin.dataset.verdicts import WAITING, Verdict, VerdictStatus
+from merlin.dataset.verdicts import BUILD_NOTE, WAITING, Verdict, VerdictStatus, noted_builds
 from merlin.git.source import Commit, Entry
 
 if TYPE_CHECKING:
@@ -208,10 +210,18 @@ def _outcome(shop: BuildSettings, commit: Commit, folder: str) -> Outcome:
     word = _status(shop.journal.latest(dataset), wish, checked.spec)
     known, new = shop.journal.build_of(dataset, content.digest), None
     if known is None:
-        number = shop.journal.next_number(dataset)
+        number = _number(shop, dataset, content.digest)
         written = write_build(content, shop.builds / dataset, number)
         new = NewBuild(number, written.relative_to(shop.builds).as_posix(), content)
     return Outcome(dataset, word, checked, known, new, wish)
+
+
+def _number(shop: BuildSettings, dataset: str, digest: str) -> int:
+    """Return a new build's number; what a lost database told, notes and folders still tell."""
+    noted = noted_builds(shop.source.notes_with(BUILD_NOTE), dataset)
+    told = builds_on_disk(shop.builds / dataset)
+    told |= {digest[:SHORT]: number for digest, number in noted.items()}
+    return shop.journal.next_number(dataset, digest[:SHORT], told)
 
 
 def _check(shop: BuildSettings, name: str, entries: Sequence[Entry]) -> CheckedDataset:

@@ -11,6 +11,7 @@ The status changes by `transition` alone. Final ones stand in git notes too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -251,3 +252,22 @@ def _note(rows: Iterable[Row]) -> str:
             words.append(f"model={row['model_id']}")
         lines.append(" ".join(words))
     return "\n".join(lines) + "\n"
+
+
+BUILD_NOTE = "merlin: dataset="
+_NOTED_BUILD = re.compile(
+    r"merlin: dataset=(\S+) verdict=\S+ build=\1-([1-9]\d{0,14}) digest=([0-9a-f]{64})(?: .*)?"
+)
+
+
+def noted_builds(notes: str, dataset: str) -> dict[str, int]:
+    """Return digest -> number of the dataset's builds, as lines of `_note` tell them.
+
+    Other lines, damaged ones too, are skipped.
+    """
+    told = filter(None, map(_NOTED_BUILD.fullmatch, notes.splitlines()))
+    return {
+        digest: int(number)
+        for name, number, digest in (line.groups() for line in told)
+        if name == dataset
+    }

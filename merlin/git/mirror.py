@@ -36,6 +36,9 @@ from merlin.git.remote_url import CONTROL, RemoteUrl
 
 HEAD_REF = "refs/merlin/head"
 NOTES_REF = "refs/notes/merlin"
+# Our notes as they were pushed last, and those of the repository where they are others.
+PUSHED_REF = "refs/merlin/notes-pushed"
+THEIRS_REF = "refs/merlin/notes-theirs"
 CONFIG_NAME = "merlin.gitconfig"
 
 _BRANCH = re.compile(r"(?!-)[A-Za-z0-9._/-]{1,200}")
@@ -402,14 +405,16 @@ class MirrorFetcher:
             raise failure from None
 
     def _fetched(self, lock: int) -> str | None:
-        here = self._refs("for-each-ref", "--format=%(objectname) %(refname)", HEAD_REF, NOTES_REF)
+        known = (HEAD_REF, NOTES_REF, PUSHED_REF, THEIRS_REF)
+        here = self._refs("for-each-ref", "--format=%(objectname) %(refname)", *known)
         there = self._there()
         head, old = there.get(self._branch), here.get(HEAD_REF)
         if head is None or head == old:
             return head
         wanted = [f"+{self._branch}:{HEAD_REF}"]
-        if NOTES_REF in there and NOTES_REF not in here:
-            wanted.append(f"{NOTES_REF}:{NOTES_REF}")
+        if NOTES_REF in there and there[NOTES_REF] not in here.values():
+            # A mirror from a backup has notes, and may lack the newest.
+            wanted.append(f"+{NOTES_REF}:{THEIRS_REF if NOTES_REF in here else NOTES_REF}")
         self._bring(head, wanted, lock)
         new = read_ref(self._run, HEAD_REF) or head
         log.info("fetched", head=new, before=old)

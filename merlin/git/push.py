@@ -21,11 +21,17 @@ from pathlib import Path
 
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import SourceError
-from merlin.git.mirror import NOTES_REF, GitFailed, GitRunner, format_stderr, read_ref
+from merlin.git.mirror import (
+    NOTES_REF,
+    PUSHED_REF,
+    THEIRS_REF,
+    GitFailed,
+    GitRunner,
+    format_stderr,
+    read_ref,
+)
 from merlin.git.remote_url import RemoteUrl
 
-PUSHED_REF = "refs/merlin/notes-pushed"
-THEIRS_REF = "refs/merlin/notes-theirs"
 _TRIES = 10
 _NOT_FOUND = 1
 
@@ -46,6 +52,24 @@ def write_note(run: GitRunner, commit: str, text: str, lock: int) -> bool:
             raise
     run("notes", "--ref", NOTES_REF, "add", "--force", "-C", blob, commit, lock=lock)
     return True
+
+
+def grep_notes(run: GitRunner, words: str) -> str:
+    """Return the lines with these words in all notes, ours and those of the repository.
+
+    One process reads them all, however many there are.
+    """
+    refs = [ref for ref in (NOTES_REF, THEIRS_REF) if read_ref(run, ref)]
+    if not refs:
+        return ""
+    try:
+        return run("grep", "-h", "--text", "--fixed-strings", "-e", words, *refs).decode(
+            "utf-8", "replace"
+        )
+    except GitFailed as failure:
+        if failure.status == _NOT_FOUND:
+            return ""
+        raise
 
 
 def push_notes(run: GitRunner, url: str, hold: Callable[[], AbstractContextManager[int]]) -> None:

@@ -370,6 +370,11 @@ class GitSource:
             push.write_note(self.run, commit, text, lock)
             kill_point("note.written")
 
+    def notes_with(self, words: str) -> str:
+        """Return the lines of all notes that hold these words, a line an end."""
+        with self._reading():
+            return push.grep_notes(self.run, words)
+
     def share_notes(self) -> None:
         if self._push_notes:
             with mirror.as_source_errors():

@@ -1,0 +1,144 @@
+"""A lost database: builds get their numbers back from git notes, and no number is given twice."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from merlin.app import builds
+from merlin.app.actor import Actor
+from merlin.wiring.context import reading_context
+
+pytestmark = pytest.mark.integration
+
+NOTES = "--ref=refs/notes/merlin"
+
+
+def lose(lab, *names):
+    """Delete the database, and what else of the state folder is named."""
+    for path in lab.config.state_dir.glob("merlin.db*"):
+        path.unlink()
+    for name in names:
+        shutil.rmtree(lab.config.state_dir / name)
+
+
+def numbers(lab, dataset="trial"):
+    """Return digest -> number of the builds that the database knows."""
+    with reading_context(lab.config) as ctx:
+        recent = builds.recent(ctx, Actor.operator(), dataset)
+        return {each.digest: each.number for each in recent}
+
+
+def push_notes(lab):
+    said = lab.path.read_text()
+    lab.path.write_text(said.replace("interval_s: 0.2", "interval_s: 0.2\n  push: true"))
+
+
+def mirror_notes(lab, *words):
+    mirror = f"--git-dir={lab.config.state_dir / 'mirror.git'}"
+    return lab.repository.git(
+        mirror, "-c", "user.name=a", "-c", "user.email=a@b", "notes", NOTES, *words
+    )
+
+
+def teach(lab, number, dataset="trial"):
+    lab.repository.example(dataset, number)
+    return lab.repository.commit()
+
+
+def serve_three(lab):
+    """Take three builds to serving; return digest -> number of them all."""
+    lab.until_serving("trial-1")
+    for build in (2, 3):
+        teach(lab, 50 + build)
+        lab.until_serving(f"trial-{build}")
+    return numbers(lab)
+
+
+def test_the_same_bytes_get_their_number_again_and_new_ones_a_higher(lab):
+    known = serve_three(lab)
+    lose(lab, "builds")
+    lab.until_serving("trial-3")
+    assert numbers(lab).items() <= known.items()
+    teach(lab, 60)
+    lab.until_serving("trial-4")
+    lab.repository.git("revert", "--no-edit", "HEAD", "HEAD~1")
+    lab.until_serving("trial-2")
+    assert {digest: known.get(digest, 4) for digest in numbers(lab)} == numbers(lab)
+
+
+def test_notes_come_from_the_repository_when_the_whole_state_is_lost(lab):
+    push_notes(lab)
+    known = serve_three(lab)
+    lose(lab, "builds", "mirror.git")
+    teach(lab, 60)
+    lab.until_serving("trial-4")
+    lab.repository.git("revert", "--no-edit", "HEAD")
+    lab.until_serving("trial-3")
+    assert known.items() & numbers(lab).items()
+
+
+def test_a_state_from_a_backup_takes_the_newer_notes_into_account(lab):
+    push_notes(lab)
+    lab.until_serving("trial-1")
+    backup = lab.folder / "backup"
+    shutil.copytree(lab.config.state_dir, backup)
+    teach(lab, 52)
+    lab.until_serving("trial-2")
+    shutil.rmtree(lab.config.state_dir)
+    backup.rename(lab.config.state_dir)
+    teach(lab, 53)
+    lab.until_serving("trial-3")
+
+
+def test_partly_missing_and_damaged_notes_lead_to_numbers_above_those_that_are_told(lab):
+    serve_three(lab)
+    first, second, third = lab.repository.git("rev-list", "--reverse", "HEAD").split()
+    mirror_notes(lab, "remove", first)
+    mirror_notes(lab, "add", "-f", "-m", "merlin: dataset=trial verdict=se", second)
+    told = mirror_notes(lab, "show", third)
+    damaged = f"\x01\n{'9' * 400}\nmerlin: dataset=trial verdict=x build=trial-99999 digest=1\n"
+    mirror_notes(lab, "add", "-f", "-m", damaged + told, third)
+    lose(lab, "builds")
+    teach(lab, 60)
+    lab.until_serving("trial-4")
+
+
+def test_a_build_that_no_note_tells_of_keeps_the_number_of_its_folder(lab):
+    lab.until_serving("trial-1")
+    teach(lab, 52)
+    lab.tick("fetch")
+    lose(lab)
+    teach(lab, 53)
+    lab.until_serving("trial-3")
+
+
+def test_numbers_of_two_datasets_are_kept_apart(lab):
+    lab.until_serving("trial-1")
+    teach(lab, 52)
+    lab.until_serving("trial-2")
+    lab.repository.dataset("trial-2")
+    lab.repository.commit()
+    lab.until_serving("trial-2-1", "trial-2")
+    known = numbers(lab) | numbers(lab, "trial-2")
+    lose(lab, "builds")
+    lab.until_serving("trial-2")
+    lab.until_serving("trial-2-1", "trial-2")
+    assert (numbers(lab) | numbers(lab, "trial-2")).items() <= known.items()
+    teach(lab, 60, "trial-2")
+    lab.until_serving("trial-2-2", "trial-2")
+
+
+def test_a_number_that_two_notes_tell_of_is_given_once(lab):
+    lab.until_serving("trial-1")
+    teach(lab, 52)
+    lab.until_serving("trial-2")
+    [first, second] = lab.repository.git("rev-list", "--reverse", "HEAD").split()
+    told = mirror_notes(lab, "show", second).replace("build=trial-2", "build=trial-1")
+    mirror_notes(lab, "add", "-f", "-m", told, second)
+    lose(lab, "builds")
+    lab.until_serving("trial-1")
+    lab.repository.git("revert", "--no-edit", "HEAD")
+    lab.until_serving("trial-2")
+    assert mirror_notes(lab, "show", first)
