@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from merlin.cli import MODULES
+from merlin.cli.commands import MODULES
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CLI = [f"merlin.cli.{name}" for name in MODULES]

@@ -17,7 +17,7 @@ from pathlib import Path
 import uvloop
 from waiting import longest
 
-from merlin.cli import MODULES
+from merlin.cli.commands import MODULES
 
 # Merlin's own modules, and what those import only once they are asked for something.
 _PROCESSES = (

@@ -10,7 +10,6 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import pytest
-import typer
 from configure_page import CONFIG_KEYS, keys_of, page_of, path_of
 from markdown_pages import ROOT, page, pages
 from openapi_page import written
@@ -19,7 +18,7 @@ from bench import __main__ as bench
 from merlin import config
 from merlin.api import openapi
 from merlin.bot.commands import COMMANDS
-from merlin.cli import MODULES
+from merlin.cli.commands import MODULES, load_command
 from merlin.config import process_names
 from merlin.dataset.spec import schema_text
 from merlin.engine import api as engine_routes
@@ -43,11 +42,9 @@ def shown(path):
 
 def commands():
     """Return every command of the command line by its words, with its options."""
-    app = typer.Typer()
-    for name in MODULES:
-        app.add_typer(import_module(f"merlin.cli.{name}").app)
     found = {}
-    for name, command in typer.main.get_command(app).commands.items():
+    words = (word for lines in MODULES.values() for word in lines)
+    for name, command in ((word, load_command(word)) for word in words):
         if not command.hidden:
             found.update(verbs_of(name, command))
     return found

@@ -19,7 +19,7 @@ import typer
 
 from merlin.app import models
 from merlin.app.actor import Actor
-from merlin.cli import sentence
+from merlin.cli.failures import sentence
 from merlin.cli.health import illness, plain_reason
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message, print_table

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from merlin.cli import sentence
+from merlin.cli.failures import sentence
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
 from merlin.cli.output import print_message
 from merlin.config import Config

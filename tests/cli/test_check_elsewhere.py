@@ -19,7 +19,8 @@ import yaml
 from dataset_tree import example_yaml, good_files
 from markdown_pages import ROOT
 
-from merlin.cli import MODULES, main
+from merlin.cli import main
+from merlin.cli.commands import MODULES
 
 pytestmark = pytest.mark.functional
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
@@ -14,8 +13,6 @@ from pathlib import Path
 from string import Formatter
 from urllib.parse import quote
 
-from typer.main import get_command
-
 sys.path.append(str(Path(__file__).parents[1] / "api"))
 
 from configured import config_of
@@ -24,7 +21,8 @@ from plain import Pages
 
 from merlin.api.app import create_app
 from merlin.api.services import ApiServices
-from merlin.cli import app, main
+from merlin.cli import main
+from merlin.cli.commands import MODULES, load_command
 from merlin.db.writer import Store
 
 ROLES = {"anonymous": "nobody", **PEOPLE}
@@ -244,18 +242,12 @@ def commands(house):
         code, out, err = run(*words.format(paid=paid).split(), *given)
         shown = plain.json(json.loads(out)) if "--json" in words else plain.text(out)
         told[f"merlin {words}"] = f"{shown.rstrip()}\n{plain.text(err)}exit {code}"
-    run("--help")  # whatever command is not wanted stays unknown till then
-    for words in sorted(_verbs(get_command(app))):
-        out = run(*words.split(), "--help")[1] if words else _overview()
-        told[f"{' '.join(['merlin', *words.split()])} --help"] = _unboxed(out)
+    words = (word for lines in MODULES.values() for word in lines)
+    verbs = [verb for word in words for verb in _verbs(load_command(word), word)]
+    for each in sorted(["", *verbs]):
+        out = run(*each.split(), "--help")[1]
+        told[f"{' '.join(['merlin', *each.split()])} --help"] = _unboxed(out)
     return told
-
-
-def _overview():
-    """Return the first help, whose order is that in which this process's commands were wanted."""
-    code = "from merlin.cli import main; main()"
-    words = [sys.executable, "-c", code, "--help"]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
 def run(*words):
@@ -267,10 +259,10 @@ def run(*words):
     return code, out.buffer.getvalue().decode(), err.getvalue()
 
 
-def _verbs(command, name=""):
+def _verbs(command, name):
     yield name
     for each, verb in getattr(command, "commands", {}).items():
-        yield from _verbs(verb, f"{name} {each}".strip())
+        yield from _verbs(verb, f"{name} {each}")
 
 
 def _unboxed(words):

@@ -1,0 +1,43 @@
+import json
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+import typer
+
+from merlin.cli import main
+from merlin.cli.commands import MODULES, load_command
+
+pytestmark = pytest.mark.unit
+LINES = {word: line for lines in MODULES.values() for word, line in lines.items()}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_has_the_words_that_the_table_gives_it(name):
+    group = typer.main.get_group(import_module(f"merlin.cli.{name}").app)
+    assert {group.name or word for word in group.commands} == set(MODULES[name])
+
+
+@pytest.mark.parametrize("word", LINES)
+def test_a_line_of_help_says_what_its_command_says(word):
+    command = load_command(word)
+    assert LINES[word] == ("" if command.hidden else command.help)
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_the_first_help_and_the_version_import_no_command(argument):
+    code = (
+        "import json, sys; from merlin.cli import main; main(sys.argv[1:]);"
+        "json.dump([*sys.modules], sys.stderr)"
+    )
+    words = [sys.executable, "-c", code, argument]
+    done = subprocess.run(words, capture_output=True, check=True)
+    imported = {name for name in json.loads(done.stderr) if name.startswith("merlin.")}
+    assert imported == {"merlin.cli", "merlin.cli.commands"}
+
+
+def test_a_misspelt_word_hears_which_one_is_near(capsys):
+    assert main(["chekc"]) == 2
+    assert "'check'" in capsys.readouterr().err
+    assert main(["chekc", "--help"]) == 2
