@@ -1,0 +1,134 @@
+"""Ask a provider's model many questions: a few at a time, at a price known before, in a budget.
+
+One question goes alone, because a model that is not there need not be asked a thousand times; then
+`at_once` at a time. Each answer is handed on as it comes. Who stops in the middle (Ctrl-C, the end
+of the budget, a provider that goes away) still gets the answers that are on their way: they are
+paid for.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from merlin.core.errors import ProviderBusy, ProviderError
+from merlin.core.messages import Message, Usage
+from merlin.core.money import Price
+from merlin.providers.base import NOT_COUNTED, Answer, Asker
+
+AT_ONCE = 8
+# Seconds before a question is asked again whose provider was busy, where it says none.
+WAITS_S = (0.5, 1.0, 2.0)
+LONGEST_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One conversation to go on with; `key` is the caller's own, `expected` are its tokens."""
+
+    key: str
+    messages: tuple[Message, ...]
+    expected: Usage
+
+    def cost(self, price: Price | None, usage: Usage = NOT_COUNTED) -> int:
+        """Return what it costs in millionths: by `usage`, as expected where none is counted."""
+        used = self.expected if usage == NOT_COUNTED else usage
+        return price.answer(used.input_tokens, used.output_tokens) if price else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer and how many seconds it took to come."""
+
+    answer: Answer
+    seconds: float
+
+
+@dataclass(slots=True)
+class AskReport:
+    """What came of it; `failed` are the errors by the queries' keys, money is in millionths."""
+
+    answered: int = 0
+    spent_micro: int = 0
+    is_over_budget: bool = False
+    failed: dict[str, ProviderError] = field(default_factory=dict)
+
+
+def estimate(price: Price, queries: Iterable[Query]) -> int:
+    """Return what asking all of them may cost, in millionths."""
+    return sum(query.cost(price) for query in queries)
+
+
+def ask_many(
+    asker: Asker,
+    model_id: str,
+    queries: Iterable[Query],
+    keep: Callable[[Query, Reply], None],
+    *,
+    price: Price | None = None,
+    budget_micro: int | None = None,
+    at_once: int = AT_ONCE,
+) -> AskReport:
+    """Ask a model all `queries`, in order; hand each answer to `keep` in the caller's thread.
+
+    Without a price a budget limits nothing. One failure among answers stops nothing. Raises
+    ProviderError where the first query fails, or `at_once` in a row; whatever `keep` raises.
+    """
+    waiting, running = deque(queries), dict[Future[Reply], Query]()
+    report, is_over, in_a_row = AskReport(), threading.Event(), 0
+
+    def settle(future: Future[Reply]) -> None:
+        nonlocal in_a_row
+        query, trouble = running.pop(future), future.exception()
+        if isinstance(trouble, ProviderError):
+            report.failed[query.key] = trouble
+            in_a_row += 1
+            return
+        reply = future.result()
+        in_a_row = 0
+        report.answered += 1
+        report.spent_micro += query.cost(price, reply.answer.usage)
+        keep(query, reply)
+
+    def has_money() -> bool:
+        promised = sum(query.cost(price) for query in (*running.values(), waiting[0]))
+        return budget_micro is None or report.spent_micro + promised <= budget_micro
+
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            while waiting or running:
+                room = at_once if report.answered else 1
+                while waiting and len(running) < room and has_money():
+                    query = waiting.popleft()
+                    running[pool.submit(_ask, asker, model_id, query, is_over)] = query
+                if not running:
+                    report.is_over_budget = True
+                    break
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    settle(future)
+                if report.failed and (not report.answered or in_a_row >= at_once):
+                    raise next(reversed(report.failed.values()))
+        finally:
+            is_over.set()
+            for future in list(running):
+                settle(future)
+    return report
+
+
+def _ask(asker: Asker, model_id: str, query: Query, is_over: threading.Event) -> Reply:
+    """Return the reply, asked for again where the provider is busy and nobody has stopped."""
+    for usual_s in (*WAITS_S, None):
+        begun = time.monotonic()
+        try:
+            answer = asker.ask(model_id, query.messages)
+        except ProviderBusy as trouble:
+            wait_s = min(trouble.retry_after_s or usual_s or 0.0, LONGEST_WAIT_S)
+            if usual_s is None or is_over.wait(wait_s):
+                raise
+        else:
+            return Reply(answer, time.monotonic() - begun)
+    raise AssertionError("the last try returns or raises")

@@ -1,0 +1,143 @@
+"""A model is asked many questions over HTTP: within the budget, and no answer is lost."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from merlin.core.errors import ModelGone, ProviderBusy
+from merlin.core.messages import Message, Usage
+from merlin.core.money import MICRO, Price
+from merlin.providers.base import Answer
+from merlin.providers.openai_training import OpenAIAsker
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.training.ask_many import WAITS_S, Query, Reply, ask_many, estimate
+from merlin.training.kept_answers import FILE, KeptAnswers
+
+pytestmark = pytest.mark.functional
+MODEL = "stand-in-chat"
+PRICE = Price("USD", MICRO, MICRO, MICRO, 0)  # a token is a millionth
+
+
+@pytest.fixture
+def provider():
+    with ProviderStandIn(key="stand-in") as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def asker(provider):
+    with closing(OpenAIAsker(provider.base_url, "stand-in")) as made:
+        yield made
+
+
+def queries(count):
+    return [
+        Query(f"q{number}", (Message("user", f"What is word {number}?"),), Usage(10, 10))
+        for number in range(count)
+    ]
+
+
+def asked(asker, count=20, model=MODEL, **wishes):
+    kept = {}
+    report = ask_many(asker, model, queries(count), lambda q, r: kept.update({q.key: r}), **wishes)
+    return kept, report
+
+
+def test_every_question_is_answered_and_counted(provider, asker):
+    kept, report = asked(asker, price=PRICE)
+    assert len(kept) == report.answered == len(provider.calls("chat.create")) == 20
+    assert "What is word 7?" in kept["q7"].answer.text
+    counted = [reply.answer.usage for reply in kept.values()]
+    assert report.spent_micro == sum(each.input_tokens + each.output_tokens for each in counted)
+    assert not report.failed
+    assert all(reply.seconds > 0 for reply in kept.values())
+
+
+def test_what_is_expected_is_the_price_told_before():
+    assert estimate(PRICE, queries(3)) == 60
+
+
+def test_the_budget_ends_the_asking_before_it_is_passed(provider, asker):
+    provider.behave(fixed_answer="Yes.")
+    used = asked(asker, 1)[0]["q0"].answer.usage
+    one = used.input_tokens + used.output_tokens
+    # What is expected of the third, 20, no longer fits.
+    kept, report = asked(asker, price=PRICE, budget_micro=20 + 2 * one - 1)
+    assert report.is_over_budget
+    assert list(kept) == ["q0", "q1"]
+    assert report.spent_micro == 2 * one
+
+
+def test_one_failure_among_answers_stops_nothing(provider, asker):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=5))
+    kept, report = asked(asker)
+    assert len(kept) == 19
+    assert len(report.failed) == 1
+    assert not set(report.failed) & set(kept)
+
+
+def test_a_busy_provider_is_asked_again(provider, asker):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, skip=3))
+    kept, report = asked(asker, 8)
+    assert len(kept) == 8
+    assert not report.failed
+    assert len(provider.calls("chat.create")) == 8
+
+
+def test_a_model_that_is_not_there_is_asked_one_question(provider, asker):
+    with pytest.raises(ModelGone):
+        asked(asker, model="nobody")
+    assert len(provider.calls("chat.create")) == 1
+
+
+def test_a_provider_that_goes_away_costs_no_answer(provider, asker):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=4, times=None))
+    kept = {}
+    with pytest.raises(Exception, match="400"):
+        ask_many(asker, MODEL, queries(40), lambda q, r: kept.update({q.key: r}), at_once=4)
+    assert len(kept) == 4
+    assert len(provider.calls("chat.create")) < 40
+
+
+def test_a_provider_that_is_away_is_told_as_busy(provider, asker):
+    provider.stop()
+    with pytest.raises(ProviderBusy):
+        asked(asker)
+    assert len(WAITS_S) == 3
+
+
+def test_who_is_interrupted_gets_the_answers_that_are_on_their_way(provider, asker):
+    kept = {}
+
+    def keep(query, reply):
+        kept[query.key] = reply
+        if len(kept) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ask_many(asker, MODEL, queries(40), keep, at_once=4)
+    assert len(kept) == len(provider.calls("chat.create")) < 40
+
+
+def test_kept_answers_are_there_again(tmp_path):
+    messages = [Message("system", "Кратко."), Message("user", "Что такое стек?")]
+    reply = Reply(Answer("Стопка.", Usage(12, 3), known=True, finish_reason="stop"), 0.25)
+    KeptAnswers(tmp_path, "engine", "recall").keep(messages, reply)
+    again = KeptAnswers(tmp_path, "engine", "recall")
+    assert again.get(messages) == reply
+    assert again.get(messages[1:]) is None
+    assert KeptAnswers(tmp_path, "engine", "other").get(messages) is None
+
+
+def test_a_line_that_was_cut_short_loses_itself_alone(tmp_path):
+    first, second = ([Message("user", word)] for word in ("one", "two"))
+    reply = Reply(Answer("1"), 1.0)
+    KeptAnswers(tmp_path, "p", "m").keep(first, reply)
+    path = tmp_path / FILE
+    path.write_bytes(path.read_bytes() + b'\n{"digest": "ab\xff')
+    KeptAnswers(tmp_path, "p", "m").keep(second, reply)
+    again = KeptAnswers(tmp_path, "p", "m")
+    assert again.get(first) == again.get(second) == Reply(Answer("1", Usage(0, 0)), 1.0)
