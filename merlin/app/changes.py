@@ -334,16 +334,19 @@ def save(
     no dataset can take.
     """
     require_editing(ctx, actor, dataset)
-    if editor is None:
-        user = Users(ctx.db, ctx.clock).get(actor.user_id)
-        editor = telegram_editor(actor.user_id, user.shown_name if user else "")
-    asked = ChangeRequest(editor, asker(actor), ctx.clock())
+    asked = ChangeRequest(editor or editor_of(ctx, actor), asker(actor), ctx.clock())
     changes = make_changes(dataset, edits, asked, subject)
     if batch:
         first, *others = (replace(each, batch=batch) for each in changes)
         changes = (replace(first, change_id=batch), *others)
     _changes(ctx).put(changes)
     return list(changes)
+
+
+def editor_of(ctx: Context, actor: Actor) -> Editor:
+    """Return in whose name a person's commits are made."""
+    user = Users(ctx.db, ctx.clock).get(actor.user_id)
+    return telegram_editor(actor.user_id, user.shown_name if user else "")
 
 
 def asker(actor: Actor) -> str:

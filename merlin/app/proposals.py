@@ -1,25 +1,30 @@
 """Examples that people propose: a correction of an answer, or a question with its answer.
 
 The consent to learn from them is asked, given, declined, taken back. Each waits for
-the editors of its dataset, masked. Nobody's words are taken without their consent.
+the editors of its dataset, masked. Nobody's words are taken without their consent. What a teacher
+drafted (`merlin.app.distil`) waits among them. Editors judge one or several at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from merlin.account.users import Consents
-from merlin.app import examples
-from merlin.app.actor import Actor
+from merlin.app import changes, examples
+from merlin.app.actor import Actor, missing_dataset
+from merlin.app.changes import DatasetFiles
 from merlin.app.context import Context
 from merlin.app.examples import ExampleWords
+from merlin.app.permissions import may_edit_examples
 from merlin.app.views import described
 from merlin.core.errors import DatasetError, NotFound, Refused
-from merlin.core.permissions import Permission
 from merlin.course.catalogue import Catalogue
+from merlin.dataset.changes import MOST_AT_ONCE, Edit
 from merlin.dataset.commit_message import Editor
 from merlin.dataset.example import Example
+from merlin.dataset.finding import Severity, escape_unprintable
 from merlin.dataset.proposals import (
     MOST_LETTERS,
     Draft,
@@ -129,16 +134,24 @@ def count_waiting(ctx: Context, actor: Actor) -> int:
     return Proposals(ctx.db, ctx.clock).count(names) if names else 0
 
 
-def waiting(ctx: Context, actor: Actor, offset: int, limit: int) -> list[Proposal]:
-    """Return what waits for the actor, the oldest first."""
-    names = [each.name for each in examples.datasets(ctx, actor)]
+def waiting(
+    ctx: Context, actor: Actor, offset: int, limit: int, dataset: str = ""
+) -> list[Proposal]:
+    """Return what waits for the actor, the oldest first, of one dataset or ("") of all of theirs.
+
+    Raises NotFound for a dataset that the actor may not edit.
+    """
+    if dataset and not may_edit_examples(ctx, actor, dataset):
+        raise missing_dataset(dataset)
+    names = [dataset] if dataset else [each.name for each in examples.datasets(ctx, actor)]
     return Proposals(ctx.db, ctx.clock).waiting(offset, limit, names)
 
 
 def get_waiting(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:
     """Return one that waits. Raises NotFound, Refused where it is decided already."""
     found = Proposals(ctx.db, ctx.clock).get(proposal_id)
-    actor.require(Permission.EDIT_EXAMPLES, found.draft.dataset)
+    if not may_edit_examples(ctx, actor, found.draft.dataset):
+        raise missing_dataset(found.draft.dataset)
     if found.state is not ProposalState.WAITING:
         raise Refused("decided already", "examples-decided")
     return found
@@ -163,3 +176,55 @@ def decline(ctx: Context, actor: Actor, proposal_id: int, reason: str = "") -> P
     found = get_waiting(ctx, actor, proposal_id)
     Proposals(ctx.db, ctx.clock).decline(proposal_id, actor.user_id, reason)
     return found
+
+
+def read_several(
+    ctx: Context, actor: Actor, dataset: str, proposal_ids: Collection[int]
+) -> tuple[DatasetFiles, Mapping[int, Edit]]:
+    """Return a dataset's files, and the new file of each of its proposals that still waits.
+
+    Raises NotFound, Refused where none is named or left.
+    """
+    if not proposal_ids:
+        raise Refused("none is named", "proposals-none-chosen")
+    found = [
+        each
+        for each in waiting(ctx, actor, 0, MOST_AT_ONCE, dataset)
+        if each.proposal_id in proposal_ids
+    ]
+    if not found:
+        raise Refused("decided already", "examples-decided")
+    edits = Proposals(ctx.db, ctx.clock).edits({each.proposal_id: each.draft for each in found})
+    return changes.read_files(ctx, actor, dataset), edits
+
+
+def check_several(ctx: Context, files: DatasetFiles, edits: Mapping[int, Edit]) -> list[int]:
+    """Return the proposals that can become examples; takes a while, and reads no rows."""
+    seen = changes.check_edits(ctx, files, list(edits.values()))
+    broken = {each.path for each in seen.findings if each.severity is Severity.ERROR}
+    return [one for one, edit in edits.items() if escape_unprintable(edit.path) not in broken]
+
+
+def approve_several(
+    ctx: Context, actor: Actor, proposal_ids: Collection[int], editor: Editor | None = None
+) -> str:
+    """Ask for one commit of proposals of one dataset as they are; return its Change's id.
+
+    Raises NotFound, Refused where one was decided meanwhile, or none is left.
+    """
+    if not proposal_ids:
+        raise Refused("none can be an example", "change-not-good")
+    drafts = {each: get_waiting(ctx, actor, each).draft for each in proposal_ids}
+    name, asker = editor or changes.editor_of(ctx, actor), changes.asker(actor)
+    done = Proposals(ctx.db, ctx.clock).approve_all(drafts, name, asker)
+    assert done is not None  # noqa: S101 - all of them wait, as was read in this transaction
+    return done
+
+
+def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -> int:
+    """Decline what still waits of these, and forget the words; return how many. Raises NotFound."""
+    rows, asker = Proposals(ctx.db, ctx.clock), changes.asker(actor)
+    for each in proposal_ids:
+        if not may_edit_examples(ctx, actor, (dataset := rows.get(each).draft.dataset)):
+            raise missing_dataset(dataset)
+    return sum(rows.decline(each, asker) for each in proposal_ids)

@@ -80,6 +80,7 @@ MODULES = {
         ),
     },
     "examples": {"example": "Examples, each change a commit in your name."},
+    "proposals": {"proposals": "Proposed examples that wait for an editor."},
     "jobs": {"jobs": "Fine-tune jobs."},
     "models": {"models": "Models: which there are, which one serves."},
     "provider": {"provider": "Servers of the OpenAI protocol."},

@@ -1,10 +1,11 @@
-"""Corrections that people propose as examples: masked, reviewed, followed into git.
+"""Proposed examples: people's corrections and a teacher's drafts, reviewed, followed into git.
 
     waiting -> approved -> committed        waiting -> declined
     waiting, approved, committed -> withdrawn (the person took the consent back)
 
-An approval asks for a change, which becomes a commit in the editor's name. A change that is
-refused or given up puts its proposal back. What is withdrawn is taken out of git by a change too.
+An approval asks for a change, which becomes a commit in the editor's name; several become one
+commit. A change that is refused or given up puts its proposals back. What is withdrawn is taken
+out of git by a change too. A draft that a stronger model wrote waits here too, and is nobody's.
 
 Personal data and secrets are masked before anybody learns them, by cheap patterns: what they miss
 a reviewer still sees, and the person is shown the masked words before they are sent. Texts are
@@ -14,7 +15,7 @@ encrypted, and forgotten when a proposal is declined or withdrawn.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,10 +24,11 @@ from typing import Any
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
+from merlin.core.messages import Message
 from merlin.dataset.builds import build_version, taught_in
 from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, Edit, make_changes
-from merlin.dataset.commit_message import Editor, local_editor
-from merlin.dataset.example import write_turns
+from merlin.dataset.commit_message import Editor, import_subject, local_editor
+from merlin.dataset.example import Example, write_example
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
 from merlin.dataset.sensitive import MAIL, PHONE, SECRET
 from merlin.db.audit import person_reference
@@ -60,15 +62,36 @@ class ProposalState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+CHAT, DISTIL = "chat", "distil"
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A question and the answer that a person would have liked, masked, for a dataset."""
+    """A question and the answer that a person would have liked, masked, for a dataset.
+
+    `origin` distil: `model_id` is the teacher that wrote it, `note` the passage that it was drawn
+    from, `cost_micro` its share of what the call cost, in millionths of `currency`.
+    """
 
     question: str
     answer: str
     dataset: str
     turn_id: int = 0
     model_id: str = ""
+    origin: str = CHAT
+    note: str = ""
+    cost_micro: int = 0
+    currency: str = ""
+
+    @property
+    def source(self) -> str:
+        """Return what its example's key `source` says."""
+        return f"{DISTIL}: {self.model_id}" if self.origin == DISTIL else CHAT
+
+    @property
+    def folder(self) -> str:
+        """Return where its example lies within the dataset's examples."""
+        return f"from-{'teacher' if self.origin == DISTIL else CHAT}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +162,7 @@ def mask_personal_data(words: str, language: str) -> MaskedText:
     return MaskedText(unnamed, tuple(found))
 
 
-# Where examples that came from people's corrections lie within a dataset.
-FOLDER = "from-chat/"
-_FORGOTTEN: Row = {"question": "", "answer": "", "reason": ""}
+_FORGOTTEN: Row = {"question": "", "answer": "", "reason": "", "note": ""}
 _WAITS = PROPOSAL.state == ProposalState.WAITING.value
 _IS_TAUGHT = (TAUGHT_EXAMPLE.dataset == PROPOSAL.dataset) & (
     TAUGHT_EXAMPLE.example_id == PROPOSAL.example_id
@@ -164,6 +185,15 @@ class Proposals(Repository):
             self.db.change(PROPOSAL.delete().where(mine & (PROPOSAL.turn_id == draft.turn_id)))
         if self.db.count(PROPOSAL, mine) >= MOST_WAITING:
             return None
+        return self._add(user_id, draft)
+
+    @transaction
+    def add_drafts(self, drafts: Sequence[Draft]) -> None:
+        """Propose what a teacher wrote; its texts have been checked."""
+        for draft in drafts:
+            self._add(0, draft)
+
+    def _add(self, user_id: int, draft: Draft) -> int:
         nothing = dict.fromkeys(
             ("example_id", "change_id", "removal_id", "reviewed_by", "reason"), ""
         )
@@ -206,6 +236,13 @@ class Proposals(Repository):
             self.db.bump()
         return models
 
+    def open_questions(self, dataset: str) -> list[str]:
+        """Return the questions of a dataset's proposals that wait or are on their way to git."""
+        states = [ProposalState.WAITING.value, ProposalState.APPROVED.value]
+        mine = (PROPOSAL.dataset == dataset) & PROPOSAL.state.in_(states)
+        rows = self.db.rows(PROPOSAL.select(PROPOSAL.question).where(mine))
+        return [decrypt(self.db.cipher, row["question"]) or "" for row in rows]
+
     def count(self, datasets: Sequence[str] | None = None) -> int:
         """Return how many wait, of these datasets (None: of all)."""
         return self.db.count(PROPOSAL, _waiting(datasets))
@@ -233,20 +270,46 @@ class Proposals(Repository):
 
         The commit is made in the name of `editor`; `by` is the user who approved.
         """
-        if self.get(proposal_id).state is not ProposalState.WAITING:
-            return None
-        example_id = self._free_id(draft)
-        edit = Edit(example_path(example_id), None, example_yaml(draft, tags))
-        asked = ChangeRequest(editor, str(by), self._clock())
-        changes = make_changes(draft.dataset, [edit], asked)
-        self._changes.put(changes)
-        change_id = changes[0].change_id
-        told = {"dataset": draft.dataset, "example_id": example_id, "change_id": change_id}
-        self._review(proposal_id, ProposalState.APPROVED, by, told)
-        return change_id
+        return self.approve_all({proposal_id: draft}, editor, str(by), tags)
 
-    def _free_id(self, draft: Draft) -> str:
-        """Return an id that no example of the dataset has or had, and no other proposal."""
+    @transaction
+    def approve_all(
+        self, drafts: Mapping[int, Draft], editor: Editor, by: str, tags: tuple[str, ...] = ()
+    ) -> str | None:
+        """Ask for one commit of proposals of one dataset; return the id of its first Change.
+
+        `by` is who asked, as `Change` has it. None where one does not wait any more.
+        """
+        if any(self.get(each).state is not ProposalState.WAITING for each in drafts):
+            return None
+        edits = self.edits(drafts, tags)
+        (dataset,) = {each.dataset for each in drafts.values()}
+        subject = import_subject(len(edits), dataset) if len(edits) > 1 else ""
+        asked = ChangeRequest(editor, by, self._clock())
+        changes = make_changes(dataset, list(edits.values()), asked, subject)
+        self._changes.put(changes)
+        for (proposal_id, edit), change in zip(edits.items(), changes, strict=True):
+            example_id = example_id_of(edit.path)
+            told = {"dataset": dataset, "example_id": example_id, "change_id": change.change_id}
+            self._review(proposal_id, ProposalState.APPROVED, by, told)
+        return changes[0].change_id
+
+    def edits(self, drafts: Mapping[int, Draft], tags: tuple[str, ...] = ()) -> dict[int, Edit]:
+        """Return the new file of each draft, under an id that no example or proposal has or had.
+
+        All are of one dataset.
+        """
+        names: dict[str, NameAllocator] = {}
+        edits = {}
+        for proposal_id, draft in drafts.items():
+            if draft.folder not in names:
+                names[draft.folder] = self._names(draft)
+            name = names[draft.folder].new(draft.question)
+            path = example_path(f"{draft.folder}{name}")
+            edits[proposal_id] = Edit(path, None, example_yaml(draft, tags))
+        return edits
+
+    def _names(self, draft: Draft) -> NameAllocator:
         files = DATASET_FILE.select(DATASET_FILE.path).where(DATASET_FILE.dataset == draft.dataset)
         lying = [example_id_of(row["path"]) for row in self.db.rows(files)]
         asked = PROPOSAL.select(PROPOSAL.example_id).where(PROPOSAL.dataset == draft.dataset)
@@ -254,18 +317,18 @@ class Proposals(Repository):
             REVOKED_EXAMPLE.dataset == draft.dataset
         )
         named = (row["example_id"] for query in (asked, gone) for row in self.db.rows(query))
-        taken = [*lying, *named]
-        names = NameAllocator(each.removeprefix(FOLDER) for each in taken)
-        return f"{FOLDER}{names.new(draft.question)}"
+        return NameAllocator(each.removeprefix(draft.folder) for each in (*lying, *named))
 
     @transaction
-    def decline(self, proposal_id: int, by: int, reason: str = "") -> bool:
+    def decline(self, proposal_id: int, by: int | str, reason: str = "") -> bool:
         """Say no; the words are forgotten. False where it does not wait any more."""
         why = self.db.cipher.seal(reason) if reason else ""
-        return self._review(proposal_id, ProposalState.DECLINED, by, {**_FORGOTTEN, "reason": why})
+        told = {**_FORGOTTEN, "reason": why}
+        return self._review(proposal_id, ProposalState.DECLINED, str(by), told)
 
-    def _review(self, proposal_id: int, state: ProposalState, by: int, told: Row) -> bool:
-        reviewed = {"reviewed_by": person_reference(by), "reviewed_at": iso(self._clock())}
+    def _review(self, proposal_id: int, state: ProposalState, by: str, told: Row) -> bool:
+        reviewer = person_reference(int(by)) if by.isdecimal() else by
+        reviewed = {"reviewed_by": reviewer, "reviewed_at": iso(self._clock())}
         these = (PROPOSAL.id == proposal_id) & _WAITS
         values = {**told, **reviewed, "state": state.value}
         return self.db.change(PROPOSAL.update(values).where(these)) > 0
@@ -274,7 +337,8 @@ class Proposals(Repository):
         question, answer, reason = (
             decrypt(self.db.cipher, row[name]) or "" for name in ("question", "answer", "reason")
         )
-        draft = Draft(question, answer, row["dataset"], row["turn_id"], row["model_id"])
+        told = ("dataset", "turn_id", "model_id", "origin", "note", "cost_micro", "currency")
+        draft = Draft(question, answer, **{name: row[name] for name in told})
         return read_row(Proposal, row, proposal_id=row["id"], draft=draft, reason=reason)
 
 
@@ -292,8 +356,8 @@ def models_trained_on(db: Database, these: Any) -> list[str]:
 
 def example_yaml(draft: Draft, tags: tuple[str, ...] = ()) -> str:
     """Return a draft as the file that it would be."""
-    turns = (("user", draft.question), ("assistant", draft.answer))
-    return write_turns(turns, tags, source="chat")
+    turns = (Message("user", draft.question), Message("assistant", draft.answer))
+    return write_example(Example("", "", "", turns, tags, source=draft.source, note=draft.note))
 
 
 def _waiting(datasets: Sequence[str] | None) -> Any:

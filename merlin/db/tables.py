@@ -221,8 +221,13 @@ RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
 PROPOSAL = _table(
     "proposal",
     "id user_id dataset question answer turn_id model_id state example_id change_id removal_id"
-    " reviewed_by reason is_thanked at reviewed_at",
+    " reviewed_by reason is_thanked at reviewed_at origin note cost_micro currency",
     sealed="question answer reason",
+)
+DISTIL_CALL = _table(
+    "distil_call",
+    "digest dataset provider model_id state cost_micro currency proposed rejected at",
+    key="digest",
 )
 # What somebody who deleted everything had used, under a keyed hash instead of a name.
 LEFT_BEHIND = _table(

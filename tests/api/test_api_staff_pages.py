@@ -12,6 +12,7 @@ import pytest
 from merlin.account.users import Users
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import Changes
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.audit import Audit
 from merlin.db.requests import Requests
 
@@ -172,6 +173,31 @@ def test_a_form_that_is_sent_twice_acts_once_and_leads_to_the_same_page(staff):
         places = {client.post(path, data=form).headers["location"] for _ in range(3)}
     asked = [one for one in Requests(staff.db).of(f"user:{VERA}") if one.kind == RequestKind.CANCEL]
     assert len(places) == len(asked) == 1
+
+
+def test_proposals_are_judged_several_at_once_by_those_who_lead_the_course(staff):
+    path = f"/courses/{staff.course_id('algorithms')}/proposals"
+    told = {"origin": "distil", "model_id": XSS, "note": XSS}
+    questions = [f"Что такое {word}?" for word in ("дек", "бор", XSS)]
+    drafts = [Draft(each, "Структура данных.", "algorithms", **told) for each in questions]
+    Proposals(staff.db).add_drafts(drafts)
+    first, second, third = (each.proposal_id for each in Proposals(staff.db).waiting())
+    with staff.browser(BORIS) as client:
+        page = client.get(path).text
+        assert questions[0] in page
+        assert XSS not in page
+        none = client.post(path, data={"act": "approve"})
+        assert (none.status_code, "хотя бы одно" in none.text) == (409, True)
+        done = client.post(path, data={"act": "approve", "proposal": [first, second]})
+        assert done.headers["location"].startswith("/changes/")
+        again = client.post(path, data={"act": "approve", "proposal": [first, second]})
+        assert again.status_code == 409
+        client.post(path, data={"act": "decline", "proposal": [third]})
+        assert questions[0] not in client.get(path).text
+    batch = Changes(staff.db).of_batch(done.headers["location"].removeprefix("/changes/"))
+    assert len(batch) == 2
+    found = [Proposals(staff.db).get(each).state for each in (first, second, third)]
+    assert found == ["approved", "approved", "declined"]
 
 
 def test_a_form_without_its_mark_or_with_nonsense_does_nothing(staff):

@@ -419,3 +419,52 @@ def test_a_correction_that_is_declined_without_a_reason_is_told_to_nobody(chat):
     assert chat.last.text == "Отклонено. Слова забыты."
     found = rows(chat.settings, "SELECT COUNT(*) FROM outgoing WHERE key LIKE 'declined:%'")
     assert found == [(0,)]
+
+
+def draft(settings, question, answer="Чертёж."):
+    """Let a teacher draft an example."""
+    cipher = load_or_make_key(settings.state_dir, None)
+    told = {"model_id": "big-model", "origin": "distil", "note": "materials/a.md\n\nДом."}
+    with open_database(settings.database, cipher=cipher) as database:
+        Proposals(database).add_drafts([Draft(question, answer, "trial", currency="USD", **told)])
+
+
+def test_several_proposals_become_one_commit_but_for_those_with_errors(chat, lab):
+    propose(chat.settings)
+    draft(chat.settings, "Что за план?")
+    draft(chat.settings, "Что за дом?", answer="\x00")
+    chat.forge("ex:queue:0")
+    chat.press("☑️ Сразу несколько")
+    assert "Что за план?\nЧертёж. · distil: big-model" in chat.last.text
+    chat.press("✅ Одобрить все эти")
+    wanted = "Одобрено: 2 примера. С ошибками 1 предложение, оно ждёт дальше."
+    assert chat.last.text == wanted
+    committed(chat, lab)
+    assert subject(lab) == "Вера: Import 2 examples into trial"
+    assert "source: chat" in example(lab, "from-chat/что-за-лоб")
+    told = example(lab, "from-teacher/что-за-план")
+    note = "note: |-\n  materials/a.md\n\n  Дом.\n"
+    assert f'\nsource: "distil: big-model"\n{note}' in told
+    states = rows(chat.settings, "SELECT state FROM proposal ORDER BY id")
+    assert [state for (state,) in states] == ["committed", "committed", "waiting"]
+
+
+def test_several_proposals_are_declined_once_and_only_as_they_were_shown(chat):
+    for question in ("Что за план?", "Что за дом?"):
+        draft(chat.settings, question)
+    chat.forge("ex:several:0")
+    assert "уже решено" in chat.forge("ex:all-no:1:2:3")
+    chat.forge("ex:several:0")
+    chat.press("❌ Отклонить все эти")
+    assert chat.last.text == "Отклонено: 2 предложения. Текст удалён."
+    assert rows(chat.settings, "SELECT state, note FROM proposal") == [("declined", "")] * 2
+    assert "уже решено" in chat.forge("ex:all-yes:1:2:2")
+
+
+def test_a_declined_draft_is_told_to_nobody_even_with_a_reason(chat):
+    draft(chat.settings, "Что за план?")
+    chat.forge("ex:queue:0")
+    chat.press("Что за план?")
+    assert "Черновик модели big-model" in chat.last.text
+    chat.press("❌ Отклонить")
+    assert chat.say("Неточно.").text == "Отклонено. Слова забыты."

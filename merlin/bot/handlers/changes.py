@@ -3,6 +3,7 @@
     waiting -> taken back (asked twice)      conflict -> mine | theirs | edit
     parked -> tried again | taken back
     queue -> proof of one -> approve (Save) | other words | decline, with a reason or without
+    queue -> a page of it, whole -> approve all as they are, one commit a dataset | decline all
 
 A commit of the person's own is taken back by another one. One example: its proof, as any edit; was
 it written anew since, that is said first. Anything else: what it takes away and brings back, asked
@@ -17,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from merlin.app import changes, proposals
 from merlin.app.changes import DatasetFiles, PreviewView
 from merlin.app.outbox import OutgoingMessage
+from merlin.app.proposals import Proposal
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import performer
@@ -36,7 +38,7 @@ from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
-from merlin.dataset.changes import Change, ChangeKind, ChangeState, Edit
+from merlin.dataset.changes import MOST_AT_ONCE, Change, ChangeKind, ChangeState, Edit
 from merlin.dataset.commit_batch import Revert
 from merlin.dataset.commit_message import format_subject, parse_subject
 from merlin.dataset.example import question_preview
@@ -176,9 +178,84 @@ def queue(context: BotContext) -> View:
         Button(shorten(each.draft.question, _LABEL), f"ex:prop:{each.proposal_id}")
         for each in found
     ]
-    rows: menu.Rows = (*entries, *menu.page_buttons("ex:queue", page, count), menu.back("ex:home"))
+    several = len(found) > 1 and ("examples-several", f"ex:several:{page}")
+    turn = menu.page_buttons("ex:queue", page, count)
+    rows: menu.Rows = (*entries, *turn, several, menu.back("ex:home"))
     words = context.translate("examples-queue-words" if found else "examples-queue-empty")
     return menu.card(context, context.translate("examples-queue", count=count), words, rows=rows)
+
+
+_SEVERAL_LETTERS = 180
+
+
+def several(context: BotContext) -> View:
+    """Show the questions and answers of one page of the queue, to be judged together."""
+    page = context.number(1)
+    found = proposals.waiting(*performer(context), page * PAGE_SIZE, PAGE_SIZE)
+    if not found:
+        return queue(context)
+    shown = [
+        f"{number}. {shorten(each.draft.question, _LABEL)}\n"
+        f"{shorten(each.draft.answer, _SEVERAL_LETTERS)} · {each.draft.source}"
+        for number, each in enumerate(found, 1)
+    ]
+    title = context.translate("examples-several-title", count=len(found))
+    mark = f"{found[0].proposal_id}:{found[-1].proposal_id}:{len(found)}"
+    rows: menu.Rows = (
+        ("examples-approve-all", f"ex:all-yes:{mark}", "success"),
+        ("examples-decline-all", f"ex:all-no:{mark}", "danger"),
+        menu.back(f"ex:queue:{page}"),
+    )
+    return menu.card(context, title, *shown, rows=rows)
+
+
+def _shown(context: BotContext) -> list[Proposal]:
+    """Return what a button approves or declines: the first, the last, and how many were shown.
+
+    Raises Refused where some were decided meanwhile.
+    """
+    first, last, count = (context.number(place) for place in (1, 2, 3))
+    every = proposals.waiting(*performer(context), 0, MOST_AT_ONCE)
+    found = [each for each in every if first <= each.proposal_id <= last]
+    if not found or len(found) != count:
+        raise Refused("decided meanwhile", "examples-decided")
+    return found
+
+
+async def approve_all(context: BotContext) -> None:
+    """Ask for the commits of the proposals that were shown; those with errors wait on."""
+    ctx = context.services
+
+    def read() -> list[tuple[DatasetFiles, Mapping[int, Edit]]]:
+        shown = _shown(context)
+        ids = [each.proposal_id for each in shown]
+        names = {each.draft.dataset for each in shown}
+        return [proposals.read_several(*performer(context), name, ids) for name in sorted(names)]
+
+    found = await context.store.read(read)
+    good = [await asyncio.to_thread(proposals.check_several, ctx, *each) for each in found]
+    left = sum(len(edits) for _, edits in found) - sum(map(len, good))
+
+    def approve() -> View:
+        for ids in filter(None, good):
+            proposals.approve_several(*performer(context), ids, commit_editor(context))
+        count = sum(map(len, good))
+        return _judged(context, "examples-approved-all", count=count, left=left)
+
+    await show_screen(context, approve)
+
+
+def decline_all(context: BotContext) -> View:
+    """Decline the proposals that were shown."""
+    ids = [each.proposal_id for each in _shown(context)]
+    count = proposals.decline_several(*performer(context), ids)
+    return _judged(context, "examples-declined-all", count=count)
+
+
+def _judged(context: BotContext, key: str, **arguments: object) -> View:
+    waiting = proposals.count_waiting(*performer(context))
+    queue = Button(context.translate("examples-queue", count=waiting), "ex:queue:0")
+    return menu.card(context, context.translate(key, **arguments), rows=(queue,))
 
 
 def proposal_draft(context: BotContext) -> Draft:
@@ -210,16 +287,14 @@ def decline(context: BotContext) -> View:
     asked = int(dialog_value(context, "proposal") or 0)
     proposal_id = context.number(1) if context.verb else asked
     found = proposals.decline(*performer(context), proposal_id, reason)
-    if reason:
+    if reason and found.user_id:
         told = {"question": shorten(found.draft.question, _QUESTION), "reason": reason.strip()}
         words = text(context.services.language_of(found.user_id), "examples-not-taken", **told)
         key, page = f"declined:{found.proposal_id}", FormattedMessage(words)
         context.outbox.put([OutgoingMessage(key, found.user_id, page)])
     leave_dialog(context)
-    waiting = proposals.count_waiting(*performer(context))
-    queue = Button(context.translate("examples-queue", count=waiting), "ex:queue:0")
-    key = "examples-declined-told" if reason else "examples-declined"
-    return menu.card(context, context.translate(key), rows=(queue,))
+    is_told = reason and found.user_id
+    return _judged(context, "examples-declined-told" if is_told else "examples-declined")
 
 
 _MOST_NAMED = 10

@@ -36,7 +36,7 @@ from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import unified_diff
-from merlin.dataset.proposals import FOLDER, Proposals, mask_personal_data
+from merlin.dataset.proposals import DISTIL, Proposals, mask_personal_data
 
 USER, ASSISTANT = "user", "assistant"
 DraftTurns = tuple[tuple[str, str], ...]
@@ -254,8 +254,15 @@ _LETTERS = 500
 
 
 def model_answer(context: BotContext, proposal_id: int) -> str:
-    """Return what the model had answered, masked; "" where nobody knows it any more."""
+    """Return what the model had answered, masked; "" where nobody knows it any more.
+
+    Of a draft that a teacher wrote: by whom, and for how much.
+    """
     proposal = Proposals(context.db).get(proposal_id)
+    draft = proposal.draft
+    if draft.origin == DISTIL:
+        price = money.format_cost(context.language, draft.cost_micro, draft.currency)
+        return context.translate("examples-drafted", teacher=draft.model_id, price=price)
     turn = context.turns.get(proposal.draft.turn_id)
     if turn is None or turn.written is None or turn.question.user_id != proposal.user_id:
         return ""
@@ -302,9 +309,10 @@ async def show_proof(context: BotContext, make: Callable[[], Draft], note: str =
 
 
 def _edit(context: BotContext, draft: Draft, text: str | None) -> Edit:
-    path, folder = draft.path, FOLDER if draft.proposal else ""
+    path = draft.path
     if not path:
         ctx = context.services
+        folder = Proposals(ctx.db).get(draft.proposal).draft.folder if draft.proposal else ""
         path = example_path(examples.free_id(ctx, draft.dataset, text, folder))
     return Edit(path, draft.before, text)
 

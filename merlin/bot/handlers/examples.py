@@ -3,7 +3,7 @@
     datasets -> dataset -> add | forward | find | list | import
                 proof of a draft -> Save -> a Change, committed by the daemon
                 a CSV, XLSX or JSON file -> what it would add -> Save: one commit
-    review queue -> proof -> approve | decline
+    review queue -> proof -> approve | decline; several at once
     changes under way -> conflict: mine | theirs | edit; committed: undo
 
 Every button is `ex:<action>:…`; the draft lies in the dialog, so that a restart loses nothing. A
@@ -421,6 +421,9 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "prop": proof_handler(changes.proposal_draft),
     "no": changes.ask_reason,
     "no-yes": changes.decline,
+    "several": changes.several,
+    "all-yes": changes.approve_all,
+    "all-no": changes.decline_all,
     "changes": changes.list_changes,
     "change": changes.change,
     "mine": changes.mine,

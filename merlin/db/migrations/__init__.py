@@ -34,6 +34,7 @@ from merlin.db.migrations.m018_whole_build import m018_whole_build
 from merlin.db.migrations.m019_key_holder import m019_key_holder
 from merlin.db.migrations.m020_proof import m020_proof
 from merlin.db.migrations.m021_taught_example import m021_taught_example
+from merlin.db.migrations.m022_distil import m022_distil
 from merlin.db.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -62,6 +63,7 @@ STEPS: tuple[Step, ...] = (
     m019_key_holder,
     m020_proof,
     m021_taught_example,
+    m022_distil,
 )
 
 # Any number that no other program takes in this database.

@@ -77,8 +77,28 @@ examples-history-line = { $at } — { $author }: { $subject } ({ $commit })
 examples-history-words = The newest is on top. What was before Merlin began to read the repository, git log knows.
 examples-history-none = The commit with this example is not worked off yet. Look again a little later.
 examples-model-said = The model answered: { $words }
-examples-queue-words = This is what people would have answered. Personal data are hidden already. Press to decide.
+examples-drafted = Drafted by { $teacher } for { $price }.
+examples-queue-words = Proposed by people, with personal details hidden, or drafted by a stronger model. Tap one to decide.
 examples-queue-empty = There are no new corrections.
+examples-several = ☑️ Several at once
+examples-several-title = Approve or decline { $count ->
+        [one] { $count } proposal
+       *[other] { $count } proposals
+    } together?
+examples-approve-all = ✅ Approve all of these
+examples-decline-all = ❌ Decline all of these
+examples-approved-all = Approved: { $count ->
+        [one] { $count } example
+       *[other] { $count } examples
+    }. { $left ->
+        [0] I'll let you know about the commit.
+        [one] { $left } has errors and still waits.
+       *[other] { $left } have errors and still wait.
+    }
+examples-declined-all = Declined { $count ->
+        [one] { $count } proposal
+       *[other] { $count } proposals
+    }. Their text is deleted.
 examples-decline = ❌ Decline
 examples-decline-bare = Decline without a reason
 examples-ask-reason = Why is “{ $question }” declined? Send the reason in one sentence, whoever proposed it will read it. Without a reason nothing is written to them.

@@ -78,8 +78,32 @@ examples-history-line = { $at } — { $author }: { $subject } ({ $commit })
 examples-history-words = Сверху новейшее. Что было до того, как Merlin начал читать репозиторий, знает git log.
 examples-history-none = Коммит с этим примером ещё не разобран. Загляните чуть позже.
 examples-model-said = Модель ответила: { $words }
-examples-queue-words = Так люди ответили бы сами. Личное уже скрыто. Нажмите, чтобы решить.
+examples-drafted = Черновик модели { $teacher }, цена { $price }.
+examples-queue-words = Предложили люди, личное уже скрыто, или более сильная модель. Нажмите, чтобы решить.
 examples-queue-empty = Новых исправлений нет.
+examples-several = ☑️ Сразу несколько
+examples-several-title = Решить сразу: { $count ->
+        [one] { $count } предложение
+        [few] { $count } предложения
+       *[many] { $count } предложений
+    }
+examples-approve-all = ✅ Одобрить все эти
+examples-decline-all = ❌ Отклонить все эти
+examples-approved-all = Одобрено: { $count ->
+        [one] { $count } пример
+        [few] { $count } примера
+       *[many] { $count } примеров
+    }. { $left ->
+        [0] О коммите сообщу.
+        [one] С ошибками { $left } предложение, оно ждёт дальше.
+        [few] С ошибками { $left } предложения, они ждут дальше.
+       *[many] С ошибками { $left } предложений, они ждут дальше.
+    }
+examples-declined-all = Отклонено: { $count ->
+        [one] { $count } предложение
+        [few] { $count } предложения
+       *[many] { $count } предложений
+    }. Текст удалён.
 examples-decline = ❌ Отклонить
 examples-decline-bare = Отклонить без причины
 examples-ask-reason = Почему отклоняем «{ $question }»? Пришлите причину одной фразой, её прочтёт тот, кто предложил. Без причины ему ничего не напишу.

@@ -1,0 +1,113 @@
+"""`merlin proposals list|approve|decline`: corrections and a teacher's drafts, several at once."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from merlin.app import proposals
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.proposals import Proposal
+from merlin.cli.examples import identity, open_editing, outcome, show
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, changing, reading
+from merlin.cli.output import print_json, print_list, print_message
+from merlin.core import money
+from merlin.core.errors import ConfigError
+from merlin.dataset.changes import MOST_AT_ONCE
+from merlin.dataset.commit_message import local_editor
+from merlin.dataset.finding import shorten
+
+Name = Annotated[str, typer.Argument(help="The dataset.")]
+Numbers = Annotated[list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Which of them.")]
+All = Annotated[bool, typer.Option("--all", help="All that wait.")]
+_QUESTION, _ANSWER = 60, 100
+
+
+app = typer.Typer(
+    name="proposals", no_args_is_help=True, help="Proposed examples that wait for an editor."
+)
+
+
+@app.command("list")
+def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """List what waits, oldest first."""
+    with reading(config, dataset) as (ctx, actor):
+        found = proposals.waiting(ctx, actor, 0, MOST_AT_ONCE, dataset)
+    # Whole for programs, short in a table.
+    told = [_record(each) for each in found]
+    if not json:
+        for each in told:
+            each["question"] = shorten(str(each["question"]), _QUESTION)
+            each["answer"] = shorten(str(each["answer"]), _ANSWER)
+    print_list(told, "proposal question answer source", json=json)
+
+
+def _record(each: Proposal) -> dict[str, object]:
+    draft = each.draft
+    return {
+        "proposal": each.proposal_id,
+        "question": draft.question,
+        "answer": draft.answer,
+        "source": draft.source,
+        "note": draft.note,
+        "cost": money.format_cost_plainly(draft.cost_micro, draft.currency).strip(),
+        "at": each.at,
+    }
+
+
+@app.command()
+def approve(
+    dataset: Name,
+    numbers: Numbers = None,
+    *,
+    is_all: All = False,
+    config: ConfigPath = DEFAULT,
+    no_wait: NoWait = False,
+    json: AsJson = False,
+) -> None:
+    """Make examples of proposals, by one commit in your name; those with errors wait on."""
+    with open_editing(config) as session:
+        ctx, actor = session.ctx, session.actor
+        wanted = _chosen(ctx, actor, dataset, numbers, is_all=is_all)
+        files, edits = proposals.read_several(ctx, actor, dataset, wanted)
+        good = proposals.check_several(ctx, files, edits)
+        editor = local_editor(getpass.getuser(), *identity())
+        change_id = proposals.approve_several(ctx, actor, good, editor)
+        told = outcome(session, change_id, is_waiting=not no_wait)
+    left = len(edits) - len(good)
+    print_message("proposals-approved", count=len(good), left=left)
+    show({**told, "approved": good, "left": left}, json=json)
+
+
+def _chosen(
+    ctx: Context, actor: Actor, dataset: str, numbers: list[int] | None, *, is_all: bool
+) -> list[int]:
+    """Return what waits of the numbers that a command names.
+
+    Raises ConfigError unless it names either some or all, NotFound.
+    """
+    if is_all == bool(numbers):
+        raise ConfigError("numbers, or --all", "proposals-which")
+    found = proposals.waiting(ctx, actor, 0, MOST_AT_ONCE, dataset)
+    return [each.proposal_id for each in found if is_all or each.proposal_id in (numbers or ())]
+
+
+@app.command()
+def decline(
+    dataset: Name,
+    numbers: Numbers = None,
+    *,
+    is_all: All = False,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Decline proposals; their words are forgotten."""
+    with changing(config, makes_key=True) as (ctx, actor):
+        wanted = _chosen(ctx, actor, dataset, numbers, is_all=is_all)
+        count = proposals.decline_several(ctx, actor, wanted)
+    print_message("proposals-declined", count=count)
+    if json:
+        print_json({"declined": count})

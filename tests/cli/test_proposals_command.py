@@ -1,0 +1,59 @@
+"""Proposed examples from the command line: listed, approved by one commit, declined."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.dataset.proposals import Draft, Proposals
+from merlin.wiring.context import make_cipher, opened
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def lab(committed):
+    committed.tick("fetch")
+    return committed
+
+
+@pytest.fixture
+def proposed(lab):
+    """Propose two drafts of a teacher and a person's correction; return their numbers."""
+    taught = {"model_id": "big", "origin": "distil", "cost_micro": 1200, "currency": "USD"}
+    with opened(lab.config) as database:
+        database.cipher = make_cipher(lab.config)
+        rows = Proposals(database)
+        rows.add_drafts([Draft(f"Что такое {it}?", "Это.", "trial", **taught) for it in "жз"])
+        rows.add(7, Draft("Что это?", "\x00", "trial"))
+        return [each.proposal_id for each in rows.waiting()]
+
+
+def test_all_that_wait_become_one_commit_but_for_those_with_errors(lab, shown, run, proposed):
+    first, second, third = proposed
+    told = shown("proposals", "list", "trial")
+    assert [each["proposal"] for each in told] == proposed
+    assert (told[0]["source"], told[0]["cost"]) == ("distil: big", "0.0012 USD")
+    code, table = run("proposals", "list", "trial")
+    assert (code, "Что такое ж?" in table.out) == (0, True)
+    done = shown("proposals", "approve", "trial", "--all")
+    assert (done["approved"], done["left"]) == ([first, second], 1)
+    assert done["commit"] == lab.repository.git("rev-parse", "HEAD")
+    told = lab.repository.git("log", "-1", "--format=%an %s")
+    assert told == "boris Import 2 examples into trial"
+    assert [each["proposal"] for each in shown("proposals", "list", "trial")] == [third]
+
+
+def test_named_ones_are_declined_and_the_rest_waits(shown, proposed):
+    assert shown("proposals", "decline", "trial", str(proposed[0]), "999") == {"declined": 1}
+    left = [each["proposal"] for each in shown("proposals", "list", "trial")]
+    assert left == proposed[1:]
+
+
+def test_a_command_that_names_nothing_says_what_it_needs(run, proposed):
+    for verb in ("approve", "decline"):
+        code, told = run("proposals", verb, "trial")
+        assert (code, "--all" in told.err) == (2, True)
+    code, told = run("proposals", "approve", "trial", "999")
+    assert (code, "at least one" in told.err) == (1, True)
+    code, told = run("proposals", "list", "nowhere")
+    assert (code, "nowhere" in told.err) == (1, True)
