@@ -38,6 +38,7 @@ SECTIONS: Mapping[str, str] = {
     "Groups and inline questions": "group_setting inline_question",
     "From commits to the serving model, and what processes tell each other": (
         "migration wake intent request notice heartbeat key_holder seen_commit verdict noted"
+        " commit_status"
         " finding build example example_text taught_example job job_change job_event checkpoint"
         " model evaluation proof_answer serving promotion"
     ),
@@ -53,6 +54,7 @@ ROWS: Mapping[str, str] = {
     "build": "a build: what a dataset was made into at a commit",
     "change": "an edit of one file that waits for its commit, or what became of it",
     "checkpoint": "a checkpoint of a job",
+    "commit_status": "the status that a forge was told of a commit",
     "consent": "a yes or no to a text, from when to when",
     "course": "a course as course.yaml tells it",
     "course_index": "whether the courses are those of the newest commit; the catalogue's version",

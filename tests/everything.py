@@ -17,6 +17,7 @@ CREDENTIALS = {
     "TELEGRAM_LOGIN_SECRET": "the-client-secret-of-tests",
     "MERLIN_GIT_HOOK_SECRET": "a-word-that-the-git-host-was-told",
     "MERLIN_WEBHOOK_SECRET": "whsec_c2l4dGVlbiBieXRlcyBhcmUgbm90IGVub3VnaCBoZXI=",
+    "MERLIN_FORGE_TOKEN": "a-token-that-may-write-statuses",
     "VLLM_API_KEY": "a-key-of-another-server",
 }
 
@@ -34,7 +35,12 @@ def everything(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine=
         {
             "state_dir": str(state_dir),
             "language": "en",
-            "repository": {"url": str(repository), "interval_s": 0.5, "push": True},
+            "repository": {
+                "url": str(repository),
+                "interval_s": 0.5,
+                "push": True,
+                "statuses": {"kind": "gitea", "url": f"{silent}/api/v1", "project": "school/it"},
+            },
             "providers": [{"name": "engine", **provider}, {"name": "openai", **provider}],
             "models": {
                 "recall": {"price": {"currency": "USD", "input": 0, "output": 0, "training": 0}}

@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -30,7 +31,7 @@ from merlin.db.processes import Heartbeats
 from merlin.git.repository import GitSource
 from merlin.providers.documents import is_walled
 from merlin.wiring.context import reading, reading_context
-from merlin.wiring.daemon import trainer
+from merlin.wiring.daemon import forge_of, trainer
 
 LEAST_FREE = 1 << 30
 ANSWER_S = 15.0
@@ -84,6 +85,8 @@ def examine(config: Config) -> Iterator[Examined]:
     if config.repository is not None:
         yield _tried("git", _git)
         yield _tried("repository", partial(_repository, config.repository))
+        if config.repository.statuses is not None:
+            yield _tried("repository.statuses", partial(_forge, config))
     if config.datasets.default:
         yield _tried("datasets.default", partial(_default, config))
     yield _tried("telegram", partial(_telegram, config.telegram.base_url))
@@ -162,6 +165,16 @@ def _repository(repository: RepositoryConfig) -> _Good:
     if newest is None:
         raise MerlinError("no such branch", "doctor-no-branch", **told)
     return "doctor-repository", {"commit": newest[:7], **told}
+
+
+def _forge(config: Config) -> _Good:
+    """Ask the forge for the project by the token; whether it may write nobody tells beforehand."""
+    forge = forge_of(config)
+    if forge is None:
+        raise ConfigError("no forge", "config-no-forge")
+    with closing(forge):
+        forge.check()
+    return "doctor-forge", {"project": forge.project}
 
 
 def _walls() -> _Good:

@@ -221,6 +221,8 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     if has_zones() and not is_zone(config.timezone):
         yield at("timezone", "config-no-zone", zone=config.timezone)
     yield from _unknown_providers(config)
+    if config.repository is not None and "" in (config.repository.forge or ()):
+        yield at("repository.statuses", "config-no-forge")
     if not config.allow_plain_http:
         yield from _in_the_open(config)
     if config.api.openid is not None and not config.api.public_url:
@@ -282,6 +284,8 @@ def _addresses(config: Config) -> Iterator[tuple[str, str]]:
         yield f"providers.{provider.name}.base_url", provider.base_url
     for name, base in config.engine.models.items():
         yield f"engine.models.{name}.url", base.url
+    if config.repository is not None and config.repository.forge is not None:
+        yield "repository.statuses.url", config.repository.forge[0]
     for number, webhook in enumerate(config.engine.webhooks):
         yield f"engine.webhooks.{number}.url", webhook.url
     if config.api.openid is not None:
@@ -346,7 +350,9 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
         webhooks = [each.credential for each in config.engine.webhooks]
         return dict.fromkeys([config.engine.credential, *filter(None, models), *webhooks], True)
     if process == "daemon":
-        return dict.fromkeys(providers, True) | text_key
+        statuses = config.repository.statuses if config.repository is not None else None
+        needed = [*providers, statuses.credential] if statuses is not None else providers
+        return dict.fromkeys(needed, True) | text_key
     if process == "bot":
         return dict.fromkeys([BOT_TOKEN, *providers], True) | text_key
     needed = [BOT_TOKEN] if config.telegram.mode == "webhook" else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -104,6 +105,36 @@ class _PriceOf:
 Rate = Annotated[Price, _PriceOf()]
 
 
+class StatusesConfig(Section):
+    """What each commit led to, shown beside it on the forge as a commit status.
+
+    Where the forge is follows from `repository.url`, unless that is a path.
+    """
+
+    kind: Literal["github", "gitlab", "gitea"] = setting(
+        "Whose API the forge has; Forgejo has Gitea's.", "gitlab"
+    )
+    url: Opt[str] = setting(
+        "The address of its API. Default by the host in `repository.url`.",
+        "https://git.example.com/api/v4",
+        default=None,
+    )
+    project: Opt[str] = setting(
+        "The project on it. Default the path in `repository.url`.",
+        "school/datasets",
+        default=None,
+        pattern=r"^[\w.-]+(/[\w.-]+)*$",
+    )
+    credential: str = setting(
+        "Name of the environment variable with a token that may write commit statuses.",
+        default="MERLIN_FORGE_TOKEN",
+        min_length=1,
+    )
+
+
+_API_PATHS = {"github": "/api/v3", "gitlab": "/api/v4", "gitea": "/api/v1"}
+
+
 class RepositoryConfig(Section):
     """The git repository of datasets; only the daemon needs it."""
 
@@ -121,6 +152,25 @@ class RepositoryConfig(Section):
     push: bool = setting(
         "Push verdict notes (`refs/notes/merlin`) to the repository.", example=True, default=False
     )
+    statuses: Opt[StatusesConfig] = None
+
+    @property
+    def forge(self) -> tuple[str, str] | None:
+        """Return the address of the forge's API and the project there, "" for what nobody tells.
+
+        None where no statuses are wanted.
+        """
+        if self.statuses is None:
+            return None
+        url = self.url if "://" in self.url else f"ssh://{self.url.replace(':', '/', 1)}"
+        parts = urlsplit("" if self.url.startswith("/") else url)
+        is_http = parts.scheme in ("http", "https")
+        host = parts.netloc.rpartition("@")[2] if is_http else parts.hostname or ""
+        address = f"{parts.scheme if is_http else 'https'}://{host}{_API_PATHS[self.statuses.kind]}"
+        if host == "github.com":
+            address = "https://api.github.com"
+        project = parts.path.strip("/").removesuffix(".git")
+        return self.statuses.url or (address if host else ""), self.statuses.project or project
 
     @field_validator("url")
     @classmethod

@@ -34,6 +34,7 @@ POINTS = (
     "promote.before",
     "promote.after",
     "note.written",
+    "status.sent",
     "change.claimed",
     "change.written",
     "change.pushed",

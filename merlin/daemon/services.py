@@ -9,6 +9,7 @@ from merlin.app.context import Context
 from merlin.daemon.changing import ChangeProcessor
 from merlin.dataset.gather import BuildSettings
 from merlin.db.processes import Heartbeats
+from merlin.providers.forge import Forge
 from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
 from merlin.training.prove import ModelInventory
@@ -25,3 +26,4 @@ class DaemonServices(Context):
     heartbeats: Heartbeats
     still_alive: Callable[[], None]
     changing: ChangeProcessor
+    forge: Forge | None = None

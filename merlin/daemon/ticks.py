@@ -26,6 +26,7 @@ from merlin.daemon.main import Tick, TickCounts
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention
 from merlin.daemon.services import DaemonServices
+from merlin.daemon.status_sender import StatusSender
 from merlin.dataset.files import FileIndex, sync_files
 from merlin.dataset.gather import Outcome, gather, restore_build
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
@@ -49,6 +50,7 @@ FIRST_PUSH_PAUSE_S, LONGEST_PUSH_PAUSE_S = MINUTE_S, HOUR_S
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon, each waking the next of the chain."""
     step = services.config.daemon.tick_s
+    forge = services.forge
     fetch_s, engine = needed_repository(services.config).interval_s, _engine_of(services.config)
     return [
         *([Tick("engine", _engine(services, engine), ENGINE_S)] if engine else []),
@@ -58,6 +60,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("prove", partial(prove, services), step, wakes="promote"),
         Tick("promote", partial(promote, services), step, wakes="note"),
         Tick("note", NoteWriter(services), max(step, 1.0)),
+        *([Tick("status", StatusSender(services, forge), max(step, 1.0))] if forge else []),
         Tick("changes", services.changing, min(step, 0.25), wakes="fetch", is_asked=True),
         Tick("serve", _served(services), min(step, 0.25), wakes="launch", is_asked=True),
         Tick("census", lambda: bool(services.inventory.take()), MINUTE_S),

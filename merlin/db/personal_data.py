@@ -111,6 +111,7 @@ NOBODY: tuple[Table, ...] = (
     t.ANSWER_COST,
     t.BUILD,
     t.CHECKPOINT,
+    t.COMMIT_STATUS,
     t.COURSE,
     t.COURSE_INDEX,
     t.COURSE_TEACHER,

@@ -58,6 +58,7 @@ VERDICT = _table(
     " seen_at updated_at",
 )
 NOTED = _table("noted", "commit_sha words at")
+COMMIT_STATUS = _table("commit_status", "commit_sha dataset words at")
 FINDING = _table("finding", "id verdict_id path line col rule severity arguments")
 BUILD = _table(
     "build",

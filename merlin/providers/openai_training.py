@@ -112,7 +112,19 @@ def sync_client(
     With none kept no call meets a connection that the server has closed meanwhile, which would
     look like a call that may have been carried out.
     """
-    http = httpx2.Client(
+    return openai.OpenAI(
+        base_url=base_url,
+        api_key=credential or "none",
+        max_retries=0,
+        timeout=patience(total_s),
+        http_client=http_client(base_url, total_s, keep),
+        default_headers={"Accept-Language": language} if language else None,
+    )
+
+
+def http_client(base_url: str, total_s: float, keep: int) -> httpx2.Client:
+    """Return a client of a server whose every call ends within `total_s`; follows no redirects."""
+    return httpx2.Client(
         timeout=patience(total_s),
         limits=httpx2.Limits(max_keepalive_connections=keep),
         verify=_trust(),
@@ -121,14 +133,6 @@ def sync_client(
         trust_env=not is_loopback(httpx2.URL(base_url).host),
         # A small answer that is packed may be an endless one: it is bounded as it comes.
         headers={"Accept-Encoding": "identity"},
-    )
-    return openai.OpenAI(
-        base_url=base_url,
-        api_key=credential or "none",
-        max_retries=0,
-        timeout=patience(total_s),
-        http_client=http,
-        default_headers={"Accept-Language": language} if language else None,
     )
 
 

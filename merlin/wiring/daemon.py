@@ -29,6 +29,7 @@ from merlin.db.database import Database, DatabaseAway
 from merlin.db.processes import Heartbeats, Lead, read_change_counter
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
+from merlin.providers.forge import Forge
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
@@ -122,6 +123,9 @@ def services_of(
                 settle_s=each.settle_s,
                 poll_s=each.poll_s,
             )
+        forge = forge_of(config) if has_providers else None
+        if forge is not None:
+            stack.callback(forge.close)
         database.cipher = make_cipher(config)
         yield DaemonServices(
             config=config,
@@ -133,6 +137,7 @@ def services_of(
             heartbeats=Heartbeats(database),
             still_alive=still_alive,
             changing=ChangeProcessor(database, GitBranch(source), utc_now),
+            forge=forge,
         )
 
 
@@ -147,6 +152,18 @@ def _build_settings(config: Config, database: Database, source: GitSource) -> Bu
         limit_tokens=config.example_tokens,
         limits=Limits(memory_bytes=config.daemon.dataset_memory_mb * 1_000_000),
     )
+
+
+def forge_of(config: Config) -> Forge | None:
+    """Return where commits get statuses, None where none are wanted.
+
+    Raises ConfigError without its credential.
+    """
+    repository = config.repository
+    if repository is None or repository.statuses is None or repository.forge is None:
+        return None
+    said = repository.statuses
+    return Forge(said.kind, *repository.forge, credential(said.credential))
 
 
 def trainer(

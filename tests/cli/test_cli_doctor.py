@@ -9,6 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 import yaml
+from forge_server import PROJECT, ForgeServer
+from forge_server import TOKEN as FORGE_TOKEN
+from local_servers import serve_http
 from world import Lab
 
 from merlin.cli import main
@@ -172,3 +175,18 @@ def test_both_languages_are_spoken(fresh, capsys, monkeypatch, language, idle, w
     assert idle in told(capsys)
     assert main(["health", "bot", "--config", str(fresh.path)]) == 1
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
+def test_the_token_for_commit_statuses_is_tried(kind, fresh, capsys, monkeypatch):
+    with serve_http(ForgeServer(kind)) as forge:
+        said = yaml.safe_load(fresh.path.read_text("utf-8"))
+        said["repository"]["statuses"] = {"kind": kind, "url": forge.api, "project": PROJECT}
+        fresh.path.write_text(yaml.safe_dump(said), encoding="utf-8")
+        monkeypatch.setenv("MERLIN_FORGE_TOKEN", FORGE_TOKEN)
+        good = (True, f"the token reads the project {PROJECT}")
+        assert examined(fresh, capsys)["repository.statuses"] == good
+        monkeypatch.setenv("MERLIN_FORGE_TOKEN", "an-older-token")
+        is_good, words = examined(fresh, capsys)["repository.statuses"]
+        assert (is_good, "may write commit statuses" in words) == (False, True)
+        assert "an-older-token" not in words

@@ -16,7 +16,8 @@ from merlin.wiring.context import opened, reading
 
 pytestmark = pytest.mark.integration
 
-# Those of edits are in test_change_kill_points.py, those of the bot and the engine in
+# Those of edits are in test_change_kill_points.py, of statuses in test_status_kill_points.py, those
+# of the bot and the engine in
 # tests/bot/test_bot_kill.py and tests/engine.
 OTHERS = (
     "change.",
@@ -31,6 +32,7 @@ OTHERS = (
     "payment.",
     "refund.",
     "remove.",
+    "status.",
 )
 POINTS = tuple(point for point in killpoint.POINTS if not point.startswith(OTHERS))
 SERVE_S = 180

@@ -35,6 +35,7 @@ from merlin.db.migrations.m019_key_holder import m019_key_holder
 from merlin.db.migrations.m020_proof import m020_proof
 from merlin.db.migrations.m021_taught_example import m021_taught_example
 from merlin.db.migrations.m022_distil import m022_distil
+from merlin.db.migrations.m023_commit_status import m023_commit_status
 from merlin.db.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -64,6 +65,7 @@ STEPS: tuple[Step, ...] = (
     m020_proof,
     m021_taught_example,
     m022_distil,
+    m023_commit_status,
 )
 
 # Any number that no other program takes in this database.

@@ -13,6 +13,7 @@ doctor-database = { $dialect }, no damage found
 doctor-database-new = not made yet: the first process to start makes it
 doctor-git = { $path }
 doctor-repository = { $url }, { $branch } at { $commit }
+doctor-forge = the token reads the project { $project }
 doctor-no-branch = { $url } has no branch { $branch }: commit something to it, or name another one in repository.branch
 doctor-default = { $dataset }
 doctor-no-default = the repository has no dataset { $dataset }, it has: { $known }. Name one of them in datasets.default

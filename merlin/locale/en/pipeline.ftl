@@ -83,3 +83,18 @@ notice-findings = { $dataset }: commit { $commit } has { $errors ->
     [one] { $errors } error
    *[other] { $errors } errors
   }; the good examples go on. The first: { $place }: { $reason } More: merlin log { $dataset }
+
+# What a commit led to, beside it on the forge
+status-held = { $build } is not trained yet
+status-built = { $build } is built and waits for its training
+status-training = { $build } is being trained
+status-serving = { $build } answers people
+status-superseded = a newer commit took its place
+status-failed = the training of { $build } failed
+status-unchanged = nothing to learn has changed
+status-rejected = not built
+status-removed = the dataset was removed
+forge-away = { $url } takes no commit statuses now: { $reason }
+forge-denied = { $project }: the forge says "{ $reason }". Look whether repository.statuses names the right url and project, and whether the token is still valid and may write commit statuses
+forge-refused = { $project }: the forge takes no such commit status: { $reason }
+notice-forge = Commits get no statuses any more: for { $project } the forge says "{ $reason }". Look whether repository.statuses names the right url and project, and whether the token is still valid and may write commit statuses; merlin doctor tries it. All else goes on, and what is owed is sent then.

@@ -13,6 +13,7 @@ doctor-database = { $dialect }, повреждений нет
 doctor-database-new = её ещё нет: создаст первый запущенный процесс
 doctor-git = { $path }
 doctor-repository = { $url }, { $branch } на коммите { $commit }
+doctor-forge = токен читает проект { $project }
 doctor-no-branch = в { $url } нет ветви { $branch }: закоммитьте туда что-нибудь или назовите другую в repository.branch
 doctor-default = { $dataset }
 doctor-no-default = набора { $dataset } в репозитории нет, есть: { $known }. Назовите один из них в datasets.default

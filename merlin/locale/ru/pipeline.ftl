@@ -89,3 +89,18 @@ notice-findings = { $dataset }: в коммите { $commit } { $errors ->
     [few] { $errors } ошибки
    *[many] { $errors } ошибок
   }; годные примеры идут дальше. Первая: { $place }: { $reason } Подробнее: merlin log { $dataset }
+
+# Итог коммита рядом с ним в хранилище
+status-held = { $build } пока не обучается
+status-built = { $build }: сборка готова и ждёт обучения
+status-training = { $build } обучается
+status-serving = { $build } отвечает людям
+status-superseded = его место занял более новый коммит
+status-failed = { $build }: обучение не удалось
+status-unchanged = то, чему учат, не изменилось
+status-rejected = не собран
+status-removed = набор убран
+forge-away = { $url } сейчас не принимает статусы коммитов: { $reason }
+forge-denied = { $project }: хранилище отвечает «{ $reason }». Проверьте, верны ли url и project в repository.statuses, действует ли токен и можно ли ему писать статусы коммитов
+forge-refused = { $project }: хранилище не принимает такой статус коммита: { $reason }
+notice-forge = У коммитов больше нет статусов: для { $project } хранилище отвечает «{ $reason }». Проверьте, верны ли url и project в repository.statuses, действует ли токен и можно ли ему писать статусы коммитов; это пробует merlin doctor. Остальное работает, а недосланное дойдёт потом.

@@ -1,0 +1,101 @@
+"""Commit statuses: the forge is told what each commit led to, beside the commit itself.
+
+What is owed follows from the verdicts and from what was sent, so a kill or a forge that is away
+loses nothing. A status that was sent right before a kill is sent again; the forge then shows the
+same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from merlin.core.i18n import stored_text, text
+from merlin.core.killpoint import kill_point
+from merlin.core.log import get_logger
+from merlin.daemon.services import DaemonServices
+from merlin.dataset.builds import build_version
+from merlin.dataset.commit_statuses import OwedStatus, OwedStatuses
+from merlin.dataset.verdicts import VerdictStatus
+from merlin.db.notices import ADMINS, Notices
+from merlin.providers.forge import (
+    CommitState,
+    CommitStatus,
+    Forge,
+    ForgeAway,
+    ForgeDenied,
+    StatusRefused,
+)
+
+log = get_logger(__name__)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
+_STATES: Mapping[VerdictStatus, CommitState] = {
+    VerdictStatus.HELD: CommitState.PENDING,
+    VerdictStatus.BUILT: CommitState.PENDING,
+    VerdictStatus.TRAINING: CommitState.PENDING,
+    VerdictStatus.SERVING: CommitState.SUCCESS,
+    VerdictStatus.SUPERSEDED: CommitState.SUCCESS,
+    VerdictStatus.UNCHANGED: CommitState.SUCCESS,
+    VerdictStatus.REMOVED: CommitState.SUCCESS,
+    VerdictStatus.REJECTED: CommitState.FAILURE,
+    VerdictStatus.FAILED: CommitState.ERROR,
+}
+
+
+class StatusSender:
+    """Tells the forge what is owed; one that is away is asked again after a pause that doubles."""
+
+    def __init__(self, services: DaemonServices, forge: Forge) -> None:
+        self._services = services
+        self._forge = forge
+        self._pause_s = FIRST_PAUSE_S
+        self._next_at = 0.0
+
+    def __call__(self) -> bool:
+        """Return whether a status was sent. Raises ForgeAway, ForgeDenied after those before."""
+        if time.monotonic() < self._next_at:
+            return False
+        rows, count = OwedStatuses(self._services.db, self._services.clock), 0
+        for owed in rows.owed():
+            status = self._status(owed)
+            words = f"{status.state} {status.description}"
+            if words != owed.words:
+                try:
+                    self._forge.set_status(owed.commit_sha, status)
+                except StatusRefused as refusal:
+                    log.warning("status refused", commit=owed.commit_sha, reason=str(refusal))
+                    words = ""
+                except (ForgeAway, ForgeDenied) as failure:
+                    self._wait(failure, is_first=count > 0)
+                    raise
+                kill_point("status.sent")
+                count += 1
+            rows.sent(owed, words)
+        self._pause_s = FIRST_PAUSE_S
+        return count > 0
+
+    def _wait(self, failure: ForgeAway | ForgeDenied, *, is_first: bool) -> None:
+        if is_first:
+            self._pause_s = FIRST_PAUSE_S
+        asked_s = failure.pause_s if isinstance(failure, ForgeAway) else 0.0
+        self._next_at = time.monotonic() + min(LONGEST_PAUSE_S, max(self._pause_s, asked_s))
+        self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+        if isinstance(failure, ForgeDenied):
+            day = self._services.clock().date().isoformat()
+            told = {"project": self._forge.project, "reason": failure.arguments["reason"]}
+            Notices(self._services.db).tell(ADMINS, "notice-forge", told, once=f"forge:{day}")
+            self._services.db.bump()
+
+    def _status(self, owed: OwedStatus) -> CommitStatus:
+        config = self._services.config
+        version = build_version(owed.dataset, owed.number) or owed.dataset
+        said = text(config.language, f"status-{owed.word.value}", build=version)
+        if owed.reason:
+            said = f"{said}: {stored_text(config.language, owed.reason, owed.arguments)}"
+        page, public = f"/admin/verdicts?commit={owed.commit_sha}", config.api.public_url
+        return CommitStatus(
+            context=f"merlin/{owed.dataset}",
+            state=_STATES[owed.word],
+            description=said,
+            target_url=f"{public.rstrip('/')}{page}" if public else "",
+        )

@@ -1,0 +1,168 @@
+"""Commit statuses on GitHub, GitLab and Gitea (Forgejo): one call a status, by a token.
+
+Source: docs.github.com/rest/commits/statuses; docs.gitlab.com/api/commits, "Set commit pipeline
+status"; Gitea's API, `POST /repos/{owner}/{repo}/statuses/{sha}`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http import HTTPStatus
+from urllib.parse import quote
+
+import httpx2
+
+from merlin.core.errors import MerlinError
+from merlin.openai_protocol.errors import one_line
+from merlin.providers.openai_training import http_client
+
+ANSWER_S = 15.0
+LONGEST_REASON = 200
+
+
+class CommitState(StrEnum):
+    """What a status says of its commit, in GitHub's words."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    """One line beside a commit; the newest of a context is shown."""
+
+    context: str
+    state: CommitState
+    description: str
+    target_url: str = ""
+
+
+class ForgeError(MerlinError):
+    """The forge took no status."""
+
+
+class ForgeAway(ForgeError):
+    """It cannot be reached, or has no time now; the same call may do later, after `pause_s`."""
+
+    def __init__(self, url: str, reason: str, pause_s: float = 0.0) -> None:
+        super().__init__(f"{url}: {reason}", "forge-away", url=url, reason=reason)
+        self.pause_s = pause_s
+
+
+class ForgeDenied(ForgeError):
+    """It does not know the token or the project, or the token may not write statuses."""
+
+
+class StatusRefused(ForgeError):
+    """It takes others, but never this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialect:
+    """How one kind of forge is spoken to; a description of over `longest` letters is refused."""
+
+    projects: str
+    header: str
+    token: str
+    longest: int
+    words: Mapping[CommitState, str] = field(default_factory=dict)
+
+
+_DIALECTS = {
+    "github": _Dialect("repos", "Authorization", "Bearer {}", 140),
+    "gitlab": _Dialect(
+        "projects",
+        "PRIVATE-TOKEN",
+        "{}",
+        255,
+        {CommitState.FAILURE: "failed", CommitState.ERROR: "failed"},
+    ),
+    "gitea": _Dialect("repos", "Authorization", "token {}", 255),
+}
+# What GitLab says to a state that the commit has already.
+_ALREADY = "Cannot transition status"
+
+
+class Forge:
+    """One project on a forge: `kind` is github, gitlab or gitea, `url` the address of its API."""
+
+    def __init__(self, kind: str, url: str, project: str, token: str) -> None:
+        dialect = _DIALECTS[kind]
+        # GitLab takes a project's path as one part of the address.
+        part = quote(project, safe="" if kind == "gitlab" else "/")
+        self._dialect = dialect
+        self._token = token
+        self.project = project
+        self.url = f"{url.rstrip('/')}/{dialect.projects}/{part}"
+        self._http = http_client(url, ANSWER_S, keep=1)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._http.close()
+
+    def check(self) -> None:
+        """Ask for the project. Raises ForgeAway, ForgeDenied."""
+        self._call("GET", self.url)
+
+    def set_status(self, commit: str, status: CommitStatus) -> None:
+        """Show the status beside the commit; the same one again changes nothing to look at.
+
+        Raises ForgeAway, ForgeDenied, StatusRefused.
+        """
+        told = {
+            "state": self._dialect.words.get(status.state, status.state.value),
+            "context": status.context,
+            "description": _shorten(status.description, self._dialect.longest),
+        }
+        if status.target_url:
+            told["target_url"] = status.target_url
+        self._call("POST", f"{self.url}/statuses/{commit}", told)
+
+    def _call(self, method: str, url: str, told: Mapping[str, str] | None = None) -> None:
+        headers = {self._dialect.header: self._dialect.token.format(self._token)}
+        try:
+            answer = self._http.request(method, url, json=told, headers=headers)
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ValueError) as error:
+            words = f"{type(error).__name__} {error}".replace(self._token, "[hidden]")
+            raise ForgeAway(self.url, one_line(words)) from None
+        reason = _reason(answer)
+        if answer.is_success or _ALREADY in reason:
+            return
+        raise self._error(answer, f"{answer.status_code} {reason}")
+
+    def _error(self, answer: httpx2.Response, reason: str) -> ForgeError:
+        code, pause = answer.status_code, answer.headers.get("retry-after", "")
+        is_spent = bool(pause) or answer.headers.get("x-ratelimit-remaining") == "0"
+        is_busy = code in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+        if is_busy or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            is_spent = True
+        if is_spent:
+            return ForgeAway(self.url, reason, float(pause) if pause.isdecimal() else 0.0)
+        told = {"project": self.project, "url": self.url, "reason": reason}
+        # A project that was renamed is told by a redirect, which would carry the token on.
+        denials = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+        if code in denials or answer.is_redirect:
+            return ForgeDenied(f"{self.url}: {reason}", "forge-denied", **told)
+        return StatusRefused(f"{self.url}: {reason}", "forge-refused", **told)
+
+
+def _shorten(words: str, longest: int) -> str:
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
+
+
+def _reason(answer: httpx2.Response) -> str:
+    """Return what the forge says of a refusal, in one line."""
+    if answer.is_success:
+        return ""
+    try:
+        said = answer.json()
+    except (ValueError, RecursionError):
+        said = {}
+    words = said.get("message") or said.get("error") if isinstance(said, dict) else ""
+    plain = words if isinstance(words, str) else json.dumps(words, ensure_ascii=False)
+    return one_line(plain)[:LONGEST_REASON] or answer.reason_phrase

@@ -1,0 +1,173 @@
+"""Commit statuses: the forge shows what each commit led to, each state once, whatever happens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import yaml
+from forge_server import LONGEST, PROJECT, TOKEN, ForgeServer, Refusal
+from local_servers import serve_http
+
+from merlin.core.clock import utc_now
+from merlin.core.errors import MerlinError
+from merlin.core.i18n import text
+from merlin.daemon.status_sender import StatusSender
+from merlin.providers.forge import CommitState, CommitStatus
+
+pytestmark = pytest.mark.integration
+
+
+def show_on(lab, forge, **changes):
+    """Let the lab's commits be shown on this forge."""
+    said = yaml.safe_load(lab.path.read_text("utf-8"))
+    said["repository"]["statuses"] = {"kind": forge.kind, "url": forge.api, "project": PROJECT}
+    said |= {"api": {"public_url": "https://merlin.example.com"}, "language": "en", **changes}
+    lab.path.write_text(yaml.safe_dump(said), encoding="utf-8")
+    return forge
+
+
+@pytest.fixture(params=["github", "gitlab", "gitea"])
+def forge(request, lab, monkeypatch):
+    monkeypatch.setenv("MERLIN_FORGE_TOKEN", TOKEN)
+    with serve_http(ForgeServer(request.param)) as server:
+        yield show_on(lab, server)
+
+
+@pytest.fixture
+def github(lab, monkeypatch):
+    monkeypatch.setenv("MERLIN_FORGE_TOKEN", TOKEN)
+    with serve_http(ForgeServer("github")) as server:
+        yield show_on(lab, server)
+
+
+def head(lab):
+    return lab.repository.git("rev-parse", "HEAD")
+
+
+def test_a_commit_shows_what_it_led_to_from_its_build_to_its_model(lab, forge):
+    lab.tick("fetch", "status")
+    assert forge.states(head(lab)) == ["pending"]
+    lab.until_serving("trial-1")
+    lab.tick("status")
+    shown = forge.of(head(lab))
+    assert shown[-1] == {
+        "state": "success",
+        "context": "merlin/trial",
+        "description": "trial-1 answers people",
+        "target_url": f"https://merlin.example.com/admin/verdicts?commit={head(lab)}",
+    }
+    lab.tick("status", rounds=3)
+    assert forge.of(head(lab)) == shown
+
+
+def test_a_rejected_commit_fails_and_says_why(lab, forge):
+    path = lab.repository.folder / "datasets/trial/dataset.yaml"
+    path.write_text("broken: [\n", encoding="utf-8")
+    commit = lab.repository.commit()
+    lab.tick("fetch", "status")
+    [shown] = forge.of(commit)
+    assert shown["state"] == ("failed" if forge.kind == "gitlab" else "failure")
+    assert shown["description"].startswith("not built: 1 error")
+
+
+def test_a_failed_training_is_an_error_and_says_why(lab, forge, provider):
+    provider.behave(ending="failed")
+    lab.tick(rounds=8)
+    lab.tick("status")
+    shown = forge.of(head(lab))[-1]
+    assert shown["state"] == ("failed" if forge.kind == "gitlab" else "error")
+    assert shown["description"].startswith("the training of trial-1 failed: job 1 failed")
+
+
+def test_words_are_cut_to_what_the_forge_takes(lab, forge):
+    with lab.services() as services:
+        status = CommitStatus("merlin/trial", CommitState.FAILURE, "неверно, " * 100)
+        services.forge.set_status(head(lab), status)
+    [shown] = forge.of(head(lab))
+    assert len(shown["description"]) == min(LONGEST[forge.kind], 255)
+    assert shown["description"].endswith("…")
+
+
+def test_each_dataset_has_a_line_of_its_own_and_one_that_goes_is_told(lab, github):
+    lab.repository.dataset("second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
+    commit = lab.repository.commit()
+    lab.tick("fetch", "launch", "status")
+    assert github.states(commit) == ["pending"]
+    [held] = github.of(commit, "merlin/second")
+    assert held["description"].startswith("second-1 is not trained yet: waits for a launch by hand")
+    lab.repository.git("rm", "-rq", "datasets/second")
+    commit = lab.repository.commit()
+    lab.tick("fetch", "status")
+    assert github.states(commit, "merlin/second") == ["success"]
+    assert github.of(commit) == []
+
+
+def test_a_forge_that_is_away_stands_in_nobodys_way_and_is_told_later(lab, github, told):
+    github.refusals += [Refusal(503), Refusal(429, headers=(("Retry_After", "1"),))]
+    for _ in range(2):
+        with pytest.raises(MerlinError):
+            lab.tick("fetch", "status")
+    lab.until_serving("trial-1")
+    lab.tick("status")
+    assert github.states(head(lab))[-1] == "success"
+    assert "notice-forge" not in told()
+
+
+def test_one_sender_waits_before_it_asks_again(lab, github):
+    github.refusals.append(Refusal(502))
+    with lab.services() as services:
+        lab.tick("fetch")
+        send = StatusSender(services, services.forge)
+        with pytest.raises(MerlinError):
+            send()
+        assert [send(), send()] == [False, False]
+    assert github.calls == 1
+
+
+@pytest.mark.parametrize("status", [301, 401, 403, 404])
+def test_a_token_that_may_not_is_told_to_the_admins_once_a_day(lab, github, told, status):
+    github.refusals += [Refusal(status, "Bad credentials")] * 2
+    for _ in range(2):
+        with pytest.raises(MerlinError):
+            lab.tick("fetch", "status")
+    notice = told()["notice-forge"]
+    assert notice == {"project": PROJECT, "reason": f"{status} Bad credentials"}
+    assert TOKEN not in text("ru", "notice-forge", **notice)
+    lab.tick("status")
+    assert github.states(head(lab)) == ["pending"]
+
+
+def test_a_status_that_is_refused_for_itself_keeps_no_other_from_being_sent(lab, github):
+    github.refusals.append(Refusal(422, "No commit found for SHA"))
+    lab.tick("fetch")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.tick("fetch", "status", "status")
+    first = lab.repository.git("rev-parse", "HEAD~1")
+    assert (github.states(first), github.states(head(lab))) == (["pending"], [])
+    lab.until_serving("trial-2")
+    lab.tick("status")
+    assert github.states(head(lab)) == ["success"]
+
+
+def test_history_of_more_than_a_week_is_not_told(lab, github):
+    lab.tick("fetch")
+    with lab.services() as services:
+        later = utc_now() + timedelta(days=8)
+        assert not StatusSender(replace(services, clock=lambda: later), services.forge)()
+        assert StatusSender(services, services.forge)()
+    assert github.states(head(lab)) == ["pending"]
+
+
+def test_no_token_stands_in_the_logs_or_errors(lab, forge, caplog, capfd):
+    forge.refusals.append(Refusal(400, f"what is {TOKEN}?"))
+    lab.tick("fetch", "status")
+    forge.shutdown()
+    forge.server_close()
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    with pytest.raises(MerlinError) as failure:
+        lab.tick("fetch", "status")
+    assert TOKEN not in caplog.text + "".join(capfd.readouterr()) + str(failure.value)

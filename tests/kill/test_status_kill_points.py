@@ -1,0 +1,56 @@
+"""The daemon dies right after a status was sent; after the restart the forge shows it."""
+
+from __future__ import annotations
+
+import pytest
+from forge_server import PROJECT, TOKEN, ForgeServer
+from forked import start
+from local_servers import serve_http
+from waiting import wait_until
+from world import KEY, Lab
+
+from merlin.db.tables import COMMIT_STATUS
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.wiring.context import reading
+
+pytestmark = pytest.mark.integration
+
+
+def is_recorded(lab):
+    with reading(lab.config) as database:
+        return bool(database.rows(COMMIT_STATUS.select()))
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
+def test_a_status_is_shown_and_recorded_after_a_death_at_status_sent(kind, tmp_path):
+    with (
+        ProviderStandIn(key="stand-in") as provider,
+        serve_http(ForgeServer(kind)) as forge,
+    ):
+        statuses = {"kind": kind, "url": forge.api, "project": PROJECT}
+        repository = {"url": "repository", "interval_s": 0.2, "statuses": statuses}
+        lab = Lab(tmp_path, provider.base_url, repository=repository)
+        path = lab.repository.folder / "datasets/trial/dataset.yaml"
+        lab.repository.dataset()
+        path.write_text("broken: [\n", encoding="utf-8")
+        commit = lab.repository.commit()
+        told = {
+            KEY: "stand-in",
+            "MERLIN_FORGE_TOKEN": TOKEN,
+            "MERLIN_CRASH_AT": "status.sent",
+            "MERLIN_CRASH_MARK": str(tmp_path / "crashed"),
+        }
+        log = tmp_path / "daemon.log"
+        process = start("daemon", lab.path, log, **told)
+        process.join(60)
+        assert process.exitcode == 137
+        assert not is_recorded(lab)
+        process = start("daemon", lab.path, log, **told)
+        try:
+            wait_until(lambda: is_recorded(lab))
+        finally:
+            process.terminate()
+            process.join()
+        failure = "failed" if kind == "gitlab" else "failure"
+        assert set(forge.states(commit)) == {failure}
+        assert len(forge.states(commit)) <= 2
