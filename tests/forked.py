@@ -22,7 +22,7 @@ from merlin.cli.commands import MODULES
 # Merlin's own modules, and what those import only once they are asked for something.
 _PROCESSES = (
     *("wiring.daemon", "wiring.bot", "wiring.api", "wiring.context"),
-    *("engine.main", "engine.trainers.recall.train"),
+    *("engine.main", "engine.trainers.recall.train", "providers.openai_training"),
 )
 _OPENAI = ("chat", "audio", "files", "fine_tuning.jobs", "models")
 _LATER = (

@@ -107,8 +107,17 @@ def normalise(words: str) -> str:
 
 
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
-_CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
-_LATIN = re.compile("[a-z]", re.IGNORECASE)
+# A code page of both alphabets: counted in it, letters take a tenth of a regular expression's time.
+_CODE_PAGE = "cp1251"
+
+
+def _all_but(alphabet: str) -> bytes:
+    letters = (alphabet + alphabet.upper()).encode(_CODE_PAGE)
+    return bytes(code for code in range(256) if code not in letters)
+
+
+_NOT_RUSSIAN = _all_but("абвгдеёжзийклмнопрстуфхцчшщъыьэюя")
+_NOT_ENGLISH = _all_but("abcdefghijklmnopqrstuvwxyz")
 _SEEN = 200  # letters of a text that tell its language
 _FEWEST_LETTERS = 8  # fewer tell nothing
 
@@ -116,7 +125,9 @@ _FEWEST_LETTERS = 8  # fewer tell nothing
 def detect_language(words: str, fewest: int = _FEWEST_LETTERS) -> str:
     """Return `ru` or `en` by the letters of the words without code; "" where few or mixed."""
     plain = _CODE.sub("", words[:2000]) if "`" in words else words[:_SEEN]
-    russian, english = len(_CYRILLIC.findall(plain)), len(_LATIN.findall(plain))
+    written = plain.encode(_CODE_PAGE, "ignore")
+    russian = len(written.translate(None, _NOT_RUSSIAN))
+    english = len(written.translate(None, _NOT_ENGLISH))
     if russian + english < fewest:
         return ""
     if russian > english:
@@ -455,6 +466,6 @@ def _encoding() -> Encoding:
     listing = lzma.decompress(VOCABULARY.read_bytes())
     if hashlib.sha256(listing).hexdigest() != VOCABULARY_SHA256:
         raise RuntimeError(f"the vocabulary {VOCABULARY.name} is damaged: install Merlin again")
-    words = (line.partition(b" ") for line in listing.splitlines())
-    ranks = {binascii.a2b_base64(word): int(rank) for word, _, rank in words}
+    words = listing.split()
+    ranks = dict(zip(map(binascii.a2b_base64, words[::2]), map(int, words[1::2]), strict=True))
     return Encoding("o200k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens=_SPECIAL)

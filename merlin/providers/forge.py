@@ -17,7 +17,7 @@ import httpx2
 
 from merlin.core.errors import MerlinError
 from merlin.openai_protocol.errors import one_line
-from merlin.providers.openai_training import http_client
+from merlin.providers.http import http_client
 
 ANSWER_S = 15.0
 LONGEST_REASON = 200

@@ -12,12 +12,10 @@ their JSON, not from the SDK's classes, which let wrong kinds of values through.
 from __future__ import annotations
 
 import hashlib
-import ssl
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, TypeVar, cast
 
@@ -26,7 +24,6 @@ import openai
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
-from merlin.core.loopback import is_loopback
 from merlin.core.messages import Message
 from merlin.openai_protocol.client import json_object
 from merlin.openai_protocol.errors import (
@@ -44,6 +41,7 @@ from merlin.providers.base import (
     JobReport,
     ModelCard,
 )
+from merlin.providers.http import http_client, patience
 from merlin.providers.openai_chat import ANSWER_TOTAL_S, Json, request_messages, rows
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
@@ -85,23 +83,6 @@ def _of_connection(cause: BaseException, unsure: type[ProviderBusy]) -> Provider
     return unsure(f"the connection to the provider broke: {words}")
 
 
-CONNECT_S = 5.0
-BETWEEN_BYTES_S = 30.0
-LARGEST_ANSWER = 64_000_000
-_DEADLINE = "merlin_deadline"
-
-
-def patience(total_s: float, between_s: float = BETWEEN_BYTES_S) -> httpx2.Timeout:
-    """Return how long one call may take: to connect, between two bytes, and as a whole.
-
-    `pool` carries the whole: httpx has no such limit of its own, `_Bounded` keeps it.
-    """
-    between = min(between_s, total_s)
-    return httpx2.Timeout(
-        connect=min(CONNECT_S, total_s), read=between, write=between, pool=total_s
-    )
-
-
 def sync_client(
     base_url: str, credential: str, total_s: float, keep: int, language: str = ""
 ) -> openai.OpenAI:
@@ -120,59 +101,6 @@ def sync_client(
         http_client=http_client(base_url, total_s, keep),
         default_headers={"Accept-Language": language} if language else None,
     )
-
-
-def http_client(base_url: str, total_s: float, keep: int) -> httpx2.Client:
-    """Return a client of a server whose every call ends within `total_s`; follows no redirects."""
-    return httpx2.Client(
-        timeout=patience(total_s),
-        limits=httpx2.Limits(max_keepalive_connections=keep),
-        verify=_trust(),
-        event_hooks={"request": [_begin], "response": [_bound]},
-        # No proxy of the environment counts for a server on this machine.
-        trust_env=not is_loopback(httpx2.URL(base_url).host),
-        # A small answer that is packed may be an endless one: it is bounded as it comes.
-        headers={"Accept-Encoding": "identity"},
-    )
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """Return whom we trust, read once: it takes 20 ms."""
-    return httpx2.create_ssl_context()
-
-
-class _Bounded(httpx2.SyncByteStream):
-    """An answer that must be read by its deadline and may not be endless."""
-
-    def __init__(self, inner: httpx2.SyncByteStream, request: httpx2.Request) -> None:
-        self._inner = inner
-        self._request = request
-
-    def __iter__(self) -> Iterator[bytes]:
-        size = 0
-        for chunk in self._inner:
-            size += len(chunk)
-            if time.monotonic() > self._request.extensions[_DEADLINE]:
-                raise httpx2.ReadTimeout("the answer came too slowly", request=self._request)
-            if size > LARGEST_ANSWER:
-                raise httpx2.ReadError("the answer is endless", request=self._request)
-            yield chunk
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-def _begin(request: httpx2.Request) -> None:
-    request.extensions[_DEADLINE] = time.monotonic() + request.extensions["timeout"]["pool"]
-
-
-def _bound(response: httpx2.Response) -> None:
-    if response.headers.get("content-encoding", "identity") != "identity":
-        words = "the answer is packed, which was not asked for"
-        raise httpx2.ReadError(words, request=response.request)
-    inner = cast("httpx2.SyncByteStream", response.stream)
-    response.stream = _Bounded(inner, response.request)
 
 
 _MOST_PAGES = 1000

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import date
 from functools import partial
+from typing import TYPE_CHECKING
 
 from merlin.config import Config, credential
 from merlin.config.settings import ProviderConfig
@@ -30,7 +31,6 @@ from merlin.db.processes import Heartbeats, Lead, read_change_counter
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
 from merlin.providers.forge import Forge
-from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
 from merlin.training.models import Models
@@ -41,6 +41,9 @@ from merlin.wiring.context import (
     opened_whole,
     source_of,
 )
+
+if TYPE_CHECKING:
+    from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 
 log = get_logger(__name__)
 DAY_S, AGAIN_S = 86_400.0, 60.0
@@ -173,12 +176,17 @@ def trainer(
 
     Raises ConfigError without its credential.
     """
+    # Who has no provider, or no credential yet, does without the quarter of a second it takes.
+    from merlin.providers.openai_training import OpenAIProvider
+
     key = credential(provider.credential)
     return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s, language)
 
 
 def asker(provider: ProviderConfig) -> OpenAIAsker:
     """Return what asks the provider's models. Raises ConfigError without its credential."""
+    from merlin.providers.openai_training import OpenAIAsker
+
     return OpenAIAsker(provider.base_url, credential(provider.credential))
 
 

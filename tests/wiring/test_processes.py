@@ -103,7 +103,7 @@ def test_a_credential_in_a_folder_closed_to_us_is_as_good_as_none(tmp_path, monk
             "merlin.wiring.bot",
             {"openai", "docx", "pypdf", "uvicorn", "rapidfuzz", "jsonschema", "prometheus_client"},
         ),
-        ("merlin.wiring.daemon", {"prometheus_client"}),
+        ("merlin.wiring.daemon", {"openai", "prometheus_client"}),
         ("merlin.wiring.context", {"openai", "yookassa", "requests", "git"}),
     ],
 )
