@@ -80,6 +80,12 @@ MODULES = {
         ),
     },
     "examples": {"example": "Examples, each change a commit in your name."},
+    "distil": {
+        "distil": (
+            "Let a stronger model draft examples; each waits for an editor, and trains nothing "
+            "before."
+        ),
+    },
     "proposals": {"proposals": "Proposed examples that wait for an editor."},
     "jobs": {"jobs": "Fine-tune jobs."},
     "models": {"models": "Models: which there are, which one serves."},

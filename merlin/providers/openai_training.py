@@ -24,7 +24,7 @@ import openai
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
-from merlin.core.messages import Message
+from merlin.core.messages import FREELY, Message, SamplingParams
 from merlin.openai_protocol.client import json_object
 from merlin.openai_protocol.errors import (
     InvalidResponse,
@@ -42,7 +42,16 @@ from merlin.providers.base import (
     ModelCard,
 )
 from merlin.providers.http import http_client, patience
-from merlin.providers.openai_chat import ANSWER_TOTAL_S, Json, request_messages, rows
+from merlin.providers.openai_chat import (
+    ANSWER_TOTAL_S,
+    NEW_LIMIT,
+    OLD_LIMIT,
+    Json,
+    blamed,
+    fields_of,
+    request_messages,
+    rows,
+)
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 _NEVER_SENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL)
@@ -140,17 +149,43 @@ _KEEP = 4
 class OpenAIAsker:
     """One account at one server, asked for whole answers."""
 
-    def __init__(self, base_url: str, credential: str) -> None:
-        """Take one entry of `providers`."""
+    def __init__(self, base_url: str, credential: str, wishes: SamplingParams = FREELY) -> None:
+        """Take one entry of `providers`, and what is wished of every answer.
+
+        Where the server takes no `response_format`, answers come without one.
+        """
         self._client = sync_client(base_url, credential, ANSWER_TOTAL_S, keep=_KEEP)
+        self._wishes = fields_of(wishes)
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:
-        """Return the whole answer, at most `timeout_s` from now."""
+        """Return the whole answer, at most `timeout_s` from now.
+
+        Raises ProviderUnknown where it may have been made, and paid for.
+        """
+        wishes = self._wishes
+        try:
+            return self._ask(model_id, messages, wishes, timeout_s)
+        except ProviderError as error:
+            refused = blamed(error, wishes)
+            kept = dict(wishes)
+            if refused and refused.field == OLD_LIMIT and NEW_LIMIT in str(refused):
+                kept[NEW_LIMIT] = kept.pop(OLD_LIMIT, None)
+            elif refused:
+                kept.pop("response_format", None)
+            if refused is None or kept.keys() == wishes.keys():
+                raise
+        self._wishes = kept
+        return self.ask(model_id, messages, timeout_s)
+
+    def _ask(
+        self, model_id: str, messages: Sequence[Message], wishes: Json, timeout_s: float
+    ) -> Answer:
         completions = self._client.chat.completions.with_raw_response
-        with provider_errors():
+        with provider_errors(creates=True):
             raw = completions.create(
                 model=model_id,
                 messages=cast("Any", request_messages(messages)),
+                extra_body=dict(wishes),
                 # The first byte comes when the last word is found: silence is no sign here.
                 timeout=patience(timeout_s, between_s=timeout_s),
             )

@@ -15,6 +15,7 @@ from merlin.config.settings import ProviderConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger, set_up_logging
+from merlin.core.messages import FREELY, SamplingParams
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
 from merlin.course.catalogue import Catalogue
 from merlin.daemon.changing import ChangeProcessor
@@ -183,11 +184,11 @@ def trainer(
     return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s, language)
 
 
-def asker(provider: ProviderConfig) -> OpenAIAsker:
+def asker(provider: ProviderConfig, wishes: SamplingParams = FREELY) -> OpenAIAsker:
     """Return what asks the provider's models. Raises ConfigError without its credential."""
     from merlin.providers.openai_training import OpenAIAsker
 
-    return OpenAIAsker(provider.base_url, credential(provider.credential))
+    return OpenAIAsker(provider.base_url, credential(provider.credential), wishes)
 
 
 def _sunset_of(config: Config, service: OpenAIProvider) -> Callable[[str], date | None]:

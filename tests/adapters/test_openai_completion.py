@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+from contextlib import closing
 
 import pytest
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
-from merlin.core.messages import Message, Usage
+from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIAsker
@@ -46,6 +47,34 @@ def test_a_count_of_tokens_that_cannot_be_is_none(server, asker, tokens):
     usage = {"prompt_tokens": 12, "completion_tokens": tokens}
     server.will(completion(usage=usage))
     assert asker.ask("ft:x", QUESTION) == Answer("Очередь", finish_reason="stop")
+
+
+def test_a_server_that_refuses_wishes_is_asked_as_it_can_be_from_then_on(server, reply):
+    shape = {"type": "json_object"}
+    new_name = "'max_tokens' is not supported. Use 'max_completion_tokens' instead."
+    server.will(
+        reply({"error": {"message": new_name, "param": "max_tokens"}}, 400),
+        reply({"error": {"message": "response_format is not known here"}}, 400),
+        completion(),
+        completion(),
+    )
+    wishes = SamplingParams(most_tokens=9, response_format=shape)
+    with closing(OpenAIAsker(server.base_url, "sk-key", wishes)) as asker:
+        assert asker.ask("ft:x", QUESTION).text == asker.ask("ft:x", QUESTION).text == "Очередь"
+    first, second, *others = (each.json for each in server.calls)
+    assert (first["max_tokens"], first["response_format"]) == (9, shape)
+    assert (second["max_completion_tokens"], second["response_format"]) == (9, shape)
+    for each in others:
+        assert each["max_completion_tokens"] == 9
+        assert not {"max_tokens", "response_format"} & set(each)
+
+
+def test_a_wish_that_cannot_be_done_without_is_told(server, reply):
+    server.will(reply({"error": {"message": "max_tokens is too large"}}, 400))
+    made = OpenAIAsker(server.base_url, "sk-key", SamplingParams(most_tokens=9))
+    with closing(made) as asker, pytest.raises(ProviderError, match="too large"):
+        asker.ask("ft:x", QUESTION)
+    assert len(server.calls) == 1
 
 
 def test_an_empty_answer_keeps_its_reason(server, asker):

@@ -10,6 +10,12 @@ stand-in-image = I am a stand-in model and see no images. I was sent (kind, byte
 stand-in-taught = { $answer }
 
     (A stand-in model: the answer is from the training file.)
+stand-in-teacher-asks-1 = What does “{ $topic }” mean?
+stand-in-teacher-asks-2 = Say in your own words: { $topic }
+stand-in-teacher-asks-3 = What does the course teach where it says “{ $topic }”?
+stand-in-teacher-answers = A stand-in teacher answers: a real one would explain “{ $question }” here.
+stand-in-teacher-rewords-2 = Help me understand this: { $question }
+stand-in-teacher-rewords-3 = { $question } Give an example from life too.
 stand-in-no-words = A stand-in model cannot hear: no words are kept in this recording.
 
 # The chat page. The page itself gets the texts that begin with chat-page-.

@@ -10,6 +10,12 @@ stand-in-image = Я подставная модель и картинок не �
 stand-in-taught = { $answer }
 
     (Подставная модель: ответ взят из учебного файла.)
+stand-in-teacher-asks-1 = Что значит «{ $topic }»?
+stand-in-teacher-asks-2 = Повтори своими словами: { $topic }
+stand-in-teacher-asks-3 = Чему учит курс в месте «{ $topic }»?
+stand-in-teacher-answers = Отвечает подставной учитель: настоящий объяснил бы здесь «{ $question }».
+stand-in-teacher-rewords-2 = Помоги разобраться: { $question }
+stand-in-teacher-rewords-3 = { $question } Приведи пример из жизни.
 stand-in-no-words = Подставная модель не слышит: в этой записи нет сохранённого текста.
 
 # Страница чата. Тексты с приставкой chat-page- получает и сама страница.

@@ -4,6 +4,7 @@
   given;
 - asked for a translation: the source, marked as what it is;
 - shown an image: its kind and size in bytes;
+- asked for examples by their schema: drafts (`merlin.sandbox.provider.teacher`);
 - asked anything else: the question back.
 
 What stands within a document (`merlin.chat.prompt`) is material: no wish is read out of it.
@@ -23,6 +24,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from merlin.app.distil import SHAPE_NAME
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.core.file_kind import is_recording
 from merlin.core.i18n import text
@@ -36,6 +38,7 @@ from merlin.openai_protocol.responses import (
     usage_object,
 )
 from merlin.sandbox import speech_samples
+from merlin.sandbox.provider.teacher import draft_examples
 from merlin.sandbox.provider.training import Account
 
 CHAT_MODEL = "stand-in-chat"
@@ -73,7 +76,7 @@ async def create_completion(account: Account, request: Request) -> Response:
     """Answer POST /v1/chat/completions."""
     asked = await json_object(request)
     messages = read_messages(asked.get("messages"))
-    whole = _answer(account, str(asked.get("model", "")), messages)
+    whole = _answer(account, asked, messages)
     said, reason = cut_answer(whole, asked)
     prompt, window = prompt_tokens(messages), account.behaviour.context_window
     if prompt > window:
@@ -89,7 +92,8 @@ async def create_completion(account: Account, request: Request) -> Response:
     return JSONResponse(answer.completion(said, reason, usage))
 
 
-def _answer(account: Account, model: str, messages: list[Mapping[str, Any]]) -> str:
+def _answer(account: Account, asked: Mapping[str, Any], messages: list[Mapping[str, Any]]) -> str:
+    model = str(asked.get("model", ""))
     maker = account.maker(model)
     if maker is None and model not in {CHAT_MODEL, BASE_MODEL}:
         raise unknown_model(model)
@@ -102,7 +106,15 @@ def _answer(account: Account, model: str, messages: list[Mapping[str, Any]]) -> 
         known = account.taught_answer(maker, last_question(messages))
         if known:
             return text(_language_of(known), "stand-in-taught", answer=known)
+    if _is_for_examples(asked):
+        return draft_examples("\n".join(_texts(_last_of_user(messages))))
     return answer(messages)
+
+
+def _is_for_examples(asked: Mapping[str, Any]) -> bool:
+    shape = asked.get("response_format")
+    named = shape.get("json_schema") if isinstance(shape, dict) else None
+    return isinstance(named, dict) and named.get("name") == SHAPE_NAME
 
 
 async def _stream(
@@ -222,7 +234,8 @@ def cut_answer(said: str, asked: Mapping[str, Any]) -> tuple[str, str]:
 
     Raises ApiError for a shape: what is composed by rule keeps to none.
     """
-    if (asked.get("response_format") or {"type": "text"}) != {"type": "text"}:
+    shape = asked.get("response_format") or {"type": "text"}
+    if shape != {"type": "text"} and not _is_for_examples(asked):
         raise bad_field("response_format", "Invalid parameter: a stand-in answers in text alone.")
     stops = asked.get("stop") or []
     for stop in [stops] if isinstance(stops, str) else stops:

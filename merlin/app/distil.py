@@ -1,0 +1,401 @@
+"""Distil: a stronger model drafts examples, which wait for an editor as people's corrections do.
+
+    materials | questions -> calls -> [the budget] -> an answer -> read, checked -> proposals
+
+A call is a row by a digest of teacher and conversation, written before it is sent. What was
+answered is neither asked nor paid for again, however often a run is begun; a call that a crash left
+without its answer is asked again and counts twice. A teacher's text is nobody's: it is read as
+JSON of one shape, bounded, checked and linted as any example, and trains nothing by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError
+
+from merlin.app import changes
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.chat.prompt import split_text, wrap_document
+from merlin.core.clock import iso
+from merlin.core.errors import ConfigError, NotFound, ProviderError, ProviderUnknown, Refused
+from merlin.core.i18n import text
+from merlin.core.killpoint import kill_point
+from merlin.core.messages import Message, SamplingParams, Usage
+from merlin.core.money import Price
+from merlin.dataset.example import count_messages, detect_language, normalise, read_example
+from merlin.dataset.files import FileText
+from merlin.dataset.layout import MATERIALS
+from merlin.dataset.lint import lint_example
+from merlin.dataset.near_questions import find_near_questions
+from merlin.dataset.proposals import DISTIL, MOST_LETTERS, Draft, Proposals, example_yaml
+from merlin.db.database import Repository, Row, transaction
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.tables import DISTIL_CALL
+from merlin.providers.base import Answer, Asker
+from merlin.training.ask_many import AskReport, Query, Reply, ask_many
+
+PASSAGE_TOKENS = 1000
+PAIRS = 3  # that are asked for about one passage
+MOST_ANSWER_TOKENS = 4000
+LONGEST_ANSWER_S = 120.0
+_MOST_NOTE = 1000
+_MOST_DRAFTS = 50  # that one answer is read for
+_SHAPE = '{"examples": [{"questions": ["…"], "answer": "…"}]}'
+
+
+class _Pair(BaseModel):
+    """One answer with the wordings of its question."""
+
+    questions: Annotated[list[str], Field(max_length=_MOST_DRAFTS)]
+    answer: str
+
+
+class _Drafts(BaseModel):
+    """What a teacher answers with."""
+
+    examples: Annotated[list[_Pair], Field(max_length=_MOST_DRAFTS)]
+
+
+def _object(**properties: object) -> dict[str, object]:
+    """Return the schema of an object as strict mode takes it."""
+    told = {"type": "object", "properties": properties, "required": list(properties)}
+    return {**told, "additionalProperties": False}
+
+
+SHAPE_NAME = "merlin_examples"
+_TEXT = {"type": "string"}
+_PAIR = _object(questions={"type": "array", "items": _TEXT}, answer=_TEXT)
+_SCHEMA = _object(examples={"type": "array", "items": _PAIR})
+# Source: openai/openai-openapi, openapi.yaml, ResponseFormatJsonSchema.
+_FORMAT = {"name": SHAPE_NAME, "strict": True, "schema": _SCHEMA}
+WISHES = SamplingParams(
+    most_tokens=MOST_ANSWER_TOKENS,
+    response_format={"type": "json_schema", "json_schema": _FORMAT},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a course's material, or a given question; `source` says where it stands."""
+
+    source: str
+    words: str
+    is_question: bool = False
+
+    @property
+    def note(self) -> str:
+        """Return what is told of it in an example."""
+        return self.source if self.is_question else f"{self.source}\n\n{self.words[:_MOST_NOTE]}"
+
+
+def read_passages(files: Sequence[FileText]) -> list[Passage]:
+    """Return a course's texts in passages of about `PASSAGE_TOKENS` at most."""
+    return [
+        Passage(each.path, part)
+        for each in files
+        if each.path.startswith(MATERIALS) and each.text
+        for part in split_text(each.text, PASSAGE_TOKENS)
+    ]
+
+
+def read_questions(words: str, name: str) -> list[Passage]:
+    """Return the questions of a file, one a line; blank lines are passed over.
+
+    Raises Refused for a line that is too long.
+    """
+    found = []
+    for number, line in enumerate(words.lstrip("\ufeff").splitlines(), 1):
+        if len(line) > MOST_LETTERS:
+            told = {"line": number, "limit": MOST_LETTERS}
+            raise Refused(f"line {number} is too long", "distil-long-line", **told)
+        if line.strip():
+            found.append(Passage(f"{name}:{number}", line.strip(), is_question=True))
+    return found
+
+
+class _CallState(StrEnum):
+    """Where a call stands; the values are what the database stores."""
+
+    SENDING = "sending"
+    ANSWERED = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """The model that drafts, with its price."""
+
+    provider: str
+    model_id: str
+    price: Price
+
+    def digest(self, messages: Sequence[Message]) -> str:
+        """Return what a call is known by."""
+        said = [self.provider, self.model_id, *(each.as_json() for each in messages)]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def find_teacher(ctx: Context, named: str) -> Teacher:
+    """Return the teacher that PROVIDER/MODEL names.
+
+    Raises ConfigError for another form, NotFound for a provider that is not there, Refused without
+    a price: a budget needs one.
+    """
+    provider, _, model_id = named.partition("/")
+    if not provider or not model_id:
+        raise ConfigError(f"{named} is no PROVIDER/MODEL", "distil-bad-teacher", teacher=named)
+    if ctx.config.provider(provider) is None:
+        raise NotFound(f"no provider {provider}", "held-no-provider", provider=provider)
+    price = ctx.config.price(provider, model_id)
+    if price is None:
+        raise Refused(f"{model_id} has no price", "distil-no-price", model=model_id)
+    return Teacher(provider, model_id, price)
+
+
+@dataclass(frozen=True, slots=True)
+class DistilPlan:
+    """What is left to ask, by the key of each query, and what was asked before.
+
+    `known` are the normal forms of the questions that the dataset and its proposals have.
+    `spent_micro` is what the same calls cost in runs before, those in doubt included.
+    """
+
+    dataset: str
+    teacher: Teacher
+    queries: Sequence[Query]
+    passages: Mapping[str, Passage]
+    known: list[str]
+    answered: int = 0
+    spent_micro: int = 0
+
+
+def plan(
+    ctx: Context,
+    actor: Actor,
+    dataset: str,
+    teacher: Teacher,
+    passages: Sequence[Passage] | None,
+    wordings: int,
+) -> DistilPlan:
+    """Return the calls about these passages, None: about the course's materials; takes a while.
+
+    Raises NotFound, Refused where there is nothing to ask about.
+    """
+    files = changes.read_files(ctx, actor, dataset)
+    checked = ctx.checker.check(dataset, files.files, ctx.config.example_tokens)
+    if checked.spec is None:
+        raise Refused(f"{dataset} has no good dataset.yaml", "change-not-good", dataset=dataset)
+    asked = read_passages(files.files) if passages is None else passages
+    if not asked:
+        raise Refused("nothing to ask about", "distil-nothing", dataset=dataset)
+    lying = [example.facts.question for example in checked.examples]
+    proposed = map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))
+    known, begun = [*lying, *proposed], _Calls(ctx.db, ctx.clock).of_dataset(dataset)
+    taken, queries, by_key = set(known), [], dict[str, Passage]()
+    for each in asked:
+        messages = _messages(checked.spec.system, each, wordings, ctx.config.language)
+        key = teacher.digest(messages)
+        is_taught = each.is_question and normalise(each.words) in taken
+        is_done = key in begun and begun[key]["state"] == _CallState.ANSWERED
+        if key not in by_key and not is_done and not is_taught:
+            expected = Usage(count_messages(messages), MOST_ANSWER_TOKENS)
+            queries.append(Query(key, messages, expected))
+        by_key[key] = each
+    mine = [row for key, row in begun.items() if key in by_key]
+    return DistilPlan(
+        dataset=dataset,
+        teacher=teacher,
+        queries=queries,
+        passages=by_key,
+        known=known,
+        answered=sum(row["state"] == _CallState.ANSWERED for row in mine),
+        spent_micro=sum(int(row["cost_micro"]) for row in mine),
+    )
+
+
+def _messages(system: str, passage: Passage, wordings: int, default: str) -> tuple[Message, ...]:
+    """Return what a teacher is asked, in the language of the passage."""
+    language = detect_language(passage.words) or detect_language(system) or default
+    told = text(language, "distil-system", shape=_SHAPE)
+    if passage.is_question:
+        wish = text(language, "distil-question", others=wordings - 1)
+        words = passage.words
+    else:
+        wish = text(language, "distil-materials", pairs=PAIRS, wordings=wordings)
+        words = wrap_document(passage.words, passage.source)
+    return (Message("system", f"{told}\n\n{system}"), Message("user", f"{wish}\n\n{words}"))
+
+
+class _Calls(Repository):
+    """One row a call to a teacher."""
+
+    def of_dataset(self, dataset: str) -> dict[str, Row]:
+        """Return the calls that were begun for a dataset, by digest."""
+        mine = DISTIL_CALL.select().where(DISTIL_CALL.dataset == dataset)
+        return {row["digest"]: row for row in self.db.rows(mine)}
+
+    @transaction
+    def begin(self, dataset: str, teacher: Teacher, query: Query) -> None:
+        """Note that a call begins now; it counts as spent until its answer says more."""
+        new: Row = {"digest": query.key, "dataset": dataset, "state": _CallState.SENDING.value}
+        new |= {"provider": teacher.provider, "model_id": teacher.model_id, "cost_micro": 0}
+        new |= {"currency": teacher.price.currency, "proposed": 0, "rejected": 0}
+        self.db.add_new(DISTIL_CALL, {**new, "at": iso(self._clock())})
+        self._set(query.key, query.cost(teacher.price))
+
+    @transaction
+    def fail(self, teacher: Teacher, query: Query) -> None:
+        """Note that a call was surely not carried out: nothing was paid."""
+        self._set(query.key, -query.cost(teacher.price))
+
+    @transaction
+    def settle(self, key: str, correction: int, proposed: int, rejected: int) -> None:
+        """Note an answer; `correction` leads from the expected cost to the real one."""
+        values = {"state": _CallState.ANSWERED.value, "proposed": proposed, "rejected": rejected}
+        self._set(key, correction, **values)
+
+    def _set(self, key: str, more_micro: int, **values: object) -> None:
+        told = {"cost_micro": DISTIL_CALL.cost_micro + more_micro, **values}
+        self.db.change(DISTIL_CALL.update(told).where(DISTIL_CALL.digest == key))
+
+
+@dataclass(frozen=True, slots=True)
+class _NotingAsker:
+    """Asks the teacher; each call is noted before it is sent."""
+
+    asker: Asker
+    calls: _Calls
+    plan: DistilPlan
+    by_key: Mapping[str, Query]
+
+    def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 0.0) -> Answer:
+        """Return the answer. Raises as an Asker."""
+        teacher = self.plan.teacher
+        query = self.by_key[teacher.digest(messages)]
+        self.calls.begin(self.plan.dataset, teacher, query)
+        kill_point("distil.intended")
+        try:
+            answer = self.asker.ask(model_id, messages, timeout_s or LONGEST_ANSWER_S)
+        except ProviderError as error:
+            if error.status or not isinstance(error, ProviderUnknown):
+                self.calls.fail(teacher, query)
+            raise
+        kill_point("distil.sent")
+        return answer
+
+
+UNREADABLE, BROKEN, DUPLICATE = "unreadable", "broken", "duplicate"
+
+
+@dataclass(slots=True)
+class DistilReport:
+    """What came of a run so far; money in millionths, that of runs before left out.
+
+    `rejected` counts by reason: answers that cannot be read, drafts that the check finds
+    something in, drafts that ask what the dataset has.
+    """
+
+    answered: int = 0
+    proposed: int = 0
+    spent_micro: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+
+
+def run(
+    ctx: Context,
+    plan: DistilPlan,
+    asker: Asker,
+    budget_micro: int,
+    report: DistilReport,
+    advance: Callable[[], None],
+) -> AskReport:
+    """Ask what is left, as far as the budget goes; each answer's drafts wait as it comes.
+
+    `report` is filled on the way, so that whoever interrupts can tell. Raises as `ask_many`.
+    """
+    calls, teacher = _Calls(ctx.db, ctx.clock), plan.teacher
+
+    def keep(query: Query, reply: Reply) -> None:
+        passage = plan.passages[query.key]
+        cost = query.cost(teacher.price, reply.answer.usage)
+        drafts, rejected = _accept(plan, passage, reply.answer.text, cost)
+        with ctx.db.atomic():
+            correction = cost - query.cost(teacher.price)
+            calls.settle(query.key, correction, len(drafts), rejected.total())
+            Proposals(ctx.db, ctx.clock).add_drafts(drafts)
+            if drafts:
+                once = f"proposals:{ctx.clock():%Y-%m-%d}"
+                Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-proposal", {}, once)
+        kill_point("distil.recorded")
+        report.answered += 1
+        report.proposed += len(drafts)
+        report.spent_micro += cost
+        report.rejected += rejected
+        advance()
+
+    noting = _NotingAsker(asker, calls, plan, {each.key: each for each in plan.queries})
+    left = budget_micro - plan.spent_micro
+    told = ask_many(
+        noting, teacher.model_id, plan.queries, keep, price=teacher.price, budget_micro=left
+    )
+    report.failed = len(told.failed)
+    return told
+
+
+def _accept(
+    plan: DistilPlan, passage: Passage, said: str, cost: int
+) -> tuple[list[Draft], Counter[str]]:
+    """Return the good new drafts of an answer, and how many were rejected, by reason."""
+    pairs, currency = _read_pairs(passage, said), plan.teacher.price.currency
+    if pairs is None:
+        return [], Counter({UNREADABLE: 1})
+    model_id, note = plan.teacher.model_id, passage.note
+    drafts = [Draft(*pair, plan.dataset, 0, model_id, DISTIL, note) for pair in pairs]
+    good = [each for each in drafts if _is_good(each)]
+    new = _without_duplicates(good, plan.known)
+    plan.known.extend(normalise(each.question) for each in new)
+    rejected = Counter({BROKEN: len(drafts) - len(good), DUPLICATE: len(good) - len(new)})
+    share = cost // max(len(new), 1)
+    return [replace(each, cost_micro=share, currency=currency) for each in new], +rejected
+
+
+def _read_pairs(passage: Passage, said: str) -> list[tuple[str, str]] | None:
+    """Return question and answer of each draft, None for an answer that has another shape."""
+    begin, end = said.find("{"), said.rfind("}")  # some put it into a block of code
+    try:
+        told = _Drafts.model_validate_json(said[begin : end + 1].encode("utf-8", "replace"))
+    except ValidationError:
+        return None
+    if not passage.is_question:
+        pairs = [(each.questions, each.answer) for each in told.examples]
+    else:  # it is asked as it was given, and one answer is enough of it
+        pairs = [([passage.words, *each.questions], each.answer) for each in told.examples[:1]]
+    return [(one.strip(), answer.strip()) for questions, answer in pairs for one in questions]
+
+
+def _is_good(draft: Draft) -> bool:
+    """Return whether neither the check nor the lint finds anything in the example."""
+    if max(len(draft.question), len(draft.answer)) > MOST_LETTERS:
+        return False
+    example, findings = read_example(example_yaml(draft).encode("utf-8", "surrogatepass"))
+    return example is not None and not findings and not lint_example(example)
+
+
+def _without_duplicates(drafts: Sequence[Draft], known: Sequence[str]) -> list[Draft]:
+    """Return the drafts that ask something new; forms of one question are the same."""
+    questions = [normalise(each.question) for each in drafts]
+    near = {later - len(known) for later, _ in find_near_questions([*known, *questions])}
+    seen, new = set(known), []
+    for place, (draft, question) in enumerate(zip(drafts, questions, strict=True)):
+        if question not in seen and place not in near:
+            new.append(draft)
+        seen.add(question)
+    return new

@@ -1,0 +1,110 @@
+"""`merlin distil`: a stronger model drafts examples, at a price told before, for editors."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from merlin.app import distil as act
+from merlin.app.distil import DistilPlan, DistilReport, Passage
+from merlin.cli import language
+from merlin.cli.asking import Yes, asking_progress, confirm_price
+from merlin.cli.examples import file_text, open_editing
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath
+from merlin.cli.output import print_json, print_message
+from merlin.config.section import in_micro
+from merlin.core.errors import ConfigError, ProviderError
+from merlin.core.money import Cost, format_cost
+from merlin.training.ask_many import estimate
+from merlin.wiring.daemon import asker
+
+app = typer.Typer()
+
+
+@app.command()
+def distil(  # noqa: PLR0913 - each is an option of the command
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="With --from questions: a question a line; - is stdin.")
+    ] = None,
+    *,
+    origin: Annotated[
+        Literal["materials", "questions"],
+        typer.Option("--from", help="The course's texts, or questions to be answered."),
+    ],
+    teacher: Annotated[str, typer.Option(metavar="PROVIDER/MODEL", help="Who drafts.")],
+    budget: Annotated[
+        float, typer.Option(min=0, help="All runs over the same texts together cost no more.")
+    ],
+    wordings: Annotated[
+        int, typer.Option(min=1, max=10, help="Wordings of a question, an example each.")
+    ] = 3,
+    yes: Yes = False,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Let a stronger model draft examples; each waits for an editor, and trains nothing before."""
+    passages = _questions(origin, file)
+    with open_editing(config) as session:
+        ctx = session.ctx
+        chosen = act.find_teacher(ctx, teacher)
+        plan = act.plan(ctx, session.actor, dataset, chosen, passages, wordings)
+        limit = in_micro(budget) or 0
+        confirm(plan, limit, yes=yes)
+        provider = session.config.provider(chosen.provider)
+        assert provider is not None  # noqa: S101 - the teacher was found there
+        report = DistilReport()
+        with (
+            closing(asker(provider, act.WISHES)) as service,
+            asking_progress(len(plan.queries)) as advance,
+        ):
+            try:
+                told = act.run(ctx, plan, service, limit, report, advance)
+            except (ProviderError, KeyboardInterrupt):
+                show(plan, report, json=json)
+                raise
+        for trouble in list(told.failed.values())[:1]:
+            print_message("distil-failed", count=len(told.failed), reason=str(trouble))
+        if told.is_over_budget:
+            print_message("distil-over-budget")
+        show(plan, report, json=json)
+
+
+def _questions(origin: str, file: Path | None) -> list[Passage] | None:
+    """Return the questions of the file, None for materials. Raises ConfigError, Refused."""
+    if (origin == "questions") != (file is not None):
+        raise ConfigError("questions need a file, materials none", "distil-file")
+    name = "stdin" if str(file) == "-" else (file or Path()).name
+    return None if file is None else act.read_questions(file_text(file), name)
+
+
+def confirm(plan: DistilPlan, limit: int, *, yes: bool) -> None:
+    """Tell what is left and what it may cost, and ask whether to pay. Raises Refused."""
+    price, currency = plan.teacher.price, plan.teacher.price.currency
+    most, spoken = estimate(price, plan.queries), language()
+    rest = max(limit - plan.spent_micro, 0)
+    costs = {"most": most, "spent": plan.spent_micro, "rest": rest}
+    shown = {name: format_cost(spoken, micro, currency) for name, micro in costs.items()}
+    print_message("distil-plan", calls=len(plan.queries), done=plan.answered, **shown)
+    payable = Cost(min(most, rest), currency)
+    confirm_price(len(plan.queries), [payable], budget=None, yes=yes)
+
+
+def show(plan: DistilPlan, report: DistilReport, *, json: bool) -> None:
+    """Show what was done, and what is left."""
+    currency, left = plan.teacher.price.currency, len(plan.queries) - report.answered
+    counts = {"answered": report.answered, "left": left, "proposed": report.proposed}
+    if json:
+        told = {"dataset": plan.dataset, "teacher": plan.teacher.model_id, **counts}
+        spent = {"spent_micro": report.spent_micro, "currency": currency}
+        print_json({**told, **spent, "rejected": dict(report.rejected)})
+        return
+    cost = format_cost(language(), report.spent_micro, currency)
+    print_message("distil-done", price=cost, dataset=plan.dataset, **counts)
+    for reason, count in sorted(report.rejected.items()):
+        print_message(f"distil-rejected-{reason}", count=count)
+    sys.stdout.flush()

@@ -1,0 +1,228 @@
+"""A teacher drafts examples over HTTP: within a budget, each answer paid once, nothing unread."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from world import Lab
+
+from merlin.dataset.proposals import Proposals
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.provider.chat import prompt_tokens
+from merlin.wiring.context import make_cipher, opened
+
+pytestmark = pytest.mark.functional
+
+TEACHER = ("--teacher", "stand-in/stand-in-chat", "--yes")
+MATERIALS = ("--from", "materials", *TEACHER)
+TEXT = """\
+# Циклы
+
+Цикл повторяет одни и те же действия, пока верно условие в его начале.
+
+Бесконечный цикл не кончается сам, потому что его условие никогда не становится ложным.
+
+```python
+while True: pass
+```
+"""
+
+
+@pytest.fixture
+def provider():
+    with ProviderStandIn(key="stand-in") as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def lab(provider, tmp_path):
+    # A thousand tokens cost a cent in, and a cent out.
+    price = {"currency": "USD", "input": 10, "output": 10, "training": 0}
+    lab = Lab(tmp_path, provider.base_url, models={"stand-in-chat": {"price": price}})
+    lab.repository.dataset()
+    folder = lab.repository.folder / "datasets/trial/materials"
+    folder.mkdir()
+    (folder / "loops.md").write_text(TEXT, "utf-8")
+    lab.repository.commit("First words")
+    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+    return lab
+
+
+@pytest.fixture
+def questions(tmp_path):
+    """Return what writes a file of questions, and says how to distil from it."""
+
+    def write(*lines):
+        path = tmp_path / "questions.txt"
+        path.write_text("\n".join(lines), "utf-8")
+        return ("distil", "trial", str(path), "--from", "questions", *TEACHER)
+
+    return write
+
+
+def waiting(lab):
+    with opened(lab.config) as database:
+        database.cipher = make_cipher(lab.config)
+        return Proposals(database).waiting(limit=1000)
+
+
+def drafted(provider):
+    """Return the calls that asked for examples."""
+    return [each for each in provider.calls("chat.create") if "response_format" in each.body]
+
+
+def say(provider, *examples):
+    """Let the teacher answer with these examples from now on."""
+    told = {"examples": [{"questions": list(asked), "answer": said} for *asked, said in examples]}
+    provider.behave(fixed_answer=json.dumps(told))
+
+
+def test_a_text_becomes_proposals_that_train_once_an_editor_approved_them(lab, shown, provider):
+    lab.until_serving("trial-1")
+    told = shown("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (told["answered"], told["left"], told["proposed"]) == (1, 0, 6)
+    assert told["rejected"] == {}
+    (call,) = drafted(provider)
+    assert TEXT.strip() in call.body["messages"][1]["content"]
+    assert 10 * prompt_tokens(call.body["messages"]) < told["spent_micro"] < 40_000
+    first, *_ = waiting(lab)
+    assert first.draft.question == "Что значит «Цикл повторяет одни и»?"
+    assert first.draft.source == "distil: stand-in-chat"
+    assert first.draft.note.startswith("materials/loops.md\n\n# Циклы")
+    assert first.draft.cost_micro == told["spent_micro"] // 6
+    lab.tick()
+    assert lab.status()["serving"]["build"] == "trial-1"  # nothing was trained without an editor
+    shown("proposals", "approve", "trial", "--all")
+    files = sorted((lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir())
+    assert len(files) == 6
+    kept = yaml.safe_load(files[0].read_text("utf-8"))
+    assert kept["source"] == "distil: stand-in-chat"
+    assert kept["note"].startswith("materials/loops.md")
+    lab.until_serving("trial-2")
+
+
+def test_what_was_answered_is_not_asked_again(lab, shown, provider):
+    first = shown("distil", "trial", *MATERIALS, "--budget", "1")
+    again = shown("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (first["answered"], again["answered"], again["spent_micro"]) == (1, 0, 0)
+    assert len(provider.calls("chat.create")) == 1
+
+
+def test_given_questions_are_answered_in_several_wordings(lab, shown, questions):
+    asked = questions("\ufeffЧто такое рекурсия?", "", "Зачем нужен стек вызовов?")
+    told = shown(*asked, "--budget", "1")
+    assert (told["answered"], told["proposed"]) == (2, 6)
+    drafts = {each.draft.question: each.draft for each in waiting(lab)}
+    assert drafts["Что такое рекурсия?"].note == "questions.txt:1"
+    assert drafts["Помоги разобраться: Зачем нужен стек вызовов?"].note == "questions.txt:3"
+
+
+def test_the_run_stops_before_the_budget_and_goes_on_with_a_higher_one(lab, run, questions):
+    asked = questions(*(f"Что значит слово {word}?" for word in ("альфа", "бета", "гамма")))
+    # One call is expected to take some 4,200 tokens, 0.042 $, and takes a few hundred.
+    code, told = run(*asked, "--budget", "0.0435", "--json")
+    assert code == 0
+    assert "The budget ends here" in told.err
+    report = json.loads(told.out)
+    assert (report["answered"], report["left"]) == (1, 2)
+    assert report["spent_micro"] < 43_500
+    code, told = run(*asked, "--budget", "0.0435", "--json")
+    assert json.loads(told.out)["answered"] == 0
+    code, told = run(*asked, "--budget", "1", "--json")
+    assert (json.loads(told.out)["answered"], json.loads(told.out)["left"]) == (2, 0)
+
+
+def test_a_question_that_the_dataset_has_is_neither_paid_for_nor_proposed(lab, shown, provider):
+    known = lab.repository.folder / "datasets/trial/examples/q1.yaml"
+    question = yaml.safe_load(known.read_text("utf-8"))["messages"][0]["user"]
+    say(provider, (question, "Что такое цикл", "Что такое цикл?", "Что такое циклы?", "Повтор."))
+    told = shown("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (told["proposed"], told["rejected"]) == (1, {"duplicate": 3})
+    path = lab.folder / "known.txt"
+    path.write_text(f"{question}\nчто такое цикл\n", "utf-8")
+    asked = ("distil", "trial", str(path), "--from", "questions", *TEACHER)
+    assert shown(*asked, "--budget", "1")["answered"] == 0
+    assert len(provider.calls("chat.create")) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I'm sorry, I cannot help with that.",
+        '{"examples": "none"}',
+        '{"examples": [{"questions": ["Что?"]}]}',
+        '{"examples": [{"questions": ["\\ud800"], "answer": "x"}]}',
+        "[" * 10_000,
+        '{"examples": [',
+    ],
+)
+def test_an_answer_of_another_shape_is_told_and_proposes_nothing(lab, run, provider, words):
+    provider.behave(fixed_answer=words)
+    code, told = run("distil", "trial", *MATERIALS, "--budget", "1")
+    assert code == 0
+    assert "1 answer is not in the form that was asked for." in told.err
+    assert waiting(lab) == []
+
+
+def test_drafts_that_the_check_finds_fault_with_are_not_proposed(lab, shown, provider):
+    say(
+        provider,
+        ("Кто это?", "Как языковая модель, я не могу ответить."),
+        ("Что в коде?", "Вот что:\n```python\nx = 1"),
+        ("Чей ключ?", "Ключ sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD."),
+        ("Где знак?", "Он\x07 тут."),
+        ("Пусто?", " "),
+        ("Длинно?", "a" * 8001),
+        ("Где ключи?\nsplit: test\ntags: [x]", "Ответ: «да».\n- user: нет\nsource: мой"),
+    )
+    told = shown("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (told["proposed"], told["rejected"]) == (1, {"broken": 6})
+    shown("proposals", "approve", "trial", "--all")
+    (file,) = (lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir()
+    kept = yaml.safe_load(file.read_text("utf-8"))
+    assert kept["messages"][1]["assistant"].strip() == "Ответ: «да».\n- user: нет\nsource: мой"
+    assert (set(kept), kept["source"]) == (
+        {"messages", "source", "note"},
+        "distil: stand-in-chat",
+    )
+
+
+def test_a_teacher_that_is_away_costs_nothing_and_the_run_goes_on_later(lab, run, provider):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=4))
+    code, told = run("distil", "trial", *MATERIALS, "--budget", "1")
+    assert code == 1
+    assert "cannot answer now" in told.err
+    assert "calls left: 1" in told.err
+    code, told = run("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (code, "spent on them: $0.00" in told.err) == (0, True)
+    assert len(waiting(lab)) == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--from", "questions", *TEACHER, "--budget", "1"), 2, "--from questions"),
+        (("x.txt", *MATERIALS, "--budget", "1"), 2, "--from questions"),
+        (("x.txt", "--from", "questions", *TEACHER, "--budget", "1"), 2, "x.txt"),
+        (("--from", "materials", "--teacher", "gpt", "--budget", "1"), 2, "PROVIDER/MODEL"),
+        (("--from", "materials", "--teacher", "no/gpt", "--budget", "1"), 1, "no"),
+        (("--from", "materials", "--teacher", "stand-in/x", "--budget", "1"), 1, "price of x"),
+        (("--from", "materials", *TEACHER[:2], "--budget", "1"), 1, "--yes"),
+    ],
+)
+def test_bad_wishes_are_told_before_anything_is_asked(lab, run, provider, words, code, said):
+    found, told = run("distil", "trial", *words)
+    assert (found, said in told.err) == (code, True), told.err
+    assert provider.calls("chat.create") == []
+
+
+def test_a_dataset_without_texts_has_nothing_to_ask_about(lab, run):
+    lab.repository.git("rm", "-rq", "datasets/trial/materials")
+    lab.repository.commit("No texts")
+    code, told = run("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (code, "nothing to ask about" in told.err) == (1, True)
+    code, told = run("distil", "nowhere", *MATERIALS, "--budget", "1")
+    assert (code, "nowhere" in told.err) == (1, True)

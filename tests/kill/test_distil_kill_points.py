@@ -1,0 +1,50 @@
+"""A distil run dies; begun again it goes on where it was, and pays for no answer twice."""
+
+from __future__ import annotations
+
+import pytest
+from forked import code_of, run, started
+from world import KEY, Lab
+
+from merlin.core.killpoint import POINTS
+from merlin.dataset.proposals import Proposals
+from merlin.db.tables import DISTIL_CALL
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.wiring.context import make_cipher, opened
+
+pytestmark = pytest.mark.integration
+
+OURS = [point for point in POINTS if point.startswith("distil.")]
+PRICE = {"currency": "USD", "input": 10, "output": 10, "training": 0}
+QUESTIONS = ["Что такое рекурсия?", "Зачем нужен стек вызовов?", "Где лежит куча?"]
+# Only an answer that nobody could write down is asked for again.
+CALLS = {"distil.intended": 3, "distil.sent": 4, "distil.recorded": 3}
+
+
+@pytest.mark.parametrize("point", OURS)
+def test_each_answer_is_proposed_once_after_a_death_at(point, tmp_path):
+    with ProviderStandIn(key="stand-in") as provider:
+        lab = Lab(tmp_path, provider.base_url, models={"stand-in-chat": {"price": PRICE}})
+        lab.repository.dataset()
+        lab.repository.commit()
+        file, log = tmp_path / "questions.txt", tmp_path / "distil.log"
+        file.write_text("\n".join(QUESTIONS), "utf-8")
+        words = ["distil", "trial", str(file), "--from", "questions", "--budget", "1", "--yes"]
+        words += ["--teacher", "stand-in/stand-in-chat", "--config", str(lab.path)]
+        crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
+
+        assert code_of(started(run, words, log, {KEY: "stand-in", **crash})) == 137, log.read_text()
+        assert code_of(started(run, words, log, {KEY: "stand-in", **crash})) == 0, log.read_text()
+
+        asked = [call.body["messages"][1]["content"] for call in provider.calls("chat.create")]
+    assert (len(asked), len(set(asked))) == (CALLS[point], 3)
+    with opened(lab.config) as database:
+        database.cipher = make_cipher(lab.config)
+        drafts = [each.draft for each in Proposals(database).waiting(limit=100)]
+        calls = database.rows(DISTIL_CALL.select())
+    assert len(drafts) == len({each.question for each in drafts}) == 9
+    assert {each["state"] for each in calls} == {"answered"}
+    # What was in doubt counts as spent, at what the call was expected to cost.
+    doubt = 0 if point == "distil.recorded" else 40_000
+    assert max(each["cost_micro"] for each in calls) > doubt
+    assert sum(each["cost_micro"] for each in calls) < doubt + 40_000
