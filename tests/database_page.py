@@ -34,7 +34,7 @@ SECTIONS: Mapping[str, str] = {
     "Questions and answers": (
         "updates chat_lease outgoing chat_session turn dialog preset model_window setting"
     ),
-    "Ratings and proposals": "rating proposal distil_call left_behind revoked_example",
+    "Ratings and proposals": "rating proposal left_behind revoked_example",
     "Groups and inline questions": "group_setting inline_question",
     "From commits to the serving model, and what processes tell each other": (
         "migration wake intent request notice heartbeat key_holder seen_commit verdict noted"
@@ -63,7 +63,6 @@ ROWS: Mapping[str, str] = {
     "dataset_text": "the text of such a file",
     "dataset_tree": "which tree of git the kept files of a dataset are",
     "dialog": "where a person stands in the bot's dialog",
-    "distil_call": "a call to a teacher that drafts examples, written before it is made",
     "errand": "a chat that waits for what becomes of a request",
     "evaluation": "how a model did in the test",
     "example": "an example at the newest commit that changed it",

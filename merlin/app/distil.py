@@ -2,10 +2,10 @@
 
     materials | questions -> calls -> [the budget] -> an answer -> read, checked -> proposals
 
-A call is a row by a digest of teacher and conversation, written before it is sent. What was
-answered is neither asked nor paid for again, however often a run is begun; a call that a crash left
-without its answer is asked again and counts twice. A teacher's text is nobody's: it is read as
-JSON of one shape, bounded, checked and linted as any example, and trains nothing by itself.
+An Intent stands before each call, by a digest of teacher and conversation. What was answered is
+neither asked nor paid for again, however often a run is begun; a call that a crash left in doubt is
+asked again and counts twice. A teacher's text is nobody's: it is read as JSON of one shape,
+bounded, checked and linted as any example, and trains nothing by itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
@@ -24,7 +24,7 @@ from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.chat.prompt import split_text, wrap_document
-from merlin.core.clock import iso
+from merlin.core.clock import Clock
 from merlin.core.errors import ConfigError, NotFound, ProviderError, ProviderUnknown, Refused
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -36,9 +36,8 @@ from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
 from merlin.dataset.near_questions import find_near_questions
 from merlin.dataset.proposals import DISTIL, MOST_LETTERS, Draft, Proposals, example_yaml
-from merlin.db.database import Repository, Row, transaction
+from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.tables import DISTIL_CALL
 from merlin.providers.base import Answer, Asker
 from merlin.training.ask_many import AskReport, Query, Reply, ask_many
 
@@ -48,6 +47,7 @@ MOST_ANSWER_TOKENS = 4000
 LONGEST_ANSWER_S = 120.0
 _MOST_NOTE = 1000
 _MOST_DRAFTS = 50  # that one answer is read for
+_BEGINNING = 4  # letters that forms of one word share
 _SHAPE = '{"examples": [{"questions": ["…"], "answer": "…"}]}'
 
 
@@ -121,13 +121,6 @@ def read_questions(words: str, name: str) -> list[Passage]:
     return found
 
 
-class _CallState(StrEnum):
-    """Where a call stands; the values are what the database stores."""
-
-    SENDING = "sending"
-    ANSWERED = "answered"
-
-
 @dataclass(frozen=True, slots=True)
 class Teacher:
     """The model that drafts, with its price."""
@@ -136,10 +129,11 @@ class Teacher:
     model_id: str
     price: Price
 
-    def digest(self, messages: Sequence[Message]) -> str:
-        """Return what a call is known by."""
-        said = [self.provider, self.model_id, *(each.as_json() for each in messages)]
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    def key(self, dataset: str, messages: Sequence[Message]) -> str:
+        """Return what the Intent of a call is known by."""
+        said = [dataset, self.provider, self.model_id, *(each.as_json() for each in messages)]
+        digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        return f"{DISTIL}-{digest}"
 
 
 def find_teacher(ctx: Context, named: str) -> Teacher:
@@ -163,8 +157,8 @@ def find_teacher(ctx: Context, named: str) -> Teacher:
 class DistilPlan:
     """What is left to ask, by the key of each query, and what was asked before.
 
-    `known` are the normal forms of the questions that the dataset and its proposals have.
-    `spent_micro` is what the same calls cost in runs before, those in doubt included.
+    `known` are the normal forms of the questions that the dataset and its proposals have. `spent`
+    is what each of the same calls cost in runs before, those in doubt included, in millionths.
     """
 
     dataset: str
@@ -172,8 +166,13 @@ class DistilPlan:
     queries: Sequence[Query]
     passages: Mapping[str, Passage]
     known: list[str]
-    answered: int = 0
-    spent_micro: int = 0
+    answered: int
+    spent: Mapping[str, int]
+
+    @property
+    def spent_micro(self) -> int:
+        """Return what was spent in runs before."""
+        return sum(self.spent.values())
 
 
 def plan(
@@ -197,27 +196,23 @@ def plan(
         raise Refused("nothing to ask about", "distil-nothing", dataset=dataset)
     lying = [example.facts.question for example in checked.examples]
     proposed = map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))
-    known, begun = [*lying, *proposed], _Calls(ctx.db, ctx.clock).of_dataset(dataset)
-    taken, queries, by_key = set(known), [], dict[str, Passage]()
+    known, begun = [*lying, *proposed], Intents(ctx.db, ctx.clock).of_kind(DISTIL)
+    taken, queries, by_key, spent = set(known), [], dict[str, Passage](), dict[str, int]()
     for each in asked:
         messages = _messages(checked.spec.system, each, wordings, ctx.config.language)
-        key = teacher.digest(messages)
+        key = teacher.key(dataset, messages)
+        query = Query(key, messages, Usage(count_messages(messages), MOST_ANSWER_TOKENS))
+        state = begun[key].state if key in begun else IntentState.READY
+        if state is IntentState.DONE:
+            spent[key] = int(begun[key].outside_id)
+        elif state is IntentState.SENDING:
+            spent[key] = query.cost(teacher.price)
         is_taught = each.is_question and normalise(each.words) in taken
-        is_done = key in begun and begun[key]["state"] == _CallState.ANSWERED
-        if key not in by_key and not is_done and not is_taught:
-            expected = Usage(count_messages(messages), MOST_ANSWER_TOKENS)
-            queries.append(Query(key, messages, expected))
+        if key not in by_key and state is not IntentState.DONE and not is_taught:
+            queries.append(query)
         by_key[key] = each
-    mine = [row for key, row in begun.items() if key in by_key]
-    return DistilPlan(
-        dataset=dataset,
-        teacher=teacher,
-        queries=queries,
-        passages=by_key,
-        known=known,
-        answered=sum(row["state"] == _CallState.ANSWERED for row in mine),
-        spent_micro=sum(int(row["cost_micro"]) for row in mine),
-    )
+    answered = sum(begun[key].state is IntentState.DONE for key in spent)
+    return DistilPlan(dataset, teacher, queries, by_key, known, answered, spent)
 
 
 def _messages(system: str, passage: Passage, wordings: int, default: str) -> tuple[Message, ...]:
@@ -233,59 +228,26 @@ def _messages(system: str, passage: Passage, wordings: int, default: str) -> tup
     return (Message("system", f"{told}\n\n{system}"), Message("user", f"{wish}\n\n{words}"))
 
 
-class _Calls(Repository):
-    """One row a call to a teacher."""
-
-    def of_dataset(self, dataset: str) -> dict[str, Row]:
-        """Return the calls that were begun for a dataset, by digest."""
-        mine = DISTIL_CALL.select().where(DISTIL_CALL.dataset == dataset)
-        return {row["digest"]: row for row in self.db.rows(mine)}
-
-    @transaction
-    def begin(self, dataset: str, teacher: Teacher, query: Query) -> None:
-        """Note that a call begins now; it counts as spent until its answer says more."""
-        new: Row = {"digest": query.key, "dataset": dataset, "state": _CallState.SENDING.value}
-        new |= {"provider": teacher.provider, "model_id": teacher.model_id, "cost_micro": 0}
-        new |= {"currency": teacher.price.currency, "proposed": 0, "rejected": 0}
-        self.db.add_new(DISTIL_CALL, {**new, "at": iso(self._clock())})
-        self._set(query.key, query.cost(teacher.price))
-
-    @transaction
-    def fail(self, teacher: Teacher, query: Query) -> None:
-        """Note that a call was surely not carried out: nothing was paid."""
-        self._set(query.key, -query.cost(teacher.price))
-
-    @transaction
-    def settle(self, key: str, correction: int, proposed: int, rejected: int) -> None:
-        """Note an answer; `correction` leads from the expected cost to the real one."""
-        values = {"state": _CallState.ANSWERED.value, "proposed": proposed, "rejected": rejected}
-        self._set(key, correction, **values)
-
-    def _set(self, key: str, more_micro: int, **values: object) -> None:
-        told = {"cost_micro": DISTIL_CALL.cost_micro + more_micro, **values}
-        self.db.change(DISTIL_CALL.update(told).where(DISTIL_CALL.digest == key))
-
-
 @dataclass(frozen=True, slots=True)
 class _NotingAsker:
-    """Asks the teacher; each call is noted before it is sent."""
+    """Asks the teacher; an Intent stands before each call."""
 
     asker: Asker
-    calls: _Calls
-    plan: DistilPlan
-    by_key: Mapping[str, Query]
+    intents: Intents
+    clock: Clock
+    key: Callable[[Sequence[Message]], str]
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 0.0) -> Answer:
         """Return the answer. Raises as an Asker."""
-        teacher = self.plan.teacher
-        query = self.by_key[teacher.digest(messages)]
-        self.calls.begin(self.plan.dataset, teacher, query)
+        key = self.key(messages)
+        self.intents.open(key, DISTIL)
+        self.intents.sending(key, self.clock())
         kill_point("distil.intended")
         try:
             answer = self.asker.ask(model_id, messages, timeout_s or LONGEST_ANSWER_S)
         except ProviderError as error:
             if error.status or not isinstance(error, ProviderUnknown):
-                self.calls.fail(teacher, query)
+                self.intents.ready(key)
             raise
         kill_point("distil.sent")
         return answer
@@ -306,7 +268,6 @@ class DistilReport:
     proposed: int = 0
     spent_micro: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
-    failed: int = 0
 
 
 def run(
@@ -321,15 +282,13 @@ def run(
 
     `report` is filled on the way, so that whoever interrupts can tell. Raises as `ask_many`.
     """
-    calls, teacher = _Calls(ctx.db, ctx.clock), plan.teacher
+    intents, teacher = Intents(ctx.db, ctx.clock), plan.teacher
 
     def keep(query: Query, reply: Reply) -> None:
-        passage = plan.passages[query.key]
         cost = query.cost(teacher.price, reply.answer.usage)
-        drafts, rejected = _accept(plan, passage, reply.answer.text, cost)
+        drafts, rejected = _accept(plan, plan.passages[query.key], reply.answer.text, cost)
         with ctx.db.atomic():
-            correction = cost - query.cost(teacher.price)
-            calls.settle(query.key, correction, len(drafts), rejected.total())
+            intents.done(query.key, str(plan.spent.get(query.key, 0) + cost))
             Proposals(ctx.db, ctx.clock).add_drafts(drafts)
             if drafts:
                 once = f"proposals:{ctx.clock():%Y-%m-%d}"
@@ -341,13 +300,9 @@ def run(
         report.rejected += rejected
         advance()
 
-    noting = _NotingAsker(asker, calls, plan, {each.key: each for each in plan.queries})
-    left = budget_micro - plan.spent_micro
-    told = ask_many(
-        noting, teacher.model_id, plan.queries, keep, price=teacher.price, budget_micro=left
-    )
-    report.failed = len(told.failed)
-    return told
+    noting = _NotingAsker(asker, intents, ctx.clock, partial(teacher.key, plan.dataset))
+    left, model_id, price = budget_micro - plan.spent_micro, teacher.model_id, teacher.price
+    return ask_many(noting, model_id, plan.queries, keep, price=price, budget_micro=left)
 
 
 def _accept(
@@ -392,10 +347,17 @@ def _is_good(draft: Draft) -> bool:
 def _without_duplicates(drafts: Sequence[Draft], known: Sequence[str]) -> list[Draft]:
     """Return the drafts that ask something new; forms of one question are the same."""
     questions = [normalise(each.question) for each in drafts]
-    near = {later - len(known) for later, _ in find_near_questions([*known, *questions])}
+    bags = [_beginnings(each) for each in questions]
+    # Near questions share most words: among 10,000 to look through them all takes a second.
+    alike = [each for each in known if any(len(bag & _beginnings(each)) > 1 for bag in bags)]
+    near = {later - len(alike) for later, _ in find_near_questions([*alike, *questions])}
     seen, new = set(known), []
     for place, (draft, question) in enumerate(zip(drafts, questions, strict=True)):
         if question not in seen and place not in near:
             new.append(draft)
         seen.add(question)
     return new
+
+
+def _beginnings(question: str) -> set[str]:
+    return {word[:_BEGINNING] for word in question.split()}

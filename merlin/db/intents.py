@@ -80,6 +80,11 @@ class Intents(Repository):
         """Note that the outside refused for good."""
         self._set(key, state=IntentState.FAILED.value)
 
+    def of_kind(self, kind: str) -> dict[str, Intent]:
+        """Return the intents of one kind, by key."""
+        rows = self.db.rows(INTENT.select().where(INTENT.kind == kind))
+        return {row["key"]: _INTENTS.read(row) for row in rows}
+
     def _set(self, key: str, **values: object) -> None:
         if not self.db.change(INTENT.update(values).where(INTENT.key == key)):
             raise NotFound(f"no intent {key}")

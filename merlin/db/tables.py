@@ -225,11 +225,6 @@ PROPOSAL = _table(
     " reviewed_by reason is_thanked at reviewed_at origin note cost_micro currency",
     sealed="question answer reason",
 )
-DISTIL_CALL = _table(
-    "distil_call",
-    "digest dataset provider model_id state cost_micro currency proposed rejected at",
-    key="digest",
-)
 # What somebody who deleted everything had used, under a keyed hash instead of a name.
 LEFT_BEHIND = _table(
     "left_behind", "mark format day day_used month month_used until", key="mark format"

@@ -8,7 +8,7 @@ from world import KEY, Lab
 
 from merlin.core.killpoint import POINTS
 from merlin.dataset.proposals import Proposals
-from merlin.db.tables import DISTIL_CALL
+from merlin.db.intents import Intents, IntentState
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened
 
@@ -41,10 +41,11 @@ def test_each_answer_is_proposed_once_after_a_death_at(point, tmp_path):
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         drafts = [each.draft for each in Proposals(database).waiting(limit=100)]
-        calls = database.rows(DISTIL_CALL.select())
+        calls = Intents(database).of_kind("distil").values()
     assert len(drafts) == len({each.question for each in drafts}) == 9
-    assert {each["state"] for each in calls} == {"answered"}
+    assert {each.state for each in calls} == {IntentState.DONE}
+    spent = [int(each.outside_id) for each in calls]
     # What was in doubt counts as spent, at what the call was expected to cost.
     doubt = 0 if point == "distil.recorded" else 40_000
-    assert max(each["cost_micro"] for each in calls) > doubt
-    assert sum(each["cost_micro"] for each in calls) < doubt + 40_000
+    assert max(spent) > doubt
+    assert sum(spent) < doubt + 40_000
