@@ -48,6 +48,7 @@ LONGEST_ANSWER_S = 120.0
 _MOST_NOTE = 1000
 _MOST_DRAFTS = 50  # that one answer is read for
 _BEGINNING = 4  # letters that forms of one word share
+_COMMON = 500  # questions of a dataset that a word which tells nothing stands in
 _SHAPE = '{"examples": [{"questions": ["…"], "answer": "…"}]}'
 
 
@@ -347,9 +348,10 @@ def _is_good(draft: Draft) -> bool:
 def _without_duplicates(drafts: Sequence[Draft], known: Sequence[str]) -> list[Draft]:
     """Return the drafts that ask something new; forms of one question are the same."""
     questions = [normalise(each.question) for each in drafts]
-    bags = [_beginnings(each) for each in questions]
-    # Near questions share most words: among 10,000 to look through them all takes a second.
-    alike = [each for each in known if any(len(bag & _beginnings(each)) > 1 for bag in bags)]
+    # Near questions share rare words; to look through all of 10,000 takes a second.
+    usual = Counter(word for each in known for word in _beginnings(each))
+    rare = {word for each in questions for word in _beginnings(each) if usual[word] <= _COMMON}
+    alike = [each for each in known if rare & _beginnings(each)]
     near = {later - len(alike) for later, _ in find_near_questions([*alike, *questions])}
     seen, new = set(known), []
     for place, (draft, question) in enumerate(zip(drafts, questions, strict=True)):

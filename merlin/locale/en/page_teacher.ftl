@@ -163,4 +163,4 @@ page-proposal-note = Passage
 page-proposals-approve = Approve the selected ones
 page-proposals-decline = Decline the selected ones
 page-no-proposals = Nothing is waiting
-page-no-proposals-hint = Corrections come from people in the bot.
+page-no-proposals-hint = Corrections come from people in the bot, drafts from the command merlin distil.

@@ -168,4 +168,4 @@ page-proposal-note = Фрагмент
 page-proposals-approve = Одобрить выбранные
 page-proposals-decline = Отклонить выбранные
 page-no-proposals = Ничего не ждёт
-page-no-proposals-hint = Исправления присылают люди в боте.
+page-no-proposals-hint = Исправления присылают люди в боте, черновики готовит команда merlin distil.
