@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from sys import getsizeof
 
+from merlin.core.process_pool import map_many
 from merlin.dataset.example import (
     PER_CONVERSATION,
     Example,
@@ -102,6 +103,8 @@ ADVISED = 50  # the advised start (the same)
 TOO_MUCH_MEMORY = "too-much-memory"
 # Bytes of memory: a message beside its words, a letter of JSON as Python keeps it, a finding.
 _PER_MESSAGE, _PER_LETTER, _PER_FINDING = 150, 10, 500
+# Fewer are read before processes have started.
+_MANY = 20_000
 _FRAME_TOKENS = 20  # more than the framing of one message takes
 
 
@@ -270,15 +273,22 @@ def _readings(
         # What fits beside this dataset is kept of others.
         spare = limits.memory_bytes - estimate_memory(len(entries), size)
         cache.keep_within(weight + spare)
-    for blob, content in read([blob for blob, reading in known.items() if reading is None]):
-        example, findings = read_example(content)
-        findings = findings + lint_example(example) if example else findings
-        reading = readings[blob] = ParsedFile(example, findings, _weight(example, findings))
+    unread = [blob for blob, reading in known.items() if reading is None]
+    parse = map_many if len(unread) >= _MANY else map
+    for blob, reading in parse(_parse, read(unread)):
+        readings[blob] = reading
         weight += reading.weight
         if limits.is_too_much(len(entries), weight):
             raise _TooMuch(estimate_memory(len(entries), weight))
         cache.keep(blob, reading)
     return readings
+
+
+def _parse(file: tuple[str, bytes]) -> tuple[str, ParsedFile]:
+    blob, content = file
+    example, findings = read_example(content)
+    findings = findings + lint_example(example) if example else findings
+    return blob, ParsedFile(example, findings, _weight(example, findings))
 
 
 def _weight(example: Example | None, findings: Sequence[Finding]) -> int:

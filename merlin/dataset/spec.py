@@ -30,7 +30,6 @@ from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, MATERIALS
 from merlin.dataset.rules import RULES, nearest
 from merlin.dataset.yaml_io import Node, read_yaml
-from merlin.db.values import dump_json
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
@@ -435,4 +434,6 @@ def load_spec(text: str | None) -> DatasetSpec | None:
 
 def dump_spec(spec: DatasetSpec | None) -> str | None:
     """Return a dataset's settings as JSON; `load_spec` reads it."""
+    from merlin.db.values import dump_json  # noqa: PLC0415 - a check starts sooner without it
+
     return None if spec is None else dump_json(asdict(spec))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import random
+
 import pytest
 from dataset_tree import (
     DATASET_YAML,
@@ -12,8 +15,10 @@ from dataset_tree import (
     only_finding,
     rules,
 )
+from mutations import GOOD, mutated
 
 from merlin.core.messages import Message
+from merlin.dataset.builds import make_build
 from merlin.dataset.check import BlobCache, ParsedFile, check
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import Limits, estimate_memory
@@ -239,6 +244,19 @@ def test_the_order_of_entries_changes_nothing():
     files = {**good_files(60), "examples/a.yaml": example_yaml(), "examples/b.yaml": example_yaml()}
     forth, back = Tree(files), Tree(dict(reversed(files.items())))
     assert forth.check() == back.check()
+
+
+def test_many_files_are_read_by_processes_to_the_same_result(monkeypatch):
+    dice = random.Random(5)  # noqa: S311 - repeatable on purpose
+    bad = {f"examples/z{n:03d}.yaml": mutated(dice, dice.choice(GOOD)) for n in range(300)}
+    tree = Tree({**good_files(200), **bad})
+    here = tree.check()
+    monkeypatch.setattr("merlin.dataset.check._MANY", 400)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+    assert tree.check() == here
+    assert make_build(tree.check()).digest == make_build(here).digest
+    assert len(here.examples) > 200
+    assert here.rejected > 200
 
 
 def test_an_empty_dataset_is_findings_not_a_crash():

@@ -1,0 +1,142 @@
+"""The pool by real processes: order, deaths on either side, and where there is one processor."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from waiting import wait_until
+
+from merlin.core.process_pool import map_many
+
+pytestmark = pytest.mark.functional
+MANY = range(1000)
+
+
+@pytest.fixture(autouse=True)
+def _two_processors(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+
+
+def double(number):
+    return 2 * number
+
+
+def pid_of(_number):
+    return os.getpid()
+
+
+def die_elsewhere(pid, at, number):
+    if number == at and os.getpid() != pid:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def refuse(at, number):
+    if number == at:
+        raise LookupError(number)
+    return number
+
+
+def live_until_parent_ends(folder, parent, _number):
+    (Path(folder) / str(os.getpid())).touch()
+    wait_until(lambda: os.getppid() != parent)
+
+
+def is_there(pid):
+    """Return whether a process lives; a dead one may wait for whoever inherited it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 100, 1000])
+def test_results_come_in_the_order_of_the_items(count):
+    assert [*map_many(double, iter(range(count)))] == [2 * each for each in range(count)]
+
+
+def test_two_other_processes_do_the_work_and_are_gone_afterwards():
+    pids = {*map_many(pid_of, MANY)}
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+    assert not any(map(is_there, pids))
+
+
+def test_processes_are_gone_when_nobody_wants_the_rest():
+    results = map_many(pid_of, MANY)
+    pids = {*islice(results, 200)}
+    assert all(map(is_there, pids))
+    results.close()
+    assert not any(map(is_there, pids))
+
+
+def test_one_processor_does_the_work_itself(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
+    assert {*map_many(pid_of, MANY)} == {os.getpid()}
+
+
+def test_processes_that_cannot_be_started_are_done_without(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert {*map_many(pid_of, MANY)} == {os.getpid()}
+
+
+@pytest.mark.parametrize("at", [0, 49, 500, 999])
+def test_the_work_of_a_process_that_dies_is_done_here(at):
+    assert [*map_many(partial(die_elsewhere, os.getpid(), at), MANY)] == [*MANY]
+
+
+def test_an_exception_of_the_function_is_raised_here():
+    results = map_many(partial(refuse, 120), MANY)
+    assert [*islice(results, 100)] == [*range(100)]
+    with pytest.raises(LookupError, match="120"):
+        list(results)
+
+
+def test_an_exception_of_the_items_is_raised_here():
+    def items():
+        yield from range(60)
+        raise OSError("the repository is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        [*map_many(double, items())]
+
+
+def test_processes_end_with_the_one_that_was_killed(tmp_path):
+    code = (
+        "import os, sys; from functools import partial; sys.path += sys.argv[2:];"
+        "os.sched_getaffinity = lambda _pid: {0, 1};"
+        "from test_process_pool import live_until_parent_ends;"
+        "from merlin.core.process_pool import map_many;"
+        "[*map_many(partial(live_until_parent_ends, sys.argv[1], os.getpid()), range(1000))]"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path), *filter(None, sys.path)]
+    with subprocess.Popen(words) as parent:
+        try:
+            wait_until(lambda: len([*tmp_path.iterdir()]) == 2)
+        finally:
+            parent.kill()
+    pids = [path.name for path in tmp_path.iterdir()]
+    wait_until(lambda: not any(map(is_there, pids)))
+
+
+def test_nothing_is_imported_from_the_folder_that_a_command_is_called_in(tmp_path):
+    for name in ("pickle", "subprocess", "operator", "merlin"):
+        (tmp_path / f"{name}.py").write_text("open('taken', 'w')", "utf-8")
+    code = (
+        "import os; os.sched_getaffinity = lambda _pid: {0, 1};"
+        "import json, operator; from merlin.core.process_pool import map_many;"
+        "print(json.dumps([*map_many(operator.neg, range(3))]))"
+    )
+    words = [sys.executable, "-P", "-c", code]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert json.loads(done.stdout) == [0, -1, -2]
+    assert not (tmp_path / "taken").exists()
