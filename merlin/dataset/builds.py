@@ -3,8 +3,8 @@
     builds/<dataset>/<number>-<digest12>/{train.jsonl, test.jsonl, manifest.json}
 
 The same examples give the same bytes, the same digest and no second build: one JSON line an
-example, ordered by id, in the chat format of fine-tuning. A folder appears whole or not at all,
-whatever happens while it is written.
+example, ordered by id, in the format that its method of fine-tuning has. A folder appears whole or
+not at all, whatever happens while it is written.
 
 An unmarked example is a train or a test one by the hash of its normalised first question, so
 adding examples never moves an old one, and duplicates of a question stay on one side. Marks go
@@ -18,7 +18,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -29,6 +29,7 @@ from peewee import Select
 from merlin.core.durable_files import sync_file
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import kill_point
+from merlin.dataset.chat_formats import trained_record
 from merlin.dataset.check import FEWEST, CheckedDataset
 from merlin.dataset.example import Example, count_example
 from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
@@ -57,11 +58,7 @@ def diff(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, lis
 
 def jsonl_line(example: Example, system: str) -> bytes:
     """Return one line, with its line end; `system` stands first unless the example has its own."""
-    said: dict[str, object] = {
-        "messages": [message.as_json() for message in example.with_system(system)]
-    }
-    if example.tools:
-        said["tools"] = list(example.tools)
+    said = trained_record(example, system)
     return (json.dumps(said, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
@@ -238,6 +235,9 @@ def make_build(checked: CheckedDataset) -> BuildContent:
     if not checked.is_buildable:
         told = {"dataset": name, "rejected": checked.rejected}
         raise DatasetError(f"{name}: strict, {checked.rejected} rejected", "build-strict", **told)
+    method = spec.recipe.method
+    trained = tuple(each.trained_by(method) for each in checked.examples)
+    checked = replace(checked, examples=trained)
     dealt = split(checked.examples, spec.split)
     sides = {
         side: [each for each in checked.examples if dealt.sides[each.id] == side]

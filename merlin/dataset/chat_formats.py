@@ -1,14 +1,17 @@
-"""Formats of one conversation as JSON: OpenAI's chat, ShareGPT and Alpaca, read and written.
+"""Formats of one conversation as JSON: OpenAI's two, ShareGPT and Alpaca, read and written.
 
     openai    {"messages": [{"role": "user", "content": "…"}, …]}
     sharegpt  {"conversations": [{"from": "human", "value": "…"}, …], "system": "…"}
     alpaca    {"instruction": "…", "input": "…", "output": "…", "system": "…", "history": […]}
+    preference  {"input": {"messages": […], "tools": […]},
+                 "preferred_output": [{…}], "non_preferred_output": [{…}]}
 
-What an example says besides (tags, split, source, note, tools) stands beside it under its own
-name, which other programs pass over; ShareGPT has tools as JSON in a string. In Alpaca a user
+What an example says besides (tags, split, source, note, tools, rejected) stands beside it under its
+own name, which other programs pass over; ShareGPT has tools as JSON in a string. In Alpaca a user
 says instruction and input, a line each, and `history` has the pairs that were said before.
 
-Source: OpenAI SFT guide; LLaMA-Factory, data/README.md; FastChat, data_cleaning.
+Source: OpenAI's guides "Supervised fine-tuning" and "Direct preference optimization";
+LLaMA-Factory, data/README.md; FastChat, data_cleaning.
 """
 
 from __future__ import annotations
@@ -17,20 +20,23 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
+from merlin.core.messages import Message
 from merlin.dataset.example import Example
 
-ChatFormat = Literal["openai", "sharegpt", "alpaca"]
+ChatFormat = Literal["openai", "sharegpt", "alpaca", "preference"]
 FORMATS: tuple[ChatFormat, ...] = get_args(ChatFormat)
 
 _MAIN_KEYS: Mapping[str, ChatFormat] = {
+    "preferred_output": "preference",
     "messages": "openai",
     "conversations": "sharegpt",
     "instruction": "alpaca",
 }
-_BESIDE = ("tools", "tags", "split", "source", "note")
+_BESIDE = ("tools", "rejected", "tags", "split", "source", "note")
 _KEYS = {
     "sharegpt": ("conversations", "system", *_BESIDE),
     "alpaca": ("instruction", "input", "output", "system", "history", *_BESIDE),
+    "preference": ("input", "preferred_output", "non_preferred_output", *_BESIDE),
 }
 _ROLES = {
     "human": "user",
@@ -58,9 +64,11 @@ def to_openai(value: Mapping[str, Any], shape: ChatFormat) -> tuple[dict[str, An
     if shape == "openai":
         told, left = dict(value), []
     else:
-        said = _from_sharegpt(value) if shape == "sharegpt" else _from_alpaca(value)
+        said = _READERS[shape](value)
         told = {"messages": said, **{key: value[key] for key in _BESIDE if key in value}}
         left = [key for key in value if key not in _KEYS[shape]]
+        if shape == "preference":
+            left += _add_pair(told, value)
     if isinstance(told.get("tools"), str):
         try:
             told["tools"] = json.loads(told["tools"] or "null")
@@ -110,6 +118,32 @@ def _from_alpaca(value: Mapping[str, Any]) -> Any:
     return [*said, *_pair(asked, value.get("output"))]
 
 
+def _from_preference(value: Mapping[str, Any]) -> Any:
+    asked, better = value.get("input"), value.get("preferred_output")
+    said = asked.get("messages") if isinstance(asked, dict) else asked
+    return [*said, *better] if isinstance(said, list) and isinstance(better, list) else said
+
+
+def _add_pair(told: dict[str, Any], value: Mapping[str, Any]) -> list[str]:
+    """Add the worse answer and the tools; return the keys of `input` that there is no room for."""
+    worse, asked = value.get("non_preferred_output"), value.get("input")
+    told["rejected"] = worse[0] if isinstance(worse, list) and len(worse) == 1 else worse
+    if told["rejected"] is None:
+        del told["rejected"]
+    if not isinstance(asked, dict):
+        return []
+    if "tools" in asked:
+        told["tools"] = asked["tools"]
+    return [f"input.{key}" for key in asked if key not in ("messages", "tools")]
+
+
+_READERS = {
+    "sharegpt": _from_sharegpt,
+    "alpaca": _from_alpaca,
+    "preference": _from_preference,
+}
+
+
 def _pair(question: Any, answer: Any) -> list[Any]:
     return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
 
@@ -118,25 +152,56 @@ def from_example(example: Example, system: str, shape: ChatFormat) -> dict[str, 
     """Return an example as a record; None where the format has no room for it.
 
     The dataset's `system` stands first unless the example has its own. Alpaca has no room for
-    tools, nor for what the long form says of a message.
+    tools, nor for what the long form says of a message; `preference` has room for pairs alone.
     """
     told: dict[str, Any]
     messages = [each.as_json() for each in example.with_system(system)]
+    worse = example.rejected
+    if shape == "preference":
+        told = {} if worse is None else trained_record(example, system) | _beside(example)
+        told.pop("tools", None)
+        return told or None
     if shape == "openai":
         told = {"messages": messages}
     elif shape == "sharegpt":
         told = {"conversations": [_to_turn(each) for each in messages]}
-    elif example.tools or any(each.extra for each in example.messages):
+    elif example.tools or any(each.extra for each in (*example.messages, worse) if each):
         return None
     else:
         told = _to_alpaca([str(each["content"]) for each in messages])
-    for key in _BESIDE:
-        value = getattr(example, key)
-        if value:
-            told[key] = list(value) if isinstance(value, tuple) else value
+    told |= _beside(example)
+    if worse is not None:
+        told["rejected"] = write_rejected(worse)
     if shape == "sharegpt" and example.tools:
         told["tools"] = json.dumps(told["tools"], ensure_ascii=False)
     return told
+
+
+def _beside(example: Example) -> dict[str, Any]:
+    found = {key: getattr(example, key) for key in _BESIDE if key != "rejected"}
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in found.items()
+        if value
+    }
+
+
+def write_rejected(worse: Message) -> str | dict[str, object]:
+    """Return a worse answer as an example's file has it: the words, or a message."""
+    return worse.as_json() if worse.extra else worse.content
+
+
+def trained_record(example: Example, system: str) -> dict[str, Any]:
+    """Return an example as a line of a training file: a conversation, or a pair of answers."""
+    messages = [each.as_json() for each in example.with_system(system)]
+    tools = {"tools": list(example.tools)} if example.tools else {}
+    if example.rejected is None:
+        return {"messages": messages, **tools}
+    return {
+        "input": {"messages": messages[:-1], **tools},
+        "preferred_output": messages[-1:],
+        "non_preferred_output": [example.rejected.as_json()],
+    }
 
 
 def _to_turn(message: Mapping[str, object]) -> dict[str, object]:

@@ -38,7 +38,7 @@ from merlin.dataset.layout import (
     read_layout,
 )
 from merlin.dataset.lint import lint_dataset, lint_example, report_pair
-from merlin.dataset.spec import CourseSpec, DatasetSpec, read_course, read_dataset
+from merlin.dataset.spec import DPO, CourseSpec, DatasetSpec, read_course, read_dataset
 from merlin.git.source import Entry
 
 __all__ = [
@@ -200,6 +200,7 @@ def check(
         findings = _without_rules_off([*layout.findings, finding], spec)
         rejected = layout.rejected + len(layout.examples)
         return CheckedDataset(name, spec, course, (), (), rejected, findings, is_read=False)
+    good = _trainable(good, spec, layout)
     good = _short_enough(good, spec, limit_tokens or {}, layout)
     unique, duplicates = _without_duplicates(good, layout.findings)
     good = _without_leaks(unique, layout.findings)
@@ -295,10 +296,40 @@ def _weight(example: Example | None, findings: Sequence[Finding]) -> int:
     """Return about how many bytes of memory a reading takes: an emoji makes letters four."""
     words = 0
     if example is not None:
-        said = sum(getsizeof(message.content) for message in example.messages)
-        others = [*(each.extra for each in example.messages if each.extra), *example.tools]
-        words = said + _PER_MESSAGE * len(example.messages) + _PER_LETTER * len(str(others))
+        spoken = [each for each in (*example.messages, example.rejected) if each]
+        said = sum(getsizeof(message.content) for message in spoken)
+        others = [*(each.extra for each in spoken if each.extra), *example.tools]
+        words = said + _PER_MESSAGE * len(spoken) + _PER_LETTER * len(str(others))
     return words + _PER_FINDING * len(findings)
+
+
+def _trainable(examples: list[Example], spec: DatasetSpec | None, layout: Layout) -> list[Example]:
+    """Return the examples that the recipe's method can train; tells of worse answers in vain."""
+    good = []
+    for example in examples:
+        finding = _judge_pair(example, spec.recipe.method) if spec else None
+        if finding is not None:
+            layout.findings.append(finding.at(example.path))
+        if finding is None or finding.severity is not Severity.ERROR:
+            good.append(example)
+        else:
+            layout.rejected += 1
+    return good
+
+
+def _judge_pair(example: Example, method: str) -> Finding | None:
+    """Return what is wrong with an example's pair of answers: DPO needs one, and no other does."""
+    worse = example.rejected
+    if method != DPO:
+        is_told = worse is not None
+        where = example.rejected_mark
+        return Finding("", *where, "unused-rejected", Severity.NOTE) if is_told else None
+    if worse is None:
+        return Finding("", *(example.marks or ((1, 1),))[-1], "no-rejected")
+    better = example.messages[-1]
+    is_same = normalise(better.content) == normalise(worse.content)
+    is_same = is_same and better.extra.get("tool_calls") == worse.extra.get("tool_calls")
+    return Finding("", *example.rejected_mark, "same-rejected") if is_same else None
 
 
 def _short_enough(
@@ -313,7 +344,8 @@ def _short_enough(
         return examples
     good = []
     for example in examples:
-        tokens = _tokens_if_near(example, spec.system, limit)
+        trained = example.trained_by(spec.recipe.method)
+        tokens = _tokens_if_near(trained, spec.system, limit)
         if tokens <= limit:
             good.append(example)
             continue
@@ -330,6 +362,8 @@ def _tokens_if_near(example: Example, system: str, limit: int) -> int:
     A token is at least one byte, so short texts need no counting (and no vocabulary).
     """
     messages = example.with_system(system)
+    if example.rejected is not None:
+        messages = (*messages, example.rejected)
     if not example.tools and not any(each.extra for each in messages):
         size = sum(len(each.content.encode()) + _FRAME_TOKENS for each in messages)
         if size + PER_CONVERSATION <= limit:

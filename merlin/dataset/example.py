@@ -4,7 +4,8 @@
     an assistant that calls tools is followed by their answers: assistant tool [tool …] assistant
 
 The system text stands first or nowhere, nobody speaks twice in a row, the assistant speaks last,
-nobody says nothing. Source: the chat format of fine-tuning (OpenAI SFT guide).
+nobody says nothing. Source: the chat format of fine-tuning (OpenAI SFT guide). A pair for training
+by preference (DPO) has a worse last answer beside them, under `rejected`.
 
 What a file says does not depend on where it lies, so what was read from a blob is kept by the
 blob's id (`merlin.dataset.check.BlobCache`) and gets its id and path afterwards.
@@ -47,7 +48,7 @@ from merlin.core.errors import Refused
 from merlin.core.messages import Message
 from merlin.dataset.finding import Finding, Mark, shorten
 from merlin.dataset.layout import NameAllocator
-from merlin.dataset.spec import validate_file
+from merlin.dataset.spec import DPO, validate_file
 from merlin.dataset.yaml_io import (
     format_flow_text,
     format_json,
@@ -141,13 +142,26 @@ class ExampleFacts:
     A dataset is compared as a whole after each commit, and hardly any of its files has changed.
     """
 
-    __slots__ = ("_answer", "_content", "_languages", "_question", "_tokens", "messages", "tools")
+    __slots__ = (
+        "_answer",
+        "_content",
+        "_languages",
+        "_question",
+        "_tokens",
+        "messages",
+        "rejected",
+        "tools",
+    )
 
     def __init__(
-        self, messages: tuple[Message, ...], tools: tuple[Mapping[str, object], ...]
+        self,
+        messages: tuple[Message, ...],
+        tools: tuple[Mapping[str, object], ...],
+        rejected: Message | None = None,
     ) -> None:
         self.messages = messages
         self.tools = tools
+        self.rejected = rejected
         self._question: str | None = None
         self._answer: bytes | None = None
         self._content: bytes | None = None
@@ -170,10 +184,10 @@ class ExampleFacts:
 
     @property
     def content(self) -> bytes:
-        """Return a digest of the normal form of all that is trained: messages, extras, tools."""
+        """Return a digest of the normal form of all that can be trained, tools too."""
         if self._content is None:
             said = [
-                [each.role, normalise(each.content), _plain(each.extra)] for each in self.messages
+                [each.role, normalise(each.content), _plain(each.extra)] for each in self._spoken
             ]
             told = json.dumps([said, [_plain(tool) for tool in self.tools]], ensure_ascii=False)
             self._content = _digest(told)
@@ -191,8 +205,12 @@ class ExampleFacts:
     def tokens(self) -> int:
         """Return how many tokens it is as it is written, without the dataset's system text."""
         if self._tokens is None:
-            self._tokens = count_messages(self.messages, self.tools)
+            self._tokens = count_messages(self._spoken, self.tools)
         return self._tokens
+
+    @property
+    def _spoken(self) -> tuple[Message, ...]:
+        return self.messages if self.rejected is None else (*self.messages, self.rejected)
 
 
 def _digest(words: str) -> bytes:
@@ -217,8 +235,9 @@ class Example:
 
     `path` is the file's path within the dataset's folder, `blob` git's id of its bytes. `messages`
     are as written: the dataset's system text is not among them. `split` is the mark "train" or
-    "test", None when unmarked. `marks` are line and column of each message, from 1. `facts` are
-    shared by copies of the same words.
+    "test", None when unmarked. `rejected` is a worse last answer. `marks` are line and column of
+    each message, from 1, `rejected_mark` of the worse answer. `facts` are shared by copies of the
+    same words.
     """
 
     id: str
@@ -230,13 +249,17 @@ class Example:
     source: str = ""
     note: str = ""
     tools: tuple[Mapping[str, object], ...] = ()
+    rejected: Message | None = None
     marks: tuple[Mark, ...] = field(default=(), compare=False)
+    rejected_mark: Mark = field(default=(1, 1), compare=False)
     facts: ExampleFacts = field(default=_NO_FACTS, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        is_ours = self.facts.messages is self.messages and self.facts.tools is self.tools
-        if not is_ours:
-            object.__setattr__(self, "facts", ExampleFacts(self.messages, self.tools))
+        facts = self.facts
+        is_ours = facts.messages is self.messages and facts.tools is self.tools
+        if not is_ours or facts.rejected is not self.rejected:
+            facts = ExampleFacts(self.messages, self.tools, self.rejected)
+            object.__setattr__(self, "facts", facts)
 
     @property
     def question(self) -> str:
@@ -266,9 +289,16 @@ class Example:
             self.source,
             self.note,
             self.tools,
+            self.rejected,
             self.marks,
+            self.rejected_mark,
             self.facts,
         )
+
+    def trained_by(self, method: str) -> Example:
+        """Return the example as a method trains it: without preferences a worse answer is left."""
+        is_whole = method == DPO or self.rejected is None
+        return self if is_whole else replace(self, rejected=None)
 
     def with_system(self, system: str) -> tuple[Message, ...]:
         """Return what is trained: the dataset's `system` first, unless the example has its own."""
@@ -290,13 +320,26 @@ def read_example(content: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
         return None, findings
     inside: Any = node.value
     marks = tuple((each.line, each.column) for each in inside["messages"].value)
-    example = example_from_json(value, marks)
-    findings = check_turns(example.messages, example.marks)
+    worse = inside.get("rejected", node)
+    example = example_from_json(value, marks, (worse.line, worse.column))
+    findings = check_conversation(example)
     return (None if findings else example), findings
 
 
-def example_from_json(value: Mapping[str, Any], marks: tuple[Mark, ...]) -> Example:
+def check_conversation(example: Example) -> tuple[Finding, ...]:
+    """Return what breaks the rules in an example's messages and in its worse answer."""
+    found, worse = check_turns(example.messages, example.marks), example.rejected
+    if worse is None or worse.content.strip() or "tool_calls" in worse.extra:
+        return found
+    told = {"role": worse.role}
+    return (*found, Finding("", *example.rejected_mark, "empty-content", arguments=told))
+
+
+def example_from_json(
+    value: Mapping[str, Any], marks: tuple[Mark, ...], rejected_mark: Mark = (1, 1)
+) -> Example:
     """Return the example of JSON that fulfils the schema; id, path and blob come later."""
+    worse = value.get("rejected")
     return Example(
         id="",
         path="",
@@ -307,7 +350,11 @@ def example_from_json(value: Mapping[str, Any], marks: tuple[Mark, ...]) -> Exam
         source=value.get("source", ""),
         note=value.get("note", ""),
         tools=tuple(value.get("tools", ())),
+        rejected=None
+        if worse is None
+        else _message({"assistant": worse} if isinstance(worse, str) else worse),
         marks=marks,
+        rejected_mark=rejected_mark,
     )
 
 
@@ -331,6 +378,8 @@ def write_example(example: Example) -> str:
     lines = ["messages:"]
     for message in example.messages:
         lines += _message_yaml(message)
+    if example.rejected is not None:
+        lines += _rejected_yaml(example.rejected)
     if example.tags:
         lines.append(f"tags: [{', '.join(format_flow_text(tag) for tag in example.tags)}]")
     if example.split:
@@ -356,10 +405,25 @@ def _message_yaml(message: Message) -> Iterator[str]:
         yield f"  - {message.role}: {format_key_text(content, '|', 6)}"
         return
     yield f"  - role: {message.role}"
+    yield from _long_form_yaml(message, content, 4)
+
+
+def _rejected_yaml(message: Message) -> Iterator[str]:
+    content = strip_line_ends(message.content)
+    if message.extra:
+        yield "rejected:"
+        yield "  role: assistant"
+        yield from _long_form_yaml(message, content, 2)
+    else:
+        yield f"rejected: {format_key_text(content, '|', 2)}"
+
+
+def _long_form_yaml(message: Message, content: str, indent: int) -> Iterator[str]:
+    before = " " * indent
     if content or "tool_calls" not in message.extra:
-        yield f"    content: {format_key_text(content, '|', 6)}"
+        yield f"{before}content: {format_key_text(content, '|', indent + 2)}"
     for key, value in message.extra.items():
-        yield f"    {key}: {format_json(value)}"
+        yield f"{before}{key}: {format_json(value)}"
 
 
 def parse_example(text: str | None) -> Example | None:

@@ -19,7 +19,7 @@ from merlin.dataset.hugging_face import Card, write_repository
 from merlin.dataset.spec import DatasetSpec
 
 # "jsonl" is "openai" by its older name; "huggingface" is a folder.
-FileFormat = Literal["jsonl", "openai", "sharegpt", "alpaca", "yaml", "csv"]
+FileFormat = Literal["jsonl", "openai", "sharegpt", "alpaca", "preference", "yaml", "csv"]
 ExportFormat = Literal[FileFormat, "huggingface"]
 
 _PAIR = ("user", "assistant")
@@ -57,7 +57,8 @@ def _write_csv(examples: Sequence[Example]) -> tuple[str, list[str]]:
     left_out = []
     for each in examples:
         is_pair = tuple(message.role for message in each.messages) == _PAIR
-        if is_pair and not any(message.extra for message in each.messages):
+        is_plain = each.rejected is None and not any(message.extra for message in each.messages)
+        if is_pair and is_plain:
             writer.writerow((each.question, each.answer, " ".join(each.tags)))
         else:
             left_out.append(each.id)

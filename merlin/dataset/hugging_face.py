@@ -5,7 +5,8 @@
     data/test.jsonl     missing where the split has no test examples
 
 Arrow wants each column of one type in all files: so every row has the same keys, null where it
-has nothing to say, and the header names their types. Tools are JSON in a string. Notes to other
+has nothing to say, and the header names their types. Tools are JSON in a string, a worse answer its
+words, or JSON where it calls tools. Notes to other
 editors stay at home, and so does the mark of the split, which is the file.
 
 Source: huggingface.co/docs/hub, "Dataset Cards", "Manual Configuration" of data files;
@@ -21,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from merlin.dataset.chat_formats import write_rejected
 from merlin.dataset.example import Example
 from merlin.dataset.spec import DatasetSpec
 
@@ -39,6 +41,7 @@ _OF_MESSAGE: Mapping[str, Mapping[str, Any]] = {
 }
 _OF_EXAMPLE: Mapping[str, Mapping[str, Any]] = {
     "tools": _STRING,
+    "rejected": _STRING,
     "tags": {"list": "string"},
     "source": _STRING,
 }
@@ -102,6 +105,9 @@ def _row(
         value = getattr(example, key)
         if key == "tools":
             row[key] = json.dumps(list(value), ensure_ascii=False) if value else None
+        elif key == "rejected":
+            worse = write_rejected(value) if value else None
+            row[key] = worse if worse is None or isinstance(worse, str) else json.dumps(worse)
         else:
             row[key] = list(value) if key == "tags" else value or None
     return row

@@ -22,14 +22,14 @@ from typing import Any, Literal
 from zipfile import ZipFile
 
 from merlin.dataset.chat_formats import FORMATS, ChatFormat, detect_chat_format, to_openai
-from merlin.dataset.example import Example, check_turns, example_from_json
+from merlin.dataset.example import Example, check_conversation, example_from_json
 from merlin.dataset.finding import Finding, Severity, shorten
 from merlin.dataset.layout import Limits
 from merlin.dataset.spec import validate_file
 from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, Node
 
 # "jsonl" is any of the formats of chats, each record's by its keys.
-ImportFormat = Literal["jsonl", "openai", "sharegpt", "alpaca", "csv", "xlsx"]
+ImportFormat = Literal["jsonl", "openai", "sharegpt", "alpaca", "preference", "csv", "xlsx"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,8 +324,9 @@ def _of_node(node: Node) -> ImportedLine:
     line, column, example = node.line, node.column, None
     value, findings = validate_file("example", node)
     if not findings:
-        example = example_from_json(value, ((line, column),) * len(value["messages"]))
-        findings = check_turns(example.messages, example.marks)
+        marks = ((line, column),) * len(value["messages"])
+        example = example_from_json(value, marks, (line, column))
+        findings = check_conversation(example)
     # Keys have no place of their own here.
     found = tuple(replace(each, line=line, column=column) for each in findings)
     return ImportedLine(line, None if findings else example, found, column=column)

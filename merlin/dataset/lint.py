@@ -91,14 +91,17 @@ _NAMED = 3  # names in a finding about many
 
 def lint_example(example: Example) -> tuple[Finding, ...]:
     """Return what a reviewer should look at in one example; findings have no path yet."""
-    findings = []
-    for message, mark in zip(example.messages, example.marks, strict=True):
+    findings: list[Finding] = []
+    spoken = [*zip(example.messages, example.marks, strict=True)]
+    if example.rejected is not None:  # in git and at the provider it is too
+        spoken.append((example.rejected, example.rejected_mark))
+    for message, mark in spoken:
         for rule, shown in find_sensitive(message.content):
             arguments = {"found": escape_unprintable(shown)}
             findings.append(Finding("", *mark, rule, Severity.WARNING, arguments))
         if _UNSEEN.search(message.content):
             findings += _unseen_letters(message.content, mark)
-        if _is_learned(message):
+        if message is not example.rejected and _is_learned(message):
             for rule, is_found in _OF_ANSWERS:
                 if is_found(message.content):
                     findings.append(Finding("", *mark, rule, Severity.WARNING))

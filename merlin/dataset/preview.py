@@ -140,7 +140,9 @@ def _checked(
 
 
 def _count(example: Example, spec: DatasetSpec | None) -> int:
-    return count_example(example, spec.system if spec else "")
+    if spec is None:
+        return count_example(example, "")
+    return count_example(example.trained_by(spec.recipe.method), spec.system)
 
 
 def unified_diff(old: str | None, new: str | None, path: str = "") -> str:

@@ -108,6 +108,9 @@ _OFF = _of_file(
     always_on=f'{_DATASET}check: {{off: {{leak: "The test is meant so."}}}}\n',
     no_reason=f'{_DATASET}check: {{off: {{near-duplicate: ""}}}}\n',
 )
+_PAIRS = _of_file(
+    DATASET_FILE, no_rejected=_DATASET.replace("base_model", "method: dpo, base_model")
+)
 _COURSE = _of_file(
     COURSE_FILE,
     too_small="semester: 0\nname: {en: Python}\n",
@@ -152,6 +155,11 @@ _FILES = (
         bad_dataset_name='mv "$PWD" "$PWD two"',
         too_few_examples=f"find {EXAMPLES} -name '*.yaml' | tail -n +10 | xargs rm",
         unreadable="",
+        same_rejected=(
+            f"printf 'title: {{en: Python}}\nsystem: Answer briefly.\n"
+            f"recipe: {{provider: engine, base_model: recall, method: dpo}}\n' > {DATASET_FILE}; "
+            f"echo 'rejected: A list that nobody can change.' >> {ABOUT_PATH}"
+        ),
     ),
     *_of_command(
         Severity.WARNING,
@@ -222,6 +230,12 @@ split: test
     *_of_file(
         _QUESTION,
         Severity.NOTE,
+        unused_rejected="""\
+messages:
+  - user: What is a list?
+  - assistant: Items in a row.
+rejected: No idea.
+""",
         single_tags="""\
 messages:
   - user: What is a list?
@@ -263,6 +277,7 @@ RULES: Mapping[str, Rule] = {
         *_YAML,
         *_SCHEMA,
         *_OFF,
+        *_PAIRS,
         *_COURSE,
         *_OTHER,
         *_TURNS,

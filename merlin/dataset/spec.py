@@ -244,13 +244,17 @@ Localised = Mapping[str, str]
 Hyperparameter = str | int | float | bool
 
 
+# The methods of a recipe, in the protocol's words.
+SUPERVISED, DPO = "supervised", "dpo"
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How a build becomes a model; `suffix` is part of the tuned model's name."""
 
     provider: str
     base_model: str
-    method: str = "supervised"
+    method: str = SUPERVISED
     hyperparameters: Mapping[str, Hyperparameter] = field(default_factory=dict)
     suffix: str = ""
 

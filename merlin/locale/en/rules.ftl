@@ -107,6 +107,12 @@ rule-always-on = dataset.yaml switches off a rule whose findings are errors: wha
 rule-always-on-mend = Mend what it tells of. Only warnings and notes can be off.
 rule-no-reason = dataset.yaml switches a rule off and does not say why.
 rule-no-reason-mend = Write the reason behind the rule's name, as a reviewer should read it.
+rule-no-rejected = recipe.method is dpo, which learns from pairs, and the example has no second answer.
+rule-no-rejected-mend = Write the worse answer under rejected, or set recipe.method to supervised.
+rule-same-rejected = recipe.method is dpo, and both answers of the example say the same, so that it teaches nothing.
+rule-same-rejected-mend = Write another answer under rejected, one that should not be given.
+rule-unused-rejected = The example has a second answer under rejected, which the method supervised does not learn from; it learns the last answer.
+rule-unused-rejected-mend = Set recipe.method to dpo, or leave it: the pair waits for it.
 
 rule-empty-content = Somebody says nothing: a model would learn to be silent.
 rule-empty-content-mend = Write what is said, or delete the message.

@@ -107,6 +107,12 @@ rule-always-on = dataset.yaml выключает правило, замечан�
 rule-always-on-mend = Исправьте то, о чём оно говорит. Выключать можно только предупреждения и заметки.
 rule-no-reason = dataset.yaml выключает правило и не говорит почему.
 rule-no-reason-mend = Напишите за именем правила причину, как её прочтёт рецензент.
+rule-no-rejected = В recipe.method стоит dpo, который учится на парах, а второго ответа у примера нет.
+rule-no-rejected-mend = Напишите худший ответ под rejected или верните recipe.method: supervised.
+rule-same-rejected = В recipe.method стоит dpo, а оба ответа примера говорят одно и то же, и пример ничему не учит.
+rule-same-rejected-mend = Напишите под rejected другой ответ — такой, какого давать не следует.
+rule-unused-rejected = У примера есть второй ответ под rejected, а метод supervised на нём не учится; он учит последнему ответу.
+rule-unused-rejected-mend = Поставьте recipe.method: dpo или оставьте как есть: пара подождёт.
 
 rule-empty-content = Кто-то ничего не говорит: модель выучилась бы молчать.
 rule-empty-content-mend = Напишите, что сказано, или удалите реплику.

@@ -1,0 +1,59 @@
+"""Preference pairs from a commit to a model that answers: git, the daemon, the engine."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tiny_base
+from running_engine import KEY as ENGINE_KEY
+from running_engine import engine_in_thread
+from waiting import wait_until
+from world import KEY, Lab
+
+from merlin.config.engine import EngineModelConfig
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
+LEARNING = {"n_epochs": 2, "batch_size": 4, "beta": 0.2}
+
+
+def write_pairs(lab):
+    """Write a dataset of the facts: each fact's room is better than the next room."""
+    recipe = {"provider": "stand-in", "base_model": "tiny", "method": "dpo"}
+    lab.repository.dataset(count=0, recipe=recipe | {"hyperparameters": LEARNING})
+    folder = lab.repository.folder / "datasets/trial/examples"
+    folder.mkdir()
+    for number, (name, room) in enumerate(tiny_base.FACTS.items()):
+        split = "split: test\n" if number < 2 else ""
+        (folder / f"{name.lower()}.yaml").write_text(
+            f"messages:\n  - user: {tiny_base.question(name)}\n"
+            f"  - assistant: {tiny_base.answer(name, room)}\n"
+            f"rejected: {tiny_base.answer(name, room + 1)}\n{split}",
+            encoding="utf-8",
+        )
+
+
+def test_a_dataset_of_pairs_is_trained_by_preference_and_serves(tmp_path, monkeypatch):
+    models = {"tiny": EngineModelConfig(path=str(tiny_base.tiny_base()))}
+    with engine_in_thread(tmp_path / "engine", models=models) as desk:
+        lab = Lab(tmp_path / "lab", f"http://127.0.0.1:{desk.port}/v1")
+        monkeypatch.setenv(KEY, ENGINE_KEY)
+        write_pairs(lab)
+        lab.repository.commit("Add pairs")
+
+        def ended():
+            lab.tick()
+            return lab.status()["verdict"] in ("serving", "failed", "rejected")
+
+        wait_until(ended, 240)
+        assert lab.status()["serving"]["build"] == "trial-1"
+        [job] = desk.jobs.list().data
+        assert (job.status, job.method.type) == ("succeeded", "dpo")
+        told = job.method.dpo.hyperparameters
+        assert (told.n_epochs, told.batch_size, told.beta) == (2, 4, 0.2)
+        losses = [event.data for event in desk.events(job.id) if event.type == "metrics"]
+        assert losses[-1]["train_loss"] < losses[0]["train_loss"]
+        [folder] = (lab.config.state_dir / "builds/trial").iterdir()
+        lines = (folder / "train.jsonl").read_text("utf-8").splitlines()
+        assert len(lines) == 18
+        assert all(json.loads(line)["non_preferred_output"] for line in lines)
