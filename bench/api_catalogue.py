@@ -10,9 +10,9 @@ from typing import Any
 
 from bench.chat_sides import ROOT
 from merlin.core.clock import iso
+from merlin.core.vocabulary import fold, split_words
 from merlin.course.catalogue import KINDS, mark_changed
 from merlin.course.search import entries_of
-from merlin.course.vocabulary import fold, split_words
 from merlin.db.database import Database, open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import COURSE, COURSE_TEACHER, MATERIAL, SEARCH_ENTRY

@@ -7,6 +7,7 @@ checks the same files by the same schema and neither counts tokens nor builds.
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import shutil
@@ -22,6 +23,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
+import structlog
 
 from bench.chat_figures import Figure, shown
 from merlin.dataset.spec import schema_text
@@ -292,9 +296,61 @@ def start() -> list[Figure]:
     return rows
 
 
+def page() -> list[Figure]:
+    """Open the page of 100,000 examples, its next part, a search and filters, over HTTP."""
+    tests = ROOT / "tests"
+    sys.path[:0] = [str(tests), str(tests / "api")]
+    from api_site import VERA, running
+
+    from merlin.core.permissions import Role
+    from merlin.dataset.files import FileIndex
+    from merlin.git.source import blob_id
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    texts, files = {}, {}
+    for number, turns in enumerate(make_turns(MANY)):
+        text = f"{_example(*turns)}tags: [t{number % 7}, u{number % 25}]\n"
+        blob = blob_id(text)
+        texts[blob], files[f"examples/{number % 100}/e{number}.yaml"] = text, blob
+    word = next(make_turns(1))[0].split()[0]
+    asked = {
+        "first rows": "",
+        "search": f"?query={word}",
+        "search, two letters": f"?query={word[:2]}",
+        "a word that nothing says": "?query=ъъъъ",
+        "one tag": "?tag=t3",
+        "one tag and a word": f"?tag=t3&query={word}",
+    }
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as site:
+        rows = FileIndex(site.db)
+        rows.add(texts)
+        rows.keep("trial", "1", files)
+        site.person(VERA, Role.ADMIN)
+        with site.browser(VERA) as client:
+            took = {
+                name: _opened(client, f"/datasets/trial/examples{q}") for name, q in asked.items()
+            }
+    return [
+        Figure.most(f"page of 100,000 examples, {name}", {"ms": each}, "ms", 150, 50)
+        for name, each in took.items()
+    ]
+
+
+def _opened(client: httpx.Client, path: str) -> float:
+    """Return how many ms a page takes, the middle one of some calls after a first."""
+    took = []
+    for _ in range(10):
+        begun = time.perf_counter()
+        answer = client.get(path)
+        took.append(1000 * (time.perf_counter() - begun))
+        answer.raise_for_status()
+    return statistics.median(took[1:])
+
+
 ROWS: dict[str, Callable[[], list[Figure]]] = {
     "start": start,
     "asked": asked,
     "whole": whole,
     "large": large,
+    "page": page,
 }

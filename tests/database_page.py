@@ -42,7 +42,9 @@ SECTIONS: Mapping[str, str] = {
         " finding build example example_text taught_example job job_change job_event checkpoint"
         " model evaluation proof_answer serving promotion"
     ),
-    "Edits and the files that editors see": "change dataset_tree dataset_file dataset_text",
+    "Edits and the files that editors see": (
+        "change dataset_tree dataset_file dataset_text example_entry example_tag"
+    ),
     "Admins' errands and broadcasts": "broadcast errand",
 }
 ROWS: Mapping[str, str] = {
@@ -66,6 +68,8 @@ ROWS: Mapping[str, str] = {
     "errand": "a chat that waits for what becomes of a request",
     "evaluation": "how a model did in the test",
     "example": "an example at the newest commit that changed it",
+    "example_entry": "what is searched of an example's file; the highest `id` changed last",
+    "example_tag": "a tag of an example's file",
     "example_text": "the words of an example, by content",
     "favourite": "a course that somebody keeps at hand",
     "finding": "what is wrong in a file at a commit",

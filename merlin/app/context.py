@@ -23,9 +23,9 @@ from merlin.billing.plan import Plan
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
+from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import ActiveCourses
 from merlin.course.search import VersionCache
-from merlin.course.vocabulary import Vocabulary
 from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
 from merlin.db.writer import Store

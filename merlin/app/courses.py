@@ -16,6 +16,7 @@ from merlin.app.permissions import is_led
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
+from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import (
     ActiveCourses,
     Catalogue,
@@ -24,7 +25,6 @@ from merlin.course.catalogue import (
 )
 from merlin.course.search import Found, Kind, SearchIndex
 from merlin.course.search import search as search_index
-from merlin.course.vocabulary import Vocabulary
 from merlin.db.tables import FAVOURITE
 
 # Nobody reads a longer list of favourites, and a program must not fill the database.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_revision
@@ -13,9 +14,11 @@ from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.app.views import described
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.permissions import Permission
+from merlin.course.catalogue import Catalogue, Course, localised
 from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
+from merlin.dataset.entries import ExampleEntries, ExampleFilter, Facets
 from merlin.dataset.example import free_example_id, parse_example, reword_example, write_turns
 from merlin.dataset.files import DatasetCard, ExampleCommit, FileIndex, FileText
 from merlin.dataset.finding import Finding
@@ -23,8 +26,16 @@ from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan, plan_import
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import check_files
+from merlin.dataset.spec import Localised
 
-__all__ = ["DatasetCard", "ExampleCommit", "ExampleView", "Finding"]
+__all__ = [
+    "DatasetCard",
+    "ExampleCommit",
+    "ExampleFilter",
+    "ExampleView",
+    "Facets",
+    "Finding",
+]
 
 # Long enough for a commit to be seen.
 _FRESH = timedelta(hours=1)
@@ -88,6 +99,75 @@ def find(
     found = FileIndex(ctx.db).find(words, dataset or None, limit)
     mine = {name: may_edit_examples(ctx, actor, name) for name in {each.dataset for each in found}}
     return [view_of(each) for each in found if mine[each.dataset]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetView:
+    """A dataset as its page of examples names it; `course` is the one of the same folder."""
+
+    name: str
+    title: Localised
+    course: Course | None = None
+
+    def name_in(self, language: str) -> str:
+        """Return what people call it: its title in a language, else its name."""
+        return localised(self.title, language) or self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedExample:
+    """An example in a list: by whom and when it was written, its side of the split, findings."""
+
+    example: ExampleView
+    number: int
+    author: str
+    at: datetime | None
+    split: str
+    findings: Sequence[Finding] = ()
+
+
+def get_dataset(ctx: Context, actor: Actor, name: str) -> DatasetView:
+    """Return a dataset of which the actor may edit the examples. Raises NotFound."""
+    require_editing(ctx, actor, name)
+    index, course = FileIndex(ctx.db), None
+    if not index.is_known(name):
+        raise missing_dataset(name)
+    with suppress(NotFound):
+        course = Catalogue(ctx.db).course(name)
+    return DatasetView(name=name, title=index.title(name), course=course)
+
+
+def browse(
+    ctx: Context, actor: Actor, dataset: str, wanted: ExampleFilter, *, limit: int, before: int = 0
+) -> list[ListedExample]:
+    """Return one part of the examples that are wanted, newest change first.
+
+    Those whose numbers are less than `before`, 0: from the first. Raises NotFound.
+    """
+    require_editing(ctx, actor, dataset)
+    with ctx.db.snapshot():
+        entries = ExampleEntries(ctx.db)
+        found = entries.find(dataset, wanted, limit, before)
+        said: dict[str, list[Finding]] = {each.path: [] for each in found}
+        for finding in entries.findings(dataset, list(said)):
+            said[finding.path].append(finding)
+    return [
+        ListedExample(
+            example=view_of(FileText(dataset, each.path, each.blob, each.text)),
+            number=each.number,
+            author=each.author,
+            at=each.at,
+            split=each.split,
+            findings=said[each.path],
+        )
+        for each in found
+    ]
+
+
+def count_facets(ctx: Context, actor: Actor, dataset: str) -> Facets:
+    """Return how many examples each filter of `browse` leaves. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    return ExampleEntries(ctx.db).facets(dataset)
 
 
 def check_dataset(ctx: Context, actor: Actor, dataset: str) -> CheckedDataset:

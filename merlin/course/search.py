@@ -25,41 +25,31 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
-from merlin.course.vocabulary import (
+from merlin.core.vocabulary import (
+    MOST_WORDS,
+    Term,
     Vocabulary,
     fold,
     index_words,
-    split_words,
+    match_query,
+    parse_terms,
     stem,
+    terms_of,
+    vector_query,
     word_positions,
 )
 from merlin.db.database import CHUNK, Database, Repository, Row
 from merlin.db.tables import COURSE, MATERIAL, SEARCH_ENTRY
 
 T = TypeVar("T")
-LONGEST, MOST_WORDS = 200, 8
+LONGEST = 200
 # With fewer hits than that it is looked whether a word was mistyped.
 FEW = 3
 NAME_WEIGHT = 5.0
-# ruff: noqa: SIM905 - lists of words read best as words
-_SMALL = frozenset(
-    "а без в во для до за и из или к как на над не о об от по под при про с со у я "
-    "a an and at by for in into is of on or the to with".split()
-)
-
-
 # What is looked for.
 Kind = Literal["course", "material"]
 # What was found: the numbers of a course and of a material of it, 0 for the course itself.
 Hit = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One word of a query: any of these `stems`, or what begins with `prefix` ("": nothing)."""
-
-    stems: tuple[str, ...]
-    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,30 +108,12 @@ def search(
     meant = vocabulary().meant(letters, MOST_WORDS)
     if meant is None:
         return found
-    meant_terms = _terms(meant)
+    meant_terms = terms_of(meant)
     more = _once([*found.hits, *index.ranked(meant_terms, kind, most)])[:most]
     if len(more) == len(found.hits):
         return found
     suggestion = " ".join(each[0] for each in meant)
     return replace(found, hits=more, terms=(*terms, *meant_terms), suggestion=suggestion)
-
-
-def parse_terms(letters: str) -> tuple[Term, ...]:
-    """Return the terms of a folded query; the last word may be half typed."""
-    return _terms([(word,) for word in split_words(letters)[:MOST_WORDS]])
-
-
-def _terms(said: Sequence[Sequence[str]]) -> tuple[Term, ...]:
-    """Return a term for each word, which may be one of several; small words say nothing."""
-    last = len(said) - 1
-    telling = [place for place, each in enumerate(said) if each[0] not in _SMALL or place == last]
-    return tuple(
-        Term(
-            tuple(dict.fromkeys(stem(word) for word in said[place])),
-            said[place][0] if place == last else "",
-        )
-        for place in telling
-    )
 
 
 def _once(hits: Sequence[Hit]) -> tuple[Hit, ...]:
@@ -286,16 +258,14 @@ class SearchIndex(Repository):
                 f" AND rowid {_SIDES[kind]} ORDER BY rank, abs(rowid) LIMIT ?) AS found"
                 " JOIN search_entry ON search_entry.id = found.id ORDER BY place, abs(found.id)"
             )
-            either = [" OR ".join(_either(term, '"', '"*')) for term in terms]
-            return self._hits(asked, " AND ".join(f"({one})" for one in either), most)
+            return self._hits(asked, match_query(terms), most)
         weights = f"{{{1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, 1.0}}"
         asked = (
             "SELECT course_id, id FROM search_entry, to_tsquery('simple', ?) AS asked"
             f" WHERE {_VECTOR} @@ asked AND id {_SIDES[kind]}"
             f" ORDER BY ts_rank('{weights}', {_VECTOR}, asked) DESC, abs(id) LIMIT ?"
         )
-        either = [" | ".join(_either(term, "'", "':*")) for term in terms]
-        return self._hits(asked, " & ".join(f"({one})" for one in either), most)
+        return self._hits(asked, vector_query(terms), most)
 
     def containing(self, letters: str, kind: Kind, most: int) -> list[Hit]:
         """Return what holds these letters, folded, within its name or description."""
@@ -327,9 +297,3 @@ class SearchIndex(Repository):
 
     def _hits(self, asked: str, *values: object) -> list[Hit]:
         return [(course, max(number, 0)) for course, number in self.db.sql(asked, *values)]
-
-
-def _either(term: Term, quote: str, begins: str) -> list[str]:
-    """Return what a term may be met by; its words are letters and digits alone."""
-    stems = [f"{quote}{stem}{quote}" for stem in term.stems]
-    return [*stems, f"{quote}{term.prefix}{begins}"] if term.prefix else stems

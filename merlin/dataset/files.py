@@ -18,11 +18,11 @@ from peewee import JOIN, Select, fn
 
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
-from merlin.course.catalogue import mark_changed
+from merlin.course.catalogue import localised, mark_changed
 from merlin.dataset import layout
 from merlin.dataset.builds import Build, build_from_row, select_whole_builds, taught_in
 from merlin.dataset.changes import Change, is_writable_path
-from merlin.dataset.check import normalise
+from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, Limits, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
@@ -56,6 +56,10 @@ class DatasetCard:
     name: str
     title: Localised
     examples: int
+
+    def name_in(self, language: str) -> str:
+        """Return what people call it: its title in a language, else its name."""
+        return localised(self.title, language) or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +193,16 @@ class FileIndex(Repository):
         )
         rows = sorted(self.db.rows(query), key=lambda row: str(row["dataset"]))
         return [
-            DatasetCard(row["dataset"], self._title(row["dataset"]), row["examples"])
-            for row in rows
+            DatasetCard(row["dataset"], self.title(row["dataset"]), row["examples"]) for row in rows
         ]
 
-    def _title(self, dataset: str) -> Mapping[str, str]:
+    def is_known(self, dataset: str) -> bool:
+        """Return whether a dataset lies at the newest commit."""
+        row = self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset))
+        return row is not None and row["tree"] != _COMING
+
+    def title(self, dataset: str) -> Localised:
+        """Return a dataset's title, empty where dataset.yaml could not be read."""
         row = self._verdict(dataset)
         spec = load_spec(row["spec"]) if row else None
         return spec.title if spec else {}
@@ -212,18 +221,12 @@ class FileIndex(Repository):
         return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
 
     def find(self, words: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
-        """Return example files that say all these words, by dataset and id."""
-        query = _files().where(_is_example())
-        if dataset is not None:
-            query = query.where(DATASET_FILE.dataset == dataset)
-        wanted = normalise(words).split()
-        found = []
-        for each in self._read(query.order_by(DATASET_FILE.dataset, DATASET_FILE.path)):
-            said = normalise(f"{each.example_id} {each.text or ''}")
-            if all(word in said for word in wanted):
-                found.append(each)
-                if len(found) == limit:
-                    break
+        """Return example files that say all these words, by dataset, newest change first."""
+        entries, found = ExampleEntries(self.db), list[FileText]()
+        for name in [dataset] if dataset is not None else sorted(self.trees()):
+            left = limit - len(found)
+            part = entries.find(name, ExampleFilter(query=words), left) if left else []
+            found += [FileText(name, each.path, each.blob, each.text) for each in part]
         return found
 
     def one(self, dataset: str, example_id: str) -> FileText:
@@ -341,6 +344,8 @@ class FileIndex(Repository):
         any more are dropped.
         """
         known = self._kept_blobs(dataset, sorted(files))
+        # Before the files: what was cut off in between is done again, as the tree is the old one.
+        ExampleEntries(self.db).follow(dataset, files)
         gone = [path for path in known if files[path] != known[path]]
         new = [path for path, blob in sorted(files.items()) if blob and known.get(path) != blob]
         rows: list[Row] = [{"dataset": dataset, "path": path, "blob": files[path]} for path in new]
@@ -376,6 +381,7 @@ class FileIndex(Repository):
     def drop(self, dataset: str) -> None:
         """Forget a dataset that lies there no more."""
         held = set(self.blobs(dataset).values())
+        ExampleEntries(self.db).drop(dataset)
         self._drop(dataset)
         self._sweep(held)
 

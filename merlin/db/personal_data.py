@@ -119,6 +119,8 @@ NOBODY: tuple[Table, ...] = (
     t.DATASET_TEXT,
     t.DATASET_TREE,
     t.EVALUATION,
+    t.EXAMPLE_ENTRY,
+    t.EXAMPLE_TAG,
     t.EXAMPLE_TEXT,
     t.FINDING,
     t.HEARTBEAT,

@@ -156,6 +156,9 @@ CHANGE = _table(
 DATASET_TREE = _table("dataset_tree", "dataset tree")
 DATASET_FILE = _table("dataset_file", "dataset path blob")
 DATASET_TEXT = _table("dataset_text", "blob text")
+# What is searched of a file of examples; the number grows with each change of the file.
+EXAMPLE_ENTRY = _table("example_entry", "id dataset path example_id blob words")
+EXAMPLE_TAG = _table("example_tag", "dataset tag path")
 
 
 UPDATE = _table(

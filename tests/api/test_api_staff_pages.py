@@ -55,6 +55,7 @@ def filled(staff, path):
     """Return a path about what is there: the algorithms, the running job, boris's change."""
     named = {
         "course_id": staff.course_id("algorithms"),
+        "dataset": "algorithms",
         "material_id": Catalogue(staff.db).materials("algorithms")[0].material_id,
         "change_id": staff.change,
         "job_id": staff.job_id,
@@ -220,7 +221,7 @@ def test_words_of_others_are_never_markup(staff):
         (VERA, "/admin/users"),
         (VERA, f"/admin/users/{ANNA}"),
         (BORIS, f"/courses/{staff.course_id('algorithms')}/questions"),
-        (BORIS, f"/courses/{staff.course_id('algorithms')}/examples"),
+        (BORIS, "/datasets/algorithms/examples"),
     )
     for user_id, road in roads:
         with staff.browser(user_id) as client:

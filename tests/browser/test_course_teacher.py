@@ -196,7 +196,7 @@ def test_a_card_that_two_edit_keeps_what_was_typed_and_shows_both(colleague, sta
 
 
 def test_an_example_that_two_edit_shows_both_and_one_removed_is_saved_anew(colleague, staff):
-    page = colleague.open(f"/courses/{course(staff)}/examples/one?example=graphs%2Fbfs", BORIS)
+    page = colleague.open("/datasets/algorithms/examples/one?example=graphs%2Fbfs", BORIS)
     page.get_by_label("Ответ").fill("Моё: волной.\nДальше.")
     rewrite(staff, "algorithms", "examples/graphs/bfs.yaml", "Соседи раньше дальних.", "Их слова.")
     page.get_by_role("button", name="Сохранить").click()
@@ -215,7 +215,7 @@ def test_an_example_that_two_edit_shows_both_and_one_removed_is_saved_anew(colle
 
 def test_an_example_that_another_has_changed_is_not_removed_unseen(colleague, staff):
     path = "examples/graphs/dfs.yaml"
-    page = colleague.open(f"/courses/{course(staff)}/examples/one?example=graphs%2Fdfs", BORIS)
+    page = colleague.open("/datasets/algorithms/examples/one?example=graphs%2Fdfs", BORIS)
     page.get_by_text("Удалить", exact=True).click()
     rewrite(staff, "algorithms", path, "Сначала вглубь.", "Вглубь до конца.")
     page.get_by_role("button", name="Да, удалить").click()
@@ -237,7 +237,7 @@ def test_a_material_that_another_has_removed_is_saved_as_a_new_one(colleague, st
 
 
 def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(colleague, staff):
-    page = colleague.open(f"/courses/{course(staff)}/examples/new", BORIS)
+    page = colleague.open("/datasets/algorithms/examples/new", BORIS)
     page.get_by_label("Вопрос").fill("Что такое лес?")
     page.get_by_label("Ответ").fill("Много деревьев.")
     (kept,) = [each for each in page.context.cookies() if each["name"] == "merlin"]
@@ -255,14 +255,14 @@ def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(coll
 
 
 def test_an_example_is_found_added_and_read_by_the_model(colleague, staff):
-    page = colleague.open(f"/courses/{course(staff)}/examples", BORIS)
+    page = colleague.open("/datasets/algorithms/examples", BORIS)
     page.get_by_role("searchbox").fill("глубину")
     page.keyboard.press("Enter")
-    expect(page.locator(".samples li")).to_have_count(1)
+    expect(page.locator(".exs .ex")).to_have_count(1)
     page.get_by_role("link", name="Добавить пример").click()
     page.get_by_label("Вопрос").fill("Что такое куча?")
     page.get_by_label("Ответ").fill("Дерево, где родитель не меньше детей.")
-    page.get_by_label("Метки").fill("деревья, кучи")
+    page.get_by_label("Теги").fill("деревья, кучи")
     page.get_by_role("button", name="Проверить").click()
     expect(page.get_by_text(re.compile(r"Модель прочтёт \d+"))).to_be_visible()
     page.get_by_role("button", name="Сохранить").dblclick()
@@ -322,10 +322,10 @@ def roads(staff):
         "edit": f"{base}/edit",
         "new": f"{base}/edit/materials/new",
         "material": f"{base}/edit/materials/{material}",
-        "examples": f"{base}/examples",
-        "nothing-found": f"{base}/examples?query=ъъъъ",
-        "example": f"{base}/examples/one?example=xss%2Fone",
-        "new-example": f"{base}/examples/new",
+        "examples": "/datasets/algorithms/examples",
+        "nothing-found": "/datasets/algorithms/examples?query=ъъъъ",
+        "example": "/datasets/algorithms/examples/one?example=xss%2Fone",
+        "new-example": "/datasets/algorithms/examples/new",
         "questions": f"{base}/questions",
         "change": f"/changes/{change}",
     }

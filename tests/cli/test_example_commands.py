@@ -116,8 +116,8 @@ def test_an_example_is_edited_in_ones_editor(lab, shown, run, monkeypatch):
 def test_a_deleted_example_is_gone(lab, shown):
     shown("example", "rm", "q3")
     assert not example(lab, "q3").exists()
-    assert [each["example"] for each in shown("example", "find", "номер", "3,")] == []
-    assert shown("example", "find", "НОМЕР 4,")[0]["example"] == "q4"
+    assert [each["example"] for each in shown("example", "find", "q3")] == []
+    assert "q4" in [each["example"] for each in shown("example", "find", "НОМЕР 4,")]
 
 
 def test_an_example_is_named_with_its_dataset_before_a_slash_too(lab, run, shown):

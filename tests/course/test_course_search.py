@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.course.search import (
-    Found,
+from merlin.core.vocabulary import (
     Term,
-    VersionCache,
-    highlight_spans,
-    parse_terms,
-    search,
-)
-from merlin.course.vocabulary import (
     Vocabulary,
     fold,
     index_words,
+    parse_terms,
     split_words,
     stem,
     word_positions,
 )
+from merlin.course.search import Found, VersionCache, highlight_spans, search
 
 pytestmark = pytest.mark.unit
 

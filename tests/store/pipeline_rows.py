@@ -15,9 +15,9 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.messages import Message
 from merlin.core.permissions import Authority, Role
+from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import Catalogue
 from merlin.course.search import SearchIndex, VersionCache, search
-from merlin.course.vocabulary import Vocabulary
 from merlin.dataset.builds import make_build, training_key
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.commits import CommitHistory

@@ -366,8 +366,8 @@ ADMIN_ROOMS: tuple[Room, ...] = (
 
 # Where things are bought.
 _SHOP = ("/plans", "/checkout", "/orders")
-# Pages of a course that only those open who lead it.
-_LED = re.compile(r"/changes/|/courses/\d+/(edit|examples|questions)(/|$)")
+# Pages of a course or dataset that only those open who lead it.
+_LED = re.compile(r"/changes/|/datasets/|/courses/\d+/(edit|proposals|questions)(/|$)")
 
 
 def _links(visit: PageRequest, family: str, rooms: tuple[Room, ...]) -> tuple[Link, ...]:

@@ -36,6 +36,7 @@ from merlin.db.migrations.m020_proof import m020_proof
 from merlin.db.migrations.m021_taught_example import m021_taught_example
 from merlin.db.migrations.m022_distil import m022_distil
 from merlin.db.migrations.m023_commit_status import m023_commit_status
+from merlin.db.migrations.m024_examples import m024_examples
 from merlin.db.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -66,6 +67,7 @@ STEPS: tuple[Step, ...] = (
     m021_taught_example,
     m022_distil,
     m023_commit_status,
+    m024_examples,
 )
 
 # Any number that no other program takes in this database.

@@ -139,7 +139,7 @@ page-votes = liked: { $liked }, disliked: { $disliked }
 
 page-add-example = Add an example
 page-example = Example
-page-find-example = Find by words
+page-find-example = Search examples
 page-broken = cannot be read
 page-examples-not-found = No such examples: “{ $query }”
 page-examples-not-found-hint = Examples that say all these words are shown. Try a single word.
@@ -164,3 +164,37 @@ page-proposals-approve = Approve the selected ones
 page-proposals-decline = Decline the selected ones
 page-no-proposals = Nothing is waiting
 page-no-proposals-hint = Corrections come from people in the bot, drafts from the command merlin distil.
+page-filter-examples = Filter
+page-filter-drop = Remove this filter
+page-facet-split = Used for
+page-facet-all = All
+page-facet-train = Training
+page-facet-test = Testing
+page-facet-findings = Findings
+page-with-finding = With a finding
+page-facet-tag = Tags
+page-facet-author = Author
+page-facet-more-tag = { $count ->
+        [one] { $count } more tag
+       *[other] { $count } more tags
+    }
+page-facet-more-author = { $count ->
+        [one] { $count } more author
+       *[other] { $count } more authors
+    }
+page-is-test-example = test
+page-examples-total = { NUMBER($count) } { $count ->
+        [one] example
+       *[other] examples
+    }
+page-examples-found = Found: { $count ->
+        [one] { $count } example
+       *[other] { $count } examples
+    }
+page-examples-found-part = The first of those found
+page-newest-first = changed first
+page-more-examples = Show 50 more
+page-examples-none-so = No such examples
+page-all-examples = Show all examples
+page-datasets = Datasets
+page-datasets-lead = Datasets without a course.

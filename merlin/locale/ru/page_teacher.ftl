@@ -144,7 +144,7 @@ page-votes = понравилось: { $liked }, не понравилось: { 
 
 page-add-example = Добавить пример
 page-example = Пример
-page-find-example = Найти по словам
+page-find-example = Найти в примерах
 page-broken = не читается
 page-examples-not-found = Таких примеров нет: «{ $query }»
 page-examples-not-found-hint = Нужны примеры, в которых есть все эти слова. Попробуйте одно слово.
@@ -152,7 +152,7 @@ page-no-examples = Примеров пока нет
 page-no-examples-hint = Пример учит модель отвечать: вопрос студента и ответ, который вы дали бы сами.
 page-example-question = Вопрос
 page-example-answer = Ответ
-page-example-tags = Метки
+page-example-tags = Теги
 page-example-tags-hint = Через запятую, можно без них.
 page-example-broken = Файл примера не читается: запишите вопрос и ответ заново или исправьте его в git.
 page-remove-example-sure = Удалить пример? Вернуть можно на странице правки.
@@ -169,3 +169,41 @@ page-proposals-approve = Одобрить выбранные
 page-proposals-decline = Отклонить выбранные
 page-no-proposals = Ничего не ждёт
 page-no-proposals-hint = Исправления присылают люди в боте, черновики готовит команда merlin distil.
+page-filter-examples = Отбор
+page-filter-drop = Убрать отбор
+page-facet-split = Для чего
+page-facet-all = Все
+page-facet-train = Для обучения
+page-facet-test = Для теста
+page-facet-findings = Замечания
+page-with-finding = С замечанием
+page-facet-tag = Теги
+page-facet-author = Автор
+page-facet-more-tag = ещё { $count ->
+        [one] { $count } тег
+        [few] { $count } тега
+       *[other] { $count } тегов
+    }
+page-facet-more-author = ещё { $count ->
+        [one] { $count } автор
+        [few] { $count } автора
+       *[other] { $count } авторов
+    }
+page-is-test-example = для теста
+page-examples-total = { NUMBER($count) } { $count ->
+        [one] пример
+        [few] примера
+       *[other] примеров
+    }
+page-examples-found = Найдено: { $count ->
+        [one] { $count } пример
+        [few] { $count } примера
+       *[other] { $count } примеров
+    }
+page-examples-found-part = Показаны первые из найденных
+page-newest-first = сначала изменённые
+page-more-examples = Показать ещё 50
+page-examples-none-so = Таких примеров нет
+page-all-examples = Показать все примеры
+page-datasets = Наборы примеров
+page-datasets-lead = Наборы без курса.

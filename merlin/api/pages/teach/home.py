@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import LedCourse, Teaching, render_page
-from merlin.app import teaching
+from merlin.app import examples, teaching
 from merlin.app.teaching import By, Questions
 from merlin.chat.feedback import Period
 
@@ -25,9 +25,11 @@ DAYS = 28
 
 @router.get("/teach")
 async def show_taught(visit: Teaching) -> Response:
-    """Return the courses that the person leads."""
+    """Return the courses that the person leads, and the datasets without a course."""
     told = await visit.read(teaching.question_totals, DAYS)
-    return render_page(visit, "teach.html", {"courses": told, "days": DAYS})
+    slugs = {course.slug for course, _, _ in told}
+    datasets = [each for each in await visit.read(examples.datasets) if each.name not in slugs]
+    return render_page(visit, "teach.html", {"courses": told, "days": DAYS, "datasets": datasets})
 
 
 _SPANS: tuple[tuple[By, int], ...] = (("day", 28), ("week", 182), ("week", 364))

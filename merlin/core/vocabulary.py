@@ -6,6 +6,8 @@ Folded: composed (NFC), lower case, ё as е, without accents that only mark the
 single. Stemmed: each word without its ending, by Snowball. Source: "An algorithm for suffix
 stripping", M. Porter; the stemmers of snowballstem.org.
 
+Term: one word of a query, as the indexes of SQLite and PostgreSQL are asked for it.
+
 Vocabulary: the words of the catalogue, and which of them somebody meant.
 
 One slip of the finger is forgiven: a letter wrong, missing, too many, or two that changed places
@@ -19,12 +21,15 @@ import unicodedata
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
 # A longer one is no word that anybody types.
 LONGEST = 64
+# Of a query so many count.
+MOST_WORDS = 8
 _AT_ONCE = 200
 _WORD = re.compile(r"[^\W_]+(?:\+\+|#)?")
 _CYRILLIC = re.compile("[а-я]")
@@ -114,6 +119,57 @@ def index_words(text: str) -> str:
     """
     said = [(stem(word), word) for word in split_words(fold(text))]
     return " ".join(each for pair in said for each in dict.fromkeys(pair))
+
+
+# ruff: noqa: SIM905 - lists of words read best as words
+_SMALL = frozenset(
+    "а без в во для до за и из или к как на над не о об от по под при про с со у я "
+    "a an and at by for in into is of on or the to with".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One word of a query: any of these `stems`, or what begins with `prefix` ("": nothing)."""
+
+    stems: tuple[str, ...]
+    prefix: str = ""
+
+
+def parse_terms(letters: str) -> tuple[Term, ...]:
+    """Return the terms of a folded query; the last word may be half typed."""
+    return terms_of([(word,) for word in split_words(letters)[:MOST_WORDS]])
+
+
+def terms_of(said: Sequence[Sequence[str]]) -> tuple[Term, ...]:
+    """Return a term for each word, which may be one of several; small words say nothing."""
+    last = len(said) - 1
+    telling = [place for place, each in enumerate(said) if each[0] not in _SMALL or place == last]
+    return tuple(
+        Term(
+            tuple(dict.fromkeys(stem(word) for word in said[place])),
+            said[place][0] if place == last else "",
+        )
+        for place in telling
+    )
+
+
+def match_query(terms: Sequence[Term]) -> str:
+    """Return what FTS5 of SQLite is asked for; a term's words are letters and digits alone."""
+    either = [" OR ".join(_either(term, '"', '"*')) for term in terms]
+    return " AND ".join(f"({one})" for one in either)
+
+
+def vector_query(terms: Sequence[Term]) -> str:
+    """Return what `to_tsquery` of PostgreSQL is asked for."""
+    either = [" | ".join(_either(term, "'", "':*")) for term in terms]
+    return " & ".join(f"({one})" for one in either)
+
+
+def _either(term: Term, quote: str, begins: str) -> list[str]:
+    """Return what a term may be met by; its words are letters and digits alone."""
+    stems = [f"{quote}{stem}{quote}" for stem in term.stems]
+    return [*stems, f"{quote}{term.prefix}{begins}"] if term.prefix else stems
 
 
 # A slip in a shorter word may be any other word.

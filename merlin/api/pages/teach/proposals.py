@@ -1,0 +1,64 @@
+"""Proposed examples of a course: those that wait for an editor are judged several at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import (
+    REFUSALS,
+    LedCourse,
+    PageRequest,
+    Teaching,
+    refusal_text,
+    render_page,
+)
+from merlin.app import proposals
+from merlin.core.web.assets import seen_other
+from merlin.course.catalogue import Course
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_AT_ONCE = 50
+
+
+class JudgeForm(BaseModel):
+    """Proposals that were marked, and what is to become of them."""
+
+    act: Literal["approve", "decline"]
+    proposal: list[int] = Field(default=[], max_length=_AT_ONCE)
+
+
+@router.get("/courses/{course_id}/proposals")
+async def show_proposals(visit: Teaching, course: LedCourse) -> Response:
+    """Return the oldest of the proposed examples that wait for an editor."""
+    return await _proposals(visit, course)
+
+
+@router.post("/courses/{course_id}/proposals")
+async def judge_proposals(
+    visit: Teaching, course: LedCourse, form: Annotated[JudgeForm, Form()]
+) -> Response:
+    """Approve those that were marked, by one commit, or decline them."""
+    try:
+        if form.act == "decline":
+            await visit.write(proposals.decline_several, form.proposal)
+            return seen_other(f"/courses/{course.course_id}/proposals")
+        wanted = form.proposal
+        files, edits = await visit.read(proposals.read_several, course.dataset, wanted)
+        good = await asyncio.to_thread(proposals.check_several, visit.services, files, edits)
+        change = await visit.write(proposals.approve_several, good)
+    except REFUSALS as error:
+        return await _proposals(visit, course, refusal_text(visit, error))
+    return seen_other(f"/changes/{change}")
+
+
+async def _proposals(visit: PageRequest, course: Course, wrong: str = "") -> Response:
+    found = await visit.read(proposals.waiting, 0, _AT_ONCE, course.dataset)
+    view = {"course": course, "proposals": found, "wrong_words": wrong}
+    return render_page(visit, "teach_proposals.html", view, status=409 if wrong else 200)

@@ -1,0 +1,273 @@
+"""Entries: what is searched and filtered of a dataset's examples, however many there are.
+
+An entry is written with its file, newest change last: the highest number is what was changed last,
+and so lists go from the highest number down. Words are found in any of their forms, the last one
+may be half typed; tags, authors, sides of the split and findings narrow a list down. Each part of a
+list is read by its key, so that it takes as long in a dataset of 100,000 as in one of 100.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from merlin.core.clock import from_iso
+from merlin.core.vocabulary import (
+    fold,
+    index_words,
+    match_query,
+    parse_terms,
+    split_words,
+    vector_query,
+)
+from merlin.dataset.builds import NO_END
+from merlin.dataset.example import parse_example
+from merlin.dataset.finding import Finding
+from merlin.dataset.layout import EXAMPLES, example_id_of
+from merlin.dataset.verdicts import FINDINGS, ON_LINE
+from merlin.db.database import CHUNK, Repository, Row, in_portions
+from merlin.db.tables import (
+    DATASET_TEXT,
+    EXAMPLE_ENTRY,
+    EXAMPLE_TAG,
+    FINDING,
+    VERDICT,
+)
+
+# A longer query says no more; a longer text is found by its beginning.
+MOST_QUERY, MOST_LETTERS = 200, 50_000
+# Words of so many entries are written at once: while SQLite writes, nobody else does.
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleFilter:
+    """Which examples are wanted; "" and False do not narrow them down."""
+
+    query: str = ""
+    tag: str = ""
+    author: str = ""
+    split: str = ""
+    has_finding: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether all examples are wanted."""
+        return self == ExampleFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleEntry:
+    """One example in a list; `number` is its place there, `text` its file, None for no text.
+
+    `author` and `at` are those of the commit that wrote it, "" and None where none is known.
+    `split` is its side in the newest build, "" where that does not hold it.
+    """
+
+    number: int
+    example_id: str
+    path: str
+    blob: str
+    text: str | None
+    author: str = ""
+    at: datetime | None = None
+    split: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """How many examples of a dataset each filter leaves; tags and authors by how often."""
+
+    total: int
+    tags: Sequence[tuple[str, int]]
+    authors: Sequence[tuple[str, int]]
+    splits: Mapping[str, int]
+    with_finding: int
+
+
+# ruff: noqa: S608 - only our own names are put into these statements
+_OF_NEWEST = (
+    "SELECT id FROM verdict WHERE dataset = ? AND position IS NOT NULL"
+    " ORDER BY position DESC LIMIT 1"
+)
+_FILTERS = {
+    "tag": "path IN (SELECT path FROM example_tag WHERE dataset = ? AND tag = ?)",
+    "author": "example_id IN (SELECT example_id FROM example WHERE dataset = ? AND author = ?)",
+    "split": "example_id IN (SELECT example_id FROM taught_example"
+    f" WHERE dataset = ? AND end_build = {NO_END} AND split = ?)",
+}
+_HAS_FINDING = f"path IN (SELECT path FROM finding WHERE verdict_id = ({_OF_NEWEST}))"
+# Found first, sorted then: else PostgreSQL may read a whole dataset from its end on.
+_SAYING = (
+    "WITH saying AS MATERIALIZED (SELECT id, dataset, path, example_id FROM example_entry"
+    " WHERE to_tsvector('simple', words) @@ to_tsquery('simple', ?)) SELECT * FROM saying"
+)
+_COLUMNS = "entry.id, entry.dataset, entry.path, entry.example_id"
+_PART = """
+SELECT part.id, part.example_id, part.path, file.blob, said.text, wrote.author,
+    made.committed_at, taught.split
+FROM ({part}) AS part
+JOIN dataset_file AS file ON file.dataset = part.dataset AND file.path = part.path
+JOIN dataset_text AS said ON said.blob = file.blob
+LEFT JOIN example AS wrote
+    ON wrote.dataset = part.dataset AND wrote.example_id = part.example_id
+LEFT JOIN seen_commit AS made ON made.sha = wrote.commit_sha
+LEFT JOIN taught_example AS taught ON taught.dataset = part.dataset
+    AND taught.example_id = part.example_id AND taught.end_build = {no_end}
+ORDER BY part.id DESC
+"""
+
+
+class ExampleEntries(Repository):
+    """The entries of all datasets, as their files lie at the newest commit."""
+
+    def follow(self, dataset: str, files: Mapping[str, str | None]) -> None:
+        """Let the entries say what these files say: path -> blob, None for one that is gone.
+
+        Written in portions; their texts are kept already.
+        """
+        wanted = {path: blob for path, blob in files.items() if path.startswith(EXAMPLES)}
+        for paths in in_portions(sorted(wanted), CHUNK):
+            known = self._blobs(dataset, paths)
+            gone = [path for path in paths if path in known and known[path] != wanted[path]]
+            new = {
+                path: blob
+                for path in paths
+                if (blob := wanted[path]) is not None and known.get(path) != blob
+            }
+            texts = self._texts(list(new.values()))
+            for portion in in_portions(
+                [*gone, *(each for each in new if each not in known)], _AT_ONCE
+            ):
+                said = {path: new[path] for path in portion if path in new}
+                entries = [_entry(dataset, path, blob, texts[blob]) for path, blob in said.items()]
+                old = [path for path in portion if path in known]
+                self.db.joined(partial(self._put, dataset, old, entries))
+
+    def _blobs(self, dataset: str, paths: Sequence[str]) -> dict[str, str]:
+        columns = EXAMPLE_ENTRY.path, EXAMPLE_ENTRY.blob
+        named = (EXAMPLE_ENTRY.dataset == dataset) & EXAMPLE_ENTRY.path.in_(paths)
+        rows = self.db.rows(EXAMPLE_ENTRY.select(*columns).where(named))
+        return {row["path"]: row["blob"] for row in rows}
+
+    def _texts(self, blobs: Sequence[str]) -> dict[str, str | None]:
+        rows = self.db.rows(DATASET_TEXT.select().where(DATASET_TEXT.blob.in_(blobs)))
+        return {row["blob"]: row["text"] for row in rows}
+
+    def _put(
+        self, dataset: str, old: Sequence[str], entries: Sequence[tuple[Row, Sequence[Row]]]
+    ) -> None:
+        for table in (EXAMPLE_ENTRY, EXAMPLE_TAG) if old else ():
+            named = (table.dataset == dataset) & table.path.in_(old)
+            self.db.change(table.delete().where(named))
+        self.db.add_many(EXAMPLE_ENTRY, (entry for entry, _ in entries))
+        self.db.add_many(EXAMPLE_TAG, (tag for _, tags in entries for tag in tags))
+
+    def drop(self, dataset: str) -> None:
+        """Forget the entries of a dataset that lies there no more."""
+        for table in (EXAMPLE_ENTRY, EXAMPLE_TAG):
+            some = table.select(table.path).where(table.dataset == dataset).limit(CHUNK)
+            these = (table.dataset == dataset) & table.path.in_(some)
+            while self.db.joined(partial(self.db.change, table.delete().where(these))):
+                pass
+
+    def find(
+        self, dataset: str, wanted: ExampleFilter, limit: int, before: int = 0
+    ) -> list[ExampleEntry]:
+        """Return the examples that are wanted, newest change first.
+
+        Those whose numbers are less than `before`, 0: from the first.
+        """
+        terms = parse_terms(fold(wanted.query[:MOST_QUERY]))
+        if wanted.query.strip() and not terms:
+            return []  # signs alone
+        source, number = "example_entry AS entry", "entry.id"
+        conditions, values = ["entry.dataset = ?"], list[object]([dataset])
+        if terms and self.db.dialect == "sqlite":
+            # The index first: it knows the order, and stops where the part is full.
+            number = "found.rowid"
+            source = f"example_search AS found CROSS JOIN {source} ON entry.id = {number}"
+            conditions.append("example_search MATCH ?")
+            values.append(_matching(dataset, match_query(terms)))
+        elif terms:
+            source = f"({_SAYING}) AS entry"
+            values.insert(0, vector_query(terms))
+        if before:
+            conditions.append(f"{number} < ?")
+            values.append(before)
+        for name, condition in _FILTERS.items():
+            if value := getattr(wanted, name):
+                conditions.append(f"entry.{condition}")
+                values += [dataset, value]
+        if wanted.has_finding:
+            conditions.append(f"entry.{_HAS_FINDING}")
+            values.append(dataset)
+        part = (
+            f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)}"
+            f" ORDER BY {number} DESC LIMIT ?"
+        )
+        rows = self.db.sql(_PART.format(part=part, no_end=NO_END), *values, limit)
+        return [_read(row) for row in rows]
+
+    def facets(self, dataset: str) -> Facets:
+        """Return how many examples each filter leaves; takes some milliseconds for 100,000."""
+        mine = EXAMPLE_ENTRY.dataset == dataset
+        sides = (
+            "SELECT train, test FROM build WHERE dataset = ? AND is_whole = 1"
+            " ORDER BY id DESC LIMIT 1"
+        )
+        train, test = next(iter(self.db.sql(sides, dataset)), (0, 0))
+        found = (
+            "SELECT COUNT(DISTINCT path) FROM finding"
+            f" WHERE verdict_id = ({_OF_NEWEST}) AND SUBSTR(path, 1, 9) = 'examples/'"
+        )
+        return Facets(
+            total=self.db.count(EXAMPLE_ENTRY, mine),
+            tags=self._counted("SELECT tag, COUNT(*) FROM example_tag", "tag", dataset),
+            authors=self._counted("SELECT author, COUNT(*) FROM example", "author", dataset),
+            splits={"train": train, "test": test} if train else {},
+            with_finding=self.db.sql(found, dataset)[0][0],
+        )
+
+    def _counted(self, what: str, column: str, dataset: str) -> list[tuple[str, int]]:
+        rows = self.db.sql(f"{what} WHERE dataset = ? GROUP BY {column}", dataset)
+        return sorted(((name, count) for name, count in rows), key=lambda each: (-each[1], each[0]))
+
+    def findings(self, dataset: str, paths: Sequence[str]) -> list[Finding]:
+        """Return what the checker found in these files at the newest commit."""
+        newest = VERDICT.select(VERDICT.id).where((VERDICT.dataset == dataset) & ON_LINE)
+        verdict = self.db.value(newest.order_by(VERDICT.position.desc()))
+        named = (FINDING.verdict_id == verdict) & FINDING.path.in_(list(paths))
+        return FINDINGS.read_all(self.db.rows(FINDING.select().where(named).order_by(FINDING.id)))
+
+
+def _entry(dataset: str, path: str, blob: str, text: str | None) -> tuple[Row, list[Row]]:
+    """Return the entry of a file, and a row for each of its tags."""
+    example, name = parse_example(text), example_id_of(path)
+    tags = dict.fromkeys(example.tags) if example else {}
+    said = [each.content for each in example.messages] if example else [text or ""]
+    words = index_words("\n".join((name, *tags, *said))[:MOST_LETTERS])
+    row: Row = {"dataset": dataset, "path": path, "example_id": name, "blob": blob, "words": words}
+    return row, [{"dataset": dataset, "tag": tag, "path": path} for tag in tags]
+
+
+def _matching(dataset: str, terms: str) -> str:
+    """Return the question to FTS5 for terms within one dataset."""
+    of_dataset = " AND ".join(f'"{word}"' for word in split_words(fold(dataset)))
+    return f"dataset : ({of_dataset}) AND words : ({terms})"
+
+
+def _read(row: Sequence[object]) -> ExampleEntry:
+    number, example_id, path, blob, text, author, at, split = row
+    return ExampleEntry(
+        int(str(number)),
+        str(example_id),
+        str(path),
+        str(blob),
+        None if text is None else str(text),
+        str(author or ""),
+        from_iso(str(at)) if at else None,
+        str(split or ""),
+    )
