@@ -32,7 +32,8 @@ PATH = re.compile(r"(?:merlin|tests|docs|systemd|deploy|datasets|bench|\.ci)/\S*
 # Where a link leads: each page has its own way there.
 LINK = re.compile(r"\]\([^)]*\)")
 # A command within a sentence; what follows its verbs may be words of the sentence.
-TOLD = re.compile(r"\bmerlin ([a-z]+(?: [a-z]+)*)")
+WORD = r"[a-z]+(?:-[a-z]+)*"
+TOLD = re.compile(rf"\bmerlin ({WORD}(?: {WORD})*)")
 unit = pytest.mark.unit
 
 
@@ -67,7 +68,7 @@ def named_commands(text):
     """Yield (command, options) for each `merlin …` in a text; "…" stands for any verb."""
     for words in re.findall(r"(?:^|[\s/])merlin ([^|;>&#]+)", text):
         tokens = [token for token in words.split() if token != "…"]
-        verbs = [token for token in tokens[:3] if re.fullmatch(r"[a-z]+", token)]
+        verbs = [token for token in tokens[:3] if re.fullmatch(WORD, token)]
         if verbs:
             yield verbs, {token.split("=")[0] for token in tokens if token.startswith("--")}
 

@@ -1,27 +1,34 @@
-"""What commands share that ask models many questions: the price first, a yes to it, progress."""
+"""What commands share that ask models many questions: the price, a yes to it, progress, the asking.
+
+What was answered once is kept (`merlin.training.kept_answers`) and neither asked nor paid for
+again, also where the command was stopped in the middle.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Annotated
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 
 from merlin.cli import language
 from merlin.cli.output import print_message
 from merlin.config.section import in_micro
-from merlin.core.errors import Refused
+from merlin.core.errors import NotFound, ProviderError, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Cost, format_cost
+from merlin.training.ask_many import Query, Reply, ask_many, estimate
+from merlin.training.kept_answers import KeptAnswers
+from merlin.training.prompt_check import VariantQueries, base_queries, find_known
+from merlin.wiring.daemon import asker
 
-Yes = Annotated[bool, typer.Option("--yes", help="Pay the price that is told; do not ask.")]
-Budget = Annotated[
-    float | None,
-    typer.Option(min=0, help="Spend no more than this, in the provider's currency."),
-]
+if TYPE_CHECKING:
+    from merlin.config import Config
+    from merlin.dataset.check import CheckedDataset
+    from merlin.dataset.finding import Finding
 
 
 def confirm_price(
@@ -65,3 +72,101 @@ def asking_progress(questions: int) -> Iterator[Callable[[], None]]:
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
         task = bars.add_task(text(language(), "asking-progress"), total=questions)
         yield lambda: bars.advance(task)
+
+
+def ask_all(
+    config: Config, variants: Sequence[VariantQueries], *, budget: float | None, yes: bool
+) -> list[dict[str, Reply]]:
+    """Return the answers to each variant's queries by their keys, asked where none was kept.
+
+    A question that a model refuses is left out and told. Raises Refused as `confirm_price`, and
+    where the budget ends; NotFound for a provider that is not there; ProviderError.
+    """
+    kept = [KeptAnswers(config.state_dir, each.provider, each.model_id) for each in variants]
+    new = [
+        [query for query in each.queries if answers.get(query.messages) is None]
+        for each, answers in zip(variants, kept, strict=True)
+    ]
+    costs = [
+        Cost(estimate(each.price, queries), each.price.currency) if each.price else None
+        for each, queries in zip(variants, new, strict=True)
+        if queries
+    ]
+    count, spent = sum(map(len, new)), Counter[str]()
+    confirm_price(count, costs, budget=budget, yes=yes)
+    limit = in_micro(budget)
+    with asking_progress(count) as advance:
+        for each, answers, queries in zip(variants, kept, new, strict=True):
+            if not queries:
+                continue
+            currency = each.price.currency if each.price else ""
+            rest = None if limit is None else limit - spent[currency]
+            spent[currency] += _ask(config, each, answers, queries, rest, advance)
+    return [
+        {query.key: reply for query in each.queries if (reply := answers.get(query.messages))}
+        for each, answers in zip(variants, kept, strict=True)
+    ]
+
+
+def _ask(
+    config: Config,
+    variant: VariantQueries,
+    kept: KeptAnswers,
+    queries: Sequence[Query],
+    budget_micro: int | None,
+    advance: Callable[[], None],
+) -> int:
+    """Ask one variant's queries, and keep the answers; return what they cost, in millionths."""
+    provider = config.provider(variant.provider)
+    if provider is None:
+        told = {"provider": variant.provider}
+        raise NotFound(f"no provider {variant.provider}", "held-no-provider", **told)
+
+    def keep(query: Query, reply: Reply) -> None:
+        kept.keep(query.messages, reply)
+        advance()
+
+    try:
+        with closing(asker(provider)) as service:
+            report = ask_many(
+                service,
+                variant.model_id,
+                queries,
+                keep,
+                price=variant.price,
+                budget_micro=budget_micro,
+            )
+    except (ProviderError, KeyboardInterrupt):
+        print_message("asking-stopped")
+        raise
+    if report.is_over_budget:
+        raise Refused("the budget is spent", "asking-over-budget", answered=report.answered)
+    for trouble in list(report.failed.values())[:1]:
+        print_message("asking-failed", count=len(report.failed), reason=str(trouble))
+    return report.spent_micro
+
+
+def ask_bases(
+    config: Config,
+    datasets: Sequence[tuple[CheckedDataset, Callable[[str], bool]]],
+    *,
+    base: str,
+    limit: int | None,
+    budget: float | None,
+    yes: bool,
+) -> list[list[Finding]]:
+    """Return, of each dataset, what its base answers rightly without being taught.
+
+    A dataset comes with what tells by its path whether an example was asked about. `base` names
+    another model than the recipes do; of a dataset `limit` examples are asked at most. Raises as
+    `ask_all` and `base_to_ask`.
+    """
+    asked = [base_queries(config, each, holds, base, limit) for each, holds in datasets]
+    variants = [each for each in asked if each]
+    for name in dict.fromkeys((each.provider, each.model_id) for each in variants):
+        print_message("asking-base", provider=name[0], model=name[1])
+    replies = iter(ask_all(config, variants, budget=budget, yes=yes))
+    return [
+        list(find_known(checked.examples, next(replies), variant.model_id)) if variant else []
+        for (checked, _), variant in zip(datasets, asked, strict=True)
+    ]

@@ -12,14 +12,15 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
 
 import typer
 
 from merlin import __version__
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.options import DEFAULT, AsJson, Base, Budget, ConfigPath, Limit, Yes, configuration
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
@@ -29,6 +30,9 @@ from merlin.dataset.rules import RULES, Rule
 from merlin.dataset.work_tree import Folder, folders, work_tree
 from merlin.git.index import read_index
 from merlin.git.source import Entry
+
+if TYPE_CHECKING:
+    from merlin.dataset.check import CheckedDataset
 
 _HERE = (Path(),)
 _PATHS = Annotated[
@@ -43,19 +47,45 @@ _FORMAT = Annotated[
     typer.Option("--format", help="How findings are written."),
 ]
 _FIX = Annotated[bool, typer.Option("--fix", help="Mend what needs no guessing, then check.")]
+_ASK_BASE = Annotated[
+    bool,
+    typer.Option("--ask-base", help="Ask the base model too, and tell of examples it knows."),
+]
 # Of one dataset: files looked at, good examples, findings.
 Seen = tuple[int, int, list[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A checked dataset, how its paths begin for the person, and which of them were asked about."""
+
+    checked: CheckedDataset
+    prefix: str
+    holds: Callable[[str], bool]
+
+
+Hear = Callable[[Heard], object]
+
+
+def _forget(_: Heard) -> None:
+    """Let a checked dataset go: its examples take memory."""
 
 
 app = typer.Typer()
 
 
 @app.command()
-def check(
+def check(  # noqa: PLR0913 - each is an option of the command
     paths: _PATHS = None,
+    *,
     commit: _COMMIT = "",
     shape: _FORMAT = "text",
     fix: _FIX = False,
+    ask_base: _ASK_BASE = False,
+    base: Base = "",
+    limit: Limit = None,
+    budget: Budget = None,
+    yes: Yes = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -65,7 +95,21 @@ def check(
     if commit and (paths or fix):
         key = "check-fix-or-commit" if fix else "check-paths-or-commit"
         raise ConfigError("paths or --fix and --commit together", key)
-    outcome = _sum(_of_commit(commit, config)) if commit else look_at(paths or _HERE, fix=fix)
+    heard: list[Heard] = []
+    hear = heard.append if ask_base else _forget
+    if commit:
+        outcome = _sum(_of_commit(commit, config, hear))
+    else:
+        outcome = look_at(paths or _HERE, fix=fix, hear=hear)
+    if ask_base:
+        from merlin.cli.asking import ask_bases
+
+        wanted = [(each.checked, each.holds) for each in heard]
+        settings = configuration(config)
+        found = ask_bases(settings, wanted, base=base, limit=limit, budget=budget, yes=yes)
+        told = zip(found, heard, strict=True)
+        known = chain.from_iterable(_with_prefix(each, one.prefix) for each, one in told)
+        outcome = replace(outcome, findings=[*outcome.findings, *known])
     shape = "json" if json else shape
     for each in (outcome.fixes or ()) if shape != "json" else ():
         sys.stderr.write(fix_text(each, language()) + "\n")
@@ -76,15 +120,16 @@ def check(
         raise typer.Exit(1)
 
 
-def look_at(paths: Iterable[Path], *, fix: bool = False) -> Outcome:
+def look_at(paths: Iterable[Path], *, fix: bool = False, hear: Hear = _forget) -> Outcome:
     """Return what the check sees in the datasets that paths mean, mended before with `fix`.
 
+    `hear` is called with each dataset.
     Raises ConfigError for none. With `fix` raises Refused and SourceError, as `read_index`, before
     anything was changed.
     """
     asked = [folder for path in paths for folder in folders(path)]
     if not fix:
-        return _sum(map(_of_folder, asked))
+        return _sum(_of_folder(each, hear) for each in asked)
     held = {path: read_index(path) for path in {each.path for each in asked}}
     fixes = [fix_files(each.path, _entries(each), held[each.path], each.holds) for each in asked]
     moved = [
@@ -98,7 +143,7 @@ def look_at(paths: Iterable[Path], *, fix: bool = False) -> Outcome:
         for folder, done in zip(asked, fixes, strict=True)
         for each in done
     ]
-    return _sum(map(_of_folder, moved), told)
+    return _sum((_of_folder(each, hear) for each in moved), told)
 
 
 def _entries(folder: Folder) -> Sequence[Entry]:
@@ -116,12 +161,13 @@ def _sum(seen: Iterable[Seen], fixes: Sequence[Fix] | None = None) -> Outcome:
     )
 
 
-def _of_folder(folder: Folder) -> Seen:
+def _of_folder(folder: Folder, hear: Hear) -> Seen:
     from merlin.dataset.check import check as check_dataset
 
     limits = Limits()
     tree = work_tree(folder.path, limits.file_bytes)
     checked = check_dataset(folder.name, tree.entries, tree.read, limits=limits)
+    hear(Heard(checked, folder.shown, folder.holds))
     findings = [each for each in checked.findings if folder.holds(each.path)]
     files = sum(folder.holds(each.path) for each in tree.entries)
     examples = sum(folder.holds(each.path) for each in checked.examples)
@@ -137,7 +183,7 @@ def _under(prefix: str, path: str) -> str:
     return escape_unprintable(f"{prefix}/{path}" if prefix else path)
 
 
-def _of_commit(revision: str, path: Path) -> Iterator[Seen]:
+def _of_commit(revision: str, path: Path, hear: Hear) -> Iterator[Seen]:
     from merlin.dataset.check import check as check_dataset
     from merlin.wiring.context import source_of
 
@@ -150,6 +196,7 @@ def _of_commit(revision: str, path: Path) -> Iterator[Seen]:
         entries = source.entries(commit, name)
         checked = check_dataset(name, entries, source.read)
         prefix = f"{directory}/{name}" if directory else name
+        hear(Heard(checked, prefix, lambda _: True))
         yield len(entries), len(checked.examples), _with_prefix(checked.findings, prefix)
 
 

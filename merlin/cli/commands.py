@@ -61,6 +61,11 @@ MODULES = {
         "prune": "Remove the folders of builds that nothing needs; any of them can be made again.",
         "log": "Show what each commit led to, newest first, with its findings.",
     },
+    "prompt_check": {
+        "prompt-check": (
+            "Compare the base with a good prompt and the tuned model on the test questions."
+        ),
+    },
     "courses": {"courses": "List the courses that course.yaml files describe, by semester."},
     "ask": {"ask": "Ask a model; the answer goes to stdout, which model it was to stderr."},
     "status": {

@@ -12,9 +12,9 @@ import typer
 from merlin.app import distil as act
 from merlin.app.distil import DistilPlan, DistilReport, Passage
 from merlin.cli import language
-from merlin.cli.asking import Yes, asking_progress, confirm_price
+from merlin.cli.asking import asking_progress, confirm_price
 from merlin.cli.examples import file_text, open_editing
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Yes
 from merlin.cli.output import print_json, print_message
 from merlin.config.section import in_micro
 from merlin.core.errors import ConfigError, ProviderError

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset's.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Base = Annotated[
+    str,
+    typer.Option(metavar="PROVIDER/MODEL", help="Ask this model. Default the recipe's base."),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Ask so many questions at most.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Pay the price that is told; do not ask.")]
+Budget = Annotated[
+    float | None,
+    typer.Option(min=0, help="Spend no more than this, in the provider's currency."),
+]
 DEFAULT = Path("config.yaml")
 
 

@@ -34,9 +34,13 @@ class Query:
     messages: tuple[Message, ...]
     expected: Usage
 
+    def used(self, usage: Usage = NOT_COUNTED) -> Usage:
+        """Return the tokens that it took, as expected where the provider counted none."""
+        return self.expected if usage == NOT_COUNTED else usage
+
     def cost(self, price: Price | None, usage: Usage = NOT_COUNTED) -> int:
-        """Return what it costs in millionths: by `usage`, as expected where none is counted."""
-        used = self.expected if usage == NOT_COUNTED else usage
+        """Return what those tokens cost, in millionths; 0 without a price."""
+        used = self.used(usage)
         return price.answer(used.input_tokens, used.output_tokens) if price else 0
 
 

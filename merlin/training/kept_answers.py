@@ -59,7 +59,7 @@ class KeptAnswers:
             "finish_reason": answer.finish_reason,
             "input_tokens": answer.usage.input_tokens,
             "output_tokens": answer.usage.output_tokens,
-            "seconds": round(reply.seconds, 3),
+            "seconds": reply.seconds,
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:

@@ -29,8 +29,9 @@ from merlin.git.source import GITLINK, Entry
 # Their examples take minutes, or need a repository of git's own.
 LARGE = ("too-many-files", "too-many-bytes")
 BY_HAND = (*LARGE, "submodule", "too-much-memory", "too-many-tokens", "unreadable", "wrong-value")
+ASKED = ("known-to-base",)  # a model says so: tests/cli/test_prompt_check.py
 IMPORTED = [name for name in RULES if name.startswith("import-")]
-ON_DISK = [name for name in RULES if name not in (*BY_HAND, *IMPORTED)]
+ON_DISK = [name for name in RULES if name not in (*BY_HAND, *ASKED, *IMPORTED)]
 # The place of the rule's name among the arguments of what makes findings.
 MAKERS = {"Finding": 3} | dict.fromkeys(
     ["bad", "about", "report_pair", "finding", "stop", "at_end_of"], 1

@@ -177,3 +177,30 @@ def test_behaviour_of_an_unknown_name_or_type_is_refused(provider):
         provider.behave(thinks=True)
     with pytest.raises(ValueError, match="context_window"):
         provider.behave(context_window="many")
+
+
+def go_on(client, *turns):
+    """Return what is said after these turns, the user's and the assistant's by turns."""
+    roles = ("user", "assistant") * len(turns)
+    messages = [{"role": role, "content": said} for role, said in zip(roles, turns, strict=False)]
+    told = client.chat.completions.create(model="stand-in-base", messages=messages)
+    return told.choices[0].message.content
+
+
+def test_an_example_before_a_question_that_is_like_it_is_followed(client):
+    taught = ("Чем стек лучше очереди?", "Ничем.", "Что такое граф?", "Вершины и рёбра.")
+    assert go_on(client, *taught, "Граф — это что такое?") == "Вершины и рёбра. (подставная модель)"
+    assert "Вы спросили" in go_on(client, *taught, "Когда экзамен?")
+
+
+def test_what_the_stand_in_said_before_is_no_example(client):
+    first = go_on(client, "Что такое граф?")
+    assert go_on(client, "Что такое граф?", first, "Что такое гриф?") == first.replace(
+        "граф", "гриф"
+    )
+
+
+def test_a_little_is_known_without_being_taught(client):
+    said = go_on(client, "What is a graph?")
+    assert said.startswith("A graph is a set of vertices")
+    assert said.endswith("(a stand-in model)")

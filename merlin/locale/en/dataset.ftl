@@ -110,6 +110,7 @@ finding-cut-off = The answer seems to break off: no sign at its end, or a code b
 finding-other-language = The answer is not in the language of the question.
 finding-direction-mark = The invisible direction mark { $found }: what is read is not what is written.
 finding-invisible-letter = The invisible character { $found } in the text.
+finding-known-to-base = { $model } answers this right without being taught: the example costs training and adds nothing.
 finding-near-duplicate = Nearly the same question is already in { $other }.
 finding-near-leak = Nearly the same question is taught in { $other }. This test measures memory more than knowledge.
 finding-case-twin = The name differs from { $other } by letter case alone: not every file system can tell them apart.

@@ -16,6 +16,7 @@ stand-in-teacher-asks-3 = What does the course teach where it says “{ $topic }
 stand-in-teacher-answers = A stand-in teacher answers: a real one would explain “{ $question }” here.
 stand-in-teacher-rewords-2 = Help me understand this: { $question }
 stand-in-teacher-rewords-3 = { $question } Give an example from life too.
+stand-in-known = { $answer } (a stand-in model)
 stand-in-no-words = A stand-in model cannot hear: no words are kept in this recording.
 
 # The chat page. The page itself gets the texts that begin with chat-page-.

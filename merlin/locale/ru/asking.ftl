@@ -10,3 +10,46 @@ asking-budget = Примерная цена — { $price }, бюджет — { $
 asking-sure = Задать их?
 asking-not-sure = Вопросы не заданы. Чтобы согласиться с ценой, добавьте --yes.
 asking-progress = ответы
+asking-stopped = Остановлено. Полученные ответы сохранены: чтобы продолжить, запустите команду ещё раз.
+asking-over-budget = Бюджет исчерпан. Полученные ответы сохранены: чтобы продолжить, запустите команду ещё раз с большим --budget.
+asking-failed = { $count ->
+        [one] Без ответа остался { NUMBER($count) } вопрос. Причина: { $reason }
+        [few] Без ответа остались { NUMBER($count) } вопроса. Первая причина: { $reason }
+       *[many] Без ответа осталось { NUMBER($count) } вопросов. Первая причина: { $reason }
+    }
+asking-base = Спрашиваем { $model } ({ $provider }), что она знает без обучения.
+prompt-no-build = У набора { $dataset } ещё нет сборки. Закоммитьте набор и выполните merlin build { $dataset }
+prompt-no-test = В сборке { $build } нет проверочных вопросов. Отметьте примеры строкой `split: test` или задайте `split.test` в dataset.yaml.
+prompt-bad-base = «{ $base }» — не ПОСТАВЩИК/МОДЕЛЬ, например openai/gpt-4o-mini
+prompt-no-base = База { $model } не следует промпту, а другой модели для разговора в config.yaml нет. Назовите её: --base ПОСТАВЩИК/МОДЕЛЬ
+prompt-nothing-answered = Нет вопроса, на который ответили все, поэтому сравнивать нечего.
+prompt-other-base = { $base } не следует промпту; вместо неё спрашивается { $model } ({ $provider }).
+prompt-variant-prompt = база, только системный текст
+prompt-variant-examples = база, показаны ближайшие примеры
+prompt-variant-tuned = обученная модель
+prompt-col-variant = кто
+prompt-col-model = модель
+prompt-col-chrf = chrF
+prompt-col-right = верно
+prompt-col-tokens = токены
+prompt-col-cost = 1000 ответов
+prompt-col-seconds = секунды
+prompt-legend = { $questions ->
+        [one] { NUMBER($questions) } проверочный вопрос сборки { $build }.
+        [few] { NUMBER($questions) } проверочных вопроса сборки { $build }.
+       *[many] { NUMBER($questions) } проверочных вопросов сборки { $build }.
+    } chrF: сходство с ответом примера, из 100; верно: как в примере или почти слово в слово; токены: один вопрос; секунды: пока ответ не придёт целиком.
+prompt-left-out = { $count ->
+        [one] { NUMBER($count) } вопрос не учтён: на него ответили не все.
+        [few] { NUMBER($count) } вопроса не учтены: на них ответили не все.
+       *[many] { NUMBER($count) } вопросов не учтено: на них ответили не все.
+    }
+prompt-verdict-few = { $questions ->
+        [one] { NUMBER($questions) } проверочного вопроса мало, чтобы решить, окупится ли дообучение. Нужно хотя бы 10.
+       *[other] { NUMBER($questions) } проверочных вопросов мало, чтобы решить, окупится ли дообучение. Нужно хотя бы 10.
+    }
+prompt-verdict-enough = Дообучать не нужно: база с промптом верно отвечает на { $right } из { $questions } вопросов.
+prompt-verdict-try = Дообучение может окупиться: база с лучшим промптом верно отвечает на { $right } из { $questions } вопросов. Обучите модель и запустите эту команду ещё раз.
+prompt-verdict-pays = Дообучение окупается: обученная модель лучше лучшего промпта (на { $points } из 100).
+prompt-verdict-same = Ответы от дообучения не лучше: разница с лучшим промптом ({ $points } из 100) может быть случайной. Решайте по цене и скорости.
+prompt-verdict-worse = Дообучение не окупается: обученная модель отстаёт от лучшего промпта ({ $points } из 100).

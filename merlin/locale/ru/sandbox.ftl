@@ -16,6 +16,7 @@ stand-in-teacher-asks-3 = Чему учит курс в месте «{ $topic }�
 stand-in-teacher-answers = Отвечает подставной учитель: настоящий объяснил бы здесь «{ $question }».
 stand-in-teacher-rewords-2 = Помоги разобраться: { $question }
 stand-in-teacher-rewords-3 = { $question } Приведи пример из жизни.
+stand-in-known = { $answer } (подставная модель)
 stand-in-no-words = Подставная модель не слышит: в этой записи нет сохранённого текста.
 
 # Страница чата. Тексты с приставкой chat-page- получает и сама страница.

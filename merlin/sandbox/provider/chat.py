@@ -5,6 +5,8 @@
 - asked for a translation: the source, marked as what it is;
 - shown an image: its kind and size in bytes;
 - asked for examples by their schema: drafts (`merlin.sandbox.provider.teacher`);
+- shown, before the question, conversations of which one asks nearly the same: its answer;
+- asked what every model knows (`common_knowledge.yaml`): that;
 - asked anything else: the question back.
 
 What stands within a document (`merlin.chat.prompt`) is material: no wish is read out of it.
@@ -18,8 +20,12 @@ import re
 import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import yaml
+from rapidfuzz import fuzz, process
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -174,6 +180,11 @@ _SUMMARY = re.compile(
 _TRANSLATION = re.compile(r"translat|перевед|перевод", re.IGNORECASE)
 _CYRILLIC = re.compile(r"[А-Яа-яЁё]")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
+_KNOWLEDGE = yaml.safe_load(
+    (Path(__file__).parent / "common_knowledge.yaml").read_text(encoding="utf-8")
+)
+_OWN = re.compile("stand-in model|подставная модель", re.IGNORECASE)
+_ALIKE = 50.0  # of 100, by rapidfuzz: from here on two questions are nearly one
 _DATA_URL = re.compile(r"data:([\w/+.-]+);base64,(.*)", re.DOTALL)
 
 
@@ -214,6 +225,10 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
     if images := [_described(part) for part in _images(last)]:
         shown = {"images": "; ".join(images), "question": _short(question)}
         return text(language, "stand-in-image", **shown)
+    is_order = _SUMMARY.search(question) or _TRANSLATION.search(question)
+    known = "" if is_order else _shown_answer(messages, question) or _KNOWLEDGE.get(question, "")
+    if known:
+        return text(language, "stand-in-known", answer=known)
     texts = _texts(last)
     documents = [document for each in texts for document in document_texts(each)]
     material = "\n\n".join(documents) or max(texts, key=len, default="")
@@ -223,6 +238,27 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
     if _TRANSLATION.search(wish):
         return text(language, "stand-in-translation", source=material)
     return text(language, "stand-in-answer", question=_short(question))
+
+
+def _shown_answer(messages: Sequence[Mapping[str, Any]], question: str) -> str:
+    """Return the answer to the most similar question before the last one, "" where none is alike.
+
+    What the stand-in itself said before is no answer.
+    """
+    shown = {}
+    for one, other in pairwise(messages):
+        if (one["role"], other["role"]) == ("user", "assistant"):
+            asked, said = (" ".join(_texts(each)).strip() for each in (one, other))
+            if not _OWN.search(said):
+                shown[asked] = said
+    found = process.extractOne(
+        question,
+        list(shown),
+        scorer=fuzz.token_sort_ratio,
+        processor=str.casefold,
+        score_cutoff=_ALIKE,
+    )
+    return shown[found[0]] if found else ""
 
 
 def _last_of_user(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

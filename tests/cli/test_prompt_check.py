@@ -1,0 +1,334 @@
+"""`merlin prompt-check` and `merlin check --ask-base`, on a repository and a provider over HTTP."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+import yaml
+from waiting import longest, wait_until
+
+from merlin.core.server import free_ports
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.training.kept_answers import FILE
+
+pytestmark = pytest.mark.functional
+TESTS = 12
+ASKED = 3 * TESTS  # the base alone, with examples, the tuned model
+BASE = {"price": {"currency": "USD", "input": 100, "output": 100, "training": 0}}
+
+
+def _serve(lab):
+    lab.repository.dataset(count=36, tests=TESTS)
+    lab.repository.commit("First words")
+    lab.until_serving("trial-1")
+
+
+def _build(lab, **changes):
+    lab.repository.dataset(count=36, launch={"mode": "manual"}, **changes)
+    lab.repository.commit("First words")
+    lab.tick("fetch")
+
+
+def _build_only(lab):
+    _build(lab, tests=TESTS)
+
+
+def _build_untested(lab):
+    _build(lab, tests=0)
+
+
+@pytest.fixture(autouse=True)
+def quiet(provider):
+    """Let the stand-in, which the whole module asks, behave anew before each test."""
+    provider.faults.clear()
+    provider.behave(fixed_answer="", think_s=0.0)
+
+
+@pytest.fixture
+def lab(made, tmp_path):
+    """Return a lab whose build serves; its base has a price."""
+    lab = made(_serve, tmp_path)
+    configure(lab, models={"stand-in-base": BASE})
+    return lab
+
+
+@pytest.fixture
+def asked(provider):
+    """Return what counts the questions since this test began."""
+    before = len(provider.calls("chat.create"))
+    return lambda: len(provider.calls("chat.create")) - before
+
+
+def configure(lab, **keys):
+    """Write keys into the lab's config.yaml."""
+    said = yaml.safe_load(lab.path.read_text("utf-8"))
+    lab.path.write_text(yaml.safe_dump({**said, **keys}), "utf-8")
+
+
+def kept(lab):
+    lines = (lab.folder / "state" / FILE).read_text("utf-8").split("\n")
+    return [json.loads(line) for line in lines if line]
+
+
+def test_the_three_stand_side_by_side(lab, shown, asked, provider):
+    told = shown("prompt-check", "trial", "--yes")
+    assert asked() == ASKED
+    alone, helped, tuned = told["variants"]
+    assert [each["variant"] for each in told["variants"]] == ["prompt", "examples", "tuned"]
+    assert alone["model"] == helped["model"] == "stand-in-base"
+    assert tuned["model"].startswith("ft:")
+    assert (told["build"], told["questions"], told["left_out"]) == ("trial-1", TESTS, 0)
+    # The stand-in repeats a question, but for one that an example before it answers.
+    assert helped["chrf"] > alone["chrf"] + 20
+    assert helped["input_tokens"] > alone["input_tokens"] > 0
+    assert helped["cost_micro"] > alone["cost_micro"] > 0
+    assert all(each["seconds"] > 0 for each in told["variants"])
+    assert told["verdict"] == "worse"
+    assert "doesn't pay" in told["advice"]
+
+
+def test_the_nearest_examples_stand_before_the_question(lab, shown, provider):
+    shown("prompt-check", "trial", "--yes", "--examples", "2")
+    bodies = [call.body for call in provider.calls("chat.create")[-ASKED:]]
+    longest_one = max((body["messages"] for body in bodies), key=len)
+    roles = [each["role"] for each in longest_one]
+    assert roles == ["system", *["user", "assistant"] * 2, "user"]
+    assert longest_one[0]["content"] == "Отвечай коротко."
+    assert "значит ответ" in longest_one[2]["content"]
+
+
+def test_what_was_answered_is_not_paid_again(lab, run, shown, asked):
+    first = shown("prompt-check", "trial", "--yes")
+    code, told = run("prompt-check", "trial")
+    assert (code, asked()) == (0, ASKED)
+    assert "base, nearest examples shown" in told.out
+    assert shown("prompt-check", "trial") == first
+
+
+def test_a_few_questions_are_too_few_to_tell(lab, shown, asked):
+    told = shown("prompt-check", "trial", "--yes", "--limit", "4")
+    assert asked() == 3 * 4
+    assert (told["questions"], told["verdict"]) == (4, "few")
+    assert shown("prompt-check", "trial", "--yes")["questions"] == TESTS
+    assert asked() == ASKED
+
+
+def test_both_languages_say_whether_it_pays(lab, run, monkeypatch):
+    run("prompt-check", "trial", "--yes")
+    for language, words in (("en", "Tuning doesn't pay"), ("ru", "Дообучение не окупается")):
+        monkeypatch.setenv("MERLIN_LANGUAGE", language)
+        code, told = run("prompt-check", "trial")
+        assert code == 0
+        assert words in told.out
+        assert "12" in told.err
+
+
+def test_the_price_is_told_before_anybody_is_asked(lab, run, asked):
+    code, told = run("prompt-check", "trial")
+    assert (code, asked()) == (1, 0)
+    assert f"{ASKED} questions to ask. Estimated price: $" in told.err
+    assert "--yes" in told.err
+
+
+def test_an_unknown_price_is_confirmed_too_and_no_budget_can_be_kept(lab, run, asked):
+    configure(lab, models={})
+    code, told = run("prompt-check", "trial")
+    assert (code, asked()) == (1, 0)
+    assert "unknown" in told.err
+    code, told = run("prompt-check", "trial", "--budget", "5", "--yes")
+    assert (code, asked()) == (1, 0)
+    assert "--budget" in told.err
+
+
+def test_what_is_free_is_not_confirmed(lab, run, asked):
+    configure(lab, models={"stand-in-base": {"price": {"input": 0, "output": 0, "training": 0}}})
+    code, told = run("prompt-check", "trial")
+    assert (code, asked()) == (0, ASKED)
+    assert "$0.00" in told.err
+
+
+def test_too_small_a_budget_asks_nobody(lab, run, asked):
+    code, told = run("prompt-check", "trial", "--yes", "--budget", "0.01")
+    assert (code, asked()) == (1, 0)
+    assert "$0.01" in told.err
+
+
+def test_a_budget_that_ends_keeps_what_was_answered(lab, run, asked, provider):
+    provider.behave(fixed_answer="Слово за словом. " * 200)
+    code, told = run("prompt-check", "trial", "--yes", "--budget", "1")
+    assert code == 1
+    assert "budget is used up" in told.err
+    answered = asked()
+    assert 0 < answered == len(kept(lab)) < ASKED
+    code, told = run("prompt-check", "trial", "--yes", "--budget", "100")
+    assert (code, asked()) == (0, ASKED)
+
+
+def test_a_provider_that_goes_away_loses_nothing(lab, run, asked, provider):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=9, times=None))
+    code, told = run("prompt-check", "trial", "--yes")
+    assert code == 1
+    assert "are kept" in told.err
+    assert "Traceback" not in told.err
+    provider.faults.clear()
+    assert asked() == len(kept(lab)) == 9
+    assert run("prompt-check", "trial", "--yes")[0] == 0
+    assert asked() == ASKED
+
+
+def test_a_question_that_is_refused_is_left_out(lab, shown, provider):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=5))
+    told = shown("prompt-check", "trial", "--yes")
+    assert (told["questions"], told["left_out"]) == (TESTS - 1, 1)
+
+
+def test_a_provider_that_is_away_is_told(lab, run):
+    (port,) = free_ports(1)
+    (provider,) = yaml.safe_load(lab.path.read_text("utf-8"))["providers"]
+    configure(lab, providers=[{**provider, "base_url": f"http://127.0.0.1:{port}/v1"}])
+    code, told = run("prompt-check", "trial", "--yes")
+    assert code == 1
+    assert "cannot be reached" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_who_is_interrupted_goes_on_where_it_stopped(lab, run, asked, provider):
+    provider.behave(think_s=0.3)
+    words = ["prompt-check", "trial", "--yes", "--config", str(lab.path)]
+    command = [sys.executable, "-m", "merlin", *words]
+    asking = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: asked() >= 3)
+    asking.send_signal(signal.SIGINT)
+    _, said = asking.communicate(timeout=longest())
+    assert asking.returncode == 130
+    assert "are kept" in said
+    assert "Traceback" not in said
+    assert len(kept(lab)) == asked() < ASKED
+    assert run("prompt-check", "trial", "--yes")[0] == 0
+    assert asked() == ASKED
+
+
+def test_a_key_that_is_missing_is_named(lab, run, asked, monkeypatch):
+    monkeypatch.delenv("STAND_IN_KEY")
+    code, told = run("prompt-check", "trial", "--yes")
+    assert (code, asked()) == (2, 0)
+    assert "STAND_IN_KEY" in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--base", "stand-in"], "PROVIDER/MODEL"),
+        (["--base", "nobody/model"], '"nobody"'),
+        (["--base", "stand-in/recall"], "does not follow prompts"),
+        (["--base", "stand-in/nothing"], "nothing"),
+    ],
+)
+def test_a_base_that_cannot_be_asked_is_told(lab, run, words, said):
+    code, told = run("prompt-check", "trial", "--yes", *words)
+    assert code == 1
+    assert said in told.err
+
+
+def test_another_base_can_be_named(lab, shown):
+    told = shown("prompt-check", "trial", "--yes", "--base", "stand-in/stand-in-chat")
+    assert [each["model"] for each in told["variants"][:2]] == ["stand-in-chat"] * 2
+    assert told["variants"][0]["cost_micro"] is None
+
+
+def test_a_dataset_that_is_not_there_is_told(lab, run):
+    code, told = run("prompt-check", "others", "--yes")
+    assert code == 1
+    assert "others" in told.err
+
+
+def test_without_test_questions_there_is_nothing_to_compare(made, tmp_path, request):
+    lab = made(_build_untested, tmp_path)
+    code, told = _run(lab, request, "prompt-check", "trial", "--yes")
+    assert code == 1
+    assert "split: test" in told.err
+
+
+def test_before_any_training_the_prompts_alone_are_compared(made, tmp_path, request, provider):
+    lab = made(_build_only, tmp_path)
+    code, told = _run(lab, request, "prompt-check", "trial", "--yes")
+    assert (code, "Tuning may pay" in told.out) == (0, True)
+    assert "tuned model" not in told.out
+
+
+def _run(lab, request, *words):
+    from merlin.cli import main
+
+    capsys = request.getfixturevalue("capsys")
+    code = main([*words, "--config", str(lab.path)])
+    return code, capsys.readouterr()
+
+
+# `merlin check --ask-base`.
+
+
+def ask_base(lab, run, *words):
+    """Return the exit code, the findings of the rule, and what was said."""
+    place = str(lab.repository.folder)
+    code, told = run("check", place, "--ask-base", "--json", *words)
+    findings = json.loads(told.out)["findings"] if told.out else []
+    return code, [each for each in findings if each["rule"] == "known-to-base"], told.err
+
+
+def test_examples_that_the_base_knows_are_told(lab, run, asked, provider):
+    provider.behave(fixed_answer="Понятие 5 значит ответ 35, как известно.")
+    code, (finding,), said = ask_base(lab, run, "--yes")
+    assert (code, asked()) == (0, 36 - TESTS)
+    assert finding["path"].endswith("datasets/trial/examples/q5.yaml")
+    assert (finding["line"], finding["severity"]) == (2, "note")
+    assert "stand-in-base" in finding["message"]
+    assert "24 questions to ask. Estimated price: $" in said
+
+
+def test_unchanged_examples_are_not_asked_again(lab, run, asked):
+    ask_base(lab, run, "--yes")
+    assert ask_base(lab, run)[0] == 0
+    assert asked() == 36 - TESTS
+    lab.repository.example("trial", 3, answer="Другой ответ.")
+    code, _, _ = ask_base(lab, run)
+    assert (code, asked()) == (0, 36 - TESTS)  # the question is the same
+    path = lab.repository.folder / "datasets/trial/examples/q3.yaml"
+    path.write_text(path.read_text("utf-8").replace("Что значит", "Что же значит"), "utf-8")
+    code, _, said = ask_base(lab, run)
+    assert code == 1
+    assert "1 question to ask" in said
+    assert asked() == 36 - TESTS
+
+
+def test_only_what_was_named_is_asked(lab, run, asked):
+    place = lab.repository.folder / "datasets/trial/examples/q7.yaml"
+    code, _ = run("check", str(place), "--ask-base", "--yes")
+    assert (code, asked()) == (0, 1)
+    code, _ = run("check", str(lab.repository.folder), "--ask-base", "--yes", "--limit", "3")
+    assert code == 0
+    assert 3 <= asked() <= 4
+
+
+def test_a_commit_can_be_asked_about(lab, run, asked, provider):
+    provider.behave(fixed_answer="Понятие 5 значит ответ 35.")
+    code, told = run("check", "--commit", "HEAD", "--ask-base", "--yes")
+    assert (code, asked()) == (0, 36 - TESTS)
+    assert "datasets/trial/examples/q5.yaml:2:5: note known-to-base" in told.out
+
+
+def test_a_rule_that_is_off_asks_nobody(lab, run, asked):
+    path = lab.repository.folder / "datasets/trial/dataset.yaml"
+    off = "check:\n  off: {known-to-base: We teach the style.}\n"
+    path.write_text(path.read_text("utf-8") + off, "utf-8")
+    assert ask_base(lab, run)[:2] == (0, [])
+    assert asked() == 0
+
+
+def test_a_budget_holds_for_all_datasets_together(lab, run, asked):
+    code, told = run("check", str(lab.repository.folder), "--ask-base", "--budget", "0.01")
+    assert (code, asked()) == (1, 0)
+    assert "--budget" in told.err

@@ -1,0 +1,178 @@
+"""What comparing prompts with a tuned model comes to: right answers, examples shown, verdict."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+
+from merlin import config
+from merlin.core.errors import NotFound, Refused
+from merlin.core.messages import Message, Usage
+from merlin.core.money import MICRO, Price
+from merlin.dataset.builds import Build
+from merlin.dataset.spec import Recipe
+from merlin.providers.base import Answer
+from merlin.training.ask_many import Query, Reply
+from merlin.training.models import Question
+from merlin.training.prompt_check import (
+    NearestExamples,
+    Subject,
+    Variant,
+    VariantQueries,
+    base_to_ask,
+    is_right,
+    report_of,
+    spread,
+)
+
+pytestmark = pytest.mark.unit
+RECIPE = Recipe("engine", "smollm2")
+PRICE = Price("USD", MICRO, MICRO, MICRO, 0)
+WORDS = ["стек", "очередь", "граф", "дерево", "куча", "список", "множество", "ключ", "хеш", "поиск"]
+RIGHT = {
+    word: f"{word.capitalize()} — это то, о чём говорила лекция номер {place}."
+    for place, word in enumerate(WORDS)
+}
+WRONG = "Не знаю."
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "expected"),
+    [
+        ("Париж.", "Париж", True),
+        ("Столица Франции — Париж!", "париж.", True),
+        ("Парижский метрополитен", "Париж", False),
+        ("Стек отдаёт последним положенное.", "Стек отдаёт последнее положенное.", True),
+        ("Очередь.", "Стек.", False),
+        (
+            "да " + "и ещё много других слов о совсем другом, чего никто не спрашивал " * 3,
+            "да",
+            False,
+        ),
+        ("", "Стек.", False),
+    ],
+)
+def test_an_answer_is_right_that_says_what_was_taught(answer, reference, expected):
+    assert is_right(answer, reference) is expected
+
+
+def talk(question, answer="Ответ."):
+    return (Message("system", "Кратко."), Message("user", question), Message("assistant", answer))
+
+
+def test_the_nearest_example_stands_last_and_the_system_text_first():
+    train = [
+        ("a", talk("Как работает стек?", "Стопкой.")),
+        ("b", talk("Что такое граф?", "Вершины и рёбра.")),
+        ("c", talk("Зачем нужны кавычки?", "Для строк.")),
+    ]
+    said = NearestExamples(train).prompt(talk("Граф — что такое?")[:2], 2)
+    assert [each.role for each in said] == ["system", *["user", "assistant"] * 2, "user"]
+    assert said[-2].content == "Вершины и рёбра."
+    assert said[-1].content == "Граф — что такое?"
+
+
+def test_without_taught_examples_the_question_stands_alone():
+    asked = talk("Что такое граф?")[:2]
+    assert NearestExamples([]).prompt(asked, 3) == asked
+
+
+def test_a_part_of_the_questions_is_always_the_same_part():
+    names = [f"q{number}" for number in range(50)]
+    few = spread(names, 5)
+    assert few == spread(names[::-1], 5) == spread(names, 10)[:5]
+    assert few != names[:5]
+    assert len(spread(names, None)) == 50
+
+
+def report(prompt, examples, tuned=None, words=WORDS):
+    """Return the report of answers by variant; each is word -> answer."""
+    questions = [
+        Question(word, (Message("user", f"Что такое {word}?"),), RIGHT[word]) for word in words
+    ]
+    at = datetime(2026, 11, 22, tzinfo=UTC)
+    build = Build(1, "trial", 1, "d", "f", "", 20, len(words), 1, 1, at)
+    subject = Subject(build, RECIPE, [], questions, None)
+    every = [(Variant.PROMPT, prompt), (Variant.EXAMPLES, examples)]
+    every += [(Variant.TUNED, tuned)] if tuned is not None else []
+    queries = [Query(each.example_id, each.messages, Usage(10, 10)) for each in questions]
+    variants = [
+        VariantQueries(variant, "engine", str(variant), PRICE, queries) for variant, _ in every
+    ]
+    replies = [
+        {word: Reply(Answer(text, Usage(5, 2)), 0.5) for word, text in said.items()}
+        for _, said in every
+    ]
+    return report_of(subject, variants, replies)
+
+
+def answers(right, words=WORDS):
+    """Return answers of which the first `right` are as taught."""
+    return {word: RIGHT[word] if place < right else WRONG for place, word in enumerate(words)}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "examples", "tuned", "verdict"),
+    [
+        (0, 2, 10, "pays"),
+        (0, 10, 2, "worse"),
+        (0, 8, 9, "same"),
+        (0, 9, 9, "same"),
+        (0, 9, None, "enough"),
+        (10, 9, None, "enough"),
+        (0, 8, None, "try"),
+    ],
+)
+def test_the_verdict_says_whether_tuning_pays(prompt, examples, tuned, verdict):
+    found = report(answers(prompt), answers(examples), None if tuned is None else answers(tuned))
+    assert found.verdict == verdict
+    assert [each.right for each in found.variants[:2]] == [prompt, examples]
+
+
+def test_figures_are_of_one_question_and_of_a_thousand_answers():
+    found = report(answers(0), answers(10))
+    alone, helped = found.variants
+    assert (alone.input_tokens, alone.seconds, alone.cost_micro) == (5, 0.5, 7 * 1000)
+    assert (alone.chrf < 20, helped.chrf) == (True, 100.0)
+    assert found.ahead is None
+
+
+def test_only_what_all_answered_is_compared():
+    short = answers(10)
+    del short[WORDS[0]]
+    found = report(short, answers(10), answers(10))
+    assert (found.questions, found.left_out, found.verdict) == (9, 1, "few")
+    with pytest.raises(Refused):
+        report({}, answers(10))
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Return what loads a configuration with an engine and these keys."""
+
+    def loaded(**keys):
+        providers = [
+            {"name": name, "base_url": "http://127.0.0.1:1/v1"} for name in ("engine", "big")
+        ]
+        said = {"state_dir": "s", "providers": providers, **keys}
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(said), "utf-8")
+        return config.load(tmp_path / "config.yaml")
+
+    return loaded
+
+
+def test_the_base_is_the_recipe_s_or_the_named_one(load):
+    assert base_to_ask(load(), RECIPE) == ("engine", "smollm2")
+    assert base_to_ask(load(), RECIPE, "big/org/chat") == ("big", "org/chat")
+    with pytest.raises(NotFound):
+        base_to_ask(load(), Recipe("other", "smollm2"))
+
+
+def test_in_place_of_recall_the_general_model_is_asked(load):
+    recall = Recipe("engine", "recall")
+    chat = {"assistant": {"provider": "big", "model": "chat"}}
+    assert base_to_ask(load(chat=chat), recall) == ("big", "chat")
+    with pytest.raises(Refused):
+        base_to_ask(load(), recall)
