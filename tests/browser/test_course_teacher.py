@@ -15,6 +15,7 @@ from staff_browser import BORIS, VERA, XSS, propose
 from merlin.api.rest.teaching import MOST_LETTERS
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
+from merlin.dataset.proposals import Draft, Proposals
 
 pytestmark = pytest.mark.integration
 
@@ -313,7 +314,34 @@ def test_a_question_that_was_answered_badly_becomes_an_example_by_one_press(coll
     expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
 
 
+def draft(staff, *questions):
+    """Let a teacher's drafts wait for an editor."""
+    told = {"origin": "distil", "model_id": XSS, "note": f"materials/graphs.md\n\n{XSS}"}
+    answer = "Очередь отдаёт первым то, что первым пришло. " * 5
+    Proposals(staff.db).add_drafts(
+        [Draft(each, answer, "algorithms", **told) for each in questions]
+    )
+
+
+@pytest.mark.parametrize("java_script", [True, False])
+def test_marked_proposals_become_one_commit(colleague, staff, java_script):
+    draft(staff, "Чья очередь?", f"Что такое очередь? {XSS}", "Зачем очередь?")
+    page = colleague.open(
+        f"/courses/{course(staff)}/proposals", BORIS, java_script_enabled=java_script, **PHONE
+    )
+    for question in ("Чья очередь?", "Зачем очередь?"):
+        page.get_by_label(f"Выбрать «{question}»").first.check()
+    page.get_by_role("button", name="Одобрить выбранные").click()
+    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    assert holding(staff, "Чья очередь?") == 0
+    page.goto(f"{staff.address}/courses/{course(staff)}/proposals")
+    page.get_by_role("link", name="Выбрать все").click()
+    page.get_by_role("button", name="Отклонить выбранные").click()
+    expect(page.get_by_text("Ничего не ждёт")).to_be_visible()
+
+
 def roads(staff):
+    draft(staff, f"Где стек? {XSS}", "Где куча?")
     change = propose(staff, "materials/new.md", None, f"# Новое {XSS}\n")
     material = Catalogue(staff.db).materials("algorithms")[0].material_id
     base = f"/courses/{course(staff)}"
@@ -327,6 +355,7 @@ def roads(staff):
         "example": "/datasets/algorithms/examples/one?example=xss%2Fone",
         "new-example": "/datasets/algorithms/examples/new",
         "questions": f"{base}/questions",
+        "proposals": f"{base}/proposals",
         "change": f"/changes/{change}",
     }
 

@@ -35,9 +35,9 @@ class JudgeForm(BaseModel):
 
 
 @router.get("/courses/{course_id}/proposals")
-async def show_proposals(visit: Teaching, course: LedCourse) -> Response:
-    """Return the oldest of the proposed examples that wait for an editor."""
-    return await _proposals(visit, course)
+async def show_proposals(visit: Teaching, course: LedCourse, *, marked: bool = False) -> Response:
+    """Return the oldest of the proposed examples that wait for an editor; `marked`: all chosen."""
+    return await _proposals(visit, course, marked=marked)
 
 
 @router.post("/courses/{course_id}/proposals")
@@ -58,7 +58,9 @@ async def judge_proposals(
     return seen_other(f"/changes/{change}")
 
 
-async def _proposals(visit: PageRequest, course: Course, wrong: str = "") -> Response:
+async def _proposals(
+    visit: PageRequest, course: Course, wrong: str = "", *, marked: bool = False
+) -> Response:
     found = await visit.read(proposals.waiting, 0, _AT_ONCE, course.dataset)
-    view = {"course": course, "proposals": found, "wrong_words": wrong}
+    view = {"course": course, "proposals": found, "wrong_words": wrong, "marked": marked}
     return render_page(visit, "teach_proposals.html", view, status=409 if wrong else 200)
