@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 
 QUICK = ("demo", "recall")
-NAMES = (*QUICK, "changes", "billing", "kills", "storm", "contract", "page", "lint")
+NAMES = (*QUICK, "changes", "billing", "kills", "storm", "contract", "page", "lint", "fuzz")
 WITH_WORDS = ("learning", "engine", "chat", "api", "dataset", "house")
 
 

@@ -120,10 +120,13 @@ def _code(letter: str) -> str:
 def _tree(content: bytes) -> Node:
     builder = _Builder()
     try:
-        for count, event in enumerate(yaml.parse(content, Loader=yaml.CSafeLoader), start=1):
+        events = iter(yaml.CSafeLoader(content).get_event, None)
+        for count, event in enumerate(events, start=1):
             if count > MAX_EVENTS:
                 _stop(event, "too-many-nodes", limit=MAX_EVENTS)
-            builder.take(event)
+            take = _TAKERS.get(type(event))
+            if take:
+                take(builder, event)
     except yaml.YAMLError as error:
         raise _Unreadable(_syntax(error, content)) from None
     if builder.root is None:
@@ -158,11 +161,6 @@ class _Builder:
         self._keys: list[Node | None] = []
         self._documents = 0
 
-    def take(self, event: Any) -> None:
-        take = _TAKERS.get(type(event))
-        if take:
-            take(self, event)
-
     def document(self, event: Any) -> None:
         self._documents += 1
         if self._documents > 1:
@@ -173,10 +171,12 @@ class _Builder:
 
     def add_scalar(self, event: Any) -> None:
         _refuse_extras(event)
-        found = _CONTROL_OR_CR.search(event.value)
+        style, value = event.style, event.value
+        # Escapes alone can put in what the file's own letters do not hold.
+        found = _CONTROL_OR_CR.search(value) if style == '"' else None
         if found:
             _stop(event, "control-character", code=_code(found.group()))
-        self._place(_node(event, event.value, plain=not event.style), event)
+        self._place(_node(event, value, plain=not style), event)
 
     def end(self, _event: Any) -> None:
         self._open.pop()
