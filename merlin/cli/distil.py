@@ -1,25 +1,41 @@
-"""`merlin distil`: a stronger model drafts examples, at a price told before, for editors."""
+"""`merlin distil`: a stronger model drafts examples, at a price told before, for editors.
+
+The report sets what was trained on them beside the teacher.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Literal
+from statistics import median
+from typing import Annotated, Any, Literal
 
 import typer
 
 from merlin.app import distil as act
 from merlin.app.distil import DistilPlan, DistilReport, Passage
 from merlin.cli import language
-from merlin.cli.asking import asking_progress, confirm_price
+from merlin.cli.asking import ask_all, asking_progress, confirm_price
 from merlin.cli.examples import file_text, open_editing
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Yes
-from merlin.cli.output import print_json, print_message
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Yes, configuration
+from merlin.cli.output import print_json, print_message, print_table, record
+from merlin.config import Config
 from merlin.config.section import in_micro
-from merlin.core.errors import ConfigError, ProviderError
+from merlin.core.errors import ConfigError, NotFound, ProviderError
+from merlin.core.i18n import format_number, text
 from merlin.core.money import Cost, format_cost
+from merlin.dataset.example import count_messages
 from merlin.training.ask_many import estimate
+from merlin.training.prompt_check import (
+    Variant,
+    base_to_ask,
+    read_subject,
+    report_of,
+    variants_of,
+)
+from merlin.wiring.context import reading_context
 from merlin.wiring.daemon import asker
 
 app = typer.Typer()
@@ -33,21 +49,30 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     *,
     origin: Annotated[
-        Literal["materials", "questions"],
+        Literal["materials", "questions"] | None,
         typer.Option("--from", help="The course's texts, or questions to be answered."),
-    ],
+    ] = None,
     teacher: Annotated[str, typer.Option(metavar="PROVIDER/MODEL", help="Who drafts.")],
     budget: Annotated[
-        float, typer.Option(min=0, help="All runs over the same texts together cost no more.")
-    ],
+        float | None,
+        typer.Option(min=0, help="All runs over the same texts together cost no more."),
+    ] = None,
     wordings: Annotated[
         int, typer.Option(min=1, max=10, help="Wordings of a question, an example each.")
     ] = 3,
+    report: Annotated[
+        bool, typer.Option("--report", help="Compare the serving model with the teacher.")
+    ] = False,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
     """Let a stronger model draft examples; each waits for an editor, and trains nothing before."""
+    if report:
+        compare(configuration(config), dataset, teacher, budget=budget, yes=yes, json=json)
+        return
+    if origin is None or budget is None:
+        raise ConfigError("--from and --budget are missing", "distil-needs")
     passages = _questions(origin, file)
     with open_editing(config) as session:
         ctx = session.ctx
@@ -57,21 +82,21 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         confirm(plan, limit, yes=yes)
         provider = session.config.provider(chosen.provider)
         assert provider is not None  # noqa: S101 - the teacher was found there
-        report = DistilReport()
+        done = DistilReport()
         with (
             closing(asker(provider, act.WISHES)) as service,
             asking_progress(len(plan.queries)) as advance,
         ):
             try:
-                told = act.run(ctx, plan, service, limit, report, advance)
+                told = act.run(ctx, plan, service, limit, done, advance)
             except (ProviderError, KeyboardInterrupt):
-                show(plan, report, json=json)
+                show(plan, done, json=json)
                 raise
         for trouble in list(told.failed.values())[:1]:
             print_message("distil-failed", count=len(told.failed), reason=str(trouble))
         if told.is_over_budget:
             print_message("distil-over-budget")
-        show(plan, report, json=json)
+        show(plan, done, json=json)
 
 
 def _questions(origin: str, file: Path | None) -> list[Passage] | None:
@@ -108,3 +133,52 @@ def show(plan: DistilPlan, report: DistilReport, *, json: bool) -> None:
     for reason, count in sorted(report.rejected.items()):
         print_message(f"distil-rejected-{reason}", count=count)
     sys.stdout.flush()
+
+
+SHOWN = 3
+_COLUMNS = ("prompt-col-variant", "prompt-col-model", "prompt-col-chrf", "distil-col-instruction")
+_MORE = ("prompt-col-cost", "prompt-col-seconds")
+
+
+def compare(
+    config: Config, dataset: str, teacher: str, *, budget: float | None, yes: bool, json: bool
+) -> None:
+    """Show the student beside the teacher, alone and with near examples, on the test split.
+
+    Raises NotFound without a model that serves, and as `ask_all` and `base_to_ask`.
+    """
+    with reading_context(config, dataset) as ctx:
+        subject = read_subject(ctx.db, dataset)
+    if subject.serving is None:
+        why = f"{dataset} serves no model"
+        raise NotFound(why, "ask-dataset-serves-nothing", dataset=dataset)
+    asked = variants_of(subject, config, base_to_ask(config, subject.recipe, teacher), SHOWN)
+    told = report_of(subject, asked, ask_all(config, asked, budget=budget, yes=yes))
+    rows = [
+        {
+            **record(each),
+            "variant": "student" if each.variant is Variant.TUNED else f"teacher-{each.variant}",
+            "instruction": round(median(count_messages(q.messages[:-1]) for q in mine.queries)),
+        }
+        for each, mine in zip(told.variants, asked, strict=True)
+    ]
+    if json:
+        names = ("dataset", "build", "questions", "left_out", "ahead")
+        print_json({**{name: getattr(told, name) for name in names}, "variants": rows})
+        return
+    print_table([*_COLUMNS, *_MORE], [_row(each) for each in rows])
+    print_message("distil-legend", build=told.build, questions=told.questions)
+    if told.left_out:
+        print_message("prompt-left-out", count=told.left_out)
+
+
+def _row(told: Mapping[str, Any]) -> list[object]:
+    spoken, cost = language(), told["cost_micro"]
+    return [
+        text(spoken, f"distil-who-{told['variant']}"),
+        told["model"],
+        format_number(spoken, told["chrf"], 1),
+        told["instruction"],
+        "?" if cost is None else format_cost(spoken, cost, told["currency"]),
+        format_number(spoken, told["seconds"], 2),
+    ]

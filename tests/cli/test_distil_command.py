@@ -205,6 +205,7 @@ def test_a_teacher_that_is_away_costs_nothing_and_the_run_goes_on_later(lab, run
     ("words", "code", "said"),
     [
         (("--from", "questions", *TEACHER, "--budget", "1"), 2, "--from questions"),
+        (TEACHER, 2, "--budget"),
         (("x.txt", *MATERIALS, "--budget", "1"), 2, "--from questions"),
         (("x.txt", "--from", "questions", *TEACHER, "--budget", "1"), 2, "x.txt"),
         (("--from", "materials", "--teacher", "gpt", "--budget", "1"), 2, "PROVIDER/MODEL"),
@@ -217,6 +218,27 @@ def test_bad_wishes_are_told_before_anything_is_asked(lab, run, provider, words,
     found, told = run("distil", "trial", *words)
     assert (found, said in told.err) == (code, True), told.err
     assert provider.calls("chat.create") == []
+
+
+def test_the_report_sets_the_student_beside_the_teacher(lab, shown, run, provider):
+    code, told = run("distil", "trial", *TEACHER, "--report")
+    assert (code, "recorded" in told.err) == (1, True)
+    lab.repository.dataset(count=36, tests=12)
+    lab.repository.commit("More examples")
+    lab.until_serving("trial-1")
+    told = shown("distil", "trial", *TEACHER, "--report")
+    assert (told["build"], told["questions"]) == ("trial-1", 12)
+    alone, helped, student = told["variants"]
+    names = [each["variant"] for each in told["variants"]]
+    assert names == ["teacher-prompt", "teacher-examples", "student"]
+    assert (alone["model"], student["model"][:3]) == ("stand-in-chat", "ft:")
+    assert alone["instruction"] == student["instruction"] < helped["instruction"]
+    assert (alone["cost_micro"] > 0, student["cost_micro"]) == (True, None)
+    assert min(each["seconds"] for each in told["variants"]) > 0
+    before = len(provider.calls("chat.create"))
+    code, told = run("distil", "trial", *TEACHER, "--report")
+    assert (code, "teacher, system text alone" in told.out) == (0, True)
+    assert len(provider.calls("chat.create")) == before
 
 
 def test_a_dataset_without_texts_has_nothing_to_ask_about(lab, run):

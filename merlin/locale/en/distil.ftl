@@ -54,3 +54,12 @@ distil-failed = { $count ->
        *[other] { NUMBER($count) } calls failed. The first reason: { $reason }
     }
 distil-over-budget = The budget ends here. To go on, run the command again with a higher --budget.
+distil-needs = Name --from materials or --from questions, and a --budget.
+distil-col-instruction = instruction
+distil-who-student = student
+distil-who-teacher-prompt = teacher, system text alone
+distil-who-teacher-examples = teacher, nearest examples shown
+distil-legend = { $questions ->
+        [one] { NUMBER($questions) } test question of { $build }.
+       *[other] { NUMBER($questions) } test questions of { $build }.
+    } chrF: similarity to the example's answer, out of 100; instruction: tokens before the question; seconds: until one answer is whole.

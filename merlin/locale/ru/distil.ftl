@@ -63,3 +63,13 @@ distil-failed = { $count ->
        *[many] Без ответа осталось { NUMBER($count) } запросов. Первая причина: { $reason }
     }
 distil-over-budget = Бюджет исчерпан. Чтобы продолжить, запустите команду ещё раз с большим --budget.
+distil-needs = Назовите --from materials или --from questions, а также --budget.
+distil-col-instruction = инструкция
+distil-who-student = ученик
+distil-who-teacher-prompt = учитель, только системный текст
+distil-who-teacher-examples = учитель, показаны ближайшие примеры
+distil-legend = { $questions ->
+        [one] { NUMBER($questions) } проверочный вопрос сборки { $build }.
+        [few] { NUMBER($questions) } проверочных вопроса сборки { $build }.
+       *[many] { NUMBER($questions) } проверочных вопросов сборки { $build }.
+    } chrF: сходство с ответом примера, из 100; инструкция: токены до вопроса; секунды: пока ответ не придёт целиком.
