@@ -43,7 +43,7 @@ SECTIONS: Mapping[str, str] = {
         " model evaluation proof_answer serving promotion"
     ),
     "Edits and the files that editors see": (
-        "change dataset_tree dataset_file dataset_text example_entry example_tag"
+        "change dataset_tree dataset_file dataset_text example_entry example_tag example_draft"
     ),
     "Admins' errands and broadcasts": "broadcast errand",
 }
@@ -68,6 +68,7 @@ ROWS: Mapping[str, str] = {
     "errand": "a chat that waits for what becomes of a request",
     "evaluation": "how a model did in the test",
     "example": "an example at the newest commit that changed it",
+    "example_draft": "an editor's change of an example that is not saved yet",
     "example_entry": "what is searched of an example's file; the highest `id` changed last",
     "example_tag": "a tag of an example's file",
     "example_text": "the words of an example, by content",

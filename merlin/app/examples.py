@@ -50,6 +50,7 @@ class ExampleView:
     question: str | None = described("the first question, null where it cannot be read")
     answer: str | None = described("the last answer")
     tags: list[str]
+    split: str = described('the mark "train" or "test", "" where there is none')
     text: str | None = described("the file, YAML; null where it is no text")
     revision: str
 
@@ -61,12 +62,16 @@ class ExampleView:
 
 @dataclass(frozen=True, slots=True)
 class ExampleWords:
-    """What an example shall say: `text` the whole file, or its parts; None: as it was."""
+    """What an example shall say: `text` the whole file, or its parts; None: as it was.
+
+    `split` is train or test, "" for no mark; it goes with the parts.
+    """
 
     question: str | None = None
     answer: str | None = None
     tags: Sequence[str] | None = None
     text: str | None = None
+    split: str | None = None
 
 
 def datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
@@ -195,6 +200,7 @@ def view_of(file: FileText) -> ExampleView:
         question=example.question if example else None,
         answer=last if isinstance(last, str) else None,
         tags=list(example.tags) if example else [],
+        split=(example.split or "") if example else "",
         text=file.text,
         revision=file.blob,
     )

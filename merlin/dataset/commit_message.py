@@ -74,6 +74,7 @@ _LINES: Mapping[str, re.Pattern[str]] = {
     "subject-example-edit": re.compile(r"Edit example (?P<example>\S+)"),
     "subject-example-delete": re.compile(r"Delete example (?P<example>\S+)"),
     "subject-import": re.compile(r"Import (?P<count>\d{1,9}) examples? into (?P<dataset>\S+)"),
+    "subject-examples": re.compile(r"Edit (?P<count>\d{1,9}) examples of (?P<dataset>\S+)"),
     "subject-course": re.compile(COURSE),
     "subject-material-add": re.compile(r"Add (?P<kind>lecture|seminar|lab) (?P<lesson>\d{1,9})"),
     "subject-material-edit": re.compile(r"Edit (?P<kind>lecture|seminar|lab) (?P<lesson>\d{1,9})"),
@@ -96,6 +97,11 @@ def file_subject(verb: str, path: str) -> str:
 def import_subject(count: int, dataset: str) -> str:
     """Return the line for an import: "Import 2 examples into trial"."""
     return f"Import {count} {'example' if count == 1 else 'examples'} into {dataset}"
+
+
+def examples_subject(count: int, dataset: str) -> str:
+    """Return the line for several examples that one editor changed: "Edit 3 examples of trial"."""
+    return f"Edit {count} examples of {dataset}"
 
 
 def revert_subject(line: str) -> str:

@@ -436,8 +436,11 @@ def reword_example(
     question: str | None = None,
     answer: str | None = None,
     tags: Sequence[str] | None = None,
+    split: str | None = None,
 ) -> str:
-    """Return the example with another first question, last answer or other tags; None: as it was.
+    """Return the example with another first question, last answer, tags or mark; None: as it was.
+
+    `split` is train or test, "" for no mark.
 
     Raises Refused for one that cannot be read: it can only be replaced as a whole.
     """
@@ -451,7 +454,8 @@ def reword_example(
     if answer is not None:
         messages[-1] = replace(messages[-1], content=answer)
     kept = example.tags if tags is None else tuple(tags)
-    return write_example(replace(example, messages=tuple(messages), tags=kept))
+    mark = example.split if split is None else split or None
+    return write_example(replace(example, messages=tuple(messages), tags=kept, split=mark))
 
 
 def question_preview(text: str | None, length: int = 80) -> str:

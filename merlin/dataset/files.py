@@ -238,6 +238,11 @@ class FileIndex(Repository):
             raise NotFound(f"no example {example_id} in {dataset}", "change-no-example", **told)
         return found[0]
 
+    def texts(self, dataset: str, paths: Sequence[str]) -> dict[str, FileText]:
+        """Return path -> file of those of a dataset's files that lie there; some hundreds."""
+        named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_(list(paths))
+        return {each.path: each for each in self._read(_files().where(named))}
+
     def files(self, dataset: str) -> list[FileText]:
         """Return all files of a dataset by path, as the checker wants them."""
         mine = _files().where(DATASET_FILE.dataset == dataset)

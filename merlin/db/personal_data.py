@@ -89,6 +89,7 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url", "reason")),
     PersonalData(t.PROMO, names=("by_whom",)),
     PersonalData(t.ROLE_GRANT, ids=("user_id",), names=("by_whom",)),
+    PersonalData(t.EXAMPLE_DRAFT, ids=("user_id",)),
     PersonalData(t.CHANGE, owners=("by_whom",), papers=("arguments",)),
     # What git still has stays, without the person, until the daemon has taken it out.
     PersonalData(

@@ -159,6 +159,9 @@ DATASET_TEXT = _table("dataset_text", "blob text")
 # What is searched of a file of examples; the number grows with each change of the file.
 EXAMPLE_ENTRY = _table("example_entry", "id dataset path example_id blob words")
 EXAMPLE_TAG = _table("example_tag", "dataset tag path")
+EXAMPLE_DRAFT = _table(
+    "example_draft", "id user_id dataset path before_blob text at", sealed="text"
+)
 
 
 UPDATE = _table(

@@ -196,35 +196,6 @@ def test_a_card_that_two_edit_keeps_what_was_typed_and_shows_both(colleague, sta
     assert "Питон" in card
 
 
-def test_an_example_that_two_edit_shows_both_and_one_removed_is_saved_anew(colleague, staff):
-    page = colleague.open("/datasets/algorithms/examples/one?example=graphs%2Fbfs", BORIS)
-    page.get_by_label("Ответ").fill("Моё: волной.\nДальше.")
-    rewrite(staff, "algorithms", "examples/graphs/bfs.yaml", "Соседи раньше дальних.", "Их слова.")
-    page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_role("alert")).to_contain_text("изменил кто-то другой")
-    expect(page.get_by_role("region", name="Сейчас там лежит: Ответ")).to_have_text("Их слова.")
-    expect(page.get_by_role("textbox", name="Ответ")).to_have_value("Моё: волной.\nДальше.")
-    del staff.keeper.files["algorithms"]["examples/graphs/bfs.yaml"]
-    staff.keeper.commit()
-    page.get_by_role("button", name="Сохранить моё поверх").click()
-    expect(page.get_by_role("alert")).to_contain_text("удалил кто-то другой")
-    page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
-    staff.keeper.commit()
-    assert holding(staff, "Моё: волной.") == 1
-
-
-def test_an_example_that_another_has_changed_is_not_removed_unseen(colleague, staff):
-    path = "examples/graphs/dfs.yaml"
-    page = colleague.open("/datasets/algorithms/examples/one?example=graphs%2Fdfs", BORIS)
-    page.get_by_text("Удалить", exact=True).click()
-    rewrite(staff, "algorithms", path, "Сначала вглубь.", "Вглубь до конца.")
-    page.get_by_role("button", name="Да, удалить").click()
-    expect(page.get_by_role("alert")).to_contain_text("Он не удалён")
-    expect(page.get_by_label("Ответ")).to_have_value("Вглубь до конца.")
-    assert lying(staff, path).text
-
-
 def test_a_material_that_another_has_removed_is_saved_as_a_new_one(colleague, staff):
     page = colleague.open(edit(staff, "statistics"), VERA)
     page.locator(".edits .what a").first.click()
@@ -235,41 +206,6 @@ def test_a_material_that_another_has_removed_is_saved_as_a_new_one(colleague, st
     expect(page.get_by_label("Текст (Markdown)")).to_have_value(re.compile("нигде больше нет"))
     page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
-
-
-def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(colleague, staff):
-    page = colleague.open("/datasets/algorithms/examples/new", BORIS)
-    page.get_by_label("Вопрос").fill("Что такое лес?")
-    page.get_by_label("Ответ").fill("Много деревьев.")
-    (kept,) = [each for each in page.context.cookies() if each["name"] == "merlin"]
-    page.context.clear_cookies(name="merlin")
-    page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_role("heading", name="Войдите ещё раз")).to_be_visible()
-    beside = page.get_by_role("link", name="Войти в новой вкладке")
-    expect(beside).to_have_attribute("target", "_blank")
-    page.context.add_cookies([kept])
-    page.reload()
-    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
-    staff.keeper.commit()
-    texts = [one.text for one in FileIndex(staff.db).files("algorithms") if "/" in one.path]
-    assert sum("Много деревьев." in (text or "") for text in texts) == 1
-
-
-def test_an_example_is_found_added_and_read_by_the_model(colleague, staff):
-    page = colleague.open("/datasets/algorithms/examples", BORIS)
-    page.get_by_role("searchbox").fill("глубину")
-    page.keyboard.press("Enter")
-    expect(page.locator(".exs .ex")).to_have_count(1)
-    page.get_by_role("link", name="Добавить пример").click()
-    page.get_by_label("Вопрос").fill("Что такое куча?")
-    page.get_by_label("Ответ").fill("Дерево, где родитель не меньше детей.")
-    page.get_by_label("Теги").fill("деревья, кучи")
-    page.get_by_role("button", name="Проверить").click()
-    expect(page.get_by_text(re.compile(r"Модель прочтёт \d+"))).to_be_visible()
-    page.get_by_role("button", name="Сохранить").dblclick()
-    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
-    staff.keeper.commit()
-    assert holding(staff, "родитель не меньше детей") == 1
 
 
 def test_the_card_is_changed_by_the_keyboard_alone(colleague, staff):
@@ -298,20 +234,6 @@ def test_questions_are_told_as_a_drawing_and_in_numbers(colleague, staff):
     expect(page.get_by_role("row").nth(1)).to_contain_text("9")
     page.get_by_role("link", name="Полгода").click()
     expect(picture).to_be_visible()
-
-
-def test_a_question_that_was_answered_badly_becomes_an_example_by_one_press(colleague, staff):
-    page = colleague.open(
-        f"/courses/{course(staff)}/questions", BORIS, java_script_enabled=False, **PHONE
-    )
-    asked = page.locator("li.panel .said").first.inner_text()
-    page.get_by_role("button", name="Добавить пример").first.click()
-    expect(page.get_by_label("Вопрос")).to_have_value(asked)
-    expect(page.get_by_label("Ответ")).to_have_value("")
-    assert page.url.endswith("/examples/new")
-    page.get_by_label("Ответ").fill("Это разметка.")
-    page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
 
 
 def draft(staff, *questions):

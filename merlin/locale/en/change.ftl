@@ -36,6 +36,10 @@ subject-import = From a file into { $dataset }: { $count ->
    *[other] { $count } examples
   }
 subject-undoing = Undone — { $subject }
+subject-examples = Edit { $count ->
+        [one] { $count } example
+       *[other] { $count } examples
+    } of { $dataset }
 subject-course = Edit of the course card
 subject-material-add = New material: { $material }
 subject-material-edit = Edit of the material: { $material }

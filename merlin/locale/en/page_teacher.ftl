@@ -152,8 +152,6 @@ page-example-tags-hint = With commas between; may be empty.
 page-example-broken = The example's file cannot be read: write question and answer anew, or mend it in git.
 page-remove-example-sure = Remove the example? The page of the edit has the way back.
 page-needs-both = Both question and answer are needed.
-page-stale-example = While you were editing, somebody else changed this example. Nothing was saved; your text is in the form below.
-page-stale-removal = While you were looking, somebody else changed this example. It was not removed; this is what is there now.
 page-gone-example = While you were editing, somebody else removed this example. Nothing was saved; your text is in the form below: save it as a new example.
 
 page-proposals = Proposed examples
@@ -200,3 +198,45 @@ page-examples-none-so = No such examples
 page-all-examples = Show all examples
 page-datasets = Datasets
 page-datasets-lead = Datasets without a course.
+page-new-example = New example
+page-write-first = Write the first
+page-close-example = Close
+page-mark-any = Merlin decides
+page-mark-train = Always for training
+page-mark-test = Always for testing
+page-draft-done = Done
+page-another-wording = Another wording
+page-draft-add = new
+page-draft-edit = changed
+page-draft-delete = removed
+page-draft-by-you = you, not saved
+page-draft-drop = Remove the edit
+page-draft-conflict = Another edit was saved before yours
+page-draft-conflict-of = Someone else changed “{ $question }” too. Nothing is lost: your edit is here and waits for you to decide.
+page-draft-gone-of = Someone removed “{ $question }”. Nothing is lost: your edit is here and waits for you to decide.
+page-draft-keep-mine = Keep mine
+page-draft-take-theirs = Take the commit's
+page-draft-combine = Combine in an edit
+page-drafts = Unsaved edits
+page-drafts-count = { $count ->
+        [one] { $count } edit
+       *[other] { $count } edits
+    }
+page-drafts-edit = { $count } changed
+page-drafts-add = { $count } new
+page-drafts-delete = { $count } removed
+page-drafts-hint = Edits are kept here until you save them.
+page-drafts-discard = Discard
+page-drafts-discard-sure = Discard all unsaved edits of this dataset?
+page-yes-discard = Yes, discard
+page-drafts-save = Save as one commit
+page-drafts-stale = { $count ->
+        [one] While you were editing, someone else changed { $count } example. Nothing was saved, your edits are kept. If you can't see it here yet, try again in a minute.
+       *[other] While you were editing, someone else changed { $count } examples. Nothing was saved, your edits are kept. If you can't see them here yet, try again in a minute.
+    }
+page-drafts-none = There is nothing to save: everything is saved.
+page-drafts-not-good = Not saved: the check found errors. Your edits are kept: fix them and save again.
+page-drafts-too-many = There are { $limit ->
+        [one] { $limit } unsaved edit
+       *[other] { $limit } unsaved edits
+    } here already. Save them first.

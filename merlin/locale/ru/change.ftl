@@ -37,6 +37,10 @@ subject-import = Из файла в { $dataset }: { $count ->
    *[many] { $count } примеров
   }
 subject-undoing = Отмена — { $subject }
+subject-examples = { $count ->
+        [one] Правка { $count } примера: { $dataset }
+       *[other] Правка { $count } примеров: { $dataset }
+    }
 subject-course = Правка карточки курса
 subject-material-add = Новый материал: { $material }
 subject-material-edit = Правка материала: { $material }

@@ -157,8 +157,6 @@ page-example-tags-hint = Через запятую, можно без них.
 page-example-broken = Файл примера не читается: запишите вопрос и ответ заново или исправьте его в git.
 page-remove-example-sure = Удалить пример? Вернуть можно на странице правки.
 page-needs-both = Нужны и вопрос, и ответ.
-page-stale-example = Пока вы правили, этот пример изменил кто-то другой. Ничего не сохранено; ваш текст в форме ниже.
-page-stale-removal = Пока вы смотрели, этот пример изменил кто-то другой. Он не удалён; здесь то, что лежит сейчас.
 page-gone-example = Пока вы правили, этот пример удалил кто-то другой. Ничего не сохранено; ваш текст в форме ниже: сохраните его как новый пример.
 
 page-proposals = Предложенные примеры
@@ -209,3 +207,57 @@ page-examples-none-so = Таких примеров нет
 page-all-examples = Показать все примеры
 page-datasets = Наборы примеров
 page-datasets-lead = Наборы без курса.
+page-new-example = Новый пример
+page-write-first = Написать первый
+page-close-example = Закрыть
+page-mark-any = Распределит Merlin
+page-mark-train = Всегда для обучения
+page-mark-test = Всегда для теста
+page-draft-done = Готово
+page-another-wording = Ещё формулировка
+page-draft-add = новый
+page-draft-edit = изменён
+page-draft-delete = удалён
+page-draft-by-you = вы, не сохранено
+page-draft-drop = Убрать правку
+page-draft-conflict = Раньше вас сохранили другую правку
+page-draft-conflict-of = Пример «{ $question }» изменил и кто-то другой. Ничего не потеряно: ваша правка здесь и ждёт вашего решения.
+page-draft-gone-of = Пример «{ $question }» кто-то удалил. Ничего не потеряно: ваша правка здесь и ждёт вашего решения.
+page-draft-keep-mine = Оставить моё
+page-draft-take-theirs = Взять из коммита
+page-draft-combine = Соединить в правке
+page-drafts = Несохранённые правки
+page-drafts-count = { $count ->
+        [one] { $count } правка
+        [few] { $count } правки
+       *[other] { $count } правок
+    }
+page-drafts-edit = { $count ->
+        [one] { $count } изменён
+       *[other] { $count } изменено
+    }
+page-drafts-add = { $count ->
+        [one] { $count } новый
+       *[other] { $count } новых
+    }
+page-drafts-delete = { $count ->
+        [one] { $count } удалён
+       *[other] { $count } удалено
+    }
+page-drafts-hint = Правки хранятся здесь, пока вы их не сохраните.
+page-drafts-discard = Сбросить
+page-drafts-discard-sure = Сбросить все несохранённые правки этого набора?
+page-yes-discard = Да, сбросить
+page-drafts-save = Сохранить одним коммитом
+page-drafts-stale = { $count ->
+        [one] Пока вы правили, { $count } пример изменил кто-то другой. Ничего не сохранено, ваши правки целы. Если его здесь ещё не видно, повторите через минуту.
+        [few] Пока вы правили, { $count } примера изменил кто-то другой. Ничего не сохранено, ваши правки целы. Если их здесь ещё не видно, повторите через минуту.
+       *[other] Пока вы правили, { $count } примеров изменил кто-то другой. Ничего не сохранено, ваши правки целы. Если их здесь ещё не видно, повторите через минуту.
+    }
+page-drafts-none = Сохранять нечего: всё уже сохранено.
+page-drafts-not-good = Не сохранено: проверка нашла ошибки. Правки целы: исправьте их и сохраните ещё раз.
+page-drafts-too-many = Здесь уже { $limit ->
+        [one] { $limit } несохранённая правка
+        [few] { $limit } несохранённые правки
+       *[other] { $limit } несохранённых правок
+    }. Сначала сохраните их.

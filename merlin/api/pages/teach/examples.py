@@ -1,66 +1,73 @@
-"""Examples: what a dataset's model learns from: look through, find, add, change, remove."""
+"""Examples: what a dataset's model learns from: look through, find, change in place, save together.
+
+    a row -> its form in place -> Done: a draft in the bar -> Save: one commit of all drafts
+
+Every list and every open example has an address of its own, and nothing here needs a script.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Literal
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, Depends, Form, Query
-from pydantic import Field
-from starlette.requests import Request
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import LedCourse, Mark, PageRequest, Teaching, render_page
-from merlin.api.pages.teach.changes import EditForm, Outcome, edit, edit_form
+from merlin.api.pages.page import (
+    REFUSALS,
+    LedCourse,
+    Mark,
+    PageRequest,
+    Teaching,
+    refusal_text,
+    render_page,
+)
+from merlin.api.pages.teach.changes import Noted, noted_change
 from merlin.api.rest.examples import ExampleBody
-from merlin.api.schema import Name, Part, Sought
-from merlin.app import examples
-from merlin.app.changes import ChangeView, Make
-from merlin.app.examples import DatasetView, ExampleFilter
+from merlin.api.schema import Name, Page, Part, Sought
+from merlin.app import drafts, examples
+from merlin.app.changes import EditNotGood
+from merlin.app.drafts import DraftNotGood, DraftView
+from merlin.app.examples import DatasetView, ExampleFilter, ExampleView, ExampleWords, ListedExample
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
+from merlin.dataset.finding import Finding
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-ExampleId = Annotated[str, Query(min_length=1, max_length=200)]
+ExampleId = Annotated[str, Query(min_length=1, max_length=1000)]
+FormId = Annotated[str, Form(min_length=1, max_length=1000)]
+Back = Annotated[str, Form(max_length=2000)]
 
 
-class ExampleForm(EditForm):
-    """An example as its form says it; `example` "" for a new one."""
+class ExampleForm(BaseModel):
+    """An example as its form says it; `example` "" for a new one, `back` narrows the list down."""
 
-    example: str = Field(default="", max_length=200)
+    example: str = Field(default="", max_length=1000)
     question: str = Field(default="", max_length=100_000)
     answer: str = Field(default="", max_length=100_000)
     tags: str = Field(default="", max_length=5_000)
-    act: Literal["check", "save"] = "check"
+    split: Literal["", "train", "test"] = ""
+    revision: str = Field(default="", max_length=80)
+    back: str = Field(default="", max_length=2000)
 
-    def words(self) -> examples.ExampleWords:
+    def words(self) -> ExampleWords:
         """Return what the example shall say. Raises ValidationError."""
         body = ExampleBody(
             question=_plain(self.question),
             answer=_plain(self.answer),
             tags=[each for each in map(str.strip, self.tags.split(",")) if each],
         )
-        return body.words()
+        return ExampleWords(body.question, body.answer, body.tags, split=self.split)
 
     @property
     def is_whole(self) -> bool:
         """Return whether nothing is missing."""
         return bool(self.question.strip() and self.answer.strip())
-
-    def fields(self, visit: PageRequest) -> dict[str, str]:
-        """Return what each field says, by its name in the person's language."""
-        tags = ", ".join(each for each in map(str.strip, self.tags.split(",")) if each)
-        return {
-            visit.say("example-question"): _plain(self.question),
-            visit.say("example-answer"): _plain(self.answer),
-            visit.say("example-tags"): tags,
-        }
 
 
 async def edited_dataset(visit: Teaching, dataset: Name) -> DatasetView:
@@ -89,6 +96,21 @@ class Filters:
         """Return the address of the list narrowed down by a value; without it where it is so."""
         is_chosen = getattr(self.wanted, name) == value
         return self.href(**{name: type(value)() if is_chosen else value})
+
+    def next_href(self, cursor: str) -> str:
+        """Return the address of the next part of this list."""
+        href = self.href()
+        return f"{href}{'&' if '?' in href else '?'}{urlencode({'cursor': cursor})}"
+
+    def open_href(self, example_id: str) -> str:
+        """Return the address of this list with one example open."""
+        kept = parse_qsl(self.back)
+        return f"{self.path}/one?{urlencode([*kept, ('example', example_id)])}#open"
+
+    @property
+    def back(self) -> str:
+        """Return the query of this list's address, for forms that lead back here."""
+        return self.href().partition("?")[2]
 
     @property
     def kept(self) -> list[tuple[str, str]]:
@@ -119,7 +141,7 @@ Narrow = Annotated[str, Query(max_length=200)]
 
 
 async def filters_of(
-    request: Request,
+    dataset: Name,
     query: Sought = "",
     tag: Narrow = "",
     author: Narrow = "",
@@ -128,33 +150,176 @@ async def filters_of(
 ) -> Filters:
     """Return what the address narrows the list down to."""
     wanted = ExampleFilter(query.strip(), tag, author, split, finding == "any")
-    return Filters(request.scope["path"], wanted)
+    return Filters(base_of(dataset), wanted)
+
+
+Filtered = Annotated[Filters, Depends(filters_of)]
+
+
+def base_of(dataset: str) -> str:
+    """Return the address of a dataset's examples."""
+    return f"/datasets/{quote(dataset, safe='')}/examples"
+
+
+def _filters_back(dataset: str, back: str) -> Filters:
+    """Return what a form's list was narrowed down to; what no address would say is left out."""
+    said = dict(parse_qsl(back))
+    split = said.get("split", "")
+    wanted = ExampleFilter(
+        said.get("query", "")[:200],
+        said.get("tag", "")[:200],
+        said.get("author", "")[:200],
+        split if split in ("train", "test") else "",
+        said.get("finding") == "any",
+    )
+    return Filters(base_of(dataset), wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An example in the list, as it lies there, as its editor has changed it, or both."""
+
+    example: ExampleView
+    listed: ListedExample | None = None
+    draft: DraftView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a form was refused for: in words, and by the checker's findings."""
+
+    wrong: str = ""
+    findings: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """What the bar tells of: drafts by what they do."""
+
+    views: Sequence[DraftView] = field(default_factory=list)
+
+    def count(self, kind: str) -> int:
+        """Return how many drafts add, edit or delete."""
+        return sum(each.kind.value == kind for each in self.views)
 
 
 @router.get("/datasets/{dataset}/examples")
 async def show_examples(
+    visit: Teaching, dataset: EditedDataset, page: Part, filters: Filtered, changed: Noted = ""
+) -> Response:
+    """Return one part of a dataset's examples, newest change first, or those that are wanted."""
+    return await _page(visit, dataset, page, filters, changed=changed)
+
+
+@router.get("/datasets/{dataset}/examples/one")
+async def show_example(
+    visit: Teaching, dataset: EditedDataset, page: Part, filters: Filtered, example: ExampleId
+) -> Response:
+    """Return the list with one example open."""
+    form, is_broken = await _form(visit, dataset.name, example)
+    came = Outcome(visit.say("example-broken")) if is_broken else Outcome()
+    return await _page(visit, dataset, page, filters, form, came)
+
+
+@router.get("/datasets/{dataset}/examples/new")
+async def new_example(
     visit: Teaching,
     dataset: EditedDataset,
     page: Part,
-    filters: Annotated[Filters, Depends(filters_of)],
+    filters: Filtered,
+    like: Annotated[str, Query(max_length=1000)] = "",
 ) -> Response:
-    """Return one part of a dataset's examples, newest change first, or those that are wanted."""
-    size, before = page.size, page.after(0)
-    found = await visit.read(
-        examples.browse, dataset.name, filters.wanted, limit=size + 1, before=before
-    )
-    shown = page.cut(found, lambda each: each.number)
-    view = {
-        "dataset": dataset,
-        "course": dataset.course,
-        "filters": filters,
-        "wanted": filters.wanted,
-        "examples": shown,
-        "facets": await visit.read(examples.count_facets, dataset.name),
-        "is_whole": not before and not page.following,
-        "next_href": next_href(page),
-    }
-    return render_page(visit, "teach_examples.html", view)
+    """Return the list with an empty form; with the answer and tags of an example that is named."""
+    form = ExampleForm()
+    if like:
+        other, _ = await _form(visit, dataset.name, like)
+        form = ExampleForm(answer=other.answer, tags=other.tags, split=other.split)
+    return await _page(visit, dataset, page, filters, form)
+
+
+@router.post("/datasets/{dataset}/examples/new")
+async def begin_example(
+    visit: Teaching,
+    dataset: EditedDataset,
+    page: Part,
+    question: Annotated[str, Form(max_length=100_000)] = "",
+) -> Response:
+    """Return a form with a question that somebody asked; it stands in no address and no log."""
+    filters = _filters_back(dataset.name, "")
+    return await _page(visit, dataset, page, filters, ExampleForm(question=_plain(question)))
+
+
+@router.post("/datasets/{dataset}/examples")
+async def draft_example(
+    visit: Teaching, dataset: EditedDataset, page: Part, form: Annotated[ExampleForm, Form()]
+) -> Response:
+    """Keep an edit of an example, or a new one, among the drafts."""
+    filters, came = _filters_back(dataset.name, form.back), Outcome(visit.say("needs-both"))
+    if form.is_whole:
+        try:
+            act, words = drafts.draft_example, form.words()
+            await visit.write(act, dataset.name, form.example, words, form.revision)
+            return seen_other(filters.href())
+        except NotFound:
+            # Removed by somebody meanwhile: the same words make a new one.
+            form = form.model_copy(update={"example": "", "revision": ""})
+            came = Outcome(visit.say("gone-example"))
+        except DraftNotGood as error:
+            came = Outcome(visit.say("not-good"), error.findings)
+        except REFUSALS as error:
+            came = Outcome(refusal_text(visit, error))
+    return await _page(visit, dataset, page, filters, form, came)
+
+
+@router.post("/datasets/{dataset}/examples/remove")
+async def remove_example(
+    visit: Teaching,
+    dataset: EditedDataset,
+    example: FormId,
+    revision: Annotated[str, Form(max_length=80)] = "",
+    back: Back = "",
+) -> Response:
+    """Keep the removal of an example among the drafts."""
+    await visit.write(drafts.draft_removal, dataset.name, example, revision)
+    return seen_other(_filters_back(dataset.name, back).href())
+
+
+@router.post("/datasets/{dataset}/examples/drop")
+async def drop_drafts(
+    visit: Teaching,
+    dataset: EditedDataset,
+    example: Annotated[str, Form(max_length=1000)] = "",
+    back: Back = "",
+) -> Response:
+    """Forget the draft of one example, or without one all of them."""
+    await visit.write(drafts.drop_draft, dataset.name, example)
+    return seen_other(_filters_back(dataset.name, back).href())
+
+
+@router.post("/datasets/{dataset}/examples/keep")
+async def keep_mine(
+    visit: Teaching, dataset: EditedDataset, example: FormId, back: Back = ""
+) -> Response:
+    """Let a draft stand over what another wrote meanwhile."""
+    await visit.write(drafts.keep_mine, dataset.name, example)
+    return seen_other(_filters_back(dataset.name, back).href())
+
+
+@router.post("/datasets/{dataset}/examples/save")
+async def save_drafts(
+    visit: Teaching, dataset: EditedDataset, page: Part, once: Mark, back: Back = ""
+) -> Response:
+    """Ask for one commit of all drafts; what is refused stays, with its reason."""
+    filters = _filters_back(dataset.name, back)
+    try:
+        change = await drafts.save_drafts(visit.services, visit.actor, dataset.name, once)
+        return seen_other(f"{base_of(dataset.name)}?changed={change.id}")
+    except EditNotGood as error:
+        seen = error.preview
+        came = Outcome(visit.say("drafts-not-good"), [*seen.findings, *seen.around])
+    except REFUSALS as error:
+        came = Outcome(refusal_text(visit, error))
+    return await _page(visit, dataset, page, filters, came=came)
 
 
 @router.get("/courses/{course_id}/examples")
@@ -163,95 +328,73 @@ async def show_examples(
 async def show_moved(visit: Teaching, course: LedCourse) -> Response:
     """Lead from where the examples of a course stood before datasets had pages of their own."""
     _, _, rest = visit.here.partition("/examples")
-    return seen_other(f"/datasets/{course.dataset}/examples{rest}")
+    return seen_other(f"{base_of(course.dataset)}{rest}")
 
 
-@router.get("/datasets/{dataset}/examples/new")
-async def new_example(visit: Teaching, dataset: EditedDataset) -> Response:
-    """Return an empty form."""
-    return _page(visit, dataset, ExampleForm())
+async def _form(visit: PageRequest, dataset: str, example: str) -> tuple[ExampleForm, bool]:
+    """Return the form of an example as its editor has it; whether its file cannot be read.
 
-
-@router.post("/datasets/{dataset}/examples/new")
-async def begin_example(
-    visit: Teaching, dataset: EditedDataset, question: Annotated[str, Form(max_length=100_000)] = ""
-) -> Response:
-    """Return a form with a question that somebody asked; it stands in no address and no log."""
-    return _page(visit, dataset, ExampleForm(question=_plain(question)))
-
-
-@router.get("/datasets/{dataset}/examples/one")
-async def show_example(visit: Teaching, dataset: EditedDataset, example: ExampleId) -> Response:
-    """Return the form of one example."""
-    form = await _lying(visit, dataset, example)
-    wrong = "" if form.question else visit.say("example-broken")
-    return _page(visit, dataset, form, Outcome(wrong))
-
-
-@router.post("/datasets/{dataset}/examples")
-async def save_example(
-    visit: Teaching, dataset: EditedDataset, form: Annotated[ExampleForm, Form()]
-) -> Response:
-    """Check an example, or ask for the commit that adds or changes it."""
-    if not form.is_whole:
-        return _page(visit, dataset, form, Outcome(visit.say("needs-both")))
-
-    def make() -> Make:
-        words = form.words()
-        if not form.example:
-            return partial(examples.add_example, examples.write_words(words))
-        return partial(examples.edit_example, form.example, words, form.revision)
-
-    is_check, theirs = form.act == "check", partial(_lying, visit, dataset, form.example)
-    came: ChangeView | Outcome
-    try:
-        came, form = await edit_form(
-            visit, dataset.name, make, form, theirs, "stale-example", is_check=is_check
-        )
-    except NotFound:
-        # Removed by somebody meanwhile: the same words make a new one.
-        form = form.model_copy(update={"example": "", "revision": ""})
-        came = Outcome(visit.say("gone-example"))
-    if isinstance(came, Outcome):
-        return _page(visit, dataset, form, came)
-    return seen_other(f"/changes/{came.id}")
-
-
-@router.post("/datasets/{dataset}/examples/remove")
-async def remove_example(
-    visit: Teaching,
-    dataset: EditedDataset,
-    once: Mark,
-    example: Annotated[str, Form(min_length=1, max_length=200)],
-    revision: Annotated[str, Form(max_length=80)],
-) -> Response:
-    """Ask for a commit without the example; its page offers the way back."""
-    make = partial(examples.remove_example, example, revision)
-    once = f"{once} {example}"
-    came = await edit(visit, dataset.name, lambda: make, once, "stale-removal")
-    if isinstance(came, Outcome):
-        return _page(visit, dataset, await _lying(visit, dataset, example), came)
-    return seen_other(f"/changes/{came.id}")
-
-
-async def _lying(visit: PageRequest, dataset: DatasetView, example: str) -> ExampleForm:
-    """Return an example as it lies there. Raises NotFound."""
-    seen = await visit.read(examples.get, dataset.name, example)
-    return ExampleForm(
+    Raises NotFound.
+    """
+    mine = await visit.read(drafts.list_drafts, dataset)
+    drafted = next((each for each in mine if each.example.id == example), None)
+    seen = drafted.example if drafted else await visit.read(examples.get, dataset, example)
+    form = ExampleForm(
         example=seen.id,
         question=seen.question or "",
         answer=seen.answer or "",
         tags=", ".join(seen.tags),
-        revision=seen.revision,
+        split="test" if seen.split == "test" else "train" if seen.split == "train" else "",
+        revision=_seen_revision(drafted) if drafted else seen.revision,
     )
+    return form, seen.question is None
 
 
-def _page(
-    visit: PageRequest, dataset: DatasetView, form: ExampleForm, came: Outcome | None = None
+def _seen_revision(draft: DraftView) -> str:
+    """Return what the editor of a draft sees lie there: beside a stale one the page shows it."""
+    return draft.lying.revision if draft.is_stale and draft.lying else draft.before
+
+
+async def _page(
+    visit: PageRequest,
+    dataset: DatasetView,
+    page: Page,
+    filters: Filters,
+    form: ExampleForm | None = None,
+    came: Outcome | None = None,
+    *,
+    changed: str = "",
 ) -> Response:
-    came = came or Outcome()
-    view = {"dataset": dataset, "course": dataset.course, "form": form, "came": came}
-    return render_page(visit, "teach_example.html", view, status=422 if came.wrong else 200)
+    """Return the page of a dataset's examples; `form` is the open one."""
+    came, name = came or Outcome(), dataset.name
+    size, before = page.size, page.after(0)
+    found = await visit.read(examples.browse, name, filters.wanted, limit=size + 1, before=before)
+    shown = page.cut(found, lambda each: each.number)
+    mine = {each.example.id: each for each in await visit.read(drafts.list_drafts, name)}
+    rows = [
+        Row(draft.example if draft else each.example, each, draft)
+        for each in shown
+        for draft in [mine.get(each.example.id)]
+        if draft is None or not filters.wanted.is_empty
+    ]
+    if filters.wanted.is_empty and not before:
+        rows = [*(Row(each.example, None, each) for each in mine.values()), *rows]
+    view = {
+        "dataset": dataset,
+        "course": dataset.course,
+        "filters": filters,
+        "wanted": filters.wanted,
+        "rows": rows,
+        "drafts": Drafts(list(mine.values())),
+        "facets": await visit.read(examples.count_facets, name),
+        "is_whole": not before and not page.following,
+        "next_href": page.following and filters.next_href(page.following),
+        "form": form,
+        "is_apart": form is not None and form.example not in {each.example.id for each in rows},
+        "came": came,
+        "note": await noted_change(visit, changed),
+    }
+    return render_page(visit, "teach_examples.html", view, status=422 if came.wrong else 200)
 
 
 def _plain(words: str) -> str:

@@ -1,0 +1,202 @@
+"""Drafts: an editor changes examples one by one, and saves them all as one commit.
+
+    an edit -> read by the checker -> kept -> … -> saved: checked together -> one change
+
+Nothing is lost: what is refused, or was changed by another meanwhile, stays a draft until its
+editor decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from merlin.app import changes, examples
+from merlin.app.actor import Actor
+from merlin.app.changes import ChangeView, DatasetFiles
+from merlin.app.context import Context
+from merlin.app.examples import ExampleView, ExampleWords
+from merlin.app.permissions import require_editing
+from merlin.core.errors import DatasetError, NotFound, Refused
+from merlin.course.editing import CourseEdits
+from merlin.dataset.changes import ChangeKind, Edit
+from merlin.dataset.commit_message import examples_subject
+from merlin.dataset.drafts import MOST_DRAFTS, ExampleDraft, ExampleDrafts
+from merlin.dataset.example import free_example_id, parse_example, read_example, reword_example
+from merlin.dataset.files import FileIndex, FileText
+from merlin.dataset.finding import Finding
+from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftView:
+    """One edit that is not saved: the example as it shall be, and as it lies there, None for none.
+
+    `before` is the revision that the editor saw, "" for a new example. `is_stale`: what lies there
+    is another one by now.
+    """
+
+    example: ExampleView
+    kind: ChangeKind
+    before: str
+    lying: ExampleView | None
+    is_stale: bool
+
+
+class StaleDrafts(Refused):
+    """Others changed some of the examples meanwhile; nothing was saved, the drafts are kept."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"{count} stale drafts", "page-drafts-stale", count=count)
+
+
+class DraftNotGood(DatasetError):
+    """The checker cannot read an example as it shall be."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("the draft has errors", "page-not-good")
+        self.findings = findings
+
+
+def list_drafts(ctx: Context, actor: Actor, dataset: str) -> list[DraftView]:
+    """Return the actor's drafts in a dataset, the one begun last first. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    with ctx.db.snapshot():
+        drafts = _drafts(ctx).of(actor.user_id, dataset)
+        lying = FileIndex(ctx.db).texts(dataset, [each.edit.path for each in drafts])
+    return [_view(dataset, each.edit, lying) for each in reversed(drafts)]
+
+
+def _view(dataset: str, edit: Edit, files: Mapping[str, FileText]) -> DraftView:
+    lying = files.get(edit.path)
+    shown = FileText(dataset, edit.path, edit.before or "", edit.text)
+    if edit.text is None and lying is not None:
+        shown = lying
+    return DraftView(
+        example=examples.view_of(shown),
+        kind=edit.kind,
+        before=edit.before or "",
+        lying=examples.view_of(lying) if lying else None,
+        is_stale=edit.before != (lying.blob if lying else None),
+    )
+
+
+def draft_example(
+    ctx: Context,
+    actor: Actor,
+    dataset: str,
+    example_id: str,
+    words: ExampleWords,
+    revision: str,
+) -> str:
+    """Keep an edit of an example, without an id a new one; return its id.
+
+    `revision` is what the editor saw. An edit that changes nothing is no draft any more. Raises
+    NotFound for an example that is gone, DraftNotGood, Refused for too many drafts.
+    """
+    require_editing(ctx, actor, dataset)
+    rows, index = _drafts(ctx), FileIndex(ctx.db)
+    mine = {each.edit.path: each for each in rows.of(actor.user_id, dataset)}
+    path = example_path(example_id) if example_id else ""
+    drafted = mine.get(path)
+    lying = index.texts(dataset, [path]).get(path) if path else None
+    if path and drafted is None and lying is None:
+        raise NotFound(f"no example {example_id}", "change-no-example")
+    text = _write(drafted, lying, words)
+    findings = read_example(text.encode("utf-8", "surrogatepass"))[1]
+    if parse_example(text) is None:
+        raise DraftNotGood(findings)
+    if not path:
+        drafted_ids = [example_id_of(each) for each in mine]
+        taken = [*index.example_ids(dataset), *drafted_ids]
+        path = example_path(free_example_id(text, taken))
+    if lying is not None and lying.text == text and lying.blob == revision:
+        rows.drop(actor.user_id, dataset, path)
+        return example_id_of(path)
+    if len(mine) >= MOST_DRAFTS and drafted is None:
+        raise Refused(f"{len(mine)} drafts", "page-drafts-too-many", limit=MOST_DRAFTS)
+    rows.put(actor.user_id, dataset, Edit(path, revision or None, text))
+    return example_id_of(path)
+
+
+def _write(drafted: ExampleDraft | None, lying: FileText | None, words: ExampleWords) -> str:
+    """Return the file with these words; what the form does not name stays as it is."""
+    base = drafted.edit.text if drafted and drafted.edit.text else lying.text if lying else None
+    if base is None or parse_example(base) is None:
+        base = examples.write_words(words)
+    text = reword_example(base, words.question, words.answer, words.tags, words.split)
+    # The file as it lies may be laid out otherwise and say the same.
+    if lying is not None and parse_example(lying.text) == parse_example(text):
+        return lying.text or text
+    return examples.end_line(text)
+
+
+def draft_removal(ctx: Context, actor: Actor, dataset: str, example_id: str, revision: str) -> None:
+    """Keep the removal of an example; one that no commit has is forgotten. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    path = example_path(example_id)
+    if path not in FileIndex(ctx.db).texts(dataset, [path]):
+        drop_draft(ctx, actor, dataset, example_id)
+        return
+    _drafts(ctx).put(actor.user_id, dataset, Edit(path, revision, None))
+
+
+def drop_draft(ctx: Context, actor: Actor, dataset: str, example_id: str = "") -> None:
+    """Forget the draft of an example, without an id all of the dataset. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    path = example_path(example_id) if example_id else ""
+    _drafts(ctx).drop(actor.user_id, dataset, path)
+
+
+def keep_mine(ctx: Context, actor: Actor, dataset: str, example_id: str) -> None:
+    """Let a draft stand over what lies there now. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    path = example_path(example_id)
+    rows, lying = _drafts(ctx), FileIndex(ctx.db).texts(dataset, [path]).get(path)
+    for each in rows.of(actor.user_id, dataset):
+        if each.edit.path == path:
+            blob = lying.blob if lying else None
+            if blob is None and each.edit.text is None:
+                rows.drop(actor.user_id, dataset, path)
+            else:
+                rows.put(actor.user_id, dataset, Edit(path, blob, each.edit.text))
+
+
+async def save_drafts(ctx: Context, actor: Actor, dataset: str, once: str) -> ChangeView:
+    """Ask for one commit of all the actor's drafts in a dataset; of the same `once` the same one.
+
+    Raises NotFound, StaleDrafts, EditNotGood, Refused where there is nothing to save or others edit
+    the dataset all the time; the drafts are kept then.
+    """
+
+    def read(ctx: Context) -> list[ExampleDraft]:
+        require_editing(ctx, actor, dataset)
+        return _drafts(ctx).of(actor.user_id, dataset)
+
+    drafts = await ctx.read(read)
+
+    def make(files: DatasetFiles) -> CourseEdits:
+        lying = {each.path: each for each in files.files if each.path.startswith(EXAMPLES)}
+        edits, stale = list[Edit](), 0
+        for each in drafts:
+            edit, here = each.edit, lying.get(each.edit.path)
+            if (here.text if here else None) == edit.text:
+                continue  # saved before
+            if (here.blob if here else None) == edit.before:
+                edits.append(edit)
+            else:
+                stale += 1
+        if stale:
+            raise StaleDrafts(stale)
+        if not edits:
+            raise Refused("no drafts", "page-drafts-none")
+        subject = "" if len(edits) == 1 else examples_subject(len(edits), dataset)
+        return CourseEdits(tuple(edits), subject)
+
+    change = await changes.submit(ctx, actor, dataset, make, once)
+    await ctx.write(lambda ctx: _drafts(ctx).settle(drafts))
+    return change
+
+
+def _drafts(ctx: Context) -> ExampleDrafts:
+    return ExampleDrafts(ctx.db, ctx.clock)

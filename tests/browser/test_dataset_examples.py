@@ -1,0 +1,278 @@
+"""An editor finds, changes and saves examples of a dataset, with a script and without one."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from axe_looks import faults_of, turns_of
+from course_browser import DESK, PHONE
+from playwright.sync_api import expect
+from staff_browser import BORIS, VERA, example
+
+from merlin.core.permissions import Role
+from merlin.dataset.files import FileIndex
+
+pytestmark = pytest.mark.integration
+
+BASE = "/datasets/algorithms/examples"
+PLAIN = {"java_script_enabled": False, **PHONE}
+
+
+@pytest.fixture
+def dataset(staff):
+    """A dataset without a course, each time another one; its page's address."""
+    name = f"plain-{next(staff.numbers)}"
+    files = {
+        "examples/stack.yaml": example(
+            "Что такое стек?", "Последний пришёл, первый ушёл.", "структуры"
+        ),
+        "examples/queue.yaml": example(
+            "Что такое очередь?", "Первый пришёл, первый ушёл.", "структуры"
+        ),
+        "examples/broken.yaml": "messages: [\n",
+    }
+    staff.keeper.files[name] = dict(files)
+    staff.keeper.commit()
+    return f"/datasets/{name}/examples"
+
+
+def lying(staff, base):
+    """Return id -> text of a dataset's examples."""
+    files = FileIndex(staff.db).files(base.split("/")[2])
+    return {each.example_id: each.text for each in files if each.path.startswith("examples/")}
+
+
+def rewrite(staff, base, path, before, after):
+    """Let another change a file meanwhile."""
+    files = staff.keeper.files[base.split("/")[2]]
+    files[path] = files[path].replace(before, after)
+    staff.keeper.commit()
+
+
+def bar(page):
+    return page.get_by_role("region", name="Несохранённые правки")
+
+
+def save(page, staff):
+    """Save all drafts, and let the daemon make the commit."""
+    page.get_by_role("button", name="Сохранить одним коммитом").click()
+    expect(page.get_by_text("ждёт", exact=False).first).to_be_visible()
+    staff.keeper.commit()
+
+
+def test_a_dataset_without_a_course_is_found_and_narrowed_down(colleague, staff, dataset):
+    page = colleague.open("/teach", VERA)
+    page.locator(f'a[href="{dataset}"]').click()
+    expect(page.locator(".exs .ex")).to_have_count(3)
+    expect(page.get_by_text("не читается")).to_be_visible()
+    page.get_by_role("searchbox").fill("очеред")
+    expect(page.locator(".exs .ex")).to_have_count(1)
+    page.wait_for_url("**query=*")
+    page.get_by_role("searchbox").fill("ничего такого")
+    page.get_by_role("link", name="Показать все примеры").click()
+    page.locator("aside").get_by_role("link", name="структуры").click()
+    expect(page.locator(".exs .ex")).to_have_count(2)
+    page.get_by_role("link", name="Убрать отбор").click()
+    expect(page.locator(".exs .ex")).to_have_count(3)
+
+
+def test_two_edits_a_new_one_and_a_removal_become_one_commit(colleague, staff, dataset):
+    commits = staff.keeper.commits
+    page = colleague.open(dataset, VERA, **PLAIN)
+    page.get_by_role("link", name="Что такое стек?").click()
+    page.get_by_label("Ответ").fill("Стопка тарелок.")
+    page.get_by_label("Для чего").select_option("test")
+    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("link", name="Что такое очередь?").click()
+    page.get_by_role("button", name="Удалить").click()
+    page.get_by_role("link", name="Добавить пример").click()
+    page.get_by_label("Вопрос").fill("Что такое куча?")
+    page.get_by_label("Ответ").fill("Дерево, где родитель не меньше детей.")
+    page.get_by_label("Теги").fill("деревья, кучи")
+    page.get_by_role("button", name="Готово").click()
+    expect(bar(page)).to_contain_text("3 правки: 1 изменён, 1 новый, 1 удалён")
+    assert "Стопка" not in str(lying(staff, dataset))
+    save(page, staff)
+    now = lying(staff, dataset)
+    assert staff.keeper.commits == commits + 1
+    assert "Стопка тарелок." in now["stack"]
+    assert "split: test" in now["stack"]
+    assert "queue" not in now
+    assert sum("родитель" in (text or "") for text in now.values()) == 1
+    page.goto(staff.address + dataset)
+    expect(bar(page)).to_have_count(0)
+
+
+def test_a_draft_waits_for_its_editor_and_is_seen_by_nobody_else(colleague, staff, dataset):
+    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+    page.get_by_label("Ответ").fill("Моё.")
+    page.get_by_role("button", name="Готово").click()
+    expect(bar(page)).to_be_visible()
+    other = colleague.open(dataset, VERA)
+    expect(bar(other)).to_contain_text("1 правка")
+    editor = next(staff.numbers)
+    staff.person(editor, Role.EDITOR)
+    stranger = colleague.open(dataset, editor)
+    expect(stranger.get_by_text("Последний пришёл")).to_be_visible()
+    expect(bar(stranger)).to_have_count(0)
+    other.get_by_text("Сбросить", exact=True).click()
+    other.get_by_role("button", name="Да, сбросить").click()
+    expect(bar(other)).to_have_count(0)
+    expect(other.get_by_text("Последний пришёл")).to_be_visible()
+
+
+def test_an_edit_that_says_the_same_is_no_draft(colleague, dataset):
+    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+    page.get_by_role("button", name="Готово").click()
+    expect(page.locator(".exs .ex")).to_have_count(3)
+    expect(bar(page)).to_have_count(0)
+
+
+def test_another_wording_has_the_same_answer_and_tags(colleague, dataset):
+    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+    page.get_by_role("link", name="Ещё формулировка").click()
+    expect(page.get_by_label("Вопрос")).to_have_value("")
+    expect(page.get_by_label("Ответ")).to_have_value("Последний пришёл, первый ушёл.")
+    expect(page.get_by_label("Теги")).to_have_value("структуры")
+
+
+def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(colleague, staff, dataset):
+    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+    page.get_by_label("Ответ").fill("Моё.")
+    rewrite(staff, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
+    page.get_by_role("button", name="Готово").click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Раньше вас сохранили другую правку")
+    expect(alert).to_contain_text("Их слова")
+    expect(alert).to_contain_text("Моё.")
+    page.get_by_role("button", name="Сохранить одним коммитом").click()
+    expect(page.get_by_text("Ничего не сохранено, ваши правки целы")).to_be_visible()
+    page.get_by_role("link", name="Соединить в правке").click()
+    page.get_by_role("textbox", name="Ответ").fill("Моё и их.")
+    page.get_by_role("button", name="Готово").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    save(page, staff)
+    assert "Моё и их." in lying(staff, dataset)["stack"]
+
+
+def test_mine_goes_over_theirs_and_over_what_was_removed(colleague, staff, dataset):
+    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+    page.get_by_label("Ответ").fill("Моё.")
+    page.get_by_role("button", name="Готово").click()
+    del staff.keeper.files[dataset.split("/")[2]]["examples/stack.yaml"]
+    staff.keeper.commit()
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("кто-то удалил")
+    page.get_by_role("button", name="Оставить моё").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    save(page, staff)
+    assert "Моё." in lying(staff, dataset)["stack"]
+
+
+def test_an_example_that_another_has_changed_is_not_removed_unseen(colleague, staff, dataset):
+    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+    rewrite(staff, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
+    page.get_by_role("button", name="Удалить").click()
+    page.get_by_role("button", name="Взять из коммита").click()
+    expect(bar(page)).to_have_count(0)
+    assert "Их слова" in lying(staff, dataset)["stack"]
+
+
+def test_what_the_check_refuses_stays_a_draft_with_its_reason(colleague, staff, dataset):
+    page = colleague.open(f"{dataset}/new", VERA)
+    page.get_by_label("Вопрос").fill("Что такое стек?")
+    page.get_by_label("Ответ").fill("Знак \u0007 внутри.")
+    page.get_by_role("button", name="Готово").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_label("Вопрос")).to_have_value("Что такое стек?")
+    page.get_by_label("Ответ").fill(" ")
+    page.get_by_role("button", name="Готово").click()
+    expect(page.get_by_role("alert")).to_have_text("Нужны и вопрос, и ответ.")
+
+
+def test_a_broken_file_says_so_and_is_written_anew(colleague, staff, dataset):
+    page = colleague.open(f"{dataset}/one?example=broken", VERA)
+    expect(page.get_by_role("alert")).to_contain_text("не читается")
+    page.get_by_label("Вопрос").fill("Что такое дек?")
+    page.get_by_label("Ответ").fill("Очередь с двух сторон.")
+    page.get_by_role("button", name="Готово").click()
+    save(page, staff)
+    assert "с двух сторон" in lying(staff, dataset)["broken"]
+
+
+def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(colleague, dataset):
+    page = colleague.open(f"{dataset}/new", VERA)
+    page.get_by_label("Вопрос").fill("Что такое лес?")
+    page.get_by_label("Ответ").fill("Много деревьев.")
+    (kept,) = [each for each in page.context.cookies() if each["name"] == "merlin"]
+    page.context.clear_cookies(name="merlin")
+    page.get_by_role("button", name="Готово").click()
+    expect(page.get_by_role("heading", name="Войдите ещё раз")).to_be_visible()
+    beside = page.get_by_role("link", name="Войти в новой вкладке")
+    expect(beside).to_have_attribute("target", "_blank")
+    page.context.add_cookies([kept])
+    page.reload()
+    expect(bar(page)).to_contain_text("1 правка")
+    expect(page.get_by_text("Много деревьев.")).to_be_visible()
+
+
+def test_a_question_that_was_answered_badly_becomes_an_example_by_one_press(colleague, staff):
+    course = staff.course_id("algorithms")
+    page = colleague.open(f"/courses/{course}/questions", BORIS, **PLAIN)
+    asked = page.locator("li.panel .said").first.inner_text()
+    page.get_by_role("button", name="Добавить пример").first.click()
+    expect(page.get_by_label("Вопрос")).to_have_value(asked)
+    expect(page.get_by_label("Ответ")).to_have_value("")
+    assert page.url.endswith("/examples/new")
+    page.get_by_label("Ответ").fill("Это разметка.")
+    page.get_by_role("button", name="Готово").click()
+    save(page, staff)
+    assert any("Это разметка." in (text or "") for text in lying(staff, BASE).values())
+
+
+def test_old_addresses_of_a_courses_examples_lead_on(colleague, staff):
+    course = staff.course_id("algorithms")
+    page = colleague.open(f"/courses/{course}/examples/one?example=graphs%2Fbfs", BORIS)
+    assert page.url.endswith(f"{BASE}/one?example=graphs%2Fbfs")
+    expect(page.get_by_label("Вопрос")).to_have_value("Что такое обход в ширину?")
+
+
+def roads(dataset):
+    return {
+        "list": BASE,
+        "one": f"{BASE}/one?example=xss%2Fone",
+        "new": f"{BASE}/new",
+        "nothing": f"{BASE}?query=ъъъъ",
+        "drafts": dataset,
+        "empty": "/datasets/empty/examples",
+    }
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_axe_finds_no_fault_on_the_pages_of_examples(colleague, staff, dataset, language):
+    staff.keeper.files["empty"] = {}
+    with staff.browser(VERA) as client:
+        edit = {"example": "stack", "question": "Что?", "answer": "То.", "revision": "0" * 40}
+        client.post(dataset, data=edit)
+        client.post(dataset, data={"question": "Новый?", "answer": "Да."})
+    page = colleague.page(VERA, locale=language, **DESK)
+    faults = {}
+    for place, name, path in turns_of(roads(dataset), language):
+        page.goto(staff.address + path)
+        assert page.locator("html").get_attribute("lang") == language
+        page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
+        faults |= faults_of(page, name, place)
+    assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_no_page_of_examples_scrolls_sideways(colleague, staff, dataset, width):
+    long = re.sub(r"\s", "", "Оченьдлинноеслово" * 20)
+    with staff.browser(VERA) as client:
+        client.post(dataset, data={"question": long, "answer": long, "tags": long[:60]})
+    page = colleague.page(VERA, viewport={"width": width, "height": 800})
+    for path in roads(dataset).values():
+        page.goto(staff.address + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
