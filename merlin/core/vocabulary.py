@@ -101,7 +101,9 @@ def stem(word: str) -> str:
         plain = _VERBAL.sub("", _stemmer("russian").stemWord(word))
         root = _FLEETING.sub(r"\1\2", plain)
         return _IRREGULAR.get(root, root)
-    return str(_stemmer("english").stemWord(word)) if word.isascii() else word
+    # Numbers have no endings, and are as many as the examples of some datasets.
+    is_english = word.isascii() and not word.isdigit()
+    return str(_stemmer("english").stemWord(word)) if is_english else word
 
 
 @cache
