@@ -15,7 +15,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from threading import Lock
 from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
@@ -24,7 +24,6 @@ from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.chat.prompt import split_text, wrap_document
-from merlin.core.clock import Clock
 from merlin.core.errors import ConfigError, NotFound, ProviderError, ProviderUnknown, Refused
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -229,31 +228,6 @@ def _messages(system: str, passage: Passage, wordings: int, default: str) -> tup
     return (Message("system", f"{told}\n\n{system}"), Message("user", f"{wish}\n\n{words}"))
 
 
-@dataclass(frozen=True, slots=True)
-class _NotingAsker:
-    """Asks the teacher; an Intent stands before each call."""
-
-    asker: Asker
-    intents: Intents
-    clock: Clock
-    key: Callable[[Sequence[Message]], str]
-
-    def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 0.0) -> Answer:
-        """Return the answer. Raises as an Asker."""
-        key = self.key(messages)
-        self.intents.open(key, DISTIL)
-        self.intents.sending(key, self.clock())
-        kill_point("distil.intended")
-        try:
-            answer = self.asker.ask(model_id, messages, timeout_s or LONGEST_ANSWER_S)
-        except ProviderError as error:
-            if error.status or not isinstance(error, ProviderUnknown):
-                self.intents.ready(key)
-            raise
-        kill_point("distil.sent")
-        return answer
-
-
 UNREADABLE, BROKEN, DUPLICATE = "unreadable", "broken", "duplicate"
 
 
@@ -271,6 +245,58 @@ class DistilReport:
     rejected: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True)
+class _RecordingAsker:
+    """Asks the teacher: an Intent before each call, its drafts stored before its answer is told.
+
+    It is asked by several threads. An interrupt ends the main one: no answer gets lost by it.
+    """
+
+    ctx: Context
+    plan: DistilPlan
+    asker: Asker
+    report: DistilReport
+    queries: Mapping[str, Query]
+    lock: Lock = field(default_factory=Lock)
+
+    def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 0.0) -> Answer:
+        """Return the answer. Raises as an Asker."""
+        key, intents = self.plan.teacher.key(self.plan.dataset, messages), self._intents
+        intents.open(key, DISTIL)
+        intents.sending(key, self.ctx.clock())
+        kill_point("distil.intended")
+        try:
+            answer = self.asker.ask(model_id, messages, timeout_s or LONGEST_ANSWER_S)
+        except ProviderError as error:
+            if error.status or not isinstance(error, ProviderUnknown):
+                intents.ready(key)
+            raise
+        kill_point("distil.sent")
+        with self.lock:
+            self._record(self.queries[key], answer)
+        kill_point("distil.recorded")
+        return answer
+
+    @property
+    def _intents(self) -> Intents:
+        return Intents(self.ctx.db, self.ctx.clock)
+
+    def _record(self, query: Query, answer: Answer) -> None:
+        ctx, plan = self.ctx, self.plan
+        cost = query.cost(plan.teacher.price, answer.usage)
+        drafts, rejected = _accept(plan, plan.passages[query.key], answer.text, cost)
+        with ctx.db.atomic():
+            self._intents.done(query.key, str(plan.spent.get(query.key, 0) + cost))
+            Proposals(ctx.db, ctx.clock).add_drafts(drafts)
+            if drafts:
+                once = f"proposals:{ctx.clock():%Y-%m-%d}"
+                Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-proposal", {}, once)
+        self.report.answered += 1
+        self.report.proposed += len(drafts)
+        self.report.spent_micro += cost
+        self.report.rejected += rejected
+
+
 def run(
     ctx: Context,
     plan: DistilPlan,
@@ -283,27 +309,14 @@ def run(
 
     `report` is filled on the way, so that whoever interrupts can tell. Raises as `ask_many`.
     """
-    intents, teacher = Intents(ctx.db, ctx.clock), plan.teacher
+    queries, teacher = plan.queries, plan.teacher
+    recording = _RecordingAsker(ctx, plan, asker, report, {each.key: each for each in queries})
 
-    def keep(query: Query, reply: Reply) -> None:
-        cost = query.cost(teacher.price, reply.answer.usage)
-        drafts, rejected = _accept(plan, plan.passages[query.key], reply.answer.text, cost)
-        with ctx.db.atomic():
-            intents.done(query.key, str(plan.spent.get(query.key, 0) + cost))
-            Proposals(ctx.db, ctx.clock).add_drafts(drafts)
-            if drafts:
-                once = f"proposals:{ctx.clock():%Y-%m-%d}"
-                Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-proposal", {}, once)
-        kill_point("distil.recorded")
-        report.answered += 1
-        report.proposed += len(drafts)
-        report.spent_micro += cost
-        report.rejected += rejected
+    def keep(query: Query, reply: Reply) -> None:  # noqa: ARG001 - it is stored by now
         advance()
 
-    noting = _NotingAsker(asker, intents, ctx.clock, partial(teacher.key, plan.dataset))
-    left, model_id, price = budget_micro - plan.spent_micro, teacher.model_id, teacher.price
-    return ask_many(noting, model_id, plan.queries, keep, price=price, budget_micro=left)
+    left, price = budget_micro - plan.spent_micro, teacher.price
+    return ask_many(recording, teacher.model_id, queries, keep, price=price, budget_micro=left)
 
 
 def _accept(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 import yaml
+from waiting import longest, wait_until
 from world import Lab
 
 from merlin.dataset.proposals import Proposals
@@ -199,6 +203,27 @@ def test_a_teacher_that_is_away_costs_nothing_and_the_run_goes_on_later(lab, run
     code, told = run("distil", "trial", *MATERIALS, "--budget", "1")
     assert (code, "spent on them: $0.00" in told.err) == (0, True)
     assert len(waiting(lab)) == 6
+
+
+def test_who_is_interrupted_keeps_what_was_answered_and_goes_on(lab, run, questions, provider):
+    asked = (
+        *questions(*(f"Что значит слово {each}?" for each in "абвгдежзиклмн")),
+        "--budget",
+        "1",
+    )
+    provider.behave(think_s=0.3)
+    words = [sys.executable, "-m", "merlin", *asked, "--config", str(lab.path)]
+    drafting = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: len(drafted(provider)) >= 2)
+    drafting.send_signal(signal.SIGINT)
+    _, said = drafting.communicate(timeout=longest())
+    answered = len(drafted(provider))
+    assert drafting.returncode == 130
+    assert f"calls left: {13 - answered}" in said
+    assert "Traceback" not in said
+    code, told = run(*asked, "--json")
+    assert (code, json.loads(told.out)["answered"]) == (0, 13 - answered)
+    assert len(drafted(provider)) == 13
 
 
 @pytest.mark.parametrize(
