@@ -337,6 +337,11 @@ _NEEDED = ("question", "answer")
 _TAGS = re.compile(r"[,;\s]+")
 
 
+def is_heading(cells: Sequence[str]) -> bool:
+    """Return whether the first row of a table names its columns."""
+    return bool(_heading(cells))
+
+
 def _heading(cells: Sequence[str]) -> list[str]:
     """Return the names of the columns; none where those that are needed are not all there."""
     words = (cell.strip().casefold() for cell in cells)

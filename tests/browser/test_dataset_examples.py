@@ -202,6 +202,63 @@ def test_a_broken_file_says_so_and_is_written_anew(colleague, staff, dataset):
     assert "с двух сторон" in lying(staff, dataset)["broken"]
 
 
+TABLE = """\
+Что такое дек?\tОчередь с двух сторон.\tструктуры, дек
+Что такое стек?\tПоследний пришёл, первый ушёл.\tструктуры
+Что такое очередь\tСовсем другой ответ.\t
+Что такое куча?\t\tкучи
+"""
+
+
+@pytest.mark.parametrize("options", [DESK, PLAIN])
+def test_a_pasted_table_is_judged_row_by_row_and_taken_into_edits(
+    colleague, staff, dataset, options
+):
+    page = colleague.open(dataset, VERA, **options)
+    page.get_by_role("link", name="Вставить таблицу").click()
+    page.get_by_label("Строки из Excel").fill(TABLE)
+    page.get_by_role("button", name="Посмотреть строки").click()
+    rows = page.locator(".paste tbody tr")
+    expect(rows).to_have_count(4)
+    expect(page.get_by_text("Новых: 1, с другим ответом: 1, уже есть: 1")).to_be_visible()
+    expect(rows.nth(0)).to_contain_text("новый")
+    expect(rows.nth(1)).to_contain_text("уже есть")
+    expect(rows.nth(3)).to_contain_text("не годится")
+    rows.nth(2).get_by_role("checkbox").check()
+    page.get_by_role("button", name="Взять отмеченные в правки").click()
+    expect(bar(page)).to_contain_text("2 правки: 1 изменён, 1 новый")
+    save(page, staff)
+    now = lying(staff, dataset)
+    assert "Совсем другой ответ." in now["queue"]
+    assert "tags: [структуры]" in now["queue"]
+    assert any("Очередь с двух сторон." in (text or "") for text in now.values())
+
+
+@pytest.mark.parametrize(
+    ("table", "count"),
+    [
+        ("| вопрос | ответ |\n|---|:--|\n| Чей лес? | Мой \\| ваш. |\n", 1),
+        ('question,answer\n"Где, лес?",Тут.\n', 1),
+        ("Где лес?;Тут.;деревья\nЧто лес?;Деревья.;\n", 2),
+        ('{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}', 1),
+    ],
+)
+def test_tables_of_many_forms_are_read(colleague, dataset, table, count):
+    page = colleague.open(f"{dataset}/paste", VERA)
+    page.get_by_label("Строки из Excel").fill(table)
+    page.get_by_role("button", name="Посмотреть строки").click()
+    expect(page.locator(".paste .chip.ok")).to_have_count(count)
+
+
+def test_what_is_no_table_or_too_much_loses_nothing(colleague, dataset):
+    page = colleague.open(f"{dataset}/paste", VERA)
+    for words, told in (("просто слова", "не годится"), ("а\tб\n" * 501, "больше 500 строк")):
+        page.get_by_label("Строки из Excel").fill(words)
+        page.get_by_role("button", name=re.compile("Посмотреть")).click()
+        expect(page.get_by_text(told).first).to_be_visible()
+        expect(page.get_by_label("Строки из Excel")).to_have_value(words)
+
+
 def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(colleague, dataset):
     page = colleague.open(f"{dataset}/new", VERA)
     page.get_by_label("Вопрос").fill("Что такое лес?")
@@ -244,6 +301,7 @@ def roads(dataset):
         "list": BASE,
         "one": f"{BASE}/one?example=xss%2Fone",
         "new": f"{BASE}/new",
+        "paste": f"{BASE}/paste",
         "nothing": f"{BASE}?query=ъъъъ",
         "drafts": dataset,
         "empty": "/datasets/empty/examples",
@@ -262,6 +320,9 @@ def test_axe_finds_no_fault_on_the_pages_of_examples(colleague, staff, dataset, 
     for place, name, path in turns_of(roads(dataset), language):
         page.goto(staff.address + path)
         assert page.locator("html").get_attribute("lang") == language
+        if name.startswith("paste"):
+            page.locator("textarea").fill(TABLE)
+            page.locator("button[value=look]").click()
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
         faults |= faults_of(page, name, place)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)

@@ -240,3 +240,19 @@ page-drafts-too-many = There are { $limit ->
         [one] { $limit } unsaved edit
        *[other] { $limit } unsaved edits
     } here already. Save them first.
+page-paste-table = Paste a table
+page-paste-hint = Rows from Excel, Google Sheets, CSV or a Markdown table: question, answer, tags
+page-paste-limit = Up to 500 rows. The command merlin import and the bot take more.
+page-paste-look = Check the rows
+page-paste-look-again = Check again
+page-paste-take = Take the selected into edits
+page-paste-verdict = Result
+page-paste-line = Row { $line }
+page-paste-new = new
+page-paste-same = exists already
+page-paste-other = exists, other answer
+page-paste-wrong = can't be taken
+page-paste-compare = Compare
+page-paste-nothing = There is no row in the text.
+page-paste-count = New: { $new }, other answer: { $other }, exist already: { $same }, can't be taken: { $wrong }.
+page-paste-too-many = These are more than { NUMBER($limit) } rows. Paste the table in parts, or use merlin import.

@@ -261,3 +261,19 @@ page-drafts-too-many = Здесь уже { $limit ->
         [few] { $limit } несохранённые правки
        *[other] { $limit } несохранённых правок
     }. Сначала сохраните их.
+page-paste-table = Вставить таблицу
+page-paste-hint = Строки из Excel, Google Таблиц, CSV или таблицы Markdown: вопрос, ответ, теги
+page-paste-limit = До 500 строк. Больше возьмут команда merlin import и бот.
+page-paste-look = Посмотреть строки
+page-paste-look-again = Посмотреть ещё раз
+page-paste-take = Взять отмеченные в правки
+page-paste-verdict = Что с ним
+page-paste-line = Строка { $line }
+page-paste-new = новый
+page-paste-same = уже есть
+page-paste-other = уже есть, ответ другой
+page-paste-wrong = не годится
+page-paste-compare = Сравнить
+page-paste-nothing = В тексте нет ни одной строки.
+page-paste-count = Новых: { $new }, с другим ответом: { $other }, уже есть: { $same }, не годится: { $wrong }.
+page-paste-too-many = Здесь больше { NUMBER($limit) } строк. Вставьте таблицу по частям или возьмите merlin import.

@@ -29,10 +29,11 @@ from merlin.api.pages.page import (
 from merlin.api.pages.teach.changes import Noted, noted_change
 from merlin.api.rest.examples import ExampleBody
 from merlin.api.schema import Name, Page, Part, Sought
-from merlin.app import drafts, examples
+from merlin.app import drafts, examples, pasted
 from merlin.app.changes import EditNotGood
 from merlin.app.drafts import DraftNotGood, DraftView
 from merlin.app.examples import DatasetView, ExampleFilter, ExampleView, ExampleWords, ListedExample
+from merlin.app.pasted import PastedRow
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.dataset.finding import Finding
@@ -322,6 +323,51 @@ async def save_drafts(
     return await _page(visit, dataset, page, filters, came=came)
 
 
+@dataclass(frozen=True, slots=True)
+class Paste:
+    """A pasted table: its text, and what each row is; None before it was looked at."""
+
+    text: str = ""
+    rows: Sequence[PastedRow] | None = None
+
+    def count(self, verdict: str) -> int:
+        """Return how many rows are so."""
+        return sum(each.verdict.value == verdict for each in self.rows or ())
+
+
+class PasteForm(BaseModel):
+    """A pasted table, and the lines of it that become drafts."""
+
+    table: str = Field(default="", max_length=900_000)
+    line: list[int] = Field(default=[], max_length=1000)
+    act: Literal["look", "take"] = "look"
+
+
+@router.get("/datasets/{dataset}/examples/paste")
+async def show_paste(
+    visit: Teaching, dataset: EditedDataset, page: Part, filters: Filtered
+) -> Response:
+    """Return the list with a field for a table."""
+    return await _page(visit, dataset, page, filters, paste=Paste())
+
+
+@router.post("/datasets/{dataset}/examples/paste")
+async def paste_table(
+    visit: Teaching, dataset: EditedDataset, page: Part, form: Annotated[PasteForm, Form()]
+) -> Response:
+    """Return what each row of a table is, or make drafts of those that were chosen."""
+    filters, name, paste = _filters_back(dataset.name, ""), dataset.name, Paste(form.table)
+    try:
+        if form.act == "take" and form.line:
+            await visit.write(pasted.take_pasted, name, form.table, frozenset(form.line))
+            return seen_other(filters.href())
+        rows = await visit.read(pasted.judge_pasted, name, form.table)
+    except REFUSALS as error:
+        came = Outcome(refusal_text(visit, error))
+        return await _page(visit, dataset, page, filters, came=came, paste=paste)
+    return await _page(visit, dataset, page, filters, paste=Paste(form.table, rows))
+
+
 @router.get("/courses/{course_id}/examples")
 @router.get("/courses/{course_id}/examples/new")
 @router.get("/courses/{course_id}/examples/one")
@@ -364,6 +410,7 @@ async def _page(
     came: Outcome | None = None,
     *,
     changed: str = "",
+    paste: Paste | None = None,
 ) -> Response:
     """Return the page of a dataset's examples; `form` is the open one."""
     came, name = came or Outcome(), dataset.name
@@ -392,6 +439,7 @@ async def _page(
         "form": form,
         "is_apart": form is not None and form.example not in {each.example.id for each in rows},
         "came": came,
+        "paste": paste,
         "note": await noted_change(visit, changed),
     }
     return render_page(visit, "teach_examples.html", view, status=422 if came.wrong else 200)
