@@ -141,8 +141,8 @@ def _ask(
         raise
     if report.is_over_budget:
         raise Refused("the budget is spent", "asking-over-budget", answered=report.answered)
-    for trouble in list(report.failed.values())[:1]:
-        print_message("asking-failed", count=len(report.failed), reason=str(trouble))
+    if report.failed:
+        print_message("asking-failed", count=len(report.failed), reason=str(report.trouble))
     return report.spent_micro
 
 

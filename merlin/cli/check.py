@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
@@ -55,22 +54,8 @@ _ASK_BASE = Annotated[
 ]
 # Of one dataset: files looked at, good examples, findings.
 Seen = tuple[int, int, list[Finding]]
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A checked dataset, how its paths begin for the person, and which of them were asked about."""
-
-    checked: CheckedDataset
-    prefix: str
-    holds: Callable[[str], bool]
-
-
-Hear = Callable[[Heard], object]
-
-
-def _forget(_: Heard) -> None:
-    """Let a checked dataset go: its examples take memory."""
+# Datasets that are asked about: how their paths begin, what was checked, which paths are meant.
+Kept = list[tuple[str, "CheckedDataset", Callable[[str], bool]]]
 
 
 app = typer.Typer()
@@ -97,20 +82,18 @@ def check(  # noqa: PLR0913 - each is an option of the command
     if commit and (paths or fix):
         key = "check-fix-or-commit" if fix else "check-paths-or-commit"
         raise ConfigError("paths or --fix and --commit together", key)
-    heard: list[Heard] = []
-    hear = heard.append if ask_base else _forget
+    kept: Kept | None = [] if ask_base else None
     if commit:
-        outcome = _sum(_of_commit(commit, config, hear))
+        outcome = _sum(_of_commit(commit, config, kept))
     else:
-        outcome = look_at(paths or _HERE, fix=fix, hear=hear)
-    if ask_base:
+        outcome = look_at(paths or _HERE, fix=fix, kept=kept)
+    if kept is not None:
         from merlin.cli.asking import ask_bases
 
-        wanted = [(each.checked, each.holds) for each in heard]
-        settings = configuration(config)
+        settings, wanted = configuration(config), [each[1:] for each in kept]
         found = ask_bases(settings, wanted, base=base, limit=limit, budget=budget, yes=yes)
-        told = zip(found, heard, strict=True)
-        known = chain.from_iterable(_with_prefix(each, one.prefix) for each, one in told)
+        told = zip(found, kept, strict=True)
+        known = [finding for each, (shown, *_) in told for finding in _with_prefix(each, shown)]
         outcome = replace(outcome, findings=[*outcome.findings, *known])
     shape = "json" if json else shape
     for each in (outcome.fixes or ()) if shape != "json" else ():
@@ -132,16 +115,16 @@ def _without_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
-def look_at(paths: Iterable[Path], *, fix: bool = False, hear: Hear = _forget) -> Outcome:
+def look_at(paths: Iterable[Path], *, fix: bool = False, kept: Kept | None = None) -> Outcome:
     """Return what the check sees in the datasets that paths mean, mended before with `fix`.
 
-    `hear` is called with each dataset.
+    Checked datasets are put into `kept`, which takes memory.
     Raises ConfigError for none. With `fix` raises Refused and SourceError, as `read_index`, before
     anything was changed.
     """
     asked = [folder for path in paths for folder in folders(path)]
     if not fix:
-        return _sum(_of_folder(each, hear) for each in asked)
+        return _sum(_of_folder(each, kept) for each in asked)
     held = {path: read_index(path) for path in {each.path for each in asked}}
     fixes = [fix_files(each.path, _entries(each), held[each.path], each.holds) for each in asked]
     moved = [
@@ -155,7 +138,7 @@ def look_at(paths: Iterable[Path], *, fix: bool = False, hear: Hear = _forget) -
         for folder, done in zip(asked, fixes, strict=True)
         for each in done
     ]
-    return _sum((_of_folder(each, hear) for each in moved), told)
+    return _sum((_of_folder(each, kept) for each in moved), told)
 
 
 def _entries(folder: Folder) -> Sequence[Entry]:
@@ -173,13 +156,14 @@ def _sum(seen: Iterable[Seen], fixes: Sequence[Fix] | None = None) -> Outcome:
     )
 
 
-def _of_folder(folder: Folder, hear: Hear) -> Seen:
+def _of_folder(folder: Folder, kept: Kept | None) -> Seen:
     from merlin.dataset.check import check as check_dataset
 
     limits = Limits()
     tree = work_tree(folder.path, limits.file_bytes)
     checked = check_dataset(folder.name, tree.entries, tree.read, limits=limits)
-    hear(Heard(checked, folder.shown, folder.holds))
+    if kept is not None:
+        kept.append((folder.shown, checked, folder.holds))
     findings = [each for each in checked.findings if folder.holds(each.path)]
     files = sum(folder.holds(each.path) for each in tree.entries)
     examples = sum(folder.holds(each.path) for each in checked.examples)
@@ -195,7 +179,7 @@ def _under(prefix: str, path: str) -> str:
     return escape_unprintable(f"{prefix}/{path}" if prefix else path)
 
 
-def _of_commit(revision: str, path: Path, hear: Hear) -> Iterator[Seen]:
+def _of_commit(revision: str, path: Path, kept: Kept | None) -> Iterator[Seen]:
     from merlin.dataset.check import check as check_dataset
     from merlin.wiring.context import source_of
 
@@ -208,7 +192,8 @@ def _of_commit(revision: str, path: Path, hear: Hear) -> Iterator[Seen]:
         entries = source.entries(commit, name)
         checked = check_dataset(name, entries, source.read)
         prefix = f"{directory}/{name}" if directory else name
-        hear(Heard(checked, prefix, lambda _: True))
+        if kept is not None:
+            kept.append((prefix, checked, lambda _: True))
         yield len(entries), len(checked.examples), _with_prefix(checked.findings, prefix)
 
 

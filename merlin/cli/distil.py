@@ -92,8 +92,8 @@ def distil(  # noqa: PLR0913 - each is an option of the command
             except (ProviderError, KeyboardInterrupt):
                 show(plan, done, json=json)
                 raise
-        for trouble in list(told.failed.values())[:1]:
-            print_message("distil-failed", count=len(told.failed), reason=str(trouble))
+        if told.failed:
+            print_message("distil-failed", count=len(told.failed), reason=str(told.trouble))
         if told.is_over_budget:
             print_message("distil-over-budget")
         show(plan, done, json=json)

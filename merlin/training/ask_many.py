@@ -11,14 +11,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Price
-from merlin.providers.base import NOT_COUNTED, Answer, Asker
+from merlin.providers.base import NOT_COUNTED, Answer, Asker, is_locked_out
 
 AT_ONCE = 8
 # Seconds before a question is asked again whose provider was busy, where it says none.
@@ -60,6 +60,23 @@ class AskReport:
     spent_micro: int = 0
     is_over_budget: bool = False
     failed: dict[str, ProviderError] = field(default_factory=dict)
+    failed_in_a_row: int = 0
+
+    @property
+    def trouble(self) -> ProviderError | None:
+        """Return the error to tell: the first that is the provider's, else the first, or None."""
+        troubles = list(self.failed.values())
+        return next(filter(says_nothing, troubles), next(iter(troubles), None))
+
+    def check(self, at_once: int) -> None:
+        """Raise the trouble where nothing was answered, or the last `at_once` were not."""
+        if self.trouble and (not self.answered or self.failed_in_a_row >= at_once):
+            raise self.trouble
+
+
+def says_nothing(trouble: ProviderError) -> bool:
+    """Return whether the trouble is the provider's and says nothing of the model."""
+    return isinstance(trouble, ProviderBusy) or is_locked_out(trouble)
 
 
 def estimate(price: Price, queries: Iterable[Query]) -> int:
@@ -76,26 +93,30 @@ def ask_many(
     price: Price | None = None,
     budget_micro: int | None = None,
     at_once: int = AT_ONCE,
+    waits_s: Sequence[float] = WAITS_S,
 ) -> AskReport:
     """Ask a model all `queries`, in order; hand each answer to `keep` in the caller's thread.
 
-    Without a price a budget limits nothing. One failure among answers stops nothing. Raises
-    ProviderError where the first query fails, or `at_once` in a row; whatever `keep` raises.
+    A busy provider is asked again after each of `waits_s`. Without a price a budget limits nothing.
+    One failure among answers stops nothing; an empty answer is one. Raises ProviderError where the
+    first query fails, or `at_once` in a row; whatever `keep` raises.
     """
     waiting, running = deque(queries), dict[Future[Reply], Query]()
-    report, is_over, in_a_row = AskReport(), threading.Event(), 0
+    report, is_over = AskReport(), threading.Event()
 
     def settle(future: Future[Reply]) -> None:
-        nonlocal in_a_row
-        query, trouble = running.pop(future), future.exception()
-        if isinstance(trouble, ProviderError):
+        query = running.pop(future)
+        try:
+            reply = future.result()
+            report.spent_micro += query.cost(price, reply.answer.usage)
+            if not reply.answer.text.strip():
+                raise ProviderError("the model answered with nothing")  # noqa: TRY301 - as others
+        except ProviderError as trouble:
             report.failed[query.key] = trouble
-            in_a_row += 1
+            report.failed_in_a_row += 1
             return
-        reply = future.result()
-        in_a_row = 0
+        report.failed_in_a_row = 0
         report.answered += 1
-        report.spent_micro += query.cost(price, reply.answer.usage)
         keep(query, reply)
 
     def has_money() -> bool:
@@ -108,14 +129,13 @@ def ask_many(
                 room = at_once if report.answered else 1
                 while waiting and len(running) < room and has_money():
                     query = waiting.popleft()
-                    running[pool.submit(_ask, asker, model_id, query, is_over)] = query
+                    running[pool.submit(_ask, asker, model_id, query, waits_s, is_over)] = query
                 if not running:
                     report.is_over_budget = True
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     settle(future)
-                if report.failed and (not report.answered or in_a_row >= at_once):
-                    raise next(reversed(report.failed.values()))
+                report.check(at_once)
         finally:
             is_over.set()
             for future in list(running):
@@ -123,9 +143,11 @@ def ask_many(
     return report
 
 
-def _ask(asker: Asker, model_id: str, query: Query, is_over: threading.Event) -> Reply:
+def _ask(
+    asker: Asker, model_id: str, query: Query, waits_s: Sequence[float], is_over: threading.Event
+) -> Reply:
     """Return the reply, asked for again where the provider is busy and nobody has stopped."""
-    for usual_s in (*WAITS_S, None):
+    for usual_s in (*waits_s, None):
         begun = time.monotonic()
         try:
             answer = asker.ask(model_id, query.messages)

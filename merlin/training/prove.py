@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.providers.base import Answer, Asker, is_locked_out
+from merlin.providers.base import NOT_COUNTED, Answer, Asker
+from merlin.training.ask_many import Query, Reply, ask_many, says_nothing
 from merlin.training.jobs import TrainingProvider
 from merlin.training.models import (
     Model,
@@ -37,7 +37,6 @@ log = get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
 GIVE_UP, FEWEST_PROBES = timedelta(hours=1), 5
 MOST_DOUBLINGS = 10
-AT_ONCE = 8
 
 
 def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[Model]:
@@ -73,53 +72,31 @@ def _ask_each(
 ) -> tuple[dict[str, Answer], ProviderError | None]:
     """Return the answers, each kept when it came, and what stood in the way of the others.
 
-    One question goes alone, another one each time: where it fails no other is asked, as after
-    `AT_ONCE` failures one after another. One failure among answers stops nothing.
+    Another question goes first each time: where it fails no other is asked.
     """
     turn = model.probes % max(len(questions), 1)
-    queue = [*questions[turn:], *questions[:turn]]
+    queue = [
+        Query(question.example_id, question.messages, NOT_COUNTED)
+        for question in (*questions[turn:], *questions[:turn])
+    ]
     answers: dict[str, Answer] = {}
-    troubles: list[ProviderError] = []
-    is_over, in_a_row = threading.Event(), 0
 
-    def ask(question: Question) -> Answer | ProviderError | None:
-        if is_over.is_set():
-            return None
-        try:
-            answer = asker.ask(model.model_id, question.messages)
-        except ProviderError as trouble:
-            return trouble
-        is_empty = not answer.text.strip()
-        return ProviderError("the model answered with nothing") if is_empty else answer
+    def keep(query: Query, reply: Reply) -> None:
+        rows.keep_answer(model, query.key, reply.answer)
+        kill_point("prove.answered")
+        answers[query.key] = reply.answer
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        try:
-            for part in (queue[:1], queue[1:]):
-                for question, told in zip(part, pool.map(ask, part), strict=True):
-                    if isinstance(told, Answer):
-                        rows.keep_answer(model, question.example_id, told)
-                        kill_point("prove.answered")
-                        answers[question.example_id] = told
-                        in_a_row = 0
-                    elif told is not None:
-                        troubles.append(told)
-                        in_a_row += 1
-                    if in_a_row == AT_ONCE or (troubles and not answers):
-                        is_over.set()
-        finally:
-            is_over.set()  # nobody pays for what nobody will keep
-    return answers, next(filter(_says_nothing, troubles), next(iter(troubles), None))
-
-
-def _says_nothing(trouble: ProviderError) -> bool:
-    """Return whether the trouble is the provider's and says nothing of the model."""
-    return isinstance(trouble, ProviderBusy) or is_locked_out(trouble)
+    try:
+        # Who answers with trouble is asked again by a later tick.
+        return answers, ask_many(asker, model.model_id, queue, keep, waits_s=()).trouble
+    except ProviderError as trouble:
+        return answers, trouble
 
 
 def _put_off(rows: Models, model: Model, trouble: ProviderError, age: timedelta) -> None:
     """Let the model be asked again later, or refuse it where it never answered."""
     note = str(trouble)
-    if not _says_nothing(trouble) and age > GIVE_UP and model.probes >= FEWEST_PROBES:
+    if not says_nothing(trouble) and age > GIVE_UP and model.probes >= FEWEST_PROBES:
         log.warning("model refused", model=model.model_id, reason=note)
         rows.settle(model, ModelState.REFUSED, None, note)
         return

@@ -12,10 +12,10 @@ from merlin.core.clock import utc_now
 from merlin.daemon.ticks import poll
 from merlin.db.tables import PROOF_ANSWER
 from merlin.sandbox.faults import Fault, FaultKind
+from merlin.training.ask_many import AT_ONCE
 from merlin.training.jobs import Jobs
 from merlin.training.models import proof_of
 from merlin.training.promote import Promotions
-from merlin.training.prove import AT_ONCE
 
 pytestmark = pytest.mark.integration
 

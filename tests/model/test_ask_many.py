@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from merlin.core.errors import ModelGone, ProviderBusy
+from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.messages import Message, Usage
 from merlin.core.money import MICRO, Price
 from merlin.providers.base import Answer
@@ -141,3 +141,18 @@ def test_a_line_that_was_cut_short_loses_itself_alone(tmp_path):
     KeptAnswers(tmp_path, "p", "m").keep(second, reply)
     again = KeptAnswers(tmp_path, "p", "m")
     assert again.get(first) == again.get(second) == Reply(Answer("1", Usage(0, 0)), 1.0)
+
+
+def test_an_empty_answer_is_a_failure_that_is_paid_for(asker, provider):
+    provider.behave(fixed_answer=" ")
+    with pytest.raises(ProviderError, match="nothing"):
+        asked(asker)
+    assert len(provider.calls("chat.create")) == 1
+
+
+def test_the_provider_s_own_trouble_is_told_before_the_model_s(provider, asker):
+    refused = Fault("chat.create", FaultKind.STATUS, status=400, skip=1)
+    provider.faults.add(refused, Fault("chat.create", FaultKind.STATUS, status=401, skip=5))
+    report = asked(asker, waits_s=())[1]
+    assert len(report.failed) == 2
+    assert report.trouble.status == 401
