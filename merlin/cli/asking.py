@@ -19,6 +19,7 @@ from merlin.cli.output import print_message
 from merlin.config.section import in_micro
 from merlin.core.errors import NotFound, ProviderError, Refused
 from merlin.core.i18n import text
+from merlin.core.messages import FREELY, SamplingParams
 from merlin.core.money import Cost, format_cost
 from merlin.training.ask_many import Query, Reply, ask_many, estimate
 from merlin.training.kept_answers import KeptAnswers
@@ -75,14 +76,20 @@ def asking_progress(questions: int) -> Iterator[Callable[[], None]]:
 
 
 def ask_all(
-    config: Config, variants: Sequence[VariantQueries], *, budget: float | None, yes: bool
+    config: Config,
+    variants: Sequence[VariantQueries],
+    wishes: SamplingParams = FREELY,
+    *,
+    budget: float | None,
+    yes: bool,
 ) -> list[dict[str, Reply]]:
     """Return the answers to each variant's queries by their keys, asked where none was kept.
 
     A question that a model refuses is left out and told. Raises Refused as `confirm_price`, and
     where the budget ends; NotFound for a provider that is not there; ProviderError.
     """
-    kept = [KeptAnswers(config.state_dir, each.provider, each.model_id) for each in variants]
+    folder = config.state_dir
+    kept = [KeptAnswers(folder, each.provider, each.model_id, wishes) for each in variants]
     new = [
         [query for query in each.queries if answers.get(query.messages) is None]
         for each, answers in zip(variants, kept, strict=True)
@@ -127,7 +134,7 @@ def _ask(
         advance()
 
     try:
-        with closing(asker(provider)) as service:
+        with closing(asker(provider, kept.wishes)) as service:
             report = ask_many(
                 service,
                 variant.model_id,

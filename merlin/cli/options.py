@@ -27,6 +27,9 @@ Base = Annotated[
     typer.Option(metavar="PROVIDER/MODEL", help="Ask this model. Default the recipe's base."),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Ask so many questions at most.")]
+AnswerTokens = Annotated[
+    int | None, typer.Option(min=1, help="Cut each answer off after so many tokens.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Pay the price that is told; do not ask.")]
 Budget = Annotated[
     float | None,

@@ -9,9 +9,20 @@ import typer
 
 from merlin.cli import language
 from merlin.cli.asking import ask_all
-from merlin.cli.options import DEFAULT, AsJson, Base, Budget, ConfigPath, Limit, Yes, configuration
+from merlin.cli.options import (
+    DEFAULT,
+    AnswerTokens,
+    AsJson,
+    Base,
+    Budget,
+    ConfigPath,
+    Limit,
+    Yes,
+    configuration,
+)
 from merlin.cli.output import print_json, print_message, print_table, record
 from merlin.core.i18n import format_number, text
+from merlin.core.messages import SamplingParams
 from merlin.core.money import format_cost
 from merlin.training.prompt_check import (
     PromptReport,
@@ -30,7 +41,7 @@ app = typer.Typer()
 
 
 @app.command("prompt-check")
-def prompt_check(
+def prompt_check(  # noqa: PLR0913 - each is an option of the command
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
     *,
     base: Base = "",
@@ -38,6 +49,7 @@ def prompt_check(
         int, typer.Option(min=1, help="How many of the nearest examples a prompt shows.")
     ] = _SHOWN,
     limit: Limit = None,
+    answer_tokens: AnswerTokens = None,
     budget: Budget = None,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,
@@ -52,7 +64,9 @@ def prompt_check(
         told = {"base": subject.recipe.base_model, "provider": asked[0], "model": asked[1]}
         print_message("prompt-other-base", **told)
     variants = variants_of(subject, settings, asked, examples, limit)
-    report = report_of(subject, variants, ask_all(settings, variants, budget=budget, yes=yes))
+    wishes = SamplingParams(most_tokens=answer_tokens)
+    replies = ask_all(settings, variants, wishes, budget=budget, yes=yes)
+    report = report_of(subject, variants, replies)
     advice = _advice(report)
     if json:
         print_json({**record(report), "examples": examples, "advice": advice})

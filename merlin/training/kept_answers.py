@@ -1,8 +1,8 @@
 """Answers that were paid for once, kept in a file of the state folder: none is asked for twice.
 
-A line of JSON an answer, found by a digest of provider, model and the whole conversation: what is
-asked in other words, or under another system text, is asked anew. A line that a crash cut short is
-passed over.
+A line of JSON an answer, found by a digest of provider, model, wishes and the whole conversation:
+what is asked in other words, or under another system text, is asked anew. A line that a crash cut
+short is passed over.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from merlin.core.messages import Message, Usage
+from merlin.core.messages import FREELY, Message, SamplingParams, Usage
 from merlin.providers.base import Answer
+from merlin.providers.openai_chat import fields_of
 from merlin.training.ask_many import Reply
 
 FILE = "answers.jsonl"
@@ -22,9 +23,11 @@ FILE = "answers.jsonl"
 class KeptAnswers:
     """The answers of one model of a provider; the file holds those of all."""
 
-    def __init__(self, state_dir: Path, provider: str, model_id: str) -> None:
+    def __init__(
+        self, state_dir: Path, provider: str, model_id: str, wishes: SamplingParams = FREELY
+    ) -> None:
         """Read what is kept. Raises OSError where the file cannot be read."""
-        self._path, self._model = state_dir / FILE, (provider, model_id)
+        self._path, self._model, self.wishes = state_dir / FILE, (provider, model_id), wishes
         self._replies: dict[str, Reply] = {}
         if self._path.exists():
             with self._path.open(encoding="utf-8", errors="replace") as lines:
@@ -67,5 +70,6 @@ class KeptAnswers:
             file.write("\n" + json.dumps(said, ensure_ascii=False))
 
     def _digest(self, messages: Sequence[Message]) -> str:
-        said = [*self._model, *(message.as_json() for message in messages)]
+        wishes = fields_of(self.wishes)
+        said = [*self._model, wishes, *(message.as_json() for message in messages)]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -117,6 +117,16 @@ def test_a_few_questions_are_too_few_to_tell(lab, shown, asked):
     assert asked() == ASKED
 
 
+def test_answers_can_be_cut_off(lab, shown, asked, provider):
+    provider.behave(fixed_answer="Слово за словом. " * 50)
+    told = shown("prompt-check", "trial", "--yes", "--answer-tokens", "5")
+    assert asked() == ASKED
+    assert all(len(each["answer"].encode()) <= 20 for each in kept(lab))
+    assert shown("prompt-check", "trial", "--answer-tokens", "5") == told
+    shown("prompt-check", "trial", "--yes")
+    assert asked() == 2 * ASKED
+
+
 def test_both_languages_say_whether_it_pays(lab, run, monkeypatch):
     run("prompt-check", "trial", "--yes")
     for language, words in (("en", "Tuning doesn't pay"), ("ru", "Дообучение не окупается")):
