@@ -68,6 +68,19 @@ class AskReport:
         troubles = list(self.failed.values())
         return next(filter(says_nothing, troubles), next(iter(troubles), None))
 
+    def add(
+        self, query: Query, reply: Reply, price: Price | None, keep: Callable[[Query, Reply], None]
+    ) -> None:
+        """Count one answer and hand it to `keep`. Raises ProviderError for an empty one."""
+        cost = query.cost(price, reply.answer.usage)
+        if not reply.answer.text.strip():
+            self.spent_micro += cost
+            raise ProviderError("the model answered with nothing")
+        keep(query, reply)
+        self.spent_micro += cost
+        self.answered += 1
+        self.failed_in_a_row = 0
+
     def check(self, at_once: int) -> None:
         """Raise the trouble where nothing was answered, or the last `at_once` were not."""
         if self.trouble and (not self.answered or self.failed_in_a_row >= at_once):
@@ -99,25 +112,21 @@ def ask_many(
 
     A busy provider is asked again after each of `waits_s`. Without a price a budget limits nothing.
     One failure among answers stops nothing; an empty answer is one. Raises ProviderError where the
-    first query fails, or `at_once` in a row; whatever `keep` raises.
+    first query fails, or `at_once` in a row; whatever `keep` raises, which may be handed an answer
+    twice when it is interrupted.
     """
     waiting, running = deque(queries), dict[Future[Reply], Query]()
     report, is_over = AskReport(), threading.Event()
 
     def settle(future: Future[Reply]) -> None:
-        query = running.pop(future)
+        query = running[future]
         try:
-            reply = future.result()
-            report.spent_micro += query.cost(price, reply.answer.usage)
-            if not reply.answer.text.strip():
-                raise ProviderError("the model answered with nothing")  # noqa: TRY301 - as others
+            report.add(query, future.result(), price, keep)
         except ProviderError as trouble:
             report.failed[query.key] = trouble
             report.failed_in_a_row += 1
-            return
-        report.failed_in_a_row = 0
-        report.answered += 1
-        keep(query, reply)
+        # Only now: Ctrl-C in the middle of `keep` has it called again below.
+        del running[future]
 
     def has_money() -> bool:
         promised = sum(query.cost(price) for query in (*running.values(), waiting[0]))

@@ -110,12 +110,13 @@ def test_a_provider_that_is_away_is_told_as_busy(provider, asker):
 
 
 def test_who_is_interrupted_gets_the_answers_that_are_on_their_way(provider, asker):
-    kept = {}
+    kept, pressed = {}, []
 
     def keep(query, reply):
-        kept[query.key] = reply
-        if len(kept) == 3:
+        if len(kept) == 3 and not pressed:
+            pressed.append("Ctrl-C")
             raise KeyboardInterrupt
+        kept[query.key] = reply
 
     with pytest.raises(KeyboardInterrupt):
         ask_many(asker, MODEL, queries(40), keep, at_once=4)
