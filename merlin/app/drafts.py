@@ -8,8 +8,10 @@ editor decides.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from merlin.app import changes, examples
 from merlin.app.actor import Actor
@@ -19,13 +21,26 @@ from merlin.app.examples import ExampleView, ExampleWords
 from merlin.app.permissions import require_editing
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.course.editing import CourseEdits
+from merlin.dataset.builds import Build
 from merlin.dataset.changes import ChangeKind, Edit
 from merlin.dataset.commit_message import examples_subject
 from merlin.dataset.drafts import MOST_DRAFTS, ExampleDraft, ExampleDrafts
 from merlin.dataset.example import free_example_id, parse_example, read_example, reword_example
 from merlin.dataset.files import FileIndex, FileText
 from merlin.dataset.finding import Finding
-from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
+from merlin.dataset.layout import DATASET_FILE, EXAMPLES, example_id_of, example_path
+from merlin.dataset.preview import EditChecker
+from merlin.training.policy import Forecast, forecast
+
+_MOST_CHECKED = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftsCheck:
+    """What the checker says of drafts by themselves, by example; what the next training costs."""
+
+    findings: Mapping[str, Sequence[Finding]]
+    next_training: Forecast | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +93,37 @@ def _view(dataset: str, edit: Edit, files: Mapping[str, FileText]) -> DraftView:
         before=edit.before or "",
         lying=examples.view_of(lying) if lying else None,
         is_stale=edit.before != (lying.blob if lying else None),
+    )
+
+
+async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
+    """Return what the checker says of the actor's drafts, and what their training would cost.
+
+    They are looked at without the rest of the dataset, which `save_drafts` checks them with; more
+    than `_MOST_CHECKED` are not looked at before that. Raises NotFound.
+    """
+
+    def read(ctx: Context) -> tuple[list[Edit], list[FileText], Build | None]:
+        require_editing(ctx, actor, dataset)
+        index = FileIndex(ctx.db)
+        edits = [each.edit for each in _drafts(ctx).of(actor.user_id, dataset)]
+        paths = [DATASET_FILE, *(each.path for each in edits)]
+        files = index.texts(dataset, paths) if len(edits) <= _MOST_CHECKED else {}
+        return edits, list(files.values()), index.newest_build(dataset)
+
+    edits, files, build = await ctx.read(read)
+    if not edits or len(edits) > _MOST_CHECKED:
+        return DraftsCheck(findings={})
+    texts = {each.path: each.text for each in edits}
+    limits = ctx.config.example_tokens
+    seen = await asyncio.to_thread(EditChecker().preview, dataset, files, texts, limits)
+    findings: dict[str, list[Finding]] = {}
+    for each in seen.findings:
+        findings.setdefault(example_id_of(each.path), []).append(each)
+    provider = seen.spec.recipe.provider if seen.spec else ""
+    return DraftsCheck(
+        findings=findings,
+        next_training=forecast(build, seen, partial(ctx.config.price, provider)),
     )
 
 

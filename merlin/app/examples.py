@@ -22,6 +22,7 @@ from merlin.dataset.entries import ExampleEntries, ExampleFilter, Facets
 from merlin.dataset.example import free_example_id, parse_example, reword_example, write_turns
 from merlin.dataset.files import DatasetCard, ExampleCommit, FileIndex, FileText
 from merlin.dataset.finding import Finding
+from merlin.dataset.history import ExampleHistory, ExampleVersion
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan, plan_import
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
@@ -32,6 +33,7 @@ __all__ = [
     "DatasetCard",
     "ExampleCommit",
     "ExampleFilter",
+    "ExampleVersion",
     "ExampleView",
     "Facets",
     "Finding",
@@ -222,6 +224,12 @@ def versions(ctx: Context, actor: Actor, dataset: str, example_id: str) -> list[
     """Return the commits that wrote an example, newest first, as far as seen. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return FileIndex(ctx.db).versions(dataset, example_id)
+
+
+def history(ctx: Context, actor: Actor, dataset: str, example_id: str) -> Sequence[ExampleVersion]:
+    """Return what builds taught of an example, newest first. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    return ExampleHistory(ctx.db).of(dataset, example_id)
 
 
 def builds_with(

@@ -7,10 +7,8 @@ the examples say.
 from __future__ import annotations
 
 import json
-import re
 from base64 import b64encode
-from collections.abc import Callable, Sequence
-from difflib import SequenceMatcher
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from itertools import zip_longest
@@ -23,16 +21,11 @@ from merlin.core.i18n import format_number
 from merlin.core.messages import Message
 from merlin.core.web.assets import STATIC, WEB, Assets
 from merlin.core.web.templates import Templates
+from merlin.core.word_difference import compare_words
 
 FOLDER = WEB / "builds"
 # A browser still scrolls through so many examples of a kind; the rest is counted.
 MOST_EXAMPLES = 500
-# Parts of a text that are compared with each other; more would take seconds.
-MOST_PARTS = 5000
-_WORD = re.compile(r"\w+|\s+|[^\w\s]")
-
-# Parts of a text in their order, and whether the other text has not got them there.
-Parts = list[tuple[str, bool]]
 
 
 def comparison_page(told: BuildComparison, language: str) -> str:
@@ -67,30 +60,3 @@ def _said(message: Message | None) -> tuple[str, str]:
         return "", ""
     called = json.dumps(message.extra, ensure_ascii=False, indent=1) if message.extra else ""
     return message.role, "\n".join(part for part in (message.content, called) if part)
-
-
-def compare_words(old: str, new: str) -> tuple[Parts, Parts]:
-    """Return the parts of two texts: words, lines of long ones, the whole of very long ones."""
-    mine, its = _cut(old, new)
-    steps = SequenceMatcher(None, mine, its).get_opcodes()
-    return (
-        _joined(mine, [(tag, start, end) for tag, start, end, _, _ in steps]),
-        _joined(its, [(tag, start, end) for tag, _, _, start, end in steps]),
-    )
-
-
-def _cut(*texts: str) -> Sequence[list[str]]:
-    ways: tuple[Callable[[str], list[str]], ...] = (_WORD.findall, _lines)
-    for cut in ways:
-        parts = [cut(each) for each in texts]
-        if max(map(len, parts)) <= MOST_PARTS:
-            return parts
-    return [[each] for each in texts]
-
-
-def _lines(words: str) -> list[str]:
-    return words.splitlines(keepends=True)
-
-
-def _joined(parts: Sequence[str], steps: Sequence[tuple[str, int, int]]) -> Parts:
-    return [("".join(parts[start:end]), tag != "equal") for tag, start, end in steps if start < end]

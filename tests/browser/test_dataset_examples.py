@@ -12,7 +12,9 @@ from playwright.sync_api import expect
 from staff_browser import BORIS, VERA, example
 
 from merlin.core.permissions import Role
+from merlin.dataset.builds import NO_END
 from merlin.dataset.files import FileIndex
+from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE
 
 pytestmark = pytest.mark.integration
 
@@ -296,12 +298,34 @@ def test_old_addresses_of_a_courses_examples_lead_on(colleague, staff):
     expect(page.get_by_label("Вопрос")).to_have_value("Что такое обход в ширину?")
 
 
+def remember(staff):
+    """Let two builds have taught an example in different words."""
+    builds = staff.db.sql("SELECT id FROM build WHERE dataset = 'algorithms' ORDER BY id LIMIT 2")
+    ((sha,),) = staff.db.sql("SELECT sha FROM seen_commit LIMIT 1")
+    (first,), (second,) = builds
+    ends = ((first, second, "Соседи раньше других."), (second, NO_END, "Соседи раньше дальних."))
+    for begin, end, answer in ends:
+        said = [{"role": "user", "content": "Что это?"}, {"role": "assistant", "content": answer}]
+        text = {"digest": f"said-{begin}", "messages": json.dumps(said), "words": ""}
+        staff.db.add_missing(EXAMPLE_TEXT, [text])
+        row = {"dataset": "algorithms", "example_id": "graphs/bfs", "first_build": begin}
+        row |= {
+            "end_build": end,
+            "blob": "b",
+            "commit_sha": sha,
+            "author": "boris",
+            "split": "train",
+        }
+        staff.db.add_missing(TAUGHT_EXAMPLE, [row | {"tokens": 9, "text_digest": text["digest"]}])
+
+
 def roads(dataset):
     return {
         "list": BASE,
         "one": f"{BASE}/one?example=xss%2Fone",
         "new": f"{BASE}/new",
         "paste": f"{BASE}/paste",
+        "history": f"{BASE}/one?example=graphs%2Fbfs&look=history",
         "nothing": f"{BASE}?query=ъъъъ",
         "drafts": dataset,
         "empty": "/datasets/empty/examples",
@@ -311,6 +335,7 @@ def roads(dataset):
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_axe_finds_no_fault_on_the_pages_of_examples(colleague, staff, dataset, language):
     staff.keeper.files["empty"] = {}
+    remember(staff)
     with staff.browser(VERA) as client:
         edit = {"example": "stack", "question": "Что?", "answer": "То.", "revision": "0" * 40}
         client.post(dataset, data=edit)
@@ -323,6 +348,8 @@ def test_axe_finds_no_fault_on_the_pages_of_examples(colleague, staff, dataset, 
         if name.startswith("paste"):
             page.locator("textarea").fill(TABLE)
             page.locator("button[value=look]").click()
+        if name == "history":
+            expect(page.locator("ins")).to_have_text("дальних")
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
         faults |= faults_of(page, name, place)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from naughty import STRINGS
 
-from merlin.cli.comparison_page import MOST_PARTS, compare_words
+from merlin.core.word_difference import MOST_PARTS, compare_words, merge_words
 
 pytestmark = pytest.mark.functional
 HOSTILE = '</style><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7 }} & "двое"'
@@ -114,6 +114,9 @@ def test_no_text_loses_anything_by_being_compared(words):
     for old, new in ((words, "слово за словом"), ("", words), (words, words)):
         mine, its = compare_words(old, new)
         assert ("".join(part for part, _ in mine), "".join(part for part, _ in its)) == (old, new)
+        one = list(merge_words(old, new))
+        assert "".join(part for part, kind in one if kind != "ins") == old
+        assert "".join(part for part, kind in one if kind != "del") == new
     assert [is_other for _, is_other in compare_words(words, words)[0] if is_other] == []
 
 

@@ -64,6 +64,7 @@ from merlin.core.web.browser import (
     with_preference,
 )
 from merlin.core.web.templates import Templates
+from merlin.core.word_difference import merge_words
 from merlin.course.catalogue import ActiveCourses, Course
 from merlin.dataset.commit_message import format_subject
 
@@ -139,6 +140,7 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "mark": mark,
     "diff_lines": diff_lines,
     "compare_lines": compare_lines,
+    "merge_words": merge_words,
     "format_subject": format_subject,
     "with_preference": with_preference,
     "sign_in_href": sign_in_href,

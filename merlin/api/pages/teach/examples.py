@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -32,7 +33,14 @@ from merlin.api.schema import Name, Page, Part, Sought
 from merlin.app import drafts, examples, pasted
 from merlin.app.changes import EditNotGood
 from merlin.app.drafts import DraftNotGood, DraftView
-from merlin.app.examples import DatasetView, ExampleFilter, ExampleView, ExampleWords, ListedExample
+from merlin.app.examples import (
+    DatasetView,
+    ExampleFilter,
+    ExampleVersion,
+    ExampleView,
+    ExampleWords,
+    ListedExample,
+)
 from merlin.app.pasted import PastedRow
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
@@ -103,10 +111,10 @@ class Filters:
         href = self.href()
         return f"{href}{'&' if '?' in href else '?'}{urlencode({'cursor': cursor})}"
 
-    def open_href(self, example_id: str) -> str:
-        """Return the address of this list with one example open."""
-        kept = parse_qsl(self.back)
-        return f"{self.path}/one?{urlencode([*kept, ('example', example_id)])}#open"
+    def open_href(self, example_id: str, look: str = "") -> str:
+        """Return the address of this list with one example open, `look` history: its history."""
+        said = [*parse_qsl(self.back), ("example", example_id), *([("look", look)] if look else [])]
+        return f"{self.path}/one?{urlencode(said)}#open"
 
     @property
     def back(self) -> str:
@@ -194,6 +202,20 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """The example that is open: its form, and its versions; `is_history`: those are shown."""
+
+    form: ExampleForm
+    versions: Sequence[ExampleVersion] = ()
+    is_history: bool = False
+
+    @property
+    def steps(self) -> list[tuple[ExampleVersion, ExampleVersion | None]]:
+        """Return each version with the one before it, None for the first."""
+        return list(zip_longest(self.versions, self.versions[1:]))
+
+
+@dataclass(frozen=True, slots=True)
 class Drafts:
     """What the bar tells of: drafts by what they do."""
 
@@ -214,12 +236,19 @@ async def show_examples(
 
 @router.get("/datasets/{dataset}/examples/one")
 async def show_example(
-    visit: Teaching, dataset: EditedDataset, page: Part, filters: Filtered, example: ExampleId
+    visit: Teaching,
+    dataset: EditedDataset,
+    page: Part,
+    filters: Filtered,
+    example: ExampleId,
+    look: Literal["edit", "history"] = "edit",
 ) -> Response:
-    """Return the list with one example open."""
+    """Return the list with one example open: its form, or what was taught of it before."""
     form, is_broken = await _form(visit, dataset.name, example)
     came = Outcome(visit.say("example-broken")) if is_broken else Outcome()
-    return await _page(visit, dataset, page, filters, form, came)
+    versions = await visit.read(examples.history, dataset.name, form.example)
+    opened = Opened(form, versions, is_history=look == "history")
+    return await _page(visit, dataset, page, filters, opened, came)
 
 
 @router.get("/datasets/{dataset}/examples/new")
@@ -235,7 +264,7 @@ async def new_example(
     if like:
         other, _ = await _form(visit, dataset.name, like)
         form = ExampleForm(answer=other.answer, tags=other.tags, split=other.split)
-    return await _page(visit, dataset, page, filters, form)
+    return await _page(visit, dataset, page, filters, Opened(form))
 
 
 @router.post("/datasets/{dataset}/examples/new")
@@ -247,7 +276,9 @@ async def begin_example(
 ) -> Response:
     """Return a form with a question that somebody asked; it stands in no address and no log."""
     filters = _filters_back(dataset.name, "")
-    return await _page(visit, dataset, page, filters, ExampleForm(question=_plain(question)))
+    return await _page(
+        visit, dataset, page, filters, Opened(ExampleForm(question=_plain(question)))
+    )
 
 
 @router.post("/datasets/{dataset}/examples")
@@ -269,7 +300,7 @@ async def draft_example(
             came = Outcome(visit.say("not-good"), error.findings)
         except REFUSALS as error:
             came = Outcome(refusal_text(visit, error))
-    return await _page(visit, dataset, page, filters, form, came)
+    return await _page(visit, dataset, page, filters, Opened(form), came)
 
 
 @router.post("/datasets/{dataset}/examples/remove")
@@ -406,13 +437,13 @@ async def _page(
     dataset: DatasetView,
     page: Page,
     filters: Filters,
-    form: ExampleForm | None = None,
+    opened: Opened | None = None,
     came: Outcome | None = None,
     *,
     changed: str = "",
     paste: Paste | None = None,
 ) -> Response:
-    """Return the page of a dataset's examples; `form` is the open one."""
+    """Return the page of a dataset's examples; `opened` is the open one."""
     came, name = came or Outcome(), dataset.name
     size, before = page.size, page.after(0)
     found = await visit.read(examples.browse, name, filters.wanted, limit=size + 1, before=before)
@@ -436,8 +467,10 @@ async def _page(
         "facets": await visit.read(examples.count_facets, name),
         "is_whole": not before and not page.following,
         "next_href": page.following and filters.next_href(page.following),
-        "form": form,
-        "is_apart": form is not None and form.example not in {each.example.id for each in rows},
+        "opened": opened,
+        "is_apart": opened is not None
+        and opened.form.example not in {each.example.id for each in rows},
+        "check": await drafts.check_drafts(visit.services, visit.actor, name),
         "came": came,
         "paste": paste,
         "note": await noted_change(visit, changed),
