@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from merlin.config import Config
     from merlin.dataset.check import CheckedDataset
     from merlin.dataset.finding import Finding
+    from merlin.providers.base import Asker
+    from merlin.providers.openai_training import OpenAIAsker
 
 
 def confirm_price(
@@ -86,37 +88,47 @@ def ask_all(
     """Return the answers to each variant's queries by their keys, asked where none was kept.
 
     A question that a model refuses is left out and told. Raises Refused as `confirm_price`, and
-    where the budget ends; NotFound for a provider that is not there; ProviderError.
+    where the budget ends; NotFound for a provider that is not there, ConfigError for a key that is
+    not; ProviderError.
     """
     folder = config.state_dir
-    kept = [KeptAnswers(folder, each.provider, each.model_id, wishes) for each in variants]
+    every = [(each, KeptAnswers(folder, each.provider, each.model_id, wishes)) for each in variants]
     new = [
-        [query for query in each.queries if answers.get(query.messages) is None]
-        for each, answers in zip(variants, kept, strict=True)
+        (each, kept, queries)
+        for each, kept in every
+        if (queries := [query for query in each.queries if kept.get(query.messages) is None])
     ]
     costs = [
         Cost(estimate(each.price, queries), each.price.currency) if each.price else None
-        for each, queries in zip(variants, new, strict=True)
-        if queries
+        for each, _, queries in new
     ]
-    count, spent = sum(map(len, new)), Counter[str]()
-    confirm_price(count, costs, budget=budget, yes=yes)
+    count, spent = sum(len(queries) for _, _, queries in new), Counter[str]()
     limit = in_micro(budget)
-    with asking_progress(count) as advance:
-        for each, answers, queries in zip(variants, kept, new, strict=True):
-            if not queries:
-                continue
+    with ExitStack() as stack:
+        # Before the price: nothing is paid where a key or a provider is missing for the rest.
+        askers = [stack.enter_context(closing(_asker(config, each, wishes))) for each, *_ in new]
+        confirm_price(count, costs, budget=budget, yes=yes)
+        advance = stack.enter_context(asking_progress(count))
+        for (each, kept, queries), service in zip(new, askers, strict=True):
             currency = each.price.currency if each.price else ""
             rest = None if limit is None else limit - spent[currency]
-            spent[currency] += _ask(config, each, answers, queries, rest, advance)
+            spent[currency] += _ask(service, each, kept, queries, rest, advance)
     return [
-        {query.key: reply for query in each.queries if (reply := answers.get(query.messages))}
-        for each, answers in zip(variants, kept, strict=True)
+        {query.key: reply for query in each.queries if (reply := kept.get(query.messages))}
+        for each, kept in every
     ]
+
+
+def _asker(config: Config, variant: VariantQueries, wishes: SamplingParams) -> OpenAIAsker:
+    provider = config.provider(variant.provider)
+    if provider is None:
+        told = {"provider": variant.provider}
+        raise NotFound(f"no provider {variant.provider}", "held-no-provider", **told)
+    return asker(provider, wishes)
 
 
 def _ask(
-    config: Config,
+    service: Asker,
     variant: VariantQueries,
     kept: KeptAnswers,
     queries: Sequence[Query],
@@ -124,25 +136,14 @@ def _ask(
     advance: Callable[[], None],
 ) -> int:
     """Ask one variant's queries, and keep the answers; return what they cost, in millionths."""
-    provider = config.provider(variant.provider)
-    if provider is None:
-        told = {"provider": variant.provider}
-        raise NotFound(f"no provider {variant.provider}", "held-no-provider", **told)
 
     def keep(query: Query, reply: Reply) -> None:
         kept.keep(query.messages, reply)
         advance()
 
+    model_id, price = variant.model_id, variant.price
     try:
-        with closing(asker(provider, kept.wishes)) as service:
-            report = ask_many(
-                service,
-                variant.model_id,
-                queries,
-                keep,
-                price=variant.price,
-                budget_micro=budget_micro,
-            )
+        report = ask_many(service, model_id, queries, keep, price=price, budget_micro=budget_micro)
     except (ProviderError, KeyboardInterrupt):
         print_message("asking-stopped")
         raise

@@ -27,7 +27,7 @@ class KeptAnswers:
         self, state_dir: Path, provider: str, model_id: str, wishes: SamplingParams = FREELY
     ) -> None:
         """Read what is kept. Raises OSError where the file cannot be read."""
-        self._path, self._model, self.wishes = state_dir / FILE, (provider, model_id), wishes
+        self._path, self._model, self._wishes = state_dir / FILE, (provider, model_id), wishes
         self._replies: dict[str, Reply] = {}
         if self._path.exists():
             with self._path.open(encoding="utf-8", errors="replace") as lines:
@@ -70,6 +70,6 @@ class KeptAnswers:
             file.write("\n" + json.dumps(said, ensure_ascii=False))
 
     def _digest(self, messages: Sequence[Message]) -> str:
-        wishes = fields_of(self.wishes)
+        wishes = fields_of(self._wishes)
         said = [*self._model, wishes, *(message.as_json() for message in messages)]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

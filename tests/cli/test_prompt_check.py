@@ -229,6 +229,15 @@ def test_a_key_that_is_missing_is_named(lab, run, asked, monkeypatch):
     assert "STAND_IN_KEY" in told.err
 
 
+def test_a_key_that_only_the_second_model_needs_is_named_before_the_first_is_paid(lab, run, asked):
+    (provider,) = yaml.safe_load(lab.path.read_text("utf-8"))["providers"]
+    locked = {**provider, "credential": "NOBODYS_KEY"}  # the tuned model's
+    configure(lab, providers=[locked, {**provider, "name": "other"}])
+    code, told = run("prompt-check", "trial", "--yes", "--base", "other/stand-in-chat")
+    assert (code, asked()) == (2, 0)
+    assert "NOBODYS_KEY" in told.err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
