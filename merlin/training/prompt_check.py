@@ -41,6 +41,7 @@ from merlin.training.models import (
     model_of,
     questions_of,
     read_conversations,
+    revoked_builds,
     score,
 )
 from merlin.training.promote import serving_rows
@@ -122,7 +123,11 @@ class PromptReport:
 
 
 def read_subject(db: Database, dataset: str) -> Subject:
-    """Return what there is to compare. Raises NotFound without a build, Refused without tests."""
+    """Return what there is to compare.
+
+    Raises NotFound without a build; Refused without test questions, and where the consent to an
+    example was taken back: it may go to no provider.
+    """
     row = db.row(serving_rows().where(SERVING.dataset == dataset))
     serving = model_of(row) if row else None
     is_it = BUILD.id == serving.build_id if serving else BUILD.dataset == dataset
@@ -130,6 +135,8 @@ def read_subject(db: Database, dataset: str) -> Subject:
     if found is None:
         raise NotFound(f"{dataset} has no build", "prompt-no-build", dataset=dataset)
     build = build_from_row(found)
+    if db.row(revoked_builds().where(BUILD.id == build.build_id).limit(1)):
+        raise Refused("a consent was taken back", "held-revoked")
     train, test = (read_conversations(db, build.build_id, side) for side in (TRAIN, TEST))
     questions = questions_of(test)
     if not questions:

@@ -12,8 +12,10 @@ import yaml
 from waiting import longest, wait_until
 
 from merlin.core.server import free_ports
+from merlin.db.tables import REVOKED_EXAMPLE
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.kept_answers import FILE
+from merlin.wiring.context import opened
 
 pytestmark = pytest.mark.functional
 TESTS = 12
@@ -270,6 +272,15 @@ def test_without_test_questions_there_is_nothing_to_compare(made, tmp_path, requ
     code, told = _run(lab, request, "prompt-check", "trial", "--yes")
     assert code == 1
     assert "split: test" in told.err
+
+
+def test_what_nobody_consents_to_any_more_goes_to_no_provider(lab, run, asked):
+    with opened(lab.config) as database:
+        revoked = {"dataset": "trial", "example_id": "q3", "at": "2026-11-22T00:00:00Z"}
+        database.add(REVOKED_EXAMPLE, revoked)
+    code, told = run("prompt-check", "trial", "--yes")
+    assert (code, asked()) == (1, 0)
+    assert "consent" in told.err
 
 
 def test_before_any_training_the_prompts_alone_are_compared(made, tmp_path, request, provider):
