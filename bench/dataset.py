@@ -41,7 +41,6 @@ recipe: {provider: engine, base_model: recall}
 CONFIG = """\
 state_dir: {state}
 repository: {{url: {repository}, interval_s: 600}}
-daemon: {{dataset_memory_mb: 4000}}
 """
 LONGEST_S = 300.0
 

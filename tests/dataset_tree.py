@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from merlin.dataset.check import check
+from merlin.dataset.training_lines import system_part, training_line
 from merlin.git.source import FILE, Entry
 
 DATASET_YAML = """\
@@ -58,6 +59,16 @@ def check_files(files, **options):
 
 def rules(checked):
     return [finding.rule for finding in checked.findings]
+
+
+def jsonl_line(example, system):
+    """Return an example's line of a training file."""
+    return training_line(example).complete(system_part(system))
+
+
+def file_of(content, side):
+    """Return the bytes of one file of a build."""
+    return b"".join(content.lines(side))
 
 
 def only_finding(checked, rule):

@@ -17,8 +17,6 @@ from merlin.core.errors import Forbidden, NotFound
 from merlin.core.messages import Message
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import (
-    TEST,
-    TRAIN,
     Build,
     build_from_row,
     build_version,
@@ -26,6 +24,7 @@ from merlin.dataset.builds import (
     select_whole_builds,
     taught_in,
 )
+from merlin.dataset.split import TEST, TRAIN
 from merlin.dataset.verify import BuildProof, verify_build
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
@@ -145,18 +144,14 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
     taught = TAUGHT_EXAMPLE.select().where(taught_in(row["id"], row["dataset"]))
     # Sorted here: a database on another machine may put letters in another order.
     examples = sorted(ctx.db.rows(taught), key=lambda each: str(each["example_id"]))
-    lines = [
-        {"id": each["example_id"], **{name: each[name] for name in ("blob", "split", "tokens")}}
-        for each in examples
-    ]
     return read_row(
         BuildDetails,
         row,
         version=_version(row),
-        manifest={**load_json(row["manifest"]), "examples": lines},
+        manifest=load_json(row["manifest"]),
         examples=[
-            BuildExample(**line, author=each["author"] or "")
-            for line, each in zip(lines, examples, strict=True)
+            read_row(BuildExample, each, id=each["example_id"], author=each["author"] or "")
+            for each in examples
         ],
     )
 
@@ -171,7 +166,10 @@ def build(ctx: Context, actor: Actor, dataset: str, commit: str | None = None) -
 def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
     """Return what one build has that another has not. Raises NotFound."""
     one, other = get(ctx, actor, old), get(ctx, actor, new)
-    return BuildDiff(old=one.version, new=other.version, **diff(one.manifest, other.manifest))
+    sides = (
+        {each.id: (each.blob, each.split) for each in build.examples} for build in (one, other)
+    )
+    return BuildDiff(old=one.version, new=other.version, **diff(*sides))
 
 
 def compare_texts(ctx: Context, actor: Actor, old: str, new: str) -> BuildComparison:

@@ -590,9 +590,3 @@ class DaemonConfig(Section):
     quiet_s: Opt[float] = setting(
         "Overrides `launch.quiet_s` of every dataset; the demo does.", 60, default=None, ge=0
     )
-    dataset_memory_mb: int = setting(
-        "MB of memory that the daemon may take to read and build one dataset; one that needs more"
-        " is rejected with a verdict that says so. Stay below `MemoryMax` of its unit.",
-        default=900,
-        ge=130,
-    )

@@ -1,14 +1,10 @@
-"""A build: train and test split, training files, digest, folder, difference.
+"""A build: training files, digest, folder, difference.
 
     builds/<dataset>/<number>-<digest12>/{train.jsonl, test.jsonl, manifest.json}
 
 The same examples give the same bytes, the same digest and no second build: one JSON line an
 example, ordered by id, in the format that its method of fine-tuning has. A folder appears whole or
 not at all, whatever happens while it is written.
-
-An unmarked example is a train or a test one by the hash of its normalised first question, so
-adding examples never moves an old one, and duplicates of a question stay on one side. Marks go
-before the hash.
 """
 
 from __future__ import annotations
@@ -17,10 +13,10 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -29,45 +25,33 @@ from peewee import Select
 from merlin.core.durable_files import sync_file
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import kill_point
-from merlin.dataset.chat_formats import trained_record
-from merlin.dataset.check import FEWEST, CheckedDataset
-from merlin.dataset.example import Example, count_example
-from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
+from merlin.dataset.check import CheckedDataset
+from merlin.dataset.example_index import ExampleIndex
+from merlin.dataset.judge import TokenLimit
+from merlin.dataset.spec import DatasetSpec, Recipe
+from merlin.dataset.split import FEWEST, TEST, TRAIN, has_gate
+from merlin.dataset.training_lines import system_part, training_line
 from merlin.db.database import Row
 from merlin.db.tables import BUILD, TAUGHT_EXAMPLE
 from merlin.db.values import read_row
 
 
-def diff(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return what leads from manifest `old` (None: no build before) to `new`, as example ids.
+def diff(
+    old: Mapping[str, tuple[str, str]], new: Mapping[str, tuple[str, str]]
+) -> dict[str, list[str]]:
+    """Return what leads from `old` to `new`, both id -> blob and side, as example ids.
 
     They are added, removed, changed (other words), or moved (the same words on the other side of
     the split); each list is ordered.
     """
-    before = {each["id"]: each for each in old["examples"]} if old else {}
-    after = {each["id"]: each for each in new["examples"]}
-    both = sorted(before.keys() & after.keys())
-    same = [name for name in both if before[name]["blob"] == after[name]["blob"]]
+    both = sorted(old.keys() & new.keys())
+    same = [name for name in both if old[name][0] == new[name][0]]
     return {
-        "added": sorted(after.keys() - before.keys()),
-        "removed": sorted(before.keys() - after.keys()),
+        "added": sorted(new.keys() - old.keys()),
+        "removed": sorted(old.keys() - new.keys()),
         "changed": sorted(set(both) - set(same)),
-        "moved": [name for name in same if before[name]["split"] != after[name]["split"]],
+        "moved": [name for name in same if old[name][1] != new[name][1]],
     }
-
-
-def jsonl_line(example: Example, system: str) -> bytes:
-    """Return one line, with its line end; `system` stands first unless the example has its own."""
-    said = trained_record(example, system)
-    return (json.dumps(said, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
-
-
-def jsonl_lines(examples: Iterable[Example], system: str) -> bytes:
-    """Return the whole file; no examples give no bytes."""
-    whole = BytesIO()  # lines that wait to be joined would take the file's memory twice
-    for example in sorted(examples, key=lambda each: each.id):
-        whole.write(jsonl_line(example, system))
-    return whole.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,68 +117,6 @@ def training_key(dataset: str, digest: str, recipe: Recipe) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-TRAIN, TEST = "train", "test"
-_BUCKETS = 1 << 64
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """`sides`: example id -> train | test. `taken_back` test examples teach after all.
-
-    `has_gate`: there are enough test examples (`min_test`) to judge a model by.
-    """
-
-    sides: Mapping[str, str]
-    taken_back: int
-    has_gate: bool
-
-
-def split(examples: Sequence[Example], rule: SplitRule) -> Split:
-    """Return each example's side.
-
-    Train is never left under `FEWEST`: test questions go back, those with the highest hash
-    first, which is what a smaller share would have done; marked ones last.
-    """
-    # A question that somebody marked as taught is taught wherever it is asked.
-    taught = {each.facts.question for each in examples if each.split == TRAIN}
-    sides = {each.id: each.split or TRAIN for each in examples}
-    for each in examples:
-        question = each.facts.question
-        is_free = each.split is None and question not in taught
-        if is_free and split_bucket(question, rule.salt) < rule.test:
-            sides[each.id] = TEST
-    taken_back = _take_back(examples, rule, sides)
-    tests = sum(side == TEST for side in sides.values())
-    return Split(sides, taken_back, has_gate=tests >= max(rule.min_test, 1))
-
-
-def split_bucket(question: str, salt: str) -> float:
-    """Return where a normalised question falls, 0 <= bucket < 1, evenly over questions.
-
-    Source: the first 64 bits of sha256 of "<salt>:<question>".
-    """
-    digest = hashlib.sha256(f"{salt}:{question}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / _BUCKETS
-
-
-def _take_back(examples: Sequence[Example], rule: SplitRule, sides: dict[str, str]) -> int:
-    """Move whole questions from test to train until train has enough; return how many examples."""
-    tests: dict[tuple[bool, float, str], list[str]] = {}
-    for example in examples:
-        if sides[example.id] == TEST:
-            question = example.facts.question
-            place = (example.split == TEST, -split_bucket(question, rule.salt), question)
-            tests.setdefault(place, []).append(example.id)
-    lacking = FEWEST - (len(examples) - sum(map(len, tests.values())))
-    moved = 0
-    for place in sorted(tests):
-        if moved >= lacking:
-            break
-        sides.update(dict.fromkeys(tests[place], TRAIN))
-        moved += len(tests[place])
-    return moved
-
-
 def build_from_row(row: Row) -> Build:
     """Return the build of a row of the table build."""
     return read_row(Build, row, build_id=row["id"])
@@ -210,24 +132,38 @@ class BuildContent:
     """A build before it has a number.
 
     `digest`: sha256 (hex) over the hashes of both files. `manifest` is JSON: dataset, digest,
-    sha256 and tokens by side, counts (in, train, test, rejected, duplicate), system, recipe,
-    split, and of each example id, blob, split and tokens.
+    sha256 and tokens by side, counts (in, train, test, rejected, duplicate), system, recipe, split.
+    `index` holds its examples.
     """
 
-    train: bytes
-    test: bytes
     digest: str
     manifest: Mapping[str, Any]
+    index: ExampleIndex = field(compare=False, repr=False)
+
+    def lines(self, side: str) -> Iterator[bytes]:
+        """Yield the file of a side, some lines at once; no examples give no bytes."""
+        return _lines(self.index, side, system_part(str(self.manifest["system"])))
+
+    def messages_of(self, example_ids: Sequence[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """Yield id and messages, as they are trained, of these examples."""
+        part = system_part(str(self.manifest["system"]))
+        for example_id, line in self.index.lines_of(example_ids).items():
+            yield example_id, line.messages(part)
+
+
+def _lines(index: ExampleIndex, side: str, system: bytes) -> Iterator[bytes]:
+    for lines in index.lines(side):
+        yield b"".join([line.complete(system) for line in lines])
 
 
 def make_build(checked: CheckedDataset) -> BuildContent:
-    """Return the build of a checked dataset.
+    """Return the build of a checked dataset, whose index it reads.
 
     Raises DatasetError (keys build-*) when it may not be built: no spec, too few examples, or
     a rejected example in a strict dataset.
     """
-    spec, name, good = checked.spec, checked.name, len(checked.examples)
-    if spec is None:
+    spec, name, good, index = checked.spec, checked.name, checked.good, checked.index
+    if spec is None or index is None:
         raise DatasetError(f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name)
     if good < FEWEST:
         told = {"dataset": name, "good": good, "fewest": FEWEST}
@@ -235,31 +171,24 @@ def make_build(checked: CheckedDataset) -> BuildContent:
     if not checked.is_buildable:
         told = {"dataset": name, "rejected": checked.rejected}
         raise DatasetError(f"{name}: strict, {checked.rejected} rejected", "build-strict", **told)
-    method = spec.recipe.method
-    trained = tuple(each.trained_by(method) for each in checked.examples)
-    checked = replace(checked, examples=trained)
-    dealt = split(checked.examples, spec.split)
-    sides = {
-        side: [each for each in checked.examples if dealt.sides[each.id] == side]
-        for side in (TRAIN, TEST)
-    }
-    files = {side: jsonl_lines(examples, spec.system) for side, examples in sides.items()}
-    hashes = {side: hashlib.sha256(content).hexdigest() for side, content in files.items()}
+    trained = (each.trained_by(spec.recipe.method) for each in checked.examples)
+    index.add_lines((*training_line(each), each.facts.tokens, each.id) for each in trained)
+    part, hashes = system_part(spec.system), {}
+    for side in (TRAIN, TEST):
+        proof = hashlib.sha256()
+        for lines in _lines(index, side, part):
+            proof.update(lines)
+        hashes[side] = proof.hexdigest()
     digest = build_digest(hashes[TRAIN], hashes[TEST])
     manifest = {
         "dataset": checked.name,
         "digest": digest,
         "sha256": hashes,
-        **_counted(checked, dealt, spec),
+        **_counted(checked, index, spec),
         "system": spec.system,
         "recipe": spec.recipe.as_json(),
-        "split": {
-            **asdict(spec.split),
-            "taken_back": dealt.taken_back,
-            "has_gate": dealt.has_gate,
-        },
     }
-    return BuildContent(files[TRAIN], files[TEST], digest, manifest)
+    return BuildContent(digest, manifest, index)
 
 
 def build_digest(train_sha256: str, test_sha256: str) -> str:
@@ -267,29 +196,26 @@ def build_digest(train_sha256: str, test_sha256: str) -> str:
     return hashlib.sha256(f"train {train_sha256}\ntest {test_sha256}\n".encode()).hexdigest()
 
 
-def _counted(checked: CheckedDataset, dealt: Split, spec: DatasetSpec) -> dict[str, Any]:
-    examples = [
-        {
-            "id": each.id,
-            "blob": each.blob,
-            "split": dealt.sides[each.id],
-            "tokens": count_example(each, spec.system),
-        }
-        for each in checked.examples
-    ]
-    counts = {side: sum(each["split"] == side for each in examples) for side in (TRAIN, TEST)}
+def _counted(checked: CheckedDataset, index: ExampleIndex, spec: DatasetSpec) -> dict[str, Any]:
+    limit = TokenLimit(spec.system, None)
+    sides = {side: index.sides().get(side, (0, 0, 0)) for side in (TRAIN, TEST)}
+    counts = {side: count for side, (count, _, _) in sides.items()}
     return {
         "counts": {
             "in": checked.found,
             **counts,
             "rejected": checked.rejected,
-            "duplicate": len(checked.duplicates),
+            "duplicate": checked.duplicate,
         },
         "tokens": {
-            side: sum(each["tokens"] for each in examples if each["split"] == side)
-            for side in (TRAIN, TEST)
+            side: tokens + (count - own) * limit.system_tokens
+            for side, (count, tokens, own) in sides.items()
         },
-        "examples": examples,
+        "split": {
+            **asdict(spec.split),
+            "taken_back": int(index.state("taken back") or 0),
+            "has_gate": has_gate(counts[TEST], spec.split),
+        },
     }
 
 
@@ -345,42 +271,42 @@ def remove_folders(
 
 def _fill(folder: Path, content: BuildContent) -> None:
     folder.chmod(0o755)
-    files = ((TRAIN_FILE, content.train), (TEST_FILE, content.test))
-    for name, written in (*files, (MANIFEST_FILE, _format_manifest(content.manifest).encode())):
-        (folder / name).write_bytes(written)
+    for name, side in ((TRAIN_FILE, TRAIN), (TEST_FILE, TEST)):
+        with (folder / name).open("wb") as file:
+            file.writelines(content.lines(side))
         sync_file(folder / name)
+    manifest = json.dumps(content.manifest, ensure_ascii=False, indent=1) + "\n"
+    (folder / MANIFEST_FILE).write_text(manifest, "utf-8")
+    sync_file(folder / MANIFEST_FILE)
     sync_file(folder)
     kill_point("build.tmp_written")
 
 
-def _format_manifest(manifest: Mapping[str, Any]) -> str:
-    """Return a manifest as JSON, a line an example: of a large dataset it is most of the file."""
-    told = {key: value for key, value in manifest.items() if key != "examples"}
-    head = json.dumps(told, ensure_ascii=False, indent=1).removesuffix("\n}")
-    lines = ",\n".join(f"  {json.dumps(each, ensure_ascii=False)}" for each in manifest["examples"])
-    return f'{head},\n "examples": [\n{lines}\n ]\n}}\n'
-
-
-def read_build(folder: Path, known: str = "") -> BuildContent:
-    """Return the build that lies in `folder`, its hashes proven.
+def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
+    """Return the manifest of the build that lies in `folder`, the hashes of its files proven.
 
     Raises NotFound when it is not there, DatasetError when a byte differs from its manifest, or
     when it is not the build of the digest that is `known`.
     """
     try:
-        train, test, told = (
-            (folder / name).read_bytes() for name in (TRAIN_FILE, TEST_FILE, MANIFEST_FILE)
-        )
+        told = (folder / MANIFEST_FILE).read_bytes()
+        hashes = {
+            side: _hash_file(folder / name)
+            for side, name in ((TRAIN, TRAIN_FILE), (TEST, TEST_FILE))
+        }
     except FileNotFoundError:
         raise NotFound(f"no build in {folder}", "build-not-found", name=folder.name) from None
-    try:
+    manifest: dict[str, Any] | None = None
+    with suppress(ValueError):
         manifest = json.loads(told)
-    except ValueError:
-        manifest = None
-    hashes = {TRAIN: hashlib.sha256(train).hexdigest(), TEST: hashlib.sha256(test).hexdigest()}
     digest = build_digest(hashes[TRAIN], hashes[TEST])
     proven = {"sha256": hashes, "digest": digest}
-    is_whole = isinstance(manifest, dict) and manifest.items() >= proven.items()
-    if not is_whole or known not in ("", digest):
+    is_proven = isinstance(manifest, dict) and manifest.items() >= proven.items()
+    if manifest is None or not is_proven or known not in ("", digest):
         raise DatasetError(f"build {folder} is damaged", "build-damaged", name=folder.name)
-    return BuildContent(train, test, digest, manifest)
+    return manifest
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,111 +1,84 @@
 """Check: from a dataset's tree entries to good examples and findings.
 
 Nothing is dropped in silence: files meant as examples = good (train + test) + rejected +
-duplicate. Only blobs not seen before are read. Never raises for anything that lies in the
-repository; what `read` raises (SourceError) passes through.
+duplicate. What was read stands in an index (`ExampleIndex`), a temporary one for a single look; the
+daemon's follows the branch, so there only what changed is read and judged. Never raises for
+anything that lies in the repository; what `read` raises (SourceError) passes through.
 
-What only warns is in `merlin.dataset.lint`. Comparing examples may reject:
-
-- the same content twice: the later path is a duplicate (a taught one is kept before a test one);
-- a test example whose question is also taught: an error, it would measure memory.
-
-Questions are compared by their normal form (`normalise`), as in the split.
+What rejects by comparing examples is in `merlin.dataset.judge`, what only warns in
+`merlin.dataset.lint`.
 """
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from sys import getsizeof
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 
 from merlin.core.process_pool import map_many
-from merlin.dataset.example import (
-    PER_CONVERSATION,
-    Example,
-    count_example,
-    normalise,
-    read_example,
-)
-from merlin.dataset.finding import Finding, Severity
+from merlin.dataset.example import Example, normalise, read_example
+from merlin.dataset.example_index import DUPLICATE, GOOD, LEAK, TOO_LONG, ExampleIndex, ExampleRow
+from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.judge import TokenLimit, judge, judge_answers
 from merlin.dataset.layout import (
+    COURSE_FILE,
+    DATASET_FILE,
     EXAMPLES,
     Layout,
     Limits,
-    estimate_memory,
     example_id_of,
+    example_path,
     read_layout,
 )
-from merlin.dataset.lint import lint_dataset, lint_example, report_pair
-from merlin.dataset.spec import DPO, CourseSpec, DatasetSpec, read_course, read_dataset
+from merlin.dataset.lint import (
+    asks_translation,
+    describe_ending,
+    is_learned,
+    lint_dataset,
+    lint_example,
+    report,
+)
+from merlin.dataset.near_questions import near_key
+from merlin.dataset.spec import SUPERVISED, CourseSpec, DatasetSpec, read_course, read_dataset
+from merlin.dataset.split import FEWEST
+from merlin.dataset.training_lines import training_line
 from merlin.git.source import Entry
 
 __all__ = [
     "FEWEST",
-    "TOO_MUCH_MEMORY",
     "BlobCache",
     "CheckedDataset",
     "Limits",
     "Read",
     "check",
+    "check_changes",
+    "check_settings",
+    "check_whole",
     "normalise",
 ]
 
-
-def _without_duplicates(
-    examples: Sequence[Example], findings: list[Finding]
-) -> tuple[list[Example], list[Example]]:
-    first: dict[bytes, Example] = {}
-    duplicates = []
-    for example in sorted(examples, key=lambda each: (each.split == "test", each.path)):
-        kept = first.setdefault(example.facts.content, example)
-        if kept is not example:
-            duplicates.append(example)
-            findings.append(report_pair(example, "duplicate", kept))
-    return list(first.values()), duplicates
-
-
-def _without_leaks(examples: Sequence[Example], findings: list[Finding]) -> list[Example]:
-    taught = {each.facts.question: each for each in examples if each.split != "test"}
-    good = []
-    for example in examples:
-        twin = taught.get(example.facts.question) if example.split == "test" else None
-        if twin is None:
-            good.append(example)
-        else:
-            findings.append(report_pair(example, "leak", twin, Severity.ERROR))
-    return good
-
-
 Read = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
+ADVISED = 50  # the advised start (OpenAI SFT guide)
+_CHUNK = 500  # examples that are stored at once
+# Fewer are read before processes have started.
+_MANY = 10_000
+_ONE_TURN = 3  # messages at most: a system text, a question, an answer
+# Kinds of files in the index.
+_DATASET, _COURSE, _MATERIAL = "dataset", "course", "material"
+_REJECTED, _BROKEN = "rejected", "broken"
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """What one file says, and about how many bytes of memory that takes."""
+    """What one file says: its example, or the `row` of an index for a build."""
 
     example: Example | None
     findings: tuple[Finding, ...]
-    weight: int = 0
-
-
-class _TooMuch(Exception):
-    """The examples need more memory than they may: about so many bytes."""
-
-    def __init__(self, needed: int) -> None:
-        super().__init__(needed)
-        self.needed = needed
-
-
-FEWEST = 10  # providers refuse a job with fewer examples (OpenAI SFT guide)
-ADVISED = 50  # the advised start (the same)
-TOO_MUCH_MEMORY = "too-much-memory"
-# Bytes of memory: a message beside its words, a letter of JSON as Python keeps it, a finding.
-_PER_MESSAGE, _PER_LETTER, _PER_FINDING = 150, 10, 500
-# Fewer are read before processes have started.
-_MANY = 20_000
-_FRAME_TOKENS = 20  # more than the framing of one message takes
+    row: ExampleRow | None = None
 
 
 class BlobCache:
@@ -114,7 +87,6 @@ class BlobCache:
     def __init__(self, size: int = 200_000) -> None:
         self._size = size
         self._readings: OrderedDict[str, ParsedFile] = OrderedDict()
-        self._weight = 0
 
     def recall(self, blob: str) -> ParsedFile | None:
         """Return what was read from `blob`, or None; it counts as used now."""
@@ -124,52 +96,43 @@ class BlobCache:
 
     def keep(self, blob: str, reading: ParsedFile) -> None:
         """Keep what was read; the longest unused blob is forgotten when there are too many."""
-        if blob not in self._readings:
-            self._weight += reading.weight
         self._readings[blob] = reading
         if len(self._readings) > self._size:
-            self._weight -= self._readings.popitem(last=False)[1].weight
-
-    def keep_within(self, weight: int) -> None:
-        """Forget the longest unused blobs until all weigh at most so much."""
-        while self._readings and self._weight > weight:
-            self._weight -= self._readings.popitem(last=False)[1].weight
+            self._readings.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedDataset:
     """A checked dataset.
 
-    `examples` are good and unique, ordered by id; `duplicates` said the same as one of them;
-    `rejected` counts files meant as examples that cannot be used. `spec` is None when dataset.yaml
-    is missing or wrong, `course` when there is none or it is wrong. `findings` are ordered by
-    path and place. `is_read`: the examples were read; False where memory does not take them.
+    `good` and `duplicate` count examples, `rejected` files meant as examples that cannot be used.
+    `spec` is None when dataset.yaml is missing or wrong, `course` when there is none or it is
+    wrong. `findings` are ordered by path and place. `index` holds the examples. Of `check` alone:
+    `examples` are the good ones, ordered by id, `duplicates` said the same as one of them.
     """
 
     name: str
     spec: DatasetSpec | None
     course: CourseSpec | None
-    examples: tuple[Example, ...]
-    duplicates: tuple[Example, ...]
+    good: int
+    duplicate: int
     rejected: int
     findings: tuple[Finding, ...]
-    is_read: bool = True
+    index: ExampleIndex | None = field(default=None, compare=False, repr=False)
+    examples: tuple[Example, ...] = ()
+    duplicates: tuple[Example, ...] = ()
 
     @property
     def found(self) -> int:
         """Return how many files were meant as examples."""
-        return len(self.examples) + len(self.duplicates) + self.rejected
+        return self.good + self.duplicate + self.rejected
 
     @property
     def is_buildable(self) -> bool:
         """Return whether a build may be made: a spec, enough examples, and strictness kept."""
-        if self.spec is None or len(self.examples) < FEWEST:
+        if self.spec is None or self.good < FEWEST:
             return False
         return not (self.spec.strict and self.rejected)
-
-    def without_examples(self) -> CheckedDataset:
-        """Return the same without what takes memory."""
-        return replace(self, examples=(), duplicates=())
 
     def count(self, severity: Severity) -> int:
         """Return how many findings are of this severity."""
@@ -184,198 +147,289 @@ def check(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     limit_tokens: Mapping[str, int] | None = None,
 ) -> CheckedDataset:
-    """Return what is good in the dataset `name` and what is wrong with it.
+    """Return what is good in the dataset `name` and what is wrong with it, with its examples.
 
     `entries` are the leaves below its folder; `read` yields (blob, bytes) in the order asked.
     `limit_tokens`: base model -> how many tokens one training example may have.
     """
-    layout = read_layout(entries, limits)
-    spec, course = _read_specs(name, layout, read)
-    try:
-        good = _readable(layout, read, cache or BlobCache(), limits)
-    except _TooMuch as refusal:  # all its examples are rejected, because memory would end
-        needed, limit = refusal.needed // 1_000_000, limits.memory_bytes // 1_000_000
-        megabytes = {"needed": needed, "limit": limit}
-        finding = Finding(EXAMPLES.rstrip("/"), 1, 1, TOO_MUCH_MEMORY, arguments=megabytes)
-        findings = _without_rules_off([*layout.findings, finding], spec)
-        rejected = layout.rejected + len(layout.examples)
-        return CheckedDataset(name, spec, course, (), (), rejected, findings, is_read=False)
-    good = _trainable(good, spec, layout)
-    good = _short_enough(good, spec, limit_tokens or {}, layout)
-    unique, duplicates = _without_duplicates(good, layout.findings)
-    good = _without_leaks(unique, layout.findings)
-    layout.rejected += len(unique) - len(good)
-    good.sort(key=lambda each: each.id)
-    layout.findings += [*lint_dataset(good, spec), *_few(good)]
-    return CheckedDataset(
-        name=name,
-        spec=spec,
-        course=course,
-        examples=tuple(good),
-        duplicates=tuple(duplicates),
-        rejected=layout.rejected,
-        findings=_without_rules_off(layout.findings, spec),
+    index, known = ExampleIndex(), dict[str, Example]()
+    source = _Source(read, limit_tokens or {}, cache or BlobCache(), known)
+    checked = _check(name, index, read_layout(entries, limits), source)
+    good, duplicates = (
+        tuple(known[each] for each in index.ids_of(status)) for status in (GOOD, DUPLICATE)
     )
+    return replace(checked, examples=good, duplicates=duplicates)
 
 
-def _without_rules_off(
-    findings: Sequence[Finding], spec: DatasetSpec | None
-) -> tuple[Finding, ...]:
-    """Return the findings by path and place, without those of rules that the dataset has off."""
-    off = spec.rules_off if spec else {}
-    told = (each for each in findings if each.rule not in off)
-    return tuple(sorted(told, key=lambda each: (each.path, each.line, each.column, each.rule)))
+def check_whole(
+    name: str,
+    index: ExampleIndex,
+    entries: Sequence[Entry],
+    read: Read,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limit_tokens: Mapping[str, int] | None = None,
+) -> CheckedDataset:
+    """Read a whole dataset into an empty index, or leaves that it lacks; return it for a build."""
+    return _check(name, index, read_layout(entries, limits), _Source(read, limit_tokens or {}))
 
 
-def _read_specs(
-    name: str, layout: Layout, read: Read
-) -> tuple[DatasetSpec | None, CourseSpec | None]:
-    """Return what dataset.yaml and course.yaml say; adds their findings to the layout."""
-    asked = [entry.blob for entry in (layout.dataset, layout.course) if entry]
-    contents = dict(read(asked))
-    dataset = contents.get(layout.dataset.blob) if layout.dataset else None
-    course = contents.get(layout.course.blob) if layout.course else None
-    spec, dataset_findings = read_dataset(name, dataset)
-    card, course_findings = read_course(course, layout.materials)
-    layout.findings += [*dataset_findings, *course_findings]
-    return spec, card
+def check_changes(
+    name: str,
+    index: ExampleIndex,
+    changes: Mapping[str, Entry | None],
+    read: Read,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limit_tokens: Mapping[str, int] | None = None,
+) -> CheckedDataset | None:
+    """Let the index follow `changes` (path -> leaf, None: gone); return the dataset for a build.
 
-
-def _readable(layout: Layout, read: Read, cache: BlobCache, limits: Limits) -> list[Example]:
-    """Return the examples that their files say; adds findings and rejections to the layout.
-
-    Raises _TooMuch before they need more memory than `limits` allow.
+    None where the whole of it has to be read instead: its method of training is another one, or its
+    files are more than `limits` allow, so others than the changed ones count.
     """
-    readings = _readings(layout.examples, read, cache, limits)
-    good = []
-    nothing = ParsedFile(None, (Finding("", 1, 1, "unreadable"),))
-    for entry in layout.examples:
-        reading = readings.get(entry.blob, nothing)
-        example = reading.example
-        layout.findings += [finding.at(entry.path) for finding in reading.findings]
-        if example is None:
-            layout.rejected += 1
-        else:
-            example_id = unicodedata.normalize("NFC", example_id_of(entry.path))
-            good.append(example.at(example_id, entry.path, entry.blob))
-    return good
+    if index.state("beyond"):
+        return None
+    index.remove(changes)
+    leaves = [entry for entry in changes.values() if entry]
+    try:
+        checked = check_whole(name, index, leaves, read, limits, limit_tokens)
+    except _OtherMethod:
+        return None
+    files, size = index.sizes()
+    return None if files > limits.files or size > limits.total_bytes else checked
 
 
-def _readings(
-    entries: Sequence[Entry], read: Read, cache: BlobCache, limits: Limits
-) -> dict[str, ParsedFile]:
-    known = {entry.blob: cache.recall(entry.blob) for entry in entries}
-    readings = {blob: reading for blob, reading in known.items() if reading is not None}
-    weight = sum(reading.weight for reading in readings.values())
-    size = sum(entry.size for entry in entries)
-    if limits.is_too_much(len(entries), size):
-        raise _TooMuch(estimate_memory(len(entries), size))
-    if limits.memory_bytes:
-        # What fits beside this dataset is kept of others.
-        spare = limits.memory_bytes - estimate_memory(len(entries), size)
-        cache.keep_within(weight + spare)
-    unread = [blob for blob, reading in known.items() if reading is None]
-    parse = map_many if len(unread) >= _MANY else map
-    for blob, reading in parse(_parse, read(unread)):
-        readings[blob] = reading
-        weight += reading.weight
-        if limits.is_too_much(len(entries), weight):
-            raise _TooMuch(estimate_memory(len(entries), weight))
-        cache.keep(blob, reading)
-    return readings
+def check_settings(name: str, entries: Sequence[Entry], read: Read) -> CheckedDataset:
+    """Return what a dataset's own files say, and its course; its examples are not looked at."""
+    layout = read_layout(entries, Limits())
+    files = [each for each in (layout.dataset, layout.course) if each]
+    found = dict(read([each.blob for each in files]))
+    contents = {each.path: found.get(each.blob) for each in files}
+    spec, of_dataset = read_dataset(name, contents.get(DATASET_FILE))
+    card, of_course = read_course(contents.get(COURSE_FILE), layout.materials)
+    return CheckedDataset(name, spec, card, 0, 0, 0, (*of_dataset, *of_course))
+
+
+class _OtherMethod(Exception):
+    """The lines that the index holds are for another method of training."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where examples are read from. `known` collects them by id; None: lines are made instead."""
+
+    read: Read
+    limit_tokens: Mapping[str, int]
+    cache: BlobCache | None = None
+    known: dict[str, Example] | None = None
+
+    def parse(self, blobs: Iterable[str], method: str) -> Iterator[tuple[str, ParsedFile]]:
+        """Yield what the blobs say; one that cannot be read does not come."""
+        unread = []
+        for blob in blobs:
+            reading = self.cache.recall(blob) if self.cache else None
+            if reading is None:
+                unread.append(blob)
+            else:
+                yield blob, reading
+        parse = _parse if self.known is not None else partial(_parse_for_build, method)
+        apply = map_many if len(unread) >= _MANY else map
+        for blob, reading in apply(parse, self.read(unread)):
+            if self.cache:
+                self.cache.keep(blob, reading)
+            yield blob, reading
 
 
 def _parse(file: tuple[str, bytes]) -> tuple[str, ParsedFile]:
     blob, content = file
     example, findings = read_example(content)
-    findings = findings + lint_example(example) if example else findings
-    return blob, ParsedFile(example, findings, _weight(example, findings))
+    return blob, ParsedFile(example, findings + lint_example(example) if example else findings)
 
 
-def _weight(example: Example | None, findings: Sequence[Finding]) -> int:
-    """Return about how many bytes of memory a reading takes: an emoji makes letters four."""
-    words = 0
-    if example is not None:
-        spoken = [each for each in (*example.messages, example.rejected) if each]
-        said = sum(getsizeof(message.content) for message in spoken)
-        others = [*(each.extra for each in spoken if each.extra), *example.tools]
-        words = said + _PER_MESSAGE * len(spoken) + _PER_LETTER * len(str(others))
-    return words + _PER_FINDING * len(findings)
+def _parse_for_build(method: str, file: tuple[str, bytes]) -> tuple[str, ParsedFile]:
+    blob, reading = _parse(file)
+    if reading.example is None:
+        return blob, reading
+    found = _findings(reading, method)
+    if any(each.severity is Severity.ERROR for each in found):
+        return blob, ParsedFile(None, found)
+    return blob, ParsedFile(None, found, index_row(reading.example, method))
 
 
-def _trainable(examples: list[Example], spec: DatasetSpec | None, layout: Layout) -> list[Example]:
-    """Return the examples that the recipe's method can train; tells of worse answers in vain."""
-    good = []
-    for example in examples:
-        finding = _judge_pair(example, spec.recipe.method) if spec else None
-        if finding is not None:
-            layout.findings.append(finding.at(example.path))
-        if finding is None or finding.severity is not Severity.ERROR:
-            good.append(example)
-        else:
-            layout.rejected += 1
-    return good
+def _findings(reading: ParsedFile, method: str) -> tuple[Finding, ...]:
+    """Return what was found of a file whose example a method is to train."""
+    answers = judge_answers(reading.example, method) if reading.example else None
+    return reading.findings if answers is None else (*reading.findings, answers)
 
 
-def _judge_pair(example: Example, method: str) -> Finding | None:
-    """Return what is wrong with an example's pair of answers: DPO needs one, and no other does."""
-    worse = example.rejected
-    if method != DPO:
-        is_told = worse is not None
-        where = example.rejected_mark
-        return Finding("", *where, "unused-rejected", Severity.NOTE) if is_told else None
-    if worse is None:
-        return Finding("", *(example.marks or ((1, 1),))[-1], "no-rejected")
-    better = example.messages[-1]
-    is_same = normalise(better.content) == normalise(worse.content)
-    is_same = is_same and better.extra.get("tool_calls") == worse.extra.get("tool_calls")
-    return Finding("", *example.rejected_mark, "same-rejected") if is_same else None
+def _check(name: str, index: ExampleIndex, layout: Layout, source: _Source) -> CheckedDataset:
+    """Store what the layout holds, judge what it touches, and return the whole dataset."""
+    _store_files(index, layout, source.read)
+    spec, course, findings = _read_settings(name, index)
+    limit = source.limit_tokens.get(spec.recipe.base_model) if spec else None
+    tokens = TokenLimit(spec.system if spec else "", limit)
+    method = spec.recipe.method if spec else SUPERVISED
+    if not index.is_new and method != index.state("method"):
+        raise _OtherMethod
+    index.set_state("method", method)
+    _store_examples(index, layout.examples, source, tokens, method)
+    if index.is_new:
+        index.touch_all()
+        index.set_state("tree is read", "yes")
+    else:
+        index.touch(example_id_of(entry.path) for entry in layout.examples)
+    judge(index, spec, tokens)
+    statuses = index.statuses()
+    good = statuses.get(GOOD, 0)
+    findings += [*index.findings(), *_pairs(index), *_too_long(index, tokens)]
+    findings += [*lint_dataset(index, spec), *_few(good)]
+    off = spec.rules_off if spec else {}
+    told = (each for each in findings if each.rule not in off)
+    files = len(index.files(_REJECTED, _BROKEN)) + int(index.state("beyond") or 0)
+    return CheckedDataset(
+        name=name,
+        spec=spec,
+        course=course,
+        good=good,
+        duplicate=statuses.get(DUPLICATE, 0),
+        rejected=files + statuses.get(TOO_LONG, 0) + statuses.get(LEAK, 0),
+        findings=tuple(
+            sorted(told, key=lambda each: (each.path, each.line, each.column, each.rule))
+        ),
+        index=index,
+    )
 
 
-def _short_enough(
-    examples: list[Example],
-    spec: DatasetSpec | None,
-    limit_tokens: Mapping[str, int],
-    layout: Layout,
-) -> list[Example]:
-    """Return the examples within the base model's token limit; tells of the others."""
-    limit = limit_tokens.get(spec.recipe.base_model) if spec else None
-    if limit is None or spec is None:
-        return examples
-    good = []
-    for example in examples:
-        trained = example.trained_by(spec.recipe.method)
-        tokens = _tokens_if_near(trained, spec.system, limit)
-        if tokens <= limit:
-            good.append(example)
-            continue
-        arguments: dict[str, str | int] = {"tokens": tokens, "limit": limit}
-        finding = Finding("", 1, 1, "too-many-tokens", arguments=arguments)
-        layout.findings.append(finding.at(example.path))
-        layout.rejected += 1
-    return good
+def _store_files(index: ExampleIndex, layout: Layout, read: Read) -> None:
+    """Store all but the readable examples."""
+    settings = {_DATASET: layout.dataset, _COURSE: layout.course}
+    contents = dict(read([entry.blob for entry in settings.values() if entry]))
+    for kind, entry in settings.items():
+        if entry:
+            index.add_file(entry, kind, contents.get(entry.blob))
+    for entry in layout.materials.values():
+        index.add_file(entry, _MATERIAL)
+    for entry in layout.rejected:
+        index.add_file(entry, _REJECTED)
+    for source, finding in layout.findings:
+        index.add_findings(source, [finding])
+    if layout.beyond:
+        index.set_state("beyond", str(layout.beyond))
 
 
-def _tokens_if_near(example: Example, system: str, limit: int) -> int:
-    """Return the example's tokens, or an upper bound when that already keeps the limit.
+def _read_settings(
+    name: str, index: ExampleIndex
+) -> tuple[DatasetSpec | None, CourseSpec | None, list[Finding]]:
+    """Return what dataset.yaml and course.yaml say, and what is wrong with them."""
+    contents = dict(index.contents(_DATASET, _COURSE))
+    spec, of_dataset = read_dataset(name, contents.get(_DATASET))
+    materials = [entry.path for entry in index.files(_MATERIAL)]
+    course, of_course = read_course(contents.get(_COURSE), materials)
+    return spec, course, [*of_dataset, *of_course]
 
-    A token is at least one byte, so short texts need no counting (and no vocabulary).
+
+def _store_examples(
+    index: ExampleIndex, entries: Sequence[Entry], source: _Source, limit: TokenLimit, method: str
+) -> None:
+    """Store what the files say; what is no example is counted as broken."""
+    places: dict[str, list[Entry]] = {}
+    for entry in entries:
+        places.setdefault(entry.blob, []).append(entry)
+    readings = source.parse(places, method)
+    while some := list(islice(readings, _CHUNK)):
+        rows = (
+            _store_file(index, entry, reading, source.known, limit, method)
+            for blob, reading in some
+            for entry in places.pop(blob)
+        )
+        index.add_examples([row for row in rows if row])
+    for left in places.values():
+        for entry in left:
+            index.add_findings(entry.path, [Finding("", 1, 1, "unreadable")])
+            index.add_file(entry, _BROKEN)
+
+
+def _store_file(
+    index: ExampleIndex,
+    entry: Entry,
+    reading: ParsedFile,
+    known: dict[str, Example] | None,
+    limit: TokenLimit,
+    method: str,
+) -> ExampleRow | None:
+    """Store what was found of one file; return the row of its example, None for a broken one."""
+    found, row = reading.findings, reading.row
+    example_id = unicodedata.normalize("NFC", example_id_of(entry.path))
+    if known is not None:
+        found = _findings(reading, method)
+        if reading.example and not any(each.severity is Severity.ERROR for each in found):
+            example = known[example_id] = reading.example.at(example_id, entry.path, entry.blob)
+            row = index_row(example, method, limit)
+    if found:
+        index.add_findings(entry.path, found)
+    if row is None:
+        index.add_file(entry, _BROKEN)
+        return None
+    folded = example_id.casefold()
+    return row._replace(id=example_id, blob=entry.blob, size=entry.size, folded=folded)
+
+
+def index_row(example: Example, method: str, limit: TokenLimit | None = None) -> ExampleRow:
+    """Return what the index holds of an example, but for what its file's place says.
+
+    It is for a build, with a line and counted tokens, or for a `limit` which these are to keep.
     """
-    messages = example.with_system(system)
-    if example.rejected is not None:
-        messages = (*messages, example.rejected)
-    if not example.tools and not any(each.extra for each in messages):
-        size = sum(len(each.content.encode()) + _FRAME_TOKENS for each in messages)
-        if size + PER_CONVERSATION <= limit:
-            return size
-    return count_example(example, system)
+    trained = example.trained_by(method)
+    facts = example.facts
+    asked, told = facts.languages
+    line = training_line(trained) if limit is None else None
+    marks = example.marks or ((1, 1),)
+    return ExampleRow(
+        id=example.id,
+        blob=example.blob,
+        size=0,
+        mark=example.split or "",
+        places=json.dumps([marks[0], example.question_mark, marks[-1]]),
+        question=facts.question,
+        content=facts.content,
+        answer=facts.answer,
+        system=facts.system,
+        asked=asked,
+        told=told,
+        ending=describe_ending(example.answer),
+        is_learned=is_learned(example.messages[-1]),
+        is_single=len(example.messages) <= _ONE_TURN,
+        translates=bool(asked and told and asked != told and asks_translation(example.question)),
+        tags=json.dumps(example.tags, ensure_ascii=False),
+        tokens=trained.facts.tokens if limit is None else limit.estimate(trained),
+        folded=example.id.casefold(),
+        words=near_key(facts.question),
+        at=line.at if line else None,
+        line=line.line if line else None,
+    )
 
 
-def _few(examples: Sequence[Example]) -> list[Finding]:
-    arguments: dict[str, str | int] = {"good": len(examples), "fewest": FEWEST, "advised": ADVISED}
+_SEVERITIES = {"leak": Severity.ERROR}
+
+
+def _pairs(index: ExampleIndex) -> Iterator[Finding]:
+    """Yield what is told of examples that concern another one, at their questions."""
+    for example_id, rule, other, places in index.pairs():
+        severity = _SEVERITIES.get(rule, Severity.WARNING)
+        other_path = escape_unprintable(example_path(other))
+        yield report(example_id, json.loads(places)[1], rule, severity, other=other_path)
+
+
+def _too_long(index: ExampleIndex, limit: TokenLimit) -> Iterator[Finding]:
+    over = "SELECT id, tokens, system FROM example WHERE status = ?"
+    for example_id, tokens, system in index.rows(over, TOO_LONG):
+        told = {"tokens": limit.total(tokens, has_system=bool(system)), "limit": limit.most or 0}
+        yield report(example_id, (1, 1), "too-many-tokens", Severity.ERROR, **told)
+
+
+def _few(good: int) -> Iterator[Finding]:
+    arguments: dict[str, str | int] = {"good": good, "fewest": FEWEST, "advised": ADVISED}
     folder = EXAMPLES.rstrip("/")
-    if len(examples) < FEWEST:
-        return [Finding(folder, 1, 1, "too-few-examples", arguments=arguments)]
-    if len(examples) < ADVISED:
-        return [Finding(folder, 1, 1, "few-examples", Severity.WARNING, arguments)]
-    return []
+    if good < FEWEST:
+        yield Finding(folder, 1, 1, "too-few-examples", arguments=arguments)
+    elif good < ADVISED:
+        yield Finding(folder, 1, 1, "few-examples", Severity.WARNING, arguments)

@@ -19,10 +19,11 @@ from peewee import fn
 from merlin.core.clock import iso
 from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
-from merlin.dataset.builds import NO_END, Build, build_from_row
-from merlin.dataset.check import normalise
-from merlin.dataset.example import Example
+from merlin.dataset.builds import NO_END, Build, BuildContent, build_from_row
+from merlin.dataset.example import normalise
+from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.gather import Mainline, NewBuild, Outcome
+from merlin.dataset.judge import TokenLimit
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
     FINDINGS,
@@ -55,6 +56,7 @@ _OPEN = (VerdictStatus.BUILT, VerdictStatus.HELD, VerdictStatus.TRAINING)
 
 
 _COMMITS = RowMap(Commit)
+_LINES = 50  # lines of a build that are in memory at once
 
 
 class CommitHistory(Repository):
@@ -119,39 +121,49 @@ class CommitHistory(Repository):
     def prepare(self, commit: Commit, outcome: Outcome, at: datetime) -> Outcome:
         """Store the examples and the build of an outcome; return it as `record` takes it.
 
-        They are many: written in portions, so that other writers wait for moments only. Until
+        They may be many: written in portions, so that other writers wait for moments only. Until
         `record` the build is not whole and the commit not on the line, which is how a crash
-        leaves them too. The returned outcome holds no examples, to let go of their memory.
+        leaves them too.
         """
-        seen = outcome.checked
-        if not (seen.is_read if seen else outcome.word is VerdictStatus.REMOVED):
+        index = outcome.checked.index if outcome.checked else None
+        if outcome.word is VerdictStatus.REMOVED:
+            self._forget_all(outcome.dataset)
+        if index is None:
             return outcome
         self.db.transact(lambda: self._announce(commit, at))
-        examples = seen.examples if seen else ()
-        origins = follow_examples(self.db, outcome.dataset, commit, examples)
+        if not index.commit_read:  # what it does not know of is gone
+            index.mark_moved(self._known_ids(outcome.dataset))
+        follow_examples(self.db, outcome.dataset, commit, index)
         build, new = outcome.build, outcome.new_build
         if new is not None:
             build = self.build_of(outcome.dataset, new.content.digest)
-            build = build or self._fill(outcome.dataset, new, examples, origins, at)
-        checked = seen.without_examples() if seen else None
-        return replace(outcome, checked=checked, build=build, new_build=None)
+            build = build or self._fill(outcome.dataset, new, at)
+            index.forget_moved()
+        return replace(outcome, build=build, new_build=None)
+
+    def newest_commit(self, dataset: str) -> str:
+        """Return the newest commit of the line that has a verdict on the dataset, "" for none."""
+        mine = VERDICT.select(VERDICT.commit_sha).where((VERDICT.dataset == dataset) & ON_LINE)
+        return str(self.db.value(mine.order_by(VERDICT.position.desc())) or "")
+
+    def _known_ids(self, dataset: str) -> Iterator[str]:
+        yield from (name for (name,) in self.db.sql(_FOLLOWED_IDS, dataset))
+        yield from (name for (name,) in self.db.sql(_STANDING_IDS, dataset, NO_END))
+
+    def _forget_all(self, dataset: str) -> None:
+        known = (name for (name,) in self.db.sql(_FOLLOWED_IDS, dataset))
+        for gone in in_portions(known):
+            self.db.joined(partial(_forget, self.db, dataset, gone))
 
     def _announce(self, commit: Commit, at: datetime) -> None:
         """Store a commit that is not on the line yet, for rows that name it."""
         if self.db.row(COMMIT.select(COMMIT.sha).where(COMMIT.sha == commit.sha)) is None:
             self.db.put(COMMIT.insert({**_commit_row(commit, at), "position": None}))
 
-    def _fill(
-        self,
-        dataset: str,
-        new: NewBuild,
-        examples: Sequence[Example],
-        origins: Mapping[str, Origin],
-        at: datetime,
-    ) -> Build:
+    def _fill(self, dataset: str, new: NewBuild, at: datetime) -> Build:
         row = {**_build_row(dataset, new, at), "is_whole": 0}
         build_id = self.db.transact(lambda: self.db.add(BUILD, row))
-        store_taught_examples(self.db, build_id, new.content.manifest, examples, origins)
+        store_taught_examples(self.db, build_id, dataset, new.content)
         kill_point("commit.rows_stored")
         return build_from_row({**row, "id": build_id})
 
@@ -233,8 +245,7 @@ def _commit_row(commit: Commit, at: datetime) -> Row:
 
 
 def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
-    # The examples are rows of their own; here they would be read with every look at a build.
-    manifest = {key: value for key, value in new.content.manifest.items() if key != "examples"}
+    manifest = new.content.manifest
     counts, tokens = manifest["counts"], manifest["tokens"]
     return {
         "dataset": dataset,
@@ -251,12 +262,14 @@ def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
     }
 
 
-# Read for a whole dataset at each commit: as plain statements they take a sixth of the time.
+# As plain statements they take a sixth of the time, which a first build feels.
 _FOLLOWED = "SELECT example_id, blob, commit_sha FROM example WHERE dataset = ?"
 _STANDING = """
 SELECT example_id, blob, commit_sha, split, tokens, text_digest FROM taught_example
 WHERE dataset = ? AND end_build = ?
 """
+_FOLLOWED_IDS = "SELECT example_id FROM example WHERE dataset = ?"
+_STANDING_IDS = "SELECT example_id FROM taught_example WHERE dataset = ? AND end_build = ?"
 
 
 class Origin(NamedTuple):
@@ -276,25 +289,38 @@ class Taught(NamedTuple):
     text_digest: str
 
 
-def follow_examples(
-    db: Database, dataset: str, commit: Commit, examples: Sequence[Example]
-) -> dict[str, Origin]:
-    """Let the dataset's example rows stand as at `commit`; return each example's origin by id.
+def follow_examples(db: Database, dataset: str, commit: Commit, index: ExampleIndex) -> None:
+    """Let the dataset's example rows stand as at `commit`, as far as the index says they moved.
 
     Written in portions. Cut off in the middle, the same call goes on to the same rows.
     """
-    known = {name: Origin(*origin) for name, *origin in db.sql(_FOLLOWED, dataset)}
-    here = {each.id: each.blob for each in examples}
-    for gone in in_portions(sorted(known.keys() - here.keys())):
-        db.joined(partial(_forget, db, dataset, gone))
-    changed = {
-        example_id: Origin(blob, commit.sha)
-        for example_id, blob in here.items()
-        if example_id not in known or known[example_id].blob != blob
-    }
-    for portion in in_portions(changed.items()):
-        db.joined(partial(_put, db, dataset, dict(portion)))
-    return known | changed
+    for moved in index.moved():
+        known = _origins(db, dataset, [each.id for each in moved])
+        gone = [each.id for each in moved if each.blob is None and each.id in known]
+        changed = {
+            each.id: Origin(each.blob, commit.sha)
+            for each in moved
+            if each.blob is not None and (each.id not in known or known[each.id].blob != each.blob)
+        }
+        if gone or changed:
+            db.joined(partial(_follow, db, dataset, gone, changed))
+
+
+def _origins(db: Database, dataset: str, example_ids: Sequence[str]) -> dict[str, Origin]:
+    found = _named_rows(db, _FOLLOWED, example_ids, dataset)
+    return {name: Origin(*origin) for name, *origin in found}
+
+
+def _named_rows(
+    db: Database, query: str, example_ids: Sequence[str], *values: object
+) -> list[tuple[Any, ...]]:
+    named = ", ".join("?" * len(example_ids))
+    return db.sql(f"{query} AND example_id IN ({named})", *values, *example_ids)
+
+
+def _follow(db: Database, dataset: str, gone: Sequence[str], changed: Mapping[str, Origin]) -> None:
+    _forget(db, dataset, gone)
+    _put(db, dataset, changed)
 
 
 def _forget(db: Database, dataset: str, example_ids: Sequence[str]) -> None:
@@ -331,56 +357,64 @@ def _authors(db: Database, commits: Iterable[str]) -> dict[str, str]:
     return authors
 
 
-def store_taught_examples(
-    db: Database,
-    build_id: int,
-    manifest: Mapping[str, Any],
-    examples: Iterable[Example],
-    origins: Mapping[str, Origin],
-) -> None:
+def store_taught_examples(db: Database, build_id: int, dataset: str, content: BuildContent) -> None:
     """Store what a build teaches otherwise than the newest one before it: texts first, then rows.
 
     Written in portions. What both teach alike stays one row.
     """
-    system, dataset = str(manifest["system"]), str(manifest["dataset"])
-    before = {name: Taught(*row) for name, *row in db.sql(_STANDING, dataset, NO_END)}
+    system = str(content.manifest["system"])
     newest = BUILD.select(BUILD.system).where((BUILD.dataset == dataset) & (BUILD.id < build_id))
-    is_same_system = db.value(newest.order_by(BUILD.id.desc())) == storable_text(system)
-    # The text is that of the blob, with the system text before it.
-    digests = {
-        each.id: before[each.id].text_digest
-        for each in examples
-        if is_same_system and each.id in before and before[each.id].blob == each.blob
-    }
+    before = db.value(newest.order_by(BUILD.id.desc()))
+    limit = TokenLimit(system, None)
+    for moved in content.index.moved():
+        ids = [each.id for each in moved]
+        standing = {
+            name: Taught(*row) for name, *row in _named_rows(db, _STANDING, ids, dataset, NO_END)
+        }
+        good = [each for each in moved if each.blob is not None]
+        digests = {  # the text is that of the blob, with the system text before it
+            each.id: standing[each.id].text_digest
+            for each in good
+            if before == storable_text(system)
+            and each.id in standing
+            and standing[each.id].blob == each.blob
+        }
+        new = [each.id for each in good if each.id not in digests]
+        for portion in in_portions(_texts(content, new, digests), size=_text_size):
+            db.add_missing(EXAMPLE_TEXT, portion)
+        origins = _origins(db, dataset, ids)
+        taught = {
+            each.id: Taught(
+                str(each.blob),
+                origins[each.id].commit_sha,
+                each.side,
+                limit.total(each.tokens, has_system=bool(each.system)),
+                digests[each.id],
+            )
+            for each in good
+        }
+        changed = {name: row for name, row in taught.items() if row != standing.get(name)}
+        names = sorted(changed.keys() | (standing.keys() - taught.keys()))
+        if names:
+            db.joined(partial(_teach_otherwise, db, dataset, build_id, names, changed))
+            kill_point("commit.portion_stored")
 
-    def texts() -> Iterator[Row]:
-        for each in examples:
-            if each.id in digests:
-                continue
-            messages = dump_json([message.as_json() for message in each.with_system(system)])
-            said = (one for one in each.messages if one.role in ("user", "assistant"))
-            words = storable_text("\n".join(normalise(one.content) for one in said))
-            digests[each.id] = hashlib.sha256(messages.encode()).hexdigest()
-            yield {"digest": digests[each.id], "messages": messages, "words": words}
 
-    for portion in in_portions(texts(), size=lambda row: len(row["messages"]) + len(row["words"])):
-        db.add_missing(EXAMPLE_TEXT, portion)
-    taught = {
-        each["id"]: Taught(
-            each["blob"],
-            origins[each["id"]].commit_sha,
-            each["split"],
-            each["tokens"],
-            digests[each["id"]],
-        )
-        for each in manifest["examples"]
-    }
-    changed = {name: row for name, row in taught.items() if row != before.get(name)}
-    moved = sorted(changed.keys() | (before.keys() - taught.keys()))
-    for names in in_portions(moved, CHUNK):
-        new = {name: changed[name] for name in names if name in changed}
-        db.joined(partial(_teach_otherwise, db, dataset, build_id, names, new))
-        kill_point("commit.portion_stored")
+def _texts(
+    content: BuildContent, example_ids: Sequence[str], digests: dict[str, str]
+) -> Iterator[Row]:
+    """Yield the rows of what these examples say; adds their digests."""
+    for some in in_portions(example_ids, _LINES):
+        for example_id, said in content.messages_of(some):
+            messages = dump_json(said)
+            spoken = (each["content"] for each in said if each["role"] in ("user", "assistant"))
+            words = storable_text("\n".join(normalise(each) for each in spoken))
+            digests[example_id] = hashlib.sha256(messages.encode()).hexdigest()
+            yield {"digest": digests[example_id], "messages": messages, "words": words}
+
+
+def _text_size(row: Row) -> int:
+    return len(row["messages"]) + len(row["words"])
 
 
 def _teach_otherwise(

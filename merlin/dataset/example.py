@@ -179,7 +179,7 @@ class ExampleFacts:
     def answer(self) -> bytes:
         """Return a digest of the normal form of the first answer."""
         if self._answer is None:
-            self._answer = _digest(normalise(_first(self.messages, "assistant")))
+            self._answer = digest_words(normalise(_first(self.messages, "assistant")))
         return self._answer
 
     @property
@@ -190,8 +190,14 @@ class ExampleFacts:
                 [each.role, normalise(each.content), _plain(each.extra)] for each in self._spoken
             ]
             told = json.dumps([said, [_plain(tool) for tool in self.tools]], ensure_ascii=False)
-            self._content = _digest(told)
+            self._content = digest_words(told)
         return self._content
+
+    @property
+    def system(self) -> bytes:
+        """Return a digest of the normal form of the example's own system text, b"" for none."""
+        first = self.messages[0]
+        return digest_words(normalise(first.content)) if first.role == "system" else b""
 
     @property
     def languages(self) -> tuple[str, str]:
@@ -213,7 +219,7 @@ class ExampleFacts:
         return self.messages if self.rejected is None else (*self.messages, self.rejected)
 
 
-def _digest(words: str) -> bytes:
+def digest_words(words: str) -> bytes:
     """Return 16 bytes by which equal words are known: one is kept for each example."""
     return hashlib.sha256(words.encode("utf-8", "surrogatepass")).digest()[:16]
 

@@ -12,11 +12,11 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from merlin.dataset.builds import split
 from merlin.dataset.chat_formats import from_example
 from merlin.dataset.example import Example, write_example
 from merlin.dataset.hugging_face import Card, write_repository
 from merlin.dataset.spec import DatasetSpec
+from merlin.dataset.split import split
 
 # "jsonl" is "openai" by its older name; "huggingface" is a folder.
 FileFormat = Literal["jsonl", "openai", "sharegpt", "alpaca", "preference", "yaml", "csv"]

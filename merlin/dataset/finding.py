@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from merlin.core.i18n import text
+from merlin.core.i18n import keys, text
 
 Mark = tuple[int, int]  # line and column, both from 1
 SHOWN_LENGTH = 80
@@ -41,8 +41,12 @@ class Finding:
     arguments: Mapping[str, str | int] = field(default_factory=dict)
 
     def text(self, language: str) -> str:
-        """Return the sentence of this finding in `language`."""
-        return text(language, f"finding-{self.rule}", **self.arguments)
+        """Return the sentence of this finding in `language`.
+
+        A rule that an earlier release had, as its findings are still stored, is told by its name.
+        """
+        key = f"finding-{self.rule}"
+        return text(language, key, **self.arguments) if key in keys(language) else self.rule
 
     def line_text(self, language: str) -> str:
         """Return the finding as one line, as linters write it."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,16 +25,17 @@ from merlin.dataset.builds import (
     BuildContent,
     builds_on_disk,
     make_build,
-    read_build,
+    read_manifest,
     training_key,
     write_build,
 )
-from merlin.dataset.check import TOO_MUCH_MEMORY, BlobCache, CheckedDataset, check
+from merlin.dataset.check import CheckedDataset, Limits, check_changes, check_settings, check_whole
+from merlin.dataset.example_index import ExampleIndex, open_index, remove_index
 from merlin.dataset.finding import Severity
-from merlin.dataset.layout import Limits
+from merlin.dataset.layout import is_valid_name
 from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.verdicts import BUILD_NOTE, WAITING, Verdict, VerdictStatus, noted_builds
-from merlin.git.source import Commit, Entry
+from merlin.git.source import Commit
 
 if TYPE_CHECKING:
     from merlin.course.catalogue import Catalogue
@@ -83,6 +84,8 @@ class Mainline:
 class BuildSettings:
     """What gathering needs: where builds go, how numbers are given, the base's token limit.
 
+    `indices` is the folder with a file for each dataset (`ExampleIndex`); whole datasets are
+    read again where it is lost.
     `turn` lets one thread gather at a time; `line_moves` is held while the line is half told,
     so that nobody decides by a line that has lost its end and not yet got its new one.
     """
@@ -91,8 +94,8 @@ class BuildSettings:
     journal: CommitHistory
     courses: Catalogue
     builds: Path
+    indices: Path
     clock: Clock
-    cache: BlobCache
     limit_tokens: Mapping[str, int]
     limits: Limits = field(default_factory=Limits)
     turn: threading.Lock = field(default_factory=threading.Lock)
@@ -137,10 +140,7 @@ def _record(
     if commits:
         shop.journal.drop_unfinished()
     for commit in commits:
-        outcomes = [
-            shop.journal.prepare(commit, _outcome(shop, commit, name), shop.clock())
-            for name in _changed(shop, commit, line)
-        ]
+        outcomes = [_prepare(shop, commit, name) for name in _changed(shop, commit, line)]
         shop.journal.record(commit, outcomes, shop.clock())
         kill_point("verdict.recorded")
         line = Mainline(line.commits | {commit.sha}, commit.position)
@@ -153,12 +153,10 @@ def _record(
 
 
 def _index(shop: BuildSettings, head: str) -> None:
-    """Look at every dataset of the head for its course; their examples are known by their blobs."""
+    """Look at every dataset of the head for its course."""
     told = {}
     for name in shop.source.dataset_trees(head):
-        entries = shop.source.entries(head, name)
-        checked = check(name, entries, shop.source.read, shop.cache, shop.limits)
-        told[name] = checked.without_examples()
+        told[name] = check_settings(name, shop.source.entries(head, name), shop.source.read)
     shop.courses.index(told, shop.clock())
     log.info("courses are indexed anew", commit=head, datasets=len(told))
 
@@ -186,22 +184,56 @@ def _changed(shop: BuildSettings, commit: Commit, line: Mainline) -> list[str]:
     return sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
 
 
-def _outcome(shop: BuildSettings, commit: Commit, folder: str) -> Outcome:
+def _prepare(shop: BuildSettings, commit: Commit, folder: str) -> Outcome:
+    """Return what the commit leads to for one dataset, its rows stored but not seen yet.
+
+    The index is kept before the commit is recorded: where that is cut off, it stands at another
+    commit than the line, and is made anew.
+    """
     # A name that is no text stands in the rows as its bytes are written down; it is rejected.
     dataset = folder.encode("utf-8", "backslashreplace").decode("utf-8")
-    entries = shop.source.entries(commit.sha, folder)
-    if not entries:
-        return Outcome(dataset, VerdictStatus.REMOVED)
-    checked = _check(shop, folder, entries)
+    path = shop.indices / f"{dataset}.sqlite" if is_valid_name(dataset) else None
+    tree = shop.source.dataset_trees(commit.sha).get(folder)
+    if tree is None:
+        if path is not None:
+            remove_index(path)
+        return shop.journal.prepare(commit, Outcome(dataset, VerdictStatus.REMOVED), shop.clock())
+    with open_index(path) as index:
+        checked = _check(shop, index, commit, folder, tree)
+        outcome = shop.journal.prepare(commit, _outcome(shop, commit, checked), shop.clock())
+        index.keep(commit.sha, tree)
+    return replace(outcome, checked=replace(checked, index=None))
+
+
+def _check(
+    shop: BuildSettings, index: ExampleIndex, commit: Commit, folder: str, tree: str
+) -> CheckedDataset:
+    """Return the dataset at a commit: what changed of it where the index stands right before."""
+    settings = shop.source.read, shop.limits, shop.limit_tokens
+    if index.commit_read and index.commit_read == shop.journal.newest_commit(folder):
+        changes = shop.source.changes(index.state("tree"), tree)
+        if changes is not None:
+            checked = check_changes(folder, index, changes, *settings)
+            if checked is not None:
+                return checked
+    if not index.is_new:
+        index.clear()
+    return _check_whole(shop, index, commit.sha, folder)
+
+
+def _check_whole(
+    shop: BuildSettings, index: ExampleIndex, commit: str, folder: str
+) -> CheckedDataset:
+    """Return the dataset at a commit, read whole into an empty index."""
+    entries = shop.source.entries(commit, folder)
+    return check_whole(folder, index, entries, shop.source.read, shop.limits, shop.limit_tokens)
+
+
+def _outcome(shop: BuildSettings, commit: Commit, checked: CheckedDataset) -> Outcome:
+    dataset = checked.name.encode("utf-8", "backslashreplace").decode("utf-8")
     if checked.spec is None or not checked.is_buildable:
+        told = {"errors": checked.count(Severity.ERROR), "good": checked.good}
         reason = "verdict-rejected"
-        told: Mapping[str, object] = {
-            "errors": checked.count(Severity.ERROR),
-            "good": len(checked.examples),
-        }
-        lack = next((each for each in checked.findings if each.rule == TOO_MUCH_MEMORY), None)
-        if lack is not None:
-            reason, told = "verdict-too-much-memory", lack.arguments
         return Outcome(dataset, VerdictStatus.REJECTED, checked, reason=reason, arguments=told)
     if not commit.is_readable:
         return Outcome(dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable")
@@ -224,10 +256,6 @@ def _number(shop: BuildSettings, dataset: str, digest: str) -> int:
     return shop.journal.next_number(dataset, digest[:SHORT], told)
 
 
-def _check(shop: BuildSettings, name: str, entries: Sequence[Entry]) -> CheckedDataset:
-    return check(name, entries, shop.source.read, shop.cache, shop.limits, shop.limit_tokens)
-
-
 def _status(latest: Verdict | None, wish: str, spec: DatasetSpec) -> VerdictStatus:
     """Return whether the commit wants anything new: other content, or another rule to wait by."""
     if latest is None or latest.wish != wish:
@@ -245,7 +273,7 @@ def restore_build(shop: BuildSettings, commit: str | None, build: Build) -> None
     """
     folder = shop.builds / build.folder
     try:
-        read_build(folder, build.digest)
+        read_manifest(folder, build.digest)
     except (NotFound, DatasetError) as fault:
         if commit is None:
             raise
@@ -253,9 +281,9 @@ def restore_build(shop: BuildSettings, commit: str | None, build: Build) -> None
         shutil.rmtree(folder, ignore_errors=True)
     else:
         return
-    entries = shop.source.entries(commit, build.dataset)
-    content = make_build(_check(shop, build.dataset, entries))
-    if content.digest != build.digest:
-        name = build.version
-        raise DatasetError(f"{name} cannot be made again", "build-not-again", name=name)
-    write_build(content, shop.builds / build.dataset, build.number)
+    with open_index() as index:
+        content = make_build(_check_whole(shop, index, commit, build.dataset))
+        if content.digest != build.digest:
+            name = build.version
+            raise DatasetError(f"{name} cannot be made again", "build-not-again", name=name)
+        write_build(content, shop.builds / build.dataset, build.number)

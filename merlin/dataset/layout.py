@@ -31,26 +31,6 @@ class Limits:
     file_bytes: int = 1_000_000
     files: int = 100_000
     total_bytes: int = 200_000_000
-    # What the process that reads and builds it may take; 0 asks for nothing.
-    memory_bytes: int = 0
-
-    def is_too_much(self, files: int, weight: int) -> bool:
-        """Return whether so many examples that weigh so much need more memory than allowed."""
-        return 0 < self.memory_bytes < estimate_memory(files, weight)
-
-
-# Measured with 183 MB in 19,200 files (730 MB at the peak) and 63 MB in 100,000 (635 MB), Russian
-# texts, with some room; the first is the daemon itself.
-_PROCESS_BYTES, _PER_FILE = 120_000_000, 3_800
-_PER_WEIGHT = 3.3
-
-
-def estimate_memory(files: int, weight: int) -> int:
-    """Return about how many bytes of memory the daemon takes at most to read and build a dataset.
-
-    `weight`: bytes of its examples, those of their files or better those of what was read.
-    """
-    return int(_PROCESS_BYTES + _PER_FILE * files + _PER_WEIGHT * weight)
 
 
 MAX_NAME_BYTES = 200
@@ -143,14 +123,23 @@ _NO_FILE = {SYMLINK: "symlink", GITLINK: "submodule"}
 
 @dataclass(slots=True)
 class Layout:
-    """The entries by what they are; `examples` are fit to be read, ordered by path."""
+    """The entries by what they are; `examples` are fit to be read, ordered by path.
+
+    `rejected` are meant as examples and cannot be one, `beyond` is how many more are over the
+    limits. `findings` stand beside the path that they come from.
+    """
 
     dataset: Entry | None = None
     course: Entry | None = None
     examples: list[Entry] = field(default_factory=list)
     materials: dict[str, Entry] = field(default_factory=dict)
-    rejected: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    rejected: list[Entry] = field(default_factory=list)
+    beyond: int = 0
+    findings: list[tuple[str, Finding]] = field(default_factory=list)
+
+    def report(self, entry: Entry, finding: Finding) -> None:
+        """Add what was found of an entry."""
+        self.findings.append((entry.path, finding))
 
 
 def read_layout(entries: Sequence[Entry], limits: Limits) -> Layout:
@@ -170,18 +159,18 @@ def read_layout(entries: Sequence[Entry], limits: Limits) -> Layout:
 def _take_example(entry: Entry, layout: Layout, limits: Limits) -> None:
     finding = _unfit(entry, limits) or _misnamed(entry)
     if finding:
-        layout.rejected += 1
-        layout.findings.append(finding)
+        layout.rejected.append(entry)
+        layout.report(entry, finding)
         return
     layout.examples.append(entry)
     if entry.mode == EXECUTABLE:
-        layout.findings.append(_about(entry, "executable", Severity.WARNING))
+        layout.report(entry, _about(entry, "executable", Severity.WARNING))
 
 
 def _take_other(entry: Entry, layout: Layout, limits: Limits) -> None:
     finding = _unfit(entry, limits)
     if finding:
-        layout.findings.append(finding)
+        layout.report(entry, finding)
     elif entry.path == DATASET_FILE:
         layout.dataset = entry
     elif entry.path == COURSE_FILE:
@@ -190,9 +179,9 @@ def _take_other(entry: Entry, layout: Layout, limits: Limits) -> None:
         layout.materials[entry.path] = entry
     elif entry.path.startswith(EXAMPLES):
         proposed = _suggest_path(entry.path, entry.path.rpartition("/")[2].rpartition(".")[0])
-        layout.findings.append(_about(entry, "not-an-example", Severity.WARNING, proposed=proposed))
+        layout.report(entry, _about(entry, "not-an-example", Severity.WARNING, proposed=proposed))
     else:
-        layout.findings.append(_about(entry, "stray-file", Severity.NOTE))
+        layout.report(entry, _about(entry, "stray-file", Severity.NOTE))
 
 
 def _unfit(entry: Entry, limits: Limits) -> Finding | None:
@@ -240,8 +229,9 @@ def _keep_within(layout: Layout, limits: Limits) -> None:
             beyond = len(layout.examples) - place
             limit = limits.files if place >= limits.files else limits.total_bytes
             arguments: dict[str, str | int] = {"limit": limit, "beyond": beyond}
-            layout.findings.append(Finding(EXAMPLES[:-1], 1, 1, rule, arguments=arguments))
-            layout.rejected += beyond
+            finding = Finding(EXAMPLES[:-1], 1, 1, rule, arguments=arguments)
+            layout.findings.append((EXAMPLES[:-1], finding))
+            layout.beyond = beyond
             del layout.examples[place:]
             return
 

@@ -6,15 +6,17 @@ of a dataset. Both only tell: neither rejects anything.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 
 from merlin.core.messages import Message
-from merlin.dataset.example import Example, normalise
+from merlin.dataset.example import Example, digest_words, normalise
+from merlin.dataset.example_index import GOOD, ExampleIndex
 from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable
-from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.near_questions import find_near_questions
+from merlin.dataset.layout import EXAMPLES, example_path
 from merlin.dataset.sensitive import find_sensitive
 from merlin.dataset.spec import DatasetSpec
 
@@ -101,7 +103,7 @@ def lint_example(example: Example) -> tuple[Finding, ...]:
             findings.append(Finding("", *mark, rule, Severity.WARNING, arguments))
         if _UNSEEN.search(message.content):
             findings += _unseen_letters(message.content, mark)
-        if message is not example.rejected and _is_learned(message):
+        if message is not example.rejected and is_learned(message):
             for rule, is_found in _OF_ANSWERS:
                 if is_found(message.content):
                     findings.append(Finding("", *mark, rule, Severity.WARNING))
@@ -119,7 +121,8 @@ def _unseen_letters(words: str, mark: Mark) -> Iterator[Finding]:
             yield Finding("", *mark, rule, severity, arguments)
 
 
-def _is_learned(message: Message) -> bool:
+def is_learned(message: Message) -> bool:
+    """Return whether training teaches a message: an answer of weight 1."""
     is_answer = message.role == "assistant" and "tool_calls" not in message.extra
     return is_answer and message.extra.get("weight") != 0
 
@@ -146,127 +149,125 @@ _OF_ANSWERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
 )
 
 
-def lint_dataset(examples: Sequence[Example], spec: DatasetSpec | None) -> list[Finding]:
-    """Return what catches the eye when all good examples are seen together."""
-    questions = [example.facts.question for example in examples]
-    return [
-        *_contradictions(examples, questions),
-        *_near_questions(examples, questions),
-        *_case_twins(examples),
-        *(_own_systems(examples, spec) if spec else ()),
-        *_open_ends(examples),
-        *_other_languages(examples),
-        *_tags(examples),
-        *_single_wordings(examples),
-    ]
+def describe_ending(answer: str) -> str:
+    """Return how an answer ends: `open` in a letter, else `closed`; "" where it is too short."""
+    if len(answer.split()) < _LEAST_WORDS:
+        return ""
+    return "open" if answer.rstrip()[-1:].isalnum() else "closed"
 
 
-def _case_twins(examples: Sequence[Example]) -> Iterator[Finding]:
-    first: dict[str, Example] = {}
-    for example in examples:
-        # One file system in three takes both names for the same.
-        known = first.setdefault(example.id.casefold(), example)
-        if known is not example:
-            yield report_pair(example, "case-twin", known)
+def asks_translation(question: str) -> bool:
+    """Return whether a question wants another language in its answer."""
+    return _TRANSLATES.search(question) is not None
 
 
-def _own_systems(examples: Sequence[Example], spec: DatasetSpec) -> Iterator[Finding]:
-    usual = normalise(spec.system)
-    for example in examples:
-        begin = example.messages[0]
-        if begin.role == "system" and normalise(begin.content) != usual:
-            finding = Finding("", *example.marks[0], "own-system", Severity.NOTE)
-            yield finding.at(example.path)
+# Each reads a small index alone, where SQLite would choose to look at every example.
+_OTHER_SYSTEMS = """
+SELECT id, places FROM example INDEXED BY example_system
+WHERE status = 'good' AND system <> x'' AND system <> ?
+"""
+_ENDINGS = """
+SELECT count(*), coalesce(sum(ending = 'open'), 0) FROM example
+WHERE status = 'good' AND ending <> ''
+"""
+_OPEN_ENDS = """
+SELECT id, places FROM example WHERE status = 'good' AND ending = 'open' AND is_learned
+"""
+_LANGUAGES = """
+SELECT asked, told, count(*) FROM example
+WHERE status = 'good' AND asked <> '' AND told <> '' GROUP BY asked, told
+"""
+_OTHER_LANGUAGES = """
+SELECT id, places FROM example
+WHERE status = 'good' AND asked <> '' AND told <> '' AND asked <> told AND NOT translates
+"""
+_TAG_COUNTS = """
+SELECT tags, count(*) FROM example INDEXED BY example_tags WHERE status = 'good' GROUP BY tags
+"""
+# Examples, their answers, and how many of these are taught once.
+_ANSWER_COUNTS = """
+SELECT coalesce(sum(times), 0), count(*), coalesce(sum(times = 1), 0) FROM (
+  SELECT count(*) AS times FROM example INDEXED BY example_answer
+  WHERE status = 'good' AND mark <> 'test' AND is_single GROUP BY answer
+)
+"""
+_SINGLE_ANSWERS = """
+SELECT min(id) AS first FROM example INDEXED BY example_answer
+WHERE status = 'good' AND mark <> 'test' AND is_single
+GROUP BY answer HAVING count(*) = 1 ORDER BY first LIMIT ?
+"""
 
 
-def _near_questions(examples: Sequence[Example], questions: Sequence[str]) -> Iterator[Finding]:
-    """Tell of near-equal questions; a test one that is nearly taught measures memory."""
-    for later, earlier in find_near_questions(questions):
-        example, other = examples[later], examples[earlier]
-        if (example.split == "test") == (other.split == "test"):
-            yield report_pair(example, "near-duplicate", other)
-        elif example.split == "test":
-            yield report_pair(example, "near-leak", other)
-        else:
-            yield report_pair(other, "near-leak", example)
+def lint_dataset(index: ExampleIndex, spec: DatasetSpec | None) -> Iterator[Finding]:
+    """Yield what catches the eye when all good examples are seen together."""
+    if spec:
+        yield from _own_systems(index, spec)
+    yield from _open_ends(index)
+    yield from _other_languages(index)
+    yield from _tags(index)
+    yield from _single_wordings(index)
 
 
-def _contradictions(examples: Sequence[Example], questions: Sequence[str]) -> Iterator[Finding]:
-    """Tell of equal questions, under one system text, that have different answers."""
-    first: dict[tuple[str, str], Example] = {}
-    asked = sorted(zip(examples, questions, strict=True), key=lambda each: each[0].path)
-    for example, question in asked:
-        begin = example.messages[0]
-        own_system = begin.content if begin.role == "system" else ""
-        known = first.setdefault((own_system, question), example)
-        if known is example:
-            continue
-        if known.facts.answer != example.facts.answer:
-            yield report_pair(example, "contradiction", known)
+def _own_systems(index: ExampleIndex, spec: DatasetSpec) -> Iterator[Finding]:
+    for example_id, places in index.rows(_OTHER_SYSTEMS, digest_words(normalise(spec.system))):
+        mark = json.loads(places)[0]
+        yield report(example_id, mark, "own-system", Severity.NOTE)
 
 
-def _open_ends(examples: Sequence[Example]) -> Iterator[Finding]:
+def _open_ends(index: ExampleIndex) -> Iterator[Finding]:
     """Tell of answers that end in a letter where nearly all of the dataset close theirs."""
-    told = [example for example in examples if len(example.answer.split()) >= _LEAST_WORDS]
-    open_ended = [example for example in told if example.answer.rstrip()[-1:].isalnum()]
-    if len(told) >= _ENOUGH and len(open_ended) <= _ODD * len(told):
-        for example in open_ended:
-            if _is_learned(example.messages[-1]):
-                finding = Finding("", *example.marks[-1], "cut-off", Severity.WARNING)
-                yield finding.at(example.path)
+    ((told, open_ended),) = index.rows(_ENDINGS)
+    if told >= _ENOUGH and open_ended <= _ODD * told:
+        for example_id, places in index.rows(_OPEN_ENDS):
+            yield report(example_id, json.loads(places)[-1], "cut-off")
 
 
-def _other_languages(examples: Sequence[Example]) -> Iterator[Finding]:
+def _other_languages(index: ExampleIndex) -> Iterator[Finding]:
     """Tell of answers in another language than their question, where that is no habit."""
-    pairs = [each.facts.languages for each in examples]
-    known = [(asked, told) for asked, told in pairs if asked and told]
-    usual = Counter(asked for asked, told in known if asked == told).most_common(1)
-    if len(known) < _ENOUGH or not usual or usual[0][1] < _HABIT * len(known):
+    counts = {(asked, told): count for asked, told, count in index.rows(_LANGUAGES)}
+    usual = max((counts[each] for each in counts if each[0] == each[1]), default=0)
+    total = sum(counts.values())
+    if total < _ENOUGH or usual < _HABIT * total:
         return
-    for example, (asked, told) in zip(examples, pairs, strict=True):
-        if asked and told and asked != told and not _TRANSLATES.search(example.question):
-            finding = Finding("", *example.marks[-1], "other-language", Severity.WARNING)
-            yield finding.at(example.path)
+    for example_id, places in index.rows(_OTHER_LANGUAGES):
+        yield report(example_id, json.loads(places)[-1], "other-language")
 
 
-def _tags(examples: Sequence[Example]) -> Iterator[Finding]:
+def _tags(index: ExampleIndex) -> Iterator[Finding]:
     """Tell of a tag that nearly all examples have, and of tags that one has alone."""
-    if len(examples) < _TAGGED:
+    examples = index.statuses().get(GOOD, 0)
+    if examples < _TAGGED:
         return
-    counts = Counter(tag for example in examples for tag in set(example.tags))
-    for tag, count in counts.most_common(1):
-        if count > _HABIT * len(examples):
-            share = 100 * count // len(examples)
-            yield _about_all("one-sided-tags", {"tag": escape_unprintable(tag), "percent": share})
+    counts = Counter[str]()
+    for tags, count in index.rows(_TAG_COUNTS):
+        counts.update(dict.fromkeys(json.loads(tags), count))
+    tag, count = max(sorted(counts.items()), key=itemgetter(1), default=("", 0))
+    if count > _HABIT * examples:
+        share = 100 * count // examples
+        yield _about_all("one-sided-tags", {"tag": escape_unprintable(tag), "percent": share})
     yield from _about_many("single-tags", sorted(tag for tag in counts if counts[tag] == 1))
 
 
-def _single_wordings(examples: Sequence[Example]) -> Iterator[Finding]:
+def _single_wordings(index: ExampleIndex) -> Iterator[Finding]:
     """Tell of answers that one question alone teaches, where they are more than a few."""
-    taught = [each for each in examples if each.split != "test" and len(each.messages) <= 3]  # noqa: PLR2004
-    if len(taught) < _TAGGED:
-        return
-    answers = [each.facts.answer for each in taught]
-    counts = Counter(answers)
-    pairs = zip(taught, answers, strict=True)
-    alone = [example.id for example, answer in pairs if counts[answer] == 1]
-    if len(alone) > _ODD * len(counts):
-        yield from _about_many("single-wordings", alone)
+    ((examples, answers, alone),) = index.rows(_ANSWER_COUNTS)
+    if examples >= _TAGGED and alone > _ODD * answers:
+        names = [example_id for (example_id,) in index.rows(_SINGLE_ANSWERS, _NAMED)]
+        yield from _about_many("single-wordings", names, alone)
 
 
-def _about_many(rule: str, names: Sequence[str]) -> Iterator[Finding]:
+def _about_many(rule: str, names: Sequence[str], count: int = 0) -> Iterator[Finding]:
     if names:
         shown = ", ".join(escape_unprintable(name) for name in names[:_NAMED])
-        yield _about_all(rule, {"count": len(names), "names": shown})
+        yield _about_all(rule, {"count": count or len(names), "names": shown})
 
 
 def _about_all(rule: str, arguments: dict[str, str | int]) -> Finding:
     return Finding(EXAMPLES.rstrip("/"), 1, 1, rule, Severity.NOTE, arguments)
 
 
-def report_pair(
-    example: Example, rule: str, other: Example, severity: Severity = Severity.WARNING
+def report(
+    example_id: str, mark: Mark, rule: str, severity: Severity = Severity.WARNING, **told: str | int
 ) -> Finding:
-    """Return what to tell of `example`, at its question, that concerns `other` too."""
-    arguments = {"other": escape_unprintable(other.path)}
-    return Finding("", *example.question_mark, rule, severity, arguments).at(example.path)
+    """Return what to tell of an example at a place in its file."""
+    return Finding("", *mark, rule, severity, told).at(example_path(example_id))

@@ -2,9 +2,10 @@
 
 Two questions are near when their words are the same, or all but two and these are forms of each
 other (`_is_form`); words that ask for nothing (`_FILLERS`) do not count, numbers and signs must
-be the same. Never all pairs are compared: questions meet in blocks that share two of their three
-rarest word beginnings, and within a block, ordered by its other words, with the next few. So the
-work grows with the number of questions, and a near one may be missed in a block of hundreds.
+be the same. Never all pairs are compared: forms of a word have one first letter, so only questions
+of one key (`near_key`) can be near. Of hundreds with one key, those meet that have all but one
+word beginning in common, each with the next few in the order of their words; so a near one may
+be missed there.
 
 Source: the sorted neighbourhood method (Hernández, Stolfo, 1995).
 """
@@ -12,7 +13,7 @@ Source: the sorted neighbourhood method (Hernández, Stolfo, 1995).
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -28,27 +29,31 @@ _NO_CONTENT = frozenset(_FILLERS.split())
 _MOST_FORMS = 2  # words of a question that may differ
 _MOST_ENDING = 2  # letters
 _BEGINNING = 4  # letters: forms of one word share them
-_RARE = 3  # words of a question that blocks are made of
-_WINDOW = 8  # questions of a block that one is compared with
+_MOST_PAIRED = 64  # questions of which all pairs are compared
+_WINDOW = 8  # questions of a larger number that one is compared with
 _LONG = 8  # letters: from here on two typing errors are one word still
+
+
+def near_key(question: str) -> str:
+    """Return what all questions near to this one have in common.
+
+    `question` is in normal form, as `normalise` returns it.
+    """
+    return " ".join(sorted(map(_initial, _content_words(question))))
 
 
 def find_near_questions(questions: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Yield the places (later, earlier) of near questions, one pair for each later one at most.
 
-    Equal questions are no pair. `questions` are in normal form, as `normalise` returns it.
+    Equal questions are no pair. All have one `near_key`, and are in normal form.
     """
     bags = [_content_words(question) for question in questions]
     earlier: dict[int, int] = {}
-    for block in _blocks(bags):
-        for place, one in enumerate(block):
-            for other in block[place + 1 : place + 1 + _WINDOW]:
-                first, later = min(one, other), max(one, other)
-                if later in earlier or questions[first] == questions[later]:
-                    continue
-                if _are_near(bags[first], bags[later]):
-                    earlier[later] = first
-    yield from sorted(earlier.items())
+    for one, other in sorted(_pairs(bags), key=lambda pair: (pair[1], pair[0])):
+        is_new = other not in earlier and questions[one] != questions[other]
+        if is_new and _are_near(bags[one], bags[other]):
+            earlier[other] = one
+    yield from earlier.items()
 
 
 def _content_words(question: str) -> frozenset[str]:
@@ -58,20 +63,31 @@ def _content_words(question: str) -> frozenset[str]:
     return frozenset(words) - _NO_CONTENT | frozenset(asked) or frozenset(words)
 
 
-def _blocks(bags: Sequence[frozenset[str]]) -> Iterator[list[int]]:
-    """Yield places of bags that share rare words, ordered so that like ones are neighbours."""
-    beginnings = [sorted({word[:_BEGINNING] for word in bag}) for bag in bags]
-    usual = Counter(each for one in beginnings for each in one)
+def _initial(word: str) -> str:
+    """Return what all forms of a word have in common."""
+    return word[0] if len(word) >= _BEGINNING and word.isalpha() else f"={word}"
+
+
+def _pairs(bags: Sequence[frozenset[str]]) -> Iterator[tuple[int, int]]:
+    """Yield pairs of places (earlier, later) that are worth comparing; some come twice."""
+    if len(bags) <= _MOST_PAIRED:
+        yield from combinations(range(len(bags)), 2)
+        return
     blocks: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for place, one in enumerate(beginnings):
-        rare = sorted(one, key=lambda each: (usual[each], each))[:_RARE]
-        for key in combinations(rare, 2) if len(rare) > 1 else (tuple(rare),):
-            blocks[tuple(sorted(key))].append(place)
-    for key, places in blocks.items():
+    for place, bag in enumerate(bags):
+        words = sorted(bag)
+        beginnings = [word[:_BEGINNING] for word in words]
+        blocks[tuple(beginnings)].append(place)
+        for at, word in enumerate(words):
+            if (initial := _initial(word)) != beginnings[at]:
+                others = beginnings[:at] + beginnings[at + 1 :]
+                blocks[(*sorted(others), f"{initial}*")].append(place)
+    for places in blocks.values():
         if len(places) > _WINDOW:
-            places.sort(key=lambda place: [one for one in beginnings[place] if one not in key])
-        if len(places) > 1:
-            yield places
+            places.sort(key=lambda place: sorted(bags[place]))
+        for at, place in enumerate(places):
+            for other in places[at + 1 : at + 1 + _WINDOW]:
+                yield min(place, other), max(place, other)
 
 
 def _are_near(one: frozenset[str], other: frozenset[str]) -> bool:

@@ -187,7 +187,6 @@ _FILES = (
     ),
     *_of_file(
         _CONFIG,
-        too_much_memory="daemon: {dataset_memory_mb: 130}\n",
         too_many_tokens="models:\n  recall: {training_example: 10}\n",
     ),
 )

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING
 from merlin.core.errors import NotFound
 from merlin.dataset.builds import (
     MANIFEST_FILE,
-    TEST,
     TEST_FILE,
-    TRAIN,
     TRAIN_FILE,
     Build,
     BuildContent,
     make_build,
     write_build,
 )
-from merlin.dataset.check import BlobCache, check
+from merlin.dataset.check import check_whole
+from merlin.dataset.example_index import open_index
+from merlin.dataset.split import TEST, TRAIN
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -94,11 +94,14 @@ def verify_build(
     `limit_tokens`: base model -> tokens that one example may have. Raises NotFound when the mirror
     has none of the commits, DatasetError when one cannot be built any more, SourceError.
     """
-    cache, first = BlobCache(), None
+    first = None
     for commit in _commits_in_mirror(source, commits):
         entries = source.entries(commit, build.dataset)
-        checked = check(build.dataset, entries, source.read, cache, limit_tokens=limit_tokens)
-        proof = _compare(build, folder, commit, make_build(checked))
+        with open_index() as index:
+            checked = check_whole(
+                build.dataset, index, entries, source.read, limit_tokens=limit_tokens
+            )
+            proof = _compare(build, folder, commit, make_build(checked))
         if proof.state is not BuildState.DIFFERENT or not proof.has_other_manifest:
             return proof
         first = first or proof
@@ -150,21 +153,24 @@ def _differences(made: Path, kept: Path, content: BuildContent) -> list[FileDiff
         if not (ours.is_file() and theirs.is_file()):
             found.append(FileDifference(name, 0, "", is_there=theirs.is_file()))
         elif (line := _first_difference(ours, theirs)) and not _say_same(name, ours, theirs):
-            examples = content.manifest["examples"]
-            ids = sorted(each["id"] for each in examples if each["split"] == sides.get(name))
+            ids = content.index.ids(sides.get(name, ""))
             example = ids[line - 1] if line <= len(ids) else ""
             found.append(FileDifference(name, line, example))
     return found
 
 
 def _say_same(name: str, one: Path, other: Path) -> bool:
-    """Return whether both files are manifests of the same values."""
+    """Return whether both files are manifests of the same values.
+
+    Earlier releases wrote the examples into it, too.
+    """
     if name != MANIFEST_FILE:
         return False
     try:
-        return bool(json.loads(one.read_bytes()) == json.loads(other.read_bytes()))
-    except (ValueError, RecursionError):
+        ours, theirs = (dict(json.loads(path.read_bytes())) for path in (one, other))
+    except (ValueError, TypeError, RecursionError):
         return False
+    return {**ours, "examples": []} == {**theirs, "examples": []}
 
 
 def _first_difference(one: Path, other: Path) -> int:

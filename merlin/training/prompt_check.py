@@ -26,11 +26,12 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Price
-from merlin.dataset.builds import TEST, TRAIN, Build, build_from_row, select_whole_builds, split
+from merlin.dataset.builds import Build, build_from_row, select_whole_builds
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import Example, count_messages, normalise
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.spec import Recipe, SplitRule
+from merlin.dataset.split import TEST, TRAIN, split
 from merlin.db.database import Database
 from merlin.db.tables import BUILD, SERVING
 from merlin.training.ask_many import Query, Reply

@@ -22,11 +22,9 @@ from merlin.daemon.changing import ChangeProcessor
 from merlin.daemon.main import TickCounts, event_on_signal, run
 from merlin.daemon.services import DaemonServices
 from merlin.daemon.ticks import ticks_of
-from merlin.dataset.check import BlobCache
 from merlin.dataset.commit_batch import GitBranch
 from merlin.dataset.commits import CommitHistory
 from merlin.dataset.gather import BuildSettings
-from merlin.dataset.layout import Limits
 from merlin.db.database import Database, DatabaseAway
 from merlin.db.processes import Heartbeats, Lead, read_change_counter
 from merlin.db.requests import Requests
@@ -151,10 +149,9 @@ def _build_settings(config: Config, database: Database, source: GitSource) -> Bu
         journal=CommitHistory(database),
         courses=Catalogue(database),
         builds=config.state_dir / "builds",
+        indices=config.state_dir / "indices",
         clock=utc_now,
-        cache=BlobCache(),
         limit_tokens=config.example_tokens,
-        limits=Limits(memory_bytes=config.daemon.dataset_memory_mb * 1_000_000),
     )
 
 

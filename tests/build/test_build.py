@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from dataset_tree import DATASET_YAML, Tree, check_files, example_yaml, good_files
+from dataset_tree import DATASET_YAML, Tree, check_files, example_yaml, file_of, good_files
 
 from merlin.core.errors import DatasetError, NotFound
-from merlin.dataset.builds import build_digest, make_build, read_build, write_build
+from merlin.dataset.builds import build_digest, make_build, read_manifest, write_build
+from merlin.dataset.example import count_example
 
 pytestmark = pytest.mark.unit
 
@@ -23,21 +24,18 @@ TWIN = {"examples/twin.yaml": example_yaml("Вопрос 0 о лице", "Отв
 MARKED = {"examples/marked.yaml": example_yaml("Как называется лоб?", more="split: test\n")}
 
 
-def example_ids(manifest, side):
-    return [each["id"] for each in manifest["examples"] if each["split"] == side]
-
-
 def content_of(files):
     return make_build(check_files(files))
 
 
 def test_the_manifest_counts_every_file():
-    manifest = content_of({**good_files(60), **BAD, **TWIN, **MARKED}).manifest
+    content = content_of({**good_files(60), **BAD, **TWIN, **MARKED})
+    manifest = content.manifest
     counts = manifest["counts"]
     assert counts["in"] == 63 == sum(counts.values()) - counts["in"]
     assert (counts["rejected"], counts["duplicate"]) == (1, 1)
-    assert counts["train"] == len(example_ids(manifest, "train"))
-    assert "marked" in example_ids(manifest, "test")
+    assert counts["train"] == len(content.index.ids("train"))
+    assert "marked" in content.index.ids("test")
 
 
 def test_the_manifest_says_what_is_needed_to_train_and_to_trace():
@@ -55,14 +53,17 @@ def test_the_manifest_says_what_is_needed_to_train_and_to_trace():
     }
     assert manifest["split"]["salt"] == "v1"
     assert manifest["sha256"] == {
-        "train": hashlib.sha256(content.train).hexdigest(),
-        "test": hashlib.sha256(content.test).hexdigest(),
+        "train": hashlib.sha256(file_of(content, "train")).hexdigest(),
+        "test": hashlib.sha256(file_of(content, "test")).hexdigest(),
     }
-    first = manifest["examples"][0]
-    assert (first["id"], first["blob"]) == ("face/q0000", checked.examples[0].blob)
-    tokens = dict.fromkeys(("train", "test"), 0)
-    for each in manifest["examples"]:
-        tokens[each["split"]] += each["tokens"]
+    tokens = {
+        side: sum(
+            count_example(each, manifest["system"])
+            for each in checked.examples
+            if each.id in content.index.ids(side)
+        )
+        for side in ("train", "test")
+    }
     assert tokens == manifest["tokens"]
     assert json.loads(json.dumps(manifest)) == manifest
 
@@ -77,8 +78,11 @@ def test_the_digest_follows_from_both_files():
 
 def test_the_lines_of_a_file_are_in_the_order_of_its_examples():
     content = content_of(good_files(60))
-    questions = [json.loads(line)["messages"][1]["content"] for line in content.train.splitlines()]
-    ids = example_ids(content.manifest, "train")
+    questions = [
+        json.loads(line)["messages"][1]["content"]
+        for line in file_of(content, "train").splitlines()
+    ]
+    ids = content.index.ids("train")
     assert [f"Вопрос {int(name[-4:])} о лице" for name in ids] == questions
 
 
@@ -163,7 +167,8 @@ def test_a_written_build_is_read_back_equal(tmp_path):
         "test.jsonl",
         "train.jsonl",
     ]
-    assert read_build(folder) == content
+    assert read_manifest(folder) == content.manifest
+    assert (folder / "train.jsonl").read_bytes() == file_of(content, "train")
 
 
 def test_writing_again_changes_nothing(tmp_path):
@@ -188,7 +193,7 @@ def test_a_changed_byte_is_noticed(tmp_path, name):
     changed[20] ^= 1
     (folder / name).write_bytes(changed)
     with pytest.raises(DatasetError) as error:
-        read_build(folder)
+        read_manifest(folder)
     assert error.value.key == "build-damaged"
 
 
@@ -197,21 +202,21 @@ def test_a_changed_manifest_is_noticed(tmp_path, manifest):
     folder = write_build(content_of(good_files(60)), tmp_path, 1)
     (folder / "manifest.json").write_text(manifest, encoding="utf-8")
     with pytest.raises(DatasetError):
-        read_build(folder)
+        read_manifest(folder)
 
 
 def test_another_build_in_its_place_is_noticed(tmp_path):
     first, other = content_of(good_files(60)), content_of(good_files(61))
     folder = write_build(first, tmp_path, 1)
-    assert read_build(folder, first.digest).digest == first.digest
+    assert read_manifest(folder, first.digest) == first.manifest
     with pytest.raises(DatasetError) as error:
-        read_build(folder, other.digest)
+        read_manifest(folder, other.digest)
     assert error.value.key == "build-damaged"
 
 
 def test_a_build_that_is_not_there_is_not_found(tmp_path):
     with pytest.raises(NotFound):
-        read_build(tmp_path / f"1-{12 * '0'}")
+        read_manifest(tmp_path / f"1-{12 * '0'}")
 
 
 CRASH = """\
@@ -237,10 +242,11 @@ def test_a_death_at_any_point_leaves_nothing_or_the_whole_build(tmp_path, point)
     content = content_of(good_files(60))
     seen = [each for each in tmp_path.iterdir() if not each.name.startswith(".tmp-")]
     assert len(seen) == (point == "build.after_rename")
-    assert all(read_build(each) == content for each in seen)
+    assert all(read_manifest(each) == content.manifest for each in seen)
     folder = write_build(content, tmp_path, 1)
     assert list(tmp_path.iterdir()) == [folder]
-    assert read_build(folder) == content
+    assert read_manifest(folder) == content.manifest
+    assert (folder / "train.jsonl").read_bytes() == file_of(content, "train")
 
 
 FULL_DISK = """\

@@ -11,21 +11,22 @@ from merlin.training.policy import count_epochs
 pytestmark = pytest.mark.unit
 
 
-def manifest(files):
-    return make_build(check_files(files)).manifest
+def sides(files):
+    """Return id -> blob and side of what a build of these files holds."""
+    index = make_build(check_files(files)).index
+    blobs = dict(index.rows("SELECT id, blob FROM example"))
+    return {name: (blobs[name], side) for side in ("train", "test") for name in index.ids(side)}
 
 
 def test_examples_come_go_change_and_move():
     files = good_files(60)
-    old = manifest(files)
-    moved = next(each["id"] for each in old["examples"] if each["split"] == "test")
+    old = sides(files)
+    moved = next(name for name, (_, side) in old.items() if side == "test")
     del files["examples/face/q0001.yaml"]
     files["examples/face/q0002.yaml"] = example_yaml("Вопрос 2 о лице", "Другой ответ")
     files["examples/new.yaml"] = example_yaml()
-    new = manifest(files)
-    for each in new["examples"]:
-        if each["id"] == moved:
-            each["split"] = "train"
+    new = sides(files)
+    new[moved] = (new[moved][0], "train")
     assert diff(old, new) == {
         "added": ["new"],
         "removed": ["face/q0001"],
@@ -35,9 +36,9 @@ def test_examples_come_go_change_and_move():
 
 
 def test_without_a_build_before_everything_is_new():
-    new = manifest(good_files(60))
-    assert len(new["examples"]) == 60
-    assert diff(None, new)["added"] == sorted(each["id"] for each in new["examples"])
+    new = sides(good_files(60))
+    assert len(new) == 60
+    assert diff({}, new)["added"] == sorted(new)
     assert not any(diff(new, new).values())
 
 

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from dataset_tree import jsonl_line
 
 from merlin.core.messages import Message
-from merlin.dataset import builds
 from merlin.dataset.builds import make_build
 from merlin.dataset.check import check
 from merlin.dataset.example import Example, read_example
@@ -38,14 +38,14 @@ GOLDEN = (
 def test_the_line_of_the_first_example_is_this_byte_for_byte():
     example, findings = read_example(FIRST.encode())
     assert not findings
-    assert builds.jsonl_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
+    assert jsonl_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
 
 
 def test_the_shipped_dataset_trains_this_line():
     folder = Path(__file__).parents[2] / "datasets" / "neurotypology"
     tree = work_tree(folder, 1_000_000)
     content = make_build(check("neurotypology", tree.entries, tree.read))
-    assert content.train.count(GOLDEN.encode()) == 1
+    assert b"".join(content.lines("train")).count(GOLDEN.encode()) == 1
 
 
 def test_the_long_form_gives_the_same_line_as_the_short_one():
@@ -54,19 +54,19 @@ def test_the_long_form_gives_the_same_line_as_the_short_one():
     )
     assert long != FIRST
     example, _ = read_example(long.encode())
-    assert builds.jsonl_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
+    assert jsonl_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
 
 
 def test_an_own_system_text_takes_the_datasets_place():
     said = (Message("system", "Своё"), Message("user", "a"), Message("assistant", "b"))
-    line = json.loads(builds.jsonl_line(Example("x", "", "", said), "Общее"))
+    line = json.loads(jsonl_line(Example("x", "", "", said), "Общее"))
     assert [each["content"] for each in line["messages"]] == ["Своё", "a", "b"]
 
 
 def test_extras_and_tools_come_along():
     tool = {"type": "function", "function": {"name": "count"}}
     said = (Message("user", "a"), Message("assistant", "b", {"weight": 0, "name": "merlin"}))
-    line = builds.jsonl_line(Example("x", "", "", said, tools=(tool,)), "s").decode()
+    line = jsonl_line(Example("x", "", "", said, tools=(tool,)), "s").decode()
     assert line == (
         '{"messages":[{"role":"system","content":"s"},{"role":"user","content":"a"},'
         '{"role":"assistant","content":"b","name":"merlin","weight":0}],'
@@ -74,18 +74,8 @@ def test_extras_and_tools_come_along():
     )
 
 
-def test_lines_are_ordered_by_id_and_nothing_else():
-    said = (Message("user", "a"), Message("assistant", "b"))
-    given = [Example(name, "", "", said, note=name) for name in ("b", "a/z", "Я", "a")]
-    ordered = sorted(given, key=lambda each: each.id)
-    assert builds.jsonl_lines(given, "s") == b"".join(
-        builds.jsonl_line(each, "s") for each in ordered
-    )
-    assert builds.jsonl_lines([], "s") == b""
-
-
 def test_every_line_is_json_whatever_is_said():
     said = (Message("user", 'кавычки " и \\ и \u2028 и 🏳️‍🌈'), Message("assistant", "a\n\tb"))
-    line = builds.jsonl_line(Example("x", "", "", said), "s")
+    line = jsonl_line(Example("x", "", "", said), "s")
     assert line.count(b"\n") == 1
     assert json.loads(line)["messages"][1]["content"] == said[0].content

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merlin.core.messages import Message
-from merlin.dataset.builds import TEST, TRAIN, split, split_bucket
 from merlin.dataset.example import Example
 from merlin.dataset.spec import SplitRule
+from merlin.dataset.split import TEST, TRAIN, split, split_bucket
 
 pytestmark = pytest.mark.unit
 

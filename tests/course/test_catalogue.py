@@ -47,7 +47,7 @@ def test_a_missing_text_is_said_in_the_language_that_has_one():
 
 
 def checked(*findings):
-    return CheckedDataset("python", None, None, (), (), 0, findings)
+    return CheckedDataset("python", None, None, 0, 0, 0, findings)
 
 
 @pytest.mark.parametrize(

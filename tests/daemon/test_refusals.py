@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from world import Lab
 
 from merlin.core.i18n import text
 from merlin.db.notices import Notices
@@ -40,27 +39,6 @@ def forbidden(lab):
     )
     assert not [each for each in waiting if each.key == "notice-failed"]
     return told
-
-
-def test_a_dataset_that_memory_does_not_take_is_rejected_and_the_others_go_on(tmp_path, provider):
-    lab = Lab(tmp_path, provider.base_url, daemon={"tick_s": 0.05, "dataset_memory_mb": 130})
-    lab.repository.dataset()
-    lab.repository.dataset("large")
-    for number in range(4):
-        words = f"messages:\n  - user: Q {number}\n  - assistant: {'a b ' * 240_000}\n"
-        path = lab.repository.folder / f"datasets/large/examples/large-{number}.yaml"
-        path.write_text(words, encoding="utf-8")
-    lab.repository.commit()
-    lab.until_serving("trial-1")
-    told = lab.status("large")
-    assert (told["verdict"], told["reason"]) == ("rejected", "verdict-too-much-memory")
-    with lab.services() as services:
-        waiting = Notices(services.db).waiting(100)
-    (reason,) = [each.arguments["reason"] for each in waiting if each.key == "notice-rejected"]
-    assert reason["arguments"]["limit"] == 130 < reason["arguments"]["needed"]
-    for language in ("ru", "en"):
-        assert "130" in text(language, reason["key"], **reason["arguments"])
-        assert "130" in text(language, "finding-too-much-memory", **reason["arguments"])
 
 
 def test_a_provider_that_forbids_training_is_left_alone_until_a_person_asks_it(lab, provider):

@@ -21,7 +21,6 @@ from merlin.core.messages import Message
 from merlin.dataset.builds import make_build
 from merlin.dataset.check import BlobCache, ParsedFile, check
 from merlin.dataset.finding import Severity
-from merlin.dataset.layout import Limits, estimate_memory
 from merlin.git.source import Entry
 
 pytestmark = pytest.mark.unit
@@ -189,40 +188,6 @@ def test_the_cache_forgets_what_was_longest_unused():
     cache.recall("a")
     cache.keep("c", ParsedFile(None, ()))
     assert [cache.recall(blob) is not None for blob in "abc"] == [True, False, True]
-
-
-def test_a_dataset_that_memory_does_not_take_is_refused_before_it_is_read():
-    tree = Tree(good_files(60))
-    needed = estimate_memory(60, sum(each.size for each in tree.entries[1:]))
-    checked = tree.check(limits=Limits(memory_bytes=needed - 1))
-    assert (checked.examples, checked.found, checked.is_buildable) == ((), 60, False)
-    assert rules(checked) == ["too-much-memory"]
-    assert len(tree.asked) == 1  # dataset.yaml alone
-    assert tree.check(limits=Limits(memory_bytes=2 * needed)).is_buildable
-
-
-def test_letters_that_grow_in_memory_are_refused_while_they_are_read():
-    wide = {f"examples/w{n}.yaml": example_yaml(f"Q {n}", "a" * 100_000 + "😀") for n in range(60)}
-    tree = Tree({**good_files(1), **wide})
-    limits = Limits(memory_bytes=2 * estimate_memory(61, 6_000_000) - estimate_memory(0, 0))
-    assert rules(tree.check(limits=limits)) == ["too-much-memory"]
-    assert tree.asked  # their bytes alone did not tell it
-    plain = {path: text.replace("😀", "") for path, text in wide.items()}
-    assert check_files({**good_files(1), **plain}, limits=limits).is_buildable
-
-
-def test_the_cache_forgets_other_datasets_where_memory_would_not_take_both():
-    cache, first, second = BlobCache(), Tree(good_files(60)), Tree(good_files(70))
-    first.check(cache=cache)
-    needed = estimate_memory(70, sum(each.size for each in second.entries[1:]))
-    second.check(cache=cache, limits=Limits(memory_bytes=needed * 2))
-    assert cache.recall(first.entries[1].blob)
-    other = Tree({**good_files(10), "examples/z.yaml": example_yaml("Другое", "Иное")})
-    other.check(cache=cache, limits=Limits(memory_bytes=estimate_memory(11, 11 * 600)))
-    assert cache.recall(second.entries[30].blob) is None
-    asked = len(other.asked)
-    other.check(cache=cache)
-    assert len(other.asked) == asked + 1  # its own are known still: dataset.yaml alone
 
 
 def test_a_cache_smaller_than_the_dataset_still_gives_all_examples():

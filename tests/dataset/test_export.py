@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from machine import needed
 
 from merlin.core.messages import Message
-from merlin.dataset.builds import split
 from merlin.dataset.example import Example, check_turns
 from merlin.dataset.export import export_examples, export_folder
 from merlin.dataset.hugging_face import Card
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import without_system
 from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
+from merlin.dataset.split import split
 
 pytestmark = pytest.mark.unit
 

@@ -7,9 +7,18 @@ from dataclasses import replace
 from io import BufferedReader, BytesIO
 
 import pytest
-from dataset_tree import DATASET_YAML, check_files, example_yaml, good_files, only_finding, rules
+from dataset_tree import (
+    DATASET_YAML,
+    check_files,
+    example_yaml,
+    file_of,
+    good_files,
+    jsonl_line,
+    only_finding,
+    rules,
+)
 
-from merlin.dataset.builds import jsonl_line, make_build, training_key
+from merlin.dataset.builds import make_build, training_key
 from merlin.dataset.chat_formats import FORMATS
 from merlin.dataset.example import (
     count_example,
@@ -132,7 +141,7 @@ def test_a_dataset_of_pairs_trains_by_preference():
     assert rules(checked) == ["few-examples"]
     recipe = checked.spec.recipe
     assert (recipe.method, recipe.hyperparameters) == ("dpo", {"beta": 0.2})
-    lines = make_build(checked).train.decode().splitlines()
+    lines = file_of(make_build(checked), "train").decode().splitlines()
     assert {tuple(json.loads(line)) for line in lines} == {
         ("input", "preferred_output", "non_preferred_output")
     }

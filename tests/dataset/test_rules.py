@@ -28,13 +28,13 @@ from merlin.git.source import GITLINK, Entry
 
 # Their examples take minutes, or need a repository of git's own.
 LARGE = ("too-many-files", "too-many-bytes")
-BY_HAND = (*LARGE, "submodule", "too-much-memory", "too-many-tokens", "unreadable", "wrong-value")
+BY_HAND = (*LARGE, "submodule", "too-many-tokens", "unreadable", "wrong-value")
 ASKED = ("known-to-base",)  # a model says so: tests/cli/test_prompt_check.py
 IMPORTED = [name for name in RULES if name.startswith("import-")]
 ON_DISK = [name for name in RULES if name not in (*BY_HAND, *ASKED, *IMPORTED)]
 # The place of the rule's name among the arguments of what makes findings.
-MAKERS = {"Finding": 3} | dict.fromkeys(
-    ["bad", "about", "report_pair", "finding", "stop", "at_end_of"], 1
+MAKERS = {"Finding": 3, "report": 2, "Pair": 1} | dict.fromkeys(
+    ["bad", "about", "finding", "stop", "at_end_of"], 1
 )
 
 
@@ -91,7 +91,6 @@ def test_rules_of_size_and_of_the_repository_have_their_severity():
     told = [
         *tree.check(limits=Limits(files=50)).findings,
         *tree.check(limits=Limits(total_bytes=size - 1)).findings,
-        *tree.check(limits=Limits(memory_bytes=1)).findings,
         *tree.check(limit_tokens={"recall": 10}).findings,
         *check("first", [*tree.entries, lost, linked], lambda blobs: _known(tree, blobs)).findings,
     ]
@@ -105,7 +104,7 @@ def _known(tree, blobs):
 
 @pytest.mark.unit
 def test_examples_of_the_configuration_can_be_read(tmp_path):
-    for name in ("too-much-memory", "too-many-tokens"):
+    for name in ("too-many-tokens",):
         (tmp_path / "config.yaml").write_text(f"state_dir: s\n{RULES[name].example}", "utf-8")
         assert config.load(tmp_path / "config.yaml")
 
@@ -218,13 +217,6 @@ def test_settings_that_an_older_version_stored_have_no_rule_off():
     stored = json.loads(dump_spec(check_files(good_files(60)).spec))
     del stored["rules_off"]
     assert load_spec(json.dumps(stored)).rules_off == {}
-
-
-@pytest.mark.unit
-def test_rules_stay_off_where_memory_does_not_take_the_examples():
-    spec = off(stray_file="Notes for us.")
-    checked = check_files({**good_files(60, spec), **WARNED}, limits=Limits(memory_bytes=1))
-    assert rules(checked) == ["too-much-memory"]
 
 
 @pytest.mark.unit

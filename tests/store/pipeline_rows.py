@@ -19,11 +19,13 @@ from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import Catalogue
 from merlin.course.search import SearchIndex, VersionCache, search
 from merlin.dataset.builds import make_build, training_key
-from merlin.dataset.check import CheckedDataset
+from merlin.dataset.check import CheckedDataset, index_row
 from merlin.dataset.commits import CommitHistory
 from merlin.dataset.example import Example
+from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.finding import Finding
 from merlin.dataset.gather import NewBuild, Outcome
+from merlin.dataset.judge import TokenLimit, judge
 from merlin.dataset.spec import CourseSpec, DatasetSpec, MaterialSpec, Recipe, SplitRule
 from merlin.dataset.verdicts import VerdictStatus, select_verdicts, verdict_from_row
 from merlin.db.tables import VERDICT
@@ -78,7 +80,13 @@ def commit(position, name="a", author="anna", message="Add"):
 
 
 def checked(told, taught, findings=()):
-    return CheckedDataset(told.name, told, None, tuple(taught), (), len(findings), tuple(findings))
+    index, limit = ExampleIndex(), TokenLimit(told.system, None)
+    marked = (replace(each, marks=((1, 1),) * len(each.messages)) for each in taught)
+    index.add_examples(index_row(each, told.recipe.method) for each in marked)
+    index.touch_all()
+    judge(index, told, limit)
+    good, found = len(taught), tuple(findings)
+    return CheckedDataset(told.name, told, None, good, 0, len(found), found, index, tuple(taught))
 
 
 def finding(line=3):

@@ -9,7 +9,7 @@ from merlin.app import builds, models
 from merlin.app.models import Scores
 from merlin.app.status import Status, status
 from merlin.core.errors import NotFound
-from merlin.dataset.builds import read_build, write_build
+from merlin.dataset.builds import read_manifest, write_build
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import Requests
 
@@ -91,7 +91,7 @@ def test_the_manifest_is_as_the_folder_has_it(world, tmp_path):
     outcome = world.outcome(spec(), examples(12))
     world.record(commit(1), [outcome], world.clock())
     folder = write_build(outcome.new_build.content, tmp_path, 1)
-    assert builds.get(world.ctx, OPERATOR, f"{FACE}-1").manifest == read_build(folder).manifest
+    assert builds.get(world.ctx, OPERATOR, f"{FACE}-1").manifest == read_manifest(folder)
 
 
 def test_a_job_that_is_not_there_is_told(world):

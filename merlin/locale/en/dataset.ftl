@@ -83,7 +83,6 @@ finding-bad-name = Names are made of letters, digits, ".", "_", "-" and end in .
 finding-stray-file = Merlin does not use this file.
 finding-not-an-example = Not an example: examples end in .yaml. If this is a conversation, name it { $proposed }
 finding-too-many-files = More examples than allowed ({ $limit }); not taken: { $beyond }.
-finding-too-much-memory = The dataset needs about { $needed } MB of memory to be built, { $limit } MB are allowed: none of its examples was taken. Split it, or let an admin raise daemon.dataset_memory_mb.
 finding-too-many-bytes = The examples together are larger than allowed ({ $limit } bytes); not taken: { $beyond }.
 
 finding-missing-dataset = There is no dataset.yaml: without it nobody knows what to teach and how.

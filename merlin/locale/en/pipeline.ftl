@@ -18,7 +18,6 @@ verdict-rejected = { $errors ->
     [one] { $good } good example
    *[other] { $good } good examples
   }
-verdict-too-much-memory = building it needs about { $needed } MB of memory, { $limit } MB are allowed (daemon.dataset_memory_mb)
 verdict-history = the branch's history was rewritten
 verdict-commit-unreadable = the commit itself cannot be read (its author, date or message); commit the files again, and they are built
 

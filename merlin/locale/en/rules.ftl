@@ -42,8 +42,6 @@ rule-duplicate = An example says word for word what another one says. It is take
 rule-duplicate-mend = Delete one of them, or word one differently.
 rule-stray-file = A file of the dataset's folder that Merlin has no use for.
 rule-stray-file-mend = Nothing has to be done; where the file is needed nowhere, delete it.
-rule-too-much-memory = Building the dataset would need more memory than the daemon may take.
-rule-too-much-memory-mend = Split the dataset, or let an admin raise daemon.dataset_memory_mb.
 rule-too-many-tokens = An example has more tokens than the base model takes in training.
 rule-too-many-tokens-mend = Shorten it, or make several conversations of it.
 

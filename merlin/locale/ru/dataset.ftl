@@ -87,7 +87,6 @@ finding-bad-name = В именах допустимы буквы, цифры и 
 finding-stray-file = Этот файл Merlin не использует.
 finding-not-an-example = Это не пример: у примеров окончание .yaml. Если здесь разговор, назовите файл { $proposed }
 finding-too-many-files = Примеров больше, чем допустимо ({ $limit }); не взято: { $beyond }.
-finding-too-much-memory = На сборку набора нужно около { $needed } МБ памяти, разрешено { $limit } МБ: ни один пример не взят. Разделите набор или попросите администратора увеличить daemon.dataset_memory_mb.
 finding-too-many-bytes = Примеры вместе больше, чем допустимо ({ $limit } байт); не взято: { $beyond }.
 
 finding-missing-dataset = Нет файла dataset.yaml: без него не известно, чему и как учить.

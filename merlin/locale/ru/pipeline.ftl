@@ -20,7 +20,6 @@ verdict-rejected = { $errors ->
     [few] { $good } годных примера
    *[many] { $good } годных примеров
   }
-verdict-too-much-memory = на сборку нужно около { $needed } МБ памяти, разрешено { $limit } МБ (daemon.dataset_memory_mb)
 verdict-history = история ветки переписана
 verdict-commit-unreadable = сам коммит не читается (автор, дата или сообщение); закоммитьте файлы ещё раз, и они соберутся
 

@@ -1,0 +1,481 @@
+"""The examples of one dataset, indexed by all that the check compares and a build writes.
+
+A cache of git in SQLite: a file that follows the branch commit by commit, or a temporary one for a
+single look. What a change touches is written here and judged again; whatever is asked of the whole
+dataset is one query. Nothing stands in the file before `keep`, so a crash leaves it at an older
+commit; whoever opens it compares that with the expected one, and starts anew where they differ.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from merlin import __version__
+from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.layout import EXAMPLES, example_path
+from merlin.dataset.training_lines import TrainingLine
+from merlin.git.source import Entry
+
+# Another release may read and judge otherwise; the number is for changes between two.
+_VERSION = f"{__version__}-1"
+GOOD, TOO_LONG, DUPLICATE, LEAK = "good", "too-long", "duplicate", "leak"
+_SCHEMA = """
+CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE file (
+  path BLOB PRIMARY KEY, blob TEXT NOT NULL, mode TEXT NOT NULL, size INTEGER NOT NULL,
+  kind TEXT NOT NULL, content BLOB
+) WITHOUT ROWID;
+CREATE TABLE example (
+  id TEXT PRIMARY KEY, blob TEXT NOT NULL, size INTEGER NOT NULL, mark TEXT NOT NULL,
+  places TEXT NOT NULL, question TEXT NOT NULL, content BLOB NOT NULL, answer BLOB NOT NULL,
+  system BLOB NOT NULL, asked TEXT NOT NULL, told TEXT NOT NULL, ending TEXT NOT NULL,
+  is_learned INTEGER NOT NULL, is_single INTEGER NOT NULL, translates INTEGER NOT NULL,
+  tags TEXT NOT NULL, tokens INTEGER NOT NULL, folded TEXT NOT NULL, words TEXT NOT NULL,
+  at INTEGER, line BLOB, status TEXT NOT NULL, side TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE finding (
+  source BLOB NOT NULL, path TEXT NOT NULL, line INTEGER NOT NULL, col INTEGER NOT NULL,
+  rule TEXT NOT NULL, severity TEXT NOT NULL, arguments TEXT NOT NULL
+);
+CREATE TABLE pair (
+  kind TEXT, value TEXT, id TEXT, rule TEXT, other TEXT, PRIMARY KEY (kind, value, id, rule)
+) WITHOUT ROWID;
+CREATE TABLE moved (id TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+# Made when the first examples are in: so a whole dataset takes half the time.
+_INDICES = """
+CREATE INDEX IF NOT EXISTS finding_source ON finding (source);
+CREATE INDEX IF NOT EXISTS example_question ON example (question);
+CREATE INDEX IF NOT EXISTS example_folded ON example (folded, status);
+CREATE INDEX IF NOT EXISTS example_words ON example (words, status);
+CREATE INDEX IF NOT EXISTS example_counted ON example (
+  status, side, tokens, system, size, asked, told, ending
+);
+CREATE INDEX IF NOT EXISTS example_answer ON example (answer, status, mark, is_single);
+CREATE INDEX IF NOT EXISTS example_system ON example (system) WHERE system <> x'';
+CREATE INDEX IF NOT EXISTS example_tags ON example (tags, status);
+CREATE INDEX IF NOT EXISTS example_open ON example (status) WHERE ending = 'open' AND is_learned;
+CREATE INDEX IF NOT EXISTS example_foreign ON example (status)
+  WHERE asked <> '' AND told <> '' AND asked <> told AND NOT translates;
+"""
+# The columns by which examples are grouped, and the groups that are to be judged again.
+GROUPS = ("question", "folded", "words")
+_TOUCHED = "".join(
+    f"CREATE TEMP TABLE touched_{each} (place INTEGER PRIMARY KEY, value TEXT UNIQUE);"
+    for each in GROUPS
+)
+_PORTION, _LINES = 1000, 100
+_CACHE_KIB = 16_000
+_Row = tuple[Any, ...]
+
+
+class IndexedExample(NamedTuple):
+    """What rules compare of an example; digests are of normal forms, `system` b"" for none.
+
+    `tokens` are those of the example alone, or an upper bound that keeps the limit.
+    """
+
+    id: str
+    mark: str
+    question: str
+    content: bytes
+    answer: bytes
+    system: bytes
+    tokens: int
+    status: str
+    side: str
+
+    @property
+    def path(self) -> str:
+        """Return the path of its file within the dataset."""
+        return example_path(self.id)
+
+
+_JUDGED = ", ".join(f"e.{name}" for name in IndexedExample._fields)
+
+
+class ExampleRow(NamedTuple):
+    """A readable example as it is stored: what rules compare, and its line of a training file.
+
+    `places` are line and column of its first message, first question and last answer, as JSON.
+    `asked` and `told` are the languages of question and answer. `ending`: how the answer ends,
+    "" where it is too short to tell. `words` is the question's `near_key`. `line` is None before
+    a build needs it.
+    """
+
+    id: str
+    blob: str
+    size: int
+    mark: str
+    places: str
+    question: str
+    content: bytes
+    answer: bytes
+    system: bytes
+    asked: str
+    told: str
+    ending: str
+    is_learned: bool
+    is_single: bool
+    translates: bool
+    tags: str
+    tokens: int
+    folded: str
+    words: str
+    at: int | None
+    line: bytes | None
+    status: str = ""
+    side: str = ""
+
+
+_INSERT = f"INSERT INTO example VALUES ({', '.join('?' * len(ExampleRow._fields))})"
+
+
+class MovedExample(NamedTuple):
+    """An example that stands otherwise than before; `blob` None: it is not taken any more."""
+
+    id: str
+    blob: str | None
+    side: str
+    tokens: int
+    system: bytes
+
+
+class ExampleIndex:
+    """The index of one dataset. One thread at a time; close it in the end."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open the file, or a temporary one that is gone when it is closed.
+
+        One that is damaged, or of another version, is made anew.
+        """
+        self._path = path
+        try:
+            self._begin()
+            is_ours = self.state("version") == _VERSION
+        except sqlite3.DatabaseError:
+            is_ours = False
+        if is_ours:
+            self._db.execute("BEGIN IMMEDIATE")
+        else:
+            self.clear()
+
+    def _begin(self) -> None:
+        name = "" if self._path is None else str(self._path)
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(name, isolation_level=None, check_same_thread=False)
+        self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        self._db.execute(f"PRAGMA journal_mode = {'OFF' if self._path is None else 'WAL'}")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_TOUCHED)
+
+    def clear(self) -> None:
+        """Forget everything; what is stored next is stored for the first time."""
+        self.close()
+        if self._path is not None:
+            remove_index(self._path)
+        self._begin()
+        self._db.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA.split(";"):
+            self._db.execute(statement)
+        self.set_state("version", _VERSION)
+
+    @property
+    def is_new(self) -> bool:
+        """Return whether nothing was ever stored."""
+        return not self.state("tree is read")
+
+    def keep(self, commit: str, tree: str) -> None:
+        """Let what was written stand: the index is that of this tree at this commit."""
+        self.set_state("commit", commit)
+        self.set_state("tree", tree)
+        self._db.execute("COMMIT")
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def close(self) -> None:
+        """Forget what was not committed, and close the file."""
+        with suppress(sqlite3.Error):
+            self._db.rollback()
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        """Return the index."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close it."""
+        self.close()
+
+    def state(self, key: str) -> str:
+        """Return what was noted under a key, "" for nothing."""
+        found = self._db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def set_state(self, key: str, value: str) -> None:
+        """Note a text under a key."""
+        self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+
+    @property
+    def commit_read(self) -> str:
+        """Return the commit that the index stood at when it was last kept, "" for a new one."""
+        return self.state("commit")
+
+    def rows(self, query: str, *values: object) -> Iterator[_Row]:
+        """Yield the rows of a SELECT."""
+        yield from self._db.execute(query, values)
+
+    def value(self, query: str, *values: object) -> Any:
+        """Return the first value of the first row of a SELECT that always has one."""
+        return self._db.execute(query, values).fetchone()[0]
+
+    def add_file(self, entry: Entry, kind: str, content: bytes | None = None) -> None:
+        """Store a file that is no readable example."""
+        row = (_key(entry.path), entry.blob, entry.mode, entry.size, kind, content)
+        self._db.execute("INSERT INTO file VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def files(self, *kinds: str) -> list[Entry]:
+        """Return the files of these kinds by path."""
+        named = ", ".join("?" * len(kinds))
+        query = f"SELECT path, blob, mode, size FROM file WHERE kind IN ({named}) ORDER BY path"
+        return [
+            Entry(path.decode("utf-8", "surrogateescape"), *others)
+            for path, *others in self.rows(query, *kinds)
+        ]
+
+    def contents(self, *kinds: str) -> Iterator[tuple[str, bytes]]:
+        """Yield kind and content of the files of these kinds whose content was stored."""
+        named = ", ".join("?" * len(kinds))
+        stored = f"kind IN ({named}) AND content IS NOT NULL"
+        yield from self._db.execute(f"SELECT kind, content FROM file WHERE {stored}", kinds)
+
+    def add_findings(self, path: str, findings: Iterable[Finding]) -> None:
+        """Store what was found in one file alone."""
+        key, shown = _key(path), escape_unprintable(path)
+        rows = (
+            (
+                *(key, shown, each.line, each.column, each.rule),
+                *(each.severity.value, json.dumps(dict(each.arguments))),
+            )
+            for each in findings
+        )
+        self._db.executemany("INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what was found in single files, and what concerns two."""
+        columns = "path, line, col, rule, severity, arguments"
+        for row in self.rows(f"SELECT {columns} FROM finding"):
+            path, line, column, rule, severity, arguments = row
+            told = json.loads(arguments)
+            yield Finding(path, line, column, rule, Severity(severity), told)
+
+    def pairs(self) -> Iterator[tuple[str, str, str, str]]:
+        """Yield id, rule, id of the other one, and places, of examples that concern another."""
+        of_pair = "SELECT p.id, p.rule, p.other, e.places FROM pair p"
+        yield from self._db.execute(f"{of_pair} JOIN example e ON e.id = p.id")
+
+    def add_examples(self, rows: Iterable[ExampleRow]) -> None:
+        """Store readable examples."""
+        self._db.executemany(_INSERT, rows)
+
+    def add_lines(self, lines: Iterable[tuple[int | None, bytes, int, str]]) -> None:
+        """Store the lines of examples that have none yet: at, line, tokens, id."""
+        self._db.executemany("UPDATE example SET at = ?, line = ?, tokens = ? WHERE id = ?", lines)
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Forget files and examples; the groups that they stood in are to be judged again."""
+        for path in paths:
+            self._db.execute("DELETE FROM finding WHERE source = ?", (_key(path),))
+            self._db.execute("DELETE FROM file WHERE path = ?", (_key(path),))
+            if path.startswith(EXAMPLES) and path.endswith(".yaml"):
+                self._remove_example(path.removeprefix(EXAMPLES).removesuffix(".yaml"))
+
+    def _remove_example(self, example_id: str) -> None:
+        with suppress(UnicodeEncodeError):  # a name that no example has
+            self.touch([example_id])
+            self._db.execute("DELETE FROM example WHERE id = ?", (example_id,))
+
+    def touch(self, example_ids: Iterable[str]) -> None:
+        """Let the groups that these examples stand in be judged again; note that they moved."""
+        for example_id in example_ids:
+            for each in GROUPS:
+                self._db.execute(
+                    f"INSERT OR IGNORE INTO touched_{each} (value)"
+                    f" SELECT {each} FROM example WHERE id = ?",
+                    (example_id,),
+                )
+            self._db.execute("INSERT OR IGNORE INTO moved VALUES (?)", (example_id,))
+
+    def touch_all(self) -> None:
+        """Let every group be judged again; note that all examples moved."""
+        for each in GROUPS:
+            self._db.execute(
+                f"INSERT OR IGNORE INTO touched_{each} (value) SELECT DISTINCT {each} FROM example"
+            )
+        self._db.execute("INSERT OR IGNORE INTO moved SELECT id FROM example")
+
+    def build_indices(self) -> None:
+        """Make the indices where they are not there yet."""
+        for statement in _INDICES.split(";"):
+            self._db.execute(statement)
+
+    def touched_questions(self) -> Iterator[list[list[IndexedExample]]]:
+        """Yield all examples of each touched question, by id, so many questions at once.
+
+        What was found of them together is forgotten. They may be changed meanwhile.
+        """
+        last = self.value("SELECT coalesce(max(place), 0) FROM touched_question")
+        for first in range(1, last + 1, _PORTION):
+            span = (first, first + _PORTION - 1)
+            some = "SELECT value FROM touched_question WHERE place BETWEEN ? AND ?"
+            self._db.execute(
+                f"DELETE FROM pair WHERE kind = 'question' AND value IN ({some})", span
+            )
+            rows = self._db.execute(
+                f"SELECT t.place, {_JUDGED} FROM touched_question t"
+                " JOIN example e ON e.question = t.value"
+                " WHERE t.place BETWEEN ? AND ? ORDER BY t.place, e.id",
+                span,
+            ).fetchall()
+            yield [
+                [IndexedExample(*row[1:]) for row in group]
+                for _, group in groupby(rows, key=itemgetter(0))
+            ]
+
+    def touched_groups(self, column: str) -> Iterator[tuple[str, list[IndexedExample]]]:
+        """Yield the value and the good examples, by id, of each touched group of several.
+
+        What was found of them together is forgotten.
+        """
+        touched = f"SELECT value FROM touched_{column}"
+        self._db.execute(f"DELETE FROM pair WHERE kind = ? AND value IN ({touched})", (column,))
+        shared = (
+            f"SELECT {column} FROM example WHERE status = 'good' AND {column} IN ({touched})"
+            f" GROUP BY {column} HAVING count(*) > 1"
+        )
+        rows = self._db.execute(
+            f"SELECT e.{column}, {_JUDGED} FROM example e"
+            f" WHERE e.{column} IN ({shared}) AND e.status = 'good' ORDER BY e.{column}, e.id"
+        )
+        for value, group in groupby(rows, key=itemgetter(0)):
+            yield value, [IndexedExample(*row[1:]) for row in group]
+
+    def forget_touched(self) -> None:
+        """Note that every touched group was judged."""
+        for each in GROUPS:
+            self._db.execute(f"DELETE FROM touched_{each}")
+
+    def add_pairs(self, kind: str, pairs: Iterable[tuple[str, str, str, str]]) -> None:
+        """Store what concerns two examples of one group: its value, id, rule, the other's id."""
+        rows = ((kind, *pair) for pair in pairs)
+        self._db.executemany("INSERT OR IGNORE INTO pair VALUES (?, ?, ?, ?, ?)", rows)
+
+    def set_status(self, changes: Iterable[tuple[str, str, str]]) -> None:
+        """Set status, side and id of examples."""
+        self._db.executemany("UPDATE example SET status = ?, side = ? WHERE id = ?", changes)
+
+    def test_questions(self) -> Iterator[tuple[str, str, str]]:
+        """Yield id, mark and question of the good examples that test."""
+        yield from self.rows(
+            "SELECT id, mark, question FROM example WHERE status = 'good' AND side = 'test'"
+        )
+
+    def statuses(self) -> Mapping[str, int]:
+        """Return how many examples there are of each status."""
+        return dict(self._db.execute("SELECT status, count(*) FROM example GROUP BY status"))
+
+    def sizes(self) -> tuple[int, int]:
+        """Return the number and the bytes of the files that are read as examples."""
+        files, size = 0, 0
+        for table in ("example", "file WHERE kind = 'broken'"):
+            row = self._db.execute(f"SELECT count(*), coalesce(sum(size), 0) FROM {table}")
+            count, total = row.fetchone()
+            files, size = files + count, size + total
+        return files, size
+
+    def sides(self) -> Mapping[str, tuple[int, int, int]]:
+        """Return side -> good examples, their own tokens, and how many have a system text."""
+        found = self._db.execute(
+            "SELECT side, count(*), sum(tokens), sum(system <> x'') FROM example"
+            " WHERE status = 'good' GROUP BY side"
+        )
+        return {side: (count, tokens, own) for side, count, tokens, own in found}
+
+    def lines(self, side: str) -> Iterator[list[TrainingLine]]:
+        """Yield the lines of a side's good examples, by id, so many at once."""
+        # The signs keep SQLite from an index that would have it sort the lines.
+        of_side = "SELECT at, line FROM example WHERE +status = 'good' AND +side = ? ORDER BY id"
+        cursor = self._db.execute(of_side, (side,))
+        while rows := cursor.fetchmany(_LINES):
+            yield [TrainingLine(*row) for row in rows]
+
+    def lines_of(self, example_ids: Sequence[str]) -> dict[str, TrainingLine]:
+        """Return the lines of these examples by id."""
+        named = ", ".join("?" * len(example_ids))
+        found = self.rows(f"SELECT id, at, line FROM example WHERE id IN ({named})", *example_ids)
+        return {example_id: TrainingLine(at, line) for example_id, at, line in found}
+
+    def ids(self, side: str) -> list[str]:
+        """Return the ids of a side's good examples, in order."""
+        of_side = "SELECT id FROM example WHERE status = 'good' AND side = ? ORDER BY id"
+        return [example_id for (example_id,) in self.rows(of_side, side)]
+
+    def ids_of(self, status: str) -> list[str]:
+        """Return the ids of the examples of a status, in order."""
+        query = "SELECT id FROM example WHERE status = ? ORDER BY id"
+        return [example_id for (example_id,) in self.rows(query, status)]
+
+    def mark_moved(self, example_ids: Iterable[str]) -> None:
+        """Note that these examples stand otherwise than before, or are gone."""
+        rows = ((example_id,) for example_id in example_ids)
+        self._db.executemany("INSERT OR IGNORE INTO moved VALUES (?)", rows)
+
+    def moved(self) -> Iterator[list[MovedExample]]:
+        """Yield the examples that moved since `forget_moved`, by id, so many at once."""
+        after = ""
+        while True:
+            rows = self._db.execute(
+                "SELECT m.id, e.blob, coalesce(e.side, ''), coalesce(e.tokens, 0),"
+                " coalesce(e.system, x'') FROM moved m"
+                " LEFT JOIN example e ON e.id = m.id AND e.status = 'good'"
+                " WHERE m.id > ? ORDER BY m.id LIMIT ?",
+                (after, _PORTION),
+            ).fetchall()
+            if not rows:
+                return
+            yield [MovedExample(*row) for row in rows]
+            after = rows[-1][0]
+
+    def forget_moved(self) -> None:
+        """Note that a build teaches the examples as they are now."""
+        self._db.execute("DELETE FROM moved")
+
+
+@contextmanager
+def open_index(path: Path | None = None) -> Iterator[ExampleIndex]:
+    """Yield the index of a file, or a temporary one. Raises OSError when no disk takes it."""
+    try:
+        with ExampleIndex(path) as index:
+            yield index
+    except sqlite3.DatabaseError as error:
+        if path is not None:
+            remove_index(path)
+        raise OSError(f"the index of examples: {error}") from error
+
+
+def remove_index(path: Path) -> None:
+    """Remove the file of an index with what SQLite keeps beside it."""
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
+
+
+def _key(path: str) -> bytes:
+    """Return a path as it is stored: one whose bytes are no UTF-8 is no text."""
+    return path.encode("utf-8", "surrogateescape")

@@ -1,0 +1,98 @@
+"""The split: which examples teach and which test.
+
+An unmarked example is a train or a test one by the hash of its normalised first question, so
+adding examples never moves an old one, and equal questions stay on one side. Marks go before the
+hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from merlin.dataset.example import Example
+from merlin.dataset.spec import SplitRule
+
+TRAIN, TEST = "train", "test"
+FEWEST = 10  # providers refuse a job with fewer examples (OpenAI SFT guide)
+_BUCKETS = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """`sides`: example id -> train | test. `taken_back` test examples teach after all.
+
+    `has_gate`: there are enough test examples (`min_test`) to judge a model by.
+    """
+
+    sides: Mapping[str, str]
+    taken_back: int
+    has_gate: bool
+
+
+def split(examples: Sequence[Example], rule: SplitRule) -> Split:
+    """Return each example's side.
+
+    Train is never left under `FEWEST`: test questions go back, those with the highest hash
+    first, which is what a smaller share would have done; marked ones last.
+    """
+    marked = {each.facts.question for each in examples if each.split == TRAIN}
+    sides = {
+        each.id: side_of(
+            each.split or "", each.facts.question, rule, is_taught=each.facts.question in marked
+        )
+        for each in examples
+    }
+    tests = [
+        (each.id, each.split or "", each.facts.question)
+        for each in examples
+        if sides[each.id] == TEST
+    ]
+    taken_back = take_back(tests, len(examples) - len(tests), rule)
+    sides.update(dict.fromkeys(taken_back, TRAIN))
+    return Split(sides, len(taken_back), has_gate(len(tests) - len(taken_back), rule))
+
+
+def side_of(mark: str, question: str, rule: SplitRule, *, is_taught: bool) -> str:
+    """Return the side of an example by its own mark ("" for none) or by its question's hash.
+
+    `is_taught`: somebody marked the question as taught, so it is wherever it is asked.
+    """
+    if mark or is_taught:
+        return mark or TRAIN
+    return TEST if split_bucket(question, rule.salt) < rule.test else TRAIN
+
+
+def split_bucket(question: str, salt: str) -> float:
+    """Return where a normalised question falls, 0 <= bucket < 1, evenly over questions.
+
+    Source: the first 64 bits of sha256 of "<salt>:<question>".
+    """
+    digest = hashlib.sha256(f"{salt}:{question}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / _BUCKETS
+
+
+def take_back(tests: Iterable[tuple[str, str, str]], taught: int, rule: SplitRule) -> Sequence[str]:
+    """Return which of the `tests` (id, mark, question) teach, so that train has enough.
+
+    Whole questions go; `taught` examples teach without them.
+    """
+    if taught >= FEWEST:
+        return ()
+    places = sorted(
+        (mark == TEST, -split_bucket(question, rule.salt), question, name)
+        for name, mark, question in tests
+    )
+    back: list[str] = []
+    for _, same in groupby(places, key=lambda place: place[:3]):
+        if taught + len(back) >= FEWEST:
+            break
+        back += [place[3] for place in same]
+    return back
+
+
+def has_gate(tests: int, rule: SplitRule) -> bool:
+    """Return whether so many test examples are enough to judge a model by."""
+    return tests >= max(rule.min_test, 1)

@@ -1,0 +1,192 @@
+"""A commit judged by what it changed is judged as the whole dataset would be."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from dataset_tree import DATASET_YAML, Tree, check_files, example_yaml, file_of, good_files
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from merlin.dataset.builds import make_build
+from merlin.dataset.check import check_changes, check_whole
+from merlin.dataset.example_index import ExampleIndex, open_index
+from merlin.dataset.layout import Limits
+
+pytestmark = pytest.mark.unit
+
+LIMITS = {"recall": 60}
+QUESTIONS = (
+    *("Что такое лоб?", "что такое  лоб", "Что такое лба?", "Что такое лобб?", "Где лоб?"),
+    *("Где лоб", "Как назвать нос?", "Как назвать носы?", "How is it called?", "Черта 7"),
+)
+ANSWERS = (
+    *("Верхняя часть лица.", "верхняя часть лица", "Иначе.", "An answer in English, a long one."),
+    *("слово " * 40, "Не могу помочь с этим вопросом", "И это ответ без точки в конце"),
+)
+MORE = ("", "split: test\n", "split: train\n", "tags: [a]\n", "tags: [a, b]\n")
+WORSE = ("rejected: Не знаю.\n", "rejected: Иначе.\n")
+NAMES = [f"examples/{name}.yaml" for name in ("a", "A", "b", "c/a", "c/b", "д")]
+BROKEN = ("messages: []\n", "messages:\n  - user: a\n", "\t- no", "")
+SPECS = (
+    DATASET_YAML,
+    DATASET_YAML.replace("good", "fine"),
+    DATASET_YAML + "split: {test: 0.9}\n",
+    DATASET_YAML + "strict: true\n",
+    DATASET_YAML.replace("recall}", "recall, method: dpo}"),
+    "title: no\n",
+)
+OWN_SYSTEM = "messages:\n  - system: {}\n  - user: Черта 7\n  - assistant: Ответ.\n"
+
+conversations = st.one_of(
+    st.builds(
+        example_yaml,
+        st.sampled_from(QUESTIONS),
+        st.sampled_from(ANSWERS),
+        st.sampled_from((*MORE, *WORSE)),
+    ),
+    st.sampled_from([OWN_SYSTEM.format(each) for each in ("Своё", "MerlinGPT is a good service!")]),
+    st.sampled_from(BROKEN),
+)
+changes = st.dictionaries(
+    st.sampled_from((*NAMES, "examples/e.yml", "examples/ bad.yaml", "stray.txt")),
+    st.one_of(st.none(), conversations),
+    max_size=5,
+)
+specs = st.one_of(st.just("as before"), st.none(), st.sampled_from(SPECS))
+
+
+def moves(old, new):
+    """Return what leads from one tree to another, as `git diff-tree` does."""
+    before, after = ({each.path: each for each in tree.entries} for tree in (old, new))
+    return {
+        path: after.get(path)
+        for path in sorted(before.keys() | after.keys())
+        if before.get(path) != after.get(path)
+    }
+
+
+def facts(checked):
+    return (checked.good, checked.duplicate, checked.rejected, checked.findings, checked.spec)
+
+
+def lines(checked):
+    """Return what a build of it writes, None where there may be none."""
+    if not checked.is_buildable:
+        return None
+    content = make_build(checked)
+    return content.manifest, [file_of(content, side) for side in ("train", "test")]
+
+
+def taught(index):
+    """Return id -> blob and side of the good examples."""
+    rows = index.rows("SELECT id, blob, side FROM example WHERE status = 'good'")
+    return {example_id: tuple(row) for example_id, *row in rows}
+
+
+def whole(tree, index):
+    return check_whole("neurotypology", index, tree.entries, tree.read, limit_tokens=LIMITS)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.integers(0, 14), st.lists(st.tuples(changes, specs), min_size=1, max_size=5))
+def test_a_change_leads_to_what_the_whole_dataset_leads_to(number, steps):
+    files = good_files(number)
+    with ExampleIndex() as index:
+        tree = Tree(files)
+        whole(tree, index)
+        for edits, spec in steps:
+            before, known = tree, taught(index)
+            index.forget_moved()
+            files = {**files, **edits, **({} if spec == "as before" else {"dataset.yaml": spec})}
+            files = {path: text for path, text in files.items() if text is not None}
+            tree = Tree(files)
+            followed = check_changes(
+                "neurotypology", index, moves(before, tree), tree.read, limit_tokens=LIMITS
+            )
+            if followed is None:
+                index.clear()
+                followed = whole(tree, index)
+                index.mark_moved(known)
+            with ExampleIndex() as other:
+                anew = whole(tree, other)
+                assert facts(followed) == facts(anew)
+                assert lines(followed) == lines(anew)
+                assert taught(index) == taught(other)
+            looked_at = tree.check(limit_tokens=LIMITS)
+            assert facts(looked_at) == facts(followed)
+            assert lines(looked_at) == lines(followed)
+            now = taught(index)
+            moved = {each.id: each.blob for some in index.moved() for each in some}
+            for name in known.keys() | now.keys():
+                if known.get(name) != now.get(name):
+                    assert moved[name] == now.get(name, (None,))[0]
+
+
+def test_only_what_changed_is_read_and_moves():
+    old = Tree(good_files(60))
+    new = Tree({**good_files(60), "examples/face/q0007.yaml": example_yaml("Новый вопрос о лице")})
+    with ExampleIndex() as index:
+        whole(old, index)
+        index.forget_moved()
+        checked = check_changes(
+            "neurotypology", index, moves(old, new), new.read, limit_tokens=LIMITS
+        )
+        assert len(new.asked) == 1
+        assert checked.good == 60
+        assert [each.id for some in index.moved() for each in some] == ["face/q0007"]
+
+
+def test_more_files_than_the_limit_are_read_whole():
+    old, new = Tree(good_files(60)), Tree(good_files(61))
+    limits = Limits(files=60)
+    with ExampleIndex() as index:
+        check_whole("neurotypology", index, old.entries, old.read, limits)
+        assert check_changes("neurotypology", index, moves(old, new), new.read, limits) is None
+        index.clear()
+        cut = check_whole("neurotypology", index, new.entries, new.read, limits)
+        assert (cut.good, cut.rejected) == (60, 1)
+        # One that is over the limit counts again when another goes.
+        assert check_changes("neurotypology", index, moves(new, old), old.read, limits) is None
+
+
+def test_an_index_stands_where_it_was_kept(tmp_path):
+    tree, path = Tree(good_files(60)), tmp_path / "indices" / "a.sqlite"
+    with open_index(path) as index:
+        whole(tree, index)
+        index.keep("c1", "t1")
+        index.remove(["examples/face/q0001.yaml"])
+    with open_index(path) as index:
+        assert (index.commit_read, index.state("tree"), len(taught(index))) == ("c1", "t1", 60)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\x00" + bytes(5000)])
+def test_a_damaged_index_is_made_anew(tmp_path, content):
+    path = tmp_path / "a.sqlite"
+    path.write_bytes(content)
+    with open_index(path) as index:
+        assert index.is_new
+        assert whole(Tree(good_files(60)), index).good == 60
+
+
+def test_an_index_of_another_release_is_made_anew(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with open_index(path) as index:
+        whole(Tree(good_files(60)), index)
+        index.set_state("version", "0")
+        index.keep("c1", "t1")
+    with open_index(path) as index:
+        assert index.is_new
+
+
+def test_an_index_that_breaks_while_it_is_read_is_an_error_of_the_disk(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with pytest.raises(OSError, match="malformed"), open_index(path):
+        raise sqlite3.DatabaseError("database disk image is malformed")
+    assert not path.exists()
+
+
+def test_an_example_that_says_the_same_twice_counts_once():
+    files = {**good_files(60), "examples/z.yaml": good_files(1)["examples/face/q0000.yaml"]}
+    assert check_files(files).duplicate == 1
