@@ -107,6 +107,19 @@ def test_two_edits_a_new_one_and_a_removal_become_one_commit(colleague, staff, d
     expect(bar(page)).to_have_count(0)
 
 
+def test_by_the_keyboard_alone_an_example_is_edited_and_saved(colleague, staff, dataset):
+    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+    page.get_by_label("Ответ").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("Стопка.")
+    page.keyboard.press("Control+Enter")
+    expect(bar(page)).to_contain_text("1 правка")
+    page.keyboard.press("Control+s")
+    expect(bar(page)).to_have_count(0)
+    staff.keeper.commit()
+    assert "Стопка." in lying(staff, dataset)["stack"]
+
+
 def test_a_draft_waits_for_its_editor_and_is_seen_by_nobody_else(colleague, staff, dataset):
     page = colleague.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")

@@ -264,3 +264,4 @@ page-version-added = Example added
 page-version-back = Restore
 page-next-training = Training after saving: about { $cost }.
 page-next-training-free = Training after saving: free.
+page-next-training-little = Training after saving: less than { $cost }.

@@ -285,3 +285,4 @@ page-version-added = Пример добавлен
 page-version-back = Вернуть как было
 page-next-training = Обучение после сохранения: около { $cost }.
 page-next-training-free = Обучение после сохранения: бесплатно.
+page-next-training-little = Обучение после сохранения: меньше { $cost }.

@@ -1,0 +1,11 @@
+// The page of examples by the keyboard: Ctrl+Enter is "Done", Ctrl+S saves all edits.
+
+document.addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey)) return;
+  const done = event.key === "Enter" && event.target.closest?.("#edit");
+  const save = event.code === "KeyS" && document.querySelector(".savebar > form");
+  const form = done || save;
+  if (!form) return;
+  event.preventDefault();
+  form.requestSubmit(document.querySelector(`[form="${form.id}"]`) ?? form.querySelector("button"));
+});
