@@ -79,13 +79,12 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
     with reading(config) as (ctx, actor):
         found = acts.get(ctx, actor, version)
     told = record(found, **_JSON)
-    examples = told.pop("examples")
     if json:
-        print_json({**told, "authors": {each["id"]: each["author"] for each in examples}})
+        print_json(told)
         return
     names = ("build", "train", "test", "train_tokens", "test_tokens", "created_at", "digest")
     print_pairs({name: told[name] for name in (*names, "system")})
-    print_list(examples, "example=id split tokens author", json=False)
+    print_list(told["examples"], "example=id split tokens author", json=False)
 
 
 _HTML = Annotated[Path | None, typer.Option(help="Write what differs as a page into this file.")]

@@ -20,6 +20,7 @@ from typing import IO, Any, TypeVar, cast
 
 # Each takes the memory of what it imports.
 _MOST_PROCESSES = 4
+_MANY = 10_000
 _CHUNK = 50
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[1:];"
@@ -29,13 +30,19 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def map_many(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def map_many(
+    function: Callable[[T], R], items: Iterable[T], count: int | None = None
+) -> Iterator[R]:
     """Yield what the function returns for each item, in order. Raises what either of them raises.
 
-    The function is found by its module and name; items and results are pickled. The processes
+    Where the `count` of items is known and done sooner than processes start, all is done here. The
+    function is found by its module and name; items and results are pickled. The processes
     start when the first result is wanted, which takes a quarter of a second.
     """
     left = iter(items)
+    if count is not None and count < _MANY:
+        yield from map(function, left)
+        return
     chunks = iter(lambda: list(islice(left, _CHUNK)), [])
     with ExitStack() as stack:
         workers = (stack.enter_context(closing(_Worker(function))) for _ in range(_processes()))

@@ -64,8 +64,6 @@ __all__ = [
 Read = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
 ADVISED = 50  # the advised start (OpenAI SFT guide)
 _CHUNK = 500  # examples that are stored at once
-# Fewer are read before processes have started.
-_MANY = 10_000
 _ONE_TURN = 3  # messages at most: a system text, a question, an answer
 # Kinds of files in the index.
 _DATASET, _COURSE, _MATERIAL = "dataset", "course", "material"
@@ -232,8 +230,7 @@ class _Source:
             else:
                 yield blob, reading
         parse = _parse if self.known is not None else partial(_parse_for_build, method)
-        apply = map_many if len(unread) >= _MANY else map
-        for blob, reading in apply(parse, self.read(unread)):
+        for blob, reading in map_many(parse, self.read(unread), len(unread)):
             if self.cache:
                 self.cache.keep(blob, reading)
             yield blob, reading

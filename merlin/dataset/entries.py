@@ -8,12 +8,13 @@ list is read by its key, so that it takes as long in a dataset of 100,000 as in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from merlin.core.clock import from_iso
+from merlin.core.process_pool import map_many
 from merlin.core.vocabulary import (
     fold,
     index_words,
@@ -40,6 +41,8 @@ from merlin.db.tables import (
 MOST_QUERY, MOST_LETTERS = 200, 50_000
 # Words of so many entries are written at once: while SQLite writes, nobody else does.
 _AT_ONCE = 50
+# Dataset, path, blob and text of a file, None where its bytes are no text.
+_File = tuple[str, str, str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +132,17 @@ class ExampleEntries(Repository):
         Written in portions; their texts are kept already.
         """
         wanted = {path: blob for path, blob in files.items() if path.startswith(EXAMPLES)}
+        known: dict[str, str] = {}
         for paths in in_portions(sorted(wanted), CHUNK):
-            known = self._blobs(dataset, paths)
-            gone = [path for path in paths if path in known and known[path] != wanted[path]]
-            new = {
-                path: blob
-                for path in paths
-                if (blob := wanted[path]) is not None and known.get(path) != blob
-            }
-            texts = self._texts(list(new.values()))
-            for portion in in_portions(
-                [*gone, *(each for each in new if each not in known)], _AT_ONCE
-            ):
-                said = {path: new[path] for path in portion if path in new}
-                entries = [_entry(dataset, path, blob, texts[blob]) for path, blob in said.items()]
-                old = [path for path in portion if path in known]
-                self.db.joined(partial(self._put, dataset, old, entries))
+            known |= self._blobs(dataset, paths)
+        gone = sorted(path for path in known if wanted[path] is None)
+        for old in in_portions(gone, _AT_ONCE):
+            self.db.joined(partial(self._put, dataset, old, ()))
+        new = [path for path, blob in sorted(wanted.items()) if blob and known.get(path) != blob]
+        entries = map_many(_entry, self._files(dataset, wanted, new), len(new))
+        for some in in_portions(entries, _AT_ONCE):
+            old = [str(row["path"]) for row, _ in some if row["path"] in known]
+            self.db.joined(partial(self._put, dataset, old, some))
 
     def _blobs(self, dataset: str, paths: Sequence[str]) -> dict[str, str]:
         columns = EXAMPLE_ENTRY.path, EXAMPLE_ENTRY.blob
@@ -152,9 +150,17 @@ class ExampleEntries(Repository):
         rows = self.db.rows(EXAMPLE_ENTRY.select(*columns).where(named))
         return {row["path"]: row["blob"] for row in rows}
 
-    def _texts(self, blobs: Sequence[str]) -> dict[str, str | None]:
-        rows = self.db.rows(DATASET_TEXT.select().where(DATASET_TEXT.blob.in_(blobs)))
-        return {row["blob"]: row["text"] for row in rows}
+    def _files(
+        self, dataset: str, blobs: Mapping[str, str | None], paths: Sequence[str]
+    ) -> Iterator[_File]:
+        for some in in_portions(paths, _AT_ONCE):
+            asked = DATASET_TEXT.blob.in_([blobs[path] for path in some])
+            texts = {
+                row["blob"]: row["text"] for row in self.db.rows(DATASET_TEXT.select().where(asked))
+            }
+            for path in some:
+                blob = str(blobs[path])
+                yield dataset, path, blob, texts.get(blob)
 
     def _put(
         self, dataset: str, old: Sequence[str], entries: Sequence[tuple[Row, Sequence[Row]]]
@@ -243,8 +249,9 @@ class ExampleEntries(Repository):
         return FINDINGS.read_all(self.db.rows(FINDING.select().where(named).order_by(FINDING.id)))
 
 
-def _entry(dataset: str, path: str, blob: str, text: str | None) -> tuple[Row, list[Row]]:
+def _entry(file: _File) -> tuple[Row, list[Row]]:
     """Return the entry of a file, and a row for each of its tags."""
+    dataset, path, blob, text = file
     example, name = parse_example(text), example_id_of(path)
     tags = dict.fromkeys(example.tags) if example else {}
     said = [each.content for each in example.messages] if example else [text or ""]

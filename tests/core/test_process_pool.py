@@ -63,6 +63,10 @@ def test_results_come_in_the_order_of_the_items(count):
     assert [*map_many(double, iter(range(count)))] == [2 * each for each in range(count)]
 
 
+def test_few_items_are_done_here():
+    assert {*map_many(pid_of, MANY, len(MANY))} == {os.getpid()}
+
+
 def test_two_other_processes_do_the_work_and_are_gone_afterwards():
     pids = {*map_many(pid_of, MANY)}
     assert len(pids) == 2

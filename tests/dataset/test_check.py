@@ -216,7 +216,7 @@ def test_many_files_are_read_by_processes_to_the_same_result(monkeypatch):
     bad = {f"examples/z{n:03d}.yaml": mutated(dice, dice.choice(GOOD)) for n in range(300)}
     tree = Tree({**good_files(200), **bad})
     here = tree.check()
-    monkeypatch.setattr("merlin.dataset.check._MANY", 400)
+    monkeypatch.setattr("merlin.core.process_pool._MANY", 400)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
     assert tree.check() == here
     assert make_build(tree.check()).digest == make_build(here).digest

@@ -7,19 +7,21 @@ from pathlib import Path
 
 import pytest
 
-import merlin.dataset
+import merlin
 from merlin.core.i18n import keys
 from merlin.dataset.finding import Finding, escape_unprintable, shorten
 
 pytestmark = pytest.mark.unit
 
 SOURCES = "\n".join(
-    path.read_text("utf-8") for path in Path(merlin.dataset.__file__).parent.glob("*.py")
+    path.read_text("utf-8")
+    for folder in ("dataset", "training")
+    for path in (Path(merlin.__file__).parent / folder).glob("*.py")
 )
 RULES = sorted(key.removeprefix("finding-") for key in keys("ru") if key.startswith("finding-"))
 WORDS = [
     *["name", "first", "byte", "code", "problem", "words", "keys", "expected", "allowed"],
-    *["found", "role", "proposed", "text", "folder", "other", "near", "tag", "names"],
+    *["found", "role", "proposed", "text", "folder", "other", "near", "tag", "names", "model"],
 ]
 NUMBERS = ["size", "limit", "needed", "beyond", "tokens", "good", "fewest", "advised"]
 NUMBERS += ["count", "percent"]

@@ -27,6 +27,7 @@ OTHERS = (
     "broadcast.",
     "erase.",
     "engine.",
+    "distil.",
     "door.",
     "pay.",
     "payment.",
