@@ -126,6 +126,19 @@ def test_any_cursor_and_any_words_are_answered(vera, cursor):
         assert vera.get(BASE, params=query).status_code in (200, 422)
 
 
+@pytest.mark.parametrize("sign", ["\0", "\n", "\u202e", "\ud7ff"])
+def test_signs_that_no_database_takes_end_in_no_fault(vera, sign):
+    for name in ("tag", "author", "query", "example"):
+        path = f"{BASE}/one" if name == "example" else BASE
+        assert vera.get(path, params={name: f"a{sign}b"}).status_code in (200, 404, 422)
+    form = {"example": f"q{sign}", "question": f"a{sign}", "answer": f"b{sign}", "tags": f"c{sign}"}
+    for act in ("", "/remove", "/drop", "/keep"):
+        answer = vera.post(f"{BASE}{act}", data=form | {"back": f"tag=a{sign}b&x"})
+        assert answer.status_code in (303, 422), answer.text
+    table = {"table": f"a{sign}\tb{sign}\tc{sign}\n"}
+    assert vera.post(f"{BASE}/paste", data=table).status_code == 200
+
+
 def test_a_dataset_of_others_is_not_there(site, vera):
     assert vera.get("/datasets/none/examples").status_code == 404
     with site.browser(ANNA) as anna:

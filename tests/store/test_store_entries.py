@@ -106,6 +106,15 @@ def test_tags_follow_the_file(shelf):
     assert shelf.entries.facets("face").tags == [("форма", 1)]
 
 
+def test_a_dataset_of_a_database_before_entries_gets_them_with_the_next_look(shelf):
+    lying = dict(shelf.files.blobs("face"))
+    shelf.entries.drop("face")
+    assert shelf.found() == []
+    shelf.files.keep("face", "as before", lying)
+    assert shelf.found(query="брови") == ["b"]
+    assert shelf.entries.facets("face").tags == [("лицо", 1)]
+
+
 def test_authors_sides_and_findings_narrow_the_list_down(database, clock):
     world, taught = World(database, clock), examples()
     one = finding()

@@ -7,6 +7,7 @@ Every list and every open example has an address of its own, and nothing here ne
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
@@ -29,7 +30,7 @@ from merlin.api.pages.page import (
 )
 from merlin.api.pages.teach.changes import Noted, noted_change
 from merlin.api.rest.examples import ExampleBody
-from merlin.api.schema import Name, Page, Part, Sought
+from merlin.api.schema import LINE, Name, Page, Part, Sought
 from merlin.app import drafts, examples, pasted
 from merlin.app.changes import EditNotGood
 from merlin.app.drafts import DraftNotGood, DraftView
@@ -48,21 +49,21 @@ from merlin.dataset.finding import Finding
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-ExampleId = Annotated[str, Query(min_length=1, max_length=1000)]
-FormId = Annotated[str, Form(min_length=1, max_length=1000)]
-Back = Annotated[str, Form(max_length=2000)]
+ExampleId = Annotated[str, Query(min_length=1, max_length=1000, pattern=LINE)]
+FormId = Annotated[str, Form(min_length=1, max_length=1000, pattern=LINE)]
+Back = Annotated[str, Form(max_length=6000)]
 
 
 class ExampleForm(BaseModel):
     """An example as its form says it; `example` "" for a new one, `back` narrows the list down."""
 
-    example: str = Field(default="", max_length=1000)
+    example: str = Field(default="", max_length=1000, pattern=LINE)
     question: str = Field(default="", max_length=100_000)
     answer: str = Field(default="", max_length=100_000)
     tags: str = Field(default="", max_length=5_000)
     split: Literal["", "train", "test"] = ""
     revision: str = Field(default="", max_length=80)
-    back: str = Field(default="", max_length=2000)
+    back: str = Field(default="", max_length=6000)
 
     def words(self) -> ExampleWords:
         """Return what the example shall say. Raises ValidationError."""
@@ -146,7 +147,7 @@ _NAMES = {
     "split": "split",
     "has_finding": "finding",
 }
-Narrow = Annotated[str, Query(max_length=200)]
+Narrow = Annotated[str, Query(max_length=200, pattern=LINE)]
 
 
 async def filters_of(
@@ -172,7 +173,7 @@ def base_of(dataset: str) -> str:
 
 def _filters_back(dataset: str, back: str) -> Filters:
     """Return what a form's list was narrowed down to; what no address would say is left out."""
-    said = dict(parse_qsl(back))
+    said = {name: value for name, value in parse_qsl(back) if re.search(LINE, value)}
     split = said.get("split", "")
     wanted = ExampleFilter(
         said.get("query", "")[:200],
@@ -257,7 +258,7 @@ async def new_example(
     dataset: EditedDataset,
     page: Part,
     filters: Filtered,
-    like: Annotated[str, Query(max_length=1000)] = "",
+    like: Annotated[str, Query(max_length=1000, pattern=LINE)] = "",
 ) -> Response:
     """Return the list with an empty form; with the answer and tags of an example that is named."""
     form = ExampleForm()
@@ -320,7 +321,7 @@ async def remove_example(
 async def drop_drafts(
     visit: Teaching,
     dataset: EditedDataset,
-    example: Annotated[str, Form(max_length=1000)] = "",
+    example: Annotated[str, Form(max_length=1000, pattern=LINE)] = "",
     back: Back = "",
 ) -> Response:
     """Forget the draft of one example, or without one all of them."""
