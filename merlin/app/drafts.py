@@ -30,17 +30,25 @@ from merlin.dataset.files import FileIndex, FileText
 from merlin.dataset.finding import Finding
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import EditChecker
+from merlin.training.models import Serving
 from merlin.training.policy import Forecast, forecast
+from merlin.training.promote import Promotions
 
 _MOST_CHECKED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftsCheck:
-    """What the checker says of drafts by themselves, by example; what the next training costs."""
+    """What the checker says of drafts by themselves, by example; what the next training costs.
+
+    `serving` is the version that answers till then, "" for none; `is_automatic`: it is launched
+    without anybody's word.
+    """
 
     findings: Mapping[str, Sequence[Finding]]
     next_training: Forecast | None = None
+    serving: str = ""
+    is_automatic: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +111,16 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
     than `_MOST_CHECKED` are not looked at before that. Raises NotFound.
     """
 
-    def read(ctx: Context) -> tuple[list[Edit], list[FileText], Build | None]:
+    def read(ctx: Context) -> tuple[list[Edit], list[FileText], Build | None, Serving | None]:
         require_editing(ctx, actor, dataset)
         index = FileIndex(ctx.db)
         edits = [each.edit for each in _drafts(ctx).of(actor.user_id, dataset)]
         paths = [DATASET_FILE, *(each.path for each in edits)]
         files = index.texts(dataset, paths) if len(edits) <= _MOST_CHECKED else {}
-        return edits, list(files.values()), index.newest_build(dataset)
+        serving = Promotions(ctx.db, ctx.clock).serving().get(dataset) if edits else None
+        return edits, list(files.values()), index.newest_build(dataset), serving
 
-    edits, files, build = await ctx.read(read)
+    edits, files, build, serving = await ctx.read(read)
     if not edits or len(edits) > _MOST_CHECKED:
         return DraftsCheck(findings={})
     texts = {each.path: each.text for each in edits}
@@ -124,6 +133,8 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
     return DraftsCheck(
         findings=findings,
         next_training=forecast(build, seen, partial(ctx.config.price, provider)),
+        serving=serving.model.build_version if serving else "",
+        is_automatic=seen.spec is None or seen.spec.launch.mode == "auto",
     )
 
 

@@ -72,6 +72,7 @@ def test_drafts_are_advised_priced_and_become_one_commit_by_their_editor(site, v
     told = words_of(vera.get(BASE))
     assert "916 123-45-67" in told
     assert re.search("Обучение после сохранения: (около|меньше|бесплатно)", told), told
+    assert "До конца отвечает trial-2." in told
     assert re.search('class="flaw".*?<span>Похоже на личные данные', vera.get(BASE).text), told
     assert vera.post(f"{BASE}/remove", data={"example": "q3", "revision": ""}).status_code == 303
     page = vera.get(f"{BASE}/one?example=q3").text
