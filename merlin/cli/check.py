@@ -83,10 +83,11 @@ def check(  # noqa: PLR0913 - each is an option of the command
         key = "check-fix-or-commit" if fix else "check-paths-or-commit"
         raise ConfigError("paths or --fix and --commit together", key)
     kept: Kept | None = [] if ask_base else None
-    if commit:
-        outcome = _sum(_of_commit(commit, config, kept))
-    else:
-        outcome = look_at(paths or _HERE, fix=fix, kept=kept)
+    with _without_garbage_collection():
+        if commit:
+            outcome = _sum(_of_commit(commit, config, kept))
+        else:
+            outcome = look_at(paths or _HERE, fix=fix, kept=kept)
     if kept is not None:
         from merlin.cli.asking import ask_bases
 
@@ -158,15 +159,17 @@ def _sum(seen: Iterable[Seen], fixes: Sequence[Fix] | None = None) -> Outcome:
 
 def _of_folder(folder: Folder, kept: Kept | None) -> Seen:
     from merlin.dataset.check import check as check_dataset
+    from merlin.dataset.check import check_once
 
     limits = Limits()
     tree = work_tree(folder.path, limits.file_bytes)
-    checked = check_dataset(folder.name, tree.entries, tree.read, limits=limits)
+    examine = check_once if kept is None else check_dataset
+    checked = examine(folder.name, tree.entries, tree.read, limits=limits)
     if kept is not None:
         kept.append((folder.shown, checked, folder.holds))
     findings = [each for each in checked.findings if folder.holds(each.path)]
     files = sum(folder.holds(each.path) for each in tree.entries)
-    examples = sum(folder.holds(each.path) for each in checked.examples)
+    examples = sum(map(folder.holds, checked.good_paths()))
     return files, examples, _with_prefix(findings, folder.shown)
 
 
@@ -181,6 +184,7 @@ def _under(prefix: str, path: str) -> str:
 
 def _of_commit(revision: str, path: Path, kept: Kept | None) -> Iterator[Seen]:
     from merlin.dataset.check import check as check_dataset
+    from merlin.dataset.check import check_once
     from merlin.wiring.context import source_of
 
     config = configuration(path)
@@ -190,11 +194,11 @@ def _of_commit(revision: str, path: Path, kept: Kept | None) -> Iterator[Seen]:
     commit = source.resolve(revision)
     for name in source.dataset_trees(commit):
         entries = source.entries(commit, name)
-        checked = check_dataset(name, entries, source.read)
+        checked = (check_once if kept is None else check_dataset)(name, entries, source.read)
         prefix = f"{directory}/{name}" if directory else name
         if kept is not None:
             kept.append((prefix, checked, lambda _: True))
-        yield len(entries), len(checked.examples), _with_prefix(checked.findings, prefix)
+        yield len(entries), checked.good, _with_prefix(checked.findings, prefix)
 
 
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

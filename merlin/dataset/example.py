@@ -101,6 +101,7 @@ def _after(message: Message) -> tuple[str, ...]:
 _AT_THE_END = " ?!.…"
 
 
+@lru_cache(maxsize=16)  # what examples are compared by normalises the same texts in a row
 def normalise(words: str) -> str:
     """Return `words` composed (NFC), lower case, ё as е, blanks single, no signs at the end."""
     composed = unicodedata.normalize("NFC", words).casefold().replace("ё", "е")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 
 import pytest
 from dataset_tree import (
@@ -19,7 +20,7 @@ from mutations import GOOD, mutated
 
 from merlin.core.messages import Message
 from merlin.dataset.builds import make_build
-from merlin.dataset.check import BlobCache, ParsedFile, check
+from merlin.dataset.check import BlobCache, ParsedFile, check, check_once
 from merlin.dataset.finding import Severity
 from merlin.git.source import Entry
 
@@ -220,6 +221,9 @@ def test_many_files_are_read_by_processes_to_the_same_result(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
     assert tree.check() == here
     assert make_build(tree.check()).digest == make_build(here).digest
+    once = check_once("neurotypology", tree.entries, tree.read)
+    assert once == replace(here, examples=(), duplicates=())
+    assert [*once.good_paths()] == [each.path for each in here.examples]
     assert len(here.examples) > 200
     assert here.rejected > 200
 
