@@ -38,7 +38,7 @@ def map_many(
 
     Where the `count` of items is known and done sooner than processes start, all is done here. The
     function is found by its module and name; items and results are pickled. The processes
-    start when the first result is wanted, which takes a quarter of a second.
+    start when the first result is wanted, which takes a tenth of a second.
     """
     left = iter(items)
     if count is not None and count < _MANY:

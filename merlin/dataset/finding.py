@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from merlin.core.i18n import keys, text
-
 Mark = tuple[int, int]  # line and column, both from 1
 SHOWN_LENGTH = 80
 
@@ -45,6 +43,9 @@ class Finding:
 
         A rule that an earlier release had, as its findings are still stored, is told by its name.
         """
+        # A process that only reads files starts in half the time without the texts.
+        from merlin.core.i18n import keys, text  # noqa: PLC0415
+
         key = f"finding-{self.rule}"
         return text(language, key, **self.arguments) if key in keys(language) else self.rule
 

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from merlin.core.i18n import text
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES
 
@@ -54,11 +53,16 @@ class Rule:
 
     def meaning(self, language: str) -> str:
         """Return what the rule demands and why."""
-        return text(language, f"rule-{self.name}")
+        return self._text(language, "")
 
     def mending(self, language: str) -> str:
         """Return what to do about a finding of it."""
-        return text(language, f"rule-{self.name}-mend")
+        return self._text(language, "-mend")
+
+    def _text(self, language: str, ending: str) -> str:
+        from merlin.core.i18n import text  # noqa: PLC0415 - as in `merlin.dataset.finding`
+
+        return text(language, f"rule-{self.name}{ending}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
