@@ -357,7 +357,7 @@ def _store_examples(
     places: dict[str, list[Entry]] = {}
     for entry in entries:
         places.setdefault(entry.blob, []).append(entry)
-    readings = source.parse(places, method, limit)
+    readings = source.parse([*places], method, limit)
     while some := list(islice(readings, _CHUNK)):
         rows = (
             _store_file(index, entry, reading, source.known, limit, method)

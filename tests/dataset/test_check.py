@@ -191,6 +191,12 @@ def test_the_cache_forgets_what_was_longest_unused():
     assert [cache.recall(blob) is not None for blob in "abc"] == [True, False, True]
 
 
+def test_more_cached_blobs_than_are_stored_at_once_give_all_examples():
+    cache, tree = BlobCache(), Tree(good_files(1_100))
+    assert tree.check(cache=cache) == tree.check(cache=cache)
+    assert len(tree.check(cache=cache).examples) == 1_100
+
+
 def test_a_cache_smaller_than_the_dataset_still_gives_all_examples():
     assert len(Tree(good_files(60)).check(cache=BlobCache(size=5)).examples) == 60
 
