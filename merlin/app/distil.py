@@ -34,6 +34,7 @@ from merlin.dataset.files import FileText
 from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
 from merlin.dataset.near_questions import find_near_questions
+from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import DISTIL, MOST_LETTERS, Draft, Proposals, example_yaml
 from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import ADMINS, Notices
@@ -188,7 +189,7 @@ def plan(
     Raises NotFound, Refused where there is nothing to ask about.
     """
     files = changes.read_files(ctx, actor, dataset)
-    checked = ctx.checker.check(dataset, files.files, ctx.config.example_tokens)
+    checked = check_files(dataset, files.files, ctx.config.example_tokens)
     if checked.spec is None:
         raise Refused(f"{dataset} has no good dataset.yaml", "change-not-good", dataset=dataset)
     asked = read_passages(files.files) if passages is None else passages

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -50,7 +49,6 @@ from merlin.git.source import Entry
 
 __all__ = [
     "FEWEST",
-    "BlobCache",
     "CheckedDataset",
     "Limits",
     "Read",
@@ -78,26 +76,6 @@ class ParsedFile:
     example: Example | None
     findings: tuple[Finding, ...]
     row: ExampleRow | None = None
-
-
-class BlobCache:
-    """What was read from the newest `size` blobs, by blob id; a file's bytes say it all."""
-
-    def __init__(self, size: int = 200_000) -> None:
-        self._size = size
-        self._readings: OrderedDict[str, ParsedFile] = OrderedDict()
-
-    def recall(self, blob: str) -> ParsedFile | None:
-        """Return what was read from `blob`, or None; it counts as used now."""
-        if blob in self._readings:
-            self._readings.move_to_end(blob)
-        return self._readings.get(blob)
-
-    def keep(self, blob: str, reading: ParsedFile) -> None:
-        """Keep what was read; the longest unused blob is forgotten when there are too many."""
-        self._readings[blob] = reading
-        if len(self._readings) > self._size:
-            self._readings.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +125,6 @@ def check(
     name: str,
     entries: Sequence[Entry],
     read: Read,
-    cache: BlobCache | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     limit_tokens: Mapping[str, int] | None = None,
 ) -> CheckedDataset:
@@ -157,7 +134,7 @@ def check(
     `limit_tokens`: base model -> how many tokens one training example may have.
     """
     index, known = ExampleIndex(), dict[str, Example]()
-    source = _Source(read, limit_tokens or {}, cache or BlobCache(), known)
+    source = _Source(read, limit_tokens or {}, known)
     checked = _check(name, index, read_layout(entries, limits), source)
     good, duplicates = (
         tuple(known[each] for each in index.ids_of(status)) for status in (GOOD, DUPLICATE)
@@ -175,7 +152,7 @@ def check_once(
 
     No build can be made of it.
     """
-    return _check(name, ExampleIndex(), read_layout(entries, limits), _Source(read, {}))
+    return check_whole(name, ExampleIndex(), entries, read, limits, for_build=False)
 
 
 def check_whole(
@@ -185,9 +162,14 @@ def check_whole(
     read: Read,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     limit_tokens: Mapping[str, int] | None = None,
+    *,
+    for_build: bool = True,
 ) -> CheckedDataset:
-    """Read a whole dataset into an empty index, or leaves that it lacks; return it for a build."""
-    source = _Source(read, limit_tokens or {}, is_for_build=True)
+    """Read a whole dataset into an empty index, or leaves that it lacks.
+
+    No build can be made of it where it is not `for_build`, which takes half the time.
+    """
+    source = _Source(read, limit_tokens or {}, is_for_build=for_build)
     return _check(name, index, read_layout(entries, limits), source)
 
 
@@ -198,8 +180,10 @@ def check_changes(
     read: Read,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     limit_tokens: Mapping[str, int] | None = None,
+    *,
+    for_build: bool = True,
 ) -> CheckedDataset | None:
-    """Let the index follow `changes` (path -> leaf, None: gone); return the dataset for a build.
+    """Let the index follow `changes` (path -> leaf, None: gone); return the dataset.
 
     None where the whole of it has to be read instead: its method of training is another one, or its
     files are more than `limits` allow, so others than the changed ones count.
@@ -209,7 +193,7 @@ def check_changes(
     index.remove(changes)
     leaves = [entry for entry in changes.values() if entry]
     try:
-        checked = check_whole(name, index, leaves, read, limits, limit_tokens)
+        checked = check_whole(name, index, leaves, read, limits, limit_tokens, for_build=for_build)
     except _OtherMethod:
         return None
     files, size = index.sizes()
@@ -237,27 +221,16 @@ class _Source:
 
     read: Read
     limit_tokens: Mapping[str, int]
-    cache: BlobCache | None = None
     known: dict[str, Example] | None = None
     is_for_build: bool = False
 
     def parse(
-        self, blobs: Iterable[str], method: str, limit: TokenLimit
+        self, blobs: Sequence[str], method: str, limit: TokenLimit
     ) -> Iterator[tuple[str, ParsedFile]]:
         """Yield what the blobs say; one that cannot be read does not come."""
-        unread = []
-        for blob in blobs:
-            reading = self.cache.recall(blob) if self.cache else None
-            if reading is None:
-                unread.append(blob)
-            else:
-                yield blob, reading
         to_row = partial(_parse_to_row, method, None if self.is_for_build else limit)
         parse = _parse if self.known is not None else to_row
-        for blob, reading in map_many(parse, self.read(unread), len(unread)):
-            if self.cache:
-                self.cache.keep(blob, reading)
-            yield blob, reading
+        return map_many(parse, self.read(blobs), len(blobs))
 
 
 def _parse(file: tuple[str, bytes]) -> tuple[str, ParsedFile]:

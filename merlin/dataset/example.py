@@ -7,8 +7,7 @@ The system text stands first or nowhere, nobody speaks twice in a row, the assis
 nobody says nothing. Source: the chat format of fine-tuning (OpenAI SFT guide). A pair for training
 by preference (DPO) has a worse last answer beside them, under `rejected`.
 
-What a file says does not depend on where it lies, so what was read from a blob is kept by the
-blob's id (`merlin.dataset.check.BlobCache`) and gets its id and path afterwards.
+What a file says does not depend on where it lies: an example gets its id and path afterwards.
 
     messages:
       - user: One line stays as it is.

@@ -432,6 +432,16 @@ class ExampleIndex:
         query = "SELECT id FROM example WHERE status = ? ORDER BY id"
         return [example_id for (example_id,) in self.rows(query, status)]
 
+    def good_among(self, example_ids: Sequence[str]) -> set[str]:
+        """Return those of these examples that are good."""
+        good: set[str] = set()
+        for at in range(0, len(example_ids), _PORTION):
+            some = example_ids[at : at + _PORTION]
+            named = ", ".join("?" * len(some))
+            query = f"SELECT id FROM example WHERE status = 'good' AND id IN ({named})"
+            good.update(example_id for (example_id,) in self.rows(query, *some))
+        return good
+
     def mark_moved(self, example_ids: Iterable[str]) -> None:
         """Note that these examples stand otherwise than before, or are gone."""
         rows = ((example_id,) for example_id in example_ids)

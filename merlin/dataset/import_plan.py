@@ -15,7 +15,7 @@ from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.layout import EXAMPLES, NameAllocator, example_path
-from merlin.dataset.preview import EditChecker, Preview
+from merlin.dataset.preview import EditChecker, Preview, check_files
 
 
 class Place(NamedTuple):
@@ -147,7 +147,7 @@ def plan_import(
     """
     checker = checker or EditChecker()
     taken = [each.example_id for each in files if each.path.startswith(EXAMPLES)]
-    there = checker.check(dataset, files, limit_tokens)
+    there = check_files(dataset, files, limit_tokens)
     system = there.spec.system if there.spec else ""
     known: dict[bytes, str | Place] = {}
     for each in (*there.examples, *there.duplicates):

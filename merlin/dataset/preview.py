@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from merlin.dataset.check import BlobCache, CheckedDataset, check
-from merlin.dataset.example import Example, count_example
+from merlin.dataset.check import CheckedDataset, Limits, Read, check, check_changes, check_whole
+from merlin.dataset.example import Example, count_example, read_example
+from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.layout import example_id_of
 from merlin.dataset.spec import DatasetSpec
 from merlin.git.source import FILE, Entry
 
@@ -45,30 +48,26 @@ class Preview:
         return not any(each.severity is Severity.ERROR for each in self.findings)
 
 
-# Examples of which the reading is remembered, so that the next check is quick.
-_REMEMBERED = 20_000
+_REMEMBERED = 4  # datasets
+
+
+@dataclass(slots=True)
+class _Look:
+    """A dataset as it was last looked at: its index, and path -> blob of its files."""
+
+    index: ExampleIndex = field(default_factory=ExampleIndex)
+    blobs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class EditChecker:
-    """What checks edits in a process: it remembers the examples that it has read.
+    """What checks edits in a process: of a dataset that it knows it reads only what changed.
 
     A large dataset takes a while: neither in the event loop nor in the thread that writes.
     """
 
-    _cache: BlobCache = field(default_factory=lambda: BlobCache(_REMEMBERED))
+    _looks: OrderedDict[str, _Look] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
-
-    def check(
-        self,
-        dataset: str,
-        files: Sequence[FileText],
-        limit_tokens: Mapping[str, int] | None = None,
-    ) -> CheckedDataset:
-        """Return the dataset as its `files` lie, checked. One caller at a time."""
-        contents = {each.path: (each.blob, _bytes(each.text)) for each in files}
-        with self._lock:
-            return _checked(dataset, contents, self._cache, limit_tokens)
 
     def preview(
         self,
@@ -82,7 +81,7 @@ class EditChecker:
         `limit_tokens`: base model -> how many tokens one training example may have. One caller at
         a time.
         """
-        before = {each.path: (each.blob, _bytes(each.text)) for each in files}
+        before = _contents(files)
         after = {path: told for path, told in before.items() if path not in edits}
         for path, text in edits.items():
             if text is not None:
@@ -90,13 +89,14 @@ class EditChecker:
                 # The blob tells their bytes apart.
                 after[path] = (f"edit-{hashlib.sha256(content).hexdigest()}", content)
         with self._lock:
-            old = _checked(dataset, before, self._cache, limit_tokens)
-            new = _checked(dataset, after, self._cache, limit_tokens)
+            old = self._look(dataset, before, limit_tokens)
+            gone = _good_examples(old, before, edits)
+            new = self._look(dataset, after, limit_tokens)
+            good = _good_examples(new, after, edits)
         own = {escape_unprintable(path) for path in edits}
         told = {(each.path, each.rule) for each in old.findings}
-        good = {each.path: each for each in new.examples if each.path in edits}
         tokens = {path: _count(each, new.spec) for path, each in good.items()}
-        gone = [_count(each, new.spec) for each in old.examples if each.path in edits]
+        less = sum(_count(each, new.spec) for each in gone.values())
         return Preview(
             findings=tuple(each for each in new.findings if each.path in own),
             around=tuple(
@@ -108,35 +108,74 @@ class EditChecker:
             good=good,
             tokens=tokens,
             added=len(good) - len(gone),
-            added_tokens=sum(tokens.values()) - sum(gone),
+            added_tokens=sum(tokens.values()) - less,
         )
+
+    def _look(
+        self,
+        dataset: str,
+        files: Mapping[str, tuple[str, bytes]],
+        limit_tokens: Mapping[str, int] | None,
+    ) -> CheckedDataset:
+        """Return the dataset that these files make; what was seen of it last is not read again."""
+        look = self._looks.pop(dataset, None) or _Look()
+        entries = _entries(files)
+        moved = (entry for entry in entries if look.blobs.get(entry.path) != entry.blob)
+        changes: dict[str, Entry | None] = dict.fromkeys(look.blobs.keys() - files.keys())
+        changes |= {entry.path: entry for entry in moved}
+        settings = _reader(files), Limits(), limit_tokens
+        checked = None
+        if not look.index.is_new:
+            checked = check_changes(dataset, look.index, changes, *settings, for_build=False)
+        if checked is None:
+            look.index.clear()
+            checked = check_whole(dataset, look.index, entries, *settings, for_build=False)
+        look.blobs = {path: blob for path, (blob, _) in files.items()}
+        self._looks[dataset] = look
+        if len(self._looks) > _REMEMBERED:
+            self._looks.popitem(last=False)[1].index.close()
+        return checked
 
 
 def check_files(
-    dataset: str, files: Sequence[FileText], limit_tokens: Mapping[str, int]
+    dataset: str, files: Sequence[FileText], limit_tokens: Mapping[str, int] | None = None
 ) -> CheckedDataset:
     """Return the dataset that these files make, checked."""
-    contents = {each.path: (each.blob, _bytes(each.text)) for each in files}
-    return _checked(dataset, contents, BlobCache(), limit_tokens)
+    contents = _contents(files)
+    return check(dataset, _entries(contents), _reader(contents), limit_tokens=limit_tokens)
 
 
-def _bytes(text: str | None) -> bytes:
-    return _NO_TEXT if text is None else text.encode("utf-8")
+def _contents(files: Sequence[FileText]) -> dict[str, tuple[str, bytes]]:
+    """Return path -> blob and bytes."""
+    return {
+        each.path: (each.blob, _NO_TEXT if each.text is None else each.text.encode("utf-8"))
+        for each in files
+    }
 
 
-def _checked(
-    dataset: str,
-    files: Mapping[str, tuple[str, bytes]],
-    cache: BlobCache,
-    limit_tokens: Mapping[str, int] | None,
-) -> CheckedDataset:
-    entries = [Entry(path, blob, FILE, len(content)) for path, (blob, content) in files.items()]
+def _entries(files: Mapping[str, tuple[str, bytes]]) -> list[Entry]:
+    return [Entry(path, blob, FILE, len(content)) for path, (blob, content) in files.items()]
+
+
+def _reader(files: Mapping[str, tuple[str, bytes]]) -> Read:
     contents = dict(files.values())
+    return lambda blobs: ((blob, contents[blob]) for blob in blobs)
 
-    def read(blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        return ((blob, contents[blob]) for blob in blobs)
 
-    return check(dataset, entries, read, cache, limit_tokens=limit_tokens)
+def _good_examples(
+    checked: CheckedDataset, files: Mapping[str, tuple[str, bytes]], edits: Mapping[str, str | None]
+) -> dict[str, Example]:
+    """Return the edited examples that are good as the files lie, by path."""
+    index, found = checked.index, dict[str, Example]()
+    paths = {example_id_of(path): path for path in edits if path in files}
+    good = index.good_among([*paths]) if index else ()
+    for example_id in sorted(good):
+        path = paths[example_id]
+        blob, content = files[path]
+        example = read_example(content)[0]
+        if example is not None:
+            found[path] = example.at(example_id, path, blob)
+    return found
 
 
 def _count(example: Example, spec: DatasetSpec | None) -> int:

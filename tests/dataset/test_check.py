@@ -20,7 +20,7 @@ from mutations import GOOD, mutated
 
 from merlin.core.messages import Message
 from merlin.dataset.builds import make_build
-from merlin.dataset.check import BlobCache, ParsedFile, check, check_once
+from merlin.dataset.check import check, check_once
 from merlin.dataset.finding import Severity
 from merlin.git.source import Entry
 
@@ -159,46 +159,6 @@ def test_an_example_of_exactly_the_base_models_limit_is_taken(answer):
 def test_without_a_limit_for_the_base_model_length_is_free(limits):
     files = {**good_files(60), "examples/long.yaml": example_yaml(answer="слово " * 500)}
     assert not check_files(files, limit_tokens=limits).findings
-
-
-def test_only_blobs_not_seen_before_are_read_again():
-    cache = BlobCache()
-    first = Tree(good_files(60))
-    before = first.check(cache=cache)
-    assert len(first.asked) == 61
-    second = Tree({**good_files(60), "examples/new.yaml": example_yaml()})
-    after = second.check(cache=cache)
-    new = next(each.blob for each in second.entries if each.path == "examples/new.yaml")
-    spec = next(each.blob for each in second.entries if each.path == "dataset.yaml")
-    assert second.asked == [spec, new]
-    assert len(after.examples) == 61
-    assert all(each in after.examples for each in before.examples)
-
-
-def test_a_finding_out_of_the_cache_stands_at_the_present_path():
-    cache = BlobCache()
-    Tree({**good_files(60), "examples/a.yaml": BAD["roles"][0]}).check(cache=cache)
-    checked = Tree({**good_files(60), "examples/b.yaml": BAD["roles"][0]}).check(cache=cache)
-    assert only_finding(checked, "wrong-turn").path == "examples/b.yaml"
-
-
-def test_the_cache_forgets_what_was_longest_unused():
-    cache = BlobCache(size=2)
-    for blob in ("a", "b"):
-        cache.keep(blob, ParsedFile(None, ()))
-    cache.recall("a")
-    cache.keep("c", ParsedFile(None, ()))
-    assert [cache.recall(blob) is not None for blob in "abc"] == [True, False, True]
-
-
-def test_more_cached_blobs_than_are_stored_at_once_give_all_examples():
-    cache, tree = BlobCache(), Tree(good_files(1_100))
-    assert tree.check(cache=cache) == tree.check(cache=cache)
-    assert len(tree.check(cache=cache).examples) == 1_100
-
-
-def test_a_cache_smaller_than_the_dataset_still_gives_all_examples():
-    assert len(Tree(good_files(60)).check(cache=BlobCache(size=5)).examples) == 60
 
 
 def test_a_blob_that_the_repository_does_not_have_is_a_finding():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from merlin.core.clock import utc_now
@@ -108,3 +110,31 @@ def test_a_difference_is_shown_line_by_line():
     assert unified_diff(None, "a\n", "x").startswith("--- /dev/null\n+++ b/x\n")
     assert unified_diff("a\n", None, "x").endswith("-a")
     assert unified_diff("a", "a") == ""
+
+
+def test_a_checker_that_knows_the_dataset_says_what_a_new_one_says():
+    dice, checker = random.Random(3), EditChecker()  # noqa: S311 - repeatable on purpose
+    here = {each.path: each for each in files(30)}
+    paths = [*sorted(here), "examples/new.yaml", "examples/t.yaml"]
+    texts = [
+        *(
+            text_of(f"Что {n}-{chr(1072 + n) * 3}?", dice.choice(("Да.", "Нет.")))
+            for n in range(12)
+        ),
+        text_of("Что 3-ггг") + "split: test\n",
+        SETTINGS.replace("recall", "recall, method: dpo"),
+        SETTINGS + "split: {test: 0.5}\n",
+        "messages: []\n",
+        None,
+    ]
+    for step in range(120):
+        edits = {path: dice.choice(texts) for path in dice.sample(paths, dice.randint(1, 3))}
+        for name in ("trial", f"other-{step % 6}"):
+            seen = checker.preview(name, [*here.values()], edits, {"recall": 40})
+            assert seen == EditChecker().preview(name, [*here.values()], edits, {"recall": 40})
+        if dice.random() < 0.5:  # the edits are committed
+            here |= {
+                path: FileText("trial", path, f"{step}-{path}", text)
+                for path, text in edits.items()
+                if text is not None
+            }
