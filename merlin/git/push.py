@@ -28,12 +28,14 @@ from merlin.git.mirror import (
     GitFailed,
     GitRunner,
     format_stderr,
+    list_tree,
     read_ref,
 )
 from merlin.git.remote_url import RemoteUrl
 
 _TRIES = 10
 _NOT_FOUND = 1
+_LONGEST_NOTE = 100_000  # bytes
 
 
 def write_note(run: GitRunner, commit: str, text: str, lock: int) -> bool:
@@ -54,22 +56,15 @@ def write_note(run: GitRunner, commit: str, text: str, lock: int) -> bool:
     return True
 
 
-def grep_notes(run: GitRunner, words: str) -> str:
-    """Return the lines with these words in all notes, ours and those of the repository.
-
-    One process reads them all, however many there are.
-    """
-    refs = [ref for ref in (NOTES_REF, THEIRS_REF) if read_ref(run, ref)]
-    if not refs:
-        return ""
-    try:
-        return run("grep", "-h", "--text", "--fixed-strings", "-e", words, *refs).decode(
-            "utf-8", "replace"
-        )
-    except GitFailed as failure:
-        if failure.status == _NOT_FOUND:
-            return ""
-        raise
+def list_notes(run: GitRunner) -> set[str]:
+    """Return the blobs of all notes, ours and those of the repository; long ones are not ours."""
+    return {
+        words[2]
+        for ref in (NOTES_REF, THEIRS_REF)
+        if read_ref(run, ref)
+        for words, _ in list_tree(run, "-r", "-l", ref)
+        if words[3].isdecimal() and int(words[3]) <= _LONGEST_NOTE
+    }
 
 
 def push_notes(run: GitRunner, url: str, hold: Callable[[], AbstractContextManager[int]]) -> None:
