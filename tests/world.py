@@ -121,6 +121,8 @@ class Lab:
             for _ in range(rounds):
                 for name in names or ("fetch", "launch", "poll", "prove", "promote", "note"):
                     ticks[name].run()
+                    if name == "fetch":
+                        ticks["files"].run()
 
     def until_serving(self, build, dataset="trial", rounds=40):
         """Tick until this build serves; return the dataset's status."""

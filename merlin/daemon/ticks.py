@@ -54,7 +54,8 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     fetch_s, engine = needed_repository(services.config).interval_s, _engine_of(services.config)
     return [
         *([Tick("engine", _engine(services, engine), ENGINE_S)] if engine else []),
-        Tick("fetch", partial(fetch, services), fetch_s, wakes="launch"),
+        Tick("fetch", partial(read_commits, services), fetch_s, wakes="launch"),
+        Tick("files", partial(follow_files, services), step),
         Tick("launch", partial(launch, services), step, wakes="poll"),
         Tick("poll", partial(poll, services), step, wakes="prove"),
         Tick("prove", partial(prove, services), step, wakes="promote"),
@@ -72,11 +73,25 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
 
 
 def fetch(services: DaemonServices) -> bool:
-    """Bring in new commits: check, build and record each; tell the admins what they must know."""
+    """Bring in new commits, and their files for those who look at examples."""
+    has_moved = read_commits(services)
+    follow_files(services)
+    return has_moved
+
+
+def follow_files(services: DaemonServices) -> bool:
+    """Let the files that people see and search be those of the newest commit.
+
+    Apart from the commits: of a large dataset it takes longer than its check and build.
+    """
+    return sync_files(services.build_settings.source, FileIndex(services.db))
+
+
+def read_commits(services: DaemonServices) -> bool:
+    """Check, build and record each new commit; tell the admins what they must know."""
     try:
         tells = partial(_tell_outcome, services), partial(_tell_rewritten, services)
         head, has_moved = gather(services.build_settings, *tells)
-        sync_files(services.build_settings.source, FileIndex(services.db))
     except SourceError as error:
         _tell_today(services, "notice-repository", reason=str(error))
         raise
@@ -275,7 +290,7 @@ def _served(services: DaemonServices) -> Callable[[], bool]:
         if seen is None:
             Requests(services.db).release()  # what was cut off is taken up again
         seen = None
-        done = serve_requests(services, partial(fetch, services))
+        done = serve_requests(services, partial(read_commits, services))
         seen = counter
         return done
 

@@ -93,7 +93,7 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
     Raises SourceError when the mirror cannot be read.
     """
     head = index.newest()
-    if head is None:
+    if head is None or not source.is_there:
         return False
     trees, before = source.dataset_trees(head), index.trees()
     # What lies under another name is rejected, and nobody may write there.

@@ -271,6 +271,11 @@ class GitSource:
         self.fetcher = MirrorFetcher(self.place, self.branch, self.mirror, self.run)
         self._trees: dict[str, dict[str, str]] = {}
 
+    @property
+    def is_there(self) -> bool:
+        """Return whether there is a mirror; the first fetch makes it."""
+        return mirror.mirror_exists(self.mirror)
+
     def fetch(self) -> str | None:
         """Return the branch's head, None where it is empty or gone."""
         with mirror.as_source_errors():
