@@ -99,7 +99,7 @@ ROWS: Mapping[str, str] = {
     "promo_use": "a person, or an order, that used a code",
     "promotion": "a switch from one serving model to another; rows are only added",
     "proposal": "a corrected answer, or a teacher's draft, that may become an example",
-    "proof_answer": "what a model that is being proved answered to one test question",
+    "proof_answer": "what a model answered to one test question",
     "purchase": "an order of a plan or pack, from the first tap to the last refund",
     "quota_gift": "questions beyond the plan",
     "quota_use": "a question that counts",

@@ -26,8 +26,8 @@ from merlin.db.database import Database, Row
 from merlin.db.notices import Notices
 from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import load_json, read_row
-from merlin.training.models import overlap_of, proof_of, select_models
-from merlin.training.promote import serving_rows
+from merlin.training.models import Model, model_of, overlap_of, proof_of, select_models
+from merlin.training.promote import find_before, serving_rows
 
 __all__ = ["Finding", "VerdictStatus", "VerdictView"]
 
@@ -279,22 +279,18 @@ def _scores(db: Database, row: Row) -> tuple[Score | None, Score | None]:
 
     Those of the one before only where both were asked the same questions.
     """
-    model = db.row(select_models().where(MODEL.job_id == row["job_id"]))
-    if model is None:
+    made = db.row(select_models().where(MODEL.job_id == row["job_id"]))
+    if made is None:
         return None, None
-    switched = PROMOTION.select(PROMOTION.from_model).where(
-        (PROMOTION.dataset == row["dataset"]) & (PROMOTION.to_model == model["model_id"])
-    )
-    before = db.value(switched.order_by(PROMOTION.id.desc()))
-    mine = (MODEL.dataset == row["dataset"]) & (MODEL.model_id == before)
-    old = db.row(select_models().where(mine).order_by(MODEL.id.desc())) if before else None
-    if old is None or not overlap_of(db, model["build_id"], old["build_id"]).is_same:
+    model = model_of(made)
+    old = find_before(db, model)
+    if old is None or not overlap_of(db, model.build_id, old.build_id).is_same:
         return _score(db, model), None
     return _score(db, model), _score(db, old)
 
 
-def _score(db: Database, model: Row) -> Score | None:
-    found = proof_of(db, model["id"])
+def _score(db: Database, model: Model) -> Score | None:
+    found = proof_of(db, model.model_row)
     if found is None or not found.questions:
         return None
-    return build_version(model["dataset"], model["build_number"]) or "", found.chrf
+    return model.build_version, found.chrf

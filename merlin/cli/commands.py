@@ -66,6 +66,11 @@ MODULES = {
             "Compare the base with a good prompt and the tuned model on the test questions."
         ),
     },
+    "evaluation": {
+        "eval": (
+            "Tell how a model answered its test questions, and what it answers better or worse."
+        ),
+    },
     "courses": {"courses": "List the courses that course.yaml files describe, by semester."},
     "ask": {"ask": "Ask a model; the answer goes to stdout, which model it was to stderr."},
     "status": {

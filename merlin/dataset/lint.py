@@ -127,7 +127,8 @@ def is_learned(message: Message) -> bool:
     return is_answer and message.extra.get("weight") != 0
 
 
-def _refuses(answer: str) -> bool:
+def is_refusal(answer: str) -> bool:
+    """Return whether an answer declines at its beginning, in Russian or English."""
     begin = answer[:_REFUSAL_LENGTH].casefold().replace("\u2019", "'").replace("\u00b4", "'")
     # What has none of these letters is not in that language.
     has_hint = ("о" in begin and any(hint in begin for hint in _RUSSIAN_HINTS)) or (
@@ -144,7 +145,7 @@ def _is_cut_off(answer: str) -> bool:
 
 
 _OF_ANSWERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
-    ("refusal", _refuses),
+    ("refusal", is_refusal),
     ("cut-off", _is_cut_off),
 )
 

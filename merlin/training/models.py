@@ -126,7 +126,8 @@ class Overlap:
         return bool(self.shared) and self.shared == self.one == self.other
 
 
-def _question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
+def question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Return what makes two builds' questions the same one: all but the id and system text."""
     said = ((each.role, each.content) for each in question.messages if each.role != "system")
     return tuple(said), question.reference
 
@@ -219,7 +220,7 @@ class Models(Repository):
         self.db.change(MODEL.update(values).where(is_new))
 
     def answers(self, model_row: int) -> dict[str, Answer]:
-        """Return what a model that is being proved has answered so far, by example id."""
+        """Return what a model has answered to test questions so far, by example id."""
         kept = PROOF_ANSWER.select().where(PROOF_ANSWER.model_row == model_row)
         return {
             row["example_id"]: Answer(
@@ -230,7 +231,7 @@ class Models(Repository):
 
     @transaction
     def keep_answer(self, model: Model, example_id: str, answer: Answer) -> None:
-        """Store what a model answered to one test question, until the model is settled."""
+        """Store what a model answered to one test question; only those of a good one stay."""
         known = None if answer.known is None else int(answer.known)
         row = {"model_row": model.model_row, "example_id": example_id, "known": known}
         self.db.add_new(PROOF_ANSWER, {**row, "answer": storable_text(answer.text)})
@@ -240,7 +241,7 @@ class Models(Repository):
         """Store the outcome of the proof; nothing when the model was settled otherwise before.
 
         A model that is refused or gone moves its training verdicts to failed in the same
-        transaction.
+        transaction. The answers of a refused one are deleted; the others' are compared later.
         """
         may = MODEL.state.in_([each.value for each in NEXT[state]])
         settled = MODEL.update(
@@ -248,8 +249,9 @@ class Models(Repository):
         )
         if not self.db.change(settled.where((MODEL.id == model.model_row) & may)):
             return
-        kept = PROOF_ANSWER.model_row == model.model_row
-        self.db.change(PROOF_ANSWER.delete().where(kept))
+        if state is ModelState.REFUSED:
+            kept = PROOF_ANSWER.model_row == model.model_row
+            self.db.change(PROOF_ANSWER.delete().where(kept))
         if proof is not None:
             scores = _EVALUATIONS.write(proof, but=("model_row",))
             self.db.upsert(EVALUATION, {"model_row": proof.model_row}, scores)
@@ -278,7 +280,7 @@ def overlap_of(db: Database, one: int, other: int) -> Overlap:
     A system text is left out: each model hears the one that it was trained with.
     """
     mine, theirs = (
-        Counter(map(_question_key, questions_of(read_conversations(db, build, "test"))))
+        Counter(map(question_key, questions_of(read_conversations(db, build, "test"))))
         for build in (one, other)
     )
     return Overlap(mine.total(), theirs.total(), (mine & theirs).total())

@@ -295,6 +295,23 @@ class Promotions(Repository):
         return model_of((good or rows)[0])
 
 
+def find_before(db: Database, model: Model) -> Model | None:
+    """Return the model that a model took the place of when it was last promoted.
+
+    The one that serves, where this one never has; None without another one.
+    """
+    moves = PROMOTION.select(PROMOTION.from_model).where(
+        (PROMOTION.dataset == model.dataset) & (PROMOTION.to_model == model.model_id)
+    )
+    move = db.row(moves.order_by(PROMOTION.id.desc()))
+    if move is None:
+        row = db.row(serving_rows().where(SERVING.dataset == model.dataset))
+        return model_of(row) if row and row["id"] != model.model_row else None
+    is_it = (MODEL.dataset == model.dataset) & (MODEL.model_id == move["from_model"])
+    row = db.row(select_models().where(is_it).order_by(MODEL.id.desc()))
+    return model_of(row) if row else None
+
+
 def serving_rows() -> Select:
     """Return the SELECT of serving rows with their models."""
     own = (SERVING.since, SERVING.position, SERVING.is_pinned)

@@ -12,6 +12,7 @@ from merlin.core.permissions import Role
 from merlin.db.audit import Audit
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import Requests
+from merlin.db.tables import PROOF_ANSWER
 
 pytestmark = pytest.mark.functional
 
@@ -241,6 +242,17 @@ def test_status_tells_who_is_alive(site):
     assert told["queues"]["jobs"] == 1
 
 
+def test_the_page_of_two_models_lists_the_questions_that_the_newer_one_lost(site):
+    train(site)
+    answered = PROOF_ANSWER.update({"answer": "Понятие 11 значит ответ 77."})
+    of_first = (PROOF_ANSWER.model_row == 1) & (PROOF_ANSWER.example_id == "q11")
+    site.database.transact(lambda: site.database.change(answered.where(of_first)))
+    with site.browser(VERA) as browser:
+        page = browser.get("/admin/models/compare", params={"model": [1, 2]}).text
+    assert "На 1 вопрос прежняя модель ответила верно, а эта нет." in page
+    assert "<td>Понятие 11 значит ответ 77.</td>" in page
+
+
 def test_the_page_of_two_models_tells_scores_of_the_same_test_questions_alone(site):
     train(site)
     site.lab.repository.example("trial", 11, answer="Иначе.", is_test=True)
@@ -253,7 +265,10 @@ def test_the_page_of_two_models_tells_scores_of_the_same_test_questions_alone(si
         with site.browser(VERA) as browser:
             return browser.get("/admin/models/compare", params=chosen).text
 
-    assert "Сходство ответов" in page("trial-1", "trial-2")
+    same = page("trial-1", "trial-2")
+    assert "Сходство ответов" in same
+    assert "у trial-2 и trial-1 2 общих тестовых вопроса. Нужно 40." in same
+    assert "Тестовые вопросы, общие для обеих" in same
     other = page("trial-2", "trial-3")
     assert "Проверочные вопросы у них разные (общий 1)" in other
     assert "Сходство ответов" not in other

@@ -21,6 +21,7 @@ from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
 from merlin.db.encryption import load_or_make_key
 from merlin.db.requests import Requests, RequestState
+from merlin.db.tables import PROOF_ANSWER
 from merlin.training.jobs import Jobs
 from merlin.training.promote import Promotions
 from merlin.wiring.context import opened
@@ -110,6 +111,9 @@ def test_a_model_that_learnt_what_was_revoked_serves_no_more_and_is_not_offered(
     learnt = model_of(lab, "trial-2").model_id
     assert take_back(lab) == [learnt]
     assert serving(lab) == "trial-1", "at once, with no daemon at work"
+    with opened(lab.config) as database:
+        kept = {row["model_row"] for row in database.rows(PROOF_ANSWER.select())}
+    assert kept == {model_of(lab, "trial-1").model_row}
     notice = told()[SWITCHED]
     assert (notice["models"], notice["version"]) == ("trial-2", "trial-1")
     assert offered(lab) == ({"trial-1"}, model_of(lab, "trial-1").model_id)

@@ -1,4 +1,4 @@
-"""Step 20: the answers of a model that is being proved, so that none is paid for twice."""
+"""Step 20: the answers of a model to its test questions, so that none is paid for twice."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ CREATE TABLE proof_answer (
 
 
 def m020_proof(db: Database) -> None:
-    """Keep answers to test questions until their model is settled; `known` NULL: nobody said."""
+    """Keep answers to test questions; `known` NULL: nobody said."""
     db.script(_TABLE)

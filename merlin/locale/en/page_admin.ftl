@@ -133,6 +133,7 @@ page-compare-differ = Their test questions differ ({ $shared ->
     [one] { $shared } is
    *[other] { $shared } are
 } in both builds), so their scores cannot be compared.
+page-common-questions = Test questions that both were asked
 page-compare-two = Two models are needed
 page-compare-two-hint = Go back to the list and tick two different ones.
 page-no-models = No models yet

@@ -135,6 +135,7 @@ page-compare-differ = Проверочные вопросы у них разны
     [one] общий { $shared }
    *[other] общих { $shared }
 }), поэтому оценки сравнивать нельзя.
+page-common-questions = Тестовые вопросы, общие для обеих
 page-compare-two = Нужны две модели
 page-compare-two-hint = Вернитесь к списку и отметьте две разные.
 page-no-models = Моделей пока нет

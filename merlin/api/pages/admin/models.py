@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Literal
 
@@ -15,12 +16,15 @@ from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import Mark, Promoting, Watching, render_page
 from merlin.api.schema import MOST_ID, DatasetName, Id, Part, part
-from merlin.app import models
+from merlin.app import evaluation, models
 from merlin.app.status import datasets_by_name
+from merlin.core.errors import Refused
+from merlin.core.i18n import text
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _HISTORY, _TWO = 20, 2
+_COUNTS, _LOST = ("questions", "right", "wrong", "refused"), ("question", "expected", "now")
 Number = Annotated[int, Field(ge=1, le=MOST_ID)]
 Chosen = Annotated[list[Number] | None, Query(max_length=2)]
 
@@ -50,7 +54,32 @@ async def compare_models(visit: Watching, model: Chosen = None) -> Response:
     chosen = list(dict.fromkeys(model or ()))
     found = [await visit.read(models.get, each) for each in chosen]
     shared = await visit.services.read(models.compare, *found) if len(found) == _TWO else None
-    return render_page(visit, "admin_compare.html", {"models": found, "shared": shared})
+    view: dict[str, object] = {"models": found, "shared": shared, "answers": None}
+    if len(found) == _TWO:
+        with suppress(Refused):  # without kept answers there are the scores alone
+            report = await visit.read(evaluation.evaluate_two, *found)
+            view["answers"] = report.comparison and _answers(report.comparison, visit.language)
+    return render_page(visit, "admin_compare.html", view)
+
+
+def _answers(found: evaluation.Comparison, language: str) -> dict[str, object]:
+    """Return the answers of two models to their common questions, with the words to show."""
+    names = _COUNTS if found.now.questions else ()
+    return {
+        "models": (found.now.model, found.before.model),
+        "verdict": evaluation.comparison_text(found, language),
+        "counts": [
+            (
+                text(language, f"eval-col-{name}"),
+                getattr(found.now, name),
+                getattr(found.before, name),
+            )
+            for name in names
+        ],
+        "lost": found.lost,
+        "lost_words": text(language, "eval-lost", count=len(found.lost)),
+        "headings": [text(language, f"eval-col-{name}") for name in _LOST],
+    }
 
 
 @router.post("/admin/models/{model_id}/{act}")

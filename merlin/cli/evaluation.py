@@ -1,0 +1,82 @@
+"""`merlin eval`: what the proof of a model says, question by question beside another one."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from merlin.app.evaluation import Comparison, ProofReport, comparison_text, evaluate
+from merlin.cli import language
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, reading
+from merlin.cli.output import print_json, print_message, print_table, record, translate_word
+from merlin.core.i18n import format_number, text
+
+_COLUMNS = ("model", "questions", "right", "wrong", "refused", "exact", "chrf")
+_LOST = ("kind", "example", "question", "expected", "now")
+_TAGS = ("tag", "questions", "right", "wrong", "refused")
+
+app = typer.Typer()
+
+
+@app.command("eval")
+def evaluate_model(
+    model: Annotated[str, typer.Argument(help="A model's id or its build's version.")],
+    against: Annotated[
+        str, typer.Option(help="Compare with this model. Default the one that served before.")
+    ] = "",
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Tell how a model answered its test questions, and what it answers better or worse."""
+    with reading(config) as (ctx, actor):
+        report = evaluate(ctx, actor, model, against)
+    comparison = report.comparison
+    advice = comparison_text(comparison, language()) if comparison else ""
+    if json:
+        print_json({**record(report), "advice": advice})
+        return
+    _print_scores(report)
+    _print_tags(report)
+    if comparison and comparison.lost:
+        _print_lost(comparison)
+    print_message("eval-legend")
+    if report.is_full:
+        sys.stdout.write(f"{text(language(), 'eval-full', questions=report.scores.questions)}\n")
+    sys.stdout.write(f"{advice or text(language(), 'eval-nothing-before')}\n")
+
+
+def _print_scores(report: ProofReport) -> None:
+    told, comparison = [report.scores], report.comparison
+    if comparison and comparison.now.questions:
+        is_part = comparison.now != report.scores
+        told += [*([comparison.now] if is_part else []), comparison.before]
+    rows = [
+        [*(getattr(each, name) for name in _COLUMNS[:-1]), format_number(language(), each.chrf, 1)]
+        for each in told
+    ]
+    print_table([f"eval-col-{name}" for name in _COLUMNS], rows)
+
+
+def _print_tags(report: ProofReport) -> None:
+    if not report.tags:
+        return
+    rows = [[getattr(each, name) for name in _TAGS] for each in report.tags]
+    headings = [f"eval-col-{name}" for name in _TAGS]
+    if report.comparison and report.comparison.now.questions:
+        headings.append("eval-col-before")
+        for row, each in zip(rows, report.tags, strict=True):
+            row.append(f"{each.right_before}/{each.common}")
+    sys.stdout.write("\n")
+    print_table(headings, rows)
+
+
+def _print_lost(comparison: Comparison) -> None:
+    count = len(comparison.lost)
+    sys.stdout.write(f"\n{text(language(), 'eval-lost', count=count)}\n")
+    rows = [
+        [translate_word("eval-kind", each.kind), *(getattr(each, name) for name in _LOST[1:])]
+        for each in comparison.lost
+    ]
+    print_table([f"eval-col-{name}" for name in _LOST], rows)

@@ -1,0 +1,39 @@
+# How a model answered its test questions, beside another model.
+eval-col-model = model
+eval-col-questions = questions
+eval-col-right = right
+eval-col-wrong = wrong
+eval-col-refused = declined
+eval-col-exact = word for word
+eval-col-chrf = similarity
+eval-col-tag = tag
+eval-col-before = right before
+eval-col-kind = answer
+eval-col-example = example
+eval-col-question = question
+eval-col-expected = expected
+eval-col-now = answered
+eval-kind-right = right
+eval-kind-wrong = wrong
+eval-kind-refused = declined
+eval-legend = Right: as the example says, or nearly word for word. Declined: “I don't know” or a refusal. Similarity to the example's answer is out of 100.
+eval-lost = { $count ->
+        [one] { NUMBER($count) } question was right before and isn't now.
+       *[other] { NUMBER($count) } questions were right before and aren't now.
+    }
+eval-full = { $questions ->
+        [one] The only answer is right, so this score tells nothing. Add test questions that are harder, in other words than the examples.
+       *[other] All { NUMBER($questions) } answers are right, so this score tells nothing. Add test questions that are harder, in other words than the examples.
+    }
+eval-nothing-before = No other model has answered for this dataset, so there is nothing to compare with.
+eval-verdict-unkept = { $model } can't be compared with { $against }: the answers of { $against } to the test questions weren't kept.
+eval-verdict-few = { $questions ->
+        [0] Not enough questions to tell: { $model } and { $against } have no test question in common. { $enough } are needed.
+        [one] Not enough questions to tell: { $model } and { $against } have { NUMBER($questions) } test question in common. { $enough } are needed.
+       *[other] Not enough questions to tell: { $model } and { $against } have { NUMBER($questions) } test questions in common. { $enough } are needed.
+    }
+eval-verdict-better = { $model } is better than { $against }: of 100 such questions it answers { $points } more right (95% interval from { $low } to { $high }).
+eval-verdict-same = { $model } and { $against } answer equally well, as far as the test shows: the difference of { $difference } right answers per 100 may be chance (95% interval from { $low } to { $high }).
+eval-verdict-worse = { $model } is worse than { $against }: of 100 such questions it answers { $points } fewer right (95% interval from { $low } to { $high }).
+eval-not-tested = { $model } hasn't been tested yet. See merlin models list
+eval-no-answers = The answers of { $model } to its test questions weren't kept: it was tested by an earlier version of Merlin, or the consent to an example was withdrawn.

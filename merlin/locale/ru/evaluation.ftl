@@ -1,0 +1,42 @@
+# Как модель ответила на тестовые вопросы, рядом с другой моделью.
+eval-col-model = модель
+eval-col-questions = вопросы
+eval-col-right = верно
+eval-col-wrong = неверно
+eval-col-refused = отказ
+eval-col-exact = дословно
+eval-col-chrf = сходство
+eval-col-tag = тег
+eval-col-before = раньше верно
+eval-col-kind = ответ
+eval-col-example = пример
+eval-col-question = вопрос
+eval-col-expected = эталон
+eval-col-now = ответила
+eval-kind-right = верный
+eval-kind-wrong = неверный
+eval-kind-refused = отказ
+eval-legend = Верно: как в примере или почти дословно. Отказ: «не знаю» или модель отказалась отвечать. Сходство с ответом из примера — из 100.
+eval-lost = { $count ->
+        [one] На { NUMBER($count) } вопрос прежняя модель ответила верно, а эта нет.
+        [few] На { NUMBER($count) } вопроса прежняя модель ответила верно, а эта нет.
+       *[many] На { NUMBER($count) } вопросов прежняя модель ответила верно, а эта нет.
+    }
+eval-full = { $questions ->
+        [one] Верны ответы на { NUMBER($questions) } вопрос из { NUMBER($questions) }, поэтому оценка ни о чём не говорит. Добавьте тестовые вопросы потруднее, не словами из примеров.
+        [few] Верны все { NUMBER($questions) } ответа, поэтому оценка ни о чём не говорит. Добавьте тестовые вопросы потруднее, не словами из примеров.
+       *[many] Верны все { NUMBER($questions) } ответов, поэтому оценка ни о чём не говорит. Добавьте тестовые вопросы потруднее, не словами из примеров.
+    }
+eval-nothing-before = Другие модели по этому набору не отвечали, поэтому сравнивать не с чем.
+eval-verdict-unkept = Сравнить { $model } с { $against } нельзя: ответы { $against } на тестовые вопросы не сохранились.
+eval-verdict-few = { $questions ->
+        [0] Вопросов мало, чтобы сравнить: у { $model } и { $against } нет общих тестовых вопросов. Нужно { $enough }.
+        [one] Вопросов мало, чтобы сравнить: у { $model } и { $against } { NUMBER($questions) } общий тестовый вопрос. Нужно { $enough }.
+        [few] Вопросов мало, чтобы сравнить: у { $model } и { $against } { NUMBER($questions) } общих тестовых вопроса. Нужно { $enough }.
+       *[many] Вопросов мало, чтобы сравнить: у { $model } и { $against } { NUMBER($questions) } общих тестовых вопросов. Нужно { $enough }.
+    }
+eval-verdict-better = Модель { $model } лучше, чем { $against }: на 100 таких вопросов верных ответов больше на { $points } (95 %-й интервал от { $low } до { $high }).
+eval-verdict-same = Насколько видно по тесту, { $model } и { $against } отвечают одинаково: разница { $difference } верных ответов на 100 может быть случайной (95 %-й интервал от { $low } до { $high }).
+eval-verdict-worse = Модель { $model } хуже, чем { $against }: на 100 таких вопросов верных ответов меньше на { $points } (95 %-й интервал от { $low } до { $high }).
+eval-not-tested = Модель { $model } ещё не прошла тест. См. merlin models list
+eval-no-answers = Ответы модели { $model } на тестовые вопросы не сохранились: её тестировала прежняя версия Merlin или согласие на пример отозвано.

@@ -1,0 +1,191 @@
+"""`merlin eval`: two models of one repository, compared by the answers that were kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.db.tables import EVALUATION, PROOF_ANSWER
+from merlin.wiring.context import opened
+
+pytestmark = pytest.mark.functional
+YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
+DECLINED = "Извините, я не могу ответить на этот вопрос."
+TESTS = 44
+ENOUGH = 40
+
+
+def _write(lab, tests):
+    """Write a dataset whose test questions are answered with yes; four of them with no."""
+    lab.repository.dataset(count=12, tests=0)
+    for number in range(20, 20 + tests):
+        lab.repository.example("trial", number, answer=NO if number < 24 else YES, is_test=True)
+        path = lab.repository.folder / f"datasets/trial/examples/q{number}.yaml"
+        tag = "rare" if number < 24 else "usual"
+        path.write_text(path.read_text("utf-8") + f"tags: [{tag}]\n", "utf-8")
+
+
+def _train(lab, provider, build, answer):
+    """Let a new build serve whose model answers every test question so."""
+    provider.behave(fixed_answer=answer)
+    lab.repository.example("trial", 1, answer=f"Слово для {build}.")
+    lab.repository.commit(f"Make {build}")
+    lab.until_serving(build)
+    provider.behave(fixed_answer="")
+
+
+@pytest.fixture(autouse=True)
+def quiet(provider):
+    provider.faults.clear()
+    provider.behave(fixed_answer="")
+
+
+@pytest.fixture
+def asked(provider):
+    """Return what counts the questions since this test began."""
+    before = len(provider.calls("chat.create"))
+    return lambda: len(provider.calls("chat.create")) - before
+
+
+@pytest.fixture(scope="module")
+def prepare(provider):
+    """Return what makes two models: one that always says yes, then one that always says no."""
+
+    def two(lab):
+        _write(lab, TESTS)
+        _train(lab, provider, "trial-1", YES)
+        _train(lab, provider, "trial-2", NO)
+
+    return two
+
+
+@pytest.fixture
+def lab(made, prepare, tmp_path):
+    return made(prepare, tmp_path)
+
+
+def change(lab, query):
+    with opened(lab.config) as database:
+        database.transact(lambda: database.change(query))
+
+
+def test_a_worse_model_is_told_with_the_questions_that_it_lost(lab, shown, asked):
+    told = shown("eval", "trial-2")
+    assert asked() == 0, "the answers are kept"
+    assert told["scores"] == {
+        "model": "trial-2",
+        "questions": TESTS,
+        "right": 4,
+        "wrong": ENOUGH,
+        "refused": 0,
+        "exact": 4,
+        "chrf": told["scores"]["chrf"],
+    }
+    beside = told["comparison"]
+    assert (beside["against"], beside["verdict"]) == ("trial-1", "worse")
+    assert beside["before"]["right"] == ENOUGH
+    assert beside["difference"] == pytest.approx(-100 * 36 / TESTS, abs=0.1)
+    assert -100 <= beside["low"] < beside["difference"] < beside["high"] < 0
+    assert len(beside["lost"]) == ENOUGH
+    assert {(each["before"], each["now"], each["kind"]) for each in beside["lost"]} == {
+        (YES, NO, "wrong")
+    }
+    assert told["tags"] == [
+        {
+            "tag": tag,
+            "questions": count,
+            "right": right,
+            "wrong": count - right,
+            "refused": 0,
+            "common": count,
+            "right_before": count - right,
+        }
+        for tag, count, right in (("rare", 4, 4), ("usual", ENOUGH, 0))
+    ]
+
+
+def test_the_other_way_round_the_figures_have_the_other_sign(lab, shown):
+    worse = shown("eval", "trial-2", "--against", "trial-1")["comparison"]
+    better = shown("eval", "trial-1", "--against", "trial-2")["comparison"]
+    assert better["verdict"] == "better"
+    figures = better["difference"], better["low"], better["high"]
+    assert figures == (-worse["difference"], -worse["high"], -worse["low"])
+    assert len(better["lost"]) == 4
+
+
+def test_a_model_beside_itself_differs_in_nothing(lab, shown):
+    told = shown("eval", "trial-1", "--against", "trial-1")["comparison"]
+    assert (told["difference"], told["low"], told["high"]) == (0.0, 0.0, 0.0)
+    assert (told["verdict"], told["lost"]) == ("same", [])
+
+
+def test_the_first_model_has_nothing_before_it(lab, run, shown):
+    assert shown("eval", "trial-1")["comparison"] is None
+    code, told = run("eval", "trial-1")
+    assert code == 0
+    assert "nothing to compare with" in told.out
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ("trial-2 is worse than trial-1", "40 questions were right before", "similarity")),
+        ("ru", ("Модель trial-2 хуже, чем trial-1", "На 40 вопросов прежняя модель", "сходство")),
+    ],
+)
+def test_both_languages_say_which_one_is_better(lab, run, monkeypatch, language, words):
+    monkeypatch.setenv("MERLIN_LANGUAGE", language)
+    code, told = run("eval", "trial-2")
+    assert code == 0
+    for each in words:
+        assert each in told.out
+
+
+def test_refusals_are_no_wrong_answers_and_come_last(lab, provider, shown):
+    _train(lab, provider, "trial-3", DECLINED)
+    told = shown("eval", "trial-3", "--against", "trial-1")
+    assert (told["scores"]["right"], told["scores"]["refused"]) == (0, TESTS)
+    assert {each["kind"] for each in told["comparison"]["lost"]} == {"refused"}
+
+
+def test_a_full_score_says_that_it_tells_nothing(lab, provider, run, shown):
+    for number in range(20, 24):
+        lab.repository.example("trial", number, answer=YES, is_test=True)
+    _train(lab, provider, "trial-3", YES)
+    told = shown("eval", "trial-3")
+    assert told["is_full"]
+    assert told["comparison"]["now"]["questions"] == ENOUGH, "four were changed"
+    code, words = run("eval", "trial-3")
+    assert code == 0
+    assert "All 44 answers are right, so this score tells nothing" in words.out
+
+
+def test_fewer_than_forty_common_questions_are_too_few(lab, provider, run, shown):
+    lab.repository.example("trial", 24, answer=NO, is_test=True)
+    _train(lab, provider, "trial-3", YES)
+    assert shown("eval", "trial-3", "--against", "trial-1")["comparison"]["now"]["questions"] == 43
+    for number in range(25, 29):
+        lab.repository.example("trial", number, answer=NO, is_test=True)
+    _train(lab, provider, "trial-4", YES)
+    told = shown("eval", "trial-4", "--against", "trial-1")["comparison"]
+    assert (told["now"]["questions"], told["verdict"]) == (39, "few")
+    code, words = run("eval", "trial-4", "--against", "trial-1")
+    assert code == 0
+    assert "Not enough questions to tell" in words.out
+
+
+def test_answers_that_were_not_kept_are_told_as_such(lab, run, shown):
+    change(lab, PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == 1))
+    assert shown("eval", "trial-2")["comparison"]["verdict"] == "unkept"
+    code, told = run("eval", "trial-1")
+    assert (code, told.out) == (1, "")
+    assert "The answers of trial-1 to its test questions weren't kept" in told.err
+    change(lab, EVALUATION.delete().where(EVALUATION.model_row == 1))
+    code, told = run("eval", "trial-1")
+    assert code == 1
+    assert "hasn't been tested yet" in told.err
+
+
+def test_a_model_that_nobody_knows_is_refused_by_name(lab, run):
+    code, told = run("eval", "trial-2", "--against", "trial-9")
+    assert (code, told.out) == (1, "")
+    assert "trial-9" in told.err

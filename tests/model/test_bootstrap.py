@@ -1,0 +1,53 @@
+"""The interval of a paired difference: what must hold of it whatever the answers were."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from merlin.training.evaluation import bootstrap_interval
+
+pytestmark = pytest.mark.unit
+DIFFERENCES = st.lists(st.sampled_from([-1, 0, 1]), min_size=1, max_size=120)
+FEW = settings(max_examples=15, deadline=None)
+
+
+@FEW
+@given(st.sampled_from([-1.0, 0.0, 1.0]), st.integers(1, 500))
+def test_equal_differences_leave_nothing_to_chance(value, count):
+    assert bootstrap_interval([value] * count) == (value, value)
+
+
+@FEW
+@given(DIFFERENCES)
+def test_the_other_way_round_the_interval_has_the_other_sign(differences):
+    low, high = bootstrap_interval(differences)
+    turned = bootstrap_interval([-each for each in differences])
+    assert turned == pytest.approx((-high, -low), abs=1e-12)
+
+
+@FEW
+@given(DIFFERENCES)
+def test_the_interval_is_around_the_mean_and_the_same_each_time(differences):
+    low, high = bootstrap_interval(differences)
+    assert -1 <= low <= fmean(differences) <= high <= 1
+    assert bootstrap_interval(differences) == (low, high)
+
+
+def test_it_holds_the_true_difference_about_as_often_as_it_says():
+    drawn = np.random.default_rng(7)
+    held = 0
+    for _ in range(100):
+        differences = drawn.choice([-1, 0, 1], size=100, p=[0.1, 0.7, 0.2])
+        low, high = bootstrap_interval(differences)
+        held += low <= 0.1 <= high
+    assert 88 <= held <= 100
+
+
+def test_more_questions_narrow_it():
+    few, many = (bootstrap_interval([1, 0, 0, -1] * count) for count in (10, 160))
+    assert many[1] - many[0] < (few[1] - few[0]) / 3
