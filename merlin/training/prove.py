@@ -72,8 +72,8 @@ def _ask_each(
 ) -> tuple[dict[str, Answer], ProviderError | None]:
     """Return the answers, each kept when it came, and what stood in the way of the others.
 
-    Another question goes first each time: where it fails no other is asked. A question that fails
-    among answers is asked once more at the end, alone.
+    Another question goes first each time: where it fails no other is asked. Those that
+    fail among answers are asked again at the end, without the others.
     """
     turn = model.probes % max(len(questions), 1)
     queue = [
@@ -88,14 +88,13 @@ def _ask_each(
         answers[query.key] = reply.answer
 
     try:
-        # Who answers with trouble twice is asked again by a later tick.
-        report = ask_many(asker, model.model_id, queue, keep, waits_s=())
-        if report.failed:
-            again = [query for query in queue if query.key in report.failed]
-            report = ask_many(asker, model.model_id, again, keep, waits_s=())
+        # It ends: a pass in which nothing is answered raises, and a later tick asks again.
+        while queue:
+            failed = ask_many(asker, model.model_id, queue, keep, waits_s=()).failed
+            queue = [query for query in queue if query.key in failed]
     except ProviderError as trouble:
         return answers, trouble
-    return answers, report.trouble
+    return answers, None
 
 
 def _put_off(rows: Models, model: Model, trouble: ProviderError, age: timedelta) -> None:
