@@ -157,6 +157,7 @@ def _ask(
 def ask_bases(
     config: Config,
     datasets: Sequence[tuple[CheckedDataset, Callable[[str], bool]]],
+    wishes: SamplingParams = FREELY,
     *,
     base: str,
     limit: int | None,
@@ -173,7 +174,7 @@ def ask_bases(
     variants = [each for each in asked if each]
     for name in dict.fromkeys((each.provider, each.model_id) for each in variants):
         print_message("asking-base", provider=name[0], model=name[1])
-    replies = iter(ask_all(config, variants, budget=budget, yes=yes))
+    replies = iter(ask_all(config, variants, wishes, budget=budget, yes=yes))
     return [
         list(find_known(checked.examples, next(replies), variant.model_id)) if variant else []
         for (checked, _), variant in zip(datasets, asked, strict=True)

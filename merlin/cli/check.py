@@ -21,9 +21,20 @@ from urllib.parse import quote
 import typer
 
 from merlin import __version__
-from merlin.cli.options import DEFAULT, AsJson, Base, Budget, ConfigPath, Limit, Yes, configuration
+from merlin.cli.options import (
+    DEFAULT,
+    AnswerTokens,
+    AsJson,
+    Base,
+    Budget,
+    ConfigPath,
+    Limit,
+    Yes,
+    configuration,
+)
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
+from merlin.core.messages import SamplingParams
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.fix import Fix, fix_files
 from merlin.dataset.layout import Limits
@@ -71,6 +82,7 @@ def check(  # noqa: PLR0913 - each is an option of the command
     ask_base: _ASK_BASE = False,
     base: Base = "",
     limit: Limit = None,
+    answer_tokens: AnswerTokens = None,
     budget: Budget = None,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,
@@ -92,7 +104,8 @@ def check(  # noqa: PLR0913 - each is an option of the command
         from merlin.cli.asking import ask_bases
 
         settings, wanted = configuration(config), [each[1:] for each in kept]
-        found = ask_bases(settings, wanted, base=base, limit=limit, budget=budget, yes=yes)
+        wishes = SamplingParams(most_tokens=answer_tokens)
+        found = ask_bases(settings, wanted, wishes, base=base, limit=limit, budget=budget, yes=yes)
         told = zip(found, kept, strict=True)
         known = [finding for each, (shown, *_) in told for finding in _with_prefix(each, shown)]
         outcome = replace(outcome, findings=[*outcome.findings, *known])

@@ -343,6 +343,13 @@ def test_only_what_was_named_is_asked(lab, run, asked):
     assert 3 <= asked() <= 4
 
 
+def test_the_answers_of_a_base_can_be_cut_off(lab, run, asked, provider):
+    provider.behave(fixed_answer="Слово за словом. " * 50)
+    code, _, _ = ask_base(lab, run, "--yes", "--answer-tokens", "5")
+    assert (code, asked()) == (0, 36 - TESTS)
+    assert all(len(each["answer"].encode()) <= 20 for each in kept(lab))
+
+
 def test_a_commit_can_be_asked_about(lab, run, asked, provider):
     provider.behave(fixed_answer="Понятие 5 значит ответ 35.")
     code, told = run("check", "--commit", "HEAD", "--ask-base", "--yes")
