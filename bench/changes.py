@@ -1,8 +1,9 @@
 """Committers at once, and an editor who pushes by hand: nothing is lost, nothing doubled.
 
-Each committer is a process with a mirror of its own; all push to one bare repository, and so does
-an editor with plain git. The order of the changes follows from the start number, so that a run
-can be repeated.
+First writers submit changes of one dataset, which one daemon commits. Then there are committers on
+several machines: each is a process with a mirror of its own; all push to one bare repository, and
+so does an editor with plain git. The order of the changes follows from the start number, so that a
+run can be repeated.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ BY_HAND, PAUSE_S = 25, 4.0
 
 
 def run() -> None:
-    """Race 8 committers with 100 changes each; print tries and time, and what is on the branch."""
+    """Race 8 with 100 changes each; print tries and time, and what is on the branch."""
+    _submit_to_a_daemon()
     with tempfile.TemporaryDirectory() as folder:
         remote = Path(folder) / "shared.git"
         _git(Path(folder), "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
@@ -50,6 +52,18 @@ def run() -> None:
     print(f"an editor by hand: {BY_HAND} commits in {pushes} pushes")
     print(f"{COMMITTERS} committers x {CHANGES} changes: {len(made)} commits in {seconds:.1f} s")
     print(f"tries a commit: mean {sum(tries) / len(tries):.2f}, most {max(tries)}")
+
+
+def _submit_to_a_daemon() -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from writers import write_at_once
+
+    wanted = COMMITTERS * CHANGES
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, by_hand, refused = write_at_once(Path(folder), COMMITTERS, CHANGES, START)
+    print(f"{COMMITTERS} writers x {CHANGES} changes: {wanted} of {wanted} committed once each,")
+    print(f"and {by_hand} commits by hand, in {seconds:.0f} s: {wanted / seconds:.1f} a second;")
+    print(f"{refused} times a writer was told that others are at it")
 
 
 def _edit(clone: Path) -> int:
