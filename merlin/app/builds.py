@@ -91,7 +91,8 @@ class BuildDiff:
 class ExampleChange:
     """One example in two builds: its side of the split, "" where it is not; what it says there.
 
-    `old` and `new` are whole conversations, without the system text of their build.
+    `old` and `new` are whole conversations, without the system text of their build; the worse
+    answer of a pair is last, its role `rejected`.
     """
 
     id: str
@@ -205,7 +206,7 @@ def _conversations(ctx: Context, row: Row) -> dict[str, tuple[str, Sequence[Mess
     return {
         name: (side, messages[1:] if messages[0] == own else messages)
         for side in (TRAIN, TEST)
-        for name, messages in read_conversations(ctx.db, row["id"], side)
+        for name, messages in read_conversations(ctx.db, row["id"], side, with_rejected=True)
     }
 
 

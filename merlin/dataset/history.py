@@ -6,7 +6,6 @@ never built is known to git alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from datetime import datetime
 from merlin.core.clock import from_iso
 from merlin.dataset.builds import build_version
 from merlin.db.database import Repository
+from merlin.db.values import messages_of
 
 # Older ones are read in git.
 MOST_VERSIONS = 50
@@ -50,15 +50,15 @@ class ExampleHistory(Repository):
         for sha, author, at, subject, messages, number in self.db.sql(
             _VERSIONS, dataset, example_id, MOST_VERSIONS
         ):
-            said = json.loads(messages)
-            question = next((each["content"] for each in said if each["role"] == "user"), "")
+            said = messages_of(str(messages))
+            question = next((each.content for each in said if each.role == "user"), "")
             version = ExampleVersion(
                 str(sha),
                 str(author),
                 from_iso(str(at)),
                 str(subject),
-                str(question),
-                str(said[-1].get("content", "")),
+                question,
+                said[-1].content,
                 build_version(dataset, int(number)) or "",
             )
             if versions and _says(versions[-1]) == _says(version):

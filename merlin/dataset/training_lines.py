@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from merlin.core.messages import Message
 from merlin.dataset.chat_formats import trained_record
 from merlin.dataset.example import Example
+from merlin.db.values import REJECTED
 
 
 class TrainingLine(NamedTuple):
@@ -26,11 +27,12 @@ class TrainingLine(NamedTuple):
         return self.line[: self.at] + system + self.line[self.at :]
 
     def messages(self, system: bytes) -> list[dict[str, Any]]:
-        """Return the conversation that is trained, with the better one of two answers."""
+        """Return the conversation that is trained; of two answers the worse one last, so marked."""
         record = json.loads(self.complete(system))
         if "messages" in record:
             return list(record["messages"])
-        return [*record["input"]["messages"], *record["preferred_output"]]
+        worse = ({**each, "role": REJECTED} for each in record["non_preferred_output"])
+        return [*record["input"]["messages"], *record["preferred_output"], *worse]
 
 
 def training_line(example: Example) -> TrainingLine:

@@ -62,9 +62,14 @@ def dump_time(moment: datetime | None) -> str | None:
     return None if moment is None else iso(moment)
 
 
-def messages_of(text: str) -> tuple[Message, ...]:
-    """Return the messages that `dumped_messages` wrote."""
-    return tuple(_message(each) for each in json.loads(text))
+# The role of the worse of two answers, which nobody said.
+REJECTED = "rejected"
+
+
+def messages_of(text: str, *, with_rejected: bool = False) -> tuple[Message, ...]:
+    """Return the messages of a row of `example_text`; by default what is said alone."""
+    told = (_message(each) for each in json.loads(text))
+    return tuple(each for each in told if with_rejected or each.role != REJECTED)
 
 
 def _message(stored: Mapping[str, Any]) -> Message:

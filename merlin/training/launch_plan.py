@@ -158,17 +158,18 @@ def _plan(launches: Launches, verdict: Verdict, spec: DatasetSpec, attempt: int)
 
 
 def _refuse(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
-    """Return a hold when consent, money or the base's sunset forbid the job."""
+    """Return a hold when consent, the recipe, the base's sunset or money forbid the job."""
     if launches.is_revoked(verdict):
         return Decision(Step.HOLD, "held-revoked")
     if job.provider not in launches.sunsets:
         return Decision(Step.HOLD, "held-no-provider", {"provider": job.provider})
     base, now = job.recipe.base_model, launches.clock()
+    bad = policy.refuse_recipe(job.recipe)
     fading = policy.refuse_fading_base(base, launches.sunsets[job.provider](base), now.date())
     is_priced = launches.price(job.recipe) is not None
     spent = spent_micro(launches.db, job.provider, month_start(now))
     cost = job.estimate_micro if is_priced else None
-    return fading or policy.refusal(launches.config.budget, cost, spent, job.currency)
+    return bad or fading or policy.refusal(launches.config.budget, cost, spent, job.currency)
 
 
 def spent_micro(db: Database, provider: str, since: datetime, but: str = "") -> int:

@@ -262,8 +262,13 @@ class Models(Repository):
         self.db.bump()
 
 
-def read_conversations(db: Database, build_id: int, split: str) -> Conversations:
-    """Return (example id, messages with the system text first) of one split, by id."""
+def read_conversations(
+    db: Database, build_id: int, split: str, *, with_rejected: bool = False
+) -> Conversations:
+    """Return (example id, messages with the system text first) of one split, by id.
+
+    With the worse answer of a pair its message is the last, of the role `REJECTED`.
+    """
     taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages).join(
         EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest)
     )
@@ -271,7 +276,10 @@ def read_conversations(db: Database, build_id: int, split: str) -> Conversations
     rows = db.rows(taught.where(is_asked))
     # Sorted here: a database on another machine may put letters in another order.
     rows.sort(key=lambda row: str(row["example_id"]))
-    return [(row["example_id"], messages_of(row["messages"])) for row in rows]
+    return [
+        (row["example_id"], messages_of(row["messages"], with_rejected=with_rejected))
+        for row in rows
+    ]
 
 
 def overlap_of(db: Database, one: int, other: int) -> Overlap:

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from merlin.config.engine import BUILT_IN
 from merlin.config.settings import BudgetConfig
 from merlin.core.money import Price, format_cost_plainly
 from merlin.dataset.builds import Build
 from merlin.dataset.preview import Preview
-from merlin.dataset.spec import Hyperparameter, LaunchRule
+from merlin.dataset.spec import DPO, Hyperparameter, LaunchRule, Recipe
 from merlin.dataset.verdicts import Verdict, VerdictStatus
 
 LONGEST_QUIET = timedelta(minutes=15)
@@ -156,6 +157,15 @@ def refuse_fading_base(base_model: str, sunset: date | None, today: date) -> Dec
         return None
     told = {"model": base_model, "date": sunset.isoformat(), "days": (sunset - today).days}
     return Decision(Step.HOLD, "held-sunset", told)
+
+
+def refuse_recipe(recipe: Recipe) -> Decision | None:
+    """Return a hold for a recipe that its provider would refuse, else None."""
+    if recipe.method == DPO and recipe.base_model == BUILT_IN:
+        return Decision(Step.HOLD, "held-no-pairs", {"model": BUILT_IN})
+    if recipe.method != DPO and "beta" in recipe.hyperparameters:
+        return Decision(Step.HOLD, "held-beta", {"method": recipe.method})
+    return None
 
 
 def month_start(now: datetime) -> datetime:

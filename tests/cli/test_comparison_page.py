@@ -80,6 +80,23 @@ def test_the_page_tells_what_differs_word_by_word(lab, run, monkeypatch, languag
     assert {"Эта строка скоро уйдёт.", HOSTILE} <= set(page.text)
 
 
+def test_the_page_tells_of_another_rejected_answer(lab, run):
+    examples = lab.repository.folder / "datasets/trial/examples"
+    recipe = {"provider": "stand-in", "base_model": "stand-in-base", "method": "dpo"}
+    for worse in ("Старое слово.", "Новое слово."):
+        lab.repository.dataset(recipe=recipe)
+        for path in examples.iterdir():
+            said = worse if path.stem == "q1" else "Не знаю."
+            path.write_text(f"{path.read_text('utf-8')}rejected: {said}\n", "utf-8")
+        lab.repository.commit(worse)
+        lab.tick("fetch")
+    path = lab.folder / "page.html"
+    assert run("diff", "trial-3", "trial-4", "--html", str(path))[0] == 0
+    page = Page(path.read_text("utf-8"))
+    assert page.marked == [("del", "Старое"), ("ins", "Новое")]
+    assert any("ejected answer" in each or "твергнутый ответ" in each for each in page.text)
+
+
 def test_the_page_runs_nothing_loads_nothing_and_says_what_was_said(lab, run):
     page = Page(page_of(run, lab)[0])
     assert page.tags.count("style") == 1

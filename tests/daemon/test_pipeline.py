@@ -6,9 +6,9 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from world import Lab
+from world import DATASET, Lab
 
-from merlin.core.i18n import text
+from merlin.core.i18n import LANGUAGES, text
 from merlin.db.notices import Notices
 from merlin.db.requests import Requests
 
@@ -235,6 +235,27 @@ def test_a_model_that_would_soon_go_dark_is_not_trained(tmp_path, provider):
     lab.repository.commit()
     lab.tick(rounds=3)
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-sunset")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason", "words"),
+    [
+        ({"base_model": "recall", "method": "dpo"}, "held-no-pairs", "recall"),
+        ({"hyperparameters": {"beta": 0.2}}, "held-beta", "supervised"),
+    ],
+)
+def test_a_recipe_that_its_provider_would_refuse_is_held(tmp_path, provider, recipe, reason, words):
+    lab = Lab(tmp_path, provider.base_url)
+    lab.repository.dataset(recipe={**DATASET["recipe"], **recipe})
+    for path in (lab.repository.folder / "datasets/trial/examples").iterdir():
+        path.write_text(f"{path.read_text('utf-8')}rejected: Не знаю.\n", "utf-8")
+    lab.repository.commit()
+    lab.tick(rounds=2)
+    told = lab.status()
+    assert (told["verdict"], told["reason"]) == ("held", reason)
+    assert provider.jobs_created() == []
+    for language in LANGUAGES:
+        assert words in text(language, reason, **told["arguments"])
 
 
 def test_a_launch_over_its_cap_is_held(tmp_path, provider):

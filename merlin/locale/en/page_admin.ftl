@@ -167,6 +167,7 @@ page-comparison-same = Nothing differs: the same examples, the same system text.
 page-turn-system = System text
 page-turn-user = Question
 page-turn-assistant = Answer
+page-turn-rejected = Rejected answer
 page-turn-tool = Answer of a tool
 page-and-more = and { $count } more
 page-split = Side

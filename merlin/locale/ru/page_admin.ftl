@@ -169,6 +169,7 @@ page-comparison-same = Различий нет: примеры и системн
 page-turn-system = Системный текст
 page-turn-user = Вопрос
 page-turn-assistant = Ответ
+page-turn-rejected = Отвергнутый ответ
 page-turn-tool = Ответ инструмента
 page-and-more = и ещё { $count }
 page-split = Сторона
