@@ -35,10 +35,18 @@ def let_serve(settings, model_id, **more):
         serve_in(database, model_id, **more)
 
 
-def serve_in(database, model_id, *, number=1, dataset="neurotypology", provider="chat"):
+def serve_in(
+    database,
+    model_id,
+    *,
+    number=1,
+    dataset="neurotypology",
+    provider="chat",
+    method="supervised",
+):
     """Let a model of a new build serve the dataset."""
     with database.atomic():
-        build_id = database.add(BUILD, _build(dataset, number))
+        build_id = database.add(BUILD, _build(dataset, number, method))
         job_id = database.add(JOB, _job(dataset, build_id, provider))
         model_row = database.add(MODEL, _model(dataset, build_id, job_id, provider, model_id))
         served = {"since": iso(AT), "position": number, "is_pinned": 0}
@@ -79,8 +87,8 @@ def came_from(database, sha, dataset, build_id=1):
     database.add(VERDICT, {**told, **times, **verdict})
 
 
-def _build(dataset, number):
-    recipe = {"provider": "chat", "base_model": "no-such-base"}
+def _build(dataset, number, method):
+    recipe = {"provider": "chat", "base_model": "no-such-base", "method": method}
     return {
         "dataset": dataset,
         "number": number,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from merlin.app import proposals, sessions
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -10,7 +12,9 @@ from merlin.app.sessions import TurnView
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import Refused
+from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import MOST_LETTERS, Draft, mask_personal_data
+from merlin.dataset.spec import DPO
 
 # What was asked in these can be an example: a picture or a whole document cannot.
 FORMATS = frozenset({"text", "voice"})
@@ -66,7 +70,8 @@ def _correct(ctx: Context, actor: Actor, turn: TurnView, words: str, language: s
         raise _refused("no-example")
     question = mask_personal_data(turn.question, language).words
     answer = mask_personal_data(words, language).words
-    draft = Draft(question, answer, dataset, turn.id, turn.model)
+    worse = rejected_answer(ctx, dataset, turn.answer, language)
+    draft = Draft(question, answer, dataset, turn.id, turn.model, rejected=worse)
     if proposals.add(ctx, actor, draft) is None:
         raise _refused("too-many-corrections")
     return draft
@@ -85,6 +90,15 @@ def dataset_of(ctx: Context, question: str, source: str, model_id: str) -> str:
         return model.dataset
     serving = catalogue.serving(ctx.default_dataset)
     return serving.dataset if serving else ctx.default_dataset or ""
+
+
+def rejected_answer(ctx: Context, dataset: str, answer: str, language: str) -> str:
+    """Return an answer that is corrected, masked, where its dataset learns from pairs; else ""."""
+    build = FileIndex(ctx.db).newest_build(dataset)
+    recipe = build.manifest.get("recipe") if build else None
+    if not (isinstance(recipe, Mapping) and recipe.get("method") == DPO):
+        return ""
+    return mask_personal_data(answer, language).words
 
 
 def _refused(code: str) -> Refused:

@@ -167,7 +167,8 @@ def approve(
     origin = get_waiting(ctx, actor, proposal_id).draft
     if example is None:
         raise Refused("broken", "change-not-good")
-    draft = replace(origin, question=example.question, answer=example.answer)
+    worse = example.rejected.content if example.rejected else ""
+    draft = replace(origin, question=example.question, answer=example.answer, rejected=worse)
     Proposals(ctx.db, ctx.clock).approve(proposal_id, draft, editor, actor.user_id, example.tags)
 
 

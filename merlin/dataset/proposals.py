@@ -69,6 +69,7 @@ CHAT, DISTIL = "chat", "distil"
 class Draft:
     """A question and the answer that a person would have liked, masked, for a dataset.
 
+    `rejected` is the answer that they got instead, masked too; "" where no pair is wanted.
     `origin` distil: `model_id` is the teacher that wrote it, `note` the passage that it was drawn
     from, `cost_micro` its share of what the call cost, in millionths of `currency`.
     """
@@ -82,6 +83,7 @@ class Draft:
     note: str = ""
     cost_micro: int = 0
     currency: str = ""
+    rejected: str = ""
 
     @property
     def source(self) -> str:
@@ -162,7 +164,7 @@ def mask_personal_data(words: str, language: str) -> MaskedText:
     return MaskedText(unnamed, tuple(found))
 
 
-_FORGOTTEN: Row = {"question": "", "answer": "", "reason": "", "note": ""}
+_FORGOTTEN: Row = {"question": "", "answer": "", "rejected": "", "reason": "", "note": ""}
 _WAITS = PROPOSAL.state == ProposalState.WAITING.value
 _IS_TAUGHT = (TAUGHT_EXAMPLE.dataset == PROPOSAL.dataset) & (
     TAUGHT_EXAMPLE.example_id == PROPOSAL.example_id
@@ -203,6 +205,7 @@ class Proposals(Repository):
             "user_id": user_id,
             "question": self.db.cipher.seal(draft.question),
             "answer": self.db.cipher.seal(draft.answer),
+            "rejected": self.db.cipher.seal(draft.rejected) if draft.rejected else "",
             "state": ProposalState.WAITING.value,
             "is_thanked": 0,
             "at": iso(self._clock()),
@@ -334,11 +337,12 @@ class Proposals(Repository):
         return self.db.change(PROPOSAL.update(values).where(these)) > 0
 
     def _proposal(self, row: Row) -> Proposal:
-        question, answer, reason = (
-            decrypt(self.db.cipher, row[name]) or "" for name in ("question", "answer", "reason")
+        question, answer, reason, rejected = (
+            decrypt(self.db.cipher, row[name]) or ""
+            for name in ("question", "answer", "reason", "rejected")
         )
         told = ("dataset", "turn_id", "model_id", "origin", "note", "cost_micro", "currency")
-        draft = Draft(question, answer, **{name: row[name] for name in told})
+        draft = Draft(question, answer, rejected=rejected, **{name: row[name] for name in told})
         return read_row(Proposal, row, proposal_id=row["id"], draft=draft, reason=reason)
 
 
@@ -357,7 +361,9 @@ def models_trained_on(db: Database, these: Any) -> list[str]:
 def example_yaml(draft: Draft, tags: tuple[str, ...] = ()) -> str:
     """Return a draft as the file that it would be."""
     turns = (Message("user", draft.question), Message("assistant", draft.answer))
-    return write_example(Example("", "", "", turns, tags, source=draft.source, note=draft.note))
+    worse = Message("assistant", draft.rejected) if draft.rejected else None
+    told = {"source": draft.source, "note": draft.note}
+    return write_example(Example("", "", "", turns, tags, **told, rejected=worse))
 
 
 def _waiting(datasets: Sequence[str] | None) -> Any:

@@ -93,7 +93,10 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.CHANGE, owners=("by_whom",), papers=("arguments",)),
     # What git still has stays, without the person, until the daemon has taken it out.
     PersonalData(
-        t.PROPOSAL, numbers=("user_id",), blanks=("question", "answer"), names=("reviewed_by",)
+        t.PROPOSAL,
+        numbers=("user_id",),
+        blanks=("question", "answer", "rejected"),
+        names=("reviewed_by",),
     ),
     PersonalData(t.NOTICE, owners=("to_whom",), papers=("arguments",), nulls=("once",)),
     PersonalData(t.REQUEST, names=("by_whom",), papers=("arguments", "result")),

@@ -228,8 +228,9 @@ RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
 PROPOSAL = _table(
     "proposal",
     "id user_id dataset question answer turn_id model_id state example_id change_id removal_id"
-    " reviewed_by reason is_thanked at reviewed_at origin note cost_micro currency",
-    sealed="question answer reason",
+    " reviewed_by reason is_thanked at reviewed_at origin note cost_micro currency"
+    " rejected",
+    sealed="question answer rejected reason",
 )
 # What somebody who deleted everything had used, under a keyed hash instead of a name.
 LEFT_BEHIND = _table(

@@ -10,6 +10,7 @@ from served import serve_in
 from merlin.account.api_keys import Scope
 from merlin.account.users import Consents
 from merlin.chat.feedback import Rating, Ratings
+from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Proposals
 
 pytestmark = pytest.mark.functional
@@ -75,6 +76,21 @@ def test_a_correction_waits_for_an_editor_with_personal_data_masked(site, anna, 
     (proposal,) = Proposals(site.db).of_user(ANNA)
     assert proposal.draft.answer == told["correction"]["answer"]
     assert site.database.sql("SELECT key FROM notice") == [("notice-proposal",)]
+
+
+def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_as_the_rejected_one(site, anna, talk):
+    serve_in(site.db, "stand-in-base", number=2, dataset="algorithms", method="dpo")
+    Consents(site.db).give(ANNA, "2026-11")
+    turn = path(talk.ask(1, answer="Спросите по +7 999 123-45-67."))
+    assert anna.post(turn, json={"value": "down", "correction": "Граф."}).status_code == 200
+    (proposal,) = Proposals(site.db).of_user(ANNA)
+    (edit,) = Proposals(site.db).edits({1: proposal.draft}).values()
+    example = parse_example(edit.text)
+    assert (example.answer, example.rejected.content) == ("Граф.", proposal.draft.rejected)
+    assert "Спросите по" in proposal.draft.rejected
+    assert "123-45-67" not in edit.text
+    assert Proposals(site.db).withdraw(ANNA) == []
+    assert site.database.sql("SELECT rejected FROM proposal") == [("",)]
 
 
 def test_without_a_consent_nothing_is_kept_of_a_correction(site, anna, talk):

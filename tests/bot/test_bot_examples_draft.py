@@ -21,6 +21,7 @@ from merlin.core.formatted_text import utf16_length
 from merlin.dataset.changes import Edit, check_path
 from merlin.dataset.example import free_example_id, parse_example
 from merlin.dataset.files import FileText
+from merlin.dataset.finding import Severity
 from merlin.dataset.preview import EditChecker
 from merlin.dataset.yaml_io import strip_line_ends
 
@@ -45,6 +46,19 @@ def test_odd_words_are_in_the_file_as_they_are_or_stand_as_an_error(words):
             strip_line_ends(words),
             strip_line_ends(f"{words} {words}"),
         )
+
+
+def test_an_example_without_a_pair_is_told_so_where_its_dataset_needs_one():
+    recipe = {**DATASET["recipe"], "method": "dpo"}
+    spec = safe_dump({**DATASET, "recipe": recipe}, allow_unicode=True)
+    shelf = [FileText("trial", "dataset.yaml", "d", spec)]
+    one = draft("Раз?", "Один.")
+    (found,) = EditChecker().preview("trial", shelf, {"examples/new.yaml": one.written()}).findings
+    assert (found.rule, found.severity) == ("no-rejected", Severity.ERROR)
+    for language, words in (("en", "write the worse answer"), ("ru", "допишите под ним худший")):
+        assert words in found.text(language)
+    whole = f"{one.written()}rejected: Два.\n"
+    assert EditChecker().preview("trial", shelf, {"examples/new.yaml": whole}).is_good
 
 
 @pytest.mark.parametrize("words", [*STRINGS, "../../x", "a/b", "CON", ".git", "\0", "ы" * 9000])

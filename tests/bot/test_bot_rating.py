@@ -142,6 +142,17 @@ def test_a_correction_is_masked_and_waits_for_an_editor_after_one_consent(telegr
     )
 
 
+def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_that_it_corrects(telegram, settings):
+    let_serve(settings, "stand-in-base", number=2, method="dpo")
+    with RunningBot(settings):
+        answer = ask(telegram, settings)
+        press(telegram, settings, "fix:1", answer.message_id)
+        say(telegram, settings, BETTER)
+        press(telegram, settings, "consent:yes")
+        press(telegram, settings, "fix-send")
+    assert rows(settings, "SELECT count(*) FROM proposal WHERE rejected <> ''") == [(1,)]
+
+
 def test_without_consent_the_rating_alone_is_kept_and_nobody_asks_again(telegram, settings):
     with RunningBot(settings):
         answer = ask(telegram, settings)

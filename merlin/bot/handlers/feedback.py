@@ -317,9 +317,10 @@ def send(context: BotContext) -> View:
     if not proposals.has_consent(*performer(context)):
         return menu.say(context, "fix-no-consent")
     kept, model_id = context.dialog_values, turn.written.model_id if turn.written else ""
-    draft = Draft(
-        kept["question"], kept["answer"], _dataset(context, turn), turn.turn_id, model_id=model_id
-    )
+    dataset, said = _dataset(context, turn), turn.written.answer if turn.written else ""
+    worse = feedback.rejected_answer(context.services, dataset, said, context.language)
+    words = (kept["question"], kept["answer"], dataset)
+    draft = Draft(*words, turn.turn_id, model_id, rejected=worse)
     if proposals.add(*performer(context), draft) is None:
         return menu.say(context, "fix-too-many")
     return menu.say(context, "fix-sent", ("consent-button", "consent:show"))

@@ -61,7 +61,7 @@ finding-unknown-rule = There is no rule "{ $name }" that could be switched off{ 
     } All rules: merlin rules
 finding-always-on = The rule "{ $name }" cannot be switched off: it tells of an error. Only warnings and notes can be.
 finding-no-reason = Say why the rule is off: a reviewer will ask.
-finding-no-rejected = The method is dpo, and this example has no answer under rejected: a pair is needed.
+finding-no-rejected = The method is dpo, and this example has no answer under rejected: write the worse answer there, in the whole text of the example.
 finding-same-rejected = The answer under rejected says the same as the last one: there is nothing to prefer.
 finding-unused-rejected = The answer under rejected is not used: only recipe.method dpo trains on pairs.
 

@@ -65,7 +65,7 @@ finding-unknown-rule = Правила «{ $name }», которое можно �
     } Все правила: merlin rules
 finding-always-on = Правило «{ $name }» не выключить: оно говорит об ошибке. Выключают только предупреждения и заметки.
 finding-no-reason = Скажите, почему правило выключено: об этом спросят.
-finding-no-rejected = Метод — dpo, а ответа под rejected здесь нет: нужна пара.
+finding-no-rejected = Метод — dpo, а ответа под rejected здесь нет: допишите под ним худший ответ, в тексте примера целиком.
 finding-same-rejected = Ответ под rejected говорит то же, что и последний: предпочесть нечего.
 finding-unused-rejected = Ответ под rejected не используется: на парах учит только recipe.method: dpo.
 
