@@ -362,8 +362,8 @@ def example_yaml(draft: Draft, tags: tuple[str, ...] = ()) -> str:
     """Return a draft as the file that it would be."""
     turns = (Message("user", draft.question), Message("assistant", draft.answer))
     worse = Message("assistant", draft.rejected) if draft.rejected else None
-    told = {"source": draft.source, "note": draft.note}
-    return write_example(Example("", "", "", turns, tags, **told, rejected=worse))
+    said = Example("", "", "", turns, tags, None, draft.source, draft.note, rejected=worse)
+    return write_example(said)
 
 
 def _waiting(datasets: Sequence[str] | None) -> Any:
