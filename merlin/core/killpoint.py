@@ -18,6 +18,7 @@ POINTS = (
     "build.after_rename",
     "commit.portion_stored",
     "commit.rows_stored",
+    "index.kept",
     "verdict.recorded",
     "remove.intended",
     "remove.sent",

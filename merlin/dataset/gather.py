@@ -202,6 +202,7 @@ def _prepare(shop: BuildSettings, commit: Commit, folder: str) -> Outcome:
         checked = _check(shop, index, commit, folder, tree)
         outcome = shop.journal.prepare(commit, _outcome(shop, commit, checked), shop.clock())
         index.keep(commit.sha, tree)
+        kill_point("index.kept")
     return replace(outcome, checked=replace(checked, index=None))
 
 

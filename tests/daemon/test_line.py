@@ -10,12 +10,13 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.app import verdicts
+from merlin.app import builds, verdicts
 from merlin.app.actor import Actor
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, SourceError
 from merlin.daemon import ticks
 from merlin.dataset.gather import gather
+from merlin.dataset.verify import BuildState
 from merlin.db.notices import Notices
 from merlin.git.repository import COMMIT_LIMIT
 from merlin.training.jobs import Jobs
@@ -125,6 +126,66 @@ def test_a_folder_whose_name_is_no_text_is_rejected_alone(lab):
     lab.repository.commit()
     lab.until_serving("trial-1")
     assert lab.status(r"\udcff\udcfe")["verdict"] == "rejected"
+
+
+def taught(lab, version):
+    """Return id -> blob of what a build teaches, and what its commit makes of it."""
+    with lab.services() as services, reading_context(lab.config) as ctx:
+        source = services.build_settings.source
+        proof = builds.verify(ctx, Actor.operator(), source, version)
+        told = {each.id: each.blob for each in builds.get(ctx, Actor.operator(), version).examples}
+        lies = {each.path: each.blob for each in source.entries(source.newest(), "trial")}
+    return proof.state, told, {f"q{n}": lies[f"examples/q{n}.yaml"] for n in range(len(told))}
+
+
+def change(lab, number, answer):
+    lab.repository.example("trial", number, answer=answer)
+    return lab.repository.commit()
+
+
+@pytest.mark.parametrize("lost", ["database", "index", "nothing"])
+def test_an_index_out_of_step_with_the_database_is_made_anew(lab, tmp_path, lost):
+    state = lab.config.state_dir
+    lab.tick("fetch")
+    shutil.copy(state / "merlin.db", tmp_path / "older.db")
+    shutil.copytree(state / "indices", tmp_path / "indices")
+    change(lab, 1, "Другой ответ.")
+    lab.tick("fetch")
+    if lost == "database":  # one that was kept before the last commit comes back
+        shutil.copy(tmp_path / "older.db", state / "merlin.db")
+    elif lost == "index":
+        shutil.rmtree(state / "indices")
+        shutil.copytree(tmp_path / "indices", state / "indices")
+    change(lab, 2, "Ещё другой ответ.")
+    lab.tick("fetch")
+    proof, told, lies = taught(lab, "trial-3")
+    assert (proof, told) == (BuildState.SAME, lies)
+
+
+def test_commits_that_build_nothing_are_taught_by_the_next_build(lab):
+    lab.tick("fetch")
+    change(lab, 1, "Другой ответ.")
+    (lab.repository.folder / "datasets/trial/dataset.yaml").write_text("broken: [", "utf-8")
+    change(lab, 2, "Ещё другой ответ.")
+    lab.tick("fetch")
+    assert lab.status()["verdict"] == "rejected"
+    lab.repository.git("checkout", "-q", "HEAD~1", "--", "datasets/trial/dataset.yaml")
+    change(lab, 3, "Третий другой ответ.")
+    lab.tick("fetch")
+    proof, told, lies = taught(lab, "trial-3")
+    assert (proof, told) == (BuildState.SAME, lies)
+
+
+def test_a_build_after_a_return_to_an_older_one_teaches_what_lies_there(lab):
+    lab.tick("fetch")
+    change(lab, 1, "Другой ответ.")
+    lab.tick("fetch")
+    lab.repository.git("revert", "--no-edit", "HEAD")
+    lab.tick("fetch")
+    change(lab, 2, "Ещё другой ответ.")
+    lab.tick("fetch")
+    proof, told, lies = taught(lab, "trial-3")
+    assert (proof, told) == (BuildState.SAME, lies)
 
 
 def test_fetches_that_meet_take_turns(lab, told):
