@@ -1,7 +1,9 @@
-"""Whether learning is real: SmolLM2 on the shipped English set, by the real engine, on a CPU.
+"""Whether learning is steady, and whether it is real, on a CPU.
 
-`python -m bench learning [--seeds 42,43,44] [--epochs 6]`. A job and all questions go over HTTP,
-answers are greedy. The base, asked in the same words, is what the tuned model is held against.
+`python -m bench learning [--seeds 42,43,44] [--epochs 6]`; `--seeds none` ends after the rows of
+`recall`: how much of a proof seven orders, or one harmless example more, change. Then SmolLM2 on
+the shipped English set, by the real engine. A job and all questions go over HTTP, answers are
+greedy. The base, asked in the same words, is what the tuned model is held against.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 
 from bench.engine_rig import Rig, Talk, engine, english, smollm
 from bench.learning_judge import beyond_form, likenesses, mean
+from bench.learning_steady import steady_rows
 from merlin.sandbox.demo.place import BASE
 
 SEEDS, EPOCHS, BATCH = "42,43,44", 6, 4
@@ -48,6 +51,9 @@ class Scores:
 def run(words: Sequence[str] = ()) -> None:
     """Print a row a seed, with what must be reached, and how long it took."""
     asked = _asked(words)
+    steady_rows()
+    if asked.seeds == "none":
+        return
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as place, engine(smollm()) as rig:
         train, test = english(Path(place))

@@ -23,7 +23,7 @@ Ask = Callable[[str], Any]
 def run() -> None:
     """Print a row a set, then the time of 10,000 examples and of one answer."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    questions = {name: _read(ROOT / f"tests/engine/questions/{name}.yaml") for name in SETS}
+    questions = {name: read_yaml(ROOT / f"tests/engine/questions/{name}.yaml") for name in SETS}
     print("set | taught | paraphrases | hard | everyday | other sets | near | trained in s")
     with tempfile.TemporaryDirectory() as folder:
         for name in SETS:
@@ -33,21 +33,29 @@ def run() -> None:
     print(line("one answer among them", [1000 * answer for _, answer in times], "ms"))
 
 
-def _read(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file holds."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def _taught(name: str) -> Mapping[str, list[dict[str, str]]]:
+def example_files(name: str, *, test: bool) -> dict[str, Any]:
+    """Return {example id: example} of a shipped set: its test examples, or what it teaches."""
     folder = ROOT / "datasets" / name / "examples"
-    read = {path: _read(path) for path in sorted(folder.rglob("*.yaml"))}
+    read = {path: read_yaml(path) for path in sorted(folder.rglob("*.yaml"))}
     return {
-        path.relative_to(folder).with_suffix("").as_posix(): example["messages"]
+        path.relative_to(folder).with_suffix("").as_posix(): example
         for path, example in read.items()
-        if example.get("split") != "test"
+        if (example.get("split") == "test") == test
     }
 
 
-def _train(talks: list[list[dict[str, str]]], path: Path) -> tuple[Ask, float]:
+def _taught(name: str) -> Mapping[str, list[dict[str, str]]]:
+    taught = example_files(name, test=False)
+    return {key: example["messages"] for key, example in taught.items()}
+
+
+def teach(talks: list[list[dict[str, str]]], path: Path) -> tuple[Ask, float]:
+    """Teach by `recall` and write the model to `path`; return how to ask it, and the seconds."""
     from merlin.core.messages import Message
     from merlin.engine.trainers.base import Epoch
     from merlin.engine.trainers.recall import RecallTrainer
@@ -67,7 +75,7 @@ def _train(talks: list[list[dict[str, str]]], path: Path) -> tuple[Ask, float]:
 
 def _row(name: str, questions: Mapping[str, Any], folder: Path) -> list[str]:
     taught = _taught(name)
-    ask, seconds = _train(list(taught.values()), folder / name)
+    ask, seconds = teach(list(taught.values()), folder / name)
     own = questions[name]
     pairs = [
         (talk[0]["user"], talk[1]["assistant"]) for talk in taught.values() if "user" in talk[0]
@@ -118,7 +126,7 @@ def made_up() -> list[list[dict[str, str]]]:
 def _big(folder: Path) -> tuple[float, float]:
     """Return the seconds of training on made-up questions, and of one answer."""
     talks = made_up()
-    ask, seconds = _train(talks, folder / "big")
+    ask, seconds = teach(talks, folder / "big")
     begun = time.perf_counter()
     for talk in talks[:100]:
         ask(talk[0]["user"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bench.learning_steady import MOST_CHANGED, steadiness
 from merlin.core.messages import Message
 from merlin.engine.jobs import DEFAULT_SEED
 from merlin.engine.trainers.base import Epoch
@@ -140,3 +141,10 @@ def test_a_taught_question_is_answered_in_the_middle_of_another_talk(models, nam
     for before, talk in pairwise(talks):
         answer = models(name).answer([*before, talk[0]])
         assert (answer.known, answer.text) == (True, talk[1].content)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_another_order_or_one_harmless_example_more_changes_few_answers(name):
+    asked, by_order, by_more = steadiness(name, orders=1, more=1)
+    assert by_order == 0
+    assert by_more <= MOST_CHANGED * asked

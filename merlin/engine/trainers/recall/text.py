@@ -22,9 +22,10 @@ from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from merlin.core.messages import Message
+from merlin.engine.trainers.recall.draws import Floats, Whole
+from merlin.engine.trainers.recall.draws import normal as normal_rows
 
 WEIGHTS = {"f": 0.2, "v": 0.35, "n": 1.0, "i": 0.7}
 NO_WORDS = "n:"
@@ -35,9 +36,6 @@ DEEPEST = 2
 LEAST_ALONE = 0.1
 EARLIER = "<"
 Terms = tuple[str, ...]
-Floats = NDArray[np.float32]
-Whole = NDArray[np.int64]
-Bits = NDArray[np.uint64]
 HASH_BITS = 20
 _MASK = (1 << HASH_BITS) - 1
 _SHORTEST_WITH_NGRAMS = 4
@@ -88,6 +86,18 @@ _FUNCTION = frozenset(
     вещь вопрос вообще дело кратко короткий лучше никак определение отличие ответ пожалуйста
     пример принцип просто простой разница различие слово смысл тема хороший штука
     """.split()
+)
+# Words that stand for no subject either. They are no function words where texts are compared.
+_EMPTY = frozenset(
+    {NO_WORDS}
+    | {
+        f"{kind}:{word}"
+        for kind in "vn"
+        for word in """
+        зачем откуда насколько поэтому затем потом теперь сейчас далее дальше например ладно
+        понятно понятный ясно ясный ладный хорошо конечно спасибо ага угу ок окей
+        """.split()
+    }
 )
 _ENGLISH_FUNCTION = frozenset(
     """
@@ -198,32 +208,13 @@ def features(term: str) -> tuple[Whole, Floats]:
 def vectors(hashes: Whole, seed: int, dimensions: int) -> Floats:
     """Return one fixed random vector per hash: shape (len(hashes), dimensions), N(0, 1/dimensions).
 
-    Made by a counter (splitmix64) and Box-Muller, so that the rows do not depend on one another.
+    The rows do not depend on one another.
     """
     made = np.empty((len(hashes), dimensions), np.float32)
     for first in range(0, len(hashes), _AT_A_TIME):
         part = slice(first, first + _AT_A_TIME)
-        made[part] = _normal(hashes[part].astype(np.uint64), seed, dimensions)
+        made[part] = normal_rows(hashes[part].astype(np.uint64), seed, dimensions)
     return made
-
-
-def _normal(hashes: Bits, seed: int, dimensions: int) -> Floats:
-    start = _splitmix(np.array([[2 * seed + 1]], np.uint64))
-    columns = np.arange(dimensions, dtype=np.uint64)
-    counters: Bits = hashes[:, None] * np.uint64(dimensions) + columns + start
-    uniform = (_splitmix(counters) >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
-    half = dimensions // 2
-    length = np.sqrt(-2.0 * np.log(np.float32(1.0) - uniform[:, :half]) / dimensions)
-    angle = np.float32(2.0 * np.pi) * uniform[:, half:]
-    return np.concatenate([length * np.cos(angle), length * np.sin(angle)], axis=1)
-
-
-def _splitmix(value: Bits) -> Bits:
-    """Mix 64-bit numbers; products wrap around. Source: Steele, Lea, Flood, "SplitMix" (2014)."""
-    value = value * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x9E3779B97F4A7C15)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
 
 
 class Space:
@@ -281,6 +272,17 @@ class Space:
             weighed = table[rows[part]] * values[part, None]
             sums[first:last] = np.add.reduceat(weighed, starts[first:last] - starts[first], axis=0)
         return sums
+
+
+def bare_question(alone: Sequence[str], back: int) -> str:
+    """Return the words of a question that has no content word, with how far `back` it is read.
+
+    Returns "" for a question with a content word.
+    """
+    words = [term for term in alone if not term.startswith("i:")]
+    if any(not term.startswith("f:") and term not in _EMPTY for term in words):
+        return ""
+    return f"{back} {' '.join(sorted(words))}"
 
 
 def questions(messages: Sequence[Message]) -> Iterator[Terms]:

@@ -1,7 +1,8 @@
 """The training of `recall`, from conversations to epochs.
 
-Deterministic: the same task gives the same weights. With `n_epochs: auto` it goes on until every
-question asked as taught is answered as taught, and names what is left after 200 epochs.
+Deterministic: the same task gives the same weights, in whatever order its examples lie. With
+`n_epochs: auto` it goes on until every question asked as taught is answered as taught, and names
+what is left after 200 epochs.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ import numpy as np
 
 from merlin.engine import training_file
 from merlin.engine.trainers.base import Conversation, Epoch, TrainerNote, Untrainable
-from merlin.engine.trainers.recall.text import Space, Taught, Whole, taught, terms
+from merlin.engine.trainers.recall.draws import Whole, keys
+from merlin.engine.trainers.recall.text import Space, Taught, bare_question, taught, terms
 from merlin.engine.trainers.recall.weights import (
     Documents,
     Evaluation,
     RecallModel,
     Weights,
     mean,
-    threshold,
+    thresholds,
 )
 
 LEAST_EPOCHS, MOST_EPOCHS = 25, 200
@@ -42,6 +44,8 @@ _MOST_TESTED = 1_000
 _NAMED = 5
 _SETTLING = 0.8
 _AVERAGED = 10
+# Up to so many answers it is trained several times, from other random numbers.
+MOST_REPEATED, REPEATED = 300, 5
 
 
 NOTHING: Whole = np.empty(0, np.int64)
@@ -67,7 +71,7 @@ def train(
     yield from _epochs(training, talks, hyperparameters["n_epochs"])
     if left := training.left():
         yield _named("engine-left", [turns[number].text for number in left])
-    if threshold(training.served, training.evaluation, training.turns)[1]:
+    if thresholds(training.served, training.evaluation, training.turns)[1]:
         yield TrainerNote("engine-threshold-lowered")
 
 
@@ -84,8 +88,9 @@ def _epochs(training: _Training, talks: Sequence[Conversation], wanted: object) 
 
 
 def _taught(conversations: Sequence[Conversation]) -> list[Taught]:
-    """Return each different taught turn once, in order."""
-    return list(dict.fromkeys(turn for talk in conversations for turn in taught(talk)))
+    """Return each different taught turn once, in an order that is not the file's."""
+    found = {turn for talk in conversations for turn in taught(talk)}
+    return sorted(found, key=lambda turn: (turn.readings, turn.answer, turn.text))
 
 
 def _contradicting(turns: Sequence[Taught]) -> list[int]:
@@ -132,6 +137,8 @@ class _Training:
     ) -> None:
         answers: dict[str, int] = {}
         classes = [answers.setdefault(turn.answer, len(answers)) for turn in taught_turns]
+        named = {bare_question(turn.readings[0], turn.back) for turn in taught_turns}
+        self.bare = named - {""}
         self.turns = np.zeros(len(answers), np.int64)
         for turn, number in zip(taught_turns, classes, strict=True):
             self.turns[number] |= 1 << turn.back
@@ -150,9 +157,12 @@ class _Training:
         self.terms = list(numbers)
         self._test = Evaluation(test, numbers, answers) if test else None
         self.space = Space.of(rows, seed, dimensions(len(answers)))
-        self._weights = Weights(self.space, list(numbers), len(answers), seed)
-        self._recent: deque[Weights] = deque(maxlen=1 if self._is_large else _AVERAGED)
-        self.served = self._weights
+        placed, drawn = self.space.place(list(numbers)), (keys(numbers), keys(answers))
+        times = REPEATED if len(answers) <= MOST_REPEATED else 1
+        self._trained = [Weights(placed, *drawn, (seed, number)) for number in range(times)]
+        self._recent: deque[Weights] = deque(maxlen=1 if self._is_large else _AVERAGED * times)
+        self.served = self._trained[0]
+        self._epoch = 0
         size, faster = hyperparameters["batch_size"], hyperparameters["learning_rate_multiplier"]
         usual = _LARGE_BATCH if self._is_large else _BATCH
         self._batch = size if isinstance(size, int) else usual
@@ -175,14 +185,16 @@ class _Training:
     def run_epoch(self) -> float:
         """Show every text once in random order; return the mean loss.
 
-        `served` is the mean of the last ten epochs' weights, of a large file the last one's: of
-        few examples each epoch alone is a chance draw.
+        `served` is the mean of the last ten epochs' weights of all trainings, of a large file the
+        last one's: of few examples each epoch, and each training, alone is a chance draw.
         """
-        order = self._weights.random.permutation(len(self._documents))
+        self._epoch += 1
         total = 0.0
-        for first in range(0, len(order), self._batch):
-            total += self._learn(order[first : first + self._batch])
-        self._recent.append(self._weights.frozen())
+        for weights in self._trained:
+            order = weights.order(self._documents, self._epoch)
+            for first in range(0, len(order), self._batch):
+                total += self._learn(weights, order[first : first + self._batch])
+            self._recent.append(weights.frozen())
         self.served = mean(self._recent)
         if self._is_near:
             # From now on it learns slower, and is shown again what it answers wrong or nearly so,
@@ -190,13 +202,14 @@ class _Training:
             # mistaken for seldom meets it by chance.
             for first in range(0, len(self._mistakes), self._batch):
                 part = slice(first, first + self._batch)
-                self._learn(self._mistakes[part], self._mistaken_for[part])
+                self._learn(self._trained[0], self._mistakes[part], self._mistaken_for[part])
             self._rate *= _SETTLING
-        return total / float(self._text_weights.sum())
+        return total / float(self._text_weights.sum()) / len(self._trained)
 
-    def _learn(self, chosen: Whole, beside: Whole = NOTHING) -> float:
+    def _learn(self, learning: Weights, chosen: Whole, beside: Whole = NOTHING) -> float:
         classes, weights = self._classes[chosen], self._text_weights[chosen]
-        return self._weights.learn(self._documents, chosen, classes, weights, beside, self._rate)
+        moment = 2 * self._epoch + bool(len(beside))
+        return learning.learn(self._documents, chosen, classes, weights, beside, self._rate, moment)
 
     def accuracy(self) -> float:
         """Return the share of (sampled) taught questions answered right."""
@@ -259,5 +272,6 @@ class _Training:
             self.answers,
             weights.unit_rows(),
             self.turns,
-            threshold(weights, self.evaluation, self.turns)[0],
+            thresholds(weights, self.evaluation, self.turns)[0],
+            self.bare,
         ).save(path)

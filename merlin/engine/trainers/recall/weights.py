@@ -4,15 +4,16 @@ It chooses among the taught answers and composes nothing. Learned are a gain per
 per answer; with either all zero no question has a score, and nothing is answered. One step of it is
 a softmax over the taught answers with cosine-like scores; Adagrad with one rate per row, word
 dropout as the only augmentation. Texts are rows of term numbers. Questions are read alone and with
-earlier turns, the highest score wins. The threshold under which the model says that it does not
-know is set on the training file alone: what a taught question scores among the other answers is
-what a near but untaught question gets.
+earlier turns, the highest score wins. The thresholds under which the model says that it does not
+know are set on the training file alone: what a taught question scores among the other answers is
+what a near but untaught question gets. A question of function words alone is not answered, unless
+it was taught.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,17 +23,27 @@ import numpy as np
 
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall import Answer
+from merlin.engine.trainers.recall.draws import (
+    Bits,
+    Floats,
+    Whole,
+    key,
+    keys,
+    normal,
+    splitmix,
+    uniform,
+)
 from merlin.engine.trainers.recall.text import (
     LEAST_ALONE,
-    Floats,
     Space,
     Taught,
     Terms,
-    Whole,
+    bare_question,
     questions,
 )
 
-FORMAT = 1
+# Format 1 had one threshold for all answers, and answered questions without a content word.
+FORMAT = 2
 _CACHED_TERMS = 50_000
 
 
@@ -42,6 +53,8 @@ class RecallModel:
 
     `gains` belong to `terms`; `weights` has one row of length 1 (or 0) per answer; bit d of
     `turns` says that the answer was taught d turns after a conversation's first question.
+    `bare` names the taught questions without a content word, as `bare_question` does; others of
+    that kind are not answered. Where it is None, as in models of format 1, all are.
     """
 
     space: Space
@@ -50,7 +63,8 @@ class RecallModel:
     answers: Sequence[str]
     weights: Floats
     turns: Whole
-    threshold: float
+    thresholds: Floats
+    bare: Collection[str] | None = None
     _placed: dict[str, tuple[Floats, float]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -63,16 +77,21 @@ class RecallModel:
         """
         best, score = -1, 0.0
         alone: Floats | None = None
+        last: Terms = ()
         for back, asked in enumerate(questions(messages)):
+            last = last or asked
+            bare = bare_question(last, back)
+            if bare and self.bare is not None and bare not in self.bare:
+                continue
             scores = self.weights @ self._point(asked)
-            alone = scores if alone is None else alone
+            alone = self.weights @ self._point(last) if alone is None else alone
             if back:  # with earlier turns in it, only what was taught that deep can be meant
                 scores = np.where((self.turns >> back & 1) & (alone >= LEAST_ALONE), scores, -1.0)
             chosen = int(np.argmax(scores))
             if scores[chosen] > 0 and scores[chosen] >= score:
                 best, score = chosen, float(scores[chosen])
         confidence = round(min(max(score, 0.0), 1.0), 4)
-        if score <= 0 or score < self.threshold:
+        if score <= 0 or score < self.thresholds[best]:
             return Answer("", confidence, known=False)
         return Answer(self.answers[best], confidence, known=True)
 
@@ -102,9 +121,9 @@ class RecallModel:
             "documents": self.space.documents,
             "seed": self.space.seed,
             "dimensions": self.space.dimensions,
-            "threshold": self.threshold,
             "terms": list(self.terms),
             "answers": list(self.answers),
+            "bare": None if self.bare is None else sorted(self.bare),
         }
         with path.open("wb") as file:
             np.savez(
@@ -115,6 +134,7 @@ class RecallModel:
                 gains=self.gains,
                 weights=self.weights,
                 turns=self.turns.astype(np.uint8),
+                thresholds=self.thresholds,
             )
 
 
@@ -129,6 +149,9 @@ def load(path: Path) -> RecallModel:
             card["seed"],
             card["dimensions"],
         )
+        is_first = card["format"] == 1
+        count = len(card["answers"])
+        limits = np.full(count, card["threshold"]) if is_first else arrays["thresholds"]
         return RecallModel(
             space,
             card["terms"],
@@ -136,7 +159,8 @@ def load(path: Path) -> RecallModel:
             card["answers"],
             arrays["weights"],
             arrays["turns"].astype(np.int64),
-            card["threshold"],
+            limits,
+            card.get("bare"),
         )
 
 
@@ -153,27 +177,30 @@ RANDOM_OTHERS = 500
 _TINY = np.float32(1e-12)
 UNKNOWN_ANSWER = -1
 _SCORES_AT_A_TIME = 4_000_000
-# Raises what is rejected and lowers what is answered; chosen on the three shipped sets.
+# Both raise what is rejected and lower what is answered; chosen on the three shipped sets.
 QUANTILE = 0.8
-FEW_ANSWERS = 20
-LEAST_OF_FEW = 0.2
+LEAST_THRESHOLD = 0.3
 _ASKED = 1_000
 _LEAST = 1e-6
 
 
 @dataclass(frozen=True)
 class Documents:
-    """Texts as rows: `terms[starts[i]:starts[i + 1]]` are the term numbers of text i."""
+    """Texts as rows: `terms[starts[i]:starts[i + 1]]` are the term numbers of text i.
+
+    `keys[i]` is the number by which text i draws.
+    """
 
     terms: Whole
     starts: Whole
+    keys: Bits
 
     @classmethod
     def of(cls, rows: Sequence[Terms], numbers: dict[str, int]) -> Documents:
         """Return `rows` as numbers, giving new terms the next ones; no row may be empty."""
         flat = [numbers.setdefault(term, len(numbers)) for row in rows for term in row]
         starts = np.cumsum([0, *(len(row) for row in rows)])
-        return cls(np.array(flat, np.int64), starts)
+        return cls(np.array(flat, np.int64), starts, keys(rows))
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -187,19 +214,29 @@ class Documents:
 
 
 class Weights:
-    """Gains and rows, the random numbers of their training, and Adagrad's memory.
+    """Gains and rows, the seed of their training, and Adagrad's memory.
 
-    The first `trained` terms have gains that may move; later ones are test words and keep 1.
+    `placed` are the terms' vectors and masses, `terms` and `answers` the numbers by which they
+    draw. What is drawn at random depends on the seed, the epoch and the text, term or answer it is
+    for: neither the order of a file nor one text more changes what the others draw.
     """
 
-    def __init__(self, space: Space, terms: Sequence[str], answers: int, seed: int) -> None:
-        self.random = np.random.default_rng(seed)
-        self.vectors, self.masses = space.place(terms)
+    def __init__(
+        self, placed: tuple[Floats, Floats], terms: Bits, answers: Bits, seed: tuple[int, ...]
+    ) -> None:
+        self.vectors, self.masses = placed
+        self.seed = seed
+        self._terms, self._answers = terms, answers
+        dimensions = self.vectors.shape[1]
         self.gains = np.ones(len(terms), np.float32)
-        spread = self.random.standard_normal((answers, space.dimensions), np.float32)
-        self.rows = spread * np.float32(START_SPREAD)
+        spread = np.float32(START_SPREAD * dimensions**0.5)
+        self.rows = normal(splitmix(answers ^ key(*seed)), 0, dimensions) * spread
         self._gain_memory = np.zeros(len(terms), np.float32)
-        self._row_memory = np.full(answers, START_MEMORY, np.float32)
+        self._row_memory = np.full(len(answers), START_MEMORY, np.float32)
+
+    def order(self, documents: Documents, epoch: int) -> Whole:
+        """Return the numbers of all documents in this epoch's random order."""
+        return np.argsort(splitmix(documents.keys ^ key(*self.seed, epoch)), kind="stable")
 
     def frozen(self) -> Weights:
         """Return these weights as they are now; training goes on in the original."""
@@ -226,15 +263,19 @@ class Weights:
         weights: Floats,
         beside: Whole,
         rate: float,
+        moment: int,
     ) -> float:
         """Take one step on the chosen documents; return the sum of their weighted losses.
 
         `classes` are their right answers, `weights` how much each counts; `beside` names answers
-        that these must be told apart from in any case.
+        that these must be told apart from in any case. `moment` says which draw it is.
         """
         flat, begins = documents.flat(chosen)
         counts = np.diff(np.append(begins, len(flat)))
-        gains = self.gains[flat] * self._dropout(begins, counts)
+        drawn = np.repeat(documents.keys[chosen] ^ key(*self.seed, moment), counts)
+        gains = self.gains[flat] * self._dropout(
+            splitmix(drawn ^ self._terms[flat]), begins, counts
+        )
         # one small matrix, documents by terms, makes the rest of the step matrix products
         terms, columns = np.unique(flat, return_inverse=True)
         rows = np.repeat(np.arange(len(counts)), counts)
@@ -245,7 +286,7 @@ class Weights:
         lengths = self._lengths(flat, gains, begins)
         points: Floats = sums / lengths
 
-        compared = self._compared(classes, beside)
+        compared = self._compared(classes, beside, drawn[:1])
         units = _unit(self.rows[compared])
         right = np.searchsorted(compared, classes)
         loss, slope = cross_entropy(points @ units.T, right, weights)
@@ -263,16 +304,17 @@ class Weights:
         mass = np.add.reduceat(gains * gains * self.masses[terms], begins)
         return np.asarray(np.sqrt(np.maximum(mass, _TINY))[:, None], np.float32)
 
-    def _dropout(self, begins: Whole, counts: Whole) -> Floats:
+    def _dropout(self, drawn: Bits, begins: Whole, counts: Whole) -> Floats:
         """Drop words at random, but never all words of a text."""
-        kept = self.random.random(int(counts.sum()), np.float32) >= DROPOUT
+        kept = uniform(drawn) >= DROPOUT
         empty = ~np.logical_or.reduceat(kept, begins)
         return np.asarray(kept | np.repeat(empty, counts), np.float32)
 
-    def _compared(self, classes: Whole, beside: Whole) -> Whole:
+    def _compared(self, classes: Whole, beside: Whole, drawn: Bits) -> Whole:
         if len(self.rows) <= MOST_COMPARED:
             return np.arange(len(self.rows))
-        others = self.random.integers(len(self.rows), size=RANDOM_OTHERS)
+        share = RANDOM_OTHERS / len(self.rows)
+        others = np.flatnonzero(uniform(splitmix(self._answers ^ drawn)) < share)
         return np.unique(np.concatenate([classes, others, beside]))
 
     def _step_rows(self, chosen: Whole, units: Floats, slope: Floats, rate: float) -> None:
@@ -349,11 +391,7 @@ class Evaluation:
             nothing = np.empty(0, np.float32)
             return Result(asked, nothing, nothing, asked)
         units = weights.unit_rows()
-        size = max(1, _SCORES_AT_A_TIME // len(units))
-        parts = [
-            self._ask(weights, units, turns, asked[first : first + size])
-            for first in range(0, len(asked), size)
-        ]
+        parts = [self._ask(weights, units, turns, part) for part in _parts(asked, len(units))]
         return Result(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _ask(self, weights: Weights, units: Floats, turns: Whole, asked: Whole) -> Result:
@@ -378,6 +416,16 @@ class Evaluation:
         other = scores.argmax(1)[lasts]
         return Result(chosen, own, scores[lasts, other], other)
 
+    def nearest(self, weights: Weights, asked: Whole) -> Floats:
+        """Return, for each answer, the best score of those `asked` that are not its own."""
+        units = weights.unit_rows()
+        best = np.full(len(units), -1.0, np.float32)
+        for part in _parts(asked, len(units)):
+            scores = weights.points(self._documents, self._starts[part + 1] - 1) @ units.T
+            scores[np.arange(len(part)), self.right[part]] = -1.0
+            best = np.maximum(best, scores.max(0))
+        return best
+
     def loss(self, weights: Weights, asked: Whole) -> float | None:
         """Return the mean cross-entropy over those questions whose answer was taught."""
         asked = asked[self.right[asked] >= 0]
@@ -389,21 +437,31 @@ class Evaluation:
         return total / len(asked)
 
 
-def threshold(weights: Weights, evaluation: Evaluation, turns: Whole) -> tuple[float, bool]:
-    """Return the threshold, and whether it had to go down to the lowest taught question.
+def _parts(asked: Whole, answers: int) -> Iterator[Whole]:
+    """Yield `asked` some at a time, to bound the memory of their scores."""
+    size = max(1, _SCORES_AT_A_TIME // answers)
+    for first in range(0, len(asked), size):
+        yield asked[first : first + size]
+
+
+def thresholds(weights: Weights, evaluation: Evaluation, turns: Whole) -> tuple[Floats, bool]:
+    """Return the threshold of each answer, and whether one went down to its own taught question.
 
     At most 1,000 taught questions are asked for it.
 
-    It is the QUANTILE of the best other score. With few answers that says little, so it is at
-    least 0.2. No question that is answered as taught may lie under it, and it is above 0.
+    It lies half-way between what is usual in the whole file, the QUANTILE of the best other scores,
+    and the best score that a taught question of another answer has with this one: a crowded subject
+    does not silence a sparse one beside it. Few questions say little, so it is at least
+    LEAST_THRESHOLD. No question that is answered as taught may lie under it, and it is above 0.
     """
     asked = np.unique(
         np.linspace(0, len(evaluation) - 1, min(len(evaluation), _ASKED)).astype(np.int64)
     )
     result = evaluation.ask(weights, turns, asked)
-    score = float(np.quantile(result.other, QUANTILE))
-    if len(turns) < FEW_ANSWERS:
-        score = max(score, LEAST_OF_FEW)
-    own = result.own[result.chosen == evaluation.right[asked]]
-    lowest = float(own.min()) if len(own) else 1.0
-    return max(min(score, lowest - _LEAST), _LEAST), lowest < score
+    usual = np.quantile(result.other, QUANTILE)
+    wanted = np.maximum((usual + evaluation.nearest(weights, asked)) / 2, LEAST_THRESHOLD)
+    is_right = result.chosen == evaluation.right[asked]
+    lowest = np.ones(len(turns))
+    np.minimum.at(lowest, result.chosen[is_right], result.own[is_right])
+    kept = np.maximum(np.minimum(wanted, lowest - _LEAST), _LEAST).astype(np.float32)
+    return kept, bool((lowest < wanted).any())

@@ -1,0 +1,60 @@
+"""Random numbers that depend on a seed and on what they are drawn for, not on who drew before.
+
+A generator that is asked in turn gives every text other numbers once one text is added or moved.
+Here each number is a hash of its own key, so what one text draws is its own affair.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Whole = NDArray[np.int64]
+Bits = NDArray[np.uint64]
+
+
+def splitmix(value: Bits) -> Bits:
+    """Mix 64-bit numbers; products wrap around. Source: Steele, Lea, Flood, "SplitMix" (2014)."""
+    value = value * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x9E3779B97F4A7C15)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
+def key(*numbers: int) -> Bits:
+    """Return one number, shape (1,), made of several."""
+    mixed = np.zeros(1, np.uint64)
+    for number in numbers:
+        mixed = splitmix(mixed ^ np.uint64(number))
+    return mixed
+
+
+def keys(texts: Iterable[str | Sequence[str]]) -> Bits:
+    """Return a number per text, or per row of texts."""
+    joined = (text if isinstance(text, str) else "\n".join(text) for text in texts)
+    digests = b"".join(
+        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        for text in joined
+    )
+    return np.frombuffer(digests, "<u8").astype(np.uint64)
+
+
+def uniform(mixed: Bits) -> Floats:
+    """Return a number of [0, 1) for each of 64 bits that are mixed already; same shape."""
+    return (mixed >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
+
+
+def normal(hashes: Bits, seed: int, dimensions: int) -> Floats:
+    """Return a row per hash, shape (len(hashes), dimensions), N(0, 1/dimensions), by Box-Muller."""
+    start = splitmix(np.array([[2 * seed + 1]], np.uint64))
+    columns = np.arange(dimensions, dtype=np.uint64)
+    counters: Bits = hashes[:, None] * np.uint64(dimensions) + columns + start
+    drawn = uniform(splitmix(counters))
+    half = dimensions // 2
+    length = np.sqrt(-2.0 * np.log(np.float32(1.0) - drawn[:, :half]) / dimensions)
+    angle = np.float32(2.0 * np.pi) * drawn[:, half:]
+    return np.concatenate([length * np.cos(angle), length * np.sin(angle)], axis=1)
