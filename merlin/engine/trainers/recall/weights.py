@@ -76,15 +76,15 @@ class RecallModel:
         `text` is empty when the score is under the threshold: the model does not know.
         """
         best, score = -1, 0.0
-        alone: Floats | None = None
         last: Terms = ()
+        alone = np.empty(0, np.float32)
         for back, asked in enumerate(questions(messages)):
-            last = last or asked
+            scores = self.weights @ self._point(asked)
+            if not back:
+                last, alone = asked, scores
             bare = bare_question(last, back)
             if bare and self.bare is not None and bare not in self.bare:
                 continue
-            scores = self.weights @ self._point(asked)
-            alone = self.weights @ self._point(last) if alone is None else alone
             if back:  # with earlier turns in it, only what was taught that deep can be meant
                 scores = np.where((self.turns >> back & 1) & (alone >= LEAST_ALONE), scores, -1.0)
             chosen = int(np.argmax(scores))
