@@ -445,8 +445,8 @@ def test_several_proposals_become_one_commit_but_for_those_with_errors(chat, lab
     told = example(lab, "from-teacher/что-за-план")
     note = "note: |-\n  materials/a.md\n\n  Дом.\n"
     assert f'\nsource: "distil: big-model"\n{note}' in told
-    states = rows(chat.settings, "SELECT state FROM proposal ORDER BY id")
-    assert [state for (state,) in states] == ["committed", "committed", "waiting"]
+    states = [("committed",), ("committed",), ("waiting",)]
+    wait_until(lambda: rows(chat.settings, "SELECT state FROM proposal ORDER BY id") == states)
 
 
 def test_several_proposals_are_declined_once_and_only_as_they_were_shown(chat):
