@@ -195,6 +195,7 @@ def large() -> list[Figure]:
             with _lock_watch(place) as watch:
                 cold[count] = _until_built(place, 1)
             held = watch.longest_s
+            _until_followed(place)
             took = []
             for number in range(1, RUNS + 1):
                 place.commit(number)
@@ -233,6 +234,14 @@ def _until_built(place: Place, builds: int) -> float:
         if time.perf_counter() - begun > LONGEST_S:
             raise TimeoutError("the daemon does not build")
         time.sleep(0.005)
+
+
+def _until_followed(place: Place) -> None:
+    """Wait until the daemon has written what people search: it is at that beside the builds."""
+    with closing(sqlite3.connect(place.folder / "state" / "merlin.db", timeout=60)) as database:
+        asked = "SELECT count(*) FROM dataset_tree WHERE tree <> ''"
+        while not database.execute(asked).fetchone()[0]:
+            time.sleep(0.1)
 
 
 def _asked(place: Place, builds: int) -> float:

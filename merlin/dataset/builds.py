@@ -14,7 +14,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -124,6 +124,7 @@ def build_from_row(row: Row) -> Build:
 
 TRAIN_FILE, TEST_FILE, MANIFEST_FILE = "train.jsonl", "test.jsonl", "manifest.json"
 SHORT = 12  # digits of the digest in names that people read
+_FILES = ((TRAIN, TRAIN_FILE), (TEST, TEST_FILE))
 _TEMPORARY = ".tmp-"
 
 
@@ -133,12 +134,13 @@ class BuildContent:
 
     `digest`: sha256 (hex) over the hashes of both files. `manifest` is JSON: dataset, digest,
     sha256 and tokens by side, counts (in, train, test, rejected, duplicate), system, recipe, split.
-    `index` holds its examples.
+    `index` holds its examples. `place`: the folder that has its training files already.
     """
 
     digest: str
     manifest: Mapping[str, Any]
     index: ExampleIndex = field(compare=False, repr=False)
+    place: Path | None = field(default=None, compare=False)
 
     def lines(self, side: str) -> Iterator[bytes]:
         """Yield the file of a side, some lines at once; no examples give no bytes."""
@@ -156,8 +158,10 @@ def _lines(index: ExampleIndex, side: str, system: bytes) -> Iterator[bytes]:
         yield b"".join([line.complete(system) for line in lines])
 
 
-def make_build(checked: CheckedDataset) -> BuildContent:
+def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildContent:
     """Return the build of a checked dataset, whose index it reads.
+
+    Its training files are written into `place` meanwhile, a folder of `begin_build`.
 
     Raises DatasetError (keys build-*) when it may not be built: no spec, too few examples, or
     a rejected example in a strict dataset.
@@ -174,10 +178,13 @@ def make_build(checked: CheckedDataset) -> BuildContent:
     trained = (each.trained_by(spec.recipe.method) for each in checked.examples)
     index.add_lines((*training_line(each), each.facts.tokens, each.id) for each in trained)
     part, hashes = system_part(spec.system), {}
-    for side in (TRAIN, TEST):
+    for side, name in _FILES:
         proof = hashlib.sha256()
-        for lines in _lines(index, side, part):
-            proof.update(lines)
+        with (place / name).open("wb") if place else nullcontext() as file:
+            for lines in _lines(index, side, part):
+                proof.update(lines)
+                if file is not None:
+                    file.write(lines)
         hashes[side] = proof.hexdigest()
     digest = build_digest(hashes[TRAIN], hashes[TEST])
     manifest = {
@@ -188,7 +195,7 @@ def make_build(checked: CheckedDataset) -> BuildContent:
         "system": spec.system,
         "recipe": spec.recipe.as_json(),
     }
-    return BuildContent(digest, manifest, index)
+    return BuildContent(digest, manifest, index, place)
 
 
 def build_digest(train_sha256: str, test_sha256: str) -> str:
@@ -227,23 +234,37 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
     an earlier try are removed. Raises OSError when the disk does not take it.
     """
     folder = parent / f"{number}-{content.digest[:SHORT]}"
+    if folder.is_dir():
+        return folder
+    with ExitStack() as stack:
+        place = content.place or stack.enter_context(begin_build(parent))
+        if content.place is None:
+            for side, name in _FILES:
+                with (place / name).open("wb") as file:
+                    file.writelines(content.lines(side))
+        _finish(place, content.manifest)
+        kill_point("build.before_rename")
+        place.rename(folder)
+    sync_file(parent)
+    kill_point("build.after_rename")
+    return folder
+
+
+@contextmanager
+def begin_build(parent: Path) -> Iterator[Path]:
+    """Yield an empty folder below `parent` (builds/<dataset>) for a build that is not whole yet.
+
+    It is removed in the end, unless it has become the build's. Raises OSError.
+    """
     parent.mkdir(parents=True, exist_ok=True)
     # Only the leading daemon builds, so what lies here under this name belongs to a dead one.
     for left in parent.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(left, ignore_errors=True)
-    if folder.is_dir():
-        return folder
-    temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent))
+    place = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent))
     try:
-        _fill(temporary, content)
-        kill_point("build.before_rename")
-        temporary.rename(folder)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_file(parent)
-    kill_point("build.after_rename")
-    return folder
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def builds_on_disk(parent: Path) -> dict[str, int]:
@@ -269,15 +290,13 @@ def remove_folders(
     return removed
 
 
-def _fill(folder: Path, content: BuildContent) -> None:
+def _finish(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Add the manifest to the training files, and bring all of them to the disk."""
     folder.chmod(0o755)
-    for name, side in ((TRAIN_FILE, TRAIN), (TEST_FILE, TEST)):
-        with (folder / name).open("wb") as file:
-            file.writelines(content.lines(side))
+    said = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+    (folder / MANIFEST_FILE).write_text(said, "utf-8")
+    for name in (TRAIN_FILE, TEST_FILE, MANIFEST_FILE):
         sync_file(folder / name)
-    manifest = json.dumps(content.manifest, ensure_ascii=False, indent=1) + "\n"
-    (folder / MANIFEST_FILE).write_text(manifest, "utf-8")
-    sync_file(folder / MANIFEST_FILE)
     sync_file(folder)
     kill_point("build.tmp_written")
 
@@ -290,10 +309,7 @@ def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
     """
     try:
         told = (folder / MANIFEST_FILE).read_bytes()
-        hashes = {
-            side: _hash_file(folder / name)
-            for side, name in ((TRAIN, TRAIN_FILE), (TEST, TEST_FILE))
-        }
+        hashes = {side: _hash_file(folder / name) for side, name in _FILES}
     except FileNotFoundError:
         raise NotFound(f"no build in {folder}", "build-not-found", name=folder.name) from None
     manifest: dict[str, Any] | None = None

@@ -23,6 +23,7 @@ from merlin.dataset.builds import (
     SHORT,
     Build,
     BuildContent,
+    begin_build,
     builds_on_disk,
     make_build,
     read_manifest,
@@ -238,14 +239,15 @@ def _outcome(shop: BuildSettings, commit: Commit, checked: CheckedDataset) -> Ou
         return Outcome(dataset, VerdictStatus.REJECTED, checked, reason=reason, arguments=told)
     if not commit.is_readable:
         return Outcome(dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable")
-    content = make_build(checked)
+    with begin_build(shop.builds / dataset) as place:
+        content = make_build(checked, place)
+        known, new = shop.journal.build_of(dataset, content.digest), None
+        if known is None:
+            number = _number(shop, dataset, content.digest)
+            written = write_build(content, shop.builds / dataset, number)
+            new = NewBuild(number, written.relative_to(shop.builds).as_posix(), content)
     wish = training_key(dataset, content.digest, checked.spec.recipe)
     word = _status(shop.journal.latest(dataset), wish, checked.spec)
-    known, new = shop.journal.build_of(dataset, content.digest), None
-    if known is None:
-        number = _number(shop, dataset, content.digest)
-        written = write_build(content, shop.builds / dataset, number)
-        new = NewBuild(number, written.relative_to(shop.builds).as_posix(), content)
     return Outcome(dataset, word, checked, known, new, wish)
 
 
