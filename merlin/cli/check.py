@@ -101,7 +101,7 @@ def check(  # noqa: PLR0913 - each is an option of the command
         else:
             outcome = look_at(paths or _HERE, fix=fix, kept=kept)
     if kept is not None:
-        from merlin.cli.asking import ask_bases
+        from merlin.cli.paid_questions import ask_bases
 
         settings, wanted = configuration(config), [each[1:] for each in kept]
         wishes = SamplingParams(most_tokens=answer_tokens)

@@ -17,10 +17,10 @@ import typer
 from merlin.app import distil as act
 from merlin.app.distil import DistilPlan, DistilReport, Passage
 from merlin.cli import language
-from merlin.cli.asking import ask_all, asking_progress, confirm_price
 from merlin.cli.examples import file_text, open_editing
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Yes, configuration
 from merlin.cli.output import print_json, print_message, print_table, record
+from merlin.cli.paid_questions import ask_all, asking_progress, confirm_price
 from merlin.config import Config
 from merlin.config.section import in_micro
 from merlin.core.errors import ConfigError, NotFound, ProviderError
@@ -93,7 +93,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
                 show(plan, done, json=json)
                 raise
         if told.failed:
-            print_message("distil-failed", count=len(told.failed), reason=str(told.trouble))
+            print_message("distil-failed", count=len(told.failed), reason=str(told.first_failure))
         if told.is_over_budget:
             print_message("distil-over-budget")
         show(plan, done, json=json)

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from merlin.cli import language
-from merlin.cli.asking import ask_all
 from merlin.cli.options import (
     DEFAULT,
     AnswerTokens,
@@ -21,6 +20,7 @@ from merlin.cli.options import (
     configuration,
 )
 from merlin.cli.output import print_json, print_message, print_table, record
+from merlin.cli.paid_questions import ask_all
 from merlin.core.i18n import format_number, text
 from merlin.core.messages import SamplingParams
 from merlin.core.money import format_cost

@@ -158,7 +158,7 @@ def from_example(example: Example, system: str, shape: ChatFormat) -> dict[str, 
     messages = [each.as_json() for each in example.with_system(system)]
     worse = example.rejected
     if shape == "preference":
-        told = {} if worse is None else trained_record(example, system) | _beside(example)
+        told = {} if worse is None else trained_record(example, system) | _other_keys(example)
         told.pop("tools", None)
         return told or None
     if shape == "openai":
@@ -169,7 +169,7 @@ def from_example(example: Example, system: str, shape: ChatFormat) -> dict[str, 
         return None
     else:
         told = _to_alpaca([str(each["content"]) for each in messages])
-    told |= _beside(example)
+    told |= _other_keys(example)
     if worse is not None:
         told["rejected"] = write_rejected(worse)
     if shape == "sharegpt" and example.tools:
@@ -177,7 +177,7 @@ def from_example(example: Example, system: str, shape: ChatFormat) -> dict[str, 
     return told
 
 
-def _beside(example: Example) -> dict[str, Any]:
+def _other_keys(example: Example) -> dict[str, Any]:
     found = {key: getattr(example, key) for key in _BESIDE if key != "rejected"}
     return {
         key: list(value) if isinstance(value, tuple) else value

@@ -295,7 +295,7 @@ def follow_examples(db: Database, dataset: str, commit: Commit, index: ExampleIn
     Written in portions. Cut off in the middle, the same call goes on to the same rows.
     """
     for moved in index.moved():
-        known = _origins(db, dataset, [each.id for each in moved])
+        known = _read_origins(db, dataset, [each.id for each in moved])
         gone = [each.id for each in moved if each.blob is None and each.id in known]
         changed = {
             each.id: Origin(each.blob, commit.sha)
@@ -306,7 +306,7 @@ def follow_examples(db: Database, dataset: str, commit: Commit, index: ExampleIn
             db.joined(partial(_follow, db, dataset, gone, changed))
 
 
-def _origins(db: Database, dataset: str, example_ids: Sequence[str]) -> dict[str, Origin]:
+def _read_origins(db: Database, dataset: str, example_ids: Sequence[str]) -> dict[str, Origin]:
     found = _named_rows(db, _FOLLOWED, example_ids, dataset)
     return {name: Origin(*origin) for name, *origin in found}
 
@@ -382,7 +382,7 @@ def store_taught_examples(db: Database, build_id: int, dataset: str, content: Bu
         new = [each.id for each in good if each.id not in digests]
         for portion in in_portions(_texts(content, new, digests), size=_text_size):
             db.add_missing(EXAMPLE_TEXT, portion)
-        origins = _origins(db, dataset, ids)
+        origins = _read_origins(db, dataset, ids)
         taught = {
             each.id: Taught(
                 str(each.blob),

@@ -63,10 +63,10 @@ class AskReport:
     failed_in_a_row: int = 0
 
     @property
-    def trouble(self) -> ProviderError | None:
+    def first_failure(self) -> ProviderError | None:
         """Return the error to tell: the first that is the provider's, else the first, or None."""
-        troubles = list(self.failed.values())
-        return next(filter(says_nothing, troubles), next(iter(troubles), None))
+        failures = list(self.failed.values())
+        return next(filter(says_nothing, failures), next(iter(failures), None))
 
     def add(
         self, query: Query, reply: Reply, price: Price | None, keep: Callable[[Query, Reply], None]
@@ -82,14 +82,14 @@ class AskReport:
         self.failed_in_a_row = 0
 
     def check(self, at_once: int) -> None:
-        """Raise the trouble where nothing was answered, or the last `at_once` were not."""
-        if self.trouble and (not self.answered or self.failed_in_a_row >= at_once):
-            raise self.trouble
+        """Raise the first failure where nothing was answered, or the last `at_once` were not."""
+        if self.first_failure and (not self.answered or self.failed_in_a_row >= at_once):
+            raise self.first_failure
 
 
-def says_nothing(trouble: ProviderError) -> bool:
-    """Return whether the trouble is the provider's and says nothing of the model."""
-    return isinstance(trouble, ProviderBusy) or is_locked_out(trouble)
+def says_nothing(failure: ProviderError) -> bool:
+    """Return whether the failure is the provider's and says nothing of the model."""
+    return isinstance(failure, ProviderBusy) or is_locked_out(failure)
 
 
 def estimate(price: Price, queries: Iterable[Query]) -> int:
@@ -122,8 +122,8 @@ def ask_many(
         query = running[future]
         try:
             report.add(query, future.result(), price, keep)
-        except ProviderError as trouble:
-            report.failed[query.key] = trouble
+        except ProviderError as failure:
+            report.failed[query.key] = failure
             report.failed_in_a_row += 1
         # Only now: Ctrl-C in the middle of `keep` has it called again below.
         del running[future]
@@ -160,8 +160,8 @@ def _ask(
         begun = time.monotonic()
         try:
             answer = asker.ask(model_id, query.messages)
-        except ProviderBusy as trouble:
-            wait_s = min(trouble.retry_after_s or usual_s or 0.0, LONGEST_WAIT_S)
+        except ProviderBusy as failure:
+            wait_s = min(failure.retry_after_s or usual_s or 0.0, LONGEST_WAIT_S)
             if usual_s is None or is_over.wait(wait_s):
                 raise
         else:

@@ -146,7 +146,7 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
     Raises Refused for a model that was not tested yet, has no test questions, or whose answers
     were not kept.
     """
-    proof, mine = proof_of(db, model.model_row), _judged(db, model)
+    proof, mine = proof_of(db, model.model_row), _judge_answers(db, model)
     if proof is None or not mine:
         key = "eval-not-tested"
         if proof is not None:
@@ -154,7 +154,7 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
         told = {"model": model.build_version, "build": model.build_version}
         raise Refused(f"{model.build_version} has no answers", key, **told)
     scores = _scores(model, mine)
-    theirs = _judged(db, against) if against else []
+    theirs = _judge_answers(db, against) if against else []
     pairs = list(_pairs(mine, theirs))
     return ProofReport(
         dataset=model.dataset,
@@ -182,7 +182,7 @@ def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
 Pair = tuple[JudgedAnswer, JudgedAnswer]
 
 
-def _judged(db: Database, model: Model) -> list[JudgedAnswer]:
+def _judge_answers(db: Database, model: Model) -> list[JudgedAnswer]:
     answers = Models(db).answers(model.model_row)
     questions = questions_of(read_conversations(db, model.build_id, TEST))
     return [

@@ -209,7 +209,7 @@ def several(context: BotContext) -> View:
     return menu.card(context, title, *shown, rows=rows)
 
 
-def _shown(context: BotContext) -> list[Proposal]:
+def _read_shown(context: BotContext) -> list[Proposal]:
     """Return what a button approves or declines: the first, the last, and how many were shown.
 
     Raises Refused where some were decided meanwhile.
@@ -227,7 +227,7 @@ async def approve_all(context: BotContext) -> None:
     ctx = context.services
 
     def read() -> list[tuple[DatasetFiles, Mapping[int, Edit]]]:
-        shown = _shown(context)
+        shown = _read_shown(context)
         ids = [each.proposal_id for each in shown]
         names = {each.draft.dataset for each in shown}
         return [proposals.read_several(*performer(context), name, ids) for name in sorted(names)]
@@ -240,19 +240,19 @@ async def approve_all(context: BotContext) -> None:
         for ids in filter(None, good):
             proposals.approve_several(*performer(context), ids, commit_editor(context))
         count = sum(map(len, good))
-        return _judged(context, "examples-approved-all", count=count, left=left)
+        return _queue_card(context, "examples-approved-all", count=count, left=left)
 
     await show_screen(context, approve)
 
 
 def decline_all(context: BotContext) -> View:
     """Decline the proposals that were shown."""
-    ids = [each.proposal_id for each in _shown(context)]
+    ids = [each.proposal_id for each in _read_shown(context)]
     count = proposals.decline_several(*performer(context), ids)
-    return _judged(context, "examples-declined-all", count=count)
+    return _queue_card(context, "examples-declined-all", count=count)
 
 
-def _judged(context: BotContext, key: str, **arguments: object) -> View:
+def _queue_card(context: BotContext, key: str, **arguments: object) -> View:
     waiting = proposals.count_waiting(*performer(context))
     queue = Button(context.translate("examples-queue", count=waiting), "ex:queue:0")
     return menu.card(context, context.translate(key, **arguments), rows=(queue,))
@@ -294,7 +294,7 @@ def decline(context: BotContext) -> View:
         context.outbox.put([OutgoingMessage(key, found.user_id, page)])
     leave_dialog(context)
     is_told = reason and found.user_id
-    return _judged(context, "examples-declined-told" if is_told else "examples-declined")
+    return _queue_card(context, "examples-declined-told" if is_told else "examples-declined")
 
 
 _MOST_NAMED = 10

@@ -123,7 +123,7 @@ class Filters:
         return self.href().partition("?")[2]
 
     @property
-    def kept(self) -> list[tuple[str, str]]:
+    def form_values(self) -> list[tuple[str, str]]:
         """Return names and values of a form that seeks within what is narrowed down."""
         return parse_qsl(self.href(query="").partition("?")[2])
 

@@ -150,7 +150,7 @@ def _ask(
     if report.is_over_budget:
         raise Refused("the budget is spent", "asking-over-budget", answered=report.answered)
     if report.failed:
-        print_message("asking-failed", count=len(report.failed), reason=str(report.trouble))
+        print_message("asking-failed", count=len(report.failed), reason=str(report.first_failure))
     return report.spent_micro
 
 
