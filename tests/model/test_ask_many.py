@@ -156,4 +156,4 @@ def test_the_provider_s_own_trouble_is_told_before_the_model_s(provider, asker):
     provider.faults.add(refused, Fault("chat.create", FaultKind.STATUS, status=401, skip=5))
     report = asked(asker, waits_s=())[1]
     assert len(report.failed) == 2
-    assert report.trouble.status == 401
+    assert report.first_failure.status == 401
