@@ -8,13 +8,10 @@ const PATIENCE_MS = 300;
 const all = document.getElementById("all");
 const list = document.getElementById("list");
 let isLoaded = all?.open ?? false;
-// Asked for a second time, it would come under the hands of who is in it already.
-let isAsked = false;
 let waiting;
 
 function unfold() {
   waiting = setTimeout(() => { all.open = true; }, PATIENCE_MS);
-  isAsked = true;
   window.htmx.trigger(all, "unfold");
 }
 
@@ -26,7 +23,6 @@ function came() {
 }
 
 function failed(event) {
-  isAsked = false;
   const shown = document.getElementById("list-failed").content.cloneNode(true);
   const number = event.detail.xhr?.getResponseHeader("X-Request-Id");
   const line = shown.querySelector(".case");
@@ -59,7 +55,7 @@ export function startList() {
     unfold();
   });
   all.addEventListener("toggle", () => {
-    if (all.open && !isLoaded && !isAsked) window.htmx.trigger(all, "unfold");
+    if (all.open && !isLoaded) window.htmx.trigger(all, "unfold");
     if (!document.getElementById("q").value) history.replaceState(history.state, "", all.open ? "/?all=1" : "/");
   });
   document.body.addEventListener("htmx:afterSwap", (event) => {
