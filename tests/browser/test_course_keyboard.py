@@ -45,6 +45,8 @@ def test_from_the_catalogue_to_a_material_and_back(visitor, courses):
     page.keyboard.press("Enter")
     expect(cards(page)).to_have_count(7)
     expect(page.locator("#all > summary")).to_be_focused()
+    # Opened slowly, the list is asked for twice; the second answer takes the focus.
+    page.wait_for_load_state("networkidle")
     walk(page, "Базы данных")
     about = cards(page).filter(has_text="Базы данных").locator(".mini")
     expect(about).to_be_visible()
