@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -33,7 +33,7 @@ from merlin.dataset.example import count_messages, detect_language, normalise, r
 from merlin.dataset.files import FileText
 from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
-from merlin.dataset.near_questions import find_near_questions
+from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import DISTIL, MOST_LETTERS, Draft, Proposals, example_yaml
 from merlin.db.intents import Intents, IntentState
@@ -47,8 +47,6 @@ MOST_ANSWER_TOKENS = 4000
 LONGEST_ANSWER_S = 120.0
 _MOST_NOTE = 1000
 _MOST_DRAFTS = 50  # that one answer is read for
-_BEGINNING = 4  # letters that forms of one word share
-_COMMON = 500  # questions of a dataset that a word which tells nothing stands in
 _SHAPE = '{"examples": [{"questions": ["…"], "answer": "…"}]}'
 
 
@@ -158,15 +156,16 @@ def find_teacher(ctx: Context, named: str) -> Teacher:
 class DistilPlan:
     """What is left to ask, by the key of each query, and what was asked before.
 
-    `known` are the normal forms of the questions that the dataset and its proposals have. `spent`
-    is what each of the same calls cost in runs before, those in doubt included, in millionths.
+    `known` are the normal forms of the questions that the dataset and its proposals have, by what
+    near ones have in common (`near_key`). `spent` is what each of the same calls cost in runs
+    before, those in doubt included, in millionths.
     """
 
     dataset: str
     teacher: Teacher
     queries: Sequence[Query]
     passages: Mapping[str, Passage]
-    known: list[str]
+    known: dict[str, list[str]]
     answered: int
     spent: Mapping[str, int]
 
@@ -197,8 +196,12 @@ def plan(
         raise Refused("nothing to ask about", "distil-nothing", dataset=dataset)
     lying = [example.facts.question for example in checked.examples]
     proposed = map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))
-    known, begun = [*lying, *proposed], Intents(ctx.db, ctx.clock).of_kind(DISTIL)
-    taken, queries, by_key, spent = set(known), [], dict[str, Passage](), dict[str, int]()
+    taken = dict.fromkeys([*lying, *proposed])
+    begun = Intents(ctx.db, ctx.clock).of_kind(DISTIL)
+    known = defaultdict[str, list[str]](list)
+    for question in taken:
+        known[near_key(question)].append(question)
+    queries, by_key, spent = [], dict[str, Passage](), dict[str, int]()
     for each in asked:
         messages = _messages(checked.spec.system, each, wordings, ctx.config.language)
         key = teacher.key(dataset, messages)
@@ -331,7 +334,6 @@ def _accept(
     drafts = [Draft(*pair, plan.dataset, 0, model_id, DISTIL, note) for pair in pairs]
     good = [each for each in drafts if _is_good(each)]
     new = _without_duplicates(good, plan.known)
-    plan.known.extend(normalise(each.question) for each in new)
     rejected = Counter({BROKEN: len(drafts) - len(good), DUPLICATE: len(good) - len(new)})
     share = cost // max(len(new), 1)
     return [replace(each, cost_micro=share, currency=currency) for each in new], +rejected
@@ -359,21 +361,17 @@ def _is_good(draft: Draft) -> bool:
     return example is not None and not findings and not lint_example(example)
 
 
-def _without_duplicates(drafts: Sequence[Draft], known: Sequence[str]) -> list[Draft]:
-    """Return the drafts that ask something new; forms of one question are the same."""
-    questions = [normalise(each.question) for each in drafts]
-    # Near questions share rare words; to look through all of 10,000 takes a second.
-    usual = Counter(word for each in known for word in _beginnings(each))
-    rare = {word for each in questions for word in _beginnings(each) if usual[word] <= _COMMON}
-    alike = [each for each in known if rare & _beginnings(each)]
-    near = {later - len(alike) for later, _ in find_near_questions([*alike, *questions])}
-    seen, new = set(known), []
-    for place, (draft, question) in enumerate(zip(drafts, questions, strict=True)):
-        if question not in seen and place not in near:
+def _without_duplicates(drafts: Sequence[Draft], known: dict[str, list[str]]) -> list[Draft]:
+    """Return the drafts that ask something new; forms of one question are the same.
+
+    What they ask is known from now on.
+    """
+    new = []
+    for draft in drafts:
+        question = normalise(draft.question)
+        alike = known.setdefault(near_key(question), [])
+        near = (later for later, _ in find_near_questions([*alike, question]))
+        if question not in alike and len(alike) not in near:
             new.append(draft)
-        seen.add(question)
+        alike.append(question)
     return new
-
-
-def _beginnings(question: str) -> set[str]:
-    return {word[:_BEGINNING] for word in question.split()}

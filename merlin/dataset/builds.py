@@ -205,7 +205,8 @@ def build_digest(train_sha256: str, test_sha256: str) -> str:
 
 def _counted(checked: CheckedDataset, index: ExampleIndex, spec: DatasetSpec) -> dict[str, Any]:
     limit = TokenLimit(spec.system, None)
-    sides = {side: index.sides().get(side, (0, 0, 0)) for side in (TRAIN, TEST)}
+    found = index.sides()
+    sides = {side: found.get(side, (0, 0, 0)) for side in (TRAIN, TEST)}
     counts = {side: count for side, (count, _, _) in sides.items()}
     return {
         "counts": {

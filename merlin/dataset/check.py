@@ -280,7 +280,7 @@ def _check(name: str, index: ExampleIndex, layout: Layout, source: _Source) -> C
     findings += [*lint_dataset(index, spec), *_few(good)]
     off = spec.rules_off if spec else {}
     told = (each for each in findings if each.rule not in off)
-    files = len(index.files(_REJECTED, _BROKEN)) + int(index.state("beyond") or 0)
+    files = index.count_files(_REJECTED, _BROKEN) + int(index.state("beyond") or 0)
     return CheckedDataset(
         name=name,
         spec=spec,

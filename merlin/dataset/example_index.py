@@ -250,6 +250,11 @@ class ExampleIndex:
             for path, *others in self.rows(query, *kinds)
         ]
 
+    def count_files(self, *kinds: str) -> int:
+        """Return how many files there are of these kinds."""
+        named = ", ".join("?" * len(kinds))
+        return int(self.value(f"SELECT count(*) FROM file WHERE kind IN ({named})", *kinds))
+
     def contents(self, *kinds: str) -> Iterator[tuple[str, bytes]]:
         """Yield kind and content of the files of these kinds whose content was stored."""
         named = ", ".join("?" * len(kinds))
