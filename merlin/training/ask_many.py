@@ -69,17 +69,23 @@ class AskReport:
         return next(filter(says_nothing, failures), next(iter(failures), None))
 
     def add(
-        self, query: Query, reply: Reply, price: Price | None, keep: Callable[[Query, Reply], None]
+        self,
+        query: Query,
+        outcome: Reply | ProviderError,
+        price: Price | None,
+        keep: Callable[[Query, Reply], None],
     ) -> None:
-        """Count one answer and hand it to `keep`. Raises ProviderError for an empty one."""
-        cost = query.cost(price, reply.answer.usage)
-        if not reply.answer.text.strip():
-            self.spent_micro += cost
-            raise ProviderError("the model answered with nothing")
-        keep(query, reply)
-        self.spent_micro += cost
-        self.answered += 1
-        self.failed_in_a_row = 0
+        """Count one answer and hand it to `keep`; an empty one is a failure, and paid for."""
+        if isinstance(outcome, Reply) and outcome.answer.text.strip():
+            keep(query, outcome)
+            self.answered += 1
+            self.failed_in_a_row = 0
+        else:
+            empty = ProviderError("the model answered with nothing")
+            self.failed[query.key] = empty if isinstance(outcome, Reply) else outcome
+            self.failed_in_a_row += 1
+        if isinstance(outcome, Reply):
+            self.spent_micro += query.cost(price, outcome.answer.usage)
 
     def check(self, at_once: int) -> None:
         """Raise the first failure where nothing was answered, or the last `at_once` were not."""
@@ -115,18 +121,22 @@ def ask_many(
     first query fails, or `at_once` in a row; whatever `keep` raises, which may be handed an answer
     twice when it is interrupted.
     """
-    waiting, running = deque(queries), dict[Future[Reply], Query]()
+    waiting, running = deque(queries), dict[Future[None], Query]()
+    came = deque[tuple[Query, Reply | ProviderError]]()
     report, is_over = AskReport(), threading.Event()
 
-    def settle(future: Future[Reply]) -> None:
-        query = running[future]
+    def work(query: Query) -> None:
+        # Noted here: Ctrl-C may strike before anybody else knows of this question.
         try:
-            report.add(query, future.result(), price, keep)
+            came.append((query, _ask(asker, model_id, query, waits_s, is_over)))
         except ProviderError as failure:
-            report.failed[query.key] = failure
-            report.failed_in_a_row += 1
-        # Only now: Ctrl-C in the middle of `keep` has it called again below.
-        del running[future]
+            came.append((query, failure))
+
+    def settle() -> None:
+        while came:
+            report.add(*came[0], price, keep)
+            # Only now: Ctrl-C in the middle of `keep` has it called again below.
+            came.popleft()
 
     def has_money() -> bool:
         promised = sum(query.cost(price) for query in (*running.values(), waiting[0]))
@@ -138,17 +148,19 @@ def ask_many(
                 room = at_once if report.answered else 1
                 while waiting and len(running) < room and has_money():
                     query = waiting.popleft()
-                    running[pool.submit(_ask, asker, model_id, query, waits_s, is_over)] = query
+                    running[pool.submit(work, query)] = query
                 if not running:
                     report.is_over_budget = True
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    settle(future)
+                    del running[future]
+                    future.result()
+                settle()
                 report.check(at_once)
         finally:
             is_over.set()
-            for future in list(running):
-                settle(future)
+            pool.shutdown()
+            settle()
     return report
 
 
