@@ -160,18 +160,21 @@ def _missing_credentials(config: Config) -> list[str]:
 
 def _do(config: Config, database: Database, kind: str, say: Say) -> None:
     from merlin.daemon.requests import LAUNCHES_NOTHING, NEEDS_PROVIDER, serve_requests
-    from merlin.daemon.ticks import fetch
+    from merlin.daemon.ticks import fetch, read_commits
 
     needs_provider = RequestKind(kind) in NEEDS_PROVIDER
     has_providers = needs_provider or not _missing_credentials(config)
     # Who asks for anything else expects no training to come of it.
-    told = say if kind == RequestKind.BUILD else None
+    is_build = kind == RequestKind.BUILD
+    told = say if is_build else None
+    # Files for editors are followed by whoever edits next, or by the daemon.
+    look = read_commits if is_build else fetch
     launches = RequestKind(kind) not in LAUNCHES_NOTHING
     with at_work(
         config, database, told, needs_provider=needs_provider, is_launching=launches
     ) as services:
         Requests(services.db).release()
-        serve_requests(services, partial(fetch, services), has_providers=has_providers)
+        serve_requests(services, partial(look, services), has_providers=has_providers)
 
 
 @contextmanager
