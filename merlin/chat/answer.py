@@ -1,9 +1,9 @@
 """Ask the models of a route until one answers, and say honestly how it ended.
 
 Providers' faults are handled here: a busy one is tried again at most twice within 90 s, a stream
-that breaks leaves what came, an unknown model leads to the next one of the route, and a provider
-whose money is spent is left alone for a while. A person may stop an answer that is being written;
-what came until then stays.
+that breaks leaves what came, an unknown model leads to the next one of the route, a provider whose
+money is spent and a model that failed three times in a row are left alone for a while. A person may
+stop an answer that is being written; what came until then stays.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProviderFault:
-    """Something that admins should hear of; `kind` is gone, spent or refused."""
+    """Something that admins should hear of; `kind` is gone, spent, refused or failing."""
 
     kind: str
     provider: str
@@ -162,6 +162,51 @@ class _Attempt:
     steering: SamplingParams
 
 
+FAILURES, WITHIN_S = 3, 600.0
+
+
+class CircuitBreaker:
+    """Leaves a model alone for a minute that failed `FAILURES` times in a row within `WITHIN_S`.
+
+    Then one question tries it, while the others still pass it by: an answer closes the circuit, a
+    failure keeps it open as long again. Each process learns by itself: that takes it three
+    questions, and a state in the database would cost every answer a read. Libraries were looked at:
+    pybreaker is async by Tornado alone, aiobreaker had no release since 2021, and purgatory counts
+    failures however far apart and lets every question through that comes after the pause.
+    Source: Nygard, Release It!, "Circuit Breaker".
+    """
+
+    def __init__(self) -> None:
+        self._failed_at: dict[tuple[str, str | None], list[float]] = {}
+        self._open_until: dict[tuple[str, str | None], float] = {}
+
+    def lets_ask(self, model: Candidate) -> bool:
+        """Return whether a question may go to a model; where one may try it, that is this one."""
+        key, now = (model.provider, model.model_id), asyncio.get_running_loop().time()
+        if self._open_until.get(key, 0) > now:
+            return False
+        if self.is_open(model):
+            self._open_until[key] = now + LEFT_ALONE_S
+        return True
+
+    def is_open(self, model: Candidate) -> bool:
+        """Return whether a model is left alone, or being tried."""
+        return (model.provider, model.model_id) in self._open_until
+
+    def note_answer(self, model: Candidate) -> None:
+        """Forget a model's failures."""
+        self._failed_at.pop((model.provider, model.model_id), None)
+        self._open_until.pop((model.provider, model.model_id), None)
+
+    def note_failure(self, model: Candidate) -> None:
+        """Count a failure, and leave the model alone where it was one too many."""
+        key, now = (model.provider, model.model_id), asyncio.get_running_loop().time()
+        recent = [at for at in self._failed_at.get(key, ()) if at > now - WITHIN_S]
+        self._failed_at[key] = [*recent, now][-FAILURES:]
+        if self.is_open(model) or len(self._failed_at[key]) == FAILURES:
+            self._open_until[key] = now + LEFT_ALONE_S
+
+
 class AnswerService:
     """Where questions are answered: the providers, and how patient to be with them."""
 
@@ -172,6 +217,7 @@ class AnswerService:
         self._patience = patience or RetryPolicy()
         # Providers whose money is spent, until which moment each is left alone.
         self._left_alone: dict[str, float] = {}
+        self._breaker = CircuitBreaker()
 
     async def reply(
         self,
@@ -183,6 +229,8 @@ class AnswerService:
     ) -> Reply:
         """Return the reply of the first model of `route` that gives one.
 
+        A busy model's reply is that it is busy, and so no other answers in its place; where a model
+        is left alone because it failed too often, the next one is asked.
         `talk` is the history and the question, without a system text. When `stop` is pressed,
         what came until then is the reply. Raises nothing of its own but WishRefused: another model
         would be no help, the wish is to be another one.
@@ -208,25 +256,33 @@ class AnswerService:
     ) -> Reply:
         timer = asyncio.get_running_loop().call_later(self._patience.busy_word_s, onlooker.waits)
         troubles: list[ProviderFault] = []
+        last = Reply(Ending.NOBODY)
         try:
             async for choice in route:
                 if choice.provider not in self._answerers:
                     continue
-                seat = _Attempt(choice, talk, onlooker, stop, steering)
-                reply = await self._ask_choice(seat, troubles)
-                if reply is not None:
-                    return replace(reply, troubles=tuple(troubles))
+                reply: Reply | None = Reply(Ending.BUSY, choice=choice)
+                if self._breaker.lets_ask(choice):
+                    seat = _Attempt(choice, talk, onlooker, stop, steering)
+                    reply = await self._ask_choice(seat, troubles)
+                if reply is None:
+                    continue
+                is_failing = last.ending is Ending.BUSY or self._breaker.is_open(choice)
+                last = reply
+                if reply.ending is not Ending.BUSY or not is_failing:
+                    break
         finally:
             timer.cancel()
-        return Reply(Ending.NOBODY, troubles=tuple(troubles))
+        return replace(last, troubles=tuple(troubles))
 
     async def _ask_choice(self, seat: _Attempt, troubles: list[ProviderFault]) -> Reply | None:
         """Return the reply of one model, None when the next one is to be asked."""
         choice = seat.choice
         try:
-            return await self._patiently(seat)
+            reply = await self._patiently(seat)
         except ProviderBusy as busy:
             log.warning("model stays busy", provider=choice.provider, reason=str(busy))
+            self._note_failure(choice, busy, troubles)
             return Reply(Ending.BUSY, choice=choice)
         except ParameterRefused:
             raise
@@ -240,7 +296,20 @@ class AnswerService:
             if kind == "spent" and self._left_alone.get(choice.provider, now) <= now:
                 self._left_alone[choice.provider] = now + LEFT_ALONE_S
             troubles.append(_fault_of(kind, choice, refusal))
+        else:
+            if reply.ending is Ending.CUT:
+                self._note_failure(choice, ProviderBusy("its answer was cut off"), troubles)
+            else:
+                self._breaker.note_answer(choice)
+            return reply
         return None
+
+    def _note_failure(
+        self, choice: Candidate, busy: ProviderBusy, troubles: list[ProviderFault]
+    ) -> None:
+        self._breaker.note_failure(choice)
+        if self._breaker.is_open(choice):
+            troubles.append(_fault_of("failing", choice, busy))
 
     async def _ask_alone(
         self, seat: _Attempt, reason: str, troubles: list[ProviderFault]

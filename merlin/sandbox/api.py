@@ -100,12 +100,13 @@ class ApiStandIn(StandIn):
         return Route(path, answer, methods=[method], name=name)
 
     async def _name_call(self, request: Request) -> tuple[str, Mapping[str, str]] | None:
-        """Return a call's name and arguments for faults: of its path, and its metadata."""
+        """Return a call's name and arguments for faults: of its path, its metadata, its model."""
         for route in self._addresses:
             matched, found = route.matches(request.scope)
             if matched is Match.FULL:
-                metadata = _json_object(await request.body()).get("metadata")
-                told = {**found["path_params"], **(metadata if isinstance(metadata, dict) else {})}
+                body = _json_object(await request.body())
+                metadata, told = body.get("metadata"), {"model": body.get("model")}
+                told |= found["path_params"] | (metadata if isinstance(metadata, dict) else {})
                 return route.name, {name: str(value) for name, value in told.items()}
         return None
 

@@ -60,6 +60,27 @@ def test_a_model_that_is_gone_gives_way_to_the_one_before_it(telegram, provider,
     assert "ft:deleted" in texts(telegram, "vera")[0]
 
 
+def test_a_model_that_fails_again_and_again_gives_way_and_admins_hear_of_it_once(
+    telegram, provider, settings
+):
+    let_serve(settings, "ft:failing", number=2)
+    failing = {"status": 503, "times": None, "only": {"model": "ft:failing"}}
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, **failing))
+    quick = replace(settings, admins=(VERA,), patience=RetryPolicy(tries=1, busy_word_s=3600.0))
+    with RunningBot(quick):
+        for number in range(1, 6):
+            telegram.say("anna", f"вопрос {number}")
+            ended(telegram, settings, number)
+        telegram.wait_for(lambda: texts(telegram, "vera"))
+    *busy, third, _, last = texts(telegram)
+    assert busy == [russian("bot-busy")] * 2
+    assert "«вопрос 3»" in third
+    assert last.endswith(russian("bot-earlier", model="stand-in-base"))
+    told = rows(settings, "SELECT key FROM notice")
+    assert told == [("notice-answer-failing",)]
+    assert "ft:failing" in texts(telegram, "vera")[0]
+
+
 def test_the_daemon_is_asked_once_which_models_there_still_are(telegram, settings):
     let_serve(settings, "ft:deleted", number=2)
     with RunningBot(settings):

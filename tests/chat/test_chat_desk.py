@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,6 +12,7 @@ from merlin.chat.answer import (
     LEFT_ALONE_S,
     LONGEST_ANSWER,
     SPENT,
+    WITHIN_S,
     AnswerService,
     Ending,
     RetryPolicy,
@@ -258,3 +260,105 @@ def test_a_spent_account_is_asked_again_after_a_while_however_often_it_was_wante
     with asyncio.Runner(loop_factory=Later) as runner:
         runner.run(run())
     assert broke.asked == 2
+
+
+def failing(model, kind=FaultKind.STATUS, times=None):
+    return Fault("chat.create", kind, status=503, times=times, only={"model": model})
+
+
+def ask_at(provider, *moments_s):
+    """Return the replies to a question at each moment; the general model stands behind MODEL."""
+    provider.behave(fixed_answer="Начало и конец ответа.", piece_s=0.01)
+    general = choice("stand-in-chat", CandidateKind.GENERAL)
+
+    async def run():
+        answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
+        desk, replies = AnswerService({"chat": answerer}, replace(QUICK, tries=1)), []
+        try:
+            for at_s in moments_s:
+                asyncio.get_running_loop().later_s = at_s
+                replies.append(await desk.reply(route(choice(), general), TALK, Looks()))
+        finally:
+            await answerer.aclose()
+        return replies
+
+    with asyncio.Runner(loop_factory=Later) as runner:
+        return runner.run(run())
+
+
+def asked(provider, model=MODEL):
+    return sum(call.body["model"] == model for call in provider.calls("chat.create"))
+
+
+def seen(replies):
+    return [(reply.ending, reply.choice.standing) for reply in replies]
+
+
+BUSY = (Ending.BUSY, CandidateKind.SERVING)
+NEXT = (Ending.WHOLE, CandidateKind.GENERAL)
+WHOLE = (Ending.WHOLE, CandidateKind.SERVING)
+
+
+def test_a_model_that_fails_three_times_in_a_row_gives_way_to_the_next(provider):
+    provider.faults.add(failing(MODEL, times=3))
+    replies = ask_at(provider, 0, 1, 2, 3, 30)
+    assert seen(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT]
+    assert [len(reply.troubles) for reply in replies] == [0, 0, 1, 0, 0]
+    trouble = replies[2].troubles[0]
+    assert (trouble.kind, trouble.model_id) == ("failing", MODEL)
+    assert not provider.faults.all()
+    assert asked(provider) == 0  # calls that a fault hit are not carried out
+
+
+def test_after_a_minute_one_question_tries_it_and_an_answer_brings_it_back(provider):
+    provider.faults.add(failing(MODEL, times=4))
+    late = 2 + LEFT_ALONE_S
+    replies = ask_at(provider, 0, 1, 2, late, late + 1, 2 * late, 2 * late + 1)
+    assert seen(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT, WHOLE, WHOLE]
+    assert asked(provider) == 2
+
+
+def test_failures_far_apart_or_with_an_answer_between_leave_a_model_where_it_is(provider):
+    provider.faults.add(failing(MODEL, times=3))
+    apart = ask_at(provider, 0, 1, WITHIN_S + 1, WITHIN_S + 2)
+    assert seen(apart) == [BUSY, BUSY, BUSY, WHOLE]
+    provider.faults.add(failing(MODEL, times=2), replace(failing(MODEL, times=2), skip=1))
+    between = ask_at(provider, *range(6))
+    assert seen(between) == [BUSY, BUSY, WHOLE, BUSY, BUSY, WHOLE]
+
+
+def test_answers_that_break_off_count_as_failures(provider):
+    provider.faults.add(failing(MODEL, FaultKind.CUT))
+    endings = [reply.ending for reply in ask_at(provider, 0, 1, 2, 3)]
+    assert endings == [Ending.CUT] * 3 + [Ending.WHOLE]
+
+
+def test_where_every_model_is_left_alone_the_reply_is_that_they_are_busy(provider):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=None))
+    replies = ask_at(provider, *range(8))
+    assert {reply.ending for reply in replies} == {Ending.BUSY}
+    assert not replies[-1].troubles
+
+
+def test_while_one_tries_a_model_the_others_pass_it_by(provider):
+    provider.faults.add(failing(MODEL, times=3))
+    general = choice("stand-in-chat", CandidateKind.GENERAL)
+
+    async def run():
+        answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
+        desk = AnswerService({"chat": answerer}, replace(QUICK, tries=1))
+
+        def one():
+            return desk.reply(route(choice(), general), TALK, Looks())
+
+        try:
+            for _ in range(3):
+                await one()
+            asyncio.get_running_loop().later_s = LEFT_ALONE_S + 1
+            return await asyncio.gather(*(one() for _ in range(20)))
+        finally:
+            await answerer.aclose()
+
+    with asyncio.Runner(loop_factory=Later) as runner:
+        standings = [standing for _, standing in seen(runner.run(run()))]
+    assert standings.count(CandidateKind.SERVING) == 1

@@ -37,6 +37,7 @@ bot-repeat = ↻ Repeated: this message may have come already.
 notice-answer-gone = Provider { $provider } no longer knows the model { $model }. The bot answers along the chain. What to do: "merlin models list", then "merlin models rollback", or train it again.
 notice-answer-spent = The account at provider { $provider } is empty: questions stay without an answer. Top it up or change the provider.
 notice-answer-refused = Provider { $provider } refuses to answer ({ $reason }). Check key and address in config.yaml.
+notice-answer-failing = The model { $model } of provider { $provider } did not answer three questions in a row ({ $reason }). Questions go to the next model of the chain; once a minute one question tries this one again. What to do: look at the provider; "merlin models rollback" lets an earlier model serve.
 notice-unconfirmed = A message to chat { $chat } was left unconfirmed by Telegram twice. Nobody knows whether it arrived.
 notice-conflict = Telegram says that another program uses this token. The bot waits and tries again. Stop the other program or switch its webhook off.
 notice-untranslated = Event { $name }
