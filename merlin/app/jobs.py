@@ -26,6 +26,7 @@ from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT
 from merlin.db.values import load_json, read_row
 from merlin.training.jobs import FINAL, JobState
 from merlin.training.launch_plan import Launches, plan_by_hand, refuse_by_hand, spent_micro
+from merlin.training.migration import migrate_verdict
 from merlin.training.policy import count_epochs, month_start
 
 __all__ = ["JobDetails", "JobState", "JobView", "QuoteView"]
@@ -241,16 +242,24 @@ def get(
         )
 
 
-def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
+def quote(
+    ctx: Context,
+    actor: Actor,
+    dataset: str,
+    language: str,
+    base: tuple[str, str] | None = None,
+) -> QuoteView:
     """Return what launching the newest build would cost, and why it may be refused.
 
-    Raises NotFound; Refused where there is no build, or its job exists already.
+    With a `base`, provider and model, that of training there instead. Raises NotFound; Refused
+    where there is no build, or its job exists already.
     """
     actor.require(Permission.LAUNCH, dataset)
     verdict = VerdictHistory(ctx.db).newest(dataset)
     if verdict.build_id is None:
         raise Refused(f"{dataset} is {verdict.word}", "build-none", dataset=dataset)
     launches = Launches(ctx.db, ctx.config, ctx.clock)
+    verdict = migrate_verdict(launches, verdict, base) if base else verdict
     job = plan_by_hand(launches, verdict)
     build, recipe = launches.build(job.build_id), job.recipe
     why = refuse_by_hand(launches, verdict, job)
@@ -275,6 +284,19 @@ def launch(ctx: Context, actor: Actor, dataset: str, once: str = "") -> Request:
     models.require_dataset(ctx, actor, dataset)
     asked = {"dataset": dataset}
     return submit_request(ctx, actor, RequestKind.LAUNCH, asked, f"dataset:{dataset}", once)
+
+
+def migrate(
+    ctx: Context, actor: Actor, dataset: str, base: tuple[str, str], build: str, once: str = ""
+) -> Request:
+    """Ask the daemon to train a build, the newest one, on another provider's base model.
+
+    Raises NotFound.
+    """
+    actor.require(Permission.LAUNCH, dataset)
+    models.require_dataset(ctx, actor, dataset)
+    asked = {"dataset": dataset, "provider": base[0], "base_model": base[1], "build": build}
+    return submit_request(ctx, actor, RequestKind.MIGRATE, asked, f"dataset:{dataset}", once)
 
 
 def cancel(ctx: Context, actor: Actor, job_id: int, once: str = "") -> Request:

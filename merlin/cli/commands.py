@@ -98,6 +98,11 @@ MODULES = {
     },
     "proposals": {"proposals": "Proposed examples that wait for an editor."},
     "jobs": {"jobs": "Fine-tune jobs."},
+    "migrate": {
+        "migrate": (
+            "Train the newest build on another base model; it is tested and made live as any other."
+        ),
+    },
     "models": {"models": "Models: which there are, which one serves."},
     "provider": {"provider": "Servers of the OpenAI protocol."},
     "users": {"users": "People: roles, blocks, plans, gifts."},

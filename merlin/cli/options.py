@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from merlin.cli import language
 from merlin.cli.output import print_json, print_message, translate_word
+from merlin.core.errors import Refused
+from merlin.core.i18n import text
 
 if TYPE_CHECKING:
     from merlin.app.actor import Actor
@@ -103,6 +107,17 @@ def changing(path: Path, *, makes_key: bool = False) -> Iterator[tuple[Context, 
 
     with writing_context(configuration(path), makes_key=makes_key) as ctx:
         yield ctx, Actor.operator()
+
+
+def require_yes(question: str, refusal: str, *, is_given: bool) -> None:
+    """Ask a question by its key, unless the answer is given. Raises Refused for another than yes.
+
+    `refusal` is its key, also where nobody can be asked.
+    """
+    if is_given:
+        return
+    if not sys.stdin.isatty() or not typer.confirm(text(language(), question), err=True):
+        raise Refused("not confirmed", refusal)
 
 
 def print_result(result: Mapping[str, object], key: str, *, json: bool, **shown: object) -> None:

@@ -6,15 +6,13 @@ again, also where the command was stopped in the middle.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
 from merlin.cli import language
+from merlin.cli.options import require_yes
 from merlin.cli.output import print_message
 from merlin.config.section import in_micro
 from merlin.core.errors import NotFound, ProviderError, Refused
@@ -59,10 +57,7 @@ def confirm_price(
         raise Refused("too small a budget", "asking-budget", price=price, budget=shown)
     print_message("asking-price", questions=questions, price=price)
     is_free = None not in every and not sums.total()
-    if is_free or yes:
-        return
-    if not sys.stdin.isatty() or not typer.confirm(text(language(), "asking-sure"), err=True):
-        raise Refused("not confirmed", "asking-not-sure")
+    require_yes("asking-sure", "asking-not-sure", is_given=is_free or yes)
 
 
 @contextmanager

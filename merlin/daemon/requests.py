@@ -18,7 +18,8 @@ from merlin.db.audit import is_person
 from merlin.db.notices import OTHERS, Notices
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
 from merlin.training.jobs import Jobs, JobState, advance
-from merlin.training.launch_plan import launch_by_hand
+from merlin.training.launch_plan import launch_by_hand, plan_by_hand, refuse_by_hand
+from merlin.training.migration import migrate_verdict, require_base
 from merlin.training.promote import Promotions, promote_by_hand, roll_back
 
 log = get_logger(__name__)
@@ -116,6 +117,21 @@ def _launch(services: DaemonServices, request: Request) -> Result:
     return {"job": job.job_id, "dataset": job.dataset, "estimate_micro": job.estimate_micro}
 
 
+def _migrate(services: DaemonServices, request: Request) -> Result:
+    """Train the newest build elsewhere; a build that came since the price was told is refused."""
+    verdict = VerdictHistory(services.db).newest(_argument(request, "dataset"))
+    base = (_argument(request, "provider"), _argument(request, "base_model"))
+    moved = migrate_verdict(services.launches, verdict, base)
+    if services.launches.build(moved.build_id or 0).version != _argument(request, "build"):
+        raise Refused("there is a newer build", "launch-moved-on")
+    planned = plan_by_hand(services.launches, moved)
+    if refuse_by_hand(services.launches, moved, planned) is None:
+        listed = services.providers[base[0]].api.models()
+        require_base(services.config, base, [card.model_id for card in listed])
+    job = launch_by_hand(services.launches, moved)
+    return {"job": job.job_id, "dataset": job.dataset, "estimate_micro": job.estimate_micro}
+
+
 def _cancel(services: DaemonServices, request: Request) -> Result:
     number = _argument(request, "job")
     job = Jobs(services.db).get(int(number) if number.isdecimal() else 0)
@@ -168,6 +184,7 @@ KINDS: Mapping[RequestKind, Doer] = {
     RequestKind.CENSUS: _counted,
     RequestKind.BUILD: _build,
     RequestKind.LAUNCH: _launch,
+    RequestKind.MIGRATE: _migrate,
     RequestKind.CANCEL: _cancel,
     RequestKind.PROMOTE: _promote,
     RequestKind.ROLLBACK: _promote,
@@ -177,6 +194,12 @@ KINDS: Mapping[RequestKind, Doer] = {
     RequestKind.PRUNE: _prune,
 }
 _AFTER_FETCH = (RequestKind.FETCH, RequestKind.BUILD, RequestKind.LAUNCH)
-NEEDS_PROVIDER = (RequestKind.POLL, RequestKind.CENSUS, RequestKind.LAUNCH, RequestKind.CANCEL)
+NEEDS_PROVIDER = (
+    RequestKind.POLL,
+    RequestKind.CENSUS,
+    RequestKind.LAUNCH,
+    RequestKind.MIGRATE,
+    RequestKind.CANCEL,
+)
 # Who asks for these alone has no training in mind.
 LAUNCHES_NOTHING = (RequestKind.RESTORE, RequestKind.PRUNE)

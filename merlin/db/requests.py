@@ -36,6 +36,7 @@ class RequestKind(StrEnum):
     CENSUS = "census"
     BUILD = "build"
     LAUNCH = "launch"
+    MIGRATE = "migrate"
     CANCEL = "cancel"
     PROMOTE = "promote"
     ROLLBACK = "rollback"

@@ -78,7 +78,7 @@ def plan_by_hand(launches: Launches, verdict: Verdict) -> Job:
 
     Raises Refused while the job of its build is under way or its model stands.
     """
-    spec, known = _spec(verdict), launches.newest_attempt(verdict.wish)
+    spec, known = spec_of(verdict), launches.newest_attempt(verdict.wish)
     # A failed verdict may stand on a job that succeeded: its model was refused or is gone.
     is_lost = (
         known is None
@@ -103,7 +103,7 @@ def refuse_by_hand(launches: Launches, verdict: Verdict, job: Job) -> Decision |
 
 def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
     newest, older = waiting[-1], waiting[:-1]
-    spec, known = _spec(newest), launches.newest_attempt(newest.wish)
+    spec, known = spec_of(newest), launches.newest_attempt(newest.wish)
     if known is not None:
         return launches.start(newest, known, older)
     job = _plan(launches, newest, spec, 1)
@@ -130,7 +130,8 @@ def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
     return None
 
 
-def _spec(verdict: Verdict) -> DatasetSpec:
+def spec_of(verdict: Verdict) -> DatasetSpec:
+    """Return the dataset's settings at a verdict's commit. Raises Refused for unreadable ones."""
     if verdict.spec is None:
         raise Refused("the dataset's settings are not readable", "launch-no-spec")
     return verdict.spec

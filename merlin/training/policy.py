@@ -155,8 +155,9 @@ def refuse_fading_base(base_model: str, sunset: date | None, today: date) -> Dec
     """Return a hold when a model tuned today would live under thirty days, else None."""
     if sunset is None or (sunset - today).days >= LEAST_LIFE_DAYS:
         return None
-    told = {"model": base_model, "date": sunset.isoformat(), "days": (sunset - today).days}
-    return Decision(Step.HOLD, "held-sunset", told)
+    days = (sunset - today).days
+    told = {"model": base_model, "date": sunset.isoformat(), "days": days}
+    return Decision(Step.HOLD, "held-sunset" if days > 0 else "held-dark", told)
 
 
 def refuse_recipe(recipe: Recipe) -> Decision | None:

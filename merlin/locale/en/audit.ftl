@@ -51,6 +51,7 @@ audit-ask-cancel = asked to stop a job
 audit-ask-census = asked to count the models anew
 audit-ask-fetch = asked to read the repository
 audit-ask-launch = asked for a training
+audit-ask-migrate = asked for a training on another base model
 audit-ask-pin = asked to pin a model
 audit-ask-poll = asked to poll the providers
 audit-ask-promote = asked to promote a model

@@ -51,6 +51,13 @@ ask-dataset-serves-nothing = { $dataset } has no live model yet. See how far its
 cli-not-launched = No training was started: { $names } is missing. The daemon starts it.
 ask-by = answered by { $build } ({ $model })
 did-launch = job { $job } of { $dataset } is being launched; see: merlin jobs show { $job }
+migrate-price = Training { $build } on { $base_model } ({ $provider }), { $examples ->
+    [one] { $examples } example
+   *[other] { $examples } examples
+  }. Estimated cost: { $price }.
+migrate-sure = Train it there?
+migrate-not-sure = Nothing was started. To accept the price, add --yes.
+migrate-next = The next commit trains where dataset.yaml says. To train it there too, write in dataset.yaml of { $dataset }: recipe.provider: { $provider }, recipe.base_model: { $base_model }; `--commit` does that for you.
 did-cancel = job { $job } is { $state }
 did-switch = { $dataset }: { $build } serves now ({ $model })
 did-pin = { $dataset } keeps its model until `merlin models unpin { $dataset }`

@@ -36,6 +36,7 @@ held-no-price = there is a cap, but the price of this base model is not in confi
 held-no-pairs = the base { $model } can't learn from pairs (recipe.method: dpo): name a language model as base_model, or set method: supervised
 held-beta = recipe.hyperparameters.beta belongs to method: dpo alone, and the method is { $method }: delete beta, or set method: dpo
 held-sunset = { $model } goes dark on { $date }: a model tuned on it would live { $days } days
+held-dark = { $model } was shut down on { $date }: name another base_model, or train elsewhere with merlin migrate
 held-forbidden = the provider "{ $provider }" does not let this account train; when it does again: merlin jobs launch { $dataset }
 held-revoked = the consent to one of its examples was taken back; the commit that takes the example out is built anew
 held-no-provider = config.yaml names no provider "{ $provider }"
@@ -47,6 +48,9 @@ launch-full = the provider "{ $provider }" has { $count ->
   } and may have { $limit }: launch again when one has ended, or cancel one
 launch-moved-on = the verdict has moved on meanwhile; look again
 launch-no-spec = the dataset's settings cannot be read at that commit
+migrate-form = “{ $said }” names no base model: write PROVIDER/BASE, for example openai/gpt-4.1-mini-2025-04-14
+migrate-training = job { $job } of { $dataset } is still training: wait until it ends, or stop it with merlin jobs cancel { $job }
+migrate-no-base = the provider “{ $provider }” doesn't list a base model { $model }: check the name, or give its price under the provider's `prices` in config.yaml
 build-none = { $dataset } has no build at that commit: see `merlin log { $dataset }`
 cancel-final = job { $job } has ended already
 cancel-launching = job { $job } is being launched; try again in a moment

@@ -51,6 +51,7 @@ audit-ask-cancel = просьба остановить работу
 audit-ask-census = просьба пересчитать модели
 audit-ask-fetch = просьба прочитать репозиторий
 audit-ask-launch = просьба обучить
+audit-ask-migrate = просьба обучить на другой базовой модели
 audit-ask-pin = просьба закрепить модель
 audit-ask-poll = просьба спросить поставщиков
 audit-ask-promote = просьба поставить модель

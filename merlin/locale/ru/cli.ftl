@@ -51,6 +51,14 @@ ask-dataset-serves-nothing = У набора { $dataset } пока нет тек
 cli-not-launched = Обучение не запущено: не задан { $names }. Его запустит демон.
 ask-by = ответила { $build } ({ $model })
 did-launch = работа { $job } набора { $dataset } запускается; посмотрите: merlin jobs show { $job }
+migrate-price = Обучение { $build } на { $base_model } ({ $provider }), { $examples ->
+    [one] { $examples } пример
+    [few] { $examples } примера
+   *[many] { $examples } примеров
+  }. Примерная стоимость: { $price }.
+migrate-sure = Обучить там?
+migrate-not-sure = Ничего не запущено. Чтобы согласиться с ценой, добавьте --yes.
+migrate-next = Следующий коммит обучается там, где сказано в dataset.yaml. Чтобы и он обучался там, напишите в dataset.yaml набора { $dataset }: recipe.provider: { $provider }, recipe.base_model: { $base_model }; `--commit` сделает это за вас.
 did-cancel = работа { $job }: { $state }
 did-switch = { $dataset }: теперь отвечает { $build } ({ $model })
 did-pin = { $dataset } держит свою модель до `merlin models unpin { $dataset }`

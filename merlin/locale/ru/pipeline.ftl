@@ -39,6 +39,7 @@ held-no-price = предел задан, но цены этой базовой �
 held-no-pairs = база { $model } не умеет учиться на парах (recipe.method: dpo): назовите в base_model языковую модель или поставьте method: supervised
 held-beta = recipe.hyperparameters.beta есть только у method: dpo, а метод — { $method }: уберите beta или поставьте method: dpo
 held-sunset = { $model } отключат { $date }: обученная на ней модель прожила бы дней: { $days }
+held-dark = { $model } отключили { $date }: назовите другую base_model или обучите у другого поставщика: merlin migrate
 held-forbidden = поставщик «{ $provider }» не разрешает этой учётной записи обучать; когда разрешит: merlin jobs launch { $dataset }
 held-revoked = согласие на один из примеров отозвано; коммит, который его уберёт, соберётся заново
 held-no-provider = в config.yaml нет поставщика «{ $provider }»
@@ -51,6 +52,9 @@ launch-full = у поставщика «{ $provider }» { $count ->
   }, разрешено { $limit }: запустите снова, когда одна закончится, или отмените одну
 launch-moved-on = за это время всё изменилось; посмотрите ещё раз
 launch-no-spec = настройки набора в этом коммите не читаются
+migrate-form = «{ $said }» не называет базовую модель: напишите ПОСТАВЩИК/МОДЕЛЬ, например openai/gpt-4.1-mini-2025-04-14
+migrate-training = обучение { $job } набора { $dataset } ещё идёт: дождитесь конца или остановите его: merlin jobs cancel { $job }
+migrate-no-base = у поставщика «{ $provider }» в списке нет базовой модели { $model }: проверьте имя или укажите её цену в `prices` этого поставщика в config.yaml
 build-none = у набора { $dataset } в этом коммите нет сборки: посмотрите `merlin log { $dataset }`
 cancel-final = работа { $job } уже закончена
 cancel-launching = работа { $job } как раз запускается; повторите через минуту

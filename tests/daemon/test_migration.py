@@ -1,0 +1,229 @@
+"""`merlin migrate`: the same build elsewhere, at a price told before, tested as any other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from forked import start
+from waiting import Deadline
+from world import DATASET, KEY, Lab
+
+from merlin.cli import main
+from merlin.core.errors import MerlinError
+from merlin.db.tables import JOB, REQUEST
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.wiring.context import reading
+
+pytestmark = pytest.mark.integration
+BASE = "gpt-4o-mini-2024-07-18"
+FREE = {"currency": "USD", "input": 0, "output": 0, "training": 0}
+
+
+@pytest.fixture
+def other():
+    with ProviderStandIn(key="stand-in") as stand_in:
+        yield stand_in
+
+
+def entry(name, stand_in, **more):
+    told = {"name": name, "base_url": stand_in.base_url, "credential": KEY, "settle_s": 0}
+    return {**told, "poll_s": 0.01, **more}
+
+
+@pytest.fixture
+def lab(tmp_path, provider, other):
+    """A dataset that serves by one provider; another one, and bases that went dark or will."""
+    priced = {"prices": {BASE: {**FREE, "training": 3}}}
+    lab = Lab(
+        tmp_path,
+        provider.base_url,
+        providers=[entry("stand-in", provider), entry("other", other, **priced)],
+        models={
+            "stand-in-base": {"price": FREE},
+            "gpt-3.5-turbo-0125": {"price": FREE, "sunset": "2026-10-23"},
+        },
+    )
+    lab.repository.dataset()
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    return lab
+
+
+@pytest.fixture
+def migrate(lab, capsys):
+    def command(to, *more):
+        capsys.readouterr()
+        code = main(["migrate", "trial", "--to", to, *more, "--config", str(lab.path)])
+        return code, capsys.readouterr()
+
+    return command
+
+
+def until_there(lab, other):
+    """Tick until the model that the other provider made serves."""
+    for _ in range(40):
+        lab.tick()
+        if lab.status()["serving"]["provider"] == "other":
+            return
+    raise AssertionError(lab.status())
+
+
+def test_the_same_build_is_trained_elsewhere_and_made_live(lab, provider, other, migrate):
+    before = lab.status()["serving"]["model"]
+    code, told = migrate("other/stand-in-base")
+    assert code == 0, told
+    assert "trial-1" in told.err
+    assert "recipe.provider: other" in told.err
+    assert lab.status()["serving"]["model"] == before
+    until_there(lab, other)
+    now = lab.status()
+    assert (now["verdict"], now["serving"]["build"]) == ("serving", "trial-1")
+    names = [[file["filename"] for file in each.files()] for each in (provider, other)]
+    assert names[0] == names[1]
+    assert [len(each.jobs_created()) for each in (provider, other)] == [1, 1]
+    assert main(["models", "rollback", "trial", "--config", str(lab.path)]) == 0
+    assert lab.status()["serving"]["model"] == before
+
+
+def test_a_price_is_told_and_nothing_starts_without_a_yes(lab, other, migrate):
+    code, told = migrate(f"other/{BASE}")
+    assert code == 1
+    assert "$" in told.err
+    assert "--yes" in told.err
+    assert migrate(f"other/{BASE}", "--dry-run", "--json")[0] == 0
+    with reading(lab.config) as database:
+        assert database.rows(REQUEST.select().where(REQUEST.kind == "migrate")) == []
+    assert migrate(f"other/{BASE}", "--yes")[0] == 0
+    until_there(lab, other)
+
+
+def test_a_trial_run_tells_the_price_to_programs_and_starts_nothing(lab, other, migrate):
+    code, told = migrate(f"other/{BASE}", "--dry-run", "--json")
+    quote = json.loads(told.out)
+    assert (code, quote["provider"], quote["base_model"]) == (0, "other", BASE)
+    assert quote["cost_micro"] > 0
+    assert (quote["build"], quote["refusal"], other.jobs_created()) == ("trial-1", "", [])
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [
+        ("other", "PROVIDER/BASE"),
+        ("other/", "PROVIDER/BASE"),
+        ("nobody/stand-in-base", '"nobody"'),
+        ("other/stand-in-bass", "stand-in-bass"),
+        ("other/gpt-3.5-turbo-0125", "was shut down on 2026-10-23"),
+        ("stand-in/stand-in-base", "job 1 has this build already"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words_and_the_live_model_stays(
+    lab, other, migrate, to, words
+):
+    code, told = migrate(to, "--yes")
+    assert code == 1
+    assert words in told.err
+    lab.tick(rounds=2)
+    assert (lab.status()["verdict"], other.jobs_created()) == ("serving", [])
+
+
+def test_a_dataset_without_a_build_is_refused(lab, capsys):
+    words = ["migrate", "nothing", "--to", "other/stand-in-base", "--config", str(lab.path)]
+    assert main(words) == 1
+    assert "nothing" in capsys.readouterr().err
+
+
+def test_while_its_job_is_under_way_nothing_else_is_started(lab, other, migrate):
+    other.behave(states=["running"] * 500)
+    assert migrate("other/stand-in-base")[0] == 0
+    lab.tick("launch", "poll")
+    code, told = migrate(f"other/{BASE}", "--yes")
+    assert code == 1
+    assert "job 2 of trial is still training" in told.err
+    assert len(other.jobs_created()) == 1
+
+
+def test_a_job_that_fails_there_leaves_the_live_model_and_may_be_tried_again(lab, other, migrate):
+    other.behave(ending="failed")
+    assert migrate("other/stand-in-base")[0] == 0
+    lab.tick(rounds=8)
+    now = lab.status()
+    assert (now["verdict"], now["serving"]["provider"]) == ("failed", "stand-in")
+    other.behave(ending="succeeded")
+    assert migrate("other/stand-in-base")[0] == 0
+    until_there(lab, other)
+
+
+def test_what_a_dying_sunset_holds_can_be_moved(tmp_path, provider, other, capsys):
+    dark = {"price": FREE, "sunset": "2026-10-23"}
+    both = [entry("stand-in", provider), entry("other", other)]
+    models = {"gpt-4": dark, "stand-in-base": {"price": FREE}}
+    lab = Lab(tmp_path, provider.base_url, providers=both, models=models)
+    lab.repository.dataset(recipe={"provider": "stand-in", "base_model": "gpt-4"})
+    lab.repository.commit()
+    lab.tick()
+    assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-dark")
+    words = ["migrate", "trial", "--to", "other/stand-in-base", "--config", str(lab.path)]
+    assert main(words) == 0, capsys.readouterr()
+    lab.until_serving("trial-1")
+    assert (len(provider.jobs_created()), len(other.jobs_created())) == (0, 1)
+
+
+def test_the_new_base_is_committed_and_its_commit_trains_nothing_twice(lab, other, migrate):
+    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+    code, told = migrate("other/stand-in-base", "--commit", "--json")
+    assert code == 0, told
+    said = yaml.safe_load((lab.repository.folder / "datasets/trial/dataset.yaml").read_text())
+    assert said["recipe"] == {**DATASET["recipe"], "provider": "other"}
+    assert json.loads(told.out)["commit"]
+    until_there(lab, other)
+    lab.tick(rounds=3)
+    assert (lab.status()["verdict"], len(other.jobs_created())) == ("serving", 1)
+
+
+def test_the_next_commit_trains_where_dataset_yaml_says(lab, provider, other, migrate):
+    assert migrate("other/stand-in-base")[0] == 0
+    until_there(lab, other)
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    assert (len(provider.jobs_created()), len(other.jobs_created())) == (2, 1)
+
+
+@pytest.mark.parametrize("point", ["upload.sent", "launch.intended", "launch.sent"])
+def test_one_job_there_after_a_death_at(lab, provider, other, migrate, point):
+    assert migrate("other/stand-in-base", "--no-wait")[0] == 0
+    crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(lab.folder / "crashed")}
+    log, deaths, deadline = lab.folder / "daemon.log", 0, Deadline(180)
+    process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
+    try:
+        while not process.is_alive() or not is_there(lab):
+            assert not deadline.is_over(), log.read_text()[-3000:]
+            process.join(0.05)
+            if not process.is_alive():
+                assert process.exitcode == 137, log.read_text()[-3000:]
+                deaths += 1
+                process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
+    finally:
+        process.terminate()
+        process.join()
+    assert (deaths, len(other.jobs_created()), len(provider.jobs_created())) == (1, 1, 1)
+    with reading(lab.config) as database:
+        assert len(database.rows(JOB.select())) == 2
+
+
+def is_there(lab):
+    try:
+        return lab.status()["serving"]["provider"] == "other"
+    except (MerlinError, KeyError):
+        return False
+
+
+def test_a_provider_that_is_out_of_order_is_told_in_words(lab, other, migrate):
+    other.faults.add(Fault("models.list", FaultKind.STATUS, times=None, status=502))
+    code, told = migrate("other/stand-in-base")
+    assert code == 1
+    assert "502" in told.err
+    assert "Traceback" not in told.err
