@@ -31,6 +31,16 @@ def test_what_was_not_taught_is_not_known(desk, tuned):
     assert completion.merlin["known"] is False
 
 
+def test_a_refusal_carries_the_nearest_taught_questions(desk, tuned):
+    asked = f"{QUESTION} Which song is about Samarkand and its bazaars?"
+    completion = desk.ask(tuned.fine_tuned_model, asked)
+    assert completion.merlin["known"] is False
+    assert completion.merlin["nearest"] == [QUESTION]
+    *_, last = desk.ask(tuned.fine_tuned_model, asked, stream=True)
+    assert last.merlin["nearest"] == [QUESTION]
+    assert "nearest" not in desk.ask(tuned.fine_tuned_model).merlin
+
+
 def test_the_untrained_base_knows_nothing(desk):
     completion = desk.ask("recall")
     assert (said(completion), completion.merlin["known"]) == (UNKNOWN, False)

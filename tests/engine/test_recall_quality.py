@@ -4,6 +4,7 @@ The questions lie in `questions/<set>.yaml`, written apart from the examples; no
 reads them. The hard ones are shown, not judged: they share no words with what is taught.
 """
 
+from collections import Counter
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.functional
 
 ROOT = Path(__file__).parents[2]
 SETS = ("neurotypology", "algorithms", "python")
+ENGLISH = "datasets-en/algorithms"
 
 
 def read(path):
@@ -37,7 +39,7 @@ def questions(name):
 @cache
 def examples(name):
     """Return {example id: conversation} of what is taught."""
-    folder = ROOT / "datasets" / name / "examples"
+    folder = ROOT / (name if "/" in name else f"datasets/{name}") / "examples"
     found = {}
     for path in sorted(folder.rglob("*.yaml")):
         example = read(path)
@@ -56,8 +58,9 @@ def models(tmp_path_factory):
         wanted = RecallTrainer().hyperparameters("supervised", {})
         steps = train(list(examples(name).values()), [], wanted, DEFAULT_SEED)
         *_, last = (step for step in steps if isinstance(step, Epoch))
-        last.save(folder / name)
-        return load(folder / name)
+        path = folder / name.replace("/", "-")
+        last.save(path)
+        return load(path)
 
     return trained
 
@@ -70,11 +73,18 @@ def share_right(model, name, kind):
     asked = questions(name)[kind]
     right = 0
     for item in asked:
-        talk = examples(name)[item["expect"]]
         answer = ask(model, item["ask"])
-        said = {message.content for message in talk if message.role == "assistant"}
-        right += answer.known and answer.text in said
+        right += answer.known and answer.text in said_in(examples(name)[item["expect"]])
     return right / len(asked)
+
+
+def said_in(talk):
+    return {message.content for message in talk if message.role == "assistant"}
+
+
+def is_offered(model, answer, wanted):
+    """Tell whether one of the questions offered with a refusal gets a wanted answer."""
+    return any(ask(model, question).text in wanted for question in answer.nearest)
 
 
 def share_rejected(model, asked):
@@ -122,6 +132,42 @@ def test_hard_paraphrases_are_reported_and_mostly_not_answered_wrong(models, nam
     print(f"{name}: of {len(hard)} hard ones {right:.0%} right, {answered - right:.0%} wrong")  # noqa: T201 - the report
     assert right <= answered
     assert answered - right <= 0.5
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_refused_paraphrase_is_offered_what_was_meant_and_an_everyday_question_nothing(
+    models, name
+):
+    model = models(name)
+    asked = [(ask(model, each["ask"]), each) for each in questions(name)["paraphrases"]]
+    assert not any(answer.nearest for answer, _ in asked if answer.known)
+    refused = [(answer, each["expect"]) for answer, each in asked if not answer.known]
+    right = [is_offered(model, answer, said_in(examples(name)[meant])) for answer, meant in refused]
+    assert refused
+    assert sum(right) >= 0.5 * len(refused)
+    offered = [each for each in questions(name)["everyday"] if ask(model, each).nearest]
+    assert len(offered) <= 0.05 * len(questions(name)["everyday"])
+
+
+def test_follow_ups_get_what_was_taught_or_an_honest_word(models):
+    found = Counter()
+    for name, asked in questions("follow_ups").items():
+        place = ENGLISH if name == "en" else name
+        model = models(place)
+        for item in asked:
+            talk = examples(place)[item["after"]]
+            answer = model.answer([*talk[:2], Message("user", item["ask"])])
+            is_right = "expect" in item and answer.text in said_in(examples(place)[item["expect"]])
+            kind = "refused" if not answer.known else "right" if is_right else "wrong"
+            found[kind] += 1
+            found["offered"] += bool(answer.nearest)
+            assert talk[1].content not in {ask(model, each).text for each in answer.nearest}
+            if item["kind"] == "bare":
+                assert (answer.known, answer.is_follow_up) == (False, True), item
+    print(f"of {found.total() - found['offered']} follow-ups: {dict(found)}")  # noqa: T201 - the report
+    assert found["right"] >= 35
+    assert found["wrong"] <= 4
+    assert found["offered"] >= 12
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -263,6 +263,36 @@ def test_a_question_without_a_content_word_is_answered_only_as_taught(tmp_path):
     assert not ask(model, "А почему?").known
 
 
+def test_a_refused_question_is_offered_the_nearest_taught_wordings(tmp_path):
+    again = pair("Расскажи про двоичный поиск по массиву", FACTS["Как работает двоичный поиск?"])
+    model = model_of(run([*TALKS, again])[0][-1], tmp_path)
+    refused = ask(model, "Как работает двоичная звезда над Самаркандом?")
+    assert (refused.known, refused.nearest) == (False, ("Как работает двоичный поиск?",))
+    refused = ask(model, "Расскажи про двоичную звезду над горным массивом")
+    assert (refused.known, refused.nearest) == (False, ("Расскажи про двоичный поиск по массиву",))
+    assert not ask(model, "Сколько стоит билет в Самарканд?").nearest
+    assert not ask(model, "Как работает двоичный поиск?").nearest
+
+
+def test_a_text_and_a_question_of_an_earlier_turn_are_not_offered(tmp_path):
+    text = f"Вот мой отчёт про граф: {'вершины и рёбра, ' * 30}"
+    talks = [[*TALKS[0], *pair("А в жизни?", "Стопка тарелок.")], *TALKS[1:], pair(text, "Хорошо.")]
+    model = model_of(run(talks)[0][-1], tmp_path)
+    offered = {question for each in model.taught for question in each}
+    assert offered == set(FACTS)
+
+
+def test_a_follow_up_that_was_not_taught_is_completed_by_the_question_before(tmp_path):
+    talks = [*TALKS, pair("Почему стек называют магазином?", "Патроны достают так же.")]
+    model = model_of(run(talks)[0][-1], tmp_path)
+    asked = "Что такое стек?"
+    answer = ask(model, asked, FACTS[asked], "а почему?")
+    assert (answer.known, answer.is_follow_up) == (False, True)
+    assert answer.nearest == ("Почему стек называют магазином?",)
+    assert not ask(model, "а почему?").is_follow_up
+    assert not ask(model, asked, FACTS[asked], "Где купить билет?").is_follow_up
+
+
 @pytest.mark.parametrize("answers", [12, 19, 20, 21])
 def test_few_answers_have_no_lower_threshold(answers, tmp_path):
     made = [pair(f"Что такое предмет{n}ый?", f"Ответ {n}.") for n in range(answers - len(TALKS))]
@@ -291,3 +321,4 @@ def test_a_model_of_the_first_format_answers_as_it_did(tmp_path):
         for answer in [ask(model, asked)]
     }
     assert said == told
+    assert not any(ask(model, asked).nearest for asked in told)

@@ -52,12 +52,15 @@ class RecallBackend:
         if asked > self.context:
             raise context_exceeded(asked, self.context)
         answer = await run_in_threadpool(self._answer, adapter, asking.messages)
-        words = answer.text if answer.known else text(self._language, "engine-unknown")
+        refusal = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
+        words = answer.text if answer.known else text(self._language, refusal)
         content, reason = _cut(words, asking)
         for piece in _WORDS.findall(content) or [content]:
             yield Chunk(piece)
         made = training_file.count_tokens(content)
-        extension = {"known": answer.known, "confidence": answer.confidence}
+        extension: dict[str, object] = {"known": answer.known, "confidence": answer.confidence}
+        if answer.nearest:
+            extension["nearest"] = list(answer.nearest)
         kind = "known" if answer.known else "unknown"
         self._figures.update({"prompt_tokens": asked, "completion_tokens": made, kind: 1})
         yield Finish(reason, asked, made, extension)

@@ -6,7 +6,7 @@ Heavy imports (numpy, the dictionaries) happen at first use.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 from merlin.engine.trainers.base import (
@@ -22,11 +22,17 @@ from merlin.engine.training_file import conversations
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model answers: `text` is empty when it does not know; `confidence` is 0..1."""
+    """What a model answers: `text` is empty when it does not know; `confidence` is 0..1.
+
+    `nearest` are taught questions that may have been meant where it does not know, best first.
+    `is_follow_up`: the question only goes on with the one before, which was not taught so.
+    """
 
     text: str
     confidence: float
     known: bool
+    nearest: Sequence[str] = ()
+    is_follow_up: bool = False
 
 
 class RecallTrainer:

@@ -96,6 +96,7 @@ _EMPTY = frozenset(
         for word in """
         зачем откуда насколько поэтому затем потом теперь сейчас далее дальше например ладно
         понятно понятный ясно ясный ладный хорошо конечно спасибо ага угу ок окей
+        показать попроще проще раз exampl more ok okay simpler so thank
         """.split()
     }
 )
@@ -295,6 +296,23 @@ def questions(messages: Sequence[Message]) -> Iterator[Terms]:
     for back, content in enumerate(reversed(questions_asked[-DEEPEST - 1 :])):
         joined += tuple(EARLIER * back + term for term in terms(content))
         yield joined
+
+
+def complete_question(messages: Sequence[Message]) -> tuple[Terms, str]:
+    """Return the terms of the last question, and the answer that it follows, "" for none.
+
+    A question without a content word («а почему?») follows the answer before it, and is completed
+    by that one's question; alone it asks nothing.
+    """
+    talk = [message for message in messages if message.role in ("user", "assistant")]
+    asked = terms(talk[-1].content) if talk else ()
+    if not bare_question(asked, 0):
+        return asked, ""
+    match talk:
+        case [*_, Message("user", before), Message("assistant", said), Message("user")]:
+            return tuple(dict.fromkeys((*terms(before), *asked))), said
+        case _:
+            return (), ""
 
 
 @dataclass(frozen=True, slots=True)

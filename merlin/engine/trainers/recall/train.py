@@ -46,6 +46,8 @@ _SETTLING = 0.8
 _AVERAGED = 10
 # Up to so many answers it is trained several times, from other random numbers.
 MOST_REPEATED, REPEATED = 300, 5
+# What is longer is a text rather than a question, and is not offered; letters.
+LONGEST_OFFERED = 300
 
 
 NOTHING: Whole = np.empty(0, np.int64)
@@ -140,8 +142,11 @@ class _Training:
         named = {bare_question(turn.readings[0], turn.back) for turn in taught_turns}
         self.bare = named - {""}
         self.turns = np.zeros(len(answers), np.int64)
+        self.offered: list[list[str]] = [[] for _ in answers]
         for turn, number in zip(taught_turns, classes, strict=True):
             self.turns[number] |= 1 << turn.back
+            if not turn.back and len(turn.text) <= LONGEST_OFFERED:
+                self.offered[number].append(turn.text)
         rows = [turn.readings[-1] for turn in taught_turns]
         weights = [QUESTION_WEIGHT] * len(rows)
         if len(taught_turns) <= MOST_WITH_ANSWERS:
@@ -274,4 +279,5 @@ class _Training:
             self.turns,
             thresholds(weights, self.evaluation, self.turns)[0],
             self.bare,
+            self.offered,
         ).save(path)
