@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -35,13 +35,16 @@ DEEPEST = 2
 # score 0.35 and more alone, words of another subject 0.03 and less (the shipped sets).
 LEAST_ALONE = 0.1
 EARLIER = "<"
+# The term that stands for a whole text, where an encoder gives it a vector.
+SENTENCE = "s:"
 Terms = tuple[str, ...]
+Read = Callable[..., Terms]
 HASH_BITS = 20
 _MASK = (1 << HASH_BITS) - 1
 _SHORTEST_WITH_NGRAMS = 4
 _NGRAMS = (3, 4, 5)
 # What was said before a follow-up question weighs less than the question itself.
-_EARLIER_WEIGHT = 0.5
+EARLIER_WEIGHT = 0.5
 _AT_A_TIME = 512
 
 _TOKEN = re.compile(
@@ -189,7 +192,7 @@ def features(term: str) -> tuple[Whole, Floats]:
     bare = term.lstrip("<")
     back = len(term) - len(bare)
     kind, word = bare.split(":", 1)
-    weight = WEIGHTS[kind] * _EARLIER_WEIGHT**back
+    weight = WEIGHTS[kind] * EARLIER_WEIGHT**back
     names = [f"w:{bare}"]
     values = [weight]
     if kind in "nv" and len(word) >= _SHORTEST_WITH_NGRAMS:
@@ -223,7 +226,10 @@ class Space:
 
     `known` holds the hashes in order, `seen_in` in how many of `documents` each occurs. A feature
     never seen is the rarest of all and has no vector: it makes a strange question short.
+    `read` gives the terms of a text.
     """
+
+    read = staticmethod(terms)
 
     def __init__(
         self, known: Whole, seen_in: Whole, documents: int, seed: int, dimensions: int
@@ -234,7 +240,7 @@ class Space:
         self.seed = seed
         self.dimensions = dimensions
         self._rarity = np.log((documents + 1) / (seen_in + 0.5)).astype(np.float32)
-        self._rarest = np.float32(np.log((documents + 1) / 0.5))
+        self.rarest = np.float32(np.log((documents + 1) / 0.5))
 
     @classmethod
     def of(cls, documents: Sequence[Sequence[str]], seed: int, dimensions: int) -> Space:
@@ -246,7 +252,11 @@ class Space:
         known, seen_in = np.unique(np.concatenate(pairs), return_counts=True)
         return cls(known, seen_in, len(documents), seed, dimensions)
 
-    def place(self, terms: Sequence[str]) -> tuple[Floats, Floats]:
+    def place(
+        self,
+        terms: Sequence[str],
+        vectors: Mapping[str, Floats] | None = None,  # noqa: ARG002 - for texts, of which it has none
+    ) -> tuple[Floats, Floats]:
         """Return each term's vector, shape (len(terms), dimensions), and its mass.
 
         The mass is the squared length the vector would have if every feature were known.
@@ -257,9 +267,17 @@ class Space:
         starts = np.cumsum([0, *(len(part[0]) for part in parts[:-1])])
         where = np.minimum(np.searchsorted(self.known, hashes), len(self.known) - 1)
         is_known = self.known[where] == hashes
-        values = values * np.where(is_known, self._rarity[where], self._rarest)
+        values = values * np.where(is_known, self._rarity[where], self.rarest)
         mass = np.add.reduceat(values * values, starts)
         return self._sums(hashes, np.where(is_known, values, 0.0), starts), mass
+
+    def card(self) -> dict[str, object]:
+        """Return what a model's card tells of it."""
+        return {"documents": self.documents, "seed": self.seed, "dimensions": self.dimensions}
+
+    def arrays(self) -> dict[str, Any]:
+        """Return what else a model's file holds of it."""
+        return {"known": self.known.astype(np.uint32), "seen_in": self.seen_in.astype(np.uint32)}
 
     def _sums(self, hashes: Whole, values: Floats, starts: Whole) -> Floats:
         """Add the vectors of each term's features, some terms at a time to bound the memory."""
@@ -280,37 +298,42 @@ def bare_question(alone: Sequence[str], back: int) -> str:
 
     Returns "" for a question with a content word.
     """
-    words = [term for term in alone if not term.startswith("i:")]
+    words = [term for term in alone if not term.startswith(("i:", SENTENCE))]
     if any(not term.startswith("f:") and term not in _EMPTY for term in words):
         return ""
     return f"{back} {' '.join(sorted(words))}"
 
 
-def questions(messages: Sequence[Message]) -> Iterator[Terms]:
+def asked_texts(messages: Sequence[Message]) -> list[str]:
+    """Return what a question is read by: its text, then up to two earlier turns of the user."""
+    asked = [message.content for message in messages if message.role == "user"]
+    return asked[: -DEEPEST - 2 : -1]
+
+
+def questions(messages: Sequence[Message], read: Read = terms) -> Iterator[Terms]:
     """Yield the terms of the last question alone, then joined with one and two earlier turns.
 
     Yields nothing when no user speaks in `messages`.
     """
-    questions_asked = [message.content for message in messages if message.role == "user"]
     joined: Terms = ()
-    for back, content in enumerate(reversed(questions_asked[-DEEPEST - 1 :])):
-        joined += tuple(EARLIER * back + term for term in terms(content))
+    for back, content in enumerate(asked_texts(messages)):
+        joined += tuple(EARLIER * back + term for term in read(content))
         yield joined
 
 
-def complete_question(messages: Sequence[Message]) -> tuple[Terms, str]:
+def complete_question(messages: Sequence[Message], read: Read = terms) -> tuple[Terms, str]:
     """Return the terms of the last question, and the answer that it follows, "" for none.
 
     A question without a content word («а почему?») follows the answer before it, and is completed
     by that one's question; alone it asks nothing.
     """
     talk = [message for message in messages if message.role in ("user", "assistant")]
-    asked = terms(talk[-1].content) if talk else ()
+    asked = read(talk[-1].content) if talk else ()
     if not bare_question(asked, 0):
         return asked, ""
     match talk:
         case [*_, Message("user", before), Message("assistant", said), Message("user")]:
-            return tuple(dict.fromkeys((*terms(before), *asked))), said
+            return tuple(dict.fromkeys((*read(before), *asked))), said
         case _:
             return (), ""
 
@@ -332,7 +355,7 @@ class Taught:
         return len(self.readings) - 1
 
 
-def taught(conversation: Sequence[Message]) -> Iterator[Taught]:
+def taught(conversation: Sequence[Message], read: Read = terms) -> Iterator[Taught]:
     """Yield every (question so far, answer) that one training conversation teaches.
 
     An assistant's message of weight 0, or without text, is not taught.
@@ -341,7 +364,6 @@ def taught(conversation: Sequence[Message]) -> Iterator[Taught]:
         if message.role != "assistant" or message.extra.get("weight") == 0:
             continue
         before = conversation[:place]
-        readings = tuple(questions(before))
+        readings = tuple(questions(before, read))
         if readings and message.content.strip():
-            content = next(past.content for past in reversed(before) if past.role == "user")
-            yield Taught(content, readings, message.content)
+            yield Taught(asked_texts(before)[0], readings, message.content)

@@ -11,13 +11,21 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from merlin.engine import training_file
 from merlin.engine.trainers.base import Conversation, Epoch, TrainerNote, Untrainable
 from merlin.engine.trainers.recall.draws import Whole, keys
-from merlin.engine.trainers.recall.text import Space, Taught, bare_question, taught, terms
+from merlin.engine.trainers.recall.sentences import (
+    SentenceSpace,
+    Vectors,
+    cut,
+    is_sentence,
+    sentence_terms,
+)
+from merlin.engine.trainers.recall.text import Read, Space, Taught, bare_question, taught, terms
 from merlin.engine.trainers.recall.weights import (
     Documents,
     Evaluation,
@@ -53,23 +61,34 @@ LONGEST_OFFERED = 300
 NOTHING: Whole = np.empty(0, np.int64)
 
 
+class Encoded(NamedTuple):
+    """An encoder, named by what its files hold, and its vectors by text."""
+
+    encoder: str
+    vectors: Vectors
+
+
 def train(
     talks: Sequence[Conversation],
     test: Sequence[Conversation],
     hyperparameters: Mapping[str, object],
     seed: int,
+    encoded: Encoded | None = None,
 ) -> Iterator[Epoch | TrainerNote]:
     """Train on every taught turn of `talks`; yield each epoch, and what people should know.
 
-    Raises Untrainable when nothing is taught, or more than 50,000 turns are.
+    `encoded` are an encoder's vectors of the texts that `texts_of` names. Raises Untrainable when
+    nothing is taught, or more than 50,000 turns are.
     """
-    turns = _taught(talks)
+    read = sentence_terms if encoded else terms
+    turns = _taught(talks, read)
     if not 0 < len(turns) <= MOST_TAUGHT:
         raise Untrainable("invalid_n_examples", "engine-taught", n=len(turns), most=MOST_TAUGHT)
     hopeless = _contradicting(turns)
     if hopeless:
         yield _named("engine-contradicting", [turns[number].text for number in hopeless])
-    training = _Training(turns, _taught(test)[:_MOST_TESTED], hopeless, hyperparameters, seed)
+    asked = _taught(test, read)[:_MOST_TESTED]
+    training = _Training(turns, asked, hopeless, hyperparameters, seed, encoded)
     yield from _epochs(training, talks, hyperparameters["n_epochs"])
     if left := training.left():
         yield _named("engine-left", [turns[number].text for number in left])
@@ -89,9 +108,19 @@ def _epochs(training: _Training, talks: Sequence[Conversation], wanted: object) 
             return
 
 
-def _taught(conversations: Sequence[Conversation]) -> list[Taught]:
+def texts_of(talks: Sequence[Conversation], test: Sequence[Conversation]) -> list[str]:
+    """Return every text that training on `talks` needs an encoder's vector of, in order."""
+    said = (message for talk in (*talks, *test) for message in talk)
+    texts = {cut(message.content) for message in said if message.role == "user"}
+    turns = _taught(talks, sentence_terms)
+    if len(turns) <= MOST_WITH_ANSWERS:
+        texts |= {cut(turn.answer) for turn in turns}
+    return sorted(texts)
+
+
+def _taught(conversations: Sequence[Conversation], read: Read) -> list[Taught]:
     """Return each different taught turn once, in an order that is not the file's."""
-    found = {turn for talk in conversations for turn in taught(talk)}
+    found = {turn for talk in conversations for turn in taught(talk, read)}
     return sorted(found, key=lambda turn: (turn.readings, turn.answer, turn.text))
 
 
@@ -136,6 +165,7 @@ class _Training:
         hopeless: Sequence[int],
         hyperparameters: Mapping[str, object],
         seed: int,
+        encoded: Encoded | None,
     ) -> None:
         answers: dict[str, int] = {}
         classes = [answers.setdefault(turn.answer, len(answers)) for turn in taught_turns]
@@ -150,7 +180,8 @@ class _Training:
         rows = [turn.readings[-1] for turn in taught_turns]
         weights = [QUESTION_WEIGHT] * len(rows)
         if len(taught_turns) <= MOST_WITH_ANSWERS:
-            rows += [terms(answer, question=False) for answer in answers]
+            read = sentence_terms if encoded else terms
+            rows += [read(answer, question=False) for answer in answers]
             classes += answers.values()
             weights += [ANSWER_WEIGHT] * len(answers)
         self._classes, self._text_weights = np.array(classes), np.array(weights, np.float32)
@@ -161,10 +192,17 @@ class _Training:
         self.evaluation = Evaluation(taught_turns, numbers, answers)
         self.terms = list(numbers)
         self._test = Evaluation(test, numbers, answers) if test else None
-        self.space = Space.of(rows, seed, dimensions(len(answers)))
-        placed, drawn = self.space.place(list(numbers)), (keys(numbers), keys(answers))
+        length, vectors = dimensions(len(answers)), encoded.vectors if encoded else None
+        self.space = (
+            SentenceSpace.of_texts(rows, seed, length, *encoded)
+            if encoded
+            else Space.of(rows, seed, length)
+        )
+        placed, drawn = self.space.place(list(numbers), vectors), (keys(numbers), keys(answers))
+        words = np.array([not is_sentence(term) for term in numbers])
+        self._words = np.flatnonzero(words[: len(self.terms)])
         times = REPEATED if len(answers) <= MOST_REPEATED else 1
-        self._trained = [Weights(placed, *drawn, (seed, number)) for number in range(times)]
+        self._trained = [Weights(placed, words, *drawn, (seed, number)) for number in range(times)]
         self._recent: deque[Weights] = deque(maxlen=1 if self._is_large else _AVERAGED * times)
         self.served = self._trained[0]
         self._epoch = 0
@@ -272,8 +310,8 @@ class _Training:
         """Write weights of this training as a model."""
         RecallModel(
             self.space,
-            self.terms,
-            weights.gains[: len(self.terms)],
+            [self.terms[number] for number in self._words],
+            weights.gains[self._words],
             self.answers,
             weights.unit_rows(),
             self.turns,

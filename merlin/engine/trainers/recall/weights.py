@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall import Answer
@@ -33,6 +34,7 @@ from merlin.engine.trainers.recall.draws import (
     splitmix,
     uniform,
 )
+from merlin.engine.trainers.recall.sentences import SentenceSpace, Vectors, is_sentence
 from merlin.engine.trainers.recall.text import (
     LEAST_ALONE,
     Space,
@@ -79,16 +81,17 @@ class RecallModel:
     def __post_init__(self) -> None:
         self._gain = dict(zip(self.terms, self.gains.tolist(), strict=True))
 
-    def answer(self, messages: Sequence[Message]) -> Answer:
+    def answer(self, messages: Sequence[Message], vectors: Vectors | None = None) -> Answer:
         """Return the taught answer nearest to the last question, known or not.
 
         `text` is empty when the score is under the threshold: the model does not know.
+        `vectors` are an encoder's of the texts that are asked, where the model was trained with it.
         """
         best, score = -1, 0.0
         last: Terms = ()
         alone = np.empty(0, np.float32)
-        for back, asked in enumerate(questions(messages)):
-            scores = self.weights @ self._point(asked)
+        for back, asked in enumerate(questions(messages, self.space.read)):
+            scores = self.weights @ self._point(asked, vectors)
             if not back:
                 last, alone = asked, scores
             bare = bare_question(last, back)
@@ -101,32 +104,35 @@ class RecallModel:
                 best, score = chosen, float(scores[chosen])
         confidence = round(min(max(score, 0.0), 1.0), 4)
         if score <= 0 or score < self.thresholds[best]:
-            asked, said = complete_question(messages)
-            nearest = self._nearest(asked, said)
+            asked, said = complete_question(messages, self.space.read)
+            nearest = self._nearest(asked, said, vectors)
             return Answer("", confidence, known=False, nearest=nearest, is_follow_up=bool(said))
         return Answer(self.answers[best], confidence, known=True)
 
-    def _nearest(self, asked: Terms, said: str) -> tuple[str, ...]:
+    def _nearest(self, asked: Terms, said: str, vectors: Vectors | None) -> tuple[str, ...]:
         """Return a taught question of each answer that nearly reaches its threshold, best first.
 
         None of the answer that was `said` before.
         """
         if not (self.taught and asked):
             return ()
-        point = self._point(asked)
+        point = self._point(asked, vectors)
         share = self.weights @ point / self.thresholds
         likeliest = np.argsort(-share, kind="stable")[: MOST_NEAREST + 1]
         best = [each for each in likeliest if self.answers[each] != said][:MOST_NEAREST]
         wordings = [self.taught[each] for each in best if share[each] >= LEAST_SHARE]
         return tuple(
-            max(each, key=lambda words: float(self._point(terms(words)) @ point))
+            max(each, key=lambda words: float(self._point(terms(words), None) @ point))
             for each in wordings
             if each
         )
 
-    def _point(self, terms: Sequence[str]) -> Floats:
+    def _point(self, terms: Sequence[str], vectors: Vectors | None) -> Floats:
         """Return the question's place: length 1 when every feature is known, shorter if not."""
-        placed = self._place(terms)
+        placed = self._place([term for term in terms if not is_sentence(term)])
+        for term in filter(is_sentence, terms):  # not kept: there is no end of texts
+            (vector,), (mass,) = self.space.place([term], vectors)
+            placed.append((vector, float(mass)))
         mass = sum(part[1] for part in placed)
         total = np.sum([part[0] for part in placed], axis=0, dtype=np.float32)
         return np.asarray(total / np.sqrt(mass) if mass > 0 else total, np.float32)
@@ -147,9 +153,7 @@ class RecallModel:
         """Write the model as one .npz without pickles; the same model gives the same bytes."""
         card = {
             "format": FORMAT,
-            "documents": self.space.documents,
-            "seed": self.space.seed,
-            "dimensions": self.space.dimensions,
+            **self.space.card(),
             "terms": list(self.terms),
             "answers": list(self.answers),
             "bare": None if self.bare is None else sorted(self.bare),
@@ -159,8 +163,7 @@ class RecallModel:
             np.savez(
                 file,
                 card=np.frombuffer(json.dumps(card, ensure_ascii=False).encode(), np.uint8),
-                known=self.space.known.astype(np.uint32),
-                seen_in=self.space.seen_in.astype(np.uint32),
+                **self.space.arrays(),
                 gains=self.gains,
                 weights=self.weights,
                 turns=self.turns.astype(np.uint8),
@@ -172,13 +175,11 @@ def load(path: Path) -> RecallModel:
     """Return the model that `RecallModel.save` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         card = json.loads(arrays["card"].tobytes())
-        space = Space(
-            arrays["known"].astype(np.int64),
-            arrays["seen_in"].astype(np.int64),
-            card["documents"],
-            card["seed"],
-            card["dimensions"],
-        )
+        known, seen_in = arrays["known"].astype(np.int64), arrays["seen_in"].astype(np.int64)
+        fields = known, seen_in, card["documents"], card["seed"], card["dimensions"]
+        space = Space(*fields)
+        if "encoder" in card:
+            space = SentenceSpace(*fields, card["encoder"], arrays["middle"], arrays["axes"])
         is_first = card["format"] == 1
         count = len(card["answers"])
         limits = np.full(count, card["threshold"]) if is_first else arrays["thresholds"]
@@ -249,14 +250,21 @@ class Weights:
 
     `placed` are the terms' vectors and masses, `terms` and `answers` the numbers by which they
     draw. What is drawn at random depends on the seed, the epoch and the text, term or answer it is
-    for: neither the order of a file nor one text more changes what the others draw.
+    for: neither the order of a file nor one text more changes what the others draw. Only the terms
+    of `words` have gains to learn: a whole text is met once.
     """
 
     def __init__(
-        self, placed: tuple[Floats, Floats], terms: Bits, answers: Bits, seed: tuple[int, ...]
+        self,
+        placed: tuple[Floats, Floats],
+        words: NDArray[np.bool_],
+        terms: Bits,
+        answers: Bits,
+        seed: tuple[int, ...],
     ) -> None:
         self.vectors, self.masses = placed
         self.seed = seed
+        self._gain_rates = np.float32(GAIN_RATE) * words
         self._terms, self._answers = terms, answers
         dimensions = self.vectors.shape[1]
         self.gains = np.ones(len(terms), np.float32)
@@ -359,7 +367,7 @@ class Weights:
     def _step_gains(self, terms: Whole, slope: Floats) -> None:
         total = np.bincount(terms, slope, minlength=len(self.gains)).astype(np.float32)
         self._gain_memory += total * total
-        step = GAIN_RATE * total / np.sqrt(self._gain_memory + _TINY)
+        step = self._gain_rates * total / np.sqrt(self._gain_memory + _TINY)
         self.gains = np.clip(self.gains - step, LEAST_GAIN, MOST_GAIN)
 
 

@@ -1,0 +1,121 @@
+"""Whole texts beside words: where an encoder's vectors put a text among what is taught.
+
+Words tell a near question from a taught one, and make a strange question short; the vector of the
+whole text finds what is taught in other words. So a text has one term more, `s:` with the text,
+that weighs as much as two words. Its place: the encoder's vector less the mean of those taught, at
+length 1, along the main axes of those taught. What points elsewhere is lost, as an unknown word is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from merlin.engine.trainers.recall.draws import Floats, Whole
+from merlin.engine.trainers.recall.text import EARLIER_WEIGHT, SENTENCE, Space, Terms, terms
+
+WEIGHT = 2.0
+MOST_AXES = 256
+# About what encoders read of a text; the rest of a long one says little more.
+LONGEST = 1_000
+_LEAST_LENGTH = 1e-6
+Vectors = Mapping[str, Floats]
+
+
+def cut(text: str) -> str:
+    """Return the part of a text that the encoder is asked for."""
+    return text[:LONGEST]
+
+
+def sentence_terms(text: str, *, question: bool = True) -> Terms:
+    """Return the terms of `text` with that of the whole text."""
+    return (*terms(text, question=question), SENTENCE + cut(text))
+
+
+def is_sentence(term: str) -> bool:
+    """Return whether a term stands for a whole text, of this turn or an earlier one."""
+    return term.lstrip("<").startswith(SENTENCE)
+
+
+class SentenceSpace(Space):
+    """A space whose last columns are the main axes of the taught texts' vectors.
+
+    `encoder` names the encoder by what its files hold. `middle`, shape (its dimension), is the mean
+    of the taught vectors, `axes` has shape (its dimension, columns).
+    """
+
+    read = staticmethod(sentence_terms)
+
+    def __init__(
+        self,
+        known: Whole,
+        seen_in: Whole,
+        documents: int,
+        seed: int,
+        dimensions: int,
+        encoder: str,
+        middle: Floats,
+        axes: Floats,
+    ) -> None:
+        super().__init__(known, seen_in, documents, seed, dimensions)
+        self.encoder, self.middle, self.axes = encoder, middle, axes
+
+    @classmethod
+    def of_texts(
+        cls,
+        documents: Sequence[Terms],
+        seed: int,
+        dimensions: int,
+        encoder: str,
+        vectors: Vectors,
+    ) -> SentenceSpace:
+        """Return the space of these documents; `vectors` has that of each text in them."""
+        words = Space.of(
+            [[term for term in row if not is_sentence(term)] for row in documents], seed, dimensions
+        )
+        texts = sorted({_text(term) for row in documents for term in row if is_sentence(term)})
+        told = np.stack([vectors[text] for text in texts])
+        middle = told.mean(0)
+        rows = _unit(told - middle)
+        lengths, axes = np.linalg.eigh(rows.T @ rows)
+        count = int((lengths[::-1][: min(MOST_AXES, dimensions)] > _LEAST_LENGTH).sum())
+        # random rows come in pairs of columns
+        axes = np.ascontiguousarray(axes[:, ::-1][:, : count - count % 2])
+        fields = words.known, words.seen_in, words.documents, seed, dimensions
+        return cls(*fields, encoder, middle, axes)
+
+    def place(self, terms: Sequence[str], vectors: Vectors | None = None) -> tuple[Floats, Floats]:
+        """Return each term's vector and its mass; `vectors` has that of each text in them."""
+        is_text = np.array([is_sentence(term) for term in terms])
+        placed = np.zeros((len(terms), self.dimensions + self.axes.shape[1]), np.float32)
+        mass = np.zeros(len(terms), np.float32)
+        words = [term for term in terms if not is_sentence(term)]
+        if words:
+            placed[~is_text, : self.dimensions], mass[~is_text] = super().place(words)
+        for row in np.flatnonzero(is_text).tolist():
+            back = len(terms[row]) - len(terms[row].lstrip("<"))
+            weight = WEIGHT * self.rarest * EARLIER_WEIGHT**back
+            told = np.asarray((vectors or {})[_text(terms[row])], np.float32)
+            # rolled, so that what was said before is not taken for what is asked now
+            along = np.roll(_unit((told - self.middle)[None])[0] @ self.axes, back)
+            placed[row, self.dimensions :], mass[row] = weight * along, weight * weight
+        return placed, mass
+
+    def card(self) -> dict[str, object]:
+        """Return what a model's card tells of it."""
+        return {**super().card(), "encoder": self.encoder}
+
+    def arrays(self) -> dict[str, Any]:
+        """Return what else a model's file holds of it."""
+        return {**super().arrays(), "middle": self.middle, "axes": self.axes}
+
+
+def _text(term: str) -> str:
+    return term.lstrip("<").removeprefix(SENTENCE)
+
+
+def _unit(rows: Floats) -> Floats:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, _LEAST_LENGTH), np.float32)
