@@ -43,13 +43,14 @@ def serve_in(
     dataset="neurotypology",
     provider="chat",
     method="supervised",
+    since=AT,
 ):
     """Let a model of a new build serve the dataset."""
     with database.atomic():
         build_id = database.add(BUILD, _build(dataset, number, method))
         job_id = database.add(JOB, _job(dataset, build_id, provider))
         model_row = database.add(MODEL, _model(dataset, build_id, job_id, provider, model_id))
-        served = {"since": iso(AT), "position": number, "is_pinned": 0}
+        served = {"since": iso(since), "position": number, "is_pinned": 0}
         database.change(SERVING.delete().where(SERVING.dataset == dataset))
         serving = {"dataset": dataset, "model_row": model_row, **served}
         database.put(SERVING.insert(serving))

@@ -44,6 +44,7 @@ from merlin.chat.model_catalogue import (
     Windows,
     candidates,
     first_candidate,
+    newer_serving,
     only_candidate,
 )
 from merlin.chat.sessions import (
@@ -156,7 +157,8 @@ class Talk:
     question opened this session, because the one before it was full; `left_behind` is the newest
     turn of that one where its end was not told of before, 0 for none. `refusal` is what stands in
     the way of an answer, None where it may be asked; `left` what is told of under it, where hardly
-    any question is left. `name` tells who asks, where several do.
+    any question is left. `name` tells who asks, where several do. `newer` is the version that
+    serves since the last answer, where the session chose an older one.
     """
 
     asker: Asker
@@ -170,6 +172,7 @@ class Talk:
     refusal: Over | Left | None = None
     left: Left | None = None
     name: str = ""
+    newer: str = ""
 
     @property
     def summary(self) -> tuple[Message, ...]:
@@ -242,7 +245,15 @@ def _talk(ctx: Context, question: ChatQuestion, session: Session) -> Talk:
     is_alone = not question.name or turns.askers(session.session_id) <= {question.user.user_id}
     limit = window_of(ctx, first, asker.plan.window)
     name = "" if is_alone else question.name
-    return Talk(asker, session, history, wish, first, limit, name=name)
+    newer = _newer_since_answer(ctx, session, wish)
+    return Talk(asker, session, history, wish, first, limit, name=name, newer=newer)
+
+
+def _newer_since_answer(ctx: Context, session: Session, wish: ModelRequest) -> str:
+    """Return a version newer than the chosen one that serves since the session's last answer."""
+    newer = newer_serving(ModelCatalogue(ctx.db), wish)
+    is_news = newer and session.touched_at and session.touched_at < newer.since
+    return newer.model.build_version if newer and is_news else ""
 
 
 def route(

@@ -49,6 +49,8 @@ FULL = "full"
 SHARED = "shared"
 # The session was left without a warning; behind the sign stands its newest turn.
 RENEWED = "renewed:"
+# A newer version serves than the one that the session chose.
+NEWER = "newer"
 PLAN = "plan"
 NONE = "none"
 
@@ -77,6 +79,8 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
     if offer.startswith(RENEWED):
         label = text(language, "bot-button-sum-old")
         return (usual, (Button(label, f"sum:{offer.removeprefix(RENEWED)}"),))
+    if offer == NEWER:
+        return (usual, (Button(text(language, "models-button-newest"), "model:newest"),))
     if offer not in {FULL, SHARED}:
         return (usual,)
     fresh = Button(text(language, "bot-button-new"), "new")

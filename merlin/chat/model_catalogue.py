@@ -130,6 +130,14 @@ def is_revoked(shelf: ModelCatalogue, general: General | None) -> bool:
     return own is not None and own["state"] == ModelState.REVOKED
 
 
+def newer_serving(shelf: ModelCatalogue, wish: ModelRequest) -> Serving | None:
+    """Return what serves where it is newer than the version that the session chose, else None."""
+    own = shelf.model(wish.chosen[1]) if wish.chosen and wish.chosen[1] else None
+    serving = shelf.serving(own.dataset) if own else None
+    is_newer = own and serving and serving.model.build_id > own.build_id
+    return serving if is_newer else None
+
+
 def _plain(standing: CandidateKind, general: General, wish: ModelRequest) -> Candidate:
     before = (Message("system", wish.system),) if wish.system else ()
     return Candidate(standing, *general, before)

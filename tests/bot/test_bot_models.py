@@ -10,10 +10,12 @@ from bot_talk import Talk
 from config_plans import new_plan
 from configured import priced
 from local_servers import Handler, Server, serve_http
-from running_bot import RunningBot, let_serve, rows, settings_of
+from running_bot import RunningBot, let_serve, rows, russian, settings_of
+from served import serve_in
 from set_up import Provider
 
 from merlin.chat.model_catalogue import ModelCatalogue, Windows
+from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 
 pytestmark = pytest.mark.functional
@@ -112,7 +114,7 @@ def test_models_are_listed_with_provider_price_and_window(talk):
     assert "0,30 за вопросы и 1,20 за ответы, USD" in large
     assert "окно 64 000 токенов" in large.replace("\xa0", " ")
     assert "цена неизвестна; окно неизвестно" in shown
-    assert talk.labels[0] == "✓ 1. neurotypology-1"
+    assert talk.labels[:2] == ["✓ Всегда новейшая", "1. neurotypology-1"]
 
 
 def test_what_does_not_talk_is_not_on_offer(talk):
@@ -146,7 +148,7 @@ def test_a_choice_counts_in_its_session_alone(talk, elsewhere):
     talk.press(talk.behind(LARGE))
     talk.say("Один")
     talk.say("/model")
-    assert talk.labels[-1] == "Вернуть обычную модель"
+    assert talk.labels[0] == "Всегда новейшая"
     chosen = rows(talk.settings, "SELECT provider, model_id FROM chat_session WHERE is_open = 1")
     assert chosen == [("elsewhere", LARGE)]
     assert elsewhere.asked
@@ -220,6 +222,55 @@ def test_earlier_versions_and_the_base_are_on_offer(telegram, settings, provider
         talk.press(talk.behind("neurotypology-1"))
         talk.say("Кто отвечает?")
     assert answers(provider) == ["stand-in-base"]
+
+
+def test_an_earlier_version_is_called_so_with_the_way_to_the_newest(telegram, settings, provider):
+    let_serve(settings, "stand-in-chat", number=2)
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        talk.say("/model")
+        told = talk.press(talk.behind("neurotypology-1")).text
+        assert "прежняя версия: новейшая — neurotypology-2" in told
+        assert talk.labels[0] == "Перейти на новейшую"
+        assert "neurotypology-2" not in talk.say("Кто отвечает?").text
+        talk.say("/model")
+        assert "neurotypology-2" in talk.press("model:auto").text
+        talk.say("А теперь?")
+    assert answers(provider) == ["stand-in-base", "stand-in-chat"]
+
+
+def test_who_chose_a_version_hears_once_under_an_answer_that_a_newer_one_serves(
+    telegram, settings, provider
+):
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        talk.say("/model")
+        assert "Она останется" in talk.press(talk.behind("neurotypology-1")).text
+        talk.say("Первый вопрос")
+        with open_database(settings.database) as database:
+            serve_in(database, "stand-in-chat", number=2, since=utc_now())
+        told = russian("models-newer", model="neurotypology-2")
+        second = talk.say("Второй вопрос")
+        assert second.text.endswith(told)
+        assert talk.labels[-1] == "Перейти на новейшую"
+        assert told not in talk.say("Третий вопрос").text
+        talk.say("/model")
+        assert talk.labels[0] == "Всегда новейшая"
+        shown = talk.press("model:newest", second.message_id)
+        assert "neurotypology-2" in shown.text
+        assert shown.message_id != second.message_id
+        talk.say("Четвёртый вопрос")
+        talk.say("/model")
+        assert talk.labels[0] == "✓ Всегда новейшая"
+    assert answers(provider) == ["stand-in-base"] * 3 + ["stand-in-chat"]
+
+
+def test_a_new_session_has_the_newest_and_hears_of_no_other(talk):
+    assert rows(talk.settings, "SELECT COUNT(*) FROM chat_session WHERE provider <> ''") == [(0,)]
+    talk.say("Первый вопрос")
+    with open_database(talk.settings.database) as database:
+        serve_in(database, "stand-in-chat", number=2, since=utc_now())
+    assert "новая версия" not in talk.say("Второй вопрос").text
 
 
 def test_without_any_model_that_is_said(telegram, tmp_path):

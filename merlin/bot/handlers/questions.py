@@ -294,7 +294,8 @@ def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> An
     told = "bot-renewed" if context.is_private else "groups-renewed"
     renewed = context.translate(told) if talk.is_renewed else ""
     left = left_note(context, talk.left) if reply.text and talk.left is not None else ""
-    notes = [words.note, prompt.note if reply.text else "", note, renewed, left]
+    newer = context.translate("models-newer", model=talk.newer) if reply.text and talk.newer else ""
+    notes = [words.note, prompt.note if reply.text else "", note, renewed, left, newer]
     session = replace(
         talk.session,
         title=talk.session.title or title_of(context.text or text_outside_documents(prompt.text)),
@@ -304,6 +305,7 @@ def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> An
     )
     if reply.text and talk.left_behind:
         offer = offer or f"{answers.RENEWED}{talk.left_behind}"
+    offer = offer or (answers.NEWER if newer else "")
     shown = replace(words, note="\n".join(filter(None, notes)), offer=offer)
     return Answer(shown, session, reply.troubles, reply.limit_tokens)
 

@@ -18,7 +18,13 @@ from merlin.bot.context import Act, BotContext
 from merlin.bot.handlers.answering import abroad, answering, company, plan_for, refitted
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
-from merlin.chat.model_catalogue import CandidateKind, General, ModelOption, Windows, list_models
+from merlin.chat.model_catalogue import (
+    General,
+    ModelOption,
+    Windows,
+    list_models,
+    newer_serving,
+)
 from merlin.chat.sessions import (
     BUILT_IN,
     MOST_OWN,
@@ -292,7 +298,6 @@ handlers.button("system")(menu.by_argument(_SYSTEM_VERBS, "show"))
 
 _TO_COURSES = ("courses-button-list", "course:list:0")
 _TO_MODELS = ("models-button-list", "model:list:0")
-_TO_USUAL_MODEL = ("models-button-auto", "model:auto")
 
 
 @handlers.button("course")
@@ -380,17 +385,12 @@ def options(context: BotContext, session: Session) -> list[ModelOption]:
         request_of_session(context.services, session),
         context.services.config,
     )
-    return [
-        option
-        for option in found
-        # What serves answers anyway.
-        if option.standing is CandidateKind.SERVING or allows_model(plan, option.model_id)
-    ]
+    return [option for option in found if allows_model(plan, option.model_id)]
 
 
 @handlers.button("model")
 def model_pressed(context: BotContext) -> View:
-    """Do what a button of the list says; the one under an answer shows the list below it."""
+    """Do what a button of the list says; what those under an answer show stands below it."""
     match context.arguments:
         case ():
             return replace(list_choices(context), is_new=True)
@@ -400,6 +400,8 @@ def model_pressed(context: BotContext) -> View:
             return _use(context, sign)
         case ("auto",):
             return _return(context)
+        case ("newest",):
+            return replace(_return(context), is_new=True)
         case _:
             return menu.outdated(context)
 
@@ -410,25 +412,23 @@ def list_choices(context: BotContext) -> View:
     session = context.open_session()
     found = options(context, session)
     now = answering(context, session)
-    if now is None or not found:
+    if now is None:
         return menu.say(context, "models-nobody")
     shown, place = menu.paginate(found, context.number(1))
     provider = company(context, now.provider)
     lines = [context.translate("models-now", model=now.title, provider=provider)]
-    buttons = []
+    newest = context.translate("models-newest")
+    buttons = [menu.choice(newest, "model:auto", is_chosen=session.provider is None)]
     for count, option in enumerate(shown, place * PAGE_SIZE + 1):
         lines.append(_line(context, count, option))
-        chosen = (option.provider, option.model_id)
-        is_usual = session.provider is None and option.standing is CandidateKind.SERVING
-        is_now = is_usual or (session.provider, session.model_id) == chosen
+        is_now = (session.provider, session.model_id) == (option.provider, option.model_id)
         label = menu.choice(
             f"{count}. {option.title}", f"model:use:{option.sign}", is_chosen=is_now
         )
         buttons.append(replace(label, label=menu.cut(label.label, LABEL_LENGTH)))
     lines.append(context.translate("models-hint"))
     turn = menu.page_buttons("model:list", place, len(found))
-    usual = session.provider is not None and _TO_USUAL_MODEL
-    return menu.message(context, "\n\n".join(lines), *buttons, *turn, usual)
+    return menu.message(context, "\n\n".join(lines), *buttons, *turn)
 
 
 def _line(context: BotContext, count: int, option: ModelOption) -> str:
@@ -463,17 +463,21 @@ def _use(context: BotContext, sign: str) -> View:
     option = next((each for each in options(context, session) if each.sign == sign), None)
     if option is None:
         return menu.refuse(context, "models-gone")
-    if option.standing is CandidateKind.SERVING:
-        return _return(context)
     own = replace(session, provider=option.provider, model_id=option.model_id)
     context.sessions.change(refitted(context, own))
+    if session.touched_at is not None:
+        # What serves already is told of here, and not under the next answer.
+        context.sessions.touch(session.session_id, "")
     done = context.translate("models-chosen", model=option.title)
-    rows = (_TO_USUAL_MODEL, _TO_MODELS)
-    return menu.paragraphs(context, done, abroad(context, own), rows=rows)
+    newer = newer_serving(context.catalogue, request_of_session(context.services, own))
+    told = {"newest": newer.model.build_version if newer else "none"}
+    kept = context.translate("models-chosen-version", **told) if option.version else ""
+    rows = (("models-button-newest" if newer else "models-newest", "model:auto"), _TO_MODELS)
+    return menu.paragraphs(context, done, kept, abroad(context, own), rows=rows)
 
 
 def _return(context: BotContext) -> View:
-    """Let the session be answered by what serves again."""
+    """Let the session be answered by the newest model, whichever that is."""
     session = replace(context.open_session(), provider=None, model_id=None)
     context.sessions.change(refitted(context, session))
     now = answering(context, session)

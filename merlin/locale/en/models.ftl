@@ -21,14 +21,20 @@ models-line =
 models-price = { $asked } for questions and { $answered } for answers, { $currency } per million tokens
 models-price-free = free of charge
 models-price-unknown = price unknown
-models-hint = The choice counts in this conversation only.
+models-hint = "Always the newest" goes along with every new version. The choice counts in this conversation only.
 models-nobody = There is nothing to choose from yet: no model is connected.
 models-chosen = Done: { $model } answers in this conversation.
+models-chosen-version = { $newest ->
+        [none] It stays, also when a newer version comes: we will say so under an answer then.
+       *[other] This is an earlier version: the newest one is { $newest }.
+    }
+models-newer = A newer version answers everybody else by now: { $model }. You stay with the one that you chose.
 models-company = This model belongs to another company: your questions in this conversation go to { $provider }. Details: /privacy
 models-auto = { $model ->
         [none] Done: nothing is chosen any more.
-       *[other] Done: the usual model, { $model }, answers again.
+       *[other] Done: the newest model answers, now { $model }.
     }
 models-gone = This model is not there now, or your plan does not include it. Open the list again: /model
-models-button-auto = Back to the usual model
+models-newest = Always the newest
+models-button-newest = Use the newest
 models-button-list = List of models
