@@ -61,6 +61,9 @@ MODULES = {
         "prune": "Remove the folders of builds that nothing needs; any of them can be made again.",
         "log": "Show what each commit led to, newest first, with its findings.",
     },
+    "recover": {
+        "recover": "Fill an empty database from the repository, its notes and the providers' jobs.",
+    },
     "prompt_check": {
         "prompt-check": (
             "Compare the base with a good prompt and the tuned model on the test questions."

@@ -19,8 +19,8 @@ from merlin.app.distil import DistilPlan, DistilReport, Passage
 from merlin.cli import language
 from merlin.cli.examples import file_text, open_editing
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Yes, configuration
-from merlin.cli.output import print_json, print_message, print_table, record
-from merlin.cli.paid_questions import ask_all, asking_progress, confirm_price
+from merlin.cli.output import print_json, print_message, print_table, record, show_progress
+from merlin.cli.paid_questions import ask_all, confirm_price
 from merlin.config import Config
 from merlin.config.section import in_micro
 from merlin.core.errors import ConfigError, NotFound, ProviderError
@@ -85,7 +85,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         done = DistilReport()
         with (
             closing(asker(provider, act.WISHES)) as service,
-            asking_progress(len(plan.queries)) as advance,
+            show_progress("asking-progress", len(plan.queries)) as advance,
         ):
             try:
                 told = act.run(ctx, plan, service, limit, done, advance)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -141,6 +142,18 @@ def print_pairs(values: Mapping[str, object], prefix: str = "col") -> None:
 def print_message(key: str, **arguments: object) -> None:
     """Say a sentence on stderr."""
     sys.stderr.write(text(language(), key, **arguments) + "\n")
+
+
+@contextmanager
+def show_progress(key: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+    """Yield what is called after each step: it moves a bar on a terminal, and nothing else."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
+        task = bars.add_task(text(language(), key), total=total)
+        yield lambda: bars.advance(task)
 
 
 def write_file(path: Path, words: str) -> None:

@@ -7,13 +7,13 @@ again, also where the command was stopped in the middle.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from merlin.cli import language
 from merlin.cli.options import require_yes
-from merlin.cli.output import print_message
+from merlin.cli.output import print_message, show_progress
 from merlin.config.section import in_micro
 from merlin.core.errors import NotFound, ProviderError, Refused
 from merlin.core.i18n import text
@@ -60,18 +60,6 @@ def confirm_price(
     require_yes("asking-sure", "asking-not-sure", is_given=is_free or yes)
 
 
-@contextmanager
-def asking_progress(questions: int) -> Iterator[Callable[[], None]]:
-    """Yield what is called after each answer: it moves a bar on a terminal, and nothing else."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
-        task = bars.add_task(text(language(), "asking-progress"), total=questions)
-        yield lambda: bars.advance(task)
-
-
 def ask_all(
     config: Config,
     variants: Sequence[VariantQueries],
@@ -103,7 +91,7 @@ def ask_all(
         # Before the price: nothing is paid where a key or a provider is missing for the rest.
         askers = [stack.enter_context(closing(_asker(config, each, wishes))) for each, *_ in new]
         confirm_price(count, costs, budget=budget, yes=yes)
-        advance = stack.enter_context(asking_progress(count))
+        advance = stack.enter_context(show_progress("asking-progress", count))
         for (each, kept, queries), service in zip(new, askers, strict=True):
             currency = each.price.currency if each.price else ""
             rest = None if limit is None else limit - spent[currency]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ from merlin.dataset.example_index import ExampleIndex, open_index, remove_index
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import is_valid_name
 from merlin.dataset.spec import DatasetSpec
-from merlin.dataset.verdicts import BUILD_NOTE, WAITING, Verdict, VerdictStatus, noted_builds
+from merlin.dataset.verdicts import WAITING, Verdict, VerdictStatus, read_notes
 from merlin.git.source import Commit
 
 if TYPE_CHECKING:
@@ -107,9 +107,11 @@ def gather(
     shop: BuildSettings,
     tell: Callable[[Commit, Outcome], None],
     tell_rewritten: Callable[[str, int], None],
+    since: Collection[str] = (),
 ) -> tuple[str | None, bool]:
     """Fetch, then record every new commit of the line, oldest first.
 
+    Where none is recorded yet: those from the oldest of `since` on, by default the head alone.
     Returns the branch's head, and whether commits came or left the line. `tell` hears of each
     outcome when it is recorded, whatever becomes of the next one, `tell_rewritten` of a rewritten
     history: the head, and how many commits left. Raises SourceError when the repository cannot be
@@ -123,7 +125,7 @@ def gather(
             return None, False
         with shop.line_moves:
             line = shop.journal.line()
-            commits = shop.source.line(head, line.commits)
+            commits = shop.source.line(head, line.commits, since)
             left = _leave(shop, head, line, commits)
             if left:
                 tell_rewritten(head, left)
@@ -253,9 +255,9 @@ def _outcome(shop: BuildSettings, commit: Commit, checked: CheckedDataset) -> Ou
 
 def _number(shop: BuildSettings, dataset: str, digest: str) -> int:
     """Return a new build's number; what a lost database told, notes and folders still tell."""
-    noted = noted_builds(shop.source.notes_with(BUILD_NOTE), dataset)
     told = builds_on_disk(shop.builds / dataset)
-    told |= {digest[:SHORT]: number for digest, number in noted.items()}
+    noted = (each for each in read_notes(shop.source.notes()) if each.dataset == dataset)
+    told |= {each.digest[:SHORT]: each.number for each in noted}
     return shop.journal.next_number(dataset, digest[:SHORT], told)
 
 

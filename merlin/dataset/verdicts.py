@@ -12,7 +12,7 @@ The status changes by `transition` alone. Final ones stand in git notes too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +26,7 @@ from merlin.core.errors import NotFound
 from merlin.dataset.finding import Finding
 from merlin.dataset.spec import DatasetSpec, load_spec
 from merlin.db.database import Database, Repository, Row, transaction
-from merlin.db.tables import BUILD, COMMIT, JOB, NOTED, VERDICT
+from merlin.db.tables import BUILD, COMMIT, JOB, MODEL, NOTED, SERVING, VERDICT
 from merlin.db.values import RowMap, dump_json, read_row
 
 
@@ -162,6 +162,7 @@ _TOLD = (
     VerdictStatus.FAILED,
 )
 _AT_ONCE = 100
+_REVOKED = "revoked"  # as `merlin.training.models` calls it
 
 
 class VerdictHistory(Repository):
@@ -192,11 +193,17 @@ class VerdictHistory(Repository):
                 VERDICT.updated_at,
                 BUILD.number,
                 BUILD.digest,
+                JOB.provider,
                 JOB.provider_job_id,
                 JOB.model_id,
+                MODEL.state.alias("model_state"),
+                SERVING.since,
+                SERVING.is_pinned,
             )
             .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
             .join(JOB, JOIN.LEFT_OUTER, on=(JOB.id == VERDICT.job_id))
+            .join(MODEL, JOIN.LEFT_OUTER, on=(MODEL.job_id == JOB.id))
+            .join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
             .where(VERDICT.commit_sha.in_(commits))
             .order_by(VERDICT.commit_sha, VERDICT.dataset)
         )
@@ -247,27 +254,68 @@ def _note(rows: Iterable[Row]) -> str:
         if row["number"] is not None:
             words.append(f"build={row['dataset']}-{row['number']} digest={row['digest']}")
         if row["provider_job_id"]:
-            words.append(f"job={row['provider_job_id']}")
+            words.append(f"provider={row['provider']} job={row['provider_job_id']}")
         if row["model_id"]:
             words.append(f"model={row['model_id']}")
+        if row["model_state"] == _REVOKED:
+            words.append(f"state={_REVOKED}")
+        if row["since"]:
+            words.append(f"{'pinned' if row['is_pinned'] else 'serves'}={row['since']}")
         lines.append(" ".join(words))
     return "\n".join(lines) + "\n"
 
 
-BUILD_NOTE = "merlin: dataset="
-_NOTED_BUILD = re.compile(
-    r"merlin: dataset=(\S+) verdict=\S+ build=\1-([1-9]\d{0,14}) digest=([0-9a-f]{64})(?: .*)?"
+def renote(db: Database, *job_ids: int) -> None:
+    """Let the notes that tell of these jobs be written again: a model of theirs changed."""
+    mine = VERDICT.select(VERDICT.commit_sha).where(VERDICT.job_id.in_(job_ids))
+    db.change(NOTED.delete().where(NOTED.commit_sha.in_(mine)))
+
+
+@dataclass(frozen=True, slots=True)
+class NotedVerdict:
+    """What a line of a git note tells: what a commit led to for one dataset.
+
+    `job` and `model` are the provider's names, "" for none. `serves` is since when the model
+    serves, "" for one that does not.
+    """
+
+    commit: str
+    dataset: str
+    status: str
+    number: int
+    digest: str
+    provider: str = ""
+    job: str = ""
+    model: str = ""
+    is_revoked: bool = False
+    serves: str = ""
+    is_pinned: bool = False
+
+
+_NOTED = re.compile(
+    r"merlin: dataset=(\S+) verdict=(\S+) build=\1-([1-9]\d{0,14}) digest=([0-9a-f]{64})((?: .*)?)"
 )
 
 
-def noted_builds(notes: str, dataset: str) -> dict[str, int]:
-    """Return digest -> number of the dataset's builds, as lines of `_note` tell them.
+def read_notes(notes: Iterable[tuple[str, str]]) -> Iterator[NotedVerdict]:
+    """Yield what the notes (commit, text) tell of builds, as `_note` wrote it.
 
     Other lines, damaged ones too, are skipped.
     """
-    told = filter(None, map(_NOTED_BUILD.fullmatch, notes.splitlines()))
-    return {
-        digest: int(number)
-        for name, number, digest in (line.groups() for line in told)
-        if name == dataset
-    }
+    for commit, text in notes:
+        for found in filter(None, map(_NOTED.fullmatch, text.splitlines())):
+            dataset, status, number, digest, more = found.groups()
+            said = dict(word.split("=", 1) for word in more.split() if "=" in word)
+            yield NotedVerdict(
+                commit,
+                dataset,
+                status,
+                int(number),
+                digest,
+                said.get("provider", ""),
+                said.get("job", ""),
+                said.get("model", ""),
+                is_revoked=said.get("state") == _REVOKED,
+                serves=said.get("serves", said.get("pinned", "")),
+                is_pinned="pinned" in said,
+            )

@@ -56,13 +56,16 @@ def write_note(run: GitRunner, commit: str, text: str, lock: int) -> bool:
     return True
 
 
-def list_notes(run: GitRunner) -> set[str]:
-    """Return the blobs of all notes, ours and those of the repository; long ones are not ours."""
+def list_notes(run: GitRunner) -> set[tuple[str, str]]:
+    """Return (blob, commit) of all notes, ours and those of the repository.
+
+    Long ones are not ours.
+    """
     return {
-        words[2]
+        (words[2], path.replace("/", ""))  # many notes lie in folders
         for ref in (NOTES_REF, THEIRS_REF)
         if read_ref(run, ref)
-        for words, _ in list_tree(run, "-r", "-l", ref)
+        for words, path in list_tree(run, "-r", "-l", ref)
         if words[3].isdecimal() and int(words[3]) <= _LONGEST_NOTE
     }
 

@@ -286,10 +286,10 @@ class GitSource:
         with mirror.as_source_errors():
             return self.fetcher.newest()
 
-    def line(self, head: str, known: Collection[str]) -> list[Commit]:
+    def line(self, head: str, known: Collection[str], since: Collection[str] = ()) -> list[Commit]:
         """Return the first-parent commits of `head` after the newest known one, oldest first.
 
-        `head` alone when none of the line is known.
+        Where none of the line is known: those from the oldest of `since` on, else `head` alone.
         """
         check_object_ids([head])
         with self._reading():
@@ -297,7 +297,9 @@ class GitSource:
         seen = frozenset(known)
         new = list(takewhile(lambda sha: sha not in seen, line))
         if len(new) == len(line):
-            new = new[:1]
+            asked = frozenset(since)
+            oldest = max((at for at, sha in enumerate(line) if sha in asked), default=0)
+            new = line[: oldest + 1]
         if not new:
             return []
         positions = {sha: len(line) - at for at, sha in enumerate(new)}
@@ -375,15 +377,16 @@ class GitSource:
             push.write_note(self.run, commit, text, lock)
             kill_point("note.written")
 
-    def notes_with(self, words: str) -> str:
-        """Return the lines of all notes that hold these words, a line an end.
+    def notes(self) -> Iterator[tuple[str, str]]:
+        """Yield (commit, text) of all notes, ours and those of the repository.
 
         Not by `git grep`: it compiles what it looks for, which the daemon's service forbids.
         """
         with self._reading():
-            blobs = sorted(push.list_notes(self.run))
-        notes = (content.decode("utf-8", "replace") for _, content in self.read(blobs))
-        return "".join(f"{line}\n" for note in notes for line in note.split("\n") if words in line)
+            notes = sorted(push.list_notes(self.run))
+        texts = self.read(blob for blob, _ in notes)
+        for (_, commit), (_, content) in zip(notes, texts, strict=True):
+            yield commit, content.decode("utf-8", "replace")
 
     def share_notes(self) -> None:
         if self._push_notes:

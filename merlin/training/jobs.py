@@ -196,7 +196,7 @@ class Jobs(Repository):
         if moves:
             add_change(self.db, old.job_id, old.state.value, new.state, new.updated_at)
             if new.state is JobState.SUCCEEDED:
-                self.db.add_new(MODEL, _new_model(new))
+                self.db.add_new(MODEL, new_model(new))
             elif new.is_final:
                 why = why_failed(new)
                 fail_training(self.db, VERDICT.job_id == new.job_id, new.updated_at, why)
@@ -249,7 +249,8 @@ def why_failed(job: Job) -> Row:
     return {"reason": reason, "arguments": dump_json(told)}
 
 
-def _new_model(job: Job) -> Row:
+def new_model(job: Job) -> Row:
+    """Return the row of a succeeded job's model, which nobody has asked yet."""
     return {
         "provider": job.provider,
         "model_id": job.model_id,

@@ -15,7 +15,14 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.commits import RESET_POSITION
-from merlin.dataset.verdicts import ON_LINE, WAITING, VerdictStatus, fail_training, transition
+from merlin.dataset.verdicts import (
+    ON_LINE,
+    WAITING,
+    VerdictStatus,
+    fail_training,
+    renote,
+    transition,
+)
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import BUILD, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
@@ -184,6 +191,7 @@ class Promotions(Repository):
                 "at": iso(at),
             }
             self.db.add(PROMOTION, promotion)
+            renote(self.db, new.model.job_id, *([old.model.job_id] if old else ()))
         self._move_words(new.model, position, at)
         self.db.bump()
         return True
@@ -218,6 +226,7 @@ class Promotions(Repository):
         pinned = SERVING.update({"is_pinned": int(is_pinned)}).where(SERVING.dataset == dataset)
         if not self.db.change(pinned):
             raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
+        renote(self.db, self.serving()[dataset].model.job_id)
         self.db.bump()
 
     @transaction
@@ -247,6 +256,7 @@ class Promotions(Repository):
         self.db.change(answers)
         mine, why = VERDICT.job_id == model.job_id, why_lost(model.model_id, state, "")
         fail_training(self.db, mine, self._clock(), why)
+        renote(self.db, model.job_id)
 
     def _fall_back(self, dataset: str, lost: Sequence[Model]) -> None:
         """Let another model serve where one of these did; tell the admins."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from forked import start
+from migrated import put_migrated
+from test_recovery import recover
 from waiting import wait_until
 from world import Lab
 
@@ -47,3 +49,17 @@ def test_a_killed_daemon_s_work_is_ended_by_the_next_and_launched_once(lab, prov
     assert follower.exitcode == 0
     assert len(provider.jobs_created()) == 2
     assert lab.status()["verdict"] == "serving"
+
+
+def test_an_emptied_database_is_recovered(lab, provider, postgresql):
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    postgresql.emptied()
+    put_migrated(lab.config.database)
+    code, (told,), _ = recover(lab)
+    assert (code, told["models"], told["serving"]) == (0, 2, "trial-2")
+    lab.tick(rounds=2)
+    assert lab.status()["serving"]["build"] == "trial-2"
+    assert len(provider.jobs_created()) == 2

@@ -1,0 +1,162 @@
+"""`merlin recover`: an empty database is filled from git, its notes and the provider's jobs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from test_lost_database import lose, mirror_notes, numbers, push_notes, serve_three, teach
+
+from merlin.app import jobs, models, verdicts
+from merlin.app.actor import Actor
+from merlin.core.clock import iso, utc_now
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.training.promote import Promotions, roll_back
+from merlin.wiring.context import reading_context
+
+pytestmark = pytest.mark.integration
+
+
+def recover(lab):
+    """Call `merlin recover --json`; return its code, what it printed, what it said."""
+    words = ["recover", "--json", "--config", str(lab.path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "merlin", *words], capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, json.loads(done.stdout or "null"), done.stderr
+
+
+def known(lab):
+    """Return what a database says of the dataset's past, without numbers and times of its own."""
+    with reading_context(lab.config) as ctx:
+        actor = Actor.operator()
+        past = models.recent(ctx, actor, "trial")
+        trained = jobs.recent(ctx, actor, "trial")
+        led = verdicts.recent(ctx, actor, "trial")
+        serving = models.serving_models(ctx, actor)["trial"]
+        return {
+            "models": sorted((each.model, each.state, each.build) for each in past),
+            "jobs": sorted((each.provider_job, each.state, each.build) for each in trained),
+            "builds": numbers(lab),
+            "verdicts": [(each.commit, each.verdict, each.build) for each in led],
+            "serving": (serving.build, serving.pinned),
+        }
+
+
+def choose(lab, *, build="", is_pinned=False):
+    """Roll back to a build, pin it, and let the notes tell of it."""
+    with lab.services() as services:
+        rows = Promotions(services.db)
+        if build:
+            roll_back(rows, "trial", "vera", build)
+        rows.pin("trial", is_pinned=is_pinned)
+    lab.tick("note")
+
+
+def test_the_past_comes_back_as_it_was_and_nobody_is_asked_or_trained_again(lab, provider):
+    serve_three(lab)
+    before = known(lab)
+    calls = {name: len(provider.calls(name)) for name in ("chat.create", "jobs.create")}
+    lose(lab, "builds")
+    code, (told,), _ = recover(lab)
+    assert (code, known(lab)) == (0, before)
+    assert (told["builds"], told["jobs"], told["models"], told["serving"]) == (3, 3, 3, "trial-3")
+    assert (told["differing"], told["lost"]) == ([], [])
+    lab.tick(rounds=3)
+    assert known(lab) == before
+    assert calls == {name: len(provider.calls(name)) for name in calls}
+
+
+def test_the_choice_of_what_serves_and_its_pin_come_back_from_the_repository_alone(lab):
+    push_notes(lab)
+    serve_three(lab)
+    choose(lab, build="trial-2", is_pinned=True)
+    lose(lab, "builds", "mirror.git")
+    assert recover(lab)[0] == 0
+    assert known(lab)["serving"] == ("trial-2", True)
+
+
+def test_a_rollback_is_not_undone_and_a_taken_off_pin_stays_off(lab):
+    serve_three(lab)
+    choose(lab, build="trial-1", is_pinned=True)
+    choose(lab, is_pinned=False)
+    lose(lab)
+    assert recover(lab)[0] == 0
+    lab.tick(rounds=3)
+    assert known(lab)["serving"] == ("trial-1", False)
+    teach(lab, 60)
+    lab.until_serving("trial-4")
+
+
+def test_what_was_under_way_is_found_again(lab, provider):
+    serve_three(lab)
+    teach(lab, 60)
+    lab.tick("fetch", "launch")
+    created = len(provider.calls("jobs.create"))
+    lose(lab, "builds")
+    assert recover(lab)[0] == 0
+    lab.until_serving("trial-4")
+    assert len(provider.calls("jobs.create")) == created
+
+
+def test_a_model_whose_consent_was_taken_back_never_serves_again(lab):
+    serve_three(lab)
+    with lab.services() as services:
+        services.db.sql(
+            "INSERT INTO revoked_example (dataset, example_id, at) SELECT dataset, example_id, ?"
+            " FROM taught_example WHERE first_build = (SELECT MAX(id) FROM build) LIMIT 1",
+            iso(utc_now()),
+        )
+        Promotions(services.db).retire_revoked()
+    lab.tick("note")
+    before = known(lab)
+    assert before["serving"][0] == "trial-2"
+    lose(lab)
+    assert recover(lab)[0] == 0
+    assert known(lab) == before
+
+
+def test_a_job_that_its_provider_does_not_know_is_named_and_the_rest_comes_back(lab, provider):
+    serve_three(lab)
+    (first, *_) = lab.repository.git("rev-list", "--reverse", "HEAD").split()
+    told = mirror_notes(lab, "show", first)
+    job = next(word for word in told.split() if word.startswith("job=")).removeprefix("job=")
+    mirror_notes(lab, "add", "-f", "-m", told.replace(f"job={job}", "job=ftjob-gone"), first)
+    lose(lab)
+    code, (found,), _ = recover(lab)
+    assert (code, found["lost"], found["models"]) == (0, ["ftjob-gone"], 2)
+    assert found["serving"] == "trial-3"
+
+
+def test_a_provider_that_is_away_is_told_and_the_next_try_goes_on(lab, provider):
+    serve_three(lab)
+    before = known(lab)
+    lose(lab)
+    provider.faults.add(Fault("jobs.retrieve", FaultKind.STATUS, status=503))
+    code, _, said = recover(lab)
+    assert (code, "503" in said) == (1, True)
+    assert recover(lab)[0] == 0
+    assert known(lab) == before
+
+
+def test_a_database_with_jobs_and_one_that_began_later_are_left_alone(lab):
+    serve_three(lab)
+    before = known(lab)
+    assert recover(lab)[0] == 1
+    lose(lab)
+    lab.tick("fetch")
+    code, _, said = recover(lab)
+    assert (code, "later" in said) == (1, True)
+    lab.until_serving("trial-3")
+    code, _, said = recover(lab)
+    assert (code, "has jobs" in said) == (1, True)
+    assert known(lab)["builds"].items() <= before["builds"].items()
+
+
+def test_notes_that_say_nothing_recover_nothing(lab):
+    lab.tick("fetch")
+    lose(lab)
+    assert recover(lab)[:2] == (0, [])
