@@ -37,6 +37,7 @@ from merlin.db.tables import JOB, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.providers.base import LAUNCH_KEY
 from merlin.training.jobs import NOT_FOUND, Job, advance, insert_job, launch_key, new_model
 from merlin.training.launch_plan import plan_by_hand
+from merlin.training.migration import migrate_verdict
 from merlin.training.models import ModelState
 from merlin.training.promote import NEWEST
 
@@ -117,8 +118,9 @@ def _find(services: DaemonServices, noted: NotedVerdict) -> _Found:
         found.is_same = False
         return found
     found.is_same = services.launches.build(verdict.build_id).digest == noted.digest
-    name = noted.provider or verdict.spec.recipe.provider
-    provider = services.providers.get(name)
+    recipe = verdict.spec.recipe
+    base = (noted.provider or recipe.provider, noted.base_model or recipe.base_model)
+    provider = services.providers.get(base[0])
     if not (found.is_same and noted.job and provider):
         return found
     try:
@@ -127,12 +129,14 @@ def _find(services: DaemonServices, noted: NotedVerdict) -> _Found:
         if refusal.status != NOT_FOUND:
             raise
         return found
+    # `merlin migrate` may have trained it on another base than dataset.yaml names.
+    found.verdict = verdict = migrate_verdict(services.launches, verdict, base)
     plan = plan_by_hand(services.launches, verdict)
     key = report.metadata.get(LAUNCH_KEY, plan.launch_key)
     keys = [launch_key(verdict.wish, number) for number in range(1, _MOST_ATTEMPTS)]
     attempt = keys.index(key) + 1 if key in keys else plan.attempt
     begun = report.created_at or plan.created_at
-    job = replace(plan, provider=name, launch_key=key, attempt=attempt, created_at=begun)
+    job = replace(plan, launch_key=key, attempt=attempt, created_at=begun)
     found.job = advance(job, report, report.finished_at or begun)
     return found
 

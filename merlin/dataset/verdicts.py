@@ -11,6 +11,7 @@ The status changes by `transition` alone. Final ones stand in git notes too.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -193,7 +194,7 @@ class VerdictHistory(Repository):
                 VERDICT.updated_at,
                 BUILD.number,
                 BUILD.digest,
-                JOB.provider,
+                JOB.recipe,
                 JOB.provider_job_id,
                 JOB.model_id,
                 MODEL.state.alias("model_state"),
@@ -254,7 +255,9 @@ def _note(rows: Iterable[Row]) -> str:
         if row["number"] is not None:
             words.append(f"build={row['dataset']}-{row['number']} digest={row['digest']}")
         if row["provider_job_id"]:
-            words.append(f"provider={row['provider']} job={row['provider_job_id']}")
+            recipe = json.loads(row["recipe"])
+            words.append(f"provider={recipe['provider']} base={recipe['base_model']}")
+            words.append(f"job={row['provider_job_id']}")
         if row["model_id"]:
             words.append(f"model={row['model_id']}")
         if row["model_state"] == _REVOKED:
@@ -285,6 +288,7 @@ class NotedVerdict:
     number: int
     digest: str
     provider: str = ""
+    base_model: str = ""
     job: str = ""
     model: str = ""
     is_revoked: bool = False
@@ -313,6 +317,7 @@ def read_notes(notes: Iterable[tuple[str, str]]) -> Iterator[NotedVerdict]:
                 int(number),
                 digest,
                 said.get("provider", ""),
+                said.get("base", ""),
                 said.get("job", ""),
                 said.get("model", ""),
                 is_revoked=said.get("state") == _REVOKED,

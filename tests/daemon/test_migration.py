@@ -7,6 +7,8 @@ import json
 import pytest
 import yaml
 from forked import start
+from test_lost_database import lose
+from test_recovery import recover
 from waiting import Deadline
 from world import DATASET, KEY, Lab
 
@@ -227,3 +229,18 @@ def test_a_provider_that_is_out_of_order_is_told_in_words(lab, other, migrate):
     assert code == 1
     assert "502" in told.err
     assert "Traceback" not in told.err
+
+
+def test_a_lost_database_is_recovered_with_the_migrated_model(lab, other, migrate):
+    assert migrate(f"other/{BASE}", "--yes")[0] == 0
+    until_there(lab, other)
+    lab.tick("note")
+    before = lab.status()["serving"]["model"]
+    lose(lab)
+    code, (told,), _ = recover(lab)
+    assert (code, told["lost"]) == (0, [])
+    lab.tick(rounds=2)
+    assert lab.status()["serving"]["model"] == before
+    with reading(lab.config) as database:
+        (recipe,) = (json.loads(row["recipe"]) for row in database.rows(JOB.select()))
+    assert (recipe["provider"], recipe["base_model"]) == ("other", BASE)
