@@ -18,6 +18,9 @@ from merlin.cli.status import dataset_record
 from merlin.config import load
 from merlin.daemon.main import TickCounts
 from merlin.daemon.ticks import ticks_of
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.provider.mistral import MistralStandIn
+from merlin.sandbox.provider.yandex import FOLDER, YandexStandIn
 from merlin.training.models import Models
 from merlin.training.prove import prove_new
 from merlin.wiring.context import opened, reading_context
@@ -31,6 +34,23 @@ DATASET = {
     "split": {"test": 0},
     "launch": {"mode": "auto", "quiet_s": 0, "min_new": 1},
 }
+
+
+# The forms of providers that train.
+STAND_INS = {"openai": ProviderStandIn, "mistral": MistralStandIn, "yandex": YandexStandIn}
+YANDEX_BASE = f"gpt://{FOLDER}/stand-in-base/latest"
+
+
+def entry_of(form, base_url, name="stand-in"):
+    """Return the configuration's entry of a provider of this form."""
+    told = {"name": name, "base_url": base_url, "credential": KEY, "settle_s": 0, "poll_s": 0.01}
+    return {**told, "form": form, **({"folder": FOLDER} if form == "yandex" else {})}
+
+
+def recipe_of(form, provider="stand-in"):
+    """Return a recipe for it."""
+    base = YANDEX_BASE if form == "yandex" else "stand-in-base"
+    return {**DATASET["recipe"], "provider": provider, "base_model": base}
 
 
 class Repository:
@@ -85,15 +105,7 @@ class Lab:
         said = {
             "state_dir": "state",
             "repository": {"url": "repository", "interval_s": 0.2},
-            "providers": [
-                {
-                    "name": "stand-in",
-                    "base_url": provider_url,
-                    "credential": KEY,
-                    "settle_s": 0,
-                    "poll_s": 0.01,
-                }
-            ],
+            "providers": [entry_of("openai", provider_url)],
             "daemon": {"tick_s": 0.05},
             **changes,
         }

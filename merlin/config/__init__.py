@@ -221,6 +221,9 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     if has_zones() and not is_zone(config.timezone):
         yield at("timezone", "config-no-zone", zone=config.timezone)
     yield from _unknown_providers(config)
+    for each in config.providers:
+        if each.form == "yandex" and not each.folder:
+            yield at(f"providers.{each.name}.folder", "config-no-folder")
     if config.repository is not None and "" in (config.repository.forge or ()):
         yield at("repository.statuses", "config-no-forge")
     if not config.allow_plain_http:

@@ -209,6 +209,16 @@ class ProviderConfig(Section):
         "gpt-4o-mini-2024-07-18",
         default=None,
     )
+    form: Literal["openai", "mistral", "yandex"] = setting(
+        "How it is asked to train: `openai` as most servers are, `mistral`, or `yandex` for"
+        " YandexGPT. All answer by the OpenAI protocol.",
+        default="openai",
+    )
+    folder: str = setting(
+        "The folder of the cloud; for the form `yandex`, which needs it.",
+        "b1gexample0000000000",
+        default_factory=str,
+    )
     dialect: Literal["openai", "toplevel"] = setting(
         "Where hyper-parameters stand: `openai` under `method`, `toplevel` as older servers want.",
         default="openai",

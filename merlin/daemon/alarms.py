@@ -12,7 +12,7 @@ from functools import partial
 
 from merlin.daemon.services import DaemonServices
 from merlin.db.notices import ADMINS, Notices
-from merlin.training.jobs import Job, Jobs, JobState, is_known
+from merlin.training.jobs import Job, Jobs, JobState, state_of
 from merlin.training.models import Models, ModelState
 from merlin.training.policy import warning_due
 from merlin.training.promote import Promotions
@@ -71,7 +71,7 @@ def _warn_of_job(services: DaemonServices, job: Job, now: datetime, tell: Tell) 
         tell("notice-no-provider", told, f"no-provider:{job.job_id}")
     if job.error and now - job.updated_at > SILENT:
         _warn_of_silence(job.provider, job.error, now, tell)
-    if job.status and not is_known(job.status):
+    if job.status and state_of(job.status) is None:
         strange = {**told, "status": job.status}
         tell("notice-status", strange, f"status:{job.job_id}:{job.status}")
     is_begun = job.state in (JobState.RUNNING, JobState.PAUSED)

@@ -135,7 +135,9 @@ def json_object(content: bytes) -> Json:
     try:
         read = json.loads(content)
     except ValueError as error:
-        raise InvalidResponse(f"no JSON: {content[:60]!r}") from error
+        is_page = content.lstrip()[:1] == b"<"
+        found = "a web page: is base_url right?" if is_page else f"no JSON: {content[:60]!r}"
+        raise InvalidResponse(found) from error
     if not isinstance(read, dict):
         raise InvalidResponse(f"no JSON object: {content[:60]!r}")
     return read

@@ -19,6 +19,11 @@ from merlin.core.messages import FREELY, Message, SamplingParams, Usage
 
 LAUNCH_KEY = "merlin_launch"
 NOT_COUNTED = Usage()
+# The hyper-parameters that forms with one method, supervised, know; one at "auto" is not sent.
+HYPERPARAMETERS: Mapping[str, frozenset[str]] = {
+    "mistral": frozenset({"n_epochs", "training_steps", "learning_rate", "weight_decay"}),
+    "yandex": frozenset({"learning_rate", "n_samples"}),
+}
 UNAUTHORISED, NO_CREDIT = 401, "insufficient_quota"
 _NO_PERMISSION = 403
 

@@ -112,10 +112,10 @@ def sync_client(
     )
 
 
-_MOST_PAGES = 1000
+MOST_PAGES = 1000
 
 
-class _RawResponse(Protocol):
+class RawResponse(Protocol):
     """What a call of the package with `with_raw_response` returns."""
 
     @property
@@ -123,7 +123,7 @@ class _RawResponse(Protocol):
         """Return the body."""
 
 
-def pages(ask: Callable[..., _RawResponse]) -> Iterator[list[Json]]:
+def pages(ask: Callable[..., RawResponse]) -> Iterator[list[Json]]:
     """Yield the pages that `ask` brings; `extra_query` tells it the last id from the second on.
 
     Ends also where a server pays no heed to `after` and sends the same page again. Raises
@@ -131,7 +131,7 @@ def pages(ask: Callable[..., _RawResponse]) -> Iterator[list[Json]]:
     """
     seen: set[str] = set()
     cursor: dict[str, str] = {}
-    for _ in range(_MOST_PAGES):
+    for _ in range(MOST_PAGES):
         page = json_object(ask(extra_query=cursor).content)
         found = rows(page)
         yield found
@@ -203,7 +203,7 @@ _GONE = 404
 
 
 @contextmanager
-def _gone_already() -> Iterator[None]:
+def gone_already() -> Iterator[None]:
     """Let a thing be gone before it is deleted."""
     try:
         with provider_errors():
@@ -255,7 +255,7 @@ class OpenAIProvider:
             return openai_chat.must_text(json_object(raw.content), "id")
 
     def find_files(self, name: str) -> list[str]:
-        listed = pages(partial(self._files.list, purpose=PURPOSE, limit=_FILES_PER_PAGE))
+        listed = self._pages(partial(self._files.list, purpose=PURPOSE, limit=_FILES_PER_PAGE))
         with provider_errors():
             stored = [
                 (
@@ -269,7 +269,7 @@ class OpenAIProvider:
         return [file_id for _, file_id in sorted(stored)]
 
     def delete_file(self, file_id: str) -> None:
-        with _gone_already():
+        with gone_already():
             self._files.delete(file_id)
 
     def create_job(
@@ -293,7 +293,7 @@ class OpenAIProvider:
                 extra_headers={"Idempotency-Key": metadata[LAUNCH_KEY]},
                 extra_body=self._method(method, dict(hyperparameters)),
             )
-            return openai_chat.job_report(json_object(raw.content))
+            return self._report(json_object(raw.content))
 
     def _method(self, method: str, wanted: dict[str, object]) -> dict[str, object]:
         if self._dialect == "openai":
@@ -303,43 +303,64 @@ class OpenAIProvider:
         return {**named, "hyperparameters": wanted} if wanted else {**named}
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
-        wanted = {LAUNCH_KEY: launch_key}
-        listed = pages(partial(self._jobs.list, limit=_JOBS_PER_PAGE, metadata=wanted))
+        return self._find_jobs(
+            lambda row: openai_chat.metadata(row).get(LAUNCH_KEY) == launch_key,
+            limit=_JOBS_PER_PAGE,
+            metadata={LAUNCH_KEY: launch_key},
+        )
+
+    def _find_jobs(self, is_ours: Callable[[Json], bool], **filters: Any) -> list[JobReport]:
+        query = filters.pop("extra_query", {})
+
+        def ask(extra_query: Mapping[str, object]) -> RawResponse:
+            return self._jobs.list(**filters, extra_query={**query, **extra_query})
+
         with provider_errors():
-            found = [
-                openai_chat.job_report(row)
-                for page in listed
-                for row in page
-                if openai_chat.metadata(row).get(LAUNCH_KEY) == launch_key
-            ]
+            found = [self._report(row) for page in self._pages(ask) for row in page if is_ours(row)]
         return sorted(found, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
 
     def read_job(self, provider_job_id: str) -> JobReport:
         with provider_errors():
-            return openai_chat.job_report(json_object(self._jobs.retrieve(provider_job_id).content))
+            return self._report(self._read(provider_job_id))
 
     def cancel_job(self, provider_job_id: str) -> JobReport:
         with provider_errors():
-            return openai_chat.job_report(json_object(self._jobs.cancel(provider_job_id).content))
+            return self._report(json_object(self._jobs.cancel(provider_job_id).content))
+
+    def _read(self, provider_job_id: str) -> Json:
+        return json_object(self._jobs.retrieve(provider_job_id).content)
+
+    # Where servers of another form differ from this one.
+
+    def _pages(self, ask: Callable[..., RawResponse]) -> Iterator[list[Json]]:
+        return pages(ask)
+
+    def _report(self, raw: Json) -> JobReport:
+        return openai_chat.job_report(raw)
+
+    def _card(self, raw: Json) -> ModelCard:
+        return openai_chat.model_card(raw)
 
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
         """Fulfil TrainingApi; a server that keeps no diary has an empty one."""
         listed = pages(partial(self._jobs.list_events, provider_job_id, limit=_JOBS_PER_PAGE))
-        return _or_none(lambda: _newest(listed, known))
+        return none_if_unknown(lambda: _newest(listed, known))
 
     def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
         """Fulfil TrainingApi; a server that keeps no checkpoints has none."""
         listed = pages(partial(self._jobs.checkpoints.list, provider_job_id, limit=_JOBS_PER_PAGE))
-        kept = _or_none(lambda: [openai_chat.checkpoint(row) for page in listed for row in page])
+        kept = none_if_unknown(
+            lambda: [openai_chat.checkpoint(row) for page in listed for row in page]
+        )
         return sorted(kept, key=lambda checkpoint: checkpoint.step)
 
     def models(self) -> list[ModelCard]:
         with provider_errors():
             listed = json_object(self._client.models.with_raw_response.list().content)
-            return [openai_chat.model_card(row) for row in openai_chat.rows(listed)]
+            return [self._card(row) for row in openai_chat.rows(listed)]
 
     def delete_model(self, model_id: str) -> None:
-        with _gone_already():
+        with gone_already():
             self._client.models.delete(model_id)
 
     def close(self) -> None:
@@ -366,7 +387,8 @@ def _newest(listed: Iterable[list[Json]], known: frozenset[str]) -> list[JobEven
     return sorted(new, key=lambda event: event.at)
 
 
-def _or_none(read: Callable[[], list[T]]) -> list[T]:
+def none_if_unknown(read: Callable[[], list[T]]) -> list[T]:
+    """Return what is read, nothing where the server has no such call. Raises ProviderError."""
     try:
         with provider_errors():
             return read()

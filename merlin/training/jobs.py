@@ -56,7 +56,8 @@ UNFINISHED = JOB.state.in_([state.value for state in JobState if state not in FI
 
 # Provider's word -> ours; words not listed keep the state, because providers add words
 # without notice. Source: openai/openai-openapi, FineTuningJob.status; "paused" is answered
-# by the pause call though the list of words lacks it.
+# by the pause call though the list of words lacks it. Those of Mistral and of Yandex Cloud
+# (TuningTask.Status) follow, from their public descriptions.
 _STATE_OF_STATUS = {
     "validating_files": JobState.QUEUED,
     "queued": JobState.QUEUED,
@@ -65,6 +66,21 @@ _STATE_OF_STATUS = {
     "succeeded": JobState.SUCCEEDED,
     "failed": JobState.FAILED,
     "cancelled": JobState.CANCELLED,
+    "QUEUED": JobState.QUEUED,
+    "STARTED": JobState.QUEUED,
+    "VALIDATING": JobState.QUEUED,
+    "VALIDATED": JobState.QUEUED,
+    "RUNNING": JobState.RUNNING,
+    "CANCELLATION_REQUESTED": JobState.RUNNING,
+    "SUCCESS": JobState.SUCCEEDED,
+    "FAILED_VALIDATION": JobState.FAILED,
+    "FAILED": JobState.FAILED,
+    "CANCELLED": JobState.CANCELLED,
+    "CREATED": JobState.QUEUED,
+    "PENDING": JobState.QUEUED,
+    "IN_PROGRESS": JobState.RUNNING,
+    "COMPLETED": JobState.SUCCEEDED,
+    "CANCELED": JobState.CANCELLED,
 }
 
 
@@ -101,14 +117,9 @@ class Job:
         return self.state in FINAL
 
 
-def is_known(status: str) -> bool:
-    """Return whether we know what this word of a provider means."""
-    return status in _STATE_OF_STATUS
-
-
-def is_final(status: str) -> bool:
-    """Return whether a provider's word says that a job has ended."""
-    return _STATE_OF_STATUS.get(status) in FINAL
+def state_of(status: str) -> JobState | None:
+    """Return what a provider's word says of a job, None for a word that we do not know."""
+    return _STATE_OF_STATUS.get(status)
 
 
 def again_s(job: Job, now: datetime, least_s: float) -> float:
@@ -133,7 +144,7 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
     """
     if job.is_final:
         return job
-    state = _STATE_OF_STATUS.get(report.status, job.state)
+    state = state_of(report.status) or job.state
     if state is JobState.SUCCEEDED and not report.model_id:
         state = JobState.RUNNING
     if state is JobState.LAUNCHING:

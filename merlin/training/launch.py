@@ -33,13 +33,14 @@ from merlin.providers.base import (
     is_locked_out,
 )
 from merlin.training.jobs import (
+    FINAL,
     FORBIDDEN,
     Job,
     JobState,
     TrainingProvider,
     advance,
     again_s,
-    is_final,
+    state_of,
 )
 
 log = get_logger(__name__)
@@ -188,13 +189,14 @@ def _upload_key(job: Job, name: str) -> str:
 
 def _oldest(provider: TrainingProvider, key: str) -> str | None:
     """Return the oldest job of this key, a failed one last; cancel others that still run."""
-    found = [report for report in provider.api.find_jobs(key) if report.status != "cancelled"]
-    kept = sorted(found, key=lambda report: report.status == "failed")
-    for surplus in kept[1:]:
-        if not is_final(surplus.status):
+    jobs = [(state_of(report.status), report) for report in provider.api.find_jobs(key)]
+    found = [each for each in jobs if each[0] is not JobState.CANCELLED]
+    kept = sorted(found, key=lambda each: each[0] is JobState.FAILED)
+    for state, surplus in kept[1:]:
+        if state not in FINAL:
             log.warning("surplus job cancelled", provider_job=surplus.provider_job_id, key=key)
             provider.api.cancel_job(surplus.provider_job_id)
-    return kept[0].provider_job_id if kept else None
+    return kept[0][1].provider_job_id if kept else None
 
 
 def _once(

@@ -165,7 +165,8 @@ def _refuse(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
     if job.provider not in launches.sunsets:
         return Decision(Step.HOLD, "held-no-provider", {"provider": job.provider})
     base, now = job.recipe.base_model, launches.clock()
-    bad = policy.refuse_recipe(job.recipe)
+    provider = launches.config.provider(job.provider)
+    bad = policy.refuse_recipe(job.recipe, provider.form if provider else "openai")
     fading = policy.refuse_fading_base(base, launches.sunsets[job.provider](base), now.date())
     is_priced = launches.price(job.recipe) is not None
     spent = spent_micro(launches.db, job.provider, month_start(now))

@@ -20,8 +20,9 @@ from merlin.config.settings import BudgetConfig
 from merlin.core.money import Price, format_cost_plainly
 from merlin.dataset.builds import Build
 from merlin.dataset.preview import Preview
-from merlin.dataset.spec import DPO, Hyperparameter, LaunchRule, Recipe
+from merlin.dataset.spec import DPO, SUPERVISED, Hyperparameter, LaunchRule, Recipe
 from merlin.dataset.verdicts import Verdict, VerdictStatus
+from merlin.providers.base import HYPERPARAMETERS
 
 LONGEST_QUIET = timedelta(minutes=15)
 LEAST_LIFE_DAYS = 30
@@ -160,8 +161,16 @@ def refuse_fading_base(base_model: str, sunset: date | None, today: date) -> Dec
     return Decision(Step.HOLD, "held-sunset" if days > 0 else "held-dark", told)
 
 
-def refuse_recipe(recipe: Recipe) -> Decision | None:
-    """Return a hold for a recipe that its provider would refuse, else None."""
+def refuse_recipe(recipe: Recipe, form: str = "openai") -> Decision | None:
+    """Return a hold for a recipe that a provider of this form would refuse, else None."""
+    if (known := HYPERPARAMETERS.get(form)) is not None:
+        told: dict[str, object] = {"provider": recipe.provider}
+        if recipe.method != SUPERVISED:
+            return Decision(Step.HOLD, "held-no-method", {**told, "method": recipe.method})
+        asked = {name for name, value in recipe.hyperparameters.items() if value != "auto"}
+        if strange := asked - known:
+            lists = {"names": ", ".join(sorted(strange)), "known": ", ".join(sorted(known))}
+            return Decision(Step.HOLD, "held-hyperparameters", {**told, **lists})
     if recipe.method == DPO and recipe.base_model == BUILT_IN:
         return Decision(Step.HOLD, "held-no-pairs", {"model": BUILT_IN})
     if recipe.method != DPO and "beta" in recipe.hyperparameters:

@@ -29,6 +29,7 @@ from merlin.db.database import Database, DatabaseAway
 from merlin.db.processes import Heartbeats, Lead, read_change_counter
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
+from merlin.providers.base import TrainingApi
 from merlin.providers.forge import Forge
 from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
@@ -43,6 +44,7 @@ from merlin.wiring.context import (
 
 if TYPE_CHECKING:
     from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
+    from merlin.providers.yandex_training import YandexProvider
 
 log = get_logger(__name__)
 DAY_S, AGAIN_S = 86_400.0, 60.0
@@ -114,7 +116,7 @@ def services_of(
     with ExitStack() as stack:
         providers, sunsets = {}, {}
         for each in config.providers if has_providers else ():
-            service = stack.enter_context(trainer(each, language=config.language))
+            service = stack.enter_context(closing(trainer(each, language=config.language)))
             sunsets[each.name] = _sunset_of(config, service)
             providers[each.name] = TrainingProvider(
                 api=service,
@@ -169,15 +171,21 @@ def forge_of(config: Config) -> Forge | None:
 
 def trainer(
     provider: ProviderConfig, timeout_s: float = 60.0, language: str = ""
-) -> OpenAIProvider:
+) -> OpenAIProvider | YandexProvider:
     """Return the provider's files, jobs and models, its words in a language where it has several.
 
     Raises ConfigError without its credential.
     """
     # Who has no provider, or no credential yet, does without the quarter of a second it takes.
+    from merlin.providers.mistral_training import MistralProvider
     from merlin.providers.openai_training import OpenAIProvider
+    from merlin.providers.yandex_training import YandexProvider
 
     key = credential(provider.credential)
+    if provider.form == "yandex":
+        return YandexProvider(provider.base_url, key, provider.folder, timeout_s)
+    if provider.form == "mistral":
+        return MistralProvider(provider.base_url, key, timeout_s=timeout_s, language=language)
     return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s, language)
 
 
@@ -188,7 +196,7 @@ def asker(provider: ProviderConfig, wishes: SamplingParams = FREELY) -> OpenAIAs
     return OpenAIAsker(provider.base_url, credential(provider.credential), wishes)
 
 
-def _sunset_of(config: Config, service: OpenAIProvider) -> Callable[[str], date | None]:
+def _sunset_of(config: Config, service: TrainingApi) -> Callable[[str], date | None]:
     """Return who answers for a base's sunset: the table first, then the provider, asked daily."""
     told: dict[str, date | None] = {}
     ask_at = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from forked import start
 from waiting import Deadline, wait_until
-from world import KEY, Lab
+from world import KEY, STAND_INS, Lab, entry_of, recipe_of
 
 from merlin.core import killpoint
 from merlin.core.errors import MerlinError
@@ -75,11 +75,23 @@ def run_until_done(lab, **environment):
     return deaths
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_one_job_and_one_model_after_a_death_at(point, tmp_path):
-    with ProviderStandIn(key="stand-in") as provider:
-        lab = Lab(tmp_path, provider.base_url)
-        lab.repository.dataset()
+# Of another form than OpenAI's only the calls that train differ.
+CASES = [
+    *(("openai", point) for point in POINTS),
+    *(
+        (form, point)
+        for form in ("mistral", "yandex")
+        for point in POINTS
+        if point.startswith(("upload.", "launch."))
+    ),
+]
+
+
+@pytest.mark.parametrize(("form", "point"), CASES)
+def test_one_job_and_one_model_after_a_death_at(form, point, tmp_path):
+    with STAND_INS[form](key="stand-in") as provider:
+        lab = Lab(tmp_path, provider.base_url, providers=[entry_of(form, provider.base_url)])
+        lab.repository.dataset(recipe=recipe_of(form))
         lab.repository.commit()
         crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
         deaths = run_until_done(lab, **crash)

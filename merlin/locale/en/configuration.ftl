@@ -39,4 +39,5 @@ config-base-place = give either path (a folder or a .gguf file) or hub (owner/na
 config-no-llama = missing; the address of a llama.cpp server, or path of a .gguf file
 config-no-backend = missing; the address of the { $backend } server
 config-no-cluster = missing; the address of the Ray cluster, or local
+config-no-folder = missing: the folder of the cloud that this form needs (`folder: b1g…`)
 config-no-forge = missing: url and project, which a repository on this machine does not tell

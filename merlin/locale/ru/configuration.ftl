@@ -39,4 +39,5 @@ config-base-place = задайте что-то одно: path (папка или
 config-no-llama = не хватает адреса сервера llama.cpp или path с файлом .gguf
 config-no-backend = не хватает адреса сервера { $backend }
 config-no-cluster = не хватает адреса кластера Ray или слова local
+config-no-folder = не хватает каталога облака, без него такая форма не работает (`folder: b1g…`)
 config-no-forge = не хватает url и project: репозиторий на этой машине их не называет

@@ -36,8 +36,8 @@ from merlin.sandbox.provider.training import (
 )
 
 _METADATA = re.compile(r"metadata\[(.+)\]")
-_JOBS = "/v1/fine_tuning/jobs"
-_JOB = f"{_JOBS}/{{job_id}}"
+JOBS = "/v1/fine_tuning/jobs"
+JOB = f"{JOBS}/{{job_id}}"
 
 
 class ProviderStandIn(ApiStandIn):
@@ -80,8 +80,11 @@ class ProviderStandIn(ApiStandIn):
 
     def check_key(self, request: Request) -> None:
         """Raise ApiError 401 without the key."""
+        self._require_key(request, "bearer")
+
+    def _require_key(self, request: Request, scheme: str) -> None:
         kind, _, key = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not key:
+        if kind.lower() != scheme or not key:
             raise ApiError(401, "You didn't provide an API key.")
         if self._key and not hmac.compare_digest(key.encode(), self._key.encode()):
             raise ApiError(401, "Incorrect API key provided.")
@@ -101,12 +104,12 @@ class ProviderStandIn(ApiStandIn):
             ("files.retrieve", "GET", "/v1/files/{file_id}", account.file),
             ("files.content", "GET", "/v1/files/{file_id}/content", self._content),
             ("files.delete", "DELETE", "/v1/files/{file_id}", account.remove_file),
-            ("jobs.create", "POST", _JOBS, self._create),
-            ("jobs.list", "GET", _JOBS, self._jobs),
-            ("jobs.retrieve", "GET", _JOB, lambda job_id: job(account.poll(job_id))),
-            ("jobs.cancel", "POST", f"{_JOB}/cancel", lambda job_id: job(account.cancel(job_id))),
-            ("jobs.events", "GET", f"{_JOB}/events", self._events),
-            ("jobs.checkpoints", "GET", f"{_JOB}/checkpoints", self._checkpoints),
+            ("jobs.create", "POST", JOBS, self._create),
+            ("jobs.list", "GET", JOBS, self._jobs),
+            ("jobs.retrieve", "GET", JOB, lambda job_id: job(account.poll(job_id))),
+            ("jobs.cancel", "POST", f"{JOB}/cancel", lambda job_id: job(account.cancel(job_id))),
+            ("jobs.events", "GET", f"{JOB}/events", self._events),
+            ("jobs.checkpoints", "GET", f"{JOB}/checkpoints", self._checkpoints),
         ]
 
     async def _upload(self, request: Request) -> Response:

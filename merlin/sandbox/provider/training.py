@@ -93,8 +93,10 @@ class TrainingJob:
     @property
     def model_id(self) -> str:
         """Return the id of the model that this job makes."""
-        suffix = str(self.asked.get("suffix") or "")
-        return f"ft:{self.asked['model']}:stand-in:{suffix}:{self.job_id[-8:]}"
+        suffix, number = str(self.asked.get("suffix") or ""), self.job_id[-8:]
+        if uri := self.asked.get("base_uri"):  # as Yandex names them
+            return f"{uri}@tamr{number}"
+        return f"ft:{self.asked['model']}:stand-in:{suffix}:{number}"
 
 
 @dataclass(slots=True)
@@ -159,13 +161,15 @@ class Account:
             case _:
                 pass
 
-    def add_file(self, name: str, purpose: str, content: bytes) -> dict[str, Any]:
-        """Keep a file; return its File object."""
+    def add_file(
+        self, name: str, purpose: str, content: bytes, file_id: str = ""
+    ) -> dict[str, Any]:
+        """Keep a file, under an id that it may have already; return its File object."""
         if purpose not in PURPOSES:
             raise bad_field("purpose", f"'{purpose}' is not one of {sorted(PURPOSES)} - 'purpose'")
         if purpose == "fine-tune" and not name.endswith(".jsonl"):
             raise bad_field("file", "Invalid file format. It should be .jsonl")
-        file_id = f"file-{secrets.token_hex(12)}"
+        file_id = file_id or f"file-{secrets.token_hex(12)}"
         file = file_object(file_id, name, len(content), time.time(), purpose)
         self._journal.keep(file_id, content)
         self._record(kind="file", file=file)

@@ -1,0 +1,122 @@
+"""The stand-in of Mistral: the same account, models and answers; its own words for training.
+
+As deep as `merlin.providers.mistral_training` calls it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from merlin.openai_protocol.errors import bad_field
+from merlin.sandbox.api import Address
+from merlin.sandbox.provider.app import JOB, JOBS, ProviderStandIn
+from merlin.sandbox.provider.chat import json_object, model_objects
+from merlin.sandbox.provider.training import TrainingJob, checkpoint_objects
+
+# The account's words, as Mistral says them; a word that nobody knows stays.
+_WORDS = {
+    "validating_files": "VALIDATING",
+    "queued": "QUEUED",
+    "running": "RUNNING",
+    "succeeded": "SUCCESS",
+    "failed": "FAILED",
+    "cancelled": "CANCELLED",
+}
+LONGEST_SUFFIX = 18
+
+
+class MistralStandIn(ProviderStandIn):
+    """Mistral, as far as its client can tell."""
+
+    def _table(self) -> list[Address]:
+        account = self._account
+        own: list[Address] = [
+            ("models.list", "GET", "/v1/models", self._models),
+            ("files.list", "GET", "/v1/files", self._files),
+            ("jobs.create", "POST", JOBS, self._create),
+            ("jobs.list", "GET", JOBS, self._jobs),
+            ("jobs.retrieve", "GET", JOB, lambda job_id: self._job(account.poll(job_id))),
+            ("jobs.cancel", "POST", f"{JOB}/cancel", self._cancel),
+        ]
+        names = {name for name, *_ in own} | {"jobs.events", "jobs.checkpoints"}
+        return [*own, *(each for each in super()._table() if each[0] not in names)]
+
+    def _cancel(self, job_id: str) -> dict[str, Any]:
+        return self._job(self._account.cancel(job_id))
+
+    def _models(self) -> dict[str, Any]:
+        listed = [
+            {**each, "max_context_length": each["context_window"], "deprecation": None}
+            for each in model_objects(self._account)
+        ]
+        return {"object": "list", "data": listed}
+
+    async def _files(self, request: Request) -> Response:
+        return _page(request, [*self._account.files.values()][::-1])
+
+    async def _create(self, request: Request) -> Response:
+        asked = await json_object(request)
+        for name in ("model", "training_files", "hyperparameters"):
+            if not isinstance(asked.get(name), str | list | dict):
+                raise bad_field(name, f"Field required: {name}")
+        if len(str(asked.get("suffix") or "")) > LONGEST_SUFFIX:
+            raise bad_field("suffix", f"at most {LONGEST_SUFFIX} characters")
+        job = self._account.create_job(
+            {
+                "model": asked["model"],
+                "training_file": asked["training_files"][0]["file_id"],
+                "validation_file": (asked.get("validation_files") or [None])[0],
+                "suffix": asked.get("suffix"),
+                "epochs": asked["hyperparameters"].get("epochs"),
+            }
+        )
+        return JSONResponse(self._job(job))
+
+    async def _jobs(self, request: Request) -> Response:
+        suffix = request.query_params.get("suffix")
+        jobs = [job for job in self._account.listed({}) if suffix in {None, job.asked["suffix"]}]
+        return _page(request, [self._job(job, is_whole=False) for job in jobs])
+
+    def _job(self, job: TrainingJob, *, is_whole: bool = True) -> dict[str, Any]:
+        word, at = _WORDS.get(job.status, job.status), int(job.created_at)
+        failure = {"error": "the training file is invalid"} if job.status == "failed" else {}
+        event = {"name": "status-updated", "data": {"status": word, **failure}, "created_at": at}
+        told = {
+            "id": job.job_id,
+            "object": "job",
+            "auto_start": True,
+            "model": job.asked["model"],
+            "status": word,
+            "job_type": "completion",
+            "created_at": at,
+            "modified_at": int(job.finished_at or job.created_at),
+            "training_files": [job.asked["training_file"]],
+            "validation_files": [],
+            "fine_tuned_model": self._account.tuned_model(job),
+            "suffix": job.asked["suffix"],
+            "trained_tokens": None,
+            "metadata": {"expected_duration_seconds": 120, "cost": 1.5, "cost_currency": "EUR"},
+        }
+        if not is_whole:
+            return told
+        figures = [
+            {
+                "metrics": {"train_loss": each["metrics"]["train_loss"], "valid_loss": None},
+                "step_number": each["step_number"],
+                "created_at": at,
+            }
+            for each in checkpoint_objects(job)
+        ]
+        return {**told, "events": [event], "checkpoints": figures}
+
+
+def _page(request: Request, rows: list[dict[str, Any]]) -> Response:
+    """Answer with one of numbered pages; an empty one has no `data`."""
+    query = request.query_params
+    page, size = int(query.get("page") or 0), int(query.get("page_size") or 100)
+    shown = rows[page * size : (page + 1) * size]
+    told = {"object": "list", "total": len(rows)}
+    return JSONResponse({**told, "data": shown} if shown else told)

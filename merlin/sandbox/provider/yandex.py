@@ -1,0 +1,193 @@
+"""The stand-in of Yandex Cloud: the same account and answers; datasets and tuning tasks of its own.
+
+As deep as `merlin.providers.yandex_training` calls it. A dataset is a file of the account once its
+bytes came; before that it is a draft, kept in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from merlin.core.clock import iso
+from merlin.openai_protocol.errors import ApiError, bad_field, missing
+from merlin.sandbox.api import Address
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.provider.chat import json_object
+from merlin.sandbox.provider.training import TrainingJob
+
+# The account's words, as Yandex says them; a word that nobody knows stays.
+_WORDS = {
+    "validating_files": "CREATED",
+    "queued": "PENDING",
+    "running": "IN_PROGRESS",
+    "succeeded": "COMPLETED",
+    "failed": "FAILED",
+    "cancelled": "CANCELED",
+}
+_TUNING, _DATASETS = "/foundationModels/v1/tuning", "/foundationModels/v1/datasets"
+_TASK, _DATASET = f"{_TUNING}/{{job_id}}", f"{_DATASETS}/{{file_id}}"
+FOLDER = "stand-in"
+_NOTHING: dict[str, Any] = {}
+
+
+class YandexStandIn(ProviderStandIn):
+    """Yandex Cloud, as far as its client can tell; the one folder is `FOLDER`."""
+
+    def __init__(self, folder: Path | None = None, *, key: str = "") -> None:
+        self._drafts: dict[str, str] = {}
+        super().__init__(folder, key=key)
+
+    def _table(self) -> list[Address]:
+        account = self._account
+        own: list[Address] = [
+            ("files.create", "POST", _DATASETS, self._draft),
+            ("files.list", "GET", _DATASETS, self._datasets),
+            ("files.address", "GET", f"{_DATASET}:uploadUrl", self._address),
+            ("files.validate", "POST", f"{_DATASET}:validate", lambda file_id: {"id": file_id}),
+            ("files.put", "PUT", "/upload/{file_id}", self._put),
+            ("files.retrieve", "GET", _DATASET, self._describe),
+            ("files.delete", "DELETE", _DATASET, self._forget),
+            ("jobs.create", "POST", _TUNING, self._tune),
+            ("jobs.list", "GET", _TUNING, self._tasks),
+            ("jobs.options", "GET", f"{_TASK}/options", self._options),
+            ("jobs.events", "GET", f"{_TASK}/errors", self._errors),
+            ("jobs.cancel", "POST", f"{_TASK}:cancel", self._cancel),
+            ("models.delete", "POST", f"{_TASK}:archive", self._archive),
+            ("jobs.retrieve", "GET", _TASK, lambda job_id: self._task(account.poll(job_id))),
+        ]
+        shared = ("chat.", "models.list", "models.retrieve")
+        return [*own, *(each for each in super()._table() if each[0].startswith(shared))]
+
+    def check_key(self, request: Request) -> None:
+        """Raise ApiError 401 without the key; answers take it as a bearer, uploads take none."""
+        path = request.url.path
+        if path.startswith("/foundationModels/"):
+            self._require_key(request, "api-key")
+        elif not path.startswith("/upload/"):
+            is_bearer = request.headers.get("authorization", "").lower().startswith("bearer ")
+            self._require_key(request, "bearer" if is_bearer else "api-key")
+
+    async def _draft(self, request: Request) -> Response:
+        asked = await json_object(request)
+        name = str(asked.get("name") or "")
+        if asked.get("folderId") != FOLDER or not 1 < len(name) <= 63:  # noqa: PLR2004 - theirs
+            raise bad_field("name", "a folder, and a name of 2 to 63 letters")
+        dataset = f"ds-{secrets.token_hex(8)}"
+        self._drafts[dataset] = name
+        return JSONResponse({"datasetId": dataset, "dataset": self._dataset(dataset)})
+
+    def _dataset(self, file_id: str) -> dict[str, Any]:
+        if file_id in self._drafts:
+            return {"datasetId": file_id, "name": self._drafts[file_id], "status": "DRAFT"}
+        file = self._account.file(file_id)
+        name, at = str(file["filename"]).removesuffix(".jsonl"), _time(file["created_at"])
+        return {"datasetId": file_id, "name": name, "status": "READY", "createdAt": at}
+
+    def _describe(self, file_id: str) -> dict[str, Any]:
+        return {"dataset": self._dataset(file_id)}
+
+    async def _datasets(self, request: Request) -> Response:
+        words = request.query_params.get("datasetNamePattern", "")
+        every = map(self._dataset, [*self._account.files, *self._drafts])
+        return _page(request, "datasets", [each for each in every if words in each["name"]])
+
+    async def _address(self, request: Request) -> Response:
+        dataset = request.path_params["file_id"]
+        return JSONResponse({"uploadUrl": f"http://127.0.0.1:{self.port}/upload/{dataset}"})
+
+    async def _put(self, request: Request) -> Response:
+        dataset = request.path_params["file_id"]
+        if dataset not in self._drafts:
+            raise missing("dataset", dataset)
+        # Kept as the account reads it: it answers from what it was taught.
+        content = b"".join(map(_conversation, (await request.body()).splitlines()))
+        name = f"{self._drafts[dataset]}.jsonl"
+        self._account.add_file(name, "fine-tune", content, dataset)
+        del self._drafts[dataset]
+        return Response()
+
+    def _forget(self, file_id: str) -> dict[str, Any]:
+        if self._drafts.pop(file_id, None) is None:
+            self._account.remove_file(file_id)
+        return _NOTHING
+
+    async def _tune(self, request: Request) -> Response:
+        asked = await json_object(request)
+        uri, options = str(asked.get("baseModelUri")), asked.get("textToTextCompletion")
+        if not uri.startswith(f"gpt://{FOLDER}/") or not isinstance(options, dict):
+            raise bad_field("baseModelUri", "a model of the folder: gpt://folder/model/latest")
+        files = [asked.get(name) or [] for name in ("trainDatasets", "validationDatasets")]
+        train, test = ([each["datasetId"] for each in listed] for listed in files)
+        job = self._account.create_job(
+            {
+                "model": uri.split("/")[3],
+                "base_uri": uri,
+                "training_file": next(iter(train), None),
+                "validation_file": next(iter(test), None),
+                "options": options,
+            }
+        )
+        told = {"tuningTaskId": job.job_id, "status": _WORDS[job.status]}
+        return JSONResponse({"id": f"op-{job.job_id}", "done": False, "metadata": told})
+
+    async def _tasks(self, request: Request) -> Response:
+        tasks = [self._task(job)["tuningTask"] for job in self._account.listed({})]
+        return _page(request, "tuningTasks", tasks)
+
+    def _task(self, job: TrainingJob) -> dict[str, Any]:
+        told = {
+            "taskId": job.job_id,
+            "operationId": f"op-{job.job_id}",
+            "status": _WORDS.get(job.status, job.status),
+            "folderId": FOLDER,
+            "createdAt": _time(job.created_at),
+            "finishedAt": _time(job.finished_at) if job.finished_at else None,
+            "sourceModelUri": job.asked["base_uri"],
+            "targetModelUri": self._account.tuned_model(job),
+        }
+        # As protobuf's JSON: what is not set is not there.
+        return {"tuningTask": {name: value for name, value in told.items() if value is not None}}
+
+    def _options(self, job_id: str) -> dict[str, Any]:
+        options = self._account.job(job_id).asked["options"]
+        return {"taskId": job_id, "textToTextCompletion": options}
+
+    def _errors(self, job_id: str) -> dict[str, Any]:
+        is_failed = self._account.job(job_id).status == "failed"
+        return {"tuningError": [{"message": "the dataset is invalid"}]} if is_failed else _NOTHING
+
+    def _cancel(self, job_id: str) -> dict[str, Any]:
+        return {"tuningTaskId": self._account.cancel(job_id).job_id}
+
+    def _archive(self, job_id: str) -> dict[str, Any]:
+        self._account.remove_model(self._account.job(job_id).model_id)
+        return _NOTHING
+
+
+def _time(seconds: float) -> str:
+    return iso(datetime.fromtimestamp(seconds, UTC))
+
+
+def _conversation(line: bytes) -> bytes:
+    said = json.loads(line)
+    if set(said) != {"request", "response"}:
+        raise ApiError(400, f"a line of a dataset has request and response, not {sorted(said)}")
+    asked = [{"role": each["role"], "content": each["text"]} for each in said["request"]]
+    answered = {"role": "assistant", "content": said["response"]}
+    return json.dumps({"messages": [*asked, answered]}).encode() + b"\n"
+
+
+def _page(request: Request, name: str, rows: list[dict[str, Any]]) -> Response:
+    """Answer with a page; the token of the next one is where it begins."""
+    query = request.query_params
+    start, size = int(query.get("pageToken") or 0), int(query.get("pageSize") or 100)
+    told: dict[str, Any] = {name: shown} if (shown := rows[start : start + size]) else {}
+    is_last = start + size >= len(rows)
+    return JSONResponse(told if is_last else {**told, "nextPageToken": str(start + size)})
