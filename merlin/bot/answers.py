@@ -22,6 +22,7 @@ from typing import Self, TypeVar
 from merlin.app.inbox import UpdateState
 from merlin.bot.bot_api import BotApi, ChatUnreachable
 from merlin.bot.markdown import render
+from merlin.bot.menu import cut
 from merlin.bot.transport import GaveWay
 from merlin.chat.answer import AnswerObserver, Ending, Reply
 from merlin.chat.model_catalogue import CandidateKind
@@ -55,6 +56,8 @@ PLAN = "plan"
 NONE = "none"
 
 Rows = tuple[tuple[Button, ...], ...]
+# A button shows about so much of a question.
+OFFER_LETTERS = 60
 
 
 def stop_button(language: str, update_id: int) -> Button:
@@ -89,6 +92,15 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
         usual,
         (Button(text(language, "bot-button-sum"), f"sum:{turn_id}"),),
         (fresh, bigger) if offer == FULL else (fresh,),
+    )
+
+
+def _nearest_buttons(written: StoredAnswer, turn_id: int) -> Rows:
+    """Return a button for each taught question that may have been meant."""
+    offered = written.nearest.splitlines()
+    return tuple(
+        (Button(cut(question, OFFER_LETTERS), f"near:{turn_id}:{place}"),)
+        for place, question in enumerate(offered)
     )
 
 
@@ -282,10 +294,16 @@ def pages(
     body = render(written.answer) if written.answer.strip() else FormattedMessage("")
     if turn.question.format == "voice" and written.answer:
         body = after(_heard(turn.question.text, is_whole=is_script), body)
+    elif turn.question.text and not turn.question.message_id:
+        # A pressed button asked it: the chat has no message of it.
+        body = after(_quoted(turn.question.text, "blockquote"), body)
     if written.note.strip():
         note = written.note
         body = after(body, FormattedMessage(note, (Entity("italic", 0, utf16_length(note)),)))
-    rows = answer_buttons(written.offer, turn.turn_id, language)
+    rows = (
+        *_nearest_buttons(written, turn.turn_id),
+        *answer_buttons(written.offer, turn.turn_id, language),
+    )
     copies = copy_buttons(body, text(language, "bot-button-copy"))
     buttons = (*((copies,) if copies else ()), *(rows if written.answer or written.offer else ()))
     return split(replace(body, buttons=buttons)) or [FormattedMessage("…")]
@@ -295,8 +313,10 @@ def _heard(question: str, *, is_whole: bool) -> FormattedMessage:
     words = "\n\n".join(document_texts(question)) or question
     if len(words) > HEARD_LENGTH and not is_whole:
         words = f"{words[:HEARD_LENGTH]}…"
-    line = f"🎙 {words}"
-    kind = "expandable_blockquote" if is_whole else "blockquote"
+    return _quoted(f"🎙 {words}", "expandable_blockquote" if is_whole else "blockquote")
+
+
+def _quoted(line: str, kind: str) -> FormattedMessage:
     return FormattedMessage(line, (Entity(kind, 0, utf16_length(line)),))
 
 
@@ -336,6 +356,8 @@ def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
         notes.append(text(language, _ENDINGS[reply.ending]))
     if reply.text and reply.choice and reply.choice.standing in _STANDINGS:
         notes.append(text(language, _STANDINGS[reply.choice.standing], model=reply.model_id))
+    if reply.nearest:
+        notes.append(text(language, "bot-nearest"))
     is_answer = bool(reply.text) or reply.ending is Ending.STOPPED
     return StoredAnswer(
         answer=reply.text,
@@ -347,6 +369,8 @@ def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
         standing=reply.choice.standing.value if reply.choice else "",
         cost_micro=cost.micro if cost else 0,
         currency=cost.currency if cost else "",
+        known=reply.known,
+        nearest="\n".join(reply.nearest),
     )
 
 

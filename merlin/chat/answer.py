@@ -73,6 +73,7 @@ class Reply:
     model_id: str = ""
     usage: Usage = field(default_factory=Usage)
     known: bool | None = None
+    nearest: tuple[str, ...] = ()
     troubles: tuple[ProviderFault, ...] = ()
     limit_tokens: int | None = None
 
@@ -357,6 +358,7 @@ class AnswerService:
                         said.usage if piece.usage is NOT_COUNTED else piece.usage,
                         said.known if piece.known is None else piece.known,
                         piece.finish_reason or said.finish_reason,
+                        piece.nearest or said.nearest,
                     )
                     _check_length(said.text)
                     if piece.text:
@@ -393,7 +395,7 @@ def _ending(said: Answer, steering: SamplingParams) -> Ending:
 def _reply(said: Answer, choice: Candidate, model_id: str | None, ending: Ending) -> Reply:
     # A character beyond the first 65,536 may have come in two pieces.
     text = join_surrogates(said.text.strip())
-    return Reply(ending, text, choice, model_id or "", said.usage, said.known)
+    return Reply(ending, text, choice, model_id or "", said.usage, said.known, said.nearest)
 
 
 def _fault_of(kind: str, choice: Candidate, error: ProviderError) -> ProviderFault:

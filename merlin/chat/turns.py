@@ -49,6 +49,8 @@ class StoredAnswer:
     in its place, in the person's language. `ending` is the final state of the update, `standing`
     what the model was for the question, `cost_micro` what it cost in millionths of `currency`
     ("": nobody knows). `offer` names the buttons that are to stand under it ("": the usual ones).
+    `known` False: the model says that it does not know; `nearest` are taught questions that may
+    have been meant, a line each.
     """
 
     answer: str
@@ -61,6 +63,8 @@ class StoredAnswer:
     cost_micro: int = 0
     currency: str = ""
     offer: str = ""
+    known: bool | None = None
+    nearest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ _ANSWERS = RowMap(StoredAnswer, sealed=TURN.sealed)
 NO_MESSAGE = -1
 _OF = (TURN.bot_id == Parameter("bot")) & (TURN.update_id == Parameter("update_id"))
 _FIND = Prepared(TURN.select().where(_OF).limit(1))
-_EMPTY = "answer note ending offer standing provider model_id currency"
+_EMPTY = "answer note ending offer standing provider model_id currency nearest"
 _NONE = "input_tokens output_tokens cost_micro is_replaced"
 _NEW = Prepared(
     TURN.insert(
@@ -122,6 +126,7 @@ _NEW = Prepared(
             **dict.fromkeys(_NONE.split(), 0),
             "state": TurnState.ASKED.value,
             "written_at": None,
+            "known": None,
         }
     )
 )
@@ -139,7 +144,7 @@ _WRITE = Prepared(
     TURN.update(
         parameters(
             "state answer note ending provider model_id input_tokens output_tokens standing"
-            " cost_micro currency offer written_at"
+            " cost_micro currency offer written_at known nearest"
         )
     ).where(_OF & (TURN.state == TurnState.ASKED.value))
 )
@@ -286,4 +291,4 @@ class Turns(BotRepository):
         answer, note = self._opened(row["answer"]), self._opened(row["note"])
         if answer is None or note is None:
             return None
-        return _ANSWERS.read(row, answer=answer, note=note)
+        return _ANSWERS.read(row, self.db, answer=answer, note=note)

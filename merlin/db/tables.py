@@ -186,8 +186,8 @@ TURN = _table(
     "turn",
     "id bot_id update_id session_id user_id question_id format state question answer note ending"
     " offer standing placeholder_id provider model_id input_tokens output_tokens cost_micro"
-    " currency is_replaced asked_at written_at asker",
-    sealed="question answer note asker",
+    " currency is_replaced asked_at written_at asker known nearest",
+    sealed="question answer note asker nearest",
 )
 DIALOG = _table(
     "dialog", "bot_id chat_id user_id step said at", sealed="said", key="bot_id chat_id user_id"

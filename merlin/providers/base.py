@@ -144,13 +144,15 @@ class Answer:
     """What a model said, whole or one step of it; every field may be empty.
 
     `known` is what the model says of itself (False: "I do not know"), None where the provider
-    does not tell. Of a stream `usage` and `finish_reason` come once, near the end.
+    does not tell. `nearest` are taught questions that may have been meant where it does not know,
+    best first. Of a stream all but `text` come once, near the end.
     """
 
     text: str = ""
     usage: Usage = NOT_COUNTED
     known: bool | None = None
     finish_reason: str | None = None
+    nearest: tuple[str, ...] = ()
 
 
 class Answerer(Protocol):

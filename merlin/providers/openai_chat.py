@@ -43,6 +43,8 @@ Json = Mapping[str, object]
 _CONTEXT_WORDS = ("context_window", "context_length", "max_model_len", "max_context_length")
 # A hundred times what any model takes; a database could not add up numbers without bounds.
 _MOST_TOKENS = 1_000_000_000
+# Of what a server offers with a refusal, as many as fit under an answer; characters of one.
+MOST_OFFERS, LONGEST_OFFER = 3, 300
 
 
 def must_text(raw: Json, key: str) -> str:
@@ -125,6 +127,7 @@ def answer(raw: Json) -> Answer:
         usage=usage(raw.get("usage")),
         known=extension_known(raw.get("merlin")),
         finish_reason=_text(first, "finish_reason") or "stop",
+        nearest=extension_nearest(raw.get("merlin")),
     )
 
 
@@ -141,6 +144,14 @@ def extension_known(extension: object) -> bool | None:
     """Return what our engine's extension `merlin` says of an answer."""
     told = extension.get("known") if isinstance(extension, Mapping) else None
     return told if isinstance(told, bool) else None
+
+
+def extension_nearest(extension: object) -> tuple[str, ...]:
+    """Return the taught questions that the extension offers with a refusal, a line each."""
+    told = extension.get("nearest") if isinstance(extension, Mapping) else None
+    listed = told if isinstance(told, list) else []
+    lines = (" ".join(each.split()) for each in listed if isinstance(each, str))
+    return tuple(each for each in lines if 0 < len(each) <= LONGEST_OFFER)[:MOST_OFFERS]
 
 
 def _error(error: Json) -> str:
@@ -372,6 +383,7 @@ def _piece(chunk: Json) -> Answer:
         usage=usage(chunk.get("usage")),
         known=extension_known(chunk.get("merlin")),
         finish_reason=reason if isinstance(reason, str) else None,
+        nearest=extension_nearest(chunk.get("merlin")),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from axe_looks import faults_in
 from course_browser import TWO_A_DAY, course_site, visiting
 from playwright.sync_api import expect
 
@@ -127,3 +128,24 @@ def test_who_is_not_signed_in_is_asked_to_and_comes_back(visitor):
     number = visitor.site.course_id("algorithms")
     assert link == f"/sign-in?next=%2Fcourses%2F{number}%2Fchat"
     expect(field(page)).to_be_hidden()
+
+
+def test_a_refusal_offers_taught_questions_that_are_asked_by_a_tap(visitor, courses):
+    offered = "Что такое двоичный поиск?"
+    refusal = {"known": False, "nearest": [offered]}
+    courses.provider.behave(fixed_answer="Не знаю.", extension=refusal)
+    page = chat(visitor, visitor.person())
+    field(page).fill("Двоичный?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Возможно, вы имели в виду:")).to_be_visible()
+    page.emulate_media(reduced_motion="reduce")
+    assert faults_in(page, "offers", 360, "light") == {}
+    assert faults_in(page, "offers", 1280, "dark") == {}
+    courses.provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
+    # What was said is kept, its buttons too.
+    page.reload()
+    page.get_by_role("button", name=offered).click()
+    expect(page.locator(".msg.me")).to_have_text(["Двоичный?", offered])
+    expect(answers(page).locator(".text")).to_have_text(["Не знаю.", "Делит пополам."])
+    expect(page.locator("#left")).to_contain_text("Вопросы закончились")
+    courses.provider.behave(fixed_answer="", extension={})

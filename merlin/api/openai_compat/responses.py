@@ -76,11 +76,13 @@ def _usage(reply: Reply) -> dict[str, int]:
 def extension(reply: Reply, origin: Origin | None, language: str) -> Json:
     """Return what the protocol has no words for.
 
-    `known` is what the model says of itself; `standing` what it was for the question; `note` what
+    `known` is what the model says of itself, `nearest` are taught questions that may have been
+    meant where it does not know; `standing` what it was for the question; `note` what
     a person should be told under the answer; `is_alone`: what was said before did not fit.
     """
     return {
         "known": reply.known,
+        "nearest": list(reply.nearest),
         "standing": reply.choice.standing.value if reply.choice else None,
         "model": reply.model_id,
         "build": origin.build if origin else None,

@@ -53,6 +53,9 @@ class Extension(BaseModel):
     """What the protocol has no words for."""
 
     known: bool | None = Field(description="what the model says of itself; null: it does not tell")
+    nearest: list[str] = Field(
+        description="taught questions that may have been meant where it does not know, best first"
+    )
     standing: str | None = Field(
         description="serving, earlier, base, general, alone or chosen: what the model was for this"
     )

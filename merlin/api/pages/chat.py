@@ -50,12 +50,16 @@ OVER = "Merlin-Over"
 
 @dataclass(frozen=True, slots=True)
 class Bubble:
-    """One message; `foot` says who answered, `note` what a person should know of it."""
+    """One message; `foot` says who answered, `note` what a person should know of it.
+
+    `nearest` are taught questions that may have been meant where it is a refusal.
+    """
 
     text: str
     is_mine: bool
     foot: str = ""
     note: str = ""
+    nearest: tuple[str, ...] = ()
 
 
 @router.get("/courses/{course_id}/chat")
@@ -72,15 +76,16 @@ async def ask(
     course_id: Id,
     caller: Person,
     q: Annotated[str, Form()] = "",
+    near: Annotated[str, Form()] = "",
     said: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
-    """Ask without a script, and return the chat with the answer."""
+    """Ask without a script, and return the chat with the answer; `near` is an offered question."""
     course = await course_of(visit, course_id)
     if not _may_ask(caller):
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     before = tuple(one[:SAID_CHARACTERS] for one in (said or [])[-MOST_SAID:])
     bubbles = tuple(Bubble(one, place % 2 == 0) for place, one in enumerate(before))
-    question = q.strip()
+    question = (near or q).strip()
     if not question or len(question) > MOST_CHARACTERS or len(before) % 2:
         wrong = visit.say("question-too-long", limit=MOST_CHARACTERS) if question else ""
         return await _page(visit, course, bubbles, draft=q, wrong=wrong)
@@ -113,7 +118,8 @@ async def _answer(
         raise refused
     origin = await read_origin(visit.services, reply.model_id)
     foot = (origin.build if origin else "") or reply.model_id
-    return Bubble(reply.text, is_mine=False, foot=foot, note=note(visit.language, reply))
+    words = note(visit.language, reply)
+    return Bubble(reply.text, is_mine=False, foot=foot, note=words, nearest=reply.nearest)
 
 
 def _may_ask(caller: Caller) -> bool:

@@ -422,6 +422,20 @@ async def again(context: BotContext) -> None:
     await answer_question(asked, same)
 
 
+@handlers.button("near")
+async def ask_nearest(context: BotContext) -> None:
+    """Ask a taught question that was offered with a refusal, as if it were typed."""
+    turn = await context.store.read(lambda: own_turn(context))
+    offered = turn.written.nearest.splitlines() if turn and turn.written else []
+    question = dict(enumerate(offered)).get(context.number(1), "")
+    if not question:
+        await context.show(lambda: menu.refuse(context, "bot-button-old"))
+        return
+    if not context.is_resumed:
+        await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
+    await answer_question(replace(context, text=question, message_id=0))
+
+
 def _again(context: BotContext) -> tuple[Turn | None, str]:
     """Return the turn to answer anew, and the key of why it is not, "" where it is."""
     turn = own_turn(context)

@@ -39,6 +39,7 @@ from merlin.db.migrations.m023_commit_status import m023_commit_status
 from merlin.db.migrations.m024_examples import m024_examples
 from merlin.db.migrations.m025_example_draft import m025_example_draft
 from merlin.db.migrations.m026_rejected import m026_rejected
+from merlin.db.migrations.m027_unanswered import m027_unanswered
 from merlin.db.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -72,6 +73,7 @@ STEPS: tuple[Step, ...] = (
     m024_examples,
     m025_example_draft,
     m026_rejected,
+    m027_unanswered,
 )
 
 # Any number that no other program takes in this database.

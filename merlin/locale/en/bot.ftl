@@ -13,6 +13,7 @@ bot-button-sum-old = Summarise the earlier one and go on
 bot-button-new = New conversation
 bot-button-bigger = A model with a bigger window
 bot-button-old = This button does not work any more.
+bot-nearest = Perhaps you meant:
 bot-not-yours = This is not your answer.
 bot-again-photo = Photos are not kept: please send it again.
 bot-again-done = This question has been answered anew: see below.

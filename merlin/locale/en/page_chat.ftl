@@ -23,3 +23,4 @@ page-left-questions =
         [one] { $remaining } question left, new ones come { $until }.
        *[other] { $remaining } questions left, new ones come { $until }.
     }
+page-chat-nearest = Perhaps you meant:

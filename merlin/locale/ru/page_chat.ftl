@@ -24,3 +24,4 @@ page-left-questions =
         [few] Осталось { $remaining } вопроса, новые будут { $until }.
        *[other] Осталось { $remaining } вопросов, новые будут { $until }.
     }
+page-chat-nearest = Возможно, вы имели в виду:

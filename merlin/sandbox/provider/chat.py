@@ -95,7 +95,12 @@ async def create_completion(account: Account, request: Request) -> Response:
         events = _stream(account, answer, said, usage, reason)
         return StreamingResponse(events, media_type=EVENT_STREAM)
     await account.pause("think_s")
-    return JSONResponse(answer.completion(said, reason, usage))
+    return JSONResponse({**answer.completion(said, reason, usage), **_extended(account)})
+
+
+def _extended(account: Account) -> dict[str, Any]:
+    extension = account.behaviour.extension
+    return {"merlin": extension} if extension else {}
 
 
 def _answer(account: Account, asked: Mapping[str, Any], messages: list[Mapping[str, Any]]) -> str:
@@ -131,7 +136,7 @@ async def _stream(
     for piece in _WORD.findall(said):
         yield event(answer.chunk(piece))
         await account.pause("piece_s")
-    yield event(answer.last_chunk(reason))
+    yield event({**answer.last_chunk(reason), **_extended(account)})
     if answer.with_usage:
         yield event(answer.usage_chunk(usage))
     yield DONE

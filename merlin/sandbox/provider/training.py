@@ -47,7 +47,7 @@ class Behaviour:
     `think_s` passes before an answer's first word, `piece_s` between its words; a change of either
     holds for answers under way too.
     `fixed_answer`, when set, is every answer, word for word; `fixed_transcript` is what is heard
-    in every recording.
+    in every recording. `extension` stands in every answer as `merlin`, as our engine's does.
     """
 
     states: tuple[str, ...] = DEFAULT_STATES
@@ -59,6 +59,7 @@ class Behaviour:
     context_window: int = 16_000
     fixed_answer: str = ""
     fixed_transcript: str = ""
+    extension: dict[str, Any] = field(default_factory=dict)
 
 
 BASES = ("stand-in-base", "gpt-4o-mini-2024-07-18")

@@ -47,10 +47,26 @@ function dots() {
   return made;
 }
 
-function finish(inside, { note, foot }) {
+// The questions that are offered with a refusal; each is asked as if it were typed.
+function offers(questions) {
+  const made = el("div", "keys");
+  for (const question of questions) {
+    const button = el("button", "btn", question);
+    button.type = "button";
+    button.addEventListener("click", () => { if (!running) ask(question); });
+    made.append(button);
+  }
+  return made;
+}
+
+function finish(inside, { note, foot, nearest }) {
   inside.querySelector(".caret")?.classList.remove("caret");
   follow(() => {
     if (note) inside.append(el("p", "note meta", note));
+    if (nearest?.length) {
+      inside.append(el("p", "note meta", words.nearest));
+      inside.after(offers(nearest));
+    }
     if (foot) inside.append(el("span", "meta", foot));
   });
 }
@@ -65,6 +81,7 @@ async function answerInto(inside, messages, signal) {
       if (event.error) throw Object.assign(new Error(event.error.message), { isTold: true });
       told.text += event.choices?.[0]?.delta?.content ?? "";
       told.note = event.merlin?.note ?? told.note;
+      told.nearest = event.merlin?.nearest ?? told.nearest;
       if (told.text) follow(() => { line.textContent = told.text; line.classList.add("caret"); });
     }
   } catch (error) {
@@ -99,9 +116,10 @@ async function ask(question, isShown = false) {
   busy(true);
   const messages = [...talk, { role: "user", content: question }];
   try {
-    const told = await answerInto(inside, messages, running.signal);
+    const bare = messages.map(({ role, content }) => ({ role, content }));
+    const told = await answerInto(inside, bare, running.signal);
     finish(inside, told);
-    talk = [...messages, { role: "assistant", content: told.text, foot: told.foot }].slice(-20);
+    talk = [...messages, { role: "assistant", content: told.text, foot: told.foot, nearest: told.nearest }].slice(-20);
     keepTalk(words.whose ?? "", talk);
     left();
   } catch (error) {

@@ -1,0 +1,62 @@
+"""What helps where a model does not know: taught questions that are near."""
+
+from __future__ import annotations
+
+import pytest
+from bot_talk import Talk
+from running_bot import RunningBot, charged, let_serve, rows, russian, settings_of, with_media
+
+pytestmark = pytest.mark.functional
+
+LONG = "Почему для двоичного поиска массив должен быть упорядочен, а для линейного может и не быть?"
+OFFERS = ["Что такое двоичный поиск?", LONG]
+UNKNOWN = "Я не знаю ответа на этот вопрос."
+REFUSAL = {"known": False, "confidence": 0.2, "nearest": OFFERS}
+
+
+@pytest.fixture
+def settings(tmp_path, telegram, provider):
+    made = with_media(settings_of(tmp_path, telegram, provider))
+    let_serve(made, "stand-in-base")
+    provider.behave(fixed_answer=UNKNOWN, extension=REFUSAL)
+    return made
+
+
+def test_a_tap_asks_an_offered_question_as_if_it_were_typed(telegram, provider, settings):
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        refused = talk.say("А если массив двоичный?")
+        assert refused.text.startswith(UNKNOWN)
+        assert refused.text.endswith(russian("bot-nearest"))
+        assert talk.labels[:2] == [OFFERS[0], f"{LONG[:59]}…"]
+        provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
+        answered = talk.press("near:1:0", refused.message_id)
+        assert answered.text == f"{OFFERS[0]}\n\nДелит пополам."
+        assert "near" not in str(answered.keys)
+        # The old buttons go on working.
+        assert talk.press("near:1:1", refused.message_id).text.startswith(LONG)
+    asked = [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")]
+    assert asked == ["А если массив двоичный?", *OFFERS]
+    assert charged(settings) == {"text": 3}
+    assert rows(settings, "SELECT known FROM turn ORDER BY id") == [(0,), (1,), (1,)]
+    assert OFFERS[0] not in str(rows(settings, "SELECT nearest FROM turn"))
+
+
+@pytest.mark.parametrize("data", ["near:1:2", "near:99:0", "near:x:0", "near"])
+def test_a_button_of_nothing_says_kindly_that_it_is_old(telegram, provider, settings, data):
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        refused = talk.say("А если массив двоичный?")
+        talk.press(data, refused.message_id, forged=True)
+        assert talk.alerts() == [russian("bot-button-old")]
+    assert len(provider.calls("chat.create")) == 1
+
+
+def test_what_was_offered_to_one_person_is_not_asked_for_another(telegram, provider, settings):
+    with RunningBot(settings):
+        Talk(telegram, settings).say("А если массив двоичный?")
+        boris = Talk(telegram, settings, "boris")
+        mine = boris.start()
+        boris.press("near:1:0", mine.message_id, forged=True)
+        assert boris.alerts() == [russian("bot-button-old")]
+    assert len(provider.calls("chat.create")) == 1
