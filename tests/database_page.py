@@ -40,7 +40,7 @@ SECTIONS: Mapping[str, str] = {
         "migration wake intent request notice heartbeat key_holder seen_commit verdict noted"
         " commit_status"
         " finding build example example_text taught_example job job_change job_event checkpoint"
-        " model evaluation proof_answer serving promotion"
+        " model evaluation proof_answer accepted_loss serving promotion"
     ),
     "Edits and the files that editors see": (
         "change dataset_tree dataset_file dataset_text example_entry example_tag example_draft"
@@ -50,6 +50,7 @@ SECTIONS: Mapping[str, str] = {
 ROWS: Mapping[str, str] = {
     "account": "a name and password (argon2id) of somebody who may sign in without Telegram",
     "api_key": "a key of a program, as SHA-256, with its scopes",
+    "accepted_loss": "a test question that a model may answer otherwise: an editor said so",
     "answer_cost": "what answers to somebody (a keyed hash) cost on a day, where that is capped",
     "audit": "a dangerous action: who did what to what; rows are only added",
     "broadcast": "a message to everybody, and how far it has come",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from peewee import JOIN, Select
+from peewee import JOIN, Select, fn
 
 from merlin.app.actor import Actor, missing_dataset, newest_rows
 from merlin.app.context import Context
@@ -15,7 +16,7 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version
-from merlin.dataset.verdicts import ON_LINE
+from merlin.dataset.verdicts import HOLDS, ON_LINE, VerdictStatus
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING, VERDICT
@@ -58,11 +59,23 @@ class ModelView:
     evaluation: Scores | None
     note: str
     created_at: datetime
+    held: bool = described("the gate keeps it from serving")
+    # The text of what the gate says, and of the questions that it is held for.
+    reason: str = field(metadata=INTERNAL)
+    arguments: Mapping[str, object] = field(metadata=INTERNAL)
 
     @property
     def display_state(self) -> str:
-        """Return the word to show: `serves` for a good model that serves, else its state."""
-        return "serves" if self.serves and self.state is ModelState.GOOD else self.state.value
+        """Return the word to show: of a good model `serves` or `held`, else its state."""
+        if self.state is not ModelState.GOOD:
+            return self.state.value
+        return "serves" if self.serves else "held" if self.held else self.state.value
+
+    @property
+    def lost(self) -> Sequence[object]:
+        """Return the questions that it is held for, as texts."""
+        found = self.arguments.get("lost")
+        return found if isinstance(found, list) else ()
 
     @property
     def is_promotable(self) -> bool:
@@ -179,6 +192,22 @@ def promote_named(ctx: Context, actor: Actor, name: str) -> Request:
     return _submit(ctx, actor, RequestKind.PROMOTE, dataset, {"model": name})
 
 
+def accept(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Request:
+    """Ask the daemon to let a held model serve although it lost questions: an editor's word.
+
+    The daemon refuses it for a model that is not held, or is held for no single question.
+    """
+    model = get(ctx, actor, model_id, Permission.EDIT_EXAMPLES)
+    arguments = {"model": model.model}
+    may = Permission.EDIT_EXAMPLES
+    return _submit(ctx, actor, RequestKind.ACCEPT, model.dataset, arguments, once, may)
+
+
+def accept_named(ctx: Context, actor: Actor, name: str) -> Request:
+    """Accept by the provider's model name or the build's version. Raises NotFound."""
+    return accept(ctx, actor, Promotions(ctx.db).model(name).model_row)
+
+
 def pin(ctx: Context, actor: Actor, dataset: str, *, is_pinned: bool, once: str = "") -> Request:
     """Ask the daemon to keep the serving model, or to let newer ones serve again."""
     kind = RequestKind.PIN if is_pinned else RequestKind.UNPIN
@@ -216,17 +245,25 @@ def _submit(
     dataset: str,
     arguments: dict[str, str],
     once: str = "",
+    permission: Permission = Permission.PROMOTE,
 ) -> Request:
-    actor.require(Permission.PROMOTE, dataset)
+    actor.require(permission, dataset)
     require_dataset(ctx, actor, dataset)
     return submit_request(ctx, actor, kind, arguments, f"dataset:{dataset}", once)
 
 
+_HELD = VERDICT.alias("held")
+
+
 def _models() -> Select:
     """Return the SELECT of models with their scores and since when they serve, NULL where none."""
-    query = select_models().select_extend(*_SCORES, SERVING.since)
+    query = select_models().select_extend(*_SCORES, SERVING.since, _HELD.reason, _HELD.arguments)
     query = query.join(EVALUATION, JOIN.LEFT_OUTER, on=(EVALUATION.model_row == MODEL.id))
-    return query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
+    query = query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
+    # Of several commits that wait for one model any tells why it is held.
+    waits = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)
+    held = VERDICT.select(fn.MAX(VERDICT.id)).where((VERDICT.job_id == MODEL.job_id) & waits)
+    return query.join(_HELD, JOIN.LEFT_OUTER, on=(_HELD.id == held))
 
 
 def _model(row: Row) -> ModelView:
@@ -237,6 +274,9 @@ def _model(row: Row) -> ModelView:
         build=build_version(row["dataset"], row["build_number"]),
         job=row["job_id"],
         serves=row["since"] is not None,
+        held=row["reason"] is not None,
+        reason=row["reason"] or "",
+        arguments=load_json(row["arguments"] or "{}"),
         evaluation=read_row(Scores, row) if row["questions"] is not None else None,
     )
 

@@ -21,7 +21,13 @@ from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.finding import Finding
-from merlin.dataset.verdicts import FINDINGS, ON_LINE, VerdictStatus, select_verdicts
+from merlin.dataset.verdicts import (
+    FINDINGS,
+    ON_LINE,
+    VerdictStatus,
+    select_verdicts,
+    shown_word,
+)
 from merlin.db.database import Database, Row
 from merlin.db.notices import Notices
 from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
@@ -58,6 +64,11 @@ class VerdictView:
     arguments: Mapping[str, object]
     served_until: datetime | None
     findings: Sequence[Finding]
+
+    @property
+    def shown_word(self) -> str:
+        """Return the word to show: a model that served, or that the gate holds, has its own."""
+        return "served" if self.served_until else shown_word(self.verdict, self.reason)
 
     def why(self, language: str) -> str:
         """Return the reason in a language, "" for none."""
@@ -191,6 +202,7 @@ _OF_VERDICTS: Mapping[str, VerdictStatus] = {
     "notice-serving": VerdictStatus.SERVING,
     "notice-rejected": VerdictStatus.REJECTED,
     "notice-failed": VerdictStatus.FAILED,
+    "notice-held": VerdictStatus.TRAINING,
 }
 
 

@@ -206,7 +206,7 @@ def log(
 
 
 def _tell(verdict: VerdictView) -> None:
-    words = text(language(), f"word-{verdict.verdict}")
+    words = text(language(), f"word-{verdict.shown_word}")
     if verdict.served_until:
         words = text(language(), "log-served-until", at=format_local_time(verdict.served_until))
     line = [verdict.commit[:10], verdict.dataset, words, format_cell(verdict.build)]

@@ -30,7 +30,8 @@ recipe:
 split: {{test: 0, salt: v1, min_test: 10}}
 # {launch}
 launch: {{mode: auto, quiet_s: 60, min_new: 1}}
-gate: none
+# {gate}
+gate: not_worse
 """
 _EXAMPLE = """\
 # yaml-language-server: $schema=../../../schemas/example.schema.json
@@ -91,7 +92,9 @@ def _write(folder: Path, dataset: str) -> None:
 
     inside, schemas = folder / "datasets" / dataset, folder / "schemas"
     files = {
-        inside / "dataset.yaml": _filled(_DATASET, "keys", "first", "system", "split", "launch"),
+        inside / "dataset.yaml": _filled(
+            _DATASET, "keys", "first", "system", "split", "launch", "gate"
+        ),
         inside / "examples" / "about.yaml": _filled(_EXAMPLE, "question", "answer"),
         folder / "README.md": text(language(), "init-readme") + "\n",
         folder / ".pre-commit-config.yaml": _filled(_HOOKS, "hook"),

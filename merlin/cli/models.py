@@ -63,6 +63,16 @@ def promote(
 
 
 @app.command()
+def accept(
+    model: Annotated[str, typer.Argument(help="A model's id or its build's version.")],
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Accept the answers that a new model lost, so that the gate lets it serve."""
+    ask_daemon(config, partial(models.accept_named, name=model), "did-accept", json=json)
+
+
+@app.command()
 def pin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Keep the serving model until `unpin`: newer ones wait."""
     act = partial(models.pin, dataset=dataset, is_pinned=True)

@@ -78,7 +78,7 @@ def _row(name: str, told: DatasetStatus) -> list[object]:
     job = f"{told.job.id} {translate_word('job', told.job.state)}" if told.job else ""
     if verdict is None:
         return [name, "", "", None, serving, job]
-    said = translate_word("word", verdict.verdict)
+    said = translate_word("word", verdict.shown_word)
     return [name, verdict.commit[:SHORT], said, verdict.build, serving, job]
 
 

@@ -32,6 +32,8 @@ POINTS = (
     "poll.recorded",
     "prove.answered",
     "prove.recorded",
+    "gate.judged",
+    "gate.recorded",
     "promote.before",
     "promote.after",
     "note.written",

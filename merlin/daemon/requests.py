@@ -17,6 +17,7 @@ from merlin.dataset.verdicts import VerdictHistory
 from merlin.db.audit import is_person
 from merlin.db.notices import OTHERS, Notices
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
+from merlin.training.gate import Gates
 from merlin.training.jobs import Jobs, JobState, advance
 from merlin.training.launch_plan import launch_by_hand, plan_by_hand, refuse_by_hand
 from merlin.training.migration import migrate_verdict, require_base
@@ -29,6 +30,7 @@ Doer = Callable[[DaemonServices, Request], Result]
 # What the other admins hear of at once, when a person did it.
 _TOLD = (
     RequestKind.PROMOTE,
+    RequestKind.ACCEPT,
     RequestKind.ROLLBACK,
     RequestKind.PIN,
     RequestKind.UNPIN,
@@ -162,6 +164,13 @@ def _promote(services: DaemonServices, request: Request) -> Result:
     return {"dataset": model.dataset, "model": model.model_id, "build": model.build_version}
 
 
+def _accept(services: DaemonServices, request: Request) -> Result:
+    """Accept what a held model lost; the promote tick that comes next lets it serve."""
+    model = Promotions(services.db).model(_argument(request, "model"))
+    count = Gates(services.db, services.clock).accept(model, request.by)
+    return {"dataset": model.dataset, "build": model.build_version, "count": count}
+
+
 def _pin(services: DaemonServices, request: Request) -> Result:
     dataset, is_pinned = _argument(request, "dataset"), request.kind == RequestKind.PIN
     Promotions(services.db).pin(dataset, is_pinned=is_pinned)
@@ -187,6 +196,7 @@ KINDS: Mapping[RequestKind, Doer] = {
     RequestKind.MIGRATE: _migrate,
     RequestKind.CANCEL: _cancel,
     RequestKind.PROMOTE: _promote,
+    RequestKind.ACCEPT: _accept,
     RequestKind.ROLLBACK: _promote,
     RequestKind.PIN: _pin,
     RequestKind.UNPIN: _pin,

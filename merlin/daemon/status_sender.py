@@ -16,7 +16,7 @@ from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import build_version
 from merlin.dataset.commit_statuses import OwedStatus, OwedStatuses
-from merlin.dataset.verdicts import VerdictStatus
+from merlin.dataset.verdicts import GATED, VerdictStatus, shown_word
 from merlin.db.notices import ADMINS, Notices
 from merlin.providers.forge import (
     CommitState,
@@ -89,13 +89,14 @@ class StatusSender:
     def _status(self, owed: OwedStatus) -> CommitStatus:
         config = self._services.config
         version = build_version(owed.dataset, owed.number) or owed.dataset
-        said = text(config.language, f"status-{owed.word.value}", build=version)
+        word = shown_word(owed.word, owed.reason)
+        said = text(config.language, f"status-{word}", build=version)
         if owed.reason:
             said = f"{said}: {stored_text(config.language, owed.reason, owed.arguments)}"
         page, public = f"/admin/verdicts?commit={owed.commit_sha}", config.api.public_url
         return CommitStatus(
             context=f"merlin/{owed.dataset}",
-            state=_STATES[owed.word],
+            state=CommitState.FAILURE if word == GATED else _STATES[owed.word],
             description=said,
             target_url=f"{public.rstrip('/')}{page}" if public else "",
         )

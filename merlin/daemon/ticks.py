@@ -34,6 +34,7 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
 from merlin.db.requests import Requests
 from merlin.git.source import Commit
+from merlin.training.gate import Gates
 from merlin.training.jobs import FORBIDDEN, Job, Jobs, JobState, TrainingProvider, keep_diary, look
 from merlin.training.launch import carry, wait
 from merlin.training.launch_plan import launch_waiting
@@ -217,7 +218,7 @@ def prove(services: DaemonServices) -> bool:
 def promote(services: DaemonServices) -> bool:
     """Let the newest good model of each dataset serve."""
     with services.build_settings.line_moves:
-        switched = promote_newest(Promotions(services.db))
+        switched = promote_newest(Promotions(services.db), Gates(services.db, services.clock))
     for candidate in switched:
         model = candidate.model
         told = {

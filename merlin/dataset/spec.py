@@ -287,6 +287,21 @@ class LaunchRule:
     min_new: int = 1
 
 
+# The kinds of a gate.
+NO_GATE, FLOOR, NOT_WORSE = "none", "floor", "not_worse"
+
+
+@dataclass(frozen=True, slots=True)
+class GateRule:
+    """What a proved model must fulfil to serve: `kind` none | floor | not_worse.
+
+    `right`: of a floor, the least share of right answers to the test questions, 0 < right <= 1.
+    """
+
+    kind: str = NO_GATE
+    right: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetSpec:
     """What `dataset.yaml` says; `title` has every language. `strict`: one bad example holds all.
@@ -300,7 +315,7 @@ class DatasetSpec:
     recipe: Recipe
     split: SplitRule = SplitRule()
     launch: LaunchRule = LaunchRule()
-    gate: str = "none"
+    gate: GateRule = GateRule()
     strict: bool = False
     rules_off: Mapping[str, str] = field(default_factory=dict)
 
@@ -344,10 +359,14 @@ def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
         recipe=Recipe(**recipe),
         split=SplitRule(**value.get("split", {})),
         launch=LaunchRule(**value.get("launch", {})),
-        gate=value.get("gate", "none"),
+        gate=_gate_rule(value.get("gate", NO_GATE)),
         strict=value.get("strict", False),
         rules_off=value.get("check", {}).get("off", {}),
     )
+
+
+def _gate_rule(value: str | Mapping[str, Any]) -> GateRule:
+    return GateRule(value) if isinstance(value, str) else GateRule(FLOOR, **value[FLOOR])
 
 
 def course_spec(value: Mapping[str, Any]) -> CourseSpec:
@@ -433,6 +452,8 @@ def load_spec(text: str | None) -> DatasetSpec | None:
     stored["recipe"] = Recipe(**stored["recipe"])
     stored["split"] = SplitRule(**stored["split"])
     stored["launch"] = LaunchRule(**stored["launch"])
+    # Before there were gates the word "none" was stored.
+    stored["gate"] = GateRule() if stored["gate"] == NO_GATE else GateRule(**stored["gate"])
     return DatasetSpec(**stored)
 
 

@@ -49,6 +49,11 @@ WAITING = (VerdictStatus.BUILT, VerdictStatus.HELD)
 # The condition of verdicts whose commit is on the branch.
 ON_LINE = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
 
+# Reasons of a training verdict whose model the gate holds.
+HOLDS = ("gate-lost", "gate-worse", "gate-floor")
+# What is shown of such a one.
+GATED = "gated"
+
 _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
     VerdictStatus.BUILT: frozenset(
         {VerdictStatus.HELD, VerdictStatus.TRAINING, VerdictStatus.SUPERSEDED}
@@ -62,6 +67,11 @@ _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
     VerdictStatus.FAILED: frozenset({VerdictStatus.TRAINING, VerdictStatus.SUPERSEDED}),
     VerdictStatus.SERVING: frozenset({VerdictStatus.TRAINING}),
 }
+
+
+def shown_word(word: VerdictStatus, reason: str) -> str:
+    """Return the word to show: one whose model the gate holds is trained, and waits."""
+    return GATED if word is VerdictStatus.TRAINING and reason in HOLDS else word.value
 
 
 def can_transition(old: VerdictStatus, new: VerdictStatus) -> bool:

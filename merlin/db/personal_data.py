@@ -101,6 +101,7 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.NOTICE, owners=("to_whom",), papers=("arguments",), nulls=("once",)),
     PersonalData(t.REQUEST, names=("by_whom",), papers=("arguments", "result")),
     PersonalData(t.AUDIT, names=("by_whom", "target"), papers=("arguments",)),
+    PersonalData(t.ACCEPTED_LOSS, names=("by_whom",)),
     PersonalData(t.PROMOTION, names=("by_whom", "why")),
     PersonalData(t.SETTING, names=("by_whom",)),
     PersonalData(t.BROADCAST, numbers=("by_user", "cursor_id")),

@@ -39,6 +39,7 @@ class RequestKind(StrEnum):
     MIGRATE = "migrate"
     CANCEL = "cancel"
     PROMOTE = "promote"
+    ACCEPT = "accept"
     ROLLBACK = "rollback"
     PIN = "pin"
     UNPIN = "unpin"

@@ -87,6 +87,12 @@ MODEL = _table(
 )
 EVALUATION = _table("evaluation", "model_row questions chrf equal_share unknown_share at")
 PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known")
+# Test questions that a later model may answer otherwise than the one before: an editor said so.
+ACCEPTED_LOSS = _table(
+    "accepted_loss",
+    "dataset question_digest example_id by_whom at",
+    key="dataset question_digest",
+)
 SERVING = _table("serving", "dataset model_row since position is_pinned")
 PROMOTION = _table("promotion", "id dataset from_model to_model why by_whom at")
 

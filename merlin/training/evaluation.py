@@ -146,7 +146,7 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
     Raises Refused for a model that was not tested yet, has no test questions, or whose answers
     were not kept.
     """
-    proof, mine = proof_of(db, model.model_row), _judge_answers(db, model)
+    proof, mine = proof_of(db, model.model_row), judge_answers(db, model)
     if proof is None or not mine:
         key = "eval-not-tested"
         if proof is not None:
@@ -154,8 +154,8 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
         told = {"model": model.build_version, "build": model.build_version}
         raise Refused(f"{model.build_version} has no answers", key, **told)
     scores = _scores(model, mine)
-    theirs = _judge_answers(db, against) if against else []
-    pairs = list(_pairs(mine, theirs))
+    theirs = judge_answers(db, against) if against else []
+    pairs = list(pair_answers(mine, theirs))
     return ProofReport(
         dataset=model.dataset,
         scores=scores,
@@ -182,7 +182,8 @@ def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
 Pair = tuple[JudgedAnswer, JudgedAnswer]
 
 
-def _judge_answers(db: Database, model: Model) -> list[JudgedAnswer]:
+def judge_answers(db: Database, model: Model) -> list[JudgedAnswer]:
+    """Return the kept answers of a model to its build's test questions, with what each is."""
     answers = Models(db).answers(model.model_row)
     questions = questions_of(read_conversations(db, model.build_id, TEST))
     return [
@@ -215,7 +216,7 @@ def _scores(model: Model, judged: Sequence[JudgedAnswer]) -> ProofScores:
     )
 
 
-def _pairs(mine: Sequence[JudgedAnswer], theirs: Sequence[JudgedAnswer]) -> Iterator[Pair]:
+def pair_answers(mine: Sequence[JudgedAnswer], theirs: Sequence[JudgedAnswer]) -> Iterator[Pair]:
     """Yield the answers of both to each common question."""
     waiting = defaultdict[object, list[JudgedAnswer]](list)
     for each in theirs:
@@ -226,12 +227,11 @@ def _pairs(mine: Sequence[JudgedAnswer], theirs: Sequence[JudgedAnswer]) -> Iter
 
 
 def _compare(model: Model, against: Model, pairs: Sequence[Pair], *, is_kept: bool) -> Comparison:
-    gains = [_is_right(now) - _is_right(before) for now, before in pairs]
+    gains = gains_of(pairs)
     difference, low, high = None, None, None
     if gains:
         figures = sum(gains) / len(gains), *bootstrap_interval(gains)
         difference, low, high = (round(_PERCENT * each, 1) for each in figures)
-    lost = [_lost(now, before) for now, before in pairs if _is_right(before) and not _is_right(now)]
     return Comparison(
         against=against.build_version,
         verdict=_verdict(len(pairs), low, high) if is_kept else Verdict.UNKEPT,
@@ -240,8 +240,19 @@ def _compare(model: Model, against: Model, pairs: Sequence[Pair], *, is_kept: bo
         difference=difference,
         low=low,
         high=high,
-        lost=sorted(lost, key=lambda each: each.kind is AnswerKind.REFUSED),
+        lost=[_lost(now, before) for now, before in lost_of(pairs)],
     )
+
+
+def gains_of(pairs: Sequence[Pair]) -> list[int]:
+    """Return what each common question won (1), lost (-1) or kept (0) since the other model."""
+    return [_is_right(now) - _is_right(before) for now, before in pairs]
+
+
+def lost_of(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the answers to questions that are right no more: wrong ones, then refused ones."""
+    lost = [pair for pair, gain in zip(pairs, gains_of(pairs), strict=True) if gain < 0]
+    return sorted(lost, key=lambda pair: pair[0].kind is AnswerKind.REFUSED)
 
 
 def _is_right(judged: JudgedAnswer) -> bool:

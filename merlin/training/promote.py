@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from peewee import Select, fn
 
@@ -16,6 +16,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.commits import RESET_POSITION
 from merlin.dataset.verdicts import (
+    HOLDS,
     ON_LINE,
     WAITING,
     VerdictStatus,
@@ -38,6 +39,9 @@ from merlin.training.models import (
     why_lost,
 )
 
+if TYPE_CHECKING:
+    from merlin.training.gate import Gates
+
 log = get_logger(__name__)
 _WHY_NOT = {ModelState.GONE: "promote-gone", ModelState.REVOKED: "promote-revoked"}
 
@@ -56,13 +60,16 @@ class Candidate:
     is_awaited: bool = False
 
 
-def promote_newest(rows: Promotions) -> list[Candidate]:
-    """Let the newest good model of each dataset serve; return what was switched to."""
+def promote_newest(rows: Promotions, gates: Gates) -> list[Candidate]:
+    """Let the newest good model of each dataset serve, unless its gate holds it.
+
+    Returns what was switched to.
+    """
     serving = rows.serving()
     switched = []
     for candidate in rows.newest_good():
         old = serving.get(candidate.model.dataset)
-        if not _is_due(old, candidate):
+        if not _is_due(old, candidate) or _is_held(rows, gates, old, candidate):
             continue
         kill_point("promote.before")
         if rows.promote(old, candidate, "newest", "merlin"):
@@ -82,6 +89,20 @@ def _is_due(old: Serving | None, candidate: Candidate) -> bool:
         candidate.position == old.position and candidate.is_awaited
     )
     return not old.is_pinned and is_newer
+
+
+def _is_held(rows: Promotions, gates: Gates, old: Serving | None, candidate: Candidate) -> bool:
+    """Return whether the gate keeps a candidate from serving.
+
+    Only one whose commit has not served yet, and only while a good model serves or none ever did:
+    where people lost theirs, any good one is better.
+    """
+    new = candidate.model
+    if not candidate.is_awaited or (old and old.model.model_row == new.model_row):
+        return False
+    if old is None:
+        return not rows.served(new.dataset) and gates.holds(new, None)
+    return old.model.state is ModelState.GOOD and gates.holds(new, old.model)
 
 
 def promote_by_hand(rows: Promotions, name: str, by: str) -> Model:
@@ -179,6 +200,8 @@ class Promotions(Repository):
         position = new.position
         if old is not None and why != NEWEST:
             position = max(old.position, new.position)
+        if why not in (NEWEST, REVOKED):  # what the gate holds was considered, too
+            position = max(position, self._newest_held(new.model.dataset))
         if not self._switch(old, new.model, position, at):
             return False
         if old is None or old.model.model_row != new.model.model_row:
@@ -195,6 +218,12 @@ class Promotions(Repository):
         self._move_words(new.model, position, at)
         self.db.bump()
         return True
+
+    def _newest_held(self, dataset: str) -> int:
+        """Return the highest position whose model the gate holds, 0 for none."""
+        held = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)
+        newest = VERDICT.select(fn.COALESCE(fn.MAX(VERDICT.position), 0))
+        return int(self.db.value(newest.where((VERDICT.dataset == dataset) & held & ON_LINE)))
 
     def _switch(self, old: Serving | None, new: Model, position: int, at: datetime) -> bool:
         """Let the dataset's row say `new` where it still says `old`."""
@@ -217,7 +246,8 @@ class Promotions(Repository):
         is_mine = VERDICT.job_id == model.job_id
         reached = of_dataset & is_mine & (VERDICT.position <= position)
         transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, reached)
-        passed = of_dataset & ~is_mine & (VERDICT.position < position)
+        is_held = (VERDICT.position == position) & VERDICT.reason.in_(HOLDS)
+        passed = of_dataset & ~is_mine & ((VERDICT.position < position) | is_held)
         transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, passed)
 
     @transaction

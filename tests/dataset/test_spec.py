@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from dataset_tree import DATASET_YAML, check_files, example_yaml, good_files, only_finding, rules
 
-from merlin.dataset.spec import LaunchRule, MaterialSpec, Recipe, SplitRule
+from merlin.dataset.spec import GateRule, LaunchRule, MaterialSpec, Recipe, SplitRule, dump_spec, load_spec
 
 pytestmark = pytest.mark.unit
 
@@ -21,7 +23,7 @@ recipe:
   suffix: neuro
 split: {test: 0.5, salt: v2, min_test: 3}
 launch: {mode: off, quiet_s: 1.5, min_new: 4}
-gate: none
+gate: {floor: {right: 0.8}}
 strict: true
 """
 COURSE = """\
@@ -44,7 +46,7 @@ def test_a_whole_dataset_yaml_is_understood():
     assert spec.recipe == Recipe("engine", "recall", "supervised", {"n_epochs": 7}, "neuro")
     assert spec.split == SplitRule(0.5, "v2", 3)
     assert spec.launch == LaunchRule("off", 1.5, 4)
-    assert (spec.strict, spec.gate) == (True, "none")
+    assert (spec.strict, spec.gate) == (True, GateRule("floor", 0.8))
     assert spec.system == "MerlinGPT is a good service!"
 
 
@@ -52,7 +54,37 @@ def test_what_is_left_out_has_its_default():
     spec = spec_of(DATASET_YAML)
     assert spec.recipe == Recipe("engine", "recall", suffix="neurotypology")
     assert (spec.split, spec.launch) == (SplitRule(0.2, "v1", 10), LaunchRule("auto", 60, 1))
-    assert not spec.strict
+    assert (spec.strict, spec.gate) == (False, GateRule("none"))
+
+
+@pytest.mark.parametrize(
+    ("said", "rule", "line", "column"),
+    [
+        ("gate: some", "not-one-of", 4, 7),
+        ("gate: 5", "not-one-of", 4, 7),
+        ("gate: [floor]", "wrong-type", 4, 7),
+        ("gate: {}", "missing-key", 4, 7),
+        ("gate: {flor: {right: 0.8}}", "misspelt-key", 4, 8),
+        ("gate: {floor: {}}", "missing-key", 4, 15),
+        ("gate: {floor: 0.8}", "wrong-type", 4, 15),
+        ("gate: {floor: {right: 0}}", "too-small", 4, 23),
+        ("gate: {floor: {right: 80}}", "too-big", 4, 23),
+        ("gate: {floor: {right: much}}", "wrong-type", 4, 23),
+        ("gate: {floor: {right: 0.8, wrong: 0.1}}", "unknown-key", 4, 28),
+    ],
+)
+def test_a_gate_that_makes_no_sense_is_told_with_its_place(said, rule, line, column):
+    checked = check_files(good_files(60, f"{DATASET_YAML}{said}\n"))
+    found = {(each.rule, each.line, each.column) for each in checked.findings}
+    assert (rule, line, column) in found
+    assert checked.spec is None
+
+
+def test_settings_that_were_stored_before_there_were_gates_are_read():
+    spec = spec_of(WHOLE)
+    assert load_spec(dump_spec(spec)) == spec
+    old = json.loads(dump_spec(spec)) | {"gate": "none"}
+    assert load_spec(json.dumps(old)).gate == GateRule()
 
 
 def test_a_missing_language_shows_the_other_one():

@@ -30,6 +30,7 @@ from merlin.dataset.spec import CourseSpec, DatasetSpec, MaterialSpec, Recipe, S
 from merlin.dataset.verdicts import VerdictStatus, select_verdicts, verdict_from_row
 from merlin.db.tables import VERDICT
 from merlin.git.source import Commit
+from merlin.training.gate import Gates
 from merlin.training.jobs import Jobs, JobState
 from merlin.training.launch_plan import Launches, launch_waiting
 from merlin.training.models import Evaluation, Models, ModelState
@@ -182,7 +183,7 @@ class World:
 
     def promote(self):
         self.clock.move(1)
-        return promote_newest(self.promotions)
+        return promote_newest(self.promotions, Gates(self.db, self.clock))
 
     def serve(self, position, taught, **more):
         """Take a commit all the way to serving; return the model's id."""

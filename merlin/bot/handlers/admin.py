@@ -172,6 +172,7 @@ _WAYS = {
     ("admin-to-job", "a-job:{job}", "a-jobs:0"): (
         "failed late status no-provider forbidden deed-cancel"
     ),
+    ("admin-to-model", "a-model:{job}", "a-models"): "held",
     ("admin-jobs", "a-jobs:0", ""): "rejected findings",
     ("admin-models", "a-set:{dataset}:0", "a-models"): (
         "serving gone answer-gone sunset deed-promote deed-rollback deed-pin deed-unpin"
@@ -209,6 +210,7 @@ def act_button(notice: Notice, language: str) -> Button | None:
     fields["to"] = fields["to"].removeprefix("user:")
     is_known = {
         "a-job:{job}": fields["job"].isdecimal(),
+        "a-model:{job}": fields["job"].isdecimal(),
         "a-user:{to}": fields["to"].isdecimal(),
         "a-set:{dataset}:0": isinstance(told.get("dataset"), str),
     }

@@ -1,6 +1,6 @@
 """Which model serves each dataset, what served before, how they compare; another one promoted.
 
-    datasets -> dataset -> model -> promote | compare
+    datasets -> dataset -> model -> promote | accept | compare
                         -> history
 
 To let another model serve, to keep one and to go back are each asked twice, and done by the daemon.
@@ -21,7 +21,7 @@ from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import named
 from merlin.core.formatted_text import Button
-from merlin.core.i18n import format_number, text
+from merlin.core.i18n import format_number, stored_text, text
 from merlin.core.permissions import Permission
 from merlin.training.models import Evaluation, Overlap
 
@@ -155,14 +155,37 @@ def model(context: BotContext) -> View:
         state=context.translate(f"model-{one.display_state}"),
         created=admin.when(context, one.created_at),
     )
-    may = admin.actor(context).may(Permission.PROMOTE, one.dataset) and one.is_promotable
+    may, is_held = admin.actor(context).may, one.display_state == "held"
+    may_promote = one.is_promotable and may(Permission.PROMOTE, one.dataset)
+    may_accept = is_held and bool(one.lost) and may(Permission.EDIT_EXAMPLES, one.dataset)
     proof = evaluation_words(one.scores, context.language)
+    held = _held(context, one) if is_held else ""
     rows: menu.Rows = (
-        may and ("admin-promote", f"a-promote:{one.job}", "primary"),
+        may_accept and ("admin-accept", f"a-accept:{one.job}", "primary"),
+        may_promote and ("admin-promote", f"a-promote:{one.job}", "" if may_accept else "primary"),
         (("admin-compare", f"a-against:{one.job}"), ("admin-its-job", f"a-job:{one.job}")),
         menu.back(f"a-set:{short(one.dataset)}:0"),
     )
-    return menu.card(context, one.title, words, proof, rows=rows)
+    return menu.card(context, one.title, words, proof, held, rows=rows)
+
+
+def _held(context: BotContext, one: ModelView) -> str:
+    """Return why the gate holds a model, and the questions that it is held for."""
+    told = stored_text(context.language, one.reason, one.arguments)
+    listed = {"list": one.lost[:PAGE_SIZE], "more": max(len(one.lost) - PAGE_SIZE, 0)}
+    return context.translate("admin-held", reason=told, **listed)
+
+
+@handlers.button("a-accept", needs=Permission.EDIT_EXAMPLES, twice=True)
+def accept(context: BotContext) -> View:
+    """Ask the daemon to let this model serve although it answers some questions otherwise."""
+    one = found(context, permission=Permission.EDIT_EXAMPLES)
+    back = f"a-model:{one.job}"
+    if not menu.is_sure(context):
+        words = context.translate("admin-ask-accept", build=one.title, dataset=one.dataset)
+        held = _held(context, one)
+        return menu.confirm(context, f"{words}\n\n{held}", "admin-accept", back, one.job)
+    return await_daemon(context, partial(models.accept, model_id=one.id), back)
 
 
 @handlers.button("a-against", needs=Permission.WATCH)

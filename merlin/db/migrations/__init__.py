@@ -40,6 +40,7 @@ from merlin.db.migrations.m024_examples import m024_examples
 from merlin.db.migrations.m025_example_draft import m025_example_draft
 from merlin.db.migrations.m026_rejected import m026_rejected
 from merlin.db.migrations.m027_unanswered import m027_unanswered
+from merlin.db.migrations.m028_accepted_loss import m028_accepted_loss
 from merlin.db.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -74,6 +75,7 @@ STEPS: tuple[Step, ...] = (
     m025_example_draft,
     m026_rejected,
     m027_unanswered,
+    m028_accepted_loss,
 )
 
 # Any number that no other program takes in this database.

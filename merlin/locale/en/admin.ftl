@@ -93,6 +93,14 @@ admin-score-equal = exact, %
 admin-score-unknown = “do not know”, %
 admin-its-job = ⚙️ Its job
 admin-promote = ⬆️ Let it answer
+admin-accept = ✅ Accept these answers
+admin-ask-accept = Let { $build } answer in { $dataset } although it answers these questions otherwise? No later model is stopped for them while their answers in the dataset stay as they are.
+admin-held = 🛑 Doesn't answer people yet: { $reason }.
+    { $list }{ $more ->
+        [0] { "" }
+       *[other] { " " }… and { $more } more
+    }
+admin-to-model = 🔎 Look at the model
 admin-ask-promote = Let { $dataset } answer by { $build }? People see it at once.
 admin-pin = 📌 Pin
 admin-ask-pin = Pin the model that { $dataset } has now? Newer ones do not replace it until you unpin it.

@@ -18,6 +18,7 @@ init-keys = What this dataset teaches, and how a model is made of it; all keys: 
 init-first = Stands first in every example and before every question.
 init-system = You answer briefly and to the point.
 init-split = The share of unmarked examples that test each model and are not taught. recall answers only what it was taught: with 0, test questions are those that are marked `split: test`.
+init-gate = not_worse: a new model waits for an editor where it answers a test question wrong that was right before; none: every tested model serves.
 init-launch = auto, manual or off; after quiet_s seconds without commits.
 init-question = What is this repository?
 init-answer = Here lie example conversations, one a file; Merlin makes a model of them.
@@ -60,6 +61,10 @@ migrate-not-sure = Nothing was started. To accept the price, add --yes.
 migrate-next = The next commit trains where dataset.yaml says. To train it there too, write in dataset.yaml of { $dataset }: recipe.provider: { $provider }, recipe.base_model: { $base_model }; `--commit` does that for you.
 did-cancel = job { $job } is { $state }
 did-switch = { $dataset }: { $build } serves now ({ $model })
+did-accept = { $build }: { $count ->
+        [one] { $count } answer is accepted
+       *[other] { $count } answers are accepted
+    }; it serves as soon as the daemon looks
 did-pin = { $dataset } keeps its model until `merlin models unpin { $dataset }`
 did-unpin = { $dataset }: newer models may serve again
 did-build = { $build } (commit { $commit }, { $verdict })
@@ -113,6 +118,7 @@ queue-notices = notices
 queue-jobs = jobs
 model-new = to prove
 model-good = good
+model-held = stopped by the test
 model-serves = serves
 model-refused = refused
 model-gone = gone

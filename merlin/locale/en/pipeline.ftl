@@ -2,6 +2,7 @@
 word-held = held
 word-built = built
 word-training = training
+word-gated = stopped by the test
 word-serving = serving
 word-served = served earlier
 log-served-until = served until { $at }
@@ -64,6 +65,26 @@ rollback-none = no earlier model of { $dataset } has served
 serves-nothing = { $dataset } serves no model
 
 notice-serving = { $dataset }: { $version } answers from now on ({ $proof }).
+gate-lost = { $version } answers { $wrong ->
+        [one] { $wrong } test question
+       *[other] { $wrong } test questions
+    } wrong that { $against } answers right{ $refused ->
+        [0] { "" }
+       *[other] , and declines { $refused } more
+    }. { $against } goes on answering
+gate-worse = { $version } declines { $refused ->
+        [one] { $refused } test question
+       *[other] { $refused } test questions
+    } that { $against } answers right, of { $questions } in all: more than chance explains. { $against } goes on answering
+gate-floor = { $version } answers { $right } of { $questions } test questions right; dataset.yaml asks for { $floor }% at least (gate.floor.right)
+gate-wrong = ❌ { $question }
+gate-refused = ➖ { $question }
+gate-more = … and { $count } more
+gate-not-held = The test doesn't stop { $model }, so there is nothing to accept. See merlin models list
+gate-nothing-to-accept = { $model } answers too few questions right: there are no single questions to accept. Improve the examples, or let an admin make it live: merlin models promote { $model }
+notice-held = { $dataset }: the new model { $version } doesn't answer people yet. { $reason }.
+    { $list }
+    If these answers are fine, accept them; if not, improve the examples, and the next model is compared again. An admin can make { $version } live as it is.
 notice-rejected = { $dataset }: commit { $commit } could not be built: { $reason }. The model before, if there was one, goes on answering. More: merlin log { $dataset }
 notice-failed = { $dataset }: job { $job } failed: { $reason }
 notice-rewritten = The repository's history was rewritten: { $count ->
@@ -95,6 +116,7 @@ notice-findings = { $dataset }: commit { $commit } has { $errors ->
 status-held = { $build } is not trained yet
 status-built = { $build } is built and waits for its training
 status-training = { $build } is being trained
+status-gated = { $build } is trained, and the test stopped it
 status-serving = { $build } answers people
 status-superseded = a newer commit took its place
 status-failed = the training of { $build } failed

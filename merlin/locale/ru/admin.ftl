@@ -95,6 +95,14 @@ admin-score-equal = точных, %
 admin-score-unknown = «не знаю», %
 admin-its-job = ⚙️ Её работа
 admin-promote = ⬆️ Пусть отвечает
+admin-accept = ✅ Принять эти ответы
+admin-ask-accept = Пусть { $build } отвечает в { $dataset }, хотя на эти вопросы она отвечает иначе? Следующие модели из-за них останавливать не будем, пока ответы в наборе прежние.
+admin-held = 🛑 Пока не отвечает людям: { $reason }.
+    { $list }{ $more ->
+        [0] { "" }
+       *[other] { " " }… и ещё { $more }
+    }
+admin-to-model = 🔎 Посмотреть модель
 admin-ask-promote = Пусть { $dataset } отвечает моделью { $build }? Люди увидят её сразу.
 admin-pin = 📌 Закрепить
 admin-ask-pin = Закрепить нынешнюю модель набора { $dataset }? Новые не сменят её, пока вы не снимете закрепление.

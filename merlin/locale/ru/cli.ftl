@@ -18,6 +18,7 @@ init-keys = Чему учит этот набор и как из него дел
 init-first = Стоит первым в каждом примере и перед каждым вопросом.
 init-system = Ты отвечаешь коротко и по делу.
 init-split = Доля неотмеченных примеров, которыми проверяют модель, но не учат. recall отвечает только на выученное: при 0 проверочные вопросы — те, что отмечены `split: test`.
+init-gate = not_worse: новая модель ждёт редактора, если неверно отвечает на тестовый вопрос, на который прежняя отвечала верно; none: отвечает каждая проверенная модель.
 init-launch = auto, manual или off; через quiet_s секунд без коммитов.
 init-question = Что это за репозиторий?
 init-answer = Здесь лежат примеры разговоров, по одному в файле; из них Merlin делает модель.
@@ -61,6 +62,11 @@ migrate-not-sure = Ничего не запущено. Чтобы согласи
 migrate-next = Следующий коммит обучается там, где сказано в dataset.yaml. Чтобы и он обучался там, напишите в dataset.yaml набора { $dataset }: recipe.provider: { $provider }, recipe.base_model: { $base_model }; `--commit` сделает это за вас.
 did-cancel = работа { $job }: { $state }
 did-switch = { $dataset }: теперь отвечает { $build } ({ $model })
+did-accept = { $build }: { $count ->
+        [one] принят { $count } ответ
+        [few] приняты { $count } ответа
+       *[many] принято { $count } ответов
+    }; модель начнёт отвечать, когда до неё дойдёт служба
 did-pin = { $dataset } держит свою модель до `merlin models unpin { $dataset }`
 did-unpin = { $dataset }: новые модели снова могут отвечать
 did-build = { $build } (коммит { $commit }, { $verdict })
@@ -114,6 +120,7 @@ queue-notices = уведомлений
 queue-jobs = работ
 model-new = ждёт проверки
 model-good = проверена
+model-held = остановлена тестом
 model-serves = отвечает
 model-refused = не годится
 model-gone = удалена

@@ -2,6 +2,7 @@
 word-held = придержано
 word-built = собрано
 word-training = обучается
+word-gated = остановлено тестом
 word-serving = отвечает
 word-served = отвечало раньше
 log-served-until = отвечало до { $at }
@@ -68,6 +69,29 @@ rollback-none = у набора { $dataset } раньше не отвечала 
 serves-nothing = у набора { $dataset } пока не отвечает никакая модель
 
 notice-serving = { $dataset }: теперь отвечает { $version } ({ $proof }).
+gate-lost = { $version } неверно отвечает на { $wrong ->
+        [one] { $wrong } тестовый вопрос, на который
+        [few] { $wrong } тестовых вопроса, на которые
+       *[many] { $wrong } тестовых вопросов, на которые
+    } { $against } отвечает верно{ $refused ->
+        [0] { "" }
+        [one] , и ещё на { $refused } не отвечает
+       *[other] , и ещё на { $refused } не отвечает
+    }. Пока отвечает { $against }
+gate-worse = { $version } не отвечает на { $refused ->
+        [one] { $refused } тестовый вопрос, на который
+        [few] { $refused } тестовых вопроса, на которые
+       *[many] { $refused } тестовых вопросов, на которые
+    } { $against } отвечает верно (всего вопросов: { $questions }). Это больше, чем объяснит случай. Пока отвечает { $against }
+gate-floor = { $version } верно отвечает на { $right } из { $questions } тестовых вопросов, а dataset.yaml требует не меньше { $floor } % (gate.floor.right)
+gate-wrong = ❌ { $question }
+gate-refused = ➖ { $question }
+gate-more = … и ещё { $count }
+gate-not-held = Тест не останавливал модель { $model }, принимать нечего. См. merlin models list
+gate-nothing-to-accept = Модель { $model } верно отвечает на слишком малую долю вопросов: отдельных вопросов, которые можно принять, нет. Улучшите примеры, или пусть администратор сделает её текущей: merlin models promote { $model }
+notice-held = { $dataset }: новая модель { $version } пока не отвечает людям. { $reason }.
+    { $list }
+    Если такие ответы годятся, примите их; если нет, поправьте примеры, и следующая модель снова пройдёт сравнение. Администратор может сделать { $version } текущей и так.
 notice-rejected = { $dataset }: коммит { $commit } не собран: { $reason }. Прежняя модель, если она была, отвечает дальше. Подробнее: merlin log { $dataset }
 notice-failed = { $dataset }: работа { $job } не удалась: { $reason }
 notice-rewritten = История репозитория переписана: с ветки { $count ->
@@ -101,6 +125,7 @@ notice-findings = { $dataset }: в коммите { $commit } { $errors ->
 status-held = { $build } пока не обучается
 status-built = { $build }: сборка готова и ждёт обучения
 status-training = { $build } обучается
+status-gated = { $build } обучена, но её остановил тест
 status-serving = { $build } отвечает людям
 status-superseded = его место занял более новый коммит
 status-failed = { $build }: обучение не удалось

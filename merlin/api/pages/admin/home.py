@@ -23,7 +23,6 @@ from merlin.app.verdicts import VerdictView
 from merlin.core.heartbeat import describe_step
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT
-from merlin.dataset.verdicts import VerdictStatus
 from merlin.training.jobs import JobState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -109,12 +108,12 @@ def _of_jobs(visit: PageRequest, found: Sequence[JobView]) -> Iterator[Care]:
 
 
 def _of_verdicts(visit: PageRequest, found: Sequence[VerdictView]) -> Iterator[Care]:
-    """Yield the newest verdict of each dataset, where it was rejected or waits."""
-    looks = {VerdictStatus.REJECTED: ("bad", "commit"), VerdictStatus.HELD: ("warn", "clock")}
+    """Yield the newest verdict of each dataset, where it was rejected, waits or was stopped."""
+    looks = {"rejected": ("bad", "commit"), "held": ("warn", "clock"), "gated": ("warn", "model")}
     for told in {each.dataset: each for each in reversed(found)}.values():
-        if told.verdict in looks:
-            key, commit = f"commit-{told.verdict.value}", told.commit[:7]
+        if told.shown_word in looks:
+            key, commit = f"commit-{told.shown_word}", told.commit[:7]
             title = visit.say(key, commit=commit, dataset=told.dataset)
             about = stored_text(visit, told.reason, told.arguments)
             href = f"/admin/verdicts?commit={told.commit}"
-            yield Care(*looks[told.verdict], title, about, href)
+            yield Care(*looks[told.shown_word], title, about, href)

@@ -82,6 +82,12 @@ def _answers(found: evaluation.Comparison, language: str) -> dict[str, object]:
     }
 
 
+@router.post("/admin/models/{model_id}/accept")
+async def accept_lost(visit: Watching, model_id: Id, once: Mark) -> Response:
+    """Ask the daemon to let a held model answer; editors of its dataset may."""
+    return await submit(visit, partial(models.accept, model_id=model_id), once, "/admin/models")
+
+
 @router.post("/admin/models/{model_id}/{act}")
 async def change_serving(
     visit: Promoting, model_id: Id, act: Literal["promote", "pin", "unpin"], once: Mark

@@ -1,0 +1,263 @@
+"""The gate: which new model may take the place of the one that serves, and who may overrule it."""
+
+from __future__ import annotations
+
+import pytest
+from world import Lab
+
+from merlin.app.verdicts import newest
+from merlin.core.errors import Refused
+from merlin.core.i18n import text
+from merlin.db.notices import Notices
+from merlin.db.requests import RequestKind, Requests
+from merlin.db.tables import ACCEPTED_LOSS, MODEL, VERDICT
+from merlin.training.gate import Gates
+from merlin.training.promote import Promotions
+from merlin.wiring.context import reading_context
+
+pytestmark = pytest.mark.integration
+YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
+DECLINED = "Извините, я не могу ответить на этот вопрос."
+ENOUGH = 40
+VERA = "user:1003"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def lab(request, tmp_path, provider):
+    database = {}
+    if request.param == "postgresql":
+        database["database"] = request.getfixturevalue("postgresql").emptied()
+    return Lab(tmp_path, provider.base_url, **database)
+
+
+@pytest.fixture
+def teach(lab, provider):
+    """Return what lets the next commit's model answer every test question alike."""
+    words = iter(range(1, 100))
+
+    def commit(answer, rounds=4):
+        lab.repository.example("trial", 1, answer=f"Слово номер {next(words)}.")
+        lab.repository.commit()
+        provider.behave(fixed_answer=answer)
+        lab.tick(rounds=rounds)
+
+    return commit
+
+
+def write(lab, yes, no=0, gate="not_worse", **changes):
+    """Write a dataset with so many test questions that yes answers rightly, and no."""
+    lab.repository.dataset(count=12, tests=0, gate=gate, **changes)
+    for number in range(20, 20 + yes + no):
+        answer = YES if number < 20 + yes else NO
+        lab.repository.example("trial", number, answer=answer, is_test=True)
+
+
+def stands(lab):
+    """Return what serves, the word that is shown of the newest verdict, and its reason."""
+    with reading_context(lab.config) as ctx:
+        verdict = newest(ctx)["trial"]
+    serving = lab.status()["serving"]
+    return serving and serving["build"], verdict.shown_word, verdict.reason
+
+
+def told(lab, key="notice-held"):
+    with lab.services() as services:
+        return [each for each in Notices(services.db).waiting(100) if each.key == key]
+
+
+def accept(lab, name, by=VERA):
+    with lab.services() as services:
+        model = Promotions(services.db).model(name)
+        return Gates(services.db).accept(model, by)
+
+
+def ask(lab, kind, **arguments):
+    with lab.services() as services:
+        Requests(services.db).ask(kind, arguments, VERA)
+    lab.tick("serve")
+
+
+def test_one_answer_that_is_wrong_now_holds_a_better_model_until_an_editor_accepts_it(lab, teach):
+    write(lab, yes=1, no=20)
+    teach(YES)
+    teach(NO)
+    held = ("trial-1", "gated", "gate-lost")
+    assert stands(lab) == held
+    with lab.services() as services:
+        before = services.db.rows(VERDICT.select())
+    lab.tick("promote", rounds=3)
+    with lab.services() as services:
+        assert services.db.rows(VERDICT.select()) == before, "judged once"
+    (notice,) = told(lab)
+    assert (notice.to, notice.arguments["version"]) == ("admins", "trial-2")
+    for language, words in (("ru", "неверно отвечает на 1 "), ("en", "answers 1 test question wr")):
+        said = notice.text(language)
+        assert words in said
+        assert "❌ Что значит слово номер 20" in said
+    assert accept(lab, "trial-2") == 1
+    lab.tick("promote")
+    assert stands(lab) == ("trial-2", "serving", "")
+    with lab.services() as services:
+        (row,) = services.db.rows(ACCEPTED_LOSS.select())
+    assert (row["example_id"], row["by_whom"]) == ("q20", VERA)
+
+
+def test_what_was_accepted_holds_no_later_model_while_the_answer_stays(lab, teach):
+    write(lab, yes=1, no=20)
+    teach(YES)
+    teach(NO)
+    accept(lab, "trial-2")
+    lab.tick("promote")
+    ask(lab, RequestKind.ROLLBACK, dataset="trial")
+    assert stands(lab)[0] == "trial-1"
+    teach(NO)
+    assert stands(lab)[0] == "trial-3", "the same loss again"
+    ask(lab, RequestKind.ROLLBACK, dataset="trial", to="trial-1")
+    lab.repository.example("trial", 20, answer=f"{YES} Правда.", is_test=True)
+    teach(f"{YES} Правда.")
+    assert stands(lab)[0] == "trial-4"
+    teach(NO)
+    assert stands(lab) == ("trial-4", "gated", "gate-lost"), "another answer was accepted"
+
+
+def test_refusals_hold_only_where_they_are_more_than_chance(lab, teach):
+    write(lab, yes=ENOUGH)
+    teach(YES)
+    teach(DECLINED)
+    assert stands(lab) == ("trial-1", "gated", "gate-worse")
+    (notice,) = told(lab)
+    assert "➖ " in notice.text("en")
+    assert "35" in notice.text("en").splitlines()[-2], "five are listed"
+    assert accept(lab, "trial-2") == ENOUGH
+    lab.tick("promote")
+    assert stands(lab)[0] == "trial-2"
+
+
+def test_of_fewer_than_forty_questions_only_a_wrong_answer_holds(lab, teach):
+    write(lab, yes=ENOUGH - 1)
+    teach(YES)
+    teach(DECLINED)
+    assert stands(lab) == ("trial-2", "serving", "")
+
+
+def test_with_too_few_test_questions_the_gate_holds_nothing(lab, teach):
+    write(lab, yes=9)
+    teach(YES)
+    teach(NO)
+    assert stands(lab)[0] == "trial-2"
+
+
+def test_without_the_key_nothing_is_held(lab, teach):
+    write(lab, yes=20, gate="none")
+    teach(YES)
+    teach(NO)
+    assert stands(lab)[0] == "trial-2"
+
+
+def test_a_commit_that_lifts_the_gate_lets_the_held_model_serve(lab, teach):
+    write(lab, yes=20)
+    teach(YES)
+    teach(NO)
+    assert stands(lab)[0] == "trial-1"
+    path = lab.repository.folder / "datasets/trial/dataset.yaml"
+    path.write_text(path.read_text("utf-8").replace("gate: not_worse", "gate: none"), "utf-8")
+    lab.repository.commit()
+    lab.tick(rounds=2)
+    assert stands(lab)[0] == "trial-2"
+
+
+def test_a_floor_holds_the_first_model_too_and_nothing_can_be_accepted(lab, teach):
+    write(lab, yes=8, no=12, gate={"floor": {"right": 0.5}})
+    teach(YES)
+    assert stands(lab) == (None, "gated", "gate-floor")
+    with pytest.raises(Refused) as caught:
+        accept(lab, "trial-1")
+    assert caught.value.key == "gate-nothing-to-accept"
+    (notice,) = told(lab)
+    assert "8 of 20" in notice.text("en")
+    teach(NO)
+    assert stands(lab)[0] == "trial-2"
+
+
+def test_an_admin_may_let_a_held_model_serve(lab, teach):
+    write(lab, yes=20)
+    teach(YES)
+    teach(NO)
+    ask(lab, RequestKind.PROMOTE, model="trial-2")
+    assert stands(lab) == ("trial-2", "serving", "")
+    lab.tick(rounds=2)
+    assert stands(lab) == ("trial-2", "serving", "")
+
+
+def test_a_newer_model_that_is_not_worse_replaces_a_held_one(lab, teach):
+    write(lab, yes=20)
+    teach(YES)
+    teach(NO)
+    teach(NO)
+    assert stands(lab) == ("trial-1", "gated", "gate-lost")
+    with pytest.raises(Refused) as caught:
+        accept(lab, "trial-2")
+    assert caught.value.key == "gate-not-held", "a newer one waits in its place"
+    teach(YES)
+    assert stands(lab) == ("trial-4", "serving", "")
+    with pytest.raises(Refused):
+        accept(lab, "trial-3")
+    with lab.services() as services:
+        words = [row["word"] for row in services.db.rows(VERDICT.select().order_by(VERDICT.id))]
+    assert words == ["serving", "superseded", "superseded", "serving"]
+
+
+def test_a_revert_of_the_commit_ends_the_hold(lab, teach):
+    write(lab, yes=20)
+    teach(YES)
+    teach(NO)
+    lab.repository.git("revert", "--no-edit", "HEAD")
+    lab.tick(rounds=2)
+    assert stands(lab) == ("trial-1", "serving", "")
+
+
+def test_a_rollback_is_not_undone_by_a_held_model(lab, teach):
+    write(lab, yes=20, no=20)
+    teach(DECLINED)
+    teach(YES)
+    teach(NO)
+    assert stands(lab) == ("trial-2", "gated", "gate-lost")
+    ask(lab, RequestKind.ROLLBACK, dataset="trial")
+    lab.tick(rounds=2)
+    assert stands(lab) == ("trial-1", "superseded", ""), "trial-3 is not worse than trial-1"
+
+
+def lose(lab, build, state):
+    with lab.services() as services:
+        row = Promotions(services.db).model(build).model_row
+        change = MODEL.update({"state": state}).where(MODEL.id == row)
+        services.db.transact(lambda: services.db.change(change))
+
+
+def test_where_the_serving_model_is_gone_a_held_one_is_better_than_none(lab, teach):
+    write(lab, yes=20)
+    teach(YES)
+    teach(NO)
+    lose(lab, "trial-1", "gone")
+    lab.tick("promote")
+    assert stands(lab)[0] == "trial-2"
+
+
+def test_a_pinned_model_stays_and_the_next_is_judged_when_it_is_free(lab, teach):
+    write(lab, yes=20)
+    teach(YES)
+    ask(lab, RequestKind.PIN, dataset="trial")
+    teach(NO)
+    assert (stands(lab)[0], told(lab)) == ("trial-1", [])
+    ask(lab, RequestKind.UNPIN, dataset="trial")
+    lab.tick("promote")
+    assert stands(lab) == ("trial-1", "gated", "gate-lost")
+    assert len(told(lab)) == 1
+
+
+def test_a_model_that_nobody_holds_cannot_be_accepted(lab, teach):
+    write(lab, yes=20)
+    teach(YES)
+    with pytest.raises(Refused) as caught:
+        accept(lab, "trial-1")
+    assert text("ru", caught.value.key, **caught.value.arguments)
