@@ -7,7 +7,15 @@ import json
 import pytest
 from dataset_tree import DATASET_YAML, check_files, example_yaml, good_files, only_finding, rules
 
-from merlin.dataset.spec import GateRule, LaunchRule, MaterialSpec, Recipe, SplitRule, dump_spec, load_spec
+from merlin.dataset.spec import (
+    GateRule,
+    LaunchRule,
+    MaterialSpec,
+    Recipe,
+    SplitRule,
+    dump_spec,
+    load_spec,
+)
 
 pytestmark = pytest.mark.unit
 

@@ -27,6 +27,7 @@ OTHERS = (
     "broadcast.",
     "erase.",
     "engine.",
+    "gate.",
     "distil.",
     "door.",
     "pay.",

@@ -30,6 +30,10 @@ admin-did-cancel = Job { $job }: { $state ->
        *[other] being cancelled
     }.
 admin-did-promote = { $dataset }: { $build } answers now ({ $model }).
+admin-did-accept = { $dataset }: { $count ->
+        [one] { $count } answer of { $build } is accepted
+       *[other] { $count } answers of { $build } are accepted
+    }; it answers people in a moment.
 admin-did-rollback = { $dataset }: { $build } answers again ({ $model }).
 admin-did-pin = { $dataset }: the model is pinned, newer ones wait.
 admin-did-unpin = { $dataset }: unpinned, newer models may answer again.

@@ -30,6 +30,11 @@ admin-did-cancel = Работа { $job }: { $state ->
        *[other] отменяется
     }.
 admin-did-promote = { $dataset }: теперь отвечает { $build } ({ $model }).
+admin-did-accept = { $dataset }: { $count ->
+        [one] принят { $count } ответ { $build }
+        [few] приняты { $count } ответа { $build }
+       *[many] принято { $count } ответов { $build }
+    }; сейчас она начнёт отвечать людям.
 admin-did-rollback = { $dataset }: снова отвечает { $build } ({ $model }).
 admin-did-pin = { $dataset }: модель закреплена, новые ждут.
 admin-did-unpin = { $dataset }: закрепление снято, новые модели снова могут отвечать.

@@ -1,0 +1,54 @@
+"""The daemon dies where a model is held; after the restart it is held, told once and judged once."""
+
+from __future__ import annotations
+
+import pytest
+from forked import start
+from waiting import wait_until
+from world import KEY, Lab
+
+from merlin.core import killpoint
+from merlin.db.tables import NOTICE, VERDICT
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.wiring.context import reading
+
+pytestmark = pytest.mark.integration
+YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
+
+
+def held(lab):
+    """Return the reasons of the verdicts, oldest first."""
+    with reading(lab.config) as database:
+        rows = database.rows(VERDICT.select().order_by(VERDICT.id))
+    return [row["reason"] for row in rows]
+
+
+@pytest.mark.parametrize("point", [each for each in killpoint.POINTS if each.startswith("gate.")])
+def test_a_model_is_held_and_told_once_after_a_death_at(point, tmp_path):
+    with ProviderStandIn(key="stand-in") as provider:
+        lab = Lab(tmp_path, provider.base_url)
+        lab.repository.dataset(count=12, tests=0, gate="not_worse")
+        for number in range(20, 40):
+            lab.repository.example("trial", number, answer=YES, is_test=True)
+        lab.repository.commit()
+        provider.behave(fixed_answer=YES)
+        lab.until_serving("trial-1")
+        lab.repository.example("trial", 1, answer="Иначе.")
+        lab.repository.commit()
+        provider.behave(fixed_answer=NO)
+        crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
+        log = tmp_path / "daemon.log"
+        process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
+        process.join(60)
+        assert process.exitcode == 137, log.read_text()[-3000:]
+        assert held(lab) == ["", "" if point == "gate.judged" else "gate-lost"]
+        process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
+        try:
+            wait_until(lambda: held(lab) == ["", "gate-lost"], story=log.read_text)
+        finally:
+            process.terminate()
+            process.join()
+        lab.tick("promote", rounds=3)
+        with reading(lab.config) as database:
+            assert database.count(NOTICE, NOTICE.key == "notice-held") == 1
+        assert lab.status()["serving"]["build"] == "trial-1"
