@@ -62,6 +62,7 @@ def office(folder, **changes):
         lab.repository.commit()
         lab.tick("fetch", "launch")
         with served(_set_up(lab.config), partial(Office, lab)) as site, site.admin:
+            site.provider = provider
             yield site
 
 

@@ -1,4 +1,4 @@
-"""The daemon dies where a model is held; after the restart it is held, told once and judged once."""
+"""The daemon dies where a model is held; after the restart it is held and told once."""
 
 from __future__ import annotations
 

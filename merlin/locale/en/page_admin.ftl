@@ -24,6 +24,7 @@ page-asked-census = Count the models anew
 page-asked-build = Build { $target }
 page-asked-launch = Train { $target }
 page-asked-cancel = Stop job { $target }
+page-asked-accept = Accept the answers of { $target }
 page-asked-promote = Let { $target } answer
 page-asked-rollback = Return to the model before: { $target }
 page-asked-pin = Pin the model: { $target }

@@ -24,6 +24,7 @@ page-asked-census = Пересчитать модели
 page-asked-build = Собрать { $target }
 page-asked-launch = Обучить { $target }
 page-asked-cancel = Остановить работу { $target }
+page-asked-accept = Принять ответы { $target }
 page-asked-promote = Пусть отвечает { $target }
 page-asked-rollback = Вернуть прежнюю модель: { $target }
 page-asked-pin = Закрепить модель: { $target }
