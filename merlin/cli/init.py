@@ -33,6 +33,7 @@ launch: {{mode: auto, quiet_s: 60, min_new: 1}}
 # {gate}
 gate: not_worse
 """
+_SAID = ("keys", "first", "system", "split", "launch", "gate")
 _EXAMPLE = """\
 # yaml-language-server: $schema=../../../schemas/example.schema.json
 messages:
@@ -92,9 +93,7 @@ def _write(folder: Path, dataset: str) -> None:
 
     inside, schemas = folder / "datasets" / dataset, folder / "schemas"
     files = {
-        inside / "dataset.yaml": _filled(
-            _DATASET, "keys", "first", "system", "split", "launch", "gate"
-        ),
+        inside / "dataset.yaml": _filled(_DATASET, *_SAID),
         inside / "examples" / "about.yaml": _filled(_EXAMPLE, "question", "answer"),
         folder / "README.md": text(language(), "init-readme") + "\n",
         folder / ".pre-commit-config.yaml": _filled(_HOOKS, "hook"),
