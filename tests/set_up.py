@@ -69,6 +69,7 @@ class SetUp:
     assistant: tuple[str, str] | None = None
     transcription: tuple[str, str] | None = None
     vision: tuple[str, str] | None = None
+    grounding: tuple[str, str] | None = None
     media_limits: MediaLimits = field(default_factory=MediaLimits)
     presets: Mapping[str, Preset] = field(default_factory=dict)
     text_key: str | None = None
@@ -133,6 +134,7 @@ class SetUp:
                 **_choice("assistant", self.assistant),
                 **_choice("transcription", hears, TranscriptionChoice),
                 **_choice("vision", self.vision),
+                **_choice("grounding", self.grounding),
             ),
             datasets=DatasetsConfig(default=self.default_dataset or ""),
             **({"plans": {each.name: each for each in self.plans}} if self.plans else {}),

@@ -36,14 +36,17 @@ from merlin.billing.plan import (
     plan_of,
 )
 from merlin.billing.quota import Left, Quotas, today
-from merlin.chat.answer import ProviderFault, Reply, report_troubles
+from merlin.chat.answer import Ground, Grounding, ProviderFault, Reply, report_troubles
+from merlin.chat.grounding import find_sources, grounding_prompt
 from merlin.chat.model_catalogue import (
     Candidate,
+    CandidateKind,
     ModelCatalogue,
     ModelRequest,
     Windows,
     candidates,
     first_candidate,
+    is_revoked,
     newer_serving,
     only_candidate,
 )
@@ -263,6 +266,26 @@ def route(
     if has_images and first is not None:
         return only_candidate(first)
     return candidates(ModelCatalogue(ctx.db), ctx.store, wish, first)
+
+
+def ground(ctx: Context, first: Candidate | None, question: str, language: str) -> Ground | None:
+    """Return what finds the sources that an answer is composed from where `first` does not know.
+
+    None where no model composes, and where `first` was not tuned on a dataset.
+    """
+    choice = ctx.config.chat.grounding
+    if choice is None or first is None or not first.version:
+        return None
+    dataset = first.version.rpartition("-")[0]
+
+    def find() -> Grounding | None:
+        sources = find_sources(ctx.db, ctx.passages, dataset, question)
+        before = (grounding_prompt(sources, language),)
+        composer = Candidate(CandidateKind.COMPOSED, *choice.pair, before)
+        is_usable = sources and not is_revoked(ModelCatalogue(ctx.db), choice.pair)
+        return Grounding(composer, sources) if is_usable else None
+
+    return lambda: ctx.store.read(find)
 
 
 def cost_of(ctx: Context, reply: Reply) -> Cost | None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from merlin.account.users import Roles
 from merlin.billing.plan import Plan
+from merlin.chat.grounding import PassageCache
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
@@ -61,6 +62,7 @@ class Context:
     answerers: Mapping[str, Answerer] = field(default_factory=dict)
     courses: VersionCache[ActiveCourses] = field(default_factory=VersionCache)
     vocabulary: VersionCache[Vocabulary] = field(default_factory=VersionCache)
+    passages: PassageCache = field(default_factory=PassageCache)
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0
 

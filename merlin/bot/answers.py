@@ -25,6 +25,7 @@ from merlin.bot.markdown import render
 from merlin.bot.menu import cut
 from merlin.bot.transport import GaveWay
 from merlin.chat.answer import AnswerObserver, Ending, Reply
+from merlin.chat.grounding import sources_note
 from merlin.chat.model_catalogue import CandidateKind
 from merlin.chat.prompt import document_texts
 from merlin.chat.sessions import ChatPlace, WindowCounter
@@ -358,6 +359,8 @@ def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
         notes.append(text(language, _STANDINGS[reply.choice.standing], model=reply.model_id))
     if reply.nearest:
         notes.append(text(language, "bot-nearest"))
+    if reply.sources:
+        notes.append(f"[{sources_note(reply.sources, language)}]")
     is_answer = bool(reply.text) or reply.ending is Ending.STOPPED
     return StoredAnswer(
         answer=reply.text,

@@ -1,5 +1,8 @@
 """Ask the models of a route until one answers, and say honestly how it ended.
 
+Where a model does not know the answer, another one may compose it from sources
+(`merlin.chat.grounding`).
+
 Providers' faults are handled here: a busy one is tried again at most twice within 90 s, a stream
 that breaks leaves what came, an unknown model leads to the next one of the route, a provider whose
 money is spent and a model that failed three times in a row are left alone for a while. A person may
@@ -10,13 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from merlin.chat.model_catalogue import Candidate
+from merlin.chat.grounding import Source, is_begun, read_citations
+from merlin.chat.model_catalogue import Candidate, only_candidate
 from merlin.chat.sessions import limit_from_refusal
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
@@ -29,6 +33,8 @@ from merlin.providers.base import NOT_COUNTED, Answer, Answerer
 
 SPENT = "insufficient_quota"
 LEFT_ALONE_S = 60.0
+# What chooses among taught answers has said all by then.
+AT_ONCE_S = 0.3
 
 
 # Several times what any model says at once; nobody reads on, and memory is not endless.
@@ -64,7 +70,7 @@ class Reply:
     """What came of asking; `choice` and `model_id` name who answered, None and "" nobody.
 
     `limit_tokens`: the provider refused the talk as too long for a window of so many tokens; what
-    is here then answers the question alone.
+    is here then answers the question alone. `sources` are what a composed answer names.
     """
 
     ending: Ending
@@ -76,6 +82,7 @@ class Reply:
     nearest: tuple[str, ...] = ()
     troubles: tuple[ProviderFault, ...] = ()
     limit_tokens: int | None = None
+    sources: Sequence[Source] = ()
 
     @property
     def is_answer(self) -> bool:
@@ -138,6 +145,44 @@ class AnswerObserver:
 
     def waits(self) -> None:
         """Take note that nothing has come for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """Who composes an answer, told from what: the sources stand in its `before`."""
+
+    composer: Candidate
+    sources: Sequence[Source]
+
+
+# Finds what an answer is to be composed from, None where there is nothing near.
+Ground = Callable[[], Awaitable[Grounding | None]]
+
+
+class _ComposedObserver(AnswerObserver):
+    """Shows a composed answer once it has named its sources, without their numbers at its head."""
+
+    def __init__(self, onlooker: AnswerObserver, sources: Sequence[Source]) -> None:
+        self._onlooker, self._sources = onlooker, sources
+
+    def wrote(self, text: str) -> None:
+        if is_begun(text):
+            cited, body = read_citations(text, self._sources)
+            if cited and body:
+                self._onlooker.wrote(body)
+
+
+class _LateObserver(AnswerObserver):
+    """Shows an answer that takes its time: one that comes at once may be a refusal."""
+
+    def __init__(self, onlooker: AnswerObserver) -> None:
+        self._onlooker, self._begun = onlooker, 0.0
+
+    def wrote(self, text: str) -> None:
+        now = asyncio.get_running_loop().time()
+        self._begun = self._begun or now
+        if now - self._begun > AT_ONCE_S:
+            self._onlooker.wrote(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,16 +272,20 @@ class AnswerService:
         onlooker: AnswerObserver,
         stop: Stop | None = None,
         steering: SamplingParams = FREELY,
+        ground: Ground | None = None,
     ) -> Reply:
         """Return the reply of the first model of `route` that gives one.
 
+        Where that says that it does not know, an answer composed from what `ground` finds takes its
+        place, if it names its sources.
         A busy model's reply is that it is busy, and so no other answers in its place; where a model
         is left alone because it failed too often, the next one is asked.
         `talk` is the history and the question, without a system text. When `stop` is pressed,
         what came until then is the reply. Raises nothing of its own but WishRefused: another model
         would be no help, the wish is to be another one.
         """
-        asking = asyncio.ensure_future(self._first_of(route, talk, onlooker, stop, steering))
+        answering = self._known(route, talk, onlooker, stop, steering, ground)
+        asking = asyncio.ensure_future(answering)
         if stop is not None:
             stop.ends(asking)
         try:
@@ -246,6 +295,30 @@ class AnswerService:
             if stop is not None and stop.is_pressed and asking.cancelled():
                 return Reply(Ending.STOPPED)
             raise
+
+    async def _known(
+        self,
+        route: AsyncIterator[Candidate],
+        talk: Sequence[Message],
+        onlooker: AnswerObserver,
+        stop: Stop | None,
+        steering: SamplingParams,
+        ground: Ground | None,
+    ) -> Reply:
+        watching = _LateObserver(onlooker) if ground else onlooker
+        reply = await self._first_of(route, talk, watching, stop, steering)
+        if ground is None or reply.known is not False:
+            return reply
+        grounding = await ground()
+        if grounding is None:
+            return reply
+        composer, sources = only_candidate(grounding.composer), grounding.sources
+        showing = _ComposedObserver(onlooker, sources)
+        composed = await self._first_of(composer, talk, showing, stop, steering)
+        cited, body = read_citations(composed.text, sources)
+        if not (cited and body):
+            return replace(reply, troubles=(*reply.troubles, *composed.troubles))
+        return replace(composed, text=body, known=True, sources=tuple(cited))
 
     async def _first_of(
         self,

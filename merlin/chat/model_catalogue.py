@@ -51,6 +51,7 @@ class CandidateKind(StrEnum):
     BASE = "base"
     GENERAL = "general"  # in place of a tuned one that cannot answer
     ALONE = "alone"  # general too, where no tuned one serves
+    COMPOSED = "composed"  # from sources, where the tuned one does not know
 
 
 # A model of a provider: its name there (None: the first that it lists).

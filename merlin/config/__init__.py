@@ -171,6 +171,7 @@ class Config(Section):
             "assistant": chat.assistant,
             "transcription": chat.transcription,
             "vision": chat.vision,
+            "grounding": chat.grounding,
         }
         presets = (("preset", each.model) for each in chat.presets.values() if each.model)
         return (*((name, each) for name, each in named.items() if each), *presets)

@@ -419,6 +419,12 @@ class ChatConfig(Section):
         "The model that answers questions with photos. Without it photos are not switched on.",
         default=None,
     )
+    grounding: Opt[ModelChoice] = setting(
+        "The model that composes an answer where the tuned one does not know it: from the nearest"
+        " taught examples and passages of the course's materials, which the answer names. Without"
+        " it nothing is composed.",
+        default=None,
+    )
     presets: Table[Mapping[PresetName, Preset]] = setting(
         "Named system texts that people choose by `/preset`; translator, summary and voice are"
         " built in.",

@@ -195,9 +195,14 @@ class Catalogue(Repository):
 
     def materials(self, slug: str) -> list[Material]:
         """Return a course's materials by kind, lesson and place in its file. Raises NotFound."""
-        rows = self.db.sql(_MATERIAL + _OF_SLUG + " ORDER BY lesson, place", slug)
-        if not rows:
+        found = self.course_materials(slug)
+        if not found:
             self.course(slug)
+        return found
+
+    def course_materials(self, slug: str) -> list[Material]:
+        """Return what `materials` returns, nothing where there is no such course."""
+        rows = self.db.sql(_MATERIAL + _OF_SLUG + " ORDER BY lesson, place", slug)
         return sorted(map(_material, rows), key=lambda each: KINDS.index(each.kind))
 
     def materials_numbered(self, ids: Sequence[int]) -> list[tuple[int, Material]]:

@@ -16,6 +16,7 @@ from functools import partial
 from merlin.core.clock import from_iso
 from merlin.core.process_pool import map_many
 from merlin.core.vocabulary import (
+    Term,
     fold,
     index_words,
     match_query,
@@ -121,6 +122,23 @@ LEFT JOIN taught_example AS taught ON taught.dataset = part.dataset
     AND taught.example_id = part.example_id AND taught.end_build = {no_end}
 ORDER BY part.id DESC
 """
+_TAUGHT = """
+JOIN taught_example AS taught ON taught.dataset = entry.dataset
+    AND taught.example_id = entry.example_id AND taught.end_build = {no_end}
+    AND taught.split = 'train'
+JOIN dataset_text AS said ON said.blob = entry.blob
+"""
+_NEAREST = f"""
+SELECT said.text FROM example_search AS found
+CROSS JOIN example_entry AS entry ON entry.id = found.rowid {_TAUGHT}
+WHERE example_search MATCH ? ORDER BY found.rank, found.rowid LIMIT ?
+"""
+_NEAREST_POSTGRESQL = f"""
+SELECT said.text FROM to_tsquery('simple', ?) AS asked
+JOIN example_entry AS entry ON to_tsvector('simple', entry.words) @@ asked {_TAUGHT}
+WHERE entry.dataset = ?
+ORDER BY ts_rank(to_tsvector('simple', entry.words), asked) DESC, entry.id LIMIT ?
+"""
 
 
 class ExampleEntries(Repository):
@@ -216,6 +234,18 @@ class ExampleEntries(Repository):
         )
         rows = self.db.sql(_PART.format(part=part, no_end=NO_END), *values, limit)
         return [_read(row) for row in rows]
+
+    def nearest(self, dataset: str, stems: Sequence[str], limit: int) -> list[str]:
+        """Return the texts of taught examples that share the most telling stems, best first."""
+        terms = [Term((each,)) for each in stems]
+        if self.db.dialect == "sqlite":
+            either = " OR ".join(f"({match_query([each])})" for each in terms)
+            rows = self.db.sql(_NEAREST.format(no_end=NO_END), _matching(dataset, either), limit)
+        else:
+            either = " | ".join(f"({vector_query([each])})" for each in terms)
+            asked = _NEAREST_POSTGRESQL.format(no_end=NO_END)
+            rows = self.db.sql(asked, either, dataset, limit)
+        return [str(said) for (said,) in rows if said is not None]
 
     def facets(self, dataset: str) -> Facets:
         """Return how many examples each filter leaves; takes some milliseconds for 100,000."""

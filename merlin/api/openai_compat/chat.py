@@ -18,7 +18,7 @@ from merlin.api.openai_compat.quota import reserve_question, settle_question
 from merlin.api.openai_compat.requests import Asked, request_of_call
 from merlin.api.problems import wrong
 from merlin.api.services import ApiServices
-from merlin.app.ask import Asker, is_free, route
+from merlin.app.ask import Asker, ground, is_free, route
 from merlin.billing.plan import UNLIMITED
 from merlin.chat.answer import AnswerObserver, AnswerService, Ending, Reply, Stop
 from merlin.chat.model_catalogue import Candidate
@@ -110,8 +110,15 @@ class ChatStream(AnswerObserver):
         first = await work(lambda: reserve_question(services, asked, asker))
         kill_point("door.reserved")
         try:
+            sources = ground(services, first, asked.talk[-1].content, asker.language)
+            is_plain = not asked.has_images and asked.steering.response_format is None
             reply = await self._desk.reply(
-                self._route(first), asked.talk, self, self.stop, asked.steering
+                self._route(first),
+                asked.talk,
+                self,
+                self.stop,
+                asked.steering,
+                ground=sources if is_plain else None,
             )
             kill_point("door.asked")
             await self._settle(reply)

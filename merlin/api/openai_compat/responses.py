@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from merlin.api.problems import refusal
 from merlin.chat.answer import Ending, Reply
+from merlin.chat.grounding import source_name, sources_note
 from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.core.i18n import text
 from merlin.openai_protocol.errors import ApiError
@@ -90,6 +91,7 @@ def extension(reply: Reply, origin: Origin | None, language: str) -> Json:
         "ending": reply.ending.value,
         "is_alone": reply.limit_tokens is not None,
         "note": note(language, reply),
+        "sources": [source_name(each, language) for each in reply.sources],
     }
 
 
@@ -98,7 +100,9 @@ def note(language: str, reply: Reply) -> str:
     signs = (reply.ending, reply.choice.standing if reply.choice else None)
     keys = [_NOTES[sign] for sign in signs if sign in _NOTES]
     keys += ["alone"] if reply.limit_tokens is not None else []
-    return "\n".join(text(language, f"door-note-{key}", model=reply.model_id) for key in keys)
+    notes = [text(language, f"door-note-{key}", model=reply.model_id) for key in keys]
+    notes += [sources_note(reply.sources, language)] if reply.sources else []
+    return "\n".join(notes)
 
 
 def lineage(

@@ -57,7 +57,8 @@ class Extension(BaseModel):
         description="taught questions that may have been meant where it does not know, best first"
     )
     standing: str | None = Field(
-        description="serving, earlier, base, general, alone or chosen: what the model was for this"
+        description="serving, earlier, base, general, alone, chosen or composed: what the model was"
+        " for this"
     )
     model: str = Field(description="the model at its provider")
     build: str | None = Field(description="the version of the dataset that it learnt")
@@ -65,6 +66,7 @@ class Extension(BaseModel):
     ending: str = Field(description="whole, length, cut or filtered")
     is_alone: bool = Field(description="what was said before did not fit and was left out")
     note: str = Field(description='what a person should be told under the answer; "": nothing')
+    sources: list[str] = Field(description="what a composed answer was composed from")
 
 
 class Message(BaseModel):

@@ -28,6 +28,7 @@ from merlin.app.ask import (
     begin,
     cost_of,
     finish,
+    ground,
     route,
     used_tokens,
     with_spent,
@@ -275,7 +276,11 @@ async def _reply(
     asked = Message("user", with_author(prompt.text, talk.name), images=prompt.images)
     models = route(context.services, wish, first, has_images=bool(prompt.images))
     said = (*talk.summary, *talk.history, asked)
-    return _answer(context, talk, prompt, await context.bot_data.desk.reply(models, said, *looks))
+    sources = ground(context.services, first, prompt.text, context.language)
+    asking = context.bot_data.desk.reply(
+        models, said, *looks, ground=None if prompt.images else sources
+    )
+    return _answer(context, talk, prompt, await asking)
 
 
 def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> Answer:

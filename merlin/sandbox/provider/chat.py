@@ -4,6 +4,8 @@
   given;
 - asked for a translation: the source, marked as what it is;
 - shown an image: its kind and size in bytes;
+- told to answer from numbered sources (`merlin.chat.grounding`): the sentence that shares the most
+  words with the question, or that none holds the answer;
 - asked for examples by their schema: drafts (`merlin.sandbox.provider.teacher`);
 - shown, before the question, conversations of which one asks nearly the same: its answer;
 - asked what every model knows (`common_knowledge.yaml`): that;
@@ -34,6 +36,7 @@ from merlin.app.distil import SHAPE_NAME
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.core.file_kind import is_recording
 from merlin.core.i18n import text
+from merlin.core.vocabulary import fold, split_words, stem
 from merlin.openai_protocol.errors import ApiError, bad_field, context_exceeded, unknown_model
 from merlin.openai_protocol.responses import (
     DONE,
@@ -111,6 +114,8 @@ def _answer(account: Account, asked: Mapping[str, Any], messages: list[Mapping[s
     if model != CHAT_MODEL and any(_images(message) for message in messages):
         words = "Invalid content type. image_url is only supported by certain models."
         raise bad_field("messages", words)
+    if sources := _sources(messages):
+        return _composed(sources, last_question(messages))
     if account.behaviour.fixed_answer:
         return account.behaviour.fixed_answer
     if maker is not None:
@@ -120,6 +125,32 @@ def _answer(account: Account, asked: Mapping[str, Any], messages: list[Mapping[s
     if _is_for_examples(asked):
         return draft_examples("\n".join(_texts(_last_of_user(messages))))
     return answer(messages)
+
+
+def _sources(messages: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return number -> text of the sources that an answer is to be composed from."""
+    systems = (each for each in messages if each["role"] == "system")
+    told = "\n\n".join(words for each in systems for words in _texts(each))
+    return dict(_SOURCE.findall(told)) if _NO_SOURCE in told else {}
+
+
+def _composed(sources: Mapping[str, str], question: str) -> str:
+    """Return the sentence that shares the most words with the question, its source named."""
+    asked = _stems(question)
+    shared = [
+        (len(asked & _stems(sentence)), number, sentence)
+        for number, words in sources.items()
+        for sentence in _SENTENCE_END.split(" ".join(words.split()))
+    ]
+    best, number, sentence = max(shared, key=lambda each: each[0])
+    if best < _FEWEST_SHARED:
+        return _NO_SOURCE
+    said = text(_language_of(question), "stand-in-known", answer=sentence)
+    return f"[{number}] {said}"
+
+
+def _stems(words: str) -> set[str]:
+    return {stem(each) for each in split_words(fold(words)) if len(each) >= _LONG_WORD}
 
 
 def _is_for_examples(asked: Mapping[str, Any]) -> bool:
@@ -190,6 +221,12 @@ _KNOWLEDGE = yaml.safe_load(
 )
 _OWN = re.compile("stand-in model|подставная модель", re.IGNORECASE)
 _ALIKE = 50.0  # of 100, by rapidfuzz: from here on two questions are nearly one
+# As `merlin.chat.grounding` numbers them, and how it has none of them named.
+_SOURCE, _NO_SOURCE = (
+    re.compile(r"^\[([1-9]\d*)\] (.+?)(?=\n\n\[\d|\Z)", re.DOTALL | re.MULTILINE),
+    "[0]",
+)
+_FEWEST_SHARED, _LONG_WORD = 2, 4
 _DATA_URL = re.compile(r"data:([\w/+.-]+);base64,(.*)", re.DOTALL)
 
 

@@ -1,0 +1,166 @@
+"""Grounding: an answer composed from what a dataset teaches, and its sources by name.
+
+Where the model of a dataset does not know an answer, another one may compose it from sources: the
+taught examples and the passages of the course's materials whose words are nearest to the question's
+(BM25, by SQLite's FTS5 or PostgreSQL's text search). It begins with the numbers of the sources it
+used, or says that they hold no answer; what names none of them is not shown.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from merlin.core.i18n import text
+from merlin.core.messages import Message
+from merlin.core.vocabulary import fold, index_words, split_words, stem
+from merlin.course.catalogue import Catalogue, Material
+from merlin.course.search import VersionCache
+from merlin.dataset.entries import ExampleEntries
+from merlin.dataset.example import parse_example
+from merlin.db.database import Database
+
+MOST_EXAMPLES, MOST_PASSAGES = 8, 4
+# Of a source so many characters are shown to the model: it is to find the answer, not a book.
+MOST_CHARACTERS = 1_000
+_SHORTEST_PASSAGE, _MOST_STEMS, _SHORTEST_WORD = 200, 24, 3
+_PARAGRAPHS = re.compile(r"\n\s*\n")
+_HEAD = re.compile(r"\s*((?:\[\d{1,3}\][\s,;:]*)+)")
+_NUMBER = re.compile(r"\[(\d{1,3})\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A taught example, by its question, or a passage of a material, by its first paragraph.
+
+    `number` is what the model names it by, from 1; paragraphs count from 1.
+    """
+
+    number: int
+    text: str
+    question: str = ""
+    material: Material | None = None
+    paragraph: int = 0
+
+
+class Passages:
+    """The passages of one course's materials; from any thread."""
+
+    def __init__(self, materials: Sequence[tuple[Material, str]]) -> None:
+        self._passages = [
+            (material, paragraph, passage)
+            for material, words in materials
+            for paragraph, passage in split_passages(words)
+        ]
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(":memory:", check_same_thread=False)
+        self._db.execute("CREATE VIRTUAL TABLE passage USING fts5(words)")
+        rows = ((index_words(f"{each.name} {words}"),) for each, _, words in self._passages)
+        self._db.executemany("INSERT INTO passage VALUES (?)", rows)
+
+    def nearest(self, stems: Sequence[str], limit: int) -> list[tuple[Material, int, str]]:
+        """Return material, paragraph and text of the nearest passages, best first."""
+        asked = " OR ".join(f'"{each}"' for each in stems)
+        query = "SELECT rowid FROM passage WHERE passage MATCH ? ORDER BY rank, rowid LIMIT ?"
+        with self._lock:
+            found = self._db.execute(query, (asked, limit)).fetchall()
+        return [self._passages[row - 1] for (row,) in found]
+
+
+def split_passages(words: str) -> Iterator[tuple[int, str]]:
+    """Yield the passages of a Markdown text, each with its first paragraph's number, from 1.
+
+    Short paragraphs, headings among them, go with the next.
+    """
+    first, waiting = 1, ""
+    number = 0
+    for number, paragraph in enumerate(_PARAGRAPHS.split(words.strip()), 1):
+        waiting = f"{waiting}\n\n{paragraph.strip()}".strip()
+        if len(waiting) >= _SHORTEST_PASSAGE:
+            yield first, waiting
+            first, waiting = number + 1, ""
+    if waiting:
+        yield first, waiting
+
+
+class PassageCache:
+    """The passages of each dataset's course, made anew when the catalogue changes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[str, VersionCache[Passages]] = {}
+
+    def read(self, db: Database, dataset: str) -> Passages:
+        """Return the passages of a dataset's course; none where it has no course."""
+        catalogue = Catalogue(db)
+        with self._lock:
+            made = self._made.setdefault(dataset, VersionCache())
+        return made.read(catalogue.version(), lambda: Passages(_materials(catalogue, dataset)))
+
+
+def _materials(catalogue: Catalogue, dataset: str) -> list[tuple[Material, str]]:
+    return [
+        (each, words)
+        for each in catalogue.course_materials(dataset)
+        if each.has_text and (words := catalogue.text(dataset, each.text))
+    ]
+
+
+def find_sources(db: Database, cache: PassageCache, dataset: str, question: str) -> list[Source]:
+    """Return what an answer may be composed from, the nearest examples before passages."""
+    words = (word for word in split_words(fold(question)) if len(word) >= _SHORTEST_WORD)
+    stems = list(dict.fromkeys(map(stem, words)))[:_MOST_STEMS]
+    if not stems:
+        return []
+    found: list[Source] = []
+    for said in ExampleEntries(db).nearest(dataset, stems, MOST_EXAMPLES):
+        if example := parse_example(said):
+            shown = f"{example.question}\n{example.answer}"[:MOST_CHARACTERS]
+            found.append(Source(len(found) + 1, shown, question=example.question))
+    for material, paragraph, passage in cache.read(db, dataset).nearest(stems, MOST_PASSAGES):
+        shown = passage[:MOST_CHARACTERS]
+        found.append(Source(len(found) + 1, shown, material=material, paragraph=paragraph))
+    return found
+
+
+def grounding_prompt(sources: Sequence[Source], language: str) -> Message:
+    """Return what a composing model is told: the rules, then the sources by number."""
+    shown = "\n\n".join(f"[{each.number}] {each.text}" for each in sources)
+    return Message("system", f"{text(language, 'grounding-prompt')}\n\n{shown}")
+
+
+def read_citations(answer: str, sources: Sequence[Source]) -> tuple[list[Source], str]:
+    """Return the sources that an answer names, and the answer without the numbers at its head.
+
+    None where it names no source that there is, or says by [0] that they hold no answer. Models
+    that name sources within the text alone are understood too.
+    """
+    head = _HEAD.match(answer)
+    body = answer[head.end() :] if head else answer
+    numbers = {int(each) for each in _NUMBER.findall(head[1] if head else answer)}
+    cited = [each for each in sources if each.number in numbers and 0 not in numbers]
+    return cited, body.strip()
+
+
+def is_begun(answer: str) -> bool:
+    """Return whether the head of an answer that is being written is over and names sources."""
+    head = _HEAD.match(answer)
+    return head is not None and head.end() < len(answer)
+
+
+def source_name(source: Source, language: str) -> str:
+    """Return what a person calls a source."""
+    if source.material is None:
+        return text(language, "grounding-example", question=source.question)
+    named = {"title": source.material.title(language), "paragraph": source.paragraph}
+    lesson = {"kind": source.material.kind, "lesson": source.material.lesson}
+    return text(language, "grounding-passage", **named, **lesson)
+
+
+def sources_note(sources: Sequence[Source], language: str) -> str:
+    """Return the line under a composed answer."""
+    names = "; ".join(source_name(each, language) for each in sources)
+    return text(language, "grounding-note", sources=names)

@@ -1,0 +1,92 @@
+"""An answer composed from a course's materials where the tuned model does not know it."""
+
+from __future__ import annotations
+
+import pytest
+from api_site import ANNA
+from asking_site import MODEL, asker, opened, talk, uses
+
+from merlin.sandbox.faults import Fault, FaultKind
+
+pytestmark = pytest.mark.functional
+
+UNKNOWN = {"fixed_answer": "Я этого не знаю.", "extension": {"known": False}}
+QUESTION = "Что такое алгоритм, набор каких шагов?"
+
+
+@pytest.fixture
+def course(tmp_path):
+    composer = ("chat", "stand-in-chat")
+    with opened(tmp_path, grounding=composer) as (site, provider):
+        provider.behave(**UNKNOWN)
+        yield site, provider
+
+
+def ask(site, question=QUESTION, **more):
+    with asker(site) as program:
+        return program.post("/chat/completions", json=talk(question, **more)).json()
+
+
+def asked(provider):
+    return [call.body["model"] for call in provider.calls("chat.create")]
+
+
+def test_what_the_model_does_not_know_is_composed_and_names_its_source(course):
+    site, provider = course
+    told = ask(site)
+    assert "конечный" in told["choices"][0]["message"]["content"]
+    assert "[1]" not in told["choices"][0]["message"]["content"]
+    extension = told["merlin"]
+    assert extension["sources"] == ["лекция 1 «Введение в алгоритмы», абзац 1"]
+    assert extension["note"].endswith(extension["sources"][0])
+    assert (extension["standing"], extension["known"]) == ("composed", True)
+    assert asked(provider) == [MODEL, "stand-in-chat"]
+    assert uses(site) == {}
+
+
+def test_a_known_answer_is_given_as_it_was_taught(course):
+    site, provider = course
+    provider.behave(fixed_answer="Набор шагов.", extension={"known": True})
+    told = ask(site)
+    assert told["choices"][0]["message"]["content"] == "Набор шагов."
+    assert told["merlin"]["sources"] == []
+    assert asked(provider) == [MODEL]
+
+
+@pytest.mark.parametrize(
+    "question", ["Какая погода в Твери завтра?", "а?", "Расскажи мне про алгоритм доставки пиццы"]
+)
+def test_what_no_source_holds_stays_unknown(course, question):
+    site, _ = course
+    told = ask(site, question)
+    assert told["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
+    assert (told["merlin"]["standing"], told["merlin"]["sources"]) == ("serving", [])
+
+
+def test_a_composer_that_is_away_leaves_the_honest_refusal(course):
+    site, provider = course
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, skip=1, times=None))
+    told = ask(site)
+    assert told["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
+
+
+def test_a_stream_shows_neither_the_refusal_nor_the_numbers(course):
+    site, _ = course
+    with asker(site) as program:
+        said = program.post("/chat/completions", json=talk(QUESTION, stream=True)).text
+    assert "не знаю" not in said
+    assert "[1]" not in said
+    assert "лекция 1" in said
+
+
+def test_json_is_not_composed(course):
+    site, provider = course
+    ask(site, response_format={"type": "json_object"})
+    assert "stand-in-chat" not in asked(provider)
+
+
+def test_the_page_tells_the_source_under_the_answer(course):
+    site, _ = course
+    address = f"/courses/{site.course_id('algorithms')}/chat"
+    page = site.browser(ANNA).post(address, data={"q": QUESTION}).text
+    assert "Ответ составила модель по источникам" in page

@@ -1,0 +1,122 @@
+"""What an answer may be composed from: taught examples and passages as they lie in git."""
+
+from __future__ import annotations
+
+import pytest
+from world import Lab
+
+from merlin.chat.grounding import PassageCache, find_sources, read_citations, split_passages
+from merlin.wiring.context import opened
+
+pytestmark = pytest.mark.integration
+
+COURSE = """\
+semester: 1
+name: {ru: Проба}
+materials:
+  - {lesson: 1, type: lecture, title: {ru: Кучи}, text: materials/heap.md}
+  - {lesson: 2, type: lab, title: {ru: Ссылка}, file_url: "https://example.com/lab.pdf"}
+"""
+HEAP = """\
+# Кучи
+
+Пирамида хранит наибольший элемент в корне.
+
+Просеивание вниз возвращает порядок после удаления корня.
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def lab(request, tmp_path, provider):
+    more = {}
+    if request.param == "postgresql":
+        more = {"database": request.getfixturevalue("postgresql").emptied()}
+    lab = Lab(tmp_path, provider.base_url, **more)
+    lab.repository.dataset(count=30, tests=1)
+    folder = lab.repository.folder / "datasets" / "trial"
+    (folder / "materials").mkdir()
+    (folder / "materials" / "heap.md").write_text(HEAP, "utf-8")
+    (folder / "course.yaml").write_text(COURSE, "utf-8")
+    lab.repository.example("trial", 50, answer="Стек отдаёт последний положенный элемент.")
+    lab.repository.example("trial", 51, answer="Очередь отдаёт первый.", is_test=True)
+    lab.repository.commit()
+    lab.tick("fetch")
+    return lab
+
+
+@pytest.fixture
+def found(lab):
+    """Return what finds the sources of a question by one cache."""
+    cache = PassageCache()
+
+    def find(question, dataset="trial"):
+        with opened(lab.config) as database:
+            return find_sources(database, cache, dataset, question)
+
+    return find
+
+
+def test_an_example_is_found_by_words_of_its_answer_in_other_forms(found):
+    first, *_ = found("Кто отдаст последние положенные элементы?")
+    assert (first.number, first.text.partition("\n")[2]) == (
+        1,
+        "Стек отдаёт последний положенный элемент.",
+    )
+    assert first.question.startswith("Что значит слово номер 50")
+
+
+def test_a_passage_is_found_with_its_paragraph(found):
+    passages = [each for each in found("просеивания вниз после удаления") if each.material]
+    assert [(each.material.text, each.paragraph) for each in passages] == [("materials/heap.md", 1)]
+    assert "возвращает порядок" in passages[0].text
+
+
+def test_a_changed_text_is_found_as_it_is_now(lab, found):
+    assert not [each for each in found("бинарное дерево") if each.material]
+    heap = lab.repository.folder / "datasets" / "trial" / "materials" / "heap.md"
+    heap.write_text(f"{HEAP}\nБинарное дерево не длиннее логарифма.\n", "utf-8")
+    lab.repository.commit()
+    lab.tick("fetch")
+    assert [each for each in found("бинарное дерево") if each.material]
+
+
+def test_a_test_example_is_no_source(found):
+    assert not any("Очередь" in each.text for each in found("очередь отдаёт первый"))
+
+
+@pytest.mark.parametrize(
+    "question", ["", "а?", "«»()[]*\"'", "xyzzy plugh", "и к на", "NEAR OR AND NOT", "слово" * 900]
+)
+def test_what_has_no_word_in_common_has_no_source(found, question):
+    assert found(question) == []
+
+
+def test_another_dataset_has_nothing_of_this_one(found):
+    assert found("последний положенный элемент", "trial-2") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "numbers", "body"),
+    [
+        ("[1] Стек.", [1], "Стек."),
+        (" [2][1]\nСтек.", [1, 2], "Стек."),
+        ("[1], [2]: Стек.", [1, 2], "Стек."),
+        ("Стек [2].", [2], "Стек [2]."),
+        ("[0]", [], ""),
+        ("[0] Нет ответа, но см. [1]", [], "Нет ответа, но см. [1]"),
+        ("[9] Стек.", [], "Стек."),
+        ("Стек.", [], "Стек."),
+        ("", [], ""),
+    ],
+)
+def test_an_answer_names_its_sources_or_has_none(found, answer, numbers, body):
+    sources = found("последний положенный элемент слова")[:2]
+    cited, said = read_citations(answer, sources)
+    assert ([each.number for each in cited], said) == (numbers, body)
+
+
+def test_paragraphs_are_counted_and_short_ones_go_with_the_next():
+    long = "Слово. " * 40
+    text = f"# Название\n\n{long}\n\n{long}\n\nКонец."
+    assert [number for number, _ in split_passages(text)] == [1, 3, 4]
+    assert list(split_passages("")) == []
