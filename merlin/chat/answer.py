@@ -318,7 +318,7 @@ class AnswerService:
         cited, body = read_citations(composed.text, sources)
         if not (cited and body):
             return replace(reply, troubles=(*reply.troubles, *composed.troubles))
-        return replace(composed, text=body, known=True, sources=tuple(cited))
+        return replace(composed, text=body, known=True, nearest=(), sources=tuple(cited))
 
     async def _first_of(
         self,

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from bot_talk import Talk
+from dataset_tree import DATASET_YAML, Tree
 from running_bot import RunningBot, charged, let_serve, rows, russian, settings_of, with_media
+
+from merlin.core.clock import utc_now
+from merlin.course.catalogue import Catalogue
+from merlin.dataset.files import FileIndex
+from merlin.db.database import open_database
 
 pytestmark = pytest.mark.functional
 
@@ -60,3 +68,41 @@ def test_what_was_offered_to_one_person_is_not_asked_for_another(telegram, provi
         boris.press("near:1:0", mine.message_id, forged=True)
         assert boris.alerts() == [russian("bot-button-old")]
     assert len(provider.calls("chat.create")) == 1
+
+
+COURSE = """\
+semester: 1
+name: {ru: Поиск}
+materials:
+  - {lesson: 2, type: lecture, title: {ru: Двоичный поиск}, text: materials/search.md}
+"""
+LECTURE = "# Поиск\n\nДвоичный поиск делит упорядоченный массив пополам.\n"
+
+
+def teach_course(settings):
+    """Let the serving dataset have a course with one lecture."""
+    files = {"course.yaml": COURSE, "materials/search.md": LECTURE}
+    tree = Tree({"dataset.yaml": DATASET_YAML, **files})
+    with open_database(settings.database) as database:
+        Catalogue(database).index({"neurotypology": tree.check("neurotypology")}, utc_now())
+        index = FileIndex(database)
+        index.add({blob: data.decode() for blob, data in tree.blobs.items()})
+        index.keep("neurotypology", "tree", {each.path: each.blob for each in tree.entries})
+
+
+def test_an_answer_is_composed_from_the_course_and_says_from_what(telegram, provider, settings):
+    teach_course(settings)
+    with RunningBot(replace(settings, grounding=("chat", "stand-in-chat"))):
+        talk = Talk(telegram, settings)
+        composed = talk.say("Как двоичный поиск делит массив?")
+        assert "делит упорядоченный массив пополам" in composed.text
+        assert "лекция 2 «Двоичный поиск», абзац 1" in composed.text
+        assert UNKNOWN not in composed.text
+        assert "near" not in str(composed.keys)
+        refused = talk.say("Какая завтра погода?")
+        assert refused.text.startswith(UNKNOWN)
+    assert rows(settings, "SELECT standing, known FROM turn ORDER BY id") == [
+        ("composed", 1),
+        ("serving", 0),
+    ]
+    assert charged(settings) == {"text": 2}
