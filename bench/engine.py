@@ -1,7 +1,8 @@
 """The engine's figures: `python -m bench engine [PART…]`, all parts without a name.
 
-`recall` 10,000 examples · `train` against TRL · `generate` against plain transformers · `switch`
-between 20 adapters · `kills` SIGKILL at 20 points of a job · `conformance` of the protocol.
+`recall` 10,000 examples · `embed` the same on the tiny encoder of the tests · `train` against TRL ·
+`generate` against plain transformers · `switch` between 20 adapters · `kills` SIGKILL at 20 points
+of a job · `conformance` of the protocol.
 Whether learning is real is `python -m bench learning`. Everything runs on the CPU, unless the
 variable BENCH_DEVICE names another device for `train`, `generate` and `switch`.
 """
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-PARTS = ("recall", "train", "generate", "switch", "kills", "conformance")
+PARTS = ("recall", "embed", "train", "generate", "switch", "kills", "conformance")
 
 
 def run(words: Sequence[str] = ()) -> None:

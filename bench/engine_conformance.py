@@ -1,4 +1,4 @@
-"""`merlin provider test` on our own engine, `recall` alone: the checks that anyone can run."""
+"""`merlin provider test` on our own engine: the checks that anyone can run."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from bench.engine_rig import KEY, engine
+from bench.engine_rig import KEY, Model, engine
 
 
 def run(_: Sequence[str] = ()) -> None:
+    """Ask an engine that has `recall` alone."""
+    conform("recall", {})
+
+
+def conform(base: str, models: Mapping[str, Model]) -> None:
     """Print how many checks passed, and each one that did not, in its own words."""
-    with engine() as rig:
+    command = ("merlin", "provider", "test", "--model", base, "--json")
+    with engine(models) as rig:
         done = subprocess.run(
-            [sys.executable, "-m", "merlin", "provider", "test", rig.url, "--json"],
+            [sys.executable, "-m", *command, rig.url],
             env={**os.environ, "OPENAI_API_KEY": KEY},
             capture_output=True,
             text=True,

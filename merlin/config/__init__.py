@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 from pydantic import ValidationError
 
-from merlin.config.engine import BUILT_IN, OWN_BACKEND, EngineConfig
+from merlin.config.engine import BUILT_IN, OWN_BACKENDS, EngineConfig
 from merlin.config.faults import Fault, at, broken, in_file, unfulfilled, wrong
 from merlin.config.section import ConfigSchema, Folder, Many, Opt, Section, Table, setting
 from merlin.config.settings import (
@@ -244,10 +244,12 @@ def _engine_faults(engine: EngineConfig) -> Iterator[Fault]:
             yield at(place, "config-base-own")
         if bool(base.path) == bool(base.hub):
             yield at(place, "config-base-place")
+        if base.backend == "onnx" and not base.embeddings:
+            yield at(f"{place}.embeddings", "config-onnx-encodes")
         if not base.url and base.backend == "llama.cpp":
             if not base.path.lower().endswith(".gguf"):
                 yield at(f"{place}.url", "config-no-llama", backend=base.backend)
-        elif not base.url and base.backend != OWN_BACKEND:
+        elif not base.url and base.backend not in OWN_BACKENDS:
             yield at(f"{place}.url", "config-no-backend", backend=base.backend)
     if engine.training.workers and not engine.training.cluster:
         yield at("engine.training.cluster", "config-no-cluster")

@@ -21,7 +21,7 @@ from merlin.config.section import (
 )
 from merlin.config.settings import ModelConfig, Rate
 
-OWN_BACKEND = "transformers"
+OWN_BACKENDS = ("transformers", "onnx")
 # Part of Merlin itself; no base of the configuration may take its name.
 BUILT_IN = "recall"
 
@@ -61,8 +61,9 @@ class EngineModelConfig(ModelConfig):
         "Apache-2.0",
         default_factory=str,
     )
-    backend: Literal["transformers", "vllm", "llama.cpp"] = setting(
-        "Who answers for it: `transformers` (the engine itself), `vllm`, `llama.cpp`.",
+    backend: Literal["transformers", "onnx", "vllm", "llama.cpp"] = setting(
+        "Who answers for it: `transformers` (the engine itself), `onnx` (the engine too, for an"
+        " encoder's ONNX file), `vllm`, `llama.cpp`.",
         "vllm",
         default="transformers",
     )
@@ -94,7 +95,10 @@ class EngineModelConfig(ModelConfig):
         " GPU, with the package bitsandbytes.",
         default="none",
     )
-    embeddings: bool = setting("It can be asked for embeddings.", default=False)
+    embeddings: bool = setting(
+        "It is a sentence encoder: it is asked for embeddings, and jobs train `embed` on it.",
+        default=False,
+    )
     price: Opt[Rate] = None
     sunset: Opt[Day] = setting(
         "The day on which you take it out of use.",

@@ -10,14 +10,18 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
+from merlin.engine.serving.embed import EmbedBackend
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.settings import EngineSettings
 from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles, Trainer
+from merlin.engine.trainers.embed import EmbedTrainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer
 from merlin.engine.trainers.recall import RecallTrainer
 from merlin.openai_protocol.errors import ApiError
@@ -60,19 +64,34 @@ def bases_of(settings: EngineSettings) -> Bases:
         lambda: RecallBackend(settings.language),
         RecallBackend.context,
     )
-    models = [_language_model(settings, name) for name in settings.models]
+    models = [_configured(settings, name) for name in settings.models]
     return {base.name: base for base in (recall, *models)}
 
 
-def _language_model(settings: EngineSettings, name: str) -> Base:
+def _configured(settings: EngineSettings, name: str) -> Base:
+    """Return a base of the configuration: a language model, or a sentence encoder."""
     model = settings.models[name]
 
-    def files() -> BaseFiles:
+    def folder(*, is_thorough: bool = False) -> Path:
         from merlin.engine.model_store.store import folder_of  # noqa: PLC0415 - knows hub and formats
 
-        folder = folder_of(name, model, settings.folder / "bases")
-        return BaseFiles(folder, model.dtype, model.quantised, model.training_example or 0)
+        return folder_of(name, model, settings.folder / "bases", is_thorough=is_thorough)
 
+    def files() -> BaseFiles:
+        longest = model.training_example or 0
+        return BaseFiles(folder(), model.dtype, model.quantised, longest)
+
+    if model.embeddings:
+        encoder = partial(_backend, settings, name, files)
+        return Base(
+            name=name,
+            trainer=EmbedTrainer(name, encoder, settings.folder / "vectors" / name),
+            methods=(SUPERVISED,),
+            backend=lambda: EmbedBackend(settings.language, name, folder, encoder()),
+            context=EmbedBackend.context,
+            files=lambda: BaseFiles(folder(is_thorough=True)),
+            sunset=model.sunset,
+        )
     return Base(
         name=name,
         trainer=LoraTrainer(),

@@ -80,9 +80,9 @@ class Desk:
         body = jsonl() if content is None else content
         return self.client.files.create(file=(name, body), purpose="fine-tune", **other)
 
-    def launch(self, file_id=None, **other):
+    def launch(self, file_id=None, model="recall", **other):
         file_id = file_id or self.upload().id
-        return self.jobs.create(model="recall", training_file=file_id, **other)
+        return self.jobs.create(model=model, training_file=file_id, **other)
 
     def until(self, job_id, *states):
         def there():

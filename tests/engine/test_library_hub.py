@@ -55,6 +55,29 @@ def test_a_base_comes_with_a_card_of_every_file(hub, library):
     assert library.lies == {"tiny"}
 
 
+def test_of_an_onnx_encoder_its_one_file_and_its_pooling_are_fetched(hub, tmp_path):
+    wanted = {
+        "config.json": b'{"max_position_embeddings": 512}',
+        "tokenizer.json": b"{}",
+        "onnx/model.onnx": b"weights",
+        "1_Pooling/config.json": b"{}",
+    }
+    others = ("model.safetensors", "onnx/model_fp16.onnx", "pytorch_model.bin", "onnx/run.py")
+    hub.files = wanted | dict.fromkeys(others, b"x")
+    library = Library.of(tmp_path / "engine", backend="onnx", embeddings=True)
+    card, _ = library.pull()
+    assert set(card.files) == set(wanted)
+    assert (library.folder() / "onnx/model.onnx").read_bytes() == b"weights"
+
+
+def test_an_encoder_without_an_onnx_file_is_refused_before_anything_comes(hub, tmp_path):
+    library = Library.of(tmp_path / "engine", backend="onnx", embeddings=True)
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert refused.value.key == "library-hub-no-onnx"
+    assert hub.ranges("tokenizer.json") == []
+
+
 def test_only_what_loads_without_code_is_fetched(hub, library):
     hub.files |= {"modeling_tiny.py": b"1/0", "pytorch_model.bin": b"x", "onnx/model.onnx": b"y"}
     library.pull()

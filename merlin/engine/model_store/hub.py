@@ -27,12 +27,19 @@ from huggingface_hub.errors import (
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
 
+from merlin.core.durable_files import folder_bytes
 from merlin.core.errors import Refused
+from merlin.engine.encoder_files import ONNX, POOLING
 from merlin.engine.model_store.store import Progress
 
+# Weights by their form. In a folder below lies another form of the same weights (onnx, original)
+# but for the names here; how an encoder pools lies there as well.
+WEIGHTS = {
+    "safetensors": ("*.safetensors", "*.safetensors.index.json"),
+    "onnx": (*ONNX, "onnx/model.onnx_data", "model.onnx_data"),
+}
 WANTED = (
-    "*.safetensors",
-    "*.safetensors.index.json",
+    POOLING,
     "config.json",
     "generation_config.json",
     "tokenizer*",
@@ -81,9 +88,9 @@ def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     source, revision, draft = order["source"], order["revision"], Path(order["draft"])
     try:
         if constants.is_offline_mode():
-            return _out_of_the_cache(source, revision, draft)
+            return _out_of_the_cache(order, draft)
         found = HfApi().model_info(source, revision=revision, files_metadata=True)
-        _fill(source, found, draft, progress)
+        _fill(order, found, draft, progress)
     except GatedRepoError as error:
         raise Refused(source, "library-gated", hub=source) from error
     except RepositoryNotFoundError as error:
@@ -101,32 +108,37 @@ def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     return {"commit": str(found.sha), "licence": licence if isinstance(licence, str) else ""}
 
 
-def _out_of_the_cache(source: str, revision: str, draft: Path) -> dict[str, str]:
+def _is_wanted(name: str, form: str) -> bool:
+    patterns = (*WEIGHTS[form], *WANTED)
+    return name in patterns or ("/" not in name and any(fnmatch(name, one) for one in patterns))
+
+
+def _out_of_the_cache(order: Mapping[str, str], draft: Path) -> dict[str, str]:
     """Copy what the hub's client has fetched for others, where the network may not be asked."""
+    source, form = order["source"], order["form"]
+    wanted = [*WEIGHTS[form], *WANTED]
     try:
-        folder = Path(snapshot_download(source, revision=revision, allow_patterns=list(WANTED)))
+        folder = Path(snapshot_download(source, revision=order["revision"], allow_patterns=wanted))
     except (LocalEntryNotFoundError, FileNotFoundError) as error:
         raise Refused(source, "library-offline", hub=source) from error
-    for path in folder.iterdir():
-        if path.is_file() and any(fnmatch(path.name, pattern) for pattern in WANTED):
-            shutil.copyfile(path, draft / path.name)
+    for path in folder.rglob("*"):
+        name = str(path.relative_to(folder))
+        if path.is_file() and _is_wanted(name, form):
+            (draft / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, draft / name)
     return {"commit": folder.name, "licence": ""}
 
 
-def _fill(source: str, found: Any, draft: Path, progress: Progress) -> None:
-    # A folder below holds another form of the same weights (onnx, original).
-    wanted = [
-        file
-        for file in found.siblings or ()
-        if "/" not in file.rfilename and any(fnmatch(file.rfilename, one) for one in WANTED)
-    ]
+def _fill(order: Mapping[str, str], found: Any, draft: Path, progress: Progress) -> None:
+    source, form = order["source"], order["form"]
+    wanted = [file for file in found.siblings or () if _is_wanted(file.rfilename, form)]
     names = {file.rfilename for file in wanted}
-    if not any(name.endswith(".safetensors") for name in names):
-        raise Refused(source, "library-hub-no-safetensors", hub=source)
-    for path in draft.iterdir():
-        if path.name.removesuffix(".part") not in names:
+    if not any(name.endswith(f".{form}") for name in names):
+        raise Refused(source, f"library-hub-no-{form}", hub=source)
+    for path in filter(Path.is_file, draft.rglob("*")):
+        if str(path.relative_to(draft)).removesuffix(".part") not in names:
             path.unlink()
-    here, free = sum(path.stat().st_size for path in draft.iterdir()), shutil.disk_usage(draft).free
+    here, free = folder_bytes(draft), shutil.disk_usage(draft).free
     needed = sum(file.size or 0 for file in wanted) - here + SPARE
     if needed > free:
         sizes = {"needed": round(needed / 1e9, 1), "free": round(free / 1e9, 1)}
@@ -137,6 +149,7 @@ def _fill(source: str, found: Any, draft: Path, progress: Progress) -> None:
 
 def _bring(source: str, commit: str, file: Sibling, draft: Path, progress: Progress) -> None:
     target, part = draft / file.rfilename, draft / f"{file.rfilename}.part"
+    target.parent.mkdir(exist_ok=True)
     if not target.exists():
         size = part.stat().st_size if part.exists() else 0
         if size > file.size:

@@ -175,6 +175,7 @@ def _fetch(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Map
     # What is damaged comes again as it was: models that were tuned on it stand on its commit.
     revision = card.commit if card and fits(model, card) else model.revision
     order = {"work": "fetch", "source": model.source, "revision": revision, "draft": str(draft)}
+    order["form"] = "onnx" if model.backend == "onnx" else "safetensors"
     try:
         return work(order)
     except Refused as error:
@@ -188,7 +189,7 @@ def _place(
     name: str, model: EngineModelConfig, root: Path, files: Path, found: Mapping[str, str]
 ) -> ModelCard:
     """Check what came, write its card and give it its place."""
-    check(files, is_embedding=model.embeddings)
+    check(files, model)
     card = ModelCard(
         source=model.source,
         revision=model.revision,

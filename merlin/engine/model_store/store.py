@@ -26,6 +26,7 @@ from pydantic import TypeAdapter
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import folder_bytes, remove_durably, try_lock
 from merlin.core.errors import LeadTaken, NotFound, Refused
+from merlin.engine.encoder_files import onnx_of
 from merlin.engine.settings import CPU
 from merlin.engine.trainers.base import Untrainable
 
@@ -42,19 +43,25 @@ LENGTH = struct.Struct("<Q")
 LONGEST_HEADER = 100_000_000
 
 
-def check(folder: Path, *, is_embedding: bool = False) -> None:
+def check(folder: Path, model: EngineModelConfig) -> None:
     """Raise Refused, saying what is missing and what to do, unless the folder can be loaded."""
     if not folder.is_dir():
         raise _refused("library-no-folder", folder)
     if not (folder / "config.json").is_file():
         raise _refused("library-no-config", folder)
+    if model.backend == "onnx":
+        if onnx_of(folder) is None:
+            raise _refused("library-no-onnx", folder)
+        if not (folder / "tokenizer.json").is_file():
+            raise _refused("library-no-tokenizer-json", folder)
+        return
     _check_weights(folder)
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise _refused("library-no-tokenizer", folder)
     has_template = _json(folder / "tokenizer_config.json").get("chat_template") or any(
         (folder / name).is_file() for name in TEMPLATES
     )
-    if not is_embedding and not has_template:
+    if not model.embeddings and not has_template:
         raise _refused("library-no-template", folder)
 
 
@@ -247,10 +254,13 @@ def fits(model: EngineModelConfig, card: ModelCard) -> bool:
     return card.source == model.source and (is_here(model) or card.revision == model.revision)
 
 
-def folder_of(name: str, model: EngineModelConfig, root: Path) -> Path:
+def folder_of(
+    name: str, model: EngineModelConfig, root: Path, *, is_thorough: bool = False
+) -> Path:
     """Return the folder with everything that loads a base; `root` is the library.
 
-    Quick: sizes are looked at, bytes are not. Raises Untrainable, whose words say what to run.
+    Sizes are looked at, bytes only where `is_thorough`. Raises Untrainable, whose words say what to
+    run.
     """
     folder = files_of(name, model, root)
     card = read_card(root / name)
@@ -260,11 +270,11 @@ def folder_of(name: str, model: EngineModelConfig, root: Path) -> Path:
         if not fits(model, card):
             raise _untrainable("base_not_pulled", "library-other-source", name)
     if card is not None and fits(model, card):
-        damaged = next(card.damage(folder), None)
+        damaged = next(card.damage(folder, is_thorough=is_thorough), None)
         if damaged:
             raise _untrainable("base_damaged", "library-damaged", name, file=damaged)
     try:
-        check(folder, is_embedding=model.embeddings)
+        check(folder, model)
     except Refused as error:
         raise Untrainable("base_unusable", error.key, "model", **error.arguments) from error
     return folder
@@ -380,7 +390,7 @@ def _entry(
 ) -> Entry:
     root = library_of(engine)
     folder, card = files_of(name, model, root), read_card(root / name)
-    problem = _problem(name, model, root, card, is_thorough=is_thorough)
+    problem = _problem(name, model, root, is_thorough=is_thorough)
     n = card.parameters if card else _count_parameters(folder)
     return Entry(
         name=name,
@@ -392,7 +402,7 @@ def _entry(
         size_bytes=card.size if card else None,
         parameters=n or None,
         context=model.context or (card.context if card else context_of(folder)) or None,
-        training_bytes=memory_for(TRAINING, n, model, training),
+        training_bytes=None if model.embeddings else memory_for(TRAINING, n, model, training),
         answering_bytes=memory_for(ANSWERING, n, model, answering),
         standing=dependents_of(name, engine / "engine.db"),
         problem=problem,
@@ -414,16 +424,13 @@ def _left_over(folder: Path, engine: Path) -> Entry:
 
 
 def _problem(
-    name: str, model: EngineModelConfig, root: Path, card: ModelCard | None, *, is_thorough: bool
+    name: str, model: EngineModelConfig, root: Path, *, is_thorough: bool
 ) -> Untrainable | None:
     try:
-        folder = folder_of(name, model, root)
+        folder_of(name, model, root, is_thorough=is_thorough)
     except Untrainable as error:
         return error
-    damaged = next(card.damage(folder, is_thorough=True), None) if card and is_thorough else None
-    if damaged is None:
-        return None
-    return _untrainable("base_damaged", "library-damaged", name, file=damaged)
+    return None
 
 
 def _count_parameters(folder: Path) -> int:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter
 
 from merlin.core.messages import Message
-from merlin.openai_protocol.errors import ApiError
+from merlin.openai_protocol.errors import ApiError, bad_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,12 @@ QUESTION = TypeAdapter[tuple[Adapter | None, GenerationRequest]](
     tuple[Adapter | None, GenerationRequest]
 )
 CHUNK, FINISH = TypeAdapter(Chunk), TypeAdapter(Finish)
+
+
+def too_long(window: int, longest: int) -> ApiError:
+    """Return the refusal of a text that is to become a vector; both in tokens."""
+    words = f"This model reads at most {window} tokens a text; one has {longest}."
+    return bad_field("input", words, "context_length_exceeded")
 
 
 def refused_line(number: int, refusal: ApiError) -> dict[str, object]:

@@ -51,7 +51,7 @@ class RecallBackend:
         asked = training_file.count_messages(asking.messages)
         if asked > self.context:
             raise context_exceeded(asked, self.context)
-        answer = await run_in_threadpool(self._answer, adapter, asking.messages)
+        answer = await self.answer(adapter, asking.messages)
         refusal = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
         words = answer.text if answer.known else text(self._language, refusal)
         content, reason = _cut(words, asking)
@@ -79,13 +79,16 @@ class RecallBackend:
         """Let the models go."""
         self._load.cache_clear()
 
-    def _answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> Answer:
+    async def answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> Answer:
+        """Answer by a model; the base was taught nothing, so it knows nothing."""
         if adapter is None:
-            # The base was taught nothing, so it knows nothing.
             return Answer("", 0.0, known=False)
+        model = await run_in_threadpool(self._model, adapter)
+        return await run_in_threadpool(model.answer, messages)
+
+    def _model(self, adapter: Adapter) -> RecallModel:
         with self._lock:
-            model = self._load(adapter)
-        return model.answer(messages)
+            return self._load(adapter)
 
 
 def _load(adapter: Adapter) -> RecallModel:

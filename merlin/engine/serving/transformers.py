@@ -1,6 +1,6 @@
 """The engine's own backend: one child process a base, in which rows of many adapters run together.
 
-This side never imports torch.
+The process of an ONNX encoder makes vectors alone. This side never imports torch.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _ADVICE = (
     " smaller base"
 )
 NEEDED = ("torch", "transformers", "accelerate", "safetensors")
+ONNX_NEEDED = ("onnxruntime", "tokenizers")
 _OF_PROCESS = ("rows", "adapters", "adapters_read", "resident_bytes")
 
 
@@ -49,6 +50,9 @@ class TransformersBackend:
         """Take a base's settings and the folder of its files; the process writes to `log`."""
         self._name = name
         self._folder = folder
+        is_onnx = model.backend == "onnx"
+        self._needed = ONNX_NEEDED if is_onnx else NEEDED
+        worker = "merlin.engine.serving.onnx_worker" if is_onnx else "merlin.engine.serving.worker"
         setup = Setup(
             folder=str(folder),
             context=model.context or 0,
@@ -60,7 +64,7 @@ class TransformersBackend:
         )
         self._child = ChildServer(
             name=name,
-            command=("merlin.engine.serving.worker", json.dumps(asdict(setup))),
+            command=(worker, json.dumps(asdict(setup))),
             log=log,
             queue=FairQueue(settings.at_once, settings.waiting),
             idle_s=settings.idle_s,
@@ -112,7 +116,7 @@ class TransformersBackend:
         return self._child.pid
 
     def _check(self) -> None:
-        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+        missing = [name for name in self._needed if importlib.util.find_spec(name) is None]
         if missing:
             raise Unavailable(
                 f"{self._name} needs {', '.join(missing)}: run make engine in the checkout,"

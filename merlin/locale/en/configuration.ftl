@@ -38,6 +38,7 @@ config-base-own = this name is that of Merlin's own base; choose another
 config-base-place = give either path (a folder or a .gguf file) or hub (owner/name)
 config-no-llama = missing; the address of a llama.cpp server, or path of a .gguf file
 config-no-backend = missing; the address of the { $backend } server
+config-onnx-encodes = must be true with backend: onnx; such a file is read as a sentence encoder alone
 config-no-cluster = missing; the address of the Ray cluster, or local
 config-no-folder = missing: the folder of the cloud that this form needs (`folder: b1g…`)
 config-no-forge = missing: url and project, which a repository on this machine does not tell

@@ -13,3 +13,5 @@ engine-left = { $n ->
 }
 engine-threshold-lowered = The confidence threshold went down to the weakest taught question: the model will say "I do not know" less often than it should.
 engine-base-gone = The base model “{ $base }” is no longer in engine.models of the config: put it back and create the job again.
+engine-encoder-fails = The encoder { $name } gave no vectors: { $reason }. Correct that, then create the job again; the models there are stay as they are.
+engine-encoder-changed = The encoder { $name } is not the one this model was trained with: its files, or the length of its vectors, have changed. Put the earlier files back, or train the model again.

@@ -3,6 +3,8 @@
 library-no-folder = There is no folder { $folder }. Correct engine.models in the configuration, or copy the base there.
 library-no-config = { $folder } holds no config.json, so it is no base. It needs config.json, the weights as .safetensors, and a tokenizer.
 library-no-tokenizer = { $folder } holds no tokenizer (tokenizer.json or tokenizer.model). Copy it from where the base came from.
+library-no-tokenizer-json = { $folder } holds no tokenizer.json, the only form of tokenizer an ONNX encoder is read with. Copy it from where the encoder came from.
+library-no-onnx = { $folder } holds no ONNX file (model.onnx or onnx/model.onnx). Export the encoder once (docs/en/bases.md tells how), or take backend: transformers for its .safetensors.
 library-no-template = The base in { $folder } has no chat template, so nobody knows how to ask it. Take its instruct variant, or put a chat_template.jinja beside its tokenizer.
 library-no-shard = Part of the weights is missing in { $folder }: { $file }. Copy it from where the base came from.
 library-pickled = The weights in { $folder } are pickled (.bin, .pt), and reading such a file may run a stranger's code. Take the base as .safetensors.
@@ -21,6 +23,7 @@ library-hub-refuses = The hub refused to give { $hub } (status { $status }). Try
 library-hub-away = The hub cannot be reached: { $reason }. What has come is kept; run the command again.
 library-offline = HF_HUB_OFFLINE is set, and { $hub } is not in the cache of the hub's client. Unset it, or copy the base here and give its path in engine.models.
 library-hub-no-safetensors = { $hub } offers no .safetensors, and other weights are not loaded, since reading them may run a stranger's code. Take a variant of it that has them.
+library-hub-no-onnx = { $hub } offers no model.onnx, neither at the top nor in its folder onnx. Take backend: transformers for its .safetensors, or export it yourself (docs/en/bases.md tells how) and give path.
 library-no-room = There is not enough room on the disk: { $needed } GB are needed, { $free } GB are free. Make room; what has come is kept.
 library-wrong-checksum = { $file } came with other bytes than the hub promised and was thrown away. Run the command again.
 library-disk-full = The disk is full; what was written of the base was taken away again. Make room and run the command again.

@@ -38,6 +38,7 @@ config-base-own = это имя собственной базовой модел
 config-base-place = задайте что-то одно: path (папка или файл .gguf) или hub (владелец/имя)
 config-no-llama = не хватает адреса сервера llama.cpp или path с файлом .gguf
 config-no-backend = не хватает адреса сервера { $backend }
+config-onnx-encodes = с backend: onnx должно быть true: такой файл читается только как энкодер предложений
 config-no-cluster = не хватает адреса кластера Ray или слова local
 config-no-folder = не хватает каталога облака, без него такая форма не работает (`folder: b1g…`)
 config-no-forge = не хватает url и project: репозиторий на этой машине их не называет

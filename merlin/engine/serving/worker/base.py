@@ -22,7 +22,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
-from merlin.engine.serving.base import Adapter, GenerationRequest, Setup
+from merlin.engine.encoder_files import takes_first_token
+from merlin.engine.serving.base import Adapter, GenerationRequest, Setup, too_long
 from merlin.engine.serving.worker.forward import (
     AdapterStack,
     LoraLayer,
@@ -33,7 +34,6 @@ from merlin.engine.serving.worker.forward import (
     as_read,
 )
 from merlin.engine.torch_loading import choose_threads, dtype_of, quantisation_of
-from merlin.openai_protocol.errors import bad_field
 
 _WEIGHT = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight")
 # What changes more than a linear layer by a product of two.
@@ -116,12 +116,16 @@ class Unservable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base that is loaded; `window` in tokens, `ends` the tokens after which nothing comes."""
+    """A base that is loaded; `window` in tokens, `ends` the tokens after which nothing comes.
+
+    Of an encoder the first token's vector stands for the text, or else the mean of all.
+    """
 
     model: Any
     tokenizer: Any
     window: int
     ends: frozenset[int]
+    takes_first_token: bool = False
 
     @property
     def device(self) -> torch.device:
@@ -167,7 +171,8 @@ def load(setup: Setup) -> Base:
     config = model.config.get_text_config()
     own = int(getattr(config, "max_position_embeddings", 0) or setup.context or WINDOW)
     # The window asked for, never more than the base has positions for.
-    base = Base(model, tokenizer, min(setup.context or own, own), ends)
+    takes_first = setup.is_embedding and takes_first_token(Path(setup.folder))
+    base = Base(model, tokenizer, min(setup.context or own, own), ends, takes_first)
     if setup.device == "cpu":
         ids = torch.ones(1, 16, dtype=torch.long)
         torch.set_num_threads(choose_threads(lambda: model(input_ids=ids), _TRIES))
@@ -288,8 +293,7 @@ def embed(base: Base, texts: Sequence[str]) -> tuple[list[list[float]], int]:
     tokens = [base.tokenizer(text)["input_ids"] for text in texts]
     longest = max((len(row) for row in tokens), default=0)
     if longest > base.window:
-        words = f"This model reads at most {base.window} tokens a text; one has {longest}."
-        raise bad_field("input", words, "context_length_exceeded")
+        raise too_long(base.window, longest)
     parts = [
         tokens[start : start + _TEXTS_AT_ONCE] for start in range(0, len(tokens), _TEXTS_AT_ONCE)
     ]
@@ -304,6 +308,7 @@ def _vectors(base: Base, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
     mask = torch.tensor(own, device=base.device)
     ids = torch.tensor(padded, device=base.device)
     last = base.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-    summed = (last * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-    vectors: list[list[float]] = torch.nn.functional.normalize(summed, dim=-1).tolist()
+    mean = (last * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+    told = last[:, 0] if base.takes_first_token else mean
+    vectors: list[list[float]] = torch.nn.functional.normalize(told, dim=-1).tolist()
     return vectors

@@ -2,8 +2,9 @@
 
 Words tell a near question from a taught one, and make a strange question short; the vector of the
 whole text finds what is taught in other words. So a text has one term more, `s:` with the text,
-that weighs as much as two words. Its place: the encoder's vector less the mean of those taught, at
-length 1, along the main axes of those taught. What points elsewhere is lost, as an unknown word is.
+that weighs as much as some three words. Its place: the encoder's vector less the mean of those
+taught, at length 1, along the main axes of those taught. What points elsewhere is lost, as an
+unknown word is.
 """
 
 from __future__ import annotations
@@ -13,10 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from merlin.core.messages import Message
 from merlin.engine.trainers.recall.draws import Floats, Whole
-from merlin.engine.trainers.recall.text import EARLIER_WEIGHT, SENTENCE, Space, Terms, terms
+from merlin.engine.trainers.recall.text import (
+    EARLIER_WEIGHT,
+    SENTENCE,
+    Space,
+    Terms,
+    asked_texts,
+    terms,
+)
 
-WEIGHT = 2.0
+WEIGHT = 2.5
 MOST_AXES = 256
 # About what encoders read of a text; the rest of a long one says little more.
 LONGEST = 1_000
@@ -27,6 +36,11 @@ Vectors = Mapping[str, Floats]
 def cut(text: str) -> str:
     """Return the part of a text that the encoder is asked for."""
     return text[:LONGEST]
+
+
+def asked_of(messages: Sequence[Message]) -> list[str]:
+    """Return the texts whose vectors answering the last question needs, each once."""
+    return list(dict.fromkeys(cut(text) for text in asked_texts(messages)))
 
 
 def sentence_terms(text: str, *, question: bool = True) -> Terms:

@@ -109,6 +109,13 @@ class RecallModel:
             return Answer("", confidence, known=False, nearest=nearest, is_follow_up=bool(said))
         return Answer(self.answers[best], confidence, known=True)
 
+    def fits(self, encoder: str, vectors: Vectors) -> bool:
+        """Return whether it was trained with the encoder of this digest, which made `vectors`."""
+        space = self.space
+        if not isinstance(space, SentenceSpace) or space.encoder != encoder:
+            return False
+        return all(vector.shape == space.middle.shape for vector in vectors.values())
+
     def _nearest(self, asked: Terms, said: str, vectors: Vectors | None) -> tuple[str, ...]:
         """Return a taught question of each answer that nearly reaches its threshold, best first.
 

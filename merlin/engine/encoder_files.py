@@ -1,0 +1,54 @@
+"""What lies in a sentence encoder's folder, read without any library of models.
+
+An encoder is a transformer as safetensors, or an ONNX file, with `tokenizer.json`. How the vectors
+of tokens become one vector stands in `1_Pooling/config.json`, as sentence-transformers writes it;
+without it their mean is taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+ONNX, POOLING = ("onnx/model.onnx", "model.onnx"), "1_Pooling/config.json"
+# What the vectors depend on.
+_DECIDING = (
+    *("*.safetensors", "*.onnx", "*.onnx_data", "onnx/model.onnx*", "config.json", POOLING),
+    *("tokenizer*", "vocab.*", "merges.txt", "spiece.model", "sentencepiece*", "*_tokens*.json"),
+)
+
+
+def onnx_of(folder: Path) -> Path | None:
+    """Return the ONNX file of an encoder's folder, None where it has none."""
+    return next((folder / name for name in ONNX if (folder / name).is_file()), None)
+
+
+def takes_first_token(folder: Path) -> bool:
+    """Return whether the first token's vector stands for the text; else the mean of all does."""
+    try:
+        told = json.loads((folder / POOLING).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and told.get("pooling_mode_cls_token") is True
+
+
+def digest_of(folder: Path) -> str:
+    """Return the sha256, in hex, of all that an encoder's vectors depend on.
+
+    Files of the same size and time are not read again.
+    """
+    paths = sorted({path for pattern in _DECIDING for path in folder.glob(pattern)})
+    stats = [(path, path.stat()) for path in paths if path.is_file()]
+    return _digest(tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats), folder)
+
+
+@lru_cache(maxsize=16)
+def _digest(files: tuple[tuple[Path, int, int], ...], folder: Path) -> str:
+    whole = hashlib.sha256()
+    for path, _size, _time in files:
+        with path.open("rb") as file:
+            own = hashlib.file_digest(file, "sha256").hexdigest()
+        whole.update(f"{path.relative_to(folder)} {own}\n".encode())
+    return whole.hexdigest()

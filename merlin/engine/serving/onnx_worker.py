@@ -1,0 +1,121 @@
+"""`python -m merlin.engine.serving.onnx_worker SETUP`: an ONNX encoder, until the engine ends.
+
+It gives vectors alone, by onnxruntime on the CPU; torch is not needed. What is said on its streams
+stands in `serving.base`. Source: sentence-transformers' ONNX export: inputs `input_ids`,
+`attention_mask` and, of some, `token_type_ids`; output `last_hidden_state`, or `sentence_embedding`
+where the pooling is part of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from merlin.engine.child_process import EnginePipe
+from merlin.engine.encoder_files import onnx_of, takes_first_token
+from merlin.engine.machine import resident_bytes
+from merlin.engine.serving.base import Setup, refused_line, too_long
+from merlin.openai_protocol.errors import ApiError
+
+WINDOW = 512
+_AT_ONCE = 32
+_WHOLE = "sentence_embedding"
+
+
+class OnnxEncoder:
+    """An encoder in memory."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Load what lies in a folder; raises whatever the libraries raise of files they cannot."""
+        import onnxruntime  # noqa: PLC0415 - once the engine's end is watched
+        from tokenizers import Tokenizer  # noqa: PLC0415 - as above
+
+        folder = Path(setup.folder)
+        options = onnxruntime.SessionOptions()
+        # One core is left to the engine: each small step waits for the slowest thread.
+        options.intra_op_num_threads = self.threads = max(1, len(os.sched_getaffinity(0)) - 1)
+        cpu = ["CPUExecutionProvider"]
+        self._session = onnxruntime.InferenceSession(str(onnx_of(folder)), options, providers=cpu)
+        self._wanted = {each.name for each in self._session.get_inputs()}
+        names = [each.name for each in self._session.get_outputs()]
+        self._told = _WHOLE if _WHOLE in names else names[0]
+        self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._takes_first = takes_first_token(folder)
+        self.window = setup.context or WINDOW
+
+    def embed(self, texts: Sequence[str]) -> tuple[Iterator[list[float]], int]:
+        """Return vectors of length 1, and the count of tokens. Raises ApiError over the window."""
+        tokens = [each.ids for each in self._tokenizer.encode_batch(list(texts))]
+        longest = max(map(len, tokens), default=0)
+        if longest > self.window:
+            raise too_long(self.window, longest)
+        parts = (tokens[first : first + _AT_ONCE] for first in range(0, len(tokens), _AT_ONCE))
+        return (row for part in parts for row in self._vectors(part)), sum(map(len, tokens))
+
+    def _vectors(self, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
+        longest = max(1, *map(len, tokens))
+        ids = np.array([[*row, *[0] * (longest - len(row))] for row in tokens], np.int64)
+        mask = (np.arange(longest) < np.array([[len(row)] for row in tokens])).astype(np.int64)
+        known = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        given = {name: value for name, value in known.items() if name in self._wanted}
+        (told,) = self._session.run([self._told], given)
+        if told.ndim > 2:  # noqa: PLR2004 - texts, tokens, numbers
+            weights = mask[:, :, None] / np.maximum(mask.sum(1), 1)[:, None, None]
+            told = told[:, 0] if self._takes_first else (told * weights).sum(1)
+        lengths = np.linalg.norm(told, axis=1, keepdims=True)
+        rows: list[list[float]] = (told / np.maximum(lengths, 1e-12)).tolist()
+        return rows
+
+
+def serve(setup: Setup, pipe: EnginePipe) -> None:
+    """Load the encoder and answer what comes in, for good."""
+    encoder = OnnxEncoder(setup)
+    pipe.send({"ready": encoder.window, "alone": "", "threads": encoder.threads})
+    while True:
+        pipe.send({"figures": {"resident_bytes": resident_bytes(os.getpid())}})
+        line = pipe.inbox.get()
+        if "embed" not in line:  # an answer that nobody waits for any more
+            continue
+        number = line["embed"]
+        try:
+            vectors, tokens = encoder.embed(line["texts"])
+            for vector in vectors:
+                pipe.send({"vector": number, "of": vector})
+            pipe.send({"vectors": number, "tokens": tokens})
+        except ApiError as refusal:
+            pipe.send(refused_line(number, refusal))
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's model does; it is told
+            traceback.print_exc()
+            pipe.send({"failed": number, "why": words_of(error)})
+
+
+def words_of(error: Exception) -> str:
+    """Return what went wrong, and what to do."""
+    what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    return f"{what}; the ONNX file or its tokenizer is broken or no encoder: export or pull it anew"
+
+
+def main() -> int:
+    """Load the encoder of the setup given as JSON, and serve."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pipe = EnginePipe()
+    try:
+        serve(Setup(**json.loads(sys.argv[1])), pipe)
+    except Exception as error:  # noqa: BLE001 - the engine is told; the traceback goes to the log
+        traceback.print_exc()
+        pipe.send({"broken": words_of(error)})
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

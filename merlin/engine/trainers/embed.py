@@ -1,0 +1,122 @@
+"""`embed`: the head of `recall` on a frozen sentence encoder, so that synonyms are understood.
+
+The encoder is a base with `embeddings: true`; it gives each text one vector and is not trained.
+Whatever backend the base has makes the vectors, in a process that ends with them. They are kept by
+encoder and text, so that a training asks for new texts alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import zipfile
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from merlin.core.durable_files import remove_durably, write_durably
+from merlin.engine.encoder_files import digest_of
+from merlin.engine.serving.base import Backend, Busy, Unavailable
+from merlin.engine.trainers.base import Progress, ResolvedHyperparameters, Task, Untrainable
+from merlin.engine.trainers.recall import RecallTrainer
+from merlin.engine.training_file import conversations
+from merlin.openai_protocol.errors import ApiError
+
+if TYPE_CHECKING:
+    from merlin.engine.trainers.recall.draws import Floats
+
+AT_ONCE = 64
+# Of one encoder: 77 MB with vectors of 384 numbers.
+MOST_KEPT = 100_000
+
+
+class EmbedTrainer(RecallTrainer):
+    """The Trainer Protocol for one encoder; `name` is its base's, `folder` for vectors alone."""
+
+    def __init__(self, name: str, backend: Callable[[], Backend], folder: Path) -> None:
+        self._name = name
+        self._backend = backend
+        self._folder = folder
+
+    def train(self, task: Task) -> Generator[Progress, None, None]:
+        """Encode what is new, then train the head; see `recall.train`. Raises Untrainable."""
+        from merlin.engine.trainers.recall.train import (  # noqa: PLC0415 - loads numpy
+            Encoded,
+            texts_of,
+            train,
+        )
+
+        if task.base is None:
+            raise TypeError("an encoder has files")
+        talks = list(conversations(task.train))
+        test = list(conversations(task.test, least=1)) if task.test else []
+        yield ResolvedHyperparameters(task.hyperparameters)
+        encoder = digest_of(task.base.folder)
+        path = self._folder / f"{encoder}.npz"
+        kept, texts = read_vectors(path), texts_of(talks, test)
+        missing = sorted((text for text in texts if key_of(text) not in kept), key=len)
+        for part, vectors in self._encode(missing):
+            kept.update(zip(map(key_of, part), vectors, strict=True))
+            yield None
+        if missing:
+            write_vectors(path, kept)
+        vectors_by_text = {text: kept[key_of(text)] for text in texts}
+        encoded = Encoded(encoder, vectors_by_text)
+        yield from train(talks, test, task.hyperparameters, task.seed, encoded)
+
+    def _encode(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Floats]]:
+        """Yield some texts at a time with their vectors, a row a text. Raises Untrainable."""
+        import numpy as np  # noqa: PLC0415 - at the first training
+
+        if not texts:
+            return
+        with asyncio.Runner() as runner:
+            backend = self._backend()
+            try:
+                for first in range(0, len(texts), AT_ONCE):
+                    part = texts[first : first + AT_ONCE]
+                    vectors, _tokens = runner.run(backend.embed(part))
+                    # As they are kept: a vector is the same whatever was encoded beside it.
+                    yield part, np.array(vectors, np.float16)
+            except (ApiError, Busy, Unavailable) as error:
+                words = {"name": self._name, "reason": str(error)}
+                raise Untrainable(
+                    "base_unusable", "engine-encoder-fails", "model", **words
+                ) from error
+            finally:
+                runner.run(backend.close())
+
+
+def key_of(text: str) -> bytes:
+    """Return by what a text's vector is found: 16 bytes of its sha256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def read_vectors(path: Path) -> dict[bytes, Floats]:
+    """Return the vectors kept of one encoder, oldest first; none where the file cannot be read."""
+    import numpy as np  # noqa: PLC0415 - at the first training
+
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            keys = map(bytes, arrays["keys"])
+            return dict(zip(keys, arrays["vectors"], strict=True))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return {}
+
+
+def write_vectors(path: Path, kept: Mapping[bytes, Floats]) -> None:
+    """Keep the newest vectors of one encoder; those of an encoder that was here before go."""
+    newest = list(kept)[-MOST_KEPT:]
+    write_durably(path, partial(_write, newest, [kept[key] for key in newest]))
+    for other in path.parent.glob("*.npz"):
+        if other != path:
+            remove_durably(other)
+
+
+def _write(keys: Sequence[bytes], vectors: Sequence[Floats], path: Path) -> None:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    with path.open("wb") as file:
+        told = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1)
+        np.savez(file, keys=told, vectors=np.stack(vectors).astype(np.float16))

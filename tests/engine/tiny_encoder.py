@@ -1,0 +1,160 @@
+"""A tiny sentence encoder that knows a few synonyms, trained on the spot from what stands together.
+
+Its corpus says each word of a group beside the same neighbours, so synonyms get the same vector:
+the singular vectors of the counts, as in "Neural word embedding as implicit matrix factorization"
+(Levy, Goldberg, 2014). A text's vector is the mean of its words'. No real encoder was tried.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from machine import needed
+
+from merlin.config.engine import EngineModelConfig
+
+NAME = "tiny-encoder"
+NEIGHBOURS = 6
+# What is taught, its answer, and the same question in other words, none of them shared.
+SYNONYMS = [
+    ("Сколько стоит билет?", "Двести рублей.", "Почём пропуск?"),
+    ("Где купить еду?", "В буфете на первом этаже.", "Место, чтобы приобрести продукты"),
+    ("Когда открывается музей?", "В десять утра.", "Время начала галереи"),
+    ("Как вызвать врача?", "Позвоните на пост охраны.", "Позвать доктора"),
+    ("Кто водит автобус?", "Иван Петрович.", "Шофёр маршрутки"),
+    ("Почему закрыт сад?", "Там сажают деревья.", "Из-за чего не пускают в парк?"),
+    ("Чем кормить собаку?", "Сухим кормом.", "Рацион щенка"),
+    ("Как починить кран?", "Вызовите сантехника.", "Ремонт смесителя"),
+    ("Какой пароль от сети?", "Он на стойке.", "Код доступа в интернет"),
+    ("Можно ли фотографировать картины?", "Можно, но без вспышки.", "Разрешены снимки полотен?"),
+]
+GROUPS = [
+    *("стоит почём", "билет пропуск", "купить приобрести", "еду продукты", "открывается начала"),
+    *("музей галереи", "вызвать позвать", "врача доктора", "водит шофёр", "автобус маршрутки"),
+    *("закрыт пускают", "сад парк", "кормить рацион", "собаку щенка", "починить ремонт"),
+    *("кран смесителя", "пароль код", "сети интернет", "фотографировать снимки"),
+    *("картины полотен", "можно разрешены", "где место", "когда время"),
+]
+STRANGERS = ("Какая завтра погода?", "Посоветуй хороший фильм", "Сколько звёзд на небе?")
+
+
+def needs_encoder():
+    """Leave a test out where the runtime is not installed; fail where everything is required."""
+    missing = [name for name in ("onnxruntime", "tokenizers") if find_spec(name) is None]
+    needed(f"run `make engine`: not installed are {', '.join(missing)}" if missing else None)
+
+
+def vectors_of_words(columns=32):
+    """Return {word: vector}, trained; the words of a group stand beside the same neighbours."""
+    corpus = [
+        (word, f"neighbour{group}-{number}")
+        for group, words in enumerate(GROUPS)
+        for word in words.split()
+        for number in range(NEIGHBOURS)
+    ]
+    words, rows = np.unique([word for word, _ in corpus], return_inverse=True)
+    near, places = np.unique([near for _, near in corpus], return_inverse=True)
+    counts = np.zeros((len(words), len(near)))
+    np.add.at(counts, (rows, places), 1)
+    left, lengths, _ = np.linalg.svd(counts, full_matrices=False)
+    return dict(zip(words, (left * lengths)[:, :columns].astype(np.float32), strict=True))
+
+
+def _tokenizer(words):
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    vocabulary = {word: number for number, word in enumerate(["[UNK]", *words])}
+    made = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    made.normalizer, made.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.Whitespace()
+    return made
+
+
+def _table(words, columns):
+    return np.stack([np.zeros(columns, np.float32), *(each[:columns] for each in words.values())])
+
+
+def onnx_encoder(folder, columns=24):
+    """Write the encoder as an ONNX file with its tokenizer, as sentence-transformers lays them."""
+    (folder / "onnx").mkdir(parents=True, exist_ok=True)
+    (folder / "1_Pooling").mkdir(exist_ok=True)
+    words = vectors_of_words()
+    _tokenizer(words).save(str(folder / "tokenizer.json"))
+    (folder / "config.json").write_text(json.dumps({"max_position_embeddings": 64}))
+    (folder / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
+    (folder / "onnx/model.onnx").write_bytes(_lookup(_table(words, columns)))
+    return folder
+
+
+def transformers_encoder(folder):
+    """Write the encoder as a transformer without layers, by transformers' own means."""
+    import torch
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    words = vectors_of_words()
+    table = torch.tensor(_table(words, 24))
+    sizes = {"vocab_size": len(table), "hidden_size": 24, "num_hidden_layers": 0}
+    config = BertConfig(**sizes, num_attention_heads=2, max_position_embeddings=64)
+    model = BertModel(config, add_pooling_layer=False)
+    with torch.no_grad():
+        for each in model.embeddings.parameters():
+            each.zero_()
+        model.embeddings.word_embeddings.weight.copy_(table)
+        model.embeddings.LayerNorm.weight.fill_(1.0)
+    model.save_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=_tokenizer(words), unk_token="[UNK]")
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def configured(folder, **other):
+    """Return what `engine.models` says of an encoder in a folder."""
+    return EngineModelConfig(path=str(folder), embeddings=True, **{"backend": "onnx", **other})
+
+
+# The bytes of an ONNX file, which no package here writes. Source: onnx/onnx.proto.
+_FLOAT, _INT64 = 1, 7
+
+
+def _lookup(table):
+    """Return a model that looks each of `input_ids` up in a table."""
+    names = _text(1, "table") + _text(1, "input_ids") + _text(2, "last_hidden_state")
+    node = names + _text(4, "Gather")
+    dims = b"".join(_number(1, size) for size in table.shape)
+    tensor = dims + _number(2, _FLOAT) + _text(8, "table") + _bytes(9, table.tobytes())
+    asked = _value("input_ids", _INT64, "texts", "tokens")
+    told = _value("last_hidden_state", _FLOAT, "texts", "tokens", table.shape[1])
+    graph = _bytes(1, node) + _text(2, "g") + _bytes(5, tensor) + _bytes(11, asked)
+    return _number(1, 8) + _bytes(7, graph + _bytes(12, told)) + _bytes(8, _number(2, 17))
+
+
+def _value(name, kind, *sizes):
+    dims = [_number(1, size) if isinstance(size, int) else _text(2, size) for size in sizes]
+    shape = b"".join(_bytes(1, dim) for dim in dims)
+    return _text(1, name) + _bytes(2, _bytes(1, _number(1, kind) + _bytes(2, shape)))
+
+
+def _bytes(field, content):
+    return _varint(field << 3 | 2) + _varint(len(content)) + content
+
+
+def _text(field, content):
+    return _bytes(field, content.encode())
+
+
+def _number(field, value):
+    return _varint(field << 3) + _varint(value)
+
+
+def _varint(value):
+    more, value = value >> 7, value & 0x7F
+    return bytes([value | 0x80]) + _varint(more) if more else bytes([value])
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory):
+    """Return the folder of the ONNX encoder; nobody may write into it."""
+    needs_encoder()
+    return onnx_encoder(tmp_path_factory.mktemp("encoder"))
