@@ -225,3 +225,7 @@ class EngineConfig(Section):
     def address(self) -> tuple[str, int]:
         """Return host and port."""
         return address_of(self.listen)
+
+    def chooses(self, base: str) -> bool:
+        """Return whether models on a base choose taught answers, and follow no prompt."""
+        return base == BUILT_IN or (base in self.models and self.models[base].embeddings)

@@ -166,7 +166,8 @@ def _refuse(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
         return Decision(Step.HOLD, "held-no-provider", {"provider": job.provider})
     base, now = job.recipe.base_model, launches.clock()
     provider = launches.config.provider(job.provider)
-    bad = policy.refuse_recipe(job.recipe, provider.form if provider else "openai")
+    form = provider.form if provider else "openai"
+    bad = policy.refuse_recipe(job.recipe, form, launches.config.engine)
     fading = policy.refuse_fading_base(base, launches.sunsets[job.provider](base), now.date())
     is_priced = launches.price(job.recipe) is not None
     spent = spent_micro(launches.db, job.provider, month_start(now))

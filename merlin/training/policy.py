@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from merlin.config.engine import BUILT_IN
+from merlin.config.engine import EngineConfig
 from merlin.config.settings import BudgetConfig
 from merlin.core.money import Price, format_cost_plainly
 from merlin.dataset.builds import Build
@@ -161,7 +161,7 @@ def refuse_fading_base(base_model: str, sunset: date | None, today: date) -> Dec
     return Decision(Step.HOLD, "held-sunset" if days > 0 else "held-dark", told)
 
 
-def refuse_recipe(recipe: Recipe, form: str = "openai") -> Decision | None:
+def refuse_recipe(recipe: Recipe, form: str, engine: EngineConfig) -> Decision | None:
     """Return a hold for a recipe that a provider of this form would refuse, else None."""
     if (known := HYPERPARAMETERS.get(form)) is not None:
         told: dict[str, object] = {"provider": recipe.provider}
@@ -171,8 +171,8 @@ def refuse_recipe(recipe: Recipe, form: str = "openai") -> Decision | None:
         if strange := asked - known:
             lists = {"names": ", ".join(sorted(strange)), "known": ", ".join(sorted(known))}
             return Decision(Step.HOLD, "held-hyperparameters", {**told, **lists})
-    if recipe.method == DPO and recipe.base_model == BUILT_IN:
-        return Decision(Step.HOLD, "held-no-pairs", {"model": BUILT_IN})
+    if recipe.method == DPO and engine.chooses(recipe.base_model):
+        return Decision(Step.HOLD, "held-no-pairs", {"model": recipe.base_model})
     if recipe.method != DPO and "beta" in recipe.hyperparameters:
         return Decision(Step.HOLD, "held-beta", {"method": recipe.method})
     return None

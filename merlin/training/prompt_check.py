@@ -21,7 +21,6 @@ from statistics import fmean, median, stdev
 from typing import Any
 
 from merlin.config import Config
-from merlin.config.engine import BUILT_IN
 from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, Usage
@@ -149,19 +148,19 @@ def read_subject(db: Database, dataset: str) -> Subject:
 def base_to_ask(config: Config, recipe: Recipe, named: str = "") -> Base:
     """Return the model that is asked instead of tuning one: `named`, else the recipe's base.
 
-    `named` is PROVIDER/MODEL. The engine's `recall` follows no prompt; the general model of the
-    configuration is asked in its place. Raises NotFound for a provider that is not there, Refused
-    where nothing is left to ask.
+    `named` is PROVIDER/MODEL. The engine's `recall` and its encoders follow no prompt; the general
+    model of the configuration is asked in their place. Raises NotFound for a provider that is not
+    there, Refused where nothing is left to ask.
     """
     provider, _, model = named.partition("/")
     if named and not (provider and model):
         raise Refused(f"{named} is no PROVIDER/MODEL", "prompt-bad-base", base=named)
     asked = (provider, model) if named else (recipe.provider, recipe.base_model)
     general = config.assistant
-    if not named and asked[1] == BUILT_IN and general and general[1]:
+    if not named and config.engine.chooses(asked[1]) and general and general[1]:
         asked = (general[0], general[1])
-    if asked[1] == BUILT_IN:
-        raise Refused(f"{BUILT_IN} follows no prompt", "prompt-no-base", model=BUILT_IN)
+    if config.engine.chooses(asked[1]):
+        raise Refused(f"{asked[1]} follows no prompt", "prompt-no-base", model=asked[1])
     if config.provider(asked[0]) is None:
         raise NotFound(f"no provider {asked[0]}", "held-no-provider", provider=asked[0])
     return asked

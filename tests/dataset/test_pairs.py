@@ -18,6 +18,7 @@ from dataset_tree import (
     rules,
 )
 
+from merlin.config.engine import EngineConfig, EngineModelConfig
 from merlin.dataset.builds import make_build, training_key
 from merlin.dataset.chat_formats import FORMATS
 from merlin.dataset.example import (
@@ -32,9 +33,12 @@ from merlin.dataset.export import export_examples, export_folder
 from merlin.dataset.finding import Severity
 from merlin.dataset.hugging_face import Card
 from merlin.dataset.import_lines import read_import_lines
+from merlin.dataset.spec import Recipe
+from merlin.training.policy import refuse_recipe
 
 pytestmark = pytest.mark.unit
 
+BASES = ("language", "encoder")
 DPO_YAML = DATASET_YAML.replace("recall}", "recall, method: dpo, hyperparameters: {beta: 0.2}}")
 PLAIN = """messages:
   - user: Где лоб?
@@ -145,6 +149,15 @@ def test_a_dataset_of_pairs_trains_by_preference():
     assert {tuple(json.loads(line)) for line in lines} == {
         ("input", "preferred_output", "non_preferred_output")
     }
+
+
+@pytest.mark.parametrize("base", ["recall", "encoder"])
+def test_a_base_that_chooses_taught_answers_is_not_trained_on_pairs(base):
+    models = {name: EngineModelConfig(path="/b", embeddings=name == "encoder") for name in BASES}
+    engine = EngineConfig(models=models)
+    held = refuse_recipe(Recipe("engine", base, "dpo"), "openai", engine)
+    assert (held.reason, held.arguments) == ("held-no-pairs", {"model": base})
+    assert refuse_recipe(Recipe("engine", "language", "dpo"), "openai", engine) is None
 
 
 def test_an_example_without_a_pair_is_an_error_among_pairs():
