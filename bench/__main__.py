@@ -11,7 +11,10 @@ import sys
 from importlib import import_module
 
 QUICK = ("demo", "recall")
-NAMES = (*QUICK, "changes", "billing", "kills", "storm", "contract", "page", "lint", "fuzz")
+NAMES = (
+    *QUICK,
+    *("changes", "billing", "kills", "storm", "contract", "page", "lint", "fuzz", "lineage"),
+)
 WITH_WORDS = ("learning", "engine", "chat", "api", "dataset", "house")
 
 

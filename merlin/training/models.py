@@ -23,6 +23,7 @@ from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Message
 from merlin.dataset.builds import build_version, taught_in
 from merlin.dataset.example import normalise
+from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import (
@@ -162,6 +163,7 @@ def score(
 
 
 NEAREST = 3
+_LONGEST_QUESTION = 120  # letters by which questions are compared
 Conversations = Sequence[tuple[str, tuple[Message, ...]]]
 
 
@@ -343,16 +345,35 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
     )
 
 
-def find_teaching(db: Database, model_id: str, answer: str) -> list[str]:
-    """Return the ids of examples that taught the model this very answer, `NEAREST` at most."""
-    row, words = _tuned(db, model_id), normalise(answer)
-    if row is None or not words:
-        return []
+@dataclass(frozen=True, slots=True)
+class TaughtExamples:
+    """Ids of examples, `NEAREST` at most: what taught a model an answer, and what is like it.
+
+    `nearest` have the most similar questions, and are no source; empty where any said it.
+    """
+
+    said: tuple[str, ...] = ()
+    nearest: tuple[str, ...] = ()
+
+
+def find_taught(db: Database, model_id: str, question: str, answer: str) -> TaughtExamples:
+    """Return the examples that taught the model this very answer, else the nearest ones."""
+    row = _tuned(db, model_id)
+    if row is None:
+        return TaughtExamples()
+    # Each message of the words is a line: first the question, last the answer.
+    words = f"\n{normalise(answer)}"
+    end = fn.SUBSTR(EXAMPLE_TEXT.words, fn.LENGTH(EXAMPLE_TEXT.words) - len(words) + 1)
+    begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _LONGEST_QUESTION)
     same = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
-    said = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id).join(EXAMPLE_TEXT, on=same)
-    said = said.where(_taught_by(row["build_id"]) & EXAMPLE_TEXT.words.endswith(words))
-    found = db.rows(said.order_by(TAUGHT_EXAMPLE.example_id).limit(NEAREST))
-    return [each["example_id"] for each in found]
+    taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, begun, end == words)
+    taught = taught.join(EXAMPLE_TEXT, on=same).where(_taught_by(row["build_id"]))
+    rows = db.tuples(taught)
+    if said := sorted(example_id for example_id, _, is_said in rows if is_said):
+        return TaughtExamples(said=tuple(said[:NEAREST]))
+    questions = [str(begun).partition("\n")[0] for _, begun, _ in rows]
+    places = nearest_questions(normalise(question), questions, NEAREST) if question else []
+    return TaughtExamples(nearest=tuple(rows[place][0] for place in places))
 
 
 def _tuned(db: Database, model_id: str) -> Row | None:

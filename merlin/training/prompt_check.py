@@ -29,6 +29,7 @@ from merlin.dataset.builds import Build, build_from_row, select_whole_builds
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import Example, count_messages, normalise
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.spec import Recipe, SplitRule
 from merlin.dataset.split import TEST, TRAIN, split
 from merlin.db.database import Database
@@ -209,11 +210,8 @@ class NearestExamples:
 
     def prompt(self, messages: Sequence[Message], count: int) -> tuple[Message, ...]:
         """Return the messages with the `count` nearest before the question, the nearest last."""
-        from rapidfuzz import fuzz, process  # noqa: PLC0415 - loaded at the first question
-
-        asked = _first_question(messages)
-        found = process.extract(asked, self._questions, scorer=fuzz.token_sort_ratio, limit=count)
-        shown = [said for _, _, place in reversed(found) for said in self._taught[place]]
+        found = nearest_questions(_first_question(messages), self._questions, count)
+        shown = [said for place in reversed(found) for said in self._taught[place]]
         head = [each for each in messages if each.role == "system"]
         talk = [each for each in (*shown, *messages) if each.role != "system"]
         return (*head, *talk)

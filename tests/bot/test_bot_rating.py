@@ -7,7 +7,7 @@ from running_bot import RunningBot, let_serve, rows, settings_of, states
 from served import holds
 
 from merlin.db.database import open_database
-from merlin.db.tables import PROPOSAL
+from merlin.db.tables import EXAMPLE_TEXT, PROPOSAL
 
 pytestmark = pytest.mark.functional
 
@@ -231,6 +231,18 @@ def test_the_sign_of_an_answer_tells_its_lineage(telegram, settings):
     assert "20 ноября 2026" in told
     assert "👍 1" in told
     assert "Токенов" in told
+
+
+def test_the_sign_of_a_composed_answer_names_the_nearest_examples_as_no_source(telegram, settings):
+    with open_database(settings.database) as database:
+        holds(database, "лицо/лоб")
+        database.change(EXAMPLE_TEXT.update({"words": "что такое лоб\nлоб это верх лица"}))
+    with RunningBot(settings):
+        answer = ask(telegram, settings, "Что такое лоб?")
+        press(telegram, settings, "why:1", answer.message_id)
+    told = telegram.answers("anna")[-1].text
+    assert "не источник): лицо/лоб." in told
+    assert "научили" not in told
 
 
 def test_a_question_that_was_taken_for_a_correction_is_answered_after_all(telegram, settings):

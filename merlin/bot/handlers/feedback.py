@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from merlin.app import feedback, proposals
+from merlin.app import feedback, lineage, proposals
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.bot import menu
 from merlin.bot.answers import pages
@@ -32,7 +32,6 @@ from merlin.core import money
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
-from merlin.training.models import find_origin, find_teaching
 
 handlers = Handlers()
 MOST_NAMED = 20
@@ -93,7 +92,8 @@ def why(context: BotContext) -> View:
         return menu.refuse(context, "why-unknown")
     model = {"model": written.model_id, "provider": written.provider}
     lines = [context.translate("why-model", **model)]
-    origin = find_origin(context.db, written.model_id)
+    source = lineage.find_source(*performer(context), turn.turn_id)
+    origin = source.origin
     if origin is None:
         lines.append(context.translate("why-general"))
     else:
@@ -106,8 +106,9 @@ def why(context: BotContext) -> View:
             "standing": "serving" if origin.serves else "earlier",
         }
         lines.append(context.translate("why-origin", **about))
-        if found := find_teaching(context.db, written.model_id, written.answer):
-            lines.append(context.translate("why-taught", examples=", ".join(found)))
+        for key, found in (("why-taught", source.said_by), ("why-nearest", source.nearest)):
+            if found:
+                lines.append(context.translate(key, examples=", ".join(found)))
     usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
     tokens = context.translate("why-tokens", **usage)
     if written.currency:

@@ -41,6 +41,7 @@ from merlin.db.migrations.m025_example_draft import m025_example_draft
 from merlin.db.migrations.m026_rejected import m026_rejected
 from merlin.db.migrations.m027_unanswered import m027_unanswered
 from merlin.db.migrations.m028_accepted_loss import m028_accepted_loss
+from merlin.db.migrations.m030_turn_model import m030_turn_model
 from merlin.db.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -76,6 +77,7 @@ STEPS: tuple[Step, ...] = (
     m026_rejected,
     m027_unanswered,
     m028_accepted_loss,
+    m030_turn_model,
 )
 
 # Any number that no other program takes in this database.

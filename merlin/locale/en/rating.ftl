@@ -77,6 +77,7 @@ why-origin =
        *[earlier] Another model serves now.
     }
 why-taught = It was taught this answer by: { $examples }.
+why-nearest = No taught example says this answer word for word. The most similar taught questions (not its source): { $examples }.
 why-tokens = Tokens: question { $input }, answer { $output }.
 why-cost = Cost: { $cost }.
 why-thumbs = Ratings of this model: 👍 { $up }, 👎 { $down }.

@@ -1,0 +1,147 @@
+"""What an example went into, and where an answer is from, in a database of a million answers."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.lineage import find_impact, find_source
+from merlin.config import Config
+from merlin.db.database import Database, open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.migrations import migrate
+from merlin.db.tables import (
+    BUILD,
+    COMMIT,
+    EXAMPLE_TEXT,
+    JOB,
+    MODEL,
+    SESSION,
+    TAUGHT_EXAMPLE,
+    VERDICT,
+)
+
+TURNS, EXAMPLES, BUILDS, TRIES = 1_000_000, 10_000, 20, 20
+DATASET, AT = "course", "2026-11-20T08:00:00.000Z"
+_NO_END = (1 << 63) - 1
+# ruff: noqa: S608 - only our own numbers are put into these statements
+# Nine answers of ten are the newest model's.
+_TURNS = {
+    "sqlite": "WITH RECURSIVE counted(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM counted"
+    f" WHERE n < {TURNS - 1}) ",
+    "postgresql": f"WITH counted AS (SELECT n FROM generate_series(0, {TURNS - 1}) AS each(n)) ",
+}
+_FILL = f"""INSERT INTO turn (bot_id, update_id, session_id, user_id, question_id, format, state,
+question, answer, note, ending, offer, standing, placeholder_id, provider, model_id, input_tokens,
+output_tokens, cost_micro, currency, is_replaced, asked_at, written_at, asker)
+SELECT 1, n, 1, 1, n, 'text', 'told', ?, ?, '', 'answered', '', '', n, 'stand-in',
+'model-' || (CASE WHEN n % 10 > 0 THEN {BUILDS} ELSE n / 10 % {BUILDS} + 1 END), 10, 10, 0, '',
+0, '{AT}', '{AT}', '' FROM counted"""
+
+
+def run() -> None:
+    """Print how long each takes: the median and the longest of some tries."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from postgres import running
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        _measure(f"sqlite:///{place / 'merlin.db'}", place)
+        with running() as server:
+            _measure(server.make("lineage"), place)
+
+
+def _measure(url: str, folder: Path) -> None:
+    with open_database(url, cipher=load_or_make_key(folder, None)) as db:
+        migrate(db)
+        _fill(db)
+        ctx, actor = Context(config=Config(state_dir=folder), db=db), Actor.operator()
+        print(f"{db.dialect}: {TURNS:,} answers, {EXAMPLES:,} examples, {BUILDS} builds and models")
+        _time("impact of an example of all builds", lambda: find_impact(ctx, actor, "q7", DATASET))
+        assert find_source(ctx, actor, TURNS).said_by == ["q7"]
+        _time("why: an answer that was taught", lambda: find_source(ctx, actor, TURNS))
+        _say(db, TURNS - 1, "Каков по порядку вопрос 77?", "Составлено самой моделью.")
+        _time("why: an answer that was composed", lambda: find_source(ctx, actor, TURNS - 1))
+
+
+def _time(name: str, act: Callable[[], object]) -> None:
+    taken = []
+    for _ in range(TRIES):
+        begun = time.perf_counter()
+        act()
+        taken.append(1000 * (time.perf_counter() - begun))
+    print(f"  {name}: median {statistics.median(taken):.1f} ms, longest {max(taken):.1f} ms")
+
+
+def _say(db: Database, turn: int, question: str, answer: str) -> None:
+    sealed = db.cipher.seal(question), db.cipher.seal(answer)
+    db.sql("UPDATE turn SET question = ?, answer = ? WHERE id = ?", *sealed, turn)
+
+
+def _fill(db: Database) -> None:
+    numbers = range(1, BUILDS + 1)
+    commit = {"parent": None, "author_name": "Анна", "author_email": "a@b", "committed_at": AT}
+    commit |= {"subject": "", "message": "", "seen_at": AT}
+    build = {"dataset": DATASET, "system": "", "train": EXAMPLES, "test": 0, "is_whole": 1}
+    build |= {"train_tokens": 1, "test_tokens": 0, "manifest": "{}", "created_at": AT}
+    job = {"wish": "w", "dataset": DATASET, "provider": "stand-in", "recipe": "{}", "attempt": 1}
+    job |= {"state": "succeeded", "provider_job_id": "j", "status": "succeeded", "error": ""}
+    job |= {"trained_tokens": 1, "estimate_micro": 0, "currency": "USD", "not_before": None}
+    job |= {"created_at": AT, "updated_at": AT}
+    model = {"provider": "stand-in", "dataset": DATASET, "state": "good", "probes": 0}
+    model |= {"not_before": None, "note": "", "created_at": AT}
+    verdict = {"dataset": DATASET, "word": "serving", "wish": "w", "spec": None, "reason": ""}
+    verdict |= {"arguments": "{}", "seen_at": AT, "updated_at": AT}
+    with db.atomic():
+        db.add_many(COMMIT, (commit | {"sha": f"{n:040x}", "position": n} for n in numbers))
+        db.add_many(
+            BUILD, (build | {"number": n, "digest": f"d{n}", "folder": f"f{n}"} for n in numbers)
+        )
+        db.add_many(
+            JOB,
+            (
+                job | {"launch_key": f"k{n}", "build_id": n, "model_id": f"model-{n}"}
+                for n in numbers
+            ),
+        )
+        db.add_many(
+            MODEL, (model | {"model_id": f"model-{n}", "build_id": n, "job_id": n} for n in numbers)
+        )
+        db.add_many(
+            VERDICT,
+            (
+                verdict | {"commit_sha": f"{n:040x}", "position": n, "build_id": n, "job_id": n}
+                for n in numbers
+            ),
+        )
+        _teach(db)
+        session = {"bot_id": 1, "chat_id": 1, "user_id": 1, "dataset": DATASET, "is_open": 1}
+        session |= {"created_at": AT, "touched_at": AT, "used_tokens": 0, "is_warned": 0}
+        session |= dict.fromkeys(("provider", "model_id", "title", "preset", "system"), "")
+        db.add(SESSION, session | {"is_full": 0, "thread_id": 0, "summary": ""})
+        texts = db.cipher.seal("Каков ответ 7?"), db.cipher.seal(_answer(7))
+        percent = "%" if db.dialect == "sqlite" else "%%"
+        db.sql(_TURNS[db.dialect] + _FILL.replace("%", percent), *texts)
+    db.sql("ANALYZE")
+
+
+def _answer(number: int) -> str:
+    return f"ответ {number} таков, и вот почему: " + "он следует из вопроса и " * 10 + "только"
+
+
+def _teach(db: Database) -> None:
+    words = {n: f"каков по порядку вопрос {n}\n{_answer(n)}" for n in range(EXAMPLES)}
+    db.add_many(
+        EXAMPLE_TEXT, ({"digest": f"t{n}", "messages": "[]", "words": words[n]} for n in words)
+    )
+    taught = {"dataset": DATASET, "first_build": 1, "end_build": _NO_END, "author": "Анна"}
+    taught |= {"commit_sha": f"{1:040x}", "split": "train", "tokens": 1, "blob": "b"}
+    db.add_many(
+        TAUGHT_EXAMPLE, (taught | {"example_id": f"q{n}", "text_digest": f"t{n}"} for n in words)
+    )

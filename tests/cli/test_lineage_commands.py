@@ -1,0 +1,83 @@
+"""`merlin impact` and `merlin why` on a dataset that serves."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.wiring.context import make_cipher, opened
+
+pytestmark = pytest.mark.functional
+BOT, ANNA = 7, 1001
+QUESTION, ANSWER = "Что значит слово номер 3, понятие гггг?", "Понятие 3 значит ответ 21."
+
+
+@pytest.fixture
+def lab(serving):
+    return serving
+
+
+@pytest.fixture
+def answered(lab):
+    """Return what stores an answer of the live model to anna; it gives its number."""
+
+    def answer(said, number=1):
+        model = lab.status()["serving"]["model"]
+        with opened(lab.config) as database:
+            database.cipher = make_cipher(lab.config)
+            session = Sessions(database, BOT).open(ChatPlace(ANNA, ANNA))
+            question = Question(session.session_id, number, ANNA, QUESTION, number)
+            turn = Turns(database, BOT).ask(question, number)
+            written = StoredAnswer(said, provider="stand-in", model_id=model)
+            Turns(database, BOT).write(number, written)
+        return str(turn.turn_id)
+
+    return answer
+
+
+def test_an_examples_way_is_told_to_people_and_to_programs(lab, run, shown, answered):
+    turn = answered(ANSWER)
+    told = shown("impact", "datasets/trial/examples/q3.yaml")
+    assert (told["dataset"], told["example"], told["newest_builds"]) == ("trial", "q3", ["trial-1"])
+    assert (told["models"], told["answers"], told["newest_answers"][0]["turn"]) == (1, 1, int(turn))
+    assert told["newest_models"][0]["serves"] is True
+    code, said = run("impact", "q3")
+    assert code == 0
+    for words in ("trial-1", told["newest_models"][0]["model"], "1 (trial-1)"):
+        assert words in said.out
+
+
+def test_an_example_that_tests_teaches_nothing(shown):
+    told = shown("impact", "trial/q11")
+    assert (told["builds"], told["tests"], told["models"], told["newest_builds"]) == (0, 1, 0, [])
+
+
+def test_an_answer_that_was_taught_names_its_example(run, shown, answered):
+    turn = answered(ANSWER)
+    told = shown("why", turn)
+    assert (told["origin"]["build"], told["said_by"], told["nearest"]) == ("trial-1", ["q3"], [])
+    code, said = run("why", turn)
+    assert code == 0
+    assert "trial-1" in said.out
+    assert "q3" in said.err
+
+
+def test_an_answer_that_was_composed_names_the_nearest_as_no_source(run, shown, answered):
+    turn = answered("Сказано своими словами.")
+    told = shown("why", turn)
+    assert (told["said_by"], told["nearest"][0]) == ([], "q3")
+    assert "not its source): q3" in run("why", turn)[1].err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("impact", "nothing"), "no version of a dataset holds the example nothing"),
+        (("impact", "q3", "--dataset", "other"), "no version of a dataset holds"),
+        (("why", "77"), "there is no answer 77"),
+    ],
+)
+def test_what_is_not_there_is_told(run, words, told):
+    code, said = run(*words)
+    assert (code, told in said.err) == (1, True), said
