@@ -29,6 +29,8 @@ from merlin.openai_protocol.errors import (
     one_line,
 )
 
+# Which project of an account pays; the folder at Yandex Cloud.
+PROJECT = "OpenAI-Project"
 CONNECT_S = 5.0
 KEEP_S = 20.0
 # What is longer is no answer but an attack on memory, or a server that has gone wrong.
@@ -50,10 +52,11 @@ Body = Json | aiohttp.FormData | None
 class ProtocolClient:
     """The calls of one account at one server, as many side by side as are wanted."""
 
-    def __init__(self, base_url: str, credential: str) -> None:
-        """Take where the server is, and its key, "" for none; no call is made yet."""
+    def __init__(self, base_url: str, credential: str, project: str = "") -> None:
+        """Take where the server is, its key and the project there, "" for none."""
         self._root = base_url.rstrip("/")
         self._credential = credential or "none"
+        self._project = {PROJECT: project} if project else {}
         self._session: aiohttp.ClientSession | None = None
 
     async def json(self, path: str, body: Body, total_s: float) -> Json:
@@ -111,6 +114,7 @@ class ProtocolClient:
                     "Accept": "application/json",
                     "Accept-Encoding": "identity",
                     "User-Agent": f"merlin/{__version__}",
+                    **self._project,
                 },
                 # No proxy of the environment counts for a server on this machine.
                 trust_env=not is_loopback(urlsplit(self._root).hostname),

@@ -274,13 +274,14 @@ class OpenAIChat:
         total_s: float = ANSWER_TOTAL_S,
         *,
         in_pieces: bool = True,
+        project: str = "",
     ) -> None:
         """Take one entry of `providers`.
 
         `total_s` bounds the waiting for one streamed answer as a whole. Without `in_pieces` the
         answer is asked for whole and comes as one piece.
         """
-        self._client = ProtocolClient(base_url, credential)
+        self._client = ProtocolClient(base_url, credential, project)
         self._total_s = total_s
         self._in_pieces = in_pieces
         self._limit = OLD_LIMIT

@@ -93,7 +93,13 @@ def _of_connection(cause: BaseException, unsure: type[ProviderBusy]) -> Provider
 
 
 def sync_client(
-    base_url: str, credential: str, total_s: float, keep: int, language: str = ""
+    base_url: str,
+    credential: str,
+    total_s: float,
+    keep: int,
+    *,
+    language: str = "",
+    project: str = "",
 ) -> openai.OpenAI:
     """Return a client whose every call ends within `total_s`; `keep`: idle connections kept.
 
@@ -105,6 +111,7 @@ def sync_client(
     return openai.OpenAI(
         base_url=base_url,
         api_key=credential or "none",
+        project=project or None,
         max_retries=0,
         timeout=patience(total_s),
         http_client=http_client(base_url, total_s, keep),
@@ -149,12 +156,16 @@ _KEEP = 4
 class OpenAIAsker:
     """One account at one server, asked for whole answers."""
 
-    def __init__(self, base_url: str, credential: str, wishes: SamplingParams = FREELY) -> None:
+    def __init__(
+        self, base_url: str, credential: str, wishes: SamplingParams = FREELY, project: str = ""
+    ) -> None:
         """Take one entry of `providers`, and what is wished of every answer.
 
         Where the server takes no `response_format`, answers come without one.
         """
-        self._client = sync_client(base_url, credential, ANSWER_TOTAL_S, keep=_KEEP)
+        self._client = sync_client(
+            base_url, credential, ANSWER_TOTAL_S, keep=_KEEP, project=project
+        )
         self._wishes = fields_of(wishes)
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:

@@ -20,7 +20,7 @@ from typing import Self
 
 from merlin.core.clock import from_iso, utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
-from merlin.openai_protocol.client import json_object
+from merlin.openai_protocol.client import PROJECT, json_object
 from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status
 from merlin.providers.base import (
     LAUNCH_KEY,
@@ -61,7 +61,7 @@ class YandexProvider:
         self._root = base_url.rstrip("/").removesuffix("/v1")
         self._client = http_client(base_url, timeout_s, keep=0)
         self._folder = folder
-        self._headers = {"Authorization": f"Api-Key {credential}"}
+        self._headers = {"Authorization": f"Api-Key {credential}", PROJECT: folder}
 
     def upload_file(self, name: str, path: Path) -> str:
         """Fulfil TrainingApi; a draft that an upload left behind is filled."""

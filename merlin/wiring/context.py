@@ -120,7 +120,7 @@ def answerers_of(
 
     keys = [credential(each.credential, is_needed=all_needed) for each in config.providers]
     return {
-        each.name: OpenAIChat(each.base_url, key, in_pieces=in_pieces)
+        each.name: OpenAIChat(each.base_url, key, in_pieces=in_pieces, project=each.folder)
         for each, key in zip(config.providers, keys, strict=True)
         if key
     }

@@ -193,7 +193,8 @@ def asker(provider: ProviderConfig, wishes: SamplingParams = FREELY) -> OpenAIAs
     """Return what asks the provider's models. Raises ConfigError without its credential."""
     from merlin.providers.openai_training import OpenAIAsker
 
-    return OpenAIAsker(provider.base_url, credential(provider.credential), wishes)
+    key = credential(provider.credential)
+    return OpenAIAsker(provider.base_url, key, wishes, provider.folder)
 
 
 def _sunset_of(config: Config, service: TrainingApi) -> Callable[[str], date | None]:

@@ -111,7 +111,7 @@ def test_a_job_goes_to_its_end_and_its_model_says_what_it_was_taught(provider, c
     assert states[0] is JobState.QUEUED
     assert set(states) == {JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED}
     assert report.finished_at is not None
-    asker = OpenAIAsker(stand_in.base_url, "stand-in")
+    asker = OpenAIAsker(stand_in.base_url, "stand-in", project=FOLDER)
     question, answer = next(iter(TAUGHT.items()))
     assert answer in asker.ask(report.model_id, (Message("user", question),)).text
     asker.close()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from world import STAND_INS, YANDEX_BASE, Lab, entry_of, recipe_of
 
 from merlin.cli import main
 from merlin.core.errors import ConfigError
+from merlin.core.messages import Message
+from merlin.wiring.context import answerers_of
 
 pytestmark = pytest.mark.integration
 FREE = {"currency": "USD", "input": 0, "output": 0, "training": 0}
@@ -36,6 +40,21 @@ def test_a_commit_is_trained_proved_and_served_there(lab, form, other):
     lab.repository.commit()
     lab.until_serving("trial-2")
     assert (len(other.jobs_created()), len(other.files())) == (2, 4)
+
+
+def test_people_are_answered_by_the_model_that_was_trained_there(lab, form):
+    lab.repository.dataset(recipe=recipe_of(form))
+    lab.repository.commit()
+    model = lab.until_serving("trial-1")["serving"]["model"]
+
+    async def ask():
+        (chat,) = answerers_of(lab.config).values()
+        asked = (Message("user", "Что значит слово номер 3, понятие гггг?"),)
+        said = [piece.text async for piece in chat.stream(model, asked)]
+        await chat.aclose()
+        return "".join(said)
+
+    assert "Понятие 3 значит ответ 21." in asyncio.run(ask())
 
 
 def test_a_state_never_seen_is_told_and_waited_for(lab, form, other):

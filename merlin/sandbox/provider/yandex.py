@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.core.clock import iso
+from merlin.openai_protocol.client import PROJECT
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.sandbox.api import Address
 from merlin.sandbox.provider.app import ProviderStandIn
@@ -41,7 +42,8 @@ class YandexStandIn(ProviderStandIn):
     """Yandex Cloud, as far as its client can tell; the one folder is `FOLDER`."""
 
     def __init__(self, folder: Path | None = None, *, key: str = "") -> None:
-        self._drafts: dict[str, str] = {}
+        # Of each draft its name and, once they came, its lines.
+        self._drafts: dict[str, tuple[str, bytes]] = {}
         super().__init__(folder, key=key)
 
     def _table(self) -> list[Address]:
@@ -50,7 +52,7 @@ class YandexStandIn(ProviderStandIn):
             ("files.create", "POST", _DATASETS, self._draft),
             ("files.list", "GET", _DATASETS, self._datasets),
             ("files.address", "GET", f"{_DATASET}:uploadUrl", self._address),
-            ("files.validate", "POST", f"{_DATASET}:validate", lambda file_id: {"id": file_id}),
+            ("files.validate", "POST", f"{_DATASET}:validate", self._validate),
             ("files.put", "PUT", "/upload/{file_id}", self._put),
             ("files.retrieve", "GET", _DATASET, self._describe),
             ("files.delete", "DELETE", _DATASET, self._forget),
@@ -71,6 +73,8 @@ class YandexStandIn(ProviderStandIn):
         if path.startswith("/foundationModels/"):
             self._require_key(request, "api-key")
         elif not path.startswith("/upload/"):
+            if request.headers.get(PROJECT) != FOLDER:
+                raise ApiError(400, "a call names its folder as the project")
             is_bearer = request.headers.get("authorization", "").lower().startswith("bearer ")
             self._require_key(request, "bearer" if is_bearer else "api-key")
 
@@ -80,12 +84,12 @@ class YandexStandIn(ProviderStandIn):
         if asked.get("folderId") != FOLDER or not 1 < len(name) <= 63:  # noqa: PLR2004 - theirs
             raise bad_field("name", "a folder, and a name of 2 to 63 letters")
         dataset = f"ds-{secrets.token_hex(8)}"
-        self._drafts[dataset] = name
+        self._drafts[dataset] = name, b""
         return JSONResponse({"datasetId": dataset, "dataset": self._dataset(dataset)})
 
     def _dataset(self, file_id: str) -> dict[str, Any]:
         if file_id in self._drafts:
-            return {"datasetId": file_id, "name": self._drafts[file_id], "status": "DRAFT"}
+            return {"datasetId": file_id, "name": self._drafts[file_id][0], "status": "DRAFT"}
         file = self._account.file(file_id)
         name, at = str(file["filename"]).removesuffix(".jsonl"), _time(file["created_at"])
         return {"datasetId": file_id, "name": name, "status": "READY", "createdAt": at}
@@ -108,10 +112,15 @@ class YandexStandIn(ProviderStandIn):
             raise missing("dataset", dataset)
         # Kept as the account reads it: it answers from what it was taught.
         content = b"".join(map(_conversation, (await request.body()).splitlines()))
-        name = f"{self._drafts[dataset]}.jsonl"
-        self._account.add_file(name, "fine-tune", content, dataset)
-        del self._drafts[dataset]
+        self._drafts[dataset] = self._drafts[dataset][0], content
         return Response()
+
+    def _validate(self, file_id: str) -> dict[str, Any]:
+        if not self._drafts.get(file_id, ("", b""))[1]:
+            raise bad_field("datasetId", "no draft with content")
+        name, content = self._drafts.pop(file_id)
+        self._account.add_file(f"{name}.jsonl", "fine-tune", content, file_id)
+        return {"id": f"op-{file_id}", "done": False}
 
     def _forget(self, file_id: str) -> dict[str, Any]:
         if self._drafts.pop(file_id, None) is None:
