@@ -9,23 +9,40 @@ from merlin.core.errors import NotFound
 from merlin.core.i18n import format_number, text
 from merlin.core.permissions import Permission
 from merlin.training import evaluation
-from merlin.training.evaluation import ENOUGH_QUESTIONS, Comparison, ProofReport
+from merlin.training.evaluation import ENOUGH_QUESTIONS, Comparison, JudgedAnswer, ProofReport
+from merlin.training.grading import Grading
 from merlin.training.models import Model
 from merlin.training.promote import Promotions, find_before
 
 __all__ = ["Comparison", "ProofReport"]
 
 
-def evaluate(ctx: Context, actor: Actor, name: str, against: str = "") -> ProofReport:
+def evaluate(
+    ctx: Context, actor: Actor, name: str, against: str = "", grading: Grading | None = None
+) -> ProofReport:
     """Return what the kept answers of a model say, beside those of `against`.
 
     Both are named by the provider's model name or the build's version; by default `against` is the
-    model that served before. Nobody is asked. Raises NotFound, also without the permission; Refused
-    for a model without kept answers.
+    model that served before. Nobody is asked; `grading` is what a judge was asked before. Raises
+    NotFound, also without the permission; Refused for a model without kept answers.
     """
+    model, other = _find_both(ctx, actor, name, against)
+    return evaluation.evaluate(ctx.db, model, other, grading.kinds if grading else {})
+
+
+def answers_to_grade(
+    ctx: Context, actor: Actor, name: str, against: str = ""
+) -> list[tuple[Model, list[JudgedAnswer]]]:
+    """Return both models with their kept answers, for a judge. Raises as `evaluate`."""
+    model, other = _find_both(ctx, actor, name, against)
+    evaluation.evaluate(ctx.db, model, other)
+    both = [model, *([other] if other else [])]
+    return [(each, evaluation.judge_answers(ctx.db, each)) for each in both]
+
+
+def _find_both(ctx: Context, actor: Actor, name: str, against: str) -> tuple[Model, Model | None]:
     model = _find(ctx, actor, name)
-    other = _find(ctx, actor, against) if against else find_before(ctx.db, model)
-    return evaluation.evaluate(ctx.db, model, other)
+    return model, _find(ctx, actor, against) if against else find_before(ctx.db, model)
 
 
 def evaluate_two(ctx: Context, actor: Actor, one: ModelView, other: ModelView) -> ProofReport:

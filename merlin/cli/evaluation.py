@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from merlin.app.evaluation import Comparison, ProofReport, comparison_text, evaluate
+from merlin.app.evaluation import (
+    Comparison,
+    ProofReport,
+    answers_to_grade,
+    comparison_text,
+    evaluate,
+)
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, reading
+from merlin.cli.options import DEFAULT, AsJson, Budget, ConfigPath, Yes, configuration, reading
 from merlin.cli.output import print_json, print_message, print_table, record, translate_word
+from merlin.cli.paid_questions import ask_all
 from merlin.core.i18n import format_number, text
+from merlin.dataset.spec import Recipe
+from merlin.training.grading import grading_queries, read_grading
+from merlin.training.prompt_check import base_to_ask
 
 _COLUMNS = ("model", "questions", "right", "wrong", "refused", "exact", "chrf")
 _LOST = ("kind", "example", "question", "expected", "now")
@@ -21,27 +32,52 @@ app = typer.Typer()
 
 
 @app.command("eval")
-def evaluate_model(
+def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     model: Annotated[str, typer.Argument(help="A model's id or its build's version.")],
     against: Annotated[
         str, typer.Option(help="Compare with this model. Default the one that served before.")
     ] = "",
+    *,
+    judge: Annotated[
+        str,
+        typer.Option(help="Let this model (PROVIDER/MODEL) grade answers in other words."),
+    ] = "",
+    rubric: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="What the judge goes by.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Votes about an answer; an odd number.")] = 3,
+    budget: Budget = None,
+    yes: Yes = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
     """Tell how a model answered its test questions, and what it answers better or worse."""
+    grading = None
+    if judge:
+        settings = configuration(config)
+        with reading(config) as (ctx, actor):
+            answers = answers_to_grade(ctx, actor, model, against)
+        base = base_to_ask(settings, Recipe("", ""), judge)
+        words = rubric.read_text("utf-8", "replace") if rubric else ""
+        votes = repeats + 1 - repeats % 2
+        asked = grading_queries(base, settings.price(*base), answers, words, votes, language())
+        (replies,) = ask_all(settings, [asked], budget=budget, yes=yes)
+        grading = read_grading(asked, replies)
     with reading(config) as (ctx, actor):
-        report = evaluate(ctx, actor, model, against)
+        report = evaluate(ctx, actor, model, against, grading)
     comparison = report.comparison
     advice = comparison_text(comparison, language()) if comparison else ""
     if json:
-        print_json({**record(report), "advice": advice})
+        graded = record(grading, kinds="") if grading else None
+        print_json({**record(report), "advice": advice, "grading": graded})
         return
     _print_scores(report)
     _print_tags(report)
     if comparison and comparison.lost:
         _print_lost(comparison)
     print_message("eval-legend")
+    if grading:
+        print_message("judge-said", **record(grading, kinds=""))
     if report.is_full:
         sys.stdout.write(f"{text(language(), 'eval-full', questions=report.scores.questions)}\n")
     sys.stdout.write(f"{advice or text(language(), 'eval-nothing-before')}\n")

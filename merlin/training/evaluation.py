@@ -12,9 +12,10 @@ the same interval.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
@@ -49,6 +50,11 @@ class AnswerKind(StrEnum):
     RIGHT = "right"
     WRONG = "wrong"
     REFUSED = "refused"
+
+
+# What a judge made of answers, by the model's row and the example's id.
+Graded = Mapping[tuple[int, str], AnswerKind]
+_UNGRADED: Graded = MappingProxyType({})
 
 
 class Verdict(StrEnum):
@@ -140,13 +146,15 @@ class ProofReport:
     tags: list[TagScores]
 
 
-def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
+def evaluate(
+    db: Database, model: Model, against: Model | None, graded: Graded = _UNGRADED
+) -> ProofReport:
     """Return what the kept answers of a model say, beside another one's.
 
-    Raises Refused for a model that was not tested yet, has no test questions, or whose answers
-    were not kept.
+    `graded` is what a judge made of some of them (`merlin.training.grading`). Raises Refused for a
+    model that was not tested yet, has no test questions, or whose answers were not kept.
     """
-    proof, mine = proof_of(db, model.model_row), judge_answers(db, model)
+    proof, mine = proof_of(db, model.model_row), judge_answers(db, model, graded)
     if proof is None or not mine:
         key = "eval-not-tested"
         if proof is not None:
@@ -154,7 +162,7 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
         told = {"model": model.build_version, "build": model.build_version}
         raise Refused(f"{model.build_version} has no answers", key, **told)
     scores = _scores(model, mine)
-    theirs = judge_answers(db, against) if against else []
+    theirs = judge_answers(db, against, graded) if against else []
     pairs = list(pair_answers(mine, theirs))
     return ProofReport(
         dataset=model.dataset,
@@ -182,14 +190,16 @@ def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
 Pair = tuple[JudgedAnswer, JudgedAnswer]
 
 
-def judge_answers(db: Database, model: Model) -> list[JudgedAnswer]:
+def judge_answers(db: Database, model: Model, graded: Graded = _UNGRADED) -> list[JudgedAnswer]:
     """Return the kept answers of a model to its build's test questions, with what each is."""
     answers = Models(db).answers(model.model_row)
     questions = questions_of(read_conversations(db, model.build_id, TEST))
     return [
-        JudgedAnswer(each, answers[each.example_id], _kind(answers[each.example_id], each))
+        JudgedAnswer(
+            each, said, graded.get((model.model_row, each.example_id)) or _kind(said, each)
+        )
         for each in questions
-        if each.example_id in answers
+        if (said := answers.get(each.example_id))
     ]
 
 

@@ -189,3 +189,67 @@ def test_a_model_that_nobody_knows_is_refused_by_name(lab, run):
     code, told = run("eval", "trial-2", "--against", "trial-9")
     assert (code, told.out) == (1, "")
     assert "trial-9" in told.err
+
+
+JUDGE = ("--judge", "stand-in/stand-in-chat", "--yes")
+VOTES = 3 * (ENOUGH + 4)
+
+
+def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
+    lab, run, shown, asked, provider
+):
+    provider.behave(fixed_answer="Сказано то же самое. [[right]]")
+    told = shown("eval", "trial-2", *JUDGE)
+    assert asked() == VOTES
+    assert (told["scores"]["right"], told["is_full"]) == (TESTS, True)
+    assert told["comparison"]["verdict"] == "same"
+    assert told["grading"] == {
+        "judge": "stand-in/stand-in-chat",
+        "answers": ENOUGH + 4,
+        "overruled": ENOUGH + 4,
+        "unanimous": ENOUGH + 4,
+        "unreadable": 0,
+    }
+    code, again = run("eval", "trial-2", *JUDGE)
+    assert (code, asked()) == (0, VOTES)
+    assert "found right" in again.out + again.err
+    assert shown("eval", "trial-2")["scores"]["right"] == 4, "without a judge as before"
+
+
+def test_a_judge_that_agrees_changes_nothing(lab, shown, provider):
+    provider.behave(fixed_answer="[[right]] или нет? Нет. [[WRONG]]")
+    told = shown("eval", "trial-2", *JUDGE)
+    assert (told["grading"]["overruled"], told["comparison"]["verdict"]) == (0, "worse")
+
+
+def test_a_judge_that_answers_nonsense_is_refused_with_what_it_said(lab, run, provider):
+    provider.behave(fixed_answer="Как скажете.")
+    code, told = run("eval", "trial-2", *JUDGE)
+    assert code == 1
+    assert "Как скажете." in told.err
+    assert f"{VOTES} of its {VOTES}" in told.err
+
+
+def test_the_judge_hears_the_rubric_question_and_both_answers(lab, shown, provider, tmp_path):
+    rubric = tmp_path / "rubric.txt"
+    rubric.write_text("Строго по числам.", "utf-8")
+    provider.behave(fixed_answer="[[wrong]]")
+    shown("eval", "trial-1", *JUDGE, "--rubric", str(rubric), "--repeats", "1")
+    system, asked = provider.calls("chat.create")[-1].body["messages"]
+    assert system["content"].startswith("Строго по числам.")
+    assert "[[right]]" in system["content"]
+    assert NO in asked["content"]
+    assert YES in asked["content"]
+
+
+def test_a_judge_is_not_paid_without_a_yes(lab, run, asked):
+    code, told = run("eval", "trial-2", *JUDGE[:2])
+    assert (code, asked()) == (1, 0)
+    assert "--yes" in told.err
+
+
+@pytest.mark.parametrize("judge", ["nobody/model", "model", "model/", "/x"])
+def test_a_judge_that_is_not_there_is_named(lab, run, asked, judge):
+    code, told = run("eval", "trial-2", "--judge", judge, "--yes")
+    assert (code, asked()) == (1, 0)
+    assert judge.split("/")[0] in told.err

@@ -1,0 +1,111 @@
+"""Grading: a judge model decides about answers in other words than the taught ones.
+
+Only answers that the comparison of words calls wrong are shown to it, with the question and the
+expected answer, by a rubric. It is asked an odd number of times about each, and most votes decide;
+votes that cannot be read are not counted, and a judge that is seldom readable is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from merlin.core.errors import Refused
+from merlin.core.i18n import text
+from merlin.core.messages import Message, Usage
+from merlin.core.money import Price
+from merlin.dataset.example import count_messages
+from merlin.training.ask_many import Query, Reply
+from merlin.training.evaluation import AnswerKind, Graded, JudgedAnswer
+from merlin.training.models import Model
+from merlin.training.prompt_check import Base, Variant, VariantQueries
+
+_VOTE = re.compile(r"\[\[(right|wrong)\]\]", re.IGNORECASE)
+_MOST_UNREADABLE = 0.1
+_ANSWER_TOKENS = 200  # a reason and the vote
+_SAMPLE = 80  # characters of an unreadable vote that are told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grading:
+    """What a judge said: how many answers it saw, found right after all, and voted as one about.
+
+    `unreadable` are votes that said neither; `kinds` is what each of the answers is.
+    """
+
+    judge: str
+    answers: int
+    overruled: int
+    unanimous: int
+    unreadable: int
+    kinds: Graded
+
+
+def grading_queries(
+    judge: Base,
+    price: Price | None,
+    answers: Sequence[tuple[Model, Sequence[JudgedAnswer]]],
+    rubric: str,
+    repeats: int,
+    language: str,
+) -> VariantQueries:
+    """Return what the judge is asked: `repeats` times about each answer that is not as taught.
+
+    `rubric` "" stands for the usual one.
+    """
+    queries = [
+        _query(model, each, rubric or text(language, "judge-rubric"), vote, language)
+        for model, judged in answers
+        for each in judged
+        if each.kind is AnswerKind.WRONG
+        for vote in range(1, repeats + 1)
+    ]
+    return VariantQueries(Variant.PROMPT, *judge, price, queries)
+
+
+def _query(model: Model, judged: JudgedAnswer, rubric: str, vote: int, language: str) -> Query:
+    question = judged.question
+    told = {"expected": question.reference, "answer": judged.answer.text, "vote": vote}
+    asked = "\n".join(each.content for each in question.messages if each.role != "system")
+    messages = (
+        Message("system", f"{rubric}\n\n{text(language, 'judge-form')}"),
+        Message("user", text(language, "judge-question", question=asked, **told)),
+    )
+    expected = Usage(count_messages(messages), _ANSWER_TOKENS)
+    return Query(_key(model, question.example_id, vote), messages, expected)
+
+
+def _key(model: Model, example_id: str, vote: int) -> str:
+    return f"{model.model_row}/{vote}/{example_id}"
+
+
+def read_grading(asked: VariantQueries, replies: Mapping[str, Reply]) -> Grading:
+    """Return what the judge's answers say. Raises Refused where they say too little."""
+    votes: dict[tuple[int, str], list[bool]] = {}
+    unreadable: list[str] = []
+    for query in asked.queries:
+        row, _, example_id = query.key.split("/", 2)
+        mine = votes.setdefault((int(row), example_id), [])
+        if (reply := replies.get(query.key)) is None:
+            continue
+        said = _VOTE.findall(reply.answer.text)
+        if said:
+            mine.append(said[-1].lower() == "right")
+        else:
+            unreadable.append(reply.answer.text)
+    judge = f"{asked.provider}/{asked.model_id}"
+    if len(unreadable) > _MOST_UNREADABLE * len(asked.queries):
+        told = {"judge": judge, "count": len(unreadable), "votes": len(asked.queries)}
+        sample = " ".join(unreadable[0].split())[:_SAMPLE]
+        raise Refused("the judge cannot be read", "judge-unreadable", sample=sample, **told)
+    is_right = {key: 2 * sum(mine) > len(mine) for key, mine in votes.items()}
+    kinds = {key: AnswerKind.RIGHT if each else AnswerKind.WRONG for key, each in is_right.items()}
+    return Grading(
+        judge=judge,
+        answers=len(votes),
+        overruled=sum(is_right.values()),
+        unanimous=sum(len(set(mine)) == 1 for mine in votes.values()),
+        unreadable=len(unreadable),
+        kinds=kinds,
+    )
