@@ -12,6 +12,10 @@ from tiny_encoder import (
     encoder_folder,
     transformers_encoder,
 )
+from waiting import longest
+
+from merlin.engine.conformance.harness import connect
+from merlin.engine.conformance.suite import CHECKS, run_checks
 
 __all__ = ["encoder_folder"]
 pytestmark = pytest.mark.functional
@@ -63,6 +67,15 @@ def test_the_encoder_itself_gives_its_vectors(desk):
     one, other, strange = (row.embedding for row in made.data)
     assert one == pytest.approx(other, abs=1e-6)
     assert sum(a * b for a, b in zip(one, strange, strict=True)) == pytest.approx(0, abs=1e-5)
+
+
+def test_a_base_that_is_an_encoder_passes_every_check_of_the_protocol(desk):
+    server = connect(f"http://127.0.0.1:{desk.port}/v1", desk.key, NAME, longest())
+    try:
+        outcomes = run_checks(server, CHECKS, lambda _outcome: None)
+    finally:
+        server.close(keep=False)
+    assert {one.name: one.detail for one in outcomes if one.result != "passed"} == {}
 
 
 @pytest.mark.usefixtures("needs_torch")

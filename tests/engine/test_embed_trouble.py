@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
 import shutil
+from functools import partial
 
 import numpy as np
 import openai
 import pytest
 from base_library import Library
-from running_engine import engine_in_thread, jsonl
+from running_engine import engine_in_thread, jsonl, many
 from tiny_encoder import NAME, SYNONYMS, configured, encoder_folder, onnx_encoder
 
-from merlin.engine.trainers.embed import MOST_KEPT, key_of, read_vectors, write_vectors
+from merlin.config.engine import EngineAnsweringConfig
+from merlin.engine.serving.base import Unavailable
+from merlin.engine.serving.transformers import TransformersBackend
+from merlin.engine.trainers.base import BaseFiles, ResolvedHyperparameters, Task
+from merlin.engine.trainers.embed import (
+    AT_ONCE,
+    MOST_KEPT,
+    EmbedTrainer,
+    key_of,
+    read_vectors,
+    write_vectors,
+)
 
 __all__ = ["encoder_folder"]
 pytestmark = pytest.mark.functional
@@ -136,3 +150,32 @@ def test_the_newest_vectors_of_the_encoder_that_is_here_are_kept(tmp_path):
     assert len(kept) == MOST_KEPT
     assert key_of("4") not in kept
     assert key_of("5") in kept
+
+
+def test_a_training_that_was_paused_keeps_the_vectors_it_has(own, tmp_path):
+    trainer = EmbedTrainer(NAME, onnx_backend(own, tmp_path), tmp_path / "vectors")
+    (tmp_path / "train.jsonl").write_bytes(jsonl(many(2 * AT_ONCE)))
+    wanted = trainer.hyperparameters("supervised", {})
+    task = Task("supervised", tmp_path / "train.jsonl", None, wanted, 42, tmp_path, BaseFiles(own))
+    training = trainer.train(task)
+    assert isinstance(next(training), ResolvedHyperparameters)
+    assert next(training) is None
+    training.close()
+    (path,) = (tmp_path / "vectors").iterdir()
+    assert len(read_vectors(path)) == AT_ONCE
+
+
+def onnx_backend(folder, tmp_path):
+    answering = EngineAnsweringConfig()
+    return partial(
+        TransformersBackend, NAME, configured(folder), folder, answering, tmp_path / "log"
+    )
+
+
+def test_without_the_runtime_it_says_what_to_install(own, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name)
+    )
+    with pytest.raises(Unavailable, match="needs onnxruntime: run make engine"):
+        asyncio.run(onnx_backend(own, tmp_path)().embed(["билет"]))

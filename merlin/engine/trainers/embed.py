@@ -56,11 +56,13 @@ class EmbedTrainer(RecallTrainer):
         path = self._folder / f"{encoder}.npz"
         kept, texts = read_vectors(path), texts_of(talks, test)
         missing = sorted((text for text in texts if key_of(text) not in kept), key=len)
-        for part, vectors in self._encode(missing):
-            kept.update(zip(map(key_of, part), vectors, strict=True))
-            yield None
-        if missing:
-            write_vectors(path, kept)
+        try:
+            for part, vectors in self._encode(missing):
+                kept.update(zip(map(key_of, part), vectors, strict=True))
+                yield None
+        finally:  # a job that is stopped goes on from here
+            if missing and kept:
+                write_vectors(path, kept)
         vectors_by_text = {text: kept[key_of(text)] for text in texts}
         encoded = Encoded(encoder, vectors_by_text)
         yield from train(talks, test, task.hyperparameters, task.seed, encoded)
