@@ -34,7 +34,9 @@ SECTIONS: Mapping[str, str] = {
     "Questions and answers": (
         "updates chat_lease outgoing chat_session turn dialog preset model_window setting"
     ),
-    "Ratings and proposals": "rating proposal left_behind revoked_example",
+    "Ratings, proposals and questions without an answer": (
+        "rating proposal told_question dismissed_question left_behind revoked_example"
+    ),
     "Groups and inline questions": "group_setting inline_question",
     "From commits to the serving model, and what processes tell each other": (
         "migration wake intent request notice heartbeat key_holder seen_commit verdict noted"
@@ -65,6 +67,7 @@ ROWS: Mapping[str, str] = {
     "dataset_file": "a file of a dataset at the newest commit",
     "dataset_text": "the text of such a file",
     "dataset_tree": "which tree of git the kept files of a dataset are",
+    "dismissed_question": "a question (a keyed hash) that editors of a dataset do not answer",
     "dialog": "where a person stands in the bot's dialog",
     "errand": "a chat that waits for what becomes of a request",
     "evaluation": "how a model did in the test",
@@ -117,6 +120,7 @@ ROWS: Mapping[str, str] = {
     "setting": "a text of the operator's",
     "sign_in": "a browser that somebody is signed in with, its token as SHA-256",
     "taught_example": "an example as builds in a row teach it, up to before `end_build`",
+    "told_question": "a question that somebody wants the editors to see, masked",
     "turn": "a question and its answer",
     "updates": "an event of Telegram, and how it ended",
     "users": "a person, by Telegram's number or one of our own",

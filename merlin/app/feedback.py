@@ -9,15 +9,12 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.proposals import has_consent
 from merlin.app.sessions import TurnView
-from merlin.chat.feedback import Rating, Ratings
+from merlin.chat.feedback import EXAMPLE_FORMATS, Rating, Ratings
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import Refused
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import MOST_LETTERS, Draft, mask_personal_data
 from merlin.dataset.spec import DPO
-
-# What was asked in these can be an example: a picture or a whole document cannot.
-FORMATS = frozenset({"text", "voice"})
 
 
 def rate(
@@ -82,7 +79,7 @@ def dataset_of(ctx: Context, question: str, source: str, model_id: str) -> str:
 
     "" where there is none, and for a question that can be no example; `source` is its format.
     """
-    if source not in FORMATS or len(question) > MOST_LETTERS:
+    if source not in EXAMPLE_FORMATS or len(question) > MOST_LETTERS:
         return ""
     catalogue = ModelCatalogue(ctx.db)
     model = catalogue.model(model_id) if model_id else None

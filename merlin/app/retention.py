@@ -70,6 +70,7 @@ class OldRows(Repository):
             yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.handed_over_at < before)
         if before := self._before(days.turns_days):
             yield t.TURN, (t.TURN.state == TurnState.TOLD.value) & (t.TURN.asked_at < before)
+            yield t.TOLD_QUESTION, t.TOLD_QUESTION.at < before
             last = (t.SESSION.touched_at != "") & (t.SESSION.touched_at < before)
             yield t.SESSION, last & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
         if before := self._before(days.audit_days):

@@ -105,6 +105,13 @@ def _nearest_buttons(written: StoredAnswer, turn_id: int) -> Rows:
     )
 
 
+def _tell_buttons(written: StoredAnswer, turn_id: int, language: str) -> Rows:
+    """Return the button by which the editors hear of a refused question."""
+    if written.known is not False:
+        return ()
+    return ((Button(text(language, "tell-button"), f"tell:{turn_id}"),),)
+
+
 async def both(first: Awaitable[T], beside: Awaitable[S]) -> tuple[T, S]:
     """Return what both return, done side by side; where the first breaks, the other ends."""
     other = asyncio.ensure_future(beside)
@@ -304,6 +311,7 @@ def pages(
     rows = (
         *_nearest_buttons(written, turn.turn_id),
         *answer_buttons(written.offer, turn.turn_id, language),
+        *_tell_buttons(written, turn.turn_id, language),
     )
     copies = copy_buttons(body, text(language, "bot-button-copy"))
     buttons = (*((copies,) if copies else ()), *(rows if written.answer or written.offer else ()))

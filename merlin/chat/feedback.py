@@ -17,6 +17,7 @@ from peewee import SQL, Case, Select, fn
 
 from merlin.account.users import TRAINING
 from merlin.chat.sessions import SUMMARY
+from merlin.chat.unanswered import Reason, UnansweredQuestion
 from merlin.core.clock import from_iso, iso
 from merlin.db.database import BotRepository, Database, Repository, transaction
 from merlin.db.tables import CONSENT, MODEL, OUTGOING, RATING, SESSION, TURN
@@ -128,6 +129,8 @@ def _this(turn_id: int, user_id: int) -> Any:
     return (RATING.turn_id == turn_id) & (RATING.user_id == user_id)
 
 
+# What was asked in these can be an example: a picture or a whole document cannot.
+EXAMPLE_FORMATS = frozenset({"text", "voice"})
 _DAY_LETTERS = 10
 # By its name: to PostgreSQL the expression with parameters of its own would be another one.
 _BY_DAY = SQL("day")
@@ -162,10 +165,7 @@ class QuestionStatistics(Repository):
         """Return the least liked answers first; only of people whose consent counts now."""
         columns = (TURN.id, TURN.asked_at, TURN.question, TURN.answer, TURN.model_id)
         rated = TURN.select(*columns, *_thumbs()).join(RATING, on=_rated())
-        has_given = CONSENT.given_at.is_null(False)  # noqa: FBT003 - peewee's own signature
-        counts = has_given & CONSENT.revoked_at.is_null()
-        willing = CONSENT.select(CONSENT.user_id).where((CONSENT.kind == TRAINING) & counts)
-        mine = self._about(rated, dataset, since).where(TURN.user_id.in_(willing))
+        mine = self._about(rated, dataset, since).where(_is_willing())
         up, down = _sum(Rating.UP), _sum(Rating.DOWN)
         least = mine.group_by(*columns).having(down > 0)
         worst_first = ((down - up).desc(), TURN.id.desc())
@@ -182,6 +182,28 @@ class QuestionStatistics(Repository):
             for row in rows
         ]
 
+    def unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
+        """Return the questions that were refused or whose answer was disliked, newest first.
+
+        Of people without consent too; they are marked so.
+        """
+        down = RATING.select(RATING.turn_id).where(RATING.value == Rating.DOWN.value)
+        is_disliked, is_refused = TURN.id.in_(down), TURN.known == 0
+        columns = (TURN.id, TURN.asked_at, TURN.question, TURN.known)
+        flags = is_disliked.alias("is_disliked"), _is_willing().alias("is_shown")
+        asked = self._about(TURN.select(*columns, *flags), dataset, since)
+        can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS))
+        these = asked.where((is_refused | is_disliked) & can_be_example)
+        found = []
+        for row in self.db.rows(these.order_by(TURN.id.desc()).limit(limit)):
+            words = decrypt(self.db.cipher, row["question"])
+            is_so = {Reason.REFUSED: row["known"] == 0, Reason.DISLIKED: row["is_disliked"]}
+            reasons = frozenset(reason for reason, so in is_so.items() if so)
+            at, is_shown = from_iso(row["asked_at"]), bool(row["is_shown"])
+            if words:
+                found.append(UnansweredQuestion(row["id"], words, at, reasons, is_shown))
+        return found
+
     def _about(self, query: Select, dataset: str, since: date) -> Select:
         """Return the SELECT of turns, of those about this dataset that count."""
         mine = SESSION.dataset == dataset
@@ -193,6 +215,14 @@ class QuestionStatistics(Repository):
         counts = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
         joined = query.join(SESSION, on=(SESSION.id == TURN.session_id))
         return joined.where(mine & counts & (TURN.asked_at >= since.isoformat()))
+
+
+def _is_willing() -> Any:
+    """Return the condition that the consent of who asked counts now."""
+    has_given = CONSENT.given_at.is_null(False)  # noqa: FBT003 - peewee's own signature
+    counts = has_given & CONSENT.revoked_at.is_null()
+    willing = CONSENT.select(CONSENT.user_id).where((CONSENT.kind == TRAINING) & counts)
+    return TURN.user_id.in_(willing)
 
 
 def _rated() -> Any:

@@ -100,6 +100,7 @@ MODULES = {
         ),
     },
     "proposals": {"proposals": "Proposed examples that wait for an editor."},
+    "unanswered": {"unanswered": "Show what people asked in vain in the last week, newest first."},
     "jobs": {"jobs": "Fine-tune jobs."},
     "migrate": {
         "migrate": (

@@ -39,7 +39,7 @@ def near_key(question: str) -> str:
 
     `question` is in normal form, as `normalise` returns it.
     """
-    return " ".join(sorted(map(_initial, _content_words(question))))
+    return " ".join(sorted(map(_initial, content_words(question))))
 
 
 def find_near_questions(questions: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -47,7 +47,7 @@ def find_near_questions(questions: Sequence[str]) -> Iterator[tuple[int, int]]:
 
     Equal questions are no pair. All have one `near_key`, and are in normal form.
     """
-    bags = [_content_words(question) for question in questions]
+    bags = [content_words(question) for question in questions]
     earlier: dict[int, int] = {}
     for one, other in sorted(_pairs(bags), key=lambda pair: (pair[1], pair[0])):
         is_new = other not in earlier and questions[one] != questions[other]
@@ -67,7 +67,8 @@ def nearest_questions(question: str, questions: Sequence[str], count: int) -> li
     return [place for _, _, place in found]
 
 
-def _content_words(question: str) -> frozenset[str]:
+def content_words(question: str) -> frozenset[str]:
+    """Return the words of a question in normal form that it is about."""
     words = _WORD.findall(question)
     # "What does it do?" asks for another thing than "What is it?".
     asked = words[-1:] if words[-1:] == ["do"] else []

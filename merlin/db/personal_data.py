@@ -98,6 +98,8 @@ TRACES: tuple[PersonalData, ...] = (
         blanks=("question", "answer", "rejected"),
         names=("reviewed_by",),
     ),
+    PersonalData(t.TOLD_QUESTION, ids=("user_id",)),
+    PersonalData(t.DISMISSED_QUESTION, names=("by_whom",)),
     PersonalData(t.NOTICE, owners=("to_whom",), papers=("arguments",), nulls=("once",)),
     PersonalData(t.REQUEST, names=("by_whom",), papers=("arguments", "result")),
     PersonalData(t.AUDIT, names=("by_whom", "target"), papers=("arguments",)),

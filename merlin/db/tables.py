@@ -238,6 +238,10 @@ PROPOSAL = _table(
     " rejected",
     sealed="question answer rejected reason",
 )
+# Questions that were not answered: those that people want editors to see, masked, and keyed hashes
+# of those that editors dismissed.
+TOLD_QUESTION = _table("told_question", "id user_id dataset question turn_id at", sealed="question")
+DISMISSED_QUESTION = _table("dismissed_question", "dataset mark by_whom at", key="dataset mark")
 # What somebody who deleted everything had used, under a keyed hash instead of a name.
 LEFT_BEHIND = _table(
     "left_behind", "mark format day day_used month month_used until", key="mark format"

@@ -106,3 +106,48 @@ def test_an_answer_is_composed_from_the_course_and_says_from_what(telegram, prov
         ("serving", 0),
     ]
     assert charged(settings) == {"text": 2}
+
+
+TOLD = "SELECT user_id, dataset, turn_id FROM told_question"
+
+
+def test_the_editors_are_told_after_one_consent_and_a_look_at_the_words(telegram, settings):
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        refused = talk.say("Меня зовут Анна Ёлкина, куда девать массив?")
+        assert russian("tell-button") in talk.labels
+        assert "учить модель" in talk.press("tell:1", refused.message_id).text
+        assert rows(settings, TOLD) == []
+        shown = talk.press("consent:yes").text
+        assert "Меня зовут [имя], куда девать массив?" in shown
+        assert rows(settings, TOLD) == []
+        assert talk.press("tell-send:1").text == russian("tell-sent")
+        assert rows(settings, TOLD) == [(1001, "neurotypology", 1)]
+        # Twice is once.
+        talk.press("tell:1", refused.message_id)
+        talk.press("tell-send:1")
+        assert rows(settings, TOLD) == [(1001, "neurotypology", 1)]
+        talk.say("/privacy")
+        talk.press("consent:revoke:sure", forged=True)
+        assert rows(settings, TOLD) == []
+
+
+def test_without_the_consent_nothing_is_kept_and_nobody_is_asked_again(telegram, settings):
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        refused = talk.say("Куда девать массив?")
+        talk.press("tell:1", refused.message_id)
+        talk.press("consent:no")
+        assert talk.press("tell:1", refused.message_id).text == russian("tell-no-consent")
+        talk.press("tell-send:1", refused.message_id, forged=True)
+        # What is said next is a question.
+        assert talk.say("А теперь?").text.startswith(UNKNOWN)
+    assert rows(settings, TOLD) == []
+
+
+def test_what_is_known_has_no_such_button(telegram, provider, settings):
+    provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        talk.say("Что такое двоичный поиск?")
+        assert russian("tell-button") not in talk.labels

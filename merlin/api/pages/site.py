@@ -17,7 +17,7 @@ from merlin.api.pages import (
 )
 from merlin.api.pages.admin import builds, jobs, models, payments, people, promo_codes
 from merlin.api.pages.admin import home as admin_home
-from merlin.api.pages.teach import changes, examples, proposals
+from merlin.api.pages.teach import changes, examples, proposals, unanswered
 from merlin.api.pages.teach import course as teach_course
 from merlin.api.pages.teach import home as teach_home
 
@@ -25,7 +25,7 @@ TOPICS = (catalogue, course, sign_in, account, plans, chat)
 SHOP = (checkout, orders)
 # `/admin/billing/promos` comes before the payments, whose number could be any word.
 STAFF = (
-    *(teach_home, teach_course, examples, proposals, changes),
+    *(teach_home, teach_course, examples, proposals, unanswered, changes),
     *(admin_home, jobs, models, builds, people, promo_codes, payments),
 )
 

@@ -60,6 +60,11 @@ def _ask(context: BotContext, draft: Draft) -> View:
     return _ask_turn(context, draft, QUESTION, f"ex:ds:{admin.short(draft.dataset)}")
 
 
+def ask_answer(context: BotContext, draft: Draft, back: str, other: menu.RowOf) -> View:
+    """Ask for the answer to the question that a draft has, with another way out."""
+    return _ask_turn(context, draft, ANSWER, back, (other,))
+
+
 def _ask_turn(
     context: BotContext, draft: Draft, step: str, back: str, rows: menu.Rows = ()
 ) -> View:

@@ -1,6 +1,6 @@
 """/examples: datasets, their examples as a list and by words, one example, imports; all buttons.
 
-    datasets -> dataset -> add | forward | find | list | import
+    datasets -> dataset -> add | forward | find | list | import | unanswered
                 proof of a draft -> Save -> a Change, committed by the daemon
                 a CSV, XLSX or JSON file -> what it would add -> Save: one commit
     review queue -> proof -> approve | decline; several at once
@@ -26,7 +26,7 @@ from merlin.app.examples import ExampleView
 from merlin.app.proposals import count_waiting
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
-from merlin.bot.handlers import admin, changes, example_draft, example_proof
+from merlin.bot.handlers import admin, changes, example_draft, example_proof, unanswered
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.example_draft import ask_words, reword_draft, take_turn, words_handler
 from merlin.bot.handlers.example_proof import (
@@ -104,6 +104,7 @@ def show_dataset(context: BotContext) -> View:
         (("examples-add", f"ex:add:{mark}"), ("examples-forward", f"ex:fwd:{mark}")),
         (("examples-find", f"ex:find:{mark}"), ("examples-list", f"ex:list:{mark}:0")),
         ("examples-import", f"ex:import:{mark}"),
+        ("examples-unanswered", f"ex:vains:{mark}:0"),
         bool(flaws) and ("examples-flaws", f"ex:flaws:{mark}:0"),
         _common(context),
         menu.back("ex:home"),
@@ -415,6 +416,10 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "picks": example_draft.picks,
     "pick": example_draft.pick,
     "picked": proof_handler(example_draft.picked_draft),
+    "vains": unanswered.list_waiting,
+    "vain": unanswered.answer,
+    "vain-no": unanswered.dismiss,
+    "vain-back": unanswered.restore,
     "import": ask_import,
     "take": take_import,
     "queue": changes.queue,

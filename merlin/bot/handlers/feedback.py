@@ -5,6 +5,7 @@ button shows it is a courtesy. ℹ️ tells which model said it, and what that m
 
     ✏️ -> fix (a step) -> [consent, asked once] -> masked words shown -> sent
                                                                      -> answered as a question
+    ✉️ -> tell [consent, asked once] -> the masked question shown -> sent
     consent:show | consent:yes | consent:no | consent:revoke -> consent:revoke:sure
 
 Under an answer in a group ✏️ leads to the private chat: t.me/<bot>?start=fix_<turn>. Without a
@@ -17,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from merlin.app import feedback, lineage, proposals
+from merlin.app import feedback, lineage, proposals, unanswered
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.bot import menu
 from merlin.bot.answers import pages
@@ -29,6 +30,7 @@ from merlin.bot.registry import Handlers
 from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions
 from merlin.chat.turns import Turn
 from merlin.core import money
+from merlin.core.errors import Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
@@ -265,6 +267,9 @@ def agreed(context: BotContext) -> View:
     """Keep a yes, and go on with the correction that waits for it."""
     proposals.give_consent(*performer(context))
     turn = _turn(context)
+    if context.dialog is not None and context.dialog.step == TELLING and turn is not None:
+        context.stop_waiting()
+        return _tell_view(context, turn)
     if context.dialog is None or context.dialog.step != CONSENTING or turn is None:
         return menu.say(context, "consent-thanks")
     return _preview(context, turn, context.dialog_values)
@@ -325,6 +330,48 @@ def send(context: BotContext) -> View:
     if proposals.add(*performer(context), draft) is None:
         return menu.say(context, "fix-too-many")
     return menu.say(context, "fix-sent", ("consent-button", "consent:show"))
+
+
+TELL_LINK, TELLING = "tell", "tell-consent"
+
+
+@handlers.button("tell")
+def tell(context: BotContext) -> View:
+    """Show what editors would read of a refused question; ask for the consent where nobody did."""
+    turn, reason = own_turn(context), "bot-not-yours"
+    if turn is not None:
+        reason = "" if _dataset(context, turn) else "tell-nobody"
+    if turn is None or reason:
+        return menu.refuse(context, reason) if context.verb else menu.say(context, reason)
+    if not context.is_private:
+        return View(None, link=context.link(f"{TELL_LINK}_{turn.turn_id}"))
+    if proposals.has_declined(*performer(context)):
+        return replace(menu.say(context, "tell-no-consent", _TO_CONSENT), is_new=True)
+    if not proposals.has_consent(*performer(context)):
+        context.wait(Dialog(TELLING, {"turn": turn.turn_id}))
+        return replace(consent_asked(context), is_new=True)
+    return replace(_tell_view(context, turn), is_new=True)
+
+
+def _tell_view(context: BotContext, turn: Turn) -> View:
+    words = mask_personal_data(turn.question.text, context.language).words
+    send = ("tell-send", f"tell-send:{turn.turn_id}", "success")
+    return menu.say(context, "tell-preview", send, menu.CANCEL, question=words)
+
+
+@handlers.button("tell-send")
+def send_question(context: BotContext) -> View:
+    """Let the masked question wait for editors."""
+    turn = own_turn(context)
+    if turn is None:
+        return menu.outdated(context)
+    dataset, words = _dataset(context, turn), turn.question.text
+    try:
+        ctx, actor = performer(context)
+        unanswered.tell_editors(ctx, actor, dataset, words, context.language, turn.turn_id)
+    except Refused as error:
+        return menu.error_view(context, error)
+    return menu.say(context, "tell-sent", ("consent-button", "consent:show"))
 
 
 def _dataset(context: BotContext, turn: Turn) -> str:

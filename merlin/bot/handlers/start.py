@@ -1,6 +1,6 @@
 """/start with its deep links, /cancel, /help, /info, /privacy, /terms; sign-in; who is blocked.
 
-    t.me/<bot>?start=course_<slug> | plan | ref_<number> | login_<key> | fix_<turn>
+    t.me/<bot>?start=course_<slug> | plan | ref_<number> | login_<key> | fix_<turn> | tell_<turn>
     t.me/<bot>?start=go_<command> | ask_<token>
     /info -> texts -> one of them -> its new words (a step) | taken away
 
@@ -154,6 +154,8 @@ def start(context: BotContext) -> View:
         return plan(context)
     if kind == feedback.LINK and context.is_private:
         return feedback.fix(replace(context, arguments=(rest,)))
+    if kind == feedback.TELL_LINK and context.is_private:
+        return feedback.tell(replace(context, arguments=(rest,)))
     if kind == "login" and rest:
         return open_login(context, rest)
     return menu.say(context, "bot-start")

@@ -42,6 +42,7 @@ from merlin.db.migrations.m026_rejected import m026_rejected
 from merlin.db.migrations.m027_unanswered import m027_unanswered
 from merlin.db.migrations.m028_accepted_loss import m028_accepted_loss
 from merlin.db.migrations.m030_turn_model import m030_turn_model
+from merlin.db.migrations.m031_told_question import m031_told_question
 from merlin.db.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -78,6 +79,7 @@ STEPS: tuple[Step, ...] = (
     m027_unanswered,
     m028_accepted_loss,
     m030_turn_model,
+    m031_told_question,
 )
 
 # Any number that no other program takes in this database.

@@ -15,6 +15,7 @@ page-disliked-answers = Disliked
 page-course-rooms = Rooms of the course
 page-course-edit = Materials
 page-course-examples = Examples
+page-course-unanswered = Unanswered
 page-course-proposals = Proposals
 page-course-questions = Questions
 page-as-student = As students see it

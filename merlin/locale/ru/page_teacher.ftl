@@ -16,6 +16,7 @@ page-disliked-answers = Не понравилось
 page-course-rooms = Разделы курса
 page-course-edit = Материалы
 page-course-examples = Примеры
+page-course-unanswered = Без ответа
 page-course-proposals = Предложения
 page-course-questions = Вопросы
 page-as-student = Как видит студент

@@ -1,0 +1,177 @@
+"""What people asked in vain in the last week, for the editors of a dataset.
+
+A group of questions is done once an example asks nearly the same, and nobody disliked the answer
+since that example was written; or an editor dismissed it. Words are masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from operator import attrgetter
+
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.permissions import require_editing
+from merlin.app.proposals import has_consent
+from merlin.chat.feedback import QuestionStatistics
+from merlin.chat.unanswered import (
+    DismissedQuestions,
+    QuestionGroup,
+    Reason,
+    ToldQuestions,
+    group_questions,
+    join_told,
+)
+from merlin.core.errors import NotFound, Refused
+from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter
+from merlin.dataset.example import normalise, parse_example
+from merlin.dataset.near_questions import content_words, find_near_questions
+from merlin.dataset.proposals import mask_personal_data
+
+DAYS = 7
+# Newest first; more of a week are no list that anybody works through.
+_MOST_ASKED, _MOST_GROUPS = 5_000, 200
+# Of the examples that say all words of a question, so many are compared with it.
+_COMPARED = 20
+# So many questions one person may tell in a week.
+MOST_TOLD = 20
+
+
+class GroupState(StrEnum):
+    """Whether a group waits for an editor."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnansweredView:
+    """Questions that ask nearly the same; `mark` names them, `question` are their usual words.
+
+    `wordings` are all words with how often they were asked; `times` counts everybody's.
+    `example` is the id of the example that asks nearly the same, "" for none.
+    """
+
+    mark: str
+    question: str
+    wordings: Sequence[tuple[str, int]]
+    times: int
+    refused: int
+    disliked: int
+    told: int
+    last: datetime
+    example: str
+    state: GroupState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """What was asked in vain, newest first; `hidden` questions are nobody's to read."""
+
+    groups: Sequence[UnansweredView]
+    hidden: int
+
+    def of(self, state: GroupState) -> list[UnansweredView]:
+        """Return the groups of a state."""
+        return [each for each in self.groups if each.state is state]
+
+
+def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> Unanswered:
+    """Return what was asked about a dataset in vain in the last week.
+
+    Personal words are masked in `language`. Raises NotFound.
+    """
+    groups = _read_groups(ctx, actor, dataset)
+    shown = [each for each in groups if each.wordings][:_MOST_GROUPS]
+    dismissed = DismissedQuestions(ctx.db, ctx.clock).among(dataset, shown)
+    return Unanswered(
+        groups=[
+            _view(ctx, dataset, each, language, is_dismissed=place in dismissed)
+            for place, each in enumerate(shown)
+        ],
+        hidden=sum(len(each.questions) for each in groups if not each.wordings),
+    )
+
+
+def dismiss(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
+    """Take a group out of what waits. Raises NotFound."""
+    forms = _find(ctx, actor, dataset, mark).forms
+    DismissedQuestions(ctx.db, ctx.clock).dismiss(dataset, forms, actor.name)
+
+
+def restore(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
+    """Let a dismissed group wait again. Raises NotFound."""
+    forms = _find(ctx, actor, dataset, mark).forms
+    DismissedQuestions(ctx.db, ctx.clock).restore(dataset, forms)
+
+
+def tell_editors(
+    ctx: Context, actor: Actor, dataset: str, words: str, language: str, turn_id: int = 0
+) -> None:
+    """Let the editors of a dataset read a question of the actor's, masked.
+
+    Raises Refused without the consent, and where too many of theirs wait.
+    """
+    if not has_consent(ctx, actor):
+        raise Refused("no consent", "tell-no-consent")
+    masked = mask_personal_data(words, language).words
+    rows = ToldQuestions(ctx.db, ctx.clock)
+    if not rows.add(actor.user_id, dataset, masked, turn_id, MOST_TOLD):
+        raise Refused("too many told", "tell-too-many")
+
+
+def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup]:
+    require_editing(ctx, actor, dataset)
+    since = ctx.clock().date() - timedelta(days=DAYS - 1)
+    asked = QuestionStatistics(ctx.db, ctx.default_dataset)
+    told = ToldQuestions(ctx.db, ctx.clock).since(dataset, since)
+    questions = join_told(asked.unanswered(dataset, since, _MOST_ASKED), told)
+    return group_questions(sorted(questions, key=attrgetter("at"), reverse=True))
+
+
+def _find(ctx: Context, actor: Actor, dataset: str, mark: str) -> QuestionGroup:
+    rows = DismissedQuestions(ctx.db, ctx.clock)
+    for each in _read_groups(ctx, actor, dataset):
+        if each.wordings and mark in map(rows.mark, each.forms):
+            return each
+    raise NotFound("no such question", "unanswered-gone")
+
+
+def _view(
+    ctx: Context, dataset: str, group: QuestionGroup, language: str, *, is_dismissed: bool
+) -> UnansweredView:
+    (usual, _), *_ = group.wordings
+    example, disliked = _example(ctx, dataset, group.forms), group.last(Reason.DISLIKED)
+    is_done = example is not None and not (disliked and example.at and disliked > example.at)
+    state = GroupState.DONE if is_done else GroupState.WAITING
+    return UnansweredView(
+        mark=DismissedQuestions(ctx.db, ctx.clock).mark(normalise(usual)),
+        question=mask_personal_data(usual, language).words,
+        wordings=[
+            (mask_personal_data(words, language).words, count) for words, count in group.wordings
+        ],
+        times=len(group.questions),
+        refused=group.count(Reason.REFUSED),
+        disliked=group.count(Reason.DISLIKED),
+        told=group.count(Reason.TOLD),
+        last=group.questions[0].at,
+        example=example.example_id if example else "",
+        state=GroupState.DISMISSED if is_dismissed else state,
+    )
+
+
+def _example(ctx: Context, dataset: str, forms: Sequence[str]) -> ExampleEntry | None:
+    """Return the example of a dataset that asks one of these questions or nearly so."""
+    entries = ExampleEntries(ctx.db)
+    for form in forms:
+        wanted = ExampleFilter(" ".join(sorted(content_words(form))))
+        for each in entries.find(dataset, wanted, _COMPARED):
+            example = parse_example(each.text)
+            asked = normalise(example.question) if example else ""
+            if asked == form or (asked and any(find_near_questions([form, asked]))):
+                return each
+    return None

@@ -1,0 +1,31 @@
+page-unanswered = Unanswered questions
+page-unanswered-lead = This week they got no answer, or one that people disliked. Similar ones are grouped.
+page-unanswered-states = What to show
+page-unanswered-waiting = Waiting
+page-unanswered-done = Answered
+page-unanswered-dismissed = Dismissed
+page-unanswered-refused = refused { $count }
+page-unanswered-disliked = 👎 { $count }
+page-unanswered-told = want an answer: { $count }
+page-unanswered-times =
+    { $count ->
+        [one] asked { $count } time
+       *[other] asked { $count } times
+    }
+page-unanswered-ways = How people asked
+page-unanswered-allowed = Only what people allowed is shown. No names here.
+page-unanswered-there = There's such an example already, but people disliked its answer.
+page-unanswered-edit = Edit the example
+page-unanswered-write = Add to the edits
+page-unanswered-hint = The example joins the unsaved edits of the dataset: check and save it there.
+page-unanswered-dismiss = Dismiss the question
+page-unanswered-restore = Bring the question back
+page-unanswered-none-waiting = Everything was found this week
+page-unanswered-none-done = None so far
+page-unanswered-none-dismissed = Nothing was dismissed
+page-unanswered-none-hint = Refusals and bad ratings of seven days show here at once.
+page-unanswered-hidden =
+    { $count ->
+        [one] { $count } more question came from people who don't let their words be shown.
+       *[other] { $count } more questions came from people who don't let their words be shown.
+    }

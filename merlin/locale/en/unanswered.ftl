@@ -1,0 +1,19 @@
+unanswered-gone = This question isn't in the list any more.
+tell-too-many = You've told the editors of many questions this week. Try again in a few days.
+examples-unanswered = Unanswered questions
+unanswered-words = This week they got no answer, or one that people disliked. Press a question to write its answer.
+unanswered-none = Everything was found this week: no refusals, no bad ratings.
+unanswered-dismissed = The question is dismissed and won't show here any more: { $question }
+tell-button = ✉️ Tell the editors
+tell-preview =
+    The editors will see this, without your name:
+
+    { $question }
+tell-send = Send the question
+tell-sent = Thank you! The editors will see the question and can teach me the answer.
+tell-no-consent = Without your consent I don't show questions to editors. You can change your mind at any time.
+tell-nobody = This answer has no editors: a general model gave it.
+col-times = times
+col-refused = refused
+col-disliked = 👎
+col-told = want it

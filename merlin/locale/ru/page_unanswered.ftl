@@ -1,0 +1,33 @@
+page-unanswered = Вопросы без ответа
+page-unanswered-lead = За неделю на них не было ответа или он не понравился. Похожие собраны вместе.
+page-unanswered-states = Что показать
+page-unanswered-waiting = Ждут
+page-unanswered-done = Отвечены
+page-unanswered-dismissed = Отклонены
+page-unanswered-refused = отказ { $count }
+page-unanswered-disliked = 👎 { $count }
+page-unanswered-told = просят ответить: { $count }
+page-unanswered-times =
+    { $count ->
+        [one] спросили { $count } раз
+        [few] спросили { $count } раза
+       *[other] спросили { $count } раз
+    }
+page-unanswered-ways = Как спрашивали
+page-unanswered-allowed = Показано только то, что люди разрешили. Имён здесь нет.
+page-unanswered-there = Такой пример уже есть, но ответ не понравился.
+page-unanswered-edit = Изменить пример
+page-unanswered-write = Добавить в правки
+page-unanswered-hint = Пример встанет среди несохранённых правок набора: там его можно проверить и сохранить.
+page-unanswered-dismiss = Отклонить вопрос
+page-unanswered-restore = Вернуть вопрос
+page-unanswered-none-waiting = На этой неделе всё нашлось
+page-unanswered-none-done = Пока ни одного
+page-unanswered-none-dismissed = Ничего не отклонено
+page-unanswered-none-hint = Отказы и плохие оценки за семь дней появляются здесь сразу.
+page-unanswered-hidden =
+    { $count ->
+        [one] Ещё { $count } вопрос задали люди, которые не разрешили показывать свои слова.
+        [few] Ещё { $count } вопроса задали люди, которые не разрешили показывать свои слова.
+       *[other] Ещё { $count } вопросов задали люди, которые не разрешили показывать свои слова.
+    }

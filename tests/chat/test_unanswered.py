@@ -1,0 +1,58 @@
+"""Questions asked in vain, grouped by what they ask, whoever asked them and however often."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from merlin.chat.unanswered import Reason, UnansweredQuestion, group_questions, join_told
+
+pytestmark = pytest.mark.unit
+
+DAY = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def asked(number, words, *reasons, is_shown=True, hour=None):
+    at = DAY + timedelta(hours=number if hour is None else hour)
+    return UnansweredQuestion(number, words, at, frozenset(reasons), is_shown)
+
+
+def test_forms_of_one_question_are_one_group_and_others_of_its_key_are_not():
+    heap, hashed = "What is a heap?", "What is a hash?"
+    told = [
+        asked(1, "Что такое красно-чёрное дерево?", Reason.REFUSED),
+        asked(2, heap, Reason.REFUSED),
+        asked(3, "что такое красно-черные деревья", Reason.DISLIKED),
+        asked(4, hashed, Reason.REFUSED),
+        asked(5, "Что такое красно-чёрное дерево?", Reason.REFUSED, is_shown=False),
+        asked(6, heap, Reason.REFUSED),
+    ]
+    first, second, third = group_questions(told[::-1])
+    assert [each.turn_id for each in first.questions] == [6, 2]
+    assert [each.turn_id for each in second.questions] == [5, 3, 1]
+    assert [each.turn_id for each in third.questions] == [4]
+    assert first.wordings == [(heap, 2)]
+    assert second.wordings == [(told[2].words, 1), (told[0].words, 1)]
+    assert (second.count(Reason.REFUSED), second.count(Reason.DISLIKED)) == (2, 1)
+    assert (second.last(), second.last(Reason.DISLIKED)) == (told[4].at, told[2].at)
+    assert second.last(Reason.TOLD) is None
+
+
+def test_words_of_nobody_who_allows_it_are_not_shown():
+    (group,) = group_questions([asked(1, "Мой секрет?", Reason.REFUSED, is_shown=False)])
+    assert group.wordings == []
+    assert len(group.questions) == 1
+
+
+def test_a_turn_that_was_told_counts_once():
+    refused = [asked(2, "Куда?", Reason.REFUSED), asked(1, "Кто?", Reason.REFUSED)]
+    told = [
+        asked(2, "Куда?", Reason.TOLD),
+        asked(0, "Где?", Reason.TOLD),
+        asked(9, "О?", Reason.TOLD),
+    ]
+    joined = join_told(refused, told)
+    assert [each.words for each in joined] == ["Куда?", "Кто?", "Где?", "О?"]
+    assert joined[0].reasons == {Reason.REFUSED, Reason.TOLD}
+    assert group_questions([]) == []

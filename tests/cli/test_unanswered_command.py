@@ -1,0 +1,43 @@
+"""What people asked in vain, from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.account.users import Consents
+from merlin.app.proposals import VERSION
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.wiring.context import make_cipher, opened
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def lab(committed):
+    committed.tick("fetch")
+    return committed
+
+
+def test_questions_are_counted_and_those_of_others_hidden(lab, shown, run):
+    with opened(lab.config) as database:
+        database.cipher = make_cipher(lab.config)
+        turns = Turns(database, 7)
+        for number, (user_id, words) in enumerate(
+            ((1, "Куда девать массив?"), (1, "куда девать массивы"), (2, "Секрет?")), 1
+        ):
+            session = Sessions(database, 7).open(ChatPlace(user_id, user_id))
+            Sessions(database, 7).change(replace(session, dataset="trial"))
+            turns.ask(Question(session.session_id, number, user_id, words, number), number)
+            turns.write(number, StoredAnswer("Не знаю.", known=False))
+        Consents(database).give(1, VERSION)
+    told = shown("unanswered", "trial")
+    (group,) = told["questions"]
+    assert (group["times"], group["refused"], group["state"]) == (2, 2, "waiting")
+    assert group["wordings"] == [["куда девать массивы", 1], ["Куда девать массив?", 1]]
+    assert told["hidden"] == 1
+    code, table = run("unanswered", "trial")
+    assert (code, "куда девать массивы" in table.out, "Секрет" in table.out) == (0, True, False)
+    assert run("unanswered", "nothing")[0] != 0
