@@ -1,7 +1,7 @@
 """`make bench`: run the measurements that take minutes; `python -m bench NAME` runs one.
 
-`kills`, `storm`, `billing`, `learning`, `engine`, `chat`, `api` and `dataset` take longest and are
-run by name alone, and so is `house`. The last five and `house` take words: names of rows, options,
+`gate`, `kills`, `storm`, `billing`, `learning`, `engine`, `chat`, `api` and `dataset` take longest
+and are run by name alone, and so is `house`. The last five and `house` take words: names of rows, options,
 or revisions.
 """
 
@@ -13,7 +13,18 @@ from importlib import import_module
 QUICK = ("demo", "recall")
 NAMES = (
     *QUICK,
-    *("changes", "billing", "kills", "storm", "contract", "page", "lint", "fuzz", "lineage"),
+    *(
+        "changes",
+        "billing",
+        "gate",
+        "kills",
+        "storm",
+        "contract",
+        "page",
+        "lint",
+        "fuzz",
+        "lineage",
+    ),
 )
 WITH_WORDS = ("learning", "engine", "chat", "api", "dataset", "house")
 

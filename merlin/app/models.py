@@ -16,7 +16,8 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version
-from merlin.dataset.verdicts import HOLDS, ON_LINE, VerdictStatus
+from merlin.dataset.spec import GateRule, SplitRule
+from merlin.dataset.verdicts import HOLDS, ON_LINE, VerdictStatus, newest_settings
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING, VERDICT
@@ -42,6 +43,11 @@ class Scores:
     chrf: float | None = described("likeness to the wanted answers, of 100")
     equal_share: float | None
     unknown_share: float | None
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether every answer is word for word the taught one, which tells nothing."""
+        return self.equal_share == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +156,36 @@ def _one(
     if row is None or not actor.may(permission, row["dataset"]):
         raise missing
     return _model(row)
+
+
+def find(ctx: Context, actor: Actor, name: str) -> ModelView:
+    """Return a model by the provider's name or the build's version. Raises NotFound."""
+    return get(ctx, actor, Promotions(ctx.db).model(name).model_row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateView:
+    """The gate of a model's dataset: its kind, and how many test questions the model was asked.
+
+    With fewer than `least` it holds nothing.
+    """
+
+    kind: str
+    questions: int
+    least: int
+
+    @property
+    def is_untested(self) -> bool:
+        """Return whether there are too few test questions to judge a model by."""
+        return self.questions < self.least
+
+
+def gate_of(ctx: Context, model: ModelView) -> GateView:
+    """Return the gate that a model has to pass, as the newest commit has it."""
+    settings = newest_settings(ctx.db, model.dataset)
+    rule, split = (settings.gate, settings.split) if settings else (GateRule(), SplitRule())
+    questions = model.evaluation.questions if model.evaluation else 0
+    return GateView(kind=rule.kind, questions=questions, least=max(split.min_test, 1))
 
 
 def compare(ctx: Context, one: ModelView, other: ModelView) -> Overlap:

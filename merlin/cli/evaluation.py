@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from merlin.app import models
 from merlin.app.evaluation import (
     Comparison,
     ProofReport,
@@ -19,7 +20,7 @@ from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, Budget, ConfigPath, Yes, configuration, reading
 from merlin.cli.output import print_json, print_message, print_table, record, translate_word
 from merlin.cli.paid_questions import ask_all
-from merlin.core.i18n import format_number, text
+from merlin.core.i18n import format_number, stored_text, text
 from merlin.dataset.spec import Recipe
 from merlin.training.grading import grading_queries, read_grading
 from merlin.training.prompt_check import base_to_ask
@@ -65,11 +66,15 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         grading = read_grading(asked, replies)
     with reading(config) as (ctx, actor):
         report = evaluate(ctx, actor, model, against, grading)
+        judged = models.find(ctx, actor, model)
+        gate = models.gate_of(ctx, judged)
     comparison = report.comparison
     advice = comparison_text(comparison, language()) if comparison else ""
     if json:
         graded = record(grading, kinds="") if grading else None
-        print_json({**record(report), "advice": advice, "grading": graded})
+        held = {"held": judged.held, "reason": judged.reason, "arguments": judged.arguments}
+        told = {"advice": advice, "grading": graded, "gate": {**record(gate), **held}}
+        print_json({**record(report), **told})
         return
     _print_scores(report)
     _print_tags(report)
@@ -81,6 +86,11 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     if report.is_full:
         sys.stdout.write(f"{text(language(), 'eval-full', questions=report.scores.questions)}\n")
     sys.stdout.write(f"{advice or text(language(), 'eval-nothing-before')}\n")
+    if gate.is_untested:
+        print_message("eval-few-tests", **record(gate))
+    if judged.display_state == "held":
+        reason = stored_text(language(), judged.reason, judged.arguments)
+        print_message("eval-held", reason=reason, model=judged.title)
 
 
 def _print_scores(report: ProofReport) -> None:

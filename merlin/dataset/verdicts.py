@@ -112,6 +112,16 @@ def verdict_from_row(row: Row) -> Verdict:
     return read_row(Verdict, row, commit=row["commit_sha"], spec=load_spec(row["spec"]))
 
 
+def newest_settings(db: Database, dataset: str) -> DatasetSpec | None:
+    """Return the newest settings of a dataset that could be read; the gate is not part of a build.
+
+    So a commit that changes the gate alone counts for the model that waits.
+    """
+    readable = (VERDICT.dataset == dataset) & ON_LINE & VERDICT.spec.is_null(False)  # noqa: FBT003 - peewee's own signature
+    found = VERDICT.select(VERDICT.spec).where(readable).order_by(VERDICT.position.desc())
+    return load_spec(db.value(found.limit(1)))
+
+
 FINDINGS = RowMap(Finding, columns={"column": "col"})
 
 

@@ -196,14 +196,15 @@ def judge_answers(db: Database, model: Model, graded: Graded = _UNGRADED) -> lis
     questions = questions_of(read_conversations(db, model.build_id, TEST))
     return [
         JudgedAnswer(
-            each, said, graded.get((model.model_row, each.example_id)) or _kind(said, each)
+            each, said, graded.get((model.model_row, each.example_id)) or kind_of(said, each)
         )
         for each in questions
         if (said := answers.get(each.example_id))
     ]
 
 
-def _kind(answer: Answer, question: Question) -> AnswerKind:
+def kind_of(answer: Answer, question: Question) -> AnswerKind:
+    """Return what an answer to a test question is."""
     if is_right(answer.text, question.reference):
         return AnswerKind.RIGHT
     if answer.known is False or is_refusal(answer.text):

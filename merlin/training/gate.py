@@ -25,10 +25,10 @@ from merlin.core.errors import Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.finding import shorten
-from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, DatasetSpec, GateRule, load_spec
+from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, DatasetSpec, GateRule
 from merlin.dataset.split import has_gate
-from merlin.dataset.verdicts import HOLDS, ON_LINE, VerdictStatus, transition
-from merlin.db.database import Database, Repository, Row, transaction
+from merlin.dataset.verdicts import HOLDS, VerdictStatus, newest_settings, transition
+from merlin.db.database import Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import ACCEPTED_LOSS, CHANGE, VERDICT
 from merlin.db.values import dump_json, load_json
@@ -89,16 +89,6 @@ def find_hold(
 def question_digest(question: Question) -> str:
     """Return what names a question with its taught answer, whatever its example is called."""
     return hashlib.sha256(dump_json(question_key(question)).encode()).hexdigest()
-
-
-def newest_settings(db: Database, dataset: str) -> DatasetSpec | None:
-    """Return the newest settings of a dataset that could be read; the gate is not part of a build.
-
-    So a commit that changes the gate alone counts for the model that waits.
-    """
-    readable = (VERDICT.dataset == dataset) & ON_LINE & VERDICT.spec.is_null(False)  # noqa: FBT003 - peewee's own signature
-    found = VERDICT.select(VERDICT.spec).where(readable).order_by(VERDICT.position.desc())
-    return load_spec(db.value(found.limit(1)))
 
 
 class Gates(Repository):

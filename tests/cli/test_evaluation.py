@@ -173,6 +173,47 @@ def test_fewer_than_forty_common_questions_are_too_few(lab, provider, run, shown
     assert "Not enough questions to tell" in words.out
 
 
+def test_too_few_test_questions_are_told_with_what_to_do(lab, provider, run, shown):
+    assert shown("eval", "trial-2")["gate"] == {
+        "kind": "none",
+        "questions": TESTS,
+        "least": 10,
+        "held": False,
+        "reason": "",
+        "arguments": {},
+    }
+    _, words = run("eval", "trial-2")
+    assert "are needed to judge a model" not in words.err
+    lab.repository.dataset(count=12, tests=0, gate="not_worse", split={"test": 0, "min_test": 50})
+    _train(lab, provider, "trial-3", NO)
+    _, words = run("eval", "trial-3")
+    assert "only 44 test questions; 50 are needed to judge a model" in words.err
+    assert "so the gate holds none back" in words.err
+
+
+def test_a_held_model_says_why_and_what_accepts_it(lab, provider, run, shown):
+    lab.repository.dataset(count=12, tests=0, gate="not_worse")
+    provider.behave(fixed_answer=YES)
+    lab.repository.commit()
+    lab.tick(rounds=4)
+    told = shown("eval", "trial-3")["gate"]
+    assert (told["held"], told["reason"]) == (True, "gate-lost")
+    assert len(told["arguments"]["lost"]) == 4
+    _, words = run("eval", "trial-3")
+    assert "answers 4 test questions wrong that trial-2 answers right" in words.err
+    assert "merlin models accept trial-3" in words.err
+    _, words = run("status")
+    assert "stopped by the test" in words.out
+    code, words = run("models", "accept", "trial-3")
+    assert code == 0
+    assert "trial-3: 4 answers are accepted" in words.err
+    lab.tick("promote")
+    assert lab.status()["serving"]["build"] == "trial-3"
+    code, words = run("models", "accept", "trial-3")
+    assert code == 1
+    assert "nothing to accept" in words.err
+
+
 def test_answers_that_were_not_kept_are_told_as_such(lab, run, shown):
     change(lab, PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == 1))
     assert shown("eval", "trial-2")["comparison"]["verdict"] == "unkept"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import partial
 
 from merlin.app import models
-from merlin.app.models import ModelView, Scores, serving_models
+from merlin.app.models import ModelState, ModelView, Scores, serving_models
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
@@ -159,14 +159,23 @@ def model(context: BotContext) -> View:
     may_promote = one.is_promotable and may(Permission.PROMOTE, one.dataset)
     may_accept = is_held and bool(one.lost) and may(Permission.EDIT_EXAMPLES, one.dataset)
     proof = evaluation_words(one.scores, context.language)
-    held = _held(context, one) if is_held else ""
+    gate, held = models.gate_of(context.services, one), _held(context, one) if is_held else ""
+    hints = []
+    if one.scores and one.scores.is_full:
+        hints.append(context.translate("eval-full", questions=one.scores.questions))
+    if gate.is_untested and one.state is ModelState.GOOD:
+        hints.append(
+            context.translate(
+                "eval-few-tests", kind=gate.kind, questions=gate.questions, least=gate.least
+            )
+        )
     rows: menu.Rows = (
         may_accept and ("admin-accept", f"a-accept:{one.job}", "primary"),
         may_promote and ("admin-promote", f"a-promote:{one.job}", "" if may_accept else "primary"),
         (("admin-compare", f"a-against:{one.job}"), ("admin-its-job", f"a-job:{one.job}")),
         menu.back(f"a-set:{short(one.dataset)}:0"),
     )
-    return menu.card(context, one.title, words, proof, held, rows=rows)
+    return menu.card(context, one.title, words, proof, *hints, held, rows=rows)
 
 
 def _held(context: BotContext, one: ModelView) -> str:

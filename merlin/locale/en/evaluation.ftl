@@ -25,6 +25,15 @@ eval-full = { $questions ->
         [one] The only answer is right, so this score tells nothing. Add test questions that are harder, in other words than the examples.
        *[other] All { NUMBER($questions) } answers are right, so this score tells nothing. Add test questions that are harder, in other words than the examples.
     }
+eval-few-tests = { $questions ->
+        [0] The dataset has no test questions
+        [one] The dataset has only { $questions } test question
+       *[other] The dataset has only { $questions } test questions
+    }; { $least } are needed to judge a model{ $kind ->
+        [none] { "" }
+       *[other] , so the gate holds none back
+    }. Ask taught things in other words: such an example says `split: test` (“Always for testing” in its form), and checks models instead of teaching them.
+eval-held = It doesn't answer people yet: { $reason }. If these answers are fine: merlin models accept { $model }
 eval-nothing-before = No other model has answered for this dataset, so there is nothing to compare with.
 eval-verdict-unkept = { $model } can't be compared with { $against }: the answers of { $against } to the test questions weren't kept.
 eval-verdict-few = { $questions ->

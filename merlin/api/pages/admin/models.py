@@ -59,6 +59,7 @@ async def compare_models(visit: Watching, model: Chosen = None) -> Response:
         with suppress(Refused):  # without kept answers there are the scores alone
             report = await visit.read(evaluation.evaluate_two, *found)
             view["answers"] = report.comparison and _answers(report.comparison, visit.language)
+            view["full"] = report.scores.questions if report.is_full else 0
     return render_page(visit, "admin_compare.html", view)
 
 

@@ -1,0 +1,178 @@
+"""Whether the gate holds planted regressions, and lets harmless changes through.
+
+Each try teaches a shipped set anew by `recall`, with one change, and sets the model beside that of
+the set as it is, by `gate.find_hold`. The questions are the set's test examples and paraphrases.
+A regression: a tested answer is that of another example; two tested answers are swapped; the
+examples of a tenth of the questions are gone. A harmless change: another order; one example of
+another subject, or one wording of a taught answer, more; one example less that nothing asks for.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+from bench.learning_steady import HARMLESS
+from bench.recall import ROOT, SETS, example_files, read_yaml, teach
+from merlin.core.messages import Message
+from merlin.dataset.spec import NOT_WORSE, GateRule
+from merlin.providers.base import Answer
+from merlin.training.evaluation import JudgedAnswer, kind_of, pair_answers
+from merlin.training.gate import Hold, find_hold
+from merlin.training.models import Question
+
+SEED, TRIES, GONE = 42, 200, 0.1
+RULE = GateRule(NOT_WORSE)
+Examples = dict[str, list[dict[str, str]]]
+Change = Callable[["Course", random.Random], Examples]
+
+
+class Course:
+    """A shipped set: what it teaches, its questions, and the answers of the model that serves."""
+
+    def __init__(self, name: str) -> None:
+        self.taught: Examples = {
+            key: example["messages"] for key, example in example_files(name, test=False).items()
+        }
+        own = read_yaml(ROOT / f"tests/engine/questions/{name}.yaml")
+        self.wordings = [(one["ask"], one["expect"]) for one in own["hard"]]
+        tests = [_pair(each["messages"]) for each in example_files(name, test=True).values()]
+        taught = [(one["ask"], _pair(self.taught[one["expect"]])[1]) for one in own["paraphrases"]]
+        self.tests = len(tests)
+        self.questions = [
+            Question(str(place), (Message("user", asked),), answer)
+            for place, (asked, answer) in enumerate([*tests, *taught])
+        ]
+        self.serving = self.answers(self.taught)
+
+    def answers(self, taught: Examples) -> list[JudgedAnswer]:
+        """Return what a model that was taught so answers to every question."""
+        with tempfile.TemporaryDirectory() as folder:
+            ask, _seconds = teach(list(taught.values()), Path(folder) / "model")
+        replies = [ask(question.messages[-1].content) for question in self.questions]
+        said = [Answer(reply.text, known=reply.known) for reply in replies]
+        return [
+            JudgedAnswer(question, answer, kind_of(answer, question))
+            for question, answer in zip(self.questions, said, strict=True)
+        ]
+
+    def tested(self) -> dict[str, int]:
+        """Return the examples whose answers are asked for, with the number of questions."""
+        wanted = [question.reference.strip() for question in self.questions]
+        counts = {key: wanted.count(_pair(talk)[1].strip()) for key, talk in self.taught.items()}
+        return {key: count for key, count in counts.items() if count}
+
+
+def replace_answer(course: Course, chance: random.Random) -> Examples:
+    """Return the examples with one tested answer replaced by that of another example."""
+    wrong, other = chance.choice(list(course.tested())), chance.choice(list(course.taught))
+    while _pair(course.taught[other])[1] == _pair(course.taught[wrong])[1]:
+        other = chance.choice(list(course.taught))
+    return {**course.taught, wrong: _with_answer(course, wrong, other)}
+
+
+def swap_answers(course: Course, chance: random.Random) -> Examples:
+    """Return the examples with the answers of two tested ones swapped."""
+    one, other = chance.sample(list(course.tested()), 2)
+    swapped = {one: _with_answer(course, one, other), other: _with_answer(course, other, one)}
+    return {**course.taught, **swapped}
+
+
+def remove_subject(course: Course, chance: random.Random) -> Examples:
+    """Return the examples without those that a tenth of the questions ask for."""
+    tested, gone, count = course.tested(), set[str](), 0
+    for key in chance.sample(list(tested), len(tested)):
+        if count >= GONE * len(course.questions):
+            break
+        gone.add(key)
+        count += tested[key]
+    return {key: talk for key, talk in course.taught.items() if key not in gone}
+
+
+def shuffle(course: Course, chance: random.Random) -> Examples:
+    """Return the examples in another order."""
+    return dict(chance.sample(list(course.taught.items()), len(course.taught)))
+
+
+def add_example(course: Course, chance: random.Random) -> Examples:
+    """Return the examples with one of another subject."""
+    return _with_one(course, chance.choice(HARMLESS), chance)
+
+
+def add_wording(course: Course, chance: random.Random) -> Examples:
+    """Return the examples with another wording of a taught question."""
+    asked, expected = chance.choice(course.wordings)
+    return _with_one(course, (asked, _pair(course.taught[expected])[1]), chance)
+
+
+def remove_untested(course: Course, chance: random.Random) -> Examples:
+    """Return the examples without one that no question asks for."""
+    gone = chance.choice([key for key in course.taught if key not in course.tested()])
+    return {key: talk for key, talk in course.taught.items() if key != gone}
+
+
+PLANTED: Sequence[Change] = (replace_answer, swap_answers, remove_subject)
+HARMLESS_CHANGES: Sequence[Change] = (shuffle, add_example, add_wording, remove_untested)
+
+
+def run() -> None:
+    """Print a row a kind of change: how many were held, by all questions and by the tests alone."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    courses = [Course(name) for name in SETS]
+    print("change | tries | held, by all questions | held, by the test examples alone")
+    for title, changes in (("planted", PLANTED), ("harmless", HARMLESS_CHANGES)):
+        total = []
+        for change, found in try_changes(courses, changes, TRIES):
+            print(_row(f"{title}: {change.__name__}", found), flush=True)
+            total += found
+        print(_row(f"{title}: all", total), flush=True)
+    asked = ", ".join(f"{len(each.questions)} ({each.tests})" for each in courses)
+    print(f"questions a set (its test examples): {asked}")
+
+
+Found = tuple[Hold | None, Hold | None]
+
+
+def try_changes(
+    courses: Sequence[Course], changes: Sequence[Change], tries: int, seed: int = SEED
+) -> Iterator[tuple[Change, list[Found]]]:
+    """Yield each change with what the gate said of its share of the tries, over the courses."""
+    chance = random.Random(seed)  # noqa: S311 - the same tries every time
+    for place, change in enumerate(changes):
+        share = len(range(place, tries, len(changes)))
+        tried = islice(cycle(courses), share)
+        yield change, [_judge(course, change(course, chance)) for course in tried]
+
+
+def _judge(course: Course, taught: Examples) -> Found:
+    answers = course.answers(taught)
+    pairs = list(pair_answers(answers, course.serving))
+    few = pairs[: course.tests]
+    return find_hold(RULE, answers, pairs), find_hold(RULE, [now for now, _ in few], few)
+
+
+def _row(title: str, found: Sequence[Found]) -> str:
+    by_all, by_tests = (sum(map(bool, holds)) for holds in zip(*found, strict=True))
+    return f"{title} | {len(found)} | {by_all} | {by_tests}"
+
+
+def _pair(talk: Sequence[dict[str, str]]) -> tuple[str, str]:
+    """Return the first question of an example and its answer."""
+    said = {role: text for one in reversed(talk) for role, text in one.items()}
+    return said.get("user", ""), said["assistant"]
+
+
+def _with_answer(course: Course, key: str, other: str) -> list[dict[str, str]]:
+    said = {"assistant": _pair(course.taught[other])[1]}
+    return [said if "assistant" in one else one for one in course.taught[key]]
+
+
+def _with_one(course: Course, pair: tuple[str, str], chance: random.Random) -> Examples:
+    talks, (asked, answer) = list(course.taught.items()), pair
+    new = ("more", [{"user": asked}, {"assistant": answer}])
+    talks.insert(chance.randint(0, len(talks)), new)
+    return dict(talks)
