@@ -1,8 +1,8 @@
 """`make bench`: run the measurements that take minutes; `python -m bench NAME` runs one.
 
 `gate`, `kills`, `storm`, `billing`, `learning`, `engine`, `chat`, `api` and `dataset` take longest
-and are run by name alone, and so is `house`. The last five and `house` take words: names of rows, options,
-or revisions.
+and are run by name alone, and so is `house`. The last five and `house` take words: names of
+rows, options, or revisions.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Each try teaches a shipped set anew by `recall`, with one change, and sets the model beside that of
 the set as it is, by `gate.find_hold`. The questions are the set's test examples and paraphrases.
-A regression: a tested answer is that of another example; two tested answers are swapped; the
-examples of a tenth of the questions are gone. A harmless change: another order; one example of
+A regression: an answer that is asked for is that of another example; two such answers are swapped;
+the examples of a tenth of the questions are gone. A harmless change: another order; one example of
 another subject, or one wording of a taught answer, more; one example less that nothing asks for.
 """
 
@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from bench.recall import ROOT, SETS, example_files, read_yaml, teach
 from merlin.core.messages import Message
 from merlin.dataset.spec import NOT_WORSE, GateRule
 from merlin.providers.base import Answer
-from merlin.training.evaluation import JudgedAnswer, kind_of, pair_answers
+from merlin.training.evaluation import AnswerKind, JudgedAnswer, kind_of, pair_answers
 from merlin.training.gate import Hold, find_hold
 from merlin.training.models import Question
 
@@ -60,37 +61,46 @@ class Course:
             for question, answer in zip(self.questions, said, strict=True)
         ]
 
-    def tested(self) -> dict[str, int]:
-        """Return the examples whose answers are asked for, with the number of questions."""
-        wanted = [question.reference.strip() for question in self.questions]
-        counts = {key: wanted.count(_pair(talk)[1].strip()) for key, talk in self.taught.items()}
-        return {key: count for key, count in counts.items() if count}
+    def tested(self) -> Counter[str]:
+        """Return how many questions the serving model answers by each taught answer, rightly."""
+        right = (each for each in self.serving if each.kind is AnswerKind.RIGHT)
+        return Counter(each.question.reference.strip() for each in right)
+
+    def answered(self, answers: Mapping[str, str]) -> Examples:
+        """Return the examples with other answers in the place of some."""
+        return {
+            key: [
+                {"assistant": answers.get(one["assistant"].strip(), one["assistant"])}
+                if "assistant" in one
+                else one
+                for one in talk
+            ]
+            for key, talk in self.taught.items()
+        }
 
 
 def replace_answer(course: Course, chance: random.Random) -> Examples:
     """Return the examples with one tested answer replaced by that of another example."""
-    wrong, other = chance.choice(list(course.tested())), chance.choice(list(course.taught))
-    while _pair(course.taught[other])[1] == _pair(course.taught[wrong])[1]:
-        other = chance.choice(list(course.taught))
-    return {**course.taught, wrong: _with_answer(course, wrong, other)}
+    wrong = chance.choice(list(course.tested()))
+    others = [_pair(talk)[1] for talk in course.taught.values()]
+    other = chance.choice([each for each in others if each.strip() != wrong])
+    return course.answered({wrong: other})
 
 
 def swap_answers(course: Course, chance: random.Random) -> Examples:
-    """Return the examples with the answers of two tested ones swapped."""
+    """Return the examples with two tested answers swapped."""
     one, other = chance.sample(list(course.tested()), 2)
-    swapped = {one: _with_answer(course, one, other), other: _with_answer(course, other, one)}
-    return {**course.taught, **swapped}
+    return course.answered({one: other, other: one})
 
 
 def remove_subject(course: Course, chance: random.Random) -> Examples:
-    """Return the examples without those that a tenth of the questions ask for."""
-    tested, gone, count = course.tested(), set[str](), 0
-    for key in chance.sample(list(tested), len(tested)):
-        if count >= GONE * len(course.questions):
+    """Return the examples without the answers that a tenth of the questions ask for."""
+    tested, gone = course.tested(), set[str]()
+    for answer in chance.sample(list(tested), len(tested)):
+        if sum(tested[each] for each in gone) >= GONE * len(course.questions):
             break
-        gone.add(key)
-        count += tested[key]
-    return {key: talk for key, talk in course.taught.items() if key not in gone}
+        gone.add(answer)
+    return {key: talk for key, talk in course.taught.items() if _pair(talk)[1].strip() not in gone}
 
 
 def shuffle(course: Course, chance: random.Random) -> Examples:
@@ -111,7 +121,9 @@ def add_wording(course: Course, chance: random.Random) -> Examples:
 
 def remove_untested(course: Course, chance: random.Random) -> Examples:
     """Return the examples without one that no question asks for."""
-    gone = chance.choice([key for key in course.taught if key not in course.tested()])
+    asked = {each.reference.strip() for each in course.questions}
+    unasked = [key for key, talk in course.taught.items() if _pair(talk)[1].strip() not in asked]
+    gone = chance.choice(unasked)
     return {key: talk for key, talk in course.taught.items() if key != gone}
 
 
@@ -164,11 +176,6 @@ def _pair(talk: Sequence[dict[str, str]]) -> tuple[str, str]:
     """Return the first question of an example and its answer."""
     said = {role: text for one in reversed(talk) for role, text in one.items()}
     return said.get("user", ""), said["assistant"]
-
-
-def _with_answer(course: Course, key: str, other: str) -> list[dict[str, str]]:
-    said = {"assistant": _pair(course.taught[other])[1]}
-    return [said if "assistant" in one else one for one in course.taught[key]]
 
 
 def _with_one(course: Course, pair: tuple[str, str], chance: random.Random) -> Examples:

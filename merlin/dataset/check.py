@@ -42,8 +42,15 @@ from merlin.dataset.lint import (
     report,
 )
 from merlin.dataset.near_questions import near_key
-from merlin.dataset.spec import SUPERVISED, CourseSpec, DatasetSpec, read_course, read_dataset
-from merlin.dataset.split import FEWEST
+from merlin.dataset.spec import (
+    NO_GATE,
+    SUPERVISED,
+    CourseSpec,
+    DatasetSpec,
+    read_course,
+    read_dataset,
+)
+from merlin.dataset.split import FEWEST, TEST, has_gate
 from merlin.dataset.training_lines import training_line
 from merlin.git.source import Entry
 
@@ -277,7 +284,7 @@ def _check(name: str, index: ExampleIndex, layout: Layout, source: _Source) -> C
     statuses = index.statuses()
     good = statuses.get(GOOD, 0)
     findings += [*index.findings(), *_pairs(index), *_too_long(index, tokens)]
-    findings += [*lint_dataset(index, spec), *_few(good)]
+    findings += [*lint_dataset(index, spec), *_few(good), *_few_tests(index, spec)]
     off = spec.rules_off if spec else {}
     told = (each for each in findings if each.rule not in off)
     files = index.count_files(_REJECTED, _BROKEN) + int(index.state("beyond") or 0)
@@ -429,3 +436,13 @@ def _few(good: int) -> Iterator[Finding]:
         yield Finding(folder, 1, 1, "too-few-examples", arguments=arguments)
     elif good < ADVISED:
         yield Finding(folder, 1, 1, "few-examples", Severity.WARNING, arguments)
+
+
+def _few_tests(index: ExampleIndex, spec: DatasetSpec | None) -> Iterator[Finding]:
+    """Yield what is told of a gate that holds nothing, because too few examples test."""
+    if spec is None or spec.gate.kind == NO_GATE:
+        return
+    tests, least = index.sides().get(TEST, (0, 0, 0))[0], max(spec.split.min_test, 1)
+    if not has_gate(tests, spec.split):
+        told: dict[str, str | int] = {"tests": tests, "least": least}
+        yield Finding(DATASET_FILE, 1, 1, "few-tests", Severity.NOTE, told)

@@ -112,6 +112,7 @@ _OFF = _of_file(
     always_on=f'{_DATASET}check: {{off: {{leak: "The test is meant so."}}}}\n',
     no_reason=f'{_DATASET}check: {{off: {{near-duplicate: ""}}}}\n',
 )
+_GATE = _of_file(DATASET_FILE, Severity.NOTE, few_tests=f"{_DATASET}gate: not_worse\n")
 _PAIRS = _of_file(
     DATASET_FILE, no_rejected=_DATASET.replace("base_model", "method: dpo, base_model")
 )
@@ -282,6 +283,7 @@ RULES: Mapping[str, Rule] = {
         *_YAML,
         *_SCHEMA,
         *_OFF,
+        *_GATE,
         *_PAIRS,
         *_COURSE,
         *_OTHER,

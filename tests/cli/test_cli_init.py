@@ -31,7 +31,7 @@ def test_all_it_lacks_is_more_examples(tmp_path, capsys, monkeypatch, language):
     told = json.loads(capsys.readouterr().out)
     assert (told["examples"], [each["rule"] for each in told["findings"]]) == (
         1,
-        ["too-few-examples"],
+        ["few-tests", "too-few-examples"],
     )
 
 

@@ -24,7 +24,7 @@ WORDS = [
     *["found", "role", "proposed", "text", "folder", "other", "near", "tag", "names", "model"],
 ]
 NUMBERS = ["size", "limit", "needed", "beyond", "tokens", "good", "fewest", "advised"]
-NUMBERS += ["count", "percent"]
+NUMBERS += ["count", "percent", "tests", "least"]
 ARGUMENTS = {word: word for word in WORDS} | dict.fromkeys(NUMBERS, 7)
 
 

@@ -92,6 +92,7 @@ finding-missing-text = The text { $text } is not there: a .md file in { $folder 
 finding-unreadable = The file's content could not be read.
 finding-too-many-tokens = The example is longer than the base model allows: { $tokens } tokens, the limit is { $limit }.
 finding-too-few-examples = Good examples: { $good }; training needs at least { $fewest }.
+finding-few-tests = Test examples: { $tests }; the gate judges a model by { $least } at least, and holds none with fewer.
 finding-few-examples = Good examples: { $good }; we advise to start with { $advised }.
 
 finding-duplicate = The same is already said in { $other }: this file is not taken.

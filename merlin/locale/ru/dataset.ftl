@@ -96,6 +96,7 @@ finding-missing-text = Текста { $text } нет: нужен файл .md в
 finding-unreadable = Содержимое файла не удалось прочитать.
 finding-too-many-tokens = Пример длиннее, чем допускает базовая модель: токенов { $tokens }, допустимо { $limit }.
 finding-too-few-examples = Годных примеров { $good }, а для обучения нужно не меньше { $fewest }.
+finding-few-tests = Тестовых примеров: { $tests }; допуск судит о модели не меньше чем по { $least }, а пока никого не останавливает.
 finding-few-examples = Годных примеров { $good }; советуем начинать с { $advised }.
 
 finding-duplicate = То же самое уже сказано в { $other }: этот файл не взят.
