@@ -12,19 +12,8 @@ from importlib import import_module
 
 QUICK = ("demo", "recall")
 NAMES = (
-    *QUICK,
-    *(
-        "changes",
-        "billing",
-        "gate",
-        "kills",
-        "storm",
-        "contract",
-        "page",
-        "lint",
-        "fuzz",
-        "lineage",
-    ),
+    *(*QUICK, "changes", "billing", "gate", "kills", "storm"),
+    *("contract", "page", "lint", "fuzz", "lineage"),
 )
 WITH_WORDS = ("learning", "engine", "chat", "api", "dataset", "house")
 
