@@ -23,7 +23,10 @@ def judged(number, answer):
     return JudgedAnswer(question, said, kind_of(said, question))
 
 
-def held(before, now, accepted=(), rule=GateRule(NOT_WORSE)):
+WORSE = GateRule(NOT_WORSE)
+
+
+def held(before, now, accepted=(), rule=WORSE):
     """Return the reason of the hold, "" for none."""
     mine = [judged(*each) for each in enumerate(now)]
     theirs = [judged(*each) for each in enumerate(before)]
