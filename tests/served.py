@@ -12,6 +12,7 @@ from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import (
     BUILD,
+    CANARY,
     COMMIT,
     EVALUATION,
     EXAMPLE_TEXT,
@@ -47,9 +48,7 @@ def serve_in(
 ):
     """Let a model of a new build serve the dataset."""
     with database.atomic():
-        build_id = database.add(BUILD, _build(dataset, number, method))
-        job_id = database.add(JOB, _job(dataset, build_id, provider))
-        model_row = database.add(MODEL, _model(dataset, build_id, job_id, provider, model_id))
+        model_row = _add_model(database, model_id, number, dataset, provider, method)
         served = {"since": iso(since), "position": number, "is_pinned": 0}
         database.change(SERVING.delete().where(SERVING.dataset == dataset))
         serving = {"dataset": dataset, "model_row": model_row, **served}
@@ -58,6 +57,30 @@ def serve_in(
         database.put(EVALUATION.insert({"model_row": model_row, **scores, "at": iso(AT)}))
         database.add(PROMOTION, _promotion(dataset, model_id))
         database.bump()
+
+
+COUNTS = ("answers", "failures", "serving_answers", "serving_failures")
+
+
+def try_in(database, model_id, share, *, number=2, dataset="neurotypology"):
+    """Let a model of a new build be tried on a share of the people."""
+    with database.atomic():
+        model_row = _add_model(database, model_id, number, dataset, "chat", "supervised")
+        times = {"since": iso(AT), "until": iso(AT)}
+        canary = {"dataset": dataset, "model_row": model_row, "share": share, "least": 20}
+        database.put(CANARY.insert({**canary, **times, **dict.fromkeys(COUNTS, 0)}))
+
+
+def counted(database):
+    """Return the answers and failures of the model that is tried, and of the serving one."""
+    (row,) = database.rows(CANARY.select())
+    return tuple(row[name] for name in COUNTS)
+
+
+def _add_model(database, model_id, number, dataset, provider, method):
+    build_id = database.add(BUILD, _build(dataset, number, method))
+    job_id = database.add(JOB, _job(dataset, build_id, provider))
+    return database.add(MODEL, _model(dataset, build_id, job_id, provider, model_id))
 
 
 def holds(database, example_id, *, number=1, dataset="neurotypology", split="train"):

@@ -36,7 +36,8 @@ from merlin.billing.plan import (
     plan_of,
 )
 from merlin.billing.quota import Left, Quotas, today
-from merlin.chat.answer import Ground, Grounding, ProviderFault, Reply, report_troubles
+from merlin.chat.answer import Ground, Grounding, Reply, report_troubles
+from merlin.chat.canary import count_answer
 from merlin.chat.grounding import find_sources, grounding_prompt
 from merlin.chat.model_catalogue import (
     Candidate,
@@ -119,7 +120,9 @@ def request_of_session(ctx: Context, session: Session, plan: Plan = UNLIMITED) -
     is_allowed = allows_model(plan, session.model_id or "")
     chosen = (session.provider, session.model_id) if session.provider and is_allowed else None
     dataset = dataset_of(ctx, session)
-    return ModelRequest(dataset, chosen, ctx.general, session.system, ctx.config.assistant)
+    return ModelRequest(
+        dataset, chosen, ctx.general, session.system, ctx.config.assistant, session.user_id
+    )
 
 
 def dataset_of(ctx: Context, session: Session) -> str | None:
@@ -322,25 +325,26 @@ def used_tokens(talk: Talk, question: str, reply: Reply) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is to be shown and stored, and what admins should hear of."""
+    """What is to be shown and stored, and what came of asking, None where nobody was asked."""
 
     written: StoredAnswer
     session: Session
-    troubles: tuple[ProviderFault, ...] = ()
-    limit_tokens: int | None = None
+    reply: Reply | None = None
 
 
 def finish(ctx: Context, asker: Asker, answer: Answer) -> None:
     """Store the answer of a chat's question with what it changes; charge it or give it back."""
-    written = answer.written
+    written, reply = answer.written, answer.reply
     Turns(ctx.db, ctx.bot_id).write(asker.number, written)
     if written.answer:
         Sessions(ctx.db, ctx.bot_id).used(answer.session)
-    if answer.limit_tokens and written.model_id:
-        Windows(ctx.db).put(written.provider, {written.model_id: answer.limit_tokens})
+    if reply and reply.limit_tokens and written.model_id:
+        Windows(ctx.db).put(written.provider, {written.model_id: reply.limit_tokens})
     cost = Cost(written.cost_micro, written.currency)
     settle(ctx, asker, cost, is_answered=bool(written.answer))
-    report_troubles(ctx.db, answer.troubles, ctx.clock(), "bot")
+    if reply is not None:
+        report_troubles(ctx.db, reply.troubles, ctx.clock(), "bot")
+        count_answer(ctx.db, reply)
 
 
 def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:

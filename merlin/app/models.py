@@ -17,7 +17,14 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version
 from merlin.dataset.spec import GateRule, SplitRule
-from merlin.dataset.verdicts import HOLDS, ON_LINE, VerdictStatus, newest_settings
+from merlin.dataset.verdicts import (
+    CANARY,
+    HOLDS,
+    NOT_FOR_ALL,
+    ON_LINE,
+    VerdictStatus,
+    newest_settings,
+)
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING, VERDICT
@@ -65,17 +72,19 @@ class ModelView:
     evaluation: Scores | None
     note: str
     created_at: datetime
-    held: bool = described("the gate keeps it from serving")
-    # The text of what the gate says, and of the questions that it is held for.
+    held: bool = described("the gate or a worse canary keeps it from serving")
+    canary: bool = described("it answers a share of the people")
+    # The text of why it does not serve, and of the questions that the gate holds it for.
     reason: str = field(metadata=INTERNAL)
     arguments: Mapping[str, object] = field(metadata=INTERNAL)
 
     @property
     def display_state(self) -> str:
-        """Return the word to show: of a good model `serves` or `held`, else its state."""
+        """Return the word to show: of a good model serves, held or canary, else its state."""
         if self.state is not ModelState.GOOD:
             return self.state.value
-        return "serves" if self.serves else "held" if self.held else self.state.value
+        words = {"serves": self.serves, "held": self.held, "canary": self.canary}
+        return next((word for word, is_so in words.items() if is_so), self.state.value)
 
     @property
     def lost(self) -> Sequence[object]:
@@ -296,8 +305,8 @@ def _models() -> Select:
     query = select_models().select_extend(*_SCORES, SERVING.since, _HELD.reason, _HELD.arguments)
     query = query.join(EVALUATION, JOIN.LEFT_OUTER, on=(EVALUATION.model_row == MODEL.id))
     query = query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
-    # Of several commits that wait for one model any tells why it is held.
-    waits = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)
+    # Of several commits that wait for one model any tells why it does not serve.
+    waits = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(NOT_FOR_ALL)
     held = VERDICT.select(fn.MAX(VERDICT.id)).where((VERDICT.job_id == MODEL.job_id) & waits)
     return query.join(_HELD, JOIN.LEFT_OUTER, on=(_HELD.id == held))
 
@@ -310,7 +319,8 @@ def _model(row: Row) -> ModelView:
         build=build_version(row["dataset"], row["build_number"]),
         job=row["job_id"],
         serves=row["since"] is not None,
-        held=row["reason"] is not None,
+        held=row["reason"] in HOLDS,
+        canary=row["reason"] == CANARY,
         reason=row["reason"] or "",
         arguments=load_json(row["arguments"] or "{}"),
         evaluation=read_row(Scores, row) if row["questions"] is not None else None,

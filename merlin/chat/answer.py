@@ -55,6 +55,9 @@ class Ending(StrEnum):
     NOBODY = "nobody"  # no model of the route could be asked
 
 
+_FAILED = (Ending.BUSY, Ending.CUT, Ending.EMPTY, Ending.NOBODY)
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderFault:
     """Something that admins should hear of; `kind` is gone, spent, refused or failing."""
@@ -69,6 +72,7 @@ class ProviderFault:
 class Reply:
     """What came of asking; `choice` and `model_id` name who answered, None and "" nobody.
 
+    `first` is who was to answer, `first_answered`: it did, though another may have composed more.
     `limit_tokens`: the provider refused the talk as too long for a window of so many tokens; what
     is here then answers the question alone. `sources` are what a composed answer names.
     """
@@ -83,6 +87,8 @@ class Reply:
     troubles: tuple[ProviderFault, ...] = ()
     limit_tokens: int | None = None
     sources: Sequence[Source] = ()
+    first: Candidate | None = None
+    first_answered: bool = False
 
     @property
     def is_answer(self) -> bool:
@@ -318,6 +324,7 @@ class AnswerService:
         cited, body = read_citations(composed.text, sources)
         if not (cited and body):
             return replace(reply, troubles=(*reply.troubles, *composed.troubles))
+        composed = replace(composed, first=reply.first, first_answered=reply.first_answered)
         return replace(composed, text=body, known=True, nearest=(), sources=tuple(cited))
 
     async def _first_of(
@@ -330,9 +337,10 @@ class AnswerService:
     ) -> Reply:
         timer = asyncio.get_running_loop().call_later(self._patience.busy_word_s, onlooker.waits)
         troubles: list[ProviderFault] = []
-        last = Reply(Ending.NOBODY)
+        last, first = Reply(Ending.NOBODY), None
         try:
             async for choice in route:
+                first = first or choice
                 if choice.provider not in self._answerers:
                     continue
                 reply: Reply | None = Reply(Ending.BUSY, choice=choice)
@@ -347,7 +355,8 @@ class AnswerService:
                     break
         finally:
             timer.cancel()
-        return replace(last, troubles=tuple(troubles))
+        is_its_own = last.choice is first and last.ending not in _FAILED
+        return replace(last, troubles=tuple(troubles), first=first, first_answered=is_its_own)
 
     async def _ask_choice(self, seat: _Attempt, troubles: list[ProviderFault]) -> Reply | None:
         """Return the reply of one model, None when the next one is to be asked."""

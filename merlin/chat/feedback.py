@@ -125,6 +125,14 @@ class Ratings(BotRepository):
         return Counter({Rating(row["value"]): int(row["count"]) for row in rows})
 
 
+def count_dislikers(db: Database, model_id: str, since: datetime) -> int:
+    """Return how many people pressed 👎 under answers that a model gave since then."""
+    is_down = (RATING.value == Rating.DOWN.value) & (RATING.at >= iso(since))
+    people = RATING.select(fn.COUNT(RATING.user_id.distinct())).join(TURN, on=_rated())
+    mine = (TURN.model_id == model_id) & (TURN.asked_at >= iso(since))
+    return int(db.value(people.where(is_down & mine)))
+
+
 def _this(turn_id: int, user_id: int) -> Any:
     return (RATING.turn_id == turn_id) & (RATING.user_id == user_id)
 

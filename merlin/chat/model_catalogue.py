@@ -1,9 +1,9 @@
 """Which models serve and served, which may answer a question, how much each can read.
 
-A question is answered by the session's own model, else the serving model of its dataset; then by
-the chain: models that served before, the base with a few taught examples, and at last each
-provider's general model. Nothing is remembered between questions, so that a switch is seen with the
-next one.
+A question is answered by the session's own model, else the serving model of its dataset (for the
+share of a canary by the new one, see `merlin.chat.canary`); then by the chain: models that served
+before, the base with a few taught examples, and at last each provider's general model. Nothing is
+remembered between questions, so that a switch is seen with the next one.
 
 The list to choose from: what serves the session's dataset, what served it before and its base;
 then the models that the configuration names and those that the providers list. A model whose
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 
-from peewee import fn
+from peewee import JOIN, fn
 
 from merlin.chat.sessions import Session, WindowCounter
 from merlin.config import Config
@@ -27,7 +27,16 @@ from merlin.core.messages import Message
 from merlin.core.money import Price
 from merlin.dataset.builds import taught_in
 from merlin.db.database import Parameter, Prepared, Repository, Row, transaction
-from merlin.db.tables import BUILD, EXAMPLE_TEXT, MODEL, PROMOTION, SERVING, TAUGHT_EXAMPLE, WINDOW
+from merlin.db.tables import (
+    BUILD,
+    CANARY,
+    EXAMPLE_TEXT,
+    MODEL,
+    PROMOTION,
+    SERVING,
+    TAUGHT_EXAMPLE,
+    WINDOW,
+)
 from merlin.db.values import messages_of
 from merlin.db.writer import Store
 from merlin.training.models import (
@@ -47,6 +56,7 @@ class CandidateKind(StrEnum):
 
     CHOSEN = "chosen"
     SERVING = "serving"
+    CANARY = "canary"  # the new one that is tried on a share of the people
     EARLIER = "earlier"
     BASE = "base"
     GENERAL = "general"  # in place of a tuned one that cannot answer
@@ -63,6 +73,7 @@ class Candidate:
     """One model to ask, with what goes before the talk; `model_id` None: the provider's first.
 
     `base` is what a tuned model was made of, `version` the build that it learnt; "" for others.
+    `canary` is the row of the model that is tried, where this answer counts for or against it.
     """
 
     standing: CandidateKind
@@ -71,6 +82,7 @@ class Candidate:
     before: tuple[Message, ...] = ()
     base: str = ""
     version: str = ""
+    canary: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +91,8 @@ class ModelRequest:
 
     `chosen` is the person's own choice of a model. `general` is each provider with its configured
     model, in order. With a `system` text of the session's own (a preset, say) a general model
-    answers, `assistant` first, because the tuned one was taught with another text.
+    answers, `assistant` first, because the tuned one was taught with another text. `user_id` is
+    whose session it is, 0 for nobody's: no canary answers then.
     """
 
     dataset: str | None
@@ -87,6 +100,7 @@ class ModelRequest:
     general: Sequence[General]
     system: str = ""
     assistant: General | None = None
+    user_id: int = 0
 
 
 def first_candidate(shelf: ModelCatalogue, wish: ModelRequest) -> Candidate | None:
@@ -100,7 +114,21 @@ def first_candidate(shelf: ModelCatalogue, wish: ModelRequest) -> Candidate | No
     if wish.system and wish.assistant:
         return _plain(CandidateKind.CHOSEN, wish.assistant, wish)
     serving = shelf.serving_row(wish.dataset) if not wish.system else None
-    return _tuned(CandidateKind.SERVING, serving) if serving else None
+    if serving is None:
+        return None
+    tried = shelf.canary_row(serving["dataset"]) if serving["tried_row"] else None
+    if tried is None:
+        return _tuned(CandidateKind.SERVING, serving)
+    kind, row = CandidateKind.SERVING, serving
+    if is_in_share(wish.user_id, tried["dataset"], tried["model_id"], tried["share"]):
+        kind, row = CandidateKind.CANARY, tried
+    return replace(_tuned(kind, row), canary=tried["id"])
+
+
+def is_in_share(user_id: int, dataset: str, model_id: str, share: float) -> bool:
+    """Return whether a new model answers this person; another one is tried on other people."""
+    digest = sha256(f"{dataset}\0{model_id}\0{user_id}".encode()).digest()
+    return user_id != 0 and int.from_bytes(digest[:8]) < share * 2**64
 
 
 async def candidates(
@@ -109,8 +137,10 @@ async def candidates(
     """Yield the models to ask, best first; the chain is read only when it is needed."""
     if first is not None:
         yield first
+    asked = first and (first.provider, first.model_id)
     for choice in await store.read(lambda: list(_chain(shelf, wish))):
-        yield choice
+        if (choice.provider, choice.model_id) != asked:
+            yield choice
 
 
 async def only_candidate(choice: Candidate) -> AsyncIterator[Candidate]:
@@ -155,8 +185,7 @@ def _chain(shelf: ModelCatalogue, wish: ModelRequest) -> Iterator[Candidate]:
     system: tuple[Message, ...] = ()
     if serving is not None:
         now = _tuned(CandidateKind.SERVING, serving)
-        if wish.chosen is not None:
-            yield now
+        yield now
         for earlier in shelf.earlier_rows(serving["dataset"]):
             yield _tuned(CandidateKind.EARLIER, earlier)
         system = now.before
@@ -186,10 +215,22 @@ def _tuned(standing: CandidateKind, row: Row) -> Candidate:
 _TAUGHT = (BUILD.system, BUILD.manifest)
 # A dataset is known by its first promotion: new ones do not take the default's place.
 _BY_AGE = PROMOTION.select(fn.MIN(PROMOTION.id)).where(PROMOTION.dataset == SERVING.dataset)
-_SERVING = serving_rows().select_extend(*_TAUGHT).order_by(_BY_AGE, SERVING.dataset)
+_TRIED = CANARY.model_row.alias("tried_row")
+_SERVING = (
+    serving_rows()
+    .select_extend(*_TAUGHT, _TRIED)
+    .join(CANARY, JOIN.LEFT_OUTER, on=(CANARY.dataset == SERVING.dataset))
+    .order_by(_BY_AGE, SERVING.dataset)
+)
 _ALL = Prepared(_SERVING)
 _FIRST = Prepared(_SERVING.limit(1))
 _OF = Prepared(_SERVING.where(SERVING.dataset == Parameter("dataset")).limit(1))
+_CANARY = Prepared(
+    select_models()
+    .select_extend(*_TAUGHT, CANARY.share)
+    .join(CANARY, on=(CANARY.model_row == MODEL.id))
+    .where((CANARY.dataset == Parameter("dataset")) & (MODEL.state == ModelState.GOOD.value))
+)
 _MODEL = Prepared(
     select_models()
     .select_extend(*_TAUGHT)
@@ -210,6 +251,10 @@ class ModelCatalogue(Repository):
     def serving_row(self, dataset: str | None) -> Row | None:
         """Return the row of what `serving` returns, with what its model was taught."""
         return self.db.row(_FIRST() if dataset is None else _OF(dataset=dataset))
+
+    def canary_row(self, dataset: str) -> Row | None:
+        """Return the row of the model that is tried, with its share and what it was taught."""
+        return self.db.row(_CANARY(dataset=dataset))
 
     def all_serving(self) -> list[Serving]:
         """Return every serving model; datasets in the order in which they first served."""

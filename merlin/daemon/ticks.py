@@ -17,6 +17,7 @@ from http.client import HTTPException
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import urlopen
 
+from merlin.chat.canary import Canaries
 from merlin.config import Config, is_engine, needed_repository
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.heartbeat import Heartbeat
@@ -218,7 +219,9 @@ def prove(services: DaemonServices) -> bool:
 def promote(services: DaemonServices) -> bool:
     """Let the newest good model of each dataset serve."""
     with services.build_settings.line_moves:
-        switched = promote_newest(Promotions(services.db), Gates(services.db, services.clock))
+        gate = Gates(services.db, services.clock).holds
+        holds = partial(Canaries(services.db, services.clock).holds, gate)
+        switched = promote_newest(Promotions(services.db), holds)
     for candidate in switched:
         model = candidate.model
         told = {

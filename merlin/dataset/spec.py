@@ -303,6 +303,19 @@ class GateRule:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryRule:
+    """How a new model is tried on people before all hear it.
+
+    It answers `share` of them, 0 < share <= 0.5, for `hours` at least and until it and the serving
+    model gave `answers` answers each.
+    """
+
+    share: float = 0.1
+    hours: float = 24.0
+    answers: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetSpec:
     """What `dataset.yaml` says; `title` has every language. `strict`: one bad example holds all.
 
@@ -316,6 +329,7 @@ class DatasetSpec:
     split: SplitRule = SplitRule()
     launch: LaunchRule = LaunchRule()
     gate: GateRule = GateRule()
+    canary: CanaryRule | None = None
     strict: bool = False
     rules_off: Mapping[str, str] = field(default_factory=dict)
 
@@ -360,6 +374,7 @@ def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
         split=SplitRule(**value.get("split", {})),
         launch=LaunchRule(**value.get("launch", {})),
         gate=_gate_rule(value.get("gate", NO_GATE)),
+        canary=CanaryRule(**value["canary"]) if "canary" in value else None,
         strict=value.get("strict", False),
         rules_off=value.get("check", {}).get("off", {}),
     )
@@ -454,6 +469,7 @@ def load_spec(text: str | None) -> DatasetSpec | None:
     stored["launch"] = LaunchRule(**stored["launch"])
     # Before there were gates the word "none" was stored.
     stored["gate"] = GateRule() if stored["gate"] == NO_GATE else GateRule(**stored["gate"])
+    stored["canary"] = CanaryRule(**stored["canary"]) if stored.get("canary") else None
     return DatasetSpec(**stored)
 
 
@@ -461,4 +477,9 @@ def dump_spec(spec: DatasetSpec | None) -> str | None:
     """Return a dataset's settings as JSON; `load_spec` reads it."""
     from merlin.db.values import dump_json  # noqa: PLC0415 - a check starts sooner without it
 
-    return None if spec is None else dump_json(asdict(spec))
+    if spec is None:
+        return None
+    stored = asdict(spec)
+    if spec.canary is None:
+        del stored["canary"]  # a version that knows no canary reads it too
+    return dump_json(stored)

@@ -49,10 +49,13 @@ WAITING = (VerdictStatus.BUILT, VerdictStatus.HELD)
 # The condition of verdicts whose commit is on the branch.
 ON_LINE = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
 
-# Reasons of a training verdict whose model the gate holds.
-HOLDS = ("gate-lost", "gate-worse", "gate-floor")
+# Reasons of a training verdict whose model the gate holds, or people did worse with.
+HOLDS = ("gate-lost", "gate-worse", "gate-floor", "canary-worse")
 # What is shown of such a one.
 GATED = "gated"
+# The reason of a training verdict whose model answers a share of the people, and what is shown.
+CANARY = "canary"
+NOT_FOR_ALL = (*HOLDS, CANARY)
 
 _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
     VerdictStatus.BUILT: frozenset(
@@ -70,8 +73,10 @@ _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
 
 
 def shown_word(word: VerdictStatus, reason: str) -> str:
-    """Return the word to show: one whose model the gate holds is trained, and waits."""
-    return GATED if word is VerdictStatus.TRAINING and reason in HOLDS else word.value
+    """Return the word to show: one whose model is held or tried is trained, and waits."""
+    if word is not VerdictStatus.TRAINING or reason not in NOT_FOR_ALL:
+        return word.value
+    return GATED if reason in HOLDS else CANARY
 
 
 def can_transition(old: VerdictStatus, new: VerdictStatus) -> bool:
@@ -113,9 +118,10 @@ def verdict_from_row(row: Row) -> Verdict:
 
 
 def newest_settings(db: Database, dataset: str) -> DatasetSpec | None:
-    """Return the newest settings of a dataset that could be read; the gate is not part of a build.
+    """Return the newest settings of a dataset that could be read.
 
-    So a commit that changes the gate alone counts for the model that waits.
+    Gate and canary are not part of a build: a commit that changes them alone counts for the model
+    that waits.
     """
     readable = (VERDICT.dataset == dataset) & ON_LINE & VERDICT.spec.is_null(False)  # noqa: FBT003 - peewee's own signature
     found = VERDICT.select(VERDICT.spec).where(readable).order_by(VERDICT.position.desc())

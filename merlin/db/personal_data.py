@@ -145,6 +145,7 @@ NOBODY: tuple[Table, ...] = (
     t.PROOF_ANSWER,
     t.REVOKED_EXAMPLE,
     t.SEARCH_ENTRY,
+    t.CANARY,
     t.SERVING,
     t.VERDICT,
     t.WAKE,

@@ -93,6 +93,12 @@ ACCEPTED_LOSS = _table(
     "dataset question_digest example_id by_whom at",
     key="dataset question_digest",
 )
+# A model that answers a share of the people, and how it did beside the serving one since then.
+CANARY = _table(
+    "canary",
+    "dataset model_row share least since until answers failures serving_answers serving_failures",
+    key="dataset",
+)
 SERVING = _table("serving", "dataset model_row since position is_pinned")
 PROMOTION = _table("promotion", "id dataset from_model to_model why by_whom at")
 

@@ -28,6 +28,7 @@ from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import (
     BUILD,
+    CANARY,
     COMMIT,
     EVALUATION,
     EXAMPLE_TEXT,
@@ -172,8 +173,8 @@ class Origin:
     """Where a tuned model comes from.
 
     `build` is the version of its dataset (`neurotypology-7`), `commit` the commit that the build
-    was made at, "" where nobody knows; `editors` how many people wrote the examples, `serves`
-    whether it serves now.
+    was made at, "" where nobody knows; `editors` how many people wrote the examples, `standing`
+    what it is now: serving, canary or earlier.
     """
 
     dataset: str
@@ -182,7 +183,7 @@ class Origin:
     trained_at: datetime
     examples: int
     editors: int
-    serves: bool
+    standing: str
 
 
 NEXT = {
@@ -261,6 +262,7 @@ class Models(Repository):
             why = why_lost(model.model_id, state, note)
             mine = VERDICT.job_id == model.job_id
             fail_training(self.db, mine, self._clock(), why)
+            self.db.change(CANARY.delete().where(CANARY.model_row == model.model_row))
         self.db.bump()
 
 
@@ -330,7 +332,8 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
         return None
     taught = _taught_by(row["build_id"])
     editors = TAUGHT_EXAMPLE.select(fn.COUNT(TAUGHT_EXAMPLE.author.distinct())).where(taught)
-    serving = SERVING.select(SERVING.dataset).where(SERVING.model_row == row["id"])
+    places = {"serving": SERVING, "canary": CANARY}
+    here = (word for word, at in places.items() if db.count(at, at.model_row == row["id"]))
     # The first commit on the line that led to the build.
     commits = VERDICT.select(VERDICT.commit_sha).where(VERDICT.build_id == row["build_id"])
     commits = commits.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
@@ -341,7 +344,7 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
         trained_at=from_iso(row["trained_at"]),
         examples=row["train"],
         editors=int(db.value(editors)),
-        serves=db.row(serving) is not None,
+        standing=next(here, "earlier"),
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from peewee import Select, fn
 
@@ -14,9 +14,10 @@ from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
+from merlin.dataset import verdicts
 from merlin.dataset.commits import RESET_POSITION
 from merlin.dataset.verdicts import (
-    HOLDS,
+    NOT_FOR_ALL,
     ON_LINE,
     WAITING,
     VerdictStatus,
@@ -26,8 +27,8 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.tables import BUILD, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
-from merlin.db.values import read_row
+from merlin.db.tables import BUILD, CANARY, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
+from merlin.db.values import dump_json, read_row
 from merlin.training.models import (
     NEXT,
     Model,
@@ -38,9 +39,6 @@ from merlin.training.models import (
     select_models,
     why_lost,
 )
-
-if TYPE_CHECKING:
-    from merlin.training.gate import Gates
 
 log = get_logger(__name__)
 _WHY_NOT = {ModelState.GONE: "promote-gone", ModelState.REVOKED: "promote-revoked"}
@@ -60,8 +58,12 @@ class Candidate:
     is_awaited: bool = False
 
 
-def promote_newest(rows: Promotions, gates: Gates) -> list[Candidate]:
-    """Let the newest good model of each dataset serve, unless its gate holds it.
+# Whether a model may not serve everybody yet in the place of another one, None for none.
+Holds = Callable[[Model, Model | None], bool]
+
+
+def promote_newest(rows: Promotions, holds: Holds) -> list[Candidate]:
+    """Let the newest good model of each dataset serve, unless its gate or canary holds it.
 
     Returns what was switched to.
     """
@@ -69,7 +71,7 @@ def promote_newest(rows: Promotions, gates: Gates) -> list[Candidate]:
     switched = []
     for candidate in rows.newest_good():
         old = serving.get(candidate.model.dataset)
-        if not _is_due(old, candidate) or _is_held(rows, gates, old, candidate):
+        if not _is_due(old, candidate) or _is_held(rows, holds, old, candidate):
             continue
         kill_point("promote.before")
         if rows.promote(old, candidate, "newest", "merlin"):
@@ -91,8 +93,8 @@ def _is_due(old: Serving | None, candidate: Candidate) -> bool:
     return not old.is_pinned and is_newer
 
 
-def _is_held(rows: Promotions, gates: Gates, old: Serving | None, candidate: Candidate) -> bool:
-    """Return whether the gate keeps a candidate from serving.
+def _is_held(rows: Promotions, holds: Holds, old: Serving | None, candidate: Candidate) -> bool:
+    """Return whether gate or canary keep a candidate from serving everybody.
 
     Only one whose commit has not served yet, and only while a good model serves or none ever did:
     where people lost theirs, any good one is better.
@@ -101,8 +103,8 @@ def _is_held(rows: Promotions, gates: Gates, old: Serving | None, candidate: Can
     if not candidate.is_awaited or (old and old.model.model_row == new.model_row):
         return False
     if old is None:
-        return not rows.served(new.dataset) and gates.holds(new, None)
-    return old.model.state is ModelState.GOOD and gates.holds(new, old.model)
+        return not rows.served(new.dataset) and holds(new, None)
+    return old.model.state is ModelState.GOOD and holds(new, old.model)
 
 
 def promote_by_hand(rows: Promotions, name: str, by: str) -> Model:
@@ -200,7 +202,7 @@ class Promotions(Repository):
         position = new.position
         if old is not None and why != NEWEST:
             position = max(old.position, new.position)
-        if why not in (NEWEST, REVOKED):  # what the gate holds was considered, too
+        if why not in (NEWEST, REVOKED):  # what is held or tried was considered, too
             position = max(position, self._newest_held(new.model.dataset))
         if not self._switch(old, new.model, position, at):
             return False
@@ -216,12 +218,13 @@ class Promotions(Repository):
             self.db.add(PROMOTION, promotion)
             renote(self.db, new.model.job_id, *([old.model.job_id] if old else ()))
         self._move_words(new.model, position, at)
+        end_canary(self.db, new.model.dataset)
         self.db.bump()
         return True
 
     def _newest_held(self, dataset: str) -> int:
-        """Return the highest position whose model the gate holds, 0 for none."""
-        held = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)
+        """Return the highest position whose model is held or tried, 0 for none."""
+        held = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(NOT_FOR_ALL)
         newest = VERDICT.select(fn.COALESCE(fn.MAX(VERDICT.position), 0))
         return int(self.db.value(newest.where((VERDICT.dataset == dataset) & held & ON_LINE)))
 
@@ -246,7 +249,7 @@ class Promotions(Repository):
         is_mine = VERDICT.job_id == model.job_id
         reached = of_dataset & is_mine & (VERDICT.position <= position)
         transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, reached)
-        is_held = (VERDICT.position == position) & VERDICT.reason.in_(HOLDS)
+        is_held = (VERDICT.position == position) & VERDICT.reason.in_(NOT_FOR_ALL)
         passed = of_dataset & ~is_mine & ((VERDICT.position < position) | is_held)
         transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, passed)
 
@@ -257,6 +260,7 @@ class Promotions(Repository):
         if not self.db.change(pinned):
             raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
         renote(self.db, self.serving()[dataset].model.job_id)
+        end_canary(self.db, dataset)
         self.db.bump()
 
     @transaction
@@ -284,6 +288,7 @@ class Promotions(Repository):
         self.db.change(ended.where(MODEL.id == model.model_row))
         answers = PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == model.model_row)
         self.db.change(answers)
+        self.db.change(CANARY.delete().where(CANARY.model_row == model.model_row))
         mine, why = VERDICT.job_id == model.job_id, why_lost(model.model_id, state, "")
         fail_training(self.db, mine, self._clock(), why)
         renote(self.db, model.job_id)
@@ -333,6 +338,13 @@ class Promotions(Repository):
         if not rows:
             raise NotFound(f"no model {name}", "store-no-model", model=name)
         return model_of((good or rows)[0])
+
+
+def end_canary(db: Database, dataset: str) -> None:
+    """Let no model of a dataset answer a share of the people any more."""
+    db.change(CANARY.delete().where(CANARY.dataset == dataset))
+    is_told = (VERDICT.dataset == dataset) & (VERDICT.reason == verdicts.CANARY)
+    db.change(VERDICT.update({"reason": "", "arguments": dump_json({})}).where(is_told))
 
 
 def find_before(db: Database, model: Model) -> Model | None:

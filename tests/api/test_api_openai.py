@@ -10,10 +10,12 @@ from api_site import ANNA
 from asking_site import MODEL, ask, asker, opened, package, talk
 from config_plans import new_plan
 from protocol_nulls import events, wrong_nulls
-from served import SYSTEM, came_from, serve_in
+from served import SYSTEM, came_from, counted, serve_in, try_in
 
 from merlin.account.api_keys import Scope
 from merlin.billing.plan import Allowance, Format
+from merlin.db.tables import CANARY
+from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 
@@ -308,3 +310,25 @@ def test_the_description_names_the_errors_of_the_protocol(site):
     body = route["requestBody"]["content"]["application/json"]["schema"]["$ref"]
     schema = told["components"]["schemas"][body.rpartition("/")[2]]
     assert set(schema["required"]) == {"model", "messages"}
+
+
+@pytest.mark.parametrize(("share", "standing"), [(1.0, "canary"), (0.0, "serving")])
+def test_a_new_model_that_is_tried_answers_its_share_and_what_it_does_is_counted(
+    site, provider, client, share, standing
+):
+    try_in(site.database, "stand-in-chat", share, number=9 - int(share), dataset="algorithms")
+    try:
+        whole = ask(client, QUESTION)
+        assert whole.headers["merlin-standing"] == standing
+        build = "algorithms-8" if share else "algorithms-1"
+        assert whole.headers["merlin-build"] == build
+        assert whole.json()["merlin"]["note"] == ""
+        with client.stream("POST", "/chat/completions", json=talk(QUESTION, stream=True)) as told:
+            told.read()
+        failing = {"status": 503, "times": None, "only": {"model": whole.headers["merlin-model"]}}
+        provider.faults.add(Fault("chat.create", FaultKind.STATUS, **failing))
+        assert ask(client, QUESTION).status_code == 503
+        assert counted(site.database) == ((2, 1, 0, 0) if share else (0, 0, 2, 1))
+    finally:
+        provider.faults.clear()
+        site.database.change(CANARY.delete())

@@ -17,9 +17,12 @@ from running_bot import (
     states,
     texts,
 )
+from served import counted, try_in
 from set_up import Provider
 
 from merlin.chat.answer import RetryPolicy
+from merlin.db.database import open_database
+from merlin.db.tables import CANARY
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -79,6 +82,27 @@ def test_a_model_that_fails_again_and_again_gives_way_and_admins_hear_of_it_once
     told = rows(settings, "SELECT key FROM notice")
     assert told == [("notice-answer-failing",)]
     assert "ft:failing" in texts(telegram, "vera")[0]
+
+
+def test_where_a_model_on_trial_cannot_answer_the_serving_one_does_and_it_is_counted(
+    telegram, provider, settings
+):
+    with open_database(settings.database) as database:
+        try_in(database, "ft:deleted", 1.0)
+    with RunningBot(settings):
+        telegram.say("anna", "вопрос")
+        ended(telegram, settings, 1)
+        with open_database(settings.database) as database:
+            assert counted(database) == (0, 1, 0, 0)
+            let_answer = CANARY.update({"share": 0.0})
+            database.transact(lambda: database.change(let_answer))
+        telegram.say("anna", "вопрос 2")
+        ended(telegram, settings, 2)
+    assert all("bot-earlier" not in each and "«вопрос" in each for each in texts(telegram))
+    standings = rows(settings, "SELECT standing FROM turn ORDER BY id")
+    assert standings == [("serving",), ("serving",)]
+    with open_database(settings.database) as database:
+        assert counted(database) == (0, 1, 1, 0)
 
 
 def test_the_daemon_is_asked_once_which_models_there_still_are(telegram, settings):

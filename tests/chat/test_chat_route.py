@@ -20,6 +20,7 @@ from merlin.core.clock import iso
 from merlin.db.database import open_database
 from merlin.db.tables import (
     BUILD,
+    CANARY,
     COMMIT,
     EXAMPLE_TEXT,
     JOB,
@@ -170,8 +171,28 @@ def test_a_person_s_own_model_goes_before_the_serving_one(stock):
         ("chosen", "engine", "ft:face-1"),
         ("serving", "engine", "ft:face-2"),
     ]
+    for chosen in ("ft:face-1", "ft:face-2"):
+        asked = [model for _, _, model in shown(route(stock, chosen=("engine", chosen)))]
+        assert asked.count(chosen) == 1, "who could not answer is not asked again"
     general = route(stock, chosen=("openai", "gpt"))[0]
     assert (general.provider, general.model_id, general.before) == ("openai", "gpt", ())
+
+
+def test_a_model_that_is_tried_goes_before_the_serving_one_for_its_people(stock):
+    stock.serve(stock.model("face"))
+    tried = stock.model("face")
+    counts = dict.fromkeys(("answers", "failures", "serving_answers", "serving_failures"), 0)
+    canary = {"dataset": "face", "model_row": tried, "share": 0.5, "least": 1, **counts}
+    stock.db.put(CANARY.insert({**canary, "since": AT, "until": AT}))
+    chains = {user: route(stock, user_id=user) for user in range(1, 60)}
+    seen = {tuple(shown(chain))[:2] for chain in chains.values()}
+    base = ("base", "engine", "recall")
+    serving = ("serving", "engine", "ft:face-1")
+    assert seen == {(("canary", "engine", "ft:face-2"), serving), (serving, base)}
+    assert {chain[0].canary for chain in chains.values()} == {tried}
+    first = next(each[0] for each in chains.values() if each[0].standing is CandidateKind.CANARY)
+    assert [message.content for message in first.before] == ["S face-2"]
+    assert route(stock, user_id=0)[0].standing is CandidateKind.SERVING
 
 
 def test_a_session_s_own_text_is_answered_by_general_models_alone(stock):
@@ -180,7 +201,6 @@ def test_a_session_s_own_text_is_answered_by_general_models_alone(stock):
     assert shown(found) == [
         ("chosen", "openai", "gpt"),
         ("general", "engine", None),
-        ("general", "openai", "gpt"),
     ]
     assert {message.content for choice in found for message in choice.before} == {"Переводи"}
 

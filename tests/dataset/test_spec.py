@@ -8,6 +8,7 @@ import pytest
 from dataset_tree import DATASET_YAML, check_files, example_yaml, good_files, only_finding, rules
 
 from merlin.dataset.spec import (
+    CanaryRule,
     GateRule,
     LaunchRule,
     MaterialSpec,
@@ -32,6 +33,7 @@ recipe:
 split: {test: 0.5, salt: v2, min_test: 3}
 launch: {mode: off, quiet_s: 1.5, min_new: 4}
 gate: {floor: {right: 0.8}}
+canary: {share: 0.25, hours: 1.5}
 strict: true
 """
 COURSE = """\
@@ -55,6 +57,7 @@ def test_a_whole_dataset_yaml_is_understood():
     assert spec.split == SplitRule(0.5, "v2", 3)
     assert spec.launch == LaunchRule("off", 1.5, 4)
     assert (spec.strict, spec.gate) == (True, GateRule("floor", 0.8))
+    assert spec.canary == CanaryRule(0.25, 1.5, 50)
     assert spec.system == "MerlinGPT is a good service!"
 
 
@@ -62,7 +65,7 @@ def test_what_is_left_out_has_its_default():
     spec = spec_of(DATASET_YAML)
     assert spec.recipe == Recipe("engine", "recall", suffix="neurotypology")
     assert (spec.split, spec.launch) == (SplitRule(0.2, "v1", 10), LaunchRule("auto", 60, 1))
-    assert (spec.strict, spec.gate) == (False, GateRule("none"))
+    assert (spec.strict, spec.gate, spec.canary) == (False, GateRule("none"), None)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +82,15 @@ def test_what_is_left_out_has_its_default():
         ("gate: {floor: {right: 80}}", "too-big", 4, 23),
         ("gate: {floor: {right: much}}", "wrong-type", 4, 23),
         ("gate: {floor: {right: 0.8, wrong: 0.1}}", "unknown-key", 4, 28),
+        ("canary: yes", "wrong-type", 4, 9),
+        ("canary: {shares: 0.1}", "misspelt-key", 4, 10),
+        ("canary: {share: 0}", "too-small", 4, 17),
+        ("canary: {share: 10}", "too-big", 4, 17),
+        ("canary: {hours: 0}", "too-small", 4, 17),
+        ("canary: {answers: many}", "wrong-type", 4, 19),
     ],
 )
-def test_a_gate_that_makes_no_sense_is_told_with_its_place(said, rule, line, column):
+def test_a_gate_or_canary_that_makes_no_sense_is_told_with_its_place(said, rule, line, column):
     checked = check_files(good_files(60, f"{DATASET_YAML}{said}\n"))
     found = {(each.rule, each.line, each.column) for each in checked.findings}
     assert (rule, line, column) in found
@@ -90,7 +99,9 @@ def test_a_gate_that_makes_no_sense_is_told_with_its_place(said, rule, line, col
 
 def test_settings_that_were_stored_before_there_were_gates_are_read():
     spec = spec_of(WHOLE)
-    assert load_spec(dump_spec(spec)) == spec
+    plain = spec_of(DATASET_YAML)
+    assert [load_spec(dump_spec(each)) for each in (spec, plain)] == [spec, plain]
+    assert "canary" not in json.loads(dump_spec(plain)), "a version before reads it too"
     old = json.loads(dump_spec(spec)) | {"gate": "none"}
     assert load_spec(json.dumps(old)).gate == GateRule()
 

@@ -183,7 +183,7 @@ class World:
 
     def promote(self):
         self.clock.move(1)
-        return promote_newest(self.promotions, Gates(self.db, self.clock))
+        return promote_newest(self.promotions, Gates(self.db, self.clock).holds)
 
     def serve(self, position, taught, **more):
         """Take a commit all the way to serving; return the model's id."""

@@ -294,8 +294,8 @@ def test_a_model_is_told_by_its_build_its_commit_and_the_examples_that_said_it(d
     origin = find_origin(database, new)
     assert (origin.build, origin.examples, origin.editors) == (f"{FACE}-2", 11, 2)
     assert origin.commit.startswith("a002")
-    assert origin.serves
-    assert not find_origin(database, old).serves
+    assert origin.standing == "serving"
+    assert find_origin(database, old).standing == "earlier"
     assert find_origin(database, "nobody") is None
     said = "черта 3 значит ИНАЧЕ. Елка 100%"
     assert find_taught(database, new, "", said) == TaughtExamples(said=("лицо/вопрос-003",))

@@ -137,13 +137,14 @@ class ChatStream(AnswerObserver):
     async def _route(self, first: Candidate | None) -> AsyncIterator[Candidate]:
         """Yield who is asked, noting it."""
         services = self._services
-        wish = request_of_call(services, self._asked)
+        wish = request_of_call(services, self._asked, self._asker.user_id)
         async for choice in route(services, wish, first, has_images=self._asked.has_images):
             self.choice = choice
             yield choice
 
     async def _settle(self, reply: Reply) -> None:
-        if not is_free(self._services, self._asker) or reply.troubles:
+        is_tried = reply.first is not None and reply.first.canary
+        if not is_free(self._services, self._asker) or reply.troubles or is_tried:
             await self._services.store.do(
                 lambda: settle_question(self._services, self._asker, reply)
             )

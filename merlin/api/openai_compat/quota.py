@@ -22,6 +22,7 @@ from merlin.app.ask import Asker, Over, cost_of, find_asker, reserve, settle
 from merlin.app.context import Context
 from merlin.billing.quota import Left, Quotas
 from merlin.chat.answer import Reply, report_troubles
+from merlin.chat.canary import count_answer
 from merlin.chat.model_catalogue import Candidate, ModelCatalogue, first_candidate
 from merlin.chat.sessions import fits_window
 from merlin.core import i18n
@@ -63,7 +64,8 @@ def reserve_question(services: ApiServices, asked: Asked, asker: Asker) -> Candi
         status = HTTPStatus.NOT_FOUND
         told: dict[str, Any] = {"model": asked.name, "names": names}
         raise refusal(asker.language, status, "no-model", NO_MODEL, "model", **told)
-    first = first_candidate(ModelCatalogue(services.db), request_of_call(services, asked))
+    wish = request_of_call(services, asked, asker.user_id)
+    first = first_candidate(ModelCatalogue(services.db), wish)
     window, before = asker.plan.window, first.before if first is not None else ()
     if window is not None and not fits_window((*before, *asked.talk), window):
         status, code = HTTPStatus.BAD_REQUEST, "context_length_exceeded"
@@ -109,6 +111,7 @@ def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:
     """Charge an answered question, give back any other, and tell admins of what went wrong."""
     settle(services, asker, cost_of(services, reply), is_answered=reply.is_answer)
     report_troubles(services.db, reply.troubles, services.clock(), BY)
+    count_answer(services.db, reply)
 
 
 log = get_logger(__name__)

@@ -249,8 +249,8 @@ def dataset_of_name(name: str, default: str | None) -> str | None:
     return default if name == ALONE else name.removeprefix(_FOLDER)
 
 
-def request_of_call(ctx: Context, asked: Asked) -> ModelRequest:
-    """Return what a call asks for: pictures go to the model that sees."""
+def request_of_call(ctx: Context, asked: Asked, user_id: int) -> ModelRequest:
+    """Return what a call of somebody asks for: pictures go to the model that sees."""
     vision = ctx.config.chat.vision
     return ModelRequest(
         dataset=asked.dataset,
@@ -258,6 +258,7 @@ def request_of_call(ctx: Context, asked: Asked) -> ModelRequest:
         general=ctx.general,
         system=asked.system,
         assistant=ctx.config.assistant,
+        user_id=user_id,
     )
 
 

@@ -105,7 +105,7 @@ def why(context: BotContext) -> View:
             "at": context.moment(origin.trained_at),
             "examples": origin.examples,
             "editors": origin.editors,
-            "standing": "serving" if origin.serves else "earlier",
+            "standing": origin.standing,
         }
         lines.append(context.translate("why-origin", **about))
         for key, found in (("why-taught", source.said_by), ("why-nearest", source.nearest)):

@@ -160,6 +160,8 @@ def model(context: BotContext) -> View:
     may_accept = is_held and bool(one.lost) and may(Permission.EDIT_EXAMPLES, one.dataset)
     proof = evaluation_words(one.scores, context.language)
     gate, held = models.gate_of(context.services, one), _held(context, one) if is_held else ""
+    if one.display_state == "canary":
+        held = f"{stored_text(context.language, one.reason, one.arguments)}."
     hints = []
     if one.scores and one.scores.is_full:
         hints.append(context.translate("eval-full", questions=one.scores.questions))

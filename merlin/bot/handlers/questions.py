@@ -312,7 +312,7 @@ def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> An
         offer = offer or f"{answers.RENEWED}{talk.left_behind}"
     offer = offer or (answers.NEWER if newer else "")
     shown = replace(words, note="\n".join(filter(None, notes)), offer=offer)
-    return Answer(shown, session, reply.troubles, reply.limit_tokens)
+    return Answer(shown, session, reply)
 
 
 def question_of(context: BotContext) -> ChatQuestion:

@@ -43,6 +43,7 @@ from merlin.db.migrations.m027_unanswered import m027_unanswered
 from merlin.db.migrations.m028_accepted_loss import m028_accepted_loss
 from merlin.db.migrations.m030_turn_model import m030_turn_model
 from merlin.db.migrations.m031_told_question import m031_told_question
+from merlin.db.migrations.m032_canary import m032_canary
 from merlin.db.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -80,6 +81,7 @@ STEPS: tuple[Step, ...] = (
     m028_accepted_loss,
     m030_turn_model,
     m031_told_question,
+    m032_canary,
 )
 
 # Any number that no other program takes in this database.

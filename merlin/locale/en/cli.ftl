@@ -123,6 +123,7 @@ queue-jobs = jobs
 model-new = to prove
 model-good = good
 model-held = stopped by the test
+model-canary = answers some people
 model-serves = serves
 model-refused = refused
 model-gone = gone

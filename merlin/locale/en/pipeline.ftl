@@ -3,6 +3,7 @@ word-held = held
 word-built = built
 word-training = training
 word-gated = stopped by the test
+word-canary = answers some people
 word-serving = serving
 word-served = served earlier
 log-served-until = served until { $at }
@@ -77,6 +78,13 @@ gate-worse = { $version } declines { $refused ->
        *[other] { $refused } test questions
     } that { $against } answers right, of { $questions } in all: more than chance explains. { $against } goes on answering
 gate-floor = { $version } answers { $right } of { $questions } test questions right; dataset.yaml asks for { $floor }% at least (gate.floor.right)
+canary = { $version } answers { $share }% of the people, the others hear { $against }. All will hear it when both gave { $answers } answers and it does no worse
+canary-worse = { $version } was tried on some of the people and is worse: { $sign ->
+        [failures] { $bad } of { $of } questions were left without its answer
+       *[dislikes] { $bad } people pressed 👎 under { $of } answers
+    }; with { $against } it was { $serving_bad } of { $serving_of }. { $against } answers everybody again
+notice-canary = { $dataset }: { $version } answers { $share }% of the people from now on, the others hear { $against }. All will hear it when both gave { $answers } answers and it does no worse. To end the trial: merlin models promote { $version }, or merlin models pin { $dataset }.
+notice-canary-worse = { $dataset }: { $reason }. What to do: improve the examples, or let it answer nevertheless: merlin models promote { $version }.
 gate-wrong = ❌ { $question }
 gate-refused = ➖ { $question }
 gate-more = … and { $count } more
@@ -116,6 +124,7 @@ notice-findings = { $dataset }: commit { $commit } has { $errors ->
 status-held = { $build } is not trained yet
 status-built = { $build } is built and waits for its training
 status-training = { $build } is being trained
+status-canary = { $build } answers some people
 status-gated = { $build } is trained, and the test stopped it
 status-serving = { $build } answers people
 status-superseded = a newer commit took its place

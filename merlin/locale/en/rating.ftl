@@ -73,6 +73,7 @@ why-origin =
        *[other] { $examples } examples
     }; authors: { $editors }.
     { $standing ->
+        [canary] It answers some of the people now.
         [serving] It serves now.
        *[earlier] Another model serves now.
     }

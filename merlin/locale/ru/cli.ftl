@@ -125,6 +125,7 @@ queue-jobs = работ
 model-new = ждёт проверки
 model-good = проверена
 model-held = остановлена тестом
+model-canary = отвечает части людей
 model-serves = отвечает
 model-refused = не годится
 model-gone = удалена

