@@ -22,7 +22,7 @@ app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Commit example conversations, get a fine-tuned model, talk to it in Telegram.",
 )
 
@@ -30,10 +30,15 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def _root(
     version: Annotated[bool, typer.Option("--version", help="Show the version, exit.")] = False,
+    config: Annotated[
+        str, typer.Option(help="The configuration file of every command; also MERLIN_CONFIG.")
+    ] = "",
 ) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit
+    if config:
+        os.environ["MERLIN_CONFIG"] = config
     from merlin.core.log import set_up_logging
 
     set_up_logging("cli", quiet=True)

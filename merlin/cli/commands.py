@@ -119,6 +119,21 @@ MODULES = {
     "setup": {"config": "Judge a configuration, or print a sample."},
 }
 
+# What the help shows together: each module once.
+PANELS = {
+    "Run": ("processes", "status", "health", "doctor", "engine", "provider"),
+    "Examples": (
+        *("init", "check", "rules", "import_export", "examples", "unanswered", "distil"),
+        *("proposals", "courses"),
+    ),
+    "From commit to model": (
+        *("builds", "jobs", "prompt_check", "evaluation", "models", "migrate", "lineage", "ask"),
+    ),
+    "People and sales": ("users", "billing"),
+    "Set up and rescue": ("setup", "key", "recover"),
+}
+_PANEL_OF = {module: panel for panel, modules in PANELS.items() for module in modules}
+
 _MODULE_OF = {word: name for name, lines in MODULES.items() for word in lines}
 
 
@@ -133,9 +148,11 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        for lines in MODULES.values():
-            for word, line in lines.items():
-                self.add_command(TyperCommand(word, help=line, hidden=not line))
+        for module in sorted(MODULES, key=list(_PANEL_OF).index):
+            for word, line in MODULES[module].items():
+                panel = _PANEL_OF[module]
+                command = TyperCommand(word, help=line, hidden=not line, rich_help_panel=panel)
+                self.add_command(command)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return what Typer does: the word, its command, the other arguments."""

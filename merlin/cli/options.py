@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from merlin.db.requests import Request
 
 
-ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration file.")]
+ConfigPath = Annotated[
+    Path, typer.Option("--config", envvar="MERLIN_CONFIG", help="The configuration file.")
+]
 Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset's.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Base = Annotated[

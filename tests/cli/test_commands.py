@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -7,7 +8,7 @@ import pytest
 import typer
 
 from merlin.cli import main
-from merlin.cli.commands import MODULES, load_command
+from merlin.cli.commands import MODULES, PANELS, load_command
 
 pytestmark = pytest.mark.unit
 LINES = {word: line for lines in MODULES.values() for word, line in lines.items()}
@@ -41,3 +42,43 @@ def test_a_misspelt_word_hears_which_one_is_near(capsys):
     assert main(["chekc"]) == 2
     assert "'check'" in capsys.readouterr().err
     assert main(["chekc", "--help"]) == 2
+
+
+def test_every_module_stands_in_one_panel_of_the_help():
+    shown = [module for modules in PANELS.values() for module in modules]
+    assert sorted(shown) == sorted(MODULES)
+
+
+def called(*words, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "merlin", *words],
+        env={**os.environ, "MERLIN_LANGUAGE": "en", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("words", [("-h",), ("jobs", "-h"), ("jobs", "show", "-h")])
+def test_short_help_is_help(words):
+    assert called(*words).stdout == called(*words[:-1], "--help").stdout != ""
+
+
+def test_the_configuration_is_named_before_the_word_or_by_the_environment(tmp_path):
+    path = str(tmp_path / "none.yaml")
+    for done in (
+        called("--config", path, "config", "check"),
+        called("config", "check", MERLIN_CONFIG=path),
+        called("config", "check", "--config", path, MERLIN_CONFIG="elsewhere.yaml"),
+    ):
+        assert done.returncode == 2
+        assert path in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "place", "proposed"), [("merlin jo", "1", "jobs"), ("merlin jobs sh", "2", "show")]
+)
+def test_the_shell_completes_words_of_commands(typed, place, proposed):
+    # As the script of --show-completion calls it.
+    asked = {"_MERLIN_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": place}
+    assert called(**asked).stdout.split() == [proposed]
