@@ -290,7 +290,7 @@ class AnswerService:
         what came until then is the reply. Raises nothing of its own but WishRefused: another model
         would be no help, the wish is to be another one.
         """
-        answering = self._known(route, talk, onlooker, stop, steering, ground)
+        answering = self._answer_or_compose(route, talk, onlooker, stop, steering, ground)
         asking = asyncio.ensure_future(answering)
         if stop is not None:
             stop.ends(asking)
@@ -302,7 +302,7 @@ class AnswerService:
                 return Reply(Ending.STOPPED)
             raise
 
-    async def _known(
+    async def _answer_or_compose(
         self,
         route: AsyncIterator[Candidate],
         talk: Sequence[Message],
