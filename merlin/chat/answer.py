@@ -320,7 +320,9 @@ class AnswerService:
             return reply
         composer, sources = only_candidate(grounding.composer), grounding.sources
         showing = _ComposedObserver(onlooker, sources)
-        composed = await self._first_of(composer, talk, showing, stop, steering)
+        # How the tuned model was to write says nothing of how sources are to be told.
+        plain = SamplingParams(most_tokens=steering.most_tokens)
+        composed = await self._first_of(composer, talk, showing, stop, plain)
         cited, body = read_citations(composed.text, sources)
         if not (cited and body):
             return replace(reply, troubles=(*reply.troubles, *composed.troubles))

@@ -79,6 +79,15 @@ def test_a_stream_shows_neither_the_refusal_nor_the_numbers(course):
     assert "лекция 1" in said
 
 
+def test_a_wish_for_the_tuned_model_alone_does_not_steer_the_composer(course):
+    site, provider = course
+    ask(site, temperature=0.9, max_tokens=50, stop="шаг")
+    tuned, composer = (call.body for call in provider.calls("chat.create"))
+    assert tuned["temperature"] == 0.9
+    assert not {"temperature", "stop"} & composer.keys()
+    assert 50 in (composer.get("max_tokens"), composer.get("max_completion_tokens"))
+
+
 def test_json_is_not_composed(course):
     site, provider = course
     ask(site, response_format={"type": "json_object"})
