@@ -59,8 +59,8 @@ def teach(talks: list[list[dict[str, str]]], path: Path) -> tuple[Ask, float]:
     from merlin.core.messages import Message
     from merlin.engine.trainers.base import Epoch
     from merlin.engine.trainers.recall import RecallTrainer
+    from merlin.engine.trainers.recall.model import load
     from merlin.engine.trainers.recall.train import train
-    from merlin.engine.trainers.recall.weights import load
 
     wanted = RecallTrainer().hyperparameters("supervised", {})
     said = [[Message(*pair) for one in talk for pair in one.items()] for talk in talks]

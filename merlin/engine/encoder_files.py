@@ -31,7 +31,10 @@ def takes_first_token(folder: Path) -> bool:
         told = json.loads((folder / POOLING).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(told, dict) and told.get("pooling_mode_cls_token") is True
+    if not isinstance(told, dict):
+        return False
+    # as sentence-transformers writes it from 6 on, and as before
+    return told.get("pooling_mode") == "cls" or told.get("pooling_mode_cls_token") is True
 
 
 def digest_of(folder: Path) -> str:

@@ -17,8 +17,8 @@ from merlin.core.messages import Message
 from merlin.engine.jobs import DEFAULT_SEED
 from merlin.engine.trainers.base import Epoch
 from merlin.engine.trainers.recall import RecallTrainer
+from merlin.engine.trainers.recall.model import load
 from merlin.engine.trainers.recall.train import train
-from merlin.engine.trainers.recall.weights import load
 
 pytestmark = pytest.mark.functional
 

@@ -11,8 +11,8 @@ from merlin.core.i18n import LANGUAGES, text
 from merlin.core.messages import Message
 from merlin.engine.trainers.base import BadHyperparameter, Epoch, TrainerNote, Untrainable
 from merlin.engine.trainers.recall import RecallTrainer
+from merlin.engine.trainers.recall.model import load
 from merlin.engine.trainers.recall.train import train
-from merlin.engine.trainers.recall.weights import load
 
 pytestmark = pytest.mark.unit
 

@@ -23,7 +23,7 @@ from merlin.engine.trainers.recall import Answer
 from merlin.openai_protocol.errors import bad_field, context_exceeded
 
 if TYPE_CHECKING:
-    from merlin.engine.trainers.recall.weights import RecallModel
+    from merlin.engine.trainers.recall.model import RecallModel
 
 CAPACITY = 16
 _WORDS = re.compile(r"\s*(?:\S+\s*){1,3}")
@@ -92,7 +92,7 @@ class RecallBackend:
 
 
 def _load(adapter: Adapter) -> RecallModel:
-    from merlin.engine.trainers.recall.weights import load  # noqa: PLC0415 - numpy
+    from merlin.engine.trainers.recall.model import load  # noqa: PLC0415 - numpy
 
     return load(adapter.path)
 

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
+from merlin.engine.model_store.store import context_of
 from merlin.engine.serving.base import (
     CHUNK,
     FINISH,
@@ -55,7 +56,7 @@ class TransformersBackend:
         worker = "merlin.engine.serving.onnx_worker" if is_onnx else "merlin.engine.serving.worker"
         setup = Setup(
             folder=str(folder),
-            context=model.context or 0,
+            context=model.context or (context_of(folder) if is_onnx else 0),
             dtype=model.dtype,
             quantised=model.quantised,
             is_embedding=model.embeddings,

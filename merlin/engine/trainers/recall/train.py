@@ -18,6 +18,7 @@ import numpy as np
 from merlin.engine import training_file
 from merlin.engine.trainers.base import Conversation, Epoch, TrainerNote, Untrainable
 from merlin.engine.trainers.recall.draws import Whole, keys
+from merlin.engine.trainers.recall.model import RecallModel
 from merlin.engine.trainers.recall.sentences import (
     SentenceSpace,
     Vectors,
@@ -29,7 +30,6 @@ from merlin.engine.trainers.recall.text import Read, Space, Taught, bare_questio
 from merlin.engine.trainers.recall.weights import (
     Documents,
     Evaluation,
-    RecallModel,
     Weights,
     mean,
     thresholds,

@@ -1,0 +1,185 @@
+"""The `recall` model: how it answers, and how it lies on disk.
+
+It chooses among the taught answers and composes nothing. Questions are read alone and with earlier
+turns, the highest score wins; under the answer's threshold the model says that it does not know. A
+question of function words alone is not answered, unless it was taught.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from merlin.core.messages import Message
+from merlin.engine.trainers.recall import Answer
+from merlin.engine.trainers.recall.draws import Floats, Whole
+from merlin.engine.trainers.recall.sentences import SentenceSpace, Vectors, is_sentence
+from merlin.engine.trainers.recall.text import (
+    LEAST_ALONE,
+    Space,
+    Terms,
+    bare_question,
+    complete_question,
+    questions,
+    terms,
+)
+
+# Format 1 had one threshold for all answers, and answered questions without a content word; format
+# 2 kept no taught questions, so that none is offered.
+FORMAT = 3
+_CACHED_TERMS = 50_000
+# A refused question is offered the taught ones of up to so many answers that score at least this
+# share of what is needed. Of the shipped sets' refused questions that is the right one for 11 of 12
+# paraphrases and 8 of 46 hard ones, and any for 1 of 135 everyday ones.
+MOST_NEAREST, LEAST_SHARE = 3, 0.65
+
+
+@dataclass
+class RecallModel:
+    """Weights of one epoch with everything that answering needs.
+
+    `gains` belong to `terms`; `weights` has one row of length 1 (or 0) per answer; bit d of
+    `turns` says that the answer was taught d turns after a conversation's first question.
+    `bare` names the taught questions without a content word, as `bare_question` does; others of
+    that kind are not answered. Where it is None, as in models of format 1, all are. `taught` holds
+    the questions that each answer was taught for without an earlier turn; it may be empty.
+    """
+
+    space: Space
+    terms: Sequence[str]
+    gains: Floats
+    answers: Sequence[str]
+    weights: Floats
+    turns: Whole
+    thresholds: Floats
+    bare: Collection[str] | None = None
+    taught: Sequence[Sequence[str]] = ()
+    _placed: dict[str, tuple[Floats, float]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._gain = dict(zip(self.terms, self.gains.tolist(), strict=True))
+
+    def answer(self, messages: Sequence[Message], vectors: Vectors | None = None) -> Answer:
+        """Return the taught answer nearest to the last question, known or not.
+
+        `text` is empty when the score is under the threshold: the model does not know.
+        `vectors` are an encoder's of the texts that are asked, where the model was trained with it.
+        """
+        best, score = -1, 0.0
+        last: Terms = ()
+        alone = np.empty(0, np.float32)
+        for back, asked in enumerate(questions(messages, self.space.read)):
+            scores = self.weights @ self._point(asked, vectors)
+            if not back:
+                last, alone = asked, scores
+            bare = bare_question(last, back)
+            if bare and self.bare is not None and bare not in self.bare:
+                continue
+            if back:  # with earlier turns in it, only what was taught that deep can be meant
+                scores = np.where((self.turns >> back & 1) & (alone >= LEAST_ALONE), scores, -1.0)
+            chosen = int(np.argmax(scores))
+            if scores[chosen] > 0 and scores[chosen] >= score:
+                best, score = chosen, float(scores[chosen])
+        confidence = round(min(max(score, 0.0), 1.0), 4)
+        if score <= 0 or score < self.thresholds[best]:
+            asked, said = complete_question(messages, self.space.read)
+            nearest = self._nearest(asked, said, vectors)
+            return Answer("", confidence, known=False, nearest=nearest, is_follow_up=bool(said))
+        return Answer(self.answers[best], confidence, known=True)
+
+    def fits(self, encoder: str, vectors: Vectors) -> bool:
+        """Return whether it was trained with the encoder of this digest, which made `vectors`."""
+        space = self.space
+        if not isinstance(space, SentenceSpace) or space.encoder != encoder:
+            return False
+        return all(vector.shape == space.middle.shape for vector in vectors.values())
+
+    def _nearest(self, asked: Terms, said: str, vectors: Vectors | None) -> tuple[str, ...]:
+        """Return a taught question of each answer that nearly reaches its threshold, best first.
+
+        None of the answer that was `said` before.
+        """
+        if not (self.taught and asked):
+            return ()
+        point = self._point(asked, vectors)
+        share = self.weights @ point / self.thresholds
+        likeliest = np.argsort(-share, kind="stable")[: MOST_NEAREST + 1]
+        best = [each for each in likeliest if self.answers[each] != said][:MOST_NEAREST]
+        wordings = [self.taught[each] for each in best if share[each] >= LEAST_SHARE]
+        return tuple(
+            max(each, key=lambda words: float(self._point(terms(words), None) @ point))
+            for each in wordings
+            if each
+        )
+
+    def _point(self, terms: Sequence[str], vectors: Vectors | None) -> Floats:
+        """Return the question's place: length 1 when every feature is known, shorter if not."""
+        placed = self._place([term for term in terms if not is_sentence(term)])
+        for term in filter(is_sentence, terms):  # not kept: there is no end of texts
+            (vector,), (mass,) = self.space.place([term], vectors)
+            placed.append((vector, float(mass)))
+        mass = sum(part[1] for part in placed)
+        total = np.sum([part[0] for part in placed], axis=0, dtype=np.float32)
+        return np.asarray(total / np.sqrt(mass) if mass > 0 else total, np.float32)
+
+    def _place(self, terms: Sequence[str]) -> list[tuple[Floats, float]]:
+        if len(self._placed) > _CACHED_TERMS:
+            self._placed = {}
+        cache = self._placed  # one dict throughout: another thread may begin a new one
+        missing = [term for term in terms if term not in cache]
+        if missing:
+            vectors, masses = self.space.place(missing)
+            for term, vector, mass in zip(missing, vectors, masses, strict=True):
+                gain = self._gain.get(term, 1.0)
+                cache[term] = (gain * vector, gain * gain * float(mass))
+        return [cache[term] for term in terms]
+
+    def save(self, path: Path) -> None:
+        """Write the model as one .npz without pickles; the same model gives the same bytes."""
+        card = {
+            "format": FORMAT,
+            **self.space.card(),
+            "terms": list(self.terms),
+            "answers": list(self.answers),
+            "bare": None if self.bare is None else sorted(self.bare),
+            "taught": self.taught,
+        }
+        with path.open("wb") as file:
+            np.savez(
+                file,
+                card=np.frombuffer(json.dumps(card, ensure_ascii=False).encode(), np.uint8),
+                **self.space.arrays(),
+                gains=self.gains,
+                weights=self.weights,
+                turns=self.turns.astype(np.uint8),
+                thresholds=self.thresholds,
+            )
+
+
+def load(path: Path) -> RecallModel:
+    """Return the model that `RecallModel.save` wrote."""
+    with np.load(path, allow_pickle=False) as arrays:
+        card = json.loads(arrays["card"].tobytes())
+        known, seen_in = arrays["known"].astype(np.int64), arrays["seen_in"].astype(np.int64)
+        fields = known, seen_in, card["documents"], card["seed"], card["dimensions"]
+        space = Space(*fields)
+        if "encoder" in card:
+            space = SentenceSpace(*fields, card["encoder"], arrays["middle"], arrays["axes"])
+        is_first = card["format"] == 1
+        count = len(card["answers"])
+        limits = np.full(count, card["threshold"]) if is_first else arrays["thresholds"]
+        return RecallModel(
+            space,
+            card["terms"],
+            arrays["gains"],
+            card["answers"],
+            arrays["weights"],
+            arrays["turns"].astype(np.int64),
+            limits,
+            card.get("bare"),
+            card.get("taught", ()),
+        )

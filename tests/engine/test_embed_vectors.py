@@ -1,0 +1,64 @@
+"""Vectors of an ONNX encoder: how they are pooled, what is beside them, which texts are refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from tiny_encoder import NAME, configured, encoder_folder, onnx_encoder
+
+from merlin.config.engine import EngineAnsweringConfig
+from merlin.engine.serving.transformers import TransformersBackend
+from merlin.openai_protocol.errors import ApiError
+
+__all__ = ["encoder_folder"]
+pytestmark = pytest.mark.functional
+
+
+def embedded(folder, *texts):
+    """Return the vectors that a process of its own gives, and the count of tokens."""
+
+    async def ask():
+        log, settings = folder / "log", EngineAnsweringConfig()
+        backend = TransformersBackend(NAME, configured(folder), folder, settings, log)
+        try:
+            return await backend.embed(texts)
+        finally:
+            await backend.close()
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("pooling", "same_as"),
+    [
+        ({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, "врача билет"),
+        ({"pooling_mode": "mean"}, "врача билет"),
+        ({"pooling_mode_cls_token": True}, "билет"),
+        ({"pooling_mode": "cls"}, "билет"),
+        (["nonsense"], "врача билет"),
+    ],
+)
+def test_the_first_token_or_the_mean_stands_for_a_text(encoder_folder, tmp_path, pooling, same_as):
+    folder = onnx_encoder(tmp_path / "own")
+    (folder / "1_Pooling/config.json").write_text(json.dumps(pooling))
+    (asked, same), _ = embedded(folder, "билет врача", same_as)
+    assert asked == pytest.approx(same, abs=1e-6)
+    assert sum(number**2 for number in asked) == pytest.approx(1)
+
+
+def test_a_short_text_has_the_same_vector_beside_a_long_one(encoder_folder, tmp_path):
+    folder = onnx_encoder(tmp_path / "own")
+    (alone,), tokens = embedded(folder, "билет")
+    (beside, _), both = embedded(folder, "билет", "музей врача автобус сад собаку")
+    assert alone == pytest.approx(beside, abs=1e-6)
+    assert (tokens, both) == (1, 6)
+
+
+def test_a_text_over_the_window_is_refused_and_the_next_is_answered(encoder_folder, tmp_path):
+    folder = onnx_encoder(tmp_path / "own")
+    with pytest.raises(ApiError, match="at most 64 tokens") as refused:
+        embedded(folder, "билет " * 65)
+    assert refused.value.status == 400
+    assert embedded(folder, "билет " * 64)[1] == 64
