@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from running_engine import UNKNOWN, engine_in_thread, jsonl
 from tiny_encoder import (
@@ -60,6 +62,24 @@ def test_what_nobody_taught_is_refused(desk, trained):
 
 def test_a_question_of_function_words_alone_is_refused(desk, trained):
     assert set(answers(desk, trained[0], ["а почему?", "как?"])) == {UNKNOWN}
+
+
+def test_a_follow_up_is_read_with_the_question_before_in_other_words(desk):
+    question, answer, other = SYNONYMS[0]
+    talk = [("user", question), ("assistant", answer), ("user", "А для студентов?")]
+    lines = [{"role": role, "content": said} for role, said in [*talk, ("assistant", "Сто.")]]
+    file = desk.upload(jsonl(TAUGHT) + json.dumps({"messages": lines}).encode()).id
+    model = desk.train(file, model=NAME).fine_tuned_model
+    asked = [{**lines[0], "content": other}, *lines[1:3]]
+    told = desk.client.chat.completions.create(model=model, messages=asked)
+    assert told.choices[0].message.content == "Сто."
+
+
+def test_a_refusal_offers_what_is_near_in_meaning(desk, trained):
+    strange = "новый большой красивый туда обратно завтра вечером поездом соседке"
+    told = desk.ask(trained[0], f"Почём пропуск {strange}?")
+    assert told.choices[0].message.content == UNKNOWN
+    assert told.model_extra["merlin"]["nearest"] == [SYNONYMS[0][0]]
 
 
 def test_the_encoder_itself_gives_its_vectors(desk):

@@ -17,6 +17,7 @@ import numpy as np
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall.draws import Floats, Whole
 from merlin.engine.trainers.recall.text import (
+    EARLIER,
     EARLIER_WEIGHT,
     SENTENCE,
     Space,
@@ -50,7 +51,7 @@ def sentence_terms(text: str, *, question: bool = True) -> Terms:
 
 def is_sentence(term: str) -> bool:
     """Return whether a term stands for a whole text, of this turn or an earlier one."""
-    return term.lstrip("<").startswith(SENTENCE)
+    return term.lstrip(EARLIER).startswith(SENTENCE)
 
 
 class SentenceSpace(Space):
@@ -108,13 +109,17 @@ class SentenceSpace(Space):
         words = [term for term in terms if not is_sentence(term)]
         if words:
             placed[~is_text, : self.dimensions], mass[~is_text] = super().place(words)
-        for row in np.flatnonzero(is_text).tolist():
-            back = len(terms[row]) - len(terms[row].lstrip("<"))
-            weight = WEIGHT * self.rarest * EARLIER_WEIGHT**back
-            told = np.asarray((vectors or {})[_text(terms[row])], np.float32)
+        texts = [term for term in terms if is_sentence(term)]
+        if texts:
+            told = np.array([(vectors or {})[_text(term)] for term in texts], np.float32)
+            along = _unit(told - self.middle) @ self.axes
+            back = np.array([len(term) - len(term.lstrip(EARLIER)) for term in texts])
+            weights = WEIGHT * self.rarest * EARLIER_WEIGHT**back
             # rolled, so that what was said before is not taken for what is asked now
-            along = np.roll(_unit((told - self.middle)[None])[0] @ self.axes, back)
-            placed[row, self.dimensions :], mass[row] = weight * along, weight * weight
+            columns = (np.arange(along.shape[1]) - back[:, None]) % along.shape[1]
+            rolled = np.take_along_axis(along, columns, 1)
+            placed[is_text, self.dimensions :] = weights[:, None] * rolled
+            mass[is_text] = weights**2
         return placed, mass
 
     def card(self) -> dict[str, object]:
@@ -127,7 +132,7 @@ class SentenceSpace(Space):
 
 
 def _text(term: str) -> str:
-    return term.lstrip("<").removeprefix(SENTENCE)
+    return term.lstrip(EARLIER).removeprefix(SENTENCE)
 
 
 def _unit(rows: Floats) -> Floats:
