@@ -111,8 +111,11 @@ def came_from(database, sha, dataset, build_id=1):
     database.add(VERDICT, {**told, **times, **verdict})
 
 
+RECIPE = {"provider": "chat", "base_model": "no-such-base"}
+
+
 def _build(dataset, number, method):
-    recipe = {"provider": "chat", "base_model": "no-such-base", "method": method}
+    recipe = {**RECIPE, "method": method}
     return {
         "dataset": dataset,
         "number": number,
@@ -135,7 +138,7 @@ def _job(dataset, build_id, provider):
         "dataset": dataset,
         "build_id": build_id,
         "provider": provider,
-        "recipe": "{}",
+        "recipe": json.dumps(RECIPE),
         "attempt": 1,
         "state": "succeeded",
         "provider_job_id": "job-1",

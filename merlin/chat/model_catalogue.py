@@ -31,6 +31,7 @@ from merlin.db.tables import (
     BUILD,
     CANARY,
     EXAMPLE_TEXT,
+    JOB,
     MODEL,
     PROMOTION,
     SERVING,
@@ -199,8 +200,7 @@ def _chain(shelf: ModelCatalogue, wish: ModelRequest) -> Iterator[Candidate]:
 
 def _tuned(standing: CandidateKind, row: Row) -> Candidate:
     """Return a tuned model with exactly the text that it was trained on."""
-    recipe = json.loads(row["manifest"]).get("recipe")
-    base = recipe.get("base_model") if isinstance(recipe, dict) else None
+    base = json.loads(row["recipe"]).get("base_model")
     return Candidate(
         standing,
         row["provider"],
@@ -211,8 +211,10 @@ def _tuned(standing: CandidateKind, row: Row) -> Candidate:
     )
 
 
-# With what a question needs of a model's build, so that it is read by one query.
-_TAUGHT = (BUILD.system, BUILD.manifest)
+# With what a question needs of a model's build and job, so that it is read by one query. The recipe
+# is the job's: a build may have been trained by several.
+_RECIPE = JOB.select(JOB.recipe).where(JOB.id == MODEL.job_id).alias("recipe")
+_TAUGHT = (BUILD.system, _RECIPE)
 # A dataset is known by its first promotion: new ones do not take the default's place.
 _BY_AGE = PROMOTION.select(fn.MIN(PROMOTION.id)).where(PROMOTION.dataset == SERVING.dataset)
 _TRIED = CANARY.model_row.alias("tried_row")

@@ -49,8 +49,8 @@ def warn_of_sunsets(services: DaemonServices) -> bool:
         for purpose, named in services.config.named_models
     ]
     for dataset, serving in Promotions(services.db).serving().items():
-        recipe = services.launches.build(serving.model.build_id).manifest["recipe"]
-        base = str(recipe["base_model"]) if isinstance(recipe, Mapping) else ""
+        # The job's own: the same build may be trained on several.
+        base = Jobs(services.db).get(serving.model.job_id).recipe.base_model
         used.append((serving.model.provider, base, "", {"dataset": dataset}))
     for provider, model_id, purpose, about in used:
         sunset = services.launches.sunsets.get(provider)

@@ -35,6 +35,7 @@ from merlin.dataset.split import TEST, TRAIN, split
 from merlin.db.database import Database
 from merlin.db.tables import BUILD, SERVING
 from merlin.training.ask_many import Query, Reply
+from merlin.training.jobs import Jobs
 from merlin.training.models import (
     Conversations,
     Model,
@@ -142,8 +143,9 @@ def read_subject(db: Database, dataset: str) -> Subject:
     questions = questions_of(test)
     if not questions:
         raise Refused("no test questions", "prompt-no-test", build=build.version)
-    recipe: Any = build.manifest["recipe"]
-    return Subject(build, Recipe(**recipe), train, questions, serving)
+    told: Any = build.manifest["recipe"]
+    recipe = Jobs(db).get(serving.job_id).recipe if serving else Recipe(**told)
+    return Subject(build, recipe, train, questions, serving)
 
 
 def base_to_ask(config: Config, recipe: Recipe, named: str = "") -> Base:

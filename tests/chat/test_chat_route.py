@@ -47,12 +47,10 @@ class Stock:
     def model(self, dataset, state="good"):
         """Add the next build of a dataset with its model; return its row."""
         number = self.numbers[dataset] = self.numbers.get(dataset, 0) + 1
-        recipe = {"provider": "engine", "base_model": "recall"}
         text = {"folder": "", "train": 60, "test": 12, "train_tokens": 1, "test_tokens": 1}
         name = f"{dataset}-{number}"
         build = {"dataset": dataset, "number": number, "digest": name, **text, "created_at": AT}
-        manifest = json.dumps({"recipe": recipe})
-        build_id = self.db.add(BUILD, {**build, "system": f"S {name}", "manifest": manifest})
+        build_id = self.db.add(BUILD, {**build, "system": f"S {name}", "manifest": "{}"})
         job_id = self.db.add(JOB, self._job(dataset, build_id))
         made = {"provider": "engine", "model_id": f"ft:{name}", "dataset": dataset, "note": ""}
         state_of = {"state": state, "probes": 0, "not_before": None, "created_at": AT}
@@ -60,7 +58,8 @@ class Stock:
 
     def _job(self, dataset, build_id):
         known = {"launch_key": f"{build_id}", "wish": "", "dataset": dataset, "build_id": build_id}
-        states = {"state": "succeeded", "status": "succeeded", "recipe": "{}", "error": ""}
+        recipe = json.dumps({"provider": "engine", "base_model": "recall"})
+        states = {"state": "succeeded", "status": "succeeded", "recipe": recipe, "error": ""}
         counted = {"attempt": 1, "trained_tokens": 0, "estimate_micro": 0, "currency": "USD"}
         named = {"provider": "engine", "provider_job_id": "j", "model_id": None}
         times = {"not_before": None, "created_at": AT, "updated_at": AT}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
@@ -12,8 +13,10 @@ from test_recovery import recover
 from waiting import Deadline
 from world import DATASET, KEY, Lab
 
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.cli import main
 from merlin.core.errors import MerlinError
+from merlin.db.notices import Notices
 from merlin.db.tables import JOB, REQUEST
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
@@ -88,6 +91,26 @@ def test_the_same_build_is_trained_elsewhere_and_made_live(lab, provider, other,
     assert [len(each.jobs_created()) for each in (provider, other)] == [1, 1]
     assert main(["models", "rollback", "trial", "--config", str(lab.path)]) == 0
     assert lab.status()["serving"]["model"] == before
+
+
+def test_what_stands_in_for_a_moved_model_and_what_is_warned_of_is_its_own_base(
+    lab, other, migrate
+):
+    assert migrate(f"other/{BASE}", "--yes")[0] == 0
+    until_there(lab, other)
+    said = yaml.safe_load(lab.path.read_text())
+    said["models"] |= {BASE: {"sunset": tomorrow()}, "stand-in-base": {"sunset": tomorrow()}}
+    lab.path.write_text(yaml.safe_dump(said))
+    lab.tick("watch")
+    with lab.services() as services:
+        (row,) = [ModelCatalogue(services.db).serving_row("trial")]
+        told = [each.arguments for each in Notices(services.db).waiting(100)]
+    assert json.loads(row["recipe"])["base_model"] == BASE
+    assert [each["model"] for each in told if "date" in each] == [BASE]
+
+
+def tomorrow():
+    return (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
 
 
 def test_a_price_is_told_and_nothing_starts_without_a_yes(lab, other, migrate):
