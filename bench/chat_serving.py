@@ -56,7 +56,7 @@ def _job(build_id: int) -> Row:
         "dataset": DATASET,
         "build_id": build_id,
         "provider": PROVIDER,
-        "recipe": "{}",
+        "recipe": json.dumps({"provider": PROVIDER, "base_model": "bench-base"}),
         "attempt": 1,
         "state": "succeeded",
         "provider_job_id": "job-1",
