@@ -86,7 +86,8 @@ def follow_files(services: DaemonServices) -> bool:
 
     Apart from the commits: of a large dataset it takes longer than its check and build.
     """
-    return sync_files(services.build_settings.source, FileIndex(services.db))
+    with services.build_settings.files_move:
+        return sync_files(services.build_settings.source, FileIndex(services.db))
 
 
 def read_commits(services: DaemonServices) -> bool:

@@ -88,7 +88,8 @@ class BuildSettings:
     `indices` is the folder with a file for each dataset (`ExampleIndex`); whole datasets are
     read again where it is lost.
     `turn` lets one thread gather at a time; `line_moves` is held while the line is half told,
-    so that nobody decides by a line that has lost its end and not yet got its new one.
+    so that nobody decides by a line that has lost its end and not yet got its new one;
+    `files_move` while the files that people see are brought to it.
     """
 
     source: GitSource
@@ -101,6 +102,7 @@ class BuildSettings:
     limits: Limits = field(default_factory=Limits)
     turn: threading.Lock = field(default_factory=threading.Lock)
     line_moves: threading.Lock = field(default_factory=threading.Lock)
+    files_move: threading.Lock = field(default_factory=threading.Lock)
 
 
 def gather(
