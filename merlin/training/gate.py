@@ -104,9 +104,9 @@ class Gates(Repository):
             return False
         compared = {"gate": asdict(settings.gate), "min_test": settings.split.min_test}
         compared["serving"] = serving.model_row if serving else None
-        stands = self.db.row(
-            VERDICT.select(VERDICT.reason, VERDICT.arguments).where(_waits(new)).limit(1)
-        )
+        # A later commit may have joined: it is the one that nobody was told of.
+        verdicts = VERDICT.select(VERDICT.reason, VERDICT.arguments).where(_waits(new))
+        stands = self.db.row(verdicts.order_by(VERDICT.position.desc()).limit(1))
         if stands is None:
             return False
         before = load_json(stands["arguments"]) if stands["reason"] in HOLDS else {}

@@ -20,6 +20,9 @@ from datetime import datetime, timedelta
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
+from merlin.dataset.spec import NOT_WORSE
+from merlin.dataset.verdicts import newest_settings
+from merlin.db.tables import SERVING
 from merlin.providers.base import NOT_COUNTED, Answer, Asker
 from merlin.training.ask_many import Query, Reply, ask_many, says_nothing
 from merlin.training.jobs import TrainingProvider
@@ -28,10 +31,12 @@ from merlin.training.models import (
     Models,
     ModelState,
     Question,
+    model_of,
     questions_of,
     read_conversations,
     score,
 )
+from merlin.training.promote import serving_rows
 
 log = get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
@@ -41,7 +46,32 @@ MOST_DOUBLINGS = 10
 
 def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[Model]:
     """Prove every model that is due; return those that became good."""
-    return [each for each in rows.unproved() if _prove(rows, providers.get(each.provider), each)]
+    good = []
+    for model in rows.unproved():
+        # First: a model that is good may serve at once.
+        _ask_serving(rows, providers, model.dataset)
+        if _prove(rows, providers.get(model.provider), model):
+            good.append(model)
+    return good
+
+
+def _ask_serving(rows: Models, providers: Mapping[str, TrainingProvider], dataset: str) -> None:
+    """Ask the serving model the test questions whose answers were not kept to compare with.
+
+    It was proved by an earlier version, or recovered. What it does not answer is not compared.
+    """
+    settings = newest_settings(rows.db, dataset)
+    row = rows.db.row(serving_rows().where(SERVING.dataset == dataset))
+    if row is None or settings is None or settings.gate.kind != NOT_WORSE:
+        return
+    serving = model_of(row)
+    provider = providers.get(serving.provider)
+    if provider is None or serving.state is not ModelState.GOOD:
+        return
+    told = rows.answers(serving.model_row)
+    questions = questions_of(read_conversations(rows.db, serving.build_id, "test"))
+    asked = [question for question in questions if question.example_id not in told]
+    _ask_each(rows, provider.asker, serving, asked)
 
 
 def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from world import Lab
 
+from merlin.app import models
+from merlin.app.actor import Actor
 from merlin.app.verdicts import newest
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.tables import ACCEPTED_LOSS, MODEL, VERDICT
+from merlin.db.tables import ACCEPTED_LOSS, MODEL, PROOF_ANSWER, VERDICT
 from merlin.training.gate import Gates
 from merlin.training.promote import Promotions
 from merlin.wiring.context import reading_context
@@ -81,8 +83,10 @@ def test_one_answer_that_is_wrong_now_holds_a_better_model_until_an_editor_accep
     write(lab, yes=1, no=20)
     teach(YES)
     teach(NO)
-    held = ("trial-1", "gated", "gate-lost")
-    assert stands(lab) == held
+    assert stands(lab) == ("trial-1", "gated", "gate-lost")
+    with reading_context(lab.config) as ctx:
+        held = {each.build: each.display_state for each in models.recent(ctx, Actor.operator())}
+    assert held == {"trial-1": "serves", "trial-2": "held"}
     with lab.services() as services:
         before = services.db.rows(VERDICT.select())
     lab.tick("promote", rounds=3)
@@ -216,6 +220,22 @@ def test_a_revert_of_the_commit_ends_the_hold(lab, teach):
     assert stands(lab) == ("trial-1", "serving", "")
 
 
+def test_a_commit_that_joins_a_held_model_is_held_too_and_told_once(lab, teach, provider):
+    write(lab, yes=20)
+    teach(YES)
+    teach(NO)
+    lab.repository.git("revert", "--no-edit", "HEAD")
+    lab.tick("fetch", "launch", "promote")
+    lab.repository.git("revert", "--no-edit", "HEAD")
+    lab.tick(rounds=2)
+    assert stands(lab) == ("trial-1", "gated", "gate-lost")
+    assert len(told(lab)) == 1
+    assert len(provider.jobs_created()) == 2
+    assert accept(lab, "trial-2") == 20
+    lab.tick("promote")
+    assert stands(lab) == ("trial-2", "serving", "")
+
+
 def test_a_rollback_is_not_undone_by_a_held_model(lab, teach):
     write(lab, yes=20, no=20)
     teach(DECLINED)
@@ -240,6 +260,18 @@ def test_where_the_serving_model_is_gone_a_held_one_is_better_than_none(lab, tea
     teach(NO)
     lose(lab, "trial-1", "gone")
     lab.tick("promote")
+    assert stands(lab)[0] == "trial-2"
+
+
+def test_a_serving_model_whose_answers_were_not_kept_is_asked_to_be_compared(lab, teach, provider):
+    write(lab, yes=20)
+    teach(YES)
+    with lab.services() as services:
+        services.db.transact(lambda: services.db.change(PROOF_ANSWER.delete()))
+    asked = len(provider.calls("chat.create"))
+    provider.behave(fixed_answer="")
+    teach("")  # both answer as their bases do
+    assert len(provider.calls("chat.create")) == asked + 40
     assert stands(lab)[0] == "trial-2"
 
 
