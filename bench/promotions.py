@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.figures import line
 
-QUESTIONS, EVERY, PACE_S = 2525, 25, 0.02
+QUESTIONS, EVERY, PACE_S = 2525, 25, 1 / 50
 
 
 def run() -> None:

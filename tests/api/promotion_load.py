@@ -86,7 +86,7 @@ async def _run(site, keys, questions, every, pace_s):
                 seen["promotions"] += 1
             async with gate:  # no more wait than may be asked at once
                 tasks.append(asyncio.create_task(one(number)))
-            await asyncio.sleep(pace_s)
+            await asyncio.sleep(started + (number + 1) * pace_s - time.monotonic())
         await asyncio.gather(*tasks)
     return seen, seconds, time.monotonic() - started
 
