@@ -15,7 +15,6 @@ from merlin.cli.options import (
     DEFAULT,
     AsJson,
     ConfigPath,
-    NoWait,
     Yes,
     configuration,
     print_result,
@@ -45,7 +44,6 @@ def migrate(
     ] = False,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,
-    no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
     """Train the newest build on another base model; it is tested and made live as any other."""
@@ -66,18 +64,16 @@ def migrate(
         return
     require_yes("migrate-sure", "migrate-not-sure", is_given=yes or quote.cost_micro == 0)
     act = partial(jobs.migrate, dataset=dataset, base=base, build=quote.build)
-    result = dict(ask(configuration(config), act, print_message, is_waiting=not no_wait))
+    result = dict(ask(configuration(config), act, print_message))
     if commits:
         with open_editing(config) as session:
-            result |= _commit(session, dataset, base, is_waiting=not no_wait)
+            result |= _commit(session, dataset, base)
     print_result(result, "did-launch", json=json)
     if not commits:
         print_message("migrate-next", dataset=dataset, provider=base[0], base_model=base[1])
 
 
-def _commit(
-    session: EditSession, dataset: str, base: tuple[str, str], *, is_waiting: bool
-) -> Shown:
+def _commit(session: EditSession, dataset: str, base: tuple[str, str]) -> Shown:
     """Commit dataset.yaml with the new base; return what came of it."""
     file = changes.read_files(session.ctx, session.actor, dataset).file(DATASET_FILE)
     text = name_base(file.text, base) if file is not None and file.text else None
@@ -85,4 +81,4 @@ def _commit(
         told = {"dataset": dataset, "provider": base[0], "base_model": base[1]}
         raise Refused("dataset.yaml is edited by hand", "migrate-next", **told)
     edits = [Edit(DATASET_FILE, file.blob, text)]
-    return commit(session, dataset, edits, f"Train on {'/'.join(base)}", is_waiting=is_waiting)
+    return commit(session, dataset, edits, f"Train on {'/'.join(base)}", is_waiting=True)

@@ -13,6 +13,9 @@ from test_recovery import recover
 from waiting import Deadline
 from world import DATASET, KEY, Lab
 
+from merlin.app import jobs
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.cli import main
 from merlin.core.errors import MerlinError
@@ -218,8 +221,10 @@ def test_the_next_commit_trains_where_dataset_yaml_says(lab, provider, other, mi
 
 
 @pytest.mark.parametrize("point", ["upload.sent", "launch.intended", "launch.sent"])
-def test_one_job_there_after_a_death_at(lab, provider, other, migrate, point):
-    assert migrate("other/stand-in-base", "--no-wait")[0] == 0
+def test_one_job_there_after_a_death_at(lab, provider, other, point):
+    with lab.services() as services:
+        ctx = Context(config=lab.config, db=services.db)
+        jobs.migrate(ctx, Actor.operator(), "trial", ("other", "stand-in-base"), "trial-1")
     crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(lab.folder / "crashed")}
     log, deaths, deadline = lab.folder / "daemon.log", 0, Deadline(180)
     process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
