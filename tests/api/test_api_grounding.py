@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from api_site import ANNA
 from asking_site import MODEL, asker, opened, talk, uses
+from served import counted, try_in
 
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -42,6 +43,16 @@ def test_what_the_model_does_not_know_is_composed_and_names_its_source(course):
     assert (extension["standing"], extension["known"]) == ("composed", True)
     assert asked(provider) == [MODEL, "stand-in-chat"]
     assert uses(site) == {}
+
+
+def test_who_did_not_know_it_has_answered_all_the_same_while_another_model_is_tried(course):
+    site, provider = course
+    try_in(site.database, "ft:tried", 0.0, dataset="algorithms")
+    assert ask(site)["merlin"]["standing"] == "composed"
+    assert counted(site.database) == (0, 0, 1, 0)
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, only={"model": MODEL}))
+    ask(site)
+    assert counted(site.database) == (0, 0, 1, 1)
 
 
 def test_a_known_answer_is_given_as_it_was_taught(course):
