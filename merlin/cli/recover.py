@@ -34,7 +34,7 @@ def recover(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         print_json([record(each) for each in found])
         return
     rows = [record(each) for each in found]
-    columns = "dataset builds jobs models serving is_pinned"
+    columns = "dataset builds jobs models serving pinned=is_pinned"
     print_list(rows, columns, json=False)
     for key in ("differing", "lost"):
         if names := [name for each in found for name in getattr(each, key)]:

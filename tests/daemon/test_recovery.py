@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ from merlin.training.promote import Promotions, roll_back
 from merlin.wiring.context import reading_context
 
 pytestmark = pytest.mark.integration
+TESTS, YES = 2, "Да, всё именно так и есть."
 
 
 def recover(lab):
@@ -56,18 +58,54 @@ def choose(lab, *, build="", is_pinned=False):
     lab.tick("note")
 
 
-def test_the_past_comes_back_as_it_was_and_nobody_is_asked_or_trained_again(lab, provider):
+def test_the_past_comes_back_and_only_what_serves_is_asked_again(lab, provider):
     serve_three(lab)
-    before = known(lab)
-    calls = {name: len(provider.calls(name)) for name in ("chat.create", "jobs.create")}
+    before, asked = known(lab), len(provider.calls("chat.create"))
     lose(lab, "builds")
     code, (told,), _ = recover(lab)
-    assert (code, known(lab)) == (0, before)
+    assert (code, known(lab) | {"models": before["models"]}) == (0, before)
     assert (told["builds"], told["jobs"], told["models"], told["serving"]) == (3, 3, 3, "trial-3")
     assert (told["differing"], told["lost"]) == ([], [])
     lab.tick(rounds=3)
     assert known(lab) == before
-    assert calls == {name: len(provider.calls(name)) for name in calls}
+    assert len(provider.calls("chat.create")) == asked + TESTS
+    assert len(provider.jobs_created()) == 3
+
+
+def test_people_read_what_came_back(lab, monkeypatch):
+    serve_three(lab)
+    lose(lab)
+    words = ["recover", "--config", str(lab.path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "merlin", *words],
+        env={**os.environ, "MERLIN_LANGUAGE": "ru"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "trial-3" in done.stdout
+    assert "Восстановлено" in done.stderr
+
+
+def test_a_gate_goes_on_holding_a_worse_model(lab, provider):
+    lab.repository.dataset(gate="not_worse")
+    for number in range(20, 32):
+        lab.repository.example("trial", number, answer=YES, is_test=True)
+    lab.repository.commit()
+    provider.behave(fixed_answer=YES)
+    lab.until_serving("trial-1")
+    lab.tick("note")
+    teach(lab, 60)
+    lab.tick("fetch", "launch")
+    lose(lab)
+    assert recover(lab)[0] == 0
+    lab.tick("prove")
+    provider.behave(fixed_answer="Нет, никогда такого не было.")
+    lab.tick(rounds=8)
+    assert known(lab)["serving"] == ("trial-1", False)
+    with reading_context(lab.config) as ctx:
+        newest, *_ = models.recent(ctx, Actor.operator(), "trial")
+    assert (newest.build, newest.held) == ("trial-2", True)
 
 
 def test_the_choice_of_what_serves_and_its_pin_come_back_from_the_repository_alone(lab):
@@ -116,6 +154,7 @@ def test_a_model_whose_consent_was_taken_back_never_serves_again(lab):
     assert before["serving"][0] == "trial-2"
     lose(lab)
     assert recover(lab)[0] == 0
+    lab.tick("prove")
     assert known(lab) == before
 
 
@@ -139,6 +178,7 @@ def test_a_provider_that_is_away_is_told_and_the_next_try_goes_on(lab, provider)
     code, _, said = recover(lab)
     assert (code, "503" in said) == (1, True)
     assert recover(lab)[0] == 0
+    lab.tick("prove")
     assert known(lab) == before
 
 

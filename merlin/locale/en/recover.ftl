@@ -17,4 +17,4 @@ recover-lost = { $count ->
 col-builds = builds
 col-jobs = jobs
 col-models = models
-col-is-pinned = pinned
+col-pinned = pinned

@@ -19,4 +19,4 @@ recover-lost = { $count ->
 col-builds = сборки
 col-jobs = задания
 col-models = модели
-col-is-pinned = закреплена
+col-pinned = закреплена
