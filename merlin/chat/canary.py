@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from math import exp, lgamma
 from typing import Literal
 
@@ -31,10 +32,10 @@ from merlin.core.clock import iso
 from merlin.core.log import get_logger
 from merlin.dataset import verdicts
 from merlin.dataset.spec import CanaryRule
-from merlin.dataset.verdicts import VerdictStatus, newest_settings, transition
+from merlin.dataset.verdicts import ON_LINE, VerdictStatus, newest_settings, transition
 from merlin.db.database import Database, Repository, transaction
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.tables import CANARY, SERVING, VERDICT
+from merlin.db.tables import CANARY, MODEL, SERVING, VERDICT
 from merlin.db.values import RowMap, dump_json
 from merlin.training.models import Model
 from merlin.training.promote import Holds, end_canary
@@ -123,6 +124,13 @@ class Canaries(Repository):
         """Return a dataset's canary, None where none is tried."""
         row = self.db.row(CANARY.select().where(CANARY.dataset == dataset))
         return None if row is None else _CANARIES.read(row)
+
+    def end_unawaited(self) -> None:
+        """End the canaries of models that no commit of the line waits for: lost, or rewritten."""
+        awaited = MODEL.select(MODEL.id).join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
+        awaited = awaited.where((VERDICT.word == VerdictStatus.TRAINING.value) & ON_LINE)
+        for row in self.db.rows(CANARY.select().where(CANARY.model_row.not_in(awaited))):
+            self.db.transact(partial(end_canary, self.db, row["dataset"]))
 
     def holds(self, gate: Holds, new: Model, serving: Model | None) -> bool:
         """Return whether a model is not to answer everybody yet; begins and ends its canary.

@@ -221,8 +221,9 @@ def promote(services: DaemonServices) -> bool:
     """Let the newest good model of each dataset serve."""
     with services.build_settings.line_moves:
         gate = Gates(services.db, services.clock).holds
-        holds = partial(Canaries(services.db, services.clock).holds, gate)
-        switched = promote_newest(Promotions(services.db), holds)
+        canaries = Canaries(services.db, services.clock)
+        canaries.end_unawaited()
+        switched = promote_newest(Promotions(services.db), partial(canaries.holds, gate))
     for candidate in switched:
         model = candidate.model
         told = {

@@ -262,7 +262,6 @@ class Models(Repository):
             why = why_lost(model.model_id, state, note)
             mine = VERDICT.job_id == model.job_id
             fail_training(self.db, mine, self._clock(), why)
-            self.db.change(CANARY.delete().where(CANARY.model_row == model.model_row))
         self.db.bump()
 
 

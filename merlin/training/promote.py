@@ -290,7 +290,6 @@ class Promotions(Repository):
         self.db.change(ended.where(MODEL.id == model.model_row))
         answers = PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == model.model_row)
         self.db.change(answers)
-        self.db.change(CANARY.delete().where(CANARY.model_row == model.model_row))
         mine, why = VERDICT.job_id == model.job_id, why_lost(model.model_id, state, "")
         fail_training(self.db, mine, self._clock(), why)
         renote(self.db, model.job_id)

@@ -251,6 +251,15 @@ def test_a_pin_a_rollback_and_a_choice_by_hand_end_the_trial(lab):
     assert set(versions(lab)) == {"trial-1"}
 
 
+def test_a_model_whose_commit_left_the_line_is_tried_no_more(lab):
+    teach(lab, 1)
+    lab.repository.git("reset", "-q", "--hard", "HEAD~1")
+    lab.tick(rounds=2)
+    assert not tried(lab)
+    assert stands(lab)[0] == "trial-1"
+    assert set(versions(lab)) == {"trial-1"}
+
+
 @pytest.mark.parametrize("state", ["gone", "revoked"])
 def test_a_tried_model_that_may_not_answer_any_more_answers_nobody(lab, state):
     teach(lab, 1)
