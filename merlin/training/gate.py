@@ -197,6 +197,7 @@ def _text_of(lost: JudgedAnswer) -> Row:
     question = lost.question
     told = {
         "question": shorten(question.messages[-1].content),
+        "answer": shorten(lost.answer.text),
         "example": question.example_id,
         "digest": question_digest(question),
     }

@@ -98,6 +98,7 @@ def test_one_answer_that_is_wrong_now_holds_a_better_model_until_an_editor_accep
         said = notice.text(language)
         assert words in said
         assert "❌ Что значит слово номер 20" in said
+        assert f"→ {NO}" in said, "what is to be accepted"
     assert accept(lab, "trial-2") == 1
     lab.tick("promote")
     assert stands(lab) == ("trial-2", "serving", "")
