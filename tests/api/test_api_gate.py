@@ -48,7 +48,7 @@ def test_the_pages_say_why_a_model_is_held_and_for_which_questions(site):
     said = seen(site, "/admin/models")
     assert "остановлена тестом" in said
     assert "неверно отвечает на 12 тестовых вопросов" in said
-    assert said.count("❌ Что значит слово номер") == 12
+    assert said.count("✗ Что значит слово номер") == 12
     assert f"/admin/models/{held(site)['id']}/accept" in said
     verdict = site.admin.get("/api/verdicts").json()["verdicts"][0]
     commit = seen(site, f"/admin/verdicts?commit={verdict['commit']}")

@@ -43,7 +43,7 @@ def serving(lab):
 def test_an_admin_is_told_and_may_promote_it_as_it_is(settings, telegram, lab):
     vera = Chat(telegram, settings)
     told = vera.until("trial-2 пока не отвечает людям")
-    assert "❌ Что значит слово номер 20" in told.text
+    assert "✗ Что значит слово номер 20" in told.text
     assert "… и ещё 7" in told.text
     vera.press("🔎 Посмотреть модель")
     assert "остановлена тестом" in vera.last.text
@@ -66,7 +66,7 @@ def test_an_editor_accepts_its_answers_after_two_questions_and_it_serves(setting
     assert "⬆️ Пусть отвечает" not in anna.labels
     anna.press("✅ Принять эти ответы")
     assert "Точно?" in anna.last.text
-    assert "❌ Что значит слово номер 20" in anna.last.text
+    assert "✗ Что значит слово номер 20" in anna.last.text
     anna.press("a-accept-yes:2")
     lab.tick("serve", "promote")
     anna.until("принято 12 ответов trial-2")

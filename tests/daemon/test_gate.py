@@ -97,7 +97,7 @@ def test_one_answer_that_is_wrong_now_holds_a_better_model_until_an_editor_accep
     for language, words in (("ru", "неверно отвечает на 1 "), ("en", "answers 1 test question wr")):
         said = notice.text(language)
         assert words in said
-        assert "❌ Что значит слово номер 20" in said
+        assert "✗ Что значит слово номер 20" in said
         assert f"→ {NO}" in said, "what is to be accepted"
     assert accept(lab, "trial-2") == 1
     lab.tick("promote")
@@ -131,7 +131,7 @@ def test_refusals_hold_only_where_they_are_more_than_chance(lab, teach):
     teach(DECLINED)
     assert stands(lab) == ("trial-1", "gated", "gate-worse")
     (notice,) = told(lab)
-    assert "➖ " in notice.text("en")
+    assert "– Что" in notice.text("en")
     assert "35" in notice.text("en").splitlines()[-2], "five are listed"
     assert accept(lab, "trial-2") == ENOUGH
     lab.tick("promote")

@@ -85,8 +85,8 @@ canary-worse = { $version } was tried on some of the people and is worse: { $sig
     }; with { $against } it was { $serving_bad } of { $serving_of }. { $against } answers everybody again
 notice-canary = { $dataset }: { $version } answers { $share }% of the people from now on, the others hear { $against }. All will hear it when both gave { $answers } answers and it does no worse. To end the trial: merlin models promote { $version }, or merlin models pin { $dataset }.
 notice-canary-worse = { $dataset }: { $reason }. What to do: improve the examples, or let it answer nevertheless: merlin models promote { $version }.
-gate-wrong = ❌ { $question } → { $answer }
-gate-refused = ➖ { $question }
+gate-wrong = ✗ { $question } → { $answer }
+gate-refused = – { $question }
 gate-more = … and { $count } more
 gate-not-held = The test doesn't stop { $model }, so there is nothing to accept. See merlin models list
 gate-nothing-to-accept = { $model } answers too few questions right: there are no single questions to accept. Improve the examples, or let an admin make it live: merlin models promote { $model }

@@ -112,8 +112,8 @@ notice-canary = { $dataset }: { $version } теперь отвечает { $shar
        *[many] { $answers } ответов
     } и новая окажется не хуже. Закончить проверку: merlin models promote { $version } или merlin models pin { $dataset }.
 notice-canary-worse = { $dataset }: { $reason }. Что делать: улучшите примеры или всё же выпустите её: merlin models promote { $version }.
-gate-wrong = ❌ { $question } → { $answer }
-gate-refused = ➖ { $question }
+gate-wrong = ✗ { $question } → { $answer }
+gate-refused = – { $question }
 gate-more = … и ещё { $count }
 gate-not-held = Тест не останавливал модель { $model }, принимать нечего. См. merlin models list
 gate-nothing-to-accept = Модель { $model } верно отвечает на слишком малую долю вопросов: отдельных вопросов, которые можно принять, нет. Улучшите примеры, или пусть администратор сделает её текущей: merlin models promote { $model }
