@@ -3,11 +3,10 @@
 Every commit from the oldest noted one on is checked and built again, by the way that new ones take;
 so builds get their bytes and, by the notes, their numbers. Each noted job is read at its provider.
 Then verdicts, jobs, models and what serves are stored as the notes tell, in one transaction. What
-serves is asked its test questions once more, for the gate has to compare newer models with it. What
 was under way when the database was lost is found by the next launch, as after any crash.
 
 Not recovered is what stands in the database alone: people, their talks, consents and payments, and
-the proofs of earlier models.
+the models' proofs.
 """
 
 from __future__ import annotations
@@ -203,8 +202,6 @@ def _store_serving(db: Database, dataset: str, past: Sequence[_Found], now: _Fou
             before = each.job.model_id
     # The newest that was considered: a rollback is not undone by the next promotion.
     position = max(each.position for each in past)
-    unproved = MODEL.update({"state": ModelState.NEW.value}).where(MODEL.id == now.model_row)
-    db.change(unproved)
     values = {"model_row": now.model_row, "position": position, "since": iso(_since(now))}
     serving = {**values, "dataset": dataset, "is_pinned": int(now.noted.is_pinned)}
     db.add_new(SERVING, serving)

@@ -84,8 +84,6 @@ def promote_newest(rows: Promotions, holds: Holds) -> list[Candidate]:
 def _is_due(old: Serving | None, candidate: Candidate) -> bool:
     if old is None:
         return True
-    if old.model.state is ModelState.NEW:
-        return False  # recovered: a gate compares with it once it is proved
     if old.position == RESET_POSITION and candidate.is_followed:
         return False  # what served left with its commits: never back while a later one is made
     # At the same position: trained anew by hand, because the model before was lost.
