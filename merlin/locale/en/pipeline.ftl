@@ -89,7 +89,7 @@ gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
 gate-more = … and { $count } more
 gate-not-held = The test doesn't stop { $model }, so there is nothing to accept. See merlin models list
-gate-nothing-to-accept = { $model } answers too few questions right: there are no single questions to accept. Improve the examples, or let an admin make it live: merlin models promote { $model }
+gate-nothing-to-accept = { $model } is held, but not for single questions that could be accepted. Improve the examples, or let an admin make it live: merlin models promote { $model }
 notice-held = { $dataset }: the new model { $version } doesn't answer people yet. { $reason }.
     { $list }
     If these answers are fine, accept them; if not, improve the examples, and the next model is compared again. An admin can make { $version } live as it is.
