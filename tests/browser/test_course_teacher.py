@@ -10,9 +10,10 @@ import yaml
 from axe_looks import faults_of, turns_of
 from course_browser import DESK, PHONE
 from playwright.sync_api import expect
-from staff_browser import BORIS, VERA, XSS, propose
+from staff_browser import ANNA, BORIS, VERA, XSS, propose
 
 from merlin.api.rest.teaching import MOST_LETTERS
+from merlin.chat.unanswered import ToldQuestions
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
@@ -262,7 +263,39 @@ def test_marked_proposals_become_one_commit(colleague, staff, java_script):
     expect(page.get_by_text("Ничего не ждёт")).to_be_visible()
 
 
+def tell(staff, words):
+    """Let somebody want the editors of the course to see a question."""
+    assert ToldQuestions(staff.db).add(ANNA, "algorithms", words, 0, 99)
+
+
+@pytest.mark.parametrize("java_script", [True, False])
+def test_a_question_asked_in_vain_is_answered_among_the_edits_or_dismissed(
+    colleague, staff, java_script
+):
+    way = "со скриптом" if java_script else "без скрипта"
+    asked, other = f"Кто моет дек {way}?", f"Как покрасить граф {way}?"
+    tell(staff, asked)
+    tell(staff, other)
+    href = "/datasets/algorithms/unanswered"
+    page = colleague.open(href, BORIS, java_script_enabled=java_script, **PHONE)
+    # The newest is open.
+    group = page.locator("details", has_text=other)
+    expect(group.locator("[name=question]")).to_have_value(other)
+    group.get_by_role("button", name="Отклонить вопрос").click()
+    expect(page.locator("summary", has_text=other)).to_have_count(0)
+    group = page.locator("details", has_text=asked)
+    group.locator("[name=answer]").fill("Никто.")
+    group.get_by_role("button", name="Добавить в правки").click()
+    expect(page.get_by_text(asked).first).to_be_visible()
+    page.goto(f"{staff.address}{href}?show=dismissed")
+    page.locator("summary", has_text=other).click()
+    page.get_by_role("button", name="Вернуть вопрос").first.click()
+    page.goto(f"{staff.address}{href}")
+    expect(page.locator("summary", has_text=other)).to_have_count(1)
+
+
 def roads(staff):
+    tell(staff, f"Где дек? {XSS}")
     draft(staff, f"Где стек? {XSS}", "Где куча?")
     change = propose(staff, "materials/new.md", None, f"# Новое {XSS}\n")
     material = Catalogue(staff.db).materials("algorithms")[0].material_id
@@ -278,6 +311,8 @@ def roads(staff):
         "new-example": "/datasets/algorithms/examples/new",
         "questions": f"{base}/questions",
         "proposals": f"{base}/proposals",
+        "unanswered": "/datasets/algorithms/unanswered",
+        "none-dismissed": "/datasets/algorithms/unanswered?show=dismissed",
         "change": f"/changes/{change}",
     }
 

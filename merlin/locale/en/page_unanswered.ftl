@@ -5,7 +5,7 @@ page-unanswered-waiting = Waiting
 page-unanswered-done = Answered
 page-unanswered-dismissed = Dismissed
 page-unanswered-refused = refused { $count }
-page-unanswered-disliked = 👎 { $count }
+page-unanswered-disliked = bad { $count }
 page-unanswered-told = want an answer: { $count }
 page-unanswered-times =
     { $count ->

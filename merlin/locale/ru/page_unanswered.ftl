@@ -5,7 +5,7 @@ page-unanswered-waiting = Ждут
 page-unanswered-done = Отвечены
 page-unanswered-dismissed = Отклонены
 page-unanswered-refused = отказ { $count }
-page-unanswered-disliked = 👎 { $count }
+page-unanswered-disliked = плохо { $count }
 page-unanswered-told = просят ответить: { $count }
 page-unanswered-times =
     { $count ->
