@@ -149,3 +149,29 @@ def test_a_refusal_offers_taught_questions_that_are_asked_by_a_tap(visitor, cour
     expect(answers(page).locator(".text")).to_have_text(["Не знаю.", "Делит пополам."])
     expect(page.locator("#left")).to_contain_text("Вопросы закончились")
     courses.provider.behave(fixed_answer="", extension={})
+
+
+def test_the_editors_are_told_of_a_refused_question_after_the_consent(visitor, courses):
+    courses.provider.behave(fixed_answer="Не знаю.", extension={"known": False})
+    page = chat(visitor, visitor.person())
+    asked = "Куда девать граф? Мой телефон +7 916 123-45-67"
+    field(page).fill(asked)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Передать редакторам").click()
+    expect(page.get_by_text("Куда девать граф? Мой телефон [телефон]")).to_be_visible()
+    expect(page.get_by_text("Можно ли учить модель")).to_be_visible()
+    page.emulate_media(reduced_motion="reduce")
+    assert faults_in(page, "tell", 360, "light") == {}
+    assert faults_in(page, "tell", 1280, "dark") == {}
+    told = "SELECT dataset, turn_id FROM told_question"
+    assert courses.db.sql(told) == []
+    page.get_by_role("button", name="Разрешаю, отправить вопрос").click()
+    expect(page.get_by_text("Вопрос отправлен")).to_be_visible()
+    assert [tuple(row) for row in courses.db.sql(told)] == [("algorithms", None)]
+    # What was said is there again, the button too; a consent is asked for once.
+    page.get_by_role("link", name="К чату").click()
+    page.get_by_role("button", name="Передать редакторам").click()
+    page.get_by_role("button", name="Отправить вопрос").click()
+    expect(page.get_by_text("Вопрос отправлен")).to_be_visible()
+    assert len(courses.db.sql(told)) == 2
+    courses.provider.behave(fixed_answer="", extension={})

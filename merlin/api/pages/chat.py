@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
 from starlette.requests import Request
@@ -24,18 +24,30 @@ from merlin.api.openai_compat.routes import read_origin
 from merlin.api.pages.course import course_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
-from merlin.api.pages.page import PageRequest, Visiting, bot_href, render_page
+from merlin.api.pages.page import (
+    FROM_HERE,
+    PageRequest,
+    Visiting,
+    bot_href,
+    refusal_text,
+    render_page,
+)
 from merlin.api.problems import Problem
 from merlin.api.schema import Id
+from merlin.app import proposals, unanswered
+from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
+from merlin.app.context import Context
 from merlin.app.plans import has_shop
 from merlin.billing.plan import Format
 from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.core.errors import MerlinError
+from merlin.core.errors import MerlinError, Refused
+from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.core.permissions import Permission
-from merlin.core.web.assets import NEVER_KEPT
+from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.course.catalogue import Course
+from merlin.dataset.proposals import mask_personal_data
 from merlin.openai_protocol.errors import ApiError
 from merlin.training.models import Serving
 
@@ -52,7 +64,8 @@ OVER = "Merlin-Over"
 class Bubble:
     """One message; `foot` says who answered, `note` what a person should know of it.
 
-    `nearest` are taught questions that may have been meant where it is a refusal.
+    `nearest` are taught questions that may have been meant where it is a refusal, `refused` is the
+    question that the editors may be told of, "" for none.
     """
 
     text: str
@@ -60,6 +73,7 @@ class Bubble:
     foot: str = ""
     note: str = ""
     nearest: tuple[str, ...] = ()
+    refused: str = ""
 
 
 @router.get("/courses/{course_id}/chat")
@@ -97,6 +111,51 @@ async def ask(
     return await _page(visit, course, (*bubbles, Bubble(question, is_mine=True), answer))
 
 
+@router.post("/courses/{course_id}/chat/tell", dependencies=FROM_HERE)
+async def tell(
+    visit: Visiting,
+    course_id: Id,
+    caller: Person,
+    q: Annotated[str, Form()] = "",
+    act: Annotated[Literal["look", "send", "allow"], Form()] = "look",
+) -> Response:
+    """Show what the editors would read of a question; let them read it, consent given first."""
+    course, question = await course_of(visit, course_id), q.strip()
+    if not _may_ask(caller):
+        raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
+    if not question or len(question) > MOST_CHARACTERS:
+        return seen_other(f"/courses/{course.course_id}/chat")
+
+    def send(ctx: Context, actor: Actor) -> None:
+        if act == "allow":
+            proposals.give_consent(ctx, actor)
+        unanswered.tell_editors(ctx, actor, course.dataset, question, visit.language)
+
+    wrong = ""
+    if act != "look":
+        try:
+            await visit.write(send)
+            return seen_other(f"/courses/{course.course_id}/chat/told")
+        except Refused as error:
+            wrong = refusal_text(visit, error)
+    view = {
+        "course": course,
+        "question": question,
+        "shown": mask_personal_data(question, visit.language).words,
+        "consent": text(visit.language, "consent-asked"),
+        "has_consent": await visit.read(proposals.has_consent),
+        "wrong_words": wrong,
+    }
+    return render_page(visit, "chat_tell.html", view, keep=NEVER_KEPT)
+
+
+@router.get("/courses/{course_id}/chat/told")
+async def show_told(visit: Visiting, course_id: Id) -> Response:
+    """Say that the editors will read the question."""
+    view = {"course": await course_of(visit, course_id), "question": ""}
+    return render_page(visit, "chat_tell.html", view)
+
+
 @router.get("/courses/{course_id}/chat/left")
 async def left(visit: Visiting, course_id: Id) -> Response:
     """Return what is left of the plan, in words, for the script to say after an answer."""
@@ -118,8 +177,14 @@ async def _answer(
         raise refused
     origin = await read_origin(visit.services, reply.model_id)
     foot = (origin.build if origin else "") or reply.model_id
-    words = note(visit.language, reply)
-    return Bubble(reply.text, is_mine=False, foot=foot, note=words, nearest=reply.nearest)
+    return Bubble(
+        reply.text,
+        is_mine=False,
+        foot=foot,
+        note=note(visit.language, reply),
+        nearest=reply.nearest,
+        refused=talk[-1] if reply.known is False else "",
+    )
 
 
 def _may_ask(caller: Caller) -> bool:

@@ -24,3 +24,10 @@ page-left-questions =
        *[other] { $remaining } questions left, new ones come { $until }.
     }
 page-chat-nearest = Perhaps you meant:
+page-tell = Tell the editors
+page-tell-lead = The editors will see this, without your name.
+page-tell-send = Send the question
+page-tell-allow = I allow it, send the question
+page-tell-back = Back to the chat
+page-tell-sent = The question is sent
+page-tell-sent-hint = Thank you! The editors will see it and can teach the model the answer.

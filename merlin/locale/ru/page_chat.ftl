@@ -25,3 +25,10 @@ page-left-questions =
        *[other] Осталось { $remaining } вопросов, новые будут { $until }.
     }
 page-chat-nearest = Возможно, вы имели в виду:
+page-tell = Передать редакторам
+page-tell-lead = Вот что увидят редакторы — без вашего имени.
+page-tell-send = Отправить вопрос
+page-tell-allow = Разрешаю, отправить вопрос
+page-tell-back = К чату
+page-tell-sent = Вопрос отправлен
+page-tell-sent-hint = Спасибо! Редакторы увидят его и смогут научить модель ответу.

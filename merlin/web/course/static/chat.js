@@ -1,6 +1,7 @@
 // The chat of a course: a question goes to /v1/chat/completions, the answer grows as it is written.
 
 import { asked, events } from "./chat_stream.js";
+import { el, offers, telling } from "./chat_refusal.js";
 import { keepTalk, keptTalk } from "./chat_talk.js";
 import { headers, token } from "./server.js";
 
@@ -11,13 +12,6 @@ const [send, stop] = ["send-it", "stop-it"].map((id) => document.getElementById(
 const words = form?.dataset ?? {};
 let talk = keptTalk(words.whose ?? "");
 let running = null;
-
-function el(name, className, text = "") {
-  const made = document.createElement(name);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
 
 const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
 
@@ -47,26 +41,16 @@ function dots() {
   return made;
 }
 
-// The questions that are offered with a refusal; each is asked as if it were typed.
-function offers(questions) {
-  const made = el("div", "keys");
-  for (const question of questions) {
-    const button = el("button", "btn", question);
-    button.type = "button";
-    button.addEventListener("click", () => { if (!running) ask(question); });
-    made.append(button);
-  }
-  return made;
-}
-
-function finish(inside, { note, foot, nearest }) {
+function finish(inside, { note, foot, nearest, refused }) {
   inside.querySelector(".caret")?.classList.remove("caret");
   follow(() => {
     if (note) inside.append(el("p", "note meta", note));
     if (nearest?.length) {
       inside.append(el("p", "note meta", words.nearest));
-      inside.after(offers(nearest));
+      inside.after(offers(nearest, (question) => { if (!running) ask(question); }));
     }
+    // Within Telegram a form has no token to bring; there the bot has this button.
+    if (refused && !token()) inside.parentElement.append(telling(refused, `${form.action}/tell`, words.tell));
     if (foot) inside.append(el("span", "meta", foot));
   });
 }
@@ -81,6 +65,7 @@ async function answerInto(inside, messages, signal) {
       if (event.error) throw Object.assign(new Error(event.error.message), { isTold: true });
       told.text += event.choices?.[0]?.delta?.content ?? "";
       told.note = event.merlin?.note ?? told.note;
+      if (event.merlin?.known === false) told.refused = messages.at(-1).content;
       told.nearest = event.merlin?.nearest ?? told.nearest;
       if (told.text) follow(() => { line.textContent = told.text; line.classList.add("caret"); });
     }
@@ -119,7 +104,7 @@ async function ask(question, isShown = false) {
     const bare = messages.map(({ role, content }) => ({ role, content }));
     const told = await answerInto(inside, bare, running.signal);
     finish(inside, told);
-    talk = [...messages, { role: "assistant", content: told.text, foot: told.foot, nearest: told.nearest }].slice(-20);
+    talk = [...messages, { role: "assistant", content: told.text, foot: told.foot, nearest: told.nearest, refused: told.refused }].slice(-20);
     keepTalk(words.whose ?? "", talk);
     left();
   } catch (error) {
