@@ -12,7 +12,7 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.tables import ACCEPTED_LOSS, MODEL, PROOF_ANSWER, VERDICT
+from merlin.db.tables import ACCEPTED_LOSS, MODEL, PROOF_ANSWER, REVOKED_EXAMPLE, VERDICT
 from merlin.training.gate import Gates
 from merlin.training.promote import Promotions
 from merlin.wiring.context import reading_context
@@ -262,6 +262,38 @@ def test_where_the_serving_model_is_gone_a_held_one_is_better_than_none(lab, tea
     lose(lab, "trial-1", "gone")
     lab.tick("promote")
     assert stands(lab)[0] == "trial-2"
+
+
+def revoke(lab, example_id):
+    """Let somebody take back the consent to an example; return what serves then."""
+    row = {"dataset": "trial", "example_id": example_id, "at": "2026-11-22T00:00:00.000Z"}
+    with lab.services() as services:
+        services.db.transact(lambda: services.db.add_new(REVOKED_EXAMPLE, row))
+        Promotions(services.db).retire_revoked()
+    serving = lab.status()["serving"]
+    return serving and serving["build"]
+
+
+def test_where_a_consent_takes_the_serving_model_a_held_one_serves_at_once(lab, teach):
+    write(lab, yes=20)
+    teach(YES)
+    (lab.repository.folder / "datasets/trial/examples/q2.yaml").unlink()
+    teach(NO)
+    assert stands(lab) == ("trial-1", "gated", "gate-lost")
+    assert revoke(lab, "q2") == "trial-2"
+    lab.tick("promote")
+    assert stands(lab) == ("trial-2", "serving", "")
+
+
+def test_a_floor_leaves_nobody_without_a_model_who_had_one(lab, teach):
+    write(lab, yes=20, gate={"floor": {"right": 0.5}})
+    teach(YES)
+    assert revoke(lab, "q2") is None
+    (lab.repository.folder / "datasets/trial/examples/q2.yaml").unlink()
+    teach(NO)
+    assert stands(lab) == ("trial-2", "serving", "")
+    teach(NO)
+    assert stands(lab) == ("trial-2", "gated", "gate-floor")
 
 
 def test_a_serving_model_whose_answers_were_not_kept_is_asked_to_be_compared(lab, teach, provider):
