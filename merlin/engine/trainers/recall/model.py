@@ -110,10 +110,13 @@ class RecallModel:
         likeliest = np.argsort(-share, kind="stable")[: MOST_NEAREST + 1]
         best = [each for each in likeliest if self.answers[each] != said][:MOST_NEAREST]
         wordings = [self.taught[each] for each in best if share[each] >= LEAST_SHARE]
+
+        def likeness(words: str) -> float:
+            return float(self._point(terms(words), None) @ point)
+
+        # To place words never placed before takes milliseconds.
         return tuple(
-            max(each, key=lambda words: float(self._point(terms(words), None) @ point))
-            for each in wordings
-            if each
+            max(each, key=likeness) if len(each) > 1 else each[0] for each in wordings if each
         )
 
     def _point(self, terms: Sequence[str], vectors: Vectors | None) -> Floats:
