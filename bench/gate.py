@@ -23,7 +23,7 @@ from merlin.core.messages import Message
 from merlin.dataset.spec import NOT_WORSE, GateRule
 from merlin.providers.base import Answer
 from merlin.training.evaluation import AnswerKind, JudgedAnswer, kind_of, pair_answers
-from merlin.training.gate import Hold, find_hold
+from merlin.training.gate import HoldReason, find_hold
 from merlin.training.models import Question
 
 SEED, TRIES, GONE = 42, 200, 0.1
@@ -146,7 +146,7 @@ def run() -> None:
     print(f"questions a set (its test examples): {asked}")
 
 
-Found = tuple[Hold | None, Hold | None]
+Found = tuple[HoldReason | None, HoldReason | None]
 
 
 def try_changes(

@@ -43,7 +43,7 @@ def impact(
         told["answers"] = f"{found.answers}+"
     print_pairs(told | ({"builds": _listed(found.builds, found.newest_builds)}))
     if found.newest_models:
-        models = [{**record(each), "word": _word(each)} for each in found.newest_models]
+        models = [{**record(each), "word": _model_state(each)} for each in found.newest_models]
         print_list(models, "model build provider state=word", json=False)
     if found.newest_answers:
         print_list([record(each) for each in found.newest_answers], "turn at model", json=False)
@@ -54,7 +54,7 @@ def _listed(count: int, newest: list[str]) -> str:
     return f"{count} ({', '.join(newest)}{more})" if newest else str(count)
 
 
-def _word(model: TaughtModel) -> str:
+def _model_state(model: TaughtModel) -> str:
     return translate_word("model", "serves" if model.serves else model.state)
 
 

@@ -50,7 +50,7 @@ _SHOWN, _PERCENT = 5, 100
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class HoldReason:
     """Why a model may not serve: a Fluent key with its arguments; `lost` questions as texts."""
 
     reason: str
@@ -63,7 +63,7 @@ def find_hold(
     answers: Sequence[JudgedAnswer],
     pairs: Sequence[Pair],
     accepted: Collection[str] = (),
-) -> Hold | None:
+) -> HoldReason | None:
     """Return why the gate holds a model, None where it lets it serve.
 
     `answers` are those to all its test questions, `pairs` those to the questions that the serving
@@ -72,7 +72,7 @@ def find_hold(
     if rule.kind == FLOOR and answers:
         right = sum(each.kind is AnswerKind.RIGHT for each in answers)
         floor = {"right": right, "questions": len(answers), "floor": round(_PERCENT * rule.right)}
-        return Hold("gate-floor", floor) if right < rule.right * len(answers) else None
+        return HoldReason("gate-floor", floor) if right < rule.right * len(answers) else None
     if rule.kind != NOT_WORSE:
         return None
     rest = [pair for pair in pairs if question_digest(pair[0].question) not in accepted]
@@ -82,7 +82,7 @@ def find_hold(
     is_enough = bool(lost) and len(pairs) >= ENOUGH_QUESTIONS
     if wrong or (is_enough and bootstrap_interval(gains_of(rest))[1] < 0):
         reason = "gate-lost" if wrong else "gate-worse"
-        return Hold(reason, told, list(map(_text_of, lost)))
+        return HoldReason(reason, told, list(map(_text_of, lost)))
     return None
 
 
@@ -123,7 +123,7 @@ class Gates(Repository):
         kill_point("gate.recorded")
         return True
 
-    def _find(self, new: Model, serving: Model | None, settings: DatasetSpec) -> Hold | None:
+    def _find(self, new: Model, serving: Model | None, settings: DatasetSpec) -> HoldReason | None:
         answers = judge_answers(self.db, new)
         if not has_gate(len(answers), settings.split):
             return None
@@ -134,7 +134,7 @@ class Gates(Repository):
         return find_hold(settings.gate, answers, list(pair_answers(answers, theirs)), accepted)
 
     @transaction
-    def _keep(self, new: Model, before: str, hold: Hold, stored: Row) -> None:
+    def _keep(self, new: Model, before: str, hold: HoldReason, stored: Row) -> None:
         """Keep a hold and tell of it, unless its questions were accepted meanwhile."""
         at = self._clock()
         why = {"reason": hold.reason, "arguments": dump_json(stored), "updated_at": iso(at)}

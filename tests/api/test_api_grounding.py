@@ -108,5 +108,6 @@ def test_json_is_not_composed(course):
 def test_the_page_tells_the_source_under_the_answer(course):
     site, _ = course
     address = f"/courses/{site.course_id('algorithms')}/chat"
-    page = site.browser(ANNA).post(address, data={"q": QUESTION}).text
+    with site.browser(ANNA) as browser:
+        page = browser.post(address, data={"q": QUESTION}).text
     assert "Ответ составила модель по источникам" in page
