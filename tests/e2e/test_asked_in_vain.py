@@ -18,58 +18,63 @@ def russian(key):
     return text("ru", key)
 
 
-@pytest.fixture
-def talk(telegram):
-    """Return what lets somebody write or press, until the bot says so."""
+class Person:
+    """Somebody who writes and presses; each waits until the bot says so."""
 
-    def wait(who, words):
-        # Below an edited message a notice may stand.
-        telegram.wait_for(
-            lambda: any(words in each.text for each in telegram.answers(who)[-3:]), SERVE_S
+    def __init__(self, telegram, name):
+        self.telegram, self.name = telegram, name
+
+    def _wait(self, words):
+        # Below an edited message notices may stand.
+        self.telegram.wait_for(
+            lambda: any(words in each.text for each in self.telegram.answers(self.name)), SERVE_S
         )
 
-    def act(who, what, words):
-        """Press the newest button that says `what` or has it as its data, else write it."""
-        found = [
-            (key["callback_data"], message.message_id)
-            for message in telegram.answers(who)
-            for row in message.keys
-            for key in row
-            if what in key["text"] or what == key.get("callback_data")
-        ]
-        if found:
-            telegram.press(who, *found[-1])
-        else:
-            telegram.say(who, what)
-        wait(who, words)
+    def say(self, words, answer):
+        self.telegram.say(self.name, words)
+        self._wait(answer)
 
-    return act
+    def press(self, label, answer):
+        """Press the newest button that says so, or has it as its data, once there is one."""
+
+        def found():
+            return [
+                (key["callback_data"], message.message_id)
+                for message in self.telegram.answers(self.name)
+                for row in message.keys
+                for key in row
+                if label in key["text"] or label == key.get("callback_data")
+            ]
+
+        self.telegram.press(self.name, *self.telegram.wait_for(found, SERVE_S)[-1])
+        self._wait(answer)
 
 
-def test_what_was_asked_in_vain_is_taught_and_answered(lab, telegram, talk):
+def test_what_was_asked_in_vain_is_taught_and_answered(lab, telegram):
+    anna, vera = Person(telegram, "anna"), Person(telegram, "vera")
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     with running(lab.path, "engine", "daemon", "bot"):
         serves(lab, "trial-1")
-        talk("anna", question(3), "ответ 21")
-        talk("anna", ASKED, russian("engine-unknown"))
-        talk("anna", "rate:down:2", russian("rating-how-better"))
-        talk("anna", russian("tell-button"), "учить модель")
-        talk("anna", russian("consent-yes"), ASKED)
-        talk("anna", russian("tell-send"), russian("tell-sent"))
+        anna.say(question(3), "ответ 21")
+        anna.say(ASKED, russian("engine-unknown"))
+        anna.press("rate:down:2", russian("rating-how-better"))
+        anna.press(russian("tell-button"), "учить модель")
+        anna.press(russian("consent-yes"), ASKED)
+        anna.press(russian("tell-send"), russian("tell-sent"))
 
-        talk("vera", "/examples", russian("admin-examples"))
-        talk("vera", "Проба · 14", "trial · 14 примеров")
-        talk("vera", russian("examples-unanswered"), russian("unanswered-words"))
-        talk("vera", f"1 · {ASKED}", ASKED)
-        talk("vera", ANSWER, ANSWER)
-        talk("vera", russian("examples-done"), russian("examples-ask-tags"))
-        talk("vera", russian("examples-skip"), ANSWER)
-        talk("vera", russian("examples-save"), "")
+        vera.say("/examples", russian("admin-examples"))
+        vera.press("Проба · 14", "trial · 14 примеров")
+        vera.press(russian("examples-unanswered"), russian("unanswered-words"))
+        vera.press(f"1 · {ASKED}", ASKED)
+        vera.say(ANSWER, ANSWER)
+        vera.press(russian("examples-done"), russian("examples-ask-tags"))
+        vera.press(russian("examples-skip"), ANSWER)
+        vera.press(russian("examples-save"), "")
         serves(lab, "trial-2")
         (subject,) = lab.repository.git("log", "-1", "--format=%s").splitlines()
         assert subject.startswith("Add example")
 
-        talk("anna", AGAIN, ANSWER)
-        talk("vera", "/examples", russian("admin-examples"))
-        talk("vera", "Проба · 15", "trial · 15 примеров")
-        talk("vera", russian("examples-unanswered"), russian("unanswered-none"))
+        anna.say(AGAIN, ANSWER)
+        vera.say("/examples", russian("admin-examples"))
+        vera.press("Проба · 15", "trial · 15 примеров")
+        vera.press(russian("examples-unanswered"), russian("unanswered-none"))
