@@ -146,7 +146,9 @@ def _view(
 ) -> UnansweredView:
     (usual, _), *_ = group.wordings
     example, disliked = _example(ctx, dataset, group.forms), group.last(Reason.DISLIKED)
-    is_done = example is not None and not (disliked and example.at and disliked > example.at)
+    # Git tells whole seconds.
+    is_again = disliked and example and example.at and disliked.replace(microsecond=0) > example.at
+    is_done = example is not None and not is_again
     state = GroupState.DONE if is_done else GroupState.WAITING
     return UnansweredView(
         mark=DismissedQuestions(ctx.db, ctx.clock).mark(normalise(usual)),
