@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -17,6 +18,7 @@ from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.chat.unanswered import ToldQuestions
+from merlin.core.clock import utc_now
 from merlin.core.permissions import Authority, Role
 from merlin.db.tables import DISMISSED_QUESTION, RATING, TOLD_QUESTION, TURN
 
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.integration
 
 PAGE = "/datasets/trial/unanswered"
 ASKED, OTHER = "Что такое красно-чёрное дерево?", "Что такое стек вызова?"
-BOT = 8
+BOT, NOW = 8, timedelta(0)
 numbers = count(1)
 
 
@@ -52,10 +54,10 @@ def vera(site):
         yield client
 
 
-def ask(site, words, user_id=ANNA, *, known=False, rating=None, consents=True):
+def ask(site, words, user_id=ANNA, *, known=False, rating=None, consents=True, later=NOW):
     """Let somebody have asked, with or without their consent; return the turn."""
     db, number = site.database, next(numbers)
-    sessions, turns = Sessions(db, BOT), Turns(db, BOT)
+    sessions, turns = Sessions(db, BOT), Turns(db, BOT, lambda: utc_now() + later)
     session = sessions.open(ChatPlace(user_id, user_id))
     sessions.change(replace(session, dataset="trial"))
     turn = turns.ask(Question(session.session_id, number, user_id, words, number), number)
@@ -111,7 +113,7 @@ def test_a_group_becomes_a_draft_and_is_answered_once_an_example_asks_so(site, v
     assert "На этой неделе всё нашлось" in words_of(vera.get(PAGE))
     assert "Дерево" not in words_of(vera.get(PAGE, params={"show": "done"}))
     # An answer that is disliked although an example asks so: that example is at fault.
-    ask(site, ASKED, known=True, rating=Rating.DOWN)
+    ask(site, ASKED, known=True, rating=Rating.DOWN, later=timedelta(minutes=1))
     page = vera.get(PAGE)
     assert "Такой пример уже есть" in page.text
     link = re.search(r'href="(/datasets/trial/examples/one[^"#]*)', page.text)[1]
