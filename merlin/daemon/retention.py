@@ -17,7 +17,7 @@ from merlin.core.errors import ProviderBusy, ProviderUnknown
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import Build, remove_folders
-from merlin.dataset.files import FileIndex
+from merlin.dataset.files import FileIndex, restore_texts
 from merlin.dataset.gather import restore_build
 from merlin.training.launch import Removable, remove
 
@@ -40,9 +40,14 @@ def apply_retention(services: DaemonServices) -> bool:
             services, rows.models(before), lambda old: rows.give_up(old, before)
         )
     with services.build_settings.turn:
-        removed["texts"] = rows.drop_texts() + FileIndex(services.db).drop_texts()
+        removed["texts"] = rows.drop_texts()
         if kept.mirror_days:
             services.build_settings.source.clean(rows.needed_commits(), kept.mirror_days, now)
+    # The texts of files come before the files: in between nobody seems to need them.
+    with services.build_settings.files_move:
+        index = FileIndex(services.db)
+        removed["texts"] += index.drop_texts()
+        restore_texts(services.build_settings.source, index)
     if any(removed.values()):
         log.info("what nobody needs was removed", **removed)
     return any(removed.values())

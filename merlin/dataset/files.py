@@ -117,6 +117,14 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
     return bool(changed or gone)
 
 
+def restore_texts(source: GitSource, index: FileIndex) -> int:
+    """Read the texts again that files lack; return how many. Raises SourceError."""
+    lost = index.lost_texts()
+    for texts in _texts(source, index, lost):
+        index.add(texts)
+    return len(lost)
+
+
 def _is_shown(entry: Entry) -> bool:
     is_file = entry.mode in (FILE, EXECUTABLE) and entry.size <= Limits().file_bytes
     return is_file and is_writable_path(entry.path)
@@ -334,6 +342,14 @@ class FileIndex(Repository):
             rows = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(asked))
             known.update(row["blob"] for row in rows)
         return [blob for blob in blobs if blob not in known]
+
+    def lost_texts(self) -> list[str]:
+        """Return the blobs of files whose text is not kept."""
+        same = DATASET_TEXT.blob == DATASET_FILE.blob
+        query = DATASET_FILE.select(DATASET_FILE.blob).distinct()
+        query = query.join(DATASET_TEXT, JOIN.LEFT_OUTER, on=same)
+        rows = self.db.rows(query.where(DATASET_TEXT.blob.is_null()))
+        return [row["blob"] for row in rows]
 
     def add(self, texts: Mapping[str, str | None]) -> None:
         """Keep texts by blob."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from datetime import timedelta
 from shutil import copytree
 
@@ -12,8 +13,11 @@ from world import Lab
 from merlin.cli.status import surroundings
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound
+from merlin.daemon.retention import apply_retention
+from merlin.daemon.ticks import fetch
+from merlin.dataset.files import FileIndex
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.tables import BUILD, JOB, MODEL
+from merlin.db.tables import BUILD, DATASET_TEXT, JOB, MODEL
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions
 from merlin.wiring.context import opened, source_of
@@ -166,3 +170,42 @@ def test_what_a_rewritten_history_left_goes_from_the_mirror_but_for_builds_that_
     assert (source.resolve(head), source.resolve(served)) == (head, served)
     with pytest.raises(NotFound):
         source.resolve(stray)
+
+
+def lost_texts(lab):
+    with opened(lab.config) as database:
+        return FileIndex(database).lost_texts()
+
+
+def test_texts_stay_while_their_files_are_being_stored(lab):
+    lab.tick("fetch")
+    with lab.services() as services:
+        is_over = threading.Event()
+
+        def sweep():
+            while not is_over.is_set():
+                apply_retention(services)
+
+        sweeping = threading.Thread(target=sweep)
+        sweeping.start()
+        try:
+            for number in range(12):
+                lab.repository.dataset(f"more-{number}", count=40)
+                lab.repository.commit()
+                fetch(services)
+                assert len(FileIndex(services.db).files(f"more-{number}")) == 41
+        finally:
+            is_over.set()
+            sweeping.join()
+
+
+def test_lost_texts_are_read_again(lab):
+    lab.tick("fetch")
+    with opened(lab.config) as database:
+        before = FileIndex(database).files("trial")
+        database.change(DATASET_TEXT.delete())
+        assert FileIndex(database).files("trial") == []
+    assert len(lost_texts(lab)) == len({each.blob for each in before})
+    lab.tick("retain")
+    with opened(lab.config) as database:
+        assert FileIndex(database).files("trial") == before
