@@ -29,8 +29,9 @@ def run() -> None:
         for name in SETS:
             print(" | ".join(_row(name, questions, Path(folder))))
         times = [_big(Path(folder)) for _ in range(RUNS)]
-    print(line(f"train on {EXAMPLES} examples", [trained for trained, _ in times]))
-    print(line("one answer among them", [1000 * answer for _, answer in times], "ms"))
+    for place, what in enumerate((f"train on {EXAMPLES}", "one answer", "one refusal")):
+        factor, unit = (1000, "ms") if place else (1, "s")
+        print(line(what, [factor * each[place] for each in times], unit))
 
 
 def read_yaml(path: Path) -> Any:
@@ -123,14 +124,25 @@ def made_up() -> list[list[dict[str, str]]]:
     ]
 
 
-def _big(folder: Path) -> tuple[float, float]:
-    """Return the seconds of training on made-up questions, and of one answer."""
+def _big(folder: Path) -> tuple[float, float, float]:
+    """Return the seconds of training on made-up questions, of one answer and of one refusal."""
     talks = made_up()
     ask, seconds = teach(talks, folder / "big")
     begun = time.perf_counter()
     for talk in talks[:100]:
         ask(talk[0]["user"])
-    return seconds, (time.perf_counter() - begun) / 100
+    answered = (time.perf_counter() - begun) / 100
+    chance = random.Random(2)  # noqa: S311 - the same questions every time
+    words = [word for talk in talks[:3000] for word in talk[0]["user"].split()]
+    refused = [took for took in (_refusal(ask, chance, words) for _ in range(300)) if took]
+    return seconds, answered, sum(refused) / len(refused)
+
+
+def _refusal(ask: Ask, chance: random.Random, words: list[str]) -> float:
+    """Return the seconds of a refusal with its offers, 0 for a question that is answered."""
+    question = " ".join(chance.choices(words, k=6)) + "?"
+    begun = time.perf_counter()
+    return 0.0 if ask(question).known else time.perf_counter() - begun
 
 
 def _words(name: str) -> list[str]:
