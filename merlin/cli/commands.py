@@ -148,9 +148,8 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        for module in sorted(MODULES, key=list(_PANEL_OF).index):
+        for module, panel in _PANEL_OF.items():
             for word, line in MODULES[module].items():
-                panel = _PANEL_OF[module]
                 command = TyperCommand(word, help=line, hidden=not line, rich_help_panel=panel)
                 self.add_command(command)
 

@@ -304,8 +304,8 @@ def renote(db: Database, *job_ids: int) -> None:
 class NotedVerdict:
     """What a line of a git note tells: what a commit led to for one dataset.
 
-    `job` and `model` are the provider's names, "" for none. `serves` is since when the model
-    serves, "" for one that does not.
+    `job` is the provider's name, "" for none. `serves` is since when its model serves, "" for one
+    that does not.
     """
 
     commit: str
@@ -316,7 +316,6 @@ class NotedVerdict:
     provider: str = ""
     base_model: str = ""
     job: str = ""
-    model: str = ""
     is_revoked: bool = False
     serves: str = ""
     is_pinned: bool = False
@@ -345,7 +344,6 @@ def read_notes(notes: Iterable[tuple[str, str]]) -> Iterator[NotedVerdict]:
                 said.get("provider", ""),
                 said.get("base", ""),
                 said.get("job", ""),
-                said.get("model", ""),
                 is_revoked=said.get("state") == _REVOKED,
                 serves=said.get("serves", said.get("pinned", "")),
                 is_pinned="pinned" in said,
