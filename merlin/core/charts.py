@@ -29,10 +29,14 @@ WIDE, HIGH = 1000, 300
 # Where the inner drawing lies within the outer one, in per cent.
 LEFT, TOP, WIDTH, HEIGHT = 6.0, 4.0, 84.0, 82.0
 MOST_POINTS = 400
-# Beyond it a name beside the line's end would leave the drawing.
-_LATE = 0.7
+# Up to the first share of the width a name stands right of the line's end, up to the second above
+# or below it, and then it ends there.
+_BESIDE, _ABOVE = 0.5, 0.75
 # Nearer than that, in per cent of the height, two names would lie over one another.
 _NEAR = 9.0
+_MOST_ROWS = 6
+# Of the highest loss; what is lower lies on the axis.
+_DEPTH = 1e-6
 
 _FONTS = Path(__file__).parent / "picture"
 _BOLD = "dejavu-sans-bold.ttf"
@@ -116,18 +120,20 @@ class Curve:
 class Scale:
     """Where a (step, loss) lies; `rows` and `columns` are the losses and steps that are numbered.
 
-    `last` is the step at the right end, `most` the loss at the top.
+    Losses lie by their logarithm, from the first of `rows` to the last; `last` is the step at the
+    right end.
     """
 
     last: float
-    most: float
     rows: tuple[float, ...]
     columns: tuple[float, ...]
 
     def point(self, at: Point) -> Point:
         """Return the place of a (step, loss) in the inner drawing."""
         step, loss = at
-        return round(WIDE * step / self.last, 1), round(HIGH * (1 - loss / self.most), 1)
+        least, most = self.rows[0], self.rows[-1]
+        share = math.log(max(loss, least) / least) / math.log(most / least)
+        return round(WIDE * step / self.last, 1), round(HIGH * (1 - share), 1)
 
     def line(self, series: Sequence[Point]) -> str:
         """Return the places of a series, "x,y" each."""
@@ -137,15 +143,18 @@ class Scale:
 def fit_scale(train: Sequence[Point], test: Sequence[Point], total: float) -> Scale | None:
     """Return the scale on which all of both series lies, None without any.
 
-    `total` is how many steps there will be, 0 where nobody knows.
+    `total` is how many steps there will be, 0 where nobody knows. A loss that is not above 0 has no
+    logarithm: it lies on the lower axis.
     """
     every = [*train, *test]
     if not every:
         return None
-    last, most = max(total, *(step for step, _ in every)), max(loss for _, loss in every)
-    columns, rows = _ticks(last or 1.0, is_whole=True), _ticks(most or 1.0)
+    last = max(total, *(step for step, _ in every))
+    above = [loss for _, loss in every if loss > 0] or [1.0]
+    columns = _ticks(last or 1.0)
     end = max(last, columns[-1] if not total else 0.0) or 1.0
-    return Scale(end, rows[-1], tuple(rows), tuple(each for each in columns if each <= end))
+    rows = _log_ticks(max(min(above), max(above) * _DEPTH), max(above))
+    return Scale(end, tuple(rows), tuple(each for each in columns if each <= end))
 
 
 def plot_curve(
@@ -167,14 +176,27 @@ def plot_curve(
     )
 
 
-def _ticks(most: float, *, is_whole: bool = False) -> list[float]:
-    """Return round numbers from 0 to at least `most`, three to six of them."""
+def _ticks(most: float) -> list[float]:
+    """Return round whole numbers from 0 to at least `most`, three to six of them."""
     rough = most / 4
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(each * power for each in (1, 2, 2.5, 5, 10) if each * power >= rough)
-    if is_whole:
-        step = max(math.ceil(step), 1)
+    step = max(math.ceil(step), 1)
     return [step * place for place in range(math.ceil(most / step - 1e-9) + 1)]
+
+
+def _log_ticks(least: float, most: float) -> list[float]:
+    """Return three to six numbers around `least` and `most`: powers of 2, 1-3-10, or of 10."""
+    found: list[float] = []
+    for base, parts in ((2.0, (1,)), (10.0, (1, 3)), (10.0, (1,)), (100.0, (1,))):
+        low, high = (math.floor(math.log(each, base)) for each in (least, most))
+        ticks = [part * base**power for power in range(low - 2, high + 2) for part in parts]
+        first = max(place for place, each in enumerate(ticks) if each <= least)
+        last = min(place for place, each in enumerate(ticks) if each >= most)
+        found = ticks[min(first, max(last - 2, 0)) : last + 1]
+        if len(found) <= _MOST_ROWS:
+            break
+    return found
 
 
 def _row(scale: Scale, value: float, language: str) -> Tick:
@@ -189,19 +211,19 @@ def _column(scale: Scale, value: float, language: str) -> Tick:
 
 def brief(value: float, language: str) -> str:
     """Return a number with the digits that it has and no more."""
-    said = f"{value:.10g}"
+    said = f"{value:.10f}".rstrip("0")
     return format_number(language, value, len(said.partition(".")[2]))
 
 
 def _name(style: str, scale: Scale, series: Sequence[Point], key: str, language: str) -> Name:
     x, y = scale.point(series[-1])
-    is_late = x > _LATE * WIDE
+    is_beside, is_late = x <= _BESIDE * WIDE, x > _ABOVE * WIDE
     return Name(
         style=style,
         x=round(LEFT + WIDTH * x / WIDE, 1),
         y=round(TOP + HEIGHT * y / HIGH, 1),
-        dx=0 if is_late else 8,
-        dy=-9 if is_late else 4,
+        dx=8 if is_beside else 0 if is_late else -24,
+        dy=4 if is_beside else -9,
         anchor="end" if is_late else "start",
         words=_last_loss(language, key, series),
     )
@@ -261,7 +283,7 @@ def plot_png(
 
     colours = DARK if dark else LIGHT
     scale = fit_scale(train, test, 0)
-    fits = scale or Scale(1.0, 1.0, (0.0,), ())
+    fits = scale or Scale(1.0, (1.0, 2.0), ())
     fine = Image.new("RGB", (width * _FINE, height * _FINE), colours.ground)
     _Painter(Draw(fine), width, height, fits, colours, language).draw_lines(train, test)
     picture = fine.resize((width, height), Image.Resampling.BOX)

@@ -15,11 +15,11 @@ def test_no_loss_is_no_curve():
     assert plot_curve([], [], 100, "ru") is None
 
 
-def test_a_curve_begins_at_zero_and_leaves_room_for_what_is_to_come():
-    curve = plot_curve([(0, 3.0), (50, 1.5)], [(50, 2.0)], 100, "ru")
-    assert curve.train == "0,0 500,150"
-    assert curve.dots == ((500, 100),)
-    assert [tick.words for tick in curve.rows] == ["0", "1", "2", "3"]
+def test_a_curve_lies_by_the_logarithm_and_leaves_room_for_what_is_to_come():
+    curve = plot_curve([(0, 4.0), (50, 1.0)], [(50, 2.0)], 100, "ru")
+    assert curve.train == "0,0 500,300"
+    assert curve.dots == ((500, 150),)
+    assert [tick.words for tick in curve.rows] == ["1", "2", "4"]
     assert [tick.words for tick in curve.columns] == ["0", "25", "50", "75", "100"]
     assert curve.rows[0].place == pytest.approx(86)
     assert curve.columns[0].place == pytest.approx(6)
@@ -32,9 +32,24 @@ def test_names_stand_beside_the_ends_with_the_last_loss():
     assert (test.words, test.style) == ("проверочные 2,00", "t")
 
 
-def test_beyond_seven_tenths_names_stand_above_and_end_at_the_line():
-    (name,) = plot_curve([(0, 3.0), (100, 0.5)], [], 100, "ru").names
-    assert (name.anchor, name.dx, name.dy) == ("end", 0, -9)
+@pytest.mark.parametrize(
+    ("least", "rows"),
+    [
+        (1.9, ["0,5", "1", "2"]),
+        (0.07, ["0,0625", "0,125", "0,25", "0,5", "1", "2"]),
+        (0.02, ["0,01", "0,03", "0,1", "0,3", "1", "3"]),
+        (1e-9, ["0,000001", "0,0001", "0,01", "1", "100"]),
+    ],
+)
+def test_losses_far_apart_are_numbered_by_few_round_numbers(least, rows):
+    curve = plot_curve([(0, 2.0), (100, least)], [], 100, "ru")
+    assert [tick.words for tick in curve.rows] == rows
+
+
+@pytest.mark.parametrize(("end", "told"), [(70, ("start", -24, -9)), (100, ("end", 0, -9))])
+def test_names_of_late_ends_stand_above_and_end_at_the_line(end, told):
+    (name,) = plot_curve([(0, 3.0), (end, 0.5)], [], 100, "ru").names
+    assert (name.anchor, name.dx, name.dy) == told
 
 
 def test_two_names_that_would_lie_over_one_another_go_apart():

@@ -52,7 +52,7 @@ engine-page-of = { $part } of { $whole }
 
 engine-page-progress-of = Progress of job { $job }
 engine-page-losses-of = Losses of { $job }
-engine-page-losses-caption = Loss by step: the lower the better. Dots: test loss.
+engine-page-losses-caption = Loss by step, log scale: lower is better. Dots: test loss.
 engine-page-no-losses = No loss was measured yet.
 engine-page-curve-train = Train loss: from { $first } to { $last } by step { $step }.
 engine-page-curve-test = Test loss: from { $first } to { $last } by step { $step }.

@@ -52,7 +52,7 @@ engine-page-of = { $part } из { $whole }
 
 engine-page-progress-of = Ход работы { $job }
 engine-page-losses-of = Потери { $job }
-engine-page-losses-caption = Потери по шагам: чем ниже, тем лучше. Кружки: проверочные потери.
+engine-page-losses-caption = Потери по шагам, шкала логарифмическая: чем ниже, тем лучше. Кружки: проверочные потери.
 engine-page-no-losses = Потерь пока не измерено.
 engine-page-curve-train = Учебные потери: от { $first } до { $last } к шагу { $step }.
 engine-page-curve-test = Проверочные потери: от { $first } до { $last } к шагу { $step }.
