@@ -17,6 +17,7 @@ from http.client import HTTPException
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import urlopen
 
+from merlin.app.hour_figures import HourlyFigures
 from merlin.chat.canary import Canaries
 from merlin.config import Config, is_engine, needed_repository
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
@@ -69,6 +70,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("census", lambda: bool(services.inventory.take()), MINUTE_S),
         Tick("watch", partial(warn_of_sunsets, services), HOUR_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
+        Tick("figures", partial(count_hours, services), MINUTE_S),
         Tick("retain", partial(apply_retention, services), HOUR_S),
         Tick("beat", _beat(services, tally), 1.0),
     ]
@@ -282,6 +284,12 @@ class NoteWriter:
         if failures:
             raise failures[0]
         return count > 0
+
+
+def count_hours(services: DaemonServices) -> bool:
+    """Count what was answered in this hour, for the trends."""
+    HourlyFigures(services.db, services.clock).update()
+    return False
 
 
 def _served(services: DaemonServices) -> Callable[[], bool]:

@@ -128,6 +128,7 @@ NOBODY: tuple[Table, ...] = (
     t.EVALUATION,
     t.EXAMPLE_ENTRY,
     t.EXAMPLE_TAG,
+    t.HOUR_FIGURE,
     t.EXAMPLE_TEXT,
     t.FINDING,
     t.HEARTBEAT,

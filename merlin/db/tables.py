@@ -237,6 +237,10 @@ INLINE_QUESTION = _table(
 
 
 RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
+# What was answered in each hour; it names nobody.
+HOUR_FIGURE = _table(
+    "hour_figure", "hour answers unknown liked disliked failures times spent", key="hour"
+)
 PROPOSAL = _table(
     "proposal",
     "id user_id dataset question answer turn_id model_id state example_id change_id removal_id"

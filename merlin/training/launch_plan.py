@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
+from typing import Any
 
 from peewee import JOIN, fn
 
 from merlin.config import Config
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
-from merlin.core.money import Price
+from merlin.core.money import Cost, Price
 from merlin.dataset.builds import Build, build_from_row, taught_in
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.verdicts import (
@@ -180,10 +181,24 @@ def spent_micro(db: Database, provider: str, since: datetime, but: str = "") -> 
 
     One that ended untrained has cost nothing. `but`: the launch key of one that is left out.
     """
-    is_free = JOB.state.in_([state.value for state in _LOST]) & (JOB.trained_tokens == 0)
-    counts = (JOB.provider == provider) & (JOB.created_at >= iso(since)) & ~is_free
+    counts = (JOB.provider == provider) & _is_paid(since)
     total = JOB.select(fn.COALESCE(fn.SUM(JOB.estimate_micro), 0))
     return int(db.value(total.where(counts & (JOB.launch_key != but))))
+
+
+def job_costs(db: Database, since: datetime) -> list[tuple[datetime, Cost]]:
+    """Return when each job since then was created, and what it may have cost."""
+    rows = JOB.select(JOB.created_at, JOB.estimate_micro, JOB.currency)
+    return [
+        (from_iso(row["created_at"]), Cost(row["estimate_micro"], row["currency"]))
+        for row in db.rows(rows.where(_is_paid(since) & (JOB.estimate_micro > 0)))
+    ]
+
+
+def _is_paid(since: datetime) -> Any:
+    """Return the condition of jobs since then that have cost something."""
+    is_free = JOB.state.in_([state.value for state in _LOST]) & (JOB.trained_tokens == 0)
+    return (JOB.created_at >= iso(since)) & ~is_free
 
 
 _NEVER_SERVES = (ModelState.REFUSED, ModelState.GONE, ModelState.REVOKED)

@@ -44,6 +44,7 @@ from merlin.db.migrations.m028_accepted_loss import m028_accepted_loss
 from merlin.db.migrations.m030_turn_model import m030_turn_model
 from merlin.db.migrations.m031_told_question import m031_told_question
 from merlin.db.migrations.m032_canary import m032_canary
+from merlin.db.migrations.m034_hour_figure import m034_hour_figure
 from merlin.db.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -82,6 +83,7 @@ STEPS: tuple[Step, ...] = (
     m030_turn_model,
     m031_told_question,
     m032_canary,
+    m034_hour_figure,
 )
 
 # Any number that no other program takes in this database.

@@ -244,15 +244,11 @@ page-what-was-done = Что с ним делали
 page-nothing-done = Записей нет.
 
 page-processes = Процессы
-page-no-processes = Ни один процесс о себе не сказал.
 page-alive = работает
 page-silent-now = молчит
 page-up-for = { $step }, запущен { $time } назад
 page-silent-for = последнее слово { $time } назад
 page-queues = Очереди
-page-queue = Очередь
-page-waiting = Ждут
-page-oldest = Старейшее
 page-failures = Не удалось за сутки
 page-failed-updates = Ответов
 page-failed-requests = Просьб
@@ -272,3 +268,55 @@ page-disk-free = свободно { $free } ГиБ из { $total }
 page-disk-used = Занято на диске
 page-alarms = О чём сообщалось
 page-no-alarms = Ни о чём.
+
+page-as-of = на { $at } { $zone }
+page-span-day = Сутки
+page-span-week = Неделя
+page-span-month = Месяц
+page-process-none = нет
+page-process-none-bot = запустите: merlin bot
+page-process-none-daemon = запустите: merlin daemon
+page-process-none-api = запустите: merlin api
+page-process-none-engine = не настроен: обучает только поставщик
+page-queues-about = сколько ждёт старейшее; вся черта: тревога
+page-queue-waits = { $count }, { $time }
+page-queue-empty = пусто
+page-seconds-brief = { $seconds } с
+page-percent = { $share } %
+page-trend-none = первый ответ появится здесь в течение минуты
+page-trend-answers-title = Ответы
+page-trend-answers-now = { $span ->
+        [day] за сутки
+        [week] за неделю
+       *[month] за месяц
+    }; в этот час { $now }
+page-trend-answers-usual = { $span ->
+        [day] за сутки
+        [week] за неделю
+       *[month] за месяц
+    }; в этот час { $now }, обычно { $usual }
+page-trend-times-title = Время ответа
+page-trend-times = половина быстрее; 95 из 100 быстрее { $nearly }
+page-trend-half = половина
+page-trend-nearly-all = 95 из 100
+page-trend-failures-title = Ошибки
+page-trend-failures = вопросов { $asked }, доля ошибок { $share } %
+page-trend-failures-at = вопросов { $asked }, доля ошибок { $share } %; чаще всего у { $provider }
+page-trend-failures-none = ответ получил каждый вопрос
+page-trend-ratings-title = Оценки и отказы
+page-trend-ratings = понравилось { $liked }, не понравилось { $disliked }; «не знаю» { $unknown }
+page-trend-key-p = понравилось
+page-trend-key-w = «не знаю»
+page-trend-key-b = не понравилось
+page-trend-money-title = Деньги
+page-trend-money = { $count ->
+        [one] за { $count } день
+        [few] за { $count } дня
+       *[other] за { $count } дней
+    }: доход { $income }, расход { $spend }
+page-trend-income = доход
+page-trend-spend = расход
+process-bot = Бот
+process-daemon = Демон
+process-api = Страницы и API
+process-engine = Движок

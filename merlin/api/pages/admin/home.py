@@ -1,49 +1,25 @@
-"""What needs somebody first, then what answers, is trained, and what commits led to; health.
-
-Health tells who is alive, what waits and how long, what failed, money, sunsets, disk, alarms.
-"""
+"""What needs somebody first, then what answers, is trained, and what commits led to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import day_of_year, stored_text
-from merlin.api.pages.page import Keeping, PageRequest, Watching, render_page
+from merlin.api.pages.page import PageRequest, Watching, render_page
 from merlin.app import jobs, models, verdicts
 from merlin.app.health import health
 from merlin.app.jobs import JobView
 from merlin.app.status import datasets_by_name
 from merlin.app.verdicts import VerdictView
-from merlin.core.heartbeat import describe_step
 from merlin.core.permissions import Permission
-from merlin.core.web.assets import NEVER_KEPT
 from merlin.training.jobs import JobState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-
-_ALARMS = 20
-# A queue whose oldest entry waits that long is told by colour, too.
-_LATE_S = 300
-
-
-@router.get("/admin/health")
-async def show(visit: Keeping) -> Response:
-    """Return how Merlin does."""
-    found = await visit.read(health, _ALARMS)
-    view = {
-        "health": found,
-        "now": visit.services.clock(),
-        "late_s": _LATE_S,
-        "step": partial(describe_step, visit.language),
-    }
-    return render_page(visit, "admin_health.html", view, keep=NEVER_KEPT)
-
 
 _JOBS, _VERDICTS, _MODELS = 20, 8, 100
 # That many days before a base model goes dark it is time to choose another one.

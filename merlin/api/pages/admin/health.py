@@ -1,0 +1,218 @@
+"""How Merlin does: trends by time, who is alive, what waits, what failed, money, disk, alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.formatting import day, money, number
+from merlin.api.pages.page import Keeping, PageRequest, render_page
+from merlin.app.health import HealthView, ProcessView, health
+from merlin.app.hour_figures import quantile
+from merlin.app.trends import MoneyDay, Span, Trends, trends
+from merlin.core.charts import brief
+from merlin.core.clock import in_zone
+from merlin.core.heartbeat import describe_step
+from merlin.core.time_charts import (
+    Mark,
+    TimeChart,
+    draw_area,
+    draw_bars,
+    draw_columns,
+    draw_line,
+    draw_pairs,
+    linear_axis,
+    log_axis,
+)
+from merlin.core.web.assets import NEVER_KEPT
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_ALARMS = 20
+# A queue whose oldest entry waits that long is told by colour, too.
+_LATE_S = 300
+# Half of the answers came within the first share, nearly all within the second.
+_HALF, _NEARLY_ALL = 0.5, 0.95
+_PROCESSES = ("bot", "daemon", "api", "engine")
+
+Columns = tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One small chart: its figure of now, what it says in a sentence, the names of its series."""
+
+    name: str
+    figure: str
+    told: str
+    chart: TimeChart | None
+    keys: Sequence[tuple[str, str]] = ()
+
+
+@router.get("/admin/health")
+async def show(visit: Keeping, span: Span = Span.DAY) -> Response:
+    """Return how Merlin does."""
+    found = await visit.read(health, _ALARMS)
+    told = await visit.read(trends, span, visit.zone)
+    now = visit.services.clock()
+    waits = [each for each in found.queues if each.oldest]
+    view = {
+        "health": found,
+        "processes": _by_kind(found),
+        "span": span,
+        "spans": Span,
+        "cards": _cards(visit, told),
+        "is_calm": all(each.alive for each in found.processes)
+        and all((now - each.oldest).total_seconds() <= _LATE_S for each in waits if each.oldest),
+        "now": now,
+        "zone": now.astimezone(visit.zone).tzname(),
+        "late_s": _LATE_S,
+        "step": partial(describe_step, visit.language),
+    }
+    return render_page(visit, "admin_health.html", view, keep=NEVER_KEPT)
+
+
+def _by_kind(found: HealthView) -> dict[str, list[ProcessView]]:
+    """Return the processes of each kind, those that are not there too."""
+    kinds = {*_PROCESSES, *(each.process for each in found.processes)}
+    ordered = [*_PROCESSES, *sorted(kinds - {*_PROCESSES})]
+    return {kind: [each for each in found.processes if each.process == kind] for kind in ordered}
+
+
+def _cards(visit: PageRequest, told: Trends) -> list[Card]:
+    names = [_point_name(visit, told.span, each.hour) for each in told.points]
+    columns = draw_columns(names)
+    return [
+        _answers(visit, told, columns),
+        _times(visit, told, columns),
+        _failures(visit, told, columns),
+        _ratings(visit, told, columns),
+        *_money(visit, told),
+    ]
+
+
+def _point_name(visit: PageRequest, span: Span, at: datetime) -> str:
+    local = in_zone(at, visit.zone)
+    return f"{local:%-H:%M}" if span is Span.DAY else day(visit, local.date())
+
+
+def _plainly(visit: PageRequest) -> Callable[[float], str]:
+    """Return how numbers of an axis are told: with the digits that they have and no more."""
+    return partial(brief, language=visit.language)
+
+
+def _answers(visit: PageRequest, told: Trends, columns: Columns) -> Card:
+    counts = [each.answers for each in told.points]
+    axis = linear_axis(max(counts))
+    words = visit.say(
+        "trend-answers-usual" if told.usual is not None else "trend-answers-now",
+        span=told.span.value,
+        now=told.this_hour,
+        usual=told.usual or 0,
+    )
+    if not told.total.answers:
+        words = visit.say("trend-none")
+    chart = TimeChart(
+        axis.marks(_plainly(visit)),
+        columns,
+        area=draw_area(axis, counts),
+        lines=(("", draw_line(axis, counts)),),
+    )
+    return Card("answers", number(visit, told.total.answers), words, chart)
+
+
+def _seconds(visit: PageRequest, value: float | None) -> str:
+    if value is None:
+        return "–"
+    digits = 0 if value >= 10 or value == int(value) else 1 if value >= 1 else 2  # noqa: PLR2004
+    return visit.say("seconds-brief", seconds=number(visit, value, digits))
+
+
+def _times(visit: PageRequest, told: Trends, columns: Columns) -> Card:
+    half, nearly = (quantile(told.total.times, share) for share in (_HALF, _NEARLY_ALL))
+    lines = [
+        (style, [quantile(each.times, share) for each in told.points])
+        for style, share in (("t", _NEARLY_ALL), ("", _HALF))
+    ]
+    known = [value for _, values in lines for value in values if value is not None]
+    axis = log_axis(min(known, default=0.5), max(known, default=8.0))
+    chart = TimeChart(
+        axis.marks(_plainly(visit)),
+        columns,
+        lines=tuple((style, draw_line(axis, values)) for style, values in lines),
+    )
+    words = (
+        visit.say("trend-times", nearly=_seconds(visit, nearly))
+        if half
+        else visit.say("trend-none")
+    )
+    keys = (("", visit.say("trend-half")), ("t", visit.say("trend-nearly-all")))
+    return Card("times", _seconds(visit, half), words, chart, keys)
+
+
+def _failures(visit: PageRequest, told: Trends, columns: Columns) -> Card:
+    counts = [sum(each.failures.values()) for each in told.points]
+    failed = sum(counts)
+    axis = linear_axis(max(counts))
+    asked = failed + told.total.answers
+    words = visit.say("trend-failures-none")
+    if failed:
+        provider = max(told.total.failures, key=lambda name: told.total.failures[name])
+        share = number(visit, 100 * failed / asked, 1)
+        key = "trend-failures-at" if provider else "trend-failures"
+        words = visit.say(key, asked=number(visit, asked), share=share, provider=provider)
+    chart = TimeChart(axis.marks(_plainly(visit)), columns, bars=draw_bars(axis, [("b", counts)]))
+    return Card("failures", number(visit, failed), words, chart)
+
+
+def _ratings(visit: PageRequest, told: Trends, columns: Columns) -> Card:
+    total = told.total
+    series = [
+        ("p", [each.liked for each in told.points]),
+        ("w", [each.unknown for each in told.points]),
+        ("b", [each.disliked for each in told.points]),
+    ]
+    axis = linear_axis(max(map(sum, zip(*(values for _, values in series), strict=True))))
+    rated = total.liked + total.disliked
+    figure = visit.say("percent", share=round(100 * total.liked / rated)) if rated else "–"
+    words = visit.say(
+        "trend-ratings",
+        liked=number(visit, total.liked),
+        disliked=number(visit, total.disliked),
+        unknown=number(visit, total.unknown),
+    )
+    keys = tuple((style, visit.say(f"trend-key-{style}")) for style in ("p", "w", "b"))
+    chart = TimeChart(axis.marks(_plainly(visit)), columns, bars=draw_bars(axis, series))
+    return Card("ratings", figure, words, chart, keys)
+
+
+def _money(visit: PageRequest, told: Trends) -> list[Card]:
+    return [_money_of(visit, currency, days) for currency, days in told.money.items()]
+
+
+def _money_of(visit: PageRequest, currency: str, days: Sequence[MoneyDay]) -> Card:
+    income, spend = sum(each.income for each in days), sum(each.spend for each in days)
+    series = [("p", [each.income for each in days]), ("t", [each.spend for each in days])]
+    axis = linear_axis(max(max(values) for _, values in series) / 10**6)
+    drawn = [(style, [value / 10**6 for value in values]) for style, values in series]
+    sign = "+" if income > spend else "−" if income < spend else ""
+    words = visit.say(
+        "trend-money",
+        count=len(days),
+        income=money(visit, income, currency),
+        spend=money(visit, spend, currency),
+    )
+    chart = TimeChart(
+        axis.marks(_plainly(visit)),
+        draw_columns([day(visit, each.day) for each in days]),
+        bars=draw_pairs(axis, drawn),
+    )
+    keys = (("p", visit.say("trend-income")), ("t", visit.say("trend-spend")))
+    figure = sign + money(visit, abs(income - spend), currency)
+    return Card("money", figure, words, chart, keys)

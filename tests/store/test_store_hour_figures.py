@@ -1,0 +1,86 @@
+"""Figures of each hour: counted from turns and ratings, once, and added up for trends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from merlin.app.hour_figures import HOUR, HourFigures, HourlyFigures, add_up, quantile, time_class
+from merlin.app.inbox import UpdateState
+from merlin.chat.feedback import Rating, Ratings
+from merlin.chat.sessions import ChatPlace
+from merlin.chat.turns import Question, StoredAnswer
+
+pytestmark = pytest.mark.integration
+
+ANNA, BOT = 1001, 7
+NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def ask(sessions, turns, clock):
+    """Return a function that asks and is answered after so many seconds."""
+    session = sessions.open(ChatPlace(ANNA, ANNA))
+
+    def asked(number, seconds, answer):
+        turn = turns.ask(Question(session.session_id, number, ANNA, "Что?"), None)
+        clock.move(seconds)
+        turns.write(number, answer)
+        return turn.turn_id
+
+    return asked
+
+
+def test_each_hour_tells_answers_times_failures_ratings_and_money(database, clock, ask):
+    figures = HourlyFigures(database, clock)
+    figures.update()
+    paid = StoredAnswer("Да.", provider="openai", cost_micro=120, currency="USD")
+    liked = ask(1, 2, paid)
+    ask(2, 2, StoredAnswer("Не знаю.", known=False))
+    ask(3, 9, StoredAnswer("", ending=UpdateState.FAILED, provider="openai"))
+    Ratings(database, BOT, clock).rate(liked, ANNA, Rating.UP)
+    figures.update()
+    (hour,) = figures.since(NINE)
+    assert (hour.hour, hour.answers, hour.unknown, hour.liked, hour.disliked) == (NINE, 2, 1, 1, 0)
+    assert (hour.failures, hour.spent) == ({"openai": 1}, {"USD": 120})
+    assert quantile(hour.times, 0.5) == pytest.approx(2, rel=0.05)
+
+
+def test_an_answer_that_comes_after_its_hour_is_counted_in_it(database, clock, ask):
+    clock.move(3590)
+    figures = HourlyFigures(database, clock)
+    figures.update()
+    ask(1, 30, StoredAnswer("Да."))
+    figures.update()
+    assert [(each.hour, each.answers) for each in figures.since(NINE)] == [
+        (NINE, 1),
+        (NINE + HOUR, 0),
+    ]
+
+
+def test_what_was_missed_is_counted_later_and_what_is_old_goes(database, clock, ask):
+    ask(1, 1, StoredAnswer("Да."))
+    clock.move(5 * 3600)
+    figures = HourlyFigures(database, clock)
+    figures.update()
+    assert [each.answers for each in figures.since(NINE)] == [1, 0, 0, 0, 0, 0]
+    clock.move(91 * 24 * 3600)
+    figures.update()
+    assert all(each.hour > NINE + 5 * HOUR for each in figures.since(NINE))
+
+
+@given(some.lists(some.floats(0.001, 600), min_size=1), some.sampled_from([0.5, 0.95]))
+def test_a_quantile_of_hours_added_up_is_that_of_all_their_answers(seconds, share):
+    each = [HourFigures(NINE, times={time_class(one): 1}) for one in seconds]
+    found = quantile(add_up(NINE, each).times, share)
+    at_least = sum(one <= found * 1.06 for one in seconds)
+    below = sum(one < found / 1.06 for one in seconds)
+    assert at_least >= share * len(seconds) > below or below == 0
+
+
+def test_of_no_answers_nobody_knows_a_time():
+    assert quantile({}, 0.5) is None
+    assert add_up(NINE - timedelta(days=1), []).answers == 0
