@@ -32,7 +32,8 @@ SECTIONS: Mapping[str, str] = {
     ),
     "Courses": "course course_teacher material course_index search_entry",
     "Questions and answers": (
-        "updates chat_lease outgoing chat_session turn dialog preset model_window setting"
+        "updates chat_lease outgoing chat_session turn hour_figure dialog preset"
+        " model_window setting"
     ),
     "Ratings, proposals and questions without an answer": (
         "rating proposal told_question dismissed_question left_behind revoked_example"
@@ -82,6 +83,7 @@ ROWS: Mapping[str, str] = {
     "group_setting": "what a group's admins chose",
     "key_holder": "which keys of people's texts a process holds, by their names",
     "heartbeat": "the newest words of a process on a host",
+    "hour_figure": "what was answered in one hour",
     "idempotency": "a call that must not be carried out twice, and its answer",
     "inline_question": "a question asked from another chat",
     "intent": "a call to the outside, written before it is made",

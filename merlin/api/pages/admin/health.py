@@ -61,21 +61,30 @@ async def show(visit: Keeping, span: Span = Span.DAY) -> Response:
     found = await visit.read(health, _ALARMS)
     told = await visit.read(trends, span, visit.zone)
     now = visit.services.clock()
-    waits = [each for each in found.queues if each.oldest]
     view = {
         "health": found,
         "processes": _by_kind(found),
         "span": span,
         "spans": Span,
         "cards": _cards(visit, told),
-        "is_calm": all(each.alive for each in found.processes)
-        and all((now - each.oldest).total_seconds() <= _LATE_S for each in waits if each.oldest),
+        "is_calm": _is_calm(found, now),
         "now": now,
         "zone": now.astimezone(visit.zone).tzname(),
         "late_s": _LATE_S,
         "step": partial(describe_step, visit.language),
     }
     return render_page(visit, "admin_health.html", view, keep=NEVER_KEPT)
+
+
+def _is_calm(found: HealthView, now: datetime) -> bool:
+    """Return whether the daemon works, no process is silent and nothing has waited for long."""
+    has_daemon = any(each.process == "daemon" for each in found.processes)
+    waits = ((now - each.oldest).total_seconds() for each in found.queues if each.oldest)
+    return (
+        has_daemon
+        and all(each.alive for each in found.processes)
+        and max(waits, default=0) <= _LATE_S
+    )
 
 
 def _by_kind(found: HealthView) -> dict[str, list[ProcessView]]:
@@ -99,7 +108,7 @@ def _cards(visit: PageRequest, told: Trends) -> list[Card]:
 
 def _point_name(visit: PageRequest, span: Span, at: datetime) -> str:
     local = in_zone(at, visit.zone)
-    return f"{local:%-H:%M}" if span is Span.DAY else day(visit, local.date())
+    return f"{local:%H:%M}" if span is Span.DAY else day(visit, local.date())
 
 
 def _plainly(visit: PageRequest) -> Callable[[float], str]:
