@@ -24,6 +24,7 @@ from merlin.chat.grounding import PassageCache
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
+from merlin.core.messages import Message
 from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import ActiveCourses
 from merlin.course.search import VersionCache
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Conversations = Sequence[Sequence[Message]]
+# What a model taught these conversations answers to each question, "" where it does not know.
+Teach = Callable[[tuple[Conversations, Sequence[str]]], list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,8 @@ class Context:
     to no bot of Telegram. `gateway` is that of this process, `polled` the same where its payments
     are read; None: nothing is sold by it. `answerers` are the providers that it may ask, by name.
     `checker` checks edits; `commit_wait_s` is how long a commit may take to be seen before another
-    edit of the same dataset is refused.
+    edit of the same dataset is refused. `teach` teaches a set at once, in a process where edits are
+    tried before they are saved.
     """
 
     config: Config
@@ -65,6 +70,7 @@ class Context:
     passages: PassageCache = field(default_factory=PassageCache)
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0
+    teach: Teach | None = None
 
     async def read(
         self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs

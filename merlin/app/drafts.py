@@ -104,6 +104,12 @@ def _view(dataset: str, edit: Edit, files: Mapping[str, FileText]) -> DraftView:
     )
 
 
+def list_edits(ctx: Context, actor: Actor, dataset: str) -> list[Edit]:
+    """Return the actor's drafts in a dataset as edits of its files. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    return [each.edit for each in _drafts(ctx).of(actor.user_id, dataset)]
+
+
 async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
     """Return what the checker says of the actor's drafts, and what their training would cost.
 
@@ -112,9 +118,7 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
     """
 
     def read(ctx: Context) -> tuple[list[Edit], list[FileText], Build | None, Serving | None]:
-        require_editing(ctx, actor, dataset)
-        index = FileIndex(ctx.db)
-        edits = [each.edit for each in _drafts(ctx).of(actor.user_id, dataset)]
+        edits, index = list_edits(ctx, actor, dataset), FileIndex(ctx.db)
         paths = [DATASET_FILE, *(each.path for each in edits)]
         files = index.texts(dataset, paths) if len(edits) <= _MOST_CHECKED else {}
         serving = Promotions(ctx.db, ctx.clock).serving().get(dataset) if edits else None

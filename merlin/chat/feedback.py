@@ -190,6 +190,13 @@ class QuestionStatistics(Repository):
             for row in rows
         ]
 
+    def asked(self, dataset: str, limit: int) -> list[str]:
+        """Return the last questions of people whose consent counts now, newest first."""
+        every = self._about(TURN.select(TURN.question), dataset, date.min)
+        mine = every.where(_is_willing() & TURN.format.in_(sorted(EXAMPLE_FORMATS)))
+        rows = self.db.rows(mine.order_by(TURN.id.desc()).limit(limit))
+        return [words for row in rows if (words := decrypt(self.db.cipher, row["question"]))]
+
     def unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
         """Return the questions that were refused or whose answer was disliked, newest first.
 

@@ -24,6 +24,7 @@ from merlin.dataset.preview import unified_diff
 from merlin.db.database import Database
 from merlin.db.processes import Lead
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
+from merlin.engine.trainers.recall.asking import teach_and_ask
 from merlin.wiring.context import make_cipher, opened
 
 # The daemon's own modules take half a second to load, and where it runs nobody needs them.
@@ -184,7 +185,8 @@ def editing(config: Config, say: Say) -> Iterator[EditSession]:
     ask(config, requests.fetch, told)
     with opened(config) as database:
         database.cipher = make_cipher(config)
-        yield EditSession(config, Context(config=config, db=database), Actor.operator(), told)
+        ctx = Context(config=config, db=database, teach=teach_and_ask)
+        yield EditSession(config, ctx, Actor.operator(), told)
 
 
 def _once(say: Say) -> Say:

@@ -20,14 +20,14 @@ from typing import Annotated
 
 import typer
 
-from merlin.app import changes, examples
+from merlin.app import answer_changes, changes, examples
 from merlin.app.actor import Actor
 from merlin.app.changes import PreviewView
 from merlin.app.examples import ExampleView
 from merlin.cli import language
 from merlin.cli.daemon_requests import EditSession, editing
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, NoWait, configuration
-from merlin.cli.output import print_json, print_message, print_table
+from merlin.cli.output import print_json, print_message, print_table, record
 from merlin.core import money
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.dataset.changes import Edit
@@ -47,6 +47,9 @@ ExampleId = Annotated[
     typer.Argument(
         metavar="ID", help="The example's path under examples/ without .yaml, or DATASET/ID."
     ),
+]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Show which answers would change; commit nothing.")
 ]
 
 
@@ -69,6 +72,7 @@ def add(  # noqa: PLR0913 - each is an option of the command
     name: Annotated[str, typer.Option("--id", help="Its id; default from the question.")] = "",
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
+    preview: Preview = False,
     json: AsJson = False,
 ) -> None:
     """Add an example: a question with its answer, or a file with a whole conversation."""
@@ -80,7 +84,11 @@ def add(  # noqa: PLR0913 - each is an option of the command
         path = example_path(example_id)
         if path in known:
             raise Refused(f"{example_id} is there", "example-exists", example=example_id)
-        told = save(session, dataset, [Edit(path, None, text)], is_waiting=not no_wait, json=json)
+        edits = [Edit(path, None, text)]
+        if preview:
+            show_answers(session, dataset, edits, json=json)
+            return
+        told = save(session, dataset, edits, is_waiting=not no_wait, json=json)
     show({**told, "example": example_id}, json=json)
 
 
@@ -95,6 +103,7 @@ def edit(  # noqa: PLR0913 - each is an option of the command
     dataset: Dataset = None,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
+    preview: Preview = False,
     json: AsJson = False,
 ) -> None:
     """Change an example: first question, last answer, tags, or all of it in your $EDITOR."""
@@ -113,6 +122,9 @@ def edit(  # noqa: PLR0913 - each is an option of the command
         if text == known.text:
             raise Refused("nothing changed", "example-unchanged", example=known.id)
         edits = [Edit(known.path, known.revision, text)]
+        if preview:
+            show_answers(session, known.dataset, edits, json=json)
+            return
         told = save(session, known.dataset, edits, is_waiting=not no_wait, json=json)
     show({**told, "example": known.id}, json=json)
 
@@ -123,12 +135,16 @@ def rm(
     dataset: Dataset = None,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
+    preview: Preview = False,
     json: AsJson = False,
 ) -> None:
     """Delete an example."""
     with open_editing(config) as session:
         known = _one(session, example, dataset)
         edits = [Edit(known.path, known.revision, None)]
+        if preview:
+            show_answers(session, known.dataset, edits, json=json)
+            return
         told = save(session, known.dataset, edits, is_waiting=not no_wait, json=json)
     show({**told, "example": known.id}, json=json)
 
@@ -277,6 +293,23 @@ def save(
             print_json({"dataset": dataset, "commit": None, **told})
         raise Refused("findings", "change-not-good", dataset=dataset)
     return commit(session, dataset, edits, "", is_waiting=is_waiting) | told
+
+
+def show_answers(session: EditSession, dataset: str, edits: Sequence[Edit], *, json: bool) -> None:
+    """Show which answers to the last questions that people asked the edits would change."""
+    ctx = session.ctx
+    plan = answer_changes.plan_comparison(ctx, session.actor, dataset, edits)
+    told = answer_changes.compare_answers(ctx, plan, language())
+    if json:
+        print_json(record(told))
+        return
+    if told.changes:
+        headings = ["page-example-question", "page-answers-before", "page-answers-after"]
+        print_table(headings, [[each.question, each.before, each.after] for each in told.changes])
+    key, counts = told.summary
+    print_message(key, **counts)
+    if told.is_estimate:
+        print_message("page-answers-estimate")
 
 
 def commit(

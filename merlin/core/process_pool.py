@@ -32,19 +32,23 @@ R = TypeVar("R")
 
 
 def map_many(
-    function: Callable[[T], R], items: Iterable[T], count: int | None = None
+    function: Callable[[T], R],
+    items: Iterable[T],
+    count: int | None = None,
+    *,
+    at_once: int = _CHUNK,
 ) -> Iterator[R]:
     """Yield what the function returns for each item, in order. Raises what either of them raises.
 
     Where the `count` of items is known and done sooner than processes start, all is done here. The
-    function is found by its module and name; items and results are pickled. The processes
-    start when the first result is wanted, which takes a tenth of a second.
+    function is found by its module and name; items and results are pickled, so many `at_once`. The
+    processes start when the first result is wanted, which takes a tenth of a second.
     """
     left = iter(items)
     if count is not None and count < _MANY:
         yield from map(function, left)
         return
-    chunks = iter(lambda: list(islice(left, _CHUNK)), [])
+    chunks = iter(lambda: list(islice(left, at_once)), [])
     with ExitStack() as stack:
         workers = (stack.enter_context(closing(_Worker(function))) for _ in range(_processes()))
         at_work: deque[tuple[_Worker, list[T]]] = deque()
@@ -80,6 +84,7 @@ class _Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C in a terminal is not for it
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # there are several of them
             )
         self.begin(function)
 

@@ -14,6 +14,7 @@ from merlin.core.log import hide_secrets, set_up_logging
 from merlin.core.server import READY, STOPPING, notify
 from merlin.core.webhook_signing import key_of
 from merlin.db.writer import Store
+from merlin.engine.trainers.recall.asking import teach_and_ask
 from merlin.providers.openid import Issuer
 from merlin.wiring.context import (
     answerers_of,
@@ -55,6 +56,7 @@ def services_of(config: Config, store: Store) -> ApiServices:
         connections=Connections(
             ConnectionLimits(per_address=said.limits.connections_per_address), said.proxies
         ),
+        teach=teach_and_ask,
         hook_secrets={hook: _secrets(name) for hook, name in said.hooks.credentials.items()},
     )
 

@@ -20,6 +20,7 @@ from merlin.core.log import get_logger, set_up_logging
 from merlin.core.server import notify
 from merlin.db.processes import AsyncLead, Heartbeats, Lead
 from merlin.db.writer import Store
+from merlin.engine.trainers.recall.asking import teach_and_ask
 from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.wiring.context import (
@@ -104,6 +105,7 @@ async def services_of(
             lead=leading,
             owner=this_process(),
             answerers=answerers,
+            teach=teach_and_ask,
             transcriber=transcriber,
             reader=ChildReader(chat.limits),
             webhook=(telegram.webhook_url, webhook_secret(token)) if is_webhook else None,

@@ -108,6 +108,10 @@ def test_a_group_becomes_a_draft_and_is_answered_once_an_example_asks_so(site, v
     draft = {"question": "Что такое красно-чёрные деревья?", "answer": "Дерево с двумя цветами."}
     assert vera.post(form[1], data=draft).status_code == 303
     assert "Ждут 1" in words_of(vera.get(PAGE))
+    ask(site, "Мой секрет?", VERA, consents=False)
+    told = words_of(vera.post(f"{form[1]}/answers"))
+    assert "Проверено на 1 последнем вопросе людей. Новых ответов: 1, пропадёт: 0" in told
+    assert re.search(rf"новый ответ {re.escape(ASKED)}.*Ответа нет.*Дерево с двумя цветами", told)
     assert vera.post(f"{form[1]}/save", data={"once": "f" * 32}).status_code == 303
     site.lab.tick("changes", "fetch")
     assert "На этой неделе всё нашлось" in words_of(vera.get(PAGE))

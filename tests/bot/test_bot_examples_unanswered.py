@@ -55,6 +55,11 @@ def test_a_question_becomes_an_example_with_its_answer(chat):
     chat.say("В другой массив.")
     chat.press("Готово ›")
     chat.say("массивы")
+    told = chat.press(russian("page-answers")).text
+    assert "Проверено на 2 последних вопросах людей. Новых ответов: 1, пропадёт: 0" in told
+    assert f"➕ {ASKED}\nОтвета нет\n→ В другой массив." in told
+    assert russian("page-answers-estimate") in told
+    chat.press("‹ Назад")
     change = chat.save()
     said = [(each.role, each.content) for each in parse_example(change.text).messages]
     assert said == [("user", ASKED), ("assistant", "В другой массив.")]

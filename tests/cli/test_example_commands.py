@@ -59,6 +59,18 @@ def test_an_added_example_is_a_commit_in_ones_own_name(lab, shown):
     assert told == "boris <boris@example.com> Add example где-тут-новый-выход"
 
 
+def test_a_preview_tells_what_would_change_and_commits_nothing(lab, shown, run):
+    words = ("--question", "Где тут новый выход?", "--answer", "Прямо.", "--preview")
+    before = count(lab)
+    assert shown("example", "add", "trial", *words) == {
+        "asked": 0,
+        "changes": [],
+        "is_estimate": True,
+    }
+    assert "nothing to try the edit on" in run("example", "rm", "q1", "--preview")[1].err
+    assert count(lab) == before
+
+
 def test_an_edit_that_the_repository_refused_is_tried_again(lab, shown, run):
     lab.tick("fetch")
     words = ("--question", "Где тут новый выход?", "--answer", "Прямо.")

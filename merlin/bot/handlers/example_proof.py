@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from typing import Any, cast
 
-from merlin.app import changes, examples, proposals
+from merlin.app import answer_changes, changes, examples, proposals
+from merlin.app.answer_changes import AnswerChange, AnswerChangeKind, Comparison
 from merlin.app.changes import DatasetFiles, PreviewView
 from merlin.app.examples import ExampleView
 from merlin.app.health import is_daemon_alive
@@ -407,6 +408,8 @@ def _rows(draft: Draft, *, is_savable: bool, is_long: bool) -> Iterator[menu.Row
         yield (("examples-edit-question", "ex:word:q"), ("examples-edit-answer", "ex:word:a"))
         whole = not draft.proposal and ("examples-edit-whole", "ex:word:y")
         yield (("examples-edit-tags", "ex:word:t"), whole)
+    if is_savable:
+        yield ("page-answers", "ex:answers")
     if draft.proposal:
         yield ("examples-decline", f"ex:no:{draft.proposal}", "danger")
     if is_long:
@@ -423,6 +426,49 @@ def way_back(draft: Draft) -> str:
     if draft.before:
         return f"ex:one:{mark}:{admin.short(draft.example_id)}"
     return "ex:tags" if draft.turns else f"ex:ds:{mark}"
+
+
+_MOST_CHANGES = 5
+_WORDS = 160
+_KINDS = {
+    AnswerChangeKind.NEW: "➕",
+    AnswerChangeKind.LOST: "➖",
+    AnswerChangeKind.OTHER: "🔁",
+}
+
+
+async def compare_answers(context: BotContext) -> None:
+    """Show which answers the draft that was shown would change."""
+    ctx = context.services
+
+    def read() -> Comparison:
+        require_editing_here(context, (draft := current_draft(context)).dataset)
+        edit = _edit(context, draft, draft.written())
+        return answer_changes.plan_comparison(ctx, admin.actor(context), draft.dataset, [edit])
+
+    plan = await context.store.read(read)
+    told = await asyncio.to_thread(answer_changes.compare_answers, ctx, plan, context.language)
+
+    def view() -> View:
+        key, counts = told.summary
+        lines = [_answer_change(context, each) for each in told.changes[:_MOST_CHANGES]]
+        if len(told.changes) > _MOST_CHANGES:
+            more = len(told.changes) - _MOST_CHANGES
+            lines.append(context.translate("examples-more", count=more))
+        estimate = context.translate("page-answers-estimate") if told.is_estimate else ""
+        title, words = context.translate("page-answers"), context.translate(key, **counts)
+        return menu.card(context, title, words, *lines, estimate, rows=(menu.back("ex:look"),))
+
+    await show_screen(context, view)
+
+
+def _answer_change(context: BotContext, each: AnswerChange) -> str:
+    words = [each.before, each.after]
+    before, after = (
+        menu.cut(" ".join(one.split()) or context.translate("page-answers-unknown"), _WORDS)
+        for one in words
+    )
+    return f"{_KINDS[each.kind]} {menu.cut(each.question, _WORDS)}\n{before}\n→ {after}"
 
 
 def save(context: BotContext) -> View:

@@ -402,6 +402,7 @@ ACTIONS: Mapping[str, Handler | Act] = {
     ),
     "untag": proof_handler(lambda context: replace(current_draft(context), tags=())),
     "whole": example_draft.whole_file,
+    "answers": example_proof.compare_answers,
     "save": example_proof.save,
     "list": list_examples,
     "flaws": flaws,

@@ -7,9 +7,11 @@ Every list and every open example has an address of its own, and nothing here ne
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import zip_longest
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, quote, urlencode
@@ -31,7 +33,8 @@ from merlin.api.pages.page import (
 from merlin.api.pages.teach.changes import Noted, noted_change
 from merlin.api.rest.examples import ExampleBody
 from merlin.api.schema import LINE, Name, Page, Part, Sought
-from merlin.app import drafts, examples, pasted
+from merlin.app import answer_changes, drafts, examples, pasted
+from merlin.app.answer_changes import AnswerChanges
 from merlin.app.changes import EditNotGood
 from merlin.app.drafts import DraftNotGood, DraftView
 from merlin.app.examples import (
@@ -196,10 +199,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a form was refused for: in words, and by the checker's findings."""
+    """What came of a form: why it was refused, in words and by findings, or what would change."""
 
     wrong: str = ""
     findings: Sequence[Finding] = ()
+    answers: AnswerChanges | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +354,22 @@ async def save_drafts(
     except EditNotGood as error:
         seen = error.preview
         came = Outcome(visit.say("drafts-not-good"), [*seen.findings, *seen.around])
+    except REFUSALS as error:
+        came = Outcome(refusal_text(visit, error))
+    return await _page(visit, dataset, page, filters, came=came)
+
+
+@router.post("/datasets/{dataset}/examples/answers")
+async def compare_answers(
+    visit: Teaching, dataset: EditedDataset, page: Part, back: Back = ""
+) -> Response:
+    """Return the list with the answers that all drafts would change."""
+    filters, name = _filters_back(dataset.name, back), dataset.name
+    try:
+        edits = await visit.read(drafts.list_edits, name)
+        plan = await visit.read(answer_changes.plan_comparison, name, edits)
+        ask = partial(answer_changes.compare_answers, visit.services, plan, visit.language)
+        came = Outcome(answers=await asyncio.to_thread(ask))
     except REFUSALS as error:
         came = Outcome(refusal_text(visit, error))
     return await _page(visit, dataset, page, filters, came=came)
