@@ -38,6 +38,8 @@ _MOST_ASKED, _MOST_GROUPS = 5_000, 200
 _COMPARED = 20
 # So many questions one person may tell in a week.
 MOST_TOLD = 20
+# A mark may be named by its first digits, at least so many.
+MARK_DIGITS = 12
 
 
 class GroupState(StrEnum):
@@ -97,6 +99,18 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
     )
 
 
+def get_unanswered(
+    ctx: Context, actor: Actor, dataset: str, mark: str, language: str
+) -> UnansweredView:
+    """Return one group of `list_unanswered`, without looking for the others' examples.
+
+    Raises NotFound.
+    """
+    group = _find(ctx, actor, dataset, mark)
+    dismissed = DismissedQuestions(ctx.db, ctx.clock).among(dataset, [group])
+    return _view(ctx, dataset, group, language, is_dismissed=bool(dismissed))
+
+
 def dismiss(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
     """Take a group out of what waits. Raises NotFound."""
     forms = _find(ctx, actor, dataset, mark).forms
@@ -135,8 +149,8 @@ def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup
 
 def _find(ctx: Context, actor: Actor, dataset: str, mark: str) -> QuestionGroup:
     rows = DismissedQuestions(ctx.db, ctx.clock)
-    for each in _read_groups(ctx, actor, dataset):
-        if each.wordings and mark in map(rows.mark, each.forms):
+    for each in _read_groups(ctx, actor, dataset) if len(mark) >= MARK_DIGITS else ():
+        if each.wordings and any(rows.mark(form).startswith(mark) for form in each.forms):
             return each
     raise NotFound("no such question", "unanswered-gone")
 

@@ -7,14 +7,13 @@ dataset -> the week's questions -> one: its answer is asked for as in a new exam
 from __future__ import annotations
 
 from merlin.app import unanswered
-from merlin.app.unanswered import GroupState, UnansweredView
+from merlin.app.unanswered import MARK_DIGITS, GroupState, UnansweredView
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin, example_draft
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.example_proof import USER, Draft, chosen_dataset, leave_dialog
 from merlin.bot.menu import View
-from merlin.core.errors import NotFound
 from merlin.core.formatted_text import Button
 
 _LABEL = 48
@@ -28,7 +27,7 @@ def list_waiting(context: BotContext) -> View:
 
     def entry(each: UnansweredView) -> Button:
         label = f"{each.times} · {menu.cut(each.question, _LABEL)}"
-        return Button(label, f"ex:vain:{short}:{admin.short(each.mark)}")
+        return Button(label, f"ex:vain:{short}:{each.mark[:MARK_DIGITS]}")
 
     told = unanswered.list_unanswered(*performer(context), name, context.language)
     title, back = context.translate("examples-unanswered"), menu.back(f"ex:ds:{short}")
@@ -59,14 +58,14 @@ def dismiss(context: BotContext) -> View:
     name, each = chosen_dataset(context), _chosen(context)
     unanswered.dismiss(*performer(context), name, each.mark)
     short = admin.short(name)
-    undo = ("page-unanswered-restore", f"ex:vain-back:{short}:{admin.short(each.mark)}")
+    undo = ("page-unanswered-restore", f"ex:vain-back:{short}:{context.argument(2)}")
     words = context.translate("unanswered-dismissed", question=each.question)
     return menu.card(context, name, words, rows=(undo, menu.back(f"ex:vains:{short}:0")))
 
 
 def restore(context: BotContext) -> View:
     """Let a dismissed question wait again."""
-    unanswered.restore(*performer(context), chosen_dataset(context), _chosen(context).mark)
+    unanswered.restore(*performer(context), chosen_dataset(context), context.argument(2))
     return answer(context)
 
 
@@ -76,9 +75,5 @@ def _dismissing(context: BotContext) -> menu.RowOf:
 
 def _chosen(context: BotContext) -> UnansweredView:
     """Return the question that a button names. Raises NotFound."""
-    name = chosen_dataset(context)
-    told = unanswered.list_unanswered(*performer(context), name, context.language)
-    for each in told.groups:
-        if admin.short(each.mark) == context.argument(2):
-            return each
-    raise NotFound("no such question", "unanswered-gone")
+    found = chosen_dataset(context), context.argument(2), context.language
+    return unanswered.get_unanswered(*performer(context), *found)
