@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.models import ModelView
-from merlin.core.errors import NotFound
-from merlin.core.i18n import format_number, text
+from merlin.app.models import GateView, ModelView
+from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import format_number, format_signed, text
 from merlin.core.permissions import Permission
+from merlin.dataset.split import TEST
 from merlin.training import evaluation
-from merlin.training.evaluation import ENOUGH_QUESTIONS, Comparison, JudgedAnswer, ProofReport
+from merlin.training.evaluation import (
+    ENOUGH_QUESTIONS,
+    Change,
+    ComparedAnswer,
+    Comparison,
+    JudgedAnswer,
+    ProofReport,
+    TagScores,
+    VersionScore,
+)
 from merlin.training.grading import Grading
-from merlin.training.models import Model
+from merlin.training.models import Model, Models, questions_of, read_conversations
 from merlin.training.promote import Promotions, find_before
 
-__all__ = ["Comparison", "ProofReport"]
+__all__ = ["ENOUGH_QUESTIONS", "Change", "ComparedAnswer", "ProofReport", "TagScores"]
 
 
 def evaluate(
@@ -45,13 +58,49 @@ def _find_both(ctx: Context, actor: Actor, name: str, against: str) -> tuple[Mod
     return model, _find(ctx, actor, against) if against else find_before(ctx.db, model)
 
 
-def evaluate_two(ctx: Context, actor: Actor, one: ModelView, other: ModelView) -> ProofReport:
-    """Return what the kept answers of the newer of two models say beside the other's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationView:
+    """How a model did at its test questions: beside which one, by which rule, before which others.
 
-    Raises as `evaluate`.
+    Without a `report` `why` says why there is none; `asked` is how many of `questions` were
+    answered by then.
     """
-    before, newer = sorted((one, other), key=lambda each: each.id)
-    return evaluate(ctx, actor, newer.model, before.model)
+
+    model: ModelView
+    against: ModelView | None
+    serving: str
+    gate: GateView
+    report: ProofReport | None
+    why: Refused | None
+    asked: int
+    questions: int
+    versions: list[VersionScore]
+
+
+def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") -> EvaluationView:
+    """Return all that is known of how a model did at its test questions.
+
+    Names as in `evaluate`. Raises NotFound, also without the permission.
+    """
+    model, other = _find_both(ctx, actor, name, against)
+    shown = models.get(ctx, actor, model.model_row)
+    report, why = None, None
+    try:
+        report = evaluation.evaluate(ctx.db, model, other)
+    except Refused as refusal:
+        why = refusal
+    serving = models.serving_models(ctx, actor).get(model.dataset)
+    return EvaluationView(
+        model=shown,
+        against=models.get(ctx, actor, other.model_row) if other else None,
+        serving=(serving.build or serving.model) if serving else "",
+        gate=models.gate_of(ctx, shown),
+        report=report,
+        why=why,
+        asked=len(Models(ctx.db).answers(model.model_row)),
+        questions=len(questions_of(read_conversations(ctx.db, model.build_id, TEST))),
+        versions=evaluation.score_versions(ctx.db, model),
+    )
 
 
 def _find(ctx: Context, actor: Actor, name: str) -> Model:
@@ -64,15 +113,10 @@ def _find(ctx: Context, actor: Actor, name: str) -> Model:
 def comparison_text(comparison: Comparison, language: str) -> str:
     """Return in plain words which of two models answers better, or that this cannot be told."""
     figures = {
-        name: _signed(language, getattr(comparison, name) or 0.0)
+        name: format_signed(language, getattr(comparison, name) or 0.0, 1)
         for name in ("difference", "low", "high")
     }
     points = format_number(language, abs(comparison.difference or 0.0), 1)
     told = {"model": comparison.now.model, "against": comparison.against, "points": points}
     counts = {"questions": comparison.now.questions, "enough": ENOUGH_QUESTIONS}
     return text(language, f"eval-verdict-{comparison.verdict}", **told, **counts, **figures)
-
-
-def _signed(language: str, value: float) -> str:
-    sign = "−" if value < 0 else "+" if value > 0 else ""
-    return f"{sign}{format_number(language, abs(value), 1)}"

@@ -237,13 +237,15 @@ def promote_named(ctx: Context, actor: Actor, name: str) -> Request:
     return _submit(ctx, actor, RequestKind.PROMOTE, dataset, {"model": name})
 
 
-def accept(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Request:
-    """Ask the daemon to let a held model serve although it lost questions: an editor's word.
+def accept(
+    ctx: Context, actor: Actor, model_id: int, once: str = "", question: str = ""
+) -> Request:
+    """Ask the daemon to let a held model lose its questions, or the one of a digest, as an editor.
 
-    The daemon refuses it for a model that is not held, or is held for no single question.
+    The daemon refuses it for a model that is not held, or is held for no such question.
     """
     model = get(ctx, actor, model_id, Permission.EDIT_EXAMPLES)
-    arguments = {"model": model.model}
+    arguments = {"model": model.model} | ({"question": question} if question else {})
     may = Permission.EDIT_EXAMPLES
     return _submit(ctx, actor, RequestKind.ACCEPT, model.dataset, arguments, once, may)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,8 @@ import typer
 
 from merlin.app import models
 from merlin.app.evaluation import (
-    Comparison,
+    Change,
+    ComparedAnswer,
     ProofReport,
     answers_to_grade,
     comparison_text,
@@ -78,8 +80,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         return
     _print_scores(report)
     _print_tags(report)
-    if comparison and comparison.lost:
-        _print_lost(comparison)
+    _print_lost(report.of(Change.LOST))
     print_message("eval-legend")
     if grading:
         print_message("judge-said", **record(grading, kinds=""))
@@ -118,11 +119,12 @@ def _print_tags(report: ProofReport) -> None:
     print_table(headings, rows)
 
 
-def _print_lost(comparison: Comparison) -> None:
-    count = len(comparison.lost)
-    sys.stdout.write(f"\n{text(language(), 'eval-lost', count=count)}\n")
+def _print_lost(lost: Sequence[ComparedAnswer]) -> None:
+    if not lost:
+        return
+    sys.stdout.write(f"\n{text(language(), 'eval-lost', count=len(lost))}\n")
     rows = [
         [translate_word("eval-kind", each.kind), *(getattr(each, name) for name in _LOST[1:])]
-        for each in comparison.lost
+        for each in lost
     ]
     print_table([f"eval-col-{name}" for name in _LOST], rows)

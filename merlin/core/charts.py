@@ -118,7 +118,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where a (step, loss) lies; `rows` and `columns` are the losses and steps that are numbered.
+    """Where a (step, value) lies; `rows` and `columns` are the values and steps that are numbered.
 
     Losses lie by their logarithm, from the first of `rows` to the last; `last` is the step at the
     right end.
@@ -127,12 +127,15 @@ class Scale:
     last: float
     rows: tuple[float, ...]
     columns: tuple[float, ...]
+    is_log: bool = True
 
     def point(self, at: Point) -> Point:
-        """Return the place of a (step, loss) in the inner drawing."""
-        step, loss = at
+        """Return the place of a (step, value) in the inner drawing."""
+        step, value = at
         least, most = self.rows[0], self.rows[-1]
-        share = math.log(max(loss, least) / least) / math.log(most / least)
+        if self.is_log:
+            value, least, most = (math.log(max(each, least)) for each in (value, least, most))
+        share = (value - least) / (most - least)
         return round(WIDE * step / self.last, 1), round(HIGH * (1 - share), 1)
 
     def line(self, series: Sequence[Point]) -> str:
@@ -234,9 +237,10 @@ def _last_loss(language: str, key: str, series: Sequence[Point]) -> str:
 
 
 def _apart(names: list[Name]) -> tuple[Name, ...]:
-    """Move two names that lie over one another: the upper one up, the lower one down."""
+    """Move two names that could lie over one another: the upper one up, the lower one down."""
     upper, *others = sorted(names, key=lambda name: name.y)
-    if not others or others[0].y - upper.y > _NEAR:
+    is_late = any(name.anchor == "end" for name in names)
+    if not others or (others[0].y - upper.y > _NEAR and not is_late):
         return tuple(names)
     (lower,) = others
     return replace(upper, dy=-9), replace(lower, dy=18)

@@ -31,6 +31,12 @@ def format_number(language: str, value: float, digits: int = 2) -> str:
     return said
 
 
+def format_signed(language: str, value: float, digits: int = 0) -> str:
+    """Return a number with its sign, 0 without one."""
+    sign = "−" if value < 0 else "+" if value > 0 else ""
+    return f"{sign}{format_number(language, abs(value), digits)}"
+
+
 LANGUAGES = ("ru", "en")
 _LOCALE = Path(__file__).parents[1] / "locale"
 

@@ -165,10 +165,11 @@ def _promote(services: DaemonServices, request: Request) -> Result:
 
 
 def _accept(services: DaemonServices, request: Request) -> Result:
-    """Accept what a held model lost; the promote tick that comes next lets it serve."""
-    model = Promotions(services.db).model(_argument(request, "model"))
-    count = Gates(services.db, services.clock).accept(model, request.by)
-    return {"dataset": model.dataset, "build": model.build_version, "count": count}
+    """Accept what a held model lost, or one question of it; the promote tick judges it again."""
+    model, question = (_argument(request, name) for name in ("model", "question"))
+    accepted = Promotions(services.db).model(model)
+    count = Gates(services.db, services.clock).accept(accepted, request.by, question)
+    return {"dataset": accepted.dataset, "build": accepted.build_version, "count": count}
 
 
 def _pin(services: DaemonServices, request: Request) -> Result:

@@ -14,8 +14,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from math import sqrt
 from types import MappingProxyType
+
+from peewee import JOIN
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
@@ -23,17 +27,21 @@ from merlin.dataset.builds import taught_in
 from merlin.dataset.lint import is_refusal
 from merlin.dataset.split import TEST
 from merlin.db.database import Database
-from merlin.db.tables import EXAMPLE_ENTRY, EXAMPLE_TAG, TAUGHT_EXAMPLE
+from merlin.db.tables import EXAMPLE_ENTRY, EXAMPLE_TAG, MODEL, TAUGHT_EXAMPLE
 from merlin.providers.base import Answer
 from merlin.training.models import (
     Model,
     Models,
+    ModelState,
     Question,
+    model_of,
     proof_of,
+    question_digest,
     question_key,
     questions_of,
     read_conversations,
     score,
+    select_models,
 )
 from merlin.training.prompt_check import is_right
 
@@ -42,6 +50,8 @@ RESAMPLES, _AT_ONCE = 10_000, 100
 _SEED = 20261122
 _TAILS = (0.025, 0.975)
 _PERCENT = 100
+MOST_VERSIONS = 12
+_Z = 1.959964  # of the normal distribution, for 95 %
 
 
 class AnswerKind(StrEnum):
@@ -55,6 +65,15 @@ class AnswerKind(StrEnum):
 # What a judge made of answers, by the model's row and the example's id.
 Graded = Mapping[tuple[int, str], AnswerKind]
 _UNGRADED: Graded = MappingProxyType({})
+
+
+class Change(StrEnum):
+    """How an answer stands beside the other model's; in the order in which they are listed."""
+
+    LOST = "lost"
+    GAINED = "gained"
+    WRONG = "wrong"  # of both, or of this model alone where the other was not asked
+    RIGHT = "right"
 
 
 class Verdict(StrEnum):
@@ -103,15 +122,40 @@ class TagScores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LostQuestion:
-    """A question that the other model answered rightly and this one does not."""
+class ComparedAnswer:
+    """What a model answered to a test question, and the other one, None where it was not asked.
+
+    `digest` names the question when its answer is accepted (`merlin.training.gate`). Tags are those
+    of the newest commit; `is_kept`: the example is still there.
+    """
 
     example: str
+    digest: str
     question: str
     expected: str
-    before: str
+    change: Change
     now: str
     kind: AnswerKind
+    before: str | None
+    kind_before: AnswerKind | None
+    tags: list[str]
+    is_kept: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionScore:
+    """How many test questions of its own a model answered rightly.
+
+    `low` and `high` are the 95 % interval of the share, 0..1.
+    """
+
+    model_row: int
+    model: str
+    at: datetime
+    questions: int
+    right: int
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +163,7 @@ class Comparison:
     """A model beside another one, `against`, on their common questions.
 
     `difference`, `low` and `high` are right answers more per 100 questions, the latter two the 95 %
-    interval; None without a common question. `lost` has the wrong answers before the refused ones.
+    interval; None without a common question.
     """
 
     against: str
@@ -129,7 +173,6 @@ class Comparison:
     difference: float | None
     low: float | None
     high: float | None
-    lost: list[LostQuestion]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +180,7 @@ class ProofReport:
     """What the proof of a model says; `is_full`: all is right, so the score tells nothing.
 
     `comparison` is None where no other model was there; tags are those of the newest commit.
+    `answers` are in the order of `Change`, wrong ones before refused ones.
     """
 
     dataset: str
@@ -144,6 +188,11 @@ class ProofReport:
     is_full: bool
     comparison: Comparison | None
     tags: list[TagScores]
+    answers: list[ComparedAnswer]
+
+    def of(self, *changes: Change) -> list[ComparedAnswer]:
+        """Return the answers that changed so."""
+        return [each for each in self.answers if each.change in changes]
 
 
 def evaluate(
@@ -163,14 +212,53 @@ def evaluate(
         raise Refused(f"{model.build_version} has no answers", key, **told)
     scores = _scores(model, mine)
     theirs = judge_answers(db, against, graded) if against else []
-    pairs = list(pair_answers(mine, theirs))
+    pairs, tags = list(pair_answers(mine, theirs)), _tags(db, model.build_id)
     return ProofReport(
         dataset=model.dataset,
         scores=scores,
         is_full=scores.right == scores.questions,
         comparison=_compare(model, against, pairs, is_kept=bool(theirs)) if against else None,
-        tags=_tag_scores(db, model, mine, pairs),
+        tags=list(_tag_scores(tags, mine, pairs)),
+        answers=_compare_answers(tags, mine, pairs),
     )
+
+
+def score_versions(db: Database, model: Model) -> list[VersionScore]:
+    """Return the scores of a dataset's newest models, this one among them, oldest first.
+
+    `MOST_VERSIONS` at most. Those that failed or whose answers were not kept are left out.
+    """
+    stands = MODEL.state.in_([ModelState.GOOD.value, ModelState.GONE.value])
+    of_dataset = (MODEL.dataset == model.dataset) & stands
+    query = select_models().where(of_dataset).order_by(MODEL.id)
+    models = [model_of(row) for row in db.rows(query)]
+    place = next((at for at, each in enumerate(models) if each.model_row == model.model_row), 0)
+    begin = max(0, min(place, len(models) - MOST_VERSIONS))
+    found = []
+    for each in models[begin : begin + MOST_VERSIONS]:
+        kinds = [said.kind for said in judge_answers(db, each)]
+        if kinds:
+            right = kinds.count(AnswerKind.RIGHT)
+            low, high = wilson_interval(right, len(kinds))
+            score = VersionScore(
+                model_row=each.model_row,
+                model=each.build_version,
+                at=each.created_at,
+                questions=len(kinds),
+                right=right,
+                low=low,
+                high=high,
+            )
+            found.append(score)
+    return found
+
+
+def wilson_interval(right: int, questions: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, 0..1, of at least one question. Source: Wilson 1927."""
+    share, spread = right / questions, _Z * _Z / questions
+    middle = share + spread / 2
+    half = sqrt(spread * (share * (1 - share) + spread / 4))
+    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
 
 
 def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
@@ -251,7 +339,6 @@ def _compare(model: Model, against: Model, pairs: Sequence[Pair], *, is_kept: bo
         difference=difference,
         low=low,
         high=high,
-        lost=[_lost(now, before) for now, before in lost_of(pairs)],
     )
 
 
@@ -270,15 +357,36 @@ def _is_right(judged: JudgedAnswer) -> bool:
     return judged.kind is AnswerKind.RIGHT
 
 
-def _lost(now: JudgedAnswer, before: JudgedAnswer) -> LostQuestion:
-    return LostQuestion(
-        example=now.question.example_id,
-        question=now.question.messages[-1].content if now.question.messages else "",
-        expected=now.question.reference,
-        before=before.answer.text,
-        now=now.answer.text,
-        kind=now.kind,
-    )
+def _compare_answers(
+    tags: Mapping[str, Sequence[str]], judged: Sequence[JudgedAnswer], pairs: Sequence[Pair]
+) -> list[ComparedAnswer]:
+    before = {now.question.example_id: other for now, other in pairs}
+    found = []
+    for now in judged:
+        question, other = now.question, before.get(now.question.example_id)
+        each = ComparedAnswer(
+            example=question.example_id,
+            digest=question_digest(question),
+            question=question.messages[-1].content if question.messages else "",
+            expected=question.reference,
+            change=_change(now, other),
+            now=now.answer.text,
+            kind=now.kind,
+            before=other.answer.text if other else None,
+            kind_before=other.kind if other else None,
+            tags=list(tags.get(question.example_id, ())),
+            is_kept=question.example_id in tags,
+        )
+        found.append(each)
+    order = list(Change)
+    key = lambda each: (order.index(each.change), each.kind is AnswerKind.REFUSED)  # noqa: E731
+    return sorted(found, key=key)
+
+
+def _change(now: JudgedAnswer, before: JudgedAnswer | None) -> Change:
+    if before is None or _is_right(before) == _is_right(now):
+        return Change.RIGHT if _is_right(now) else Change.WRONG
+    return Change.GAINED if _is_right(now) else Change.LOST
 
 
 def _verdict(questions: int, low: float | None, high: float | None) -> Verdict:
@@ -290,29 +398,26 @@ def _verdict(questions: int, low: float | None, high: float | None) -> Verdict:
 
 
 def _tag_scores(
-    db: Database, model: Model, judged: Sequence[JudgedAnswer], pairs: Sequence[Pair]
-) -> list[TagScores]:
-    tagged = _tags(db, model.build_id)
-    found = []
-    for tag, ids in sorted(tagged.items()):
-        kinds = Counter(each.kind for each in judged if each.question.example_id in ids)
-        before = [other.kind for mine, other in pairs if mine.question.example_id in ids]
+    tags: Mapping[str, Sequence[str]], judged: Sequence[JudgedAnswer], pairs: Sequence[Pair]
+) -> Iterator[TagScores]:
+    for tag in sorted({tag for each in tags.values() for tag in each}):
+        asked = [each.kind for each in judged if tag in tags.get(each.question.example_id, ())]
+        kinds = Counter(asked)
+        both = [pair for pair in pairs if tag in tags.get(pair[0].question.example_id, ())]
         if kinds:
-            scores = TagScores(
+            yield TagScores(
                 tag=tag,
                 questions=kinds.total(),
                 right=kinds[AnswerKind.RIGHT],
                 wrong=kinds[AnswerKind.WRONG],
                 refused=kinds[AnswerKind.REFUSED],
-                common=len(before),
-                right_before=before.count(AnswerKind.RIGHT),
+                common=len(both),
+                right_before=sum(_is_right(before) for _, before in both),
             )
-            found.append(scores)
-    return found
 
 
-def _tags(db: Database, build_id: int) -> dict[str, set[str]]:
-    """Return the tags that a build's test examples have at the newest commit, with their ids."""
+def _tags(db: Database, build_id: int) -> dict[str, list[str]]:
+    """Return the tags of a build's test examples that the newest commit has, by their ids."""
     is_its = (EXAMPLE_TAG.dataset == EXAMPLE_ENTRY.dataset) & (
         EXAMPLE_TAG.path == EXAMPLE_ENTRY.path
     )
@@ -320,8 +425,9 @@ def _tags(db: Database, build_id: int) -> dict[str, set[str]]:
         TAUGHT_EXAMPLE.example_id == EXAMPLE_ENTRY.example_id
     )
     query = TAUGHT_EXAMPLE.select(EXAMPLE_ENTRY.example_id, EXAMPLE_TAG.tag)
-    query = query.join(EXAMPLE_ENTRY, on=is_asked).join(EXAMPLE_TAG, on=is_its)
-    tagged = defaultdict[str, set[str]](set)
+    query = query.join(EXAMPLE_ENTRY, on=is_asked)
+    query = query.join(EXAMPLE_TAG, JOIN.LEFT_OUTER, on=is_its)
+    tagged = defaultdict[str, list[str]](list)
     for row in db.rows(query.where(taught_in(build_id) & (TAUGHT_EXAMPLE.split == TEST))):
-        tagged[row["tag"]].add(row["example_id"])
-    return tagged
+        tagged[row["example_id"]] += [row["tag"]] if row["tag"] else []
+    return {example: sorted(each) for example, each in tagged.items()}

@@ -13,7 +13,6 @@ so each pair of models is judged once.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -43,7 +42,7 @@ from merlin.training.evaluation import (
     lost_of,
     pair_answers,
 )
-from merlin.training.models import Model, Question, question_key
+from merlin.training.models import Model, question_digest
 
 log = get_logger(__name__)
 _SHOWN, _PERCENT = 5, 100
@@ -84,11 +83,6 @@ def find_hold(
         reason = "gate-lost" if wrong else "gate-worse"
         return HoldReason(reason, told, list(map(_text_of, lost)))
     return None
-
-
-def question_digest(question: Question) -> str:
-    """Return what names a question with its taught answer, whatever its example is called."""
-    return hashlib.sha256(dump_json(question_key(question)).encode()).hexdigest()
 
 
 class Gates(Repository):
@@ -163,22 +157,24 @@ class Gates(Repository):
         self.db.bump()
 
     @transaction
-    def accept(self, model: Model, by: str) -> int:
-        """Let a held model lose the questions that it is held for; return how many.
+    def accept(self, model: Model, by: str, digest: str = "") -> int:
+        """Let a held model lose the questions that it is held for, or one; return how many.
 
-        Each counts no more for any later model, while question and taught answer are these. Raises
-        Refused for a model that is not held, or is held for no question.
+        Each counts no more for any later model, while question and taught answer are these; the
+        model is judged again by what is left. Raises Refused for a model that is not held, or is
+        held for no question, or not for the one named by `digest`.
         """
         held = self.db.row(VERDICT.select().where(_waits(model) & VERDICT.reason.in_(HOLDS)))
         told = {"model": model.build_version}
         if held is None:
             raise Refused(f"{model.build_version} is not held", "gate-not-held", **told)
-        lost = load_json(held["arguments"]).get("lost", [])
+        every = [each["arguments"] for each in load_json(held["arguments"]).get("lost", [])]
+        lost = [each for each in every if digest in {"", each["digest"]}]
         if not lost:
-            raise Refused("held for no question", "gate-nothing-to-accept", **told)
+            raise Refused("held for no such question", "gate-nothing-to-accept", **told)
         at = iso(self._clock())
         by_whom = {"dataset": model.dataset, "by_whom": by, "at": at}
-        for each in (text["arguments"] for text in lost):
+        for each in lost:
             question = {"question_digest": each["digest"], "example_id": each["example"]}
             self.db.add_new(ACCEPTED_LOSS, {**by_whom, **question})
         free = {"reason": "", "arguments": dump_json({}), "updated_at": at}

@@ -10,6 +10,7 @@ equal to the reference and the share of "I do not know".
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,6 +133,11 @@ def question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
     """Return what makes two builds' questions the same one: all but the id and system text."""
     said = ((each.role, each.content) for each in question.messages if each.role != "system")
     return tuple(said), question.reference
+
+
+def question_digest(question: Question) -> str:
+    """Return what names a question with its taught answer, whatever its example is called."""
+    return hashlib.sha256(dump_json(question_key(question)).encode()).hexdigest()
 
 
 def questions_of(conversations: Sequence[tuple[str, tuple[Message, ...]]]) -> list[Question]:

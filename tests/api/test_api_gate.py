@@ -13,7 +13,7 @@ from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
 YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
-EDITOR = 1006
+EDITOR, LEADER = 1006, 1007
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +21,7 @@ def site(tmp_path_factory):
     with office(tmp_path_factory.mktemp("gate")) as site:
         site.person(EDITOR, Role.EDITOR)
         site.person(BORIS, Role.TEACHER, "other")
+        site.person(LEADER, Role.TEACHER, "trial")
         site.lab.repository.dataset(count=12, tests=0, gate="not_worse")
         for number in range(20, 32):
             site.lab.repository.example("trial", number, answer=YES, is_test=True)
@@ -55,6 +56,51 @@ def test_the_pages_say_why_a_model_is_held_and_for_which_questions(site):
     assert "остановлено тестом" in commit
     assert "неверно отвечает на 12 тестовых вопросов" in commit
     assert "пока не отвечает: trial" in seen(site, "/admin")
+
+
+def test_the_test_of_a_held_model_is_told_to_who_leads_its_dataset(site):
+    held_at = f"/admin/models/{held_before(site)}/evaluation"
+    said = seen(site, held_at, LEADER)
+    assert "Остановлена тестом: 12 верных ответов стали неверными" in said
+    assert said.count(f">{NO}</p>") == 12
+    assert "0 из 12" in said
+    assert "Исправить 12 примеров" in said
+    assert "12 вопросов — мало" in said
+    assert f"{held(site)['id']}/promote" not in said
+    assert f"{held(site)['id']}/promote" in seen(site, held_at)
+    assert f">{NO}</p>" not in seen(site, f"{held_at}?show=gained")
+    with site.browser(BORIS) as client:
+        assert client.get(held_at).status_code == 404
+        assert client.get("/admin/models/none-7/evaluation").status_code == 404
+
+
+def test_a_full_score_says_that_it_tells_nothing_and_a_first_model_stands_alone(site):
+    before = site.admin.get("/api/models").json()["models"][1]["build"]
+    said = seen(site, f"/admin/models/{before}/evaluation?show=right")
+    assert "Верны все 12 ответов." in said
+    assert "Верно 12 из 12" in said or "Прошла" in said
+    assert said.count('class="panel pair-q"') == 12
+    first = site.admin.get("/api/models").json()["models"][-1]["build"]
+    assert "Прежней нет" in seen(site, f"/admin/models/{first}/evaluation")
+
+
+def test_one_question_is_accepted_and_the_model_held_for_the_others(site):
+    address = f"/admin/models/{held_before(site)}/evaluation"
+    with site.browser(LEADER) as client:
+        form = client.get(address).text.partition('name="question"')[0].rpartition("<form")[2]
+        action = re.search(r'action="([^"]+)"', form)[1]
+        page = client.get(address).text
+        digest = re.search(r'name="question" value="([0-9a-f]{64})"', page)[1]
+        mark = re.search(r'name="once" value="([0-9a-f]+)"', form)[1]
+        sent = {"once": mark, "question": digest, "back": "evaluation"}
+        answer = client.post(action, data=sent)
+        assert answer.headers["location"].startswith(f"{address}?asked=")
+        site.lab.tick("serve", "promote")
+        page = client.get(answer.headers["location"]).text
+    assert "готово" in page
+    assert "неверно отвечает на 11 тестовых вопросов" in page
+    assert page.count('name="question"') == 11
+    assert f'value="{digest}"' not in page
 
 
 def test_an_editor_accepts_on_the_page_and_a_teacher_of_another_dataset_cannot(site):

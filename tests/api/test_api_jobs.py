@@ -242,33 +242,26 @@ def test_status_tells_who_is_alive(site):
     assert told["queues"]["jobs"] == 1
 
 
-def test_the_page_of_two_models_lists_the_questions_that_the_newer_one_lost(site):
+def test_two_chosen_models_lead_to_the_test_of_the_newer_one_beside_the_other(site):
     train(site)
     answered = PROOF_ANSWER.update({"answer": "Понятие 11 значит ответ 77."})
     of_first = (PROOF_ANSWER.model_row == 1) & (PROOF_ANSWER.example_id == "q11")
     site.database.transact(lambda: site.database.change(answered.where(of_first)))
     with site.browser(VERA) as browser:
-        page = browser.get("/admin/models/compare", params={"model": [1, 2]}).text
-    assert "На 1 вопрос прежняя модель ответила верно, а эта нет." in page
-    assert "<td>Понятие 11 значит ответ 77.</td>" in page
+        chosen = browser.get("/admin/models/compare", params={"model": [2, 1]})
+        page = browser.get(chosen.headers["location"]).text
+        assert browser.get("/admin/models/compare").headers["location"] == "/admin/models"
+    assert chosen.headers["location"].startswith("/admin/models/trial-2/evaluation?against=")
+    assert "1 верный ответ стал неверным" in page
+    assert "Понятие 11 значит ответ 77." in page
 
 
-def test_the_page_of_two_models_tells_scores_of_the_same_test_questions_alone(site):
+def test_only_questions_that_both_were_asked_are_compared(site):
     train(site)
     site.lab.repository.example("trial", 11, answer="Иначе.", is_test=True)
     site.lab.repository.commit("Change a test question")
     site.lab.until_serving("trial-3")
-    ids = {each["build"]: each["id"] for each in site.admin.get("/api/models").json()["models"]}
-
-    def page(*builds):
-        chosen = [("model", ids[build]) for build in builds]
-        with site.browser(VERA) as browser:
-            return browser.get("/admin/models/compare", params=chosen).text
-
-    same = page("trial-1", "trial-2")
-    assert "Сходство ответов" in same
-    assert "у trial-2 и trial-1 2 общих тестовых вопроса. Нужно 40." in same
-    assert "Тестовые вопросы, общие для обеих" in same
-    other = page("trial-2", "trial-3")
-    assert "Проверочные вопросы у них разные (общий 1)" in other
-    assert "Сходство ответов" not in other
+    with site.browser(VERA) as browser:
+        page = browser.get("/admin/models/trial-3/evaluation?against=trial-2").text
+    assert "1 общий вопрос" in page
+    assert page.count("Прежней не задавали") == 1

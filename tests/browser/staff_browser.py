@@ -39,8 +39,9 @@ from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.gather import Outcome
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
-from merlin.providers.base import Checkpoint, JobEvent
+from merlin.providers.base import Answer, Checkpoint, JobEvent
 from merlin.training.jobs import JobState
+from merlin.training.models import questions_of, read_conversations
 
 BORIS, VERA, ANNA = 1002, 1003, 1001
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
@@ -123,6 +124,7 @@ def pipeline(site):
     told = spec("algorithms", hyperparameters={"n_epochs": EPOCHS})
     world.serve(1, examples(12), told=told)
     world.serve(2, examples(14), told=told)
+    keep_answers(world)
     world.push(3, examples(15), told=spec("python"), author=XSS[:40])
     (job,) = world.launch()
     world.jobs.save(job, _moved(world, job, JobState.FAILED, error=f"insufficient_quota {XSS}"))
@@ -136,6 +138,16 @@ def pipeline(site):
     told = {"reason": "verdict-rejected", "arguments": {"errors": 1, "good": 0}}
     world.record(made, [Outcome("hci", VerdictStatus.REJECTED, seen, **told)], at)
     site.rejected = made.sha
+
+
+def keep_answers(world):
+    """Let the first model have known every test question, and the second one of them no more."""
+    for model in world.models.good_or_gone():
+        test = read_conversations(world.db, model.build_id, "test")
+        for place, question in enumerate(questions_of(test)):
+            is_lost = model.model_id.endswith("2") and not place
+            answer = Answer(f"{XSS} {'долго ' * 60}" if is_lost else question.reference)
+            world.models.keep_answer(model, question.example_id, answer)
 
 
 def _moved(world, job, state, **more):

@@ -90,9 +90,10 @@ def test_without_a_script_a_model_is_rolled_back_pinned_and_compared(colleague, 
     for name in ("algorithms-1", "algorithms-2"):
         page.get_by_label(f"Выбрать {name} для сравнения").check()
     page.get_by_role("button", name="Сравнить две").click()
-    expect(page.get_by_role("columnheader", name="algorithms-1")).to_be_visible()
-    expect(page.get_by_text("на одни и те же проверочные вопросы")).to_be_visible()
-    expect(page.get_by_role("row", name="Сходство ответов")).to_contain_text("77,5 из 100")
+    expect(page.get_by_role("heading", name="Тест algorithms-2")).to_be_visible()
+    expect(page.get_by_role("article").first).to_contain_text(f"Новая: неверно{XSS}")
+    page.get_by_role("link", name="Стало верно").click()
+    expect(page.get_by_text("Таких вопросов нет.")).to_be_visible()
 
 
 def test_training_is_launched_after_a_look_at_its_price(colleague, staff):
@@ -205,8 +206,8 @@ def roads(staff):
         "job": f"/admin/jobs/{staff.job_id}",
         "failed": f"/admin/jobs/{staff.job_id - 1}",
         "models": "/admin/models",
-        "compare": "/admin/models/compare?model=1&model=2",
-        "compare-none": "/admin/models/compare",
+        "test": "/admin/models/algorithms-2/evaluation?against=algorithms-1",
+        "first-test": "/admin/models/algorithms-1/evaluation",
         "builds": "/admin/builds",
         "build": "/admin/builds/algorithms-2",
         "verdicts": "/admin/verdicts",

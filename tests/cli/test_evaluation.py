@@ -85,10 +85,10 @@ def test_a_worse_model_is_told_with_the_questions_that_it_lost(lab, shown, asked
     assert beside["before"]["right"] == ENOUGH
     assert beside["difference"] == pytest.approx(-100 * 36 / TESTS, abs=0.1)
     assert -100 <= beside["low"] < beside["difference"] < beside["high"] < 0
-    assert len(beside["lost"]) == ENOUGH
-    assert {(each["before"], each["now"], each["kind"]) for each in beside["lost"]} == {
-        (YES, NO, "wrong")
-    }
+    changes = [each["change"] for each in told["answers"]]
+    assert changes == ["lost"] * ENOUGH + ["gained"] * 4
+    lost = {(each["before"], each["now"], each["kind"]) for each in told["answers"][:ENOUGH]}
+    assert lost == {(YES, NO, "wrong")}
     assert told["tags"] == [
         {
             "tag": tag,
@@ -105,17 +105,20 @@ def test_a_worse_model_is_told_with_the_questions_that_it_lost(lab, shown, asked
 
 def test_the_other_way_round_the_figures_have_the_other_sign(lab, shown):
     worse = shown("eval", "trial-2", "--against", "trial-1")["comparison"]
-    better = shown("eval", "trial-1", "--against", "trial-2")["comparison"]
+    told = shown("eval", "trial-1", "--against", "trial-2")
+    better = told["comparison"]
     assert better["verdict"] == "better"
     figures = better["difference"], better["low"], better["high"]
     assert figures == (-worse["difference"], -worse["high"], -worse["low"])
-    assert len(better["lost"]) == 4
+    assert [each["change"] for each in told["answers"]] == ["lost"] * 4 + ["gained"] * ENOUGH
 
 
 def test_a_model_beside_itself_differs_in_nothing(lab, shown):
-    told = shown("eval", "trial-1", "--against", "trial-1")["comparison"]
+    report = shown("eval", "trial-1", "--against", "trial-1")
+    told = report["comparison"]
     assert (told["difference"], told["low"], told["high"]) == (0.0, 0.0, 0.0)
-    assert (told["verdict"], told["lost"]) == ("same", [])
+    assert told["verdict"] == "same"
+    assert {each["change"] for each in report["answers"]} == {"wrong", "right"}
 
 
 def test_the_first_model_has_nothing_before_it(lab, run, shown):
@@ -144,7 +147,8 @@ def test_refusals_are_no_wrong_answers_and_come_last(lab, provider, shown):
     _train(lab, provider, "trial-3", DECLINED)
     told = shown("eval", "trial-3", "--against", "trial-1")
     assert (told["scores"]["right"], told["scores"]["refused"]) == (0, TESTS)
-    assert {each["kind"] for each in told["comparison"]["lost"]} == {"refused"}
+    lost = [each["kind"] for each in told["answers"] if each["change"] == "lost"]
+    assert lost == ["refused"] * ENOUGH
 
 
 def test_a_full_score_says_that_it_tells_nothing(lab, provider, run, shown):

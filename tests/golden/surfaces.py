@@ -91,10 +91,15 @@ def _homes(house, path):
         "user_id": [1001, 1002],
         "turn_id": [1],
         "session_id": [1],
-        "name": ["plus" if "checkout" in path else "merlin/trial"],
+        "name": [_name_in(path)],
         "order_id": orders,
         "purchase_id": orders,
     }
+
+
+def _name_in(path):
+    named = {"checkout": "plus", "evaluation": "trial-2"}
+    return next((name for word, name in named.items() if word in path), "merlin/trial")
 
 
 def answers(house, role, pages=None, *, of_api, language="ru", is_whole=True):

@@ -66,6 +66,11 @@ def number(visit: PageRequest, value: float, digits: int = 0) -> str:
     return format_number(visit.language, value, digits)
 
 
+def signed(visit: PageRequest, value: float) -> str:
+    """Return a whole number with its sign."""
+    return i18n.format_signed(visit.language, value)
+
+
 def money(visit: PageRequest, micro: int, currency: str) -> str:
     """Return an amount of millionths: "0,79 $"; less than a cent is told to four digits."""
     return format_cost(visit.language, micro, currency)
@@ -197,7 +202,7 @@ def may(visit: PageRequest, permission: str, dataset: str | None = None) -> bool
 
 
 _DRAWN: tuple[Callable[..., object], ...] = (
-    *(when, day, day_of_year, until, last_day, span, number, money, minor, sum_of),
+    *(when, day, day_of_year, until, last_day, span, number, signed, money, minor, sum_of),
     *(badge, order_badge, state_text, stored_text, score, goods, plan_title, amount_of, may),
 )
 

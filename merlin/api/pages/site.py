@@ -15,7 +15,16 @@ from merlin.api.pages import (
     plans,
     sign_in,
 )
-from merlin.api.pages.admin import builds, health, jobs, models, payments, people, promo_codes
+from merlin.api.pages.admin import (
+    builds,
+    evaluation,
+    health,
+    jobs,
+    models,
+    payments,
+    people,
+    promo_codes,
+)
 from merlin.api.pages.admin import home as admin_home
 from merlin.api.pages.teach import changes, examples, proposals, unanswered
 from merlin.api.pages.teach import course as teach_course
@@ -26,7 +35,7 @@ SHOP = (checkout, orders)
 # `/admin/billing/promos` comes before the payments, whose number could be any word.
 STAFF = (
     *(teach_home, teach_course, examples, proposals, unanswered, changes),
-    *(admin_home, health, jobs, models, builds, people, promo_codes, payments),
+    *(admin_home, health, jobs, evaluation, models, builds, people, promo_codes, payments),
 )
 
 

@@ -131,16 +131,6 @@ page-all-models = All models
 page-pick = Pick { $model } to compare
 page-compare = Compare two
 page-compare-hint = Tick two models.
-page-compare-title = Two models
-page-compare-lead = How they answered the same test questions.
-page-compare-differ = Their test questions differ ({ $shared ->
-    [0] none is
-    [one] { $shared } is
-   *[other] { $shared } are
-} in both builds), so their scores cannot be compared.
-page-common-questions = Test questions that both were asked
-page-compare-two = Two models are needed
-page-compare-two-hint = Go back to the list and tick two different ones.
 page-no-models = No models yet
 page-no-models-hint = Every training that succeeds gives one model.
 page-history = What answered before
@@ -148,10 +138,6 @@ page-came = Came to answer
 page-why = Why
 page-state = State
 page-made = Made
-page-test-questions = Questions
-page-likeness = Likeness of answers
-page-equal = Exactly equal
-page-unknown = “I do not know”
 
 page-builds-lead = Versions of the training files: what exactly teaches a model.
 page-no-builds = No builds yet

@@ -133,16 +133,6 @@ page-all-models = Все модели
 page-pick = Выбрать { $model } для сравнения
 page-compare = Сравнить две
 page-compare-hint = Отметьте две модели.
-page-compare-title = Две модели
-page-compare-lead = Как они ответили на одни и те же проверочные вопросы.
-page-compare-differ = Проверочные вопросы у них разные ({ $shared ->
-    [0] общих нет
-    [one] общий { $shared }
-   *[other] общих { $shared }
-}), поэтому оценки сравнивать нельзя.
-page-common-questions = Тестовые вопросы, общие для обеих
-page-compare-two = Нужны две модели
-page-compare-two-hint = Вернитесь к списку и отметьте две разные.
 page-no-models = Моделей пока нет
 page-no-models-hint = Каждое удавшееся обучение даёт одну модель.
 page-history = Что отвечало раньше
@@ -150,10 +140,6 @@ page-came = Стала отвечать
 page-why = Почему
 page-state = Состояние
 page-made = Создана
-page-test-questions = Вопросов
-page-likeness = Сходство ответов
-page-equal = Точно таких же
-page-unknown = «Не знаю»
 
 page-builds-lead = Версии учебных файлов: что именно учит модель.
 page-no-builds = Сборок пока нет

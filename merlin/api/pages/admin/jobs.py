@@ -124,30 +124,28 @@ def _seen(job: JobDetails) -> str:
 
 def _live(visit: PageRequest, job: JobDetails) -> dict[str, object]:
     """Return a job, its curve, that in words, and the steps with their losses, newest first."""
-    series = job.losses.series()
-    steps = 0 if job.is_over else job.progress.steps
-    drawing = plot_curve(series["train"], series["test"], steps, visit.language)
-    train, test = (dict(each) for each in series.values())
+    train, test = (dict(each) for each in job.losses.series().values())
     newest = sorted(train.keys() | test.keys(), reverse=True)[:MOST_LINES]
     rows = [(step, train.get(step), test.get(step)) for step in newest]
-    told = _curve_in_words(visit, job)
-    view = {"job": job, "seen": _seen(job), "drawing": drawing, "told": told}
+    view = {"job": job, "seen": _seen(job), **curve_view(visit, job)}
     return {**view, "rows": rows, "most": MOST_LINES}
 
 
-def _curve_in_words(visit: PageRequest, job: JobDetails) -> str:
-    """Return the curve in words: from where to where each line went."""
-    said = []
-    for name, series in job.losses.series().items():
-        if series:
-            (_, first), (step, last) = series[0], series[-1]
+def curve_view(visit: PageRequest, job: JobDetails) -> dict[str, object]:
+    """Return the curve of a job's losses, and in words from where to where each line went."""
+    series, said = job.losses.series(), []
+    steps = 0 if job.is_over else job.progress.steps
+    drawing = plot_curve(series["train"], series["test"], steps, visit.language)
+    for name, points in series.items():
+        if points:
+            (_, first), (step, last) = points[0], points[-1]
             ends = {
                 "first": number(visit, first, 2),
                 "last": number(visit, last, 2),
                 "step": number(visit, step),
             }
             said.append(visit.say(f"curve-{name}", **ends))
-    return " ".join(said)
+    return {"drawing": drawing, "told": " ".join(said)}
 
 
 @router.get("/admin/jobs")

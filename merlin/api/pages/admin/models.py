@@ -1,32 +1,33 @@
-"""Models: which answers, which did, how well they did at their test questions; and which shall."""
+"""Models: which answers, which did; and which shall."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query
 from pydantic import Field
 from starlette.responses import Response
 
+from merlin.api.pages.admin.evaluation import evaluation_href
 from merlin.api.pages.admin.jobs import Asked, asked_request, submit
 from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import Mark, Promoting, Watching, render_page
+from merlin.api.pages.page import Mark, PageRequest, Promoting, Watching, render_page
 from merlin.api.schema import MOST_ID, DatasetName, Id, Part, part
-from merlin.app import evaluation, models
+from merlin.app import models
 from merlin.app.status import datasets_by_name
-from merlin.core.errors import Refused
-from merlin.core.i18n import text
+from merlin.core.web.assets import seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-_HISTORY, _TWO = 20, 2
-_COUNTS, _LOST = ("questions", "right", "wrong", "refused"), ("question", "expected", "now")
+_HISTORY = 20
 Number = Annotated[int, Field(ge=1, le=MOST_ID)]
 Chosen = Annotated[list[Number] | None, Query(max_length=2)]
+QuestionDigest = Annotated[str, Form(max_length=64, pattern="^[0-9a-f]*$")]
+Back = Annotated[Literal["", "evaluation"], Form()]
 
 
 @router.get("/admin/models")
@@ -50,48 +51,30 @@ async def show_models(
 
 @router.get("/admin/models/compare")
 async def compare_models(visit: Watching, model: Chosen = None) -> Response:
-    """Return two models side by side; the two newest ones where nobody chose."""
-    chosen = list(dict.fromkeys(model or ()))
-    found = [await visit.read(models.get, each) for each in chosen]
-    shared = await visit.services.read(models.compare, *found) if len(found) == _TWO else None
-    view: dict[str, object] = {"models": found, "shared": shared, "answers": None}
-    if len(found) == _TWO:
-        with suppress(Refused):  # without kept answers there are the scores alone
-            report = await visit.read(evaluation.evaluate_two, *found)
-            view["answers"] = report.comparison and _answers(report.comparison, visit.language)
-            view["full"] = report.scores.questions if report.is_full else 0
-    return render_page(visit, "admin_compare.html", view)
-
-
-def _answers(found: evaluation.Comparison, language: str) -> dict[str, object]:
-    """Return the answers of two models to their common questions, with the words to show."""
-    names = _COUNTS if found.now.questions else ()
-    return {
-        "models": (found.now.model, found.before.model),
-        "verdict": evaluation.comparison_text(found, language),
-        "counts": [
-            (
-                text(language, f"eval-col-{name}"),
-                getattr(found.now, name),
-                getattr(found.before, name),
-            )
-            for name in names
-        ],
-        "lost": found.lost,
-        "lost_words": text(language, "eval-lost", count=len(found.lost)),
-        "headings": [text(language, f"eval-col-{name}") for name in _LOST],
-    }
+    """Lead to the evaluation of the newer of two chosen models, beside the other one."""
+    found = [await visit.read(models.get, each) for each in sorted(set(model or ()))]
+    if not found:
+        return seen_other("/admin/models")
+    query = f"?{urlencode({'against': found[0].model})}" if len(found) > 1 else ""
+    return seen_other(evaluation_href(found[-1]) + query)
 
 
 @router.post("/admin/models/{model_id}/accept")
-async def accept_lost(visit: Watching, model_id: Id, once: Mark) -> Response:
-    """Ask the daemon to let a held model answer; editors of its dataset may."""
-    return await submit(visit, partial(models.accept, model_id=model_id), once, "/admin/models")
+async def accept_lost(
+    visit: Watching, model_id: Id, once: Mark, question: QuestionDigest = "", back: Back = ""
+) -> Response:
+    """Ask the daemon to let a held model answer so; editors of its dataset may."""
+    act = partial(models.accept, model_id=model_id, question=question)
+    return await submit(visit, act, once, await _return_href(visit, model_id, back))
 
 
 @router.post("/admin/models/{model_id}/{act}")
 async def change_serving(
-    visit: Promoting, model_id: Id, act: Literal["promote", "pin", "unpin"], once: Mark
+    visit: Promoting,
+    model_id: Id,
+    act: Literal["promote", "pin", "unpin"],
+    once: Mark,
+    back: Back = "",
 ) -> Response:
     """Ask the daemon to let a model answer, or to keep the one that does."""
     acts: dict[str, Callable[..., models.Request]] = {
@@ -99,7 +82,15 @@ async def change_serving(
         "pin": partial(models.pin_model, is_pinned=True),
         "unpin": partial(models.pin_model, is_pinned=False),
     }
-    return await submit(visit, partial(acts[act], model_id=model_id), once, "/admin/models")
+    href = await _return_href(visit, model_id, back)
+    return await submit(visit, partial(acts[act], model_id=model_id), once, href)
+
+
+async def _return_href(visit: PageRequest, model_id: int, back: Back) -> str:
+    """Return the address of the page that a form was on."""
+    if back != "evaluation":
+        return "/admin/models"
+    return evaluation_href(await visit.read(models.get, model_id))
 
 
 @router.post("/admin/models/rollback")

@@ -1,0 +1,111 @@
+"""The chart of a model's scores by version, each with its interval, as an SVG for pages.
+
+As in `charts`, the outer drawing has no viewBox, so that words keep their size; the inner one,
+1000 by 300, stretches. Places of words are in per cent of the outer one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from merlin.core.charts import HIGH, WIDE, Name, Scale, Tick, brief
+
+# Where the inner drawing lies within the outer one, in per cent.
+LEFT, TOP, WIDTH, HEIGHT = 8.0, 10.0, 88.0, 72.0
+_FLOOR, _FULL = 20, 100
+_ABOVE, _LOWEST = 6.0, 78.0  # where the names of scores lie, in per cent of the height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A share with its interval, all in per cent.
+
+    `name` stands below it, and `day` below that; one with a `style` (serves, held, other) is told
+    apart by `words`.
+    """
+
+    share: float
+    low: float
+    high: float
+    name: str
+    day: str
+    style: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreBar:
+    """A score as it is drawn: its dot, and the ends of its bar."""
+
+    style: str
+    x: float
+    y: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreChart:
+    """The drawing of scores; `way` joins the dots as a list of "x,y", `days` are the ends'."""
+
+    way: str
+    bars: tuple[ScoreBar, ...]
+    rows: tuple[Tick, ...]
+    columns: tuple[Tick, ...]
+    days: tuple[Tick, ...]
+    names: tuple[Name, ...]
+
+
+def fit_scores(scores: Sequence[Score]) -> Scale:
+    """Return the scale of scores, each at the middle of its place; at least one."""
+    least = min(math.floor(min(each.low for each in scores) / _FLOOR) * _FLOOR, _FULL - _FLOOR)
+    rows = tuple(float(each) for each in range(least, _FULL + 1, _FLOOR))
+    return Scale(len(scores), rows, tuple(at + 0.5 for at in range(len(scores))), is_log=False)
+
+
+def plot_scores(scores: Sequence[Score], language: str) -> ScoreChart | None:
+    """Return the drawing of scores, oldest first, None without any."""
+    if not scores:
+        return None
+    scale = fit_scores(scores)
+    bars, columns, names = [], [], []
+    for at, each in zip(scale.columns, scores, strict=True):
+        (x, y), (_, low), (_, high) = (
+            scale.point((at, value)) for value in (each.share, each.low, each.high)
+        )
+        bars.append(ScoreBar(each.style, x, y, low, high))
+        columns.append(Tick(_right(x), x, each.name))
+        if each.words:
+            names.append(_score_name(each, x, low))
+    ends = dict.fromkeys((0, len(scores) - 1))
+    return ScoreChart(
+        way=" ".join(f"{bar.x:g},{bar.y:g}" for bar in bars),
+        bars=tuple(bars),
+        rows=tuple(_row(scale, each, language) for each in scale.rows),
+        columns=tuple(columns),
+        days=tuple(replace(columns[at], words=scores[at].day) for at in ends),
+        names=tuple(names),
+    )
+
+
+def _score_name(score: Score, x: float, low: float) -> Name:
+    """Return the name of a score: of what serves above the drawing, of another below its bar."""
+    is_above = score.style == "serves"
+    y = _ABOVE if is_above else min(_down(low) + _ABOVE, _LOWEST)
+    third = min(int(3 * x / WIDE), 2)
+    return Name(score.style, _right(x), y, 0, 0, ("start", "middle", "end")[third], score.words)
+
+
+def _row(scale: Scale, value: float, language: str) -> Tick:
+    _, line = scale.point((0, value))
+    return Tick(_down(line), line, brief(value, language))
+
+
+def _right(x: float) -> float:
+    return round(LEFT + WIDTH * x / WIDE, 1)
+
+
+def _down(y: float) -> float:
+    return round(TOP + HEIGHT * y / HIGH, 1)

@@ -1,0 +1,120 @@
+# The page of how a model did at its test.
+page-eval-title = Test of { $model }
+page-eval-beside = Beside { $against }{ $serves ->
+        [yes] , the live model
+       *[no] { "" }
+    }: { $count ->
+        [one] { NUMBER($count) } common question
+       *[other] { NUMBER($count) } common questions
+    }
+page-eval-held = Stopped by the test{ $lost ->
+        [0] { "" }
+        [one] : { NUMBER($lost) } right answer turned wrong
+       *[other] : { NUMBER($lost) } right answers turned wrong
+    }
+page-eval-lost = { $lost ->
+        [one] { NUMBER($lost) } right answer turned wrong
+       *[other] { NUMBER($lost) } right answers turned wrong
+    }
+page-eval-passed = Passed: all right answers stayed right
+page-eval-alone = { $right } of { $questions } right
+page-eval-rule = { $kind ->
+        [not_worse] The dataset's rule: a new model goes live only if earlier right answers stay right.
+        [floor] The dataset's rule: a new model goes live only with enough right answers.
+       *[none] The dataset has no rule for new models: each one goes live.
+    }
+page-eval-serves = This is the live model.
+page-eval-serving = The live model is { $model }.
+page-eval-full = { $questions ->
+        [one] { NUMBER($questions) } of { NUMBER($questions) } answers is right.
+       *[other] All { NUMBER($questions) } answers are right.
+    }
+page-eval-full-hint = Such a test says nothing any more: it needs harder questions.
+page-eval-unanswered = Take some from the unanswered questions
+page-eval-few = { $questions ->
+        [one] { NUMBER($questions) } question is too few to judge by the share alone: a difference may be chance. From { $enough } questions on the test is firm.
+       *[other] { NUMBER($questions) } questions are too few to judge by the share alone: a difference may be chance. From { $enough } questions on the test is firm.
+    }
+page-eval-add-test = Add a test question
+page-eval-mend = { $lost ->
+        [one] Fix { NUMBER($lost) } example
+       *[other] Fix { NUMBER($lost) } examples
+    }
+page-eval-promote = Make live
+page-eval-promote-anyway = Make live anyway
+page-eval-promote-sure = Make { $model } live{ $lost ->
+        [0] { "" }
+        [one] {" "}although { NUMBER($lost) } right answer turned wrong
+       *[other] {" "}although { NUMBER($lost) } right answers turned wrong
+    }? People see it right away. One tap brings the previous one back.
+page-eval-yes-promote = Yes, make live
+page-eval-right = Right
+page-eval-of = { $right } of { $questions }
+page-eval-right-of = { $model }: { $right } of { $questions }
+page-eval-declined = { $count ->
+        [one] { NUMBER($count) } declined
+       *[other] { NUMBER($count) } declined
+    }
+page-eval-difference = Difference
+page-eval-interval = { $low } to { $high }, 95% confidence
+page-eval-turned-wrong = Turned wrong
+page-eval-turned-right = Turned right
+page-eval-wrong-both = still wrong: { $count }
+page-eval-wrong = Wrong
+page-eval-versions = Right by version, %
+page-eval-versions-title = Share of right answers by version
+page-eval-versions-caption = The line at a dot shows where the share lies with 95% confidence. More questions make it shorter.
+page-eval-score-serves = live: { $right } of { $questions }
+page-eval-score-this = this one: { $right } of { $questions }
+page-eval-tags = By tag
+page-eval-tag-change = { $before } → { $right } of { $questions }
+page-eval-tags-more = { $count ->
+        [one] { NUMBER($count) } more tag
+       *[other] { NUMBER($count) } more tags
+    }
+page-eval-losses = How it learnt
+page-eval-memorises = Test loss was lowest at step { $step }. After that the model memorised the examples.
+page-eval-job = Training details
+page-eval-answers = Question by question
+page-eval-which = Which questions to show
+page-eval-show-changed = Changes and errors
+page-eval-show-lost = Turned wrong
+page-eval-show-gained = Turned right
+page-eval-show-wrong = Still wrong
+page-eval-show-right = { $count ->
+        [one] Show { NUMBER($count) } right answer
+       *[other] Show { NUMBER($count) } right answers
+    }
+page-eval-nothing-shown = There are no such questions.
+page-eval-left-out = { $count ->
+        [one] { NUMBER($count) } more question isn't shown. merlin eval --json prints all of them.
+       *[other] { NUMBER($count) } more questions aren't shown. merlin eval --json prints all of them.
+    }
+page-eval-expected = Reference
+page-eval-before = Previous: { $kind ->
+        [right] right
+        [refused] declined
+       *[wrong] wrong
+    }
+page-eval-now = New: { $kind ->
+        [right] right
+        [refused] declined
+       *[wrong] wrong
+    }
+page-eval-none-before = { $against ->
+        [yes] The previous one wasn't asked
+       *[no] No previous one
+    }
+page-eval-change-lost = turned wrong
+page-eval-change-gained = turned right
+page-eval-change-wrong = wrong
+page-eval-change-right = right
+page-eval-fix = Fix the example
+page-eval-accept = It should be so
+page-eval-accept-hint = This question stops no model any more while the example's answer stays as it is.
+page-eval-running = The model is answering the test questions
+page-eval-answered = { $asked } of { $questions } questions
+page-eval-again = The answers so far are saved; the other questions will be asked again automatically.
+page-eval-no-test = Nothing to compare on
+page-eval-no-test-hint = The dataset has no test questions. Ask about something taught in other words and mark the example “Always for testing”.
+page-eval-none = There are no answers to the test questions

@@ -1,0 +1,130 @@
+# Страница о том, как модель прошла тест.
+page-eval-title = Тест { $model }
+page-eval-beside = Рядом с { $against }{ $serves ->
+        [yes] , текущей моделью
+       *[no] { "" }
+    }: { $count ->
+        [one] { NUMBER($count) } общий вопрос
+        [few] { NUMBER($count) } общих вопроса
+       *[many] { NUMBER($count) } общих вопросов
+    }
+page-eval-held = Остановлена тестом{ $lost ->
+        [0] { "" }
+        [one] : { NUMBER($lost) } верный ответ стал неверным
+        [few] : { NUMBER($lost) } верных ответа стали неверными
+       *[many] : { NUMBER($lost) } верных ответов стали неверными
+    }
+page-eval-lost = { $lost ->
+        [one] { NUMBER($lost) } верный ответ стал неверным
+        [few] { NUMBER($lost) } верных ответа стали неверными
+       *[many] { NUMBER($lost) } верных ответов стали неверными
+    }
+page-eval-passed = Прошла: все верные ответы остались верными
+page-eval-alone = Верно { $right } из { $questions }
+page-eval-rule = { $kind ->
+        [not_worse] Правило набора: новая модель становится текущей, только если прежние верные ответы остались верными.
+        [floor] Правило набора: новая модель становится текущей, только если верных ответов достаточно.
+       *[none] Правила для новых моделей в наборе нет: текущей становится каждая.
+    }
+page-eval-serves = Эта модель сейчас текущая.
+page-eval-serving = Текущая модель — { $model }.
+page-eval-full = { $questions ->
+        [one] Верны ответы на { NUMBER($questions) } вопрос из { NUMBER($questions) }.
+        [few] Верны все { NUMBER($questions) } ответа.
+       *[many] Верны все { NUMBER($questions) } ответов.
+    }
+page-eval-full-hint = Такой тест больше ничего не говорит: нужны вопросы труднее.
+page-eval-unanswered = Взять из вопросов без ответа
+page-eval-few = { $questions ->
+        [one] { NUMBER($questions) } вопрос — мало, чтобы судить по одной доле: разница может быть случайной. Уверенно можно судить с { $enough } вопросов.
+        [few] { NUMBER($questions) } вопроса — мало, чтобы судить по одной доле: разница может быть случайной. Уверенно можно судить с { $enough } вопросов.
+       *[many] { NUMBER($questions) } вопросов — мало, чтобы судить по одной доле: разница может быть случайной. Уверенно можно судить с { $enough } вопросов.
+    }
+page-eval-add-test = Добавить тестовый вопрос
+page-eval-mend = { $lost ->
+        [one] Исправить { NUMBER($lost) } пример
+        [few] Исправить { NUMBER($lost) } примера
+       *[many] Исправить { NUMBER($lost) } примеров
+    }
+page-eval-promote = Сделать текущей
+page-eval-promote-anyway = Всё равно сделать текущей
+page-eval-promote-sure = Сделать { $model } текущей{ $lost ->
+        [0] { "" }
+        [one] , хотя { NUMBER($lost) } верный ответ стал неверным
+        [few] , хотя { NUMBER($lost) } верных ответа стали неверными
+       *[many] , хотя { NUMBER($lost) } верных ответов стали неверными
+    }? Люди увидят её сразу. Прежнюю можно вернуть одним нажатием.
+page-eval-yes-promote = Да, сделать текущей
+page-eval-right = Верно
+page-eval-of = { $right } из { $questions }
+page-eval-right-of = у { $model } { $right } из { $questions }
+page-eval-declined = { $count ->
+        [one] отказ: { NUMBER($count) }
+       *[other] отказов: { NUMBER($count) }
+    }
+page-eval-difference = Разница
+page-eval-interval = от { $low } до { $high }, уверенность 95 %
+page-eval-turned-wrong = Стало неверно
+page-eval-turned-right = Стало верно
+page-eval-wrong-both = неверно по-прежнему: { $count }
+page-eval-wrong = Неверно
+page-eval-versions = Верно по версиям, %
+page-eval-versions-title = Доля верных ответов по версиям
+page-eval-versions-caption = Линия у точки показывает, где доля лежит с уверенностью 95 %. Чем больше вопросов, тем она короче.
+page-eval-score-serves = текущая: { $right } из { $questions }
+page-eval-score-this = эта: { $right } из { $questions }
+page-eval-tags = По тегам
+page-eval-tag-change = { $before } → { $right } из { $questions }
+page-eval-tags-more = { $count ->
+        [one] Ещё { NUMBER($count) } тег
+        [few] Ещё { NUMBER($count) } тега
+       *[many] Ещё { NUMBER($count) } тегов
+    }
+page-eval-losses = Как училась
+page-eval-memorises = Меньше всего потери на тесте были на шаге { $step }. Дальше модель заучивала примеры.
+page-eval-job = Подробности обучения
+page-eval-answers = Вопрос за вопросом
+page-eval-which = Какие вопросы показать
+page-eval-show-changed = Отличия и ошибки
+page-eval-show-lost = Стало неверно
+page-eval-show-gained = Стало верно
+page-eval-show-wrong = Неверно по-прежнему
+page-eval-show-right = { $count ->
+        [one] Показать { NUMBER($count) } верный ответ
+        [few] Показать { NUMBER($count) } верных ответа
+       *[many] Показать { NUMBER($count) } верных ответов
+    }
+page-eval-nothing-shown = Таких вопросов нет.
+page-eval-left-out = { $count ->
+        [one] Ещё { NUMBER($count) } вопрос не показан. Все печатает команда merlin eval --json.
+        [few] Ещё { NUMBER($count) } вопроса не показаны. Все печатает команда merlin eval --json.
+       *[many] Ещё { NUMBER($count) } вопросов не показаны. Все печатает команда merlin eval --json.
+    }
+page-eval-expected = Эталон
+page-eval-before = Прежняя: { $kind ->
+        [right] верно
+        [refused] отказ
+       *[wrong] неверно
+    }
+page-eval-now = Новая: { $kind ->
+        [right] верно
+        [refused] отказ
+       *[wrong] неверно
+    }
+page-eval-none-before = { $against ->
+        [yes] Прежней не задавали
+       *[no] Прежней нет
+    }
+page-eval-change-lost = стало неверно
+page-eval-change-gained = стало верно
+page-eval-change-wrong = неверно
+page-eval-change-right = верно
+page-eval-fix = Исправить пример
+page-eval-accept = Так и надо
+page-eval-accept-hint = Из-за этого вопроса модели больше не останавливаются, пока ответ в примере прежний.
+page-eval-running = Модель отвечает на вопросы теста
+page-eval-answered = { $asked } из { $questions } вопросов
+page-eval-again = Полученные ответы сохранены, остальные вопросы будут заданы ещё раз автоматически.
+page-eval-no-test = Сравнить не на чем
+page-eval-no-test-hint = В наборе нет тестовых вопросов. Спросите о выученном другими словами и отметьте пример «Всегда для теста».
+page-eval-none = Ответов на вопросы теста нет
