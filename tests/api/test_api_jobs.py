@@ -251,7 +251,7 @@ def test_two_chosen_models_lead_to_the_test_of_the_newer_one_beside_the_other(si
         chosen = browser.get("/admin/models/compare", params={"model": [2, 1]})
         page = browser.get(chosen.headers["location"]).text
         assert browser.get("/admin/models/compare").headers["location"] == "/admin/models"
-    assert chosen.headers["location"].startswith("/admin/models/trial-2/evaluation?against=")
+    assert chosen.headers["location"] == "/admin/models/trial-2/evaluation?against=trial-1"
     assert "1 верный ответ стал неверным" in page
     assert "Понятие 11 значит ответ 77." in page
 

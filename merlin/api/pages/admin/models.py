@@ -55,7 +55,7 @@ async def compare_models(visit: Watching, model: Chosen = None) -> Response:
     found = [await visit.read(models.get, each) for each in sorted(set(model or ()))]
     if not found:
         return seen_other("/admin/models")
-    query = f"?{urlencode({'against': found[0].model})}" if len(found) > 1 else ""
+    query = f"?{urlencode({'against': found[0].title})}" if len(found) > 1 else ""
     return seen_other(evaluation_href(found[-1]) + query)
 
 
