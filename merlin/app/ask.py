@@ -26,6 +26,7 @@ from merlin.account.users import User, Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.groups import Groups
+from merlin.app.inbox import UpdateState
 from merlin.billing.plan import (
     UNLIMITED,
     Format,
@@ -36,7 +37,7 @@ from merlin.billing.plan import (
     plan_of,
 )
 from merlin.billing.quota import Left, Quotas, today
-from merlin.chat.answer import Ground, Grounding, Reply, report_troubles
+from merlin.chat.answer import Ending, Ground, Grounding, Reply, report_troubles
 from merlin.chat.canary import count_answer
 from merlin.chat.grounding import find_sources, grounding_prompt
 from merlin.chat.model_catalogue import (
@@ -332,8 +333,29 @@ class Answer:
     reply: Reply | None = None
 
 
-def finish(ctx: Context, asker: Asker, answer: Answer) -> None:
-    """Store the answer of a chat's question with what it changes; charge it or give it back."""
+def stored_answer(reply: Reply, note: str, cost: Cost | None) -> StoredAnswer:
+    """Return what is shown and kept of a reply, `note` under it or in its place."""
+    is_answer = bool(reply.text) or reply.ending is Ending.STOPPED
+    return StoredAnswer(
+        answer=reply.text,
+        note=note,
+        ending=UpdateState.ANSWERED if is_answer else UpdateState.FAILED,
+        provider=reply.choice.provider if reply.choice else "",
+        model_id=reply.model_id,
+        usage=reply.usage,
+        standing=reply.choice.standing.value if reply.choice else "",
+        cost_micro=cost.micro if cost else 0,
+        currency=cost.currency if cost else "",
+        known=reply.known,
+        nearest="\n".join(reply.nearest),
+    )
+
+
+def finish(ctx: Context, asker: Asker, answer: Answer, by: str = "bot") -> None:
+    """Store the answer of a chat's question with what it changes; charge it or give it back.
+
+    `by` is the process that asked, as requests name it.
+    """
     written, reply = answer.written, answer.reply
     Turns(ctx.db, ctx.bot_id).write(asker.number, written)
     if written.answer:
@@ -343,7 +365,7 @@ def finish(ctx: Context, asker: Asker, answer: Answer) -> None:
     cost = Cost(written.cost_micro, written.currency)
     settle(ctx, asker, cost, is_answered=bool(written.answer))
     if reply is not None:
-        report_troubles(ctx.db, reply.troubles, ctx.clock(), "bot")
+        report_troubles(ctx.db, reply.troubles, ctx.clock(), by)
         count_answer(ctx.db, reply)
 
 

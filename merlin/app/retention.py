@@ -69,7 +69,9 @@ class OldRows(Repository):
             # A word that is told only once is kept, so that it is never told again.
             yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.handed_over_at < before)
         if before := self._before(days.turns_days):
-            yield t.TURN, (t.TURN.state == TurnState.TOLD.value) & (t.TURN.asked_at < before)
+            # Those of pages are nobody's to take up again, however they ended.
+            is_over = (t.TURN.state == TurnState.TOLD.value) | (t.TURN.bot_id == 0)
+            yield t.TURN, is_over & (t.TURN.asked_at < before)
             yield t.TOLD_QUESTION, t.TOLD_QUESTION.at < before
             last = (t.SESSION.touched_at != "") & (t.SESSION.touched_at < before)
             yield t.SESSION, last & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())

@@ -18,7 +18,8 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.views import INTERNAL, described
 from merlin.chat.feedback import Rating
-from merlin.chat.sessions import SUMMARY, Session, delete_session
+from merlin.chat.sessions import SUMMARY, ChatPlace, Session, delete_session
+from merlin.chat.turns import TurnState
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.messages import Usage
@@ -61,6 +62,11 @@ class TurnView:
     cost: Cost | None = described("null where nobody knows")
     rating: Rating | None = described("null: none")
     is_private: bool = field(metadata=INTERNAL)
+    state: TurnState = field(metadata=INTERNAL)
+    note: str = field(metadata=INTERNAL)
+    offer: str = field(metadata=INTERNAL)
+    nearest: str = field(metadata=INTERNAL)
+    known: bool | None = field(metadata=INTERNAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +92,19 @@ _SUMS = (
 
 
 def recent(
-    ctx: Context, actor: Actor, limit: int = 50, after: tuple[str, int] | None = None
+    ctx: Context,
+    actor: Actor,
+    limit: int = 50,
+    after: tuple[str, int] | None = None,
+    place: ChatPlace | None = None,
 ) -> list[SessionView]:
-    """Return sessions, the newest used first; `after` the one of this time and number."""
+    """Return sessions, the newest used first; `after` the one of this time and number.
+
+    With a `place` those alone that are kept there.
+    """
     these = _theirs(actor)
+    if place is not None:
+        these &= (SESSION.bot_id == ctx.bot_id) & (SESSION.thread_id == place.thread_id)
     if after is not None:
         at, session_id = after
         earlier = (SESSION.touched_at == at) & (SESSION.id < session_id)

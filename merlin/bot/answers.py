@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Self, TypeVar
 
-from merlin.app.inbox import UpdateState
+from merlin.app.ask import stored_answer
 from merlin.bot.bot_api import BotApi, ChatUnreachable
 from merlin.bot.markdown import render
 from merlin.bot.menu import cut
@@ -369,20 +369,7 @@ def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
         notes.append(text(language, "bot-nearest"))
     if reply.sources:
         notes.append(f"[{sources_note(reply.sources, language)}]")
-    is_answer = bool(reply.text) or reply.ending is Ending.STOPPED
-    return StoredAnswer(
-        answer=reply.text,
-        note="\n".join(notes),
-        ending=UpdateState.ANSWERED if is_answer else UpdateState.FAILED,
-        provider=reply.choice.provider if reply.choice else "",
-        model_id=reply.model_id,
-        usage=reply.usage,
-        standing=reply.choice.standing.value if reply.choice else "",
-        cost_micro=cost.micro if cost else 0,
-        currency=cost.currency if cost else "",
-        known=reply.known,
-        nearest="\n".join(reply.nearest),
-    )
+    return stored_answer(reply, "\n".join(notes), cost)
 
 
 def window_note(gauge: WindowCounter, language: str, *, is_warned: bool) -> tuple[str, str]:

@@ -76,11 +76,15 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class ChatPlace:
-    """Where sessions live: a chat and its topic (0 for none), and who writes there."""
+    """Where sessions live: a chat and its topic (0 for none), and who writes there.
+
+    `dataset` is what its first session is about, None for the default one.
+    """
 
     chat_id: int
     user_id: int
     thread_id: int = 0
+    dataset: str | None = None
 
 
 def title_of(question: str) -> str:
@@ -140,7 +144,8 @@ class Sessions(BotRepository):
         found = self.opened(place)
         if found is not None:
             return found
-        return self._add(Session(0, place.chat_id, place.user_id, thread_id=place.thread_id))
+        first = Session(0, place.chat_id, place.user_id, place.dataset, thread_id=place.thread_id)
+        return self._add(first)
 
     @transaction
     def renew(self, place: ChatPlace) -> Session:

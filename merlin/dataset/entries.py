@@ -235,6 +235,15 @@ class ExampleEntries(Repository):
         rows = self.db.sql(_PART.format(part=part, no_end=NO_END), *values, limit)
         return [_read(row) for row in rows]
 
+    def text(self, dataset: str, example_id: str) -> str | None:
+        """Return the text of an example's file, None where there is no such one."""
+        this = (EXAMPLE_ENTRY.dataset == dataset) & (EXAMPLE_ENTRY.example_id == example_id)
+        blob = EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.blob).where(this)
+        found = self.db.value(
+            DATASET_TEXT.select(DATASET_TEXT.text).where(DATASET_TEXT.blob.in_(blob))
+        )
+        return None if found is None else str(found)
+
     def nearest(self, dataset: str, stems: Sequence[str], limit: int) -> list[str]:
         """Return the texts of taught examples that share the most telling stems, best first."""
         terms = [Term((each,)) for each in stems]

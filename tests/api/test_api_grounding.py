@@ -109,5 +109,5 @@ def test_the_page_tells_the_source_under_the_answer(course):
     site, _ = course
     address = f"/courses/{site.course_id('algorithms')}/chat"
     with site.browser(ANNA) as browser:
-        page = browser.post(address, data={"q": QUESTION}).text
+        page = browser.post(address, data={"q": QUESTION}, follow_redirects=True).text
     assert "Ответ составила модель по источникам" in page

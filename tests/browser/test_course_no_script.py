@@ -114,17 +114,3 @@ def test_a_question_is_asked_and_answered(visitor, courses):
     page.get_by_role("textbox", name="Вопрос").fill("А дерево?")
     page.get_by_role("button", name="Отправить").click()
     expect(page.locator(".msg")).to_have_count(4)
-
-
-def test_an_offered_question_is_asked_by_its_button(visitor, courses):
-    offered = "Что такое двоичный поиск?"
-    refusal = {"known": False, "nearest": [offered]}
-    courses.provider.behave(fixed_answer="Не знаю.", extension=refusal)
-    page = visitor.open(
-        f"/courses/{courses.course_id('algorithms')}/chat", visitor.person(), **PLAIN
-    )
-    page.get_by_role("textbox", name="Вопрос").fill("Двоичный?")
-    page.get_by_role("button", name="Отправить").click()
-    page.get_by_role("button", name=offered).click()
-    expect(page.locator(".msg.me")).to_have_text(["Двоичный?", offered])
-    courses.provider.behave(fixed_answer="", extension={})

@@ -138,4 +138,6 @@ def test_the_chat_is_open_to_who_is_signed_in_by_token_alone(visitor, courses):
     page.context.clear_cookies()
     field.fill("Что такое граф?")
     page.keyboard.press("Enter")
-    expect(page.locator(".msg:not(.me) .meta").last).to_contain_text("algorithms-1")
+    expect(page.locator(".version")).to_have_text("algorithms-1")
+    page.get_by_role("button", name="Верно", exact=True).click()
+    expect(page.get_by_role("button", name="Верно", exact=True, pressed=True)).to_be_visible()

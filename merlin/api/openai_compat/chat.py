@@ -40,7 +40,9 @@ Then = Callable[[Reply], Awaitable[None]]
 
 
 class ChatStream(AnswerObserver):
-    """One question."""
+    """One question; where it `is_kept`, more is written with it and its answer."""
+
+    is_kept = False
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class ChatStream(AnswerObserver):
         self._then = then
         self._text = ""
         self._news = asyncio.Event()
+        self._is_reserved = False
         self.stop = Stop()
         # The model that writes, or was asked last.
         self.choice: Candidate | None = None
@@ -71,6 +74,13 @@ class ChatStream(AnswerObserver):
     async def reply(self) -> Reply:
         """Return what came of it, once it is settled. Raises ApiError, MerlinError."""
         return await asyncio.shield(self.task)
+
+    async def reserved(self) -> None:
+        """Return once the question is reserved; raises as `reply` where it may not be asked."""
+        while not (self._is_reserved or self.task.done()):
+            await self._next()
+        if not self._is_reserved:
+            self.task.result()
 
     async def begins(self) -> None:
         """Return with the first word, or when all is over; raises as `reply` where none came."""
@@ -104,11 +114,14 @@ class ChatStream(AnswerObserver):
             log.warning("a question was not answered", reason=redact(str(error)))
 
     async def _run(self) -> Reply:
-        asked, asker, services = self._asked, self._asker, self._services
-        # Where nothing is limited, nothing is written.
-        work = services.store.read if asker.plan is UNLIMITED else services.store.do
-        first = await work(lambda: reserve_question(services, asked, asker))
+        services = self._services
+        # Where nothing is limited or kept, nothing is written.
+        is_read = self._asker.plan is UNLIMITED and not self.is_kept
+        first = await (services.store.read if is_read else services.store.do)(self._reserve)
         kill_point("door.reserved")
+        self._is_reserved = True
+        self._news.set()
+        asked, asker = self._asked, self._asker
         try:
             sources = ground(services, first, asked.talk[-1].content, asker.language)
             is_plain = not asked.has_images and asked.steering.response_format is None
@@ -134,6 +147,14 @@ class ChatStream(AnswerObserver):
             await self._then(reply)
         return reply
 
+    def _reserve(self) -> Candidate | None:
+        """Reserve the question, and return who is to answer; within the store's work."""
+        return reserve_question(self._services, self._asked, self._asker)
+
+    def _charge(self, reply: Reply) -> None:
+        """Charge the answer or give the question back; within the store's work."""
+        settle_question(self._services, self._asker, reply)
+
     async def _route(self, first: Candidate | None) -> AsyncIterator[Candidate]:
         """Yield who is asked, noting it."""
         services = self._services
@@ -144,10 +165,9 @@ class ChatStream(AnswerObserver):
 
     async def _settle(self, reply: Reply) -> None:
         is_tried = reply.first is not None and reply.first.canary
-        if not is_free(self._services, self._asker) or reply.troubles or is_tried:
-            await self._services.store.do(
-                lambda: settle_question(self._services, self._asker, reply)
-            )
+        is_counted = self.is_kept or not is_free(self._services, self._asker)
+        if is_counted or reply.troubles or is_tried:
+            await self._services.store.do(lambda: self._charge(reply))
 
     async def _give_back(self) -> None:
         try:
@@ -180,8 +200,15 @@ def start_question(
     """Return a question that is being asked; one that is stoppable ends with its caller's call."""
     state = request.app.state
     asking = ChatStream(state.services, state.desk, asked, asker, then)
-    state.askings.add(asking.task)
-    asking.task.add_done_callback(state.askings.discard)
+    watch_question(request, asking, is_stoppable=is_stoppable)
+    return asking
+
+
+def watch_question(request: Request, asking: ChatStream, *, is_stoppable: bool = True) -> None:
+    """Let a question end with the process, and one that is stoppable with its caller's call."""
+    askings = request.app.state.askings
+    askings.add(asking.task)
+    asking.task.add_done_callback(askings.discard)
 
     async def stop_without_caller() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -191,4 +218,3 @@ def start_question(
     if is_stoppable:
         watching = asyncio.create_task(stop_without_caller())
         asking.task.add_done_callback(lambda _: watching.cancel())
-    return asking

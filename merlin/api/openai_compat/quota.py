@@ -72,7 +72,7 @@ def reserve_question(services: ApiServices, asked: Asked, asker: Asker) -> Candi
         raise refusal(asker.language, status, "window", code, "messages", limit=str(window))
     found = reserve(services, asker, asked.kind)
     if found is not None:
-        raise _used_up(asker, found, services.clock())
+        raise used_up(asker, found, services.clock())
     return first
 
 
@@ -86,7 +86,7 @@ def _is_offered(services: ApiServices, asked: Asked) -> bool:
     return is_course or ModelCatalogue(services.db).serving(dataset) is not None
 
 
-def _used_up(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
+def used_up(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
     """Return the refusal where today's answers cost all that they may, or the plan has no room."""
     status, told = HTTPStatus.TOO_MANY_REQUESTS, dict[str, Any]()
     if isinstance(found, Over):

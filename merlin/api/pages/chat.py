@@ -1,89 +1,162 @@
-"""The chat of a course: its serving model answers, through the same door that programs use.
+"""The chat of a course: its serving model answers, and every talk is kept for its person.
 
-With a script the answer is streamed from /v1/chat/completions; without one the form brings the
-whole talk, and the page comes back with the answer. Nothing of the talk is kept here.
+    a form -> a turn, asked -> streamed to a script · waited for without one -> the talk's page
+
+What is done with an answer is a form too, and comes back to the talk: a script takes the one turn
+out of that page, so that both ways show the same.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
+from itertools import groupby
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form
+from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Person
-from merlin.api.openai_compat.chat import start_question
-from merlin.api.openai_compat.quota import asker_of
+from merlin.api.openai_compat.chat import ChatStream, watch_question
+from merlin.api.openai_compat.quota import ABANDONED, asker_of, used_up
 from merlin.api.openai_compat.requests import Asked, name_of
 from merlin.api.openai_compat.responses import note, refusal_of
-from merlin.api.openai_compat.routes import read_origin
 from merlin.api.pages.course import course_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
+from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
     FROM_HERE,
     PageRequest,
     Visiting,
     bot_href,
+    course_href,
     refusal_text,
     render_page,
 )
+from merlin.api.pages.teach.examples import base_of
 from merlin.api.problems import Problem
 from merlin.api.schema import Id
-from merlin.app import proposals, unanswered
+from merlin.app import course_chat, feedback, proposals, unanswered
 from merlin.app.actor import Actor
-from merlin.app.ask import show_quota
+from merlin.app.ask import ChatQuestion, show_quota
 from merlin.app.context import Context
+from merlin.app.course_chat import CourseTalk, Starters
 from merlin.app.plans import has_shop
+from merlin.app.sessions import SessionView, TurnView
 from merlin.billing.plan import Format
-from merlin.chat.model_catalogue import ModelCatalogue
+from merlin.chat.answer import Ending, Reply
+from merlin.chat.feedback import Rating
+from merlin.chat.grounding import source_name
+from merlin.chat.model_catalogue import Candidate, ModelCatalogue
+from merlin.chat.turns import TurnState
+from merlin.core.clock import in_zone
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT, seen_other
-from merlin.course.catalogue import Course
-from merlin.dataset.proposals import mask_personal_data
+from merlin.course.catalogue import Course, Material
+from merlin.dataset.proposals import MOST_LETTERS, mask_personal_data
+from merlin.db.idempotency import NUMBER_BITS
 from merlin.openai_protocol.errors import ApiError
+from merlin.openai_protocol.responses import DONE, EVENT_STREAM, event
 from merlin.training.models import Serving
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 MOST_CHARACTERS = 4000
-# What is said again with each question: enough for a talk, and bounded.
-MOST_SAID, SAID_CHARACTERS = 20, 20_000
-# Says to the script, beside the words, that the plan has no question left.
-OVER = "Merlin-Over"
+# So many words say where in a material a passage begins.
+_PLACED_BY = 5
+# What is open within a turn: a better answer, a question for the editors, what they were told.
+Doing = Literal["", "correct", "tell", "told"]
 
 
-@dataclass(frozen=True, slots=True)
-class Bubble:
-    """One message; `foot` says who answered, `note` what a person should know of it.
+class TurnStream(ChatStream):
+    """A question of a page: stored with what it reserves, and its answer with what it costs."""
 
-    `nearest` are taught questions that may have been meant where it is a refusal, `refused` is the
-    question that the editors may be told of, "" for none.
-    """
+    is_kept = True
 
-    text: str
-    is_mine: bool
-    foot: str = ""
-    note: str = ""
-    nearest: tuple[str, ...] = ()
-    refused: str = ""
+    def __init__(
+        self, request: Request, visit: PageRequest, question: ChatQuestion, session_id: int
+    ) -> None:
+        self._question, self._session_id = question, session_id
+        dataset = question.place.dataset
+        asked = Asked(name_of(dataset or ""), dataset, (Message("user", question.text),))
+        asker = asker_of(visit, question.number, dataset)
+        super().__init__(visit.services, request.app.state.desk, asked, asker)
+
+    def _reserve(self) -> Candidate | None:
+        ctx = self._services
+        self.talk, self.turn = course_chat.open_turn(ctx, self._question, self._session_id)
+        if self.talk.refusal is not None:
+            raise used_up(self._asker, self.talk.refusal, ctx.clock())
+        said = (*self.talk.summary, *self.talk.history, *self._asked.talk)
+        self._asked = replace(self._asked, talk=said)
+        return self.talk.first
+
+    def _charge(self, reply: Reply) -> None:
+        language = self._question.language
+        if reply.ending is Ending.STOPPED:
+            words = text(language, "page-stopped")
+        else:
+            words = str(refusal_of(reply, language) or note(language, reply))
+        course_chat.close_turn(self._services, self.talk, self.turn, reply, words)
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """Yield the turn's number and talk, then the answer's pieces, for a script."""
+        try:
+            place = {"turn": self.turn.turn_id, "talk": self.turn.question.session_id}
+            yield event(place)
+            async for piece in self.pieces():
+                yield event({"text": piece})
+            await self.reply()
+            yield DONE
+        except (ApiError, MerlinError) as error:
+            yield event({"error": str(error)})
+        finally:
+            self.stop.press()
 
 
 @router.get("/courses/{course_id}/chat")
-async def chat(visit: Visiting, course_id: Id) -> Response:
-    """Return the empty chat."""
+async def begin_talk(visit: Visiting, course_id: Id, before: int = 0) -> Response:
+    """Return the chat with questions to begin with; `before` leads to other ones."""
+    return await _page(visit, await course_of(visit, course_id), before=before)
+
+
+@router.get("/courses/{course_id}/chat/talks")
+async def show_talks(visit: Visiting, course_id: Id) -> Response:
+    """Return the person's talks about the course as a page of their own."""
     course = await course_of(visit, course_id)
-    return await _page(visit, course)
+    talks = await visit.read(course_chat.list_talks, course) if visit.user else []
+    view = {"course": course, "chat": _href(course), "days": _days(visit, talks)}
+    return render_page(visit, "chat_talks.html", view, keep=NEVER_KEPT)
 
 
-@router.post("/courses/{course_id}/chat")
+@router.get("/courses/{course_id}/chat/{session_id}")
+async def show_talk(
+    visit: Visiting,
+    course_id: Id,
+    session_id: Id,
+    turn: int = 0,
+    doing: Doing = "",
+) -> Response:
+    """Return a talk; `doing` is what is open within a turn."""
+    course = await course_of(visit, course_id)
+    if visit.user is None:
+        return await _page(visit, course)
+    return await _page(visit, course, session_id, turn=turn, doing=doing)
+
+
+@router.post("/courses/{course_id}/chat", dependencies=FROM_HERE)
 async def ask(
     request: Request,
     visit: Visiting,
@@ -91,100 +164,133 @@ async def ask(
     caller: Person,
     q: Annotated[str, Form()] = "",
     near: Annotated[str, Form()] = "",
-    said: Annotated[list[str] | None, Form()] = None,
+    again: Annotated[int, Form()] = 0,
+    talk: Annotated[int, Form()] = 0,
 ) -> Response:
-    """Ask without a script, and return the chat with the answer; `near` is an offered question."""
-    course = await course_of(visit, course_id)
-    if not _may_ask(caller):
+    """Ask; `near` is an offered question, `again` the turn that is asked anew.
+
+    A script gets the answer as a stream, everybody else the talk's page.
+    """
+    course, is_script = await course_of(visit, course_id), _wants_stream(request)
+    if visit.user is None or not _may_ask(caller):
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
-    before = tuple(one[:SAID_CHARACTERS] for one in (said or [])[-MOST_SAID:])
-    bubbles = tuple(Bubble(one, place % 2 == 0) for place, one in enumerate(before))
-    question = (near or q).strip()
-    if not question or len(question) > MOST_CHARACTERS or len(before) % 2:
-        wrong = visit.say("question-too-long", limit=MOST_CHARACTERS) if question else ""
-        return await _page(visit, course, bubbles, draft=q, wrong=wrong)
+    words, number = (near or q).strip(), 1 + secrets.randbits(NUMBER_BITS)
+    message_id = number
+    if again:
+        old = await visit.read(course_chat.find_question, again)
+        words, talk, message_id = old.text, old.session_id, old.message_id
+    if not words or len(words) > MOST_CHARACTERS:
+        wrong = visit.say("question-too-long", limit=MOST_CHARACTERS) if words else ""
+        return await _refused(visit, course, talk, q, wrong)
+    place = course_chat.place_of(visit.actor, course)
+    question = ChatQuestion(visit.user, visit.language, number, place, words, message_id=message_id)
+    asking = TurnStream(request, visit, question, talk)
+    watch_question(request, asking)
     try:
-        answer = await _answer(request, visit, course, (*before, question))
-    except (ApiError, MerlinError) as error:
-        why = str(error) if isinstance(error, ApiError) else visit.say("no-answer")
-        return await _page(visit, course, bubbles, draft=question, wrong=why)
-    return await _page(visit, course, (*bubbles, Bubble(question, is_mine=True), answer))
+        await asking.reserved()
+        if is_script:
+            return StreamingResponse(
+                asking.events(), headers={"X-Accel-Buffering": "no"}, media_type=EVENT_STREAM
+            )
+        await asking.reply()
+    except ApiError as error:
+        return await _refused(visit, course, talk, words, str(error))
+    return seen_other(_turn_href(course, asking.turn.question.session_id, asking.turn.turn_id))
 
 
-@router.post("/courses/{course_id}/chat/tell", dependencies=FROM_HERE)
-async def tell(
+@router.post("/courses/{course_id}/chat/turns/{turn_id}", dependencies=FROM_HERE)
+async def judge(
     visit: Visiting,
     course_id: Id,
-    caller: Person,
-    q: Annotated[str, Form()] = "",
-    act: Annotated[Literal["look", "send", "allow"], Form()] = "look",
+    turn_id: Id,
+    caller: Person,  # noqa: ARG001 - asks to sign in
+    act: Annotated[Literal["up", "down", "allow", "correct", "tell"], Form()],
+    answer: Annotated[str, Form()] = "",
+    doing: Annotated[Doing, Form()] = "",
 ) -> Response:
-    """Show what the editors would read of a question; let them read it, consent given first."""
-    course, question = await course_of(visit, course_id), q.strip()
-    if not _may_ask(caller):
-        raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
-    if not question or len(question) > MOST_CHARACTERS:
-        return seen_other(f"/courses/{course.course_id}/chat")
+    """Rate an answer, allow the editors to learn, send them a better one or the question.
 
-    def send(ctx: Context, actor: Actor) -> None:
-        if act == "allow":
-            proposals.give_consent(ctx, actor)
-        unanswered.tell_editors(ctx, actor, course.dataset, question, visit.language)
+    A better answer with personal words comes back masked before it is sent.
+    """
+    course, language = await course_of(visit, course_id), visit.language
+    question = await visit.read(course_chat.find_question, turn_id)
 
-    wrong = ""
-    if act != "look":
+    def keep(ctx: Context, actor: Actor) -> None:
+        match act:
+            case "up" | "down":
+                feedback.press_rating(ctx, actor, turn_id, Rating(act))
+            case "allow":
+                proposals.give_consent(ctx, actor)
+            case "correct":
+                feedback.rate(ctx, actor, turn_id, Rating.DOWN, _fitting(answer), language)
+            case "tell":
+                words = question.text
+                unanswered.tell_editors(ctx, actor, course.dataset, words, language, turn_id)
+
+    masked = mask_personal_data(answer, language)
+    if act == "correct" and masked.found:
+        kinds = ", ".join(text(language, f"mask-kind-{each}") for each in masked.found)
+        draft, wrong = masked.words, text(language, "fix-masked", kinds=kinds)
+    else:
         try:
-            await visit.write(send)
-            return seen_other(f"/courses/{course.course_id}/chat/told")
+            await visit.write(keep)
         except Refused as error:
-            wrong = refusal_text(visit, error)
-    view = {
-        "course": course,
-        "question": question,
-        "shown": mask_personal_data(question, visit.language).words,
-        "consent": text(visit.language, "consent-asked"),
-        "has_consent": await visit.read(proposals.has_consent),
-        "wrong_words": wrong,
-    }
-    return render_page(visit, "chat_tell.html", view, keep=NEVER_KEPT)
-
-
-@router.get("/courses/{course_id}/chat/told")
-async def show_told(visit: Visiting, course_id: Id) -> Response:
-    """Say that the editors will read the question."""
-    view = {"course": await course_of(visit, course_id), "question": ""}
-    return render_page(visit, "chat_tell.html", view)
-
-
-@router.get("/courses/{course_id}/chat/left")
-async def left(visit: Visiting, course_id: Id) -> Response:
-    """Return what is left of the plan, in words, for the script to say after an answer."""
-    words, is_over = await _left(visit, await course_of(visit, course_id))
-    headers = {"Cache-Control": NEVER_KEPT, OVER: "1" if is_over else "0"}
-    return PlainTextResponse(words, headers=headers)
-
-
-async def _answer(
-    request: Request, visit: PageRequest, course: Course, talk: tuple[str, ...]
-) -> Bubble:
-    roles = ("user", "assistant")
-    messages = tuple(Message(roles[place % 2], one) for place, one in enumerate(talk))
-    asked = Asked(name_of(course.slug), course.dataset, messages)
-    asker = asker_of(visit, dataset=asked.dataset)
-    reply = await start_question(request, asked, asker).reply()
-    refused = refusal_of(reply, visit.language)
-    if refused is not None:
-        raise refused
-    origin = await read_origin(visit.services, reply.model_id)
-    foot = (origin.build if origin else "") or reply.model_id
-    return Bubble(
-        reply.text,
-        is_mine=False,
-        foot=foot,
-        note=note(visit.language, reply),
-        nearest=reply.nearest,
-        refused=talk[-1] if reply.known is False else "",
+            draft, wrong = answer, refusal_text(visit, error)
+        else:
+            after: Doing = "told" if act == "tell" else doing
+            return seen_other(_turn_href(course, question.session_id, turn_id, after))
+    opened: Doing = "correct" if act == "correct" else "tell"
+    return await _page(
+        visit, course, question.session_id, turn=turn_id, doing=opened, draft=draft, wrong=wrong
     )
+
+
+def _fitting(answer: str) -> str:
+    """Return a better answer as it is kept. Raises Refused for none and for one too long."""
+    words = answer.strip()
+    if not words:
+        raise Refused("no words", "fix-words")
+    if len(words) > MOST_LETTERS:
+        raise Refused("too long", "fix-long", most=MOST_LETTERS)
+    return words
+
+
+def _turn_href(course: Course, session_id: int, turn_id: int, doing: Doing = "") -> str:
+    opened = f"?turn={turn_id}" + (f"&doing={doing}" if doing else "")
+    return f"{_href(course)}/{session_id}{opened}#turn-{turn_id}"
+
+
+def _href(course: Course) -> str:
+    return f"{course_href(course)}/chat"
+
+
+def _passage_href(course: Course, material: Material, passage: str) -> str:
+    """Return the address of a passage: its material, at the first words that stand in a line.
+
+    Source: wicg.github.io/scroll-to-text-fragment; elsewhere the material opens at its beginning.
+    """
+    line = next((one for one in passage.splitlines() if one[:1].isalpha()), "")
+    words = re.match(r"[\w,.:;()«» -]*", line)
+    place = " ".join(words[0].split()[:_PLACED_BY]) if words else ""
+    href = f"{course_href(course)}/materials/{material.material_id}"
+    return f"{href}#:~:text={quote(place, safe='')}" if place else href
+
+
+def _markdown(language: str, words: str) -> Markup:
+    return render_markdown(words, language)[0]
+
+
+def _wants_stream(request: Request) -> bool:
+    return EVENT_STREAM in request.headers.get("accept", "")
+
+
+async def _refused(
+    visit: PageRequest, course: Course, session_id: int, draft: str, wrong: str
+) -> Response:
+    """Return why a question is not asked: to a script in words, else on the page."""
+    if _wants_stream(visit.request):
+        return PlainTextResponse(wrong, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return await _page(visit, course, session_id, draft=draft, wrong=wrong)
 
 
 def _may_ask(caller: Caller) -> bool:
@@ -194,36 +300,79 @@ def _may_ask(caller: Caller) -> bool:
 async def _page(
     visit: PageRequest,
     course: Course,
-    bubbles: tuple[Bubble, ...] = (),
+    session_id: int = 0,
     *,
+    before: int = 0,
+    turn: int = 0,
+    doing: Doing = "",
     draft: str = "",
     wrong: str = "",
 ) -> Response:
-    """Return the chat; `draft` is what was not sent, `is_over`: more questions are offered."""
+    """Return the chat; `draft` is what was not sent, `wrong` why."""
     services = visit.services
 
-    def read() -> tuple[str, Serving | None]:
-        return bot_href(services, course), ModelCatalogue(services.db).serving(course.dataset)
+    def read(
+        ctx: Context, actor: Actor
+    ) -> tuple[str, Serving | None, Sequence[SessionView], CourseTalk | None, Starters]:
+        serving = ModelCatalogue(ctx.db).serving(course.dataset)
+        talks = course_chat.list_talks(ctx, actor, course) if visit.user else []
+        talk, starters = None, Starters([], 0)
+        if session_id:
+            talk = course_chat.read_talk(ctx, actor, course, session_id, turn)
+        elif serving is not None:
+            starters = course_chat.starters(ctx, actor, course.dataset, before)
+        return bot_href(services, course), serving, talks, talk, starters
 
-    href, serving = await services.store.read(read)
+    href, serving, talks, talk, starters = await visit.read(read)
     left, is_over = await _left(visit, course)
+    is_opened = doing in {"correct", "tell"}
     view = {
         "course": course,
-        "model": name_of(course.slug),
+        "chat": _href(course),
+        "here": f"{_href(course)}/{session_id}" if talk else _href(course),
+        "examples_href": base_of(course.dataset),
+        "markdown": partial(_markdown, visit.language),
+        "passage_href": partial(_passage_href, course),
+        "passage_name": partial(source_name, language=visit.language),
         "serving": serving,
+        "days": _days(visit, talks),
+        "talk": talk,
+        "starters": starters,
+        "opened": turn,
+        "doing": doing,
+        "consent": text(visit.language, "consent-asked"),
+        "has_consent": is_opened and await visit.read(proposals.has_consent),
+        "is_waiting": _is_waiting(visit),
         "left": left,
         "is_over": is_over,
         "has_shop": has_shop(services),
         "bot_href": href,
         "may_ask": _may_ask(visit),
-        # Whose talk the browser keeps.
-        "whose": visit.user_id or "",
-        "bubbles": bubbles,
         "draft": draft,
         "wrong_words": wrong,
         "most": MOST_CHARACTERS,
+        "mask": partial(mask_personal_data, language=visit.language),
     }
     return render_page(visit, "chat.html", view, keep=NEVER_KEPT)
+
+
+def _days(visit: PageRequest, talks: Sequence[SessionView]) -> list[tuple[str, list[SessionView]]]:
+    """Return the talks under the words of when they were used last, in the person's zone."""
+    today = in_zone(visit.services.clock(), visit.zone).date()
+
+    def called(talk: SessionView) -> str:
+        ago = (today - in_zone(talk.touched_at, visit.zone).date()).days
+        if ago <= 1:
+            return "today" if ago < 1 else "yesterday"
+        return "week" if ago <= today.weekday() else "earlier"
+
+    return [(visit.say(f"talks-{day}"), list(some)) for day, some in groupby(talks, called)]
+
+
+def _is_waiting(visit: PageRequest) -> Callable[[TurnView], bool]:
+    """Return what tells whether a turn's answer may still come."""
+    oldest = visit.services.clock() - ABANDONED
+    return lambda turn: turn.state is TurnState.ASKED and turn.asked_at > oldest
 
 
 async def _left(visit: PageRequest, course: Course) -> tuple[str, bool]:

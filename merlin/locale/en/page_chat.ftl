@@ -5,29 +5,70 @@ page-back-to-course = Back to the course
 page-in-telegram = In Telegram
 page-ask-in-telegram = Ask in Telegram
 page-answers-now = { $model } answers, since { $since }
-page-talk = Talk
-page-chat-empty = Ask about “{ $course }”
-page-chat-empty-hint = A model trained on its examples answers. It says so when they do not hold the answer.
+page-answered-earlier = { $old } answered, { $new } is live now
+page-talk = Conversation
+page-talks = Chats
+page-new-talk = New chat
+page-talk-untitled = Untitled
+page-talk-questions =
+    { $count ->
+        [one] { $count } question
+       *[other] { $count } questions
+    }
+page-talks-today = Today
+page-talks-yesterday = Yesterday
+page-talks-week = This week
+page-talks-earlier = Earlier
+page-talks-none = No chats yet
+page-talks-none-hint = Ask about the course and the chat will be saved here.
+page-chat-empty = What shall we ask?
+page-chat-empty-hint = A model trained on the course's examples answers. What isn't in them it won't invent; it offers something close.
+page-starters-from = Questions come from the course's examples.
+page-starters-other = Show others
 page-chat-sign-in = Sign in to ask
 page-chat-sign-in-hint = So we know how many questions your plan has left. You will come back here.
 page-question = Question
 page-send = Send
 page-stop = Stop
 page-stopped = Stopped.
+page-in-full = Answer in full
 page-preparing = Preparing the answer
-page-no-answer = No answer came: there is no connection. The question was not counted; ask again.
+page-no-answer = No answer came: there is no connection. Your question isn't lost; ask it again.
+page-no-answer-came = No answer came. Ask again.
 page-question-too-long = The question is longer than { $limit } characters. Shorten it.
 page-left-questions =
     { $remaining ->
         [0] No questions left, new ones come { $until }.
-        [one] { $remaining } question left, new ones come { $until }.
-       *[other] { $remaining } questions left, new ones come { $until }.
+        [one] { $remaining } question left, new ones come { $until }.
+       *[other] { $remaining } questions left, new ones come { $until }.
     }
 page-chat-nearest = Perhaps you meant:
+page-source =
+    { $count ->
+        [one] Source: example
+       *[other] Source: examples
+    }
+page-source-near =
+    { $count ->
+        [one] Similar example:
+       *[other] Similar examples:
+    }
+page-source-show = Source
+page-read-of-it = More in the course:
+page-answer-acts = What to do with the answer
+page-rate-up = Correct
+page-rate-down = Wrong
+page-correct = Improve
+page-ask-again = Try again
+page-better-answer = What the answer should be
+page-correction-waiting = Your correction is waiting for an editor.
+page-correction-approved = Your correction was approved.
+page-correction-committed = Your correction was approved.
+page-correction-declined = The editor declined your correction.
 page-tell = Tell the editors
-page-tell-lead = The editors will see this, without your name.
-page-tell-send = Send the question
-page-tell-allow = I allow it, send the question
+page-tell-lead = The editors will see this, without your name:
+page-tell-send = Send to the editors
+page-tell-allow = I allow it
 page-tell-back = Back to the chat
-page-tell-sent = The question is sent
-page-tell-sent-hint = Thank you! The editors will see it and can teach the model the answer.
+page-tell-sent-hint = Thank you! The editors will see the question and can teach the model the answer.
+page-cancel = Cancel

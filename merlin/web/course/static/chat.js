@@ -1,170 +1,150 @@
-// The chat of a course: a question goes to /v1/chat/completions, the answer grows as it is written.
+// The chat of a course: the answer grows as it is written; then its turn is taken out of the talk's page.
 
-import { asked, events } from "./chat_stream.js";
-import { el, offers, telling } from "./chat_refusal.js";
-import { keepTalk, keptTalk } from "./chat_talk.js";
 import { headers, token } from "./server.js";
 
-const log = document.getElementById("log");
-const form = document.getElementById("say");
-const field = document.getElementById("question");
-const [send, stop] = ["send-it", "stop-it"].map((id) => document.getElementById(id));
-const words = form?.dataset ?? {};
-let talk = keptTalk(words.whose ?? "");
+const byId = (id) => document.getElementById(id);
+const copyOf = (id) => byId(id).content.firstElementChild.cloneNode(true);
 let running = null;
 
-const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+// Yield what the server sends, one event after the other.
+async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    rest += value;
+    const parts = rest.split("\n\n");
+    rest = parts.pop();
+    for (const part of parts) {
+      if (part.startsWith("data: ") && part !== "data: [DONE]") yield JSON.parse(part.slice(6));
+    }
+  }
+}
 
 // Change the log, and follow its end only where it was in view.
 function follow(change) {
-  const follows = isAtEnd();
-  const made = change();
+  const log = byId("log");
+  const follows = log && log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  change();
   if (follows) log.scrollTop = log.scrollHeight;
-  return made;
 }
 
-function bubble(text, isMine) {
-  document.getElementById("nothing-said")?.remove();
-  const message = el("div", isMine ? "msg me" : "msg");
-  const inside = el("div", "bub");
-  inside.append(el("p", "text", text));
-  message.append(inside);
-  follow(() => log.append(message));
-  return inside;
+// Put parts of a page in the place of what stands here; `pairs` are an element and the new one's id.
+async function renew(href, pairs) {
+  const answer = await fetch(href, { headers: headers() });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const [old, id] of pairs) {
+    const fresh = page.getElementById(id);
+    if (!fresh || !old) continue;
+    follow(() => old.replaceWith(fresh));
+    window.htmx?.process(fresh);
+  }
 }
 
-function dots() {
-  const made = el("span", "dots");
-  made.setAttribute("role", "img");
-  made.setAttribute("aria-label", words.preparing);
-  made.append(el("b", ""), el("b", ""), el("b", ""));
-  return made;
+const pairs = () => ["talks", "left"].map((id) => [byId(id), id]);
+
+function failed(pending, words, again) {
+  const line = copyOf("failed");
+  line.querySelector("span").textContent = words || byId("say").dataset.lost;
+  line.querySelector("button").addEventListener("click", () => { line.remove(); again(); });
+  follow(() => pending.replaceWith(line));
 }
 
-function finish(inside, { note, foot, nearest, refused }) {
-  inside.querySelector(".caret")?.classList.remove("caret");
-  follow(() => {
-    if (note) inside.append(el("p", "note meta", note));
-    if (nearest?.length) {
-      inside.append(el("p", "note meta", words.nearest));
-      inside.after(offers(nearest, (question) => { if (!running) ask(question); }));
-    }
-    // Within Telegram a form has no token to bring; there the bot has this button.
-    if (refused && !token()) inside.parentElement.append(telling(refused, `${form.action}/tell`, words.tell));
-    if (foot) inside.append(el("span", "meta", foot));
-  });
-}
-
-async function answerInto(inside, messages, signal) {
-  const line = inside.querySelector(".text");
-  const answer = await asked(words.model, messages, signal);
-  const told = { foot: answer.headers.get("Merlin-Build") ?? answer.headers.get("Merlin-Model") ?? "", text: "" };
-  told.foot = decodeURIComponent(told.foot);
+// Ask; `pending` shows the answer as it grows, and gives way to the turn as the server keeps it.
+async function ask(body, question, replaced) {
+  const form = byId("say");
+  const pending = copyOf("asked");
+  const [asked, line] = pending.querySelectorAll(".text");
+  asked.textContent = question;
+  byId("welcome")?.remove();
+  replaced?.remove();
+  byId("log").append(pending);
+  pending.scrollIntoView({ block: "end" });
+  const place = {};
+  let text = "";
+  running = new AbortController();
+  busy(true);
   try {
+    const sent = headers({ Accept: "text/event-stream" });
+    const answer = await fetch(form.action, { method: "POST", body, headers: sent, signal: running.signal });
+    if (answer.status === 422) throw Object.assign(new Error(await answer.text()), { isTold: true });
+    if (!answer.ok) throw new Error();
     for await (const event of events(answer.body)) {
-      if (event.error) throw Object.assign(new Error(event.error.message), { isTold: true });
-      told.text += event.choices?.[0]?.delta?.content ?? "";
-      told.note = event.merlin?.note ?? told.note;
-      if (event.merlin?.known === false) told.refused = messages.at(-1).content;
-      told.nearest = event.merlin?.nearest ?? told.nearest;
-      if (told.text) follow(() => { line.textContent = told.text; line.classList.add("caret"); });
+      if (event.turn) Object.assign(place, event);
+      text += event.text ?? "";
+      if (text) follow(() => { line.textContent = text; line.classList.add("caret"); });
     }
   } catch (error) {
-    if (!told.text) throw error;
-    told.note = error.name === "AbortError" ? words.stopped : (error.isTold && error.message) || words.noAnswer;
+    if (!place.turn && error.name !== "AbortError") {
+      failed(pending, error.isTold && error.message, () => ask(body, question));
+      busy(false);
+      return;
+    }
   }
-  return told;
-}
-
-function failed(inside, error, question) {
-  inside.parentElement.remove();
-  const line = el("p", "wrong", (error.isTold && error.message) || words.noAnswer);
-  line.setAttribute("role", "alert");
-  const again = el("button", "btn small", words.again);
-  again.type = "button";
-  again.addEventListener("click", () => { line.remove(); ask(question, true); });
-  line.append(again);
-  follow(() => log.append(line));
+  busy(false);
+  if (!place.turn) {
+    pending.remove();
+    byId("question").value ||= question;
+    return;
+  }
+  form.talk.value = place.talk;
+  const href = `${new URL(form.action).pathname}/${place.talk}`;
+  history.replaceState(history.state, "", href);
+  try {
+    await renew(href, [[pending, `turn-${place.turn}`], ...pairs()]);
+    byId("spoken").textContent = document.querySelector(`#turn-${place.turn} .msg:not(.me) :is(.text, .note)`)?.textContent ?? "";
+  } catch {
+    failed(line, "", () => location.reload());
+  }
 }
 
 function busy(isBusy) {
-  send.hidden = isBusy;
-  stop.hidden = !isBusy;
-  log.ariaBusy = isBusy;
+  byId("send-it").hidden = isBusy;
+  byId("stop-it").hidden = !isBusy;
+  if (!isBusy) running = null;
+  byId("question").focus({ preventScroll: true });
 }
 
-async function ask(question, isShown = false) {
-  if (!isShown) bubble(question, true);
-  const inside = bubble("", false);
-  inside.querySelector(".text").append(dots());
-  running = new AbortController();
-  busy(true);
-  const messages = [...talk, { role: "user", content: question }];
-  try {
-    const bare = messages.map(({ role, content }) => ({ role, content }));
-    const told = await answerInto(inside, bare, running.signal);
-    finish(inside, told);
-    talk = [...messages, { role: "assistant", content: told.text, foot: told.foot, nearest: told.nearest, refused: told.refused }].slice(-20);
-    keepTalk(words.whose ?? "", talk);
-    left();
-  } catch (error) {
-    if (error.name === "AbortError") {
-      inside.parentElement.remove();
-      field.value ||= question;
-    } else {
-      failed(inside, error, question);
-      left();
-    }
-  } finally {
-    running = null;
-    busy(false);
-    field.focus({ preventScroll: true });
-  }
-}
-
-async function left() {
-  const answer = await fetch(words.left, { headers: headers() }).catch(() => null);
-  if (!answer?.ok) return;
-  document.getElementById("left").textContent = await answer.text();
-  const more = document.getElementById("more");
-  if (more) more.hidden = answer.headers.get("Merlin-Over") !== "1";
-}
-
-function grow() {
+function grow(field) {
   field.style.height = "auto";
   field.style.height = `${Math.min(field.scrollHeight + 2, 160)}px`;
 }
 
-// Within Telegram one may be signed in only once the page is here.
+document.addEventListener("submit", (event) => {
+  if (event.target.id !== "say") return;
+  event.preventDefault();
+  const [field, button] = [byId("question"), event.submitter];
+  const body = new URLSearchParams(new FormData(event.target, button));
+  const old = button?.name === "again" ? button.closest(".turn") : null;
+  const question = old?.querySelector(".me .text").textContent ?? (button?.name === "near" ? button.value : field.value.trim());
+  if (!question || running) return;
+  if (!button?.name) field.value = "";
+  grow(field);
+  ask(body, question, old);
+});
+document.addEventListener("input", (event) => { if (event.target.id === "question") grow(event.target); });
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") running?.abort();
+  if (event.target.id !== "question" || event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  byId("say").requestSubmit();
+});
+document.addEventListener("click", async (event) => {
+  if (event.target.closest("#stop-it")) running?.abort();
+  const copy = event.target.closest("[data-copy]");
+  if (!copy) return;
+  await navigator.clipboard.writeText(copy.closest(".msg").querySelector(".text").innerText);
+  byId("spoken").textContent = copy.dataset.copy;
+  copy.setAttribute("aria-pressed", "true");
+});
+
+// Within Telegram the page comes before one is signed in: then it comes once more.
 function letAsk() {
-  if (!token() || !form?.hidden) return;
-  form.hidden = false;
-  document.getElementById("nothing-said")?.remove();
+  if (token() && !("mayAsk" in byId("room").dataset)) renew(location.href, [[byId("room"), "room"]]);
 }
 
 document.addEventListener("merlin:signed-in", letAsk);
 letAsk();
-
-if (form) {
-  for (const one of talk) {
-    const inside = bubble(one.content, one.role === "user");
-    if (one.foot) finish(inside, one);
-  }
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const question = field.value.trim();
-    if (!question || running) return;
-    field.value = "";
-    grow();
-    ask(question);
-  });
-  field.addEventListener("input", grow);
-  field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-      event.preventDefault();
-      form.requestSubmit();
-    }
-  });
-  stop.addEventListener("click", () => running?.abort());
-}
-log.scrollTop = log.scrollHeight;
+const log = byId("log");
+if (log && !location.hash.startsWith("#turn-")) log.scrollTop = log.scrollHeight;
