@@ -6,6 +6,7 @@ import pytest
 from axe_looks import faults_in
 from course_browser import TWO_A_DAY, course_site, visiting
 from playwright.sync_api import expect
+from waiting import wait_until
 
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -79,11 +80,13 @@ def test_a_question_is_answered_judged_and_found_again(visitor, courses):
 
 def test_an_answer_that_takes_its_time_is_stopped_by_escape(visitor, courses):
     courses.provider.faults.add(Fault("*", FaultKind.HANG, times=1, seconds=20.0))
+    asked = len(courses.provider.calls("chat.create"))
     page = chat(visitor, visitor.person())
     field(page).fill("Расскажи о графах подробно")
     page.get_by_role("button", name="Отправить").click()
     expect(page.get_by_role("img", name="Готовлю ответ")).to_be_visible()
     expect(page.get_by_role("button", name="Остановить")).to_be_visible()
+    wait_until(lambda: len(courses.provider.calls("chat.create")) > asked)
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Отправить")).to_be_visible()
     expect(page.locator(".note", has_text="Остановлено.")).to_be_visible()
