@@ -46,14 +46,14 @@ def demo(
 
 
 @app.command(hidden=True)
-def stage(config: ConfigPath, chat_port: int, shop_port: int, model_port: int) -> None:
-    """Run the demo's stand-ins; `merlin demo` starts it."""
+def stage(config: ConfigPath, ports: list[int]) -> None:
+    """Run the demo's stand-ins and its front page; `merlin demo` starts it."""
     from merlin.core.log import set_up_logging
+    from merlin.sandbox.demo.place import Ports, place_of
     from merlin.sandbox.demo.run import run_standins
 
     set_up_logging("stage")
-    folder = config.parent / "stand-ins"
-    run_standins(configuration(config), folder, chat_port, shop_port, model_port)
+    run_standins(configuration(config), place_of(config, Ports(*ports)))
 
 
 def demo_language() -> str:

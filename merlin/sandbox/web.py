@@ -10,10 +10,12 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import LANGUAGES, text
@@ -64,6 +66,33 @@ def view_route(path: str, view: Callable[..., object]) -> Route:
         return JSONResponse(view(*(request.query_params.get(name, "") for name in names)))
 
     return Route(path, control_handler(answer))
+
+
+SAFETY = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
+        " frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def restrict_pages(app: ASGIApp) -> ASGIApp:
+    """Return the application with headers that forbid a browser what its pages do not need."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_restricted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SAFETY.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await app(scope, receive, send_restricted)
+
+    return serve
 
 
 _WEB = Path(__file__).parents[1] / "web"

@@ -63,10 +63,10 @@ def test_the_demo_checks_itself_and_its_folder_can_be_read_afterwards(tmp_path):
     log = json.loads(merlin("log", "neurotypology", "--json", *config).stdout)
     assert [verdict["verdict"] for verdict in log] == ["serving", "serving"]
 
-    # Whom the chat page calls a teacher is one, and leads the course that people talk to.
+    # Whom the pages call a teacher is one, and leads every course.
     with reading_context(load(place / "config.yaml")) as ctx:
         boris = ctx.roles.authority(BORIS.person_id)
-    assert (boris.role, boris.scopes) == (Role.TEACHER, {"neurotypology"})
+    assert (boris.role, boris.scopes) == (Role.TEACHER, {"algorithms", "neurotypology", "python"})
 
     secrets = [path.read_text() for path in (place / "credentials").iterdir()]
     logs = (place / "logs.jsonl").read_text(encoding="utf-8")

@@ -9,8 +9,7 @@ from world import Lab
 
 from merlin.config import load
 from merlin.sandbox.demo.place import Ports, prepare_demo
-from merlin.sandbox.demo.run import read_progress
-from merlin.sandbox.demo.story import Story, addresses
+from merlin.sandbox.demo.story import Story, addresses, read_progress
 from merlin.sandbox.provider.app import ProviderStandIn
 
 pytestmark = pytest.mark.functional
@@ -31,16 +30,14 @@ def told(lab, language="en"):
     return out.getvalue()
 
 
-def test_every_address_is_told_and_where_the_engine_s_key_lies(tmp_path):
-    ports = Ports.free()
-    with prepare_demo(tmp_path / "demo", ports) as place:
+def test_the_front_page_s_address_is_told_first_and_never_the_engine_s_key(tmp_path):
+    with prepare_demo(tmp_path / "demo", Ports.free()) as place:
         out = io.StringIO()
         addresses(place, Story(load(place.config), "en", out))
-    said = out.getvalue()
-    for port in (ports.chat, ports.api, ports.engine, ports.shop):
-        assert f"http://127.0.0.1:{port}/" in said
-    assert str(place.engine_key_file) in said
-    assert place.engine_key_file.read_text() not in said
+        first, *rest = out.getvalue().splitlines()
+        assert first == f"Open {place.front_url}"
+        assert str(place.repository) in rest[0]
+        assert place.engine_key_file.read_text() not in out.getvalue()
 
 
 def test_before_the_first_commit_nothing_is_told(lab):

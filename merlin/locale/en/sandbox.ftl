@@ -21,7 +21,8 @@ stand-in-no-words = A stand-in model cannot hear: no words are kept in this reco
 
 # The chat page. The page itself gets the texts that begin with chat-page-.
 chat-page-title = Chat · Merlin
-chat-page-stand = stand-in
+chat-page-stand = demo
+chat-page-front = All pages of the demo
 chat-page-stand-about = A Telegram for practice on this machine: the people are made up, the bot is real.
 chat-page-who = Who writes
 chat-page-anna = Anna, student

@@ -21,7 +21,8 @@ stand-in-no-words = Подставная модель не слышит: в эт
 
 # Страница чата. Тексты с приставкой chat-page- получает и сама страница.
 chat-page-title = Чат · Merlin
-chat-page-stand = стенд
+chat-page-stand = демо
+chat-page-front = Все страницы демо
 chat-page-stand-about = Учебный Telegram на этой машине: люди вымышлены, бот настоящий.
 chat-page-who = Кто пишет
 chat-page-anna = Анна, студентка

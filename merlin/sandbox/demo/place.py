@@ -43,6 +43,7 @@ class Script:
     dataset: str
     question: str
     answer: str
+    tour_question: str
     new_question: str
     new_answer: str
     samples_subject: str
@@ -123,13 +124,14 @@ def base() -> Mapping[str, object]:
 class Ports:
     """The demo's ports on 127.0.0.1.
 
-    Chat page, api, engine, YooKassa's stand-in, and the chat model's.
+    Front page, api, engine, YooKassa's stand-in, chat page, and the chat model's.
     """
 
-    chat: int
+    front: int
     api: int
     engine: int
     shop: int
+    chat: int
     model: int
 
     @classmethod
@@ -181,6 +183,16 @@ class Place:
         return self.folder / "logs.jsonl"
 
     @property
+    def front_url(self) -> str:
+        """Return the address of the front page, which leads to all others."""
+        return f"http://127.0.0.1:{self.ports.front}/"
+
+    @property
+    def api_url(self) -> str:
+        """Return the address of courses, admin pages and the open api."""
+        return f"http://127.0.0.1:{self.ports.api}/"
+
+    @property
     def chat_url(self) -> str:
         """Return the chat page's address."""
         return f"http://127.0.0.1:{self.ports.chat}/"
@@ -199,6 +211,23 @@ class Place:
     def engine_key_file(self) -> Path:
         """Return where the key of the engine's callers lies: the engine's page asks for it."""
         return self.folder / "credentials" / "MERLIN_ENGINE_KEY"
+
+    @property
+    def start_over_file(self) -> Path:
+        """Return where the front page writes the language in which the demo is to start over."""
+        return self.folder / "start-over"
+
+    def courses(self) -> list[str]:
+        """Return the datasets that are courses."""
+        found = (self.repository / "datasets").glob("*/course.yaml")
+        return sorted(path.parent.name for path in found)
+
+
+def place_of(config: Path, ports: Ports) -> Place:
+    """Return the place of a demo that was prepared, by its configuration's file."""
+    place = Place(config.resolve().parent, ports)
+    script = script_of(RUSSIAN.language, place.repository, config)
+    return replace(place, script=script)
 
 
 @contextmanager

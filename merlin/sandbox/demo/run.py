@@ -7,12 +7,14 @@ newest commit is, a chat model, and YooKassa with its payment page.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -21,17 +23,18 @@ from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.config import Config, credential, load
 from merlin.config.shop import YooKassaConfig
-from merlin.core.errors import MerlinError, NotFound
+from merlin.core.errors import MerlinError
 from merlin.core.permissions import Role
 from merlin.sandbox.demo.check import Demo, LoraTraining, answers_at, check, check_lora
+from merlin.sandbox.demo.front import FrontPage
 from merlin.sandbox.demo.place import Place, Ports, make, prepare_demo
-from merlin.sandbox.demo.story import Story, addresses, newest, no_progress, restart_command
+from merlin.sandbox.demo.story import Story, addresses, read_progress, restart_command
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BORIS
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.supervisor import Child, Supervisor
-from merlin.wiring.context import reading_context, writing_context
+from merlin.wiring.context import writing_context
 
 LOOKS = 4  # one look at the database in so many looks at the children
 
@@ -39,7 +42,8 @@ LOOKS = 4  # one look at the database in so many looks at the children
 def run_demo(folder: Path, first_port: int, language: str, weights: Path | None = None) -> int:
     """Show everything on this machine until Ctrl-C; return the exit code.
 
-    With the `weights` of a language model it is taught too.
+    With the `weights` of a language model it is taught too. Where the front page wants it, the
+    demo is removed, and this process begins as another one.
     """
     with _begin(folder, Ports.from_first(first_port), language, weights) as (demo, supervisor):
         place, story = demo.place, demo.story
@@ -47,14 +51,19 @@ def run_demo(folder: Path, first_port: int, language: str, weights: Path | None 
             threading.Thread(target=_teach, args=(demo, weights), daemon=True).start()
         watching = _watch(demo, supervisor)
         code = supervisor.run(lambda: next(watching))
+        wanted = place.start_over_file.read_text() if place.start_over_file.exists() else ""
         if code:
             story.say("demo-failed", reason=_last_log_message(place))
-        story.say("demo-stopped", folder=str(place.folder), again=restart_command(place))
+        if not wanted:
+            story.say("demo-stopped", folder=str(place.folder), again=restart_command(place))
+    if wanted:
+        begun = [sys.executable, "-m", "merlin", *sys.argv[1:], "--fresh"]
+        os.execve(sys.executable, begun, {**os.environ, "MERLIN_LANGUAGE": wanted})  # noqa: S606
     return code
 
 
 def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
-    """Tell what is new at every look; True: the demo goes on."""
+    """Tell what is new at every look; False: the front page wants the demo to start over."""
     restarts, is_up = dict.fromkeys((child.name for child in _children(demo.place)), 0), False
     for look in count(1):
         if look % LOOKS == 0:
@@ -64,11 +73,11 @@ def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
                     logs = str(demo.place.logs)
                     demo.story.say("demo-restarted", child=child, times=times, logs=logs)
                     restarts[child] = times
-            way = demo.story.look()
-            if not is_up and way and way["serving"] and answers_at(demo.place.chat_url):
+            if not is_up and answers_at(demo.place.front_url):
                 addresses(demo.place, demo.story)
                 is_up = True
-        yield True
+            demo.story.look()
+        yield not demo.place.start_over_file.exists()
 
 
 def _teach(demo: Demo, weights: Path) -> None:
@@ -137,7 +146,7 @@ def _begin(
         make(place.repository, place.script)
         is_new = not (config.state_dir / "merlin.db").exists()
         if is_new:
-            appoint_teacher(config)
+            appoint_teacher(config, place)
         story.say("demo-begins" if is_new else "demo-goes-on", folder=str(place.folder))
         if place.script.language != language:
             kept = {"key": f"demo-language-{place.script.language}", "arguments": {}}
@@ -145,38 +154,46 @@ def _begin(
         yield Demo(place, config, story), Supervisor(_children(place), logs, needs_all=True)
 
 
-def appoint_teacher(config: Config) -> None:
-    """Let Boris, whom the chat page calls a teacher, lead the course that people talk to."""
+def appoint_teacher(config: Config, place: Place) -> None:
+    """Let Boris, whom the pages call a teacher, lead every course."""
     with writing_context(config) as ctx:
-        by, course = Actor.operator(), config.datasets.default
-        users.grant_role(ctx, by, BORIS.person_id, Role.TEACHER, course)
+        for course in place.courses():
+            users.grant_role(ctx, Actor.operator(), BORIS.person_id, Role.TEACHER, course)
 
 
 def _children(place: Place) -> list[Child]:
     at, ports = ["--config", str(place.config)], place.ports
-    stage = ["stage", *at, *map(str, (ports.chat, ports.shop, ports.model))]
+    stage = ["stage", *at, *map(str, astuple(ports))]
     processes = [Child(name, [name, *at]) for name in ("engine", "daemon", "bot", "api")]
     return [Child("stage", stage), *processes]
 
 
-def run_standins(config: Config, folder: Path, chat: int, shop: int, model: int) -> None:
-    """Serve them all, each on its port, until SIGTERM or SIGINT; restarts lose nothing.
+def run_standins(config: Config, place: Place) -> None:
+    """Serve them all and the front page, each on its port, until SIGTERM or SIGINT.
 
-    Their people and pages speak the configuration's language.
+    Restarts lose nothing. Their people and pages speak the configuration's language.
     """
-    read, language = partial(read_progress, config), config.language
-    yookassa, (host, port) = config.payments.yookassa or YooKassaConfig(), config.api.address
+    folder, ports, language = place.folder / "stand-ins", place.ports, config.language
+    yookassa, read = config.payments.yookassa or YooKassaConfig(), partial(read_progress, config)
+    telegram = TelegramStandIn(
+        folder / "telegram",
+        read_pipeline=read,
+        language=language,
+        front_url=place.front_url,
+        port=ports.chat,
+    )
     servers = [
-        TelegramStandIn(folder / "telegram", read_pipeline=read, language=language, port=chat),
-        ProviderStandIn(folder / "provider", port=model),
-        # It notifies our api of every payment.
+        telegram,
+        FrontPage(place, config, telegram),
+        ProviderStandIn(folder / "provider", port=ports.model),
         YooKassaStandIn(
             shop_id=credential(yookassa.shop_id),
             key=credential(yookassa.secret_key),
-            notify_url=f"http://{host}:{port}/hooks/payment",
+            # Told of every payment.
+            notify_url=f"{place.api_url}hooks/payment",
             language=language,
             folder=folder / "yookassa",
-            port=shop,
+            port=ports.shop,
         ),
     ]
     stop = threading.Event()
@@ -187,12 +204,3 @@ def run_standins(config: Config, folder: Path, chat: int, shop: int, model: int)
     stop.wait()
     for server in servers:
         server.stop()
-
-
-def read_progress(config: Config, language: str) -> dict[str, object]:
-    """Return how far the newest commit is, read from the demo's database."""
-    try:
-        with reading_context(config) as ctx:
-            return newest(ctx, config.datasets.default, language)
-    except NotFound:
-        return no_progress(config.datasets.default)  # the database is not made yet

@@ -89,12 +89,8 @@ class Story:
 
 
 def addresses(place: Place, story: Story) -> None:
-    """Tell where the demo is to be found."""
-    story.say("demo-chat", url=place.chat_url)
-    story.say("demo-try", question=place.script.question)
-    story.say("demo-till", url=place.shop_url)
-    story.say("demo-api", url=f"http://127.0.0.1:{place.ports.api}/")
-    story.say("demo-engine", url=place.engine_url, path=relative_path(place.engine_key_file))
+    """Tell where the demo is to be found: first the page that leads everywhere."""
+    story.say("demo-front", url=place.front_url)
     story.say("demo-repository", path=relative_path(place.repository))
     story.say("demo-commands", merlin=command(), path=relative_path(place.config))
 
@@ -143,6 +139,15 @@ _PROGRESS = {"launching": 0.05, "queued": 0.15, "running": 0.5, "paused": 0.5, "
 def no_progress(dataset: str) -> dict[str, Any]:
     """Return the way before the first commit."""
     return {"dataset": dataset, "commit": "", "steps": [], "progress": None, "serving": None}
+
+
+def read_progress(config: Config, language: str) -> dict[str, Any]:
+    """Return how far the newest commit is, read from the demo's database."""
+    try:
+        with reading_context(config) as ctx:
+            return newest(ctx, config.datasets.default, language)
+    except NotFound:
+        return no_progress(config.datasets.default)  # the database is not made yet
 
 
 def newest(ctx: Context, default: str, language: str) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, MutableHeaders, UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import keys, language_of, text
@@ -31,7 +31,13 @@ from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.groups import has_topics
 from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import BOT_NAME, PEOPLE, PRESENT, Chat, Group
-from merlin.sandbox.web import control_handler, page_response, static_routes, view_route
+from merlin.sandbox.web import (
+    control_handler,
+    page_response,
+    restrict_pages,
+    static_routes,
+    view_route,
+)
 
 PREFIX = "chat-page-"
 # Shown in the page; anything else is only handed over as a download.
@@ -41,15 +47,6 @@ SHOWN_TYPES = frozenset(
         *("audio/ogg", "audio/mpeg", "video/mp4", "video/webm"),
     }
 )
-SAFETY = {
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
-        " frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
 MOST_WAITING = 1000
 KEEP_ALIVE_S = 15.0
 # Other kinds of change are the bot's business, not the page's.
@@ -85,13 +82,14 @@ class ControlSide:
         faults: Faults,
         read_pipeline: PipelineReader | None,
         language: str,
+        front_url: str = "",
     ) -> None:
         self._actions, self._world = actions, actions.world
         self._read_pipeline = read_pipeline
-        self._language = language
+        self._language, self._front_url = language, front_url
         self._queues: set[asyncio.Queue[str | None]] = set()
         self._world.listeners.append(self._hear)
-        self._app = Starlette(
+        app = Starlette(
             routes=[
                 Route("/control/send", control_handler(self._send), methods=["POST"]),
                 view_route("/control/log", self._log),
@@ -113,33 +111,30 @@ class ControlSide:
                 *static_routes(),
             ]
         )
+        self._app = restrict_pages(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call; every answer forbids what the page does not need."""
-
-        async def send_safely(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SAFETY.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_safely)
+        await self._app(scope, receive, send)
 
     def close(self) -> None:
         """End every stream."""
         for queue in self._queues:
             queue.put_nowait(None)
 
+    def _chosen(self, request: Request) -> str:
+        return chosen_language(request) or self._language
+
     async def _show(self, request: Request) -> Response:
         return page_response(
             request,
             PREFIX,
-            chosen_language(request) or self._language,
+            self._chosen(request),
             "chat.html",
             people=[person.name for person in PEOPLE],
             bot_name=BOT_NAME,
             has_pipeline=self._read_pipeline is not None,
+            front_url=self._front_url,
         )
 
     async def _texts(self, request: Request) -> Response:
@@ -160,7 +155,7 @@ class ControlSide:
     async def _pipeline(self, request: Request) -> Response:
         if self._read_pipeline is None:
             return JSONResponse({"error": "no pipeline"}, 404)
-        language = chosen_language(request) or self._language
+        language = self._chosen(request)
         try:
             return JSONResponse(await run_in_threadpool(self._read_pipeline, language))
         except MerlinError as error:
@@ -199,7 +194,11 @@ class ControlSide:
             self._queues.discard(queue)
 
     async def _send(self, request: Request) -> Response:
-        """Do what a request asks; answer `update_id`, or `update_ids` where there are several."""
+        """Do what a request asks; answer `update_id`, or `update_ids` where there are several.
+
+        Whoever writes from the page has a Telegram that speaks the page's language.
+        """
+        self._world.speak(self._chosen(request))
         try:
             if request.headers.get("content-type", "").startswith("multipart/form-data"):
                 async with request.form() as form:

@@ -94,9 +94,10 @@ class TelegramStandIn(StandIn):
 
     `folder` keeps its state over restarts (None: in memory): a new stand-in over the same one is
     Telegram's own restart. `token` is the bot's; `read_pipeline` returns what the page's right side
-    shows (None: no right side). People are named anna, boris, vera; any positive number is one more
-    person, who speaks English. All three and the bot are in the groups study and seminar (a forum);
-    `anna@study` is anna there, `anna#12` is she in a topic.
+    shows (None: no right side), `front_url` is where its name leads ("": nowhere). People are
+    named anna, boris, vera; any positive number is one more person, who speaks English. All three
+    and the bot are in the groups study and seminar (a forum); `anna@study` is anna there,
+    `anna#12` is she in a topic.
     """
 
     def __init__(
@@ -106,12 +107,13 @@ class TelegramStandIn(StandIn):
         token: str = TOKEN,
         read_pipeline: PipelineReader | None = None,
         language: str = "ru",
+        front_url: str = "",
         port: int = 0,
     ) -> None:
         super().__init__(port)
         self.token, self.faults, self._world = token, Faults(), World(folder, language)
         self._actions, self._updates = UserActions(self._world), Updates(self._world)
-        self._control = ControlSide(self._actions, self.faults, read_pipeline, language)
+        self._control = ControlSide(self._actions, self.faults, read_pipeline, language, front_url)
         self._gate = FaultGate(self._serve_bot, self.faults, _name_call, _fault_answer)
         own: dict[str, Method] = {
             "getUpdates": lambda _world, arguments: self._updates.poll(arguments),

@@ -284,10 +284,14 @@ class World:
 
     def __post_init__(self) -> None:
         self._journal = AppendLog(self.folder, "telegram.jsonl")
-        self.people.update({person.person_id: person for person in people_of(self.language)})
+        self.speak(self.language)
         self.groups.update({group.group_id: group for group in groups_of(self.language)})
         for line in self._journal.replay():
             self._apply(line.pop("kind"), line)
+
+    def speak(self, language: str) -> None:
+        """Let the three people's Telegram speak a language, and call them so."""
+        self.people.update({person.person_id: person for person in people_of(language)})
 
     def record(self, kind: str, **change: Any) -> None:
         """Make one change: journal it, apply it, tell the listeners."""

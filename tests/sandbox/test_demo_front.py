@@ -1,0 +1,100 @@
+"""The demo's front page over HTTP: whom one may be, steps ticked off, starting over."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from migrated import put_migrated
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram_client import asking
+from waiting import longest
+
+from merlin.account.sign_ins import SignIns
+from merlin.app import proposals
+from merlin.app.actor import Actor
+from merlin.config import load
+from merlin.dataset.proposals import Draft
+from merlin.sandbox.demo.front import FrontPage
+from merlin.sandbox.demo.place import Ports, make, place_of, prepare_demo
+from merlin.sandbox.telegram.server import TelegramStandIn
+from merlin.sandbox.telegram.world import ANNA, BORIS
+from merlin.wiring.context import reading_context, writing_context
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """Yield a demo that has begun: its place, its configuration, its Telegram, a browser."""
+    with prepare_demo(tmp_path / "demo", Ports.free()) as prepared:
+        make(prepared.repository, prepared.script)
+        place, config = place_of(prepared.config, prepared.ports), load(prepared.config)
+        put_migrated(config.database)
+        with (
+            TelegramStandIn() as telegram,
+            FrontPage(place, config, telegram),
+            httpx.Client(base_url=place.front_url, timeout=longest()) as browser,
+        ):
+            yield place, config, telegram, browser
+
+
+def test_before_the_first_model_the_page_says_why_one_waits_and_what_is_down(demo):
+    place, _, _, browser = demo
+    page = browser.get("/").text
+    assert "Первая модель уже в пути" in page
+    assert "Пройдено 0 из 5" in page
+    assert "Спросить можно будет, когда модель обучится" in page
+    assert "Ведёт 3 курса" in page
+    assert page.count("не отвечает") == 6
+    assert {place.chat_url, place.api_url, place.engine_url, place.shop_url} <= set(
+        re.findall('href="(http[^"]+)"', page)
+    )
+    live = re.search('hx-get="([^"]+)"', page)[1]
+    assert browser.get(live).status_code == 204
+    english = browser.get("/?lang=en").text
+    assert "The first model is on its way" in english
+    assert "The courses of this demo are in Russian" in english
+    other = browser.get("/", headers={"Host": "evil.example"})
+    assert other.status_code == 400
+
+
+def test_a_door_signs_in_as_that_person_and_leads_to_their_first_page(demo):
+    place, config, _, browser = demo
+    entered = browser.get("/enter/boris")
+    assert (entered.status_code, entered.headers["Location"]) == (303, f"{place.api_url}teach")
+    with reading_context(config) as ctx:
+        found = SignIns(ctx.db).find(entered.cookies["merlin"])
+    assert found.user_id == BORIS.person_id
+    assert browser.get("/enter/nobody").headers["Location"] == "/"
+
+
+def test_steps_are_ticked_off_by_what_happened(demo):
+    _, config, telegram, browser = demo
+    key = InlineKeyboardMarkup([[InlineKeyboardButton("ℹ️", callback_data="why:1")]])
+    sent = asking(telegram)(lambda bot: bot.send_message(ANNA.person_id, "…", reply_markup=key))
+    telegram.press("anna", "ℹ️", sent.message_id)
+    with writing_context(config, makes_key=True) as ctx:
+        actor = Actor.person(ANNA.person_id, ctx.roles.authority(ANNA.person_id))
+        proposals.give_consent(ctx, actor)
+        proposals.add(ctx, actor, Draft("Что такое граф?", "Вершины и рёбра.", "algorithms"))
+    page = browser.get("/live?seen=0").text
+    assert "Пройдено 2 из 5" in page
+    assert page.count('<li class="done"><span class="n"') == 2
+    assert page.count("hx-swap-oob") == 2
+
+
+def test_the_demo_starts_over_in_the_language_of_the_page(demo):
+    place, _, _, browser = demo
+    assert browser.post("/over", headers={"Origin": "http://evil.example"}).status_code == 403
+    assert not place.start_over_file.exists()
+    browser.get("/?lang=en")
+    over = browser.post("/over", headers={"Origin": place.front_url})
+    assert "The demo is starting over" in over.text
+    assert place.start_over_file.read_text() == "en"
+    # It waits until the new demo is there, which has no such file.
+    waits = re.search('hx-get="([^"]+)"', over.text)[1]
+    assert "HX-Refresh" not in browser.get(waits).headers
+    place.start_over_file.unlink()
+    assert browser.get(waits).headers["HX-Refresh"] == "true"
