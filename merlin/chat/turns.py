@@ -17,7 +17,7 @@ from peewee import fn
 
 from merlin.app.inbox import UpdateState
 from merlin.chat.sessions import ChatPlace
-from merlin.core.clock import iso
+from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
 from merlin.db.database import (
@@ -29,7 +29,7 @@ from merlin.db.database import (
     parameters,
     transaction,
 )
-from merlin.db.tables import SESSION, TURN
+from merlin.db.tables import MODEL, SESSION, TURN
 from merlin.db.values import RowMap, decrypt
 
 
@@ -104,6 +104,19 @@ def answering_model(db: Database, update_id: int) -> str | None:
     is_told = (TURN.update_id == update_id) & (TURN.state == TurnState.TOLD.value)
     found = db.value(TURN.select(TURN.model_id).where(is_told))
     return None if found is None else str(found)
+
+
+def first_answer_at(db: Database, newer_than: datetime | None = None) -> datetime | None:
+    """Return when a question was first answered; None while none was.
+
+    With `newer_than` only answers of models that were made after that moment count.
+    """
+    answered = TURN.select(fn.MIN(TURN.written_at)).where(TURN.state != TurnState.ASKED.value)
+    if newer_than is not None:
+        is_newer = MODEL.created_at > iso(newer_than)
+        answered = answered.join(MODEL, on=MODEL.model_id == TURN.model_id).where(is_newer)
+    found = db.value(answered)
+    return from_iso(found) if found else None
 
 
 _QUESTIONS = RowMap(

@@ -21,7 +21,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from merlin.core.clock import Clock, iso, utc_now
+from peewee import fn
+
+from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.messages import Message
@@ -212,6 +214,15 @@ class Proposals(Repository):
             "reviewed_at": None,
         }
         return self.db.add(PROPOSAL, row)
+
+    def first_at(self, *, committed: bool = False) -> datetime | None:
+        """Return when the first correction was sent; of committed ones, when it was approved."""
+        at = PROPOSAL.reviewed_at if committed else PROPOSAL.at
+        sent = PROPOSAL.select(fn.MIN(at)).where(PROPOSAL.origin == CHAT)
+        if committed:
+            sent = sent.where(PROPOSAL.state == ProposalState.COMMITTED.value)
+        found = self.db.value(sent)
+        return from_iso(found) if found else None
 
     def of_user(self, user_id: int) -> list[Proposal]:
         """Return what the person proposed, oldest first, the withdrawn left out."""

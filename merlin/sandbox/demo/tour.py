@@ -9,13 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from peewee import fn
-
 from merlin.app.context import Context
-from merlin.chat.turns import TurnState
-from merlin.core.clock import from_iso
-from merlin.dataset.proposals import CHAT, ProposalState
-from merlin.db.tables import MODEL, PROPOSAL, TURN
+from merlin.chat.turns import first_answer_at
+from merlin.dataset.proposals import Proposals
 from merlin.sandbox.telegram.server import TelegramStandIn
 
 # Who does each step.
@@ -33,19 +29,14 @@ class Step:
 
 def read_steps(ctx: Context, telegram: TelegramStandIn) -> list[Step]:
     """Return the five steps in their order."""
-    answered = TURN.select(fn.MIN(TURN.written_at)).where(TURN.state != TurnState.ASKED.value)
-    sent = PROPOSAL.select(fn.MIN(PROPOSAL.at)).where(PROPOSAL.origin == CHAT)
-    is_committed = PROPOSAL.state == ProposalState.COMMITTED.value
-    approved = PROPOSAL.select(fn.MIN(PROPOSAL.reviewed_at)).where(is_committed)
-    committed_at = ctx.db.value(approved)
-    again = answered.join(MODEL, on=MODEL.model_id == TURN.model_id)
-    again = again.where((MODEL.created_at > committed_at) & (TURN.written_at > committed_at))
+    proposals = Proposals(ctx.db)
+    committed_at = proposals.first_at(committed=True)
     done = {
-        "ask": _time(ctx.db.value(answered)),
+        "ask": first_answer_at(ctx.db),
         "source": _source_opened_at(telegram),
-        "correct": _time(ctx.db.value(sent)),
-        "approve": _time(committed_at),
-        "again": _time(ctx.db.value(again)) if committed_at else None,
+        "correct": proposals.first_at(),
+        "approve": committed_at,
+        "again": committed_at and first_answer_at(ctx.db, newer_than=committed_at),
     }
     return [Step(key, person, done[key]) for key, person in STEPS.items()]
 
@@ -60,7 +51,3 @@ def _source_opened_at(telegram: TelegramStandIn) -> datetime | None:
         ]
     )
     return datetime.fromtimestamp(min(pressed), UTC) if pressed else None
-
-
-def _time(stored: str | None) -> datetime | None:
-    return from_iso(stored) if stored else None
