@@ -1,6 +1,6 @@
 """Distil: a stronger model drafts examples, which wait for an editor as people's corrections do.
 
-    materials | questions -> calls -> [the budget] -> an answer -> read, checked -> proposals
+    materials | questions | examples -> calls -> [the budget] -> answers, checked -> proposals
 
 An Intent stands before each call, by a digest of teacher and conversation. What was answered is
 neither asked nor paid for again, however often a run is begun; a call that a crash left in doubt is
@@ -23,19 +23,28 @@ from pydantic import BaseModel, Field, ValidationError
 from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.app.test_questions import count_test_questions
 from merlin.chat.prompt import split_text, wrap_document
 from merlin.core.errors import ConfigError, NotFound, ProviderError, ProviderUnknown, Refused
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.core.money import Price
-from merlin.dataset.example import count_messages, detect_language, normalise, read_example
+from merlin.dataset.entries import ExampleEntries, ExampleFilter
+from merlin.dataset.example import (
+    count_messages,
+    detect_language,
+    normalise,
+    parse_example,
+    read_example,
+)
 from merlin.dataset.files import FileText
 from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
 from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import DISTIL, MOST_LETTERS, Draft, Proposals, example_yaml
+from merlin.dataset.split import TEST, TRAIN
 from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import ADMINS, Notices
 from merlin.providers.base import Answer, Asker
@@ -46,6 +55,8 @@ PAIRS = 3  # that are asked for about one passage
 MOST_ANSWER_TOKENS = 4000
 LONGEST_ANSWER_S = 120.0
 _MOST_NOTE = 1000
+# Of the newest so many, those of a question with its answer are worded otherwise.
+_MOST_TAUGHT, _PAIR_TURNS = 1_000, 2
 _MOST_DRAFTS = 50  # that one answer is read for
 _SHAPE = '{"examples": [{"questions": ["…"], "answer": "…"}]}'
 
@@ -83,11 +94,15 @@ WISHES = SamplingParams(
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a course's material, or a given question; `source` says where it stands."""
+    """A piece of a course's material, or a given question; `source` says where it stands.
+
+    A taught question has its `answer`: other wordings of it are wanted, as test questions.
+    """
 
     source: str
     words: str
     is_question: bool = False
+    answer: str = ""
 
     @property
     def note(self) -> str:
@@ -118,6 +133,22 @@ def read_questions(words: str, name: str) -> list[Passage]:
         if line.strip():
             found.append(Passage(f"{name}:{number}", line.strip(), is_question=True))
     return found
+
+
+def read_taught(ctx: Context, actor: Actor, dataset: str) -> list[Passage]:
+    """Return as many taught questions as test questions are missing, from all over the dataset.
+
+    Raises NotFound.
+    """
+    missing = count_test_questions(ctx, actor, dataset).missing
+    found = ExampleEntries(ctx.db).find(dataset, ExampleFilter(split=TRAIN), _MOST_TAUGHT)
+    read = [(each.example_id, parse_example(each.text)) for each in found if missing]
+    taught = [
+        Passage(example_id, example.question, is_question=True, answer=example.answer)
+        for example_id, example in read
+        if example and len(example.messages) == _PAIR_TURNS
+    ]
+    return taught[:: max(len(taught) // max(missing, 1), 1)][:missing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +242,7 @@ def plan(
             spent[key] = int(begun[key].outside_id)
         elif state is IntentState.SENDING:
             spent[key] = query.cost(teacher.price)
-        is_taught = each.is_question and normalise(each.words) in taken
+        is_taught = each.is_question and not each.answer and normalise(each.words) in taken
         if key not in by_key and state is not IntentState.DONE and not is_taught:
             queries.append(query)
         by_key[key] = each
@@ -331,7 +362,8 @@ def _accept(
     if pairs is None:
         return [], Counter({UNREADABLE: 1})
     model_id, note = plan.teacher.model_id, passage.note
-    drafts = [Draft(*pair, plan.dataset, 0, model_id, DISTIL, note) for pair in pairs]
+    split = TEST if passage.answer else ""
+    drafts = [Draft(*pair, plan.dataset, 0, model_id, DISTIL, note, split=split) for pair in pairs]
     good = [each for each in drafts if _is_good(each)]
     new = _without_duplicates(good, plan.known)
     rejected = Counter({BROKEN: len(drafts) - len(good), DUPLICATE: len(good) - len(new)})
@@ -346,7 +378,9 @@ def _read_pairs(passage: Passage, said: str) -> list[tuple[str, str]] | None:
         told = _Drafts.model_validate_json(said[begin : end + 1].encode("utf-8", "replace"))
     except ValidationError:
         return None
-    if not passage.is_question:
+    if passage.answer:
+        pairs = [(each.questions, passage.answer) for each in told.examples[:1]]
+    elif not passage.is_question:
         pairs = [(each.questions, each.answer) for each in told.examples]
     else:  # it is asked as it was given, and one answer is enough of it
         pairs = [([passage.words, *each.questions], each.answer) for each in told.examples[:1]]

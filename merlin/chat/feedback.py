@@ -20,7 +20,7 @@ from merlin.chat.sessions import SUMMARY
 from merlin.chat.unanswered import Reason, UnansweredQuestion
 from merlin.core.clock import from_iso, iso
 from merlin.db.database import BotRepository, Database, Repository, transaction
-from merlin.db.tables import CONSENT, MODEL, OUTGOING, RATING, SESSION, TURN
+from merlin.db.tables import CONSENT, MODEL, OUTGOING, PROPOSAL, RATING, SESSION, TURN
 from merlin.db.values import decrypt
 
 
@@ -47,6 +47,16 @@ class DislikedAnswer:
     model: str
     liked: int
     disliked: int
+
+
+@dataclass(frozen=True, slots=True)
+class LikedAnswer:
+    """An answer that somebody liked and nobody disliked, by who asked."""
+
+    turn_id: int
+    user_id: int
+    question: str
+    answer: str
 
 
 def group_by_week(days: Sequence[Period]) -> list[Period]:
@@ -196,6 +206,23 @@ class QuestionStatistics(Repository):
         mine = every.where(_is_willing() & TURN.format.in_(sorted(EXAMPLE_FORMATS)))
         rows = self.db.rows(mine.order_by(TURN.id.desc()).limit(limit))
         return [words for row in rows if (words := decrypt(self.db.cipher, row["question"]))]
+
+    def liked(self, dataset: str, limit: int) -> list[LikedAnswer]:
+        """Return liked answers that nobody proposed as an example yet, newest first.
+
+        Of people whose consent counts now.
+        """
+        columns = (TURN.id, TURN.user_id, TURN.question, TURN.answer)
+        rated = TURN.select(*columns, *_thumbs()).join(RATING, on=_rated())
+        is_proposed = TURN.id.in_(PROPOSAL.select(PROPOSAL.turn_id))
+        can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & ~is_proposed
+        mine = self._about(rated, dataset, date.min).where(_is_willing() & can_be_example)
+        best = mine.group_by(*columns).having((_sum(Rating.UP) > 0) & (_sum(Rating.DOWN) == 0))
+        found = []
+        for row in self.db.rows(best.order_by(TURN.id.desc()).limit(limit)):
+            said = (decrypt(self.db.cipher, row[name]) for name in ("question", "answer"))
+            found.append(LikedAnswer(row["id"], row["user_id"], *(words or "" for words in said)))
+        return [each for each in found if each.question and each.answer]
 
     def unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
         """Return the questions that were refused or whose answer was disliked, newest first.

@@ -49,8 +49,11 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     *,
     origin: Annotated[
-        Literal["materials", "questions"] | None,
-        typer.Option("--from", help="The course's texts, or questions to be answered."),
+        Literal["materials", "questions", "examples"] | None,
+        typer.Option(
+            "--from",
+            help="The course's texts, questions to be answered, or examples: test questions.",
+        ),
     ] = None,
     teacher: Annotated[str, typer.Option(metavar="PROVIDER/MODEL", help="Who drafts.")],
     budget: Annotated[
@@ -77,6 +80,8 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     with open_editing(config) as session:
         ctx = session.ctx
         chosen = act.find_teacher(ctx, teacher)
+        if origin == "examples":
+            passages = act.read_taught(ctx, session.actor, dataset)
         plan = act.plan(ctx, session.actor, dataset, chosen, passages, wordings)
         limit = in_micro(budget) or 0
         confirm(plan, limit, yes=yes)

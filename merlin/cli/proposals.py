@@ -1,4 +1,4 @@
-"""`merlin proposals list|approve|decline`: corrections and a teacher's drafts, several at once."""
+"""`merlin proposals list|tests|approve|decline`: corrections, drafts and test questions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from merlin.app import proposals
+from merlin.app import proposals, test_questions
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.proposals import Proposal
+from merlin.cli import language
 from merlin.cli.examples import identity, open_editing, outcome, show
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, changing, reading
-from merlin.cli.output import print_json, print_list, print_message
+from merlin.cli.output import print_json, print_list, print_message, record
 from merlin.core import money
 from merlin.core.errors import ConfigError
 from merlin.dataset.changes import MOST_AT_ONCE
@@ -53,9 +54,25 @@ def _record(each: Proposal) -> dict[str, object]:
         "answer": draft.answer,
         "source": draft.source,
         "note": draft.note,
+        "split": draft.split,
         "cost": money.format_cost_plainly(draft.cost_micro, draft.currency).strip(),
         "at": each.at,
     }
+
+
+@app.command("tests")
+def propose_tests(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Propose test questions from liked answers, where the dataset has few."""
+    with changing(config, makes_key=True) as (ctx, actor):
+        part = test_questions.count_test_questions(ctx, actor, dataset)
+        liked = test_questions.find_liked(ctx, actor, dataset, language())
+        count = test_questions.propose_liked(ctx, actor, dataset, liked)
+    if json:
+        print_json({**record(part), "proposed": count})
+        return
+    print_message("proposals-tests", count=count, questions=part.questions, least=part.least)
+    if part.missing > count:
+        print_message("proposals-tests-more", dataset=dataset)
 
 
 @app.command()

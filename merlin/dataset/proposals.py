@@ -72,6 +72,7 @@ class Draft:
     """A question and the answer that a person would have liked, masked, for a dataset.
 
     `rejected` is the answer that they got instead, masked too; "" where no pair is wanted.
+    `split` test: a question of the test part, which nobody proposed in person; "": no mark.
     `origin` distil: `model_id` is the teacher that wrote it, `note` the passage that it was drawn
     from, `cost_micro` its share of what the call cost, in millionths of `currency`.
     """
@@ -86,6 +87,7 @@ class Draft:
     cost_micro: int = 0
     currency: str = ""
     rejected: str = ""
+    split: str = ""
 
     @property
     def source(self) -> str:
@@ -114,6 +116,11 @@ class Proposal:
     change_id: str = ""
     reviewed_by: str = ""
     reason: str = ""
+
+    @property
+    def is_persons(self) -> bool:
+        """Return whether somebody proposed it in person, and hears what became of it."""
+        return self.user_id != 0 and not self.draft.split
 
 
 # A phone number without its country: 8 (999) 123-45-67, 999 123 45 67.
@@ -352,7 +359,16 @@ class Proposals(Repository):
             decrypt(self.db.cipher, row[name]) or ""
             for name in ("question", "answer", "reason", "rejected")
         )
-        told = ("dataset", "turn_id", "model_id", "origin", "note", "cost_micro", "currency")
+        told = (
+            "dataset",
+            "turn_id",
+            "model_id",
+            "origin",
+            "note",
+            "cost_micro",
+            "currency",
+            "split",
+        )
         draft = Draft(question, answer, rejected=rejected, **{name: row[name] for name in told})
         return read_row(Proposal, row, proposal_id=row["id"], draft=draft, reason=reason)
 
@@ -373,7 +389,9 @@ def example_yaml(draft: Draft, tags: tuple[str, ...] = ()) -> str:
     """Return a draft as the file that it would be."""
     turns = (Message("user", draft.question), Message("assistant", draft.answer))
     worse = Message("assistant", draft.rejected) if draft.rejected else None
-    said = Example("", "", "", turns, tags, None, draft.source, draft.note, rejected=worse)
+    said = Example(
+        "", "", "", turns, tags, draft.split or None, draft.source, draft.note, rejected=worse
+    )
     return write_example(said)
 
 
@@ -500,4 +518,5 @@ def _learnt() -> Any:
     query = query.join(MODEL, on=taught_in(MODEL.build_id, MODEL.dataset))
     query = query.join(SERVING, on=(SERVING.model_row == MODEL.id))
     query = query.join(BUILD, on=(BUILD.id == MODEL.build_id))
-    return query.where(open_ & (PROPOSAL.user_id != 0)).limit(AT_ONCE)
+    by_person = (PROPOSAL.user_id != 0) & (PROPOSAL.split == "")
+    return query.where(open_ & by_person).limit(AT_ONCE)

@@ -245,7 +245,7 @@ PROPOSAL = _table(
     "proposal",
     "id user_id dataset question answer turn_id model_id state example_id change_id removal_id"
     " reviewed_by reason is_thanked at reviewed_at origin note cost_micro currency"
-    " rejected",
+    " rejected split",
     sealed="question answer rejected reason",
 )
 # Questions that were not answered: those that people want editors to see, masked, and keyed hashes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -18,8 +19,12 @@ from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.chat.unanswered import ToldQuestions
+from merlin.cli import main
 from merlin.core.clock import utc_now
 from merlin.core.permissions import Authority, Role
+from merlin.dataset.example import parse_example
+from merlin.dataset.files import FileIndex
+from merlin.dataset.proposals import Proposals
 from merlin.db.tables import DISMISSED_QUESTION, RATING, TOLD_QUESTION, TURN
 
 pytestmark = pytest.mark.integration
@@ -155,6 +160,27 @@ def test_what_was_told_waits_too_and_goes_with_the_consent(site, vera):
     assert "экзамен" not in str(site.database.sql("SELECT * FROM told_question"))
     revoke_consent(site.services, Actor.person(ANNA, Authority(Role.STUDENT)))
     assert "Ждут 0" in words_of(vera.get(PAGE))
+
+
+def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):
+    def propose():
+        capsys.readouterr()
+        assert main(["proposals", "tests", "trial", "--json", "--config", str(site.lab.path)]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    ask(site, "Как сложить стопку?", known=True, rating=Rating.UP)
+    taught = parse_example(FileIndex(site.database).one("trial", "q3").text).question
+    ask(site, taught.upper(), known=True, rating=Rating.UP)
+    ask(site, "Мой секрет?", BORIS, known=True, rating=Rating.UP, consents=False)
+    ask(site, "Плохо?", known=True, rating=Rating.DOWN)
+    told = propose()
+    assert (told["questions"], told["least"], told["proposed"]) == (2, 10, 1)
+    assert propose()["proposed"] == 0
+    (found,) = Proposals(site.database).waiting()
+    assert (found.draft.question, found.draft.split) == ("Как сложить стопку?", "test")
+    assert (found.user_id, found.is_persons) == (ANNA, False)
+    revoke_consent(site.services, Actor.person(ANNA, Authority(Role.STUDENT)))
+    assert Proposals(site.database).waiting() == []
 
 
 def test_only_editors_of_the_dataset_see_it(site):

@@ -91,6 +91,10 @@ def test_an_example_added_by_buttons_becomes_a_commit_and_its_verdict_comes(chat
     assert "в следующем обучении около 11 примеров" in proof.text
     chat.press("💾 Сохранить")
     assert "Правка записана" in chat.last.text
+    assert "Тестовых вопросов: 2 из 10. Как о том же спросил бы студент?" in chat.last.text
+    worded = chat.say("А новый вопрос где обитает?").text
+    assert "- user: А новый вопрос где обитает?\n  - assistant: В новом примере." in worded
+    assert "split: test" in worded
     told = committed(chat, lab)
     assert "Новый пример где-живёт-новый-вопрос" in told.text
     head = lab.repository.git("log", "-1", "--format=%an <%ae>%n%(trailers:key=Merlin-Id)")

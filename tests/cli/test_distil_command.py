@@ -106,6 +106,14 @@ def test_a_text_becomes_proposals_that_train_once_an_editor_approved_them(lab, s
     assert kept["source"] == "distil: stand-in-chat"
     assert kept["note"].startswith("materials/loops.md")
     lab.until_serving("trial-2")
+    say(provider, ("О чём речь?", "Расскажи об этом слове.", "Неважно."))
+    told = shown("distil", "trial", "--from", "examples", *TEACHER, "--budget", "1")
+    assert told["answered"] == 8
+    assert {each.draft.split for each in waiting(lab)} == {"test"}
+    shown("proposals", "approve", "trial", "--all")
+    worded = yaml.safe_load((files[0].parent / "о-чём-речь.yaml").read_text("utf-8"))
+    assert worded["split"] == "test"
+    assert worded["messages"][1]["assistant"] != "Неважно."
 
 
 def test_what_was_answered_is_not_asked_again(lab, shown, provider):

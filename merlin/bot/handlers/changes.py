@@ -287,13 +287,13 @@ def decline(context: BotContext) -> View:
     asked = int(dialog_value(context, "proposal") or 0)
     proposal_id = context.number(1) if context.verb else asked
     found = proposals.decline(*performer(context), proposal_id, reason)
-    if reason and found.user_id:
+    is_told = reason and found.is_persons
+    if is_told:
         told = {"question": shorten(found.draft.question, _QUESTION), "reason": reason.strip()}
         words = text(context.services.language_of(found.user_id), "examples-not-taken", **told)
         key, page = f"declined:{found.proposal_id}", FormattedMessage(words)
         context.outbox.put([OutgoingMessage(key, found.user_id, page)])
     leave_dialog(context)
-    is_told = reason and found.user_id
     return _queue_card(context, "examples-declined-told" if is_told else "examples-declined")
 
 

@@ -16,8 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from typing import Any, cast
 
-from merlin.app import answer_changes, changes, examples, proposals
-from merlin.app.answer_changes import AnswerChange, AnswerChangeKind, Comparison
+from merlin.app import changes, examples, proposals, test_questions
 from merlin.app.changes import DatasetFiles, PreviewView
 from merlin.app.examples import ExampleView
 from merlin.app.health import is_daemon_alive
@@ -38,6 +37,7 @@ from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import unified_diff
 from merlin.dataset.proposals import DISTIL, Proposals, mask_personal_data
+from merlin.dataset.split import TEST
 
 USER, ASSISTANT = "user", "assistant"
 DraftTurns = tuple[tuple[str, str], ...]
@@ -271,7 +271,7 @@ def model_answer(context: BotContext, proposal_id: int) -> str:
     return context.translate("examples-model-said", words=menu.cut(masked, _LETTERS))
 
 
-PROOF = "ex-proof"
+PROOF, WORDING = "ex-proof", "ex-wording"
 MOST_FINDINGS = 6
 _TEXT_LETTERS = 1400
 _DIFF_LETTERS = 1000
@@ -299,7 +299,7 @@ async def show_proof(context: BotContext, make: Callable[[], Draft], note: str =
     def read() -> tuple[Draft, DatasetFiles, Edit, str | None]:
         draft = make()
         require_editing_here(context, draft.dataset)
-        edit = _edit(context, draft, draft.written())
+        edit = edit_of(context, draft, draft.written())
         files = changes.read_files(ctx, admin.actor(context), draft.dataset)
         old = FileIndex(context.db).text(draft.before) if draft.before else None
         return draft, files, edit, old
@@ -309,7 +309,8 @@ async def show_proof(context: BotContext, make: Callable[[], Draft], note: str =
     await show_screen(context, lambda: _proof_view(context, draft, edit, old, seen, note))
 
 
-def _edit(context: BotContext, draft: Draft, text: str | None) -> Edit:
+def edit_of(context: BotContext, draft: Draft, text: str | None) -> Edit:
+    """Return the edit that a draft is, under a free name where it is a new one."""
     path = draft.path
     if not path:
         ctx = context.services
@@ -428,49 +429,6 @@ def way_back(draft: Draft) -> str:
     return "ex:tags" if draft.turns else f"ex:ds:{mark}"
 
 
-_MOST_CHANGES = 5
-_WORDS = 160
-_KINDS = {
-    AnswerChangeKind.NEW: "➕",
-    AnswerChangeKind.LOST: "➖",
-    AnswerChangeKind.OTHER: "🔁",
-}
-
-
-async def compare_answers(context: BotContext) -> None:
-    """Show which answers the draft that was shown would change."""
-    ctx = context.services
-
-    def read() -> Comparison:
-        require_editing_here(context, (draft := current_draft(context)).dataset)
-        edit = _edit(context, draft, draft.written())
-        return answer_changes.plan_comparison(ctx, admin.actor(context), draft.dataset, [edit])
-
-    plan = await context.store.read(read)
-    told = await asyncio.to_thread(answer_changes.compare_answers, ctx, plan, context.language)
-
-    def view() -> View:
-        key, counts = told.summary
-        lines = [_answer_change(context, each) for each in told.changes[:_MOST_CHANGES]]
-        if len(told.changes) > _MOST_CHANGES:
-            more = len(told.changes) - _MOST_CHANGES
-            lines.append(context.translate("examples-more", count=more))
-        estimate = context.translate("page-answers-estimate") if told.is_estimate else ""
-        title, words = context.translate("page-answers"), context.translate(key, **counts)
-        return menu.card(context, title, words, *lines, estimate, rows=(menu.back("ex:look"),))
-
-    await show_screen(context, view)
-
-
-def _answer_change(context: BotContext, each: AnswerChange) -> str:
-    words = [each.before, each.after]
-    before, after = (
-        menu.cut(" ".join(one.split()) or context.translate("page-answers-unknown"), _WORDS)
-        for one in words
-    )
-    return f"{_KINDS[each.kind]} {menu.cut(each.question, _WORDS)}\n{before}\n→ {after}"
-
-
 def save(context: BotContext) -> View:
     """Ask for the commit of the draft that was shown."""
     require_step(context, PROOF)
@@ -484,19 +442,45 @@ def save(context: BotContext) -> View:
         editor = commit_editor(context)
         proposals.approve(ctx, actor, draft.proposal, draft.example(), editor)
     else:
-        edit, editor = _edit(context, draft, draft.written()), commit_editor(context)
+        edit, editor = edit_of(context, draft, draft.written()), commit_editor(context)
         changes.save(ctx, actor, draft.dataset, [edit], editor=editor)
     context.stop_waiting()
-    return saved_view(context, draft.dataset)
+    is_new = not (draft.path or draft.proposal or draft.change)
+    return _ask_wording(context, draft) if is_new else saved_view(context, draft.dataset)
+
+
+def _ask_wording(context: BotContext, draft: Draft) -> View:
+    """Ask for a new example's question in other words, where test questions are missing."""
+    name, example = draft.dataset, draft.example()
+    part = test_questions.count_test_questions(*admin.performer(context), name)
+    if not part.missing or example is None or example.split:
+        return saved_view(context, name)
+    title, words = context.translate("examples-saved-title"), _saved_words(context)
+    wish = context.translate("examples-ask-wording", questions=part.questions, least=part.least)
+    back, kept = f"ex:ds:{admin.short(name)}", {"dataset": name, "example": draft.written()}
+    skip = ("examples-skip", back, "primary")
+    return ask(context, WORDING, title, words, wish, back=back, rows=(skip,), kept=kept)
+
+
+def worded_draft(context: BotContext) -> Draft:
+    """Return the example that was saved with the words that were sent, as a test question."""
+    name = require_editing(context, str(dialog_value(context, "dataset")))
+    text = reword_example(dialog_value(context, "example"), context.text.strip(), split=TEST)
+    return Draft(name, text=text)
+
+
+def _saved_words(context: BotContext) -> str:
+    is_alive = is_daemon_alive(context.services)
+    return context.translate("examples-saved" if is_alive else "examples-saved-late")
 
 
 def saved_view(context: BotContext, dataset: str) -> View:
     """Return what the person sees when a commit has been asked for."""
-    is_alive = is_daemon_alive(context.services)
-    words = context.translate("examples-saved" if is_alive else "examples-saved-late")
     mark = admin.short(dataset)
     rows: menu.Rows = (
         (("examples-add", f"ex:add:{mark}"), ("examples-changes", "ex:changes:0")),
         ("examples-to-dataset", f"ex:ds:{mark}"),
     )
-    return menu.card(context, context.translate("examples-saved-title"), words, rows=rows)
+    return menu.card(
+        context, context.translate("examples-saved-title"), _saved_words(context), rows=rows
+    )

@@ -26,7 +26,14 @@ from merlin.app.examples import ExampleView
 from merlin.app.proposals import count_waiting
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
-from merlin.bot.handlers import admin, changes, example_draft, example_proof, unanswered
+from merlin.bot.handlers import (
+    admin,
+    changes,
+    example_answers,
+    example_draft,
+    example_proof,
+    unanswered,
+)
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.example_draft import ask_words, reword_draft, take_turn, words_handler
 from merlin.bot.handlers.example_proof import (
@@ -402,7 +409,7 @@ ACTIONS: Mapping[str, Handler | Act] = {
     ),
     "untag": proof_handler(lambda context: replace(current_draft(context), tags=())),
     "whole": example_draft.whole_file,
-    "answers": example_proof.compare_answers,
+    "answers": example_answers.compare_answers,
     "save": example_proof.save,
     "list": list_examples,
     "flaws": flaws,
@@ -461,6 +468,7 @@ handlers.step(example_draft.QUESTION)(words_handler(partial(take_turn, role=USER
 handlers.step(example_draft.ANSWER)(words_handler(partial(take_turn, role=ASSISTANT)))
 handlers.step(example_draft.TURNS)(editor_handler(example_draft.ask_for_button_again))
 handlers.step(example_draft.TAGS, example_draft.REWORD)(words_handler(proof_handler(_reworded)))
+handlers.step(example_proof.WORDING)(words_handler(proof_handler(example_proof.worded_draft)))
 handlers.step(example_proof.PROOF)(proof_handler(current_draft, "examples-press-button"))
 handlers.step(FIND)(words_handler(find_examples))
 handlers.step(example_draft.PICK)(editor_handler(example_draft.take_forwarded))

@@ -25,6 +25,7 @@ examples-turn = ➕ Another question
 examples-done = Done ›
 examples-ask-tags = Send tags with commas between them, so that the example is easier to find. Or skip.
 examples-tags-now = Now: { $tags }
+examples-ask-wording = 🧪 Test questions: { $questions } of { $least }. How would a student ask the same? Send it in their words: it becomes a test question.
 examples-skip = Skip ›
 examples-no-tags = Take all tags away
 examples-press-button = A button is what I wait for now. All that you wrote is safe.

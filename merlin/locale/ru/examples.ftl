@@ -26,6 +26,7 @@ examples-turn = ➕ Ещё вопрос
 examples-done = Готово ›
 examples-ask-tags = Пришлите теги через запятую, чтобы потом легче найти пример. Или пропустите.
 examples-tags-now = Сейчас: { $tags }
+examples-ask-wording = 🧪 Тестовых вопросов: { $questions } из { $least }. Как о том же спросил бы студент? Пришлите его словами: это станет тестовым вопросом.
 examples-skip = Пропустить ›
 examples-no-tags = Убрать все теги
 examples-press-button = Сейчас я жду нажатия кнопки. Всё написанное цело.

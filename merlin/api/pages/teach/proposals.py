@@ -18,7 +18,7 @@ from merlin.api.pages.page import (
     refusal_text,
     render_page,
 )
-from merlin.app import proposals
+from merlin.app import proposals, test_questions
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Course
 
@@ -58,9 +58,21 @@ async def judge_proposals(
     return seen_other(f"/changes/{change}")
 
 
+@router.post("/courses/{course_id}/proposals/tests")
+async def propose_tests(visit: Teaching, course: LedCourse) -> Response:
+    """Propose test questions from liked answers, where the course has few."""
+    name = course.dataset
+    liked = await visit.read(test_questions.find_liked, name, visit.language)
+    if await visit.write(test_questions.propose_liked, name, liked):
+        return seen_other(f"/courses/{course.course_id}/proposals")
+    return await _proposals(visit, course, visit.say("tests-none"))
+
+
 async def _proposals(
     visit: PageRequest, course: Course, wrong: str = "", *, marked: bool = False
 ) -> Response:
     found = await visit.read(proposals.waiting, 0, _AT_ONCE, course.dataset)
+    tests = await visit.read(test_questions.count_test_questions, course.dataset)
     view = {"course": course, "proposals": found, "wrong_words": wrong, "marked": marked}
+    view |= {"tests": tests}
     return render_page(visit, "teach_proposals.html", view, status=409 if wrong else 200)
