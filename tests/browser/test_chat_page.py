@@ -224,6 +224,14 @@ def test_a_commits_way_is_drawn_and_follows(chromium, telegram):
         expect(page.get_by_role("progressbar", name="Обучение")).to_have_attribute("value", "68")
         expect(page.locator(".chatside .panel")).to_contain_text("neurotypology-7")
         assert page.locator(".steps li").count() == 6
+        # On a phone it is a drawer under the one bar, whose menu says who writes and where.
+        page.set_viewport_size({"width": 390, "height": 800})
+        expect(page.locator(".chatside")).to_be_hidden()
+        page.get_by_role("button", name="Эпоха 3 из 4").click()
+        expect(page.locator(".chatside")).to_be_visible()
+        page.get_by_role("combobox").select_option("Борис: Учебная группа")
+        expect(page.get_by_role("log")).to_contain_text("переписка группы")
+        page.set_viewport_size({"width": 1280, "height": 800})
         said["body"] = {**way, "commit": "", "serving": None}
         expect(page.locator(".chatside")).to_contain_text("Коммитов ещё нет")
         said["gone"] = True

@@ -6,6 +6,7 @@ import { t } from "./texts.js";
 import { toast } from "./toast.js";
 
 const bar = document.getElementById("chats");
+const menu = document.getElementById("places");
 const buttons = [...document.querySelectorAll("[data-person]")];
 const fresh = new Set();
 let everybody = {};
@@ -64,11 +65,26 @@ function tabs(chat) {
   return [...made, more];
 }
 
+// The same as one menu, for a phone: "Anna, student", "Anna: Study group".
+function drawMenu() {
+  const options = buttons.flatMap((button) => {
+    const name = button.querySelector("span").textContent;
+    return placesOf(button.dataset.person).map((one) => {
+      const isPrivate = !one.isGroup && !one.thread;
+      const title = isPrivate ? name : `${name.split(",")[0]}: ${one.title}`;
+      const mark = fresh.has(one.place) ? "• " : "";
+      return el("option", { value: one.place, selected: one.place === current?.place }, mark + title);
+    });
+  });
+  menu.replaceChildren(...options);
+}
+
 function draw() {
   // The pressed tab keeps the focus when the bar is drawn anew.
   const focused = [...bar.children].indexOf(document.activeElement);
   bar.replaceChildren(...(everybody[current.who] ?? []).flatMap(tabs));
   if (focused >= 0) bar.children[focused]?.focus();
+  drawMenu();
   for (const button of buttons) {
     const who = button.dataset.person;
     button.setAttribute("aria-pressed", String(who === current.who));
@@ -106,6 +122,9 @@ export async function refreshChats() {
 // `open(place)` is called whenever another chat is chosen.
 export function startChats(give) {
   opened = give;
+  menu.addEventListener("change", () => {
+    open(Object.keys(everybody).flatMap(placesOf).find((one) => one.place === menu.value));
+  });
   const last = new Map();
   for (const button of buttons) {
     const who = button.dataset.person;

@@ -10,6 +10,7 @@ const ICONS = { done: "check", flawed: "warn", now: "run", held: "minus", waitin
 const CLASSES = { done: "", flawed: "flawed", now: "now", held: "todo", waiting: "todo", failed: "bad" };
 const CHIPS = { serving: "ok", training: "run", built: "run", failed: "bad", rejected: "bad", held: "warn" };
 const place = document.getElementById("way");
+const bar = document.getElementById("way-bar");
 let shown = "";
 
 function state(name, title, text) {
@@ -63,6 +64,24 @@ function draw(said) {
   return [...heading(said), list, serving(said.serving)].filter(Boolean);
 }
 
+// The drawer's handle on a phone: the step that the commit is at, or what answers.
+function drawBar(said) {
+  const steps = said?.steps ?? [];
+  const one = steps.findLast((each) => each.state !== "waiting") ?? { key: "committed", state: "waiting" };
+  const words = said?.commit ? `${t(`step-${one.key}`)}${one.note ? `: ${one.note}` : ""}` : t("way-wait-title");
+  const mark = icon(ICONS[one.state] ?? "clock");
+  mark.classList.add(one.state);
+  const chevron = icon("down");
+  chevron.classList.add("chev");
+  const parts = [mark, el("span", {}, said ? words : t("way-lost-title"))];
+  if (one.state === "now" && typeof said.progress === "number") {
+    const percent = Math.round(said.progress * 100);
+    parts.push(el("progress", { max: "100", value: percent, "aria-label": t("progress") }, `${percent} %`));
+  }
+  bar.replaceChildren(...parts, chevron);
+  bar.hidden = false;
+}
+
 async function look() {
   if (document.hidden) return;
   let said = null;
@@ -78,10 +97,14 @@ async function look() {
   place.replaceChildren(
     ...(said ? draw(said) : state("warn", t("way-lost-title"), t("way-lost"))),
   );
+  drawBar(said);
 }
 
 export function watchPipeline() {
   if (document.body.dataset.pipeline !== "on") return;
+  bar.addEventListener("click", () => {
+    bar.setAttribute("aria-expanded", String(bar.getAttribute("aria-expanded") !== "true"));
+  });
   look();
   setInterval(look, EVERY_MS);
 }
