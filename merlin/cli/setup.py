@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 import yaml
 
+from merlin.cli import language
 from merlin.cli.options import DEFAULT, ConfigPath
 from merlin.cli.output import print_json, print_message
 from merlin.config import load, schema
@@ -19,6 +20,8 @@ _HEAD = (
     "# A key right behind a # is left out and shows an example. To set it, take away its # and",
     "# those of the keys that it stands under.",
 )
+
+Short = Annotated[bool, typer.Option("--short", help="Print only the keys to start with.")]
 
 
 app = typer.Typer(
@@ -34,11 +37,12 @@ def check(config: ConfigPath = DEFAULT) -> None:
 
 
 @app.command("sample")
-def sample() -> None:
+def sample(short: Short = False) -> None:
     """Print a configuration to start with, and every other key behind a comment sign."""
     said = schema()
-    lines = [*_HEAD]
-    _explain(said, said, lines, 0)
+    said["properties"]["language"]["start"] = language()
+    lines = [_HEAD[0]] if short else [*_HEAD]
+    _explain(said, said, lines, 0, is_short=short)
     sys.stdout.write("\n".join(lines) + "\n")
 
 
@@ -49,16 +53,24 @@ def print_schema() -> None:
 
 
 def _explain(
-    root: Mapping[str, Any], node: Mapping[str, Any], lines: list[str], depth: int
+    root: Mapping[str, Any],
+    node: Mapping[str, Any],
+    lines: list[str],
+    depth: int,
+    *,
+    is_short: bool = False,
 ) -> None:
+    """Add the keys of a node with what they mean; in short those that belong to a start alone."""
     for key, raw in node.get("properties", {}).items():
         value = resolved(root, raw)
+        if is_short and not _starts(root, value):
+            continue
         pad = "  " * depth
         lines += [""] if depth == 0 else []
         lines.append(f"{pad}# {' '.join(value.get('description', '').split())}")
         # Nothing stands before a key that belongs to a start, or that one below it does.
         sign = "" if _starts(root, value) else "#"
-        _show(root, value, lines, f"{pad}{sign}", key, depth)
+        _show(root, value, lines, f"{pad}{sign}", key, depth, is_short=is_short)
 
 
 def _show(
@@ -68,15 +80,17 @@ def _show(
     pad: str,
     key: str,
     depth: int,
+    *,
+    is_short: bool,
 ) -> None:
     """Add a key's own lines: its value, or what stands below it."""
     items = resolved(root, value.get("items", {}))
     if "properties" in value:
         lines.append(f"{pad}{key}:")
-        _explain(root, value, lines, depth + 1)
+        _explain(root, value, lines, depth + 1, is_short=is_short)
     elif "properties" in items:
         lines += [f"{pad}{key}:", f"{pad}-"]
-        _explain(root, items, lines, depth + 1)
+        _explain(root, items, lines, depth + 1, is_short=is_short)
     elif "entries" in value:
         lines.append(f"{pad}{key}:")
         entry = resolved(root, entry_of(value))
