@@ -43,7 +43,7 @@ SECTIONS: Mapping[str, str] = {
         "migration wake intent request notice heartbeat key_holder seen_commit verdict noted"
         " commit_status"
         " finding build example example_text taught_example job job_change job_event checkpoint"
-        " model evaluation proof_answer accepted_loss canary serving promotion"
+        " model evaluation proof_answer baseline_answer accepted_loss canary serving promotion"
     ),
     "Edits and the files that editors see": (
         "change dataset_tree dataset_file dataset_text example_entry example_tag example_draft"
@@ -57,6 +57,7 @@ ROWS: Mapping[str, str] = {
     "answer_cost": "what answers to somebody (a keyed hash) cost on a day, where that is capped",
     "audit": "a dangerous action: who did what to what; rows are only added",
     "canary": "a model that answers a share of the people, and how it does beside the serving one",
+    "baseline_answer": "what a base or a checkpoint answered to one test question",
     "broadcast": "a message to everybody, and how far it has come",
     "build": "a build: what a dataset was made into at a commit",
     "change": "an edit of one file that waits for its commit, or what became of it",

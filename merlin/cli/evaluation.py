@@ -99,6 +99,7 @@ def _print_scores(report: ProofReport) -> None:
     if comparison and comparison.now.questions:
         is_part = comparison.now != report.scores
         told += [*([comparison.now] if is_part else []), comparison.before]
+    told += [each.scores for each in report.baselines]
     rows = [
         [*(getattr(each, name) for name in _COLUMNS[:-1]), format_number(language(), each.chrf, 1)]
         for each in told

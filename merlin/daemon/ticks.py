@@ -36,6 +36,7 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
 from merlin.db.requests import Requests
 from merlin.git.source import Commit
+from merlin.training.baselines import BaselineTick
 from merlin.training.gate import Gates
 from merlin.training.jobs import FORBIDDEN, Job, Jobs, JobState, TrainingProvider, keep_diary, look
 from merlin.training.launch import carry, wait
@@ -46,6 +47,7 @@ from merlin.training.prove import prove_new
 
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S, ENGINE_WAIT_S = 3600.0, 60.0, 4.0, 2.0
+BASELINES_S = 10.0
 LONGEST_WAIT = timedelta(seconds=HOUR_S)
 FIRST_PUSH_PAUSE_S, LONGEST_PUSH_PAUSE_S = MINUTE_S, HOUR_S
 
@@ -67,6 +69,11 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         *([Tick("status", StatusSender(services, forge), max(step, 1.0))] if forge else []),
         Tick("changes", services.changing, min(step, 0.25), wakes="fetch", is_asked=True),
         Tick("serve", _served(services), min(step, 0.25), wakes="launch", is_asked=True),
+        Tick(
+            "baselines",
+            BaselineTick(services.db, services.config, services.providers),
+            BASELINES_S,
+        ),
         Tick("census", lambda: bool(services.inventory.take()), MINUTE_S),
         Tick("watch", partial(warn_of_sunsets, services), HOUR_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),

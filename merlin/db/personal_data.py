@@ -116,6 +116,7 @@ AUTHORS: tuple[Table, ...] = (t.COMMIT, t.EXAMPLE, t.TAUGHT_EXAMPLE)
 # What is kept of those who left is under a keyed hash; datasets are what git has.
 NOBODY: tuple[Table, ...] = (
     t.ANSWER_COST,
+    t.BASELINE_ANSWER,
     t.BUILD,
     t.CHECKPOINT,
     t.COMMIT_STATUS,

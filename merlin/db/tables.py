@@ -87,6 +87,10 @@ MODEL = _table(
 )
 EVALUATION = _table("evaluation", "model_row questions chrf equal_share unknown_share at")
 PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known")
+# What a base or a checkpoint, which are no models of ours, answered to a conversation.
+BASELINE_ANSWER = _table(
+    "baseline_answer", "provider model_id digest answer known", key="provider model_id digest"
+)
 # Test questions that a later model may answer otherwise than the one before: an editor said so.
 ACCEPTED_LOSS = _table(
     "accepted_loss",

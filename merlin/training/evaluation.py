@@ -29,6 +29,7 @@ from merlin.dataset.split import TEST
 from merlin.db.database import Database
 from merlin.db.tables import EXAMPLE_ENTRY, EXAMPLE_TAG, MODEL, TAUGHT_EXAMPLE
 from merlin.providers.base import Answer
+from merlin.training.baselines import conversation_digest, find_baselines, read_answers
 from merlin.training.models import (
     Model,
     Models,
@@ -176,11 +177,20 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineScores:
+    """How the base (`step` 0) or a checkpoint answered those questions that it was asked."""
+
+    step: int
+    scores: ProofScores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProofReport:
     """What the proof of a model says; `is_full`: all is right, so the score tells nothing.
 
     `comparison` is None where no other model was there; tags are those of the newest commit.
-    `answers` are in the order of `Change`, wrong ones before refused ones.
+    `answers` are in the order of `Change`, wrong ones before refused ones; `baselines` are those
+    that were asked (`merlin.training.baselines`).
     """
 
     dataset: str
@@ -189,6 +199,7 @@ class ProofReport:
     comparison: Comparison | None
     tags: list[TagScores]
     answers: list[ComparedAnswer]
+    baselines: list[BaselineScores]
 
     def of(self, *changes: Change) -> list[ComparedAnswer]:
         """Return the answers that changed so."""
@@ -210,7 +221,7 @@ def evaluate(
             key = "eval-no-answers" if proof.questions else "prompt-no-test"
         told = {"model": model.build_version, "build": model.build_version}
         raise Refused(f"{model.build_version} has no answers", key, **told)
-    scores = _scores(model, mine)
+    scores = _scores(model.build_version, mine)
     theirs = judge_answers(db, against, graded) if against else []
     pairs, tags = list(pair_answers(mine, theirs)), _tags(db, model.build_id)
     return ProofReport(
@@ -220,7 +231,19 @@ def evaluate(
         comparison=_compare(model, against, pairs, is_kept=bool(theirs)) if against else None,
         tags=list(_tag_scores(tags, mine, pairs)),
         answers=_compare_answers(tags, mine, pairs),
+        baselines=list(_baseline_scores(db, model, [each.question for each in mine])),
     )
+
+
+def _baseline_scores(
+    db: Database, model: Model, questions: Sequence[Question]
+) -> Iterator[BaselineScores]:
+    for each in find_baselines(db, model):
+        kept = read_answers(db, model.provider, each.model_id)
+        asked = [(kept.get(conversation_digest(question)), question) for question in questions]
+        judged = [JudgedAnswer(q, said, kind_of(said, q)) for said, q in asked if said]
+        if judged:
+            yield BaselineScores(step=each.step, scores=_scores(each.model_id, judged))
 
 
 def score_versions(db: Database, model: Model) -> list[VersionScore]:
@@ -300,12 +323,12 @@ def kind_of(answer: Answer, question: Question) -> AnswerKind:
     return AnswerKind.WRONG
 
 
-def _scores(model: Model, judged: Sequence[JudgedAnswer]) -> ProofScores:
+def _scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
     kinds = Counter(each.kind for each in judged)
     answers, questions = [each.answer for each in judged], [each.question for each in judged]
-    found = score(model.model_row, answers, questions, utc_now())
+    found = score(0, answers, questions, utc_now())
     return ProofScores(
-        model=model.build_version,
+        model=model,
         questions=len(judged),
         right=kinds[AnswerKind.RIGHT],
         wrong=kinds[AnswerKind.WRONG],
@@ -334,8 +357,8 @@ def _compare(model: Model, against: Model, pairs: Sequence[Pair], *, is_kept: bo
     return Comparison(
         against=against.build_version,
         verdict=_verdict(len(pairs), low, high) if is_kept else Verdict.UNKEPT,
-        now=_scores(model, [now for now, _ in pairs]),
-        before=_scores(against, [before for _, before in pairs]),
+        now=_scores(model.build_version, [now for now, _ in pairs]),
+        before=_scores(against.build_version, [before for _, before in pairs]),
         difference=difference,
         low=low,
         high=high,

@@ -29,6 +29,7 @@ from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import BUILD, CANARY, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
 from merlin.db.values import dump_json, read_row
+from merlin.training.baselines import forget_answers
 from merlin.training.models import (
     NEXT,
     Model,
@@ -288,6 +289,7 @@ class Promotions(Repository):
         self.db.change(ended.where(MODEL.id == model.model_row))
         answers = PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == model.model_row)
         self.db.change(answers)
+        forget_answers(self.db, model)
         mine, why = VERDICT.job_id == model.job_id, why_lost(model.model_id, state, "")
         fail_training(self.db, mine, self._clock(), why)
         renote(self.db, model.job_id)

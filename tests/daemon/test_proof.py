@@ -8,14 +8,18 @@ from datetime import timedelta
 import pytest
 from world import Lab, prove_at
 
-from merlin.core.clock import utc_now
+from merlin.app.actor import Actor
+from merlin.app.evaluation import evaluate
+from merlin.core.clock import iso, utc_now
 from merlin.daemon.ticks import poll
-from merlin.db.tables import PROOF_ANSWER
+from merlin.db.tables import PROOF_ANSWER, REVOKED_EXAMPLE
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.ask_many import AT_ONCE
+from merlin.training.baselines import read_answers
 from merlin.training.jobs import Jobs
 from merlin.training.models import proof_of
 from merlin.training.promote import Promotions
+from merlin.wiring.context import reading_context
 
 pytestmark = pytest.mark.integration
 
@@ -110,6 +114,51 @@ def test_one_question_that_is_never_answered_refuses_the_model_and_pays_for_no_o
     with lab.services() as services:
         assert Promotions(services.db).model(lab.status()["build"]).state == "refused"
     assert (answered(provider), kept(lab)) == (19, 0)
+
+
+def test_base_and_checkpoints_are_asked_once_where_that_is_free(tmp_path, provider):
+    free = {"stand-in-base": {"price": {"input": 0, "output": 0, "training": 1}}}
+    lab = Lab(tmp_path, provider.base_url, models=free)
+    lab.repository.dataset(count=12, tests=4)
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    asked = answered(provider)
+    lab.tick("baselines")
+    with reading_context(lab.config) as ctx:
+        report = evaluate(ctx, Actor.operator(), "trial-1")
+    base, *checkpoints = report.baselines
+    count = report.scores.questions
+    assert (base.step, base.scores.model, base.scores.questions) == (0, "stand-in-base", count)
+    assert [each.scores.questions for each in checkpoints] == [count] * len(checkpoints)
+    assert 0 < checkpoints[0].step < checkpoints[-1].step
+    assert answered(provider) == asked + count * (1 + len(checkpoints))
+    lab.repository.example("trial", 1, answer="Иначе.")
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    of_base = base_calls(provider)
+    lab.tick("baselines", rounds=2)
+    assert base_calls(provider) == of_base, "the base was asked these questions before"
+    revoked = {"dataset": "trial", "example_id": report.answers[0].example, "at": iso(utc_now())}
+    with lab.services() as services:
+        services.db.transact(lambda: services.db.add_new(REVOKED_EXAMPLE, revoked))
+        Promotions(services.db).retire_revoked()
+        answers = read_answers(services.db, "stand-in", "stand-in-base")
+    assert len(answers) == count - 1, "nobody may ask it any more"
+
+
+def base_calls(provider):
+    calls = provider.calls("chat.create")
+    return sum(call.body["model"] == "stand-in-base" for call in calls)
+
+
+def test_where_asking_costs_or_nobody_knows_the_price_no_base_is_asked(tmp_path, provider):
+    lab = Lab(tmp_path, provider.base_url)
+    lab.repository.dataset(count=12, tests=4)
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    asked = answered(provider)
+    lab.tick("baselines")
+    assert answered(provider) == asked
 
 
 def test_the_questions_of_the_proof_count_under_the_caps(tmp_path, provider):

@@ -46,6 +46,7 @@ from merlin.db.migrations.m031_told_question import m031_told_question
 from merlin.db.migrations.m032_canary import m032_canary
 from merlin.db.migrations.m034_hour_figure import m034_hour_figure
 from merlin.db.migrations.m035_proposal_split import m035_proposal_split
+from merlin.db.migrations.m036_baseline_answer import m036_baseline_answer
 from merlin.db.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -86,6 +87,7 @@ STEPS: tuple[Step, ...] = (
     m032_canary,
     m034_hour_figure,
     m035_proposal_split,
+    m036_baseline_answer,
 )
 
 # Any number that no other program takes in this database.

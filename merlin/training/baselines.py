@@ -1,0 +1,160 @@
+"""What the base of a model and its checkpoints answer to its test questions, to be set beside it.
+
+They are asked after the proof, in its own tick, and only where asking costs nothing: the price of
+the base is known to be 0. An answer is kept by provider, model and the whole conversation: the same
+question under the same system text is never asked of a base twice, whatever was tuned on it. A base
+of the engine that chooses taught answers has none to give. Of many checkpoints the best ones by
+test loss are asked; the last is the model itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+
+from peewee import fn
+
+from merlin.config import Config
+from merlin.core.errors import ProviderError
+from merlin.core.log import get_logger
+from merlin.core.money import Price
+from merlin.dataset.split import TEST
+from merlin.db.database import Database
+from merlin.db.tables import BASELINE_ANSWER, CHECKPOINT, MODEL, REVOKED_EXAMPLE
+from merlin.db.values import dump_json, load_json, storable_text
+from merlin.providers.base import NOT_COUNTED, Answer
+from merlin.training.ask_many import Query, Reply, ask_many, says_nothing
+from merlin.training.jobs import Jobs, TrainingProvider
+from merlin.training.models import (
+    Model,
+    ModelState,
+    Question,
+    model_of,
+    questions_of,
+    read_conversations,
+    revoked_builds,
+    select_models,
+)
+
+log = get_logger(__name__)
+MOST_CHECKPOINTS, ASKED_AT_ONCE = 3, 40
+_KEPT = 10  # of the engine; what is older cannot be asked any more
+_LOSSES = ("full_valid_loss", "valid_loss")
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a model is set beside: its base (`step` 0), or a checkpoint after so many steps."""
+
+    model_id: str
+    step: int = 0
+
+
+def find_baselines(db: Database, model: Model) -> list[Baseline]:
+    """Return the base of a model, then its best checkpoints by step."""
+    base = Baseline(Jobs(db).get(model.job_id).recipe.base_model)
+    of_job = CHECKPOINT.select().where(CHECKPOINT.job_id == model.job_id)
+    rows = db.rows(of_job.order_by(CHECKPOINT.step))[-_KEPT:-1]
+    told = [(load_json(row["metrics"]), row) for row in rows]
+    best = sorted(told, key=lambda each: _loss(each[0]))[:MOST_CHECKPOINTS]
+    found = [Baseline(row["model_id"], row["step"]) for _, row in best]
+    return [base, *sorted(found, key=lambda each: each.step)]
+
+
+def _loss(metrics: Mapping[str, object]) -> float:
+    losses = (metrics.get(name) for name in _LOSSES)
+    return next((float(each) for each in losses if isinstance(each, int | float)), inf)
+
+
+def read_answers(db: Database, provider: str, model_id: str) -> dict[str, Answer]:
+    """Return what a base or checkpoint has answered, by `conversation_digest`."""
+    of_model = (BASELINE_ANSWER.provider == provider) & (BASELINE_ANSWER.model_id == model_id)
+    return {
+        row["digest"]: Answer(
+            row["answer"], known=None if row["known"] is None else bool(row["known"])
+        )
+        for row in db.rows(BASELINE_ANSWER.select().where(of_model))
+    }
+
+
+def conversation_digest(question: Question) -> str:
+    """Return what names a question with its system text, whatever was taught to answer it."""
+    said = [each.as_json() for each in question.messages]
+    return hashlib.sha256(dump_json(said).encode()).hexdigest()
+
+
+def forget_answers(db: Database, model: Model) -> None:
+    """Delete the answers to those test questions whose consent was taken back."""
+    of_dataset = REVOKED_EXAMPLE.select().where(REVOKED_EXAMPLE.dataset == model.dataset)
+    revoked = {row["example_id"] for row in db.rows(of_dataset)}
+    for each in questions_of(read_conversations(db, model.build_id, TEST)):
+        if each.example_id in revoked:
+            is_it = BASELINE_ANSWER.digest == conversation_digest(each)
+            db.change(BASELINE_ANSWER.delete().where(is_it))
+
+
+class BaselineTick:
+    """Asks some questions of each dataset's newest good model at a time, until all are answered.
+
+    One that refuses a question is left alone until the daemon starts again.
+    """
+
+    def __init__(
+        self, db: Database, config: Config, providers: Mapping[str, TrainingProvider]
+    ) -> None:
+        self._db, self._config, self._providers = db, config, providers
+        self._finished = set[tuple[int, str]]()
+
+    def __call__(self) -> bool:
+        """Ask; return False: nothing waits for it."""
+        is_good = (MODEL.state == ModelState.GOOD.value) & MODEL.build_id.not_in(revoked_builds())
+        newest = MODEL.select(fn.MAX(MODEL.id)).where(is_good).group_by(MODEL.dataset)
+        for row in self._db.rows(select_models().where(MODEL.id.in_(newest))):
+            model = model_of(row)
+            if provider := self._providers.get(model.provider):
+                for each in find_baselines(self._db, model):
+                    if (model.model_row, each.model_id) not in self._finished:
+                        self._ask(provider, model, each)
+        return False
+
+    def _ask(self, provider: TrainingProvider, model: Model, baseline: Baseline) -> None:
+        """Ask what a baseline was not asked yet; note where there is nothing more to ask."""
+        failed, queries = False, self._queries(model, baseline)
+
+        def keep(query: Query, reply: Reply) -> None:
+            answer, known = reply.answer, reply.answer.known
+            told = {"answer": storable_text(answer.text), "known": known and int(known)}
+            key = {"provider": model.provider, "model_id": baseline.model_id, "digest": query.key}
+            self._db.transact(lambda: self._db.add_new(BASELINE_ANSWER, {**key, **told}))
+
+        try:
+            if queries:
+                asked = ask_many(provider.asker, baseline.model_id, queries, keep, waits_s=())
+                failed = bool(asked.failed)
+        except ProviderError as trouble:
+            log.warning("baseline not asked", model=baseline.model_id, reason=str(trouble))
+            failed = not says_nothing(trouble)
+        if failed or not queries:
+            self._finished.add((model.model_row, baseline.model_id))
+
+    def _queries(self, model: Model, baseline: Baseline) -> list[Query]:
+        if not self._is_free(model, baseline):
+            return []
+        known = read_answers(self._db, model.provider, baseline.model_id)
+        asked = questions_of(read_conversations(self._db, model.build_id, TEST))
+        waiting = {conversation_digest(each): each.messages for each in asked}
+        queries = [Query(key, said, NOT_COUNTED) for key, said in waiting.items()]
+        return [each for each in queries if each.key not in known][:ASKED_AT_ONCE]
+
+    def _is_free(self, model: Model, baseline: Baseline) -> bool:
+        base = Jobs(self._db).get(model.job_id).recipe.base_model
+        if not baseline.step and self._config.engine.chooses(base):
+            return False
+        price = self._config.price(model.provider, baseline.model_id, base)
+        return price is not None and _costs_nothing(price)
+
+
+def _costs_nothing(price: Price) -> bool:
+    return price.input_micro == price.output_micro == 0
