@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from merlin.app.actor import Actor, newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.views import described, finite, named
-from merlin.core.charts import read_losses
+from merlin.core.charts import Measured, read_losses
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
@@ -77,6 +77,21 @@ class JobView:
         """Return the model that is tuned, "" when the recipe names none."""
         return str(self.recipe.get("base_model", ""))
 
+    def measure(self, events: Iterable[object]) -> Progress:
+        """Return how far the job is, from the data of its events."""
+        metrics = [each for each in events if isinstance(each, Mapping)]
+        settings = self.recipe.get("hyperparameters")
+        wanted = _positive(settings.get("n_epochs")) if isinstance(settings, Mapping) else 0.0
+        epoch, step, steps = (
+            max((_positive(each.get(name)) for each in metrics), default=0.0)
+            for name in ("epoch", "step", "total_steps")
+        )
+        if not steps and epoch and wanted and step:
+            steps = step / epoch * wanted
+        share = min(round(_FULL * step / steps), _FULL) if steps and step else None
+        share = _FULL if self.state is JobState.SUCCEEDED else share
+        return Progress(share, epoch, wanted, steps)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobChange:
@@ -122,6 +137,12 @@ class Losses:
     train: list[LossPoint]
     test: list[LossPoint]
 
+    @classmethod
+    def read(cls, events: Iterable[object], checkpoints: Iterable[Measured]) -> Losses:
+        """Return what `read_losses` finds in them."""
+        found = read_losses(events, checkpoints)
+        return cls(*([LossPoint(*pair) for pair in found[name]] for name in ("train", "test")))
+
     @property
     def are_known(self) -> bool:
         """Return whether any was measured."""
@@ -155,18 +176,7 @@ class JobDetails(JobView):
     @property
     def progress(self) -> Progress:
         """Return how far the job is, from the metrics in its events."""
-        metrics = [each.data for each in self.events if isinstance(each.data, Mapping)]
-        settings = self.recipe.get("hyperparameters")
-        wanted = _positive(settings.get("n_epochs")) if isinstance(settings, Mapping) else 0.0
-        epoch, step, steps = (
-            max((_positive(each.get(name)) for each in metrics), default=0.0)
-            for name in ("epoch", "step", "total_steps")
-        )
-        if not steps and epoch and wanted and step:
-            steps = step / epoch * wanted
-        share = min(round(_FULL * step / steps), _FULL) if steps and step else None
-        share = _FULL if self.state is JobState.SUCCEEDED else share
-        return Progress(share, epoch, wanted, steps)
+        return self.measure(each.data for each in self.events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +202,12 @@ def recent(
     """Return jobs, newest first; `before`: only ids below it. Raises NotFound."""
     rows = newest_rows(ctx, actor, _jobs(), JOB, dataset, limit, before)
     return [_read(JobView, row) for row in rows]
+
+
+def of_ids(ctx: Context, ids: Collection[int]) -> dict[int, JobView]:
+    """Return jobs by id, for who judges by itself which of them are to be seen."""
+    rows = ctx.db.rows(_jobs().where(JOB.id.in_(ids))) if ids else []
+    return {row["id"]: _read(JobView, row) for row in rows}
 
 
 def newest(ctx: Context) -> dict[str, JobView]:
@@ -226,7 +242,7 @@ def get(
             for each in ctx.db.rows(query)
         ]
         measured = ((each.step, each.metrics or {}) for each in checkpoints)
-        losses = read_losses((each.data for each in told), measured)
+        losses = Losses.read((each.data for each in told), measured)
         return _read(
             JobDetails,
             row,
@@ -236,9 +252,7 @@ def get(
             ],
             events=told,
             checkpoints=checkpoints,
-            losses=Losses(
-                *([LossPoint(*pair) for pair in losses[name]] for name in ("train", "test"))
-            ),
+            losses=losses,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -156,6 +156,12 @@ def of_job(
     """Return the model that a job made. Raises NotFound, also without the permission."""
     missing = NotFound(f"job {job_id} has no model", "admin-no-model", job=job_id)
     return _one(ctx, actor, _models().where(MODEL.job_id == job_id), permission, missing)
+
+
+def of_jobs(ctx: Context, job_ids: Collection[int]) -> dict[int, ModelView]:
+    """Return the models of jobs, by job, for who judges by itself which are to be seen."""
+    rows = ctx.db.rows(_models().where(MODEL.job_id.in_(job_ids))) if job_ids else []
+    return {row["job_id"]: _model(row) for row in rows}
 
 
 def _one(

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from peewee import JOIN, Select, fn
 
@@ -110,6 +111,15 @@ def log(
     query = _select_verdicts().where(where).order_by(*newest_first).limit(limit)
     with ctx.db.snapshot():
         return _views(ctx, ctx.db.rows(query))
+
+
+def of_condition(ctx: Context, where: Any) -> list[VerdictView]:
+    """Return verdicts with their first findings, newest commit first.
+
+    For who judges by itself which of them are to be seen.
+    """
+    query = _select_verdicts().where(where).order_by(VERDICT.position.desc())
+    return _views(ctx, ctx.db.rows(query))
 
 
 def newest(ctx: Context) -> dict[str, VerdictView]:

@@ -246,11 +246,11 @@ def _apart(names: list[Name]) -> tuple[Name, ...]:
     return replace(upper, dy=-9), replace(lower, dy=18)
 
 
-def thin(series: Sequence[Point]) -> Sequence[Point]:
+def thin(series: Sequence[Point], most: int = MOST_POINTS) -> Sequence[Point]:
     """Return so many points as can be seen, the last one among them."""
-    if len(series) <= MOST_POINTS:
+    if len(series) <= most:
         return series
-    every = math.ceil(len(series) / MOST_POINTS)
+    every = math.ceil(len(series) / (most - 1))
     return [*series[:-1:every], series[-1]]
 
 

@@ -200,9 +200,20 @@ class FileIndex(Repository):
             .group_by(DATASET_TREE.dataset)
         )
         rows = sorted(self.db.rows(query), key=lambda row: str(row["dataset"]))
+        titles = self.titles()
         return [
-            DatasetCard(row["dataset"], self.title(row["dataset"]), row["examples"]) for row in rows
+            DatasetCard(row["dataset"], titles.get(row["dataset"], {}), row["examples"])
+            for row in rows
         ]
+
+    def titles(self) -> dict[str, Localised]:
+        """Return the titles of datasets, by name, empty where dataset.yaml could not be read."""
+        tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
+        heads = tops.group_by(VERDICT.dataset).alias("heads")
+        is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
+        rows = self.db.rows(VERDICT.select(VERDICT.dataset, VERDICT.spec).join(heads, on=is_head))
+        specs = ((row["dataset"], load_spec(row["spec"])) for row in rows)
+        return {dataset: spec.title if spec else {} for dataset, spec in specs}
 
     def is_known(self, dataset: str) -> bool:
         """Return whether a dataset lies at the newest commit."""

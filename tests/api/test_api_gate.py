@@ -55,7 +55,7 @@ def test_the_pages_say_why_a_model_is_held_and_for_which_questions(site):
     commit = seen(site, f"/admin/verdicts?commit={verdict['commit']}")
     assert "остановлено тестом" in commit
     assert "неверно отвечает на 12 тестовых вопросов" in commit
-    assert "пока не отвечает: trial" in seen(site, "/admin")
+    assert "неверно отвечает на 12 тестовых вопросов" in seen(site, "/admin/board")
 
 
 def test_the_test_of_a_held_model_is_told_to_who_leads_its_dataset(site):

@@ -72,7 +72,7 @@ OPERATIONS = {
     "asked": "show_request",
     "watch": """
         list_datasets list_builds list_jobs list_models list_promotions list_verdicts
-        show_status""",
+        show_board show_status""",
     "watched": "show_dataset show_build compare_builds show_job show_job_losses show_model",
     "admin": """
         quote_launch launch_job cancel_job promote_model pin_model unpin_model roll_back

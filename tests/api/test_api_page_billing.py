@@ -92,8 +92,8 @@ def test_nobody_but_admins_opens_any_of_it(shop, sold):
     )
     code = {"code": "MINE99", "plan": "plus", "gives": "percent", "number": 99}
     assert boris.post("/admin/billing/promos", data=code).status_code == 404
-    assert "Деньги" not in words(boris.get("/admin"))
-    assert "/admin/billing" in shop.admin.get("/admin").text
+    assert "Деньги" not in words(boris.get("/admin/board"))
+    assert "/admin/billing" in shop.admin.get("/admin/board").text
 
 
 def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):

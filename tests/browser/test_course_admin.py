@@ -24,16 +24,6 @@ def asked_of_daemon(staff, kind):
     return [one for one in every if one.kind == kind.value]
 
 
-def test_home_says_first_what_needs_somebody(colleague, staff):
-    page = colleague.open("/admin", VERA)
-    cares = page.locator(".cares li")
-    expect(cares.filter(has_text="Обучение python-1 не удалось")).to_contain_text(XSS)
-    expect(cares.filter(has_text="отклонён: hci")).to_be_visible()
-    expect(cares.filter(has_text="recall отключат через 40 дней")).to_be_visible()
-    page.get_by_role("link", name="Обучение python-1 не удалось").click()
-    expect(page.get_by_text(f"insufficient_quota {XSS}")).to_be_visible()
-
-
 def test_a_running_job_is_redrawn_and_what_was_opened_stays_open(colleague, staff):
     page = colleague.open(f"/admin/jobs/{staff.job_id}", VERA)
     picture = page.get_by_role("img", name="Потери algorithms-3")
@@ -49,6 +39,21 @@ def test_a_running_job_is_redrawn_and_what_was_opened_stays_open(colleague, staf
     assert page.locator(".chart path.d").count() == 3
     told = page.locator("#loss-told").text_content()
     assert re.search(r"Проверочные потери: от 1,\d\d до 0,\d\d к шагу 90", told)
+
+
+def test_the_board_says_what_needs_somebody_and_follows_a_training(colleague, staff):
+    page = colleague.open("/admin/board", VERA)
+    expect(page.locator(".cares")).to_contain_text("recall отключат через 40 дней")
+    line = page.locator(".slip", has_text="algorithms-3").locator(".spark polyline:not(.t)")
+    before = line.get_attribute("points")
+    measure(staff, range(91, 94))
+    expect(line).not_to_have_attribute("points", before)
+    page.get_by_role("link", name="Требуют внимания").click()
+    expect(page.locator("[aria-labelledby^=of-hci] .slip.bad")).to_contain_text("отклонено")
+    page.locator("[aria-labelledby^=of-python] .slip.bad a").click()
+    expect(page.locator(".story")).to_contain_text(f"insufficient_quota {XSS}")
+    page.get_by_role("link", name="Закрыть").click()
+    expect(page.locator(".story")).to_have_count(0)
 
 
 def test_a_job_is_stopped_by_the_keyboard_after_it_was_asked_twice(colleague, staff):
@@ -111,7 +116,7 @@ def test_a_commit_is_followed_step_by_step_to_what_answers(colleague, staff):
     page = colleague.open("/admin/verdicts", VERA)
     page.get_by_role("link", name="a002000").click()
     steps = page.locator(".steps li")
-    expect(steps).to_have_count(5)
+    expect(steps).to_have_count(6)
     expect(steps.last).to_contain_text("Отвечает людям")
     expect(page.locator("[aria-current=step]")).to_have_count(1)
     page.get_by_role("link", name="Сборка algorithms-2").click()
@@ -178,9 +183,9 @@ def test_links_of_the_header_are_for_those_who_may(colleague, staff):
     assert rooms(None) == ["Курсы"]
     assert rooms(ANNA) == ["Курсы"]
     assert rooms(BORIS) == ["Курсы", "Веду", "Работы"]
-    page = colleague.open("/admin", BORIS)
+    page = colleague.open("/admin/board", BORIS)
     names = page.get_by_role("navigation", name="Разделы управления").get_by_role("link")
-    assert names.all_inner_texts() == ["Обзор", "Работы", "Модели", "Сборки", "Коммиты"]
+    assert names.all_inner_texts() == ["Путь", "Работы", "Модели", "Сборки", "Коммиты"]
     expect(page.get_by_text("python-1")).to_have_count(0)
 
 
@@ -200,7 +205,8 @@ def test_health_tells_who_is_silent_and_what_goes_dark(colleague, staff):
 
 def roads(staff):
     return {
-        "home": "/admin",
+        "home": "/admin/board",
+        "story": f"/admin/board?commit={staff.rejected}",
         "jobs": "/admin/jobs",
         "launch": "/admin/jobs?launch=python",
         "job": f"/admin/jobs/{staff.job_id}",

@@ -302,6 +302,7 @@ def roads(staff):
     base = f"/courses/{course(staff)}"
     return {
         "teach": "/teach",
+        "board": f"{base}/board",
         "edit": f"{base}/edit",
         "new": f"{base}/edit/materials/new",
         "material": f"{base}/edit/materials/{material}",

@@ -354,7 +354,7 @@ ROOMS: tuple[Room, ...] = (
 )
 # Those within /admin; their texts are `page-room-<name>`.
 ADMIN_ROOMS: tuple[Room, ...] = (
-    ("/admin", "home", Permission.WATCH),
+    ("/admin/board", "home", Permission.WATCH),
     ("/admin/jobs", "jobs", Permission.WATCH),
     ("/admin/models", "models", Permission.WATCH),
     ("/admin/builds", "builds", Permission.WATCH),
@@ -369,13 +369,13 @@ ADMIN_ROOMS: tuple[Room, ...] = (
 # Where things are bought.
 _SHOP = ("/plans", "/checkout", "/orders")
 # Pages of a course or dataset that only those open who lead it.
-_LED = re.compile(r"/changes/|/datasets/|/courses/\d+/(edit|proposals|questions)(/|$)")
+_LED = re.compile(r"/changes/|/datasets/|/courses/\d+/(board|edit|proposals|questions)(/|$)")
 
 
 def _links(visit: PageRequest, family: str, rooms: tuple[Room, ...]) -> tuple[Link, ...]:
     """Return the rooms that the person may open; the one they stand in is marked."""
     path = visit.request.scope["path"]
-    # The longest address that holds: every admin room lies within the first one.
+    # The longest address that holds: every admin room lies within that of all.
     here = max((href for href, _, _ in rooms if _is_within(path, href)), key=len, default="")
     return tuple(
         Link(href, visit.say(f"{family}-{name}"), href == here)

@@ -22,6 +22,7 @@ from merlin.api.rest.requests import ASKED, accepted
 from merlin.api.rest.views import DatasetDetails, DatasetShown, VerdictShown
 from merlin.api.schema import Body, DatasetName, Line, Name, Part, operation_router, part
 from merlin.app import builds, jobs, models, verdicts
+from merlin.app.board import Board, read_board
 from merlin.app.builds import BuildDetails, BuildDiff, BuildView
 from merlin.app.jobs import QuoteView
 from merlin.app.status import dataset_of_name, datasets_by_name
@@ -99,6 +100,15 @@ async def roll_back(
 
 
 verdict_router = operation_router(prefix="/api", tags=["verdicts"])
+
+
+@verdict_router.get("/board", summary="Where commits stand", responses=problems(404))
+async def show_board(caller: Watching, dataset: DatasetName = "") -> Board:
+    """Return each dataset's edits, moving and failed commits and live one, newest first.
+
+    Why a commit waits or failed is told by its verdict.
+    """
+    return await caller.read(read_board, dataset)
 
 
 VerdictList = TypedDict("VerdictList", {"verdicts": list[VerdictShown]})

@@ -1,9 +1,8 @@
 # The pages of those who watch the training and keep the people.
 page-nav-admin = Jobs
 page-admin = Overview
-page-admin-lead = What is being trained, what answers people, and what each commit led to.
 page-admin-rooms = Rooms
-page-room-home = Overview
+page-room-home = Journey
 page-room-jobs = Jobs
 page-room-models = Models
 page-room-builds = Builds
@@ -32,17 +31,11 @@ page-asked-unpin = Unpin the model: { $target }
 page-asked-restore = Make the folder again: { $target }
 page-asked-prune = Remove folders of builds
 
-page-cares = Needs attention
-page-no-cares = All is well: nothing to do right now.
 page-silent = Process { $process } is silent
 page-sunset-soon = { $model } goes dark in { $count ->
         [one] { $count } day
        *[other] { $count } days
     }
-page-job-failed = Training { $job } failed
-page-commit-rejected = Commit { $commit } was rejected: { $dataset }
-page-commit-held = Commit { $commit } is held: { $dataset }
-page-commit-gated = The model of commit { $commit } doesn't answer yet: { $dataset }
 page-serving-now = Answering now
 page-no-serving = No tuned models yet
 page-no-serving-hint = The first one will be here once a training has ended and its model was proven.

@@ -7,10 +7,6 @@ page-teach-none-hint = An admin gives you one; then it will be here.
 page-materials = Materials
 page-examples = Examples
 page-questions = Questions
-page-asked-in = Questions in { $days ->
-        [one] { $days } day
-       *[other] { $days } days
-    }
 page-disliked-answers = Disliked
 page-course-rooms = Rooms of the course
 page-course-edit = Materials
@@ -201,7 +197,6 @@ page-more-examples = Show 50 more
 page-examples-none-so = No such examples
 page-all-examples = Show all examples
 page-datasets = Datasets
-page-datasets-lead = Datasets without a course.
 page-new-example = New example
 page-write-first = Write the first
 page-close-example = Close

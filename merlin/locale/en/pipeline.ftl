@@ -2,6 +2,7 @@
 word-held = held
 word-built = built
 word-training = training
+word-testing = being tested
 word-gated = stopped by the test
 word-canary = answers some people
 word-serving = serving

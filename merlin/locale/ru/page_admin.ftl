@@ -1,9 +1,8 @@
 # Страницы тех, кто следит за обучением и людьми.
 page-nav-admin = Работы
 page-admin = Управление
-page-admin-lead = Что обучается, что отвечает людям и к чему привёл каждый коммит.
 page-admin-rooms = Разделы управления
-page-room-home = Обзор
+page-room-home = Путь
 page-room-jobs = Работы
 page-room-models = Модели
 page-room-builds = Сборки
@@ -32,18 +31,12 @@ page-asked-unpin = Снять закрепление: { $target }
 page-asked-restore = Сделать папку заново: { $target }
 page-asked-prune = Удалить папки сборок
 
-page-cares = Требует внимания
-page-no-cares = Всё в порядке: делать сейчас нечего.
 page-silent = Процесс { $process } молчит
 page-sunset-soon = { $model } отключат через { $count ->
         [one] { $count } день
         [few] { $count } дня
        *[other] { $count } дней
     }
-page-job-failed = Обучение { $job } не удалось
-page-commit-rejected = Коммит { $commit } отклонён: { $dataset }
-page-commit-held = Коммит { $commit } придержан: { $dataset }
-page-commit-gated = Модель коммита { $commit } пока не отвечает: { $dataset }
 page-serving-now = Отвечают сейчас
 page-no-serving = Обученных моделей пока нет
 page-no-serving-hint = Первая появится, когда обучение закончится и модель пройдёт проверку.

@@ -7,11 +7,6 @@ page-teach-none-hint = Курс даёт администратор: после 
 page-materials = Материалы
 page-examples = Примеры
 page-questions = Вопросы
-page-asked-in = Вопросов за { $days ->
-        [one] { $days } день
-        [few] { $days } дня
-       *[other] { $days } дней
-    }
 page-disliked-answers = Не понравилось
 page-course-rooms = Разделы курса
 page-course-edit = Материалы
@@ -210,7 +205,6 @@ page-more-examples = Показать ещё 50
 page-examples-none-so = Таких примеров нет
 page-all-examples = Показать все примеры
 page-datasets = Наборы примеров
-page-datasets-lead = Наборы без курса.
 page-new-example = Новый пример
 page-write-first = Написать первый
 page-close-example = Закрыть

@@ -2,6 +2,7 @@
 word-held = придержано
 word-built = собрано
 word-training = обучается
+word-testing = проходит тест
 word-gated = остановлено тестом
 word-canary = отвечает части людей
 word-serving = отвечает

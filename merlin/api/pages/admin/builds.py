@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,14 +10,10 @@ from starlette.responses import Response
 
 from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import PageRequest, Watching, render_page
+from merlin.api.pages.page import Watching, render_page
 from merlin.api.schema import DatasetName, Name, Part, part
-from merlin.app import builds, jobs, models, verdicts
-from merlin.app.actor import Actor
-from merlin.app.context import Context
-from merlin.app.jobs import JobDetails
-from merlin.app.models import ModelView
-from merlin.app.verdicts import VerdictView
+from merlin.app import builds, verdicts
+from merlin.app.board import read_commit
 from merlin.core.errors import NotFound
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -46,8 +41,6 @@ async def show_build(visit: Watching, version: Name) -> Response:
 
 
 Commit = Annotated[str, Query(pattern="^([0-9a-f]{4,64})?$")]
-# A verdict, its job and its model, as far as it has come.
-Way = tuple[VerdictView, JobDetails | None, ModelView | None]
 
 
 @router.get("/admin/verdicts")
@@ -55,24 +48,11 @@ async def show_verdicts(
     visit: Watching, page: Part, dataset: DatasetName = "", commit: Commit = ""
 ) -> Response:
     """Return the verdicts; of one commit with every step to the model that answers."""
-    act = partial(verdicts.recent, commit=commit)
-    found = await part(visit, page, dataset, act)
+    found = [] if commit else await part(visit, page, dataset, verdicts.recent)
     view = {
         "commit": commit,
         "verdicts": found,
-        "ways": [await _way(visit, each) for each in found] if commit else [],
+        "opened": await visit.read(read_commit, commit, dataset) if commit else [],
         "next_href": next_href(page),
     }
     return render_page(visit, "admin_verdicts.html", view)
-
-
-async def _way(visit: PageRequest, verdict: VerdictView) -> Way:
-    def look(ctx: Context, actor: Actor) -> Way:
-        job = jobs.get(ctx, actor, verdict.job) if verdict.job else None
-        try:
-            model = models.of_job(ctx, actor, job.id) if job and job.model else None
-        except NotFound:
-            model = None
-        return verdict, job, model
-
-    return await visit.read(look)

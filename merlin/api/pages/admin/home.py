@@ -1,27 +1,22 @@
-"""What needs somebody first, then what answers, is trained, and what commits led to."""
+"""The first page of those who watch the pipeline: what needs somebody, and the board."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from merlin.api.pages import board
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.formatting import day_of_year, stored_text
-from merlin.api.pages.page import PageRequest, Watching, render_page
-from merlin.app import jobs, models, verdicts
+from merlin.api.pages.formatting import day_of_year
+from merlin.api.pages.page import PageRequest, Watching
 from merlin.app.health import health
-from merlin.app.jobs import JobView
-from merlin.app.status import datasets_by_name
-from merlin.app.verdicts import VerdictView
 from merlin.core.permissions import Permission
-from merlin.training.jobs import JobState
+from merlin.core.web.assets import seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-_JOBS, _VERDICTS, _MODELS = 20, 8, 100
 # That many days before a base model goes dark it is time to choose another one.
 _SOON_DAYS = 60
 
@@ -38,26 +33,19 @@ class Care:
 
 
 @router.get("/admin")
-async def show_home(visit: Watching) -> Response:
-    """Return how the pipeline stands."""
-    recent_jobs = await visit.read(jobs.recent, limit=_JOBS)
-    recent_verdicts = await visit.read(verdicts.recent, limit=_VERDICTS)
-    cares = [
-        *await _of_health(visit),
-        *_of_jobs(visit, recent_jobs),
-        *_of_verdicts(visit, recent_verdicts),
-    ]
-    view = {
-        "cares": sorted(cares, key=lambda care: care.style),
-        "datasets": await visit.read(datasets_by_name),
-        "models": await visit.read(models.recent, limit=_MODELS),
-        "running": [each for each in recent_jobs if not each.is_over],
-        "verdicts": recent_verdicts,
-    }
-    return render_page(visit, "admin_home.html", view)
+async def show_home(visit: Watching) -> Response:  # noqa: ARG001 - asks to sign in
+    """Lead to the board."""
+    return seen_other("/admin/board")
 
 
-async def _of_health(visit: PageRequest) -> list[Care]:
+@router.get("/admin/board")
+async def show_board(visit: Watching, asked: board.Asked) -> Response:
+    """Return how the commits of all datasets stand."""
+    cares = await _cares(visit)
+    return await board.show_board(visit, "admin_board.html", asked, cares=cares)
+
+
+async def _cares(visit: PageRequest) -> list[Care]:
     """Return processes that are silent and bases that go dark, for those who may look there."""
     if not visit.may(Permission.USERS):
         return []
@@ -73,23 +61,3 @@ async def _of_health(visit: PageRequest) -> list[Care]:
             about = f"{each.used_for} · {day_of_year(visit, each.ends)}"
             cares.append(Care("warn", "clock", title, about, "/admin/health"))
     return cares
-
-
-def _of_jobs(visit: PageRequest, found: Sequence[JobView]) -> Iterator[Care]:
-    """Yield the newest job of each dataset, where it failed."""
-    for job in {each.dataset: each for each in reversed(found)}.values():
-        if job.state is JobState.FAILED:
-            title = visit.say("job-failed", job=job.title)
-            yield Care("bad", "error", title, job.error, f"/admin/jobs/{job.id}")
-
-
-def _of_verdicts(visit: PageRequest, found: Sequence[VerdictView]) -> Iterator[Care]:
-    """Yield the newest verdict of each dataset, where it was rejected, waits or was stopped."""
-    looks = {"rejected": ("bad", "commit"), "held": ("warn", "clock"), "gated": ("warn", "model")}
-    for told in {each.dataset: each for each in reversed(found)}.values():
-        if told.shown_word in looks:
-            key, commit = f"commit-{told.shown_word}", told.commit[:7]
-            title = visit.say(key, commit=commit, dataset=told.dataset)
-            about = stored_text(visit, told.reason, told.arguments)
-            href = f"/admin/verdicts?commit={told.commit}"
-            yield Care(*looks[told.shown_word], title, about, href)

@@ -1,4 +1,4 @@
-"""The courses that somebody leads, with what is asked about them.
+"""The board of the courses that somebody leads, with what is asked about each.
 
 Questions of a course by day, and the answers that people did not like.
 """
@@ -12,9 +12,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from merlin.api.pages import board
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import LedCourse, Teaching, render_page
-from merlin.app import examples, teaching
+from merlin.app import teaching
 from merlin.app.teaching import By, Questions
 from merlin.chat.feedback import Period
 
@@ -24,12 +25,17 @@ DAYS = 28
 
 
 @router.get("/teach")
-async def show_taught(visit: Teaching) -> Response:
-    """Return the courses that the person leads, and the datasets without a course."""
+async def show_taught(visit: Teaching, asked: board.Asked) -> Response:
+    """Return how the commits of the courses and datasets that the person leads stand."""
     told = await visit.read(teaching.question_totals, DAYS)
-    slugs = {course.slug for course, _, _ in told}
-    datasets = [each for each in await visit.read(examples.datasets) if each.name not in slugs]
-    return render_page(visit, "teach.html", {"courses": told, "days": DAYS, "datasets": datasets})
+    courses = {course.slug: (course, *counts) for course, *counts in told}
+    return await board.show_board(visit, "teach.html", asked, courses=courses, days=DAYS)
+
+
+@router.get("/courses/{course_id}/board")
+async def show_board(visit: Teaching, course: LedCourse, asked: board.Asked) -> Response:
+    """Return how the commits of a course stand."""
+    return await board.show_board(visit, "teach_board.html", asked, course.slug, course=course)
 
 
 _SPANS: tuple[tuple[By, int], ...] = (("day", 28), ("week", 182), ("week", 364))

@@ -1,0 +1,445 @@
+"""The board: where the commits of each dataset stand, from an edit to the model that is live.
+
+    commit -> checked -> built -> training -> evaluated -> serving
+
+A dataset shows its edits that are no commit yet, the commits that move, the failures that no later
+commit has replaced, and the commit whose model is live. All others stand in the list of verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import product
+
+from peewee import fn
+
+from merlin.app import jobs, models, verdicts
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.health import processes
+from merlin.app.jobs import JobDetails, JobView, Losses, LossPoint, Progress
+from merlin.app.models import ModelView
+from merlin.app.permissions import led_courses, require_editing
+from merlin.app.verdicts import VerdictView
+from merlin.app.views import INTERNAL, described
+from merlin.core.charts import thin
+from merlin.core.clock import from_iso
+from merlin.core.errors import NotFound
+from merlin.core.i18n import stored_text
+from merlin.dataset.changes import OPEN
+from merlin.dataset.files import FileIndex
+from merlin.dataset.finding import Severity
+from merlin.dataset.verdicts import ON_LINE, WAITING, VerdictStatus
+from merlin.db.database import Row
+from merlin.db.tables import (
+    CHANGE,
+    CHECKPOINT,
+    EXAMPLE_TEXT,
+    JOB_EVENT,
+    TAUGHT_EXAMPLE,
+    VERDICT,
+)
+from merlin.db.values import load_json, messages_of
+from merlin.training.promote import serving_rows
+
+# A sparkline has no more points.
+MOST_POINTS = 60
+# Of one dataset and word, newest first.
+_MOST_CARDS = 20
+# Of the examples that a commit wrote.
+_MOST_WRITTEN = 3
+_LEAST_SILENCE, _USUAL_TIMES, _MINUTE = timedelta(minutes=10), 5, timedelta(minutes=1)
+_UNCHANGED = VerdictStatus.UNCHANGED.value
+_MOVING = (*WAITING, VerdictStatus.TRAINING)
+
+
+class Lane(StrEnum):
+    """How far a commit has come."""
+
+    COMMIT = "commit"
+    CHECKED = "checked"
+    BUILT = "built"
+    TRAINING = "training"
+    EVALUATED = "evaluated"
+    SERVING = "serving"
+
+
+# The states of cards that somebody should look at, and of those that move by themselves.
+_CARES = ("conflict", "parked", "rejected", "unchanged", "held", "silent", "failed", "gated")
+_UNDER_WAY = ("waiting", "working", "built", "training", "testing", "canary")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingView:
+    """How a training goes; `left` in seconds, `silence` in minutes.
+
+    `silence` is None while news come as often as they are used to, `left` where nobody knows.
+    """
+
+    progress: Progress
+    losses: Losses = described(f"over the steps, {MOST_POINTS} points at most")
+    left: timedelta | None = described("until it ends, as it went so far; null: nobody knows")
+    silence: timedelta | None = described(
+        "without news, where that is over 10 minutes and five times the usual; else null"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One commit of a dataset, or (`commit` is "") an edit that is none yet.
+
+    `errors` and `warnings` count what the check found, as far as a verdict lists it.
+    """
+
+    dataset: str
+    lane: Lane
+    state: str = described(", ".join((*_CARES, *_UNDER_WAY, "serving")))
+    commit: str = ""
+    change: str = ""
+    subject: str
+    author: str
+    at: datetime
+    errors: int = 0
+    warnings: int = 0
+    build: str | None = None
+    job: JobView | None = None
+    training: TrainingView | None = None
+    model: ModelView | None = None
+    since: datetime | None = None
+    reason: str = field(default="", metadata=INTERNAL)
+    arguments: Mapping[str, object] = field(default_factory=dict, metadata=INTERNAL)
+
+    @property
+    def needs_care(self) -> bool:
+        """Return whether somebody should look at it."""
+        return self.state in _CARES
+
+    @property
+    def is_under_way(self) -> bool:
+        """Return whether it moves by itself."""
+        return self.state in _UNDER_WAY
+
+    def why(self, language: str) -> str:
+        """Return the reason in a language, "" for none."""
+        return stored_text(language, self.reason, self.arguments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardRow:
+    """A dataset with its cards, newest first; `commits` counts all that it ever had."""
+
+    name: str
+    title: Mapping[str, str]
+    commits: int
+    cards: Sequence[Card]
+
+    def title_in(self, language: str) -> str:
+        """Return what people call it."""
+        return self.title.get(language) or self.title.get("ru") or self.title.get("en") or self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """The datasets by name; `silent_since`: the daemon has not spoken since, nothing here moves."""
+
+    at: datetime
+    silent_since: datetime | None
+    rows: Sequence[BoardRow]
+
+    @property
+    def cards(self) -> Sequence[Card]:
+        """Return the cards of all datasets."""
+        return [card for row in self.rows for card in row.cards]
+
+
+def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
+    """Return how the commits stand at one moment: of one dataset, or ("") of all of the actor.
+
+    Raises NotFound for a dataset that the actor may not watch.
+    """
+    with ctx.db.snapshot():
+        seen, beats = _visible(ctx, actor, dataset), processes(ctx)
+        titles, counts = FileIndex(ctx.db).titles(), _counts(ctx)
+        led = {each.slug: each.name for each in led_courses(ctx, actor)}
+        known = {*titles, *led, *(name for name, _ in counts)} if seen is None else seen
+        names = sorted(known)
+        cards = [*_edit_cards(ctx, names), *_commit_cards(ctx, names, counts)]
+        daemon = max((each.at for each in beats if each.process == "daemon"), default=None)
+        is_alive = any(each.alive for each in beats if each.process == "daemon")
+        return Board(
+            at=ctx.clock(),
+            silent_since=None if is_alive else daemon,
+            rows=[
+                BoardRow(
+                    name=name,
+                    title=titles.get(name) or led.get(name, {}),
+                    commits=sum(count for (of, _), (count, _) in counts.items() if of == name),
+                    cards=[card for card in cards if card.dataset == name],
+                )
+                for name in names
+            ],
+        )
+
+
+def _visible(ctx: Context, actor: Actor, dataset: str) -> set[str] | None:
+    """Return the datasets whose board the actor may see, None for all."""
+    if dataset:
+        require_editing(ctx, actor, dataset)
+        return {dataset}
+    mine = actor.visible_datasets()
+    return None if mine is None else {*mine, *(each.slug for each in led_courses(ctx, actor))}
+
+
+# Dataset and word -> how many commits have it, and the position of the newest.
+_Counts = Mapping[tuple[str, str], tuple[int, int]]
+
+
+def _counts(ctx: Context) -> _Counts:
+    number, newest = fn.COUNT(VERDICT.position), fn.MAX(VERDICT.position)
+    query = VERDICT.select(VERDICT.dataset, VERDICT.word, number, newest).where(ON_LINE)
+    rows = ctx.db.tuples(query.group_by(VERDICT.word, VERDICT.dataset))
+    return {(dataset, word): (count, top) for dataset, word, count, top in rows}
+
+
+def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
+    """Yield the edits that are no commit yet, newest first; files of one edit are one card."""
+    columns = "batch dataset subject editor_name state reason arguments created_at"
+    query = CHANGE.select(*(getattr(CHANGE, each) for each in columns.split()))
+    is_open = CHANGE.state.in_([state.value for state in OPEN]) & CHANGE.dataset.in_(names)
+    batches: dict[str, list[Row]] = {}
+    for row in ctx.db.rows(query.where(is_open).order_by(CHANGE.id.desc()).limit(_MOST_CARDS)):
+        batches.setdefault(row["batch"], []).append(row)
+    for batch in batches.values():
+        # Of several files the one that somebody has to decide about tells.
+        row = max(batch, key=lambda each: each["state"] in _CARES)
+        yield Card(
+            dataset=row["dataset"],
+            lane=Lane.COMMIT,
+            state=row["state"],
+            change=row["batch"],
+            subject=row["subject"],
+            author=row["editor_name"],
+            at=from_iso(row["created_at"]),
+            reason=row["reason"],
+            arguments=load_json(row["arguments"]),
+        )
+
+
+def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iterator[Card]:
+    """Yield the commits that move, failed or are live, newest first."""
+    since = {
+        row["job_id"]: from_iso(row["since"])
+        for row in ctx.db.rows(serving_rows())
+        if row["dataset"] in names
+    }
+    found = verdicts.of_condition(ctx, VERDICT.id.in_(_shown_ids(ctx, names, counts, since)))
+    ids = {each.job for each in found if each.job}
+    of_job, made = jobs.of_ids(ctx, ids), models.of_jobs(ctx, ids)
+    trainings = _trainings(ctx, {key: job for key, job in of_job.items() if key not in made})
+    for verdict in found:
+        job_id = verdict.job or 0
+        is_live = verdict.verdict is VerdictStatus.SERVING
+        # Of several commits that one model holds the newest is shown.
+        began = since.pop(job_id, None) if is_live else None
+        told = of_job.get(job_id), made.get(job_id), trainings.get(job_id)
+        card = _card(verdict, *told, began)
+        # A commit that changed nothing is shown for the errors that the check found in it.
+        if began or not (is_live or (card.state == _UNCHANGED and not card.errors)):
+            yield card
+
+
+def _shown_ids(
+    ctx: Context, names: Collection[str], counts: _Counts, live_jobs: Collection[int]
+) -> list[int]:
+    """Return the verdicts to show: of each dataset and word no more than `_MOST_CARDS`.
+
+    What the check rejected is replaced by any commit that it accepts, a commit that changed nothing
+    by any other, a training that failed by one that goes further; what moves is not replaced. Each
+    condition is one search in an index.
+    """
+    mended: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
+        **dict.fromkeys(_MOVING, ()),
+        VerdictStatus.REJECTED: {*VerdictStatus} - {VerdictStatus.REJECTED},
+        VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
+        VerdictStatus.FAILED: {*_MOVING, VerdictStatus.SERVING},
+    }
+    shown = (VERDICT.word == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(list(live_jobs))
+    for name, (word, later) in product(names, mended.items()):
+        newest = [counts.get((name, each.value), (0, 0))[1] for each in (word, *later)]
+        top = max(newest[1:], default=0)
+        if newest[0] > top:
+            is_it = (VERDICT.word == word.value) & (VERDICT.dataset == name)
+            shown |= is_it & (VERDICT.position > top)
+    place = fn.ROW_NUMBER().over(
+        partition_by=[VERDICT.dataset, VERDICT.word], order_by=[VERDICT.position.desc()]
+    )
+    few = VERDICT.select(VERDICT.id, place.alias("place")).where(shown).alias("few")
+    rows = ctx.db.tuples(few.select_from(few.c.id).where(few.c.place <= _MOST_CARDS))
+    return [row[0] for row in rows]
+
+
+def _card(
+    verdict: VerdictView,
+    job: JobView | None,
+    model: ModelView | None,
+    training: TrainingView | None,
+    since: datetime | None,
+) -> Card:
+    state = verdict.shown_word
+    match verdict.verdict:
+        case VerdictStatus.REJECTED | VerdictStatus.UNCHANGED:
+            lane = Lane.CHECKED
+        case VerdictStatus.BUILT | VerdictStatus.HELD:
+            lane = Lane.BUILT
+        case VerdictStatus.SERVING:
+            lane = Lane.SERVING
+        case _:
+            lane = Lane.EVALUATED if model else Lane.TRAINING
+    if state == VerdictStatus.TRAINING.value and model:
+        state = "testing"
+    elif state == VerdictStatus.TRAINING.value and training and training.silence:
+        state = "silent"
+    errors = sum(each.severity is Severity.ERROR for each in verdict.findings)
+    return Card(
+        dataset=verdict.dataset,
+        lane=lane,
+        state=state,
+        commit=verdict.commit,
+        subject=verdict.subject,
+        author=verdict.author,
+        at=verdict.committed_at,
+        errors=errors,
+        warnings=len(verdict.findings) - errors,
+        build=verdict.build,
+        job=job,
+        training=training,
+        model=model,
+        since=since,
+        reason=verdict.reason,
+        arguments=verdict.arguments,
+    )
+
+
+def _trainings(ctx: Context, found: Mapping[int, JobView]) -> dict[int, TrainingView]:
+    """Return how these jobs go, by few of their events: each has the same share of them read."""
+    if not found:
+        return {}
+    same = {"partition_by": [JOB_EVENT.job_id]}
+    place = fn.ROW_NUMBER().over(**same, order_by=[JOB_EVENT.id])
+    counted = fn.COUNT(JOB_EVENT.id).over(**same)
+    first, last = fn.MIN(JOB_EVENT.at).over(**same), fn.MAX(JOB_EVENT.at).over(**same)
+    told = JOB_EVENT.select(
+        *(JOB_EVENT.id, JOB_EVENT.job_id, JOB_EVENT.data, place.alias("place")),
+        *(counted.alias("total"), first.alias("first"), last.alias("last")),
+    )
+    every = told.where(JOB_EVENT.job_id.in_(list(found))).alias("every")
+    step = every.c.total / MOST_POINTS + 1
+    is_read = (every.c.place / step * step == every.c.place) | (every.c.place == every.c.total)
+    columns = [every.c[name] for name in ("job_id", "data", "total", "first", "last")]
+    by_job: dict[int, list[Row]] = {}
+    for row in ctx.db.rows(every.select_from(*columns).where(is_read).order_by(every.c.id)):
+        by_job.setdefault(row["job_id"], []).append(row)
+    saved: dict[int, list[tuple[float, Mapping[str, object]]]] = {}
+    for row in ctx.db.rows(CHECKPOINT.select().where(CHECKPOINT.job_id.in_(list(found)))):
+        saved.setdefault(row["job_id"], []).append((row["step"], load_json(row["metrics"]) or {}))
+    return {
+        job_id: _training(ctx.clock(), job, by_job.get(job_id, []), saved.get(job_id, []))
+        for job_id, job in found.items()
+    }
+
+
+def _training(
+    now: datetime,
+    job: JobView,
+    events: Sequence[Row],
+    checkpoints: Sequence[tuple[float, Mapping[str, object]]],
+) -> TrainingView:
+    metrics = [load_json(row["data"]) for row in events]
+    progress = job.measure(metrics)
+    first, last, count = job.created_at, job.created_at, 0
+    if events:
+        newest = events[-1]
+        first, last = (from_iso(newest[name]) for name in ("first", "last"))
+        count = newest["total"]
+    usual = (last - first) / max(count - 1, 1)
+    quiet = timedelta() if job.is_over else now - last
+    is_silent = quiet > max(_LEAST_SILENCE, _USUAL_TIMES * usual)
+    left = None
+    if progress.share and not job.is_over:
+        left = max((last - first) * (100 / progress.share - 1) - quiet, timedelta())
+        left = timedelta(seconds=round(left.total_seconds()))
+    found = Losses.read(metrics, checkpoints)
+    return TrainingView(
+        progress=progress,
+        losses=Losses(*(_few(points) for points in (found.train, found.test))),
+        left=left,
+        silence=quiet - quiet % _MINUTE if is_silent else None,
+    )
+
+
+def _few(points: Sequence[LossPoint]) -> list[LossPoint]:
+    pairs = thin([(each.step, each.loss) for each in points], MOST_POINTS)
+    return [LossPoint(*pair) for pair in pairs]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenExample:
+    """An example that a commit wrote, as a build holds it."""
+
+    id: str
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitDetails:
+    """A commit in one dataset with its training, its model, and what it wrote (`count` in all)."""
+
+    verdict: VerdictView
+    job: JobDetails | None
+    model: ModelView | None
+    written: Sequence[WrittenExample]
+    count: int
+
+
+def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> list[CommitDetails]:
+    """Return what a commit led to, by dataset; `commit` may be the beginning of an id.
+
+    Raises NotFound for a dataset that the actor may not watch.
+    """
+    with ctx.db.snapshot():
+        seen = _visible(ctx, actor, dataset)
+        found = verdicts.of_condition(ctx, VERDICT.commit_sha.startswith(commit))
+        mine = [each for each in found if seen is None or each.dataset in seen]
+        return [_details(ctx, actor, each) for each in mine[:_MOST_CARDS]]
+
+
+def _details(ctx: Context, actor: Actor, verdict: VerdictView) -> CommitDetails:
+    job = None
+    if verdict.job:
+        with suppress(NotFound):
+            job = jobs.get(ctx, actor, verdict.job)
+    made = models.of_jobs(ctx, [verdict.job] if verdict.job else [])
+    same = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
+    query = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
+    query = query.join(EXAMPLE_TEXT, on=same).where(
+        (TAUGHT_EXAMPLE.commit_sha == verdict.commit) & (TAUGHT_EXAMPLE.dataset == verdict.dataset)
+    )
+    texts = dict(sorted(ctx.db.tuples(query)))
+    return CommitDetails(
+        verdict=verdict,
+        job=job,
+        model=made.get(verdict.job or 0),
+        written=[_written(*each) for each in list(texts.items())[:_MOST_WRITTEN]],
+        count=len(texts),
+    )
+
+
+def _written(example_id: str, stored: str) -> WrittenExample:
+    said = messages_of(stored)
+    question = next((each.content for each in said if each.role == "user"), "")
+    return WrittenExample(id=example_id, question=question, answer=said[-1].content)

@@ -1,0 +1,60 @@
+# The board of commits, for teachers and admins.
+page-board = Commit journey
+page-board-lead = From a written example to the model that answers people.
+page-course-board = Journey
+page-lane-commit = Commit
+page-lane-checked = Checked
+page-lane-built = Built
+page-lane-training = Training
+page-lane-evaluated = Test
+page-lane-serving = Live
+page-board-which = Which commits
+page-board-all = All
+page-board-care = Need attention
+page-board-moving = Under way
+page-board-no-care = All is well: there's nothing to do now.
+page-board-no-moving = Nothing is under way now.
+page-board-live = updates automatically
+page-board-as-of = as of { $at }
+page-board-daemon = New commits can't be seen yet: the daemon hasn't responded since { $at }. Commits are safe and models keep answering; everything goes on when it starts.
+page-board-place = { $place } of { $count }
+page-board-silent = no news for { $time }
+page-board-left = { $time } left
+page-board-score = test: { $count ->
+        [one] { $count } question
+       *[other] { $count } questions
+    }, similarity { $score } out of 100
+page-board-errors = { $count ->
+        [one] { $count } error
+       *[other] { $count } errors
+    }
+page-board-warnings = { $count ->
+        [one] { $count } warning
+       *[other] { $count } warnings
+    }
+page-board-since = since { $at }
+page-board-more = { $count } more
+page-board-commits = { $count ->
+        [one] { $count } commit
+       *[other] { $count } commits
+    }
+page-board-asked = { $count ->
+        [one] { $count } question
+       *[other] { $count } questions
+    } in 4 weeks, { $disliked ->
+        [one] { $disliked } answer
+       *[other] { $disliked } answers
+    } disliked
+page-board-none = No commits yet. Add the first example on the dataset's page or right in the bot.
+page-board-empty = The first commit will show here
+page-board-empty-hint = Write an example in the repository, on the dataset's page or in the bot, and watch its card take six steps.
+page-board-story = Journey of commit
+page-board-close = Close
+page-board-evaluation = See the test
+page-board-losses = Training loss
+page-board-written = What was written
+page-board-written-more = and { $count ->
+        [one] { $count } more example
+       *[other] { $count } more examples
+    }
+page-no-findings = no problems

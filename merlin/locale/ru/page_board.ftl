@@ -1,0 +1,67 @@
+# Путь коммитов: доска тех, кто ведёт курсы и следит за обучением.
+page-board = Путь коммитов
+page-board-lead = От записанного примера до модели, которая отвечает людям.
+page-course-board = Путь
+page-lane-commit = Коммит
+page-lane-checked = Проверен
+page-lane-built = Собран
+page-lane-training = Обучается
+page-lane-evaluated = Тест
+page-lane-serving = Отвечает
+page-board-which = Какие коммиты
+page-board-all = Все
+page-board-care = Требуют внимания
+page-board-moving = Идут
+page-board-no-care = Всё в порядке: делать сейчас нечего.
+page-board-no-moving = Сейчас ничего не идёт.
+page-board-live = обновляется само
+page-board-as-of = картина на { $at }
+page-board-daemon = Новое пока не видно: демон не отвечает с { $at }. Коммиты целы, модели отвечают; путь пойдёт дальше, когда он запустится.
+page-board-place = { $place } из { $count }
+page-board-silent = нет новостей { $time }
+page-board-left = ещё { $time }
+page-board-score = тест: { $count ->
+        [one] { $count } вопрос
+        [few] { $count } вопроса
+       *[other] { $count } вопросов
+    }, сходство { $score } из 100
+page-board-errors = { $count ->
+        [one] { $count } ошибка
+        [few] { $count } ошибки
+       *[other] { $count } ошибок
+    }
+page-board-warnings = { $count ->
+        [one] { $count } предупреждение
+        [few] { $count } предупреждения
+       *[other] { $count } предупреждений
+    }
+page-board-since = с { $at }
+page-board-more = ещё { $count }
+page-board-commits = { $count ->
+        [one] { $count } коммит
+        [few] { $count } коммита
+       *[other] { $count } коммитов
+    }
+page-board-asked = { $count ->
+        [one] { $count } вопрос
+        [few] { $count } вопроса
+       *[other] { $count } вопросов
+    } за 4 недели, не понравилось { $disliked ->
+        [one] { $disliked } ответ
+        [few] { $disliked } ответа
+       *[other] { $disliked } ответов
+    }
+page-board-none = Коммитов пока нет. Первый пример можно добавить на странице набора или прямо из бота.
+page-board-empty = Здесь появится первый коммит
+page-board-empty-hint = Запишите пример в репозиторий, на странице набора или через бота: карточка пройдёт шесть шагов на ваших глазах.
+page-board-story = Путь коммита
+page-board-close = Закрыть
+page-board-evaluation = Посмотреть тест
+page-board-losses = Потери при обучении
+page-board-written = Что записано
+page-board-written-more = и ещё { $count ->
+        [one] { $count } пример
+        [few] { $count } примера
+       *[other] { $count } примеров
+    }
+page-no-findings = замечаний нет
