@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from merlin.app import changes
 from merlin.app.actor import Actor
+from merlin.app.changes import DatasetFiles
 from merlin.app.context import Context, Conversations
 from merlin.chat.feedback import QuestionStatistics
 from merlin.config.engine import BUILT_IN
@@ -84,11 +85,11 @@ class AnswerChanges:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is `taught` before an edit and after it, and what both are asked."""
+    """A dataset's files, the edits of them, and what is asked before and after."""
 
-    taught: tuple[Conversations, Conversations]
+    files: DatasetFiles
+    edits: Sequence[Edit]
     questions: Sequence[str]
-    is_estimate: bool
 
 
 def plan_comparison(ctx: Context, actor: Actor, dataset: str, edits: Sequence[Edit]) -> Comparison:
@@ -96,34 +97,11 @@ def plan_comparison(ctx: Context, actor: Actor, dataset: str, edits: Sequence[Ed
 
     Raises NotFound, Refused for more examples than are taught soon.
     """
-    lying = {each.path: each.text for each in changes.read_files(ctx, actor, dataset).files}
-    if sum(path.startswith(EXAMPLES) for path in lying) > MOST_EXAMPLES:
+    files = changes.read_files(ctx, actor, dataset)
+    if sum(each.path.startswith(EXAMPLES) for each in files.files) > MOST_EXAMPLES:
         raise Refused("too many examples", "page-answers-too-many", limit=MOST_EXAMPLES)
-    spec, _ = read_dataset(dataset, (lying.get(DATASET_FILE) or "").encode())
-    before = {
-        path: each
-        for path, text in lying.items()
-        if path.startswith(EXAMPLES) and (each := parse_example(text))
-    }
-    after = dict(before)
-    for edit in edits:
-        after.pop(edit.path, None)
-        if example := parse_example(edit.text):
-            after[edit.path] = example
     asked = QuestionStatistics(ctx.db, ctx.default_dataset).asked(dataset, MOST_ASKED)
-    rule = spec.split if spec else SplitRule()
-    return Comparison(
-        (_taught(before, rule), _taught(after, rule)),
-        list({normalise(each): each for each in asked}.values()),
-        is_estimate=spec is None or spec.recipe.base_model != BUILT_IN,
-    )
-
-
-def _taught(examples: Mapping[str, Example], rule: SplitRule) -> Conversations:
-    """Return the conversations that teach, those of the test part left out."""
-    named = [each.at(example_id_of(path), path, "") for path, each in examples.items()]
-    sides = split(named, rule).sides
-    return [each.messages for each in named if sides[each.id] == TRAIN]
+    return Comparison(files, edits, list({normalise(each): each for each in asked}.values()))
 
 
 def compare_answers(ctx: Context, plan: Comparison, language: str) -> AnswerChanges:
@@ -131,12 +109,27 @@ def compare_answers(ctx: Context, plan: Comparison, language: str) -> AnswerChan
 
     Personal words are masked in `language`.
     """
-    questions, lessons = plan.questions, [(each, plan.questions) for each in plan.taught]
+    lying = {each.path: each.text for each in plan.files.files}
+    spec, _ = read_dataset(plan.files.dataset, (lying.get(DATASET_FILE) or "").encode())
+    before = {
+        path: parse_example(text) for path, text in lying.items() if path.startswith(EXAMPLES)
+    }
+    after = before | {each.path: parse_example(each.text) for each in plan.edits}
+    rule, questions = spec.split if spec else SplitRule(), plan.questions
+    lessons = [(_taught(each, rule), questions) for each in (before, after)]
     assert ctx.teach is not None  # noqa: S101 - wiring gives it to whoever tries edits
-    before, after = map_many(ctx.teach, lessons, at_once=1) if questions else ([], [])
+    old, new = map_many(ctx.teach, lessons, at_once=1) if questions else ([], [])
     found = [
-        AnswerChange(question=mask_personal_data(words, language).words, before=old, after=new)
-        for words, old, new in zip(questions, before, after, strict=True)
-        if old != new
+        AnswerChange(question=mask_personal_data(words, language).words, before=was, after=now)
+        for words, was, now in zip(questions, old, new, strict=True)
+        if was != now
     ]
-    return AnswerChanges(asked=len(questions), changes=found, is_estimate=plan.is_estimate)
+    is_estimate = spec is None or spec.recipe.base_model != BUILT_IN
+    return AnswerChanges(asked=len(questions), changes=found, is_estimate=is_estimate)
+
+
+def _taught(examples: Mapping[str, Example | None], rule: SplitRule) -> Conversations:
+    """Return the conversations that teach: not those of the test part, nor what cannot be read."""
+    named = [each.at(example_id_of(path), path, "") for path, each in examples.items() if each]
+    sides = split(named, rule).sides
+    return [each.messages for each in named if sides[each.id] == TRAIN]
