@@ -28,18 +28,19 @@ _MOST_LIKED = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestPart:
-    """How many test questions the newest build has, and how many its gate needs.
+    """How many test questions the newest build has, how many its gate needs, how many wait.
 
-    Both are 0 before the first build.
+    All are 0 before the first build.
     """
 
-    questions: int
-    least: int
+    questions: int = 0
+    least: int = 0
+    waiting: int = 0
 
     @property
     def missing(self) -> int:
-        """Return how many are missing."""
-        return max(self.least - self.questions, 0)
+        """Return how many are missing, were all that wait approved."""
+        return max(self.least - self.questions - self.waiting, 0)
 
 
 def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
@@ -48,8 +49,10 @@ def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
     build = FileIndex(ctx.db).newest_build(dataset)
     split = build.manifest.get("split") if build else None
     if build is None or not isinstance(split, dict):
-        return TestPart(questions=0, least=0)
-    return TestPart(questions=build.test, least=max(int(split["min_test"]), 1))
+        return TestPart()
+    waiting = Proposals(ctx.db, ctx.clock).count([dataset], TEST)
+    least = max(int(split["min_test"]), 1)
+    return TestPart(questions=build.test, least=least, waiting=waiting)
 
 
 def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[LikedAnswer]:

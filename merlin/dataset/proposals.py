@@ -264,9 +264,10 @@ class Proposals(Repository):
         rows = self.db.rows(PROPOSAL.select(PROPOSAL.question).where(mine))
         return [decrypt(self.db.cipher, row["question"]) or "" for row in rows]
 
-    def count(self, datasets: Sequence[str] | None = None) -> int:
-        """Return how many wait, of these datasets (None: of all)."""
-        return self.db.count(PROPOSAL, _waiting(datasets))
+    def count(self, datasets: Sequence[str] | None = None, split: str = "") -> int:
+        """Return how many wait, of these datasets (None: of all), with this mark ("": with any)."""
+        these = _waiting(datasets)
+        return self.db.count(PROPOSAL, these & (PROPOSAL.split == split) if split else these)
 
     def waiting(
         self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None

@@ -152,7 +152,7 @@ page-needs-both = Both question and answer are needed.
 page-gone-example = While you were editing, somebody else removed this example. Nothing was saved; your text is in the form below: save it as a new example.
 
 page-proposals = Proposed examples
-page-proposals-lead = People's corrections and drafts of a stronger model. What you approve becomes one commit in your name.
+page-proposals-lead = People's corrections, drafts of a stronger model, and test questions. What you approve becomes one commit in your name.
 page-proposal-pick = Select “{ $question }”
 page-proposal-note = Passage
 page-proposals-mark = Select all { $count }
