@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import GateView, ModelView
+from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound, Refused
-from merlin.core.i18n import format_number, format_signed, text
+from merlin.core.i18n import format_day_briefly, format_number, format_signed, text
 from merlin.core.permissions import Permission
+from merlin.core.score_charts import Score
 from merlin.dataset.split import TEST
 from merlin.training import evaluation
 from merlin.training.evaluation import (
@@ -28,6 +31,7 @@ from merlin.training.models import Model, Models, questions_of, read_conversatio
 from merlin.training.promote import Promotions, find_before
 
 __all__ = ["ENOUGH_QUESTIONS", "Change", "ComparedAnswer", "ProofReport", "TagScores"]
+_PERCENT = 100
 
 
 def evaluate(
@@ -101,6 +105,26 @@ def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") ->
         questions=len(questions_of(read_conversations(ctx.db, model.build_id, TEST))),
         versions=evaluation.score_versions(ctx.db, model),
     )
+
+
+def scores_of(found: EvaluationView, language: str, zone: tzinfo) -> list[Score]:
+    """Return the scores of the versions; the one that serves and the one looked at have names."""
+    scores = []
+    for each in found.versions:
+        style = "this" if each.model_row == found.model.id else ""
+        style = "serves" if each.model == found.serving else style
+        told = {"right": each.right, "questions": each.questions}
+        score = Score(
+            share=_PERCENT * each.right / each.questions,
+            low=_PERCENT * each.low,
+            high=_PERCENT * each.high,
+            name=each.model.removeprefix(found.model.dataset),
+            day=format_day_briefly(in_zone(each.at, zone), language),
+            style=style,
+            words=text(language, f"eval-score-{style}", **told) if style else "",
+        )
+        scores.append(score)
+    return scores
 
 
 def _find(ctx: Context, actor: Actor, name: str) -> Model:

@@ -11,7 +11,7 @@ draws none does without its memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from io import BytesIO
@@ -265,10 +265,13 @@ class Colours:
     pale: str
     train: str
     test: str
+    good: str
+    warn: str
 
 
-LIGHT = Colours("#ffffff", "#dedbd2", "#81878c", "#1c242b", "#535e68", "#27597f", "#9c4520")
-DARK = Colours("#1a2127", "#303b45", "#74818d", "#e7ebee", "#a5b1bb", "#8fbde2", "#e6a07a")
+_LIGHT = ("#ffffff", "#dedbd2", "#81878c", "#1c242b", "#535e68", "#27597f", "#9c4520")
+_DARK = ("#1a2127", "#303b45", "#74818d", "#e7ebee", "#a5b1bb", "#8fbde2", "#e6a07a")
+LIGHT, DARK = Colours(*_LIGHT, "#1d6642", "#765000"), Colours(*_DARK, "#7fcba3", "#e4bb64")
 
 
 def plot_png(
@@ -282,21 +285,39 @@ def plot_png(
     dark: bool = False,
 ) -> bytes:
     """Return (step, loss) series, every number finite, as a PNG of so many pixels."""
+    scale = fit_scale(train, test, 0)
+
+    def write(painter: Painter) -> None:
+        painter.write_axes()
+        painter.write_title(title)
+        painter.write_legend(train, test)
+        if scale is None:
+            left, top, right, bottom = painter.box
+            none, middle = text(language, "chart-none"), ((left + right) / 2, (top + bottom) / 2)
+            painter.write(middle, none, "mm")
+
+    fits = scale or Scale(1.0, (1.0, 2.0), ())
+    size, colours = (width, height), DARK if dark else LIGHT
+    return paint_png(fits, lambda it: it.draw_lines(train, test), write, language, size, colours)
+
+
+def paint_png(
+    scale: Scale,
+    draw: Callable[[Painter], None],
+    write: Callable[[Painter], None],
+    language: str,
+    size: tuple[int, int] = (1280, 720),
+    colours: Colours = LIGHT,
+) -> bytes:
+    """Return a PNG: `draw` draws its lines, larger, and then `write` its words."""
     from PIL import Image  # noqa: PLC0415 - needed by few
     from PIL.ImageDraw import Draw  # noqa: PLC0415 - needed by few
 
-    colours = DARK if dark else LIGHT
-    scale = fit_scale(train, test, 0)
-    fits = scale or Scale(1.0, (1.0, 2.0), ())
+    width, height = size
     fine = Image.new("RGB", (width * _FINE, height * _FINE), colours.ground)
-    _Painter(Draw(fine), width, height, fits, colours, language).draw_lines(train, test)
-    picture = fine.resize((width, height), Image.Resampling.BOX)
-    painter = _Painter(Draw(picture), width, height, fits, colours, language)
-    painter.write_axes()
-    painter.write_legend(title, train, test)
-    if scale is None:
-        left, top, right, bottom = painter.box
-        painter.write(((left + right) / 2, (top + bottom) / 2), text(language, "chart-none"), "mm")
+    draw(Painter(Draw(fine), width, height, scale, colours, language))
+    picture = fine.resize(size, Image.Resampling.BOX)
+    write(Painter(Draw(picture), width, height, scale, colours, language))
     made = BytesIO()
     # Few colours: a palette is a third of the size.
     picture.quantize(128).save(made, "PNG", optimize=True)
@@ -304,7 +325,7 @@ def plot_png(
 
 
 @dataclass(frozen=True, slots=True)
-class _Painter:
+class Painter:
     """Draws one picture of so many pixels, whose lines are drawn larger first."""
 
     draw: ImageDraw
@@ -336,12 +357,17 @@ class _Painter:
         x, y = self.at(point)
         return x * _FINE, y * _FINE
 
+    def draw_grid(self) -> None:
+        """Draw a line for each number of the left axis."""
+        for place, value in enumerate(self.scale.rows):
+            ends = [self.fine((0, value)), self.fine((self.scale.last, value))]
+            colour = self.colours.line if place else self.colours.edge
+            self.draw.line(ends, colour, round(self.unit * _FINE))
+
     def draw_lines(self, train: Sequence[Point], test: Sequence[Point]) -> None:
         """Draw the grid, then the series: train as a whole line, test dashed, with dots."""
         draw, unit, colours = self.draw, self.unit * _FINE, self.colours
-        for place, value in enumerate(self.scale.rows):
-            ends = [self.fine((0, value)), self.fine((self.scale.last, value))]
-            draw.line(ends, colours.line if place else colours.edge, round(unit))
+        self.draw_grid()
         bold = round(2 * unit)
         whole = [self.fine(each) for each in thin(train)]
         if len(whole) > 1:
@@ -354,23 +380,40 @@ class _Painter:
         for each in checked if len(checked) <= _MOST_DOTS else checked[-1:]:
             draw.circle(each, 3.5 * unit, colours.test)
 
-    def write_axes(self) -> None:
-        """Write the numbers at the axes, and what the lower one counts."""
-        unit, (left, _, right, bottom) = self.unit, self.box
+    def draw_interval(self, x: float, share: float, ends: Point, colour: str, hole: str) -> None:
+        """Draw a value as a dot, with a hole where that has a colour, and a bar between `ends`."""
+        unit, places = self.unit * _FINE, [self.fine((x, end)) for end in ends]
+        self.draw.line(places, self.colours.train, round(1.5 * unit))
+        self.draw.circle(self.fine((x, share)), 5.5 * unit, colour)
+        if hole:
+            self.draw.circle(self.fine((x, share)), 2.5 * unit, hole)
+
+    def write_rows(self) -> None:
+        """Write the numbers of the left axis."""
+        left, *_ = self.box
         for value in self.scale.rows:
             _, y = self.at((0, value))
-            self.write((left - 8 * unit, y), brief(value, self.language), "rm")
+            self.write((left - 8 * self.unit, y), brief(value, self.language), "rm")
+
+    def write_axes(self) -> None:
+        """Write the numbers at the axes, and what the lower one counts."""
+        unit, (_, _, right, bottom) = self.unit, self.box
+        self.write_rows()
         for value in self.scale.columns:
             x, _ = self.at((value, 0))
             self.write((x, bottom + 8 * unit), brief(value, self.language), "mt")
         self.write((right, bottom + 26 * unit), text(self.language, "chart-steps"), "rt")
 
-    def write_legend(self, title: str, train: Sequence[Point], test: Sequence[Point]) -> None:
-        """Write the title, and below it what each line is, with its last loss."""
-        unit, colours = self.unit, self.colours
+    def write_title(self, title: str) -> None:
+        """Write the title above the drawing."""
+        unit = self.unit
         font = _font(_BOLD, round(15 * unit))
         title = _cut(title, font, self.width - 40 * unit)
-        self.draw.text((20 * unit, 22 * unit), title, colours.text, font, "lm")
+        self.draw.text((20 * unit, 22 * unit), title, self.colours.text, font, "lm")
+
+    def write_legend(self, train: Sequence[Point], test: Sequence[Point]) -> None:
+        """Write below the title what each line is, with its last loss."""
+        unit, colours = self.unit, self.colours
         x, y = 20 * unit, 44 * unit
         lines = ((train, "chart-train", colours.train), (test, "chart-test", colours.test))
         for series, key, colour in lines:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -162,6 +162,12 @@ def format_moment(at: datetime, zone: tzinfo, language: str) -> str:
         year=str(here.year),
         time=f"{here:%H:%M}",
     )
+
+
+def format_day_briefly(day: date, language: str) -> str:
+    """Return a day without its year: "20 ноя"."""
+    month = text(language, "moment-month-brief", month=day.month)
+    return text(language, "moment-day-brief", day=day.day, month=month)
 
 
 def format_moment_briefly(at: datetime, zone: tzinfo, language: str) -> str:

@@ -1,4 +1,4 @@
-"""The chart of a model's scores by version, each with its interval, as an SVG for pages.
+"""The chart of scores by version, each with its interval: as SVG for pages, as PNG for chats.
 
 As in `charts`, the outer drawing has no viewBox, so that words keep their size; the inner one,
 1000 by 300, stretches. Places of words are in per cent of the outer one.
@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from merlin.core.charts import HIGH, WIDE, Name, Scale, Tick, brief
+from merlin.core.charts import HIGH, WIDE, Name, Painter, Scale, Tick, brief, paint_png
 
 # Where the inner drawing lies within the outer one, in per cent.
 LEFT, TOP, WIDTH, HEIGHT = 8.0, 10.0, 88.0, 72.0
@@ -88,6 +88,39 @@ def plot_scores(scores: Sequence[Score], language: str) -> ScoreChart | None:
         days=tuple(replace(columns[at], words=scores[at].day) for at in ends),
         names=tuple(names),
     )
+
+
+def plot_scores_png(scores: Sequence[Score], language: str, title: str) -> bytes:
+    """Return scores, oldest first and at least one, as a PNG."""
+    scale = fit_scores(scores)
+    places = list(zip(scale.columns, scores, strict=True))
+
+    def colour(painter: Painter, score: Score) -> str:
+        colours = painter.colours
+        named = {"serves": colours.good, "this": colours.warn}
+        return named.get(score.style, colours.train)
+
+    def draw(painter: Painter) -> None:
+        painter.draw_grid()
+        for x, each in places:
+            hole = painter.colours.ground if each.style == "this" else ""
+            ends = (each.low, each.high)
+            painter.draw_interval(x, each.share, ends, colour(painter, each), hole)
+
+    def write(painter: Painter) -> None:
+        unit, (left, _, _, bottom) = painter.unit, painter.box
+        painter.write_rows()
+        painter.write_title(title)
+        for at, each in places:
+            x, _ = painter.at((at, scale.rows[0]))
+            painter.write((x, bottom + 8 * unit), each.name, "mt")
+            if at in (scale.columns[0], scale.columns[-1]):
+                painter.write((x, bottom + 24 * unit), each.day, "mt")
+            if each.words:
+                named = (left, 44 * unit), each.words, "lm", colour(painter, each)
+                left = painter.write(*named) + 22 * unit
+
+    return paint_png(scale, draw, write, language)
 
 
 def _score_name(score: Score, x: float, low: float) -> Name:

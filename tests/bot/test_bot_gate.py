@@ -49,6 +49,12 @@ def test_an_admin_is_told_and_may_promote_it_as_it_is(settings, telegram, lab):
     assert "остановлена тестом" in vera.last.text
     assert "неверно отвечает на 12 тестовых вопросов" in vera.last.text
     assert vera.labels[:2] == ["✅ Принять эти ответы", "⬆️ Пусть отвечает"]
+    before = vera.last.message_id
+    shown = vera.press("📈 Тест по версиям")
+    assert shown.message_id != before
+    (call,) = telegram.calls("sendPhoto")
+    assert "trial-2" in call.arguments["caption"]
+    vera.forge("a-model:2")
     vera.press("⬆️ Пусть отвечает")
     vera.press("a-promote-yes:2")
     lab.tick("serve")

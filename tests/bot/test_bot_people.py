@@ -188,7 +188,7 @@ STAFFS_BUTTONS = (
     *("a-jobs:0", "a-job:1", "a-losses:1", "a-cancel:1", "a-cancel-yes:1", "a-launch"),
     *("a-casts", "a-cast:1", "a-cast-new", "a-cast-yes:1:all", "a-cast-stop-yes:1"),
     *("a-pay", "a-pays", "a-buy:x", f"a-buys:{ANNA}:0", "a-back:1:x", "a-back-yes:1"),
-    *("a-codes:0", "a-code-add", "a-code-for:x", "a-models", "a-promote:1", "a-promote-yes:1"),
+    *("a-codes:0", "a-code-add", "a-code-for:x", "a-models", "a-scores:1", "a-promote-yes:1"),
     *("ex", "ex:home", "ex:ds:x", "ex:add:x", "ex:save", "ex:list:x:0", "ex:one:x:y", "ex:del:x:y"),
     *("ex:queue:0", "ex:prop:1", "ex:no:1", "ex:no-yes:1", "ex:changes:0", "ex:take", "ex:picked"),
     *("ex:edit:x:y:a", "ex:import:x", "ex:look", "ex:undo:0123456789"),

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from merlin.core.charts import DARK, LIGHT, plot_png, read_losses
+from merlin.core.score_charts import Score, plot_scores, plot_scores_png
 
 pytestmark = pytest.mark.unit
 
@@ -45,6 +46,32 @@ def test_picture_has_the_asked_size_and_both_lines_in_the_colours_of_its_light(d
     assert picture.getpixel((1, 1)) == ground(colours)
     assert count(picture, colours.train) > 500
     assert count(picture, colours.test) > 300
+
+
+SCORES = [
+    Score(share=82, low=59, high=94, name="-1", day="3 окт"),
+    Score(share=95, low=75, high=99, name="-2", day="12 ноя", style="serves", words="текущая"),
+    Score(share=84, low=62, high=94, name="-3", day="20 ноя", style="this", words="эта"),
+]
+
+
+def test_the_picture_of_scores_tells_what_serves_from_what_is_looked_at():
+    picture = opened(plot_scores_png(SCORES, *WORDS))
+    assert picture.size == (1280, 720)
+    assert count(picture, LIGHT.good) > 300
+    assert count(picture, LIGHT.warn) > 300
+    assert count(picture, LIGHT.train) > 300
+
+
+def test_scores_of_pages_begin_below_the_lowest_bar_and_end_at_100():
+    chart = plot_scores(SCORES, "ru")
+    assert [each.words for each in chart.rows] == ["40", "60", "80", "100"]
+    assert [each.words for each in chart.days] == ["3 окт", "20 ноя"]
+    assert [each.words for each in chart.names] == ["текущая", "эта"]
+    assert all(0 <= bar.high <= bar.y <= bar.low <= 300 for bar in chart.bars)
+    assert plot_scores([], "ru") is None
+    (alone,) = plot_scores([SCORES[0]], "ru").days
+    assert alone.words == "3 окт"
 
 
 def test_without_a_test_file_there_is_one_line():

@@ -33,8 +33,7 @@ def when(visit: PageRequest, at: datetime | str | None) -> str:
 
 def day(visit: PageRequest, at: date) -> str:
     """Return a day: "20 ноя"."""
-    month = text(visit.language, "moment-month-brief", month=at.month)
-    return visit.say("day", day=at.day, month=month)
+    return i18n.format_day_briefly(at, visit.language)
 
 
 def day_of_year(visit: PageRequest, at: date) -> str:

@@ -201,31 +201,51 @@ def _title(context: BotContext, job: JobDetails) -> str:
 
 @handlers.button("a-losses")
 async def pictured(context: BotContext) -> None:
-    """Send a job's losses as a picture, drawn in 0.1 s beside the database's work."""
+    """Send a job's losses as a picture."""
 
-    def look() -> JobDetails | None:
-        try:
-            return _found(context)
-        except MerlinError:
-            return None
+    def read() -> Callable[[], bytes] | None:
+        job = _found(context)
+        series = job.losses.series()
+        draw = partial(plot_png, series["train"], series["test"], context.language, job.title)
+        return draw if job.losses.are_known else None
 
-    seen, content = await context.store.read(look), b""
-    if seen is not None and seen.losses.are_known:
-        series = seen.losses.series()
-        content = await asyncio.to_thread(
-            plot_png, series["train"], series["test"], context.language, seen.title
-        )
-
-    def act(context: BotContext) -> View:
+    def act(context: BotContext, content: bytes) -> View:
         job = _found(context)
         if not content:
             return menu.alert(context.translate("admin-losses-none"))
         chart = menu.CodeBlock(losses(job, context.language), "")
         shown = menu.card(context, _title(context, job), chart)
-        file = Attachment(f"losses-{job.id}.png", content, is_picture=True)
-        return View(replace(shown.page or FormattedMessage(""), file=file), is_new=True)
+        return picture_view(shown, f"losses-{job.id}.png", content)
 
-    await context.show(lambda: require_role(Permission.WATCH, act)(context))
+    await show_picture(context, read, act)
+
+
+async def show_picture(
+    context: BotContext,
+    read: Callable[[], Callable[[], bytes] | None],
+    act: Callable[[BotContext, bytes], View],
+) -> None:
+    """Show what `act` makes of a picture, b"" for none, drawn beside the database's work.
+
+    `read` returns what draws it, in 0.1 s, or None.
+    """
+
+    def look() -> Callable[[], bytes] | None:
+        try:
+            return read()
+        except MerlinError:
+            return None
+
+    draw = await context.store.read(look)
+    content = await asyncio.to_thread(draw) if draw else b""
+    shown = require_role(Permission.WATCH, lambda context: act(context, content))
+    await context.show(lambda: shown(context))
+
+
+def picture_view(shown: View, name: str, content: bytes) -> View:
+    """Return a card as a new message with a picture."""
+    file = Attachment(name, content, is_picture=True)
+    return View(replace(shown.page or FormattedMessage(""), file=file), is_new=True)
 
 
 @handlers.button("a-events", needs=Permission.WATCH)

@@ -8,21 +8,23 @@ To let another model serve, to keep one and to go back are each asked twice, and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
-from merlin.app import models
+from merlin.app import evaluation, models
 from merlin.app.models import ModelState, ModelView, Scores, serving_models
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import performer, short
-from merlin.bot.handlers.jobs import await_daemon
+from merlin.bot.handlers.jobs import await_daemon, picture_view, show_picture
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import named
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import format_number, stored_text, text
 from merlin.core.permissions import Permission
+from merlin.core.score_charts import plot_scores_png
 from merlin.training.models import Evaluation, Overlap
 
 handlers = Handlers()
@@ -174,10 +176,32 @@ def model(context: BotContext) -> View:
     rows: menu.Rows = (
         may_accept and ("admin-accept", f"a-accept:{one.job}", "primary"),
         may_promote and ("admin-promote", f"a-promote:{one.job}", "" if may_accept else "primary"),
+        bool(one.scores) and ("admin-scores", f"a-scores:{one.job}"),
         (("admin-compare", f"a-against:{one.job}"), ("admin-its-job", f"a-job:{one.job}")),
         menu.back(f"a-set:{short(one.dataset)}:0"),
     )
     return menu.card(context, one.title, words, proof, *hints, held, rows=rows)
+
+
+@handlers.button("a-scores")
+async def pictured(context: BotContext) -> None:
+    """Send the scores of a dataset's versions as a picture."""
+
+    def read() -> Callable[[], bytes] | None:
+        one = found(context)
+        told = evaluation.read_evaluation(*performer(context), one.title)
+        scores = evaluation.scores_of(told, context.language, context.zone)
+        title = context.translate("admin-scores-title", model=one.title)
+        return partial(plot_scores_png, scores, context.language, title) if scores else None
+
+    def act(context: BotContext, content: bytes) -> View:
+        one = found(context)
+        if not content:
+            return menu.alert(context.translate("admin-scores-none"))
+        shown = menu.card(context, one.title, evaluation_words(one.scores, context.language))
+        return picture_view(shown, f"test-{one.title}.png", content)
+
+    await show_picture(context, read, act)
 
 
 def _held(context: BotContext, one: ModelView) -> str:

@@ -1,5 +1,6 @@
 # Everyday commands: the beginning, help, what the bot is, language, time zone, plan.
 moment-told = { $day } { $month } { $year }, { $time }
+moment-day-brief = { $day } { $month }
 moment-brief = { $day } { $month }, { $time }
 moment-month = { $month ->
         [1] January

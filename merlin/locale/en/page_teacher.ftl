@@ -126,7 +126,6 @@ page-bars-all = questions
 page-bars-bad = answers that were disliked
 page-by-numbers = In numbers
 page-when = When
-page-day = { $day } { $month }
 page-no-questions = No questions in this time
 page-no-questions-hint = As soon as students ask, you will see here what and when.
 page-disliked-title = What was disliked

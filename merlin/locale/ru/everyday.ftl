@@ -1,5 +1,6 @@
 # Команды на каждый день: начало, справка, сведения о боте, язык, часовой пояс, план.
 moment-told = { $day } { $month } { $year }, { $time }
+moment-day-brief = { $day } { $month }
 moment-brief = { $day } { $month }, { $time }
 moment-month = { $month ->
         [1] января

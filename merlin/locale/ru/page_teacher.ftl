@@ -130,7 +130,6 @@ page-bars-all = вопросы
 page-bars-bad = ответы, которые не понравились
 page-by-numbers = Числами
 page-when = Когда
-page-day = { $day } { $month }
 page-no-questions = За это время вопросов не было
 page-no-questions-hint = Когда студенты начнут спрашивать, здесь будет видно, о чём и когда.
 page-disliked-title = Что не понравилось

@@ -14,14 +14,12 @@ from starlette.responses import Response
 
 from merlin.api.pages.admin.jobs import Asked, asked_request, curve_view
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.formatting import day
-from merlin.api.pages.page import PageRequest, Watching, render_page
+from merlin.api.pages.page import Watching, render_page
 from merlin.api.schema import LINE, Name
 from merlin.app import evaluation, jobs
-from merlin.app.evaluation import ENOUGH_QUESTIONS, Change, EvaluationView, ProofReport, TagScores
+from merlin.app.evaluation import ENOUGH_QUESTIONS, Change, ProofReport, TagScores, scores_of
 from merlin.app.models import ModelView
-from merlin.core.clock import in_zone
-from merlin.core.score_charts import Score, plot_scores
+from merlin.core.score_charts import plot_scores
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -40,7 +38,7 @@ async def show_evaluation(
     view: dict[str, object] = {
         "asked": await asked_request(visit, asked),
         "found": found,
-        "chart": plot_scores(_scores(visit, found), visit.language),
+        "chart": plot_scores(scores_of(found, visit.language, visit.zone), visit.language),
         "curve_shown": curve_view(visit, job) if job else None,
         "lowest": _lowest_step(job.losses.series()["test"]) if job else None,
         "answers_of": _answers(found.report, show) if found.report else None,
@@ -51,26 +49,6 @@ async def show_evaluation(
 def evaluation_href(model: ModelView) -> str:
     """Return the address of a model's evaluation."""
     return f"/admin/models/{quote(model.title, safe='')}/evaluation"
-
-
-def _scores(visit: PageRequest, found: EvaluationView) -> list[Score]:
-    """Return the scores of the versions; the one that serves and the one looked at have names."""
-    scores = []
-    for each in found.versions:
-        style = "this" if each.model_row == found.model.id else ""
-        style = "serves" if each.model == found.serving else style
-        told = {"right": each.right, "questions": each.questions}
-        score = Score(
-            share=_PERCENT * each.right / each.questions,
-            low=_PERCENT * each.low,
-            high=_PERCENT * each.high,
-            name=each.model.removeprefix(found.model.dataset),
-            day=day(visit, in_zone(each.at, visit.zone)),
-            style=style,
-            words=visit.say(f"eval-score-{style}", **told) if style else "",
-        )
-        scores.append(score)
-    return scores
 
 
 def _lowest_step(test: list[tuple[float, float]]) -> float | None:
