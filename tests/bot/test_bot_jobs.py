@@ -108,6 +108,15 @@ def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
     assert [mark["type"] for mark in chat.last.entities] == ["bold", "pre"]
 
 
+def test_the_home_tells_where_commits_stand_and_is_kept_up_to_date(chat, lab):
+    shown = chat.say("/admin")
+    assert "▶️ обучается" in shown.text
+    for _ in range(20):
+        lab.tick("poll")
+    chat.telegram.wait_for(lambda: "проходит тест" in chat.last.text)
+    assert chat.last.message_id == shown.message_id
+
+
 def test_losses_come_as_a_picture_with_the_row_of_columns_below_it(chat, lab):
     for _ in range(20):
         lab.tick("poll")
@@ -145,7 +154,8 @@ def test_events_are_shown_oldest_first(chat, lab):
 def test_a_teacher_sees_the_jobs_of_the_own_dataset_alone_and_cancels_none(chat, telegram):
     grant(chat.settings, ANNA, Role.TEACHER, "another")
     anna = Chat(telegram, chat.settings, "anna")
-    anna.say("/admin")
+    assert "another" in anna.say("/admin").text
+    assert "trial" not in anna.last.text
     assert "🚀 Запустить обучение" not in anna.labels
     anna.press("a-jobs:0")
     assert "Работ ещё не было" in anna.last.text

@@ -15,13 +15,14 @@ from functools import partial
 from typing import TypeVar
 
 from merlin.app.actor import Actor
+from merlin.app.board import BoardRow, Card, read_board
 from merlin.app.context import Context
 from merlin.app.health import BudgetView, HealthView, ProcessView, health
-from merlin.app.models import dataset_names, serving_models
+from merlin.app.models import dataset_names
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext
 from merlin.bot.menu import View
-from merlin.bot.registry import ANEW, Handlers, admin_refusal, require_role
+from merlin.bot.registry import ANEW, Handlers, require_role
 from merlin.core import i18n, money
 from merlin.core.clock import from_iso
 from merlin.core.errors import MerlinError, NotFound
@@ -29,6 +30,7 @@ from merlin.core.formatted_text import Button, FormattedMessage, button_rows
 from merlin.core.heartbeat import describe_step
 from merlin.core.i18n import keys, text
 from merlin.core.permissions import Permission
+from merlin.dataset.commit_message import format_subject
 from merlin.db.notices import Notice
 
 T = TypeVar("T")
@@ -61,8 +63,14 @@ async def follow(context: BotContext, permission: Permission, act: Act, again: A
 
     await context.show(lambda: require_role(permission, first)(context))
     page = seen[-1].page if seen else None
-    if page is not None and context.arguments[-1:] != (ANEW,) and is_open(page):
-        context.bot_data.watches.add(context.chat_id, context.message_id, look, page)
+    if page is None or context.arguments[-1:] == (ANEW,) or not is_open(page):
+        return
+    message_id: int | None = context.message_id
+    if not context.verb:  # a command's screen is a message of its own
+        sent = await context.store.do(lambda: context.outbox.of_update(context.update_id))
+        message_id = sent[-1].message_id if sent else None
+    if message_id:
+        context.bot_data.watches.add(context.chat_id, message_id, look, page)
 
 
 def actor(context: BotContext) -> Actor:
@@ -138,32 +146,70 @@ _SECTIONS = (
     ("admin-broadcast", "a-casts", Permission.BROADCAST),
     ("admin-health", "a-health", Permission.USERS),
 )
-_MOST_DATASETS = 10
+_MOST_DATASETS, _MOST_CARDS = 10, 3
+_SIGNS = {True: "⚠️", False: "▶️"}
 
 
-@handlers.command("admin")
-@handlers.button("a-home")
-def admin_home(context: BotContext) -> View:
-    """Show where the person may go, and what serves now of what they may watch."""
+def _home(context: BotContext) -> View:
+    """Show where the person may go, and where the commits of what they may watch stand."""
     mine = context.authority
     ways = [menu.button(context, key, data) for key, data, needed in _SECTIONS if mine.may(needed)]
-    if not ways or not context.is_private:
-        return admin_refusal(context)
-    if context.dialog is not None and context.verb:
-        context.stop_waiting()
     role = state_text(context, "role", mine.role.value)
     words = context.translate("admin-home", role=role)
-    if mine.scopes:
-        scopes = ", ".join(sorted(mine.scopes))
-        words = context.translate("admin-home-scopes", role=role, scopes=scopes)
-    lines, serves = list[str](), serving_models(*performer(context))
-    for name in datasets(context, Permission.WATCH)[:_MOST_DATASETS]:
-        now = serves.get(name)
-        key = "admin-serves-none" if now is None else "admin-serves"
-        told = {"build": now.build, "since": when(context, now.since)} if now else {}
-        lines.append(context.translate(key, dataset=name, **told))
-    title, shown = context.translate("admin-title"), "\n".join(lines)
-    return menu.card(context, title, words, shown, rows=button_rows(ways, 2))
+    board = read_board(*performer(context))
+    shown = "\n\n".join(_board_row(context, row) for row in board.rows[:_MOST_DATASETS])
+    silent = when(context, board.silent_since)
+    late = context.translate("page-board-daemon", at=silent) if silent else ""
+    # While something moves the message is kept up to date.
+    moves = not silent and any(each.is_under_way for each in board.cards)
+    rows = (*button_rows(ways, 2), moves and (menu.button(context, "admin-refresh", "a-home"),))
+    return menu.card(context, context.translate("admin-title"), words, late, shown, rows=rows)
+
+
+def _board_row(context: BotContext, row: BoardRow) -> str:
+    """Return which model of a dataset is live, and below it the cards that move or wait."""
+    name = row.title_in(context.language)
+    live = next((each for each in row.cards if each.since), None)
+    found = [context.translate("admin-serves-none", dataset=name)]
+    if live:
+        since = when(context, live.since)
+        found = [context.translate("admin-serves", dataset=name, build=live.build, since=since)]
+    others = [each for each in row.cards if each is not live]
+    found += [_board_card(context, each) for each in others[:_MOST_CARDS]]
+    if len(others) > _MOST_CARDS:
+        found.append(context.translate("page-board-more", count=len(others) - _MOST_CARDS))
+    return "\n".join(found)
+
+
+def _board_card(context: BotContext, card: Card) -> str:
+    """Return a commit's or an edit's line: where it stands, how far it is, or why it waits."""
+    state, training = card.state, card.training
+    if training and training.silence:
+        said = context.translate("page-board-silent", time=_long(context, training.silence))
+    else:
+        said = state_text(context, "word" if card.commit else "page-change", state)
+    about = card.why(context.language)
+    if card.is_under_way and training and training.progress.share is not None:
+        left = _long(context, training.left or timedelta())
+        about = context.translate("admin-board-left", share=training.progress.share, time=left)
+    subject, sign = format_subject(card.subject, context.language), _SIGNS[card.needs_care]
+    told = context.translate("admin-board-card", sign=sign, state=said, subject=subject)
+    return cut(f"{told}. {about}" if about else told)
+
+
+async def admin_home(context: BotContext) -> None:
+    """Show the home, and keep it up to date while something moves."""
+
+    def first(context: BotContext) -> View:
+        if context.dialog is not None and context.verb:
+            context.stop_waiting()
+        return _home(context)
+
+    await follow(context, Permission.WATCH, first, _home)
+
+
+handlers.command("admin")(admin_home)
+handlers.button("a-home")(admin_home)
 
 
 # The label and data of a button under some notices. The data may name an argument that the notice

@@ -2,9 +2,10 @@
 bot-command-admin = administration
 admin-title = Administration
 admin-home = Your role: { $role }.
-admin-home-scopes = Your role: { $role } ({ $scopes }).
 admin-serves = { $dataset }: { $build } answers, since { $since }
 admin-serves-none = { $dataset }: no trained model yet
+admin-board-card = { $sign } { $state }: “{ $subject }”
+admin-board-left = { $share }%, { $time } left
 admin-examples = 📚 Examples
 admin-jobs = ⚙️ Jobs
 admin-models = 🧠 Models

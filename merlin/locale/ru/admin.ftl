@@ -2,9 +2,10 @@
 bot-command-admin = управление
 admin-title = Управление
 admin-home = Ваша роль: { $role }.
-admin-home-scopes = Ваша роль: { $role } ({ $scopes }).
 admin-serves = { $dataset }: отвечает { $build }, с { $since }
 admin-serves-none = { $dataset }: обученной модели пока нет
+admin-board-card = { $sign } { $state }: «{ $subject }»
+admin-board-left = { $share } %, ещё { $time }
 admin-examples = 📚 Примеры
 admin-jobs = ⚙️ Работы
 admin-models = 🧠 Модели
