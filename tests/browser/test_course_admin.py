@@ -54,6 +54,10 @@ def test_the_board_says_what_needs_somebody_and_follows_a_training(colleague, st
     expect(page.locator(".story")).to_contain_text(f"insufficient_quota {XSS}")
     page.get_by_role("link", name="Закрыть").click()
     expect(page.locator(".story")).to_have_count(0)
+    page.context.set_offline(True)
+    expect(page.get_by_text("связи нет")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_text("связи нет")).to_have_count(0)
 
 
 def test_a_job_is_stopped_by_the_keyboard_after_it_was_asked_twice(colleague, staff):

@@ -58,3 +58,4 @@ page-board-written-more = and { $count ->
        *[other] { $count } more examples
     }
 page-no-findings = no problems
+page-board-lost = no connection, the picture is an old one

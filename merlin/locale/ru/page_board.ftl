@@ -65,3 +65,4 @@ page-board-written-more = и ещё { $count ->
        *[other] { $count } примеров
     }
 page-no-findings = замечаний нет
+page-board-lost = связи нет, картина прежняя

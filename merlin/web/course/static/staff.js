@@ -6,3 +6,16 @@ import "./sure.js";
 document.querySelector(".rooms [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 document.getElementById("wrong")?.scrollIntoView({ block: "nearest" });
 document.getElementById("proof")?.focus({ preventScroll: false });
+
+// What follows something says so where it cannot be read any more, and goes on when it can.
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const live = document.querySelector(".live[data-lost]");
+  if (!live || Boolean(detail.successful) === !("said" in live.dataset)) return;
+  if (detail.successful) {
+    live.textContent = live.dataset.said;
+    delete live.dataset.said;
+  } else {
+    live.dataset.said = live.textContent;
+    live.textContent = live.dataset.lost;
+  }
+});
