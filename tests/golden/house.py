@@ -122,7 +122,7 @@ class House:
         return {
             sha[:length]: f"commit-{number}"
             for number, sha in enumerate(shas, 1)
-            for length in (40, 10, 7)
+            for length in (40, 12, 10, 7)
         }
 
     def sign_in(self, name):
