@@ -53,6 +53,7 @@ page-source-near =
         [one] Similar example:
        *[other] Similar examples:
     }
+page-source-quoted = “{ $question }”
 page-source-show = Source
 page-read-of-it = More in the course:
 page-answer-acts = What to do with the answer

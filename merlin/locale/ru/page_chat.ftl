@@ -55,6 +55,7 @@ page-source-near =
         [one] Похожий пример:
        *[other] Похожие примеры:
     }
+page-source-quoted = «{ $question }»
 page-source-show = Откуда
 page-read-of-it = Об этом в курсе:
 page-answer-acts = Что сделать с ответом

@@ -33,6 +33,7 @@ function follow(change) {
 // Put parts of a page in the place of what stands here; `pairs` are an element and the new one's id.
 async function renew(href, pairs) {
   const answer = await fetch(href, { headers: headers() });
+  if (!answer.ok) throw new Error();
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const [old, id] of pairs) {
     const fresh = page.getElementById(id);
@@ -44,11 +45,12 @@ async function renew(href, pairs) {
 
 const pairs = () => ["talks", "left"].map((id) => [byId(id), id]);
 
-function failed(pending, words, again) {
+// Say in the place of the answer why there is none.
+function failed(place, words, again) {
   const line = copyOf("failed");
   line.querySelector("span").textContent = words || byId("say").dataset.lost;
-  line.querySelector("button").addEventListener("click", () => { line.remove(); again(); });
-  follow(() => pending.replaceWith(line));
+  line.querySelector("button").addEventListener("click", again);
+  follow(() => place.replaceWith(line));
 }
 
 // Ask; `pending` shows the answer as it grows, and gives way to the turn as the server keeps it.
@@ -77,7 +79,7 @@ async function ask(body, question, replaced) {
     }
   } catch (error) {
     if (!place.turn && error.name !== "AbortError") {
-      failed(pending, error.isTold && error.message, () => ask(body, question));
+      failed(pending.lastElementChild, error.isTold && error.message, () => ask(body, question, pending));
       busy(false);
       return;
     }
@@ -95,7 +97,7 @@ async function ask(body, question, replaced) {
     await renew(href, [[pending, `turn-${place.turn}`], ...pairs()]);
     byId("spoken").textContent = document.querySelector(`#turn-${place.turn} .msg:not(.me) :is(.text, .note)`)?.textContent ?? "";
   } catch {
-    failed(line, "", () => location.reload());
+    failed(pending.lastElementChild, "", () => location.reload());
   }
 }
 
