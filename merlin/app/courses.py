@@ -13,6 +13,7 @@ from functools import partial
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import is_led
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
@@ -26,6 +27,7 @@ from merlin.course.catalogue import (
 from merlin.course.search import Found, Kind, SearchIndex
 from merlin.course.search import search as search_index
 from merlin.db.tables import FAVOURITE
+from merlin.training.jobs import Jobs
 
 # Nobody reads a longer list of favourites, and a program must not fill the database.
 MOST_FAVOURITES = 500
@@ -63,6 +65,12 @@ def active(ctx: Context) -> ActiveCourses:
     # First of all: what changes meanwhile has a higher number, and is read the next time.
     version = rows.version()
     return ctx.courses.read(version, partial(rows.active, version))
+
+
+def chat_states(ctx: Context) -> dict[str, str]:
+    """Return what may be asked about: dataset -> "ask" where a model serves, else "training"."""
+    training = {each.dataset: "training" for each in Jobs(ctx.db).open_jobs()}
+    return training | {each.dataset: "ask" for each in ModelCatalogue(ctx.db).all_serving()}
 
 
 def titles(ctx: Context, language: str) -> dict[str, str]:

@@ -84,7 +84,7 @@ def test_an_anonymous_page_has_a_tag_until_anything_it_says_is_another(tmp_path)
         site.teach(COURSES)
         course = f"/courses/{site.course_id('algorithms')}"
         lecture = Catalogue(site.db).materials("algorithms")[0]
-        paths = ("/", "/?all=1", "/?q=sql", course, f"{course}/materials/{lecture.material_id}")
+        paths = ("/", "/?q=sql", course, f"{course}/materials/{lecture.material_id}")
         tags = {path: get(site, path).headers["etag"] for path in paths}
         assert len(set(tags.values())) == len(paths)
         for path, tag in tags.items():
@@ -99,7 +99,7 @@ def test_an_anonymous_page_has_a_tag_until_anything_it_says_is_another(tmp_path)
 
 def test_a_personal_page_has_no_tag_and_is_kept_by_nobody_else(shelf):
     with shelf.browser(ANNA) as browser:
-        page = browser.get("/?all=1")
+        page = browser.get("/")
         assert "etag" not in page.headers
         assert page.headers["cache-control"] == "private, no-cache"
         assert browser.get("/me").headers["cache-control"] == "no-store"
@@ -108,9 +108,9 @@ def test_a_personal_page_has_no_tag_and_is_kept_by_nobody_else(shelf):
 
 
 def test_pages_are_packed_for_who_unpacks_them(shelf):
-    packed = get(shelf, "/?all=1")
+    packed = get(shelf, "/")
     assert packed.headers["content-encoding"] == "gzip"
-    plain = get(shelf, "/?all=1", accept_encoding="identity")
+    plain = get(shelf, "/", accept_encoding="identity")
     assert "content-encoding" not in plain.headers
     assert plain.text == packed.text
 
@@ -273,11 +273,11 @@ def test_nobody_ends_what_is_anothers(shelf):
 
 def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path, postgresql):
     with running(tmp_path, postgresql.emptied()) as site, postgresql.silent():
-        page = site.client.get("/?all=1", headers={"Accept": "text/html"})
+        page = site.client.get("/", headers={"Accept": "text/html"})
     assert page.status_code == 503
     assert page.headers["retry-after"] == "5"
     assert "Merlin сейчас не отвечает" in said(page)
-    assert 'href="/?all=1"' in page.text
+    assert 'href="/"' in page.text
 
 
 def test_a_form_that_brings_too_much_is_refused_unread(shelf):

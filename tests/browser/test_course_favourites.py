@@ -39,7 +39,7 @@ def message(page):
 
 def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sider_without_a_reload(visitor, courses):
     anna = visitor.person()
-    page = lasting(ready(visitor.open("/?all=1", anna)))
+    page = lasting(ready(visitor.open("/", anna)))
     calls = calls_of(page)
     page.evaluate("window.isTheSame = true")
     expect(page.get_by_text("Нажмите «+» у курса, и он будет здесь.")).to_be_visible()
@@ -64,7 +64,7 @@ def test_u15_u16_minus_takes_it_away_and_undo_brings_it_back(visitor, courses):
     anna = visitor.person()
     for slug in ("algorithms", "networks"):
         courses.add_favourite(anna, courses.course_id(slug))
-    page = lasting(ready(visitor.open("/?all=1", anna)))
+    page = lasting(ready(visitor.open("/", anna)))
     calls = calls_of(page)
     with page.expect_response(re.compile("/api/user/courses/")) as answer:
         sider(page).get_by_role("button", name=f"Убрать «{NETWORKS}»").click()
@@ -104,7 +104,7 @@ def test_the_course_that_is_open_stands_out_in_the_sider(visitor, courses):
 
 def test_what_the_server_refuses_goes_back_and_is_told(visitor, courses):
     anna = visitor.person()
-    page = ready(visitor.open("/?all=1", anna))
+    page = ready(visitor.open("/", anna))
     page.route("**/api/user/courses", lambda route: route.abort())
     star(page, NETWORKS).click()
     expect(message(page)).to_contain_text("Не получилось сохранить")
@@ -114,7 +114,7 @@ def test_what_the_server_refuses_goes_back_and_is_told(visitor, courses):
 
 def test_quick_presses_end_as_the_last_one_said(visitor, courses):
     anna = visitor.person()
-    page = ready(visitor.open("/?all=1", anna))
+    page = ready(visitor.open("/", anna))
     answers = []
 
     def is_fifth(answer):
@@ -145,7 +145,7 @@ def test_who_is_not_signed_in_is_asked_to_and_comes_back_with_the_course(visitor
 
 def test_on_a_phone_all_of_it_is_under_the_thumb(visitor, courses):
     anna = visitor.person()
-    page = ready(visitor.open("/?all=1", anna, **PHONE))
+    page = ready(visitor.open("/", anna, **PHONE))
     star(page, NETWORKS).tap()
     expect(sider(page).get_by_role("link")).to_have_text([NETWORKS])
     area = star(page, NETWORKS).evaluate(

@@ -79,7 +79,7 @@ def test_no_page_runs_what_a_course_says(visitor, courses):
     page.add_init_script(NOTE_BREACHES)
     course = f"/courses/{number}"
     first = f"{course}/materials/{materials[0].material_id}"
-    for path in ("/?all=1", course, f"{course}?type=lab", first, f"{course}/chat", "/me"):
+    for path in ("/", course, f"{course}?type=lab", first, f"{course}/chat", "/me"):
         page.goto(courses.address + path)
         page.wait_for_load_state("networkidle")
         assert page.evaluate("window.breaches") == [], path
@@ -106,7 +106,7 @@ FOREIGN = """() => {
 def test_no_query_runs_and_none_is_a_fault(visitor, courses):
     page = visitor.page()
     page.add_init_script(NOTE_BREACHES)
-    page.goto(courses.address + "/?all=1")
+    page.goto(courses.address + "/")
     statuses = page.evaluate(
         """(all) => Promise.all(all.map(async (one) => {
           const asked = `/courses?q=${encodeURIComponent(one)}`;

@@ -42,7 +42,7 @@ def roads(site):
     file = next(one.material_id for one in materials if one.file_url)
     return {
         "front": ("/", False),
-        "catalogue": ("/?all=1", True),
+        "catalogue": ("/", True),
         "found": ("/?q=алгоритмов", True),
         "nothing-found": ("/?q=ъъъыыы", False),
         "course": (f"/courses/{course}", True),
@@ -133,7 +133,7 @@ def test_the_first_load_is_light_and_asks_nobody_else(visitor, courses):
 
     calls = []
     page.on("requestfinished", lambda call: calls.extend([call]))
-    page.goto(courses.address + "/?all=1")
+    page.goto(courses.address + "/")
     page.wait_for_load_state("networkidle")
     for call in calls:
         note(call)
@@ -147,7 +147,7 @@ def test_the_first_load_is_light_and_asks_nobody_else(visitor, courses):
 def test_nothing_jumps_while_a_page_comes(visitor, courses, anna):
     page = visitor.page(anna)
     page.add_init_script(WATCH_SHIFTS)
-    for path in ("/", "/?all=1", f"/courses/{courses.course_id('algorithms')}"):
+    for path in ("/", "/", f"/courses/{courses.course_id('algorithms')}"):
         page.goto(courses.address + path)
         page.wait_for_load_state("networkidle")
         assert page.evaluate("window.shifted") <= 0.02, path

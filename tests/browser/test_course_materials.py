@@ -28,7 +28,7 @@ def titles(page):
 
 
 def test_u5_a_click_on_a_course_opens_all_its_materials(visitor, courses):
-    page = visitor.open("/?all=1")
+    page = visitor.open("/")
     cards(page).filter(has_text="Алгоритмы и структуры данных").get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Алгоритмы и структуры данных")
     is_at(page, course(courses))

@@ -16,8 +16,6 @@ PLAIN = {"java_script_enabled": False}
 
 def test_courses_open_are_found_and_lead_to_materials(visitor):
     page = visitor.open("/", **PLAIN)
-    page.get_by_role("link", name="ВСЕ КУРСЫ").click()
-    is_at(page, "/?all=1")
     expect(cards(page)).to_have_count(7)
     page.locator(".sem > summary").first.click()
     expect(cards(page).first).to_be_hidden()
@@ -38,9 +36,9 @@ def test_courses_open_are_found_and_lead_to_materials(visitor):
 
 def test_favourites_are_kept_by_plain_forms(visitor, courses):
     anna = visitor.person()
-    page = visitor.open("/?all=1", anna, **PLAIN)
+    page = visitor.open("/", anna, **PLAIN)
     page.get_by_role("button", name="Добавить «Базы данных» в мои курсы").click()
-    is_at(page, "/?all=1")
+    is_at(page, "/")
     expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» теперь в моих курсах.")
     expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
     sider(page).get_by_role("button", name="Убрать «Базы данных»").click()
@@ -98,7 +96,7 @@ def test_theme_and_language_are_links_that_are_remembered(visitor):
     is_at(page, "/")
     page.get_by_role("link", name="English version").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Courses")
-    page.goto(visitor.site.address + "/?all=1")
+    page.goto(visitor.site.address + "/")
     expect(page.locator(".sem h3").first).to_have_text("Semester 1")
     expect(page.get_by_role("link", name="Switch to the light theme")).to_be_visible()
 

@@ -62,7 +62,7 @@ def told(page, kind):
 
 def test_one_is_signed_in_without_telegrams_script_and_keeps_courses(visitor, courses):
     anna = visitor.person()
-    page = launched(visitor, "/?all=1", user_id=anna)
+    page = launched(visitor, "/", user_id=anna)
     page.context.clear_cookies()
     with page.expect_response(
         lambda answer: answer.request.method == "POST" and KEPT in answer.url

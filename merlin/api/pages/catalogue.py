@@ -1,8 +1,7 @@
 """The catalogue: all courses by semester, those that a person looks for, and favourites.
 
-/                closed: «ВСЕ КУРСЫ» asks for the list when it is opened
-/?all=1          open
-/?q=графы        open, what was found
+/                all courses
+/?q=графы        what was found
 /courses?q=…     the list alone, for the script that puts it in its place
 
 All that the pages know of the search lies here. Without a script «+» and «−» are buttons of one
@@ -11,8 +10,9 @@ form, and each leads back; with one the same buttons speak to /api/user/courses.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
@@ -35,6 +35,7 @@ from merlin.api.problems import Problem
 from merlin.api.schema import MOST_ID
 from merlin.app import courses
 from merlin.core.web.assets import local_address, seen_other
+from merlin.core.web.templates import Badge
 from merlin.course.catalogue import KINDS, Course
 from merlin.course.search import LONGEST, Found, highlight_spans
 
@@ -85,6 +86,7 @@ def marked(text: str, found: Found) -> Pieces:
 
 # More cards than this nobody reads; a word in the field finds the others.
 MOST = 240
+_TOPICS = 3
 
 
 # A course, its name and description; only the description says why it was found.
@@ -92,15 +94,13 @@ Card = tuple[Course, Pieces, Pieces, bool]
 
 
 @router.get("/")
-async def front(visit: Visiting, q: str = "", all: str = "") -> Response:  # noqa: A002 - the address
+async def front(visit: Visiting, q: str = "") -> Response:
     """Return the front page."""
-    query = _query(q)
-    tag, unchanged = same(visit)
+    states = await visit.services.read(courses.chat_states)
+    tag, unchanged = same(visit, *sorted(states.items()))
     if unchanged is not None:
         return unchanged
-    listed = await listing(visit, query) if query or all else None
-    total = str(len(visit.courses.courses))
-    view = {"query": query, "count": listed["count"] if listed else total, "list": listed}
+    view = {"list": await listing(visit, _query(q), states)}
     return render_page(visit, "catalogue.html", view, tag=tag)
 
 
@@ -108,20 +108,21 @@ async def front(visit: Visiting, q: str = "", all: str = "") -> Response:  # noq
 async def course_list(visit: Visiting, q: str = "") -> Response:
     """Return the list alone; a person who comes here by hand gets the whole page."""
     query = _query(q)
-    address = f"/?{urlencode({'q': query} if query else {'all': '1'})}"
+    address = f"/?{urlencode({'q': query})}" if query else "/"
     if "hx-request" not in visit.request.headers:
         return seen_other(address)
-    tag, unchanged = same(visit)
+    states = await visit.services.read(courses.chat_states)
+    tag, unchanged = same(visit, *sorted(states.items()))
     if unchanged is not None:
         unchanged.headers["HX-Replace-Url"] = address
         return unchanged
-    view = {"list": await listing(visit, query)}
+    view = {"list": await listing(visit, query, states)}
     response = render_fragment(visit, "list_part.html", view, tag=tag)
     response.headers["HX-Replace-Url"] = address
     return response
 
 
-async def listing(visit: PageRequest, query: str) -> dict[str, object]:
+async def listing(visit: PageRequest, query: str, states: Mapping[str, str]) -> dict[str, object]:
     """Return all courses by semester, or those that `query` finds, the best of each first.
 
     `terms` are semesters with their cards and how many there are ("4", or "1 из 4"). `said` tells
@@ -137,11 +138,32 @@ async def listing(visit: PageRequest, query: str) -> dict[str, object]:
         "count": _count(visit, total, len(every)),
         "terms": _terms(visit, here[:MOST], found, is_whole=not query),
         "counts": partial(counts, visit),
+        "state": partial(_state, visit, states),
+        "topics": _topics(visit) if not total else [],
         "favourites": {each.course_id for each in visit.favourites},
         "said": visit.say("found", count=total) if query else "",
         "meant": visit.say("meant", query=query, meant=meant) if meant else "",
         "more": max(total - MOST, 0),
     }
+
+
+_STATES = {"ask": ("ok", "ask"), "training": ("run", "run"), "reading": ("", "lecture")}
+
+
+def _state(visit: PageRequest, states: Mapping[str, str], course: Course) -> Badge:
+    """Return whether a course may be asked about."""
+    state = states.get(course.dataset, "reading")
+    return Badge(*_STATES[state], visit.say(f"course-{state}"))
+
+
+def _topics(visit: PageRequest) -> list[str]:
+    """Return topics that find something: of a course each, from the list in its description."""
+    topics = []
+    for course in visit.courses.courses[:_TOPICS]:
+        said = [each.strip() for each in re.split(r"[:;,.]", course.about(visit.language))[1:]]
+        short = (each for each in said if each and len(each.split()) < _TOPICS)
+        topics.append(next(short, course.title(visit.language)))
+    return topics
 
 
 def _terms(

@@ -25,7 +25,10 @@ page-found =
     }
 page-meant = You typed “{ $query }”: here is what “{ $meant }” finds.
 page-nothing-found = Nothing found: “{ $query }”
-page-nothing-found-hint = Check the word, or try a wider topic: “sorting”, “graphs”, “SQL”.
+page-nothing-found-hint = Check the word or take a topic we have:
+page-course-ask = open to questions
+page-course-training = model in training
+page-course-reading = reading only
 page-show-all = Show all courses
 page-no-courses = Nothing here yet
 page-no-courses-hint = Courses will appear as soon as a teacher adds the first one.

@@ -26,7 +26,10 @@ page-found =
     }
 page-meant = Искали «{ $query }»: показано по запросу «{ $meant }».
 page-nothing-found = Ничего не нашлось: «{ $query }»
-page-nothing-found-hint = Проверьте слово или поищите тему шире: «сортировка», «графы», «SQL».
+page-nothing-found-hint = Проверьте слово или возьмите тему, которая здесь есть:
+page-course-ask = можно спросить
+page-course-training = модель учится
+page-course-reading = только чтение
 page-show-all = Показать все курсы
 page-no-courses = Здесь пока пусто
 page-no-courses-hint = Курсы появятся, как только преподаватель добавит первый.
