@@ -86,7 +86,8 @@ def marked(text: str, found: Found) -> Pieces:
 
 # More cards than this nobody reads; a word in the field finds the others.
 MOST = 240
-_TOPICS = 3
+# So many topics are offered where nothing was found, and so many words one has at most.
+_TOPICS, _SHORT = 3, 2
 
 
 # A course, its name and description; only the description says why it was found.
@@ -160,8 +161,8 @@ def _topics(visit: PageRequest) -> list[str]:
     """Return topics that find something: of a course each, from the list in its description."""
     topics = []
     for course in visit.courses.courses[:_TOPICS]:
-        said = [each.strip() for each in re.split(r"[:;,.]", course.about(visit.language))[1:]]
-        short = (each for each in said if each and len(each.split()) < _TOPICS)
+        said = [each.strip() for each in re.split(r"[:;,]|\.\s", course.about(visit.language))[1:]]
+        short = (each for each in said if each[:1].isalpha() and len(each.split()) <= _SHORT)
         topics.append(next(short, course.title(visit.language)))
     return topics
 
