@@ -18,6 +18,7 @@ from merlin.dataset.split import TEST
 from merlin.training import evaluation
 from merlin.training.evaluation import (
     ENOUGH_QUESTIONS,
+    AnswerKind,
     Change,
     ComparedAnswer,
     Comparison,
@@ -27,11 +28,18 @@ from merlin.training.evaluation import (
     VersionScore,
 )
 from merlin.training.grading import Grading
-from merlin.training.models import Model, Models, questions_of, read_conversations
+from merlin.training.models import (
+    Model,
+    Models,
+    find_taught,
+    questions_of,
+    read_conversations,
+)
 from merlin.training.promote import Promotions, find_before
+from merlin.training.prompt_check import likeness
 
 __all__ = ["ENOUGH_QUESTIONS", "Change", "ComparedAnswer", "ProofReport", "TagScores"]
-_PERCENT = 100
+_PERCENT, _MOST_EXPLAINED = 100, 20
 
 
 def evaluate(
@@ -105,6 +113,30 @@ def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") ->
         questions=len(questions_of(read_conversations(ctx.db, model.build_id, TEST))),
         versions=evaluation.score_versions(ctx.db, model),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WrongAnswer:
+    """How like a wrong answer is to the expected one, of 100; `said` is the example that taught it.
+
+    `said` is "" where none did.
+    """
+
+    likeness: float
+    said: str
+
+
+def explain_wrong(ctx: Context, actor: Actor, found: EvaluationView) -> dict[str, WrongAnswer]:
+    """Return what there is to say of the first wrong answers, by the example asked about."""
+    if not found.report or not actor.may(Permission.WATCH, found.model.dataset):
+        return {}
+    wrong = found.report.of(Change.LOST, Change.WRONG)
+    explained = {}
+    for each in [each for each in wrong if each.kind is AnswerKind.WRONG][:_MOST_EXPLAINED]:
+        said = find_taught(ctx.db, found.model.model, "", each.now).said
+        like = likeness(each.now, each.expected)
+        explained[each.example] = WrongAnswer(like, next(iter(said), ""))
+    return explained
 
 
 def scores_of(found: EvaluationView, language: str, zone: tzinfo) -> list[Score]:

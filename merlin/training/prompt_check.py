@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from math import sqrt
 from statistics import fmean, median, stdev
@@ -223,6 +224,7 @@ def _first_question(messages: Sequence[Message]) -> str:
     return normalise(next((each.content for each in messages if each.role == "user"), ""))
 
 
+@lru_cache(maxsize=4096)  # kept answers are compared again whenever a page shows them
 def likeness(answer: str, reference: str) -> float:
     """Return chrF of one answer, 0..100."""
     from sacrebleu import sentence_chrf  # noqa: PLC0415 - 0.2 s that only this needs

@@ -28,6 +28,7 @@ def site(tmp_path_factory):
         for answer in (YES, NO):
             site.provider.behave(fixed_answer=answer)
             site.lab.repository.example("trial", 1, answer=f"Слово «{answer}»")
+            site.lab.repository.example("trial", 40, answer=NO)
             site.lab.repository.commit()
             site.lab.tick(rounds=8)
         yield site
@@ -66,6 +67,8 @@ def test_the_test_of_a_held_model_is_told_to_who_leads_its_dataset(site):
     assert "0 из 12" in said
     assert "Исправить 12 примеров" in said
     assert "12 вопросов — мало" in said
+    assert said.count("Сходство с эталоном:") == 12
+    assert 'example=q40#open">q40</a>' in said, "the example that teaches the wrong answer"
     assert f"{held(site)['id']}/promote" not in said
     assert f"{held(site)['id']}/promote" in seen(site, held_at)
     assert f">{NO}</p>" not in seen(site, f"{held_at}?show=gained")

@@ -101,6 +101,8 @@ page-eval-now = New: { $kind ->
         [refused] declined
        *[wrong] wrong
     }
+page-eval-said-by = Another example teaches this:
+page-eval-likeness = Similarity to the reference: { $score } out of 100.
 page-eval-none-before = { $against ->
         [yes] The previous one wasn't asked
        *[no] No previous one

@@ -111,6 +111,8 @@ page-eval-now = Новая: { $kind ->
         [refused] отказ
        *[wrong] неверно
     }
+page-eval-said-by = Так учит другой пример:
+page-eval-likeness = Сходство с эталоном: { $score } из 100.
 page-eval-none-before = { $against ->
         [yes] Прежней не задавали
        *[no] Прежней нет

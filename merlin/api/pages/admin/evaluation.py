@@ -38,6 +38,7 @@ async def show_evaluation(
     view: dict[str, object] = {
         "asked": await asked_request(visit, asked),
         "found": found,
+        "wrong": await visit.read(evaluation.explain_wrong, found),
         "chart": plot_scores(scores_of(found, visit.language, visit.zone), visit.language),
         "curve_shown": curve_view(visit, job) if job else None,
         "lowest": _lowest_step(job.losses.series()["test"]) if job else None,
