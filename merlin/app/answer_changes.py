@@ -100,7 +100,7 @@ def plan_comparison(ctx: Context, actor: Actor, dataset: str, edits: Sequence[Ed
     files = changes.read_files(ctx, actor, dataset)
     if sum(each.path.startswith(EXAMPLES) for each in files.files) > MOST_EXAMPLES:
         raise Refused("too many examples", "page-answers-too-many", limit=MOST_EXAMPLES)
-    asked = QuestionStatistics(ctx.db, ctx.default_dataset).asked(dataset, MOST_ASKED)
+    asked = QuestionStatistics(ctx.db, ctx.default_dataset).newest_questions(dataset, MOST_ASKED)
     return Comparison(files, edits, list({normalise(each): each for each in asked}.values()))
 
 

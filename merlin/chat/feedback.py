@@ -200,7 +200,7 @@ class QuestionStatistics(Repository):
             for row in rows
         ]
 
-    def asked(self, dataset: str, limit: int) -> list[str]:
+    def newest_questions(self, dataset: str, limit: int) -> list[str]:
         """Return the last questions of people whose consent counts now, newest first."""
         every = self._about(TURN.select(TURN.question), dataset, date.min)
         mine = every.where(_is_willing() & TURN.format.in_(sorted(EXAMPLE_FORMATS)))

@@ -19,7 +19,7 @@ _MOST_COLUMNS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class AxisLabel:
     """Words at an axis: `place` in per cent of the outer drawing, `line` in units of the inner."""
 
     place: float
@@ -36,8 +36,8 @@ Series = tuple[str, str]
 class TimeChart:
     """What a drawing consists of."""
 
-    rows: tuple[Mark, ...]
-    columns: tuple[Mark, ...]
+    rows: tuple[AxisLabel, ...]
+    columns: tuple[AxisLabel, ...]
     area: str = ""
     lines: tuple[Series, ...] = ()
     bars: tuple[Series, ...] = ()
@@ -57,11 +57,12 @@ class Axis:
             value, low, high = (math.log(max(each, self.ticks[0])) for each in (value, low, high))
         return round(HIGH * (1 - (value - low) / (high - low)), 1)
 
-    def marks(self, words: Callable[[float], str]) -> tuple[Mark, ...]:
+    def marks(self, words: Callable[[float], str]) -> tuple[AxisLabel, ...]:
         """Return its numbers with their words."""
         lines = ((value, self.line(value)) for value in self.ticks)
         return tuple(
-            Mark(round(TOP + HEIGHT * line / HIGH, 1), line, words(value)) for value, line in lines
+            AxisLabel(round(TOP + HEIGHT * line / HIGH, 1), line, words(value))
+            for value, line in lines
         )
 
 
@@ -82,13 +83,13 @@ def log_axis(least: float, most: float) -> Axis:
     return Axis(tuple(2.0**each for each in range(low, high + 1, step)), is_log=True)
 
 
-def draw_columns(words: Sequence[str]) -> tuple[Mark, ...]:
+def draw_columns(words: Sequence[str]) -> tuple[AxisLabel, ...]:
     """Return the names of the first, the last and two points between."""
     last = len(words) - 1
     chosen = sorted({round(last * part / _MOST_COLUMNS) for part in range(_MOST_COLUMNS + 1)})
     anchors = {0: "start", last: "end"}
     return tuple(
-        Mark(round(LEFT + WIDTH * x / WIDE, 1), x, words[place], anchors.get(place, "middle"))
+        AxisLabel(round(LEFT + WIDTH * x / WIDE, 1), x, words[place], anchors.get(place, "middle"))
         for place in chosen
         for x in [round(WIDE * place / max(last, 1), 1)]
     )

@@ -20,7 +20,7 @@ from merlin.core.charts import brief
 from merlin.core.clock import in_zone
 from merlin.core.heartbeat import describe_step
 from merlin.core.time_charts import (
-    Mark,
+    AxisLabel,
     TimeChart,
     draw_area,
     draw_bars,
@@ -41,7 +41,7 @@ _LATE_S = 300
 _HALF, _NEARLY_ALL = 0.5, 0.95
 _PROCESSES = ("bot", "daemon", "api", "engine")
 
-Columns = tuple[Mark, ...]
+Columns = tuple[AxisLabel, ...]
 
 
 @dataclass(frozen=True, slots=True)
