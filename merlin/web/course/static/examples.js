@@ -3,7 +3,7 @@
 document.addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey)) return;
   const done = event.key === "Enter" && event.target.closest?.("#edit");
-  const save = event.code === "KeyS" && document.querySelector(".savebar > form");
+  const save = event.code === "KeyS" && document.querySelector(".savebar > form:last-child");
   const form = done || save;
   if (!form) return;
   event.preventDefault();
