@@ -215,7 +215,8 @@ class QuestionStatistics(Repository):
         columns = (TURN.id, TURN.user_id, TURN.question, TURN.answer)
         rated = TURN.select(*columns, *_thumbs()).join(RATING, on=_rated())
         is_proposed = TURN.id.in_(PROPOSAL.select(PROPOSAL.turn_id))
-        can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & ~is_proposed
+        is_answered = TURN.known.is_null() | (TURN.known != 0)
+        can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & ~is_proposed & is_answered
         mine = self._about(rated, dataset, date.min).where(_is_willing() & can_be_example)
         best = mine.group_by(*columns).having((_sum(Rating.UP) > 0) & (_sum(Rating.DOWN) == 0))
         found = []

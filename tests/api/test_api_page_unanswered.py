@@ -173,6 +173,7 @@ def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):
     ask(site, taught.upper(), known=True, rating=Rating.UP)
     ask(site, "Мой секрет?", BORIS, known=True, rating=Rating.UP, consents=False)
     ask(site, "Плохо?", known=True, rating=Rating.DOWN)
+    ask(site, "Не знаешь?", rating=Rating.UP)
     told = propose()
     assert (told["questions"], told["least"], told["proposed"]) == (2, 10, 1)
     assert propose()["proposed"] == 0
