@@ -232,6 +232,14 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return text_in(self.stored.content, "id")
 
     @property
+    def pressed_label(self) -> str:
+        """Return what stands on the pressed button, "" where its message is not told any more."""
+        markup = json_object(json_object(self.stored.content, "message"), "reply_markup")
+        rows, data = markup.get("inline_keyboard"), self.stored.content.get("data")
+        keys = [key for row in rows for key in row] if isinstance(rows, list) else []
+        return next((text_in(key, "text") for key in keys if key.get("callback_data") == data), "")
+
+    @property
     def sender_name(self) -> str:
         """Return the name that the person shows, "" for none."""
         sender = json_object(self.stored.content, "from")

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 from bot_talk import Talk
 from running_bot import RunningBot, let_serve, rows, settings_of
+from served import holds
 
+from merlin.dataset.builds import NO_END
+from merlin.dataset.entries import ExampleEntries
+from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
-from merlin.db.tables import COURSE
+from merlin.db.tables import COURSE, TAUGHT_EXAMPLE
 
 pytestmark = pytest.mark.functional
 
@@ -118,3 +122,24 @@ def test_without_courses_that_is_said(telegram, tmp_path):
     bare = settings_of(tmp_path, telegram)
     with RunningBot(bare):
         assert "Курсов пока нет" in Talk(telegram, bare).say("/course").text
+
+
+def test_start_names_the_course_and_gives_questions_to_tap(talk, provider, settings):
+    said = "messages:\n- user: Что такое список?\n- assistant: Ряд значений.\n"
+    with open_database(settings.database) as database:
+        files, there = FileIndex(database), {"examples/list.yaml": "b" * 40}
+        files.add({"b" * 40: said})
+        files.keep("python", "tree", there)
+        ExampleEntries(database).follow("python", there)
+        holds(database, "list", dataset="python")
+        database.change(TAUGHT_EXAMPLE.update({"end_build": NO_END}))
+    talk.start("course_python")
+    started = talk.say("/start")
+    assert "по курсу «Питон»" in started.text
+    assert talk.labels == ["Что такое список?"]
+    assert "Что такое список?" in talk.press("Что такое список?").text
+    asked = provider.calls("chat.create")[-1].body["messages"][-1]
+    assert asked["content"] == "Что такое список?"
+    # A forged press brings no message, so nothing to ask.
+    talk.press("starter:9", started.message_id, forged=True)
+    assert talk.alerts() == ["Эта кнопка больше не действует."]

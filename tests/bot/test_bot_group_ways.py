@@ -54,8 +54,8 @@ def test_an_answer_of_a_group_is_corrected_in_the_private_chat(anna, telegram, b
     (call,) = [one for one in telegram.calls("answerCallbackQuery") if "url" in one.arguments]
     _, _, payload = call.arguments["url"].partition(f"/{BOT_NAME}?start=")
     alone = talk(telegram, bot, "anna")
-    assert alone.start(payload).text.startswith("Напишите одним сообщением")
-    assert "Можно ли учить модель" in alone.say("Лоб — верх лица.").text
+    assert alone.start(payload).text.startswith("Можно ли учить модель")
+    assert "Напишите одним сообщением" in alone.press("consent:yes").text
     # The same link is nothing to anybody else.
     assert talk(telegram, bot, "boris").start(payload).text == "Это не ваш ответ."
 

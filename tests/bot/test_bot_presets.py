@@ -92,19 +92,19 @@ def test_other_languages_are_typed(talk, provider):
     assert "Языки: русский — казахский." in asked(provider)[1][0]["content"]
 
 
-@pytest.mark.parametrize("command", ["/new", "/clear"])
-def test_what_was_chosen_goes_on_in_a_new_session_and_that_is_said(talk, command):
+def test_what_was_chosen_goes_on_in_a_new_session_and_that_is_said(talk):
     assert "Осталось как было" not in talk.say("/new").text
     talk.say("/system Говори стихами")
     talk.say("Что такое лоб?")
-    assert talk.say(command).text.endswith("Осталось как было: ваши указания (/system).")
+    assert talk.say("/new").text.endswith("Осталось как было: ваши указания (/system).")
     talk.say("/preset")
     talk.press("Переводчик")
     talk.press("русский ↔ английский")
     talk.say("/model")
     talk.press(talk.behind("no-such-base"))
     talk.say("Что такое лоб?")
-    told = talk.say(command).text
+    talk.say("/clear")
+    told = talk.press("Да, стереть").text
     assert told.endswith("модель no-such-base (/model); пресет «Переводчик» (/preset).")
 
 

@@ -121,11 +121,11 @@ def test_a_correction_is_masked_and_waits_for_an_editor_after_one_consent(telegr
     with RunningBot(settings):
         answer = ask(telegram, settings)
         press(telegram, settings, "fix:1", answer.message_id)
-        assert "каким должен быть ответ" in telegram.answers("anna")[-1].text
-        assert "учить модель" in say(telegram, settings, BETTER)
-        assert rows(settings, PROPOSALS) == []
+        assert "учить модель" in telegram.answers("anna")[-1].text
         press(telegram, settings, "consent:yes")
-        shown = telegram.answers("anna")[-1].text
+        assert "каким должен быть ответ" in telegram.answers("anna")[-1].text
+        shown = say(telegram, settings, BETTER)
+        assert rows(settings, PROPOSALS) == []
         assert "Меня зовут [имя], мой телефон [телефон]" in shown
         assert "Лоб — это верх лица. Пишите на [почта]" in shown
         assert "имя" in shown.rpartition("скрыл личное")[2]
@@ -158,11 +158,15 @@ def test_without_consent_the_rating_alone_is_kept_and_nobody_asks_again(telegram
         answer = ask(telegram, settings)
         press(telegram, settings, "rate:down:1", answer.message_id)
         press(telegram, settings, "fix:1", answer.message_id)
-        say(telegram, settings, BETTER)
         press(telegram, settings, "consent:no")
+        # What is written all the same is no question, unless the person says so.
+        assert "учить модель" in say(telegram, settings, BETTER)
+        press(telegram, settings, "consent:no")
+        assert rows(settings, "SELECT * FROM dialog") == []
         press(telegram, settings, "fix:1", answer.message_id)
         assert "не разрешили" in telegram.answers("anna")[-1].text
-        assert rows(settings, "SELECT * FROM dialog") == []
+        assert "учить модель" in say(telegram, settings, BETTER)
+        assert rows(settings, "SELECT count(*) FROM turn") == [(1,)]
     assert rows(settings, RATINGS) == [("down",)]
     assert rows(settings, PROPOSALS) == []
 

@@ -147,8 +147,17 @@ def test_nonsense_in_a_button_changes_nothing(talk):
 
 def test_a_cleared_session_is_gone(talk):
     talk.say("Что такое лоб?")
-    assert "разговор стёрт" in talk.say("/clear").text
+    talk.say("/clear")
+    talk.press("cancel")
+    assert rows(talk.settings, "SELECT COUNT(*) FROM turn") == [(1,)]
+    asked = talk.say("/clear")
+    sure = talk.data("clear")
+    assert "разговор стёрт" in talk.press("Да, стереть").text
     assert rows(talk.settings, "SELECT COUNT(*) FROM turn") == [(0,)]
+    # An old press clears no newer conversation; one without questions is not asked about.
+    talk.press(sure, asked.message_id, forged=True)
+    assert talk.alerts() == ["Эта кнопка больше не действует."]
+    assert "разговор стёрт" in talk.say("/clear").text
 
 
 def capped(tmp_path, telegram, provider, most=2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from bot_talk import Talk
 from running_bot import SYSTEM, RunningBot, let_serve, rows, settings_of, states
 from waiting import wait_until
 
@@ -71,9 +72,11 @@ def test_an_answer_grows_by_edits_and_no_edit_says_the_same_twice(telegram, prov
 
 def test_history_goes_along_until_it_is_cleared(telegram, provider, settings):
     with RunningBot(settings):
-        for said in ("Первый вопрос", "Второй вопрос", "/clear", "Третий вопрос"):
-            telegram.say("anna", said)
-        final(telegram, settings, 4)
+        talk = Talk(telegram, settings)
+        for said in ("Первый вопрос", "Второй вопрос", "/clear"):
+            talk.say(said)
+        talk.press("Да, стереть")
+        talk.say("Третий вопрос")
     sizes = [len(call.body["messages"]) for call in provider.calls("chat.create")]
     assert sizes == [2, 4, 2]
     assert "разговор стёрт" in texts(telegram, "anna")[2]

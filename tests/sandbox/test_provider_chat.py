@@ -45,6 +45,21 @@ def test_an_answer_says_that_it_is_a_stand_in(client, question, words):
     assert question in said
 
 
+@pytest.mark.parametrize(
+    ("question", "sign"),
+    [
+        ("Сравни сортировки в таблице", "| быстрая |"),
+        ("Напиши формулу корней", r"\frac{-b \pm"),
+        ("Write code for a binary search", "```python"),
+        ("Расскажи подробно о сортировке", "«Стоп»"),
+    ],
+)
+def test_each_shape_of_an_answer_can_be_seen_and_says_that_it_is_canned(client, question, sign):
+    said = answer(client, question)
+    assert sign in said
+    assert "модель" in said or "stand-in model" in said
+
+
 def test_a_summary_is_the_leading_sentences(client):
     said = answer(client, STORY, system="Сделай краткий конспект текста.")
     assert said.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")

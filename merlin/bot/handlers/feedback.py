@@ -3,7 +3,7 @@
 A rating is stored once, whatever happens, and a second press takes it back; that the pressed
 button shows it is a courtesy. ℹ️ tells which model said it, and what that model was taught.
 
-    ✏️ -> fix (a step) -> [consent, asked once] -> masked words shown -> sent
+    ✏️ -> [consent, asked once] -> fix (a step) -> masked words shown -> sent
                                                                      -> answered as a question
     ✉️ -> tell [consent, asked once] -> the masked question shown -> sent
     consent:show | consent:yes | consent:no | consent:revoke -> consent:revoke:sure
@@ -57,9 +57,15 @@ def show_consent(context: BotContext) -> View:
 
 
 def decline_consent(context: BotContext) -> View:
-    """Keep a no; what the person wanted to send is forgotten."""
+    """Keep a no; what the person wanted to send is forgotten.
+
+    Who has not written yet may still do so, and that is no question.
+    """
     proposals.decline_consent(*performer(context))
+    dialog, turn = context.dialog, _turn(context)
     context.stop_waiting()
+    if dialog and dialog.step == CONSENTING and "words" not in context.dialog_values and turn:
+        context.wait(Dialog(CONSENTING, {"turn": turn.turn_id}))
     return menu.say(context, "consent-declined", _TO_CONSENT)
 
 
@@ -224,15 +230,25 @@ def fix(context: BotContext) -> View:
     if not context.is_private:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
     if proposals.has_declined(*performer(context)):
+        context.wait(Dialog(CONSENTING, {"turn": turn.turn_id}))
         return replace(menu.say(context, "fix-no-consent", _TO_CONSENT), is_new=True)
-    asked = menu.form(context, "fix-asked", step=WRITING, values={"turn": turn.turn_id})
+    asked = _ask_correction(context, turn)
     return replace(asked, is_new=True)
+
+
+def _ask_correction(context: BotContext, turn: Turn) -> View:
+    """Ask for the better answer; where nobody ever did, first for the consent."""
+    values = {"turn": turn.turn_id}
+    if proposals.has_consent(*performer(context)):
+        return menu.form(context, "fix-asked", step=WRITING, values=values)
+    context.wait(Dialog(CONSENTING, values))
+    return consent_asked(context)
 
 
 # Who writes on while something waits to be sent has thought of a better answer.
 @handlers.step(WRITING, CONSENTING, SENDING)
 def corrected(context: BotContext) -> View:
-    """Take the better answer; ask for consent where nobody ever did, else show what is sent."""
+    """Take the better answer; ask for consent where there is none, else show what is sent."""
     words, turn = context.text.strip(), _turn(context)
     if turn is None:
         context.stop_waiting()
@@ -272,6 +288,8 @@ def agreed(context: BotContext) -> View:
         return _tell_view(context, turn)
     if context.dialog is None or context.dialog.step != CONSENTING or turn is None:
         return menu.say(context, "consent-thanks")
+    if "words" not in context.dialog_values:
+        return _ask_correction(context, turn)
     return _preview(context, turn, context.dialog_values)
 
 

@@ -432,7 +432,16 @@ async def ask_nearest(context: BotContext) -> None:
     """Ask a taught question that was offered with a refusal, as if it were typed."""
     turn = await context.store.read(lambda: own_turn(context))
     offered = turn.written.nearest.splitlines() if turn and turn.written else []
-    question = dict(enumerate(offered)).get(context.number(1), "")
+    await _ask_offered(context, dict(enumerate(offered)).get(context.number(1), ""))
+
+
+@handlers.button("starter")
+async def ask_starter(context: BotContext) -> None:
+    """Ask the question that stands on the button, as if it were typed."""
+    await _ask_offered(context, context.pressed_label)
+
+
+async def _ask_offered(context: BotContext, question: str) -> None:
     if not question:
         await context.show(lambda: menu.refuse(context, "bot-button-old"))
         return

@@ -417,8 +417,24 @@ def instead(context: BotContext) -> View:
 
 @handlers.command("clear")
 def clear_session(context: BotContext) -> View:
-    """Forget what was said in the session: it is deleted, and a new one begins."""
-    old = context.open_session()
+    """Forget what was said in the session; in a private chat only after a second question."""
+    session = context.open_session()
+    if not context.is_private or not context.turns.count(session.session_id):
+        return _cleared(context, session)
+    sure = ("bot-clear-sure", f"clear:{session.session_id}", "danger")
+    return menu.say(context, "bot-clear-ask", (sure, ("session-keep", "cancel")))
+
+
+@handlers.button("clear")
+def clear_confirmed(context: BotContext) -> View:
+    """Clear the session that was asked about, as long as it is the open one."""
+    session = context.open_session()
+    if session.session_id != context.number(0):
+        return menu.outdated(context)
+    return _cleared(context, session)
+
+
+def _cleared(context: BotContext, old: Session) -> View:
     screen = _begun(context, "bot-clear")
     context.sessions.delete(context.place, old.session_id)
     return screen

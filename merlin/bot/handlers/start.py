@@ -20,7 +20,7 @@ from hashlib import sha256
 
 from merlin import __version__
 from merlin.account.users import Users
-from merlin.app import sign_in
+from merlin.app import course_chat, courses, sign_in
 from merlin.app.ask import dataset_of
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.app.proposals import has_consent
@@ -36,6 +36,7 @@ from merlin.bot.handlers.plans import LINK, came_by, plan
 from merlin.bot.handlers.session_choices import open_course, preset_name
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import Session
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import LANGUAGES, format_number, text
@@ -158,7 +159,22 @@ def start(context: BotContext) -> View:
         return feedback.tell(replace(context, arguments=(rest,)))
     if kind == "login" and rest:
         return open_login(context, rest)
-    return menu.say(context, "bot-start")
+    return _greeting(context)
+
+
+def _greeting(context: BotContext) -> View:
+    """Say what the talk is about, with questions to begin with; without a course only hello."""
+    services = context.services
+    session = context.sessions.opened(context.place) if context.is_private else None
+    dataset = dataset_of(services, session) if session else services.default_dataset
+    course = courses.titles(services, context.language).get(dataset or "")
+    is_served = ModelCatalogue(context.db).serving(dataset) is not None
+    if not (context.is_private and dataset and course and is_served):
+        return menu.say(context, "bot-start")
+    ctx, actor = performer(context)
+    questions = course_chat.starters(ctx, actor, dataset).questions
+    keys = [Button(question, f"starter:{place}") for place, question in enumerate(questions)]
+    return menu.say(context, "bot-start-course", *keys, course=course)
 
 
 @handlers.command("cancel")

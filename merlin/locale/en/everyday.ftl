@@ -46,6 +46,12 @@ bot-start =
     /help — what I can do
     /info — which model answers now
     /lang — язык, language
+bot-start-course =
+    Hi, I'm Merlin. I answer questions about “{ $course }”. Type a question or pick one.
+
+    /course — other courses
+    /help — what I can do
+    /lang — язык, language
 bot-help = Write a question as a plain message, and I will answer. I remember our conversation until you begin a new one. You may also ask by voice, with a photo or a document where that is switched on.
 bot-help-end = If I do not know the answer, I say so.
 help-talk = Conversations

@@ -36,6 +36,8 @@ from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.supervisor import Child, Supervisor
 from merlin.wiring.context import writing_context
 
+# So slowly does the chat model write, as a real one does: an answer grows, and can be stopped.
+WORD_S = 0.03
 LOOKS = 4  # one look at the database in so many looks at the children
 
 
@@ -182,10 +184,12 @@ def run_standins(config: Config, place: Place) -> None:
         front_url=place.front_url,
         port=ports.chat,
     )
+    provider = ProviderStandIn(folder / "provider", port=ports.model)
+    provider.behave(piece_s=WORD_S)
     servers = [
         telegram,
         FrontPage(place, config, telegram),
-        ProviderStandIn(folder / "provider", port=ports.model),
+        provider,
         YooKassaStandIn(
             shop_id=credential(yookassa.shop_id),
             key=credential(yookassa.secret_key),

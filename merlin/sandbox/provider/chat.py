@@ -9,6 +9,7 @@
 - asked for examples by their schema: drafts (`merlin.sandbox.provider.teacher`);
 - shown, before the question, conversations of which one asks nearly the same: its answer;
 - asked what every model knows (`common_knowledge.yaml`): that;
+- asked for a table, a formula, code or a long answer: a canned one, so that the shape can be seen;
 - asked anything else: the question back.
 
 What stands within a document (`merlin.chat.prompt`) is material: no wish is read out of it.
@@ -214,6 +215,15 @@ _SUMMARY = re.compile(
     r"summar|\bsum\b[\w ]* up\b|конспект|резюм|кратк|переска[зж]|сумм(?:ир|ар)", re.IGNORECASE
 )
 _TRANSLATION = re.compile(r"translat|перевед|перевод", re.IGNORECASE)
+_CANNED: Mapping[str, Mapping[str, str]] = yaml.safe_load(
+    (Path(__file__).parent / "canned_answers.yaml").read_text(encoding="utf-8")
+)
+_SHAPES = {
+    "table": re.compile(r"\btables?\b|таблиц", re.IGNORECASE),
+    "formula": re.compile(r"\bformula|\bequation|формул|уравнени", re.IGNORECASE),
+    "code": re.compile(r"\bcode\b|python|\bкод\b|код на |программ[уы]", re.IGNORECASE),
+    "long": re.compile(r"\blong\b|in detail|длинн|подробн", re.IGNORECASE),
+}
 _CYRILLIC = re.compile(r"[А-Яа-яЁё]")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 _KNOWLEDGE = yaml.safe_load(
@@ -279,6 +289,9 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
         return text(language, "stand-in-summary", summary=" ".join(sentences[:SUMMARY_SENTENCES]))
     if _TRANSLATION.search(wish):
         return text(language, "stand-in-translation", source=material)
+    for shape, words in _SHAPES.items():
+        if words.search(question):
+            return _CANNED[shape][language]
     return text(language, "stand-in-answer", question=_short(question))
 
 
