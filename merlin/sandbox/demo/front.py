@@ -162,8 +162,9 @@ class FrontPage(StandIn):
         person = {each.name: each for each in people_of(language)}.get(
             request.path_params["person"]
         )
-        if person is None:
-            return RedirectResponse("/", 303)
+        up = await run_in_threadpool(self._place.ports.taken)
+        if person is None or self._place.ports.api not in up:
+            return RedirectResponse("/", 303)  # which says what does not respond
         wants_corrections = request.query_params.get("to") == "corrections"
 
         def enter() -> tuple[NewSignIn, str]:
