@@ -34,6 +34,7 @@ MOST_POINTS = 400
 _BESIDE, _ABOVE = 0.5, 0.75
 # Nearer than that, in per cent of the height, two names would lie over one another.
 _NEAR = 9.0
+_LOW = 78.0  # below it a name would stand among the numbers of the lower axis
 _MOST_ROWS = 6
 # Of the highest loss; what is lower lies on the axis.
 _DEPTH = 1e-6
@@ -237,13 +238,18 @@ def _last_loss(language: str, key: str, series: Sequence[Point]) -> str:
 
 
 def _apart(names: list[Name]) -> tuple[Name, ...]:
-    """Move two names that could lie over one another: the upper one up, the lower one down."""
+    """Move two names that could lie over one another: the upper one up, the lower one down.
+
+    Near the lower axis, whose numbers stand below it, both go up.
+    """
     upper, *others = sorted(names, key=lambda name: name.y)
-    is_late = any(name.anchor == "end" for name in names)
-    if not others or (others[0].y - upper.y > _NEAR and not is_late):
+    if not others:
         return tuple(names)
     (lower,) = others
-    return replace(upper, dy=-9), replace(lower, dy=18)
+    is_near, is_late = lower.y - upper.y <= _NEAR, lower.anchor == "end"
+    if lower.y > _LOW:
+        return replace(upper, dy=-24 if is_near else -9), replace(lower, dy=-9)
+    return (replace(upper, dy=-9), replace(lower, dy=18)) if is_near or is_late else tuple(names)
 
 
 def thin(series: Sequence[Point], most: int = MOST_POINTS) -> Sequence[Point]:
