@@ -144,9 +144,14 @@ class BoardRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """The datasets by name; `silent_since`: the daemon has not spoken since, nothing here moves."""
+    """The datasets, courses by semester first.
+
+    Without a daemon (`is_live` is false) nothing moves; `silent_since` is when it last spoke, None
+    where it did not within a week.
+    """
 
     at: datetime
+    is_live: bool
     silent_since: datetime | None
     rows: Sequence[BoardRow]
 
@@ -163,16 +168,20 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
     """
     with ctx.db.snapshot():
         seen, beats = _visible(ctx, actor, dataset), processes(ctx)
-        titles, counts = FileIndex(ctx.db).titles(), _counts(ctx)
+        files, counts = FileIndex(ctx.db), _counts(ctx)
+        titles = {**{name: {} for name in files.trees()}, **files.titles()}
         led = {each.slug: each.name for each in led_courses(ctx, actor)}
         known = {*titles, *led, *(name for name, _ in counts)} if seen is None else seen
-        names = sorted(known)
+        # As in the catalogue: courses by semester, then datasets without one.
+        places = {slug: place for place, slug in enumerate(led)}
+        names = sorted(known, key=lambda name: (places.get(name, len(places)), name))
         cards = [*_edit_cards(ctx, names), *_commit_cards(ctx, names, counts)]
         daemon = max((each.at for each in beats if each.process == "daemon"), default=None)
-        is_alive = any(each.alive for each in beats if each.process == "daemon")
+        is_live = any(each.alive for each in beats if each.process == "daemon")
         return Board(
             at=ctx.clock(),
-            silent_since=None if is_alive else daemon,
+            is_live=is_live,
+            silent_since=None if is_live else daemon,
             rows=[
                 BoardRow(
                     name=name,

@@ -52,7 +52,7 @@ def test_the_board_says_what_needs_somebody_and_follows_a_training(colleague, st
     expect(page.locator("[aria-labelledby^=of-hci] .slip.bad")).to_contain_text("отклонено")
     page.locator("[aria-labelledby^=of-python] .slip.bad a").click()
     expect(page.locator(".story")).to_contain_text(f"insufficient_quota {XSS}")
-    page.get_by_role("link", name="Закрыть").click()
+    page.keyboard.press("Escape")
     expect(page.locator(".story")).to_have_count(0)
     page.context.set_offline(True)
     expect(page.get_by_text("связи нет")).to_be_visible()

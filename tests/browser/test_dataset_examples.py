@@ -66,7 +66,7 @@ def save(page, staff):
 
 def test_a_dataset_without_a_course_is_found_and_narrowed_down(colleague, staff, dataset):
     page = colleague.open("/teach", VERA)
-    page.locator(f'a[href="{dataset}"]').click()
+    page.locator(f'h2 a[href="{dataset}"]').click()
     expect(page.locator(".exs .ex")).to_have_count(3)
     expect(page.get_by_text("не читается")).to_be_visible()
     page.get_by_role("searchbox").fill("очеред")

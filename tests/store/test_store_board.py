@@ -106,8 +106,9 @@ def test_a_teacher_sees_the_datasets_of_the_own_courses_alone(world):
 
 
 def test_a_silent_daemon_dates_the_picture(world):
+    assert not read_board(world.ctx, OPERATOR).is_live
     now = world.clock()
     Heartbeats(world.db).beat(Heartbeat("daemon", "here", 1, now, now))
-    assert read_board(world.ctx, OPERATOR).silent_since is None
+    assert read_board(world.ctx, OPERATOR).is_live
     world.clock.move(60)
     assert read_board(world.ctx, OPERATOR).silent_since == now

@@ -158,10 +158,9 @@ def _home(context: BotContext) -> View:
     words = context.translate("admin-home", role=role)
     board = read_board(*performer(context))
     shown = "\n\n".join(_board_row(context, row) for row in board.rows[:_MOST_DATASETS])
-    silent = when(context, board.silent_since)
-    late = context.translate("page-board-daemon", at=silent) if silent else ""
+    late = "" if board.is_live else context.translate("page-board-daemon")
     # While something moves the message is kept up to date.
-    moves = not silent and any(each.is_under_way for each in board.cards)
+    moves = board.is_live and any(each.is_under_way for each in board.cards)
     rows = (*button_rows(ways, 2), moves and (menu.button(context, "admin-refresh", "a-home"),))
     return menu.card(context, context.translate("admin-title"), words, late, shown, rows=rows)
 

@@ -19,3 +19,7 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
     live.textContent = live.dataset.lost;
   }
 });
+
+document.addEventListener("keydown", ({ key, target }) => {
+  if (key === "Escape" && !target.closest?.("details, form")) document.querySelector("[data-escape]")?.click();
+});
