@@ -128,6 +128,9 @@ _GRANTS = RowMap(Grant, columns={"by": "by_whom"})
 
 # What may be consented to, as it is stored: that models learn from what somebody corrects.
 TRAINING = "training"
+# From this version on its words say that editors see questions too: those without an answer, and
+# those whose answer was rated. Under earlier words only what the person sends is seen.
+QUESTIONS_SEEN = "2026-11-22"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from merlin.db.notices import ADMINS, Notices
 __all__ = ["Draft", "Proposal", "ProposalState", "ProposalView"]
 
 # The version of the words under `consent-asked`; other words need an answer of their own.
-VERSION = "2026-11"
+VERSION = "2026-11-22"
 
 
 def has_consent(ctx: Context, actor: Actor) -> bool:

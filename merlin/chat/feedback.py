@@ -15,7 +15,7 @@ from typing import Any
 
 from peewee import SQL, Case, Select, fn
 
-from merlin.account.users import TRAINING
+from merlin.account.users import QUESTIONS_SEEN, TRAINING
 from merlin.chat.sessions import SUMMARY
 from merlin.chat.unanswered import Reason, UnansweredQuestion
 from merlin.core.clock import from_iso, iso
@@ -261,9 +261,9 @@ class QuestionStatistics(Repository):
 
 
 def _is_willing() -> Any:
-    """Return the condition that the consent of who asked counts now."""
+    """Return the condition that who asked lets editors see the question, as of now."""
     has_given = CONSENT.given_at.is_null(False)  # noqa: FBT003 - peewee's own signature
-    counts = has_given & CONSENT.revoked_at.is_null()
+    counts = has_given & CONSENT.revoked_at.is_null() & (CONSENT.text_version >= QUESTIONS_SEEN)
     willing = CONSENT.select(CONSENT.user_id).where((CONSENT.kind == TRAINING) & counts)
     return TURN.user_id.in_(willing)
 

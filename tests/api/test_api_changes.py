@@ -285,7 +285,7 @@ def test_a_student_proposes_with_consent_and_editors_are_told(site, keeper):
     with site.program(ANNA) as student:
         assert student.post(examples(), json=body).status_code == 409
         assert student.post(examples(), json=body, params={"dry_run": True}).status_code == 409
-        Consents(site.db).give(ANNA, "2026-11")
+        Consents(site.db).give(ANNA, "2026-11-22")
         told = student.post(examples(), json=body, params={"dry_run": True})
         assert (told.status_code, told.json()["proposal"]) == (200, None)
         answer = student.post(examples(), json=body)
@@ -308,7 +308,7 @@ def test_a_student_proposes_with_consent_and_editors_are_told(site, keeper):
 
 def test_a_student_proposes_no_more_than_editors_can_read(site, keeper):
     site.person(ANNA)
-    Consents(site.db).give(ANNA, "2026-11")
+    Consents(site.db).give(ANNA, "2026-11-22")
     with site.program(ANNA) as student:
         answers = [
             student.post(examples(), json={"question": f"Вопрос {number}?", "answer": "Да."})

@@ -107,6 +107,15 @@ def test_refusals_and_disliked_answers_of_one_question_are_one_group(site, vera)
     assert re.search(r"Ждут 2 .*Отвечены 0 .*Отклонены 0", told)
 
 
+def test_words_of_a_consent_to_corrections_alone_show_no_questions(site, vera):
+    ask(site, "Мой секрет?", consents=False)
+    Consents(site.database).give(ANNA, "2026-11")
+    assert "секрет" not in words_of(vera.get(PAGE))
+    Consents(site.database).revoke(ANNA)
+    Consents(site.database).give(ANNA, VERSION)
+    assert "секрет" in words_of(vera.get(PAGE))
+
+
 def test_a_group_becomes_a_draft_and_is_answered_once_an_example_asks_so(site, vera):
     ask(site, ASKED)
     form = re.search(r'action="(/datasets/trial/examples)"', vera.get(PAGE).text)

@@ -66,7 +66,7 @@ def test_nobody_rates_anothers_answer(site, anna, talk):
 
 
 def test_a_correction_waits_for_an_editor_with_personal_data_masked(site, anna, talk):
-    Consents(site.db).give(ANNA, "2026-11")
+    Consents(site.db).give(ANNA, "2026-11-22")
     turn = path(talk.ask(1, "Меня зовут Анна. Что такое граф?"))
     words = "Граф — это пара множеств. Звоните: +7 999 123-45-67."
     told = anna.post(turn, json={"value": "down", "correction": words}).json()
@@ -80,7 +80,7 @@ def test_a_correction_waits_for_an_editor_with_personal_data_masked(site, anna, 
 
 def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_as_the_rejected_one(site, anna, talk):
     serve_in(site.db, "stand-in-base", number=2, dataset="algorithms", method="dpo")
-    Consents(site.db).give(ANNA, "2026-11")
+    Consents(site.db).give(ANNA, "2026-11-22")
     turn = path(talk.ask(1, answer="Спросите по +7 999 123-45-67."))
     assert anna.post(turn, json={"value": "down", "correction": "Граф."}).status_code == 200
     (proposal,) = Proposals(site.db).of_user(ANNA)
@@ -103,13 +103,13 @@ def test_without_a_consent_nothing_is_kept_of_a_correction(site, anna, talk):
 
 @pytest.mark.parametrize("more", [{"format": "photo"}, {"words": "слово " * 2000}])
 def test_what_can_be_no_example_is_refused(site, anna, talk, more):
-    Consents(site.db).give(ANNA, "2026-11")
+    Consents(site.db).give(ANNA, "2026-11-22")
     told = anna.post(path(talk.ask(1, **more)), json={"value": "down", "correction": "иначе"})
     assert (told.status_code, told.json()["type"]) == (409, "urn:merlin:problem:no-example")
 
 
 def test_what_was_asked_in_a_group_is_rated_but_not_corrected(site, anna):
-    Consents(site.db).give(ANNA, "2026-11")
+    Consents(site.db).give(ANNA, "2026-11-22")
     turn = path(Talk(site, chat_id=-5005).ask(1))
     assert anna.post(turn, json={"value": "up"}).status_code == 200
     told = anna.post(turn, json={"value": "up", "correction": "иначе"})
@@ -122,7 +122,7 @@ def test_a_question_without_an_answer_is_not_rated(anna, talk):
 
 
 def test_too_many_corrections_are_refused(site, anna, talk):
-    Consents(site.db).give(ANNA, "2026-11")
+    Consents(site.db).give(ANNA, "2026-11-22")
     said = {"value": "down", "correction": "иначе"}
     statuses = [anna.post(path(talk.ask(number)), json=said).status_code for number in range(1, 22)]
     assert statuses == [*[200] * 20, 409]

@@ -327,7 +327,7 @@ def test_questions_are_counted_and_words_shown_with_consent_alone(site, teacher)
     turn(site, ANNA, "Что такое куча? Пишите на anna@mail.ru", "Не знаю.", 1, Rating.DOWN)
     turn(site, VERA, "Тайный вопрос", "Плохой ответ", 2, Rating.DOWN)
     turn(site, VERA, "Хороший вопрос", "Хороший ответ", 3, Rating.UP)
-    Consents(site.db).give(ANNA, "2026-11")
+    Consents(site.db).give(ANNA, "2026-11-22")
     address = f"/api/courses/{site.course_id('algorithms')}/questions"
     told = teacher.get(address).json()
     assert [(each["questions"], each["liked"], each["disliked"]) for each in told["asked"]] == [

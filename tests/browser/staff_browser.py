@@ -190,7 +190,7 @@ def finish(site):
 
 def talks(site):
     """Let students ask, and not like some answers; one of them allows the use of their words."""
-    Consents(site.db).give(ANNA, "2026-11")
+    Consents(site.db).give(ANNA, "2026-11-22")
     sessions, turns = Sessions(site.database, 1), Turns(site.database, 1)
     session = sessions.open(ChatPlace(ANNA, ANNA))
     sessions.change(replace(session, dataset="algorithms"))
