@@ -57,7 +57,7 @@ _UNCHANGED = VerdictStatus.UNCHANGED.value
 _MOVING = (*WAITING, VerdictStatus.TRAINING)
 
 
-class Lane(StrEnum):
+class Stage(StrEnum):
     """How far a commit has come."""
 
     COMMIT = "commit"
@@ -96,7 +96,7 @@ class Card:
     """
 
     dataset: str
-    lane: Lane
+    stage: Stage
     state: str = described(", ".join((*_CARES, *_UNDER_WAY, "serving")))
     commit: str = ""
     change: str = ""
@@ -227,7 +227,7 @@ def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
         row = max(batch, key=lambda each: each["state"] in _CARES)
         yield Card(
             dataset=row["dataset"],
-            lane=Lane.COMMIT,
+            stage=Stage.COMMIT,
             state=row["state"],
             change=row["batch"],
             subject=row["subject"],
@@ -301,13 +301,13 @@ def _card(
     state = verdict.shown_word
     match verdict.verdict:
         case VerdictStatus.REJECTED | VerdictStatus.UNCHANGED:
-            lane = Lane.CHECKED
+            stage = Stage.CHECKED
         case VerdictStatus.BUILT | VerdictStatus.HELD:
-            lane = Lane.BUILT
+            stage = Stage.BUILT
         case VerdictStatus.SERVING:
-            lane = Lane.SERVING
+            stage = Stage.SERVING
         case _:
-            lane = Lane.EVALUATED if model else Lane.TRAINING
+            stage = Stage.EVALUATED if model else Stage.TRAINING
     if state == VerdictStatus.TRAINING.value and model:
         state = "testing"
     elif state == VerdictStatus.TRAINING.value and training and training.silence:
@@ -315,7 +315,7 @@ def _card(
     errors = sum(each.severity is Severity.ERROR for each in verdict.findings)
     return Card(
         dataset=verdict.dataset,
-        lane=lane,
+        stage=stage,
         state=state,
         commit=verdict.commit,
         subject=verdict.subject,

@@ -10,7 +10,7 @@ import pytest
 from pipeline_rows import FACE, OPERATOR, World, examples, finding, spec
 
 from merlin.app.actor import Actor
-from merlin.app.board import MOST_POINTS, Lane, read_board
+from merlin.app.board import MOST_POINTS, Stage, read_board
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
@@ -27,7 +27,7 @@ def world(database, clock):
 
 def cards(world, actor=OPERATOR):
     found = read_board(world.ctx, actor).cards
-    return [(each.commit[:4], each.lane.value, each.state) for each in found]
+    return [(each.commit[:4], each.stage.value, each.state) for each in found]
 
 
 def tell(world, job_id, metrics):
@@ -64,7 +64,7 @@ def test_a_failure_stays_until_a_later_commit_replaces_it(world):
     world.push(2, examples(13), findings=[finding()])
     world.db.sql("UPDATE verdict SET word = 'rejected', job_id = NULL WHERE position = 2")
     (card, _) = read_board(world.ctx, OPERATOR).cards
-    assert (card.lane, card.errors, card.needs_care) == (Lane.CHECKED, 1, True)
+    assert (card.stage, card.errors, card.needs_care) == (Stage.CHECKED, 1, True)
     world.push(3, examples(14))
     (job,) = world.launch()
     world.finish(job, JobState.FAILED)

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from merlin.api.pages.admin.evaluation import evaluation_href
 from merlin.api.pages.admin.jobs import curve_view
 from merlin.api.pages.page import PageRequest, render_fragment, render_page
-from merlin.app.board import Board, CommitDetails, Lane, read_board, read_commit
+from merlin.app.board import Board, CommitDetails, Stage, read_board, read_commit
 from merlin.core.charts import Curve, plot_curve
 
 Shown = Literal["all", "care", "moving"]
@@ -54,7 +54,7 @@ async def show_board(
         return Response(status_code=204)
     view = {
         "board": board,
-        "lanes": list(Lane),
+        "lanes": list(Stage),
         "show": asked.show,
         "chosen": asked.commit,
         "opened": {each.verdict.dataset: each for each in opened},
