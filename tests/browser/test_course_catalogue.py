@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.integration
 
 
-def test_u1_u2_u18_all_courses_stand_open_by_semester(visitor):
+def test_u1_u2_u18_all_courses_stand_by_semester_and_a_click_asks_the_server(visitor):
     page = visitor.open("/")
     expect(page.get_by_role("heading", name="ВСЕ КУРСЫ")).to_be_visible()
     expect(in_bar(page)).to_contain_text("7")
@@ -26,7 +26,9 @@ def test_u1_u2_u18_all_courses_stand_open_by_semester(visitor):
     expect(first.locator(".card .chip")).to_have_text(["можно спросить", "только чтение"])
     in_bar(page).click()
     expect(cards(page).first).to_be_hidden()
-    in_bar(page).click()
+    with page.expect_response(re.compile("/courses")) as answer:
+        in_bar(page).click()
+    assert answer.value.ok
     expect(cards(page).first).to_be_visible()
 
 

@@ -32,8 +32,18 @@ function seek(event) {
   field.focus();
 }
 
+// Whoever opens it again by hand may have left it for long.
+function reopen() {
+  if (!all.open) window.htmx.ajax("GET", "/courses", { target: "#list", source: "#seek" });
+}
+
 export function startList() {
   if (!all) return;
+  all.firstElementChild.addEventListener("click", reopen);
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    // Who already stands on a card keeps it.
+    if (event.detail.target === list && list.querySelector(".card:focus-within")) event.detail.shouldSwap = false;
+  });
   document.body.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target !== list) return;
     all.open = true;
