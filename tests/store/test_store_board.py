@@ -1,4 +1,4 @@
-"""The board's cards: which commits are shown, in which lane, and what is said of a training."""
+"""The board's cards: which commits are shown, at which stage, and what is said of a training."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from merlin.core.permissions import Authority, Role
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import JOB_EVENT
 from merlin.training.jobs import JobState
+
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def tell(world, job_id, metrics):
     world.db.add_missing(JOB_EVENT, rows)
 
 
-def test_a_commit_goes_from_lane_to_lane_and_the_live_one_stays(world):
+def test_a_commit_goes_from_stage_to_stage_and_the_live_one_stays(world):
     assert read_board(world.ctx, OPERATOR).rows == []
     world.serve(1, examples())
     assert cards(world) == [("a001", "serving", "serving")]
