@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from waiting import longest
 
+from merlin.core.i18n import text
 from merlin.core.server import free_ports
 from merlin.engine.model_store.store import ModelCard, files_in, sha256_of
 
@@ -77,6 +78,7 @@ def test_the_language_model_is_told_of_until_it_invites_to_ask(unpacked_before, 
     assert "committed sixty English questions" in story
     epochs = [line for line in said if line.startswith("● the language model: epoch")]
     assert [line.split(",")[0][-6:] for line in epochs] == [f"{n} of 6" for n in range(1, 7)]
-    assert "Chat with the bot" in story, "the bot answers while the language model learns"
+    serving = f"✔ {text('en', 'demo-step-serving')}"
+    assert serving in story[: story.index(epochs[-1])], "the bot answers while it learns"
     assert "write /course to the bot, choose “Questions in English”" in said[-1]
     assert demo.returncode == 0
