@@ -75,6 +75,11 @@ def money(visit: PageRequest, micro: int, currency: str) -> str:
     return format_cost(visit.language, micro, currency)
 
 
+def price(visit: PageRequest, micro: int, currency: str) -> str:
+    """Return what something costs, in millionths: "0,79 $", "бесплатно"."""
+    return money(visit, micro, currency) if micro else text(visit.language, "models-price-free")
+
+
 def state_text(visit: PageRequest, family: str, name: str) -> str:
     """Return the word of a stored value: `word-held`; one without a text stays as it is."""
     key = f"{family}-{name}"
@@ -202,7 +207,7 @@ def may(visit: PageRequest, permission: str, dataset: str | None = None) -> bool
 
 
 _DRAWN: tuple[Callable[..., object], ...] = (
-    *(when, day, day_of_year, until, last_day, span, number, signed, money, minor, sum_of),
+    *(when, day, day_of_year, until, last_day, span, number, signed, money, price, minor, sum_of),
     *(badge, order_badge, state_text, stored_text, score, goods, plan_title, amount_of, may),
 )
 
