@@ -6,7 +6,7 @@ import pytest
 
 from merlin.api.pages.components import MOST_LINES, diff_lines
 from merlin.core.charts import MOST_POINTS, plot_curve
-from merlin.core.i18n import format_number
+from merlin.core.i18n import format_number, text
 
 pytestmark = pytest.mark.unit
 
@@ -27,9 +27,10 @@ def test_a_curve_lies_by_the_logarithm_and_leaves_room_for_what_is_to_come():
 
 def test_names_stand_beside_the_ends_with_the_last_loss():
     curve = plot_curve([(0, 3.0), (50, 0.5)], [(50, 2.0)], 100, "ru")
-    train, test = curve.names
-    assert (train.words, train.anchor, train.dx) == ("учебные 0,50", "start", 8)
-    assert (test.words, test.style) == ("проверочные 2,00", "t")
+    names = {each.style: each for each in curve.names}
+    assert (names[""].anchor, names[""].dx) == ("start", 8)
+    assert names[""].words == f"{text('ru', 'chart-train')} 0,50"
+    assert names["t"].words == f"{text('ru', 'chart-test')} 2,00"
 
 
 @pytest.mark.parametrize(
