@@ -44,11 +44,11 @@ notice-conflict = Telegram reports that another program uses this token. The bot
 notice-untranslated = Event { $name }
 bot-bad-token = Telegram rejects this token: check TELEGRAM_BOT_TOKEN.
 bot-plan-closed = { $kind ->
-        [voice] Voice messages are
-        [photo] Photos are
-        [document] Documents are
-       *[text] Questions are
-    } not part of your plan.
+        [voice] Voice messages aren't
+        [photo] Photos aren't
+        [document] Documents aren't
+       *[text] Questions aren't
+    } part of your plan.
 bot-plan-spent = { $kind ->
         [voice] Voice questions
         [photo] Questions about photos

@@ -1,7 +1,7 @@
 # merlin health, merlin doctor: what was found, and what to do about it
 ill-silent = { $url } isn't responding: { $reason }. Is it running? (merlin run)
 ill-never = never started (merlin run)
-ill-failing = its step “{ $step }” keeps failing because of a bug in Merlin: { $reason }. The rest works; send the log to whoever looks after Merlin
+ill-failing = its step “{ $step }” keeps failing because of a bug in Merlin: { $reason }. The rest works; send the log to the person who looks after Merlin
 ill-still = no signal since { $at } (merlin run)
 doctor-well = healthy
 doctor-idle = not started yet

@@ -14,9 +14,9 @@ door-unwished = The live model doesn't accept { $field }. It says: { $why }
 door-no-model = Model “{ $model }” not found. There are: { $names }.
 door-window = This conversation is too long: up to { $limit } tokens fit, answer included. Leave out its beginning.
 door-closed = { $kind ->
-        [photo] Questions about photos are
-       *[text] Questions are
-    } not part of your plan.
+        [photo] Questions about photos aren't
+       *[text] Questions aren't
+    } part of your plan.
 door-spent = { $kind ->
         [photo] Questions about photos
        *[text] Questions

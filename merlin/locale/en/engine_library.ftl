@@ -5,7 +5,7 @@ library-no-config = { $folder } holds no config.json, so it's no base. It needs 
 library-no-tokenizer = { $folder } holds no tokenizer (tokenizer.json or tokenizer.model). Copy it from where the base came from.
 library-no-tokenizer-json = { $folder } holds no tokenizer.json, the only form of tokenizer an ONNX encoder is read with. Copy it from where the encoder came from.
 library-no-onnx = { $folder } holds no ONNX file (model.onnx or onnx/model.onnx). Export the encoder once (docs/en/bases.md tells how), or take backend: transformers for its .safetensors.
-library-no-template = The base in { $folder } has no chat template, so nobody knows how to ask it. Take its instruct variant, or put a chat_template.jinja beside its tokenizer.
+library-no-template = The base model in { $folder } has no chat template. Use its instruct variant, or put a chat_template.jinja next to its tokenizer.
 library-no-shard = Part of the weights is missing in { $folder }: { $file }. Copy it from where the base came from.
 library-pickled = The weights in { $folder } are pickled (.bin, .pt), and reading such a file may run a stranger's code. Take the base as .safetensors.
 library-no-weights = { $folder } holds no weights (model.safetensors). Copy them from where the base came from.
@@ -31,13 +31,13 @@ library-child-died = The process that brought the base ended (exit { $code }). I
 library-busy = Another process pulls or removes { $name } right now. Try again when it's done.
 library-no-file = There's no file { $path }. Correct engine.models in the configuration, or copy it there.
 library-swapped = { $n ->
-    [one] { $n } tuned model or job stands on { $name } as it is ({ $standing }), and a pull would put other weights in its place.
-   *[other] { $n } tuned models or jobs stand on { $name } as it is ({ $standing } …), and a pull would put other weights in its place.
-} Give the new base another name, or take this one away first: merlin engine models rm { $name } --force
+    [one] { $n } trained model or job depends on { $name } as it is ({ $standing }), and a pull would replace its weights.
+   *[other] { $n } trained models or jobs depend on { $name } as it is ({ $standing } …), and a pull would replace its weights.
+} Give the new base model another name, or remove this one first: merlin engine models rm { $name } --force
 library-nothing-here = No base { $name } lies here. See: merlin engine models list
 library-stood-on = { $n ->
-    [one] { $n } tuned model or job stands on { $name } ({ $standing }) and couldn't answer without it.
-   *[other] { $n } tuned models or jobs stand on { $name } ({ $standing } …) and couldn't answer without it.
+    [one] { $n } trained model or job depends on { $name } ({ $standing }) and couldn't answer without it.
+   *[other] { $n } trained models or jobs depend on { $name } ({ $standing } …) and couldn't answer without it.
 } Delete them first, or add --force.
 
 library-unknown = engine.models names no base { $name }. It names: { $known }.

@@ -6,7 +6,7 @@ engine-lora-died = { $n ->
 }
 engine-lora-out-of-memory = The memory ran out while training. Take a smaller batch_size, shorter examples, gradient_checkpointing, or a quantised base.
 engine-lora-too-large = The base doesn't fit the memory: training needs about { $needed } GiB, { $free } GiB are free. Take a smaller or a quantised base, shorter examples, or a machine with more memory.
-engine-lora-not-finite = The loss is no number any more at step { $step }. Take a smaller learning_rate_multiplier, and look for broken examples.
+engine-lora-not-finite = The loss is no longer a number at step { $step }. Use a smaller learning_rate_multiplier, and look for broken examples.
 engine-lora-too-long = { $n ->
     [one] The example in line { $line } has { $tokens } tokens, at most { $most } fit; it's the only one too long. Shorten it or split it.
    *[other] The example in line { $line } has { $tokens } tokens, at most { $most } fit; { $n } examples are too long. Shorten them or split them.
@@ -20,4 +20,4 @@ engine-lora-damaged = The base { $name } is damaged: { $reason }. Remove it and 
 engine-lora-no-quantisation = A quantised base needs bitsandbytes, which isn't installed. Run pip install bitsandbytes, or set quantised: none for this base.
 engine-lora-no-device = The device { $device } is wanted for training, and isn't there. Correct engine.training.devices, or look at the GPU's driver.
 engine-lora-early-stop = Stopped early after epoch { $epoch }: the test loss gets no better. The best was epoch { $best }, and that is the model.
-engine-lora-nothing-to-test = early_stop looks at the test loss, but the job has no validation file: it's trained to the end.
+engine-lora-nothing-to-test = early_stop watches the test loss, but the job has no validation file: it's trained to the end.

@@ -5,15 +5,15 @@ bot-command-paysupport = a question about a payment
 privacy-text =
     Privacy
 
-    What is stored. Your Telegram id and name, your language and what you have set: plan, time zone, model, presets. Questions and answers with the model, the number of tokens, the price and your rating. Photos and voice recordings themselves are not stored: of a recording and a document the text stays.
+    What is stored. Your Telegram ID and name, your language and your settings: plan, time zone, model, presets. Questions and answers with the model, the number of tokens, the price and your rating. Photos and voice recordings themselves are not stored: of a recording and a document the text stays.
 
-    How it is stored. The texts of questions and answers, the titles of conversations and your presets lie encrypted in the database, the key lies apart from it.
+    How it is stored. The texts of questions and answers, the titles of conversations and your presets are encrypted in the database; the key is stored separately.
 
-    Who sees it. The question and the conversation before it go to the provider of the model that answers. Nobody else is given the texts. Nothing is trained on them without your consent.
+    Who sees it. The question and the conversation before it go to the provider of the model that answers. The texts are given to no one else. Nothing is trained on them without your consent.
 
-    Your rights. Erase a conversation: /clear or /sessions. Get all that is stored about you: /export. Delete everything: /delete_me.
+    Your rights. Delete a conversation: /clear or /sessions. Get everything that is stored about you: /export. Delete everything: /delete_me.
 
-    What stays after that. So that deleting gives no new free questions, the bot keeps a fingerprint of your number that nobody can read back, with the count of your questions, until the count would have begun anew anyway; and a block, if there was one. What editors wrote into the datasets in their own name stays in the history there.
+    What stays after that. So that deleting gives no new free questions, the bot keeps a fingerprint of your ID that cannot be read back, with the number of your questions, until they would have reset anyway; and a block, if there was one. What editors wrote into the datasets in their own name stays in the history there.
 privacy-kept =
     How long it is kept. Questions and answers: { $turns ->
         [0] until you delete them yourself

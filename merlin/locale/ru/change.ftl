@@ -50,7 +50,7 @@ subject-file-edit = Правка { $path }
 subject-file-delete = Удаление { $path }
 
 change-checked-out = В репозитории { $folder } открыта эта ветка, и отправить в неё нельзя. Выполните там один раз: git config receive.denyCurrentBranch updateInstead
-change-work-tree = В рабочей папке { $folder } есть незакоммиченные изменения, и отправить в неё нельзя: закоммитьте или отмените их там.
+change-work-tree = В рабочей папке { $folder } есть изменения без коммита, и отправить в неё нельзя: сделайте коммит или отмените их там.
 change-locked = Прерванный git оставил блокировку { $path }: если git там не работает, удалите её.
 change-denied = Репозиторий не даёт Merlin отправлять коммиты: { $reason } Дайте его ключу или токену право записи.
 change-push-refused = Репозиторий не принял коммит: { $reason }

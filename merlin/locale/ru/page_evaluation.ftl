@@ -33,7 +33,7 @@ page-eval-full = { $questions ->
         [few] Верны все { NUMBER($questions) } ответа.
        *[many] Верны все { NUMBER($questions) } ответов.
     }
-page-eval-full-hint = Такой тест больше ничего не говорит: нужны вопросы труднее.
+page-eval-full-hint = Такой тест больше ничего не говорит: добавьте вопросы труднее.
 page-eval-unanswered = Взять из вопросов без ответа
 page-eval-few = { $questions ->
         [one] { NUMBER($questions) } вопрос — мало, чтобы судить по одной доле: разница может быть случайной. Уверенно можно судить с { $enough } вопросов.
