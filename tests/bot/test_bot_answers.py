@@ -205,7 +205,7 @@ def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, prov
             "from": {"id": 1001, "is_bot": False, "first_name": "Анна"},
             "currency": "XTR",
             "total_amount": 1,
-            "invoice_payload": "no such order",
+            "invoice_payload": "Order not found",
         }
         telegram.act(lambda acting: acting.world.add_update("pre_checkout_query", query))
         telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"))

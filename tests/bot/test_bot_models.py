@@ -113,7 +113,7 @@ def test_models_are_listed_with_provider_price_and_window(talk):
     large = next(part for part in shown.split("\n\n") if LARGE in part)
     assert "0,30 за вопросы и 1,20 за ответы, USD" in large
     assert "окно 64 000 токенов" in large.replace("\xa0", " ")
-    assert "цена неизвестна; окно неизвестно" in shown
+    assert "цена неизвестна; память неизвестна" in shown
     assert talk.labels[:2] == ["✓ Всегда новейшая", "1. neurotypology-1"]
 
 

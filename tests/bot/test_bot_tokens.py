@@ -109,7 +109,7 @@ def test_who_left_a_session_without_a_warning_may_still_take_it_along(talk, prov
     talk.say(f"{QUESTION} {'Это важно. ' * 40}")
     assert "Пересказать и продолжить" not in talk.labels
     left = talk.say(f"А что взять с собой? {'Подумай. ' * 40}")
-    assert "поэтому открыт новый" in left.text
+    assert "поэтому я начал новый" in left.text
     provider.behave(fixed_answer=SHORT, context_window=16_000)
     summed = talk.press("Пересказать прежний и продолжить")
     assert SHORT in summed.text
@@ -134,7 +134,7 @@ def test_an_invented_number_is_asked_anew_and_then_all_stays_as_it_was(talk, pro
     talk.say("/t")
     provider.behave(fixed_answer=INVENTED)
     shown = talk.press("Пересказать и продолжить")
-    assert "не вышло" in shown.text
+    assert "Не получилось" in shown.text
     first, second = provider.calls("chat.create")[-2:]
     assert "15" not in first.body["messages"][-1]["content"]
     assert "число 15" in second.body["messages"][-1]["content"]

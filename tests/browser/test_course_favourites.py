@@ -51,7 +51,7 @@ def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sider_without_a_reload(visi
         ("POST", "user/courses", {"course_id": number})
     ]
     expect(star(page, NETWORKS)).to_have_attribute("aria-pressed", "true")
-    expect(star(page, NETWORKS)).to_have_accessible_name(f"Убрать «{NETWORKS}» из моих курсов")
+    expect(star(page, NETWORKS)).to_have_accessible_name(f"Убрать «{NETWORKS}» из «Моих курсов»")
     expect(sider(page).get_by_role("link")).to_have_text([NETWORKS])
     expect(message(page)).to_have_text(f"Курс «{NETWORKS}» теперь в моих курсах.")
     assert page.evaluate("window.isTheSame")
@@ -72,7 +72,7 @@ def test_u15_u16_minus_takes_it_away_and_undo_brings_it_back(visitor, courses):
     assert answer.value.status == 204
     assert calls == [("DELETE", f"user/courses/{number}", None)]
     expect(sider(page).get_by_role("link")).to_have_text(["Алгоритмы и структуры данных"])
-    expect(message(page)).to_contain_text(f"Курс «{NETWORKS}» убран из моих курсов.")
+    expect(message(page)).to_contain_text(f"Курс «{NETWORKS}» убран из «Моих курсов».")
     expect(star(page, NETWORKS)).to_have_attribute("aria-pressed", "false")
     assert courses.favourites(anna) == [courses.course_id("algorithms")]
     expect(sider(page).get_by_role("button")).to_be_focused()

@@ -60,7 +60,7 @@ def bar(page):
 def save(page, staff):
     """Save all drafts, and let the daemon make the commit."""
     page.get_by_role("button", name="Сохранить одним коммитом").click()
-    expect(page.get_by_text("ждёт", exact=False).first).to_be_visible()
+    expect(page.get_by_text("в очереди", exact=False).first).to_be_visible()
     staff.keeper.commit()
 
 
@@ -76,7 +76,7 @@ def test_a_dataset_without_a_course_is_found_and_narrowed_down(colleague, staff,
     page.get_by_role("link", name="Показать все примеры").click()
     page.locator("aside").get_by_role("link", name="структуры").click()
     expect(page.locator(".exs .ex")).to_have_count(2)
-    page.get_by_role("link", name="Убрать отбор").click()
+    page.get_by_role("link", name="Убрать фильтр").click()
     expect(page.locator(".exs .ex")).to_have_count(3)
 
 
@@ -164,7 +164,7 @@ def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(colleague,
     expect(alert).to_contain_text("Моё.")
     page.get_by_role("button", name="Сохранить одним коммитом").click()
     expect(page.get_by_text("Ничего не сохранено, ваши правки целы")).to_be_visible()
-    page.get_by_role("link", name="Соединить в правке").click()
+    page.get_by_role("link", name="Объединить").click()
     page.get_by_role("textbox", name="Ответ").fill("Моё и их.")
     page.get_by_role("button", name="Готово").click()
     expect(page.get_by_role("alert")).to_have_count(0)
@@ -180,7 +180,7 @@ def test_mine_goes_over_theirs_and_over_what_was_removed(colleague, staff, datas
     staff.keeper.commit()
     page.reload()
     expect(page.get_by_role("alert")).to_contain_text("кто-то удалил")
-    page.get_by_role("button", name="Оставить моё").click()
+    page.get_by_role("button", name="Сохранить мой вариант").click()
     expect(page.get_by_role("alert")).to_have_count(0)
     save(page, staff)
     assert "Моё." in lying(staff, dataset)["stack"]
@@ -190,7 +190,7 @@ def test_an_example_that_another_has_changed_is_not_removed_unseen(colleague, st
     page = colleague.open(f"{dataset}/one?example=stack", VERA)
     rewrite(staff, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
     page.get_by_role("button", name="Удалить").click()
-    page.get_by_role("button", name="Взять из коммита").click()
+    page.get_by_role("button", name="Оставить чужой вариант").click()
     expect(bar(page)).to_have_count(0)
     assert "Их слова" in lying(staff, dataset)["stack"]
 
@@ -238,9 +238,9 @@ def test_a_pasted_table_is_judged_row_by_row_and_taken_into_edits(
     expect(page.get_by_text("Новых: 1, с другим ответом: 1, уже есть: 1")).to_be_visible()
     expect(rows.nth(0)).to_contain_text("новый")
     expect(rows.nth(1)).to_contain_text("уже есть")
-    expect(rows.nth(3)).to_contain_text("не годится")
+    expect(rows.nth(3)).to_contain_text("с ошибкой")
     rows.nth(2).get_by_role("checkbox").check()
-    page.get_by_role("button", name="Взять отмеченные в правки").click()
+    page.get_by_role("button", name="Добавить отмеченные в правки").click()
     expect(bar(page)).to_contain_text("2 правки: 1 изменён, 1 новый")
     save(page, staff)
     now = lying(staff, dataset)
@@ -267,7 +267,7 @@ def test_tables_of_many_forms_are_read(colleague, dataset, table, count):
 
 def test_what_is_no_table_or_too_much_loses_nothing(colleague, dataset):
     page = colleague.open(f"{dataset}/paste", VERA)
-    for words, told in (("просто слова", "не годится"), ("а\tб\n" * 501, "больше 500 строк")):
+    for words, told in (("просто слова", "с ошибкой"), ("а\tб\n" * 501, "больше 500 строк")):
         page.get_by_label("Строки из Excel").fill(words)
         page.get_by_role("button", name=re.compile("Посмотреть")).click()
         expect(page.get_by_text(told).first).to_be_visible()

@@ -229,7 +229,7 @@ def test_where_git_could_not_bring_it_back_nothing_is_changed(repository, capsys
     (repository / ".git").rename(repository / "elsewhere")
     before = contents(repository)
     assert main(["check", "--fix"]) == 1
-    assert "lies in no git repository" in capsys.readouterr().err
+    assert "isn't in a readable git repository:" in capsys.readouterr().err
     assert contents(repository) == before
 
 
@@ -257,4 +257,4 @@ def test_a_hook_of_git_leads_to_no_other_index(repository, capsys, monkeypatch):
 
 def test_a_commit_cannot_be_mended(repository, capsys):
     assert main(["check", "--fix", "--commit", "HEAD"]) == 2
-    assert "a commit does not change" in capsys.readouterr().err
+    assert "Either --fix or --commit: a commit doesn't change" in capsys.readouterr().err

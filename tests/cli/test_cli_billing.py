@@ -257,7 +257,7 @@ def test_every_difference_is_told_and_the_command_fails(capfd, place, shop):
     code, said = run(capfd, place, "billing", "reconcile")
     assert code == 1
     assert "stars-charge-1" in said.out
-    assert "unknown at the till" in said.out
+    assert "in the ledger, unknown to the payment service" in said.out
 
 
 def test_a_till_that_is_silent_is_no_difference(capfd, place):
@@ -265,7 +265,7 @@ def test_a_till_that_is_silent_is_no_difference(capfd, place):
     free = config.replace("base_url: http://127.0.0.1:", "base_url: http://127.0.0.1:1/v3?")
     (place / "config.yaml").write_text(free, encoding="utf-8")
     code, said = run(capfd, place, "billing", "reconcile")
-    assert (code, "does not answer" in said.err) == (1, True)
+    assert (code, "isn't responding" in said.err) == (1, True)
 
 
 def test_the_export_is_a_table_for_the_accountant(capfd, place):

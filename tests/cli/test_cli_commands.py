@@ -134,7 +134,7 @@ def test_a_rollback_names_what_serves_now(lab, shown):
         (["jobs", "launch", "nothing"], "nothing"),
         (["jobs", "cancel", "1"], "ended"),
         (["models", "promote", "trial-9"], "trial-9"),
-        (["models", "rollback", "trial"], "no earlier model"),
+        (["models", "rollback", "trial"], "no earlier live model"),
         (["models", "pin", "nothing"], "nothing"),
         (["ask", "?", "--dataset", "nothing"], "nothing"),
     ],
@@ -158,7 +158,7 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(run, words, part):
 def test_a_list_of_a_dataset_that_was_never_seen_is_refused_with_those_that_were(run, words):
     code, told = run(*words)
     assert (code, told.out) == (1, "")
-    assert told.err == "merlin: there is no dataset tria1; there are: trial\n"
+    assert told.err == "merlin: dataset tria1 not found; there are: trial\n"
     assert run(*words[:-1], "trial")[0] == 0
 
 
@@ -183,7 +183,7 @@ def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
     lab = Lab(tmp_path, provider.base_url)
     shutil.rmtree(lab.config.state_dir)
     assert main(["status", "--config", str(lab.path)]) == 1
-    assert "recorded yet" in capsys.readouterr().err
+    assert "Nothing here yet: start the daemon (merlin daemon) and wait until it has read the repository" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
         ("state_dir: [", "expected"),
         ("language: en", "state_dir"),
         ("state_dir: s\nprovider: x", "provider"),
-        ("state_dir: s\nproviders: [{name: a, base_url: 'http://example.com'}]", "not https"),
+        ("state_dir: s\nproviders: [{name: a, base_url: 'http://example.com'}]", "neither https"),
         ("state_dir: s\nrepository: {url: 'git://example.com/x'}", "https, ssh"),
         ("state_dir: s\ndatabase: 'postgresql://db.example.com/x'", "verify-full"),
         ("state_dir: s\nengine: {listen: nowhere}", "host:port"),
@@ -259,7 +259,7 @@ def test_a_bug_ends_with_three_and_writes_a_report(capsys, tmp_path, monkeypatch
 
 
 def test_a_bug_is_reported_though_its_folder_cannot_be_made(capsys, tmp_path, monkeypatch):
-    (tmp_path / "state").write_text("in its place", "utf-8")
+    (tmp_path / "state").write_text("restore your backup", "utf-8")
     monkeypatch.setenv("MERLIN_REPORTS", str(tmp_path / "state" / "reports"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
@@ -286,7 +286,7 @@ def test_a_bug_is_reported_though_its_folder_cannot_be_made(capsys, tmp_path, mo
 def test_a_state_that_cannot_be_written_is_told_with_its_path(tmp_path, capsys, monkeypatch, words):
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "long-random-word-of-this-machine")
     monkeypatch.delenv("MERLIN_REPORTS")
-    (tmp_path / "state").write_text("in its place", "utf-8")
+    (tmp_path / "state").write_text("restore your backup", "utf-8")
     path = tmp_path / "config.yaml"
     path.write_text("state_dir: state\nrepository: {url: .}\n", "utf-8")
     assert main([*words, "--config", str(path)]) == 2
@@ -314,7 +314,7 @@ def test_a_question_before_any_model_serves_says_where_to_look(made, tmp_path, c
         assert main(["ask", "?", *dataset, "--config", str(lab.path)]) == 1
         said = capsys.readouterr().err
         assert "merlin status" in said
-        assert "serves no model" not in said
+        assert "has no live model" not in said
 
 
 def log_lines(run):
@@ -331,7 +331,7 @@ def test_the_log_lets_only_the_commit_whose_model_serves_now_say_serving(lab, ru
     assert (newest["served_until"], oldest["served_until"] > newest["seen_at"]) == (None, True)
     lines = log_lines(run)
     assert [" serving " in line for line in lines] == [True, False]
-    assert " served until 20" in lines[1]
+    assert " live until 20" in lines[1]
     shown("models", "rollback", "trial")
     lines = log_lines(run)
     assert [" serving " in line for line in lines] == [False, True]

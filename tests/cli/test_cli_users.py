@@ -112,7 +112,7 @@ def test_a_gift_is_given_and_shown_with_what_is_left(place, capsys):
         (["show", "1003"], "20 a day"),
         (["role", "1002", "editor"], "1002: editor"),
         (["block", "1001"], "blocked"),
-        (["block", "1001", "--undo"], "answered again"),
+        (["block", "1001", "--undo"], "unblocked"),
         (["plan", "1001", "full"], "full"),
         (["gift", "1001", "photo", "2"], "photos: 2"),
         (["gift", "1001", "photo", "2", "--days", "1"], "until"),
@@ -157,4 +157,4 @@ def test_names_stay_hidden_without_their_key(place, capsys):
 def test_before_anything_was_recorded_the_command_says_so(tmp_path, capsys):
     (tmp_path / "config.yaml").write_text("state_dir: state", encoding="utf-8")
     code, told = run(capsys, tmp_path, "list")
-    assert (code, "recorded yet" in told.err) == (1, True)
+    assert (code, "Nothing here yet: start the daemon (merlin daemon) and wait until it has read the repository" in told.err) == (1, True)

@@ -107,7 +107,7 @@ def test_what_was_answered_is_not_paid_again(lab, run, shown, asked):
     first = shown("prompt-check", "trial", "--yes")
     code, told = run("prompt-check", "trial")
     assert (code, asked()) == (0, ASKED)
-    assert "base, nearest examples shown" in told.out
+    assert "base model, nearest examples shown" in told.out
     assert shown("prompt-check", "trial") == first
 
 
@@ -131,7 +131,7 @@ def test_answers_can_be_cut_off(lab, shown, asked, provider):
 
 def test_both_languages_say_whether_it_pays(lab, run, monkeypatch):
     run("prompt-check", "trial", "--yes")
-    for language, words in (("en", "Tuning doesn't pay"), ("ru", "Дообучение не окупается")):
+    for language, words in (("en", "Fine-tuning doesn't pay"), ("ru", "Дообучение не окупается")):
         monkeypatch.setenv("MERLIN_LANGUAGE", language)
         code, told = run("prompt-check", "trial")
         assert code == 0
@@ -204,7 +204,7 @@ def test_a_provider_that_is_away_is_told(lab, run):
     configure(lab, providers=[{**provider, "base_url": f"http://127.0.0.1:{port}/v1"}])
     code, told = run("prompt-check", "trial", "--yes")
     assert code == 1
-    assert "cannot be reached" in told.err
+    assert "can't be reached" in told.err
     assert "Traceback" not in told.err
 
 
@@ -245,7 +245,7 @@ def test_a_key_that_only_the_second_model_needs_is_named_before_the_first_is_pai
     [
         (["--base", "stand-in"], "PROVIDER/MODEL"),
         (["--base", "nobody/model"], '"nobody"'),
-        (["--base", "stand-in/recall"], "does not follow prompts"),
+        (["--base", "stand-in/recall"], "doesn't follow prompts"),
         (["--base", "stand-in/nothing"], "nothing"),
     ],
 )
@@ -286,8 +286,8 @@ def test_what_nobody_consents_to_any_more_goes_to_no_provider(lab, run, asked):
 def test_before_any_training_the_prompts_alone_are_compared(made, tmp_path, request, provider):
     lab = made(_build_only, tmp_path)
     code, told = _run(lab, request, "prompt-check", "trial", "--yes")
-    assert (code, "Tuning may pay" in told.out) == (0, True)
-    assert "tuned model" not in told.out
+    assert (code, "Fine-tuning may pay: the base model with the better prompt answers" in told.out) == (0, True)
+    assert "trained model" not in told.out
 
 
 def _run(lab, request, *words):
