@@ -43,4 +43,7 @@ def test_a_spent_day_is_over_for_everybody(tmp_path):
         with asker(site, BORIS) as other:
             refused = ask(other, "Что такое граф?", stream=True)
         assert refused.status_code == 429
-        assert "Бот исчерпал дневной лимит ответов. Снова можно после" in refused.json()["error"]["message"]
+        assert (
+            "Бот исчерпал дневной лимит ответов. Снова можно после"
+            in refused.json()["error"]["message"]
+        )

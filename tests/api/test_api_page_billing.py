@@ -75,7 +75,9 @@ def test_the_board_adds_up_a_month_and_lists_the_newest(shop, sold):
     assert "«Плюс», 30 дней" in only
     none = words(shop.admin.get("/admin/billing", params={"state": "canceled"}))
     assert "Таких заказов нет" in none
-    assert "Ищите по ID пользователя: это одни цифры, он есть на странице «Люди»" in words(shop.admin.get("/admin/billing", params={"person": "anna"}))
+    assert "Ищите по ID пользователя: это одни цифры, он есть на странице «Люди»" in words(
+        shop.admin.get("/admin/billing", params={"person": "anna"})
+    )
 
 
 def test_nobody_but_admins_opens_any_of_it(shop, sold):
@@ -198,7 +200,10 @@ def test_the_last_comparison_is_told_whatever_was_kept_of_it(shop):
     assert "2 расхождения" in page
     assert "Платёж, которого нет у Telegram stx-1&lt;b&gt;" in page
     for broken in ("{", "[]", '{"at": 1}', json.dumps(good | {"differences": [1]})):
-        assert "Сверки ещё не было: если включена оплата звёздами, бот сверяет их каждую ночь" in said(broken)
+        assert (
+            "Сверки ещё не было: если включена оплата звёздами, бот сверяет их каждую ночь"
+            in said(broken)
+        )
 
 
 def entry(kind, minor, at, *, is_test=False, currency=Currency.RUB):

@@ -77,7 +77,7 @@ def test_a_silent_till_is_told_and_the_same_order_is_asked_again(shop, fault):
     answer = anna.http.post("/checkout/voices", data=bill(anna, "voices"))
     assert answer.status_code == 303
     page = anna.http.get(answer.headers["location"])
-    assert "Сервис оплаты не отвечает. Заказ сохранён, дважды деньги не спишутся. Попробуйте ещё раз через минуту" in words(page)
+    assert "дважды деньги не спишутся" in words(page)
     order_id = re.search("/orders/([0-9a-f]{32})", answer.headers["location"])[1]
     assert f'action="/orders/{order_id}/pay"' in page.text
     shop.till.faults.clear()

@@ -114,9 +114,7 @@ def test_a_million_characters_end_in_clear_sentences(telegram, provider, setting
         ended(telegram, media, len(parts))
     told = texts(telegram, "anna")
     assert 1 <= len(told) <= 12
-    assert all(text.startswith(("Вопрос слишком длинный", "Не успеваю")) for text in told), (
-        told
-    )
+    assert all(text.startswith(("Вопрос слишком длинный", "Не успеваю")) for text in told), told
     assert charged(media) == {}
 
 

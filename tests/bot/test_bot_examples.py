@@ -105,9 +105,18 @@ def test_a_tag_with_a_line_break_is_two_tags_and_a_tag_of_yaml_stays_a_word(chat
 def test_a_message_without_words_loses_nothing(chat):
     chat.forge(f"ex:add:{D}")
     chat.say("Вопрос?")
-    assert "Пришлите текст или текстовый файл в UTF-8. Написанное раньше сохранено" in chat.send("a.jpg", b"\xff\xd8\xff", kind="photo").text
-    assert "Пришлите текст или текстовый файл в UTF-8. Написанное раньше сохранено" in chat.send("a.txt", b"\xff\xfe").text
-    assert "Пришлите текст или текстовый файл в UTF-8. Написанное раньше сохранено" in chat.send("a.txt", " \n\t ").text
+    assert (
+        "Пришлите текст или текстовый файл в UTF-8. Написанное раньше сохранено"
+        in chat.send("a.jpg", b"\xff\xd8\xff", kind="photo").text
+    )
+    assert (
+        "Пришлите текст или текстовый файл в UTF-8. Написанное раньше сохранено"
+        in chat.send("a.txt", b"\xff\xfe").text
+    )
+    assert (
+        "Пришлите текст или текстовый файл в UTF-8. Написанное раньше сохранено"
+        in chat.send("a.txt", " \n\t ").text
+    )
     assert "👤 Вопрос?" in chat.say("Ответ.").text
 
 
@@ -203,7 +212,9 @@ def test_a_forwarded_chat_is_picked_by_marks(chat):
     said = [("anna", "Что это?"), ("boris", "Это лоб."), ("anna", "Спасибо!"), ("boris", "/new")]
     assert "Кто что сказал?" in chat.forward(*said).text
     assert chat.labels[:4] == ["👤 Что это?", "🤖 Это лоб.", "👤 Спасибо!", "🤖 /new"]
-    assert "Перешлите сообщения с текстом. Всё присланное сохранено" in chat.say("просто слова").text
+    assert (
+        "Перешлите сообщения с текстом. Всё присланное сохранено" in chat.say("просто слова").text
+    )
     chat.press("👤 Спасибо!")
     chat.press("🤖 Спасибо!")
     chat.press("🤖 /new")

@@ -176,7 +176,9 @@ def test_in_a_conflict_theirs_can_stay(chat, lab):
     chat.press("Оставить чужой вариант")
     assert "Остаётся чужой вариант" in chat.last.text
     assert changes(chat.settings, VERA)[-1].state == "refused"
-    assert "Этот конфликт правок уже решён" in chat.forge(f"ex:mine:{changes(chat.settings, VERA)[-1].change_id}")
+    assert "Этот конфликт правок уже решён" in chat.forge(
+        f"ex:mine:{changes(chat.settings, VERA)[-1].change_id}"
+    )
     assert "Чужое." in example(lab, "q1")
 
 

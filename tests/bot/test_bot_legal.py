@@ -124,7 +124,10 @@ def test_who_sends_a_file_about_a_payment_hears_that_only_the_words_went_along(t
     receipt = Upload("a.png", "image/png", PHOTO)
     talk._done(telegram.send_file, receipt, kind="photo", caption="Списали дважды")
     assert talk.last.text.startswith("Отправлено администраторам. Ответ придёт сюда")
-    assert "Файл не отправлен: я передаю только текст. Опишите, что в нём важно, ещё одним сообщением" in talk.last.text
+    assert (
+        "Файл не отправлен: я передаю только текст. Опишите, что в нём важно, ещё одним сообщением"
+        in talk.last.text
+    )
     (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
     assert "Списали дважды" in letter.text
 
@@ -141,7 +144,9 @@ def test_who_declines_from_the_privacy_page_is_told_of_no_rating(talk):
     talk.say("/privacy")
     talk.press("Разрешить обучение")
     declined = talk.press("Не разрешаю")
-    assert "Хорошо, исправления собирать не буду. Оценки 👍 и 👎 по-прежнему работают" in declined.text
+    assert (
+        "Хорошо, исправления собирать не буду. Оценки 👍 и 👎 по-прежнему работают" in declined.text
+    )
     assert "Ваша оценка" not in declined.text
 
 
@@ -170,8 +175,14 @@ def test_nobody_writes_for_nobody(telegram, settings):
     """Where nobody would read it, the person hears that before they write it all down."""
     with RunningBot(replace(settings, admins=())):
         talk = Talk(telegram, settings)
-        assert "У бота пока нет администраторов, ответить некому. Попробуйте позже" in talk.say("/paysupport").text
-        assert "У бота пока нет администраторов, ответить некому. Попробуйте позже" in talk.say("/paysupport Списали дважды").text
+        assert (
+            "У бота пока нет администраторов, ответить некому. Попробуйте позже"
+            in talk.say("/paysupport").text
+        )
+        assert (
+            "У бота пока нет администраторов, ответить некому. Попробуйте позже"
+            in talk.say("/paysupport Списали дважды").text
+        )
     assert rows(settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
     assert rows(settings, "SELECT COUNT(*) FROM audit") == [(0,)]
 

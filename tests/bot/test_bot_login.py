@@ -54,7 +54,10 @@ def test_the_question_shows_browser_place_and_digits_and_a_yes_lets_in(talk, log
     assert talk.labels == ["Это я, войти", "Это не я"]
     answered = talk.press("Это я, войти")
     assert answered.message_id == shown.message_id
-    assert "Вход подтверждён, вернитесь на страницу. Выйти можно там же, в разделе «Мои устройства»" in answered.text
+    assert (
+        "Вход подтверждён, вернитесь на страницу. Выйти можно там же, в разделе «Мои устройства»"
+        in answered.text
+    )
     assert answered.keys == []
     assert logins.take(started.browser).user_id == ANNA.person_id
 

@@ -112,7 +112,10 @@ def test_a_code_gives_days_once(buyer):
     assert "This code isn't valid or no longer works" in buyer.say("no such").text.lower()
     assert "5 days as a gift" in buyer.say(f"give{buyer.user_id}").text
     buyer.press("Enter a promo code")
-    assert "You've already used this code, or it's in an unpaid order" in buyer.say(f"GIVE{buyer.user_id}").text
+    assert (
+        "You've already used this code, or it's in an unpaid order"
+        in buyer.say(f"GIVE{buyer.user_id}").text
+    )
     assert [term.source for term in buyer.terms()] == [Source.PROMO]
 
 
@@ -134,7 +137,10 @@ def test_nobody_guesses_codes_for_long(buyer):
     buyer.say("/plan")
     buyer.press("Enter a promo code")
     said = [buyer.say(f"guess{number}").text for number in range(5)]
-    assert "None of these codes works. Check with the person who gave you the code, then open /plan" in said[-1]
+    assert (
+        "None of these codes works. Check with the person who gave you the code, then open /plan"
+        in said[-1]
+    )
     assert (buyer.user_id,) not in rows(buyer.settings, "SELECT user_id FROM dialog")
 
 

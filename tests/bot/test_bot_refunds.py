@@ -209,7 +209,10 @@ def test_codes_are_made_listed_and_stopped(vera, buyer, world):
     assert "Промокод отключён" in vera.last.text
     buyer.say("/plan")
     buyer.press("Enter a promo code")
-    assert "no longer works" in buyer.say("ЛЕТО").text or "This code isn't valid or no longer works" in buyer.last.text.lower()
+    assert (
+        "no longer works" in buyer.say("ЛЕТО").text
+        or "This code isn't valid or no longer works" in buyer.last.text.lower()
+    )
 
 
 def test_a_letter_about_a_payment_brings_the_orders_along(buyer, vera, world):

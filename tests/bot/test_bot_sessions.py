@@ -132,7 +132,10 @@ def test_a_session_of_somebody_else_is_neither_shown_nor_touched(talk, telegram)
     for verb in (*VERBS, "session-drop-yes"):
         boris.press(f"{verb}:{session_id}", shown.message_id, forged=True)
         (answered,) = telegram.calls("answerCallbackQuery")[-1:]
-        assert "Разговор не найден: возможно, он удалён. Все разговоры: /sessions" in answered.arguments["text"]
+        assert (
+            "Разговор не найден: возможно, он удалён. Все разговоры: /sessions"
+            in answered.arguments["text"]
+        )
     assert [one.text for one in telegram.answers("boris")] == [shown.text]
     assert rows(talk.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id") == before
     assert rows(talk.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]

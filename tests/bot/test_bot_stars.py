@@ -93,7 +93,10 @@ def test_nobody_pays_for_somebody_else(buyer, world):
     purchase_id = buyer.order("Plus")
     other = Buyer(*world)
     other.order("Plus")
-    assert "This invoice is for someone else. You weren't charged; get your own in /plan" in other.refused(payload=purchase_id)
+    assert (
+        "This invoice is for someone else. You weren't charged; get your own in /plan"
+        in other.refused(payload=purchase_id)
+    )
     assert not buyer.paid()
 
 
@@ -109,7 +112,9 @@ def test_an_invoice_that_is_too_old_is_not_paid(buyer):
     past = iso(utc_now() - timedelta(minutes=1))
     sql = "UPDATE purchase SET expires_at = ? WHERE id = ?"
     change(buyer.settings, sql, past, purchase_id)
-    assert "This invoice has expired. You weren't charged; get a new one in /plan" in buyer.refused()
+    assert (
+        "This invoice has expired. You weren't charged; get a new one in /plan" in buyer.refused()
+    )
     buyer.say("/plan")
     assert "expired" in buyer.press("My orders").text
 

@@ -114,7 +114,9 @@ def test_who_leaves_the_till_comes_back_pays_later_and_hears_why_it_was_declined
     page.locator("#reason").select_option("insufficient_funds")
     page.locator("#decline").click()
     page.wait_for_url("**/orders/*")
-    expect(page.get_by_text("недостаточно средств; пополните счёт или попробуйте другую карту")).to_be_visible()
+    expect(
+        page.get_by_text("недостаточно средств; пополните счёт или попробуйте другую карту")
+    ).to_be_visible()
     page.get_by_role("link", name="Купить снова").click()
     expect(page.get_by_role("heading", name="Покупка: Плюс")).to_be_visible()
     assert len(orders_of(shop, anna)) == 1

@@ -28,7 +28,9 @@ def test_the_page_waits_for_a_yes_in_the_bot_and_goes_on_by_itself(visitor, cour
     page.get_by_role("button", name="Войти через Telegram").click()
     link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
     assert link.startswith("https://t.me/merlin_test_bot?start=login_")
-    expect(page.get_by_role("status").filter(has_text="Ждём, когда вы откроете бота")).to_be_visible()
+    expect(
+        page.get_by_role("status").filter(has_text="Ждём, когда вы откроете бота")
+    ).to_be_visible()
     login = Logins(courses.db).show(link.partition("login_")[2], anna)
     expect(page.get_by_role("status").filter(has_text="Бот открыт")).to_be_visible()
     expect(page.locator(".number")).to_contain_text(str(login.number))

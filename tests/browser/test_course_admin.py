@@ -263,7 +263,9 @@ def test_from_a_job_that_failed_one_press_leads_to_what_another_would_cost(colle
     page = colleague.open(f"/admin/jobs/{staff.job_id - 1}", VERA)
     page.get_by_role("link", name="Обучить ещё раз").click()
     expect(page.get_by_role("heading", name="python-1")).to_be_visible()
-    expect(page.get_by_role("button", name=re.compile("Запустить обучение: около"))).to_be_in_viewport()
+    expect(
+        page.get_by_role("button", name=re.compile("Запустить обучение: около"))
+    ).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])

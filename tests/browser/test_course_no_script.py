@@ -60,7 +60,9 @@ def test_who_is_not_signed_in_signs_in_and_comes_back(visitor, courses):
     page.get_by_label("Логин").fill("anna-plain")
     page.get_by_label("Пароль").fill("не тот пароль")
     page.get_by_role("button", name="Войти", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("Проверьте их и попробуйте ещё раз. Забыли пароль? Войдите через бота и задайте новый")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Проверьте их и попробуйте ещё раз. Забыли пароль? Войдите через бота и задайте новый"
+    )
     expect(page.get_by_label("Логин")).to_have_value("anna-plain")
     page.get_by_label("Пароль").fill(PASSWORD)
     page.get_by_role("button", name="Войти", exact=True).click()

@@ -182,7 +182,9 @@ def test_a_card_that_two_edit_keeps_what_was_typed_and_shows_both(colleague, sta
     page.get_by_label("Описание по-русски").fill("Моё описание")
     rewrite(staff, "python", "course.yaml", "Программирование на Python", "Питон")
     page.get_by_role("button", name="Сохранить карточку").click()
-    expect(page.get_by_role("alert")).to_contain_text("Пока вы правили, курс изменил кто-то другой. Ничего не сохранено; ваш вариант в форме ниже")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Пока вы правили, курс изменил кто-то другой. Ничего не сохранено; ваш вариант в форме ниже"
+    )
     expect(page.get_by_role("textbox", name="Описание по-русски")).to_have_value("Моё описание")
     mine = page.get_by_role("region", name="Ваш текст: Название по-русски")
     theirs = page.get_by_role("region", name="Нынешний вариант: Название по-русски")

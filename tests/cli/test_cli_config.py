@@ -14,11 +14,20 @@ FAULTS = [
     ("zzz: 1", ":2: zzz: unknown key"),
     ("language: fr", ":2: language: fr isn't valid; choose one of: ru, en"),
     ("repository: {branch: main}", ":2: repository: the key url is missing"),
-    ("repository:\n  url: .\n  interval_s: soon", ":4: repository.interval_s: expected a number, got soon"),
+    (
+        "repository:\n  url: .\n  interval_s: soon",
+        ":4: repository.interval_s: expected a number, got soon",
+    ),
     ("repository:\n  url: .\n  interval_s: 0", ":4: repository.interval_s: 0 is too small: more"),
-    ("telegram:\n  admins:\n  - 1\n  - vera", ":5: telegram.admins.1: expected a whole number, got vera"),
+    (
+        "telegram:\n  admins:\n  - 1\n  - vera",
+        ":5: telegram.admins.1: expected a whole number, got vera",
+    ),
     ("providers:\n- name: Ы\n  base_url: x", ":3: providers.0.name: Ы isn't valid; an example"),
-    ("chat: {vision: {provider: no, model: m}}", ":2: chat.vision.provider: expected a text, got false"),
+    (
+        "chat: {vision: {provider: no, model: m}}",
+        ":2: chat.vision.provider: expected a text, got false",
+    ),
     ("timezone: ''", ":2: timezone: too short: at least 1 characters"),
     ("plans: {free: {title: {ru: а, en: a}, text: '1'}}", "a whole number or a group of keys"),
     ("plans: {}", ":2: plans: too few entries: at least 1"),

@@ -34,12 +34,15 @@ def telegram():
 
 def test_what_keeps_the_reader_of_documents_in_is_said_truly(fresh, capsys, monkeypatch):
     found = examined(fresh, capsys)
-    assert found["documents"] == (True, "the document reader has no access to files and network (kernel filter)")
+    assert found["documents"] == (
+        True,
+        "the document reader has no access to files and network (kernel filter)",
+    )
     # As good as a kernel without a filter: what is tried there cannot be shown.
     monkeypatch.setattr(sys, "executable", "/bin/false")
     is_good, words = examined(fresh, capsys)["documents"]
     assert not is_good
-    assert "this kernel has no filter of system calls (seccomp, on x86-64 or ARM64), so only Python keeps the document reader from files and network, and a flaw in a parser could reach them. Run the bot on another system" in words
+    assert "only Python keeps the document reader" in words
 
 
 @pytest.fixture
@@ -159,7 +162,10 @@ def test_services_that_cannot_be_reached_are_told_by_their_names(fresh, capsys, 
 def test_a_state_that_cannot_be_written_is_told(fresh, capsys):
     (fresh.folder / "state").write_text("a file in its place", "utf-8")
     good, words = examined(fresh, capsys)["state_dir"]
-    assert (good, "isn't writable: give it to the user that runs Merlin, or set another state_dir" in words) == (False, True)
+    assert (
+        good,
+        "isn't writable: give it to the user that runs Merlin, or set another state_dir" in words,
+    ) == (False, True)
 
 
 @pytest.mark.parametrize(

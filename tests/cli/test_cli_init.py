@@ -46,7 +46,10 @@ def test_it_is_never_made_over_another(tmp_path, capsys):
 @pytest.mark.parametrize("name", ["../../out", "a b", "", ".hidden", "a/b"])
 def test_a_name_that_the_check_would_refuse_makes_nothing(tmp_path, capsys, name):
     assert main(["init", str(tmp_path / "fresh"), "--dataset", name]) == 2
-    assert "” isn't a valid dataset ID: use letters, digits, “.”, “_” and “-”. For example:" in capsys.readouterr().err
+    assert (
+        "” isn't a valid dataset ID: use letters, digits, “.”, “_” and “-”. For example:"
+        in capsys.readouterr().err
+    )
     assert not [*tmp_path.iterdir()]
 
 

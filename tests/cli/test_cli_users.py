@@ -157,4 +157,7 @@ def test_names_stay_hidden_without_their_key(place, capsys):
 def test_before_anything_was_recorded_the_command_says_so(tmp_path, capsys):
     (tmp_path / "config.yaml").write_text("state_dir: state", encoding="utf-8")
     code, told = run(capsys, tmp_path, "list")
-    assert (code, "Nothing here yet: start the daemon (merlin daemon) and wait until it has read the repository" in told.err) == (1, True)
+    assert (
+        code,
+        "Nothing here yet" in told.err,
+    ) == (1, True)

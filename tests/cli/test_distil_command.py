@@ -137,7 +137,10 @@ def test_the_run_stops_before_the_budget_and_goes_on_with_a_higher_one(lab, run,
     # One call is expected to take some 4,200 tokens, 0.042 $, and takes a few hundred.
     code, told = run(*asked, "--budget", "0.0435", "--json")
     assert code == 0
-    assert "The budget is used up. To continue, run the command again with a higher --budget" in told.err
+    assert (
+        "The budget is used up. To continue, run the command again with a higher --budget"
+        in told.err
+    )
     report = json.loads(told.out)
     assert (report["answered"], report["left"]) == (1, 2)
     assert report["spent_micro"] < 43_500

@@ -443,7 +443,11 @@ def test_what_does_not_fit_into_a_table_is_told(lab, run, tmp_path):
     path.write_text(f"messages:\n{turns}", "utf-8")
     run("example", "add", "trial", "--file", str(path), "--id", "long")
     code, told = run("export", "trial", "--format", "csv", "-o", str(tmp_path / "out.csv"))
-    assert (code, "1 example doesn't fit the format csv" in told.err, "long" in told.err) == (0, True, True)
+    assert (code, "1 example doesn't fit the format csv" in told.err, "long" in told.err) == (
+        0,
+        True,
+        True,
+    )
     (tmp_path / "file").write_text("x", "utf-8")
     code, told = run("export", "trial", "-o", str(tmp_path / "file" / "out.csv"))
     assert (code, "can't be written" in told.err) == (2, True), told.err

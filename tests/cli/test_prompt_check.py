@@ -286,7 +286,10 @@ def test_what_nobody_consents_to_any_more_goes_to_no_provider(lab, run, asked):
 def test_before_any_training_the_prompts_alone_are_compared(made, tmp_path, request, provider):
     lab = made(_build_only, tmp_path)
     code, told = _run(lab, request, "prompt-check", "trial", "--yes")
-    assert (code, "Fine-tuning may pay: the base model with the better prompt answers" in told.out) == (0, True)
+    assert (
+        code,
+        "Fine-tuning may pay: the base model with the better prompt answers" in told.out,
+    ) == (0, True)
     assert "trained model" not in told.out
 
 

@@ -89,7 +89,12 @@ def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
         assert digest == hashlib.sha256(b"parrot").hexdigest()
         assert (asking.temperature, asking.seed, asking.logprobs) == (0.0, 7, 1)
         warned = [event.message for event in desk.events(job.id) if event.level == "warn"]
-        assert warned == ["Этого я не знаю: такого нет в примерах, на которых меня учили. Попробуйте другими словами."]
+        assert warned == [
+            (
+                "Этого я не знаю: такого нет в примерах, на которых меня учили. "
+                "Попробуйте другими словами."
+            )
+        ]
         assert desk.losses(job.id) == [2.0, 1.1, 1.0]
         desk.client.models.delete(job.fine_tuned_model)
         desk.client.models.delete(f"{job.fine_tuned_model}:ckpt-step-2")
