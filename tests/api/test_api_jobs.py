@@ -98,7 +98,7 @@ def test_a_launch_tells_its_price_and_why_it_was_refused(site):
     assert site.admin.get("/api/datasets/trial/quote").status_code == 409
     refused = site.served(site.admin.post("/api/jobs", json={"dataset": "trial"}))
     assert refused["state"] == "failed"
-    assert "работы 1" in refused["reason"]
+    assert "в обучении 1" in refused["reason"]
     english = {"Accept-Language": "en"}
     again = site.admin.get(f"/api/requests/{refused['id']}", headers=english).json()
     assert "1" in again["reason"]

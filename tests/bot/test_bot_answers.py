@@ -126,7 +126,7 @@ def test_who_writes_on_in_a_full_window_gets_a_new_session_and_is_told(
         telegram.say("anna", "Второй")
         ended(telegram, settings, 2)
     first, second = telegram.answers("anna")
-    assert "100 %" in first.text
+    assert "100\xa0%" in first.text
     assert russian("bot-button-sum") in labels(first)
     assert russian("bot-button-new") in labels(first)
     assert russian("bot-renewed") in second.text

@@ -147,7 +147,7 @@ def test_the_language_chosen_counts_at_once_and_over_that_of_the_client(talk):
     english = talk.press("English")
     assert english.text.startswith("Which language should I answer in? Your time now:")
     assert talk.alerts() == ["I speak English now"]
-    assert talk.say("/start").text.startswith("Hello!")
+    assert talk.say("/start").text.startswith("Hi, I'm Merlin")
     talk.say("/lang")
     talk.press("As in Telegram")
     assert talk.say("/start").text.startswith("Здравствуйте!")
@@ -162,7 +162,7 @@ def test_a_zone_is_typed_by_its_name_in_any_case_and_nonsense_is_asked_anew(talk
             "Не знаю такого часового пояса. Например: Asia/Tbilisi или Europe/Belgrade"
             in talk.say(nonsense).text
         )
-    assert talk.say("asia/tbilisi").text.startswith("Готово: Asia/Tbilisi.")
+    assert talk.say("asia/tbilisi").text.startswith("Часовой пояс сохранён: Asia/Tbilisi.")
     assert rows(talk.settings, "SELECT zone FROM users") == [("Asia/Tbilisi",)]
     assert rows(talk.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 

@@ -264,7 +264,7 @@ def test_a_change_that_waits_is_taken_back_by_its_editor_alone(chat, telegram, s
     assert "нет" in anna.forge(f"ex:change:{change.change_id}")
     chat.press("⏳ Правки")
     chat.press("⏳ Новый пример где-новое")
-    chat.press("Отозвать")
+    chat.press("Отозвать правку")
     assert changes(settings, VERA)[0].state == "waiting"
     chat.press(chat.behind("drop-yes"))
     assert changes(settings, VERA)[0].state == "refused"

@@ -161,12 +161,12 @@ def test_an_edit_that_the_repository_refuses_is_told_with_its_words_and_tried_ag
     for _ in range(REFUSALS):
         with suppress(SourceError):
             lab.tick("changes")
-    assert "maximum allowed size" in chat.until("она отложена").text
+    assert "maximum allowed size" in chat.until("она сохранена").text
     chat.press("⏳ Правки")
     assert "maximum allowed size" in chat.last.text
     lab.repository.git("config", "--unset", "receive.maxInputSize")
     chat.press("🔁 Повторить")
-    assert "Ждёт" in chat.last.text
+    assert "Сохраняется" in chat.last.text
     committed(chat, lab)
     assert "assistant: Моё." in example(lab, "q1")
 
@@ -410,7 +410,7 @@ def test_a_correction_is_declined_with_a_reason_and_decided_once(chat, telegram)
     save = chat.last.message_id
     chat.press("❌ Отклонить")
     assert "Отклонено, текст удалён. Автор исправления прочтёт причину" in chat.say("Неточно.").text
-    assert "«Что за лоб?»" in anna.until("Причина: Неточно.").text
+    assert "«Что за лоб?»" in anna.until("Редактор его не принял: Неточно.").text
     assert rows(chat.settings, "SELECT state, change_id FROM proposal") == [("declined", "")]
     chat.press("ex:save", save, forged=True)
     assert "Это исправление уже рассмотрено" in chat.forge(f"ex:prop:{number}")

@@ -188,7 +188,7 @@ def test_a_group_speaks_its_language_about_its_dataset(telegram, settings, provi
         vera.press("physics", page.message_id)
         vera.press("English", page.message_id)
         said = next(one for one in telegram.answers("study") if one.message_id == page.message_id)
-        assert "About: physics" in said.text
+        assert "Topics: physics" in said.text
         assert "To ask, mention" in vera.say("/help").text
         assert rows(settings, "SELECT dataset, language FROM group_setting") == [("physics", "en")]
         vera.say(f"{NAMED} что такое масса?")

@@ -96,7 +96,7 @@ def test_an_alarm_has_a_button_to_act_and_stays_where_it_is(telegram, settings):
         alarm = chat.until("работа 1")
         assert chat.labels == ["⚙️ К обучению"]
         chat.press("⚙️ К обучению")
-        assert "Работа 1 · neurotypology-1" in chat.last.text
+        assert "Обучение 1 · neurotypology-1" in chat.last.text
     assert telegram.answers("vera")[0].text == alarm.text
 
 

@@ -72,20 +72,20 @@ def test_a_launch_tells_its_price_and_what_is_left_of_the_month(chat, lab):
     assert "Точно?" in chat.last.text
     chat.press(chat.data("a-launch-yes"))
     lab.tick("serve")
-    chat.until("✅ Работа 2")
+    chat.until("✅ Обучение 2")
     chat.press("Продолжить ›")
-    assert "Работа 2" in chat.last.text
+    assert "Обучение 2" in chat.last.text
 
 
 def test_a_launch_that_the_daemon_refuses_is_told_with_its_reason(chat, lab):
     lab.repository.example("trial", 99)
     chat.say("/admin")
     mark = chat.press("a-jobs:0") and chat.press("a-launch:0") and chat.data("a-price")
-    assert "уже есть у работы 1" in chat.forge(mark)
+    assert "уже есть в обучении 1" in chat.forge(mark)
     chat.forge(mark.replace("a-price", "a-launch-yes"))
     lab.tick("serve")
     chat.until("⚠️")
-    assert "уже есть у работы 1" in chat.last.text
+    assert "уже есть в обучении 1" in chat.last.text
 
 
 def test_what_was_asked_once_is_not_asked_again_while_it_waits(chat):
@@ -110,7 +110,7 @@ def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
 
 def test_the_home_tells_where_commits_stand_and_is_kept_up_to_date(chat, lab):
     shown = chat.say("/admin")
-    assert "▶️ обучается" in shown.text
+    assert "▶️ идёт" in shown.text
     for _ in range(20):
         lab.tick("poll")
     chat.telegram.wait_for(lambda: "проходит тест" in chat.last.text)
@@ -127,7 +127,7 @@ def test_losses_come_as_a_picture_with_the_row_of_columns_below_it(chat, lab):
     shown = chat.press("a-losses:1")
     assert shown.message_id != before
     (call,) = chat.telegram.calls("sendPhoto")
-    assert "Работа 1" in call.arguments["caption"]
+    assert "Обучение 1" in call.arguments["caption"]
     assert "▁" in call.arguments["caption"]
     largest = shown.message["photo"][-1]
     assert (largest["width"], largest["height"]) == (1280, 720)
@@ -162,7 +162,7 @@ def test_a_teacher_sees_the_jobs_of_the_own_dataset_alone_and_cancels_none(chat,
     assert "нет" in anna.forge("a-job:1")
     grant(chat.settings, ANNA, Role.TEACHER, "trial")
     anna.forge("a-job:1")
-    assert "Работа 1" in anna.last.text
+    assert "Обучение 1" in anna.last.text
     assert "⏹ Остановить обучение" not in anna.labels
     assert "не действует" in anna.forge("a-cancel-yes:1")
 

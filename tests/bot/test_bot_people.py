@@ -64,7 +64,7 @@ def test_a_long_list_has_pages(chat, settings):
 def test_a_block_is_asked_twice_ends_answers_and_can_be_lifted(chat, telegram):
     chat.forge(f"a-user:{ANNA}")
     chat.press("🚫 Закрыть доступ")
-    assert "Точно?" in chat.last.text
+    assert "Закрыть доступ" in chat.last.text
     anna = Chat(telegram, chat.settings, "anna")
     assert "«Раз?»" in anna.say("Раз?").text
     chat.press(f"a-block-yes:{ANNA}")
@@ -86,9 +86,9 @@ def test_the_other_admins_hear_of_a_block_and_a_role_and_who_did_it_does_not(cha
     boris.say("/start")
     Chat(telegram, chat.settings, "anna").say("/start")
     chat.forge(f"a-block-yes:{ANNA}")
-    assert "доступ закрыт — человек 1003" in chat.last.text
+    assert "доступ закрыт — пользователь 1003" in chat.last.text
     told = boris.until("Доступ закрыт")
-    assert told.text == f"Доступ закрыт: Анна · {ANNA}. Кто: человек {VERA}."
+    assert told.text == f"Доступ закрыт: Анна · {ANNA}. Кто: пользователь {VERA}."
     boris.press("👥 Люди")
     assert boris.last.text.startswith(f"🚫 Анна · {ANNA}")
     chat.forge(f"a-role-yes:{ANNA}:editor")
@@ -102,7 +102,7 @@ def test_the_other_admins_hear_of_a_block_and_a_role_and_who_did_it_does_not(cha
 
 
 def test_nobody_blocks_themselves_or_another_admin(chat, settings):
-    assert "Себя" in chat.forge(f"a-block-yes:{VERA}")
+    assert "Свои роль и доступ" in chat.forge(f"a-block-yes:{VERA}")
     grant(settings, BORIS, Role.ADMIN)
     assert "администратор" in chat.forge(f"a-block-yes:{BORIS}")
     assert rows(settings, "SELECT user_id FROM users WHERE is_blocked = 1") == []
@@ -150,7 +150,7 @@ def test_questions_are_given_for_some_days_and_the_person_is_told(chat, telegram
     chat.press("🎁 Подарить вопросы")
     chat.press("голос")
     chat.say("нисколько")
-    assert "Нужно число" in chat.last.text
+    assert "Пришлите число" in chat.last.text
     chat.say("12")
     chat.press("30 дней")
     assert "голос — 12" in chat.last.text

@@ -109,7 +109,7 @@ def test_a_code_gives_days_once(buyer):
     add_code(buyer, f"GIVE{buyer.user_id}", "plus", days=5)
     buyer.say("/plan")
     buyer.press("Enter a promo code")
-    assert "This code isn't valid or no longer works" in buyer.say("no such").text.lower()
+    assert "isn't valid" in buyer.say("no such").text
     assert "5 days as a gift" in buyer.say(f"give{buyer.user_id}").text
     buyer.press("Enter a promo code")
     assert (
@@ -167,7 +167,7 @@ def test_a_course_plan_counts_in_its_course_and_is_told_as_such(buyer):
         buyer.user_id,
     )
     told = buyer.say("/plan").text
-    assert "course plan “Course” counts" in told
+    assert "uses the course plan “Course”" in told
     assert "9 of 9 left" in told
     assert "Plan “Course”" in buyer.say("/t").text
 

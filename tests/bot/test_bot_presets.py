@@ -74,7 +74,7 @@ def test_a_translator_is_asked_for_its_languages_and_translates(talk, provider):
     talk.press("preset:set:translator")
     assert "Между какими языками" in talk.last.text
     talk.press("preset:pair:ru-en")
-    assert "Включено: Переводчик." in talk.last.text
+    assert "Пресет включён: Переводчик." in talk.last.text
     assert "[not translated, the source text] Good morning" in talk.say("Good morning").text
     model, messages = asked(provider)
     assert model == CHAT

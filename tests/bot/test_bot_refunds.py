@@ -201,9 +201,9 @@ def test_codes_are_made_listed_and_stopped(vera, buyer, world):
         vera.say(nonsense)
     assert rows(settings, "SELECT COUNT(*) FROM promo") == [(0,)]
     vera.say("ЛЕТО 20% 100")
-    assert "ЛЕТО · −20 %" in vera.labels
-    vera.press("ЛЕТО · −20 %")
-    assert "можно: 100" in vera.last.text
+    assert "ЛЕТО · −20\xa0%" in vera.labels
+    vera.press("ЛЕТО · −20\xa0%")
+    assert "лимит: 100" in vera.last.text
     vera.press("Отключить промокод")
     vera.press(vera.data("a-code-off-yes"))
     assert "Промокод отключён" in vera.last.text

@@ -85,7 +85,7 @@ def test_an_earlier_model_is_promoted_by_hand_after_two_questions(chat, lab):
     chat.until("теперь отвечает trial-1")
     assert serving(lab) == "trial-1"
     chat.forge("a-history:" + mark_of(chat))
-    assert "(выбрана, человек 1003)" in chat.last.text
+    assert "(выбрана вручную, пользователь 1003)" in chat.last.text
     noted = rows(chat.settings, "SELECT by_whom, action, target FROM audit")
     assert noted == [("user:1003", "ask.promote", "dataset:trial")]
 
@@ -117,10 +117,10 @@ def test_a_rollback_is_told_to_the_other_admins(chat, lab, telegram):
     chat.press(chat.data("a-rollback-yes"))
     lab.tick("serve")
     told = boris.until("возвращена прежняя модель trial-1").text
-    assert told == f"trial: возвращена прежняя модель trial-1. Кто: человек {VERA}."
+    assert told == f"trial: возвращена прежняя модель trial-1. Кто: пользователь {VERA}."
     chat.until("снова отвечает trial-1")
     chat.forge(f"a-history:{mark_of(chat)}")
-    assert f"человек {VERA})" in chat.last.text
+    assert f"пользователь {VERA})" in chat.last.text
 
 
 def test_a_pin_holds_and_is_taken_away(chat, lab):

@@ -91,7 +91,7 @@ def test_commands_speak_the_language_of_the_person(telegram, settings):
         telegram._world.people[english] = _english(telegram, english)
         telegram.say(english, "/start")
         final(telegram, settings, 4)
-    assert texts(telegram, english)[0].startswith("Hello!")
+    assert texts(telegram, english)[0].startswith("Hi, I'm Merlin")
     russian = texts(telegram, "anna")
     assert russian[0].startswith("Здравствуйте")
     assert "/clear" in russian[1]

@@ -70,7 +70,7 @@ def test_a_tail_in_doubt_twice_is_left_and_told_to_admins(telegram, provider, se
         ended(telegram, settings, 1)
     assert len(texts(telegram)) == 3
     assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
-    assert "без подтверждения" in texts(telegram, "vera")[0]
+    assert "не подтвердил" in texts(telegram, "vera")[0]
 
 
 def test_a_flooded_chat_holds_up_no_other(telegram, settings):
