@@ -81,11 +81,11 @@ def test_a_launch_that_the_daemon_refuses_is_told_with_its_reason(chat, lab):
     lab.repository.example("trial", 99)
     chat.say("/admin")
     mark = chat.press("a-jobs:0") and chat.press("a-launch:0") and chat.data("a-price")
-    assert "уже есть в обучении 1" in chat.forge(mark)
+    assert "уже в обучении 1" in chat.forge(mark)
     chat.forge(mark.replace("a-price", "a-launch-yes"))
     lab.tick("serve")
     chat.until("⚠️")
-    assert "уже есть в обучении 1" in chat.last.text
+    assert "уже в обучении 1" in chat.last.text
 
 
 def test_what_was_asked_once_is_not_asked_again_while_it_waits(chat):
@@ -110,7 +110,7 @@ def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
 
 def test_the_home_tells_where_commits_stand_and_is_kept_up_to_date(chat, lab):
     shown = chat.say("/admin")
-    assert "▶️ идёт" in shown.text
+    assert "▶️ обучается" in shown.text
     for _ in range(20):
         lab.tick("poll")
     chat.telegram.wait_for(lambda: "проходит тест" in chat.last.text)
@@ -159,7 +159,7 @@ def test_a_teacher_sees_the_jobs_of_the_own_dataset_alone_and_cancels_none(chat,
     assert "🚀 Запустить обучение" not in anna.labels
     anna.press("a-jobs:0")
     assert "Обучений ещё не было" in anna.last.text
-    assert "нет" in anna.forge("a-job:1")
+    assert "не найдено" in anna.forge("a-job:1")
     grant(chat.settings, ANNA, Role.TEACHER, "trial")
     anna.forge("a-job:1")
     assert "Обучение 1" in anna.last.text

@@ -179,7 +179,7 @@ def test_the_month_and_the_newest_orders_are_shown(buyer, vera):
     buyer.order("Twenty voices")
     buyer.pay()
     vera.press("a-pay", forged=True)
-    assert "Звёзды: " in vera.last.text
+    assert "Звёзды Telegram: " in vera.last.text
     assert "ЮKassa: " in vera.last.text
     vera.press("Последние заказы")
     assert any("Двадцать голосовых" in label for label in vera.labels)

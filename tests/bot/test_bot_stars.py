@@ -176,7 +176,7 @@ def test_a_payment_that_is_no_orders_grants_nothing_and_is_told(buyer, world, wr
 def test_a_trial_is_had_once(buyer):
     buyer.plan("Plus")
     assert "7 days, once" in buyer.last.text
-    data = buyer.behind("Try it")
+    data = buyer.behind("Try for free")
     assert "Plan “Plus” until" in buyer.press(data).text
     buyer.press(data, forged=True)
     assert len(buyer.terms()) == 1
@@ -211,7 +211,7 @@ def test_a_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, w
     assert buyer.renewals()[0].next_at > renewal.next_at
     assert "auto-renews" in buyer.say("/plan").text
     buyer.press(buyer.data("renewal"))
-    assert "stay yours" in buyer.last.text
+    assert "You keep the days" in buyer.last.text
     buyer.press(buyer.data("renewal-off"))
     telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
     assert [one["is_canceled"] for one in telegram.subscriptions().values()][-1]

@@ -176,7 +176,7 @@ notice-plan-gift = Вам подарили план «{ $ru }»: { $days ->
        *[many] { NUMBER($days) } дней
     }. Что входит: /plan
 pay-button-order-of = Этот заказ
-pay-till-stars = звёзды Telegram
+pay-till-stars = Звёзды Telegram
 pay-till-yookassa = ЮKassa
 pay-admin-title = Платежи за этот месяц
 pay-admin-month = { $till }: { $came } ({ $count ->
