@@ -63,7 +63,7 @@ def test_a_declined_payment_says_why_in_words_and_lets_buy_again(shop):
     shop.till.choose(order_id, "declined", reason="insufficient_funds")
     shop.until(order_id, "canceled")
     page = anna.http.get(f"/orders/{order_id}")
-    assert "деньги не списаны: не хватило денег" in words(page)
+    assert "Оплата не прошла: недостаточно средств" in words(page)
     assert '<a class="btn" href="/checkout/voices">' in page.text
     assert "hx-get" not in page.text
     assert pressed(anna, "voices") != order_id
@@ -164,7 +164,7 @@ def test_an_order_that_was_given_up_and_paid_all_the_same_is_told_as_paid(shop):
     anna.http.post(f"/orders/{order_id}/cancel")
     assert "Вы отменили этот заказ" in words(anna.http.get(f"/orders/{order_id}"))
     shop.till.choose(order_id, "paid")
-    assert "Спасибо! 99 ₽ получены" in words(anna.http.get(f"/orders/{order_id}"))
+    assert "Спасибо! Оплата 99 ₽ прошла" in words(anna.http.get(f"/orders/{order_id}"))
     assert shop.grants(order_id) == 1
 
 

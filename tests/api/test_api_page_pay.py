@@ -79,7 +79,7 @@ def test_within_telegram_nothing_digital_is_sold_for_roubles(shop):
 
 def test_a_trial_begins_once(shop):
     anna = shop.buyer()
-    assert "Попробовать: 3 дня" in words(anna.http.get("/plans"))
+    assert "Попробовать бесплатно: 3 дня" in words(anna.http.get("/plans"))
     begun = anna.http.post("/plans/plus/trial")
     assert begun.status_code == 303
     assert "План «Плюс» ваш: до" in words(anna.http.get(begun.headers["location"]))
@@ -126,7 +126,7 @@ def test_a_page_of_another_site_buys_and_cancels_nothing(shop):
 def test_a_code_lowers_the_price_and_a_wrong_one_says_why(shop):
     anna = shop.buyer()
     page = anna.http.get("/checkout/plus", params={"code": "less20"})
-    assert "Скидка 20 % по коду less20 −59,80 ₽ Итого 239,20 ₽" in words(page)
+    assert "Скидка 20 % по промокоду less20 −59,80 ₽ Итого 239,20 ₽" in words(page)
     wrong = anna.http.get("/checkout/plus", params={"code": "NONE"})
     assert "Такого промокода нет, или он больше не действует" in words(wrong)
     assert "Итого 299 ₽" in words(wrong)

@@ -26,7 +26,7 @@ ERRORS = [
         Refused("500 of them", "course-too-many-favourites", limit=500),
         409,
         "refused",
-        "up to 500 courses",
+        "My courses can hold up to 500 courses",
     ),
     (DatasetError("bad words"), 422, "wrong-value", "Some values"),
     (MerlinError("the password is x"), 503, "unavailable", "Merlin cannot answer"),

@@ -228,7 +228,7 @@ def test_too_long_texts_and_names_and_too_many_presets_are_refused_clearly(talk)
 def test_a_pasted_text_that_the_client_split_is_refused_whole(talk, telegram, provider):
     telegram.paste("anna", "/system " + "Отвечай стихами. " * 300)
     telegram.wait_for(lambda: states(talk.settings) == {"answered": 2})
-    assert "а в этом 5 099" in talk.last.text.replace("\xa0", " ")
+    assert "а в этой 5 099" in talk.last.text.replace("\xa0", " ")
     assert len(telegram.answers("anna")) == 1
     assert provider.calls("chat.create") == []
 

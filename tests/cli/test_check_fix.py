@@ -108,7 +108,7 @@ def test_people_are_told_on_stderr_and_findings_stay_on_stdout(repository, capsy
     assert main(["check", "--fix", "datasets/first/examples/my folder"]) == 0
     done = capsys.readouterr()
     assert done.err == (
-        "Mended datasets/first/examples/my folder/два слова.yml -> "
+        "Fixed datasets/first/examples/my folder/два слова.yml -> "
         "datasets/first/examples/my-folder/два-слова.yaml: "
         "invisible characters, blanks at line ends, name\n"
     )
@@ -240,7 +240,7 @@ def test_where_git_holds_one_of_two_datasets_neither_is_changed(
     write(elsewhere, {**good_files(60), **BAD})
     before = contents(repository)
     assert main(["check", "--fix", "datasets/first", str(elsewhere)]) == 1
-    assert f"{elsewhere} lies in no git repository" in capsys.readouterr().err
+    assert f"{elsewhere} isn't in a readable git repository" in capsys.readouterr().err
     assert contents(repository) == before
 
 

@@ -31,7 +31,7 @@ def test_what_happened_is_shown_as_json(shown):
     assert shown("jobs", "list")[0]["job"] == 1
     assert shown("jobs", "show", "1")["changes"][-1]["to"] == "succeeded"
     assert shown("jobs", "events", "1")
-    assert shown("models", "list")[0]["serves"] is True
+    assert shown("models", "list")[0]["live"] is True
     assert shown("models", "history")[0]["why"] == "newest"
     assert shown("log", "trial")[0]["subject"] == "First words"
     build = shown("show", "trial-1")
@@ -46,10 +46,10 @@ def test_what_happened_is_shown_as_json(shown):
         (["builds"], "trial-1"),
         (["log"], "First words"),
         (["show", "trial-1"], "Отвечай коротко."),
-        (["jobs", "list"], "trained"),
+        (["jobs", "list"], "done"),
         (["jobs", "show", "1"], "trained tokens"),
         (["jobs", "events", "1"], "info"),
-        (["models", "list"], "serves"),
+        (["models", "list"], "live"),
         (["models", "history"], "trial-1"),
     ],
 )
@@ -61,7 +61,7 @@ def test_what_happened_is_shown_to_people(run, words, part):
 def test_what_lies_on_the_disk_and_what_goes_is_told_beside_the_status(run, shown):
     _, told = run("status")
     assert "stored: builds 1 (" in told.err
-    assert "to be removed: builds 0, training files of builds 0, models 0" in told.err
+    assert "to remove: builds 0, training files of builds 0, models 0" in told.err
     stored = shown("status")["stored"]
     assert (stored["builds"]["count"], stored["builds"]["days"]) == (1, 30)
     assert stored["mirror"]["bytes"] > 0
@@ -105,7 +105,7 @@ def test_a_model_that_was_asked_nothing_has_no_scores(made, tmp_path, capsys):
     lab = made(without_tests, tmp_path / "without")
     assert main(["models", "list", "--config", str(lab.path)]) == 0
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "trial-1" in line]
-    assert row.split()[-1] == "serves"
+    assert row.split()[-1] == "live"
 
 
 def test_without_a_daemon_the_command_does_the_work_itself(lab, shown):
@@ -132,7 +132,7 @@ def test_a_rollback_names_what_serves_now(lab, shown):
         (["jobs", "show", "99"], "99"),
         (["jobs", "launch", "trial"], "already"),
         (["jobs", "launch", "nothing"], "nothing"),
-        (["jobs", "cancel", "1"], "ended"),
+        (["jobs", "cancel", "1"], "finished"),
         (["models", "promote", "trial-9"], "trial-9"),
         (["models", "rollback", "trial"], "no earlier live model"),
         (["models", "pin", "nothing"], "nothing"),
@@ -176,7 +176,7 @@ def test_a_process_that_is_silent_is_not_well(run):
 
 def test_a_request_may_be_left_to_the_daemon(run):
     code, told = run("jobs", "launch", "trial", "--no-wait")
-    assert (code, "request" in told.err) == (0, True)
+    assert (code, "task" in told.err) == (0, True)
 
 
 def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
@@ -314,7 +314,7 @@ def test_a_question_before_any_model_serves_says_where_to_look(made, tmp_path, c
         assert main(["ask", "?", *dataset, "--config", str(lab.path)]) == 1
         said = capsys.readouterr().err
         assert "merlin status" in said
-        assert "has no live model" not in said
+        assert "serves no model" not in said
 
 
 def log_lines(run):
@@ -330,14 +330,14 @@ def test_the_log_lets_only_the_commit_whose_model_serves_now_say_serving(lab, ru
     assert [newest["verdict"], oldest["verdict"]] == ["serving", "serving"]  # as stored
     assert (newest["served_until"], oldest["served_until"] > newest["seen_at"]) == (None, True)
     lines = log_lines(run)
-    assert [" serving " in line for line in lines] == [True, False]
+    assert [" live " in line and "until" not in line for line in lines] == [True, False]
     assert " live until 20" in lines[1]
     shown("models", "rollback", "trial")
     lines = log_lines(run)
-    assert [" serving " in line for line in lines] == [False, True]
+    assert [" live " in line and "until" not in line for line in lines] == [False, True]
 
 
-@pytest.mark.parametrize(("language", "word"), [("ru", "отвечает)"), ("en", "serving)")])
+@pytest.mark.parametrize(("language", "word"), [("ru", "применён)"), ("en", "live)")])
 def test_a_build_is_told_in_the_words_of_the_reader(run, monkeypatch, language, word):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     code, told = run("build", "trial")

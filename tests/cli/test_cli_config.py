@@ -89,7 +89,7 @@ def test_what_cannot_be_meant_is_told_in_russian_too(judge, monkeypatch):
         + "timezone: Europe/Atlantis\ntelegram: {base_url: 'http://example.com'}\n"
         + "chat: {vision: {provider: other, model: m}}\nengine: {models: {a: {}}}\n"
     )[1]
-    assert ": timezone: неизвестный часовой пояс Europe/Atlantis нет" in told
+    assert ": timezone: неизвестный часовой пояс Europe/Atlantis" in told
     assert ": telegram.base_url: http://example.com — не https" in told
     assert ": chat.vision.provider: other нет среди providers" in told
     assert ": engine.models.a: задайте что-то одно" in told

@@ -204,7 +204,7 @@ def test_a_held_model_says_why_and_what_accepts_it(lab, provider, run, shown):
     assert (told["held"], told["reason"]) == (True, "gate-lost")
     assert len(told["arguments"]["lost"]) == 4
     _, words = run("eval", "trial-3")
-    assert "answers 4 test questions wrong that trial-2 gets right" in words.err
+    assert "gets 4 test questions wrong that trial-2 gets right" in words.err
     assert "merlin models accept trial-3" in words.err
     _, words = run("status")
     assert "stopped by the test" in words.out
@@ -223,7 +223,7 @@ def test_answers_that_were_not_kept_are_told_as_such(lab, run, shown):
     assert shown("eval", "trial-2")["comparison"]["verdict"] == "unkept"
     code, told = run("eval", "trial-1")
     assert (code, told.out) == (1, "")
-    assert "The answers of trial-1 to its test questions weren't kept" in told.err
+    assert "The answers of trial-1 to its test questions weren't saved" in told.err
     change(lab, EVALUATION.delete().where(EVALUATION.model_row == 1))
     code, told = run("eval", "trial-1")
     assert code == 1

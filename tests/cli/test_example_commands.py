@@ -287,7 +287,7 @@ def test_a_table_is_imported_and_told_to_people(lab, run):
     code, told = run("import", str(path), "--dataset", "trial", "--on-duplicate", "error")
     assert (code, "2 lines say" in told.err) == (1, True), told.err
     code, told = run("import", str(path), "--dataset", "trial")
-    assert (code, "0 imported, 2 known" in told.err) == (0, True), told.err
+    assert (code, "0 imported, 2 already known" in told.err) == (0, True), told.err
 
 
 def test_one_bad_line_stops_the_import_and_is_told(lab, run):

@@ -184,7 +184,7 @@ def test_a_provider_that_goes_away_loses_nothing(lab, run, asked, provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=9, times=None))
     code, told = run("prompt-check", "trial", "--yes")
     assert code == 1
-    assert "are kept" in told.err
+    assert "are saved" in told.err
     assert "Traceback" not in told.err
     provider.faults.clear()
     assert asked() == len(kept(lab)) == 9
@@ -204,7 +204,7 @@ def test_a_provider_that_is_away_is_told(lab, run):
     configure(lab, providers=[{**provider, "base_url": f"http://127.0.0.1:{port}/v1"}])
     code, told = run("prompt-check", "trial", "--yes")
     assert code == 1
-    assert "can't be reached" in told.err
+    assert "cannot be reached" in told.err
     assert "Traceback" not in told.err
 
 
@@ -217,7 +217,7 @@ def test_who_is_interrupted_goes_on_where_it_stopped(lab, run, asked, provider):
     asking.send_signal(signal.SIGINT)
     _, said = asking.communicate(timeout=longest())
     assert asking.returncode == 130
-    assert "are kept" in said
+    assert "are saved" in said
     assert "Traceback" not in said
     assert len({each["digest"] for each in kept(lab)}) == asked() < ASKED
     assert run("prompt-check", "trial", "--yes")[0] == 0
@@ -244,7 +244,7 @@ def test_a_key_that_only_the_second_model_needs_is_named_before_the_first_is_pai
     ("words", "said"),
     [
         (["--base", "stand-in"], "PROVIDER/MODEL"),
-        (["--base", "nobody/model"], '"nobody"'),
+        (["--base", "nobody/model"], "“nobody”"),
         (["--base", "stand-in/recall"], "doesn't follow prompts"),
         (["--base", "stand-in/nothing"], "nothing"),
     ],
