@@ -106,7 +106,7 @@ def test_a_wrong_url_is_a_wrong_usage(url):
 
 
 def test_a_server_that_is_not_there_is_one_clear_error(proxy):
-    with pytest.raises(ProviderBusy, match="can't be reached"):
+    with pytest.raises(ProviderBusy, match="cannot be reached"):
         connect("http://127.0.0.1:9", KEY, None, longest())
 
 

@@ -44,7 +44,7 @@ def test_models_are_listed_with_what_serves_and_their_scores(chat):
     assert "trial · trial-2" in chat.labels
     chat.press("trial · trial-2")
     assert "Отвечает trial-2" in chat.last.text
-    assert chat.labels[0].startswith("▸ trial-2 · отвечает")
+    assert chat.labels[0].startswith("▸ trial-2 · текущая")
     chat.press("a-model:1")
     assert "На 2 вопросах" in chat.last.text or "вопрос" in chat.last.text
     assert "⬆️ Сделать текущей" in chat.labels

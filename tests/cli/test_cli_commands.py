@@ -31,7 +31,7 @@ def test_what_happened_is_shown_as_json(shown):
     assert shown("jobs", "list")[0]["job"] == 1
     assert shown("jobs", "show", "1")["changes"][-1]["to"] == "succeeded"
     assert shown("jobs", "events", "1")
-    assert shown("models", "list")[0]["live"] is True
+    assert shown("models", "list")[0]["serves"] is True
     assert shown("models", "history")[0]["why"] == "newest"
     assert shown("log", "trial")[0]["subject"] == "First words"
     build = shown("show", "trial-1")

@@ -133,7 +133,7 @@ def test_what_is_done_is_told_to_people(place, capsys, words, part):
         (["gift", "1001", "song", "1"], 2, "song"),
         (["gift", "1001", "text", "1", "--days", "0"], 2, "days"),
         (["plan", "1001", "golden"], 1, "golden"),
-        (["role", "1003", "student"], 1, "configuration"),
+        (["role", "1003", "student"], 1, "config.yaml"),
         (["role", "1002", "teacher"], 1, "--scope"),
         (["role", "1002", "editor", "--scope", "face"], 1, "--scope"),
         (["role", "1002", "king"], 2, "king"),

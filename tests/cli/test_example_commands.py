@@ -285,7 +285,7 @@ def test_a_table_is_imported_and_told_to_people(lab, run):
     assert (code, "2 lines: 2 imported" in told.err) == (0, True), told.err
     assert count(lab) == "2"
     code, told = run("import", str(path), "--dataset", "trial", "--on-duplicate", "error")
-    assert (code, "2 lines say" in told.err) == (1, True), told.err
+    assert (code, "2 lines are already" in told.err) == (1, True), told.err
     code, told = run("import", str(path), "--dataset", "trial")
     assert (code, "0 imported, 2 already known" in told.err) == (0, True), told.err
 
@@ -332,7 +332,7 @@ def test_the_good_lines_of_several_files_become_one_commit(lab, run, shown):
     again = shown(*command, "--skip-bad")
     assert (again["taken"], again["duplicates"], count(lab)) == (0, 3, "2")
     code, told = run(*command, "--skip-bad")
-    assert (code, "2 lines are left out" in told.err) == (0, True), told.err
+    assert (code, "2 lines were left out" in told.err) == (0, True), told.err
     assert f"{other}:1:2: same as examples/куда-идти.yaml" in told.err
 
 
