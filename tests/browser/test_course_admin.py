@@ -26,7 +26,7 @@ def asked_of_daemon(staff, kind):
 
 def test_a_running_job_is_redrawn_and_what_was_opened_stays_open(colleague, staff):
     page = colleague.open(f"/admin/jobs/{staff.job_id}", VERA)
-    picture = page.get_by_role("img", name="Потери algorithms-3")
+    picture = page.get_by_role("img", name="Потери обучения algorithms-3")
     expect(picture).to_be_visible()
     page.locator("summary", has_text="Таблица потерь").click()
     first = page.locator("#losses tbody tr").first.locator("td").first
@@ -124,7 +124,7 @@ def test_a_commit_is_followed_step_by_step_to_what_answers(colleague, staff):
     expect(steps.last).to_contain_text("Отвечает людям")
     expect(page.locator("[aria-current=step]")).to_have_count(1)
     page.get_by_role("link", name="Сборка algorithms-2").click()
-    expect(page.get_by_role("heading", name="Против algorithms-1")).to_be_visible()
+    expect(page.get_by_role("heading", name="Сравнение с algorithms-1")).to_be_visible()
     page.goto(f"{staff.address}/admin/verdicts?commit={staff.rejected}")
     expect(page.get_by_text("examples/x.yaml, строка 3")).to_be_visible()
     expect(page.get_by_text(XSS, exact=True)).to_be_visible()

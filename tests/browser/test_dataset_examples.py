@@ -85,15 +85,15 @@ def test_two_edits_a_new_one_and_a_removal_become_one_commit(colleague, staff, d
     page = colleague.open(dataset, VERA, **PLAIN)
     page.get_by_role("link", name="Что такое стек?").click()
     page.get_by_label("Ответ").fill("Стопка тарелок.")
-    page.get_by_label("Для чего").select_option("test")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_label("Часть").select_option("test")
+    page.get_by_role("button", name="Применить правку").click()
     page.get_by_role("link", name="Что такое очередь?").click()
     page.get_by_role("button", name="Удалить").click()
     page.get_by_role("link", name="Добавить пример").click()
     page.get_by_label("Вопрос").fill("Что такое куча?")
     page.get_by_label("Ответ").fill("Дерево, где родитель не меньше детей.")
     page.get_by_label("Теги").fill("деревья, кучи")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(bar(page)).to_contain_text("3 правки: 1 изменён, 1 новый, 1 удалён")
     assert "Стопка" not in str(lying(staff, dataset))
     save(page, staff)
@@ -123,7 +123,7 @@ def test_by_the_keyboard_alone_an_example_is_edited_and_saved(colleague, staff, 
 def test_a_draft_waits_for_its_editor_and_is_seen_by_nobody_else(colleague, staff, dataset):
     page = colleague.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(bar(page)).to_be_visible()
     other = colleague.open(dataset, VERA)
     expect(bar(other)).to_contain_text("1 правка")
@@ -140,7 +140,7 @@ def test_a_draft_waits_for_its_editor_and_is_seen_by_nobody_else(colleague, staf
 
 def test_an_edit_that_says_the_same_is_no_draft(colleague, dataset):
     page = colleague.open(f"{dataset}/one?example=stack", VERA)
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(page.locator(".exs .ex")).to_have_count(3)
     expect(bar(page)).to_have_count(0)
 
@@ -157,7 +157,7 @@ def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(colleague,
     page = colleague.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
     rewrite(staff, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("Раньше вас сохранили другую правку")
     expect(alert).to_contain_text("Их слова")
@@ -166,7 +166,7 @@ def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(colleague,
     expect(page.get_by_text("Ничего не сохранено, ваши правки целы")).to_be_visible()
     page.get_by_role("link", name="Объединить").click()
     page.get_by_role("textbox", name="Ответ").fill("Моё и их.")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(page.get_by_role("alert")).to_have_count(0)
     save(page, staff)
     assert "Моё и их." in lying(staff, dataset)["stack"]
@@ -175,7 +175,7 @@ def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(colleague,
 def test_mine_goes_over_theirs_and_over_what_was_removed(colleague, staff, dataset):
     page = colleague.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     del staff.keeper.files[dataset.split("/")[2]]["examples/stack.yaml"]
     staff.keeper.commit()
     page.reload()
@@ -199,11 +199,11 @@ def test_what_the_check_refuses_stays_a_draft_with_its_reason(colleague, staff, 
     page = colleague.open(f"{dataset}/new", VERA)
     page.get_by_label("Вопрос").fill("Что такое стек?")
     page.get_by_label("Ответ").fill("Знак \u0007 внутри.")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.get_by_label("Вопрос")).to_have_value("Что такое стек?")
     page.get_by_label("Ответ").fill(" ")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(page.get_by_role("alert")).to_have_text("Нужны и вопрос, и ответ.")
 
 
@@ -212,7 +212,7 @@ def test_a_broken_file_says_so_and_is_written_anew(colleague, staff, dataset):
     expect(page.get_by_role("alert")).to_contain_text("не читается")
     page.get_by_label("Вопрос").fill("Что такое дек?")
     page.get_by_label("Ответ").fill("Очередь с двух сторон.")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     save(page, staff)
     assert "с двух сторон" in lying(staff, dataset)["broken"]
 
@@ -280,7 +280,7 @@ def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(coll
     page.get_by_label("Ответ").fill("Много деревьев.")
     (kept,) = [each for each in page.context.cookies() if each["name"] == "merlin"]
     page.context.clear_cookies(name="merlin")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(page.get_by_role("heading", name="Войдите ещё раз")).to_be_visible()
     beside = page.get_by_role("link", name="Войти в новой вкладке")
     expect(beside).to_have_attribute("target", "_blank")
@@ -299,7 +299,7 @@ def test_a_question_that_was_answered_badly_becomes_an_example_by_one_press(coll
     expect(page.get_by_label("Ответ")).to_have_value("")
     assert page.url.endswith("/examples/new")
     page.get_by_label("Ответ").fill("Это разметка.")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     save(page, staff)
     assert any("Это разметка." in (text or "") for text in lying(staff, BASE).values())
 
