@@ -93,7 +93,7 @@ def test_a_trial_begins_once(shop):
         anna.user_id,
     )
     again = anna.http.post("/plans/plus/trial")
-    assert (again.status_code, "уже был" in words(again)) == (409, True)
+    assert (again.status_code, "уже использовали" in words(again)) == (409, True)
     assert re.search(r"План «Плюс» до \d+", words(anna.http.get("/me")))
 
 

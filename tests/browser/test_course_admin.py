@@ -186,7 +186,7 @@ def test_links_of_the_header_are_for_those_who_may(colleague, staff):
 
     assert rooms(None) == ["Курсы"]
     assert rooms(ANNA) == ["Курсы"]
-    assert rooms(BORIS) == ["Курсы", "Преподавание", "Обучение"]
+    assert rooms(BORIS) == ["Курсы", "Преподавание", "Управление"]
     page = colleague.open("/admin/board", BORIS)
     names = page.get_by_role("navigation", name="Разделы управления").get_by_role("link")
     assert names.all_inner_texts() == ["Путь", "Обучение", "Модели", "Сборки", "Коммиты"]

@@ -85,7 +85,7 @@ def test_without_a_key_where_one_is_needed_the_command_says_so(run, url, monkeyp
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["http://127.0.0.1:9/v1"], 1, "can't be reached"),
+        (["http://127.0.0.1:9/v1"], 1, "cannot be reached"),
         (["127.0.0.1:9"], 2, "no URL of a server"),
         ([], 2, "Name the server"),
         (["http://127.0.0.1:9", "--only", "jobs.fly"], 2, "merlin provider test --list"),

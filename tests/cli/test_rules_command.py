@@ -56,4 +56,4 @@ def test_an_unknown_rule_names_the_nearest_one(capsys):
     code, shown, said = told(capsys, "near-duplicat")
     assert (code, shown) == (1, "")
     assert "is near-duplicate meant?" in said
-    assert "there's no rule zebra; all" in told(capsys, "zebra")[2]
+    assert "there is no rule zebra; all" in told(capsys, "zebra")[2]

@@ -107,7 +107,7 @@ def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
     [
         (RuntimeError("secret words"), "server_error", "A bug in the engine: RuntimeError"),
         (MemoryError(), "out_of_memory", "fewer examples"),
-        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", "make room"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", "Free some space"),
         (Untrainable("odd", "engine-unknown"), "odd", "I don't know"),
     ],
 )

@@ -286,7 +286,7 @@ def test_losses_are_a_picture_in_both_lights(pages):
 def test_pages_speak_the_language_that_the_browser_likes_or_that_was_chosen(pages):
     with client(pages, **{"Accept-Language": "en-GB,ru;q=0.5"}) as browser:
         assert "Running now" in words(browser.get("/"))
-        assert "about the job" in words(browser.get(f"/jobs/{pages.jobs['running']}")).lower()
+        assert "pause stop" in words(browser.get(f"/jobs/{pages.jobs['running']}")).lower()
         assert "Идут сейчас" in words(browser.get("/?lang=ru"))
         assert "Идут сейчас" in words(browser.get("/"))
         assert browser.get("/?theme=dark").headers["location"] == "/"

@@ -147,7 +147,7 @@ def test_disliked_words_are_those_of_people_who_allow_it(database, talk, clock):
     talk.ask(ANNA, "хорошо", Rating.UP, FACE)
     talk.ask(BORIS, "тайна", Rating.DOWN, FACE)
     assert rows.disliked(FACE, OLD, 10) == []
-    consents.give(ANNA, "1")
+    consents.give(ANNA, "2026-11-22")
     consents.decline(BORIS, "1")
     (told,) = rows.disliked(FACE, OLD, 10)
     assert (told.question, told.answer, told.disliked) == ("плохо", "Ответ: плохо", 1)
