@@ -203,7 +203,7 @@ def test_money_says_that_nobody_bought_yet_apart_from_nothing_found(colleague, s
 
 def test_health_tells_who_is_silent_and_what_goes_dark(colleague, staff):
     page = colleague.open("/admin/health", VERA)
-    expect(page.locator(".procs li").first).to_contain_text("Ботмолчит")
+    expect(page.locator(".procs li").first).to_contain_text("Ботнет сигнала")
     expect(page.get_by_text("через 40 дней")).to_be_visible()
 
 
@@ -283,5 +283,5 @@ def test_axe_finds_no_fault_on_an_admins_pages(colleague, staff, language):
 def test_a_job_that_ends_is_followed_no_longer(colleague, staff):
     page = colleague.open(f"/admin/jobs/{staff.job_id}", VERA)
     finish(staff)
-    expect(page.get_by_role("status").filter(has_text="Работа: обучена")).to_be_attached()
+    expect(page.get_by_role("status").filter(has_text="Обучение: завершено")).to_be_attached()
     expect(page.locator("[hx-get]")).to_have_count(0)

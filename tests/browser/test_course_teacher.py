@@ -186,7 +186,7 @@ def test_a_card_that_two_edit_keeps_what_was_typed_and_shows_both(colleague, sta
         "Пока вы правили, курс изменил кто-то другой. Ничего не сохранено; ваш вариант в форме ниже"
     )
     expect(page.get_by_role("textbox", name="Описание по-русски")).to_have_value("Моё описание")
-    mine = page.get_by_role("region", name="Ваш текст: Название по-русски")
+    mine = page.get_by_role("region", name="Ваш вариант: Название по-русски")
     theirs = page.get_by_role("region", name="Нынешний вариант: Название по-русски")
     expect(mine).to_have_text("Программирование на Python")
     expect(theirs.locator("mark")).to_have_text("Питон")

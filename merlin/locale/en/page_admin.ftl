@@ -1,7 +1,7 @@
 # The pages of those who watch the training and keep the people.
 page-nav-admin = Admin
 page-admin = Admin
-page-admin-rooms = Sections
+page-admin-rooms = Admin sections
 page-room-home = Journey
 page-room-jobs = Training
 page-room-models = Models
