@@ -91,7 +91,7 @@ def test_from_the_plans_to_the_till_and_back_to_an_order_that_is_paid(visitor, s
     page.wait_for_url(f"{shop.till.base_url.removesuffix('/v3')}/pay/*")
     page.locator("#pay").click()
     page.wait_for_url("**/orders/*")
-    expect(page.get_by_role("status").first).to_contain_text("Спасибо! 299 ₽ получены")
+    expect(page.get_by_role("status").first).to_contain_text("Спасибо! Оплата 299 ₽ прошла")
     expect(page.get_by_text("План «Плюс» до")).to_be_visible()
     (order,) = orders_of(shop, anna)
     assert shop.grants(order.purchase_id) == 1
@@ -105,7 +105,7 @@ def test_who_leaves_the_till_comes_back_pays_later_and_hears_why_it_was_declined
     page.locator("#leave").wait_for()
     # Back leads to the page of buying, not to one that leads away again.
     page.go_back()
-    expect(page.get_by_role("heading", name="Покупка: Плюс")).to_be_visible()
+    expect(page.get_by_role("heading", name="Оформление заказа: Плюс")).to_be_visible()
     expect(page.get_by_role("button", name="Оплатить 299 ₽")).to_be_enabled()
     page.goto(f"{shop.site.address}/orders")
     page.get_by_role("link", name="«Плюс», 30 дней").click()
@@ -118,7 +118,7 @@ def test_who_leaves_the_till_comes_back_pays_later_and_hears_why_it_was_declined
         page.get_by_text("недостаточно средств; пополните счёт или попробуйте другую карту")
     ).to_be_visible()
     page.get_by_role("link", name="Купить снова").click()
-    expect(page.get_by_role("heading", name="Покупка: Плюс")).to_be_visible()
+    expect(page.get_by_role("heading", name="Оформление заказа: Плюс")).to_be_visible()
     assert len(orders_of(shop, anna)) == 1
 
 

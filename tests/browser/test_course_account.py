@@ -46,7 +46,7 @@ def test_a_no_in_the_bot_is_told(visitor, courses):
     anna = visitor.person()
     login = Logins(courses.db).show(link.partition("login_")[2], anna)
     Logins(courses.db).settle(login.login_id, anna, is_own=False)
-    expect(page.get_by_text("В боте ответили «Это не я».")).to_be_visible()
+    expect(page.get_by_text("В боте нажали «Это не я».")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_signing_in_leads_to_no_other_site(visitor, courses, evil):
     with_password(courses, visitor.person(), name)
     page = visitor.page()
     page.goto(f"{courses.address}/sign-in?next={evil}")
-    page.get_by_label("Логин").fill(name)
+    page.get_by_label("Логин", exact=True).fill(name)
     page.get_by_label("Пароль").fill(PASSWORD)
     page.get_by_role("button", name="Войти", exact=True).click()
     page.wait_for_url(f"{courses.address}/")
@@ -103,7 +103,7 @@ def test_a_name_and_a_password_are_set_and_refused(visitor, courses):
     page = ready(visitor.open("/me", anna))
     place = part(page, "Имя и пароль")
     place.get_by_text("Задать имя и пароль").click()
-    place.get_by_label("Логин").fill("anna-of-me")
+    place.get_by_label("Логин", exact=True).fill("anna-of-me")
     place.get_by_label("Новый пароль").fill("1234567890")
     place.get_by_role("button", name="Сохранить").click()
     expect(place.get_by_role("alert")).to_be_visible()

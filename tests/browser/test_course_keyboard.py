@@ -49,7 +49,7 @@ def test_from_the_catalogue_to_a_material_and_back(visitor, courses):
     expect(about).to_be_hidden()
     press(page, "Добавить «Базы данных»", "Space")
     expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
-    expect(page.locator("#toast")).to_contain_text("теперь в моих курсах")
+    expect(page.locator("#toast")).to_contain_text("добавлен в «Мои курсы»")
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Базы данных")

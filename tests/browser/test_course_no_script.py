@@ -39,7 +39,7 @@ def test_favourites_are_kept_by_plain_forms(visitor, courses):
     page = visitor.open("/", anna, **PLAIN)
     page.get_by_role("button", name="Добавить «Базы данных» в мои курсы").click()
     is_at(page, "/")
-    expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» теперь в моих курсах.")
+    expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» добавлен в «Мои курсы».")
     expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
     sider(page).get_by_role("button", name="Убрать «Базы данных»").click()
     expect(page.locator("#toast")).to_contain_text("» убран из «Моих курсов»")
@@ -47,7 +47,7 @@ def test_favourites_are_kept_by_plain_forms(visitor, courses):
     page.get_by_role("button", name="Вернуть").click()
     # A click waits for no page: only what the next one shows tells that it is there.
     expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
-    expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» теперь в моих курсах.")
+    expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» добавлен в «Мои курсы».")
     assert courses.favourites(anna) == [courses.course_id("databases")]
     page.reload()
     expect(page.locator("#toast")).to_be_empty()
@@ -57,13 +57,13 @@ def test_who_is_not_signed_in_signs_in_and_comes_back(visitor, courses):
     with_password(courses, visitor.person(), "anna-plain")
     page = visitor.open("/?q=сети", **PLAIN)
     page.get_by_role("button", name="Добавить «Компьютерные сети»").click()
-    page.get_by_label("Логин").fill("anna-plain")
+    page.get_by_label("Логин", exact=True).fill("anna-plain")
     page.get_by_label("Пароль").fill("не тот пароль")
     page.get_by_role("button", name="Войти", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text(
         "Проверьте их и попробуйте ещё раз. Забыли пароль? Войдите через бота и задайте новый"
     )
-    expect(page.get_by_label("Логин")).to_have_value("anna-plain")
+    expect(page.get_by_label("Логин", exact=True)).to_have_value("anna-plain")
     page.get_by_label("Пароль").fill(PASSWORD)
     page.get_by_role("button", name="Войти", exact=True).click()
     is_at(page, "/?q=сети")

@@ -60,7 +60,7 @@ def bar(page):
 def save(page, staff):
     """Save all drafts, and let the daemon make the commit."""
     page.get_by_role("button", name="Сохранить одним коммитом").click()
-    expect(page.get_by_text("Сохранение обычно", exact=False).first).to_be_visible()
+    expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
     staff.keeper.commit()
 
 
