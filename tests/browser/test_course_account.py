@@ -68,7 +68,7 @@ def test_a_key_is_made_shown_once_and_revoked(visitor, courses):
     page = visitor.open("/me", anna)
     keys = part(page, "Ключи API")
     keys.get_by_text("Новый ключ").click()
-    keys.get_by_label("Для чего").fill("мой скрипт")
+    keys.get_by_label("Название").fill("мой скрипт")
     keys.get_by_role("button", name="Создать ключ").click()
     secret = keys.locator("pre").inner_text()
     assert ApiKeys(courses.db).find(secret).user_id == anna
@@ -76,7 +76,7 @@ def test_a_key_is_made_shown_once_and_revoked(visitor, courses):
     page.goto(courses.address + "/me")
     expect(keys).to_contain_text("мой скрипт")
     assert secret not in page.content()
-    keys.get_by_text("Отозвать", exact=True).click()
+    keys.get_by_text("Отозвать ключ", exact=True).click()
     keys.get_by_role("button", name="Да, отозвать").click()
     expect(keys).not_to_contain_text("мой скрипт")
     assert ApiKeys(courses.db).find(secret) is None
@@ -86,7 +86,7 @@ def test_another_browser_is_signed_out_from_here_and_then_all(visitor, courses):
     anna = visitor.person()
     other = visitor.open("/me", anna)
     page = visitor.open("/me", anna)
-    places = part(page, "Где я вошёл")
+    places = part(page, "Мои устройства")
     expect(places.get_by_role("listitem")).to_have_count(2)
     places.get_by_role("button", name=re.compile("Выйти: Firefox")).click()
     expect(places.get_by_role("listitem")).to_have_count(1)
@@ -101,8 +101,8 @@ def test_another_browser_is_signed_out_from_here_and_then_all(visitor, courses):
 def test_a_name_and_a_password_are_set_and_refused(visitor, courses):
     anna = visitor.person()
     page = ready(visitor.open("/me", anna))
-    place = part(page, "Имя и пароль")
-    place.get_by_text("Задать имя и пароль").click()
+    place = part(page, "Логин и пароль")
+    place.get_by_text("Задать логин и пароль").click()
     place.get_by_label("Логин", exact=True).fill("anna-of-me")
     place.get_by_label("Новый пароль").fill("1234567890")
     place.get_by_role("button", name="Сохранить").click()
