@@ -69,7 +69,7 @@ def test_a_broadcast_reaches_everybody_as_it_was_shown_and_is_reported(telegram,
         chat.press("Всем: 2")
         assert "2 людям" in chat.last.text
         assert got(telegram, "anna") == []
-        chat.press("📣 Отправить рассылку")
+        chat.press("📣 Отправить")
         chat.until("закончена")
     assert got(telegram, "anna") == [SHOWN]
     assert "Получателей: 2" in chat.last.text
@@ -85,9 +85,9 @@ def test_who_blocked_the_bot_meanwhile_is_counted_as_such(telegram, settings):
         prepared(chat)
         telegram.block("boris")
         add_users(settings, [BORIS])
-        chat.press("📣 Отправить рассылку")
+        chat.press("📣 Отправить")
         chat.until("закончена")
-    assert "Заблокировали бота: " in chat.last.text
+    assert "Бот у них заблокирован: " in chat.last.text
 
 
 def test_only_those_of_one_language_get_it_where_one_is_chosen(telegram, settings):
@@ -97,7 +97,7 @@ def test_only_those_of_one_language_get_it_where_one_is_chosen(telegram, setting
         chat = Chat(telegram, settings)
         prepared(chat, "en")
         assert "30 людям" in chat.last.text
-        chat.press("📣 Отправить рассылку")
+        chat.press("📣 Отправить")
         chat.until("закончена")
     assert got(telegram, "anna") == []
     assert all(got(telegram, number) == [SHOWN] for number in CROWD)
@@ -108,7 +108,7 @@ def test_a_broadcast_that_is_killed_goes_on_and_doubles_nobody(telegram, setting
     with RunningBot(settings):
         chat = Chat(telegram, settings)
         prepared(chat)
-    telegram.press("vera", "📣 Отправить рассылку")
+    telegram.press("vera", "📣 Отправить")
     log = tmp_path / "log"
     child = start_bot(settings, log, MERLIN_CRASH_AT="broadcast.handed")
     assert code_of(child) == 137, log.read_text()
@@ -133,9 +133,9 @@ def test_a_stopped_broadcast_goes_to_nobody_else(telegram, settings):
     with RunningBot(settings):
         chat = Chat(telegram, settings)
         prepared(chat)
-        running = chat.press("📣 Отправить рассылку")
+        running = chat.press("📣 Отправить")
         telegram.wait_for(lambda: got(telegram, CROWD[0]))
-        chat.press("⏹ Остановить рассылку", running.message_id)
+        chat.press("⏹ Остановить", running.message_id)
         assert "Точно?" in shown(telegram, running)
         chat.press("a-cast-stop-yes:1")
         telegram.wait_for(
@@ -153,7 +153,7 @@ def test_a_notice_does_not_wait_behind_a_broadcast(telegram, settings):
     with RunningBot(settings):
         chat = Chat(telegram, settings)
         prepared(chat)
-        chat.press("📣 Отправить рассылку")
+        chat.press("📣 Отправить")
         telegram.wait_for(lambda: got(telegram, CROWD[0]))
         with open_database(settings.database) as database:
             Notices(database).tell(ADMINS, "notice-answer-spent", {"provider": "p"})
@@ -180,7 +180,7 @@ def test_what_was_sent_once_is_not_sent_again(telegram, settings):
     with RunningBot(settings):
         chat = Chat(telegram, settings)
         prepared(chat)
-        chat.press("📣 Отправить рассылку")
+        chat.press("📣 Отправить")
         chat.until("закончена")
         assert "уже отправлена" in chat.forge("a-cast-yes:1:all")
     assert got(telegram, "anna") == [SHOWN]
