@@ -108,8 +108,13 @@ def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
     assert [mark["type"] for mark in chat.last.entities] == ["bold", "pre"]
 
 
-def test_the_home_tells_where_commits_stand(chat):
-    assert "▶️ обучается" in chat.say("/admin").text
+def test_the_home_tells_where_commits_stand_and_is_kept_up_to_date(chat, lab):
+    shown = chat.say("/admin")
+    assert "▶️ обучается" in shown.text
+    for _ in range(20):
+        lab.tick("poll")
+    chat.telegram.wait_for(lambda: "проходит тест" in chat.last.text)
+    assert chat.last.message_id == shown.message_id
 
 
 def test_losses_come_as_a_picture_with_the_row_of_columns_below_it(chat, lab):

@@ -159,8 +159,8 @@ def _home(context: BotContext) -> View:
     board = read_board(*performer(context))
     shown = "\n\n".join(_board_row(context, row) for row in board.rows[:_MOST_DATASETS])
     late = "" if board.is_live else context.translate("page-board-daemon")
-    # While something moves the message is kept up to date.
-    moves = board.is_live and any(each.is_under_way for each in board.cards)
+    # The message is kept up to date, also until a silent daemon speaks again.
+    moves = any(each.is_under_way for each in board.cards)
     rows = (*button_rows(ways, 2), moves and (menu.button(context, "admin-refresh", "a-home"),))
     return menu.card(context, context.translate("admin-title"), words, late, shown, rows=rows)
 
