@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 WIDE, HIGH = 1000, 300
-# Where the inner drawing lies within the outer one, in per cent.
-LEFT, TOP, WIDTH, HEIGHT = 6.0, 4.0, 84.0, 82.0
 MOST_POINTS = 400
 # Up to the first share of the width a name stands right of the line's end, up to the second above
 # or below it, and then it ends there.
@@ -85,11 +83,12 @@ def _series(measured: Iterable[Measured], names: tuple[str, ...]) -> dict[float,
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A number at an axis: its place in per cent (outer), or in units (inner) for its line."""
+    """Words at an axis: their place in per cent (outer), or in units (inner) for their line."""
 
     place: float
     line: float
     words: str
+    anchor: str = "middle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +143,32 @@ class Scale:
         return " ".join(f"{x:g},{y:g}" for x, y in map(self.point, series))
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where the inner drawing lies within the outer one, in per cent."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def right(self, x: float) -> float:
+        """Return how far from the left a place of the inner drawing lies in the outer one."""
+        return round(self.left + self.width * x / WIDE, 1)
+
+    def down(self, y: float) -> float:
+        """Return how far from the top a place of the inner drawing lies in the outer one."""
+        return round(self.top + self.height * y / HIGH, 1)
+
+    def rows(self, scale: Scale, language: str) -> tuple[Tick, ...]:
+        """Return the numbers of the vertical axis."""
+        lines = ((value, scale.point((0, value))[1]) for value in scale.rows)
+        return tuple(Tick(self.down(line), line, brief(value, language)) for value, line in lines)
+
+
+_FRAME = Frame(6.0, 4.0, 84.0, 82.0)
+
+
 def fit_scale(train: Sequence[Point], test: Sequence[Point], total: float) -> Scale | None:
     """Return the scale on which all of both series lies, None without any.
 
@@ -157,7 +182,7 @@ def fit_scale(train: Sequence[Point], test: Sequence[Point], total: float) -> Sc
     above = [loss for _, loss in every if loss > 0] or [1.0]
     columns = _ticks(last or 1.0)
     end = max(last, columns[-1] if not total else 0.0) or 1.0
-    rows = _log_ticks(max(min(above), max(above) * _DEPTH), max(above))
+    rows = log_ticks(max(min(above), max(above) * _DEPTH), max(above))
     return Scale(end, tuple(rows), tuple(each for each in columns if each <= end))
 
 
@@ -174,7 +199,7 @@ def plot_curve(
         train=scale.line(thin(train)),
         test=scale.line(thin(test)),
         dots=tuple(scale.point(each) for each in thin(test)),
-        rows=tuple(_row(scale, each, language) for each in scale.rows),
+        rows=_FRAME.rows(scale, language),
         columns=tuple(_column(scale, each, language) for each in scale.columns),
         names=_apart(names),
     )
@@ -189,7 +214,7 @@ def _ticks(most: float) -> list[float]:
     return [step * place for place in range(math.ceil(most / step - 1e-9) + 1)]
 
 
-def _log_ticks(least: float, most: float) -> list[float]:
+def log_ticks(least: float, most: float) -> list[float]:
     """Return three to six numbers around `least` and `most`: powers of 2, 1-3-10, or of 10."""
     found: list[float] = []
     for base, parts in ((2.0, (1,)), (10.0, (1, 3)), (10.0, (1,)), (100.0, (1,))):
@@ -203,14 +228,9 @@ def _log_ticks(least: float, most: float) -> list[float]:
     return found
 
 
-def _row(scale: Scale, value: float, language: str) -> Tick:
-    _, line = scale.point((0, value))
-    return Tick(round(TOP + HEIGHT * line / HIGH, 1), line, brief(value, language))
-
-
 def _column(scale: Scale, value: float, language: str) -> Tick:
     line, _ = scale.point((value, 0))
-    return Tick(round(LEFT + WIDTH * line / WIDE, 1), line, brief(value, language))
+    return Tick(_FRAME.right(line), line, brief(value, language))
 
 
 def brief(value: float, language: str) -> str:
@@ -224,8 +244,8 @@ def _name(style: str, scale: Scale, series: Sequence[Point], key: str, language:
     is_beside, is_late = x <= _BESIDE * WIDE, x > _ABOVE * WIDE
     return Name(
         style=style,
-        x=round(LEFT + WIDTH * x / WIDE, 1),
-        y=round(TOP + HEIGHT * y / HIGH, 1),
+        x=_FRAME.right(x),
+        y=_FRAME.down(y),
         dx=8 if is_beside else 0 if is_late else -24,
         dy=4 if is_beside else -9,
         anchor="end" if is_late else "start",

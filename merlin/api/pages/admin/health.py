@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,19 +16,20 @@ from merlin.api.pages.page import Keeping, PageRequest, render_page
 from merlin.app.health import HealthView, ProcessView, health
 from merlin.app.hour_figures import quantile
 from merlin.app.trends import MoneyDay, Span, Trends, trends
-from merlin.core.charts import brief
+from merlin.core.charts import Tick
 from merlin.core.clock import in_zone
 from merlin.core.heartbeat import describe_step
+from merlin.core.money import MICRO
 from merlin.core.time_charts import (
-    AxisLabel,
+    FRAME,
     TimeChart,
     draw_area,
     draw_bars,
     draw_columns,
     draw_line,
     draw_pairs,
-    linear_axis,
-    log_axis,
+    linear_scale,
+    log_scale,
 )
 from merlin.core.web.assets import NEVER_KEPT
 
@@ -39,9 +40,9 @@ _ALARMS = 20
 _LATE_S = 300
 # Half of the answers came within the first share, nearly all within the second.
 _HALF, _NEARLY_ALL = 0.5, 0.95
+# Less money is not told apart.
+_CENT = 0.01
 _PROCESSES = ("bot", "daemon", "api", "engine")
-
-Columns = tuple[AxisLabel, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +112,9 @@ def _point_name(visit: PageRequest, span: Span, at: datetime) -> str:
     return f"{local:%H:%M}" if span is Span.DAY else day(visit, local.date())
 
 
-def _plainly(visit: PageRequest) -> Callable[[float], str]:
-    """Return how numbers of an axis are told: with the digits that they have and no more."""
-    return partial(brief, language=visit.language)
-
-
-def _answers(visit: PageRequest, told: Trends, columns: Columns) -> Card:
+def _answers(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
     counts = [each.answers for each in told.points]
-    axis = linear_axis(max(counts))
+    scale = linear_scale(len(counts), max(counts))
     words = visit.say(
         "trend-answers-usual" if told.usual is not None else "trend-answers-now",
         span=told.span.value,
@@ -128,10 +124,10 @@ def _answers(visit: PageRequest, told: Trends, columns: Columns) -> Card:
     if not told.total.answers:
         words = visit.say("trend-none")
     chart = TimeChart(
-        axis.marks(_plainly(visit)),
+        FRAME.rows(scale, visit.language),
         columns,
-        area=draw_area(axis, counts),
-        lines=(("", draw_line(axis, counts)),),
+        area=draw_area(scale, counts),
+        lines=(("", draw_line(scale, counts)),),
     )
     return Card("answers", number(visit, told.total.answers), words, chart)
 
@@ -143,18 +139,19 @@ def _seconds(visit: PageRequest, value: float | None) -> str:
     return visit.say("seconds-brief", seconds=number(visit, value, digits))
 
 
-def _times(visit: PageRequest, told: Trends, columns: Columns) -> Card:
+def _times(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
     half, nearly = (quantile(told.total.times, share) for share in (_HALF, _NEARLY_ALL))
     lines = [
         (style, [quantile(each.times, share) for each in told.points])
         for style, share in (("t", _NEARLY_ALL), ("", _HALF))
     ]
     known = [value for _, values in lines for value in values if value is not None]
-    axis = log_axis(min(known, default=0.5), max(known, default=8.0))
+    ends = min(known, default=0.5), max(known, default=8.0)
+    scale = log_scale(len(told.points), *ends)
     chart = TimeChart(
-        axis.marks(_plainly(visit)),
+        FRAME.rows(scale, visit.language),
         columns,
-        lines=tuple((style, draw_line(axis, values)) for style, values in lines),
+        lines=tuple((style, draw_line(scale, values)) for style, values in lines),
     )
     words = (
         visit.say("trend-times", nearly=_seconds(visit, nearly))
@@ -165,10 +162,10 @@ def _times(visit: PageRequest, told: Trends, columns: Columns) -> Card:
     return Card("times", _seconds(visit, half), words, chart, keys)
 
 
-def _failures(visit: PageRequest, told: Trends, columns: Columns) -> Card:
+def _failures(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
     counts = [sum(each.failures.values()) for each in told.points]
     failed = sum(counts)
-    axis = linear_axis(max(counts))
+    scale = linear_scale(len(counts), max(counts))
     asked = failed + told.total.answers
     words = visit.say("trend-failures-none")
     if failed:
@@ -176,18 +173,21 @@ def _failures(visit: PageRequest, told: Trends, columns: Columns) -> Card:
         share = number(visit, 100 * failed / asked, 1)
         key = "trend-failures-at" if provider else "trend-failures"
         words = visit.say(key, asked=number(visit, asked), share=share, provider=provider)
-    chart = TimeChart(axis.marks(_plainly(visit)), columns, bars=draw_bars(axis, [("b", counts)]))
+    chart = TimeChart(
+        FRAME.rows(scale, visit.language), columns, bars=draw_bars(scale, [("b", counts)])
+    )
     return Card("failures", number(visit, failed), words, chart)
 
 
-def _ratings(visit: PageRequest, told: Trends, columns: Columns) -> Card:
+def _ratings(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
     total = told.total
     series = [
         ("p", [each.liked for each in told.points]),
         ("w", [each.unknown for each in told.points]),
         ("b", [each.disliked for each in told.points]),
     ]
-    axis = linear_axis(max(map(sum, zip(*(values for _, values in series), strict=True))))
+    sums = [sum(each) for each in zip(*(values for _, values in series), strict=True)]
+    scale = linear_scale(len(sums), max(sums))
     rated = total.liked + total.disliked
     figure = visit.say("percent", share=round(100 * total.liked / rated)) if rated else "–"
     words = visit.say(
@@ -197,7 +197,7 @@ def _ratings(visit: PageRequest, told: Trends, columns: Columns) -> Card:
         unknown=number(visit, total.unknown),
     )
     keys = tuple((style, visit.say(f"trend-key-{style}")) for style in ("p", "w", "b"))
-    chart = TimeChart(axis.marks(_plainly(visit)), columns, bars=draw_bars(axis, series))
+    chart = TimeChart(FRAME.rows(scale, visit.language), columns, bars=draw_bars(scale, series))
     return Card("ratings", figure, words, chart, keys)
 
 
@@ -208,8 +208,9 @@ def _money(visit: PageRequest, told: Trends) -> list[Card]:
 def _money_of(visit: PageRequest, currency: str, days: Sequence[MoneyDay]) -> Card:
     income, spend = sum(each.income for each in days), sum(each.spend for each in days)
     series = [("p", [each.income for each in days]), ("t", [each.spend for each in days])]
-    axis = linear_axis(max(max(values) for _, values in series) / 10**6)
-    drawn = [(style, [value / 10**6 for value in values]) for style, values in series]
+    most = max(max(values) for _, values in series)
+    scale = linear_scale(len(days), most / MICRO, _CENT)
+    drawn = [(style, [value / MICRO for value in values]) for style, values in series]
     sign = "+" if income > spend else "−" if income < spend else ""
     words = visit.say(
         "trend-money",
@@ -218,9 +219,9 @@ def _money_of(visit: PageRequest, currency: str, days: Sequence[MoneyDay]) -> Ca
         spend=money(visit, spend, currency),
     )
     chart = TimeChart(
-        axis.marks(_plainly(visit)),
+        FRAME.rows(scale, visit.language),
         draw_columns([day(visit, each.day) for each in days]),
-        bars=draw_pairs(axis, drawn),
+        bars=draw_pairs(scale, drawn),
     )
     keys = (("p", visit.say("trend-income")), ("t", visit.say("trend-spend")))
     figure = sign + money(visit, abs(income - spend), currency)
