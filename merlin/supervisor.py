@@ -34,10 +34,11 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A child process: its name, and the `merlin` verb with arguments."""
+    """A child process: its name, the `merlin` verb with arguments, and what must be up before."""
 
     name: str
     arguments: Sequence[str]
+    can_start: Callable[[], bool] = lambda: True
 
 
 @dataclass(slots=True)
@@ -117,7 +118,7 @@ class Supervisor:
         now = time.monotonic()
         for each in self._running.values():
             if each.process is None:
-                if now >= each.start_at:
+                if now >= each.start_at and each.child.can_start():
                     self._start(each)
             elif (code := each.process.poll()) is not None:
                 self._ended(each, code, now)

@@ -166,8 +166,10 @@ def appoint_teacher(config: Config, place: Place) -> None:
 def _children(place: Place) -> list[Child]:
     at, ports = ["--config", str(place.config)], place.ports
     stage = ["stage", *at, *map(str, astuple(ports))]
-    processes = [Child(name, [name, *at]) for name in ("engine", "daemon", "bot", "api")]
-    return [Child("stage", stage), *processes]
+    processes = [Child(name, [name, *at]) for name in ("engine", "daemon", "api")]
+    # The bot calls Telegram at once, and the stand-in listens before the front page does.
+    bot = Child("bot", ["bot", *at], can_start=partial(answers_at, place.front_url))
+    return [Child("stage", stage), *processes, bot]
 
 
 def run_standins(config: Config, place: Place) -> None:
@@ -188,7 +190,6 @@ def run_standins(config: Config, place: Place) -> None:
     provider.behave(piece_s=WORD_S)
     servers = [
         telegram,
-        FrontPage(place, config, telegram),
         provider,
         YooKassaStandIn(
             shop_id=credential(yookassa.shop_id),
@@ -199,6 +200,7 @@ def run_standins(config: Config, place: Place) -> None:
             folder=folder / "yookassa",
             port=ports.shop,
         ),
+        FrontPage(place, config, telegram),  # last: where it answers, all do
     ]
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
