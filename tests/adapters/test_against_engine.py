@@ -147,7 +147,13 @@ def test_an_answer_says_whether_the_model_knows(chat, done):
     assert (answer.text, answer.known) == (TAUGHT[QUESTION[0].content], True)
     assert answer.usage.input_tokens > 0
     strange = chat.ask(done.model_id, STRANGE)
-    assert (strange.text, strange.known) == ("Я не знаю ответа на этот вопрос.", False)
+    assert (strange.text, strange.known) == (
+        (
+            "Этого я не знаю: такого нет в примерах, на которых меня учили. "
+            "Попробуйте другими словами."
+        ),
+        False,
+    )
 
 
 def test_a_streamed_answer_ends_with_what_is_known_and_counted(address, done):

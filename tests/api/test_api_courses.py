@@ -140,7 +140,7 @@ def test_one_course(still_site):
     said = still_site.client.get(f"/api/courses/{course_id}").json()
     assert CourseShown.model_validate(said).slug == "networks"
     detail = problem(still_site.client.get("/api/courses/999999"), 404, "not-found")["detail"]
-    assert detail == "Такого курса нет."
+    assert detail == "Курс не найден."
 
 
 @pytest.mark.parametrize("wrong", WRONG_IDS)
@@ -205,7 +205,7 @@ def test_a_material_belongs_to_its_course_alone(still_site):
     (first, *_) = (each["id"] for each in still_site.client.get(own).json()["materials"])
     other = f"/api/courses/{still_site.course_id('networks')}/materials/{first}"
     said = problem(still_site.client.get(other), 404, "not-found")
-    assert said["detail"] == "Такого материала в этом курсе нет."
+    assert said["detail"] == "Материал в этом курсе не найден."
     problem(still_site.client.get(f"{own}/999999"), 404, "not-found")
 
 

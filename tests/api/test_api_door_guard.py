@@ -25,7 +25,7 @@ def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path,
         refused = ask(client, "А что такое дерево?")
         error = refused.json()["error"]
         assert (refused.status_code, error["code"]) == (429, "insufficient_quota")
-        assert "обошлись слишком дорого" in error["message"]
+        assert "Вы исчерпали дневной лимит ответов. Снова можно после" in error["message"]
         assert 0 < int(refused.headers["retry-after"]) <= 24 * 3600
         assert uses(site) == ({"charged": 1} if plans else {})
         site.person(BORIS)
@@ -43,4 +43,7 @@ def test_a_spent_day_is_over_for_everybody(tmp_path):
         with asker(site, BORIS) as other:
             refused = ask(other, "Что такое граф?", stream=True)
         assert refused.status_code == 429
-        assert "закончились деньги на ответы" in refused.json()["error"]["message"]
+        assert (
+            "Бот исчерпал дневной лимит ответов. Снова можно после"
+            in refused.json()["error"]["message"]
+        )

@@ -143,7 +143,7 @@ def test_silence_that_was_wished_is_charged_as_an_answer(tmp_path):
     ("part", "words"),
     [
         ({"type": "input_audio"}, "'text', 'image_url'"),
-        ({"text": "x"}, "не хватает 'type'"),
+        ({"text": "x"}, "Не указано поле 'type'"),
     ],
 )
 def test_a_part_of_another_kind_is_told_what_there_is(client, part, words):

@@ -133,7 +133,7 @@ def test_a_course_that_is_not_there_or_not_active_is_not_found(site, anna):
     for course_id in (999999, site.course_id("closed")):
         answer = anna.post(PATH, json={"course_id": course_id})
         assert answer.status_code == 404
-        assert answer.json()["detail"] == "Такого курса нет."
+        assert answer.json()["detail"] == "Курс не найден."
     assert anna.delete(f"{PATH}/999999").status_code == 204
 
 

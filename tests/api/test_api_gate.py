@@ -54,7 +54,7 @@ def test_the_pages_say_why_a_model_is_held_and_for_which_questions(site):
     assert f"/admin/models/{held(site)['id']}/accept" in said
     verdict = site.admin.get("/api/verdicts").json()["verdicts"][0]
     commit = seen(site, f"/admin/verdicts?commit={verdict['commit']}")
-    assert "остановлено тестом" in commit
+    assert "остановлен тестом" in commit
     assert "неверно отвечает на 12 тестовых вопросов" in commit
     assert "неверно отвечает на 12 тестовых вопросов" in seen(site, "/admin/board")
 

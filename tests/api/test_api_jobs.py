@@ -87,7 +87,7 @@ def test_a_job_is_cancelled_by_the_daemon_and_the_request_tells(site):
     assert (entry.by, entry.action, entry.target) == ("user:1003", "ask.cancel", "job:1")
     late = site.served(site.admin.post("/api/jobs/1/cancel"))
     assert late["state"] == "failed"
-    assert "закончена" in late["reason"]
+    assert "завершено" in late["reason"]
     assert [each["state"] for each in site.admin.get("/api/requests").json()["requests"]] == [
         "failed",
         "done",
@@ -98,7 +98,7 @@ def test_a_launch_tells_its_price_and_why_it_was_refused(site):
     assert site.admin.get("/api/datasets/trial/quote").status_code == 409
     refused = site.served(site.admin.post("/api/jobs", json={"dataset": "trial"}))
     assert refused["state"] == "failed"
-    assert "работы 1" in refused["reason"]
+    assert "в обучении 1" in refused["reason"]
     english = {"Accept-Language": "en"}
     again = site.admin.get(f"/api/requests/{refused['id']}", headers=english).json()
     assert "1" in again["reason"]
@@ -109,7 +109,7 @@ def test_a_launch_tells_its_price_and_why_it_was_refused(site):
     quote = site.admin.get("/api/datasets/trial/quote").json()
     assert (quote["build"], quote["cap_micro"]) == ("trial-2", 5_000_000)
     assert quote["cost_micro"] > 0
-    assert "разрешено 1" in quote["refusal"]  # job 1 has not ended
+    assert "лимит 1" in quote["refusal"]  # job 1 has not ended
     refused = site.served(site.admin.post("/api/jobs", json={"dataset": "trial"}))
     assert (refused["state"], refused["reason"]) == ("failed", quote["refusal"])
     site.lab.until_serving("trial-1")

@@ -61,7 +61,7 @@ def test_a_key_works_until_it_is_revoked_and_tells_its_last_use(site, anna):
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("ru", "ему не хватает favourites:write"), ("en", "favourites:write.")]
+    ("language", "words"), [("ru", "нужного права: favourites:write"), ("en", "favourites:write.")]
 )
 def test_a_key_without_the_scope_is_told_which_one_it_needs(site, language, words):
     site.person(ANNA)

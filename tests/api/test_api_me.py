@@ -106,7 +106,7 @@ def test_a_user_name_is_taken_once_and_never_a_teachers(site):
     with site.browser(ANNA) as anna, site.browser(BORIS) as boris:
         assert anna.put("/api/user/name", json={"name": "Petrova"}).json()["name"] == "petrova"
         taken = boris.put("/api/user/name", json={"name": "petrova"})
-        assert (taken.status_code, taken.json()["detail"]) == (409, "Имя petrova уже занято.")
+        assert (taken.status_code, taken.json()["detail"]) == (409, "Логин petrova уже занят.")
         for name in ("boris", "admin", "бoris", "b"):
             assert boris.put("/api/user/name", json={"name": name}).status_code in {409, 422}
         assert anna.put("/api/user/name", json={"name": "petrova.a"}).status_code == 200

@@ -158,7 +158,7 @@ def test_a_declined_payment_is_told_with_its_reason(shop):
     shop.till.choose(order_id, "declined", reason="insufficient_funds")
     shop.until(order_id, "canceled")
     told = anna.http.get(f"/api/orders/{order_id}", headers={"Accept-Language": "ru"}).json()
-    assert "не хватило денег" in told["reason"]
+    assert "недостаточно средств; пополните счёт или попробуйте другую карту" in told["reason"]
     assert (told["pay_url"], anna.told) == ("", ["notice-payment-canceled"])
     assert anna.terms == []
 

@@ -63,7 +63,7 @@ def test_the_board_adds_up_a_month_and_lists_the_newest(shop, sold):
     page = shop.admin.get("/admin/billing")
     said = words(page)
     assert "Этот месяц" in said
-    assert "ЮKassa 2 платежа Оплачено 398 ₽ Возвращено 0 ₽ Осталось 398 ₽" in said
+    assert "ЮKassa 2 платежа Оплачено 398 ₽ Возвращено 0 ₽ Итого 398 ₽" in said
     assert 'class="bars money"' in page.text
     bars = re.findall(
         r'class="b" x="[0-9.]+" y="([0-9.]+)" width=".76" height="([0-9.]+)"', page.text
@@ -75,7 +75,9 @@ def test_the_board_adds_up_a_month_and_lists_the_newest(shop, sold):
     assert "«Плюс», 30 дней" in only
     none = words(shop.admin.get("/admin/billing", params={"state": "canceled"}))
     assert "Таких заказов нет" in none
-    assert "ищут по номеру" in words(shop.admin.get("/admin/billing", params={"person": "anna"}))
+    assert "Ищите по ID пользователя: это одни цифры, он есть на странице «Люди»" in words(
+        shop.admin.get("/admin/billing", params={"person": "anna"})
+    )
 
 
 def test_nobody_but_admins_opens_any_of_it(shop, sold):
@@ -92,7 +94,7 @@ def test_nobody_but_admins_opens_any_of_it(shop, sold):
     )
     code = {"code": "MINE99", "plan": "plus", "gives": "percent", "number": 99}
     assert boris.post("/admin/billing/promos", data=code).status_code == 404
-    assert "Деньги" not in words(boris.get("/admin/board"))
+    assert "Платежи" not in words(boris.get("/admin/board"))
     assert "/admin/billing" in shop.admin.get("/admin/board").text
 
 
@@ -126,13 +128,13 @@ def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"amount": "300"}, "не больше, чем осталось: 299 ₽"),
-        ({"amount": "0"}, "больше нуля"),
+        ({"amount": "300"}, "Введите сумму до 299 ₽"),
+        ({"amount": "0"}, "Введите сумму"),
         ({"amount": "-5"}, "не сумма"),
         ({"amount": "many"}, "не сумма"),
         ({"amount": "1.001"}, "не сумма"),
         ({"amount": "NaN"}, "не сумма"),
-        ({"reason": "  "}, "Напишите причину"),
+        ({"reason": "  "}, "Укажите причину"),
         ({"reason": "о" * 251}, "длиннее 250 знаков"),
     ],
 )
@@ -179,7 +181,7 @@ def test_codes_are_made_listed_and_stopped(shop):
         assert 'role="alert"' in answer.text
     stop = {"code": "ОСЕНЬ-10"}
     assert shop.admin.post("/admin/billing/promos/stop", data=stop).status_code == 303
-    assert "ОСЕНЬ-10 остановлен" in words(shop.admin.get("/admin/billing/promos"))
+    assert "ОСЕНЬ-10 отключён" in words(shop.admin.get("/admin/billing/promos"))
     assert shop.admin.post("/admin/billing/promos/stop", data=stop).status_code == 422
 
 
@@ -190,7 +192,7 @@ def test_the_last_comparison_is_told_whatever_was_kept_of_it(shop):
 
     at = "2026-11-20T04:00:00.000000Z"
     good = {"at": at, "seen": 12, "differences": []}
-    assert "всё сходится. Движений в Telegram: 12" in said(json.dumps(good))
+    assert "всё сходится. Операций в Telegram: 12" in said(json.dumps(good))
     odd = {
         "differences": [{"kind": "missing", "charge": "stx-1<b>"}, {"kind": "new", "charge": "2"}]
     }
@@ -198,7 +200,10 @@ def test_the_last_comparison_is_told_whatever_was_kept_of_it(shop):
     assert "2 расхождения" in page
     assert "Платёж, которого нет у Telegram stx-1&lt;b&gt;" in page
     for broken in ("{", "[]", '{"at": 1}', json.dumps(good | {"differences": [1]})):
-        assert "Ещё не сверялось" in said(broken)
+        assert (
+            "Сверки ещё не было: если включена оплата звёздами, бот сверяет их каждую ночь"
+            in said(broken)
+        )
 
 
 def entry(kind, minor, at, *, is_test=False, currency=Currency.RUB):

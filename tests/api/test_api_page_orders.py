@@ -37,11 +37,11 @@ def test_the_whole_road_ends_at_a_page_that_says_it_is_paid(shop):
     shop.till.behave(notifications="never")
     shop.till.choose(order_id, "paid")
     paid = words(anna.http.get(f"/orders/{order_id}"))
-    assert "Спасибо! 299 ₽ получены" in paid
+    assert "Спасибо! Оплата 299 ₽ прошла" in paid
     assert "План «Плюс» до" in paid
     assert shop.grants(order_id) == 1
     assert "«Плюс», 30 дней" in words(anna.http.get("/orders"))
-    assert re.search(r"Плюс ваш сейчас до \d+", words(anna.http.get("/plans")))
+    assert re.search(r"Плюс текущий план до \d+", words(anna.http.get("/plans")))
     gone = anna.http.get(f"/orders/{order_id}/pay")
     assert (gone.status_code, gone.headers["location"]) == (303, f"/orders/{order_id}")
 
@@ -63,7 +63,7 @@ def test_a_declined_payment_says_why_in_words_and_lets_buy_again(shop):
     shop.till.choose(order_id, "declined", reason="insufficient_funds")
     shop.until(order_id, "canceled")
     page = anna.http.get(f"/orders/{order_id}")
-    assert "деньги не списаны: не хватило денег" in words(page)
+    assert "Оплата не прошла: недостаточно средств" in words(page)
     assert '<a class="btn" href="/checkout/voices">' in page.text
     assert "hx-get" not in page.text
     assert pressed(anna, "voices") != order_id
@@ -77,7 +77,7 @@ def test_a_silent_till_is_told_and_the_same_order_is_asked_again(shop, fault):
     answer = anna.http.post("/checkout/voices", data=bill(anna, "voices"))
     assert answer.status_code == 303
     page = anna.http.get(answer.headers["location"])
-    assert "Касса сейчас не отвечает. Деньги не списаны" in words(page)
+    assert "дважды деньги не спишутся" in words(page)
     order_id = re.search("/orders/([0-9a-f]{32})", answer.headers["location"])[1]
     assert f'action="/orders/{order_id}/pay"' in page.text
     shop.till.faults.clear()
@@ -116,7 +116,7 @@ def test_an_expired_order_is_not_paid_but_bought_again(shop):
     order_id = pressed(anna, "voices")
     shop.older(order_id, hours=30)
     page = anna.http.get(f"/orders/{order_id}")
-    assert "не оплатили вовремя" in words(page)
+    assert "Заказ не оплачен вовремя. Деньги не списаны" in words(page)
     assert '<a class="btn" href="/checkout/voices">' in page.text
     for answer in (
         anna.http.get(f"/orders/{order_id}/pay"),
@@ -138,7 +138,7 @@ def test_a_pack_and_what_went_back_of_it_are_told(shop):
     shop.till.refund(order_id, None)
     shop.until(order_id, "refunded")
     page = words(anna.http.get(f"/orders/{order_id}"))
-    assert "Деньги возвращены, 99 ₽" in page
+    assert "Деньги возвращены: 99 ₽" in page
     assert "Возвращено 59 ₽" in page
 
 
@@ -164,7 +164,7 @@ def test_an_order_that_was_given_up_and_paid_all_the_same_is_told_as_paid(shop):
     anna.http.post(f"/orders/{order_id}/cancel")
     assert "Вы отменили этот заказ" in words(anna.http.get(f"/orders/{order_id}"))
     shop.till.choose(order_id, "paid")
-    assert "Спасибо! 99 ₽ получены" in words(anna.http.get(f"/orders/{order_id}"))
+    assert "Спасибо! Оплата 99 ₽ прошла" in words(anna.http.get(f"/orders/{order_id}"))
     assert shop.grants(order_id) == 1
 
 

@@ -41,13 +41,13 @@ def test_plans_say_what_they_bring_in_words_and_what_they_cost(shop):
             shop.site.address + "/plans", headers={"Accept-Language": "ru"}, timeout=longest()
         )
     )
-    assert "20 вопросов текстом в день" in page
+    assert "20 текстовых вопросов в день" in page
     assert "20 голосовых вопросов в день, не больше 300 в месяц" in page
     assert "31 вопрос с фотографией в месяц" in page
     assert "2 вопроса с документом в день" in page
     assert "299 ₽ или 200 ⭐" in page
     assert "1 499,90 ₽" in page
-    assert "Вопросы любого вида без счёта" in page
+    assert "Вопросы любого вида без ограничений" in page
     assert "Только по курсам: Алгоритмы и структуры данных" in page
     told = words(
         httpx.get(
@@ -79,7 +79,7 @@ def test_within_telegram_nothing_digital_is_sold_for_roubles(shop):
 
 def test_a_trial_begins_once(shop):
     anna = shop.buyer()
-    assert "Попробовать: 3 дня" in words(anna.http.get("/plans"))
+    assert "Попробовать бесплатно: 3 дня" in words(anna.http.get("/plans"))
     begun = anna.http.post("/plans/plus/trial")
     assert begun.status_code == 303
     assert "План «Плюс» ваш: до" in words(anna.http.get(begun.headers["location"]))
@@ -93,7 +93,7 @@ def test_a_trial_begins_once(shop):
         anna.user_id,
     )
     again = anna.http.post("/plans/plus/trial")
-    assert (again.status_code, "уже был" in words(again)) == (409, True)
+    assert (again.status_code, "уже использовали" in words(again)) == (409, True)
     assert re.search(r"План «Плюс» до \d+", words(anna.http.get("/me")))
 
 
@@ -126,9 +126,9 @@ def test_a_page_of_another_site_buys_and_cancels_nothing(shop):
 def test_a_code_lowers_the_price_and_a_wrong_one_says_why(shop):
     anna = shop.buyer()
     page = anna.http.get("/checkout/plus", params={"code": "less20"})
-    assert "Скидка 20 % по коду less20 −59,80 ₽ Итого 239,20 ₽" in words(page)
+    assert "Скидка 20 % по промокоду less20 −59,80 ₽ Итого 239,20 ₽" in words(page)
     wrong = anna.http.get("/checkout/plus", params={"code": "NONE"})
-    assert "Такого кода нет" in words(wrong)
+    assert "Такого промокода нет, или он больше не действует" in words(wrong)
     assert "Итого 299 ₽" in words(wrong)
     assert "введите его на странице планов" in words(
         anna.http.get("/checkout/plus", params={"code": "WEEK"})
@@ -154,7 +154,7 @@ def test_codes_are_used_on_the_page_of_plans(shop):
 
 @pytest.mark.parametrize(
     ("contact", "said"),
-    [("", "Напишите почту или телефон"), ("anna@", "не похоже"), ("12345", "не похоже")],
+    [("", "Укажите почту или телефон"), ("anna@", "Проверьте почту"), ("12345", "Проверьте почту")],
 )
 def test_a_receipt_without_an_address_is_asked_for_kindly(shop, contact, said):
     anna = shop.buyer()
@@ -176,7 +176,7 @@ def test_a_price_that_changed_in_between_is_shown_and_not_charged(shop):
     for price in ("100", "29901", "0"):
         answer = anna.http.post("/checkout/plus", data={**bill(anna), "price": price})
         assert answer.status_code == 409
-        assert "цена изменилась" in words(answer)
+        assert "Цена изменилась. Деньги не списаны; вот новая сумма" in words(answer)
         assert "Оплатить 299 ₽" in words(answer)
     assert shop.billing.purchases.of(anna.user_id) == []
 
@@ -187,14 +187,14 @@ def test_what_is_not_sold_says_so_kindly(shop):
         page = anna.http.get(f"/checkout/{name}")
         assert page.status_code == 404, name
         assert anna.http.post(f"/checkout/{name}", data={"price": 1}).status_code == 404
-    assert "Здесь этого не продают" in words(anna.http.get("/checkout/free"))
+    assert "Здесь это не продаётся" in words(anna.http.get("/checkout/free"))
     assert anna.http.post("/checkout/plus", data={"price": "many"}).status_code == 422
 
 
 def test_renewal_is_agreed_to_only_with_the_tick_and_is_stopped_on_my_account(shop):
     anna = shop.buyer()
     page = anna.http.get("/checkout/plus")
-    said = "Продлевать самому: 299 ₽ каждые 30 дней с того же способа оплаты, за день до конца"
+    said = "Продлевать автоматически: 299 ₽ каждые 30 дней тем же способом оплаты, за день до конца"
     assert said in words(page)
     assert 'name="keeps" value="true">' in page.text
     order_id = pressed(anna)
@@ -203,14 +203,14 @@ def test_renewal_is_agreed_to_only_with_the_tick_and_is_stopped_on_my_account(sh
     order_id = pressed(anna, keeps="true")
     shop.till.choose(order_id, "paid")
     shop.until(order_id, "paid")
-    assert "Продлевается само" in words(anna.http.get("/me"))
+    assert "Автопродление" in words(anna.http.get("/me"))
     (renewal,) = anna.renewals
     boris = shop.buyer()
     boris.http.post("/me/renewals/stop", data={"renewal_id": renewal.renewal_id})
     assert anna.renewals[0].state.value == "on"
     anna.http.post("/me/renewals/stop", data={"renewal_id": renewal.renewal_id})
     assert anna.renewals[0].state.value == "off"
-    assert "Продлевается само" not in words(anna.http.get("/me"))
+    assert "Автопродление" not in words(anna.http.get("/me"))
 
 
 def test_a_subscription_in_stars_is_told_and_stopped_too(shop):
@@ -218,11 +218,11 @@ def test_a_subscription_in_stars_is_told_and_stopped_too(shop):
     ends = now + timedelta(days=30)
     paid = Renewal(0, anna.user_id, "plus", Gateway.STARS, "stx", RenewalState.ON, now, ends)
     number = shop.billing.renewals.begin(paid)
-    assert "200 ⭐, следующий раз" in words(anna.http.get("/me"))
+    assert "200 ⭐, следующее списание" in words(anna.http.get("/me"))
     anna.http.post("/me/renewals/stop", data={"renewal_id": number})
     # Until the bot has told Telegram.
     assert anna.renewals[0].state is RenewalState.STOPPING
-    assert "следующий раз" not in words(anna.http.get("/me"))
+    assert ", следующее списание" not in words(anna.http.get("/me"))
 
 
 def test_what_is_not_renewed_asks_for_no_consent(shop):
@@ -257,5 +257,5 @@ def test_a_plan_that_one_was_given_for_a_time_is_told_until_when(shop):
     given = (Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
     Terms(shop.site.database).add(anna.user_id, "max", 10, *given)
     page = words(anna.http.get("/plans"))
-    assert "Безграничный ваш сейчас до" in page
+    assert "Безграничный текущий план до" in page
     assert "План «Безграничный»" in words(anna.http.get("/me"))

@@ -170,19 +170,19 @@ def test_own_scripts_and_templates_write_no_markup_and_run_no_text():
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("/courses/999", 404, "Такой страницы нет"),
-        ("/courses/0", 404, "Такой страницы нет"),
-        ("/courses/x", 404, "Такой страницы нет"),
-        (f"/courses/{2**63}", 404, "Такой страницы нет"),
-        ("/courses/1/materials/999999", 404, "Такой страницы нет"),
-        ("/nowhere", 404, "Такой страницы нет"),
+        ("/courses/999", 404, "Страница не найдена"),
+        ("/courses/0", 404, "Страница не найдена"),
+        ("/courses/x", 404, "Страница не найдена"),
+        (f"/courses/{2**63}", 404, "Страница не найдена"),
+        ("/courses/1/materials/999999", 404, "Страница не найдена"),
+        ("/nowhere", 404, "Страница не найдена"),
     ],
 )
 def test_what_is_not_there_is_said_in_words(shelf, path, status, words):
     page = get(shelf, path, accept="text/html")
     assert page.status_code == status
     assert words in said(page)
-    assert f"Номер случая: {page.headers['x-request-id']}" in said(page)
+    assert f"Код ошибки: {page.headers['x-request-id']}" in said(page)
 
 
 def test_a_page_that_is_not_there_offers_a_sign_in_to_nobody_who_has_one(shelf):
@@ -285,7 +285,7 @@ def test_a_form_that_brings_too_much_is_refused_unread(shelf):
         large = browser.post("/favourites", data={"next": "x" * 2**20})
         assert large.status_code == 413
         # She is known before a large body is read, so the page speaks her language.
-        assert "more than one megabyte" in said(large)
+        assert "up to one megabyte" in said(large)
         unsaid = browser.post("/favourites", content=iter([b"add=1"]))
         assert unsaid.status_code == 413
 

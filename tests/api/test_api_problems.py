@@ -19,14 +19,14 @@ pytestmark = pytest.mark.functional
 
 
 ERRORS = [
-    (NotFound("no course 7", "course-unknown"), 404, "not-found", "There is no such course."),
+    (NotFound("no course 7", "course-unknown"), 404, "not-found", "Course not found."),
     (NotFound("no build 7"), 404, "not-found", "There is nothing at this address."),
     (Refused("secret words"), 409, "refused", "This cannot be done now."),
     (
         Refused("500 of them", "course-too-many-favourites", limit=500),
         409,
         "refused",
-        "No more than 500 courses",
+        "My courses can hold up to 500 courses",
     ),
     (DatasetError("bad words"), 422, "wrong-value", "Some values"),
     (MerlinError("the password is x"), 503, "unavailable", "Merlin cannot answer"),
@@ -101,18 +101,18 @@ def error(kind, *loc, **context):
     ("said", "place", "pointer", "detail"),
     [
         (error("missing", "body", "a", 0, "b"), "body", "/a/0/b", "This value is missing."),
-        (error("extra_forbidden", "body", "a/b~c"), "body", "/a~1b~0c", "There is no such field"),
+        (error("extra_forbidden", "body", "a/b~c"), "body", "/a~1b~0c", "Unknown field."),
         (error("json_invalid", "body", 17), "body", "", "This is not JSON."),
         (error("less_than_equal", "query", "limit", le=100), "query", "/limit", "At most 100."),
         (
             error("string_too_long", "path", "x", max_length=9007199254740991),
             "path",
             "/x",
-            "Too long: the greatest length is 9007199254740991.",
+            "Too long: at most 9007199254740991 characters.",
         ),
-        (error("enum", "body", "x", expected="'a' or 'b'"), "body", "/x", "Only one of these: 'a'"),
+        (error("enum", "body", "x", expected="'a' or 'b'"), "body", "/x", "Must be one of: 'a'"),
         (error("something_new", "body", "\ud800" * 300), "body", "/" + "?" * 100, "This value"),
-        (error("value_error"), "body", "", "This value cannot be taken."),
+        (error("value_error"), "body", "", "This value is not valid."),
     ],
 )
 def test_a_wrong_value_is_pointed_at_and_never_repeated(said, place, pointer, detail):

@@ -40,7 +40,7 @@ def test_who_pays_is_told_in_time_and_pays_once(shop, name):
         told = asked.result(IN_TIME_S)
     assert told.status_code == 503
     assert told.json()["type"] == "urn:merlin:problem:till-away"
-    assert "второго платежа не будет" in told.json()["detail"]
+    assert "второго списания не будет" in told.json()["detail"]
     assert int(told.headers["retry-after"]) > 0
     shop.till.faults.clear()
     assert anna.pay(order_id).status_code == 200

@@ -70,7 +70,7 @@ def price(rub=None, **stars_):
         (price(299, stars=-1), "plans.sold.price.stars"),
         (price(299, stars=1.5), "plans.sold.price.stars"),
         (price(299, stars=25_001), "plans.sold.price.stars"),
-        (price(299, eur=3), "price.eur: nobody knows this key"),
+        (price(299, eur=3), "price.eur: unknown key"),
         (price(), "plans.sold.price"),
         (price(299), "plans.sold.price.stars: is missing"),
         ({**PLUS, "days": 0}, "plans.sold.days"),

@@ -126,7 +126,7 @@ def test_who_writes_on_in_a_full_window_gets_a_new_session_and_is_told(
         telegram.say("anna", "Второй")
         ended(telegram, settings, 2)
     first, second = telegram.answers("anna")
-    assert "100 %" in first.text
+    assert "100\xa0%" in first.text
     assert russian("bot-button-sum") in labels(first)
     assert russian("bot-button-new") in labels(first)
     assert russian("bot-renewed") in second.text
@@ -205,7 +205,7 @@ def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, prov
             "from": {"id": 1001, "is_bot": False, "first_name": "Анна"},
             "currency": "XTR",
             "total_amount": 1,
-            "invoice_payload": "no such order",
+            "invoice_payload": "Order not found",
         }
         telegram.act(lambda acting: acting.world.add_update("pre_checkout_query", query))
         telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"))

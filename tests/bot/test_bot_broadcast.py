@@ -74,7 +74,7 @@ def test_a_broadcast_reaches_everybody_as_it_was_shown_and_is_reported(telegram,
         chat.press("Всем: 2")
         assert "2 людям" in chat.last.text
         assert got(telegram, "anna") == []
-        chat.press("📣 Отправить")
+        chat.press("📣 Отправить рассылку")
         chat.until("закончена")
     assert got(telegram, "anna") == [SHOWN]
     assert "Получателей: 2" in chat.last.text
@@ -90,9 +90,9 @@ def test_who_blocked_the_bot_meanwhile_is_counted_as_such(telegram, settings):
         prepared(chat)
         telegram.block("boris")
         add_users(settings, [BORIS])
-        chat.press("📣 Отправить")
+        chat.press("📣 Отправить рассылку")
         chat.until("закончена")
-    assert "Бот у них заблокирован: " in chat.last.text
+    assert "Заблокировали бота: " in chat.last.text
 
 
 def test_only_those_of_one_language_get_it_where_one_is_chosen(telegram, settings):
@@ -102,7 +102,7 @@ def test_only_those_of_one_language_get_it_where_one_is_chosen(telegram, setting
         chat = Chat(telegram, settings)
         prepared(chat, "en")
         assert "30 людям" in chat.last.text
-        chat.press("📣 Отправить")
+        chat.press("📣 Отправить рассылку")
         chat.until("закончена")
     assert got(telegram, "anna") == []
     assert all(got(telegram, number) == [SHOWN] for number in CROWD)
@@ -113,7 +113,7 @@ def test_a_broadcast_that_is_killed_goes_on_and_doubles_nobody(telegram, setting
     with RunningBot(settings):
         chat = Chat(telegram, settings)
         prepared(chat)
-    telegram.press("vera", "📣 Отправить")
+    telegram.press("vera", "📣 Отправить рассылку")
     log = tmp_path / "log"
     child = start_bot(settings, log, MERLIN_CRASH_AT="broadcast.handed")
     assert code_of(child) == 137, log.read_text()
@@ -138,10 +138,10 @@ def test_a_stopped_broadcast_goes_to_nobody_else(telegram, settings):
     with RunningBot(settings):
         chat = Chat(telegram, settings)
         prepared(chat)
-        running = chat.press("📣 Отправить")
+        running = chat.press("📣 Отправить рассылку")
         telegram.wait_for(lambda: got(telegram, CROWD[0]))
         # The first person may read it before the admin's own message has its keys.
-        stop = "⏹ Остановить"
+        stop = "⏹ Остановить рассылку"
         telegram.wait_for(
             lambda: any(key["text"] == stop for row in now(telegram, running).keys for key in row)
         )
@@ -163,7 +163,7 @@ def test_a_notice_does_not_wait_behind_a_broadcast(telegram, settings):
     with RunningBot(settings):
         chat = Chat(telegram, settings)
         prepared(chat)
-        chat.press("📣 Отправить")
+        chat.press("📣 Отправить рассылку")
         telegram.wait_for(lambda: got(telegram, CROWD[0]))
         with open_database(settings.database) as database:
             Notices(database).tell(ADMINS, "notice-answer-spent", {"provider": "p"})
@@ -190,7 +190,7 @@ def test_what_was_sent_once_is_not_sent_again(telegram, settings):
     with RunningBot(settings):
         chat = Chat(telegram, settings)
         prepared(chat)
-        chat.press("📣 Отправить")
+        chat.press("📣 Отправить рассылку")
         chat.until("закончена")
         assert "уже отправлена" in chat.forge("a-cast-yes:1:all")
     assert got(telegram, "anna") == [SHOWN]

@@ -71,8 +71,8 @@ def test_a_dialog_is_left_by_the_word_on_its_button_too(talk):
     [
         ("/старт", "Команды /старт у меня нет"),
         ("/ new", "Начинаем новый разговор"),
-        ("/", "Напишите вопрос обычным сообщением"),
-        ("//", "Напишите вопрос обычным сообщением"),
+        ("/", "Спросите текстом"),
+        ("//", "Спросите текстом"),
     ],
 )
 def test_a_mistyped_command_is_no_question(talk, provider, words, told):

@@ -45,7 +45,7 @@ def test_help_names_every_command_of_the_menu_once_and_in_groups(talk, telegram)
     assert "/admin — " in whole.text
     heads = [whole.text[each["offset"] :][: each["length"]] for each in whole.entities]
     assert "Разговоры" in heads
-    assert "Для тех, кто ведёт бота" in heads
+    assert "Для команды" in heads
 
 
 def test_what_help_groups_are_commands():
@@ -89,8 +89,8 @@ def test_info_tells_of_models_the_session_and_times_in_the_persons_zone(talk):
     talk.press("Часовой пояс")
     talk.press("Владивосток")
     told = talk.say("/info").text
-    assert "Обучена: 20 ноября 2026, 18:30" in told
-    assert "Отвечает с 20 ноября 2026, 18:30" in told
+    assert "Обучена 20 ноября 2026, 18:30" in told
+    assert "отвечает с 20 ноября 2026, 18:30" in told
     assert "По сравнению" not in told
     assert "• отвечает neurotypology-1" in told
 
@@ -103,7 +103,7 @@ def test_info_compares_a_model_with_the_one_before_on_the_same_questions_alone(t
         assert "По сравнению с neurotypology-1: +0,0" in talk.say("/info").text
         holds(database, "лоб", number=2, split="test")
         told = talk.say("/info").text
-    assert "Проверка на 12 вопросах" in told
+    assert "Тест, 12 вопросов" in told
     assert "По сравнению" not in told
 
 
@@ -145,9 +145,9 @@ def test_nobody_else_writes_the_texts(talk):
 def test_the_language_chosen_counts_at_once_and_over_that_of_the_client(talk):
     talk.say("/lang")
     english = talk.press("English")
-    assert english.text.startswith("Which language shall I answer in?")
+    assert english.text.startswith("Which language should I answer in? Your time now:")
     assert talk.alerts() == ["I speak English now"]
-    assert talk.say("/start").text.startswith("Hello!")
+    assert talk.say("/start").text.startswith("Hi, I'm Merlin")
     talk.say("/lang")
     talk.press("As in Telegram")
     assert talk.say("/start").text.startswith("Здравствуйте!")
@@ -158,8 +158,11 @@ def test_a_zone_is_typed_by_its_name_in_any_case_and_nonsense_is_asked_anew(talk
     talk.press("Часовой пояс")
     talk.press("Другой")
     for nonsense in ("../etc/passwd", "Москва\0", "Europe", "Ы" * 300):
-        assert "Такого пояса я не знаю" in talk.say(nonsense).text
-    assert talk.say("asia/tbilisi").text.startswith("Готово: Asia/Tbilisi.")
+        assert (
+            "Не знаю такого часового пояса. Например: Asia/Tbilisi или Europe/Belgrade"
+            in talk.say(nonsense).text
+        )
+    assert talk.say("asia/tbilisi").text.startswith("Часовой пояс сохранён: Asia/Tbilisi.")
     assert rows(talk.settings, "SELECT zone FROM users") == [("Asia/Tbilisi",)]
     assert rows(talk.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 

@@ -105,15 +105,24 @@ def test_a_tag_with_a_line_break_is_two_tags_and_a_tag_of_yaml_stays_a_word(chat
 def test_a_message_without_words_loses_nothing(chat):
     chat.forge(f"ex:add:{D}")
     chat.say("Вопрос?")
-    assert "Жду слов" in chat.send("a.jpg", b"\xff\xd8\xff", kind="photo").text
-    assert "Жду слов" in chat.send("a.txt", b"\xff\xfe").text
-    assert "Жду слов" in chat.send("a.txt", " \n\t ").text
+    assert (
+        "Пришлите текст или текстовый файл в UTF-8. Написанное раньше сохранено"
+        in chat.send("a.jpg", b"\xff\xd8\xff", kind="photo").text
+    )
+    assert (
+        "Пришлите текст или текстовый файл в UTF-8. Написанное раньше сохранено"
+        in chat.send("a.txt", b"\xff\xfe").text
+    )
+    assert (
+        "Пришлите текст или текстовый файл в UTF-8. Написанное раньше сохранено"
+        in chat.send("a.txt", " \n\t ").text
+    )
     assert "👤 Вопрос?" in chat.say("Ответ.").text
 
 
 def test_a_message_while_a_button_is_awaited_loses_nothing(chat):
     chat.write()
-    assert "Сейчас я жду нажатия кнопки" in chat.say("эй").text
+    assert "Нажмите кнопку под сообщением. Ваш текст сохранён" in chat.say("эй").text
     assert "Где новое?" in chat.save().text
 
 
@@ -141,7 +150,7 @@ def test_an_edit_shows_the_difference_and_carries_what_the_editor_saw(chat):
     chat.press("🔍 Найти")
     chat.say("слово СЛОВО номер 3")
     chat.press("Что значит слово номер 3, понятие гггг?")
-    assert "Ни в одной сборке" in chat.last.text
+    assert "Ни в одной версии этого примера пока нет" in chat.last.text
     chat.press("✏️ Ответ")
     assert "Понятие 3 значит 3." in chat.last.text
     text = chat.say("Иначе.").text
@@ -203,7 +212,9 @@ def test_a_forwarded_chat_is_picked_by_marks(chat):
     said = [("anna", "Что это?"), ("boris", "Это лоб."), ("anna", "Спасибо!"), ("boris", "/new")]
     assert "Кто что сказал?" in chat.forward(*said).text
     assert chat.labels[:4] == ["👤 Что это?", "🤖 Это лоб.", "👤 Спасибо!", "🤖 /new"]
-    assert "жду пересланных" in chat.say("просто слова").text
+    assert (
+        "Перешлите сообщения с текстом. Всё присланное сохранено" in chat.say("просто слова").text
+    )
     chat.press("👤 Спасибо!")
     chat.press("🤖 Спасибо!")
     chat.press("🤖 /new")
@@ -239,7 +250,7 @@ def test_a_teacher_reaches_the_own_datasets_alone(telegram, settings):
         boris.forge(f"ex:add:{short('other')}")
         boris.say("Мой?")
         grant(settings, BORIS, Role.STUDENT)
-        assert "больше не доступно" in boris.say("Да.").text
+        assert "Это действие вам больше недоступно" in boris.say("Да.").text
     assert rows(settings, "SELECT * FROM change") == []
 
 
@@ -249,11 +260,11 @@ def test_a_change_that_waits_is_taken_back_by_its_editor_alone(chat, telegram, s
     grant(settings, ANNA, Role.EDITOR)
     anna = Editing(telegram, settings, "anna")
     anna.say("/examples")
-    assert "нет" in anna.forge(f"ex:drop-yes:{change.change_id}")
-    assert "нет" in anna.forge(f"ex:change:{change.change_id}")
+    assert "не найдена" in anna.forge(f"ex:drop-yes:{change.change_id}")
+    assert "не найдена" in anna.forge(f"ex:change:{change.change_id}")
     chat.press("⏳ Правки")
     chat.press("⏳ Новый пример где-новое")
-    chat.press("Отозвать")
+    chat.press("Отозвать правку")
     assert changes(settings, VERA)[0].state == "waiting"
     chat.press(chat.behind("drop-yes"))
     assert changes(settings, VERA)[0].state == "refused"

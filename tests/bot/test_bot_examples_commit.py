@@ -90,7 +90,7 @@ def test_an_example_added_by_buttons_becomes_a_commit_and_its_verdict_comes(chat
     assert 'tags: [лоб, "no"]' in proof.text
     assert "в следующем обучении около 11 примеров" in proof.text
     chat.press("💾 Сохранить")
-    assert "Правка записана" in chat.last.text
+    assert "Сохраняю" in chat.last.text
     assert "Тестовых вопросов: 2 из 10. Как о том же спросил бы студент?" in chat.last.text
     worded = chat.say("А новый вопрос где обитает?").text
     assert "- user: А новый вопрос где обитает?\n  - assistant: В новом примере." in worded
@@ -146,8 +146,8 @@ def test_a_conflict_is_told_with_both_texts_and_mine_goes_over_theirs(chat, lab)
     told = meanwhile(chat, lab)
     assert "assistant: Моё." in told.text
     assert "assistant: Чужое." in told.text
-    assert chat.labels == ["Мой", "Их", "✏️ Изменить"]
-    chat.press("Мой")
+    assert chat.labels == ["Сохранить мой вариант", "Оставить чужой вариант", "✏️ Объединить"]
+    chat.press("Сохранить мой вариант")
     committed(chat, lab)
     assert "assistant: Моё." in example(lab, "q1")
     assert subject(lab) == "Вера: Edit example q1"
@@ -161,30 +161,32 @@ def test_an_edit_that_the_repository_refuses_is_told_with_its_words_and_tried_ag
     for _ in range(REFUSALS):
         with suppress(SourceError):
             lab.tick("changes")
-    assert "maximum allowed size" in chat.until("она отложена").text
+    assert "maximum allowed size" in chat.until("она сохранена").text
     chat.press("⏳ Правки")
     assert "maximum allowed size" in chat.last.text
     lab.repository.git("config", "--unset", "receive.maxInputSize")
     chat.press("🔁 Повторить")
-    assert "Ждёт" in chat.last.text
+    assert "Сохраняется" in chat.last.text
     committed(chat, lab)
     assert "assistant: Моё." in example(lab, "q1")
 
 
 def test_in_a_conflict_theirs_can_stay(chat, lab):
     meanwhile(chat, lab)
-    chat.press("Их")
-    assert "остаётся их текст" in chat.last.text
+    chat.press("Оставить чужой вариант")
+    assert "Остаётся чужой вариант" in chat.last.text
     assert changes(chat.settings, VERA)[-1].state == "refused"
-    assert "разобрано" in chat.forge(f"ex:mine:{changes(chat.settings, VERA)[-1].change_id}")
+    assert "Этот конфликт правок уже решён" in chat.forge(
+        f"ex:mine:{changes(chat.settings, VERA)[-1].change_id}"
+    )
     assert "Чужое." in example(lab, "q1")
 
 
 def test_in_a_conflict_the_own_text_can_be_written_anew_over_theirs(chat, lab):
     meanwhile(chat, lab)
     lab.tick("fetch")
-    chat.press("✏️ Изменить")
-    assert "Ваш текст поверх чужого" in chat.last.text
+    chat.press("✏️ Объединить")
+    assert "Ваш вариант вместо чужого ·" in chat.last.text
     assert "-  - assistant: Чужое." in chat.last.text
     chat.press("✏️ Ответ")
     chat.say("Общее.")
@@ -201,7 +203,7 @@ def test_an_edit_is_undone_from_its_notice(chat, lab):
     committed(chat, lab)
     chat.forge(f"ex:change:{changes(chat.settings, VERA)[-1].change_id}")
     commit = lab.repository.git("rev-parse", "--short=10", "HEAD")
-    assert f"Это уже коммит {commit}." in chat.last.text
+    assert f"Сохранено (коммит {commit})." in chat.last.text
     chat.press("↩️ Отменить правку")
     assert "+" in chat.last.text
     chat.press("💾 Сохранить")
@@ -254,9 +256,9 @@ CSV = "question,answer,tags\nКто там?,Я.,дверь\nКто там?,Я.,�
 def test_a_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     chat.press("Проба · 12 примеров")
     chat.press("📥 Из файла")
-    assert "жду файл" in chat.say("эй").text
+    assert "Пришлите файл CSV, XLSX или JSON" in chat.say("эй").text
     proof = chat.send("words.csv", CSV)
-    assert "Строк: 4. Новых: 2, уже известно: 1, с ошибками: 1." in proof.text
+    assert "Строк: 4. Новых: 2, уже есть: 1, с ошибками: 1." in proof.text
     assert "➕ Кто там?\n➕ Где?" in proof.text
     assert "Строка 5:" in proof.text
     chat.press("💾 Сохранить 2 примера")
@@ -264,7 +266,7 @@ def test_a_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     assert subject(lab) == "Вера: Import 2 examples into trial"
     assert "Я." in example(lab, "кто-там")
     chat.press("↩️ Отменить правку")
-    assert "«Из файла в trial: 2 примера»? Это затронет 2 файла" in chat.last.text
+    assert "«Из файла в trial: 2 примера»? Это изменит 2 файла" in chat.last.text
     assert "🗑 кто-там: Кто там?\n🗑 где: Где?" in chat.last.text
     chat.press("↩️ Отменить правку")
     lab.tick("changes", "fetch")
@@ -393,7 +395,7 @@ def test_a_correction_is_mended_approved_and_committed_in_the_editors_name(chat,
     assert "source: chat" in chat.last.text
     chat.press("✏️ Ответ")
     chat.say("Верхняя часть лица.")
-    chat.press("✅ Одобрить")
+    chat.press("✅ Принять")
     committed(chat, lab)
     assert "Верхняя часть лица." in example(lab, "from-chat/что-за-лоб")
     assert subject(lab) == "Вера: Add example from-chat/что-за-лоб"
@@ -407,11 +409,11 @@ def test_a_correction_is_declined_with_a_reason_and_decided_once(chat, telegram)
     chat.press("Что за лоб?")
     save = chat.last.message_id
     chat.press("❌ Отклонить")
-    assert "причину прочтёт тот, кто предложил" in chat.say("Неточно.").text
-    assert "«Что за лоб?»" in anna.until("Причина: Неточно.").text
+    assert "Отклонено, текст удалён. Автор исправления прочтёт причину" in chat.say("Неточно.").text
+    assert "«Что за лоб?»" in anna.until("Редактор его не принял: Неточно.").text
     assert rows(chat.settings, "SELECT state, change_id FROM proposal") == [("declined", "")]
     chat.press("ex:save", save, forged=True)
-    assert "уже решено" in chat.forge(f"ex:prop:{number}")
+    assert "Это исправление уже рассмотрено" in chat.forge(f"ex:prop:{number}")
     assert changes(chat.settings, VERA) == []
     assert rows(chat.settings, "SELECT COUNT(*) FROM notice WHERE arguments LIKE '%лоб%'") == [(0,)]
 
@@ -420,7 +422,7 @@ def test_a_correction_that_is_declined_without_a_reason_is_told_to_nobody(chat):
     number = propose(chat.settings)
     chat.forge(f"ex:no:{number}")
     chat.press("Отклонить без причины")
-    assert chat.last.text == "Отклонено. Слова забыты."
+    assert chat.last.text == "Отклонено, текст удалён."
     found = rows(chat.settings, "SELECT COUNT(*) FROM outgoing WHERE key LIKE 'declined:%'")
     assert found == [(0,)]
 
@@ -440,7 +442,7 @@ def test_several_proposals_become_one_commit_but_for_those_with_errors(chat, lab
     chat.forge("ex:queue:0")
     chat.press("☑️ Сразу несколько")
     assert "Что за план?\nЧертёж. · distil: big-model" in chat.last.text
-    chat.press("✅ Одобрить все эти")
+    chat.press("✅ Принять все эти")
     wanted = "Одобрено: 2 примера. С ошибками 1 предложение, оно ждёт дальше."
     assert chat.last.text == wanted
     committed(chat, lab)
@@ -457,12 +459,12 @@ def test_several_proposals_are_declined_once_and_only_as_they_were_shown(chat):
     for question in ("Что за план?", "Что за дом?"):
         draft(chat.settings, question)
     chat.forge("ex:several:0")
-    assert "уже решено" in chat.forge("ex:all-no:1:2:3")
+    assert "Это исправление уже рассмотрено" in chat.forge("ex:all-no:1:2:3")
     chat.forge("ex:several:0")
     chat.press("❌ Отклонить все эти")
     assert chat.last.text == "Отклонено: 2 предложения. Текст удалён."
     assert rows(chat.settings, "SELECT state, note FROM proposal") == [("declined", "")] * 2
-    assert "уже решено" in chat.forge("ex:all-yes:1:2:2")
+    assert "Это исправление уже рассмотрено" in chat.forge("ex:all-yes:1:2:2")
 
 
 def test_a_declined_draft_is_told_to_nobody_even_with_a_reason(chat):
@@ -471,4 +473,4 @@ def test_a_declined_draft_is_told_to_nobody_even_with_a_reason(chat):
     chat.press("Что за план?")
     assert "Черновик модели big-model" in chat.last.text
     chat.press("❌ Отклонить")
-    assert chat.say("Неточно.").text == "Отклонено. Слова забыты."
+    assert chat.say("Неточно.").text == "Отклонено, текст удалён."

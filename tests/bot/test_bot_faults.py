@@ -66,7 +66,7 @@ def payment():
         "from": {"id": ANNA, "is_bot": False, "first_name": "Анна"},
         "currency": "XTR",
         "total_amount": 1,
-        "invoice_payload": "no such order",
+        "invoice_payload": "Order not found",
     }
 
 

@@ -48,14 +48,14 @@ def test_an_admin_is_told_and_may_promote_it_as_it_is(settings, telegram, lab):
     vera.press("🔎 Посмотреть модель")
     assert "остановлена тестом" in vera.last.text
     assert "неверно отвечает на 12 тестовых вопросов" in vera.last.text
-    assert vera.labels[:2] == ["✅ Принять эти ответы", "⬆️ Пусть отвечает"]
+    assert vera.labels[:2] == ["✅ Принять эти ответы", "⬆️ Сделать текущей"]
     before = vera.last.message_id
     shown = vera.press("📈 Тест по версиям")
     assert shown.message_id != before
     (call,) = telegram.calls("sendPhoto")
     assert "trial-2" in call.arguments["caption"]
     vera.forge("a-model:2")
-    vera.press("⬆️ Пусть отвечает")
+    vera.press("⬆️ Сделать текущей")
     vera.press("a-promote-yes:2")
     lab.tick("serve")
     vera.until("теперь отвечает trial-2")
@@ -69,7 +69,7 @@ def test_an_editor_accepts_its_answers_after_two_questions_and_it_serves(setting
     anna = Chat(telegram, settings, "anna")
     anna.say("/admin")
     anna.forge("a-model:2")
-    assert "⬆️ Пусть отвечает" not in anna.labels
+    assert "⬆️ Сделать текущей" not in anna.labels
     anna.press("✅ Принять эти ответы")
     assert "Точно?" in anna.last.text
     assert "✗ Что значит слово номер 20" in anna.last.text

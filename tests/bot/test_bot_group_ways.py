@@ -55,7 +55,7 @@ def test_an_answer_of_a_group_is_corrected_in_the_private_chat(anna, telegram, b
     _, _, payload = call.arguments["url"].partition(f"/{BOT_NAME}?start=")
     alone = talk(telegram, bot, "anna")
     assert alone.start(payload).text.startswith("Можно ли учить модель")
-    assert "Напишите одним сообщением" in alone.press("consent:yes").text
+    assert "Напишите правильный ответ одним сообщением" in alone.press("consent:yes").text
     # The same link is nothing to anybody else.
     assert talk(telegram, bot, "boris").start(payload).text == "Это не ваш ответ."
 
@@ -71,7 +71,7 @@ def test_a_group_is_led_to_nothing_that_it_does_not_have(anna, telegram, provide
     ]
     provider.behave(fixed_answer="Спросили, что такое лоб.", context_window=16_000)
     summed = anna.press("Пересказать и продолжить", full.message_id)
-    assert "который это помнит" in summed.text
+    assert "помнит этот пересказ" in summed.text
     assert summed.keys == []
     anna.say("/t")
     assert "Все разговоры" not in anna.labels

@@ -168,10 +168,10 @@ def test_administrators_choose_what_is_answered(telegram, bot, provider):
 
 def test_a_students_forged_settings_change_nothing(anna, vera):
     page = vera.say("/settings")
-    assert "только администраторы" in anna.say("/settings").text
+    assert "Это могут только админы группы" in anna.say("/settings").text
     for data in ("group:hears:mention", "group:renew:leaders", "group:language:en"):
         anna.press(data, page.message_id)
-        assert "только администраторы" in anna.alerts()[-1]
+        assert "Это могут только админы группы" in anna.alerts()[-1]
     anna.press("group:show", page.message_id, forged=True)
     assert rows(anna.settings, "SELECT COUNT(*) FROM group_setting") == [(0,)]
     for data in ("group:hears:everything", "group:dataset:ffffffffffff", "group", "group:x:y"):
@@ -184,11 +184,11 @@ def test_a_group_speaks_its_language_about_its_dataset(telegram, settings, provi
     with RunningBot(settings):
         vera = talk(telegram, settings, "vera@study")
         page = vera.say("/settings")
-        vera.press("📚 О чём отвечать", page.message_id)
+        vera.press("📚 Выбрать темы", page.message_id)
         vera.press("physics", page.message_id)
         vera.press("English", page.message_id)
         said = next(one for one in telegram.answers("study") if one.message_id == page.message_id)
-        assert "About: physics" in said.text
+        assert "Topics: physics" in said.text
         assert "To ask, mention" in vera.say("/help").text
         assert rows(settings, "SELECT dataset, language FROM group_setting") == [("physics", "en")]
         vera.say(f"{NAMED} что такое масса?")
@@ -198,9 +198,9 @@ def test_a_group_speaks_its_language_about_its_dataset(telegram, settings, provi
 
 def test_only_administrators_begin_anew_where_they_said_so(anna, vera):
     page = vera.say("/settings")
-    vera.press("Заново: админы", page.message_id)
+    vera.press("Новый разговор: админы", page.message_id)
     anna.say(f"{NAMED} лоб?")
-    assert "только администраторы" in anna.say("/clear").text
+    assert "Это могут только админы группы" in anna.say("/clear").text
     assert rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(1,)]
     vera.say("/clear")
     assert rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(0,)]

@@ -20,8 +20,8 @@ PLANS = tuple(plans_of({"free": {"title": {"ru": "Даром", "en": "Free"}, "t
 @pytest.mark.parametrize(
     ("caps", "words", "answered"),
     [
-        (AnswerBudget(per_person_per_day=1e-6), "обошлись слишком дорого", 2),
-        (AnswerBudget(per_day=1e-6), "закончились деньги на ответы", 1),
+        (AnswerBudget(per_person_per_day=1e-6), "Вы исчерпали дневной лимит", 2),
+        (AnswerBudget(per_day=1e-6), "Бот исчерпал дневной лимит", 1),
     ],
 )
 def test_a_cap_that_is_reached_stops_whom_it_is_for(

@@ -68,7 +68,7 @@ def test_alarms_of_one_kind_become_one_message_with_their_number(telegram, setti
         telegram.wait_for(lambda: texts(telegram))
         tell(settings, ("notice-answer-spent", {"provider": "p"}))
         telegram.wait_for(lambda: len(texts(telegram)) == 2)
-    assert texts(telegram)[0].startswith("3 сообщения об одном:")
+    assert texts(telegram)[0].startswith("3 сообщения об одном и том же:")
     assert all(f"работа {job}" in texts(telegram)[0] for job in (1, 2, 3))
     assert "средства" in texts(telegram)[1]
 
@@ -86,7 +86,7 @@ def test_an_alarm_that_comes_soon_after_one_of_its_kind_waits_for_company(telegr
             database.sql(f"UPDATE notice SET handed_over_at = '2026-01-01' WHERE {told}")  # noqa: S608
         telegram.wait_for(lambda: len(texts(telegram)) == 2)
     assert "работа 1" in texts(telegram)[0]
-    assert texts(telegram)[1].startswith("2 сообщения об одном:")
+    assert texts(telegram)[1].startswith("2 сообщения об одном и том же:")
 
 
 def test_an_alarm_has_a_button_to_act_and_stays_where_it_is(telegram, settings):
@@ -94,9 +94,9 @@ def test_an_alarm_has_a_button_to_act_and_stays_where_it_is(telegram, settings):
     with RunningBot(settings):
         chat = Chat(telegram, settings)
         alarm = chat.until("работа 1")
-        assert chat.labels == ["⚙️ К работе"]
-        chat.press("⚙️ К работе")
-        assert "Работа 1 · neurotypology-1" in chat.last.text
+        assert chat.labels == ["⚙️ К обучению"]
+        chat.press("⚙️ К обучению")
+        assert "Обучение 1 · neurotypology-1" in chat.last.text
     assert telegram.answers("vera")[0].text == alarm.text
 
 
@@ -107,7 +107,7 @@ def test_health_offers_to_act_on_the_newest_alarms(telegram, settings):
         telegram.wait_for(lambda: len(texts(telegram)) == 2)
         chat.say("/admin")
         chat.press("a-health")
-        assert {"⚙️ К работе", "🧠 Модели"} <= set(chat.labels)
+        assert {"⚙️ К обучению", "🧠 Модели"} <= set(chat.labels)
         chat.press(chat.data("a-set"))
         assert "Отвечает neurotypology-1" in chat.last.text
 
@@ -129,7 +129,7 @@ def test_an_editor_and_a_student_see_no_health(telegram, settings):
     with RunningBot(settings):
         boris = Chat(telegram, settings, "boris")
         boris.say("/admin")
-        assert boris.labels == ["📚 Примеры", "⚙️ Работы", "🧠 Модели"]
+        assert boris.labels == ["📚 Примеры", "⚙️ Обучение", "🧠 Модели"]
         assert "не действует" in boris.forge("a-health")
         anna = Chat(telegram, settings, "anna")
         assert "/admin" in anna.say("/admin").text

@@ -51,7 +51,7 @@ def test_a_running_job_is_cancelled_by_the_daemon_and_the_message_tells(chat, la
     lab.tick("serve")
     told = chat.until("✅")
     assert told.message_id == asked.message_id
-    assert "отменена" in told.text
+    assert "отменено" in told.text
     assert lab.status()["job"]["state"] == "cancelled"
     assert audit(chat.settings) == [("user:1003", "ask.cancel", "job:1")]
 
@@ -72,26 +72,26 @@ def test_a_launch_tells_its_price_and_what_is_left_of_the_month(chat, lab):
     assert "Точно?" in chat.last.text
     chat.press(chat.data("a-launch-yes"))
     lab.tick("serve")
-    chat.until("✅ Работа 2")
-    chat.press("Дальше ›")
-    assert "Работа 2" in chat.last.text
+    chat.until("✅ Обучение 2")
+    chat.press("Продолжить ›")
+    assert "Обучение 2" in chat.last.text
 
 
 def test_a_launch_that_the_daemon_refuses_is_told_with_its_reason(chat, lab):
     lab.repository.example("trial", 99)
     chat.say("/admin")
     mark = chat.press("a-jobs:0") and chat.press("a-launch:0") and chat.data("a-price")
-    assert "уже есть у работы 1" in chat.forge(mark)
+    assert "уже в обучении 1" in chat.forge(mark)
     chat.forge(mark.replace("a-price", "a-launch-yes"))
     lab.tick("serve")
     chat.until("⚠️")
-    assert "уже есть у работы 1" in chat.last.text
+    assert "уже в обучении 1" in chat.last.text
 
 
 def test_what_was_asked_once_is_not_asked_again_while_it_waits(chat):
     chat.say("/admin")
     chat.forge("a-cancel-yes:1")
-    assert "жду ответа" in chat.forge("a-cancel-yes:1")
+    assert "Задача уже в очереди, жду результата" in chat.forge("a-cancel-yes:1")
     assert len(rows(chat.settings, "SELECT id FROM request")) == 1
 
 
@@ -101,7 +101,7 @@ def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
     shown = chat.press("a-job:1")
     for _ in range(20):
         lab.tick("poll")
-    chat.telegram.wait_for(lambda: "обучена" in chat.last.text)
+    chat.telegram.wait_for(lambda: "завершено" in chat.last.text)
     assert "Сейчас:" not in chat.last.text
     assert chat.last.message_id == shown.message_id
     assert "▁" in chat.last.text
@@ -127,7 +127,7 @@ def test_losses_come_as_a_picture_with_the_row_of_columns_below_it(chat, lab):
     shown = chat.press("a-losses:1")
     assert shown.message_id != before
     (call,) = chat.telegram.calls("sendPhoto")
-    assert "Работа 1" in call.arguments["caption"]
+    assert "Обучение 1" in call.arguments["caption"]
     assert "▁" in call.arguments["caption"]
     largest = shown.message["photo"][-1]
     assert (largest["width"], largest["height"]) == (1280, 720)
@@ -137,8 +137,8 @@ def test_a_job_that_measured_nothing_offers_no_picture_and_draws_none(chat):
     chat.say("/admin")
     chat.press("a-jobs:0")
     chat.press("a-job:1")
-    assert "📈 Потери картинкой" not in chat.labels
-    assert "Потерь пока не измерено" in chat.forge("a-losses:1")
+    assert "📈 График потерь" not in chat.labels
+    assert "Потери ещё не измерены" in chat.forge("a-losses:1")
     assert chat.telegram.calls("sendPhoto") == []
 
 
@@ -158,12 +158,12 @@ def test_a_teacher_sees_the_jobs_of_the_own_dataset_alone_and_cancels_none(chat,
     assert "trial" not in anna.last.text
     assert "🚀 Запустить обучение" not in anna.labels
     anna.press("a-jobs:0")
-    assert "Работ ещё не было" in anna.last.text
-    assert "нет" in anna.forge("a-job:1")
+    assert "Обучений ещё не было" in anna.last.text
+    assert "не найдено" in anna.forge("a-job:1")
     grant(chat.settings, ANNA, Role.TEACHER, "trial")
     anna.forge("a-job:1")
-    assert "Работа 1" in anna.last.text
-    assert "⏹ Отменить работу" not in anna.labels
+    assert "Обучение 1" in anna.last.text
+    assert "⏹ Остановить обучение" not in anna.labels
     assert "не действует" in anna.forge("a-cancel-yes:1")
 
 

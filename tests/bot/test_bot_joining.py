@@ -173,7 +173,7 @@ def test_the_correction_of_an_old_message_is_told_kindly(telegram, provider, med
         telegram.act(lambda _acting: logged.message.update(date=logged.message["date"] - 4000))
         telegram.edit("anna", logged.message_id, "Другой вопрос")
         ended(telegram, media, 2)
-    assert texts(telegram, "anna")[-1].startswith("Это сообщение старше часа")
+    assert texts(telegram, "anna")[-1].startswith("Этому сообщению больше часа")
     assert len(questions(provider)) == 1
 
 
@@ -196,7 +196,7 @@ def test_a_reply_takes_along_what_it_replies_to(telegram, provider, media):
         telegram.say("anna", "А это?", reply_to=answer, quote="«Что такое лоб?»")
         ended(telegram, media, 3)
     _, whole, picked = questions(provider)
-    assert whole.startswith("> Я подставная модель")
+    assert whole.startswith("> Я демо-модель")
     assert whole.endswith("\n\nПочему?")
     assert picked == "> «Что такое лоб?»\n\nА это?"
 

@@ -105,7 +105,7 @@ def ask_about_payment(talk, words="Списали дважды"):
 
 
 def test_a_payment_question_reaches_the_admin_whose_answer_comes_back(telegram, talk):
-    assert "Передано администраторам" in ask_about_payment(talk).text
+    assert "Отправлено администраторам. Ответ придёт сюда" in ask_about_payment(talk).text
     (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
     assert "Списали дважды" in letter.text
     assert str(ANNA) in letter.text
@@ -123,8 +123,11 @@ def test_who_sends_a_file_about_a_payment_hears_that_only_the_words_went_along(t
     talk.say("/paysupport")
     receipt = Upload("a.png", "image/png", PHOTO)
     talk._done(telegram.send_file, receipt, kind="photo", caption="Списали дважды")
-    assert talk.last.text.startswith("Передано администраторам")
-    assert "Файл не передан" in talk.last.text
+    assert talk.last.text.startswith("Отправлено администраторам. Ответ придёт сюда")
+    assert (
+        "Файл не отправлен: я передаю только текст. Опишите, что в нём важно, ещё одним сообщением"
+        in talk.last.text
+    )
     (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
     assert "Списали дважды" in letter.text
 
@@ -141,7 +144,9 @@ def test_who_declines_from_the_privacy_page_is_told_of_no_rating(talk):
     talk.say("/privacy")
     talk.press("Разрешить обучение")
     declined = talk.press("Не разрешаю")
-    assert "исправления я не собираю" in declined.text
+    assert (
+        "Хорошо, исправления собирать не буду. Оценки 👍 и 👎 по-прежнему работают" in declined.text
+    )
     assert "Ваша оценка" not in declined.text
 
 
@@ -155,7 +160,7 @@ def test_three_a_day_and_no_more(telegram, talk):
 
 def test_too_long_words_and_files_are_asked_for_again(talk):
     assert "не длиннее" in ask_about_payment(talk, "я" * 2001).text
-    assert "Передано" in talk.say("Списали дважды").text
+    assert "Отправлено" in talk.say("Списали дважды").text
 
 
 def test_an_admin_by_role_hears_of_it_too(telegram, talk):
@@ -170,8 +175,14 @@ def test_nobody_writes_for_nobody(telegram, settings):
     """Where nobody would read it, the person hears that before they write it all down."""
     with RunningBot(replace(settings, admins=())):
         talk = Talk(telegram, settings)
-        assert "не назначены администраторы" in talk.say("/paysupport").text
-        assert "не назначены администраторы" in talk.say("/paysupport Списали дважды").text
+        assert (
+            "У бота пока нет администраторов, ответить некому. Попробуйте позже"
+            in talk.say("/paysupport").text
+        )
+        assert (
+            "У бота пока нет администраторов, ответить некому. Попробуйте позже"
+            in talk.say("/paysupport Списали дважды").text
+        )
     assert rows(settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
     assert rows(settings, "SELECT COUNT(*) FROM audit") == [(0,)]
 

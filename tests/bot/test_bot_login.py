@@ -49,12 +49,15 @@ def state(logins, started):
 def test_the_question_shows_browser_place_and_digits_and_a_yes_lets_in(talk, logins):
     started = asked(logins)
     shown = talk.start(f"login_{started.key}")
-    for words in ("Firefox, Linux", "203.0.*.*", f"Число на странице: {started.login.number}"):
+    for words in ("Firefox, Linux", "203.0.*.*", f"Код на странице: {started.login.number}"):
         assert words in shown.text
     assert talk.labels == ["Это я, войти", "Это не я"]
     answered = talk.press("Это я, войти")
     assert answered.message_id == shown.message_id
-    assert "вход уже открыт" in answered.text
+    assert (
+        "Вход подтверждён, вернитесь на страницу. Выйти можно там же, в разделе «Мои устройства»"
+        in answered.text
+    )
     assert answered.keys == []
     assert logins.take(started.browser).user_id == ANNA.person_id
 
@@ -62,7 +65,7 @@ def test_the_question_shows_browser_place_and_digits_and_a_yes_lets_in(talk, log
 def test_a_no_lets_nobody_in(talk, logins):
     started = asked(logins)
     talk.start(f"login_{started.key}")
-    assert "Вход не открыт" in talk.press("Это не я").text
+    assert "Вход отклонён. Никому не пересылайте ссылки для входа" in talk.press("Это не я").text
     assert state(logins, started) is LoginState.REFUSED
     assert logins.take(started.browser) is None
 
@@ -72,7 +75,7 @@ def test_a_link_opens_for_one_person_who_may_open_it_again(talk, logins, telegra
     boris = Talk(telegram, talk.settings, "boris")
     talk.start(f"login_{started.key}")
     assert "больше не действует" in boris.start(f"login_{started.key}").text
-    assert talk.start(f"login_{started.key}").text.count("Число на странице")
+    assert talk.start(f"login_{started.key}").text.count("Код на странице")
     talk.press("Это я, войти")
     assert "больше не действует" in talk.start(f"login_{started.key}").text
 

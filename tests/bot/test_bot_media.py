@@ -308,7 +308,7 @@ def test_a_busy_transcriber_is_asked_again(telegram, provider, media):
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(503, "Записи сейчас некому слушать"), (401, "Запись прослушать не вышло")],
+    [(503, "Не могу прослушать запись"), (401, "Расшифровать запись не получилось")],
 )
 def test_a_transcriber_that_does_not_work_is_told(telegram, provider, media, status, words):
     fault = Fault("audio.transcribe", FaultKind.STATUS, times=None, status=status)

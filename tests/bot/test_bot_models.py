@@ -109,11 +109,11 @@ def test_one_person_talks_to_two_providers_of_different_dialects(talk, provider,
 def test_models_are_listed_with_provider_price_and_window(talk):
     shown = talk.say("/model").text
     assert shown.startswith("Сейчас отвечает neurotypology-1, поставщик chat.")
-    assert "1. neurotypology-1 — обычная модель" in shown
+    assert "1. neurotypology-1 — по умолчанию" in shown
     large = next(part for part in shown.split("\n\n") if LARGE in part)
     assert "0,30 за вопросы и 1,20 за ответы, USD" in large
-    assert "окно 64 000 токенов" in large.replace("\xa0", " ")
-    assert "цена неизвестна; окно неизвестно" in shown
+    assert "память 64 000 токенов" in large.replace("\xa0", " ")
+    assert "цена неизвестна; память неизвестна" in shown
     assert talk.labels[:2] == ["✓ Всегда новейшая", "1. neurotypology-1"]
 
 
@@ -158,7 +158,7 @@ def test_a_full_session_goes_on_with_a_bigger_model(talk, elsewhere):
     talk.say("/model")
     talk.press(talk.behind(SMALL))
     full = talk.say("Первый вопрос")
-    assert "92 %" in full.text
+    assert "92\xa0%" in full.text
     shown = talk.press("model")
     assert shown.message_id != full.message_id
     talk.press(talk.behind(LARGE))
@@ -216,9 +216,9 @@ def test_earlier_versions_and_the_base_are_on_offer(telegram, settings, provider
     with RunningBot(settings):
         talk = Talk(telegram, settings)
         shown = talk.say("/model").text
-        assert "neurotypology-2 — обычная модель" in shown
+        assert "neurotypology-2 — по умолчанию" in shown
         assert "neurotypology-1 — прежняя версия" in shown
-        assert "no-such-base — база" in shown
+        assert "no-such-base — базовая модель" in shown
         talk.press(talk.behind("neurotypology-1"))
         talk.say("Кто отвечает?")
     assert answers(provider) == ["stand-in-base"]

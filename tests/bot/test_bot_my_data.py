@@ -94,7 +94,7 @@ def test_an_erasure_is_asked_twice_and_leaves_nothing(telegram, settings):
         assert "Точно" in again.text
         assert traces(settings)
         shown = erase(telegram, settings)
-        assert "всё удалено" in shown.text
+        assert "Всё удалено. Записей было:" in shown.text
         assert "вопросы с ответами: 1" in shown.text
         assert shown.keys == []
     assert traces(settings) == []

@@ -45,7 +45,7 @@ def test_people_are_listed_and_found_by_their_number(chat):
     chat.say("1002")
     assert f"Без имени · {BORIS}" in chat.labels
     chat.say("нет такого")
-    assert "Никого не нашёл" in chat.last.text
+    assert "Никого не нашлось. Пришлите другое имя или ID" in chat.last.text
     chat.press("a-users:0")
     chat.say("Что такое лоб?")
     assert "«Что такое лоб?»" in chat.last.text
@@ -63,16 +63,16 @@ def test_a_long_list_has_pages(chat, settings):
 
 def test_a_block_is_asked_twice_ends_answers_and_can_be_lifted(chat, telegram):
     chat.forge(f"a-user:{ANNA}")
-    chat.press("🚫 Заблокировать")
-    assert "Точно?" in chat.last.text
+    chat.press("🚫 Закрыть доступ")
+    assert "Закрыть доступ" in chat.last.text
     anna = Chat(telegram, chat.settings, "anna")
     assert "«Раз?»" in anna.say("Раз?").text
     chat.press(f"a-block-yes:{ANNA}")
-    assert "заблокирован" in chat.last.text
+    assert "доступ закрыт" in chat.last.text
     assert "закрыл вам доступ" in anna.say("Два?").text
     assert "закрыл" in anna.forge("new")
     assert "закрыл" not in anna.say("/delete_me").text
-    chat.press("✅ Разблокировать")
+    chat.press("✅ Открыть доступ")
     assert "«Три?»" in anna.say("Три?").text
     assert audit(chat) == [
         (f"user:{VERA}", "user.block", f"user:{ANNA}"),
@@ -86,23 +86,23 @@ def test_the_other_admins_hear_of_a_block_and_a_role_and_who_did_it_does_not(cha
     boris.say("/start")
     Chat(telegram, chat.settings, "anna").say("/start")
     chat.forge(f"a-block-yes:{ANNA}")
-    assert "доступ закрыт — человек 1003" in chat.last.text
+    assert "доступ закрыт — пользователь 1003" in chat.last.text
     told = boris.until("Доступ закрыт")
-    assert told.text == f"Доступ закрыт: Анна · {ANNA}. Кто: человек {VERA}."
+    assert told.text == f"Доступ закрыт: Анна · {ANNA}. Кто: пользователь {VERA}."
     boris.press("👥 Люди")
     assert boris.last.text.startswith(f"🚫 Анна · {ANNA}")
     chat.forge(f"a-role-yes:{ANNA}:editor")
-    assert "редактор" in boris.until("Роль дана").text
+    assert "редактор" in boris.until("Роль выдана:").text
     chat.forge(f"a-role-yes:{ANNA}:admin")
     boris.until("администратор")
     # Who is concerned hears of the new role alone; who did it, of nothing.
-    anna = [one.text for one in telegram.answers("anna") if "Роль дана" in one.text]
+    anna = [one.text for one in telegram.answers("anna") if "Роль выдана:" in one.text]
     sent = rows(chat.settings, "SELECT chat_id FROM outgoing WHERE key LIKE 'notice:%'")
     assert (anna, VERA in {chat_id for (chat_id,) in sent}) == ([], False)
 
 
 def test_nobody_blocks_themselves_or_another_admin(chat, settings):
-    assert "Себя" in chat.forge(f"a-block-yes:{VERA}")
+    assert "Свои роль и доступ" in chat.forge(f"a-block-yes:{VERA}")
     grant(settings, BORIS, Role.ADMIN)
     assert "администратор" in chat.forge(f"a-block-yes:{BORIS}")
     assert rows(settings, "SELECT user_id FROM users WHERE is_blocked = 1") == []
@@ -118,7 +118,7 @@ def test_a_teacher_gets_a_dataset_and_loses_it_and_is_told(chat, telegram):
     assert "Роль: преподаватель neurotypology" in chat.last.text
     boris = Chat(telegram, chat.settings, "boris")
     boris.until("neurotypology")
-    assert "⚙️ Работы" in (boris.say("/admin"), boris.labels)[1]
+    assert "⚙️ Обучение" in (boris.say("/admin"), boris.labels)[1]
     chat.forge(f"a-scopes:{BORIS}:0")
     chat.press("✅ neurotypology")
     chat.press(chat.data("a-scope-off-yes"))
@@ -150,7 +150,7 @@ def test_questions_are_given_for_some_days_and_the_person_is_told(chat, telegram
     chat.press("🎁 Подарить вопросы")
     chat.press("голос")
     chat.say("нисколько")
-    assert "Нужно число" in chat.last.text
+    assert "Пришлите число" in chat.last.text
     chat.say("12")
     chat.press("30 дней")
     assert "голос — 12" in chat.last.text
@@ -215,5 +215,5 @@ def test_who_loses_the_role_within_a_dialog_changes_nothing(chat, telegram, sett
     boris.say("/admin")
     boris.forge(f"a-gift-n:{ANNA}:text")
     grant(settings, BORIS, Role.STUDENT)
-    assert "больше не доступно" in boris.say("50").text
+    assert "Это действие вам больше недоступно" in boris.say("50").text
     assert rows(settings, "SELECT id FROM quota_gift") == []

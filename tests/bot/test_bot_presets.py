@@ -74,7 +74,7 @@ def test_a_translator_is_asked_for_its_languages_and_translates(talk, provider):
     talk.press("preset:set:translator")
     assert "Между какими языками" in talk.last.text
     talk.press("preset:pair:ru-en")
-    assert "Включено: Переводчик." in talk.last.text
+    assert "Пресет включён: Переводчик." in talk.last.text
     assert "[not translated, the source text] Good morning" in talk.say("Good morning").text
     model, messages = asked(provider)
     assert model == CHAT
@@ -93,10 +93,10 @@ def test_other_languages_are_typed(talk, provider):
 
 
 def test_what_was_chosen_goes_on_in_a_new_session_and_that_is_said(talk):
-    assert "Осталось как было" not in talk.say("/new").text
+    assert "Действуют прежние настройки:" not in talk.say("/new").text
     talk.say("/system Говори стихами")
     talk.say("Что такое лоб?")
-    assert talk.say("/new").text.endswith("Осталось как было: ваши указания (/system).")
+    assert talk.say("/new").text.endswith("Действуют прежние настройки: ваша инструкция (/system).")
     talk.say("/preset")
     talk.press("Переводчик")
     talk.press("русский ↔ английский")
@@ -110,7 +110,7 @@ def test_what_was_chosen_goes_on_in_a_new_session_and_that_is_said(talk):
 
 def test_a_deleted_preset_leaves_a_text_without_a_name(talk):
     talk.say("/system Говори стихами")
-    assert talk.say("/system").text.startswith("Системный текст этого разговора:\n\nГовори")
+    assert talk.say("/system").text.startswith("Инструкция этого разговора:\n\nГовори")
 
 
 def test_a_text_is_summarised(talk, provider):
@@ -159,7 +159,7 @@ def test_a_preset_whose_model_is_not_in_the_plan_is_refused(telegram, settings):
 
 
 def test_an_own_system_text_is_set_shown_saved_and_taken_away(talk, provider):
-    assert "нет своего системного текста" in talk.say("/system").text
+    assert "У этого разговора нет своей инструкции." in talk.say("/system").text
     talk.say("/system Отвечай стихами.\nКоротко.")
     talk.say("Что такое лоб?")
     assert asked(provider)[1][0]["content"] == "Отвечай стихами.\nКоротко."
@@ -228,7 +228,7 @@ def test_too_long_texts_and_names_and_too_many_presets_are_refused_clearly(talk)
 def test_a_pasted_text_that_the_client_split_is_refused_whole(talk, telegram, provider):
     telegram.paste("anna", "/system " + "Отвечай стихами. " * 300)
     telegram.wait_for(lambda: states(talk.settings) == {"answered": 2})
-    assert "а в этом 5 099" in talk.last.text.replace("\xa0", " ")
+    assert "а в этой 5 099" in talk.last.text.replace("\xa0", " ")
     assert len(telegram.answers("anna")) == 1
     assert provider.calls("chat.create") == []
 
@@ -250,7 +250,7 @@ def test_somebody_elses_preset_is_neither_shown_nor_deleted(talk, verb):
     shown = talk.say("/preset")
     assert "Чужой" not in talk.labels
     talk.press(f"preset:{verb}:{mine.preset_id}", forged=True)
-    assert talk.alerts() == ["Такого пресета у вас нет. Откройте список ещё раз: /preset"]
+    assert talk.alerts() == ["Пресет не найден. Откройте список ещё раз: /preset"]
     assert talk.last.text == shown.text
     assert sessions(talk.settings) == [""]
     assert kept(talk.settings, lambda presets: presets.of(777)) == [mine]

@@ -123,7 +123,7 @@ def test_a_correction_is_masked_and_waits_for_an_editor_after_one_consent(telegr
         press(telegram, settings, "fix:1", answer.message_id)
         assert "учить модель" in telegram.answers("anna")[-1].text
         press(telegram, settings, "consent:yes")
-        assert "каким должен быть ответ" in telegram.answers("anna")[-1].text
+        assert "правильный ответ" in telegram.answers("anna")[-1].text
         shown = say(telegram, settings, BETTER)
         assert rows(settings, PROPOSALS) == []
         assert "Меня зовут [имя], мой телефон [телефон]" in shown

@@ -65,14 +65,14 @@ def test_stars_go_back_by_an_admin_with_a_reason(buyer, vera, world):
     assert "Вернуть 50 ⭐" in vera.last.text
     yes = vera.data("a-back-yes")
     vera.press(yes)
-    buyer.until("money back")
+    buyer.until("Refunded")
     assert kinds(buyer)[2:] == [("refund", 50), ("revocation", 0)]
     assert telegram.stars(buyer.who) == 5000
     assert "voice questions" not in buyer.say("/plan").text
     assert vera.forge(yes) == "Эта кнопка больше не действует."
     noted = rows(settings, "SELECT by_whom, arguments FROM audit WHERE action = 'payment.refund'")
     assert any(by == "user:1003" and "Купили дважды" in said for by, said in noted)
-    assert len([one for one in telegram.answers(buyer.who) if "money back" in one.text]) == 1
+    assert len([one for one in telegram.answers(buyer.who) if "Refunded" in one.text]) == 1
     assert "деньги возвращены" in opened(vera, buyer)
     assert "Купили дважды" in vera.last.text
     assert not any(label.startswith("Вернуть") for label in vera.labels)
@@ -168,7 +168,7 @@ def test_a_plan_is_given_for_some_days_and_told(buyer, vera):
     assert "на 7 дней" in vera.last.text
     yes = vera.data("a-term-yes")
     vera.press(yes)
-    buyer.until("You were given the plan “Plus”")
+    buyer.until("You got the plan “Plus”")
     vera.press(yes, forged=True)
     (term,) = buyer.terms()
     assert (term.ends_at - term.starts_at).days == 7
@@ -179,7 +179,7 @@ def test_the_month_and_the_newest_orders_are_shown(buyer, vera):
     buyer.order("Twenty voices")
     buyer.pay()
     vera.press("a-pay", forged=True)
-    assert "Звёзды: " in vera.last.text
+    assert "Звёзды Telegram: " in vera.last.text
     assert "ЮKassa: " in vera.last.text
     vera.press("Последние заказы")
     assert any("Двадцать голосовых" in label for label in vera.labels)
@@ -189,7 +189,7 @@ def test_payments_that_were_tests_are_told_apart(buyer, vera):
     buyer.say("/start")
     paid_in_roubles(buyer, is_test=True)
     vera.press("a-pay", forged=True)
-    assert "\nЕщё 1 проверочный платёж: в суммы он не входит." in vera.last.text
+    assert "\nЕщё 1 тестовый платёж: в суммы он не входит." in vera.last.text
 
 
 def test_codes_are_made_listed_and_stopped(vera, buyer, world):
@@ -201,15 +201,18 @@ def test_codes_are_made_listed_and_stopped(vera, buyer, world):
         vera.say(nonsense)
     assert rows(settings, "SELECT COUNT(*) FROM promo") == [(0,)]
     vera.say("ЛЕТО 20% 100")
-    assert "ЛЕТО · −20 %" in vera.labels
-    vera.press("ЛЕТО · −20 %")
-    assert "можно: 100" in vera.last.text
-    vera.press("Остановить код")
+    assert "ЛЕТО · −20\xa0%" in vera.labels
+    vera.press("ЛЕТО · −20\xa0%")
+    assert "лимит: 100" in vera.last.text
+    vera.press("Отключить промокод")
     vera.press(vera.data("a-code-off-yes"))
-    assert "Код остановлен" in vera.last.text
+    assert "Промокод отключён" in vera.last.text
     buyer.say("/plan")
-    buyer.press("I have a code")
-    assert "no longer works" in buyer.say("ЛЕТО").text or "no such code" in buyer.last.text.lower()
+    buyer.press("Enter a promo code")
+    assert (
+        "no longer works" in buyer.say("ЛЕТО").text
+        or "This code isn't valid or no longer works" in buyer.last.text.lower()
+    )
 
 
 def test_a_letter_about_a_payment_brings_the_orders_along(buyer, vera, world):
@@ -218,7 +221,7 @@ def test_a_letter_about_a_payment_brings_the_orders_along(buyer, vera, world):
     buyer.say("/paysupport I was charged twice")
     told = vera.until("charged twice")
     assert "«Двадцать голосовых» · 50 ⭐ · оплачен" in told.text
-    vera.press("Покупки этого человека")
+    vera.press("Заказы этого человека")
     assert str(buyer.user_id) in vera.last.text
     assert vera.last.message_id != told.message_id
 
@@ -227,4 +230,4 @@ def test_an_order_or_a_person_that_is_not_there_is_said(vera):
     for data in ("a-buy:nope", "a-back:1:nope", "a-term:424242", "a-code:nope", "a-back-yes:1"):
         assert vera.forge(data)
     vera.press("a-buys:424242:0", forged=True)
-    assert "Заказов нет" in vera.last.text
+    assert "Заказов пока нет" in vera.last.text

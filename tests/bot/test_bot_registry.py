@@ -44,10 +44,10 @@ def test_models_are_listed_with_what_serves_and_their_scores(chat):
     assert "trial · trial-2" in chat.labels
     chat.press("trial · trial-2")
     assert "Отвечает trial-2" in chat.last.text
-    assert chat.labels[0].startswith("▸ trial-2 · отвечает")
+    assert chat.labels[0].startswith("▸ trial-2 · текущая")
     chat.press("a-model:1")
     assert "На 2 вопросах" in chat.last.text or "вопрос" in chat.last.text
-    assert "⬆️ Пусть отвечает" in chat.labels
+    assert "⬆️ Сделать текущей" in chat.labels
 
 
 def test_two_models_stand_side_by_side(chat):
@@ -60,7 +60,7 @@ def test_two_models_stand_side_by_side(chat):
     assert table[0].split() == ["trial-2", "trial-1"]
     assert len({len(line) for line in table}) == 1
     assert "pre" in [mark["type"] for mark in chat.last.entities]
-    assert "одни и те же проверочные вопросы" in chat.last.text
+    assert "Обе ответили на одни и те же тестовые вопросы" in chat.last.text
     assert [line.split()[0] for line in table[1:3]] == ["вопросов", "сходство"]
 
 
@@ -70,14 +70,14 @@ def test_scores_on_other_questions_do_not_stand_side_by_side(chat, lab):
     lab.until_serving("trial-3")
     chat.until("теперь отвечает trial-3")
     chat.forge("a-compare:3:2")
-    assert "Проверочные вопросы у них разные (общий 1)" in chat.last.text
+    assert "Тестовые вопросы у них разные (общий 1)" in chat.last.text
     table = chat.last.text.split("\n\n")[-1].splitlines()
     assert [line.split()[0] for line in table] == ["trial-3", "вопросов"]
 
 
 def test_an_earlier_model_is_promoted_by_hand_after_two_questions(chat, lab):
     chat.forge("a-model:1")
-    chat.press("⬆️ Пусть отвечает")
+    chat.press("⬆️ Сделать текущей")
     assert "Точно?" in chat.last.text
     chat.press("a-promote-yes:1")
     assert serving(lab) == "trial-2"
@@ -85,7 +85,7 @@ def test_an_earlier_model_is_promoted_by_hand_after_two_questions(chat, lab):
     chat.until("теперь отвечает trial-1")
     assert serving(lab) == "trial-1"
     chat.forge("a-history:" + mark_of(chat))
-    assert "(выбрана, человек 1003)" in chat.last.text
+    assert "(выбрана вручную, пользователь 1003)" in chat.last.text
     noted = rows(chat.settings, "SELECT by_whom, action, target FROM audit")
     assert noted == [("user:1003", "ask.promote", "dataset:trial")]
 
@@ -117,10 +117,10 @@ def test_a_rollback_is_told_to_the_other_admins(chat, lab, telegram):
     chat.press(chat.data("a-rollback-yes"))
     lab.tick("serve")
     told = boris.until("возвращена прежняя модель trial-1").text
-    assert told == f"trial: возвращена прежняя модель trial-1. Кто: человек {VERA}."
+    assert told == f"trial: возвращена прежняя модель trial-1. Кто: пользователь {VERA}."
     chat.until("снова отвечает trial-1")
     chat.forge(f"a-history:{mark_of(chat)}")
-    assert f"человек {VERA})" in chat.last.text
+    assert f"пользователь {VERA})" in chat.last.text
 
 
 def test_a_pin_holds_and_is_taken_away(chat, lab):
@@ -133,7 +133,7 @@ def test_a_pin_holds_and_is_taken_away(chat, lab):
     assert lab.status()["serving"]["pinned"]
     chat.forge(f"a-set:{mark}:0")
     assert "📌 Закреплена" in chat.last.text
-    chat.press("📌 Снять закрепление")
+    chat.press("📌 Открепить")
     chat.press(f"a-unpin-yes:{mark}")
     lab.tick("serve")
     chat.until("снято")
@@ -165,7 +165,7 @@ def test_an_editor_sees_models_and_switches_none(chat, telegram, lab):
     anna.say("/admin")
     mark = mark_of(anna)
     anna.forge(f"a-set:{mark}:0")
-    assert "⏪ Откатить" not in anna.labels
+    assert "⏪ Вернуть прежнюю" not in anna.labels
     forged = ("a-promote:1", "a-promote-yes:1", f"a-rollback-yes:{mark}:1", f"a-pin-yes:{mark}")
     for data in forged:
         assert "не действует" in anna.forge(data)

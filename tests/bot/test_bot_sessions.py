@@ -132,7 +132,10 @@ def test_a_session_of_somebody_else_is_neither_shown_nor_touched(talk, telegram)
     for verb in (*VERBS, "session-drop-yes"):
         boris.press(f"{verb}:{session_id}", shown.message_id, forged=True)
         (answered,) = telegram.calls("answerCallbackQuery")[-1:]
-        assert "Этого разговора у вас нет" in answered.arguments["text"]
+        assert (
+            "Разговор не найден: возможно, он удалён. Все разговоры: /sessions"
+            in answered.arguments["text"]
+        )
     assert [one.text for one in telegram.answers("boris")] == [shown.text]
     assert rows(talk.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id") == before
     assert rows(talk.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
@@ -152,12 +155,12 @@ def test_a_cleared_session_is_gone(talk):
     assert rows(talk.settings, "SELECT COUNT(*) FROM turn") == [(1,)]
     asked = talk.say("/clear")
     sure = talk.data("clear")
-    assert "разговор стёрт" in talk.press("Да, стереть").text
+    assert "Разговор удалён, начинаем новый" in talk.press("Да, стереть").text
     assert rows(talk.settings, "SELECT COUNT(*) FROM turn") == [(0,)]
     # An old press clears no newer conversation; one without questions is not asked about.
     talk.press(sure, asked.message_id, forged=True)
     assert talk.alerts() == ["Эта кнопка больше не действует."]
-    assert "разговор стёрт" in talk.say("/clear").text
+    assert "Разговор удалён, начинаем новый" in talk.say("/clear").text
 
 
 def capped(tmp_path, telegram, provider, most=2):

@@ -52,7 +52,7 @@ def test_what_was_paid_and_sent_back_while_a_bot_was_away_is_stored_at_its_start
     gone = [update["update_id"] for update in telegram.pending()]
     telegram.act(lambda acting: acting.world.record("confirm", update_ids=gone))
     with RunningBot(settings):
-        buyer.until("money back")
+        buyer.until("Refunded")
         telegram.wait_for(lambda: compared(settings)["seen"] == 2)
     assert [each[1:3] for each in ledger(settings)] == [
         ("payment", 50),

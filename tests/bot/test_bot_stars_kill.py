@@ -49,7 +49,7 @@ def test_stars_go_back_once_after_a_kill_at(telegram, settings, tmp_path, point)
     # Half a minute passes, until it is nobody's any more.
     change(settings, "UPDATE refund SET look_at = '2026-01-01' WHERE look_at IS NOT NULL")
     with RunningBot(settings):
-        buyer.until("money back")
+        buyer.until("Refunded")
         telegram.wait_for(lambda: rows(settings, "SELECT state FROM refund") == [("done",)])
     assert [each[1:3] for each in ledger(settings)][2:] == [("refund", 50), ("revocation", 0)]
     assert telegram.stars(buyer.who) == 5000

@@ -79,7 +79,7 @@ def test_history_goes_along_until_it_is_cleared(telegram, provider, settings):
         talk.say("Третий вопрос")
     sizes = [len(call.body["messages"]) for call in provider.calls("chat.create")]
     assert sizes == [2, 4, 2]
-    assert "разговор стёрт" in texts(telegram, "anna")[2]
+    assert "Разговор удалён, начинаем новый" in texts(telegram, "anna")[2]
 
 
 def test_commands_speak_the_language_of_the_person(telegram, settings):
@@ -91,7 +91,7 @@ def test_commands_speak_the_language_of_the_person(telegram, settings):
         telegram._world.people[english] = _english(telegram, english)
         telegram.say(english, "/start")
         final(telegram, settings, 4)
-    assert texts(telegram, english)[0].startswith("Hello!")
+    assert texts(telegram, english)[0].startswith("Hi, I'm Merlin")
     russian = texts(telegram, "anna")
     assert russian[0].startswith("Здравствуйте")
     assert "/clear" in russian[1]

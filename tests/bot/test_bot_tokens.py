@@ -48,7 +48,7 @@ def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, tel
     with RunningBot(replace(settings, providers=(model_of(settings),))):
         talk = Talk(telegram, settings)
         fresh = talk.say("/t").text
-        assert "▱▱▱▱▱▱▱▱▱▱ 0 %" in fresh
+        assert "▱▱▱▱▱▱▱▱▱▱ 0\xa0%" in fresh
         assert "по нашей оценке" in fresh
         assert "этот разговор — пока ничего, сегодня — пока ничего" in fresh
         talk.say("Что такое лоб?")
@@ -62,7 +62,7 @@ def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, tel
     assert (cost[:2], cost[-1]) == ("0,", "$")
     assert f"этот разговор — {cost}, сегодня — {cost}" in told
     assert "План «Бесплатный»" in told
-    assert "Вопросы: осталось 19 из 20, заново — " in told
+    assert "Вопросы: осталось 19 из 20, обновится " in told
 
 
 def test_a_cost_that_nobody_knows_is_left_out(talk):
@@ -84,7 +84,7 @@ def test_the_plans_window_is_the_limit_that_is_shown(tmp_path, telegram, provide
         talk = Talk(telegram, settings)
         assert "0 из 1" in talk.say("/t").text
         told = talk.say("/plan").text
-    assert "Окно разговора: до 1" in told
+    assert "Память разговора: до 1" in told
     assert "Вопросы: без ограничений" in told
 
 
@@ -109,7 +109,7 @@ def test_who_left_a_session_without_a_warning_may_still_take_it_along(talk, prov
     talk.say(f"{QUESTION} {'Это важно. ' * 40}")
     assert "Пересказать и продолжить" not in talk.labels
     left = talk.say(f"А что взять с собой? {'Подумай. ' * 40}")
-    assert "поэтому открыт новый" in left.text
+    assert "поэтому я начал новый" in left.text
     provider.behave(fixed_answer=SHORT, context_window=16_000)
     summed = talk.press("Пересказать прежний и продолжить")
     assert SHORT in summed.text
@@ -134,7 +134,7 @@ def test_an_invented_number_is_asked_anew_and_then_all_stays_as_it_was(talk, pro
     talk.say("/t")
     provider.behave(fixed_answer=INVENTED)
     shown = talk.press("Пересказать и продолжить")
-    assert "не вышло" in shown.text
+    assert "Не получилось" in shown.text
     first, second = provider.calls("chat.create")[-2:]
     assert "15" not in first.body["messages"][-1]["content"]
     assert "число 15" in second.body["messages"][-1]["content"]

@@ -91,7 +91,7 @@ def test_from_the_plans_to_the_till_and_back_to_an_order_that_is_paid(visitor, s
     page.wait_for_url(f"{shop.till.base_url.removesuffix('/v3')}/pay/*")
     page.locator("#pay").click()
     page.wait_for_url("**/orders/*")
-    expect(page.get_by_role("status").first).to_contain_text("Спасибо! 299 ₽ получены")
+    expect(page.get_by_role("status").first).to_contain_text("Спасибо! Оплата 299 ₽ прошла")
     expect(page.get_by_text("План «Плюс» до")).to_be_visible()
     (order,) = orders_of(shop, anna)
     assert shop.grants(order.purchase_id) == 1
@@ -105,7 +105,7 @@ def test_who_leaves_the_till_comes_back_pays_later_and_hears_why_it_was_declined
     page.locator("#leave").wait_for()
     # Back leads to the page of buying, not to one that leads away again.
     page.go_back()
-    expect(page.get_by_role("heading", name="Покупка: Плюс")).to_be_visible()
+    expect(page.get_by_role("heading", name="Оформление заказа: Плюс")).to_be_visible()
     expect(page.get_by_role("button", name="Оплатить 299 ₽")).to_be_enabled()
     page.goto(f"{shop.site.address}/orders")
     page.get_by_role("link", name="«Плюс», 30 дней").click()
@@ -114,9 +114,11 @@ def test_who_leaves_the_till_comes_back_pays_later_and_hears_why_it_was_declined
     page.locator("#reason").select_option("insufficient_funds")
     page.locator("#decline").click()
     page.wait_for_url("**/orders/*")
-    expect(page.get_by_text("не хватило денег")).to_be_visible()
+    expect(
+        page.get_by_text("недостаточно средств; пополните счёт или попробуйте другую карту")
+    ).to_be_visible()
     page.get_by_role("link", name="Купить снова").click()
-    expect(page.get_by_role("heading", name="Покупка: Плюс")).to_be_visible()
+    expect(page.get_by_role("heading", name="Оформление заказа: Плюс")).to_be_visible()
     assert len(orders_of(shop, anna)) == 1
 
 
@@ -138,9 +140,9 @@ def test_an_open_page_learns_by_itself_that_it_is_paid(visitor, shop):
 def test_without_a_script_the_whole_road_is_the_same(visitor, shop):
     anna = visitor.person()
     page = checkout(visitor, anna, java_script_enabled=False, **PHONE)
-    page.get_by_text("Есть код?").click()
-    page.get_by_label("Код", exact=True).fill("less20")
-    page.get_by_role("button", name="Применить").click()
+    page.get_by_text("Есть промокод?").click()
+    page.get_by_label("Промокод", exact=True).fill("less20")
+    page.get_by_role("button", name="Применить промокод").click()
     expect(page.get_by_role("button", name="Оплатить 239,20 ₽")).to_be_visible()
     page.get_by_label("Куда прислать чек").fill("+7 916 123-45-67")
     page.get_by_role("button", name="Оплатить 239,20 ₽").click()
@@ -156,9 +158,9 @@ def test_an_admin_sends_money_back_after_saying_so_twice(visitor, shop):
     shop.until(order_id, "paid")
     page = visitor.open(f"/admin/billing/{order_id}", VERA)
     page.locator("summary", has_text="Вернуть деньги").click()
-    page.get_by_label("Сколько, ₽").fill("40")
+    page.get_by_label("Сумма, ₽").fill("40")
     page.get_by_label("Причина").fill("Попросили")
-    page.get_by_role("button", name="Дальше").click()
+    page.get_by_role("button", name="Перейти к подтверждению").click()
     yes = page.get_by_role("button", name="Да, вернуть")
     expect(yes).to_be_focused()
     yes.dblclick()

@@ -105,7 +105,7 @@ def test_a_file_and_the_sample_voice_are_sent(page, bot, tmp_path):
     assert bot.next_update()["message"]["document"]["file_name"] == "конспект-семинар-2.txt"
     expect(page.get_by_role("link", name="конспект-семинар-2.txt")).to_be_visible()
     expect(bubbles(page)).to_have_count(1)
-    page.get_by_role("button", name="Отправить голос-образец").click()
+    page.get_by_role("button", name="Отправить пример голосового сообщения").click()
     voice = bot.next_update()["message"]["voice"]
     assert (voice["mime_type"], voice["duration"]) == ("audio/ogg", 4)
     play = page.get_by_role("button", name="Слушать: голосовое сообщение, 0:04")
@@ -171,10 +171,10 @@ def test_a_lost_connection_is_told_and_mended(page, bot, telegram):
     bot.say(ANNA, "до")
     expect(bubbles(page)).to_have_count(1)
     telegram.stop()
-    expect(page.locator("#offline")).to_contain_text("Связь со стендом прервалась")
+    expect(page.locator("#offline")).to_contain_text("Связь с демо прервалась. Пробуем снова")
     field(page).fill("не уйдёт")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Не отправлено: стенд не отвечает.")
+    expect(page.get_by_role("alert")).to_contain_text("Не отправлено: демо не отвечает.")
     telegram.start()
     expect(page.locator("#offline")).to_have_text("")
     bot.say(ANNA, "после")
@@ -230,10 +230,10 @@ def test_a_commits_way_is_drawn_and_follows(chromium, telegram):
         page.get_by_role("button", name="Эпоха 3 из 4").click()
         expect(page.locator(".chatside")).to_be_visible()
         page.get_by_role("combobox").select_option("Борис: Учебная группа")
-        expect(page.get_by_role("log")).to_contain_text("переписка группы")
+        expect(page.get_by_role("log")).to_contain_text("Здесь будет чат группы")
         page.set_viewport_size({"width": 1280, "height": 800})
         said["body"] = {**way, "commit": "", "serving": None}
-        expect(page.locator(".chatside")).to_contain_text("Коммитов ещё нет")
+        expect(page.locator(".chatside")).to_contain_text("Коммитов пока нет")
         said["gone"] = True
         expect(page.locator(".chatside")).to_contain_text("не отвечает")
         context.close()

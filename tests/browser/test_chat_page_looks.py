@@ -148,9 +148,9 @@ def keep_for_the_eye(page: Page, name: str) -> None:
 
 
 def test_each_person_has_a_log_that_a_reader_can_follow(page):
-    expect(page.get_by_role("log", name="Переписка: Анна, студентка")).to_be_visible()
+    expect(page.get_by_role("log", name="Чат: Анна, студентка")).to_be_visible()
     page.get_by_role("button", name="Вера, администратор").click()
-    expect(page.get_by_role("log", name="Переписка: Вера, администратор")).to_be_visible()
+    expect(page.get_by_role("log", name="Чат: Вера, администратор")).to_be_visible()
 
 
 def test_without_script_the_page_says_what_it_needs(chromium, telegram):

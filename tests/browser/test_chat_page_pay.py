@@ -63,4 +63,4 @@ def test_a_link_to_a_subscription_opens_and_is_paid_and_renewed(page, bot, teleg
 
 def test_a_link_to_no_invoice_says_so(page, telegram):
     page.goto(f"{telegram.page_url}invoice/nothing")
-    expect(page.locator("#toast")).to_contain_text("Такого счёта здесь нет")
+    expect(page.locator("#toast")).to_contain_text("Счёт не найден")

@@ -28,7 +28,9 @@ def test_the_page_waits_for_a_yes_in_the_bot_and_goes_on_by_itself(visitor, cour
     page.get_by_role("button", name="Войти через Telegram").click()
     link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
     assert link.startswith("https://t.me/merlin_test_bot?start=login_")
-    expect(page.get_by_role("status").filter(has_text="Жду, когда вы откроете")).to_be_visible()
+    expect(
+        page.get_by_role("status").filter(has_text="Ждём, когда вы откроете бота")
+    ).to_be_visible()
     login = Logins(courses.db).show(link.partition("login_")[2], anna)
     expect(page.get_by_role("status").filter(has_text="Бот открыт")).to_be_visible()
     expect(page.locator(".number")).to_contain_text(str(login.number))
@@ -44,7 +46,7 @@ def test_a_no_in_the_bot_is_told(visitor, courses):
     anna = visitor.person()
     login = Logins(courses.db).show(link.partition("login_")[2], anna)
     Logins(courses.db).settle(login.login_id, anna, is_own=False)
-    expect(page.get_by_text("В боте ответили «Это не я».")).to_be_visible()
+    expect(page.get_by_text("В боте нажали «Это не я».")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ def test_signing_in_leads_to_no_other_site(visitor, courses, evil):
     with_password(courses, visitor.person(), name)
     page = visitor.page()
     page.goto(f"{courses.address}/sign-in?next={evil}")
-    page.get_by_label("Имя").fill(name)
+    page.get_by_label("Логин", exact=True).fill(name)
     page.get_by_label("Пароль").fill(PASSWORD)
     page.get_by_role("button", name="Войти", exact=True).click()
     page.wait_for_url(f"{courses.address}/")
@@ -64,9 +66,9 @@ def test_signing_in_leads_to_no_other_site(visitor, courses, evil):
 def test_a_key_is_made_shown_once_and_revoked(visitor, courses):
     anna = visitor.person()
     page = visitor.open("/me", anna)
-    keys = part(page, "Ключи для программ")
+    keys = part(page, "Ключи API")
     keys.get_by_text("Новый ключ").click()
-    keys.get_by_label("Для чего").fill("мой скрипт")
+    keys.get_by_label("Название").fill("мой скрипт")
     keys.get_by_role("button", name="Создать ключ").click()
     secret = keys.locator("pre").inner_text()
     assert ApiKeys(courses.db).find(secret).user_id == anna
@@ -74,7 +76,7 @@ def test_a_key_is_made_shown_once_and_revoked(visitor, courses):
     page.goto(courses.address + "/me")
     expect(keys).to_contain_text("мой скрипт")
     assert secret not in page.content()
-    keys.get_by_text("Отозвать", exact=True).click()
+    keys.get_by_text("Отозвать ключ", exact=True).click()
     keys.get_by_role("button", name="Да, отозвать").click()
     expect(keys).not_to_contain_text("мой скрипт")
     assert ApiKeys(courses.db).find(secret) is None
@@ -84,7 +86,7 @@ def test_another_browser_is_signed_out_from_here_and_then_all(visitor, courses):
     anna = visitor.person()
     other = visitor.open("/me", anna)
     page = visitor.open("/me", anna)
-    places = part(page, "Где я вошёл")
+    places = part(page, "Мои устройства")
     expect(places.get_by_role("listitem")).to_have_count(2)
     places.get_by_role("button", name=re.compile("Выйти: Firefox")).click()
     expect(places.get_by_role("listitem")).to_have_count(1)
@@ -99,9 +101,9 @@ def test_another_browser_is_signed_out_from_here_and_then_all(visitor, courses):
 def test_a_name_and_a_password_are_set_and_refused(visitor, courses):
     anna = visitor.person()
     page = ready(visitor.open("/me", anna))
-    place = part(page, "Имя и пароль")
-    place.get_by_text("Задать имя и пароль").click()
-    place.get_by_label("Имя").fill("anna-of-me")
+    place = part(page, "Логин и пароль")
+    place.get_by_text("Задать логин и пароль").click()
+    place.get_by_label("Логин", exact=True).fill("anna-of-me")
     place.get_by_label("Новый пароль").fill("1234567890")
     place.get_by_role("button", name="Сохранить").click()
     expect(place.get_by_role("alert")).to_be_visible()
@@ -116,8 +118,8 @@ def test_the_language_is_chosen_for_pages_and_bot_and_all_is_downloaded(visitor,
     anna = visitor.person()
     page = visitor.open("/me", anna)
     page.get_by_label("Язык").select_option("en")
-    part(page, "Вид").get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_role("heading", name="Where I am signed in")).to_be_visible()
+    part(page, "Внешний вид").get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_role("heading", name="Your devices")).to_be_visible()
     assert Users(courses.db).get(anna).language == "en"
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()

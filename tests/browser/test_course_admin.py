@@ -26,9 +26,9 @@ def asked_of_daemon(staff, kind):
 
 def test_a_running_job_is_redrawn_and_what_was_opened_stays_open(colleague, staff):
     page = colleague.open(f"/admin/jobs/{staff.job_id}", VERA)
-    picture = page.get_by_role("img", name="Потери algorithms-3")
+    picture = page.get_by_role("img", name="Потери обучения algorithms-3")
     expect(picture).to_be_visible()
-    page.locator("summary", has_text="Потери числами").click()
+    page.locator("summary", has_text="Таблица потерь").click()
     first = page.locator("#losses tbody tr").first.locator("td").first
     expect(first).to_have_text("69")
     line = page.locator("polyline.l:not(.t)").get_attribute("points")
@@ -38,7 +38,7 @@ def test_a_running_job_is_redrawn_and_what_was_opened_stays_open(colleague, staf
     assert page.locator("polyline.l:not(.t)").get_attribute("points") != line
     assert page.locator(".chart path.d").count() == 3
     told = page.locator("#loss-told").text_content()
-    assert re.search(r"Проверочные потери: от 1,\d\d до 0,\d\d к шагу 90", told)
+    assert re.search(r"Потери на тесте: от 1,\d\d до 0,\d\d к шагу 90", told)
 
 
 def test_the_board_says_what_needs_somebody_and_follows_a_training(colleague, staff):
@@ -49,7 +49,7 @@ def test_the_board_says_what_needs_somebody_and_follows_a_training(colleague, st
     measure(staff, range(91, 94))
     expect(line).not_to_have_attribute("points", before)
     page.get_by_role("link", name="Требуют внимания").click()
-    expect(page.locator("[aria-labelledby^=of-hci] .slip.bad")).to_contain_text("отклонено")
+    expect(page.locator("[aria-labelledby^=of-hci] .slip.bad")).to_contain_text("отклонён")
     page.locator("[aria-labelledby^=of-python] .slip.bad a").click()
     expect(page.locator(".story")).to_contain_text(f"insufficient_quota {XSS}")
     page.keyboard.press("Escape")
@@ -75,21 +75,21 @@ def test_a_job_is_stopped_by_the_keyboard_after_it_was_asked_twice(colleague, st
     expect(page.get_by_role("button", name="Да, остановить")).to_be_hidden()
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Да, остановить").dblclick()
-    expect(page.get_by_text(f"Остановить работу {staff.job_id}")).to_be_visible()
+    expect(page.get_by_text(f"Остановить обучение {staff.job_id}")).to_be_visible()
     (asked,) = asked_of_daemon(staff, RequestKind.CANCEL)
     Requests(staff.db).claim([RequestKind.CANCEL])
     Requests(staff.db).finish(
         asked.request_id, RequestState.FAILED, {"key": "cancel-final", "arguments": {"job": "4"}}
     )
-    expect(page.get_by_text("работа 4 уже закончена")).to_be_visible()
+    expect(page.get_by_text("обучение 4 уже завершено")).to_be_visible()
     audited = [one.action for one in Audit(staff.db).newest(50, f"job:{staff.job_id}")]
     assert audited == ["ask.cancel"]
 
 
 def test_without_a_script_a_model_is_rolled_back_pinned_and_compared(colleague, staff):
     page = colleague.open("/admin/models", VERA, java_script_enabled=False, **PHONE)
-    page.get_by_text("Откатить", exact=True).click()
-    page.get_by_role("button", name="Да, откатить").click()
+    page.get_by_text("Вернуть прежнюю", exact=True).click()
+    page.get_by_role("button", name="Да, вернуть").click()
     expect(page.get_by_text("Вернуть прежнюю модель: algorithms")).to_be_visible()
     page.get_by_text("Закрепить", exact=True).click()
     page.get_by_role("button", name="Да, закрепить").click()
@@ -108,10 +108,10 @@ def test_without_a_script_a_model_is_rolled_back_pinned_and_compared(colleague, 
 def test_training_is_launched_after_a_look_at_its_price(colleague, staff):
     page = colleague.open("/admin/jobs", VERA)
     page.get_by_label("Набор").select_option("python")
-    page.get_by_role("button", name="Узнать цену").click()
+    page.get_by_role("button", name="Рассчитать стоимость").click()
     page.wait_for_url("**/admin/jobs?launch=python*")
-    expect(page.get_by_text("Цена, около")).to_be_visible()
-    page.get_by_role("button", name=re.compile("Обучить: около")).click()
+    expect(page.get_by_text("Примерная стоимость, около")).to_be_visible()
+    page.get_by_role("button", name=re.compile("Запустить обучение: около")).click()
     expect(page.get_by_text("Обучить python")).to_be_visible()
     assert len(asked_of_daemon(staff, RequestKind.LAUNCH)) == 1
 
@@ -124,7 +124,7 @@ def test_a_commit_is_followed_step_by_step_to_what_answers(colleague, staff):
     expect(steps.last).to_contain_text("Отвечает людям")
     expect(page.locator("[aria-current=step]")).to_have_count(1)
     page.get_by_role("link", name="Сборка algorithms-2").click()
-    expect(page.get_by_role("heading", name="Против algorithms-1")).to_be_visible()
+    expect(page.get_by_role("heading", name="Сравнение с algorithms-1")).to_be_visible()
     page.goto(f"{staff.address}/admin/verdicts?commit={staff.rejected}")
     expect(page.get_by_text("examples/x.yaml, строка 3")).to_be_visible()
     expect(page.get_by_text(XSS, exact=True)).to_be_visible()
@@ -140,21 +140,21 @@ def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
     page.get_by_text("Сменить роль").click()
     page.get_by_label("преподаватель").check()
     page.get_by_label("Курс преподавателя").select_option("hci")
-    page.get_by_role("button", name="Да, дать эту роль").click()
-    expect(page.get_by_text("Сделано.")).to_be_visible()
+    page.get_by_role("button", name="Да, выдать роль").click()
+    expect(page.get_by_text("Сохранено.")).to_be_visible()
     assert staff.roles.authority(number).scopes == {"hci"}
-    page.get_by_text("Выбрать", exact=True).click()
+    page.get_by_text("Выбрать вопросы", exact=True).click()
     page.get_by_label("Сколько").fill("7")
     page.get_by_role("button", name="Да, подарить").dblclick()
-    expect(page.get_by_text("Подарено.")).to_be_visible()
+    expect(page.get_by_text("Подарок отправлен.")).to_be_visible()
     expect(page.get_by_text("27 из 20")).to_be_visible()
     page.get_by_text("Закрыть доступ", exact=True).click()
     page.get_by_role("button", name="Да, закрыть").click()
-    expect(page.get_by_text("закрыт", exact=True)).to_be_visible()
+    expect(page.get_by_text("доступ закрыт", exact=True)).to_be_visible()
     audited = {one.action for one in Audit(staff.db).newest(50, f"user:{number}")}
     assert {"role.grant", "quota.gift"} <= audited
     page.goto(f"{staff.address}/admin/users/{VERA}")
-    expect(page.get_by_text("Свою роль меняет другой администратор.")).to_be_visible()
+    expect(page.get_by_text("Вашу роль может сменить другой администратор.")).to_be_visible()
 
 
 def test_the_whole_log_is_read_in_parts_in_words_and_of_one_person(colleague, staff):
@@ -175,7 +175,7 @@ def test_the_whole_log_is_read_in_parts_in_words_and_of_one_person(colleague, st
     expect(page.get_by_text("Только root (командная строка)")).to_be_visible()
     expect(rows).to_have_count(2)
     rows.first.get_by_role("link", name="Пётр").click()
-    page.get_by_role("link", name="Всё, что сделал этот человек").click()
+    page.get_by_role("link", name="Все действия этого человека").click()
     expect(page.get_by_text("Записей нет.")).to_be_visible()
 
 
@@ -186,24 +186,24 @@ def test_links_of_the_header_are_for_those_who_may(colleague, staff):
 
     assert rooms(None) == ["Курсы"]
     assert rooms(ANNA) == ["Курсы"]
-    assert rooms(BORIS) == ["Курсы", "Веду", "Работы"]
+    assert rooms(BORIS) == ["Курсы", "Преподавание", "Управление"]
     page = colleague.open("/admin/board", BORIS)
     names = page.get_by_role("navigation", name="Разделы управления").get_by_role("link")
-    assert names.all_inner_texts() == ["Путь", "Работы", "Модели", "Сборки", "Коммиты"]
+    assert names.all_inner_texts() == ["Путь", "Обучение", "Модели", "Сборки", "Коммиты"]
     expect(page.get_by_text("python-1")).to_have_count(0)
 
 
 def test_money_says_that_nobody_bought_yet_apart_from_nothing_found(colleague, staff):
     page = colleague.open("/admin/billing", VERA)
-    expect(page.get_by_role("heading", name="Заказов ещё не было")).to_be_visible()
-    page.get_by_placeholder("Номер человека").fill(str(ANNA))
+    expect(page.get_by_role("heading", name="Заказов пока нет")).to_be_visible()
+    page.get_by_placeholder("ID пользователя").fill(str(ANNA))
     page.get_by_role("button", name="Показать").click()
     expect(page.get_by_role("heading", name="Таких заказов нет")).to_be_visible()
 
 
 def test_health_tells_who_is_silent_and_what_goes_dark(colleague, staff):
     page = colleague.open("/admin/health", VERA)
-    expect(page.locator(".procs li").first).to_contain_text("Ботмолчит")
+    expect(page.locator(".procs li").first).to_contain_text("Ботнет сигнала")
     expect(page.get_by_text("через 40 дней")).to_be_visible()
 
 
@@ -263,7 +263,9 @@ def test_from_a_job_that_failed_one_press_leads_to_what_another_would_cost(colle
     page = colleague.open(f"/admin/jobs/{staff.job_id - 1}", VERA)
     page.get_by_role("link", name="Обучить ещё раз").click()
     expect(page.get_by_role("heading", name="python-1")).to_be_visible()
-    expect(page.get_by_role("button", name=re.compile("Обучить: около"))).to_be_in_viewport()
+    expect(
+        page.get_by_role("button", name=re.compile("Запустить обучение: около"))
+    ).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
@@ -281,5 +283,5 @@ def test_axe_finds_no_fault_on_an_admins_pages(colleague, staff, language):
 def test_a_job_that_ends_is_followed_no_longer(colleague, staff):
     page = colleague.open(f"/admin/jobs/{staff.job_id}", VERA)
     finish(staff)
-    expect(page.get_by_role("status").filter(has_text="Работа: обучена")).to_be_attached()
+    expect(page.get_by_role("status").filter(has_text="Обучение: завершено")).to_be_attached()
     expect(page.locator("[hx-get]")).to_have_count(0)

@@ -153,7 +153,7 @@ def test_a_list_that_does_not_come_is_told_with_its_case_and_asked_again(visitor
     )
     page.get_by_role("searchbox").fill("базы")
     expect(page.get_by_role("alert")).to_contain_text("Не удалось загрузить курсы")
-    expect(page.get_by_role("alert")).to_contain_text("Номер случая: 7f3k-case")
+    expect(page.get_by_role("alert")).to_contain_text("Код ошибки: 7f3k-case")
     page.get_by_role("button", name="Повторить").click()
     expect(cards(page)).to_have_count(1)
 

@@ -42,7 +42,7 @@ def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sider_without_a_reload(visi
     page = lasting(ready(visitor.open("/", anna)))
     calls = calls_of(page)
     page.evaluate("window.isTheSame = true")
-    expect(page.get_by_text("Нажмите «+» у курса, и он будет здесь.")).to_be_visible()
+    expect(page.get_by_text("Нажмите «+» у курса, и он появится здесь.")).to_be_visible()
     with page.expect_response("**/api/user/courses") as answer:
         star(page, NETWORKS).click()
     number = courses.course_id("networks")
@@ -51,9 +51,9 @@ def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sider_without_a_reload(visi
         ("POST", "user/courses", {"course_id": number})
     ]
     expect(star(page, NETWORKS)).to_have_attribute("aria-pressed", "true")
-    expect(star(page, NETWORKS)).to_have_accessible_name(f"Убрать «{NETWORKS}» из моих курсов")
+    expect(star(page, NETWORKS)).to_have_accessible_name(f"Убрать «{NETWORKS}» из «Моих курсов»")
     expect(sider(page).get_by_role("link")).to_have_text([NETWORKS])
-    expect(message(page)).to_have_text(f"Курс «{NETWORKS}» теперь в моих курсах.")
+    expect(message(page)).to_have_text(f"Курс «{NETWORKS}» добавлен в «Мои курсы».")
     assert page.evaluate("window.isTheSame")
     assert courses.favourites(anna) == [number]
     sider(page).get_by_role("link").click()
@@ -72,7 +72,7 @@ def test_u15_u16_minus_takes_it_away_and_undo_brings_it_back(visitor, courses):
     assert answer.value.status == 204
     assert calls == [("DELETE", f"user/courses/{number}", None)]
     expect(sider(page).get_by_role("link")).to_have_text(["Алгоритмы и структуры данных"])
-    expect(message(page)).to_contain_text(f"Курс «{NETWORKS}» убран из моих курсов.")
+    expect(message(page)).to_contain_text(f"Курс «{NETWORKS}» убран из «Моих курсов».")
     expect(star(page, NETWORKS)).to_have_attribute("aria-pressed", "false")
     assert courses.favourites(anna) == [courses.course_id("algorithms")]
     expect(sider(page).get_by_role("button")).to_be_focused()
@@ -140,7 +140,7 @@ def test_who_is_not_signed_in_is_asked_to_and_comes_back_with_the_course(visitor
     page.reload()
     is_at(page, "/?q=сети")
     expect(sider(page).get_by_role("link")).to_have_text([NETWORKS])
-    expect(message(page)).to_contain_text("теперь в моих курсах")
+    expect(message(page)).to_contain_text("добавлен в «Мои курсы»")
 
 
 def test_on_a_phone_all_of_it_is_under_the_thumb(visitor, courses):

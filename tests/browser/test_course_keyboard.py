@@ -35,7 +35,7 @@ def press(page, wanted, key="Enter"):
 def test_from_the_catalogue_to_a_material_and_back(visitor, courses):
     anna = visitor.person()
     page = ready(visitor.open("/", anna))
-    assert walk(page, "К содержанию") == ["К содержанию"]
+    assert walk(page, "К содержимому") == ["К содержимому"]
     passed = walk(page, "ВСЕ КУРСЫ")
     assert passed == [
         *("Merlin, на главную", "Курсы", "EN: English version", "Включить тёмную тему"),
@@ -49,7 +49,7 @@ def test_from_the_catalogue_to_a_material_and_back(visitor, courses):
     expect(about).to_be_hidden()
     press(page, "Добавить «Базы данных»", "Space")
     expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
-    expect(page.locator("#toast")).to_contain_text("теперь в моих курсах")
+    expect(page.locator("#toast")).to_contain_text("добавлен в «Мои курсы»")
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Базы данных")
@@ -60,7 +60,7 @@ def test_from_the_catalogue_to_a_material_and_back(visitor, courses):
     press(page, "Назад")
     expect(page.locator(".rows > li")).to_have_count(1)
     press(page, "Убрать «Базы данных»", "Space")
-    expect(page.locator("#toast")).to_contain_text("убран из моих курсов")
+    expect(page.locator("#toast")).to_contain_text("» убран из «Моих курсов»")
 
 
 def test_something_is_looked_for_and_the_sider_is_emptied(visitor, courses):

@@ -142,6 +142,6 @@ def test_on_a_phone_asking_stays_at_the_foot_of_a_lecture(visitor, courses):
 )
 def test_what_is_not_there_is_a_page_that_leads_on(visitor, path):
     page = visitor.open(path)
-    expect(page.get_by_role("heading", name="Такой страницы нет")).to_be_visible()
+    expect(page.get_by_role("heading", name="Страница не найдена")).to_be_visible()
     page.get_by_role("link", name="К курсам").click()
     is_at(page, "/")

@@ -37,17 +37,17 @@ def test_courses_open_are_found_and_lead_to_materials(visitor):
 def test_favourites_are_kept_by_plain_forms(visitor, courses):
     anna = visitor.person()
     page = visitor.open("/", anna, **PLAIN)
-    page.get_by_role("button", name="Добавить «Базы данных» в мои курсы").click()
+    page.get_by_role("button", name="Добавить «Базы данных» в «Мои курсы»").click()
     is_at(page, "/")
-    expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» теперь в моих курсах.")
+    expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» добавлен в «Мои курсы».")
     expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
     sider(page).get_by_role("button", name="Убрать «Базы данных»").click()
-    expect(page.locator("#toast")).to_contain_text("убран из моих курсов")
+    expect(page.locator("#toast")).to_contain_text("» убран из «Моих курсов»")
     expect(sider(page).get_by_role("link")).to_have_count(0)
     page.get_by_role("button", name="Вернуть").click()
     # A click waits for no page: only what the next one shows tells that it is there.
     expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
-    expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» теперь в моих курсах.")
+    expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» добавлен в «Мои курсы».")
     assert courses.favourites(anna) == [courses.course_id("databases")]
     page.reload()
     expect(page.locator("#toast")).to_be_empty()
@@ -57,11 +57,13 @@ def test_who_is_not_signed_in_signs_in_and_comes_back(visitor, courses):
     with_password(courses, visitor.person(), "anna-plain")
     page = visitor.open("/?q=сети", **PLAIN)
     page.get_by_role("button", name="Добавить «Компьютерные сети»").click()
-    page.get_by_label("Имя").fill("anna-plain")
+    page.get_by_label("Логин", exact=True).fill("anna-plain")
     page.get_by_label("Пароль").fill("не тот пароль")
     page.get_by_role("button", name="Войти", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("Имя или пароль не подошли")
-    expect(page.get_by_label("Имя")).to_have_value("anna-plain")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Проверьте их и попробуйте ещё раз. Забыли пароль? Войдите через бота и задайте новый"
+    )
+    expect(page.get_by_label("Логин", exact=True)).to_have_value("anna-plain")
     page.get_by_label("Пароль").fill(PASSWORD)
     page.get_by_role("button", name="Войти", exact=True).click()
     is_at(page, "/?q=сети")
@@ -76,12 +78,12 @@ def test_a_login_is_confirmed_in_the_bot(visitor, courses):
     key = link.partition("login_")[2]
     # The next page says the same as this one.
     with page.expect_navigation():
-        page.get_by_role("button", name="Уже нажато, войти").click()
-    expect(page.get_by_text("Жду, когда вы откроете бота.")).to_be_visible()
+        page.get_by_role("button", name="Вход подтверждён, продолжить").click()
+    expect(page.get_by_text("Ждём, когда вы откроете бота.")).to_be_visible()
     login = Logins(courses.db).show(key, anna)
     assert page.locator(".number").inner_text().endswith(str(login.number))
     Logins(courses.db).settle(login.login_id, anna, is_own=True)
-    page.get_by_role("button", name="Уже нажато, войти").click()
+    page.get_by_role("button", name="Вход подтверждён, продолжить").click()
     is_at(page, "/?all=1")
     page.get_by_role("link", name="Мой кабинет: Анна").click()
     page.get_by_role("button", name="Выйти", exact=True).click()

@@ -74,17 +74,17 @@ def test_a_lecture_is_written_checked_saved_and_seen_to_become_a_commit(colleagu
         "**Куча** лежит."
     )
     page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
     staff.keeper.commit()
-    expect(page.get_by_text("Готово: правка в репозитории.")).to_be_visible()
+    expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert lying(staff, "materials/lecture-09.md", "neurotypology").text.startswith(
         "# Кучи\n\n**Куча**"
     )
     page.get_by_text("Отменить правку").click()
-    page.get_by_role("button", name="Да, вернуть").click()
-    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    page.get_by_role("button", name="Да, отменить").click()
+    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
     staff.keeper.commit()
-    expect(page.get_by_text("Готово: правка в репозитории.")).to_be_visible()
+    expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert "materials/lecture-09.md" not in {
         one.path for one in FileIndex(staff.db).files("neurotypology")
     }
@@ -102,7 +102,7 @@ def test_without_a_script_a_material_is_edited_moved_and_removed(colleague, staf
     page.wait_for_url("**/changes/*")
     staff.keeper.commit()
     page.reload()
-    expect(page.get_by_text("Готово: правка в репозитории.")).to_be_visible()
+    expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     page.goto(staff.address + edit(staff))
     before = page.locator(".edits .what").all_inner_texts()
     page.get_by_role("button", name="Ниже: «Введение в алгоритмы»").click()
@@ -114,8 +114,8 @@ def test_without_a_script_a_material_is_edited_moved_and_removed(colleague, staf
     row = page.locator(".edits li").filter(has_text="Практика: графы")
     row.get_by_text("Удалить", exact=True).click()
     row.get_by_role("button", name="Да, удалить").click()
-    page.get_by_role("button", name="Забрать правку").click()
-    expect(page.get_by_text("Правки не будет.")).to_be_visible()
+    page.get_by_role("button", name="Отозвать правку").click()
+    expect(page.get_by_text("Правка отклонена и не сохранена.")).to_be_visible()
     page.goto(staff.address + edit(staff))
     expect(page.get_by_role("link", name="Практика: графы")).to_be_visible()
 
@@ -129,8 +129,8 @@ def test_the_longest_lecture_that_is_allowed_is_taken(colleague, staff):
     # Typed in a moment: a browser takes half a minute to draw so much while it comes.
     page.evaluate("(words) => { document.querySelector('[name=text]').value = words; }", words)
     page.get_by_role("button", name="Сохранить").click()
-    page.get_by_role("button", name="Забрать правку").click()
-    expect(page.get_by_text("Правки не будет.")).to_be_visible()
+    page.get_by_role("button", name="Отозвать правку").click()
+    expect(page.get_by_text("Правка отклонена и не сохранена.")).to_be_visible()
 
 
 def test_what_is_missing_is_said_and_nothing_that_was_typed_is_lost(colleague, staff):
@@ -147,14 +147,14 @@ def test_a_conflict_shows_both_texts_and_mine_goes_over_theirs(colleague, staff)
     change = propose(staff, path, before.blob, "# Моё\n")
     staff.keeper.files["algorithms"][path] = f"# Их {XSS}\n"
     page = colleague.open(f"/changes/{change}", BORIS)
-    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
     staff.keeper.commit()
-    expect(page.get_by_role("region", name="Ваш текст")).to_have_text("# Моё\n")
-    expect(page.get_by_role("region", name="Сейчас там лежит")).to_have_text(f"# Их {XSS}\n")
-    page.get_by_role("button", name="Записать мой текст поверх").click()
-    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    expect(page.get_by_role("region", name="Ваш вариант")).to_have_text("# Моё\n")
+    expect(page.get_by_role("region", name="Нынешний вариант")).to_have_text(f"# Их {XSS}\n")
+    page.get_by_role("button", name="Сохранить мой вариант").click()
+    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
     staff.keeper.commit()
-    expect(page.get_by_text("Готово: правка в репозитории.")).to_be_visible()
+    expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert lying(staff, path).text == "# Моё\n"
 
 
@@ -167,12 +167,12 @@ def test_who_edits_what_another_has_changed_meanwhile_loses_nothing(colleague, s
     staff.keeper.commit()
     page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_role("alert")).to_contain_text("изменил кто-то другой")
-    expect(page.get_by_role("region", name="Сейчас там лежит")).to_have_text("# Их графы\n")
+    expect(page.get_by_role("region", name="Нынешний вариант")).to_have_text("# Их графы\n")
     expect(page.get_by_role("textbox", name="Текст (Markdown)")).to_have_value("# Мои графы\n")
-    page.get_by_role("button", name="Сохранить моё поверх").click()
-    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    page.get_by_role("button", name="Сохранить мой вариант").click()
+    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
     staff.keeper.commit()
-    expect(page.get_by_text("Готово: правка в репозитории.")).to_be_visible()
+    expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert lying(staff, path).text == "# Мои графы\n"
 
 
@@ -182,14 +182,16 @@ def test_a_card_that_two_edit_keeps_what_was_typed_and_shows_both(colleague, sta
     page.get_by_label("Описание по-русски").fill("Моё описание")
     rewrite(staff, "python", "course.yaml", "Программирование на Python", "Питон")
     page.get_by_role("button", name="Сохранить карточку").click()
-    expect(page.get_by_role("alert")).to_contain_text("ваша карточка цела")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Пока вы правили, курс изменил кто-то другой. Ничего не сохранено; ваш вариант в форме ниже"
+    )
     expect(page.get_by_role("textbox", name="Описание по-русски")).to_have_value("Моё описание")
-    mine = page.get_by_role("region", name="Ваш текст: Название по-русски")
-    theirs = page.get_by_role("region", name="Сейчас там лежит: Название по-русски")
+    mine = page.get_by_role("region", name="Ваш вариант: Название по-русски")
+    theirs = page.get_by_role("region", name="Нынешний вариант: Название по-русски")
     expect(mine).to_have_text("Программирование на Python")
     expect(theirs.locator("mark")).to_have_text("Питон")
     page.get_by_role("textbox", name="Название по-русски").fill("Питон")
-    page.get_by_role("button", name="Сохранить моё поверх").click()
+    page.get_by_role("button", name="Сохранить мой вариант").click()
     expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
     staff.keeper.commit()
     card = lying(staff, "course.yaml", "python").text
@@ -206,7 +208,7 @@ def test_a_material_that_another_has_removed_is_saved_as_a_new_one(colleague, st
     expect(page.get_by_role("alert")).to_contain_text("удалил кто-то другой")
     expect(page.get_by_label("Текст (Markdown)")).to_have_value(re.compile("нигде больше нет"))
     page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
 
 
 def test_the_card_is_changed_by_the_keyboard_alone(colleague, staff):
@@ -223,7 +225,7 @@ def test_the_card_is_changed_by_the_keyboard_alone(colleague, staff):
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
     staff.keeper.commit()
-    expect(page.get_by_text("в репозитории")).to_be_visible()
+    expect(page.get_by_text("сохранена")).to_be_visible()
     assert "New words" in lying(staff, "course.yaml").text
 
 
@@ -231,7 +233,7 @@ def test_questions_are_told_as_a_drawing_and_in_numbers(colleague, staff):
     page = colleague.open(f"/courses/{course(staff)}/questions", BORIS)
     picture = page.get_by_role("img", name="Вопросы")
     expect(picture).to_be_visible()
-    page.locator("summary", has_text="Числами").click()
+    page.locator("summary", has_text="Таблица").click()
     expect(page.get_by_role("row").nth(1)).to_contain_text("9")
     page.get_by_role("link", name="Полгода").click()
     expect(picture).to_be_visible()
@@ -255,7 +257,7 @@ def test_marked_proposals_become_one_commit(colleague, staff, java_script):
     for question in ("Чья очередь?", "Зачем очередь?"):
         page.get_by_label(f"Выбрать «{question}»").first.check()
     page.get_by_role("button", name="Одобрить выбранные").click()
-    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
     assert holding(staff, "Чья очередь?") == 0
     page.goto(f"{staff.address}/courses/{course(staff)}/proposals")
     page.get_by_role("link", name="Выбрать все").click()

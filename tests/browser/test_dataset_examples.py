@@ -60,7 +60,7 @@ def bar(page):
 def save(page, staff):
     """Save all drafts, and let the daemon make the commit."""
     page.get_by_role("button", name="Сохранить одним коммитом").click()
-    expect(page.get_by_text("ждёт", exact=False).first).to_be_visible()
+    expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
     staff.keeper.commit()
 
 
@@ -76,7 +76,7 @@ def test_a_dataset_without_a_course_is_found_and_narrowed_down(colleague, staff,
     page.get_by_role("link", name="Показать все примеры").click()
     page.locator("aside").get_by_role("link", name="структуры").click()
     expect(page.locator(".exs .ex")).to_have_count(2)
-    page.get_by_role("link", name="Убрать отбор").click()
+    page.get_by_role("link", name="Убрать фильтр").click()
     expect(page.locator(".exs .ex")).to_have_count(3)
 
 
@@ -85,15 +85,15 @@ def test_two_edits_a_new_one_and_a_removal_become_one_commit(colleague, staff, d
     page = colleague.open(dataset, VERA, **PLAIN)
     page.get_by_role("link", name="Что такое стек?").click()
     page.get_by_label("Ответ").fill("Стопка тарелок.")
-    page.get_by_label("Для чего").select_option("test")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_label("Часть").select_option("test")
+    page.get_by_role("button", name="Применить правку").click()
     page.get_by_role("link", name="Что такое очередь?").click()
     page.get_by_role("button", name="Удалить").click()
     page.get_by_role("link", name="Добавить пример").click()
     page.get_by_label("Вопрос").fill("Что такое куча?")
     page.get_by_label("Ответ").fill("Дерево, где родитель не меньше детей.")
     page.get_by_label("Теги").fill("деревья, кучи")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(bar(page)).to_contain_text("3 правки: 1 изменён, 1 новый, 1 удалён")
     assert "Стопка" not in str(lying(staff, dataset))
     save(page, staff)
@@ -123,7 +123,7 @@ def test_by_the_keyboard_alone_an_example_is_edited_and_saved(colleague, staff, 
 def test_a_draft_waits_for_its_editor_and_is_seen_by_nobody_else(colleague, staff, dataset):
     page = colleague.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(bar(page)).to_be_visible()
     other = colleague.open(dataset, VERA)
     expect(bar(other)).to_contain_text("1 правка")
@@ -140,7 +140,7 @@ def test_a_draft_waits_for_its_editor_and_is_seen_by_nobody_else(colleague, staf
 
 def test_an_edit_that_says_the_same_is_no_draft(colleague, dataset):
     page = colleague.open(f"{dataset}/one?example=stack", VERA)
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(page.locator(".exs .ex")).to_have_count(3)
     expect(bar(page)).to_have_count(0)
 
@@ -157,16 +157,16 @@ def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(colleague,
     page = colleague.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
     rewrite(staff, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("Раньше вас сохранили другую правку")
     expect(alert).to_contain_text("Их слова")
     expect(alert).to_contain_text("Моё.")
     page.get_by_role("button", name="Сохранить одним коммитом").click()
     expect(page.get_by_text("Ничего не сохранено, ваши правки целы")).to_be_visible()
-    page.get_by_role("link", name="Соединить в правке").click()
+    page.get_by_role("link", name="Объединить").click()
     page.get_by_role("textbox", name="Ответ").fill("Моё и их.")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(page.get_by_role("alert")).to_have_count(0)
     save(page, staff)
     assert "Моё и их." in lying(staff, dataset)["stack"]
@@ -175,12 +175,12 @@ def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(colleague,
 def test_mine_goes_over_theirs_and_over_what_was_removed(colleague, staff, dataset):
     page = colleague.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     del staff.keeper.files[dataset.split("/")[2]]["examples/stack.yaml"]
     staff.keeper.commit()
     page.reload()
     expect(page.get_by_role("alert")).to_contain_text("кто-то удалил")
-    page.get_by_role("button", name="Оставить моё").click()
+    page.get_by_role("button", name="Сохранить мой вариант").click()
     expect(page.get_by_role("alert")).to_have_count(0)
     save(page, staff)
     assert "Моё." in lying(staff, dataset)["stack"]
@@ -190,7 +190,7 @@ def test_an_example_that_another_has_changed_is_not_removed_unseen(colleague, st
     page = colleague.open(f"{dataset}/one?example=stack", VERA)
     rewrite(staff, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
     page.get_by_role("button", name="Удалить").click()
-    page.get_by_role("button", name="Взять из коммита").click()
+    page.get_by_role("button", name="Оставить чужой вариант").click()
     expect(bar(page)).to_have_count(0)
     assert "Их слова" in lying(staff, dataset)["stack"]
 
@@ -199,11 +199,11 @@ def test_what_the_check_refuses_stays_a_draft_with_its_reason(colleague, staff, 
     page = colleague.open(f"{dataset}/new", VERA)
     page.get_by_label("Вопрос").fill("Что такое стек?")
     page.get_by_label("Ответ").fill("Знак \u0007 внутри.")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.get_by_label("Вопрос")).to_have_value("Что такое стек?")
     page.get_by_label("Ответ").fill(" ")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(page.get_by_role("alert")).to_have_text("Нужны и вопрос, и ответ.")
 
 
@@ -212,7 +212,7 @@ def test_a_broken_file_says_so_and_is_written_anew(colleague, staff, dataset):
     expect(page.get_by_role("alert")).to_contain_text("не читается")
     page.get_by_label("Вопрос").fill("Что такое дек?")
     page.get_by_label("Ответ").fill("Очередь с двух сторон.")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     save(page, staff)
     assert "с двух сторон" in lying(staff, dataset)["broken"]
 
@@ -238,9 +238,9 @@ def test_a_pasted_table_is_judged_row_by_row_and_taken_into_edits(
     expect(page.get_by_text("Новых: 1, с другим ответом: 1, уже есть: 1")).to_be_visible()
     expect(rows.nth(0)).to_contain_text("новый")
     expect(rows.nth(1)).to_contain_text("уже есть")
-    expect(rows.nth(3)).to_contain_text("не годится")
+    expect(rows.nth(3)).to_contain_text("с ошибкой")
     rows.nth(2).get_by_role("checkbox").check()
-    page.get_by_role("button", name="Взять отмеченные в правки").click()
+    page.get_by_role("button", name="Добавить отмеченные в правки").click()
     expect(bar(page)).to_contain_text("2 правки: 1 изменён, 1 новый")
     save(page, staff)
     now = lying(staff, dataset)
@@ -267,7 +267,7 @@ def test_tables_of_many_forms_are_read(colleague, dataset, table, count):
 
 def test_what_is_no_table_or_too_much_loses_nothing(colleague, dataset):
     page = colleague.open(f"{dataset}/paste", VERA)
-    for words, told in (("просто слова", "не годится"), ("а\tб\n" * 501, "больше 500 строк")):
+    for words, told in (("просто слова", "с ошибкой"), ("а\tб\n" * 501, "больше 500 строк")):
         page.get_by_label("Строки из Excel").fill(words)
         page.get_by_role("button", name=re.compile("Посмотреть")).click()
         expect(page.get_by_text(told).first).to_be_visible()
@@ -280,7 +280,7 @@ def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(coll
     page.get_by_label("Ответ").fill("Много деревьев.")
     (kept,) = [each for each in page.context.cookies() if each["name"] == "merlin"]
     page.context.clear_cookies(name="merlin")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     expect(page.get_by_role("heading", name="Войдите ещё раз")).to_be_visible()
     beside = page.get_by_role("link", name="Войти в новой вкладке")
     expect(beside).to_have_attribute("target", "_blank")
@@ -299,7 +299,7 @@ def test_a_question_that_was_answered_badly_becomes_an_example_by_one_press(coll
     expect(page.get_by_label("Ответ")).to_have_value("")
     assert page.url.endswith("/examples/new")
     page.get_by_label("Ответ").fill("Это разметка.")
-    page.get_by_role("button", name="Готово").click()
+    page.get_by_role("button", name="Применить правку").click()
     save(page, staff)
     assert any("Это разметка." in (text or "") for text in lying(staff, BASE).values())
 

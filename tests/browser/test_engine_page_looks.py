@@ -148,7 +148,7 @@ def test_the_board_grows_a_curve_and_moves_a_job_to_the_finished_ones(browse, tm
         engine.trainer.steps.release(21)
         expect(card.get_by_text(f"шаг 100 из {STEPS}")).to_be_visible()
         engine.trainer.finish()
-        over = page.get_by_role("region", name="Закончены")
+        over = page.get_by_role("region", name="Завершено")
         expect(over.get_by_role("link", name="neurotypology-8")).to_be_visible()
         expect(page.get_by_text("Сейчас ничего не обучается")).to_be_visible()
 
@@ -156,12 +156,12 @@ def test_the_board_grows_a_curve_and_moves_a_job_to_the_finished_ones(browse, tm
 def test_a_job_is_stopped_after_a_second_question_and_its_page_says_so(browse, tmp_path):
     with pages_in_thread(tmp_path) as engine:
         page = browse(engine, f"/jobs/{engine.jobs['running']}")
-        page.get_by_text("Остановить", exact=True).click()
+        page.get_by_text("Остановить обучение", exact=True).click()
         page.get_by_role("link", name="Нет").click()
         expect(page.get_by_role("button", name="Да, остановить")).to_be_hidden()
-        page.get_by_text("Остановить", exact=True).click()
+        page.get_by_text("Остановить обучение", exact=True).click()
         page.get_by_role("button", name="Да, остановить").click()
-        expect(page.locator("#live .chip")).to_have_text("отменена")
+        expect(page.locator("#live .chip")).to_have_text("отменено")
         expect(page.get_by_role("button", name="Приостановить")).to_have_count(0)
 
 

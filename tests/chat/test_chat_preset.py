@@ -97,15 +97,15 @@ def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(configu
 @pytest.mark.parametrize(
     ("name", "more", "words"),
     [
-        ("voice", {}, "voice has not the right form, which is that of: tutor"),
-        ("Tutor", {}, "Tutor has not the right form"),
-        ("tutor", {"prompt": " "}, "has not the right form"),
-        ("tutor", {"prompt": "x" * 4001}, "too long: 4000 characters at the most"),
+        ("voice", {}, "voice isn't valid; an example: tutor"),
+        ("Tutor", {}, "Tutor isn't valid"),
+        ("tutor", {"prompt": " "}, "isn't valid"),
+        ("tutor", {"prompt": "x" * 4001}, "too long: at most 4000 characters"),
         ("tutor", {"title": {"ru": "Только"}}, "tutor.title: the key en is missing"),
         (
             "tutor",
             {"model": {"provider": "no", "model": "m"}},
-            "chat.presets.tutor.model.provider: no is not one of providers",
+            "chat.presets.tutor.model.provider: no isn't one of providers",
         ),
     ],
 )

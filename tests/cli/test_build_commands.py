@@ -167,7 +167,7 @@ def test_a_folder_that_is_gone_is_made_again_when_asked(folder, run, shown):
     code, told = run("verify", "trial-1")
     assert (code, "--restore" in told.out, folder.exists()) == (0, True, False)
     code, told = run("verify", "trial-1", "--restore")
-    assert (code, "was made again" in told.out) == (0, True), told
+    assert (code, "was rebuilt from commit" in told.out) == (0, True), told
     assert contents(folder) == before
     assert len(shown("jobs", "list")) == 1
 
@@ -180,7 +180,7 @@ def test_other_limits_give_another_build_and_it_is_said(lab, folder, run):
     assert run("build", "trial")[0] == 0
     lab.path.write_text(yaml.safe_dump({**said, "models": models}), "utf-8")
     code, told = run("verify", "trial-2", "--restore")
-    assert (code, "gives other files now" in told.out) == (1, True), told
+    assert (code, "now gives other files" in told.out) == (1, True), told
     assert run("verify", "trial-1")[0] == 0
 
 
@@ -253,7 +253,7 @@ def test_what_nothing_needs_goes_and_can_be_made_again(four, run, shown):
     assert folders(four) == ["1", "2", "3", "4"]
     code, told = run("prune")
     assert (code, told.out) == (0, "trial-3\ntrial-2\n"), told
-    assert f"Removed the folders of 2 builds: {dry['bytes']:,} bytes are free." in told.err
+    assert f"Removed the folders of 2 builds, {dry['bytes']:,} bytes freed." in told.err
     assert folders(four) == ["1", "4"]
     assert shown("prune")["builds"] == []
     assert shown("verify", "trial-2", "--restore")["restored"] is True

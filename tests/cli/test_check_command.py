@@ -121,7 +121,7 @@ def test_json_is_the_document_of_the_contract(datasets):
                 "column": 5,
                 "rule": "unknown-key",
                 "severity": "error",
-                "message": 'The key "bot" is not known here.',
+                "message": "Unknown key “bot”.",
             }
         ],
     }
@@ -132,7 +132,7 @@ def test_annotations_escape_what_the_code_host_would_misread(datasets):
     line = run("--format", "github").stdout.splitlines()[0]
     assert line.startswith(
         "::error file=datasets/neurotypology/examples/50%25%2C odd%3A name.yaml,line=1,col=1,"
-        "title=bad-name::Names are made of letters"
+        "title=bad-name::A name has letters"
     )
 
 

@@ -108,7 +108,7 @@ def test_people_are_told_on_stderr_and_findings_stay_on_stdout(repository, capsy
     assert main(["check", "--fix", "datasets/first/examples/my folder"]) == 0
     done = capsys.readouterr()
     assert done.err == (
-        "Mended datasets/first/examples/my folder/два слова.yml -> "
+        "Fixed datasets/first/examples/my folder/два слова.yml -> "
         "datasets/first/examples/my-folder/два-слова.yaml: "
         "invisible characters, blanks at line ends, name\n"
     )
@@ -229,7 +229,7 @@ def test_where_git_could_not_bring_it_back_nothing_is_changed(repository, capsys
     (repository / ".git").rename(repository / "elsewhere")
     before = contents(repository)
     assert main(["check", "--fix"]) == 1
-    assert "lies in no git repository" in capsys.readouterr().err
+    assert "isn't in a readable git repository:" in capsys.readouterr().err
     assert contents(repository) == before
 
 
@@ -240,7 +240,7 @@ def test_where_git_holds_one_of_two_datasets_neither_is_changed(
     write(elsewhere, {**good_files(60), **BAD})
     before = contents(repository)
     assert main(["check", "--fix", "datasets/first", str(elsewhere)]) == 1
-    assert f"{elsewhere} lies in no git repository" in capsys.readouterr().err
+    assert f"{elsewhere} isn't in a readable git repository" in capsys.readouterr().err
     assert contents(repository) == before
 
 
@@ -257,4 +257,4 @@ def test_a_hook_of_git_leads_to_no_other_index(repository, capsys, monkeypatch):
 
 def test_a_commit_cannot_be_mended(repository, capsys):
     assert main(["check", "--fix", "--commit", "HEAD"]) == 2
-    assert "a commit does not change" in capsys.readouterr().err
+    assert "Either --fix or --commit: a commit doesn't change" in capsys.readouterr().err

@@ -178,7 +178,7 @@ def test_a_refund_is_written_down_for_who_sends_it(capfd, place):
     again, said = run(
         capfd, place, "billing", "refund", order, "--reason", "Ещё", "--yes", "--no-wait"
     )
-    assert (again, "under way" in said.err) == (1, True)
+    assert (again, "in progress" in said.err) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_an_order_that_nobody_paid_has_nothing_to_send_back(capfd, place, shop):
     with At(place, shop) as told:
         order = told.order(BORIS, "algorithms").purchase_id
     code, said = run(capfd, place, "billing", "refund", order, "--reason", "x", "--yes")
-    assert (code, "not paid" in said.err) == (1, True)
+    assert (code, "t paid" in said.err) == (1, True)
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
@@ -257,7 +257,7 @@ def test_every_difference_is_told_and_the_command_fails(capfd, place, shop):
     code, said = run(capfd, place, "billing", "reconcile")
     assert code == 1
     assert "stars-charge-1" in said.out
-    assert "unknown at the till" in said.out
+    assert "in the ledger, unknown to the payment service" in said.out
 
 
 def test_a_till_that_is_silent_is_no_difference(capfd, place):
@@ -265,7 +265,7 @@ def test_a_till_that_is_silent_is_no_difference(capfd, place):
     free = config.replace("base_url: http://127.0.0.1:", "base_url: http://127.0.0.1:1/v3?")
     (place / "config.yaml").write_text(free, encoding="utf-8")
     code, said = run(capfd, place, "billing", "reconcile")
-    assert (code, "does not answer" in said.err) == (1, True)
+    assert (code, "isn't responding" in said.err) == (1, True)
 
 
 def test_the_export_is_a_table_for_the_accountant(capfd, place):
@@ -353,5 +353,5 @@ def test_before_anything_was_sold_there_is_nothing_to_show(capfd, tmp_path):
         ["promo", "list"],
     ):
         code, told = run(capfd, tmp_path, "billing", *words)
-        assert (code, "ecorded" in told.err) == (1, True), words
+        assert (code, "Nothing here yet" in told.err) == (1, True), words
     assert not (tmp_path / "state" / "text.key").exists()

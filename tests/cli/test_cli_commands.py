@@ -46,10 +46,10 @@ def test_what_happened_is_shown_as_json(shown):
         (["builds"], "trial-1"),
         (["log"], "First words"),
         (["show", "trial-1"], "Отвечай коротко."),
-        (["jobs", "list"], "trained"),
+        (["jobs", "list"], "done"),
         (["jobs", "show", "1"], "trained tokens"),
         (["jobs", "events", "1"], "info"),
-        (["models", "list"], "serves"),
+        (["models", "list"], "live"),
         (["models", "history"], "trial-1"),
     ],
 )
@@ -61,7 +61,7 @@ def test_what_happened_is_shown_to_people(run, words, part):
 def test_what_lies_on_the_disk_and_what_goes_is_told_beside_the_status(run, shown):
     _, told = run("status")
     assert "stored: builds 1 (" in told.err
-    assert "to be removed: builds 0, training files of builds 0, models 0" in told.err
+    assert "to remove: builds 0, training files of builds 0, models 0" in told.err
     stored = shown("status")["stored"]
     assert (stored["builds"]["count"], stored["builds"]["days"]) == (1, 30)
     assert stored["mirror"]["bytes"] > 0
@@ -105,7 +105,7 @@ def test_a_model_that_was_asked_nothing_has_no_scores(made, tmp_path, capsys):
     lab = made(without_tests, tmp_path / "without")
     assert main(["models", "list", "--config", str(lab.path)]) == 0
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "trial-1" in line]
-    assert row.split()[-1] == "serves"
+    assert row.split()[-1] == "live"
 
 
 def test_without_a_daemon_the_command_does_the_work_itself(lab, shown):
@@ -132,9 +132,9 @@ def test_a_rollback_names_what_serves_now(lab, shown):
         (["jobs", "show", "99"], "99"),
         (["jobs", "launch", "trial"], "already"),
         (["jobs", "launch", "nothing"], "nothing"),
-        (["jobs", "cancel", "1"], "ended"),
+        (["jobs", "cancel", "1"], "finished"),
         (["models", "promote", "trial-9"], "trial-9"),
-        (["models", "rollback", "trial"], "no earlier model"),
+        (["models", "rollback", "trial"], "no earlier live model"),
         (["models", "pin", "nothing"], "nothing"),
         (["ask", "?", "--dataset", "nothing"], "nothing"),
     ],
@@ -158,7 +158,7 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(run, words, part):
 def test_a_list_of_a_dataset_that_was_never_seen_is_refused_with_those_that_were(run, words):
     code, told = run(*words)
     assert (code, told.out) == (1, "")
-    assert told.err == "merlin: there is no dataset tria1; there are: trial\n"
+    assert told.err == "merlin: dataset tria1 not found; there are: trial\n"
     assert run(*words[:-1], "trial")[0] == 0
 
 
@@ -176,14 +176,14 @@ def test_a_process_that_is_silent_is_not_well(run):
 
 def test_a_request_may_be_left_to_the_daemon(run):
     code, told = run("jobs", "launch", "trial", "--no-wait")
-    assert (code, "request" in told.err) == (0, True)
+    assert (code, "task" in told.err) == (0, True)
 
 
 def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
     lab = Lab(tmp_path, provider.base_url)
     shutil.rmtree(lab.config.state_dir)
     assert main(["status", "--config", str(lab.path)]) == 1
-    assert "recorded yet" in capsys.readouterr().err
+    assert "Nothing here yet" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
         ("state_dir: [", "expected"),
         ("language: en", "state_dir"),
         ("state_dir: s\nprovider: x", "provider"),
-        ("state_dir: s\nproviders: [{name: a, base_url: 'http://example.com'}]", "not https"),
+        ("state_dir: s\nproviders: [{name: a, base_url: 'http://example.com'}]", "neither https"),
         ("state_dir: s\nrepository: {url: 'git://example.com/x'}", "https, ssh"),
         ("state_dir: s\ndatabase: 'postgresql://db.example.com/x'", "verify-full"),
         ("state_dir: s\nengine: {listen: nowhere}", "host:port"),
@@ -259,7 +259,7 @@ def test_a_bug_ends_with_three_and_writes_a_report(capsys, tmp_path, monkeypatch
 
 
 def test_a_bug_is_reported_though_its_folder_cannot_be_made(capsys, tmp_path, monkeypatch):
-    (tmp_path / "state").write_text("in its place", "utf-8")
+    (tmp_path / "state").write_text("restore your backup", "utf-8")
     monkeypatch.setenv("MERLIN_REPORTS", str(tmp_path / "state" / "reports"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
@@ -286,7 +286,7 @@ def test_a_bug_is_reported_though_its_folder_cannot_be_made(capsys, tmp_path, mo
 def test_a_state_that_cannot_be_written_is_told_with_its_path(tmp_path, capsys, monkeypatch, words):
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "long-random-word-of-this-machine")
     monkeypatch.delenv("MERLIN_REPORTS")
-    (tmp_path / "state").write_text("in its place", "utf-8")
+    (tmp_path / "state").write_text("restore your backup", "utf-8")
     path = tmp_path / "config.yaml"
     path.write_text("state_dir: state\nrepository: {url: .}\n", "utf-8")
     assert main([*words, "--config", str(path)]) == 2
@@ -330,14 +330,14 @@ def test_the_log_lets_only_the_commit_whose_model_serves_now_say_serving(lab, ru
     assert [newest["verdict"], oldest["verdict"]] == ["serving", "serving"]  # as stored
     assert (newest["served_until"], oldest["served_until"] > newest["seen_at"]) == (None, True)
     lines = log_lines(run)
-    assert [" serving " in line for line in lines] == [True, False]
-    assert " served until 20" in lines[1]
+    assert [" live " in line and "until" not in line for line in lines] == [True, False]
+    assert " live until 20" in lines[1]
     shown("models", "rollback", "trial")
     lines = log_lines(run)
-    assert [" serving " in line for line in lines] == [False, True]
+    assert [" live " in line and "until" not in line for line in lines] == [False, True]
 
 
-@pytest.mark.parametrize(("language", "word"), [("ru", "отвечает)"), ("en", "serving)")])
+@pytest.mark.parametrize(("language", "word"), [("ru", "применён)"), ("en", "live)")])
 def test_a_build_is_told_in_the_words_of_the_reader(run, monkeypatch, language, word):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     code, told = run("build", "trial")

@@ -34,12 +34,15 @@ def telegram():
 
 def test_what_keeps_the_reader_of_documents_in_is_said_truly(fresh, capsys, monkeypatch):
     found = examined(fresh, capsys)
-    assert found["documents"] == (True, "the kernel keeps their reader from files and network")
+    assert found["documents"] == (
+        True,
+        "the document reader has no access to files and network (kernel filter)",
+    )
     # As good as a kernel without a filter: what is tried there cannot be shown.
     monkeypatch.setattr(sys, "executable", "/bin/false")
     is_good, words = examined(fresh, capsys)["documents"]
     assert not is_good
-    assert "only Python keeps the reader" in words
+    assert "only Python keeps the document reader" in words
 
 
 @pytest.fixture
@@ -70,8 +73,8 @@ def test_before_the_first_start_only_what_is_missing_is_wrong(fresh, capsys):
     found = examined(fresh, capsys)
     assert {what for what, (good, _) in found.items() if not good} == {"repository"}
     assert "has no branch main: commit something" in found["repository"][1]
-    assert found["database"][1].startswith("not made yet")
-    assert found["telegram"] == (True, f"the token is that of @{BOT_NAME}")
+    assert found["database"][1].startswith("not created yet: the first process to start creates it")
+    assert found["telegram"] == (True, f"the token belongs to @{BOT_NAME}")
     assert {found[name] for name in ("daemon", "bot", "api")} == {(True, "not started yet")}
     assert not (fresh.folder / "state").exists()
 
@@ -106,7 +109,7 @@ def test_once_merlin_has_run_a_process_that_does_not_answer_is_wrong(fresh, caps
         "bot": False,
         "api": False,
     }
-    assert found["bot"][1] == "it was never started (merlin run)"
+    assert found["bot"][1] == "never started (merlin run)"
 
 
 def test_a_repository_is_asked_itself_and_named_by_its_newest_commit(fresh, capsys):
@@ -159,7 +162,10 @@ def test_services_that_cannot_be_reached_are_told_by_their_names(fresh, capsys, 
 def test_a_state_that_cannot_be_written_is_told(fresh, capsys):
     (fresh.folder / "state").write_text("a file in its place", "utf-8")
     good, words = examined(fresh, capsys)["state_dir"]
-    assert (good, "cannot be written to" in words) == (False, True)
+    assert (
+        good,
+        "isn't writable: give it to the user that runs Merlin, or set another state_dir" in words,
+    ) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_damage_is_found_and_ends_with_one(merlin, base):
     assert merlin("models", "list")[0] == 0
     code, _, err = merlin("models", "list", "--verify")
     assert code == 1
-    assert "model.safetensors is not what it was" in err
+    assert "model.safetensors isn't wh" in err
 
 
 def test_a_base_is_taken_away_and_its_owners_folder_stays(merlin, base):

@@ -57,10 +57,10 @@ def test_jobs_are_listed_with_progress_losses_and_why_one_failed(merlin):
     code, out, err = merlin("jobs")
     running = next(line for line in out.splitlines() if "neurotypology-8" in line)
     assert code == 0
-    for said in (BASE, "обучается", f"{SHOWN}/{STEPS} (66 %)", "0,688", "1\u00a0240"):
+    for said in (BASE, "идёт", f"{SHOWN}/{STEPS} (66 %)", "0,688", "1\u00a0240"):
         assert said in running
-    assert "не вышло" in out
-    assert "python-3: Этому заданию не хватает памяти." in err
+    assert "не удалось" in out
+    assert "python-3: Для этого обучения не хватает памяти." in err
 
 
 def test_jobs_are_one_json_document_too(merlin, pages):
@@ -74,7 +74,7 @@ def test_status_tells_bases_queues_and_the_machine(merlin):
     assert code == 0
     assert "recall" in out
     assert BASE in out
-    assert "обучается 1" in err
+    assert "идёт 1" in err
     assert "Обученных моделей: 1" in err
     assert "свободно" in err
     told = json.loads(merlin("status", "--json")[1])

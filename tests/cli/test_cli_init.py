@@ -39,14 +39,17 @@ def test_it_is_never_made_over_another(tmp_path, capsys):
     assert main(["init", str(tmp_path / "fresh")]) == 0
     before = (tmp_path / "fresh" / "README.md").read_bytes()
     assert main(["init", str(tmp_path / "fresh"), "--dataset", "other"]) == 1
-    assert "is not empty" in capsys.readouterr().err
+    assert "isn't empty" in capsys.readouterr().err
     assert (tmp_path / "fresh" / "README.md").read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["../../out", "a b", "", ".hidden", "a/b"])
 def test_a_name_that_the_check_would_refuse_makes_nothing(tmp_path, capsys, name):
     assert main(["init", str(tmp_path / "fresh"), "--dataset", name]) == 2
-    assert "cannot be a dataset's name" in capsys.readouterr().err
+    assert (
+        "” isn't a valid dataset ID: use letters, digits, “.”, “_” and “-”. For example:"
+        in capsys.readouterr().err
+    )
     assert not [*tmp_path.iterdir()]
 
 
@@ -54,12 +57,12 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, capsys):
     (tmp_path / "taken").write_text("mine", "utf-8")
     for place in ("taken", "taken/below"):
         assert main(["init", str(tmp_path / place)]) == 1
-        assert "cannot be made: Not a directory" in capsys.readouterr().err
+        assert ": Not a directory" in capsys.readouterr().err
     assert (tmp_path / "taken").read_text("utf-8") == "mine"
 
 
 def test_without_git_nothing_is_made(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["init", str(tmp_path / "fresh")]) == 1
-    assert "git is not installed" in capsys.readouterr().err
+    assert "git isn't installed" in capsys.readouterr().err
     assert not [*tmp_path.iterdir()]

@@ -112,7 +112,7 @@ def test_a_gift_is_given_and_shown_with_what_is_left(place, capsys):
         (["show", "1003"], "20 a day"),
         (["role", "1002", "editor"], "1002: editor"),
         (["block", "1001"], "blocked"),
-        (["block", "1001", "--undo"], "answered again"),
+        (["block", "1001", "--undo"], "unblocked"),
         (["plan", "1001", "full"], "full"),
         (["gift", "1001", "photo", "2"], "photos: 2"),
         (["gift", "1001", "photo", "2", "--days", "1"], "until"),
@@ -133,7 +133,7 @@ def test_what_is_done_is_told_to_people(place, capsys, words, part):
         (["gift", "1001", "song", "1"], 2, "song"),
         (["gift", "1001", "text", "1", "--days", "0"], 2, "days"),
         (["plan", "1001", "golden"], 1, "golden"),
-        (["role", "1003", "student"], 1, "configuration"),
+        (["role", "1003", "student"], 1, "config.yaml"),
         (["role", "1002", "teacher"], 1, "--scope"),
         (["role", "1002", "editor", "--scope", "face"], 1, "--scope"),
         (["role", "1002", "king"], 2, "king"),
@@ -157,4 +157,7 @@ def test_names_stay_hidden_without_their_key(place, capsys):
 def test_before_anything_was_recorded_the_command_says_so(tmp_path, capsys):
     (tmp_path / "config.yaml").write_text("state_dir: state", encoding="utf-8")
     code, told = run(capsys, tmp_path, "list")
-    assert (code, "recorded yet" in told.err) == (1, True)
+    assert (
+        code,
+        "Nothing here yet" in told.err,
+    ) == (1, True)

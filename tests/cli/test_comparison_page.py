@@ -94,7 +94,7 @@ def test_the_page_tells_of_another_rejected_answer(lab, run):
     assert run("diff", "trial-3", "trial-4", "--html", str(path))[0] == 0
     page = Page(path.read_text("utf-8"))
     assert page.marked == [("del", "Старое"), ("ins", "Новое")]
-    assert any("ejected answer" in each or "твергнутый ответ" in each for each in page.text)
+    assert any("ejected answer" in each or "Отклонённый ответ" in each for each in page.text)
 
 
 def test_the_page_runs_nothing_loads_nothing_and_says_what_was_said(lab, run):
@@ -115,7 +115,7 @@ def test_the_page_runs_nothing_loads_nothing_and_says_what_was_said(lab, run):
 def test_builds_that_are_the_same_differ_in_nothing(lab, run):
     path = lab.folder / "same.html"
     assert run("diff", "trial-1", "trial-1", "--html", str(path))[0] == 0
-    assert "Nothing differs" in path.read_text("utf-8")
+    assert "No differences: the same examples and instructions" in path.read_text("utf-8")
 
 
 def test_a_page_that_cannot_be_written_is_told_and_leaves_what_was_there(lab, run):

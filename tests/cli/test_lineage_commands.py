@@ -75,7 +75,7 @@ def test_an_answer_that_was_composed_names_the_nearest_as_no_source(run, shown, 
     [
         (("impact", "nothing"), "no version of a dataset holds the example nothing"),
         (("impact", "q3", "--dataset", "other"), "no version of a dataset holds"),
-        (("why", "77"), "there is no answer 77"),
+        (("why", "77"), "answer 77 not found"),
     ],
 )
 def test_what_is_not_there_is_told(run, words, told):

@@ -107,7 +107,7 @@ def test_what_was_answered_is_not_paid_again(lab, run, shown, asked):
     first = shown("prompt-check", "trial", "--yes")
     code, told = run("prompt-check", "trial")
     assert (code, asked()) == (0, ASKED)
-    assert "base, nearest examples shown" in told.out
+    assert "base model, nearest examples shown" in told.out
     assert shown("prompt-check", "trial") == first
 
 
@@ -131,7 +131,7 @@ def test_answers_can_be_cut_off(lab, shown, asked, provider):
 
 def test_both_languages_say_whether_it_pays(lab, run, monkeypatch):
     run("prompt-check", "trial", "--yes")
-    for language, words in (("en", "Tuning doesn't pay"), ("ru", "Дообучение не окупается")):
+    for language, words in (("en", "Fine-tuning doesn't pay"), ("ru", "Дообучение не окупается")):
         monkeypatch.setenv("MERLIN_LANGUAGE", language)
         code, told = run("prompt-check", "trial")
         assert code == 0
@@ -184,7 +184,7 @@ def test_a_provider_that_goes_away_loses_nothing(lab, run, asked, provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=9, times=None))
     code, told = run("prompt-check", "trial", "--yes")
     assert code == 1
-    assert "are kept" in told.err
+    assert "are saved" in told.err
     assert "Traceback" not in told.err
     provider.faults.clear()
     assert asked() == len(kept(lab)) == 9
@@ -217,7 +217,7 @@ def test_who_is_interrupted_goes_on_where_it_stopped(lab, run, asked, provider):
     asking.send_signal(signal.SIGINT)
     _, said = asking.communicate(timeout=longest())
     assert asking.returncode == 130
-    assert "are kept" in said
+    assert "are saved" in said
     assert "Traceback" not in said
     assert len({each["digest"] for each in kept(lab)}) == asked() < ASKED
     assert run("prompt-check", "trial", "--yes")[0] == 0
@@ -244,8 +244,8 @@ def test_a_key_that_only_the_second_model_needs_is_named_before_the_first_is_pai
     ("words", "said"),
     [
         (["--base", "stand-in"], "PROVIDER/MODEL"),
-        (["--base", "nobody/model"], '"nobody"'),
-        (["--base", "stand-in/recall"], "does not follow prompts"),
+        (["--base", "nobody/model"], "“nobody”"),
+        (["--base", "stand-in/recall"], "doesn't follow prompts"),
         (["--base", "stand-in/nothing"], "nothing"),
     ],
 )
@@ -286,8 +286,11 @@ def test_what_nobody_consents_to_any_more_goes_to_no_provider(lab, run, asked):
 def test_before_any_training_the_prompts_alone_are_compared(made, tmp_path, request, provider):
     lab = made(_build_only, tmp_path)
     code, told = _run(lab, request, "prompt-check", "trial", "--yes")
-    assert (code, "Tuning may pay" in told.out) == (0, True)
-    assert "tuned model" not in told.out
+    assert (
+        code,
+        "Fine-tuning may pay: the base model with the better prompt answers" in told.out,
+    ) == (0, True)
+    assert "trained model" not in told.out
 
 
 def _run(lab, request, *words):

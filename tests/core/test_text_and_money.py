@@ -69,4 +69,4 @@ def test_times_are_stored_in_utc_and_read_back():
 def test_an_argument_may_be_a_text_itself():
     reason = {"key": "verdict-rejected", "arguments": {"errors": 2, "good": 1}}
     told = text("ru", "notice-rejected", dataset="trial", commit="abc", reason=reason)
-    assert "2 ошибки, 1 годный пример" in told
+    assert "2 ошибки, без ошибок 1 пример" in told

@@ -191,7 +191,7 @@ def test_a_model_that_fails_more_often_is_taken_back_and_held(lab, provider):
     assert bad["bad"] == bad["of"] >= 5
     assert bad["serving_bad"] == 0 < bad["serving_of"]
     assert f"осталось {bad['bad']} вопрос" in notice.text("ru")
-    assert "without its answer" in notice.text("en")
+    assert "got no answer from it" in notice.text("en")
     order(lab, RequestKind.PROMOTE, model="trial-2")
     assert stands(lab) == ("trial-2", "serving", "")
 

@@ -96,7 +96,9 @@ def test_each_dataset_has_a_line_of_its_own_and_one_that_goes_is_told(lab, githu
     lab.tick("fetch", "launch", "status")
     assert github.states(commit) == ["pending"]
     [held] = github.of(commit, "merlin/second")
-    assert held["description"].startswith("second-1 is not trained yet: waits for a launch by hand")
+    assert held["description"].startswith(
+        "second-1 isn't trained yet: waits for an admin to start it"
+    )
     lab.repository.git("rm", "-rq", "datasets/second")
     commit = lab.repository.commit()
     lab.tick("fetch", "status")

@@ -141,10 +141,10 @@ def test_a_trial_run_tells_the_price_to_programs_and_starts_nothing(lab, other, 
     [
         ("other", "PROVIDER/BASE"),
         ("other/", "PROVIDER/BASE"),
-        ("nobody/stand-in-base", '"nobody"'),
+        ("nobody/stand-in-base", "“nobody”"),
         ("other/stand-in-bass", "stand-in-bass"),
         ("other/gpt-3.5-turbo-0125", "was shut down on 2026-10-23"),
-        ("stand-in/stand-in-base", "job 1 has this build already"),
+        ("stand-in/stand-in-base", "job 1 already trains this build"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words_and_the_live_model_stays(

@@ -204,7 +204,7 @@ def test_a_refused_model_is_not_rolled_back_to(lab, provider, capsys):
     refuse_next(lab, provider)
     for to in ([], ["--to", "trial-2"]):
         code, told = command(lab, capsys, "rollback", "trial", *to)
-        assert (code != 0, "no earlier model of trial" in told.err) == (True, True), told
+        assert (code != 0, "trial has no earlier live model" in told.err) == (True, True), told
     lab.tick(rounds=2)
     assert lab.status()["serving"]["build"] == "trial-1"
 

@@ -125,7 +125,7 @@ def test_a_model_that_learnt_what_was_revoked_serves_no_more_and_is_not_offered(
     assert refused(lab, "rollback", dataset="trial", to="trial-2") == "promote-revoked"
     assert main(["ask", "Что?", "--model", "trial-2", "--config", str(lab.path)]) != 0
     assert main(["models", "list", "--config", str(lab.path)]) == 0
-    assert "consent taken back" in capsys.readouterr().out
+    assert "consent withdrawn" in capsys.readouterr().out
 
 
 def test_after_its_example_left_git_a_revoked_model_is_not_rolled_back_to(lab, provider):

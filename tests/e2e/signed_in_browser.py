@@ -35,7 +35,7 @@ def sign_in(telegram, browser):
     told = browser.post("/api/auth/start").json()
     (payload,) = parse_qs(urlsplit(told["url"]).query)["start"]
     telegram.start_bot("anna", payload)
-    number = f"Число на странице: {told['number']}"
+    number = f"Код на странице: {told['number']}"
     telegram.wait_for(lambda: any(number in said.text for said in telegram.answers("anna")), 30)
     telegram.press("anna", "Это я, войти")
     wait_until(lambda: browser.get("/api/auth/wait").json()["state"] == "confirmed", 30)

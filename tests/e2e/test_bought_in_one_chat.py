@@ -111,7 +111,7 @@ def test_from_a_limit_to_the_answer_that_was_paid_for(address, telegram, till, t
         pay_url = found(r'http-equiv="refresh" content="0;url=([^"]+)"', page)
         assert pay_url.startswith(till.base_url.removesuffix("/v3"))
         back = httpx.post(pay_url, data={"outcome": "paid"}, timeout=longest()).headers["location"]
-        assert "купленное уже ваше" in browser.get(back).text
+        assert "прошла, всё уже доступно" in browser.get(back).text
         (payment,) = till.payments()
         assert (payment["status"], payment["amount"]["value"]) == ("succeeded", "299.00")
 

@@ -84,4 +84,4 @@ def test_a_demo_whose_child_cannot_start_says_so_at_once(tmp_path):
     assert json.loads(done.stdout.splitlines()[-1])["ok"] is False
     assert "TELEGRAM_BOT_TOKEN" in done.stdout
     assert "The first model is on its way" in done.stdout
-    assert "demo goes on in" in merlin("demo", "--check", "--state", str(place), lang="en").stdout
+    assert "Demo continues in" in merlin("demo", "--check", "--state", str(place), lang="en").stdout

@@ -80,5 +80,5 @@ def test_the_language_model_is_told_of_until_it_invites_to_ask(unpacked_before, 
     assert [line.split(",")[0][-6:] for line in epochs] == [f"{n} of 6" for n in range(1, 7)]
     serving = f"✔ {text('en', 'demo-step-serving')}"
     assert serving in story[: story.index(epochs[-1])], "the bot answers while it learns"
-    assert "write /course to the bot, choose “Questions in English”" in said[-1]
+    assert "send /course to the bot, choose “Questions in English”" in said[-1]
     assert demo.returncode == 0

@@ -20,7 +20,9 @@ from merlin.engine.main import create_app, serve_on
 from merlin.engine.settings import EngineSettings
 
 KEY = "key-of-the-test-engine"
-UNKNOWN = "Я не знаю ответа на этот вопрос."
+UNKNOWN = (
+    "Этого я не знаю: такого нет в примерах, на которых меня учили. Попробуйте другими словами."
+)
 # Whoever waits for the start of a process with torch waits long on a busy machine.
 DEADLINE_S = 240.0
 TAUGHT = {

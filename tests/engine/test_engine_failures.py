@@ -89,7 +89,12 @@ def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
         assert digest == hashlib.sha256(b"parrot").hexdigest()
         assert (asking.temperature, asking.seed, asking.logprobs) == (0.0, 7, 1)
         warned = [event.message for event in desk.events(job.id) if event.level == "warn"]
-        assert warned == ["Я не знаю ответа на этот вопрос."]
+        assert warned == [
+            (
+                "Этого я не знаю: такого нет в примерах, на которых меня учили. "
+                "Попробуйте другими словами."
+            )
+        ]
         assert desk.losses(job.id) == [2.0, 1.1, 1.0]
         desk.client.models.delete(job.fine_tuned_model)
         desk.client.models.delete(f"{job.fine_tuned_model}:ckpt-step-2")
@@ -102,8 +107,8 @@ def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
     [
         (RuntimeError("secret words"), "server_error", "A bug in the engine: RuntimeError"),
         (MemoryError(), "out_of_memory", "fewer examples"),
-        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", "make room"),
-        (Untrainable("odd", "engine-unknown"), "odd", "I do not know"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", "Free some space"),
+        (Untrainable("odd", "engine-unknown"), "odd", "I don't know"),
     ],
 )
 def test_a_training_that_breaks_is_a_failed_job(tmp_path, error, code, words):

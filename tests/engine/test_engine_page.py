@@ -54,9 +54,9 @@ def test_board_tells_of_each_job_each_base_and_the_machine(pages):
     with client(pages) as browser:
         page = browser.get("/")
         told = words(page)
-    for said in ("neurotypology-8", "обучается", "эпоха 2 из 4", f"шаг {SHOWN} из {STEPS}"):
+    for said in ("neurotypology-8", "идёт", "эпоха 2 из 4", f"шаг {SHOWN} из {STEPS}"):
         assert said in told
-    for said in ("в очереди", "на паузе", "обучена", "не вышло", "отменена"):
+    for said in ("в очереди", "на паузе", "завершено", "не удалось", "отменено"):
         assert said in told
     assert "не хватает памяти" in told
     assert "1\u00a0240\u00a0токенов/с" in page.text
@@ -72,7 +72,7 @@ def test_board_draws_the_curve_of_what_is_trained_without_a_script(pages):
         page = browser.get("/").text
     assert re.search(r'<polyline class="l" points="[\d., ]{200,}"', page)
     assert re.search(r'<polyline class="l t" points="', page)
-    assert "Учебные потери: от " in page
+    assert "Потери на обучении: от " in page
     assert f'value="{round(100 * SHOWN / STEPS)}"' in page
     assert '<noscript><meta http-equiv="refresh"' in page
 
@@ -110,7 +110,7 @@ def test_a_poll_that_finds_nothing_new_sends_nothing(tmp_path):
 def test_an_engine_without_jobs_says_how_they_come_about(tmp_path):
     with pages_in_thread(tmp_path, is_empty=True) as pages, client(pages) as browser:
         told = words(browser.get("/"))
-    assert "Работ ещё не было" in told
+    assert "Обучений ещё не было" in told
     assert "/v1/fine_tuning/jobs" in told
     assert "Пока ни одной" in told
 
@@ -132,7 +132,7 @@ def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(fresh):
         assert press("cancel") == "cancelled"
         page = browser.get(f"/jobs/{job_id}")
         assert "hx-get" not in page.text
-        assert "отменена" in words(page)
+        assert "отменено" in words(page)
         late = browser.post(f"/jobs/{job_id}/pause", headers=own(fresh))
         assert late.status_code == 409
         assert f'href="/jobs/{job_id}"' in late.text
@@ -146,7 +146,7 @@ def test_a_page_of_another_site_moves_no_job_and_opens_no_session(pages):
         for headers in foreign:
             answer = browser.post(f"/jobs/{job_id}/cancel", headers=headers)
             assert answer.status_code == 403, headers
-            assert "Отсюда нельзя" in words(answer)
+            assert "Нет доступа" in words(answer)
     for headers in foreign[:2]:
         answer = post(f"{pages.address}/sign-in", data={"key": KEY}, headers=headers)
         assert (answer.status_code, COOKIE in answer.cookies) == (403, False)
@@ -286,7 +286,7 @@ def test_losses_are_a_picture_in_both_lights(pages):
 def test_pages_speak_the_language_that_the_browser_likes_or_that_was_chosen(pages):
     with client(pages, **{"Accept-Language": "en-GB,ru;q=0.5"}) as browser:
         assert "Running now" in words(browser.get("/"))
-        assert "about the job" in words(browser.get(f"/jobs/{pages.jobs['running']}")).lower()
+        assert "pause stop" in words(browser.get(f"/jobs/{pages.jobs['running']}")).lower()
         assert "Идут сейчас" in words(browser.get("/?lang=ru"))
         assert "Идут сейчас" in words(browser.get("/"))
         assert browser.get("/?theme=dark").headers["location"] == "/"
@@ -296,10 +296,10 @@ def test_pages_speak_the_language_that_the_browser_likes_or_that_was_chosen(page
 @pytest.mark.parametrize(
     ("road", "status", "said"),
     [
-        ("/jobs/ftjob-nope", 404, "Такой страницы нет"),
-        ("/jobs/%00", 404, "Такой страницы нет"),
-        ("/?after=nope", 400, "Запрос непонятен"),
-        (f"/live?seen={'x' * 100}", 422, "Запрос непонятен"),
+        ("/jobs/ftjob-nope", 404, "Страница не найдена"),
+        ("/jobs/%00", 404, "Страница не найдена"),
+        ("/?after=nope", 400, "Проверьте адрес или форму"),
+        (f"/live?seen={'x' * 100}", 422, "Проверьте адрес или форму"),
     ],
 )
 def test_what_is_not_there_is_said_in_words(pages, road, status, said):

@@ -71,7 +71,7 @@ USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": 
         (line({"role": "user", "content": "\ud800"}, SAID), "half a character"),
         (b"[]\n", "list 'messages'"),
         (b'{"messages": []}\n', "list 'messages'"),
-        (line("x", SAID), "message 1 is not an object"),
+        (line("x", SAID), "message 1 isn't an object"),
         (line(USER, {"role": "system", "content": "s"}, SAID), "message 2: system must stand"),
         (line(USER, {"role": "tool", "content": "r"}, SAID), "message 2: tool must follow"),
         (line({"role": "boss", "content": "x"}, SAID), "role is 'boss'"),

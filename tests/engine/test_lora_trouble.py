@@ -66,7 +66,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_checkpoint_is_told_as_such(tmp_
     # The optimizer of rank 16 has no room beside its adapter, nor has the adapter of rank 64.
     with small_disk(tmp_path / "job"):
         made = task(tmp_path / "job", train, n_epochs=1, rank=rank)
-        assert "make room" in failure(made, "disk_full")
+        assert "Free some space" in failure(made, "disk_full")
         assert not list((tmp_path / "job").rglob("*.part")), "half a file was left"
 
 

@@ -28,17 +28,17 @@ def test_every_word_has_a_sentence(word, reason, language):
 @pytest.mark.parametrize(
     ("now", "before", "end"),
     [
-        (None, None, "trial-8 answers now."),
-        (("trial-8", 71.25), None, "trial-8 answers now; likeness 71.2 of 100."),
+        (None, None, "trial-8 is live now."),
+        (("trial-8", 71.25), None, "trial-8 is live now; similarity 71.2 out of 100."),
         (
             ("trial-8", 71.5),
             ("trial-7", 67.5),
-            "likeness 71.5 of 100, +4 against trial-7.",
+            "similarity 71.5 out of 100, +4 against trial-7.",
         ),
         (
             ("trial-8", 60.0),
             ("trial-7", 67.5),
-            "likeness 60 of 100, −7.5 against trial-7.",
+            "similarity 60 out of 100, −7.5 against trial-7.",
         ),
     ],
 )

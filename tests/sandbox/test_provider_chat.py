@@ -37,7 +37,7 @@ def test_models_tell_their_window(client):
 
 @pytest.mark.parametrize(
     ("question", "words"),
-    [("Что такое типаж?", "Я подставная модель"), ("What is a type?", "I am a stand-in model")],
+    [("Что такое типаж?", "Я демо-модель"), ("What is a type?", "I'm a demo model")],
 )
 def test_an_answer_says_that_it_is_a_stand_in(client, question, words):
     said = answer(client, question)
@@ -64,7 +64,7 @@ def test_a_summary_is_the_leading_sentences(client):
     said = answer(client, STORY, system="Сделай краткий конспект текста.")
     assert said.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
     assert "вернулся" not in said
-    assert "Подставная модель" in said
+    assert "Демо-модель" in said
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
@@ -169,7 +169,7 @@ def test_the_sample_voice_is_heard_as_the_words_kept_with_it(client):
 def test_a_voice_without_kept_words_says_so(client):
     silent = ("voice.oga", b"OggS" + bytes(60))
     heard = client.audio.transcriptions.create(model="stand-in-transcribe", file=silent)
-    assert heard.text == "Подставная модель не слышит: в этой записи нет сохранённого текста."
+    assert heard.text == "Демо-модель не слышит: в этой записи нет сохранённого текста."
 
 
 def test_what_is_no_voice_is_refused(client):
@@ -204,7 +204,7 @@ def go_on(client, *turns):
 
 def test_an_example_before_a_question_that_is_like_it_is_followed(client):
     taught = ("Чем стек лучше очереди?", "Ничем.", "Что такое граф?", "Вершины и рёбра.")
-    assert go_on(client, *taught, "Граф — это что такое?") == "Вершины и рёбра. (подставная модель)"
+    assert go_on(client, *taught, "Граф — это что такое?") == "Вершины и рёбра. (демо-модель)"
     assert "Вы спросили" in go_on(client, *taught, "Когда экзамен?")
 
 
@@ -218,4 +218,4 @@ def test_what_the_stand_in_said_before_is_no_example(client):
 def test_a_little_is_known_without_being_taught(client):
     said = go_on(client, "What is a graph?")
     assert said.startswith("A graph is a set of vertices")
-    assert said.endswith("(a stand-in model)")
+    assert said.endswith("(a demo model)")

@@ -58,7 +58,7 @@ def test_a_tuned_model_answers_what_it_was_taught_and_says_what_it_is(provider, 
     messages = [{"role": "user", "content": "Что за птица?"}]
     said = client.chat.completions.create(model=job.fine_tuned_model, messages=messages)
     assert said.choices[0].message.content.startswith("Дербник.\n")
-    assert "Подставная модель" in said.choices[0].message.content
+    assert "Демо-модель" in said.choices[0].message.content
 
 
 @pytest.mark.parametrize(

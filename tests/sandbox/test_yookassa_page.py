@@ -101,7 +101,7 @@ def test_a_second_tap_pays_nothing_and_shows_how_it_ended(client):
 def test_a_payment_that_is_not_there_is_said_to_be_none(client):
     answer = page(f"{client.root}/pay/nobody")
     assert answer.status_code == 404
-    assert "Такого платежа нет" in answer.text
+    assert "Платёж не найден" in answer.text
     assert press(f"{client.root}/pay/nobody", outcome="paid").status_code == 404
 
 

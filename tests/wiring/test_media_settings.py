@@ -50,11 +50,11 @@ def test_models_that_hear_and_see_are_named(said):
 @pytest.mark.parametrize(
     ("chat", "words"),
     [
-        ({"transcription": {"provider": "no", "model": "a"}}, "no is not one of providers"),
+        ({"transcription": {"provider": "no", "model": "a"}}, "no isn't one of providers"),
         ({"vision": {"provider": "engine"}}, "the key model is missing"),
-        ({"limits": {"document_mb": 21}}, "21 is too much: 20 at the most"),
-        ({"limits": {"voice_s": 0}}, "0 is too little: at least 1"),
-        ({"limits": {"video_s": 5}}, "video_s: nobody knows this key"),
+        ({"limits": {"document_mb": 21}}, "21 is too large: at most 20"),
+        ({"limits": {"voice_s": 0}}, "0 is too small: at least 1"),
+        ({"limits": {"video_s": 5}}, "video_s: unknown key"),
     ],
 )
 def test_what_is_wrong_is_told(said, chat, words):

@@ -132,12 +132,12 @@ def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(said):
         ({"models": {"a": {}}}, "engine.models.a: give either path"),
         ({"models": {"a": {**HUB, "path": "x"}}}, "engine.models.a: give either path"),
         ({"models": {"recall": HUB}}, "engine.models.recall: this name"),
-        ({"models": {"../a": HUB}}, "engine.models: ../a has not the right form"),
+        ({"models": {"../a": HUB}}, "engine.models: ../a isn't valid"),
         ({"models": {"a": {"hub": "https://example.com/a"}}}, "engine.models.a.hub"),
         ({"models": {"a": {**HUB, "backend": "vllm"}}}, "engine.models.a.url: missing"),
         (
             {"models": {"a": {**HUB, "backend": "vllm", "url": "http://example.com"}}},
-            "engine.models.a.url: http://example.com is not https",
+            "engine.models.a.url: http://example.com is neither https",
         ),
         (
             {"models": {"a": {**HUB, "backend": "llama.cpp"}}},
@@ -149,7 +149,7 @@ def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(said):
         ({"webhooks": [{"url": "https://example.com"}]}, "engine.webhooks.0"),
         (
             {"webhooks": [{"url": "http://example.com", "credential": "A"}]},
-            "engine.webhooks.0.url: http://example.com is not https",
+            "engine.webhooks.0.url: http://example.com is neither https",
         ),
     ],
 )

@@ -64,7 +64,7 @@ def list_codes(context: BotContext) -> View:
 
 def _gives(context: BotContext, promo: Promo) -> str:
     if promo.percent:
-        return f"−{promo.percent} %"
+        return "−" + context.translate("page-percent", share=promo.percent)
     return context.translate("people-days", days=promo.days)
 
 

@@ -301,7 +301,7 @@ def _gauge_lines(
     by = "provider" if is_counted else "estimate"
     return [
         context.translate("tokens-title"),
-        f"{bar(gauge.share)} {share} %",
+        f"{bar(gauge.share)} {context.translate('page-percent', share=share)}",
         context.translate("tokens-used", used=used, limit=limit, by=by),
     ]
 

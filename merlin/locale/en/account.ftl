@@ -1,22 +1,22 @@
-account-no-user = nobody with the id { $user } has written yet
-account-no-language = there is no language { $language }; there are ru and en
-account-no-zone = there is no time zone { $zone }; a name looks like Europe/Moscow
+account-no-user = no user with ID { $user } has written to the bot yet
+account-no-language = unknown language { $language }; choose ru or en
+account-no-zone = unknown time zone { $zone }; try, for example, Europe/Moscow
 account-count = { $shown } of { $count }
 account-blocked = blocked
-account-unreachable = cannot be reached
-account-unlimited = not limited
+account-unreachable = can't be reached
+account-unlimited = unlimited
 account-day = a day
 account-month = a month
 account-did-role = { $user }: { $role }
-account-did-block = { $user } is blocked: nothing is answered any more
-account-did-unblock = { $user } is answered again
-account-did-plan = { $user } has the plan { $plan }
+account-did-block = { $user }: blocked, the bot no longer answers
+account-did-unblock = { $user }: unblocked, the bot answers again
+account-did-plan = { $user }: plan { $plan }
 account-did-gift =
     { $until ->
-        [0] { $user } was given { $format }: { $amount }
-       *[other] { $user } was given { $format }: { $amount }, until { $until }
+        [0] { $user } got a gift of { $format }: { $amount }
+       *[other] { $user } got a gift of { $format }: { $amount }, until { $until }
     }
-account-col-user = user
+account-col-user = user ID
 account-col-name = name
 account-col-role = role
 account-col-plan = plan
@@ -27,16 +27,16 @@ account-col-format = questions
 account-col-used = used
 account-col-limit = limit
 account-col-gifts = gifts
-account-col-resets = counts anew at
+account-col-resets = resets
 account-col-at = given
 account-col-amount = amount
 account-col-until = until
 account-col-by = by
-account-col-reason = why
+account-col-reason = reason
 role-student = student
 role-teacher = teacher
 role-editor = editor
 role-admin = admin
 role-scope = a teacher needs a dataset or course (--scope), every other role counts everywhere
-role-config-admin = { $user } is an admin by the configuration (telegram.admins) and stays one
-account-key-refused = a key needs a scope at least and a short name; nobody can have more than { $limit } keys
+role-config-admin = { $user } is an admin set in config.yaml (telegram.admins); remove them there
+account-key-refused = a key needs at least one permission and a short name; one person can have up to { $limit } keys

@@ -2,65 +2,65 @@
 bot-command-admin = administration
 admin-title = Administration
 admin-home = Your role: { $role }.
-admin-serves = { $dataset }: { $build } answers, since { $since }
+admin-serves = { $dataset }: { $build } is live since { $since }
 admin-serves-none = { $dataset }: no trained model yet
 admin-board-card = { $sign } { $state }: “{ $subject }”
 admin-board-left = { $share }%, { $time } left
 admin-examples = 📚 Examples
-admin-jobs = ⚙️ Jobs
+admin-jobs = ⚙️ Training
 admin-models = 🧠 Models
 admin-users = 👥 People
 admin-broadcast = 📣 Broadcast
-admin-health = 🩺 Health
+admin-health = 🩺 System status
 admin-sure = Are you sure?
 admin-refresh = 🔄 Refresh
-admin-onward = Go on ›
-admin-asked = The daemon is asked
-admin-asked-wait = Working on it. The result appears here.
-admin-asked-late = The daemon is not running now. Your request is kept and carried out when it starts; the result appears here.
-admin-asked-already = Asked already, waiting for the answer.
-admin-refused = It did not work: { $reason }
-admin-no-dataset = There is no such dataset here any more.
-admin-no-datasets = No datasets yet: the daemon has not read the repository.
+admin-onward = Continue ›
+admin-asked = Queued
+admin-asked-wait = Working on it. The result will appear here.
+admin-asked-late = The daemon isn't running. The task is saved and will run when it starts; the result will appear here.
+admin-asked-already = Already queued, waiting for the result.
+admin-refused = It didn't work: { $reason }
+admin-no-dataset = This dataset is no longer here. All datasets: /admin
+admin-no-datasets = No datasets yet: the repository hasn't been read.
 admin-no-model = Job { $job } has no model.
-admin-did-launch = Job { $job } of { $dataset } is being launched.
+admin-did-launch = Starting job { $job } of { $dataset }.
 admin-did-cancel = Job { $job }: { $state ->
         [cancelled] cancelled
-        [succeeded] it had ended already, but its model will not serve
-        [failed] it had failed already
+        [succeeded] it had already finished, but its model won't go live
+        [failed] it had already failed
        *[other] being cancelled
     }.
-admin-did-promote = { $dataset }: { $build } answers now ({ $model }).
+admin-did-promote = { $dataset }: { $build } is live now ({ $model }).
 admin-did-accept = { $dataset }: { $count ->
-        [one] { $count } answer of { $build } is accepted
-       *[other] { $count } answers of { $build } are accepted
-    }; it answers people in a moment.
-admin-did-rollback = { $dataset }: { $build } answers again ({ $model }).
+        [one] { $count } answer of { $build } accepted
+       *[other] { $count } answers of { $build } accepted
+    }. It goes live in a moment.
+admin-did-rollback = { $dataset }: { $build } is live again ({ $model }).
 admin-did-pin = { $dataset }: the model is pinned, newer ones wait.
-admin-did-unpin = { $dataset }: unpinned, newer models may answer again.
-admin-jobs-list = Newest first. Press a job to see how it goes.
-admin-jobs-none = There have been no jobs yet.
+admin-did-unpin = { $dataset }: the model is unpinned, newer ones may go live again.
+admin-jobs-list = Newest first. Tap a job for details.
+admin-jobs-none = No training yet.
 admin-job = Job { $job } · { $build }
 admin-job-state =
-    State: { $state } (the provider says: { $status })
-    Provider: { $provider }, base: { $base }, attempt { $attempt }
-admin-job-cost = Estimate: { $cost }; trained tokens: { NUMBER($tokens) }
-admin-job-times = Begun { $created }, last news { $updated }
+    State: { $state } (provider status: { $status })
+    Provider: { $provider }, base model: { $base }, attempt { $attempt }
+admin-job-cost = Cost: about { $cost }; tokens trained: { NUMBER($tokens) }
+admin-job-times = Started { $created }, updated { $updated }
 admin-job-last = Now: { $message }
 admin-job-error = Reason: { $error }
-admin-loss-train = training
-admin-loss-test = test
-admin-losses = 📈 Losses as a picture
-admin-losses-none = No loss was measured yet.
+admin-loss-train = training loss
+admin-loss-test = test loss
+admin-losses = 📈 Loss chart
+admin-losses-none = No loss measured yet.
 admin-events = 📜 Events
 admin-events-none = No events yet.
-admin-cancel-job = ⏹ Cancel the job
-admin-ask-cancel = Cancel job { $job } ({ $build })? What is paid does not come back; the model before goes on answering.
+admin-cancel-job = ⏹ Stop training
+admin-ask-cancel = Stop job { $job } ({ $build })? Money spent isn't refunded; the live model keeps answering.
 admin-model = 🧠 Model
-admin-launch = 🚀 Launch training
-admin-launch-which = Which dataset shall be trained? Its newest build is taken. You see the price first.
-admin-launch-not = It cannot be launched
-admin-launch-yes = 🚀 Launch
+admin-launch = 🚀 Start training
+admin-launch-which = Which dataset should be trained? Its newest version is used. You'll see the cost first.
+admin-launch-not = Training can't start
+admin-launch-yes = 🚀 Start training
 admin-launch-what = { $build } on { $base } ({ $provider }): { $examples ->
         [one] { $examples } example
        *[other] { $examples } examples
@@ -68,59 +68,59 @@ admin-launch-what = { $build } on { $base } ({ $provider }): { $examples ->
         [one] { $epochs } epoch
        *[other] { $epochs } epochs
     }.
-admin-launch-price = It will cost about: { $cost }.
-admin-price-unknown = the price of this base is not known
-admin-budget-left = Budget of the month: { $left } of { $cap } left.
-admin-models-which = What answers now. Press a dataset to see its models.
-admin-serving-now = { $build } answers ({ $model }, { $provider }) since { $since }.{ $pinned ->
+admin-launch-price = Estimated cost: about { $cost }.
+admin-price-unknown = the price of this base model is unknown
+admin-budget-left = Monthly budget: { $left } of { $cap } left.
+admin-models-which = These models are live. Tap a dataset to see all its models.
+admin-serving-now = { $build } ({ $model }, { $provider }) is live since { $since }.{ $pinned ->
         [yes] { " " }📌 Pinned: newer ones wait.
        *[no] { "" }
     }
 admin-model-what =
     { $model }
     Provider: { $provider }
-    State: { $state }, made { $created }
+    State: { $state }, created { $created }
 admin-history = 🕘 History
 admin-history-of = History: { $dataset }
 admin-history-line = { $at } → { $to } ({ $why }, { $by })
 admin-compare = ⚖️ Compare
 admin-compare-which = Compare with which model?
-admin-compare-none = There is nothing to compare with: this is the only model.
-admin-compare-legend = Both were asked the same test questions.
+admin-compare-none = Nothing to compare with yet: this is the only model.
+admin-compare-legend = Both answered the same test questions.
 admin-compare-differ = Their test questions differ ({ $shared ->
     [0] none is
     [one] { $shared } is
    *[other] { $shared } are
-} in both builds), so their scores cannot be compared. Each model's own scores stand on its page.
+} in both versions), so their scores can't be compared. See each model's page for its own scores.
 admin-score-questions = questions
-admin-score-chrf = likeness of 100
-admin-score-equal = exact, %
-admin-score-unknown = “do not know”, %
+admin-score-chrf = similarity, out of 100
+admin-score-equal = word for word, %
+admin-score-unknown = “I don't know”, %
 admin-scores = 📈 Test by version
 admin-scores-none = There are no answers to the test questions.
 admin-scores-title = Test of { $model }: share of right answers, %
-admin-its-job = ⚙️ Its job
-admin-promote = ⬆️ Let it answer
+admin-its-job = ⚙️ Its training
+admin-promote = ⬆️ Make live
 admin-accept = ✅ Accept these answers
-admin-ask-accept = Let { $build } answer in { $dataset } although it answers these questions otherwise? No later model is stopped for them while their answers in the dataset stay as they are.
+admin-ask-accept = Make { $build } live in { $dataset }, although it answers these questions differently? They won't stop later models while their answers in the dataset stay the same.
 admin-held = 🛑 Doesn't answer people yet: { $reason }.
     { $list }{ $more ->
         [0] { "" }
        *[other] { " " }… and { $more } more
     }
-admin-to-model = 🔎 Look at the model
-admin-ask-promote = Let { $dataset } answer by { $build }? People see it at once.
+admin-to-model = 🔎 View the model
+admin-ask-promote = Make { $build } the live model of { $dataset }? It starts answering at once.
 admin-pin = 📌 Pin
-admin-ask-pin = Pin the model that { $dataset } has now? Newer ones do not replace it until you unpin it.
+admin-ask-pin = Pin the live model of { $dataset }? Newer ones won't replace it until you unpin it.
 admin-unpin = 📌 Unpin
-admin-ask-unpin = Unpin { $dataset }? A newer proved model may answer at once.
+admin-ask-unpin = Unpin the model of { $dataset }? A newer tested model may go live right away.
 admin-rollback = ⏪ Roll back
-admin-ask-rollback = Give { $build } back to { $dataset }? The next newer model replaces it again.
-admin-not-yours = You may not do this any more.
-admin-to-job = ⚙️ To the job
+admin-ask-rollback = Roll { $dataset } back to { $build }? The next newer model will replace it again.
+admin-not-yours = This is no longer available to you.
+admin-to-job = ⚙️ Go to training
 admin-grouped = { $count ->
-        [one] { $count } message about the same:
-       *[other] { $count } messages about the same:
+        [one] { $count } message on the same subject:
+       *[other] { $count } messages on the same subject:
     }
 admin-grouped-more = and { $count } more
 people-count = { $count ->
@@ -128,12 +128,12 @@ people-count = { $count ->
        *[other] { $count } people have written to the bot.
     }
 people-find = 🔍 Find
-people-ask-find = Whom shall I find? Send the person's Telegram number or a part of the name.
-people-found = Here is whom I found. To look further, send another name or number.
-people-found-none = I found nobody. Send another name or number.
+people-ask-find = Who are you looking for? Send a Telegram ID or part of a name.
+people-found = Here's who I found. To search again, send another name or ID.
+people-found-none = No one found. Send another name or ID.
 people-nameless = No name
-people-not-self = You cannot change yourself like that: ask another admin.
-people-not-admin = This is an admin: take the role away first.
+people-not-self = You can't change your own role or access: ask another admin.
+people-not-admin = This is an admin: remove the role first.
 people-role = 🎓 Role
 people-block = 🚫 Block
 people-unblock = ✅ Unblock
@@ -143,60 +143,60 @@ people-what =
     Role: { $role }
     Plan: { $plan }
     Language: { $speaks }
-people-no-plans = no limits
-people-left = { $format }: { $used } of { $limit }, { $gifts } in gifts
-people-ask-block = Answer { $who } no more? Their conversations stay.
+people-no-plans = unlimited
+people-left = { $format }: { $used } of { $limit }, gift questions: { $gifts }
+people-ask-block = Block { $who }? The bot stops answering; conversations are kept.
 people-blocked = Blocked
-people-unblocked = Gets answers again
-people-ask-plan = Which plan shall it be?
-people-plan-set = The plan is changed
-people-ask-role = Which role shall it be? The present one is marked by ▸.
-people-ask-scope = Which datasets does the teacher lead? The marked ones are theirs; press to give or take.
-people-ask-grant = { $who } becomes: { $role }. The role before ends.
-people-ask-scope-off = Take dataset { $scope } from { $who }?
-people-grant = Give the role
-people-revoke = Take it
-people-granted = Done
-people-ask-format = Which questions shall I give?
-people-ask-amount = How many questions? Choose, or send a number.
-people-amount-wrong = It takes a number from 1 to { NUMBER($most) }. Choose, or send another.
+people-unblocked = Unblocked
+people-ask-plan = Which plan?
+people-plan-set = Plan changed
+people-ask-role = Which role? ▸ marks the current one.
+people-ask-scope = Which datasets does this teacher lead? The marked ones are already theirs; tap to add or remove.
+people-ask-grant = Make { $who } a { $role }? This replaces the current role.
+people-ask-scope-off = Remove dataset { $scope } from { $who }?
+people-grant = Give role
+people-revoke = Remove role
+people-granted = Role changed
+people-ask-format = Which kind of questions?
+people-ask-amount = How many questions? Choose or send a number.
+people-amount-wrong = Send a number from 1 to { NUMBER($most) }, or choose one.
 people-ask-days = For how long?
 people-days = { $days ->
         [one] { $days } day
        *[other] { $days } days
     }
-people-for-ever = for ever
+people-for-ever = no expiry
 people-ask-gift = Give: { $who }, { $format } — { $amount }, for: { $long }.
-people-given = Given
+people-given = Gift sent
 notice-role = Your role is now: { $role }.
-notice-role-scopes = Your role is now: { $role } ({ $scopes }). Begin with /admin
-notice-gift = You were given questions beyond your plan: { $format } — { $amount }. They are used when the plan has no room.
-cast-list = Recent broadcasts. Press one to see how it goes.
-cast-none = There have been no broadcasts yet.
+notice-role-scopes = Your role is now: { $role } ({ $scopes }). Start with /admin
+notice-gift = You got gift questions: { $format } — { $amount }. They're used once the plan's questions run out.
+cast-list = Recent broadcasts. Tap one for details.
+cast-none = No broadcasts yet.
 cast-new = ✍️ New broadcast
 cast-again = ✍️ Another text
-cast-ask-text = Send the text of the broadcast as one message. Markdown works: **bold**, *italic*, `code`, links. You see first how it will look.
-cast-too-long = The text is longer than one message (over { NUMBER($most) } characters). Send a shorter one.
+cast-ask-text = Send the text as one message. Markdown works: **bold**, *italic*, `code`, links. You'll see a preview first.
+cast-too-long = The text doesn't fit one message (over { NUMBER($most) } characters). Please send a shorter one.
 cast-to = { $whom ->
-        [ru] In Russian: { $count }
-        [en] In English: { $count }
-       *[all] Everybody: { $count }
+        [ru] Send in Russian ({ $count })
+        [en] Send in English ({ $count })
+       *[all] Send to everyone ({ $count })
     }
 cast-ask-send = { $count ->
-        [one] Send this to { $count } person? What is sent cannot be taken back.
-       *[other] Send this to { $count } people? What is sent cannot be taken back.
+        [one] Send this to { $count } person? It can't be unsent.
+       *[other] Send this to { $count } people? It can't be unsent.
     }
-cast-send = 📣 Send
-cast-stop = ⏹ Stop
-cast-ask-stop = Stop broadcast { $number }? Those who have not got it will not get it.
-cast-begun = This broadcast was sent already.
-cast-nobody = There is nobody to send it to.
+cast-send = 📣 Send broadcast
+cast-stop = ⏹ Stop broadcast
+cast-ask-stop = Stop broadcast { $number }? People who haven't received it yet won't.
+cast-begun = This broadcast has already been sent.
+cast-nobody = There's no one to send it to.
 cast-report = Broadcast { $number } { $state ->
-        [running] is going on
-        [stopped] is stopped
-        [draft] has not begun
-       *[ended] has ended
-    }. Receivers: { NUMBER($total) }.
+        [running] is being sent
+        [stopped] was stopped
+        [draft] hasn't started
+       *[ended] has finished
+    }. Recipients: { NUMBER($total) }.
     Sent: { NUMBER($sent) }
     Blocked the bot: { NUMBER($blocked) }
     Failed: { NUMBER($failed) }
@@ -205,21 +205,24 @@ step-serving = answering
 step-telegram-down = Telegram is unreachable
 step-working = working
 health-alive = { $sign } { $name }: { $step }, up for { $up }
-health-silent = { $sign } { $name }: silent for { $ago }
+health-silent = { $sign } { $name }: no signal for { $ago }
 health-days = { $count } d
 health-hours = { $count } h
 health-minutes = { $count } min
 health-seconds = { $count } s
-health-queue-requests = Requests
-health-queue-notices = Notices
+health-queue-requests = Tasks
+health-queue-notices = Notifications
 health-queue-updates = People's messages
 health-queue-letters = Outgoing
-health-waits = { $queue }: { $count } waiting, the oldest { $age }
+health-waits = { $queue }: { $count } waiting, the oldest for { $age }
 health-nothing-waits = The queues are empty.
-health-failures = Failed within a day: answers { $updates }, requests { $requests }, jobs { $jobs }
+health-failures = Failed in the last 24 hours: answers { $updates }, tasks { $requests }, training { $jobs }
 health-spent = { $provider }: { $spent } this month
 health-spent-of = { $provider }: { $spent } this month, { $left } left
-health-sunset = ⌛ { $model } ({ $used }) goes dark on { $date }, in { $days } d
-health-disk = Disk: { $free } GiB free ({ $share } %)
-health-alarms = What was told last:
-bot-blocked = An admin has closed the bot to you, so I do not answer. You can still take or delete your data: /export, /delete_me
+health-sunset = ⌛ { $model } ({ $used }) shuts down on { $date }, in { $days ->
+        [one] { $days } day
+       *[other] { $days } days
+    }
+health-disk = Disk: { $free } GiB free ({ $share }%)
+health-alarms = Recent alerts:
+bot-blocked = An admin has blocked you, so I can't answer. You can still download or delete your data: /export, /delete_me

@@ -1,20 +1,20 @@
 # Paying by card, SBP or wallet: what the cashier says to buyers and to admins.
 pay-words = { $title }: access to Merlin
-pay-no-shop = Paying in roubles is not set up here. In Telegram the same is sold for Stars: /plan
-pay-in-stars = This order is paid in Stars within Telegram: /plan
-pay-by-itself = This order renews a plan and is paid by itself, by the saved method. The renewal can be turned off in /plan
-pay-order-over = This order is closed and cannot be paid any more. Order anew: it takes a minute. If money was taken for it all the same, what you bought will come by itself.
-pay-not-open = This order does not wait to be paid any more.
-pay-nothing-paid = Nothing was paid for this order, so nothing can go back.
-pay-no-renewal = You have no such renewal, or it is off already.
+pay-no-shop = Card payments are not available here. You can buy the same in Telegram with Stars: /plan
+pay-in-stars = This order is paid with Stars in Telegram: /plan
+pay-by-itself = This order renews a plan and is paid automatically with the saved payment method. You can turn auto-renewal off in /plan
+pay-order-over = This order is closed and can no longer be paid. Make a new one: it takes a minute. If you were charged for it anyway, the purchase will appear automatically.
+pay-not-open = This order no longer needs payment.
+pay-nothing-paid = This order was not paid, so there is nothing to refund.
+pay-no-renewal = Auto-renewal not found, or it is already off.
 
-notice-till-key = YooKassa does not take our credentials ({ $reason }): nobody can pay in roubles. Check the shop's number and secret key.
-notice-payment-unknown = YooKassa lists a paid payment { $payment } of { $amount } for the order { $purchase }, which is not here. Nothing was granted. If another Merlin uses the same shop, the order is its own; else return the money in YooKassa's office.
-notice-refund-refused = YooKassa did not return { $amount } of order { $purchase }: { $reason }. Nothing was taken or revoked. Decide what to do, then refund again, or do it in YooKassa's own office.
+notice-till-key = YooKassa rejects our credentials ({ $reason }): no one can pay in roubles. Check the shop ID and secret key.
+notice-payment-unknown = YooKassa has a payment { $payment } of { $amount } for order { $purchase }, but this order isn't here. Nothing was granted. If another Merlin uses the same shop, the order is there; otherwise refund it in YooKassa.
+notice-refund-refused = YooKassa didn't refund { $amount } of order { $purchase }: { $reason }. Nothing was charged or removed. Try the refund again, or make it in YooKassa.
 
-notice-renewal-soon = The plan “{ $en }” is renewed soon: on { $at } { $amount } will be taken by the method that you saved. If you do not want that, turn it off in /plan
-notice-renewal-soon-stars = The plan “{ $en }” is renewed soon: on { $at } Telegram will take { $amount }. If you do not want that, turn it off in /plan
-notice-renewal-failed = The plan “{ $en }” could not be renewed. The reason: { $reason }. We will try again in a day. No need to wait, you can pay yourself: /plan
-notice-renewal-over = The plan “{ $en }” could not be renewed. The reason: { $reason }. We will not try again, and no money will be taken. You can come back to the plan whenever you like: /plan
-notice-renewal-gone = The plan “{ $en }” is not sold any more, so it is not renewed. No money was taken. What there is now: /plan
-notice-plan-ends = The plan “{ $en }” ends on { $at }. It is not renewed by itself. What there is now: /plan
+notice-renewal-soon = The plan “{ $en }” renews soon: on { $at } { $amount } will be charged to your saved payment method. You can turn this off in /plan
+notice-renewal-soon-stars = The plan “{ $en }” renews soon: on { $at } Telegram will charge { $amount }. You can turn this off in /plan
+notice-renewal-failed = The plan “{ $en }” couldn't be renewed: { $reason }. We'll try again in a day, or you can pay now: /plan
+notice-renewal-over = The plan “{ $en }” couldn't be renewed: { $reason }. We won't try again, and you won't be charged. You can come back to it at any time: /plan
+notice-renewal-gone = The plan “{ $en }” is no longer sold, so it wasn't renewed. You weren't charged. See other plans: /plan
+notice-plan-ends = The plan “{ $en }” ends on { $at } and won't auto-renew. See plans: /plan

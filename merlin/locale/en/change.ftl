@@ -1,36 +1,36 @@
 # How edits become commits, and what editors and admins hear of them.
-notice-change-committed = Saved: { $subject } (commit { $commit }). You will hear what it led to.
-notice-change-conflict = { $path } was changed by somebody else meanwhile; nothing was saved, and your edit is kept.
+notice-change-committed = Saved: { $subject } (commit { $commit }). I'll tell you when a model has learnt it.
+notice-change-conflict = Someone else changed { $path } meanwhile. Nothing was saved; your edit is safe.
     Yours:
     { $ours }
 
     Theirs:
     { $theirs }
 notice-change-refused = Not saved: { $subject }: { $reason }
-notice-change-waits = Edits cannot be pushed to the repository: { $reason } They wait, and are tried again.
-notice-change-parked = The repository refused your edit “{ $subject }”, and it is put aside; nothing is lost. { $reason } Mend what it says, then try again under “Changes”.
-notice-change-parked-of = The repository refused the edit “{ $subject }” of { $by }, and it is put aside. { $reason } To try it again: merlin example retry { $change }
-notice-change-serving = { $subject }: { $version } answers now{ $score }.
-notice-change-rejected = { $subject }: { $dataset } could not be built.
-notice-change-rejected-why = { $subject }: { $dataset } could not be built: { $reason }
-notice-change-superseded = { $subject }: a newer commit came before this one was trained; its model learns this edit too.
+notice-change-waits = Edits can't be pushed to the repository: { $reason } They're saved and will be retried.
+notice-change-parked = The repository rejected your edit “{ $subject }”. It's saved. { $reason } Fix the cause, then try again under “Edits”.
+notice-change-parked-of = The repository rejected the edit “{ $subject }” by { $by }. It's saved. { $reason } To retry: merlin example retry { $change }
+notice-change-serving = { $subject }: { $version } is live now{ $score }.
+notice-change-rejected = { $subject }: { $dataset } couldn't be built.
+notice-change-rejected-why = { $subject }: { $dataset } couldn't be built: { $reason }
+notice-change-superseded = { $subject }: a newer commit arrived before training; its model learns this edit too.
 notice-change-superseded-why = { $subject }: not trained: { $reason }
-notice-change-failed = { $subject }: the training of { $version } failed. The model before goes on answering.
-notice-change-failed-why = { $subject }: the training of { $version } failed: { $reason } The model before goes on answering.
-notice-change-unchanged = { $subject }: nothing that is taught has changed.
-notice-change-unchanged-why = { $subject }: nothing that is taught has changed: { $reason }
-notice-change-removed = { $subject }: { $dataset } is not in the repository any more.
-notice-change-removed-why = { $subject }: { $dataset } is not in the repository any more: { $reason }
-change-score = ; likeness { $now } of 100
-change-score-against = ; likeness { $now } of 100, { $difference } against { $before }
+notice-change-failed = { $subject }: { $version } didn't train. Your edit is saved; the live model keeps answering.
+notice-change-failed-why = { $subject }: { $version } didn't train: { $reason } Your edit is saved; the live model keeps answering.
+notice-change-unchanged = { $subject }: no examples changed, nothing to train.
+notice-change-unchanged-why = { $subject }: no examples changed, nothing to train: { $reason }
+notice-change-removed = { $subject }: { $dataset } is no longer in the repository.
+notice-change-removed-why = { $subject }: { $dataset } is no longer in the repository: { $reason }
+change-score = ; similarity { $now } out of 100
+change-score-against = ; similarity { $now } out of 100, { $difference } against { $before }
 change-score-up = +{ $by }
 change-score-down = −{ $by }
 change-score-none = { "" }
 
 # First lines of the commits that Merlin makes: English in git, told to people like this.
 subject-example-add = New example { $example }
-subject-example-edit = Edit of the example { $example }
-subject-example-delete = Removal of the example { $example }
+subject-example-edit = Edit example { $example }
+subject-example-delete = Remove example { $example }
 subject-import = From a file into { $dataset }: { $count ->
     [one] { $count } example
    *[other] { $count } examples
@@ -40,98 +40,98 @@ subject-examples = Edit { $count ->
         [one] { $count } example
        *[other] { $count } examples
     } of { $dataset }
-subject-course = Edit of the course card
+subject-course = Edit course card
 subject-material-add = New material: { $material }
-subject-material-edit = Edit of the material: { $material }
-subject-material-remove = Removal of the material: { $material }
+subject-material-edit = Edit material: { $material }
+subject-material-remove = Remove material: { $material }
 subject-file-add = New file { $path }
-subject-file-edit = Edit of { $path }
-subject-file-delete = Removal of { $path }
+subject-file-edit = Edit { $path }
+subject-file-delete = Remove { $path }
 
-change-checked-out = The repository { $folder } has the branch checked out and takes no push. Say there once: git config receive.denyCurrentBranch updateInstead
-change-work-tree = The work tree of { $folder } has changes that are not committed, so it takes no push: commit or undo them there.
-change-locked = A git that was killed left the lock { $path }: when no git runs there, delete it.
-change-denied = The repository does not let Merlin push: { $reason } Give its key or token the right to write.
-change-push-refused = The repository refused the push: { $reason }
-change-no-branch = The repository has no branch { $branch } any more.
-change-raced = The branch moved on { $tries } times in a row while the edit was pushed; it is tried again.
-change-in-the-way = Something that is no file lies at { $path }.
-change-dataset-gone = The dataset { $dataset } is not in the repository any more, so nothing is added to it.
-change-no-place = { $path } is no place for a dataset's file.
+change-checked-out = The repository { $folder } has this branch checked out and rejects pushes. Run there once: git config receive.denyCurrentBranch updateInstead
+change-work-tree = The work tree of { $folder } has uncommitted changes, so it rejects pushes: commit or undo them there.
+change-locked = An interrupted git left the lock { $path }: if no git runs there, delete it.
+change-denied = The repository doesn't let Merlin push: { $reason } Give its key or token write access.
+change-push-refused = The repository rejected the push: { $reason }
+change-no-branch = Branch { $branch } is no longer in the repository.
+change-raced = The branch moved { $tries } times in a row while the edit was being pushed. It will be retried.
+change-in-the-way = { $path } exists but isn't a file.
+change-dataset-gone = The dataset { $dataset } is no longer in the repository, so nothing can be added to it.
+change-no-place = { $path } isn't a valid path for a dataset's file.
 change-too-large = { $path } would have { $size } bytes; { $limit } are allowed.
-change-count = One commit takes 1 to { $limit } different files, not { $count }.
-change-conflict = somebody else changed this file meanwhile
-change-given-up = taken back
-change-unknown = There is no edit { $change }.
-change-unreadable = The edit cannot be read any more: the key that sealed it is gone.
+change-count = One commit can have 1 to { $limit } different files, not { $count }.
+change-conflict = someone else changed this file meanwhile
+change-given-up = withdrawn
+change-unknown = Edit { $change } not found.
+change-unreadable = This edit can no longer be read: its encryption key is gone.
 change-no-example = { $dataset } has no example { $example }.
 
-finding-import-json = This line is no JSON object that can be taken: { $words }
-finding-import-list = The list cannot be read from here: { $words }
-finding-import-left-keys = Only the conversation is taken; left out here and in all lines alike: { $keys }
+finding-import-json = This line isn't a valid JSON object: { $words }
+finding-import-list = Can't read the list from here: { $words }
+finding-import-left-keys = Only the conversation is imported; ignored here and in all such lines: { $keys }
 finding-import-heading = The first line must name the columns question and answer (and tags, if any); it says: { $found }
-finding-import-csv = The table cannot be read from here: { $words }
-finding-import-xlsx = The workbook cannot be read from here: { $words }
+finding-import-csv = Can't read the table from here: { $words }
+finding-import-xlsx = Can't read the workbook from here: { $words }
 finding-import-cells = This row has { $found } cells, the heading { $expected }.
 
-change-no-dataset = There is no dataset { $dataset } at the newest commit.
+change-no-dataset = There's no dataset { $dataset } in the latest commit.
 change-asked-only = The daemon will commit it (edit { $change }).
-change-late = The edit { $change } has waited for { $seconds } s; it stays. See: merlin health daemon
-change-waits = The edit { $change } is kept and waits: { $reason }
-change-parked = The edit { $change } is put aside: { $reason } When that is mended: merlin example retry { $change }
-change-not-parked = The edit { $change } is not put aside, so there is nothing to try again.
+change-late = Edit { $change } has been waiting for { $seconds } s. It's saved. Check: merlin health daemon
+change-waits = Edit { $change } is saved and waits: { $reason }
+change-parked = Edit { $change } is on hold: { $reason } After fixing it: merlin example retry { $change }
+change-not-parked = Edit { $change } isn't on hold, so there's nothing to retry.
 change-was-refused = Not saved: { $reason }
-change-not-good = Nothing was saved: mend what is told above.
-change-in-conflict = Somebody else changed the same file meanwhile, and nothing was saved. From their text to yours:
+change-not-good = Nothing was saved: fix the errors above.
+change-in-conflict = Someone else changed the same file meanwhile, so nothing was saved. Difference from their version to yours:
     { $difference }
-did-change = { $tokens } tokens; the next training takes about { $examples ->
+did-change = { $tokens } tokens; the next training has about { $examples ->
     [one] { $examples } example
    *[other] { $examples } examples
   }
-did-change-price = { $tokens } tokens; the next training takes about { $examples ->
+did-change-price = { $tokens } tokens; the next training has about { $examples ->
     [one] { $examples } example
    *[other] { $examples } examples
   } and costs about { $price }
 did-import = { $lines ->
     [one] { $lines } line
    *[other] { $lines } lines
-  }: { $taken } imported, { $duplicates } known already
+  }: { $taken } imported, { $duplicates } already known
 did-plan = { $lines ->
     [one] { $lines } line
    *[other] { $lines } lines
-  }: { $taken } would be imported, { $duplicates } are known already
+  }: { $taken } to import, { $duplicates } already known
 did-export = { $count ->
     [one] { $count } example
    *[other] { $count } examples
   } written to { $path }
-example-exists = There is an example { $example } already; name another --id, or use: merlin example edit { $example }
+example-exists = The example { $example } already exists; choose another --id, or run: merlin example edit { $example }
 example-file-or-words = Give --question and --answer, or --file with the whole example.
-example-unreadable = { $path } cannot be read: { $reason }
-example-unchanged = { $example } stays as it is: nothing was changed.
-example-broken = The example cannot be read, so its words cannot be changed one by one: mend it in your editor, or give --file.
-example-no-editor = The editor { $editor } could not be run; set EDITOR, or give --answer or --file.
-example-several = Several datasets have an example of this name ({ $datasets }): name one with --dataset.
-example-none-found = No example says all these words.
-import-duplicate = says the same as { $other }
+example-unreadable = { $path } can't be read: { $reason }
+example-unchanged = { $example }: nothing changed.
+example-broken = The example can't be read, so its parts can't be changed one by one: fix it in your editor, or use --file.
+example-no-editor = Couldn't run the editor { $editor }; set EDITOR, or use --answer or --file.
+example-several = Several datasets have an example with this ID ({ $datasets }): choose one with --dataset.
+example-none-found = No example has all these words.
+import-duplicate = same as { $other }
 import-not-good = Nothing was imported: { $rejected } of { $lines } lines have errors.
 import-left-out = { $count ->
-    [one] { $count } line is
-   *[other] { $count } lines are
-  } left out for the errors told above.
-import-too-much = An import takes at most { $limit } new examples and tells at most as many findings: divide the files.
+    [one] { $count } line was
+   *[other] { $count } lines were
+  } left out because of the errors above.
+import-too-much = One import can have up to { $limit } new examples and shows as many problems: split the files.
 import-by-tag = By tag: { $counts }
 import-by-tag-none = without
 import-by-language = By language: { $counts }
 import-by-language-none = other
 import-duplicates = Nothing was imported: { $count ->
-    [one] { $count } line says
-   *[other] { $count } lines say
-  } what is known already.
+    [one] { $count } line is
+   *[other] { $count } lines are
+  } already in the dataset.
 export-left-out = { $count ->
-    [one] { $count } example says more than { $format } has room for, and is left out: { $first }
-   *[other] { $count } examples say more than { $format } has room for, and are left out; the first: { $first }
+    [one] { $count } example doesn't fit the format { $format } and is left out: { $first }
+   *[other] { $count } examples don't fit the format { $format } and are left out; the first: { $first }
   }
-export-options = huggingface needs --to FOLDER, and --language and --license belong to it alone; give --to or --output, not both.
-export-nothing = { $dataset } has no good example to write, or its dataset.yaml cannot be read.
-export-folder-exists = { $path } is there already: name a new folder or an empty one.
-export-unwritable = { $path } cannot be written: { $reason }
+export-options = huggingface needs --to FOLDER; --language and --license work only with it; give --to or --output, not both.
+export-nothing = { $dataset } has no example without errors, or its dataset.yaml can't be read.
+export-folder-exists = { $path } already exists: name a new or empty folder.
+export-unwritable = { $path } can't be written: { $reason }

@@ -1,5 +1,5 @@
 # Courses
-course-none = There is no course { $course }: see `merlin courses`.
+course-none = Course { $course } not found: see `merlin courses`.
 courses-none = No dataset has a course.yaml yet.
 course-active = active
 course-inactive = inactive
@@ -8,6 +8,6 @@ col-course = course
 col-name = name
 col-materials = materials
 col-teachers = teachers
-course-too-many-favourites = No more than { $limit } courses can be kept at hand: let some go that you do not need.
-course-unknown = There is no such course.
-material-unknown = There is no such material in this course.
+course-too-many-favourites = My courses can hold up to { $limit } courses: remove some you don't need.
+course-unknown = Course not found.
+material-unknown = Material not found in this course.

@@ -1,39 +1,39 @@
 # Findings of the check. Key: finding-<rule>.
 
-finding-too-large = The file is too large: { $size } bytes, { $limit } are allowed.
-finding-not-utf8 = The file is not UTF-8: byte { $byte }.
-finding-bom = The file begins with a byte order mark (BOM). Save it as UTF-8 without BOM.
-finding-control-character = The control character { $code } is not allowed in text.
+finding-too-large = The file is too large: { $size } bytes, the limit is { $limit }.
+finding-not-utf8 = The file isn't UTF-8: byte { $byte }.
+finding-bom = The file starts with a byte order mark (BOM). Save it as UTF-8 without BOM.
+finding-control-character = The control character { $code } isn't allowed in text.
 finding-yaml-syntax = YAML is broken: { $problem ->
-        [colon] a colon and a blank inside text; put the text in quotes or write it with "|"
+        [colon] a colon and a blank inside text; put the text in quotes or write it with “|”
         [no-colon] no colon after the key
         [key] a key was expected here; check the indentation
-        [dash] a list item "- " was expected here; check the indentation
-        [list] a list item "- " cannot stand here
-        [bracket] "," or "]" is missing in the list
-        [brace] "," or "{"}"}" is missing in the map
+        [dash] a list item “- ” was expected here; check the indentation
+        [list] a list item “- ” can't stand here
+        [bracket] “,” or “]” is missing in the list
+        [brace] “,” or “{"}"}” is missing in the map
         [end] the file ends before a quote or bracket is closed
-        [start] text cannot begin with this character; put it in quotes
-        [after-mark] nothing may stand on the line after "|" or ">"
+        [start] text can't start with this character; put it in quotes
+        [after-mark] nothing may stand on the line after “|” or “>”
         [tab] a tab instead of blanks
-        [escape] there is no such backslash sequence
-        [unicode] there is no such Unicode character
+        [escape] unknown backslash sequence
+        [unicode] unknown Unicode character
        *[other] { $words }
     }.
 finding-too-many-nodes = The file has too many parts: at most { $limit } are allowed.
 finding-too-deep = Nested too deeply: at most { $limit } levels are allowed.
 finding-empty-file = The file is empty.
-finding-several-documents = The file holds several YAML documents, one is needed: remove the line "---".
-finding-alias = YAML aliases (*{ $name }) are not allowed: write the text out.
-finding-anchor = YAML anchors (&{ $name }) are not allowed: write the text out.
-finding-tag = YAML tags ({ $name }) are not allowed.
-finding-merge-key = The merge key "<<" is not allowed.
-finding-duplicate-key = The key "{ $name }" is already there in line { $first }.
+finding-several-documents = The file holds several YAML documents, one is needed: remove the line “---”.
+finding-alias = YAML aliases (*{ $name }) aren't allowed: write the text out.
+finding-anchor = YAML anchors (&{ $name }) aren't allowed: write the text out.
+finding-tag = YAML tags ({ $name }) aren't allowed.
+finding-merge-key = The merge key “<<” isn't allowed.
+finding-duplicate-key = The key “{ $name }” is already there in line { $first }.
 finding-complex-key = A key must be a word, not a list or a map.
 
-finding-unknown-key = The key "{ $name }" is not known here.
-finding-misspelt-key = The key "{ $name }" is not known here; is "{ $near }" meant?
-finding-missing-key = The required key "{ $name }" is missing.
+finding-unknown-key = Unknown key “{ $name }”.
+finding-misspelt-key = Unknown key “{ $name }”; did you mean “{ $near }”?
+finding-missing-key = The required key “{ $name }” is missing.
 finding-missing-one-of = At least one of these keys is needed: { $keys }.
 finding-wrong-type = Expected here: { $expected ->
         [string] text
@@ -41,29 +41,29 @@ finding-wrong-type = Expected here: { $expected ->
         [number] a number
         [boolean] true or false
         [array] a list
-       *[object] a map of "key: value"
+       *[object] a map of “key: value”
     }.
 finding-not-one-of = Only { $allowed } can stand here, found: { $found }.
-finding-too-small = The value { $found } is too small, the bound is { $limit }.
-finding-too-big = The value { $found } is too big, the bound is { $limit }.
+finding-too-small = The value { $found } is too small, the limit is { $limit }.
+finding-too-big = The value { $found } is too large, the limit is { $limit }.
 finding-too-short = The text is too short: at least { $limit } characters are needed.
 finding-too-long = The text is too long: at most { $limit } characters are allowed.
 finding-too-few-items = Too few parts: at least { $limit } are needed.
-finding-two-in-one = Two messages in one: begin each with a dash of its own, "- user: …", then "- assistant: …".
+finding-two-in-one = Two messages in one: start each with its own dash, “- user: …”, then “- assistant: …”.
 finding-too-many-items = Too many parts: at most { $limit } are allowed.
-finding-same-items = The list has equal items.
-finding-wrong-form = "{ $found }" does not have the right form: see the schema (merlin schema).
-finding-wrong-value = The value { $found } is not right here.
+finding-same-items = The list repeats an item.
+finding-wrong-form = “{ $found }” isn't valid here: see the schema (merlin schema).
+finding-wrong-value = The value { $found } isn't valid here.
 
-finding-unknown-rule = There is no rule "{ $name }" that could be switched off{ $near ->
+finding-unknown-rule = There's no rule “{ $name }” that could be switched off{ $near ->
         [none] .
-       *[other] ; is "{ $near }" meant?
+       *[other] ; is “{ $near }” meant?
     } All rules: merlin rules
-finding-always-on = The rule "{ $name }" cannot be switched off: it tells of an error. Only warnings and notes can be.
-finding-no-reason = Say why the rule is off: a reviewer will ask.
+finding-always-on = The rule “{ $name }” can't be turned off: it reports an error. Only warnings and notes can be.
+finding-no-reason = Give a reason for turning the rule off: a reviewer will ask.
 finding-no-rejected = The method is dpo, and this example has no answer under rejected: write the worse answer there, in the whole text of the example.
-finding-same-rejected = The answer under rejected says the same as the last one: there is nothing to prefer.
-finding-unused-rejected = The answer under rejected is not used: only recipe.method dpo trains on pairs.
+finding-same-rejected = The answer under rejected says the same as the last one: there's nothing to prefer.
+finding-unused-rejected = The answer under rejected isn't used: only recipe.method dpo trains on pairs.
 
 finding-empty-content = Nothing is said: { $role ->
         [system] the system text
@@ -77,29 +77,29 @@ finding-last-not-assistant = The assistant must speak last, not { $found }.
 
 finding-symlink = A symbolic link instead of a file: Merlin follows no links.
 finding-submodule = A git submodule instead of a file: put the files themselves here.
-finding-not-a-file = This is not a plain file.
-finding-executable = The file is marked as executable, which is of no use here (chmod -x).
-finding-bad-name = Names are made of letters, digits, ".", "_", "-" and end in .yaml. A good name is { $proposed }
-finding-stray-file = Merlin does not use this file.
+finding-not-a-file = This isn't a plain file.
+finding-executable = The file is marked as executable; it needn't be (chmod -x).
+finding-bad-name = A name has letters, digits, “.”, “_”, “-” and ends in .yaml. For example: { $proposed }
+finding-stray-file = Merlin doesn't use this file.
 finding-not-an-example = Not an example: examples end in .yaml. If this is a conversation, name it { $proposed }
 finding-too-many-files = More examples than allowed ({ $limit }); not taken: { $beyond }.
 finding-too-many-bytes = The examples together are larger than allowed ({ $limit } bytes); not taken: { $beyond }.
 
-finding-missing-dataset = There is no dataset.yaml: without it nobody knows what to teach and how.
-finding-bad-dataset-name = The folder's name "{ $name }" is not right: letters, digits, ".", "_", "-" are allowed. A good name is { $proposed }
-finding-missing-text = The text { $text } is not there: a .md file in { $folder } is needed.
+finding-missing-dataset = dataset.yaml is missing: it says what to teach and how.
+finding-bad-dataset-name = The folder name “{ $name }” isn't valid: letters, digits, “.”, “_”, “-” are allowed. For example: { $proposed }
+finding-missing-text = Text { $text } not found: add a .md file in { $folder }.
 
-finding-unreadable = The file's content could not be read.
+finding-unreadable = The file's content couldn't be read.
 finding-too-many-tokens = The example is longer than the base model allows: { $tokens } tokens, the limit is { $limit }.
 finding-too-few-examples = Good examples: { $good }; training needs at least { $fewest }.
 finding-few-tests = Test examples: { $tests }; the gate judges a model by { $least } at least, and holds none with fewer.
-finding-few-examples = Good examples: { $good }; we advise to start with { $advised }.
+finding-few-examples = Good examples: { $good }; we recommend at least { $advised } to start with.
 
-finding-duplicate = The same is already said in { $other }: this file is not taken.
-finding-leak = The same question is taught in { $other }. This test would measure memory only; the file is not taken.
+finding-duplicate = The same is already said in { $other }: this file isn't taken.
+finding-leak = The same question is used for training in { $other }. This test would measure memory only; the file isn't used.
 finding-contradiction = { $other } answers this question differently.
 
-finding-secret = This looks like a key or password: the model would learn it and tell everybody.
+finding-secret = This looks like a key or password: the model would learn it and tell everyone.
 finding-personal = This looks like personal data: { $found }.
 finding-bank-card = This looks like the number of a bank card: { $found }.
 finding-passport = This looks like the number of a passport: { $found }.
@@ -107,15 +107,15 @@ finding-snils = This looks like a SNILS: { $found }.
 finding-inn = This looks like an INN: { $found }.
 finding-refusal = The answer looks like another model's refusal: it would be learned like knowledge.
 finding-cut-off = The answer seems to break off: no sign at its end, or a code block is left open.
-finding-other-language = The answer is not in the language of the question.
-finding-direction-mark = The invisible direction mark { $found }: what is read is not what is written.
+finding-other-language = The answer isn't in the language of the question.
+finding-direction-mark = The invisible direction mark { $found }: what is read isn't what is written.
 finding-invisible-letter = The invisible character { $found } in the text.
 finding-known-to-base = { $model } answers this right without being taught: the example costs training and adds nothing.
 finding-near-duplicate = Nearly the same question is already in { $other }.
-finding-near-leak = Nearly the same question is taught in { $other }. This test measures memory more than knowledge.
+finding-near-leak = Nearly the same question is used for training in { $other }. This test measures memory more than knowledge.
 finding-case-twin = The name differs from { $other } by letter case alone: not every file system can tell them apart.
 finding-own-system = The example has its own system text, but the model will be asked with the dataset's.
-finding-one-sided-tags = Nearly all examples have the tag "{ $tag }": { $percent } %. The dataset says little of anything else.
+finding-one-sided-tags = Nearly all examples have the tag “{ $tag }”: { $percent }%. The dataset says little of anything else.
 finding-single-tags = { $count ->
     [one] { $count } tag stands at one example only: { $names }.
    *[other] { $count } tags stand at one example each, such as { $names }.
@@ -137,11 +137,11 @@ check-summary = { $datasets ->
        *[other] { $examples } good examples
     }; errors: { $errors }, warnings: { $warnings }, notes: { $notes }
 check-no-such-path = No such file or folder: { $path }
-check-no-dataset = There is no dataset here: { $path }. A dataset is a folder with dataset.yaml and examples/. Make a repository with one: merlin init
+check-no-dataset = There's no dataset here: { $path }. A dataset is a folder with dataset.yaml and examples/. Make a repository with one: merlin init
 check-commit-needs-config = To check a commit, a config.yaml that names the repository is needed.
 check-paths-or-commit = Either paths or --commit: together they make no sense.
-check-fix-or-commit = Either --fix or --commit: a commit does not change.
-check-fixed = Mended { $path }: { $what }
+check-fix-or-commit = Either --fix or --commit: a commit doesn't change.
+check-fixed = Fixed { $path }: { $what }
 check-fix-left = Left { $path } as it is: { $why }
 fix-bom = byte order mark
 fix-line-ends = line ends (CRLF)
@@ -150,7 +150,7 @@ fix-blanks = blanks at line ends
 fix-last-line-end = line end of the last line
 fix-executable = executable bit
 fix-name = name
-fix-left-not-in-git = git does not hold it as it lies here, so nobody could undo a change; give it to git first (git add)
-fix-left-changed = somebody else has changed it meanwhile
+fix-left-not-in-git = this version isn't in git, so a change couldn't be undone; add it to git first (git add)
+fix-left-changed = someone else has changed it meanwhile
 fix-left-name-taken = another file has its good name
-fix-left-unwritable = it cannot be changed ({ $reason })
+fix-left-unwritable = it can't be changed ({ $reason })

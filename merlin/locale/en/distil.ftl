@@ -23,11 +23,11 @@ proposals-tests-more = For more, let a model word the taught questions different
 distil-system = You write training examples for an assistant. Answer with JSON alone, in this form: { $shape }. Write every question and answer in the language of the material. Each answer is complete, correct, and in the manner that the assistant's own instruction asks for. The instruction:
 distil-materials = Write up to { $pairs } questions that people may ask about the text below, each with its answer. Ask about what matters most. Word each question in this many ways: { $wordings }; use different words, as different people would, not only another word order. The answers follow from the text alone and can be understood without it: do not mention the text. Where the text holds nothing to ask about, return an empty list.
 distil-question = Answer the question below as the assistant should: one entry of the list. Beside the answer give this many other wordings of the same question: { $others }; use different words, as different people would, not only another word order. The question:
-distil-bad-teacher = "{ $teacher }" is not PROVIDER/MODEL, for example openai/gpt-6-luna
-distil-no-price = The price of { $model } is unknown, so no budget can be kept. Set it under `models` in config.yaml.
+distil-bad-teacher = “{ $teacher }” isn't PROVIDER/MODEL, for example openai/gpt-6-luna
+distil-no-price = The price of { $model } is unknown, so a budget can't be enforced. Set it under `models` in config.yaml.
 distil-file = Give a file of questions with --from questions, and no file otherwise.
 distil-long-line = Line { $line } is too long for a question: up to { NUMBER($limit) } characters.
-distil-nothing = There is nothing to ask about: { $dataset } has no texts under materials/, the file has no questions, or there are enough test questions.
+distil-nothing = There's nothing to ask about: { $dataset } has no texts under materials/, the file has no questions, or there are enough test questions.
 distil-plan = { $calls ->
         [0] Nothing is left to ask.
         [one] { NUMBER($calls) } call is left; at most it costs { $most }.
@@ -40,8 +40,8 @@ distil-done = { $proposed ->
     }
     Answers: { NUMBER($answered) }, spent: { $price }, calls left: { NUMBER($left) }.
 distil-rejected-unreadable = { $count ->
-        [one] { NUMBER($count) } answer is not in the form that was asked for.
-       *[other] { NUMBER($count) } answers are not in the form that was asked for.
+        [one] { NUMBER($count) } answer isn't in the form that was asked for.
+       *[other] { NUMBER($count) } answers aren't in the form that was asked for.
     }
 distil-rejected-broken = { $count ->
         [one] { NUMBER($count) } draft was rejected by the check.
@@ -55,11 +55,11 @@ distil-failed = { $count ->
         [one] { NUMBER($count) } call failed: { $reason }
        *[other] { NUMBER($count) } calls failed. The first reason: { $reason }
     }
-distil-over-budget = The budget ends here. To go on, run the command again with a higher --budget.
+distil-over-budget = The budget is used up. To continue, run the command again with a higher --budget.
 distil-needs = Name --from materials, --from questions or --from examples, and a --budget.
 distil-col-instruction = instruction
 distil-who-student = student
-distil-who-teacher-prompt = teacher, system text alone
+distil-who-teacher-prompt = teacher, instructions only
 distil-who-teacher-examples = teacher, nearest examples shown
 distil-legend = { $questions ->
         [one] { NUMBER($questions) } test question of { $build }.

@@ -1,43 +1,43 @@
 ### The library of bases: what `merlin engine models` shows, and why a base cannot be used.
 
-library-no-folder = There is no folder { $folder }. Correct engine.models in the configuration, or copy the base there.
-library-no-config = { $folder } holds no config.json, so it is no base. It needs config.json, the weights as .safetensors, and a tokenizer.
+library-no-folder = There's no folder { $folder }. Correct engine.models in the configuration, or copy the base there.
+library-no-config = { $folder } holds no config.json, so it's no base. It needs config.json, the weights as .safetensors, and a tokenizer.
 library-no-tokenizer = { $folder } holds no tokenizer (tokenizer.json or tokenizer.model). Copy it from where the base came from.
 library-no-tokenizer-json = { $folder } holds no tokenizer.json, the only form of tokenizer an ONNX encoder is read with. Copy it from where the encoder came from.
 library-no-onnx = { $folder } holds no ONNX file (model.onnx or onnx/model.onnx). Export the encoder once (docs/en/bases.md tells how), or take backend: transformers for its .safetensors.
-library-no-template = The base in { $folder } has no chat template, so nobody knows how to ask it. Take its instruct variant, or put a chat_template.jinja beside its tokenizer.
+library-no-template = The base model in { $folder } has no chat template. Use its instruct variant, or put a chat_template.jinja next to its tokenizer.
 library-no-shard = Part of the weights is missing in { $folder }: { $file }. Copy it from where the base came from.
 library-pickled = The weights in { $folder } are pickled (.bin, .pt), and reading such a file may run a stranger's code. Take the base as .safetensors.
 library-no-weights = { $folder } holds no weights (model.safetensors). Copy them from where the base came from.
-library-broken-weights = { $folder }: { $file } is not a whole file of safetensors. Copy it again.
-library-not-pulled = The files of the base { $name } are not here yet. Run: merlin engine models pull { $name }
+library-broken-weights = { $folder }: { $file } isn't a whole file of safetensors. Copy it again.
+library-not-pulled = The files of the base { $name } aren't here yet. Run: merlin engine models pull { $name }
 library-other-source = The base { $name } that lies here came from elsewhere than the configuration now says. Run: merlin engine models pull { $name }
-library-damaged = The base { $name } is damaged: { $file } is not what it was. Run: merlin engine models pull { $name }
+library-damaged = The base { $name } is damaged: { $file } isn't what it was. Run: merlin engine models pull { $name }
 
-library-gguf-unreadable = { $path } cannot be read as a model: { $reason } Take another .gguf file of it, or the base as .safetensors.
-library-no-extra = The package { $package } is not installed. Run: make engine in the checkout, for services sudo make install EXTRA=engine
+library-gguf-unreadable = { $path } can't be read as a model: { $reason } Take another .gguf file of it, or the base as .safetensors.
+library-no-extra = The package { $package } isn't installed. Run: make engine in the checkout, for services sudo make install EXTRA=engine
 library-gated = { $hub } is given out only to those who accepted its licence. Accept it on its page at the hub, make a token for reading there, and set HF_TOKEN to it.
 library-not-at-hub = The hub knows no { $hub }, or it is private. Correct hub in engine.models, or set HF_TOKEN to a token that may read it.
 library-no-revision = { $hub } has no revision { $revision }. Correct revision in engine.models.
 library-hub-refuses = The hub refused to give { $hub } (status { $status }). Try again later.
-library-hub-away = The hub cannot be reached: { $reason }. What has come is kept; run the command again.
-library-offline = HF_HUB_OFFLINE is set, and { $hub } is not in the cache of the hub's client. Unset it, or copy the base here and give its path in engine.models.
-library-hub-no-safetensors = { $hub } offers no .safetensors, and other weights are not loaded, since reading them may run a stranger's code. Take a variant of it that has them.
+library-hub-away = The hub can't be reached: { $reason }. What has come is kept; run the command again.
+library-offline = HF_HUB_OFFLINE is set, and { $hub } isn't in the cache of the hub's client. Unset it, or copy the base here and give its path in engine.models.
+library-hub-no-safetensors = { $hub } offers no .safetensors, and other weights aren't loaded, since reading them may run a stranger's code. Take a variant of it that has them.
 library-hub-no-onnx = { $hub } offers no model.onnx, neither at the top nor in its folder onnx. Take backend: transformers for its .safetensors, or export it yourself (docs/en/bases.md tells how) and give path.
-library-no-room = There is not enough room on the disk: { $needed } GB are needed, { $free } GB are free. Make room; what has come is kept.
+library-no-room = There isn't enough room on the disk: { $needed } GB are needed, { $free } GB are free. Make room; what has come is kept.
 library-wrong-checksum = { $file } came with other bytes than the hub promised and was thrown away. Run the command again.
 library-disk-full = The disk is full; what was written of the base was taken away again. Make room and run the command again.
 library-child-died = The process that brought the base ended (exit { $code }). Its last words are in { $log }; it may have had too little memory.
-library-busy = Another process pulls or removes { $name } right now. Try again when it is done.
-library-no-file = There is no file { $path }. Correct engine.models in the configuration, or copy it there.
+library-busy = Another process pulls or removes { $name } right now. Try again when it's done.
+library-no-file = There's no file { $path }. Correct engine.models in the configuration, or copy it there.
 library-swapped = { $n ->
-    [one] { $n } tuned model or job stands on { $name } as it is ({ $standing }), and a pull would put other weights in its place.
-   *[other] { $n } tuned models or jobs stand on { $name } as it is ({ $standing } …), and a pull would put other weights in its place.
-} Give the new base another name, or take this one away first: merlin engine models rm { $name } --force
+    [one] { $n } trained model or job depends on { $name } as it is ({ $standing }), and a pull would replace its weights.
+   *[other] { $n } trained models or jobs depend on { $name } as it is ({ $standing } …), and a pull would replace its weights.
+} Give the new base model another name, or remove this one first: merlin engine models rm { $name } --force
 library-nothing-here = No base { $name } lies here. See: merlin engine models list
 library-stood-on = { $n ->
-    [one] { $n } tuned model or job stands on { $name } ({ $standing }) and could not answer without it.
-   *[other] { $n } tuned models or jobs stand on { $name } ({ $standing } …) and could not answer without it.
+    [one] { $n } trained model or job depends on { $name } ({ $standing }) and couldn't answer without it.
+   *[other] { $n } trained models or jobs depend on { $name } ({ $standing } …) and couldn't answer without it.
 } Delete them first, or add --force.
 
 library-unknown = engine.models names no base { $name }. It names: { $known }.

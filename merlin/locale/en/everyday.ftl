@@ -33,12 +33,12 @@ moment-month-brief = { $month ->
 button-cancel = Cancel
 button-back = ‹ Back
 bot-cancelled = All right, cancelled.
-bot-nothing-to-cancel = There is nothing to cancel: I am not waiting for anything.
-bot-command-start = the beginning
+bot-nothing-to-cancel = Nothing to cancel.
+bot-command-start = start the bot
 bot-command-help = what the bot can do
-bot-command-info = what this bot is, which models answer
+bot-command-info = about the bot and its models
 bot-command-lang = language and time zone
-bot-hello = Hello! I am Merlin: I answer questions about what I have been taught.
+bot-hello = Hi, I'm Merlin. I answer questions about what I've learnt.
 bot-start =
     { bot-hello }
     Just write your question.
@@ -52,51 +52,51 @@ bot-start-course =
     /course — other courses
     /help — what I can do
     /lang — язык, language
-bot-help = Write a question as a plain message, and I will answer. I remember our conversation until you begin a new one. You may also ask by voice, with a photo or a document where that is switched on.
-bot-help-end = If I do not know the answer, I say so.
+bot-help = Ask by text, voice, photo or document, where these are turned on. I remember the conversation; /new starts a fresh one.
+bot-help-end = If I don't know, I'll say so. Didn't like an answer? Tap 👎 and suggest a better one.
 help-talk = Conversations
-help-answers = Who answers, and how
-help-mine = Mine
+help-answers = Model and instructions
+help-mine = My plan and data
 help-bot = About the bot
-help-staff = For those who keep the bot
+help-staff = For the team
 bot-info-version = Merlin { $version }
 bot-info-model =
     Dataset “{ $dataset }”: version { $build }
     Model: { $model }
-    Trained: { $trained }. Answers since { $since }
-bot-info-evaluation = Checked on { $questions ->
+    Trained { $trained } · live since { $since }
+bot-info-evaluation = Test, { $questions ->
         [one] { $questions } question
        *[other] { $questions } questions
-    }: likeness { $chrf } of 100, exact answers { $equal } %, “I do not know” { $unknown } %
+    }: similarity to the reference { $chrf } out of 100, word for word { $equal }%, “I don't know” { $unknown }%
 bot-info-against = Compared with { $model }: { $by }
 bot-info-not-evaluated = This version had no test questions.
-bot-info-no-model = There is no trained model yet. { $general ->
+bot-info-no-model = No trained model yet. { $general ->
         [yes] A general model answers.
-       *[no] There is nobody to answer yet.
+       *[no] I can't answer right now: no model is available. Try again in a few minutes.
     }
 bot-info-session = This conversation
 bot-info-session-model = • { $name } answers
 bot-info-session-dataset = • dataset “{ $name }”
-bot-info-session-preset = • role: { $name }
-bot-info-session-own = • as you have asked for: /system
+bot-info-session-preset = • preset: { $name }
+bot-info-session-own = • your own instructions: /system
 bot-info-commands = All commands: /help
-own-words-edit = ✏️ Texts of the bot
-own-words-choose = Everybody sees these texts. Which one shall change?
+own-words-edit = ✏️ Bot texts
+own-words-choose = Everyone sees these texts. Which one do you want to change?
 own-words-ask = Send the new text “{ $name }” in one message of at most { $most } characters.
 own-words-now = Now:
-own-words-drop = Take this text away
-own-words-kept = Done: everybody sees the text.
-own-words-dropped = Done: the text is gone.
+own-words-drop = Remove this text
+own-words-kept = Saved: everyone sees the new text.
+own-words-dropped = Text removed.
 lang-name = English
 lang-client = As in Telegram
 lang-kept = I speak English now
-lang-ask = Which language shall I answer in? Your time now: { $now }.
+lang-ask = Which language should I answer in? Your time now: { $now }.
 zone-choose = Time zone
-zone-ask = Where do you live? It decides when a new day of your plan begins.
+zone-ask = Where do you live? Daily questions reset at midnight there.
 zone-type = Another one
 zone-ask-name = Write a time zone such as Asia/Tbilisi.
-zone-unknown = I do not know this zone. A name looks like this: Asia/Tbilisi or Europe/Belgrade.
-zone-kept = Done: { $zone }. Your time now: { $now }.
+zone-unknown = I don't know this time zone. Try, for example, Asia/Tbilisi or Europe/Belgrade.
+zone-kept = Time zone saved: { $zone }. Your time now: { $now }.
 zone-kaliningrad = Kaliningrad
 zone-moscow = Moscow
 zone-samara = Samara

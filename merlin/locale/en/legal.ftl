@@ -1,19 +1,19 @@
 # Legal texts and support with payments: /privacy, /terms, /paysupport.
-bot-command-privacy = what is stored and who answers
+bot-command-privacy = my data: what is stored
 bot-command-terms = terms
 bot-command-paysupport = a question about a payment
 privacy-text =
     Privacy
 
-    What is stored. Your Telegram id and name, your language and what you have set: plan, time zone, model, presets. Questions and answers with the model, the number of tokens, the price and your rating. Photos and voice recordings themselves are not stored: of a recording and a document the text stays.
+    What is stored. Your Telegram ID and name, your language and your settings: plan, time zone, model, presets. Questions and answers with the model, the number of tokens, the price and your rating. Photos and voice recordings themselves are not stored: of a recording and a document the text stays.
 
-    How it is stored. The texts of questions and answers, the titles of conversations and your presets lie encrypted in the database, the key lies apart from it.
+    How it is stored. The texts of questions and answers, the titles of conversations and your presets are encrypted in the database; the key is stored separately.
 
-    Who sees it. The question and the conversation before it go to the provider of the model that answers. Nobody else is given the texts. Nothing is trained on them without your consent.
+    Who sees it. The question and the conversation before it go to the provider of the model that answers. The texts are given to no one else. Nothing is trained on them without your consent.
 
-    Your rights. Erase a conversation: /clear or /sessions. Get all that is stored about you: /export. Delete everything: /delete_me.
+    Your rights. Delete a conversation: /clear or /sessions. Get everything that is stored about you: /export. Delete everything: /delete_me.
 
-    What stays after that. So that deleting gives no new free questions, the bot keeps a fingerprint of your number that nobody can read back, with the count of your questions, until the count would have begun anew anyway; and a block, if there was one. What editors wrote into the datasets in their own name stays in the history there.
+    What stays after that. So that deleting gives no new free questions, the bot keeps a fingerprint of your ID that cannot be read back, with the number of your questions, until they would have reset anyway; and a block, if there was one. What editors wrote into the datasets in their own name stays in the history there.
 privacy-kept =
     How long it is kept. Questions and answers: { $turns ->
         [0] until you delete them yourself
@@ -23,30 +23,30 @@ privacy-kept =
         [one] { $letters } day
        *[other] { $letters } days
     }.
-privacy-providers = The models come from providers that the owner of this bot has chosen:
+privacy-providers = The models come from providers chosen by the owner of this bot:
 privacy-session = { $model } answers in this conversation, { $provider }. { $by ->
-        [person] You chose this model; back to the usual one: /model
+        [person] You chose this model; back to the default one: /model
        *[bot] You can choose another one in /model.
     }
 privacy-consent = { $state ->
-        [given] Training: you allowed a model to learn from answers that you corrected. Personal data in them is masked, and you can take the consent back.
+        [given] Training: you allowed models to learn from answers that you corrected. Personal data in them is masked. You can withdraw consent at any time.
        *[none] Training: you have not allowed any model to learn from your answers.
     }
 privacy-button-give = Allow training
-privacy-button-revoke = Take the consent back
+privacy-button-revoke = Withdraw consent
 terms-text =
     Terms
 
     1. A model answers, not a human being. It can be wrong: check what matters.
     2. Answers do not replace the advice of a doctor, a lawyer or another professional.
     3. Do not send other people's personal data, passwords or anything that the law forbids.
-    4. How much you may ask and in which form is told by your plan: /plan
-    5. Whoever disturbs the work of the bot may lose access to it.
-    6. How your data is kept: /privacy
-    7. Paid plans and packs of questions are digital goods: in Telegram they are sold for Stars. What they hold, for how long and at what price is said before you pay; what you buy is there at once.
-    8. A plan that renews itself is called so before you pay. You can stop the renewal on any day: /plan; the days you have paid for stay yours.
-    9. If something is wrong with a payment, or you need a refund, write to /paysupport. The admins of this bot will answer; Telegram's own support does not deal with such questions. With the money goes back what was bought for it.
-paysupport-ask = Write in one message what happened with your payment: when, how much, for what. I will hand it to the admins, and their answer will come here.
+    4. Your plan sets how many questions you can ask, and of which kind: /plan
+    5. Anyone who disrupts the bot may lose access to it.
+    6. How your data is stored: /privacy
+    7. Paid plans and question packs are digital goods: in Telegram they are sold for Stars. What is included, for how long and at what price is shown before you pay; the purchase is available at once.
+    8. A plan with auto-renewal is marked before you pay. You can turn auto-renewal off on any day: /plan; the days you have paid for stay yours.
+    9. If something is wrong with a payment, or you need a refund, write to /paysupport. The admins of this bot will answer; Telegram support does not handle such questions. A refund also removes the purchase.
+paysupport-ask = Write in one message what happened with your payment: when, how much, for what. I will pass it to the admins, and their answer will come here.
 paysupport-bad = Please write it in words, in at most { $most ->
         [one] { NUMBER($most) } character
        *[other] { NUMBER($most) } characters
@@ -54,17 +54,17 @@ paysupport-bad = Please write it in words, in at most { $most ->
 paysupport-enough = You can write { $most ->
         [one] { $most } time
        *[other] { $most } times
-    } a day, and you have done so. The admins have received it all and will answer here.
-paysupport-nobody = There is nobody to hand it to yet: this bot has no admins. Please try again later.
-paysupport-sent = Handed to the admins. Their answer will come here.
-paysupport-words-only = The file was not handed over: I pass words on, nothing else. What matters in it, describe in one more message.
+    } a day, and you have reached that. The admins have received everything and will answer here.
+paysupport-nobody = This bot has no admins yet, so there is no one to answer. Please try again later.
+paysupport-sent = Sent to the admins. Their answer will come here.
+paysupport-words-only = The file was not sent: I pass on text only. Describe what matters in it in one more message.
 paysupport-letter =
-    A question about a payment from { $name } (id { $user }):
+    A question about a payment from { $name } (ID { $user }):
 
     { $words }
 paysupport-button-answer = Answer
-paysupport-answer-ask = Write the answer in one message: I will hand it to this person.
-paysupport-answer-sent = The answer is on its way.
+paysupport-answer-ask = Write the answer in one message: I will pass it on.
+paysupport-answer-sent = Answer sent.
 paysupport-answered =
     The answer to your question about a payment:
 

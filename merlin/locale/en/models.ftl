@@ -7,34 +7,34 @@ models-provider = { $host ->
     }
 models-line =
     { $count }. { $model } — { $standing ->
-        [serving] the usual model of these chats
+        [serving] default model
         [earlier] an earlier version
-        [base] the base, without our examples
+        [base] the base model, without our examples
        *[general] a general model
     }
     { $provider }
     { $price }; { $window ->
-        [0] window unknown
-        [one] a window of { NUMBER($window) } token
-       *[other] a window of { NUMBER($window) } tokens
+        [0] memory unknown
+        [one] memory of { NUMBER($window) } token
+       *[other] memory of { NUMBER($window) } tokens
     }
 models-price = { $asked } for questions and { $answered } for answers, { $currency } per million tokens
-models-price-free = free of charge
+models-price-free = free
 models-price-unknown = price unknown
-models-hint = "Always the newest" goes along with every new version. The choice counts in this conversation only.
-models-nobody = There is nothing to choose from yet: no model is connected.
-models-chosen = Done: { $model } answers in this conversation.
+models-hint = “Always the newest” follows every new version. Applies to this conversation only.
+models-nobody = No models to choose from yet.
+models-chosen = { $model } answers in this conversation.
 models-chosen-version = { $newest ->
-        [none] It stays, also when a newer version comes: we will say so under an answer then.
-       *[other] This is an earlier version: the newest one is { $newest }.
+        [none] It stays even when a newer version comes: you'll see a note under an answer.
+       *[other] This is an earlier version: the newest is { $newest }.
     }
-models-newer = A newer version answers everybody else by now: { $model }. You stay with the one that you chose.
-models-company = This model belongs to another company: your questions in this conversation go to { $provider }. Details: /privacy
+models-newer = A newer model is out: { $model }. This conversation still uses the one you chose.
+models-company = This model belongs to another company: { $provider } gets your questions in this conversation. Details: /privacy
 models-auto = { $model ->
-        [none] Done: nothing is chosen any more.
-       *[other] Done: the newest model answers, now { $model }.
+        [none] Back to the default model.
+       *[other] Back to the newest model, now { $model }.
     }
-models-gone = This model is not there now, or your plan does not include it. Open the list again: /model
+models-gone = This model isn't available, or your plan doesn't include it. Open the list again: /model
 models-newest = Always the newest
 models-button-newest = Use the newest
 models-button-list = List of models

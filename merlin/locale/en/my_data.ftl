@@ -1,24 +1,23 @@
 bot-command-export = my data as a file
 bot-command-delete_me = delete all my data
 
-my-data-private = This is personal, so let us do it in our private chat: write the same command to me there.
-my-data-export = Here is everything that I keep of you: questions and answers, ratings, corrections, settings and records. To delete it: /delete_me.
-my-data-delete =
-    Delete everything that I keep of you?
+my-data-private = This is personal: please send me the same command in our private chat.
+my-data-export = Everything I store about you: questions and answers, ratings, corrections, settings and records. To delete it: /delete_me.
+my-data-delete = Delete everything I store about you?
 
     { $rows }
 
-    What you proposed and editors took as examples will be removed as well. One thing stays: a fingerprint without a name and the number of questions of the day or month, so that deleting gives no new free questions. A block, if there is one, stays too.
+    Your corrections that editors accepted as examples will be removed too. A fingerprint without a name stays, with the number of questions of the day or month, so that deleting gives no new free questions. So does a block, if there's one.
 my-data-go-on = Yes, delete
-my-data-surely = Surely delete? Conversations and settings cannot be brought back. If you need them, take the file first: /export.
+my-data-surely = Delete for good? Conversations and settings can't be restored. If you need them, download the file first: /export.
 my-data-sure = Delete for good
 my-data-deleted = { $count ->
-    [0] Done: nothing is kept of you any more.
-   *[other] Done, everything is deleted. There were:
+    [0] Nothing is stored about you any longer.
+   *[other] Everything is deleted. Records removed:
 
     { $rows }
 
-    If you write again, we begin anew.
+    If you write again, we'll start fresh.
 }
 my-data-kind = { $kind ->
     [turn] questions with answers
@@ -35,19 +34,19 @@ my-data-kind = { $kind ->
 }
 
 key-col-key = Key
-key-col-state = What it does
+key-col-state = State
 key-col-sealed = Texts
-key-state-seals = seals
-key-state-opens = opens older texts
+key-state-seals = encrypts
+key-state-opens = decrypts older texts
 key-state-missing = lost
-key-progress = Sealed anew: { $done } of { $total }.
-key-rotated = Done, texts are sealed by the key { $name }. { $unreadable ->
-    [0] Older keys are not needed any more; keep the new one with your backups.
-    [one] { $unreadable } text did not open: its key is not here.
-   *[other] { $unreadable } texts did not open: their keys are not here.
+key-progress = Re-encrypted: { $done } of { $total }.
+key-rotated = Texts are now encrypted with the key { $name }. { $unreadable ->
+    [0] Older keys are no longer needed; store the new one with your backups.
+    [one] { $unreadable } text couldn't be decrypted: its key isn't here.
+   *[other] { $unreadable } texts couldn't be decrypted: their keys aren't here.
 }
-key-seals-other = These processes do not seal by the first key of { $name }: { $processes }. Nothing was changed. Restart them and repeat the command; where they are given MERLIN_TEXT_KEY, the command needs it too.
-key-not-read = These processes have not read the new key: { $processes }. Nothing was changed. They must be able to read { $name }; their log says why they cannot.
-key-not-sealing = These processes do not seal by the new key yet: { $processes }. Both keys stay in { $name }, and every text can be read: repeat the command.
-key-other-owner = { $name } is not yours to change: give the command as its owner (user number { $user }), or as root.
-key-nothing = Everything is sealed by the first key of { $name } already. To change the key, put a new one before the old one (with a comma), restart Merlin, and repeat the command.
+key-seals-other = These processes don't encrypt with the first key of { $name }: { $processes }. Nothing was changed. Restart them and repeat the command; if they use MERLIN_TEXT_KEY, the command needs it too.
+key-not-read = These processes haven't read the new key: { $processes }. Nothing was changed. They need read access to { $name }; see their log for the reason.
+key-not-sealing = These processes don't encrypt with the new key yet: { $processes }. Both keys stay in { $name }, and every text can be read: repeat the command.
+key-other-owner = { $name } belongs to another system user: run the command as its owner (uid { $user }), or as root.
+key-nothing = Everything is already encrypted with the first key of { $name }. To change the key, put a new one before the old one (separated by a comma), restart Merlin and repeat the command.

@@ -1,7 +1,7 @@
 # The pages that people open in a browser and within Telegram: frame, catalogue, course, material.
 
 page-skip = Skip to content
-page-home = Merlin, front page
+page-home = Merlin, home page
 page-rooms = Sections
 page-nav-courses = Courses
 page-other-language = ru
@@ -23,7 +23,7 @@ page-found =
         [one] { $count } course found
        *[other] { $count } courses found
     }
-page-meant = You typed “{ $query }”: here is what “{ $meant }” finds.
+page-meant = You typed “{ $query }”. Showing results for “{ $meant }”.
 page-nothing-found = Nothing found: “{ $query }”
 page-nothing-found-hint = Check the word or take a topic we have:
 page-course-ask = open to questions
@@ -32,14 +32,13 @@ page-course-reading = reading only
 page-show-all = Show all courses
 page-no-courses = Nothing here yet
 page-no-courses-hint = Courses will appear as soon as a teacher adds the first one.
-page-more-courses =
-    { $count ->
-        [one] { $count } more course is not shown: type a word of its name into the field.
-       *[other] { $count } more courses are not shown: type a word of the name into the field.
+page-more-courses = { $count ->
+        [one] { $count } more course isn't shown: type part of its name above.
+       *[other] { $count } more courses aren't shown: type part of a name above.
     }
-page-list-failed = The courses could not be loaded
-page-list-failed-hint = The server did not answer. Your courses are safe.
-page-case = Case number: { $case }
+page-list-failed = The courses couldn't be loaded
+page-list-failed-hint = The server didn't respond. Your courses are safe.
+page-case = Error code: { $case }
 page-again = Try again
 page-semester = Semester { $number }
 page-count-lecture =
@@ -60,14 +59,14 @@ page-count-lab =
 page-count-none = no materials yet
 
 page-mine = My courses
-page-mine-none = Press “+” next to a course to keep it here.
-page-keep = Add “{ $name }” to my courses
-page-let-go = Remove “{ $name }” from my courses
+page-mine-none = Press “+” next to a course to add it here.
+page-keep = Add “{ $name }” to My courses
+page-let-go = Remove “{ $name }” from My courses
 page-let-go-short = Remove “{ $name }”
-page-said-added = “{ $name }” is now in my courses.
-page-said-removed = “{ $name }” was removed from my courses.
+page-said-added = “{ $name }” was added to My courses.
+page-said-removed = “{ $name }” was removed from My courses.
 page-undo = Undo
-page-failed = This could not be saved: no connection. Try again a little later.
+page-failed = Couldn't save: no connection. Try again in a moment.
 
 page-back-to-courses = All courses
 page-taught-by =
@@ -88,7 +87,7 @@ page-shown =
        *[other] { $count } materials shown
     }
 page-no-materials = Nothing here yet
-page-no-materials-hint = Materials will appear when the teacher adds the first one. You can keep the course already.
+page-no-materials-hint = Materials will appear when the teacher adds the first one. You can already add it to My courses.
 page-lesson-lecture = Lecture { $lesson }
 page-lesson-seminar = Seminar { $lesson }
 page-lesson-lab = Lab { $lesson }
@@ -108,8 +107,8 @@ page-ask-this-seminar = Ask about this seminar
 page-ask-this-lab = Ask about this lab
 page-opens-at = opens on { $host }
 page-open-file = Open the file
-page-no-text = The text is not loaded yet
-page-no-text-hint = It appears about a minute after the edit in the repository. Reload the page.
+page-no-text = The text isn't loaded yet
+page-no-text-hint = It appears about a minute after the edit is saved. Reload the page.
 page-beside = Neighbouring materials
 page-on-this-page = On this page
 page-contents = Contents
@@ -119,24 +118,24 @@ page-copy = Copy
 page-copied = Copied
 
 page-to-courses = To the courses
-page-trouble-401 = Sign in once more
-page-trouble-401-hint = Your sign-in has ended, and nothing was done. What you wrote is safe: sign in in a new tab, come back to this one and reload it, and the form is sent again.
+page-trouble-401 = Sign in again
+page-trouble-401-hint = You've been signed out, so nothing was saved. Your text is safe: sign in in a new tab, come back here and reload to send the form again.
 page-sign-in-beside = Sign in in a new tab
-page-trouble-403 = Not for you
-page-trouble-403-hint = You have no right to this, or the request came from another site's page. Nothing was changed.
-page-trouble-404 = There is no such page
-page-trouble-404-hint = The course or material may have been hidden, or the address mistyped. Look in the list of courses.
-page-trouble-405 = That does not work here
-page-trouble-405-hint = This address is opened in another way. Go back to the courses.
-page-trouble-409 = That cannot be done now
-page-trouble-409-hint = Nothing was changed. Go back to the page and see how things stand.
-page-trouble-413 = Too much at once
-page-trouble-413-hint = The form brings more than one megabyte. Nothing was changed: shorten the text.
-page-trouble-422 = The form is not right
-page-trouble-422-hint = Something is missing, or a value does not fit. Nothing was changed: go back and correct it.
-page-trouble-429 = Too often
+page-trouble-403 = No access
+page-trouble-403-hint = You don't have permission for this, or the request came from another site. Nothing was changed.
+page-trouble-404 = Page not found
+page-trouble-404-hint = The course or material may be hidden, or the address has a typo. Look in the list of courses.
+page-trouble-405 = That doesn't work here
+page-trouble-405-hint = This address can't be opened like that. Go back to the courses.
+page-trouble-409 = That isn't possible right now
+page-trouble-409-hint = Nothing was changed. Go back to the page and check how things are now.
+page-trouble-413 = Too much text
+page-trouble-413-hint = The form holds up to one megabyte. Nothing was changed: shorten the text and send it again.
+page-trouble-422 = Check the form
+page-trouble-422-hint = Something is missing or isn't valid. Nothing was changed: go back and correct it.
+page-trouble-429 = Too many requests
 page-trouble-429-hint = Wait a minute and try again. Nothing is lost.
 page-trouble-500 = Something broke on our side
-page-trouble-500-hint = Your courses and questions are safe. Try again; if it does not help, tell your teacher the case number.
-page-trouble-503 = Merlin does not answer right now
+page-trouble-500-hint = Your courses and questions are safe. Try again; if it doesn't help, send your teacher the error code.
+page-trouble-503 = Merlin isn't responding
 page-trouble-503-hint = Your courses and questions are safe. Try again in a few seconds.

@@ -6,7 +6,7 @@ page-in-telegram = In Telegram
 page-ask-in-telegram = Ask in Telegram
 page-answers-now = { $model } answers, since { $since }
 page-answered-earlier = { $old } answered, { $new } is live now
-page-talk = Conversation
+page-talk = Chat
 page-talks = Chats
 page-new-talk = New chat
 page-talk-untitled = Untitled
@@ -21,26 +21,26 @@ page-talks-week = This week
 page-talks-earlier = Earlier
 page-talks-none = No chats yet
 page-talks-none-hint = Ask about the course and the chat will be saved here.
-page-chat-empty = What shall we ask?
+page-chat-empty = What would you like to ask?
 page-chat-empty-hint = A model trained on the course's examples answers. What isn't in them it won't invent; it offers something close.
 page-starters-from = Questions come from the course's examples.
 page-starters-other = Show others
 page-chat-sign-in = Sign in to ask
-page-chat-sign-in-hint = So we know how many questions your plan has left. You will come back here.
+page-chat-sign-in-hint = So we know how many questions your plan has left. You'll come back here.
 page-question = Question
 page-send = Send
 page-stop = Stop
 page-stopped = Stopped.
 page-in-full = Answer in full
 page-preparing = Preparing the answer
-page-no-answer = No answer came: there is no connection. Your question isn't lost; ask it again.
+page-no-answer = No answer came: there's no connection. Your question isn't lost; ask it again.
 page-no-answer-came = No answer came. Ask again.
 page-question-too-long = The question is longer than { $limit } characters. Shorten it.
 page-left-questions =
     { $remaining ->
-        [0] No questions left, new ones come { $until }.
-        [one] { $remaining } question left, new ones come { $until }.
-       *[other] { $remaining } questions left, new ones come { $until }.
+        [0] No questions left, resets { $until }.
+        [one] { $remaining } question left, resets { $until }.
+       *[other] { $remaining } questions left, resets { $until }.
     }
 page-chat-nearest = Perhaps you meant:
 page-source =

@@ -29,7 +29,7 @@ page-eval-full = { $questions ->
         [one] { NUMBER($questions) } of { NUMBER($questions) } answers is right.
        *[other] All { NUMBER($questions) } answers are right.
     }
-page-eval-full-hint = Such a test says nothing any more: it needs harder questions.
+page-eval-full-hint = A test like this no longer says anything: add harder questions.
 page-eval-unanswered = Take some from the unanswered questions
 page-eval-few = { $questions ->
         [one] { NUMBER($questions) } question is too few to judge by the share alone: a difference may be chance. From { $enough } questions on the test is firm.
@@ -113,7 +113,7 @@ page-eval-change-wrong = wrong
 page-eval-change-right = right
 page-eval-fix = Fix the example
 page-eval-accept = It should be so
-page-eval-accept-hint = This question stops no model any more while the example's answer stays as it is.
+page-eval-accept-hint = This question no longer stops models while the example's answer stays the same.
 page-eval-running = The model is answering the test questions
 page-eval-answered = { $asked } of { $questions } questions
 page-eval-again = The answers so far are saved; the other questions will be asked again automatically.

@@ -1,40 +1,40 @@
 # The pages of plans, payment and orders.
 page-nav-plans = Plans
 page-plans = Plans
-page-plans-lead = Materials can always be read, and for nothing. Plans say how many questions you may ask the model.
-page-plans-lead-none = How many questions you may ask the model. Nothing is sold here: everybody uses what there is.
-page-nothing-sold = There is nothing to buy
-page-nothing-sold-hint = Ask as much as you like: questions are not limited here.
+page-plans-lead = Reading is always free. Your plan sets how many questions you can ask.
+page-plans-lead-none = How many questions you can ask. There's nothing to buy: the plan is the same for everyone.
+page-nothing-sold = There's nothing to buy
+page-nothing-sold-hint = Ask as much as you like: questions are unlimited here.
 page-more-questions = More questions: plans
-page-packs = Packs of questions
-page-packs-lead = They come on top of any plan, and are used once its own questions are gone.
-page-plan-now = yours now
-page-plan-mine = you have it
+page-packs = Question packs
+page-packs-lead = Work with any plan, used when its questions run out.
+page-plan-now = current plan
+page-plan-mine = owned
 page-mine-until = until { $day }
-page-mine-renewed = until { $day }, then renewed
-page-mine-always = without an end
+page-mine-renewed = until { $day }, then auto-renews
+page-mine-always = no expiry
 page-plan-also = You also have the plan “{ $plan }” until { $day }.
 page-for-nothing = Free
-page-for-everybody = for everybody
+page-for-everybody = for everyone
 page-or = or
-page-may-renew = Can renew itself
+page-may-renew = Auto-renewal available
 page-buy = Buy
 page-buy-more = Extend
 page-buy-stars = Buy for { $stars } in Telegram
-page-buy-stars-write = It is sold for { $stars } in the bot: write { $command } to it.
-page-try = Try it: { $days }
+page-buy-stars-write = Available for { $stars } in the bot: send it { $command }.
+page-try = Try for free: { $days }
 page-tried = The plan “{ $plan }” is yours: { $until }.
 
-page-brings-any = Questions of every kind, not counted
+page-brings-any = Questions of every kind: unlimited
 page-brings-text =
     { $count ->
-        [one] { $said } question by text
-       *[other] { $said } questions by text
+        [one] { $said } text question
+       *[other] { $said } text questions
     }
 page-brings-voice =
     { $count ->
-        [one] { $said } question by voice
-       *[other] { $said } questions by voice
+        [one] { $said } voice question
+       *[other] { $said } voice questions
     }
 page-brings-photo =
     { $count ->
@@ -48,145 +48,145 @@ page-brings-document =
     }
 page-brings-day = { $what } a day
 page-brings-month = { $what } a month
-page-brings-both = { $what } a day, { $most } a month at most
-page-brings-any-text = Questions by text, not counted
-page-brings-any-voice = Questions by voice, not counted
-page-brings-any-photo = Questions with a photo, not counted
-page-brings-any-document = Questions with a document, not counted
-page-brings-no-text = No questions by text
-page-brings-no-voice = No questions by voice
+page-brings-both = { $what } a day, up to { $most } a month
+page-brings-any-text = Unlimited text questions
+page-brings-any-voice = Unlimited voice questions
+page-brings-any-photo = Unlimited questions with a photo
+page-brings-any-document = Unlimited questions with a document
+page-brings-no-text = No text questions
+page-brings-no-voice = No voice questions
 page-brings-no-photo = No photos
 page-brings-no-document = No documents
 page-brings-sessions =
     { $count ->
-        [one] { $count } conversation is kept
-       *[other] { $count } conversations are kept
+        [one] { $count } saved conversation
+       *[other] { $count } saved conversations
     }
-page-brings-window = Conversations of up to { $said } tokens
+page-brings-window = Conversation memory: { $said } tokens
 page-brings-models = Models: { $models }
-page-brings-courses = For these courses alone: { $courses }
+page-brings-courses = Only for these courses: { $courses }
 page-lasts = for { $days }
-page-lasts-pack = until they are used up
+page-lasts-pack = until they're used up
 page-lasts-pack-days = lasts { $days }
 page-goods = “{ $title }”
 page-goods-for = “{ $title }”, { $days }
 
-page-checkout = Buying: { $title }
-page-what-you-buy = What you buy
+page-checkout = Checkout: { $title }
+page-what-you-buy = Your order
 page-total = Total
-page-have-code = Have a code?
-page-promo = Code
-page-promo-apply = Apply
-page-promo-use = Use it
-page-promo-saves = { $percent } % off with the code { $code }
-page-promo-gives-days = This code gives days of a plan for nothing: enter it on the page of plans.
+page-have-code = Have a promo code?
+page-promo = Promo code
+page-promo-apply = Apply promo code
+page-promo-use = Use promo code
+page-promo-saves = { $percent }% off with promo code { $code }
+page-promo-gives-days = This code gives free days of a plan: enter it on the Plans page.
 page-payment = Payment
 page-receipt-to = Where to send the receipt
-page-receipt-hint = An e-mail address or a phone number. For the receipt alone: no letters, no calls.
-page-contact-none = Enter an e-mail address or a phone number: without it no receipt can be sent.
-page-contact-wrong = This looks like neither an e-mail address nor a phone number. For example: anna@example.com or +7 916 123-45-67.
+page-receipt-hint = An email address or phone number. Only for the receipt. No marketing.
+page-contact-none = Enter an email address or phone number for the receipt.
+page-contact-wrong = Check the email address or phone number. For example: anna@example.com or +7 916 123-45-67.
 page-days-every =
     { $count ->
         [one] every { $count } day
        *[other] every { $count } days
     }
-page-consent = Renew by itself: { $price } { $days } by the same way of payment, a day before it ends, until I stop it. It can be stopped at any time in “My account”{ $told ->
+page-consent = Renew automatically: { $price } { $days } with the same payment method, a day before it ends. Cancel any time in My account{ $told ->
         [yes] ; the bot reminds you three days before
        *[no] {""}
-    }. Without the tick nothing is charged again.
+    }. Leave unticked to pay once.
 page-pay = Pay { $amount }
 page-pay-plain = Pay
 page-pay-again = Go to payment
-page-pay-busy = Opening the payment…
-page-pay-next = YooKassa's page opens; after paying you come back here, and what you bought is yours at once.
-page-pay-test = This is a test shop: no real money is charged.
-page-price-changed = The price changed while you were looking. Nothing was charged; here is the new sum.
+page-pay-busy = Opening payment…
+page-pay-next = YooKassa's page opens; after paying you'll be back here and it works at once.
+page-pay-test = This is a test shop: you won't be charged.
+page-price-changed = The price has changed. You weren't charged; here's the new amount.
 page-terms = Terms
 page-by-stars = With Stars in Telegram
 page-by-stars-hint = The bot sells the same for Telegram Stars.
-page-not-here = This is not sold here now.
-page-leading = Opening the page of payment
-page-leading-hint = If it does not open by itself, press the button. Money is charged only there, and only once you agree.
-page-leading-go = Open the payment
+page-not-here = This isn't on sale here.
+page-leading = Opening the payment page
+page-leading-hint = If it doesn't open, press the button. You're charged only there, and only after you agree.
+page-leading-go = Open payment page
 page-to-order = To the order
 
 page-my-orders = My orders
 page-no-orders = No orders yet
-page-no-orders-hint = All that you buy will be here: what is paid, what waits, what came back.
+page-no-orders-hint = Your orders appear here: paid, waiting and refunded.
 page-orders-more = The newest 100 orders are shown.
 page-order = Order { $number }
 page-order-facts = Details
-page-order-sum = Sum
-page-order-till = Paid by
-page-order-made = Made
+page-order-sum = Amount
+page-order-till = Payment method
+page-order-made = Created
 page-order-kind = Shop
-page-order-test = a test, not for real money
+page-order-test = test, no real money
 page-till-yookassa = YooKassa
 page-till-stars = Telegram Stars
-page-order-created = waits for payment
-page-order-asking = waits for payment
-page-order-pending = waits for payment
-page-order-held = money received
-page-order-canceled = canceled
-page-order-expired = out of time
+page-order-created = waiting for payment
+page-order-asking = waiting for payment
+page-order-pending = waiting for payment
+page-order-held = processing
+page-order-canceled = cancelled
+page-order-expired = expired
 page-order-paid = paid
-page-order-refunded-in-part = refunded in part
+page-order-refunded-in-part = partly refunded
 page-order-refunded = refunded
-page-order-lead-asking = The order is saved. There is no page of payment yet: press “Go to payment”.
-page-order-lead-silent = The till does not answer now. Nothing was charged, the order is saved: try again, it stays one order.
-page-order-lead-look-silent = The till is silent for now. If you have paid, nothing is lost: we look again by ourselves.
+page-order-lead-asking = Your order is saved, but the payment page isn't ready: press “Go to payment”.
+page-order-lead-silent = The payment service isn't responding. Your order is saved and you won't be charged twice. Try again in a minute.
+page-order-lead-look-silent = The payment service isn't responding. Your order is saved and you won't be charged twice. We'll keep checking.
 page-order-lead-pending = { $till ->
-        [stars] Waiting for { $amount } until { $until }. It is paid in the bot.
-       *[yookassa] Waiting for { $amount } until { $until }. If you have paid, wait a little: we are looking, and this page renews itself.
+        [stars] Waiting for { $amount } until { $until }. Pay in the bot.
+       *[yookassa] Waiting for { $amount } until { $until }. Paid already? This page updates by itself.
     }
-page-order-lead-held = { $amount } received. Waiting for the till to confirm it: this page renews itself.
-page-order-lead-canceled = The payment did not pass, nothing was charged: { $why }.
-page-order-lead-given-up = You canceled this order. Nothing was charged.
-page-order-lead-expired = This order was not paid in time. Nothing was charged.
-page-order-lead-paid = Thank you! { $amount } received, what you bought is yours already.
-page-order-lead-code-taken = { $amount } came when the code of this order had been used already. Nothing was bought; all of it goes back to you.
-page-order-lead-refunded-in-part = A part of the money was sent back.
-page-order-lead-refunded = The money was sent back, { $amount }. What was bought does not count any more.
+page-order-lead-held = { $amount } received, processing. This page updates by itself.
+page-order-lead-canceled = Payment declined: { $why }. You weren't charged.
+page-order-lead-given-up = You cancelled this order. You weren't charged.
+page-order-lead-expired = This order expired before it was paid. You weren't charged.
+page-order-lead-paid = Thank you! { $amount } paid, everything is ready.
+page-order-lead-code-taken = The promo code in this order had already been used when { $amount } arrived. We're refunding all of it.
+page-order-lead-refunded-in-part = Part of the money was refunded.
+page-order-lead-refunded = Refunded: { $amount }. The purchase is no longer active.
 page-granted-term = { $state ->
         [over] The plan “{ $title }” ended on { $until }
         [later] The plan “{ $title }” from { $since } until { $until }
        *[now] The plan “{ $title }” until { $until }
     }
 page-granted-pack = { $state ->
-        [over] { $what }: ended on { $until }
+        [over] { $what }: expired on { $until }
         [until] { $what } until { $until }, { $left } left
        *[kept] { $what }, { $left } left
     }
-page-refund-done = { $amount } sent back, { $at }
-page-refund-on-way = { $amount } on its way back
+page-refund-done = { $amount } refunded, { $at }
+page-refund-on-way = Refunding { $amount }
 page-check-now = Check now
-page-order-cancel = Cancel the order
+page-order-cancel = Cancel order
 page-buy-again = Buy again
 page-go-ask = Ask about a course
 page-go-bot = Open the bot
-page-lost-plan = This is not sold here
-page-lost-plan-hint = The plan may have been renamed or taken away. All there is stands on the page of plans. What you bought stays yours.
-page-lost-order = There is no such order among yours
-page-lost-order-hint = You are signed in as { $person }. The order may have been made from another account of yours: then sign out, and sign in there. If somebody sent you the link, they alone can open it.
+page-lost-plan = This isn't on sale here
+page-lost-plan-hint = The plan may have been renamed or removed. See all plans on the Plans page. What you've bought stays active.
+page-lost-order = Order not found
+page-lost-order-hint = You're signed in as { $person }. If you ordered from another account, sign in there. If someone sent you this link, only they can open it.
 
 page-pack-left = { $ends ->
         [yes] { $what } until { $until }
        *[no] { $what }
     }
-page-beyond-plan = Beyond the plan
-page-renewals = Renews by itself
+page-beyond-plan = Extra questions
+page-renewals = Auto-renewal
 page-renews = { $price }, next on { $day } · { $method }
-page-renewal-stop = Stop
-page-renewal-stop-yes = Yes, charge no more
+page-renewal-stop = Turn off auto-renewal
+page-renewal-stop-yes = Yes, turn it off
 
-page-room-billing = Money
-page-billing-lead = What was paid and sent back, the newest orders, codes.
+page-room-billing = Payments
+page-billing-lead = Payments and refunds, newest orders, promo codes.
 page-month-this = This month
 page-month-last = Last month
-page-no-money = No payments.
+page-no-money = No payments yet.
 page-sum-paid = Paid
-page-sum-returned = Sent back
-page-sum-net = Stayed
+page-sum-returned = Refunded
+page-sum-net = Net
 page-payments-count =
     { $count ->
         [one] { $count } payment
@@ -197,100 +197,99 @@ page-refunds-count =
         [one] { $count } refund
        *[other] { $count } refunds
     }
-page-tests-apart =
-    { $count ->
-        [one] { $count } more payment was a test: it is not in the sums.
-       *[other] { $count } more payments were tests: they are not in the sums.
+page-tests-apart = { $count ->
+        [one] { $count } more payment was a test and isn't counted.
+       *[other] { $count } more payments were tests and aren't counted.
     }
 page-by-days-rub = Roubles by day
 page-by-days-xtr = Stars by day
-page-by-days-told = { $paid } paid, { $returned } sent back.
-page-by-numbers-of = { $what }: in numbers
+page-by-days-told = { $paid } paid, { $returned } refunded.
+page-by-numbers-of = { $what }: as a table
 page-payments = Orders
-page-any-state = in any state
-page-person-id = A person's number
-page-person-number = A person is found by their number: it is digits alone, and stands on the page “People”.
+page-any-state = any state
+page-person-id = User ID
+page-person-number = Search by user ID: digits only, shown on the “People” page.
 page-show = Show
-page-none-ordered-hint = The first one will be here as soon as somebody begins to buy.
+page-none-ordered-hint = The first order appears here when someone buys something.
 page-no-payments = No such orders
-page-no-payments-hint = Choose another state, or clear the person's number.
+page-no-payments-hint = Choose another state or clear the user ID.
 page-left-for-good = deleted their data
-page-is-test = a test
+page-is-test = test
 page-compared-title = Stars compared with Telegram
 page-compared =
     { $count ->
-        [0] Compared { $at }: all agrees. Movements at Telegram: { $seen }.
-        [one] Compared { $at }: { $count } difference. Movements at Telegram: { $seen }.
-       *[other] Compared { $at }: { $count } differences. Movements at Telegram: { $seen }.
+        [0] Compared { $at }: everything matches. Transactions at Telegram: { $seen }.
+        [one] Compared { $at }: { $count } difference. Transactions at Telegram: { $seen }.
+       *[other] Compared { $at }: { $count } differences. Transactions at Telegram: { $seen }.
     }
-page-not-compared = Not compared yet: the bot does it every night where it sells for Stars.
-page-differs-paid = A payment that was not known here; stored by the comparison
-page-differs-returned = A refund that was not known here; stored by the comparison
-page-differs-odd = A movement that cannot be explained: look at it yourself
-page-differs-missing = A payment that Telegram does not have
+page-not-compared = Not compared yet: where Stars are accepted, the bot compares them every night.
+page-differs-paid = A payment missing here, added by the comparison
+page-differs-returned = A refund missing here, added by the comparison
+page-differs-odd = An unexplained transaction: check it yourself
+page-differs-missing = A payment that Telegram doesn't have
 page-billing-export = For the accountant
-page-billing-export-hint = The report of a month, the comparison with YooKassa and the CSV are made on the server:
-page-promos = Codes
-page-promos-hint = A code makes a plan cheaper, or gives some days of it for nothing.
-page-promos-go = All codes
-page-no-promos = No codes yet
-page-no-promos-hint = The first one is made in the form “A new code”.
-page-promo-new = A new code
-page-promo-hint = 3 to 32 characters: letters, digits, hyphen and underscore. Upper and lower case are alike.
+page-billing-export-hint = The monthly report, comparison with YooKassa and CSV export run on the server:
+page-promos = Promo codes
+page-promos-hint = A promo code gives a discount on a plan or some free days of it.
+page-promos-go = All promo codes
+page-no-promos = No promo codes yet
+page-no-promos-hint = Create the first one in the form “New promo code”.
+page-promo-new = New promo code
+page-promo-hint = 3 to 32 characters: letters, digits, hyphens and underscores. Case doesn't matter.
 page-promo-what = What it gives
-page-promo-percent = a lower price, in per cent
-page-promo-days = days of the plan for nothing
-page-promo-number = How many per cent or days
-page-promo-people = For how many people (empty: any number)
-page-promo-last-day = Its last day (empty: until I stop it)
-page-promo-make = Make the code
-page-promo-needs = A code, a plan and a whole number of per cent or days are needed.
-page-promo-no-such-plan = That cannot be: a lower price is for what is sold, and days are given of plans, not of packs.
+page-promo-percent = a discount, in percent
+page-promo-days = free days of the plan
+page-promo-number = Percent or number of days
+page-promo-people = Number of people (blank for any)
+page-promo-last-day = Last day (blank for no end)
+page-promo-make = Create promo code
+page-promo-needs = Enter a code, a plan and a whole number of percent or days.
+page-promo-no-such-plan = A discount needs something on sale; free days need a plan, not a pack.
 page-promo-gives = { $kind ->
-        [days] “{ $plan }” for nothing: { $days }
-       *[percent] { $percent } % off “{ $plan }”
+        [days] “{ $plan }” for free: { $days }
+       *[percent] { $percent }% off “{ $plan }”
     }
 page-promo-uses = used: { $uses }
 page-promo-ends = until: { $day }
-page-promo-on = in use
-page-promo-stopped = stopped
-page-promo-over = over
+page-promo-on = active
+page-promo-stopped = deactivated
+page-promo-over = expired
 page-promo-used-up = used up
-page-promo-stop = Stop
-page-promo-stop-sure = Stop the code { $code }? Nobody can use it any more, and it cannot be switched on again.
-page-yes-promo-stop = Yes, stop it
+page-promo-stop = Deactivate promo code
+page-promo-stop-sure = Deactivate the promo code { $code }? No one can use it any longer, and it can't be turned on again.
+page-yes-promo-stop = Yes, deactivate
 
 page-buyer = Who
-page-order-id = Its whole number
-page-at-till = Number at the till
+page-order-id = Full order ID
+page-at-till = YooKassa ID
 page-order-how = How
-page-by-renewal = a renewal
-page-why-canceled = Why it was canceled
-page-till-word = The till's word
-page-to-person = To the person
+page-by-renewal = auto-renewal
+page-why-canceled = Why it was cancelled
+page-till-word = YooKassa's response
+page-to-person = View user
 page-refunds = Refunds
-page-no-refunds = There is nothing to send back.
-page-return-wanted = waits
-page-return-sending = on its way
-page-return-done = sent back
-page-return-refused = refused
+page-no-refunds = There's nothing to refund.
+page-return-wanted = queued
+page-return-sending = being sent
+page-return-done = refunded
+page-return-refused = declined
 page-refund-of = payment { $number }
-page-refund-go = Send money back: { $title }
-page-refund-hint = Up to { $rest } can go back. An empty sum: all that is left. The share of the time that the money was for is taken back, too.
-page-refund-whole = All { $rest } go back: Telegram returns no part.
-page-refund-amount = How much, ₽
+page-refund-go = Refund: { $title }
+page-refund-hint = You can refund up to { $rest }. Leave blank to refund all of it. The same share of the time is removed.
+page-refund-whole = All { $rest } will be refunded: Telegram refunds in full only.
+page-refund-amount = Amount, ₽
 page-refund-reason = Reason
-page-refund-next = Next
-page-refund-sure-title = Send it back for sure?
-page-refund-sure = Send back { $amount }? The reason: “{ $reason }”. It cannot be undone.
-page-yes-refund = Yes, send it back
-page-refund-no-amount = This is no sum. Write, for example, 150 or 99.90.
-page-refund-too-much = More than nothing and no more than is left can go back: { $rest }.
-page-refund-no-reason = Write the reason: it stays in the records.
+page-refund-next = Continue to confirmation
+page-refund-sure-title = Refund?
+page-refund-sure = Refund { $amount }? Reason: “{ $reason }”. This can't be undone.
+page-yes-refund = Yes, refund
+page-refund-no-amount = That isn't an amount. Enter, for example, 150 or 99.90.
+page-refund-too-much = Enter an amount up to { $rest }.
+page-refund-no-reason = Enter the reason: it's saved with the order.
 page-refund-long-reason = The reason is longer than { $most } characters. Shorten it.
-page-refund-moving = The money is on its way; this part renews itself.
-page-ledger = Ledger
-page-no-entries = The ledger says nothing of this order yet: no money came.
+page-refund-moving = The refund is being sent; this part updates by itself.
+page-ledger = Payments of this order
+page-no-entries = No payments yet.
 page-entry-number = No.
 page-entry-kind = Entry
 page-entry-about = Details

@@ -1,14 +1,14 @@
 # Plans in the bot: what there is, what may be bought, payment in Stars, refunds.
 pay-title-until = Plan “{ $title }” until { $at }
 pay-title-then = Plan “{ $title }” until { $at }, then “{ $then }”
-pay-here = In this conversation the course plan “{ $title }” counts:
-pay-here-until = In this conversation the course plan “{ $title }” counts, until { $at }:
+pay-here = This conversation uses the course plan “{ $title }”:
+pay-here-until = This conversation uses the course plan “{ $title }”, until { $at }:
 pay-other = You also have the plan “{ $title }”: until { $at }
-pay-beyond = Beyond the plan you have:
-pay-gift = • { $what }, with no end
+pay-beyond = Extra questions:
+pay-gift = • { $what }, no expiry
 pay-gift-until = • { $what }, until { $at }
-pay-renews = The plan “{ $title }” renews itself: { $at }
-pay-choose = There can be more: choose a plan or a pack of questions.
+pay-renews = Plan “{ $title }” auto-renews on { $at }
+pay-choose = Need more? Choose a plan or a question pack.
 pay-pack-text = { $count ->
         [one] { NUMBER($count) } text question
        *[other] { NUMBER($count) } text questions
@@ -28,113 +28,113 @@ pay-pack-document = { $count ->
 pay-brings-days = The plan for { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
-    }. What it holds is shown by /plan
-pay-brings-pack = On top of your plan: { $what }
-pay-brings-pack-days = On top of your plan: { $what }. They can be used for { $days ->
+    }. What's included: /plan
+pay-brings-pack = Extra questions: { $what }
+pay-brings-pack-days = Extra questions: { $what }. Use them within { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     }
 pay-allows-none = not included
-pay-allows-any = without limit
+pay-allows-any = unlimited
 pay-allows-day = { NUMBER($count) } a day
 pay-allows-month = { NUMBER($count) } a month
-pay-allows-both = { NUMBER($day) } a day, at most { NUMBER($month) } a month
+pay-allows-both = { NUMBER($day) } a day, up to { NUMBER($month) } a month
 pay-line = • { $kind }: { $new } (now { $old })
 pay-line-same = • { $kind }: { $new }, as now
-pay-pack = On top of your plan: { $what }
-pay-courses = • Counted apart, and only for questions about the courses: { $courses }
+pay-pack = Extra questions: { $what }
+pay-courses = • Only for questions about these courses, counted separately: { $courses }
 pay-lasts = • Lasts { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     }
-pay-lasts-pack = • To be used within { $days ->
+pay-lasts-pack = • Use within { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     }
-pay-from = You have this plan already. The new days begin { $at }, when the present ones end.
-pay-lower = While your plan “{ $title }” lasts, it is the one that counts: it is the bigger one.
-pay-trial = You can try it for nothing: { $days ->
+pay-from = You already have this plan. The new days start on { $at }, when the current ones end.
+pay-lower = Questions come from “{ $title }” while it lasts: it's bigger.
+pay-trial = Free trial: { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
-    }, once. Nothing is charged for the trial, and it does not renew itself.
+    }, once. No charge, no auto-renewal.
 pay-price = Price: { $price }
 pay-price-renewed = Price: { $price } every { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
-    }. The plan renews itself until you stop it: /plan
-pay-price-code = Price with the code { $code }: { $price } instead of { $before }. With a code it is for once: the plan will not renew itself.
+    }. Auto-renews; turn it off in /plan
+pay-price-code = Price with promo code { $code }: { $price } instead of { $before }. One-time price, no auto-renewal.
 pay-button-buy = Buy for { $price }
-pay-button-roubles = On our site for { $price }
-pay-button-trial = Try it for nothing
-pay-button-trial-of = { $title } · try it
-pay-button-code = I have a code
+pay-button-roubles = Pay on our site: { $price }
+pay-button-trial = Try for free
+pay-button-trial-of = { $title } · try for free
+pay-button-code = Enter a promo code
 invite-button = Invite a friend
 invite-share = Send the link
 invite-greeting = A bot that answers questions about what we study. Try it!
 invite-link =
-    This is your link:
+    Your link:
     { $link }
 
-    When somebody new begins by it, you get { $amount ->
-        [one] { $amount } question
-       *[other] { $amount } questions
-    } beyond your plan. You can invite up to { $most ->
+    When someone new joins with it, you get { $amount ->
+        [one] { $amount } extra question
+       *[other] { $amount } extra questions
+    }. You can invite up to { $most ->
         [one] { $most } person
        *[other] { $most } people
-    } so.
-notice-invited = Somebody new came by your link. Thank you! You have { $amount ->
-        [one] { $amount } question
-       *[other] { $amount } questions
-    } more beyond your plan: /plan
+    }.
+notice-invited = Someone new joined with your link. Thank you! You got { $amount ->
+        [one] { $amount } extra question
+       *[other] { $amount } extra questions
+    }: /plan
 pay-button-orders = My orders
-pay-button-renewal = Renewal of “{ $title }”
-pay-button-stop = Stop the renewal
+pay-button-renewal = Auto-renewal of “{ $title }”
+pay-button-stop = Turn off auto-renewal
 pay-button-subscribe = Subscribe for { $price }
 pay-button-order = Pay for “{ $title }” · { $price }
-pay-button-purchases = Purchases of this person
+pay-button-purchases = Orders of this user
 pay-tried = The plan “{ $title }” is yours for { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     }. Enjoy!
 pay-invoice-below = The invoice is below
-pay-invoice-above = The invoice is in the chat already, a little above
-pay-no-invoice = Telegram could not make an invoice just now. Nothing was charged; please press again a little later.
+pay-invoice-above = The invoice is already in the chat, a little above
+pay-no-invoice = Telegram couldn't create an invoice. You weren't charged; please try again a little later.
 pay-subscribe = The plan “{ $title }” for { $price } every 30 days.
 
-    Press the button: Telegram shows the sum and asks for your consent. The plan renews itself; you can stop that on any day in /plan, and the days you have paid for stay yours.
-pay-renews-already = This plan renews itself for you already. You can stop that in /plan.
-pay-refused-unknown = I have no such order. No Stars were charged; what there is to buy is shown by /plan
-pay-refused-not-yours = This invoice is for somebody else. No Stars were charged; get your own in /plan
-pay-refused-blocked = Access to the bot is closed for you, so there is nothing to pay for. No Stars were charged.
-pay-refused-paid = This order is paid already, there is no need to pay twice. No Stars were charged.
-pay-refused-old = This invoice is too old. No Stars were charged; get a new one in /plan
-pay-refused-price = The price has changed. No Stars were charged; get a new invoice in /plan
-pay-refused-broken = Something broke on my side. No Stars were charged; please try again in a minute.
-pay-ask-code = Send the code in one message. It gives you days of a plan, or lowers a price.
+    Tap the button: Telegram shows the amount and asks you to confirm. The plan auto-renews; you can turn this off any day in /plan and keep the days you've paid for.
+pay-renews-already = This plan already auto-renews. You can turn this off in /plan.
+pay-refused-unknown = Order not found. You weren't charged. See plans: /plan
+pay-refused-not-yours = This invoice is for someone else. You weren't charged; get your own in /plan
+pay-refused-blocked = An admin has blocked you. You weren't charged.
+pay-refused-paid = This order is already paid. You weren't charged again.
+pay-refused-old = This invoice has expired. You weren't charged; get a new one in /plan
+pay-refused-price = The price has changed. You weren't charged; get a new invoice in /plan
+pay-refused-broken = Something broke on my side. You weren't charged; please try again in a minute.
+pay-ask-code = Send the promo code in one message. It gives free days of a plan or a discount.
 pay-code-again = Please check the code and send it again.
-pay-code-enough = You have sent several codes, and none fits. Please ask whoever gave it to you, and come back to /plan.
-pay-code-given = The code is accepted: the plan “{ $title }”, { $days ->
+pay-code-enough = None of these codes works. Check with the person who gave you the code, then open /plan.
+pay-code-given = Promo code accepted: the plan “{ $title }”, { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
-    } as a present.
+    } as a gift.
 pay-no-orders = You have no orders yet.
-pay-orders = Your orders, the newest first:
+pay-orders = Your orders, newest first:
 pay-order = • { $at } · “{ $title }” · { $price } · { $state }
-pay-state-created = waits to be paid
-pay-state-asking = waits to be paid
-pay-state-pending = waits to be paid
-pay-state-held = the money is held, the plan is about to begin
+pay-state-created = waiting for payment
+pay-state-asking = waiting for payment
+pay-state-pending = waiting for payment
+pay-state-held = processing
 pay-state-canceled = not paid
-pay-state-expired = not paid in time
+pay-state-expired = expired
 pay-state-paid = paid
-pay-state-refunded-in-part = a part of the money was returned
-pay-state-refunded = the money was returned
-pay-ask-stop = The plan “{ $title }” renews itself { $at }, { $till ->
-        [stars] in Telegram Stars
-       *[yookassa] by the saved card or wallet
-    }. Stop that? The days you have paid for stay yours.
-pay-stopped = The plan “{ $title }” will not renew itself. The days you have paid for stay yours.
-pay-renewal-none = There is no such renewal: perhaps it was stopped already.
+pay-state-refunded-in-part = partly refunded
+pay-state-refunded = refunded
+pay-ask-stop = The plan “{ $title }” auto-renews on { $at }, { $till ->
+        [stars] with Telegram Stars
+       *[yookassa] with your saved card or wallet
+    }. Turn off auto-renewal? You keep the days you've paid for.
+pay-stopped = Auto-renewal of “{ $title }” is off. You keep the days you've paid for.
+pay-renewal-none = Auto-renewal not found: it may already be off.
 pay-left = [Left { $period ->
         [beyond] in all
         [day] for today
@@ -146,43 +146,43 @@ pay-left-none = [This was the last { $kind ->
         [document] question about a document
        *[text] question
     } { $period ->
-        [beyond] beyond the plan
+        [beyond] of your extra ones
         [day] for today
        *[month] for this month
     }. More: /plan]
-pay-bought = The last orders of this person:
-notice-stars-unknown = Stars came that are for no order of ours: { NUMBER($stars) } ⭐ from person { $user }, payment { $charge }, the invoice said “{ $payload }”. Nothing was granted; the person was told that you will see to it.
-notice-stars-odd = Telegram tells of your payment of { NUMBER($stars) } ⭐, but it fits none of your orders. The admins know of it. If there is no answer for long, write to /paysupport
-notice-stars-left = Telegram tells that { NUMBER($stars) } ⭐ went back to person { $user } for payment { $charge }, which is not in our records.
-notice-stars-missing = The payment in Stars { $charge } is in our records, and Telegram does not list it. Compare: merlin billing reconcile
-notice-payment-unread = Telegram tells of a payment of person { $user } that we cannot read (update { $update }). Nothing was granted.
-notice-plan-gift = You were given the plan “{ $en }”: { $days ->
+pay-bought = Recent orders of this user:
+notice-stars-unknown = Stars arrived without an order: { NUMBER($stars) } ⭐ from user { $user }, payment { $charge }, the invoice said “{ $payload }”. Nothing was granted; the user knows you'll look into it.
+notice-stars-odd = We got your payment of { NUMBER($stars) } ⭐ but can't match it to an order. We're on it; no answer in a day? /paysupport
+notice-stars-left = Telegram reports a refund of { NUMBER($stars) } ⭐ to user { $user } for payment { $charge }, which isn't in our records.
+notice-stars-missing = The Stars payment { $charge } is in our records, but Telegram doesn't list it. Compare: merlin billing reconcile
+notice-payment-unread = Telegram reports a payment by user { $user } that we can't read (update { $update }). Nothing was granted.
+notice-plan-gift = You got the plan “{ $en }” as a gift: { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
-    }. What it holds is shown by /plan
+    }. What's included: /plan
 pay-button-order-of = This order
-pay-till-stars = Stars
+pay-till-stars = Telegram Stars
 pay-till-yookassa = YooKassa
 pay-admin-title = Payments of this month
 pay-admin-month = { $till }: { $came } ({ $count ->
         [one] { $count } payment
        *[other] { $count } payments
-    }), returned { $back }
-pay-admin-compared = Stars were compared with Telegram: { $at }. { $count ->
-        [0] All agrees.
-        [one] { $count } difference was found, and you were told.
-       *[other] { $count } differences were found, and you were told.
+    }), refunded { $back }
+pay-admin-compared = Stars compared with Telegram: { $at }. { $count ->
+        [0] Everything matches.
+        [one] { $count } difference found, you were notified.
+       *[other] { $count } differences found, you were notified.
     }
 pay-admin-newest = Newest orders
-pay-admin-none = There are no orders.
+pay-admin-none = No orders yet.
 pay-admin-of = Orders: { $who }
 pay-admin-what =
     Who: { $who }
     Price: { $price }, { $till }
     State: { $state }
     Ordered: { $at }
-    Number: { $id }
-pay-admin-code = Code: { $code }
+    Order ID: { $id }
+pay-admin-code = Promo code: { $code }
 pay-admin-entry = { $at } · { $kind ->
         [payment] payment
         [grant] granted
@@ -190,55 +190,55 @@ pay-admin-entry = { $at } · { $kind ->
        *[revocation] revoked
     } · { $price }
 pay-admin-refund = Refund { $at }: { $price }, { $state ->
-        [wanted] waits to be sent
+        [wanted] queued
         [sending] being sent
-        [done] sent
-       *[refused] refused
+        [done] refunded
+       *[refused] declined
     }. { $by }: { $reason }
-pay-admin-back = Return { $price }
-pay-admin-ask-part = You can return all, { $rest }, or a part: send the sum in roubles, such as 150 or 99.90.
-pay-admin-all = Return all
-pay-admin-no-amount = This is no sum. Send roubles, such as 150 or 99.90; up to { $rest } can go back.
-pay-admin-ask-reason = Send the reason of the refund in one message, up to { NUMBER($most) } characters. It stays in the records.
-pay-admin-ask-refund = Return { $price } for “{ $title }” to person { $user }? Reason: { $reason }. { $whole ->
-        [yes] What was bought will be revoked.
-       *[no] The plan becomes shorter by the part that goes back; a pack stays.
+pay-admin-back = Refund { $price }
+pay-admin-ask-part = You can refund all of it, { $rest }, or a part: send an amount in roubles, such as 150 or 99.90.
+pay-admin-all = Refund all
+pay-admin-no-amount = That isn't an amount. Send roubles, such as 150 or 99.90; you can refund up to { $rest }.
+pay-admin-ask-reason = Send the reason in one message, up to { NUMBER($most) } characters. It's saved with the order.
+pay-admin-ask-refund = Refund { $price } for “{ $title }” to user { $user }? Reason: { $reason }. { $whole ->
+        [yes] The purchase will be removed.
+       *[no] The plan becomes shorter by the refunded part; a pack stays.
     } { $till ->
-        [stars] If the plan renewed itself, that will stop.
+        [stars] Auto-renewal will be turned off, if it's on.
        *[yookassa] {""}
     }
-pay-admin-refund-yes = Return the money
-pay-admin-refund-wished = The refund is written down and on its way
-pay-admin-press = Press a button: return or cancel.
+pay-admin-refund-yes = Yes, refund
+pay-admin-refund-wished = Refund started
+pay-admin-press = Please tap a button: refund or cancel.
 pay-admin-codes = Promo codes
-pay-admin-no-codes = There are no promo codes yet.
+pay-admin-no-codes = No promo codes yet.
 pay-admin-code-add = New promo code
-pay-admin-code-for = Which plan or pack is the code for?
-pay-admin-code-write = A code for “{ $title }”. Send it in one line: “SUMMER 20%” lowers the price, “SUMMER 7” gives days of the plan. A third word may say how many people it is for: “SUMMER 20% 100”.
-pay-admin-code-wrong = I do not understand. Send “SUMMER 20%”, “SUMMER 7” or “SUMMER 20% 100”, for example.
-pay-admin-code-pack = A pack has no days, so a code for it can only lower the price: “SUMMER 20%”.
+pay-admin-code-for = Which plan or pack is the promo code for?
+pay-admin-code-write = A promo code for “{ $title }”. Send it in one line: “SUMMER 20%” gives a discount, “SUMMER 7” gives days of the plan. Add a number of people if you like: “SUMMER 20% 100”.
+pay-admin-code-wrong = That isn't a promo code. Send, for example, “SUMMER 20%”, “SUMMER 7” or “SUMMER 20% 100”.
+pay-admin-code-pack = A pack has no days, so its promo code can only give a discount: “SUMMER 20%”.
 pay-admin-code-what =
     For: { $plan }
     Gives: { $gives }
-    Used: { $uses }, may be: { $most }
+    Uses: { $uses }, limit: { $most }
     Until: { $until }
     { $state ->
-        [on] The code works.
-       *[stopped] The code was stopped.
+        [on] The code is active.
+       *[stopped] The code is deactivated.
     }
-    Made by: { $by }
-pay-admin-code-stop = Stop the code
-pay-admin-code-ask-stop = Stop the code { $code }? Nobody will use it any more; orders that were made stay.
-pay-admin-code-stopped = The code was stopped
+    Created by: { $by }
+pay-admin-code-stop = Deactivate promo code
+pay-admin-code-ask-stop = Deactivate the promo code { $code }? No one can use it any longer; existing orders stay.
+pay-admin-code-stopped = Promo code deactivated
 admin-payments = Payments
 people-term = Give a plan
 people-purchases = Orders
-people-ask-term = Which plan shall it be?
-people-no-terms = The config has no plans but everybody's.
+people-ask-term = Which plan?
+people-no-terms = config.yaml has no plans to give, only the one for everyone.
 people-ask-term-gift = Give { $who } the plan “{ $title }” for { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     }?
-people-term-given = The plan was given, and the person was told
-notice-stars-refused = Telegram did not return { $amount } for order { $purchase }: { $reason }. Nothing was revoked.
-notice-stars-run-on = A person deleted their data, and Telegram did not confirm the end of their subscription in Stars ({ $charge }). If a payment comes for it, send it back.
+people-term-given = The plan was given, and they've been notified
+notice-stars-refused = Telegram didn't refund { $amount } for order { $purchase }: { $reason }. Nothing was removed.
+notice-stars-run-on = Someone deleted their data, but Telegram didn't confirm the end of their Stars subscription ({ $charge }). If a payment arrives for it, refund it.

@@ -1,11 +1,11 @@
 # merlin recover
 
 recover-progress = commits
-recover-not-empty = This database has jobs already. Recover fills an empty one: stop Merlin, set the database aside (keep it for what people said and paid), and try again.
-recover-later = This database began to follow the branch later than its notes. Stop Merlin, set the database aside, and try again.
+recover-not-empty = This database already has jobs. Recover fills an empty one: stop Merlin, move the database away (keep it: conversations and payments are in it) and try again.
+recover-later = This database started to follow the branch later than its notes. Stop Merlin, move the database away and try again.
 recover-daemon = The daemon is running. Stop it, and try again.
 recover-nothing = No notes of builds were found: nothing to recover. Notes are pushed where repository.push is on.
-recover-done = Recovered. Start Merlin: it goes on with what was under way. People, chats, consents and payments come from a backup alone.
+recover-done = Recovered. Start Merlin: it continues where it stopped. People, conversations, consents and payments come only from a backup.
 recover-differing = { $count ->
     [one] One build
    *[other] { $count } builds
@@ -13,7 +13,7 @@ recover-differing = { $count ->
 recover-lost = { $count ->
     [one] One job is
    *[other] { $count } jobs are
-  } unknown to the provider by now, models included: { $names }
+  } no longer known to the provider, models included: { $names }
 col-builds = builds
 col-jobs = jobs
 col-models = models

@@ -1,23 +1,23 @@
 # The stand-in of a model: each answer says that it is one.
-stand-in-answer = I am a stand-in model and do not think: a real one will take my place. You asked: "{ $question }".
+stand-in-answer = I'm a demo model and only echo questions. You asked: “{ $question }”.
 stand-in-summary = { $summary }
 
-    (A stand-in model: these are the text's leading sentences.)
+    (A demo model: these are the first sentences of the text.)
 stand-in-translation = [not translated, the source text] { $source }
 
-    (A stand-in model: it does not translate.)
-stand-in-image = I am a stand-in model and see no images. I was sent (kind, bytes): { $images }. The question: "{ $question }".
+    (A demo model: it doesn't translate.)
+stand-in-image = I'm a demo model and can't see images. You sent (kind, bytes): { $images }. The question: “{ $question }”.
 stand-in-taught = { $answer }
 
-    (A stand-in model: the answer is from the training file.)
+    (A demo model: the answer is from the training file.)
 stand-in-teacher-asks-1 = What does “{ $topic }” mean?
 stand-in-teacher-asks-2 = Say in your own words: { $topic }
 stand-in-teacher-asks-3 = What does the course teach where it says “{ $topic }”?
-stand-in-teacher-answers = A stand-in teacher answers: a real one would explain “{ $question }” here.
+stand-in-teacher-answers = A demo teacher answers: a real one would explain “{ $question }” here.
 stand-in-teacher-rewords-2 = Help me understand this: { $question }
 stand-in-teacher-rewords-3 = { $question } Give an example from life too.
-stand-in-known = { $answer } (a stand-in model)
-stand-in-no-words = A stand-in model cannot hear: no words are kept in this recording.
+stand-in-known = { $answer } (a demo model)
+stand-in-no-words = A demo model can't hear: this recording has no saved text.
 
 # The chat page. The page itself gets the texts that begin with chat-page-.
 chat-page-title = Chat · Merlin
@@ -38,7 +38,7 @@ chat-page-new = new
 chat-page-message = Message
 chat-page-send = Send
 chat-page-attach = Attach files or photos
-chat-page-voice = Send the sample voice
+chat-page-voice = Send a sample voice message
 chat-page-dark = Switch to the dark theme
 chat-page-light = Switch to the light theme
 chat-page-language = По-русски
@@ -48,7 +48,7 @@ chat-page-empty-title = Your chat with the bot will be here
 chat-page-empty-text = Press Start or ask a question.
 chat-page-start = Start
 chat-page-link-title = A link to the bot led here
-chat-page-link-about = Choose who came by it, and start the bot.
+chat-page-link-about = Choose who opens it, and start the bot.
 chat-page-link-start = Start the bot
 chat-page-today = today
 chat-page-edited = edited
@@ -60,23 +60,23 @@ chat-page-pause = Pause
 chat-page-voice-message = voice message
 chat-page-file = File
 chat-page-paid = Paid with Stars
-chat-page-refunded = Stars returned
+chat-page-refunded = Stars refunded
 chat-page-renew-now = Renew now
 chat-page-pay-title = Payment in Stars
 chat-page-pay-yes = Pay
 chat-page-pay-balance = Balance
 chat-page-pay-every = Charged now, and then every 30 days.
-chat-page-pay-gone = There is no such invoice here.
-chat-page-few-stars = There are not enough Stars.
-chat-page-no-checkout = The bot has not answered within 10 seconds. No Stars were charged.
+chat-page-pay-gone = Invoice not found.
+chat-page-few-stars = Not enough Stars.
+chat-page-no-checkout = The bot hasn't answered within 10 seconds. You weren't charged.
 chat-page-code = Code
 chat-page-copied = Copied.
 chat-page-sending = Sending…
-chat-page-failed = Not sent: the stand-in does not answer.
+chat-page-failed = Not sent: the demo isn't responding.
 chat-page-refused = Not sent:
 chat-page-retry = Retry
-chat-page-offline = The connection to the stand-in broke. Trying again.
-chat-page-other-message = This kind of message cannot be shown here.
+chat-page-offline = Connection to the demo lost. Retrying.
+chat-page-other-message = This kind of message can't be shown here.
 chat-page-empty-group-title = The group's chat will be here
 chat-page-empty-group-text = The bot sees commands, replies to it and messages that mention it.
 chat-page-commands = The bot's commands
@@ -103,35 +103,35 @@ chat-page-topic-renamed = The topic is now called:
 chat-page-topic-closed = The topic is closed
 chat-page-topic-reopened = The topic is open again
 chat-page-migrated = The group became a supergroup
-chat-page-way = A commit's way
+chat-page-way = From commit to answer
 chat-page-way-none-title = No pipeline connected
-chat-page-way-none = The stand-in runs without the daemon, so no commit's way is shown here.
+chat-page-way-none = The demo runs without the daemon, so there are no commits to show.
 chat-page-way-wait-title = No commits yet
-chat-page-way-wait = The way will appear after the first commit.
-chat-page-way-lost-title = The pipeline does not answer
-chat-page-way-lost = There is nothing to show. The page asks again every second.
+chat-page-way-wait = It appears after the first commit.
+chat-page-way-lost-title = The pipeline isn't responding
+chat-page-way-lost = There's nothing to show yet. The page retries every second.
 chat-page-step-committed = Committed
 chat-page-step-checked = Checked
 chat-page-step-built = Built
 chat-page-step-training = Training
-chat-page-step-proved = Proving the answers
-chat-page-step-serving = Answers people
+chat-page-step-proved = Test
+chat-page-step-serving = Live
 chat-page-state-done = done
 chat-page-state-now = running
 chat-page-state-waiting = waiting
 chat-page-state-failed = failed
 chat-page-state-flawed = done, with errors
-chat-page-state-held = held
+chat-page-state-held = on hold
 chat-page-progress = Training
-chat-page-serving = Answers now
-chat-page-serving-none = Nobody yet: there is no tuned model so far.
+chat-page-serving = Live model
+chat-page-serving-none = No trained model yet.
 chat-page-serving-since = since
-chat-page-verdict-held = held
+chat-page-verdict-held = on hold
 chat-page-verdict-built = built
 chat-page-verdict-training = training
-chat-page-verdict-serving = serving
+chat-page-verdict-serving = live
 chat-page-verdict-failed = failed
-chat-page-verdict-superseded = superseded
+chat-page-verdict-superseded = replaced
 chat-page-verdict-unchanged = unchanged
 chat-page-verdict-rejected = rejected
 chat-page-verdict-removed = removed

@@ -1,42 +1,42 @@
 # Tokens: the gauge of a conversation, its summary, the plan.
-bot-command-t = how full the window is, what the plan has left
-bot-command-plan = your plan: what is left and what can be bought
-tokens-title = The window of this conversation
+bot-command-t = memory and questions left
+bot-command-plan = my plan and purchases
+tokens-title = Conversation memory
 tokens-used = { $used } of { $limit } tokens, { $by ->
-        [provider] counted by the model's provider
-       *[estimate] by our estimate
+        [provider] counted by the model provider
+       *[estimate] our estimate
     }
 tokens-model = Model: { $is_known ->
         [yes] { $model }
-       *[no] nobody to answer yet
+       *[no] none available
     }
 tokens-cost = Cost: this conversation — { $session }, today — { $today }
 tokens-free = free
 tokens-nothing = nothing yet
 tokens-cost-today = Cost today: { $today }
 plan-title = Plan “{ $title }”
-plan-unlimited = There are no limits: ask as much as you like.
+plan-unlimited = No limits: ask as much as you like.
 plan-text = Questions
 plan-voice = Voice messages
 plan-photo = Photos
 plan-document = Documents
-plan-freely = • { $kind }: not limited
+plan-freely = • { $kind }: unlimited
 plan-closed = • { $kind }: not included
-plan-left = • { $kind }: { $left } of { $limit } left, anew on { $at }
+plan-left = • { $kind }: { $left } of { $limit } left, resets { $at }
 plan-gifts = {" "}(and { $gifts ->
-        [one] { $gifts } question beyond the plan
-       *[other] { $gifts } questions beyond the plan
+        [one] { $gifts } extra question
+       *[other] { $gifts } extra questions
     })
-plan-window = • Window of a conversation: up to { $tokens } tokens
-plan-sessions = • Conversations kept: { $most }
+plan-window = • Conversation memory: up to { $tokens } tokens
+plan-sessions = • Saved conversations: up to { $most }
 plan-models = • Models: { $models }
-sum-working = Summing up the conversation…
-sum-done = The summary is there already: just write on.
-sum-failed = The conversation could not be summed up: the summary did not pass its check, or the model cannot be reached now. The conversation stays as it was, and this does not count as a question. Try again, or begin a new one: /new
+sum-working = Summarising the conversation…
+sum-done = The summary is ready: just keep writing.
+sum-failed = Couldn't summarise this conversation. It's unchanged and nothing was counted. Try again or start a new one: /new
 sum-title = { $title } (continued)
 sum-head = What we talked about:
-sum-tail = A new conversation is open that knows this. The earlier one lies whole in /sessions. Just write on.
-sum-back = Back to the earlier conversation
+sum-tail = This new conversation remembers the summary. The previous one is saved: /sessions. Just keep writing.
+sum-back = Back to the previous conversation
 sum-known = Earlier in this conversation: { $summary }
 sum-asked = Question
 sum-answered = Answer

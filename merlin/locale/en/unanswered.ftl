@@ -1,9 +1,9 @@
-unanswered-gone = This question isn't in the list any more.
+unanswered-gone = This question is no longer in the list.
 tell-too-many = You've told the editors of many questions this week. Try again in a few days.
 examples-unanswered = Unanswered questions
-unanswered-words = This week they got no answer, or one that people disliked. Press a question to write its answer.
-unanswered-none = Everything was found this week: no refusals, no bad ratings.
-unanswered-dismissed = The question is dismissed and won't show here any more: { $question }
+unanswered-words = This week they got no answer, or one that people disliked. Tap a question to write its answer.
+unanswered-none = Every question was answered this week: no refusals, no bad ratings.
+unanswered-dismissed = Question dismissed, it won't appear here again: { $question }
 tell-button = ✉️ Tell the editors
 tell-preview =
     The editors will see this, without your name:

@@ -5,7 +5,7 @@ asking-price = { $questions ->
        *[many] Нужно задать { NUMBER($questions) } вопросов. Примерная цена: { $price }.
     }
 asking-price-unknown = неизвестна (в config.yaml нет цены этой модели)
-asking-no-price = Цена этой модели неизвестна, поэтому бюджет не удержать. Укажите её в разделе `models` файла config.yaml или уберите --budget.
+asking-no-price = Цена этой модели неизвестна, поэтому --budget не соблюсти. Укажите её в разделе `models` файла config.yaml или уберите --budget.
 asking-budget = Примерная цена — { $price }, бюджет — { $budget }. Вопросы не заданы. Задайте меньше (--limit) или увеличьте --budget.
 asking-sure = Задать их?
 asking-not-sure = Вопросы не заданы. Чтобы согласиться с ценой, добавьте --yes.
@@ -18,38 +18,38 @@ asking-failed = { $count ->
        *[many] Без ответа осталось { NUMBER($count) } вопросов. Первая причина: { $reason }
     }
 asking-base = Спрашиваем { $model } ({ $provider }), что она знает без обучения.
-prompt-no-build = У набора { $dataset } ещё нет сборки. Закоммитьте набор и выполните merlin build { $dataset }
-prompt-no-test = В сборке { $build } нет проверочных вопросов. Отметьте примеры строкой `split: test` или задайте `split.test` в dataset.yaml.
+prompt-no-build = У набора { $dataset } ещё нет сборки. Сделайте коммит набора и выполните merlin build { $dataset }
+prompt-no-test = В сборке { $build } нет тестовых вопросов. Отметьте примеры строкой `split: test` или задайте `split.test` в dataset.yaml.
 prompt-bad-base = «{ $base }» — не ПОСТАВЩИК/МОДЕЛЬ, например openai/gpt-4o-mini
-prompt-no-base = База { $model } не следует промпту, а другой модели для разговора в config.yaml нет. Назовите её: --base ПОСТАВЩИК/МОДЕЛЬ
+prompt-no-base = Базовая модель { $model } не следует промпту, а другой модели для разговора в config.yaml нет. Назовите её: --base ПОСТАВЩИК/МОДЕЛЬ
 prompt-nothing-answered = Нет вопроса, на который ответили все, поэтому сравнивать нечего.
-prompt-other-base = { $base } не следует промпту; вместо неё спрашивается { $model } ({ $provider }).
-prompt-variant-prompt = база, только системный текст
-prompt-variant-examples = база, показаны ближайшие примеры
+prompt-other-base = { $base } не следует промпту; вместо неё спросим { $model } ({ $provider }).
+prompt-variant-prompt = базовая модель, только инструкция
+prompt-variant-examples = базовая модель, показаны ближайшие примеры
 prompt-variant-tuned = обученная модель
-prompt-col-variant = кто
-prompt-col-model = модель
+prompt-col-variant = модель
+prompt-col-model = название
 prompt-col-chrf = chrF
 prompt-col-right = верно
 prompt-col-tokens = токены
 prompt-col-cost = 1000 ответов
 prompt-col-seconds = секунды
 prompt-legend = { $questions ->
-        [one] { NUMBER($questions) } проверочный вопрос сборки { $build }.
-        [few] { NUMBER($questions) } проверочных вопроса сборки { $build }.
-       *[many] { NUMBER($questions) } проверочных вопросов сборки { $build }.
-    } chrF: сходство с ответом примера, из 100; верно: как в примере или почти слово в слово; токены: один вопрос; секунды: пока ответ не придёт целиком.
+        [one] { NUMBER($questions) } тестовый вопрос сборки { $build }.
+        [few] { NUMBER($questions) } тестовых вопроса сборки { $build }.
+       *[many] { NUMBER($questions) } тестовых вопросов сборки { $build }.
+    } chrF: сходство с эталоном, из 100; верно: как в примере или почти слово в слово; токены: на один вопрос; секунды: пока ответ не придёт целиком.
 prompt-left-out = { $count ->
         [one] { NUMBER($count) } вопрос не учтён: на него ответили не все.
         [few] { NUMBER($count) } вопроса не учтены: на них ответили не все.
        *[many] { NUMBER($count) } вопросов не учтено: на них ответили не все.
     }
 prompt-verdict-few = { $questions ->
-        [one] { NUMBER($questions) } проверочного вопроса мало, чтобы решить, окупится ли дообучение. Нужно хотя бы 10.
-       *[other] { NUMBER($questions) } проверочных вопросов мало, чтобы решить, окупится ли дообучение. Нужно хотя бы 10.
+        [one] { NUMBER($questions) } тестового вопроса мало, чтобы решить, окупится ли дообучение. Нужно хотя бы 10.
+       *[other] { NUMBER($questions) } тестовых вопросов мало, чтобы решить, окупится ли дообучение. Нужно хотя бы 10.
     }
-prompt-verdict-enough = Дообучать не нужно: база с промптом верно отвечает на { $right } из { $questions } вопросов.
-prompt-verdict-try = Дообучение может окупиться: база с лучшим промптом верно отвечает на { $right } из { $questions } вопросов. Обучите модель и запустите эту команду ещё раз.
+prompt-verdict-enough = Дообучать не нужно: базовая модель с промптом верно отвечает на { $right } из { $questions } вопросов.
+prompt-verdict-try = Дообучение может окупиться: базовая модель с лучшим промптом верно отвечает на { $right } из { $questions } вопросов. Обучите модель и запустите эту команду ещё раз.
 prompt-verdict-pays = Дообучение окупается: обученная модель лучше лучшего промпта (на { $points } из 100).
 prompt-verdict-same = Ответы от дообучения не лучше: разница с лучшим промптом ({ $points } из 100) может быть случайной. Решайте по цене и скорости.
 prompt-verdict-worse = Дообучение не окупается: обученная модель отстаёт от лучшего промпта ({ $points } из 100).

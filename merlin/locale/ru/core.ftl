@@ -1,7 +1,7 @@
 error-plain = { $message }
 error-provider = Поставщик отказал: { $message }
 error-provider-busy = Поставщик сейчас не отвечает: { $message }
-chart-train = учебные
-chart-test = проверочные
+chart-train = потери на обучении
+chart-test = потери на тесте
 chart-steps = шаги
-chart-none = Потерь пока не измерено.
+chart-none = Потери ещё не измерены.

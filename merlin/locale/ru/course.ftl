@@ -1,5 +1,5 @@
 # Курсы
-course-none = Курса { $course } нет: посмотрите `merlin courses`.
+course-none = Курс { $course } не найден: посмотрите `merlin courses`.
 courses-none = Пока ни у одного набора нет course.yaml.
 course-active = открыт
 course-inactive = закрыт
@@ -8,6 +8,6 @@ col-course = курс
 col-name = название
 col-materials = материалы
 col-teachers = преподаватели
-course-too-many-favourites = Больше { $limit } курсов в «Мои курсы» не добавить: уберите те, что не нужны.
-course-unknown = Такого курса нет.
-material-unknown = Такого материала в этом курсе нет.
+course-too-many-favourites = В «Мои курсы» помещается до { $limit } курсов: уберите те, что не нужны.
+course-unknown = Курс не найден.
+material-unknown = Материал в этом курсе не найден.

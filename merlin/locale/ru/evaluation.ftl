@@ -35,7 +35,7 @@ eval-few-tests = { $questions ->
     }, а чтобы судить о модели, нужно { $least }{ $kind ->
         [none] { "" }
        *[other] ; допуск пока никого не останавливает
-    }. Спросите о выученном другими словами: у такого примера `split: test` («Всегда для теста» в форме), он проверяет модели, а не учит.
+    }. Спросите о том же другими словами: пример со `split: test` («Всегда для теста» в форме) проверяет модели, а не учит.
 eval-held = Людям она пока не отвечает: { $reason }. Если такие ответы годятся: merlin models accept { $model }
 eval-nothing-before = Другие модели по этому набору не отвечали, поэтому сравнивать не с чем.
 eval-verdict-unkept = Сравнить { $model } с { $against } нельзя: ответы { $against } на тестовые вопросы не сохранились.
@@ -45,9 +45,9 @@ eval-verdict-few = { $questions ->
         [few] Вопросов мало, чтобы сравнить: у { $model } и { $against } { NUMBER($questions) } общих тестовых вопроса. Нужно { $enough }.
        *[many] Вопросов мало, чтобы сравнить: у { $model } и { $against } { NUMBER($questions) } общих тестовых вопросов. Нужно { $enough }.
     }
-eval-verdict-better = Модель { $model } лучше, чем { $against }: на 100 таких вопросов верных ответов больше на { $points } (95 %-й интервал от { $low } до { $high }).
-eval-verdict-same = Насколько видно по тесту, { $model } и { $against } отвечают одинаково: разница { $difference } верных ответов на 100 может быть случайной (95 %-й интервал от { $low } до { $high }).
-eval-verdict-worse = Модель { $model } хуже, чем { $against }: на 100 таких вопросов верных ответов меньше на { $points } (95 %-й интервал от { $low } до { $high }).
+eval-verdict-better = Модель { $model } лучше, чем { $against }: на 100 таких вопросов верных ответов больше на { $points } (95 %-й интервал от { $low } до { $high }).
+eval-verdict-same = Насколько видно по тесту, { $model } и { $against } отвечают одинаково: разница { $difference } верных ответов на 100 может быть случайной (95 %-й интервал от { $low } до { $high }).
+eval-verdict-worse = Модель { $model } хуже, чем { $against }: на 100 таких вопросов верных ответов меньше на { $points } (95 %-й интервал от { $low } до { $high }).
 eval-score-serves = текущая: { $right } из { $questions }
 eval-score-this = эта: { $right } из { $questions }
 eval-not-tested = Модель { $model } ещё не прошла тест. См. merlin models list

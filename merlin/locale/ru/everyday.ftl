@@ -33,12 +33,12 @@ moment-month-brief = { $month ->
 button-cancel = Отмена
 button-back = ‹ Назад
 bot-cancelled = Хорошо, отменено.
-bot-nothing-to-cancel = Отменять нечего: я ничего не жду.
-bot-command-start = начало
+bot-nothing-to-cancel = Отменять нечего.
+bot-command-start = запустить бота
 bot-command-help = что умеет бот
-bot-command-info = что это за бот, какие модели отвечают
+bot-command-info = о боте и моделях
 bot-command-lang = язык и часовой пояс
-bot-hello = Здравствуйте! Я Merlin: отвечаю на вопросы по тому, чему меня научили.
+bot-hello = Здравствуйте! Я Merlin, отвечаю на вопросы о том, чему научился.
 bot-start =
     { bot-hello }
     Просто напишите вопрос.
@@ -52,51 +52,52 @@ bot-start-course =
     /course — другие курсы
     /help — что я умею
     /lang — language, язык
-bot-help = Напишите вопрос обычным сообщением, и я отвечу. Разговор я помню, пока вы не начнёте новый. Спросить можно и голосом, и по фото, и по документу, если здесь это включено.
-bot-help-end = Если ответа я не знаю, так и скажу.
+bot-help = Спросите текстом, голосом, фотографией или документом, если это здесь включено. Я помню разговор; начать новый — /new.
+bot-help-end = Не знаю ответа — так и скажу. Ответ не понравился? Нажмите 👎 и подскажите лучший.
 help-talk = Разговоры
-help-answers = Кто и как отвечает
-help-mine = Моё
+help-answers = Модель и инструкции
+help-mine = Мой план и данные
 help-bot = О боте
-help-staff = Для тех, кто ведёт бота
+help-staff = Для команды
 bot-info-version = Merlin { $version }
 bot-info-model =
     Набор «{ $dataset }»: версия { $build }
     Модель: { $model }
-    Обучена: { $trained }. Отвечает с { $since }
-bot-info-evaluation = Проверка на { $questions ->
-        [one] { $questions } вопросе
-       *[many] { $questions } вопросах
-    }: сходство { $chrf } из 100, точных ответов { $equal } %, «не знаю» { $unknown } %
+    Обучена { $trained } · отвечает с { $since }
+bot-info-evaluation = Тест, { $questions ->
+        [one] { $questions } вопрос
+        [few] { $questions } вопроса
+       *[many] { $questions } вопросов
+    }: сходство с эталоном { $chrf } из 100, слово в слово { $equal } %, «не знаю» { $unknown } %
 bot-info-against = По сравнению с { $model }: { $by }
-bot-info-not-evaluated = Проверочных вопросов у этой версии не было.
+bot-info-not-evaluated = Тестовых вопросов у этой версии не было.
 bot-info-no-model = Обученной модели пока нет. { $general ->
         [yes] На вопросы отвечает общая модель.
-       *[no] Отвечать пока некому.
+       *[no] Сейчас не могу ответить: модель недоступна. Попробуйте через несколько минут.
     }
 bot-info-session = Этот разговор
 bot-info-session-model = • отвечает { $name }
 bot-info-session-dataset = • набор «{ $name }»
-bot-info-session-preset = • роль: { $name }
-bot-info-session-own = • по вашим указаниям: /system
+bot-info-session-preset = • пресет: { $name }
+bot-info-session-own = • ваша инструкция: /system
 bot-info-commands = Все команды: /help
 own-words-edit = ✏️ Тексты бота
 own-words-choose = Эти тексты видят все. Какой изменить?
 own-words-ask = Пришлите новый текст «{ $name }» одним сообщением, не длиннее { $most } знаков.
 own-words-now = Сейчас:
 own-words-drop = Убрать этот текст
-own-words-kept = Готово: текст виден всем.
-own-words-dropped = Готово: текста больше нет.
+own-words-kept = Сохранено: новый текст видят все.
+own-words-dropped = Текст убран.
 lang-name = Русский
 lang-client = Как в Telegram
 lang-kept = Теперь говорю по-русски
 lang-ask = На каком языке мне отвечать? Ваше время сейчас: { $now }.
 zone-choose = Часовой пояс
-zone-ask = Где вы живёте? От этого зависит, когда начинается новый день вашего плана.
+zone-ask = Где вы живёте? По этому времени в полночь обновляются вопросы на день.
 zone-type = Другой
 zone-ask-name = Напишите часовой пояс, например Asia/Tbilisi.
-zone-unknown = Такого пояса я не знаю. Имя выглядит так: Asia/Tbilisi или Europe/Belgrade.
-zone-kept = Готово: { $zone }. Ваше время сейчас: { $now }.
+zone-unknown = Не знаю такого часового пояса. Например: Asia/Tbilisi или Europe/Belgrade.
+zone-kept = Часовой пояс сохранён: { $zone }. Ваше время сейчас: { $now }.
 zone-kaliningrad = Калининград
 zone-moscow = Москва
 zone-samara = Самара

@@ -6,7 +6,7 @@ page-in-telegram = В Telegram
 page-ask-in-telegram = Спросить в Telegram
 page-answers-now = отвечает { $model }, с { $since }
 page-answered-earlier = Отвечала { $old }, сейчас { $new }
-page-talk = Переписка
+page-talk = Чат
 page-talks = Разговоры
 page-new-talk = Новый разговор
 page-talk-untitled = Без названия
@@ -39,10 +39,10 @@ page-no-answer-came = Ответа нет. Спросите ещё раз.
 page-question-too-long = Вопрос длиннее { $limit } знаков. Сократите его.
 page-left-questions =
     { $remaining ->
-        [0] Вопросы закончились, новые будут { $until }.
-        [one] Остался { $remaining } вопрос, новые будут { $until }.
-        [few] Осталось { $remaining } вопроса, новые будут { $until }.
-       *[other] Осталось { $remaining } вопросов, новые будут { $until }.
+        [0] Вопросы закончились, обновятся { $until }.
+        [one] Остался { $remaining } вопрос, обновятся { $until }.
+        [few] Осталось { $remaining } вопроса, обновятся { $until }.
+       *[other] Осталось { $remaining } вопросов, обновятся { $until }.
     }
 page-chat-nearest = Возможно, вы имели в виду:
 page-source =

@@ -33,7 +33,7 @@ page-eval-full = { $questions ->
         [few] Верны все { NUMBER($questions) } ответа.
        *[many] Верны все { NUMBER($questions) } ответов.
     }
-page-eval-full-hint = Такой тест больше ничего не говорит: нужны вопросы труднее.
+page-eval-full-hint = Такой тест больше ничего не говорит: добавьте вопросы труднее.
 page-eval-unanswered = Взять из вопросов без ответа
 page-eval-few = { $questions ->
         [one] { NUMBER($questions) } вопрос — мало, чтобы судить по одной доле: разница может быть случайной. Уверенно можно судить с { $enough } вопросов.
@@ -63,14 +63,14 @@ page-eval-declined = { $count ->
        *[other] отказов: { NUMBER($count) }
     }
 page-eval-difference = Разница
-page-eval-interval = от { $low } до { $high }, уверенность 95 %
+page-eval-interval = от { $low } до { $high }, уверенность 95 %
 page-eval-turned-wrong = Стало неверно
 page-eval-turned-right = Стало верно
 page-eval-wrong-both = неверно по-прежнему: { $count }
 page-eval-wrong = Неверно
 page-eval-versions = Верно по версиям, %
 page-eval-versions-title = Доля верных ответов по версиям
-page-eval-versions-caption = Линия у точки показывает, где доля лежит с уверенностью 95 %. Чем больше вопросов, тем она короче.
+page-eval-versions-caption = Линия у точки показывает, где доля лежит с уверенностью 95 %. Чем больше вопросов, тем она короче.
 page-eval-base = Базовая модель { $model }: верно { $right } из { $questions }
 page-eval-checkpoint = Контрольная точка на шаге { $step }: верно { $right } из { $questions }
 page-eval-tags = По тегам

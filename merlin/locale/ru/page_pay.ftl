@@ -1,36 +1,36 @@
 # Страницы планов, оплаты и заказов.
 page-nav-plans = Планы
 page-plans = Планы
-page-plans-lead = Читать материалы можно всегда и бесплатно. Планы говорят, сколько вопросов можно задать модели.
-page-plans-lead-none = Сколько вопросов можно задать модели. Купить здесь ничего нельзя: все пользуются тем, что есть.
+page-plans-lead = Читать можно всегда и бесплатно. От плана зависит, сколько вопросов можно задать модели.
+page-plans-lead-none = Сколько вопросов можно задать модели. Покупать ничего не нужно: план для всех один.
 page-nothing-sold = Покупать ничего не нужно
 page-nothing-sold-hint = Спрашивайте сколько угодно: вопросы здесь не ограничены.
 page-more-questions = Больше вопросов: планы
-page-packs = Наборы вопросов
+page-packs = Пакеты вопросов
 page-packs-lead = Добавляются к любому плану и тратятся, когда его вопросы закончились.
-page-plan-now = ваш сейчас
-page-plan-mine = есть у вас
+page-plan-now = текущий план
+page-plan-mine = куплен
 page-mine-until = до { $day }
-page-mine-renewed = до { $day }, потом продлится
+page-mine-renewed = до { $day }, затем автопродление
 page-mine-always = без срока
-page-plan-also = Есть и план «{ $plan }»: до { $day }.
+page-plan-also = Ещё есть план «{ $plan }»: до { $day }.
 page-for-nothing = Бесплатно
 page-for-everybody = для всех
 page-or = или
-page-may-renew = Может продлеваться сам
+page-may-renew = Есть автопродление
 page-buy = Купить
 page-buy-more = Продлить
 page-buy-stars = Купить за { $stars } в Telegram
 page-buy-stars-write = Купить за { $stars } можно в боте: напишите ему { $command }.
-page-try = Попробовать: { $days }
+page-try = Попробовать бесплатно: { $days }
 page-tried = План «{ $plan }» ваш: { $until }.
 
-page-brings-any = Вопросы любого вида без счёта
+page-brings-any = Вопросы любого вида без ограничений
 page-brings-text =
     { $count ->
-        [one] { $said } вопрос текстом
-        [few] { $said } вопроса текстом
-       *[other] { $said } вопросов текстом
+        [one] { $said } текстовый вопрос
+        [few] { $said } текстовых вопроса
+       *[other] { $said } текстовых вопросов
     }
 page-brings-voice =
     { $count ->
@@ -53,21 +53,21 @@ page-brings-document =
 page-brings-day = { $what } в день
 page-brings-month = { $what } в месяц
 page-brings-both = { $what } в день, не больше { $most } в месяц
-page-brings-any-text = Вопросы текстом без счёта
-page-brings-any-voice = Голосовые вопросы без счёта
-page-brings-any-photo = Вопросы с фотографией без счёта
-page-brings-any-document = Вопросы с документом без счёта
-page-brings-no-text = Без вопросов текстом
+page-brings-any-text = Текстовые вопросы без ограничений
+page-brings-any-voice = Голосовые вопросы без ограничений
+page-brings-any-photo = Вопросы с фотографией без ограничений
+page-brings-any-document = Вопросы с документом без ограничений
+page-brings-no-text = Без текстовых вопросов
 page-brings-no-voice = Без голосовых вопросов
 page-brings-no-photo = Без фотографий
 page-brings-no-document = Без документов
 page-brings-sessions =
     { $count ->
-        [one] Хранится { $count } разговор
-        [few] Хранятся { $count } разговора
-       *[other] Хранится { $count } разговоров
+        [one] Сохраняется { $count } разговор
+        [few] Сохраняется до { $count } разговоров
+       *[other] Сохраняется до { $count } разговоров
     }
-page-brings-window = Разговор длиной до { $said } токенов
+page-brings-window = Память разговора: { $said } токенов
 page-brings-models = Модели: { $models }
 page-brings-courses = Только по курсам: { $courses }
 page-lasts = на { $days }
@@ -76,123 +76,123 @@ page-lasts-pack-days = действует { $days }
 page-goods = «{ $title }»
 page-goods-for = «{ $title }», { $days }
 
-page-checkout = Покупка: { $title }
-page-what-you-buy = Что вы покупаете
+page-checkout = Оформление заказа: { $title }
+page-what-you-buy = Ваш заказ
 page-total = Итого
-page-have-code = Есть код?
-page-promo = Код
-page-promo-apply = Применить
-page-promo-use = Использовать
-page-promo-saves = Скидка { $percent } % по коду { $code }
-page-promo-gives-days = Этот код даёт дни плана без оплаты: введите его на странице планов.
+page-have-code = Есть промокод?
+page-promo = Промокод
+page-promo-apply = Применить промокод
+page-promo-use = Использовать промокод
+page-promo-saves = Скидка { $percent } % по промокоду { $code }
+page-promo-gives-days = Этот промокод даёт бесплатные дни плана: введите его на странице планов.
 page-payment = Оплата
 page-receipt-to = Куда прислать чек
-page-receipt-hint = Почта или телефон. Только для чека: писем и звонков не будет.
-page-contact-none = Напишите почту или телефон: без них касса не пришлёт чек.
-page-contact-wrong = Это не похоже ни на почту, ни на телефон. Например: anna@example.com или +7 916 123-45-67.
+page-receipt-hint = Почта или телефон. Только для чека, без рекламы.
+page-contact-none = Укажите почту или телефон: туда придёт чек.
+page-contact-wrong = Проверьте почту или телефон. Например: anna@example.com или +7 916 123-45-67.
 page-days-every =
     { $count ->
         [one] каждый { $count } день
         [few] каждые { $count } дня
        *[other] каждые { $count } дней
     }
-page-consent = Продлевать самому: { $price } { $days } с того же способа оплаты, за день до конца срока, пока я не остановлю. Остановить можно в любой момент в «Моём кабинете»{ $told ->
+page-consent = Продлевать автоматически: { $price } { $days } тем же способом оплаты, за день до конца срока. Отключить можно в «Моём кабинете»{ $told ->
         [yes] ; за три дня до списания бот напомнит
        *[no] {""}
-    }. Без галочки ничего не спишется.
+    }. Без галочки списаний не будет.
 page-pay = Оплатить { $amount }
 page-pay-plain = Оплатить
 page-pay-again = Перейти к оплате
-page-pay-busy = Открываю оплату…
-page-pay-next = Откроется страница ЮKassa; после оплаты вы вернётесь сюда, и купленное сразу станет вашим.
-page-pay-test = Магазин проверочный: настоящие деньги не спишутся.
-page-price-changed = Пока вы смотрели, цена изменилась. Ничего не списано; вот новая сумма.
+page-pay-busy = Открываем оплату…
+page-pay-next = Откроется страница ЮKassa; после оплаты вы вернётесь сюда, и всё заработает сразу.
+page-pay-test = Тестовый магазин: настоящие деньги не спишутся.
+page-price-changed = Цена изменилась. Деньги не списаны; вот новая сумма.
 page-terms = Условия
 page-by-stars = Звёздами в Telegram
 page-by-stars-hint = То же самое продаёт бот за звёзды Telegram.
 page-not-here = Здесь это сейчас не продаётся.
-page-leading = Открываю страницу оплаты
+page-leading = Открываем страницу оплаты
 page-leading-hint = Если она не открылась сама, нажмите кнопку. Деньги спишутся только там и только после вашего согласия.
 page-leading-go = Открыть оплату
 page-to-order = К заказу
 
 page-my-orders = Мои заказы
-page-no-orders = Заказов ещё не было
-page-no-orders-hint = Здесь будет всё, что вы купите: что оплачено, что ждёт, что вернулось.
+page-no-orders = Заказов пока нет
+page-no-orders-hint = Здесь появятся ваши заказы: оплаченные, неоплаченные и возвращённые.
 page-orders-more = Показаны последние 100 заказов.
 page-order = Заказ { $number }
 page-order-facts = Подробности
 page-order-sum = Сумма
-page-order-till = Чем платят
+page-order-till = Способ оплаты
 page-order-made = Создан
 page-order-kind = Магазин
-page-order-test = проверочный, не за настоящие деньги
+page-order-test = тестовый, без настоящих денег
 page-till-yookassa = ЮKassa
 page-till-stars = звёзды Telegram
 page-order-created = ждёт оплаты
 page-order-asking = ждёт оплаты
 page-order-pending = ждёт оплаты
-page-order-held = деньги получены
+page-order-held = оплата обрабатывается
 page-order-canceled = отменён
-page-order-expired = время вышло
+page-order-expired = не оплачен вовремя
 page-order-paid = оплачен
-page-order-refunded-in-part = возвращена часть
+page-order-refunded-in-part = часть денег возвращена
 page-order-refunded = деньги возвращены
-page-order-lead-asking = Заказ сохранён. Страницы оплаты ещё нет: нажмите «Перейти к оплате».
-page-order-lead-silent = Касса сейчас не отвечает. Деньги не списаны, заказ сохранён: попробуйте ещё раз, он останется одним.
-page-order-lead-look-silent = Касса пока молчит. Если вы уже заплатили, ничего не потеряется: мы посмотрим ещё раз сами.
+page-order-lead-asking = Заказ сохранён, но страница оплаты ещё не готова: нажмите «Перейти к оплате».
+page-order-lead-silent = Сервис оплаты не отвечает. Заказ сохранён, дважды деньги не спишутся. Попробуйте ещё раз через минуту.
+page-order-lead-look-silent = Сервис оплаты не отвечает. Заказ сохранён, дважды деньги не спишутся. Проверим сами, загляните через несколько минут.
 page-order-lead-pending = { $till ->
-        [stars] Ждём { $amount } до { $until }. Счёт оплачивают в боте.
-       *[yookassa] Ждём { $amount } до { $until }. Если вы уже заплатили, подождите немного: мы смотрим, и эта страница обновится сама.
+        [stars] Ждём { $amount } до { $until }. Оплатить можно в боте.
+       *[yookassa] Ждём { $amount } до { $until }. Уже оплатили? Подождите минуту, страница обновится сама.
     }
-page-order-lead-held = { $amount } получены. Ждём, пока касса подтвердит: эта страница обновится сама.
-page-order-lead-canceled = Оплата не прошла, деньги не списаны: { $why }.
+page-order-lead-held = { $amount } получены, оплата обрабатывается. Страница обновится сама.
+page-order-lead-canceled = Оплата не прошла: { $why }. Деньги не списаны.
 page-order-lead-given-up = Вы отменили этот заказ. Деньги не списаны.
-page-order-lead-expired = Этот заказ не оплатили вовремя. Деньги не списаны.
-page-order-lead-paid = Спасибо! { $amount } получены, купленное уже ваше.
-page-order-lead-code-taken = { $amount } пришли, когда промокод этого заказа был уже использован. Ничего не куплено, вся сумма возвращается вам.
+page-order-lead-expired = Заказ не оплачен вовремя. Деньги не списаны.
+page-order-lead-paid = Спасибо! Оплата { $amount } прошла, всё уже доступно.
+page-order-lead-code-taken = Когда пришла оплата { $amount }, промокод этого заказа был уже использован. Возвращаем всю сумму.
 page-order-lead-refunded-in-part = Часть денег возвращена.
-page-order-lead-refunded = Деньги возвращены, { $amount }. Купленное больше не действует.
+page-order-lead-refunded = Деньги возвращены: { $amount }. Покупка больше не действует.
 page-granted-term = { $state ->
         [over] План «{ $title }» закончился { $until }
         [later] План «{ $title }» с { $since } до { $until }
        *[now] План «{ $title }» до { $until }
     }
 page-granted-pack = { $state ->
-        [over] { $what }: срок кончился { $until }
+        [over] { $what }: срок истёк { $until }
         [until] { $what } до { $until }, осталось { $left }
        *[kept] { $what }, осталось { $left }
     }
 page-refund-done = Возвращено { $amount }, { $at }
-page-refund-on-way = Возвращается { $amount }
+page-refund-on-way = Возвращаем { $amount }
 page-check-now = Проверить сейчас
 page-order-cancel = Отменить заказ
 page-buy-again = Купить снова
 page-go-ask = Спросить по курсу
 page-go-bot = Открыть бота
-page-lost-plan = Здесь этого не продают
-page-lost-plan-hint = План могли переименовать или убрать. Всё, что есть, на странице планов. Уже купленное остаётся вашим.
-page-lost-order = Среди ваших заказов такого нет
-page-lost-order-hint = Вы вошли как { $person }. Заказ могли сделать из другого вашего аккаунта: тогда выйдите и войдите в него. Если ссылку вам прислал кто-то другой, открыть её может только он сам.
+page-lost-plan = Здесь это не продаётся
+page-lost-plan-hint = План могли переименовать или убрать. Все планы — на странице планов. Ваши покупки продолжают действовать.
+page-lost-order = Заказ не найден
+page-lost-order-hint = Вы вошли как { $person }. Если заказ сделан из другого вашего аккаунта, войдите в него. Если ссылку вам прислали, открыть её может только сам покупатель.
 
 page-pack-left = { $ends ->
         [yes] { $what } до { $until }
        *[no] { $what }
     }
-page-beyond-plan = Сверх плана
-page-renewals = Продлевается само
-page-renews = { $price }, следующий раз { $day } · { $method }
-page-renewal-stop = Остановить
-page-renewal-stop-yes = Да, больше не списывать
+page-beyond-plan = Вопросы сверх плана
+page-renewals = Автопродление
+page-renews = { $price }, следующее списание { $day } · { $method }
+page-renewal-stop = Отключить автопродление
+page-renewal-stop-yes = Да, отключить
 
-page-room-billing = Деньги
-page-billing-lead = Что оплачено и возвращено, последние заказы, промокоды.
+page-room-billing = Платежи
+page-billing-lead = Оплата и возвраты, последние заказы, промокоды.
 page-month-this = Этот месяц
 page-month-last = Прошлый месяц
-page-no-money = Платежей не было.
+page-no-money = Платежей пока нет.
 page-sum-paid = Оплачено
 page-sum-returned = Возвращено
-page-sum-net = Осталось
+page-sum-net = Итого
 page-payments-count =
     { $count ->
         [one] { $count } платёж
@@ -207,100 +207,100 @@ page-refunds-count =
     }
 page-tests-apart =
     { $count ->
-        [one] Ещё { $count } проверочный платёж: в суммы он не входит.
-        [few] Ещё { $count } проверочных платежа: в суммы они не входят.
-       *[other] Ещё { $count } проверочных платежей: в суммы они не входят.
+        [one] Ещё { $count } тестовый платёж: в суммы он не входит.
+        [few] Ещё { $count } тестовых платежа: в суммы они не входят.
+       *[other] Ещё { $count } тестовых платежей: в суммы они не входят.
     }
 page-by-days-rub = Рубли по дням
 page-by-days-xtr = Звёзды по дням
 page-by-days-told = Оплачено { $paid }, возвращено { $returned }.
-page-by-numbers-of = { $what }: числами
+page-by-numbers-of = { $what }: таблица
 page-payments = Заказы
-page-any-state = в любом состоянии
-page-person-id = Номер человека
-page-person-number = Человека ищут по номеру: он состоит из одних цифр и есть на странице «Люди».
+page-any-state = любое состояние
+page-person-id = ID пользователя
+page-person-number = Ищите по ID пользователя: это одни цифры, он есть на странице «Люди».
 page-show = Показать
-page-none-ordered-hint = Первый появится здесь, как только кто-нибудь начнёт покупку.
+page-none-ordered-hint = Здесь появится первый заказ.
 page-no-payments = Таких заказов нет
-page-no-payments-hint = Выберите другое состояние или сотрите номер человека.
+page-no-payments-hint = Выберите другое состояние или очистите ID пользователя.
 page-left-for-good = удалил свои данные
-page-is-test = проверочный
+page-is-test = тестовый
 page-compared-title = Сверка звёзд с Telegram
 page-compared =
     { $count ->
-        [0] Сверено { $at }: всё сходится. Движений в Telegram: { $seen }.
-        [one] Сверено { $at }: { $count } расхождение. Движений в Telegram: { $seen }.
-        [few] Сверено { $at }: { $count } расхождения. Движений в Telegram: { $seen }.
-       *[other] Сверено { $at }: { $count } расхождений. Движений в Telegram: { $seen }.
+        [0] Сверено { $at }: всё сходится. Операций в Telegram: { $seen }.
+        [one] Сверено { $at }: { $count } расхождение. Операций в Telegram: { $seen }.
+        [few] Сверено { $at }: { $count } расхождения. Операций в Telegram: { $seen }.
+       *[other] Сверено { $at }: { $count } расхождений. Операций в Telegram: { $seen }.
     }
-page-not-compared = Ещё не сверялось: бот делает это каждую ночь, если что-то продаёт за звёзды.
-page-differs-paid = Платёж, о котором здесь не знали; записан при сверке
-page-differs-returned = Возврат, о котором здесь не знали; записан при сверке
-page-differs-odd = Непонятное движение: разберитесь сами
+page-not-compared = Сверки ещё не было: если включена оплата звёздами, бот сверяет их каждую ночь.
+page-differs-paid = Платежа здесь не было; добавлен при сверке
+page-differs-returned = Возврата здесь не было; добавлен при сверке
+page-differs-odd = Непонятная операция: проверьте её сами
 page-differs-missing = Платёж, которого нет у Telegram
 page-billing-export = Для бухгалтера
 page-billing-export-hint = Отчёт за месяц, сверка с ЮKassa и выгрузка в CSV делаются на сервере:
 page-promos = Промокоды
-page-promos-hint = Код снижает цену плана или даёт его на несколько дней без оплаты.
+page-promos-hint = Промокод даёт скидку на план или несколько его дней бесплатно.
 page-promos-go = Все промокоды
 page-no-promos = Промокодов пока нет
-page-no-promos-hint = Первый можно сделать в форме «Новый код».
-page-promo-new = Новый код
+page-no-promos-hint = Создайте первый в форме «Новый промокод».
+page-promo-new = Новый промокод
 page-promo-hint = От 3 до 32 знаков: буквы, цифры, дефис и подчёркивание. Регистр не важен.
 page-promo-what = Что даёт
 page-promo-percent = скидку, в процентах
-page-promo-days = дни плана без оплаты
-page-promo-number = Сколько процентов или дней
-page-promo-people = Сколько человек (пусто: сколько угодно)
-page-promo-last-day = Последний день (пусто: пока не остановлю)
-page-promo-make = Создать код
-page-promo-needs = Нужны код, план и целое число процентов или дней.
-page-promo-no-such-plan = Так не получится: скидка бывает на то, что продаётся, а дни даёт только план, не набор.
+page-promo-days = бесплатные дни плана
+page-promo-number = Процент или число дней
+page-promo-people = Сколько человек (пусто — без ограничений)
+page-promo-last-day = Последний день (пусто — без срока)
+page-promo-make = Создать промокод
+page-promo-needs = Укажите промокод, план и целое число процентов или дней.
+page-promo-no-such-plan = Скидка бывает только на то, что продаётся, а бесплатные дни — только у плана, не у пакета.
 page-promo-gives = { $kind ->
-        [days] «{ $plan }» без оплаты: { $days }
-       *[percent] скидка { $percent } % на «{ $plan }»
+        [days] «{ $plan }» бесплатно: { $days }
+       *[percent] скидка { $percent } % на «{ $plan }»
     }
 page-promo-uses = использован: { $uses }
 page-promo-ends = до: { $day }
 page-promo-on = действует
-page-promo-stopped = остановлен
-page-promo-over = срок вышел
+page-promo-stopped = отключён
+page-promo-over = срок истёк
 page-promo-used-up = исчерпан
-page-promo-stop = Остановить
-page-promo-stop-sure = Остановить код { $code }? Больше никто не сможет его использовать, и снова включить его нельзя.
-page-yes-promo-stop = Да, остановить
+page-promo-stop = Отключить промокод
+page-promo-stop-sure = Отключить промокод { $code }? Больше никто не сможет его использовать, и снова включить его нельзя.
+page-yes-promo-stop = Да, отключить
 
 page-buyer = Кто
-page-order-id = Номер целиком
-page-at-till = Номер у кассы
+page-order-id = Полный ID заказа
+page-at-till = ID в ЮKassa
 page-order-how = Как
-page-by-renewal = продление
-page-why-canceled = Почему отменён
-page-till-word = Слово кассы
-page-to-person = К человеку
+page-by-renewal = автопродление
+page-why-canceled = Причина отмены
+page-till-word = Ответ ЮKassa
+page-to-person = Открыть пользователя
 page-refunds = Возвраты
 page-no-refunds = Возвращать нечего.
-page-return-wanted = ждёт
+page-return-wanted = в очереди
 page-return-sending = отправляется
 page-return-done = возвращено
-page-return-refused = отказано
+page-return-refused = отклонён
 page-refund-of = платёж { $number }
 page-refund-go = Вернуть деньги: { $title }
-page-refund-hint = Можно вернуть до { $rest }. Пустая сумма: всё, что осталось. Доля срока, за которую деньги вернулись, тоже заберётся.
-page-refund-whole = Вернутся все { $rest }: Telegram не возвращает часть.
-page-refund-amount = Сколько, ₽
+page-refund-hint = Можно вернуть до { $rest }. Пустое поле — вся сумма. Срок сократится на ту же долю.
+page-refund-whole = Вернём всю сумму, { $rest }: вернуть часть Telegram не позволяет.
+page-refund-amount = Сумма, ₽
 page-refund-reason = Причина
-page-refund-next = Дальше
-page-refund-sure-title = Точно вернуть?
+page-refund-next = Перейти к подтверждению
+page-refund-sure-title = Вернуть деньги?
 page-refund-sure = Вернуть { $amount }? Причина: «{ $reason }». Отменить возврат нельзя.
 page-yes-refund = Да, вернуть
 page-refund-no-amount = Это не сумма. Напишите, например, 150 или 99,90.
-page-refund-too-much = Вернуть можно больше нуля и не больше, чем осталось: { $rest }.
-page-refund-no-reason = Напишите причину: она останется в записях.
+page-refund-too-much = Введите сумму до { $rest }.
+page-refund-no-reason = Укажите причину: она сохранится в заказе.
 page-refund-long-reason = Причина длиннее { $most } знаков. Сократите её.
 page-refund-moving = Деньги отправляются; эта часть обновится сама.
-page-ledger = Книга
-page-no-entries = В книге об этом заказе ещё ничего нет: денег не приходило.
+page-ledger = Платежи по заказу
+page-no-entries = Движений по заказу нет.
 page-entry-number = №
 page-entry-kind = Запись
 page-entry-about = Подробности

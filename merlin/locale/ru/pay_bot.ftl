@@ -1,14 +1,14 @@
 # Планы в боте: что есть, что можно купить, оплата звёздами, возвраты.
 pay-title-until = План «{ $title }» до { $at }
-pay-title-then = План «{ $title }» до { $at }, потом — «{ $then }»
-pay-here = В этом разговоре считается план курса «{ $title }»:
-pay-here-until = В этом разговоре считается план курса «{ $title }», он действует до { $at }:
+pay-title-then = План «{ $title }» до { $at }, затем «{ $then }»
+pay-here = В этом разговоре действует план курса «{ $title }»:
+pay-here-until = В этом разговоре действует план курса «{ $title }», до { $at }:
 pay-other = Ещё у вас есть план «{ $title }»: до { $at }
-pay-beyond = Сверх плана у вас есть:
+pay-beyond = Вопросы сверх плана:
 pay-gift = • { $what }, без срока
 pay-gift-until = • { $what }, до { $at }
-pay-renews = План «{ $title }» продлится сам: { $at }
-pay-choose = Можно больше: выберите план или пакет вопросов.
+pay-renews = План «{ $title }», автопродление { $at }
+pay-choose = Нужно больше? Выберите план или пакет вопросов.
 pay-pack-text = { $count ->
         [one] { NUMBER($count) } текстовый вопрос
         [few] { NUMBER($count) } текстовых вопроса
@@ -33,9 +33,9 @@ pay-brings-days = План на { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
-    }. Что в нём есть, показывает /plan
+    }. Что входит: /plan
 pay-brings-pack = Сверх вашего плана: { $what }
-pay-brings-pack-days = Сверх вашего плана: { $what }. Израсходовать их можно за { $days ->
+pay-brings-pack-days = Сверх вашего плана: { $what }. Использовать их можно { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
@@ -46,50 +46,50 @@ pay-allows-day = { NUMBER($count) } в день
 pay-allows-month = { NUMBER($count) } в месяц
 pay-allows-both = { NUMBER($day) } в день, не больше { NUMBER($month) } в месяц
 pay-line = • { $kind }: { $new } (сейчас { $old })
-pay-line-same = • { $kind }: { $new }, как и сейчас
+pay-line-same = • { $kind }: { $new }, как сейчас
 pay-pack = Сверх вашего плана: { $what }
-pay-courses = • Считается отдельно и только для вопросов о курсах: { $courses }
+pay-courses = • Только для вопросов об этих курсах, считаются отдельно: { $courses }
 pay-lasts = • Срок: { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
     }
-pay-lasts-pack = • Израсходовать нужно за { $days ->
+pay-lasts-pack = • Использовать можно { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
     }
 pay-from = Этот план у вас уже есть. Новые дни начнутся { $at }, когда закончатся нынешние.
-pay-lower = Пока действует ваш план «{ $title }», считается он: он больше этого.
-pay-trial = Можно попробовать бесплатно: { $days ->
+pay-lower = Пока действует «{ $title }», вопросы тратятся из него: он больше.
+pay-trial = Пробный период: { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
-    }, один раз. Деньги за пробу не списываются, и сама она не продлевается.
+    }. Бесплатно и без автопродления, один раз.
 pay-price = Цена: { $price }
 pay-price-renewed = Цена: { $price } каждые { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
-    }. План продлевается сам, пока вы его не остановите: /plan
-pay-price-code = Цена по коду { $code }: { $price } вместо { $before }. По коду это один раз, сам план не продлится.
+    }. Автопродление можно отключить: /plan
+pay-price-code = Цена по промокоду { $code }: { $price } вместо { $before }. Скидка разовая, без автопродления.
 pay-button-buy = Купить за { $price }
-pay-button-roubles = На сайте за { $price }
+pay-button-roubles = Оплатить на сайте: { $price }
 pay-button-trial = Попробовать бесплатно
-pay-button-trial-of = { $title } · попробовать
-pay-button-code = У меня есть код
+pay-button-trial-of = { $title } · попробовать бесплатно
+pay-button-code = Ввести промокод
 invite-button = Пригласить друга
 invite-share = Отправить ссылку
 invite-greeting = Бот, который отвечает на вопросы по учёбе. Попробуй!
 invite-link =
-    Это ваша ссылка:
+    Ваша ссылка:
     { $link }
 
-    Когда по ней начнёт новый человек, вы получите { $amount ->
+    Когда по ней придёт новый человек, вы получите { $amount ->
         [one] { $amount } вопрос
         [few] { $amount } вопроса
        *[many] { $amount } вопросов
-    } сверх плана. Так можно пригласить до { $most ->
+    } сверх плана. Пригласить можно до { $most ->
         [one] { $most } человека
        *[many] { $most } человек
     }.
@@ -99,11 +99,11 @@ notice-invited = По вашей ссылке пришёл новый челов
        *[many] { $amount } вопросов
     } сверх плана: /plan
 pay-button-orders = Мои заказы
-pay-button-renewal = Продление «{ $title }»
-pay-button-stop = Остановить продление
+pay-button-renewal = Автопродление «{ $title }»
+pay-button-stop = Отключить автопродление
 pay-button-subscribe = Подписаться за { $price }
 pay-button-order = Оплатить «{ $title }» · { $price }
-pay-button-purchases = Покупки этого человека
+pay-button-purchases = Заказы этого человека
 pay-tried = План «{ $title }» ваш на { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
@@ -111,22 +111,22 @@ pay-tried = План «{ $title }» ваш на { $days ->
     }. Пробуйте!
 pay-invoice-below = Счёт ниже
 pay-invoice-above = Счёт уже в чате, он чуть выше
-pay-no-invoice = Telegram сейчас не смог выставить счёт. Ничего не списано; нажмите, пожалуйста, ещё раз чуть позже.
+pay-no-invoice = Telegram сейчас не смог выставить счёт. Деньги не списаны; нажмите ещё раз чуть позже.
 pay-subscribe = План «{ $title }» за { $price } каждые 30 дней.
 
-    Нажмите на кнопку: Telegram покажет сумму и спросит согласие. План продлевается сам; остановить продление можно в любой день в /plan, оплаченные дни при этом остаются.
-pay-renews-already = Этот план у вас уже продлевается сам. Остановить продление можно в /plan.
-pay-refused-unknown = Такого заказа у меня нет. Звёзды не списаны; что можно купить, показывает /plan
+    Нажмите на кнопку: Telegram покажет сумму и попросит подтвердить. Автопродление можно отключить в любой день: /plan. Оплаченные дни останутся у вас.
+pay-renews-already = У этого плана уже включено автопродление. Отключить его можно в /plan.
+pay-refused-unknown = Заказ не найден. Звёзды не списаны. Планы и пакеты: /plan
 pay-refused-not-yours = Этот счёт выставлен другому человеку. Звёзды не списаны; свой счёт вы получите в /plan
-pay-refused-blocked = Доступ к боту для вас закрыт, поэтому платить не за что. Звёзды не списаны.
-pay-refused-paid = Этот заказ уже оплачен, второй раз платить не нужно. Звёзды не списаны.
+pay-refused-blocked = Администратор закрыл вам доступ. Звёзды не списаны.
+pay-refused-paid = Этот заказ уже оплачен. Звёзды второй раз не списаны.
 pay-refused-old = Этот счёт устарел. Звёзды не списаны; новый можно взять в /plan
 pay-refused-price = Цена изменилась. Звёзды не списаны; новый счёт можно взять в /plan
-pay-refused-broken = У меня что-то сломалось. Звёзды не списаны; попробуйте, пожалуйста, ещё раз через минуту.
-pay-ask-code = Пришлите код одним сообщением. Он или дарит дни плана, или снижает цену.
+pay-refused-broken = У меня что-то сломалось. Звёзды не списаны; попробуйте ещё раз через минуту.
+pay-ask-code = Пришлите промокод одним сообщением. Он даёт дни плана или скидку.
 pay-code-again = Проверьте код и пришлите его ещё раз.
-pay-code-enough = Кодов было уже несколько, и ни один не подошёл. Уточните код у того, кто вам его дал, и вернитесь в /plan.
-pay-code-given = Код принят: план «{ $title }», { $days ->
+pay-code-enough = Ни один из промокодов не подошёл. Уточните его у того, кто вам его дал, и откройте /plan.
+pay-code-given = Промокод принят: план «{ $title }», { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
@@ -137,18 +137,18 @@ pay-order = • { $at } · «{ $title }» · { $price } · { $state }
 pay-state-created = ждёт оплаты
 pay-state-asking = ждёт оплаты
 pay-state-pending = ждёт оплаты
-pay-state-held = деньги удержаны, план вот-вот появится
+pay-state-held = оплата обрабатывается
 pay-state-canceled = не оплачен
 pay-state-expired = не оплачен вовремя
 pay-state-paid = оплачен
 pay-state-refunded-in-part = часть денег возвращена
 pay-state-refunded = деньги возвращены
-pay-ask-stop = План «{ $title }» продлится сам { $at }, { $till ->
+pay-ask-stop = План «{ $title }» продлится автоматически { $at }, { $till ->
         [stars] звёздами Telegram
        *[yookassa] с сохранённой карты или кошелька
-    }. Остановить продление? Оплаченные дни останутся у вас.
-pay-stopped = Продление плана «{ $title }» остановлено. Оплаченные дни остаются у вас.
-pay-renewal-none = Такого продления нет: возможно, оно уже остановлено.
+    }. Отключить автопродление? Оплаченные дни останутся у вас.
+pay-stopped = Автопродление плана «{ $title }» отключено. Оплаченные дни остаются у вас.
+pay-renewal-none = Автопродление не найдено: возможно, оно уже отключено.
 pay-left = [Осталось { $period ->
         [beyond] всего
         [day] на сегодня
@@ -165,18 +165,18 @@ pay-left-none = [Это был последний { $kind ->
        *[month] на этот месяц
     }. Больше: /plan]
 pay-bought = Последние заказы этого человека:
-notice-stars-unknown = Пришла оплата звёздами без нашего заказа: { NUMBER($stars) } ⭐ от человека { $user }, платёж { $charge }, в счёте стояло «{ $payload }». Ничего не выдано; человеку сказано, что вы разберётесь.
-notice-stars-odd = Telegram сообщил о вашей оплате: { NUMBER($stars) } ⭐, но она не подходит ни к одному вашему заказу. Администраторы уже об этом знают. Если долго не ответят, напишите: /paysupport
-notice-stars-left = Telegram сообщил о возврате { NUMBER($stars) } ⭐ человеку { $user } по платежу { $charge }, которого нет в наших записях.
+notice-stars-unknown = Пришла оплата звёздами без заказа: { NUMBER($stars) } ⭐ от пользователя { $user }, платёж { $charge }, в счёте указано «{ $payload }». Ничего не выдано; пользователю отправлено уведомление, что вы разберётесь.
+notice-stars-odd = Пришла ваша оплата, { NUMBER($stars) } ⭐, но заказа к ней нет. Разбираемся; если за день не ответим, напишите: /paysupport
+notice-stars-left = Telegram сообщил о возврате { NUMBER($stars) } ⭐ пользователю { $user } по платежу { $charge }, которого нет в наших записях.
 notice-stars-missing = Платёж звёздами { $charge } есть в наших записях, а Telegram его не показывает. Сверьте: merlin billing reconcile
-notice-payment-unread = Telegram сообщил о платеже человека { $user }, который мы не умеем прочесть (обновление { $update }). Ничего не выдано.
+notice-payment-unread = Telegram сообщил о платеже пользователя { $user }, который не удалось прочитать (обновление { $update }). Ничего не выдано.
 notice-plan-gift = Вам подарили план «{ $ru }»: { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
-    }. Что в нём есть, показывает /plan
+    }. Что входит: /plan
 pay-button-order-of = Этот заказ
-pay-till-stars = Звёзды
+pay-till-stars = Звёзды Telegram
 pay-till-yookassa = ЮKassa
 pay-admin-title = Платежи за этот месяц
 pay-admin-month = { $till }: { $came } ({ $count ->
@@ -186,20 +186,20 @@ pay-admin-month = { $till }: { $came } ({ $count ->
     }), возвращено { $back }
 pay-admin-compared = Звёзды сверены с Telegram: { $at }. { $count ->
         [0] Всё сошлось.
-        [one] Нашлось { $count } расхождение: о нём вам сказано.
-        [few] Нашлось { $count } расхождения: о них вам сказано.
-       *[many] Нашлось { $count } расхождений: о них вам сказано.
+        [one] Нашлось { $count } расхождение, уведомление отправлено.
+        [few] Нашлось { $count } расхождения, уведомления отправлены.
+       *[many] Нашлось { $count } расхождений, уведомления отправлены.
     }
 pay-admin-newest = Последние заказы
-pay-admin-none = Заказов нет.
+pay-admin-none = Заказов пока нет.
 pay-admin-of = Заказы: { $who }
 pay-admin-what =
     Кто: { $who }
     Цена: { $price }, { $till }
     Состояние: { $state }
     Заказан: { $at }
-    Номер: { $id }
-pay-admin-code = Код: { $code }
+    ID заказа: { $id }
+pay-admin-code = Промокод: { $code }
 pay-admin-entry = { $at } · { $kind ->
         [payment] оплата
         [grant] выдано
@@ -216,47 +216,47 @@ pay-admin-back = Вернуть { $price }
 pay-admin-ask-part = Можно вернуть всё, { $rest }, или часть: пришлите сумму в рублях, например 150 или 99,90.
 pay-admin-all = Вернуть всё
 pay-admin-no-amount = Это не сумма. Пришлите рубли, например 150 или 99,90; вернуть можно до { $rest }.
-pay-admin-ask-reason = Пришлите причину возврата одним сообщением, до { NUMBER($most) } знаков. Она останется в записях.
-pay-admin-ask-refund = Вернуть { $price } за «{ $title }» человеку { $user }? Причина: { $reason }. { $whole ->
-        [yes] Купленное будет отозвано.
+pay-admin-ask-reason = Пришлите причину возврата одним сообщением, до { NUMBER($most) } знаков. Она сохранится в заказе.
+pay-admin-ask-refund = Вернуть { $price } за «{ $title }» пользователю { $user }? Причина: { $reason }. { $whole ->
+        [yes] Покупка будет отозвана.
        *[no] Срок плана сократится на возвращённую часть; пакет останется.
     } { $till ->
-        [stars] Если план продлевался сам, продление остановится.
+        [stars] Автопродление, если оно включено, отключится.
        *[yookassa] {""}
     }
-pay-admin-refund-yes = Вернуть деньги
-pay-admin-refund-wished = Возврат записан и уходит
+pay-admin-refund-yes = Да, вернуть деньги
+pay-admin-refund-wished = Возврат начат
 pay-admin-press = Нажмите кнопку: вернуть или отменить.
 pay-admin-codes = Промокоды
-pay-admin-no-codes = Промокодов ещё нет.
+pay-admin-no-codes = Промокодов пока нет.
 pay-admin-code-add = Новый промокод
-pay-admin-code-for = Для какого плана или пакета код?
-pay-admin-code-write = Код для «{ $title }». Пришлите его одной строкой: «ЛЕТО 20%» снижает цену, «ЛЕТО 7» дарит дни плана. Третьим словом можно назвать, скольким людям он положен: «ЛЕТО 20% 100».
+pay-admin-code-for = Для какого плана или пакета промокод?
+pay-admin-code-write = Промокод для «{ $title }». Пришлите его одной строкой: «ЛЕТО 20%» даёт скидку, «ЛЕТО 7» — дни плана. Можно добавить, скольким людям он доступен: «ЛЕТО 20% 100».
 pay-admin-code-wrong = Не понимаю. Пришлите, например, «ЛЕТО 20%», «ЛЕТО 7» или «ЛЕТО 20% 100».
-pay-admin-code-pack = У пакета нет дней, поэтому код для него может только снижать цену: «ЛЕТО 20%».
+pay-admin-code-pack = У пакета нет дней, поэтому промокод для него даёт только скидку: «ЛЕТО 20%».
 pay-admin-code-what =
     Для чего: { $plan }
     Что даёт: { $gives }
-    Использован: { $uses }, можно: { $most }
+    Использований: { $uses }, лимит: { $most }
     Действует до: { $until }
     { $state ->
-        [on] Код действует.
-       *[stopped] Код остановлен.
+        [on] Промокод действует.
+       *[stopped] Промокод отключён.
     }
-    Завёл: { $by }
-pay-admin-code-stop = Остановить код
-pay-admin-code-ask-stop = Остановить код { $code }? Им больше никто не воспользуется; уже сделанные заказы останутся.
-pay-admin-code-stopped = Код остановлен
+    Автор: { $by }
+pay-admin-code-stop = Отключить промокод
+pay-admin-code-ask-stop = Отключить промокод { $code }? Воспользоваться им больше никто не сможет; сделанные заказы останутся.
+pay-admin-code-stopped = Промокод отключён
 admin-payments = Платежи
 people-term = Подарить план
 people-purchases = Заказы
 people-ask-term = Какой план подарить?
-people-no-terms = В настройках нет планов, кроме общего.
+people-no-terms = В config.yaml нет планов, кроме общего.
 people-ask-term-gift = Подарить { $who } план «{ $title }» на { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
     }?
-people-term-given = План подарен, человеку об этом сказано
+people-term-given = План подарен, уведомление отправлено
 notice-stars-refused = Telegram не вернул { $amount } по заказу { $purchase }: { $reason }. Ничего не отозвано.
 notice-stars-run-on = Человек удалил свои данные, а отмену его подписки звёздами ({ $charge }) Telegram не подтвердил. Если по ней придёт оплата, верните её.

@@ -1,7 +1,7 @@
 # Разговоры: список, карточка, название, файл, удаление.
 bot-command-sessions = мои разговоры
 bot-command-new = новый разговор
-bot-command-clear = стереть этот разговор
+bot-command-clear = удалить этот разговор
 sessions-none = Разговоров пока нет. Задайте вопрос, и первый появится здесь.
 sessions-list = { $count ->
         [one] У вас { $count } разговор
@@ -10,7 +10,7 @@ sessions-list = { $count ->
     }{ $pages ->
         [1] .
        *[other] , страница { $page } из { $pages }.
-    } Открытый отмечен знаком ▸. Нажмите на разговор, чтобы открыть, переименовать, сохранить или удалить его.
+    } ▸ — текущий. Выберите разговор, чтобы открыть, переименовать, сохранить или удалить его.
 session-untitled = Без названия
 session-card = «{ $title }»
 session-last = Последний вопрос: { $at }
@@ -32,18 +32,18 @@ session-asked = Вы остановились на вопросе: { $question }
 session-ask-name = Как назвать разговор «{ $title }»? Напишите новое название.
 session-ask-delete = Удалить «{ $title }» со всеми вопросами и ответами? Вернуть его будет нельзя.
 session-deleted = Разговор «{ $title }» удалён.
-session-not-yours = Этого разговора у вас нет: возможно, он уже удалён.
+session-not-yours = Разговор не найден: возможно, он удалён. Все разговоры: /sessions
 session-you = Вы
-bot-new = Начинаем новый разговор. Прежний остался в /sessions.
+bot-new = Начинаем новый разговор. Прежний сохранён: /sessions
 bot-new-first = Новый разговор открыт. Пишите!
 bot-clear-ask = Стереть этот разговор? Вернуть его будет нельзя.
 bot-clear-sure = Да, стереть
-bot-clear = Готово: этот разговор стёрт, начинаем новый.
-bot-new-keeps = Осталось как было: { $choices }.
+bot-clear = Разговор удалён, начинаем новый.
+bot-new-keeps = Действуют прежние настройки: { $choices }.
 chosen-course = курс «{ $name }» (/course)
 chosen-model = модель { $name } (/model)
 chosen-preset = пресет «{ $name }» (/preset)
-chosen-system = ваши указания (/system)
+chosen-system = ваша инструкция (/system)
 session-new-topic = Новый разговор
 session-topic-begun = Это новый разговор: пишите прямо здесь. После первого ответа я дам ему название.
 session-topic-made = Новый разговор открыт в отдельной теме.

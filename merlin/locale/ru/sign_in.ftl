@@ -1,55 +1,55 @@
 # Вход на страницу и в API: учётные записи, пароли, подтверждение в боте, частота обращений.
 
 api-problem-too-many = Слишком часто
-api-problem-too-many-detail = Слишком много обращений. Повторите через { $seconds ->
+api-problem-too-many-detail = Слишком много запросов. Повторите через { $seconds ->
         [one] { $seconds } секунду
         [few] { $seconds } секунды
        *[many] { $seconds } секунд
     }.
 api-problem-needs-https = Нужен https
-api-problem-needs-https-detail = Войти можно только по https, чтобы пароль и вход никто не подсмотрел. Администратору: задайте api.tls или назовите прокси в api.proxies.
+api-problem-needs-https-detail = Войти можно только по https, чтобы пароль никто не подсмотрел. Администратору: задайте api.tls или назовите прокси в api.proxies.
 api-problem-telegram-data = Telegram не подтвердил вход
 api-problem-telegram-data-detail = Данные Telegram не подошли или им больше часа. Закройте страницу в Telegram и откройте её снова.
-api-problem-wrong-password = Не подошло
-api-problem-wrong-password-detail = Имя или пароль не подошли. Пароль можно заменить, войдя через бота.
+api-problem-wrong-password = Неверный логин или пароль
+api-problem-wrong-password-detail = Проверьте их и попробуйте ещё раз. Забыли пароль? Войдите через бота и задайте новый.
 api-problem-current-password = Нужен нынешний пароль
-api-problem-current-password-detail = Чтобы сменить пароль, назовите нынешний. Забыли его — выйдите, войдите через бота и сразу задайте новый.
+api-problem-current-password-detail = Чтобы сменить пароль, введите нынешний. Забыли его? Выйдите, войдите через бота и задайте новый.
 api-problem-person-only = Только для человека
 api-problem-person-only-detail = Этого нельзя сделать ключом программы: войдите сами.
 api-problem-openid = Вход не удался
-api-problem-openid-detail = Telegram не подтвердил вход. Начните его заново.
+api-problem-openid-detail = Telegram не подтвердил вход. Попробуйте ещё раз.
 
 api-tls-unreadable = { $setting }: файл { $path } не читается: { $reason }. Назовите файл в формате PEM, который может читать процесс api.
 api-tls-mismatch = api.tls: { $certificate } и { $private } не подходят: { $reason }. Нужны сертификат с цепочкой и его ключ без пароля, оба в формате PEM.
 
-account-name-refused = Имя — это от 2 до { $limit } знаков: латинские буквы, цифры и между ними . _ -; первой стоит буква.
-account-name-reserved = Имя { $name } даёт только администратор.
-account-name-taken = Имя { $name } уже занято.
-account-no-name = Сначала возьмите имя пользователя.
-account-no-account = Нет учётной записи с именем { $name }.
-account-no-sign-in = Такого входа нет: возможно, он уже закрыт.
+account-name-refused = В логине от 2 до { $limit } знаков: латинские буквы, цифры и между ними . _ -. Начинается он с буквы.
+account-name-reserved = Логин { $name } даёт только администратор.
+account-name-taken = Логин { $name } уже занят.
+account-no-name = Сначала придумайте логин.
+account-no-account = Учётной записи с логином { $name } нет.
+account-no-sign-in = Устройство не найдено: возможно, вход на нём уже закрыт.
 account-password-length = В пароле должно быть от { $least } до { $most } знаков.
-account-password-common = Такой пароль подберут быстро: он есть в списках утечек или похож на имя. Возьмите несколько слов, не связанных между собой.
+account-password-common = Такой пароль легко подобрать: он есть в списках утечек или похож на имя. Возьмите несколько слов, не связанных между собой.
 account-ask-password = Пароль
 account-ask-password-again = Ещё раз
 account-password-differs = Пароли не совпали.
-account-did-add = { $name } — номер { $user }, { $role }
-account-did-name = { $user }: имя { $name }
-account-did-password = { $name }: новый пароль задан, все входы закрыты
-account-col-account = имя входа
-account-first-password = Пароль, который больше не покажется: { $password }
+account-did-add = { $name }: ID { $user }, { $role }
+account-did-name = { $user }: логин { $name }
+account-did-password = { $name }: новый пароль задан, на всех устройствах выполнен выход
+account-col-account = логин
+account-first-password = Пароль, показывается один раз: { $password }
 
 bot-login-ask =
     Кто-то входит на страницу Merlin под вашим именем.
 
     Браузер: { $agent }
     Адрес: { $place }
-    Число на странице: { $number }
+    Код на странице: { $number }
 
-    Если это вы и число то же самое, нажмите «Это я, войти». Если страницу открыли не вы, нажмите «Это не я».
+    Если это вы и код тот же, нажмите «Это я, войти». Если страницу открыли не вы, нажмите «Это не я».
 bot-login-unknown = неизвестен
 bot-login-yes = Это я, войти
 bot-login-no = Это не я
-bot-login-done = Готово: вернитесь на страницу, вход уже открыт. Закрыть его можно там же, в списке входов.
-bot-login-refused = Вход не открыт. Никому не пересылайте ссылки для входа.
-bot-login-over = Эта ссылка для входа больше не действует: она живёт пять минут и открывается один раз. Начните вход на странице заново.
+bot-login-done = Вход подтверждён, вернитесь на страницу. Выйти можно там же, в разделе «Мои устройства».
+bot-login-refused = Вход отклонён. Никому не пересылайте ссылки для входа.
+bot-login-over = Эта ссылка больше не действует: она действует пять минут и только один раз. Получите новую на странице.

@@ -229,7 +229,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 _KNOWLEDGE = yaml.safe_load(
     (Path(__file__).parent / "common_knowledge.yaml").read_text(encoding="utf-8")
 )
-_OWN = re.compile("stand-in model|подставная модель", re.IGNORECASE)
+_OWN = re.compile("(stand-in|demo) model|(подставная |демо-)модель", re.IGNORECASE)
 _ALIKE = 50.0  # of 100, by rapidfuzz: from here on two questions are nearly one
 # As `merlin.chat.grounding` numbers them, and how it has none of them named.
 _SOURCE, _NO_SOURCE = (
