@@ -69,9 +69,9 @@ def test_a_broadcast_reaches_everybody_as_it_was_shown_and_is_reported(telegram,
         preview = chat.say(TEXT)
         assert preview.text == SHOWN
         assert [mark["type"] for mark in preview.entities] == ["bold", "code"]
-        assert "Всем: 2" in chat.labels
-        assert "По-русски: 2" in chat.labels
-        chat.press("Всем: 2")
+        assert "Отправить всем (2)" in chat.labels
+        assert "Отправить русскоязычным (2)" in chat.labels
+        chat.press("Отправить всем (2)")
         assert "2 людям" in chat.last.text
         assert got(telegram, "anna") == []
         chat.press("📣 Отправить рассылку")
@@ -146,7 +146,7 @@ def test_a_stopped_broadcast_goes_to_nobody_else(telegram, settings):
             lambda: any(key["text"] == stop for row in now(telegram, running).keys for key in row)
         )
         chat.press(stop, running.message_id)
-        assert "Точно?" in shown(telegram, running)
+        assert "Остановить рассылку 1?" in shown(telegram, running)
         chat.press("a-cast-stop-yes:1")
         telegram.wait_for(
             lambda: rows(settings, "SELECT ended_at FROM broadcast")[0][0] is not None, 20
@@ -179,7 +179,7 @@ def test_a_text_that_is_too_long_is_refused_and_nothing_is_kept(telegram, settin
         chat.say("/admin")
         chat.forge("a-cast-new")
         chat.say("я" * 3950)
-        assert "Текст длиннее" in chat.last.text
+        assert "Текст не помещается" in chat.last.text
         assert "Отмена" in chat.labels
         chat.press("Отмена")
     assert rows(settings, CASTS) == []

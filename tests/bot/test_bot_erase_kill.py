@@ -53,4 +53,4 @@ def test_an_erasure_is_whole_after_a_kill_at(telegram, settings, tmp_path, point
         telegram.wait_for(lambda: not telegram.pending(), 60)
         telegram.wait_for(lambda: not has_traces(settings))
     (shown,) = [one for one in telegram.answers("anna") if one.message_id == asked.message_id]
-    assert "Готово" in shown.text
+    assert "Всё удалено" in shown.text

@@ -52,7 +52,7 @@ def test_health_tells_of_processes_queues_money_and_sunsets(telegram, settings):
         chat.say("/admin")
         words = chat.press("a-health").text
     assert "🟢 bot" in words
-    assert "Просьбы: ждёт 1" in words
+    assert "Задачи: в очереди 1" in words
     assert "осталось 20,00\u00a0$" in words
     assert ": отвечает, запущен" in words
     assert "serving" not in words
@@ -69,7 +69,7 @@ def test_alarms_of_one_kind_become_one_message_with_their_number(telegram, setti
         tell(settings, ("notice-answer-spent", {"provider": "p"}))
         telegram.wait_for(lambda: len(texts(telegram)) == 2)
     assert texts(telegram)[0].startswith("3 сообщения об одном и том же:")
-    assert all(f"работа {job}" in texts(telegram)[0] for job in (1, 2, 3))
+    assert all(f"обучение {job}" in texts(telegram)[0] for job in (1, 2, 3))
     assert "средства" in texts(telegram)[1]
 
 
@@ -85,7 +85,7 @@ def test_an_alarm_that_comes_soon_after_one_of_its_kind_waits_for_company(telegr
             told = "handed_over_at IS NOT NULL"
             database.sql(f"UPDATE notice SET handed_over_at = '2026-01-01' WHERE {told}")  # noqa: S608
         telegram.wait_for(lambda: len(texts(telegram)) == 2)
-    assert "работа 1" in texts(telegram)[0]
+    assert "обучение 1" in texts(telegram)[0]
     assert texts(telegram)[1].startswith("2 сообщения об одном и том же:")
 
 
@@ -93,7 +93,7 @@ def test_an_alarm_has_a_button_to_act_and_stays_where_it_is(telegram, settings):
     tell(settings, failed(1))
     with RunningBot(settings):
         chat = Chat(telegram, settings)
-        alarm = chat.until("работа 1")
+        alarm = chat.until("обучение 1")
         assert chat.labels == ["⚙️ К обучению"]
         chat.press("⚙️ К обучению")
         assert "Обучение 1 · neurotypology-1" in chat.last.text

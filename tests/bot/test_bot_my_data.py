@@ -91,7 +91,7 @@ def test_an_erasure_is_asked_twice_and_leaves_nothing(telegram, settings):
         assert "вопросы с ответами: 1" in asked.text
         assert "оценки: 1" in asked.text
         again = press(telegram, settings, "forget:1")
-        assert "Точно" in again.text
+        assert "Удалить навсегда?" in again.text
         assert traces(settings)
         shown = erase(telegram, settings)
         assert "Всё удалено. Записей было:" in shown.text
@@ -132,6 +132,6 @@ def test_nothing_is_erased_in_a_group_or_by_a_strangers_hand(telegram, settings)
         shown = say(telegram, settings, "/start", "boris")
         before = sum(states(settings).values())
         telegram.press("boris", "forget:2", shown.message_id, forged=True)
-        telegram.wait_for(lambda: "Готово" in telegram.answers("boris")[-1].text)
+        telegram.wait_for(lambda: "Всё удалено" in telegram.answers("boris")[-1].text)
         assert sum(states(settings).values()) < before + 1
     assert rows(settings, "SELECT user_id FROM turn") == [(ANNA,)]

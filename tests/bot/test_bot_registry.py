@@ -136,13 +136,13 @@ def test_a_pin_holds_and_is_taken_away(chat, lab):
     chat.press("📌 Открепить")
     chat.press(f"a-unpin-yes:{mark}")
     lab.tick("serve")
-    chat.until("снято")
+    chat.until("откреплена")
     assert not lab.status()["serving"]["pinned"]
 
 
 def test_without_a_daemon_the_request_is_kept_and_that_is_said(chat):
     chat.forge(f"a-unpin-yes:{mark_of(chat)}")
-    assert "Демон сейчас не работает" in chat.last.text
+    assert "Служба обучения не запущена" in chat.last.text
     assert rows(chat.settings, "SELECT state FROM request") == [("waiting",)]
 
 

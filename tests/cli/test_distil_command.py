@@ -226,7 +226,9 @@ def test_who_is_interrupted_keeps_what_was_answered_and_goes_on(lab, run, questi
     words = [sys.executable, "-m", "merlin", *asked, "--config", str(lab.path)]
     drafting = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: len(drafted(provider)) >= 2)
+    provider.behave(think_s=3600.0)  # nothing more is answered before the signal
     drafting.send_signal(signal.SIGINT)
+    provider.behave(think_s=0.0)
     _, said = drafting.communicate(timeout=longest())
     answered = len(drafted(provider))
     assert drafting.returncode == 130

@@ -94,7 +94,7 @@ def test_one_answer_that_is_wrong_now_holds_a_better_model_until_an_editor_accep
         assert services.db.rows(VERDICT.select()) == before, "judged once"
     (notice,) = told(lab)
     assert (notice.to, notice.arguments["version"]) == ("admins", "trial-2")
-    for language, words in (("ru", "неверно отвечает на 1 "), ("en", "answers 1 test question wr")):
+    for language, words in (("ru", "неверно отвечает на 1 "), ("en", "gets 1 test question wrong")):
         said = notice.text(language)
         assert words in said
         assert "✗ Что значит слово номер 20" in said

@@ -47,7 +47,7 @@ def test_a_lost_model_is_told_and_shown_and_comes_back(lab, provider, told, caps
     lose(lab, provider)
     assert states(lab, capsys) == {"trial-1": "gone"}
     main(["models", "list", "--config", str(lab.path)])
-    assert "gone" in capsys.readouterr().out
+    assert "removed" in capsys.readouterr().out
     with lab.services() as services:
         warn_of_problems(services)
         warn_of_problems(services)

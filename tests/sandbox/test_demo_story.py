@@ -46,7 +46,7 @@ def test_before_the_first_commit_nothing_is_told(lab):
 
 def test_a_commit_is_told_up_to_serving_in_the_person_s_language(lab):
     lab.until_serving("trial-1")
-    assert "✔ serving: trial-1\n" in told(lab)
+    assert "✔ live: trial-1\n" in told(lab)
     assert "✔ отвечает людям: trial-1\n" in told(lab, "ru")
 
 
@@ -58,7 +58,7 @@ def test_a_broken_example_is_named_with_its_place(lab):
     lab.tick()
     story = told(lab)
     assert "! checked: 1 error, 1 remark. trial/examples/broken.yaml:2:1: YAML" in story
-    assert "✔ built: trial-1: the same as before" in story
+    assert "✔ built: trial-1: no examples changed, nothing to train" in story
 
 
 def test_why_nothing_is_trained_is_told(lab):
@@ -74,7 +74,7 @@ def test_a_commit_to_another_dataset_is_told_too(lab):
     lab.repository.dataset("second")
     lab.repository.commit("A second one")
     lab.until_serving("second-1", "second")
-    assert "✔ serving: second-1\n" in told(lab)
+    assert "✔ live: second-1\n" in told(lab)
 
 
 def test_the_page_reads_the_progress_in_its_language_and_before_the_first_commit(lab):
