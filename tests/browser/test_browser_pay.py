@@ -148,7 +148,7 @@ def test_without_a_script_the_whole_road_is_the_same(visitor, shop):
     page.get_by_role("button", name="Оплатить 239,20 ₽").click()
     page.locator("#pay").click()
     page.wait_for_url("**/orders/*")
-    expect(page.get_by_text("Спасибо! 239,20 ₽ получены")).to_be_visible()
+    expect(page.get_by_text("Спасибо! Оплата 239,20 ₽ прошла")).to_be_visible()
 
 
 def test_an_admin_sends_money_back_after_saying_so_twice(visitor, shop):
