@@ -71,6 +71,8 @@ from merlin.db.notices import ADMINS, Notices
 
 # So few questions left are told of, before they are gone.
 NEAR = 2
+# Of a person: under so many answers words say what the buttons do.
+FIRST_ANSWERS = 3
 # Every answer passes these where a cap is set: as plain statements they take a tenth of the time.
 _ADD = """
 INSERT INTO answer_cost (day, mark, currency, micro) VALUES (?, ?, ?, ?)
@@ -165,7 +167,8 @@ class Talk:
     turn of that one where its end was not told of before, 0 for none. `refusal` is what stands in
     the way of an answer, None where it may be asked; `left` what is told of under it, where hardly
     any question is left. `name` tells who asks, where several do. `newer` is the version that
-    serves since the last answer, where the session chose an older one.
+    serves since the last answer, where the session chose an older one. `is_first`: this is one of
+    the person's first answers in a private chat.
     """
 
     asker: Asker
@@ -180,6 +183,7 @@ class Talk:
     left: Left | None = None
     name: str = ""
     newer: str = ""
+    is_first: bool = False
 
     @property
     def summary(self) -> tuple[Message, ...]:
@@ -253,7 +257,10 @@ def _talk(ctx: Context, question: ChatQuestion, session: Session) -> Talk:
     limit = window_of(ctx, first, asker.plan.window)
     name = "" if is_alone else question.name
     newer = _newer_since_answer(ctx, session, wish)
-    return Talk(asker, session, history, wish, first, limit, name=name, newer=newer)
+    is_first = not question.name and turns.has_few(question.user.user_id, FIRST_ANSWERS)
+    return Talk(
+        asker, session, history, wish, first, limit, name=name, newer=newer, is_first=is_first
+    )
 
 
 def _newer_since_answer(ctx: Context, session: Session, wish: ModelRequest) -> str:

@@ -210,6 +210,7 @@ Score = tuple[str, float]
 # What admins hear of a verdict; its editors hear it as news.
 _OF_VERDICTS: Mapping[str, VerdictStatus] = {
     "notice-serving": VerdictStatus.SERVING,
+    "notice-deed-promote": VerdictStatus.SERVING,
     "notice-rejected": VerdictStatus.REJECTED,
     "notice-failed": VerdictStatus.FAILED,
     "notice-held": VerdictStatus.TRAINING,

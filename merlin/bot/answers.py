@@ -34,6 +34,7 @@ from merlin.core.formatted_text import (
     Button,
     Entity,
     FormattedMessage,
+    button_rows,
     copy_buttons,
     first_part,
     split,
@@ -53,6 +54,8 @@ SHARED = "shared"
 RENEWED = "renewed:"
 # A newer version serves than the one that the session chose.
 NEWER = "newer"
+# One of the person's first answers: words say what the buttons do.
+WORDED = "worded"
 PLAN = "plan"
 NONE = "none"
 
@@ -66,6 +69,15 @@ def stop_button(language: str, update_id: int) -> Button:
     return Button(text(language, "bot-stop"), f"stop:{update_id}")
 
 
+_USUAL = {
+    "🔁": ("again", "bot-key-again"),
+    "👍": ("rate:up", "bot-key-up"),
+    "👎": ("rate:down", "bot-key-down"),
+    "✏️": ("fix", "bot-key-fix"),
+    "ℹ️": ("why", "bot-key-why"),
+}
+
+
 def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
     """Return the rows of buttons that an offer stands for."""
     if offer == NONE:
@@ -73,27 +85,27 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
     if offer == PLAN:
         return ((Button(text(language, "bot-button-plan"), "plan"),),)
     # Signs need no language and leave room for five in a row.
-    usual = (
-        Button("🔁", f"again:{turn_id}"),
-        Button("👍", f"rate:up:{turn_id}"),
-        Button("👎", f"rate:down:{turn_id}"),
-        Button("✏️", f"fix:{turn_id}"),
-        Button("ℹ️", f"why:{turn_id}"),
-    )
+    usual = tuple(Button(sign, f"{does}:{turn_id}") for sign, (does, _) in _USUAL.items())
+    if offer == WORDED:
+        worded = tuple(
+            replace(button, label=f"{button.label} {text(language, key)}")
+            for button, (_, key) in zip(usual, _USUAL.values(), strict=True)
+        )
+        return button_rows(worded, 2)
+    more: Rows = ()
     if offer.startswith(RENEWED):
         label = text(language, "bot-button-sum-old")
-        return (usual, (Button(label, f"sum:{offer.removeprefix(RENEWED)}"),))
-    if offer == NEWER:
-        return (usual, (Button(text(language, "models-button-newest"), "model:newest"),))
-    if offer not in {FULL, SHARED}:
-        return (usual,)
-    fresh = Button(text(language, "bot-button-new"), "new")
-    bigger = Button(text(language, "bot-button-bigger"), "model")
-    return (
-        usual,
-        (Button(text(language, "bot-button-sum"), f"sum:{turn_id}"),),
-        (fresh, bigger) if offer == FULL else (fresh,),
-    )
+        more = ((Button(label, f"sum:{offer.removeprefix(RENEWED)}"),),)
+    elif offer == NEWER:
+        more = ((Button(text(language, "models-button-newest"), "model:newest"),),)
+    elif offer in {FULL, SHARED}:
+        fresh = Button(text(language, "bot-button-new"), "new")
+        bigger = Button(text(language, "bot-button-bigger"), "model")
+        more = (
+            (Button(text(language, "bot-button-sum"), f"sum:{turn_id}"),),
+            (fresh, bigger) if offer == FULL else (fresh,),
+        )
+    return (usual, *more)
 
 
 def _nearest_buttons(written: StoredAnswer, turn_id: int) -> Rows:

@@ -64,8 +64,10 @@ from merlin.bot.handlers import (
     sessions,
     start,
 )
+from merlin.bot.handlers.example_proof import STEP as EDITOR_STEP
 from merlin.bot.menu import View
 from merlin.bot.processor import MOST_WAITING, ChatProcessor, Task, retry_until_stored
+from merlin.bot.registry import ADMIN_STEP
 from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, pause
 from merlin.bot.updates import is_of_money, joined_text
@@ -214,7 +216,7 @@ async def _pressed(context: BotContext) -> bool:
 
 async def _commanded(context: BotContext) -> bool:
     """Wait for no words any more; follow a link to the command or question that it leads to."""
-    if context.dialog is not None and context.command != "cancel" and not context.is_resumed:
+    if _ends_dialog(context) and not context.is_resumed:
         await context.store.do(context.stop_waiting)
     led = start.led_to(context)
     if start.asked_token(context):
@@ -224,6 +226,18 @@ async def _commanded(context: BotContext) -> bool:
     else:
         return True
     return False
+
+
+# What begins something else, so that the next words are meant for that.
+_BEGINNING = frozenset({"start", "new", "clear", "course"})
+
+
+def _ends_dialog(context: BotContext) -> bool:
+    """Return whether a command leaves what the bot waits for; an editor looks things up beside."""
+    if context.dialog is None or context.command == "cancel":
+        return False
+    is_staff = context.dialog.step.startswith((ADMIN_STEP, EDITOR_STEP))
+    return not is_staff or context.command in _BEGINNING
 
 
 def _is_left(context: BotContext) -> bool:

@@ -190,7 +190,7 @@ def _chain(shelf: ModelCatalogue, wish: ModelRequest) -> Iterator[Candidate]:
         for earlier in shelf.earlier_rows(serving["dataset"]):
             yield _tuned(CandidateKind.EARLIER, earlier)
         system = now.before
-        if now.base and not is_revoked(shelf, (now.provider, now.base)):
+        if is_chat_model(now.base) and not is_revoked(shelf, (now.provider, now.base)):
             before = (*system, *shelf.few(serving["build_id"], FEW))
             yield Candidate(CandidateKind.BASE, now.provider, now.base, before, now.base)
     standing = CandidateKind.GENERAL if serving is not None else CandidateKind.ALONE
@@ -347,6 +347,8 @@ SIGN_LENGTH = 12
 _NO_TALK = (
     *("embed", "whisper", "transcri", "tts", "dall-e", "image", "moderation"),
     *("realtime", "audio", "rerank", "sora"),
+    # The engine's own base: without examples it knows no answer.
+    "recall",
 )
 # Tuned by this account, perhaps for another purpose or not yet proven: never on offer by itself.
 _TUNED = "ft:"
@@ -430,7 +432,7 @@ def _others(
 def is_chat_model(model_id: str) -> bool:
     """Return whether a listed model may be offered for talk, as far as its name tells."""
     name = model_id.lower()
-    return not name.startswith(_TUNED) and not any(word in name for word in _NO_TALK)
+    return bool(name) and not name.startswith(_TUNED) and not any(word in name for word in _NO_TALK)
 
 
 def switch_model(session: Session, limit_tokens: int) -> Session:

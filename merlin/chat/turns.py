@@ -265,6 +265,11 @@ class Turns(BotRepository):
         """Return how many answered turns a session has."""
         return self.db.count(TURN, self._answered(session_id))
 
+    def has_few(self, user_id: int, few: int) -> bool:
+        """Return whether somebody has had fewer answers than these."""
+        theirs = self._mine() & (TURN.user_id == user_id) & (TURN.answer != "")
+        return len(self.db.rows(TURN.select(TURN.id).where(theirs).limit(few))) < few
+
     def newest(self, session_id: int) -> Turn | None:
         """Return a session's newest answered turn, None where there is none."""
         newest = TURN.select().where(self._answered(session_id)).order_by(TURN.id.desc())

@@ -161,7 +161,12 @@ def _promote(services: DaemonServices, request: Request) -> Result:
         model = promote_by_hand(rows, _argument(request, "model"), request.by)
     else:
         model = roll_back(rows, _argument(request, "dataset"), request.by, to)
-    return {"dataset": model.dataset, "model": model.model_id, "build": model.build_version}
+    return {
+        "dataset": model.dataset,
+        "model": model.model_id,
+        "build": model.build_version,
+        "job": model.job_id,
+    }
 
 
 def _accept(services: DaemonServices, request: Request) -> Result:

@@ -21,7 +21,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from peewee import fn
+from peewee import JOIN, fn
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
@@ -38,6 +38,7 @@ from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.notices import Notices
 from merlin.db.tables import (
     BUILD,
+    CHANGE,
     COMMIT,
     DATASET_FILE,
     MODEL,
@@ -501,9 +502,11 @@ class ProposalFollower(Repository):
         """Thank a person, once, for what the serving model has learnt from them."""
         these = (PROPOSAL.id == row["id"]) & (PROPOSAL.is_thanked == 0)
         if self.db.change(PROPOSAL.update({"is_thanked": 1}).where(these)):
-            told = {"build": build_version(row["dataset"], row["number"])}
-            once = f"learnt:{row['id']}"
-            self._notices.tell(str(row["user_id"]), "notice-learnt", told, once)
+            build, user = build_version(row["dataset"], row["number"]), str(row["user_id"])
+            # Who approved it themselves hears of the edit; of several one thank is enough.
+            if row["by_whom"] != user:
+                once = f"learnt:{user}:{build}"
+                self._notices.tell(user, "notice-learnt", {"build": build}, once)
 
     def _set(self, row: Row, **values: object) -> None:
         is_same = (PROPOSAL.id == row["id"]) & (PROPOSAL.state == row["state"])
@@ -514,7 +517,9 @@ def _learnt() -> Any:
     """Return the SELECT of proposals that a serving model learnt and nobody was thanked for."""
     states = [ProposalState.APPROVED.value, ProposalState.COMMITTED.value]
     open_ = PROPOSAL.state.in_(states) & (PROPOSAL.is_thanked == 0) & (PROPOSAL.example_id != "")
-    query = PROPOSAL.select(PROPOSAL.id, PROPOSAL.user_id, PROPOSAL.dataset, BUILD.number)
+    named = (PROPOSAL.id, PROPOSAL.user_id, PROPOSAL.dataset, BUILD.number, CHANGE.by_whom)
+    query = PROPOSAL.select(*named)
+    query = query.join(CHANGE, JOIN.LEFT_OUTER, on=(CHANGE.change_id == PROPOSAL.change_id))
     query = query.join(TAUGHT_EXAMPLE, on=_IS_TAUGHT)
     query = query.join(MODEL, on=taught_in(MODEL.build_id, MODEL.dataset))
     query = query.join(SERVING, on=(SERVING.model_row == MODEL.id))

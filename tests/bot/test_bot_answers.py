@@ -44,13 +44,16 @@ def test_markdown_comes_as_marks_with_a_button_that_copies_the_code(telegram, pr
         key["copy_text"]["text"] for row in answer.keys for key in row if "copy_text" in key
     ]
     assert copied == "print(1)"
-    assert [label for label in labels(answer) if label in "🔁👍👎✏️ℹ️"] == [
-        "🔁",
-        "👍",
-        "👎",
-        "✏️",
-        "ℹ️",
-    ]
+
+
+def test_words_say_what_the_keys_do_under_the_first_three_answers(telegram, settings):
+    with RunningBot(settings):
+        for count in range(1, 5):
+            telegram.say("anna", f"Вопрос {count}")
+            ended(telegram, settings, count)
+        shown = [labels(each) for each in telegram.answers("anna")]
+    worded = ["🔁 Ещё раз", "👍 Хорошо", "👎 Плохо", "✏️ Подсказать ответ", "ℹ️ Откуда ответ"]
+    assert shown == [*[worded] * 3, ["🔁", "👍", "👎", "✏️", "ℹ️"]]
 
 
 def test_a_growing_answer_has_a_stop_button_and_stays_as_far_as_it_came(
@@ -92,7 +95,7 @@ def test_a_question_answered_anew_counts_once_in_the_history(telegram, provider,
     with RunningBot(settings):
         telegram.say("anna", "Первый")
         ended(telegram, settings, 1)
-        telegram.press("anna", "🔁")
+        telegram.press("anna", "🔁 Ещё раз")
         ended(telegram, settings, 2)
         telegram.say("anna", "Второй")
         ended(telegram, settings, 3)

@@ -64,6 +64,17 @@ def test_an_example_of_several_turns_is_written_step_by_step_with_a_way_back(cha
     assert change.editor.email == f"{VERA}@telegram.invalid"
 
 
+def test_a_draft_is_written_on_after_a_look_at_something_else(chat):
+    chat.press("trial · 12 примеров")
+    chat.press("➕ Добавить")
+    chat.say("Как дела?")
+    for command in ("/t", "/plan", "/admin", "/examples"):
+        chat.say(command)
+    assert "👤 Как дела?\n🤖 Хорошо." in chat.say("Хорошо.").text
+    chat.say("/new")
+    assert rows(chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
+
+
 def test_what_lies_in_the_draft_survives_a_restart(telegram, settings):
     chat = Editing(telegram, settings)
     with RunningBot(settings):

@@ -204,9 +204,8 @@ def test_an_edit_is_undone_from_its_notice(chat, lab):
     chat.forge(f"ex:change:{changes(chat.settings, VERA)[-1].change_id}")
     commit = lab.repository.git("rev-parse", "--short=10", "HEAD")
     assert f"Сохранено (коммит {commit})." in chat.last.text
-    chat.press("↩️ Отменить правку")
-    assert "+" in chat.last.text
-    chat.press("💾 Сохранить")
+    told = chat.press("↩️ Отменить правку").text
+    assert told.startswith("Отменяю правку\n\n«Правка примера q2»")
     lab.tick("changes", "fetch")
     assert example(lab, "q2") == before
 
@@ -244,10 +243,9 @@ def test_a_new_example_is_undone_by_deleting_it(chat, lab):
     chat.save()
     committed(chat, lab)
     chat.press("↩️ Отменить правку")
-    chat.press("🗑 Да, удалить")
     lab.tick("changes", "fetch")
     assert example(lab, "где-новое") is None
-    assert subject(lab) == "Вера: Delete example где-новое"
+    assert subject(lab) == "Вера: Revert: Add example где-новое"
 
 
 CSV = "question,answer,tags\nКто там?,Я.,дверь\nКто там?,Я.,дверь\nГде?,Тут.,\n,Пусто.,\n"

@@ -265,7 +265,7 @@ def test_a_document_is_asked_about_again_of_the_model_that_reads(telegram, provi
     with RunningBot(media):
         send(telegram, "Лоб высокий.".encode(), caption="О чём это?")
         ended(telegram, media, 1)
-        telegram.press("anna", "🔁")
+        telegram.press("anna", "🔁 Ещё раз")
         ended(telegram, media, 2)
     first, second = provider.calls("chat.create")
     assert first.body == second.body

@@ -154,6 +154,17 @@ def test_a_choice_counts_in_its_session_alone(talk, elsewhere):
     assert elsewhere.asked
 
 
+def test_another_company_is_left_with_the_conversation_that_chose_it(talk, elsewhere):
+    talk.say("/model")
+    talk.press(talk.behind(LARGE))
+    talk.say("Один")
+    assert f"не перешло: модель {LARGE}" in talk.say("/new").text
+    talk.say("Два")
+    assert len(elsewhere.asked) == 1
+    talk.say("/model")
+    assert talk.labels[0] == "✓ Всегда новейшая"
+
+
 def test_a_full_session_goes_on_with_a_bigger_model(talk, elsewhere):
     talk.say("/model")
     talk.press(talk.behind(SMALL))

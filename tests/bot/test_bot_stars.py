@@ -209,7 +209,10 @@ def test_a_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, w
     assert len(buyer.paid()) == 2
     assert len(buyer.terms()) == 2
     assert buyer.renewals()[0].next_at > renewal.next_at
-    assert "auto-renews" in buyer.say("/plan").text
+    shown = buyer.say("/plan").text
+    assert shown.startswith("Plan “Always” auto-renews on ")
+    assert shown.count("“Always”") == 1
+    assert all("Always ·" not in label for label in buyer.labels)
     buyer.press(buyer.data("renewal"))
     assert "You keep the days" in buyer.last.text
     buyer.press(buyer.data("renewal-off"))
@@ -219,9 +222,10 @@ def test_a_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, w
 
 
 def test_who_subscribed_does_not_subscribe_twice(buyer):
-    buyer.pay(slug_of(buyer))
     buyer.plan("Always")
-    buyer.press(buyer.behind("Buy for"))
+    message, buy = buyer.last.message_id, buyer.data("buy")
+    buyer.pay(slug_of(buyer))
+    buyer.press(buy, message, forged=True)
     assert "This plan already auto-renews. You can turn this off in /plan" in buyer.alerts()[-1]
     assert len(buyer.purchases()) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -185,9 +186,22 @@ def test_the_person_is_thanked_once_when_a_model_that_learnt_it_serves(
     assert (notice.to, notice.arguments) == (str(ANNA), {"build": f"{FACE}-2"})
 
 
-def renamed(taught, example_id):
-    from dataclasses import replace
+def test_one_model_is_thanked_for_once_and_who_approved_it_hears_of_the_edit(
+    database, clock, proposals, changes, following
+):
+    for turn, who in enumerate((ANNA, ANNA, BORIS), 1):
+        proposals.add(who, replace(DRAFT, turn_id=turn))
+        proposals.approve(turn, *BY_BORIS)
+        land(changes)
+    following.follow()
+    learnt = [renamed(example(50 + n), proposals.get(n).example_id) for n in (1, 2, 3)]
+    World(database, clock).serve(1, (*examples(), *learnt))
+    following.follow()
+    told = [each.to for each in Notices(database).waiting() if each.key == "notice-learnt"]
+    assert told == [str(ANNA)]
 
+
+def renamed(taught, example_id):
     return replace(taught, id=example_id, path=example_path(example_id))
 
 

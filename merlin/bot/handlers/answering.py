@@ -123,7 +123,7 @@ async def begin_topic(context: BotContext) -> int:
 def open_in_topic(context: BotContext, thread_id: int) -> Session:
     """Open a session in its new topic, with the choices of the one that is open here.
 
-    To be called within the store's work.
+    None of them takes it to another company. To be called within the store's work.
     """
     here = context.open_session()
     there = context.sessions.open(ChatPlace(context.chat_id, context.user_id, thread_id))
@@ -136,6 +136,7 @@ def open_in_topic(context: BotContext, thread_id: int) -> Session:
         system=here.system,
         title=UNNAMED,
     )
+    fresh = at_home(context, fresh)
     context.sessions.change(fresh)
     return fresh
 
@@ -188,6 +189,13 @@ def abroad(context: BotContext, session: Session) -> str:
         return ""
     provider = company(context, now.provider)
     return context.translate("models-company", provider=provider)
+
+
+def at_home(context: BotContext, session: Session) -> Session:
+    """Return a new session without the choices that would take it to another company."""
+    if abroad(context, session):
+        session = replace(session, provider=None, model_id=None)
+    return replace(session, preset="", system="") if abroad(context, session) else session
 
 
 def company(context: BotContext, provider: str) -> str:

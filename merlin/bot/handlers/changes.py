@@ -5,8 +5,8 @@
     queue -> proof of one -> approve (Save) | other words | decline, with a reason or without
     queue -> a page of it, whole -> approve all as they are, one commit a dataset | decline all
 
-A commit of the person's own is taken back by another one. One example: its proof, as any edit; was
-it written anew since, that is said first. Anything else: what it takes away and brings back, asked
+A commit of the person's own is taken back by another one. One example: by one tap; was it written
+anew since, its proof says so first. Anything else: what it takes away and brings back, asked
 twice, then one commit; there the files that were written anew since stay, and are named.
 """
 
@@ -307,29 +307,37 @@ _EDIT_SIGNS: Mapping[ChangeKind, str] = {
 
 
 async def undo(context: BotContext) -> None:
-    """Show what would be undone."""
+    """Take back an edit of one example; of anything else show what would be undone."""
     ctx, mark = context.services, context.argument(1)
 
-    def read() -> tuple[Draft, str] | tuple[Change, Revert, DatasetFiles]:
-        """Return the draft of the one example that would be undone with a note, or what would."""
+    def read() -> tuple[Draft, str] | tuple[list[Change], Revert, DatasetFiles]:
+        """Return the draft of one example that was written anew since with a note, or the plan."""
         batch = changes.of_commit(*performer(context), mark)
         dataset = batch[0].dataset
-        if len(batch) == 1 and batch[0].inside.startswith(EXAMPLES):
+        if _is_one_example(batch):
             edit, is_newer = changes.draft_undo(*performer(context), mark)
-            note = context.translate("examples-undo-newer") if is_newer else ""
-            is_gone = edit.text is None
-            return Draft(dataset, edit.path, edit.before, edit.text or "", is_gone=is_gone), note
+            if is_newer:
+                note, is_gone = context.translate("examples-undo-newer"), edit.text is None
+                text = edit.text or ""
+                return Draft(dataset, edit.path, edit.before, text, is_gone=is_gone), note
         _, revert = changes.plan_undo(*performer(context), mark)
-        return batch[0], revert, changes.read_files(*performer(context), dataset)
+        return batch, revert, changes.read_files(*performer(context), dataset)
 
     found = await context.store.read(read)
     if len(found) == 2:  # noqa: PLR2004 - a draft with its note
         draft, note = found
         await show_proof(context, lambda: draft, note)
         return
-    first, revert, files = found
+    batch, revert, files = found
     seen = await asyncio.to_thread(changes.check_edits, ctx, files, revert.edits)
-    await show_screen(context, lambda: _asks(context, first, revert, files, seen))
+    if seen.is_good and _is_one_example(batch):
+        await show_screen(context, lambda: undo_confirmed(context))
+    else:
+        await show_screen(context, lambda: _asks(context, batch[0], revert, files, seen))
+
+
+def _is_one_example(batch: Sequence[Change]) -> bool:
+    return len(batch) == 1 and batch[0].inside.startswith(EXAMPLES)
 
 
 def _asks(
@@ -369,6 +377,9 @@ def _entries(context: BotContext, reverts: Sequence[Edit], files: DatasetFiles) 
 
 def undo_confirmed(context: BotContext) -> View:
     """Ask for the commit that takes another one back."""
-    editor = commit_editor(context)
-    dataset = changes.undo_commit(*performer(context), context.argument(1), editor)
-    return saved_view(context, dataset)
+    mark, editor = context.argument(1), commit_editor(context)
+    (first, *_) = changes.of_commit(*performer(context), mark)
+    dataset = changes.undo_commit(*performer(context), mark, editor)
+    subject = format_subject(first.subject, context.language)
+    words = context.translate("examples-undone", subject=subject)
+    return saved_view(context, dataset, "examples-undone-title", words)

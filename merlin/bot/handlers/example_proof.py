@@ -474,13 +474,13 @@ def _saved_words(context: BotContext) -> str:
     return context.translate("examples-saved" if is_alive else "examples-saved-late")
 
 
-def saved_view(context: BotContext, dataset: str) -> View:
-    """Return what the person sees when a commit has been asked for."""
+def saved_view(
+    context: BotContext, dataset: str, title: str = "examples-saved-title", words: str = ""
+) -> View:
+    """Return what the person sees when a commit has been asked for; `title` is a text's key."""
     mark = admin.short(dataset)
     rows: menu.Rows = (
         (("examples-add", f"ex:add:{mark}"), ("examples-changes", "ex:changes:0")),
         ("examples-to-dataset", f"ex:ds:{mark}"),
     )
-    return menu.card(
-        context, context.translate("examples-saved-title"), _saved_words(context), rows=rows
-    )
+    return menu.card(context, context.translate(title), words or _saved_words(context), rows=rows)

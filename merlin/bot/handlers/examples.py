@@ -77,8 +77,9 @@ handlers = Handlers()
 
 
 def examples_home(context: BotContext) -> View:
-    """Show the datasets that the person may edit."""
-    leave_dialog(context)
+    """Show the datasets that the person may edit; typed, it leaves no draft."""
+    if context.verb:
+        leave_dialog(context)
 
     def entry(card: DatasetCard) -> Button:
         count = context.translate("examples-count", count=card.examples)

@@ -64,11 +64,12 @@ def my_plan(context: BotContext) -> CurrentPlan:
     return current_plan(context.services, buyer(context), dataset)
 
 
-def good_buttons(context: BotContext) -> list[Button]:
+def good_buttons(context: BotContext, mine: CurrentPlan) -> list[Button]:
     """Return a button for each plan and pack that may be bought or tried."""
     plans, found = context.services.plans, []
     sold = {each.name for each in on_sale(plans)}
-    for each in plans:
+    # What renews itself is not bought once more.
+    for each in (each for each in plans if mine.renewal(each) is None):
         title, price = each.titled(context.language), each.xtr
         data = f"offer:{short(each.name)}"
         if price is not None and (each.name in sold or each.trial_days):
@@ -124,9 +125,9 @@ def came_by(context: BotContext, number: str) -> None:
 def plan(context: BotContext) -> View:
     """Tell what the person has, and what there is."""
     mine, plans = my_plan(context), context.services.plans
-    if context.dialog is not None and context.verb:
+    if context.dialog is not None and context.dialog.step == STEP and context.verb:
         context.stop_waiting()
-    goods = good_buttons(context)
+    goods = good_buttons(context, mine)
     renewals, renewed, others = [], [], []
     for each in plans:
         renewal, title = mine.renewal(each), each.titled(context.language)
@@ -135,7 +136,8 @@ def plan(context: BotContext) -> View:
             others.append(context.translate("pay-other", title=title, at=context.moment(ends)))
         if renewal is not None:
             at = context.moment(renewal.next_at)
-            renewed.append(context.translate("pay-renews", title=title, at=at))
+            if each is not mine.plan:
+                renewed.append(context.translate("pay-renews", title=title, at=at))
             label = context.translate("pay-button-renewal", title=title)
             renewals.append(Button(label, f"renewal:{renewal.renewal_id}"))
     parts = [*_mine(context, mine), _here(context, mine), "\n".join(others)]
@@ -163,7 +165,10 @@ def _mine(context: BotContext, mine: CurrentPlan) -> list[str]:
         return [context.translate("plan-unlimited")]
     told = {"title": mine.plan.titled(context.language)}
     head = context.translate("plan-title", **told)
-    if mine.until is not None:
+    renewal = mine.renewal(mine.plan)
+    if renewal is not None:
+        head = context.translate("pay-renews", **told, at=context.moment(renewal.next_at))
+    elif mine.until is not None:
         told["at"] = context.moment(mine.until)
         head = context.translate("pay-title-until", **told)
         if mine.next_plan is not UNLIMITED and mine.next_plan is not mine.plan:

@@ -310,7 +310,7 @@ def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> An
     )
     if reply.text and talk.left_behind:
         offer = offer or f"{answers.RENEWED}{talk.left_behind}"
-    offer = offer or (answers.NEWER if newer else "")
+    offer = offer or (answers.NEWER if newer else answers.WORDED if talk.is_first else "")
     shown = replace(words, note="\n".join(filter(None, notes)), offer=offer)
     return Answer(shown, session, reply)
 

@@ -26,10 +26,12 @@ from merlin.bot.context import BotContext, letters
 from merlin.bot.handlers.admin import when
 from merlin.bot.handlers.answering import (
     answering,
+    at_home,
     begin_topic,
     left_lines,
     open_in_topic,
     plan_for,
+    refitted,
     refusal_of,
 )
 from merlin.bot.handlers.questions import own_turn, question_of
@@ -370,8 +372,13 @@ def fresh(context: BotContext) -> View:
 
 def _begun(context: BotContext, key: str) -> View:
     """Open a new session, and say what of the choices made in the old one goes on."""
-    words = [context.translate(key)]
-    choices = chosen(context, context.sessions.renew(context.place))
+    words, session = [context.translate(key)], context.sessions.renew(context.place)
+    before, home = chosen(context, session), at_home(context, session)
+    choices = chosen(context, home)
+    if home != session:
+        context.sessions.change(refitted(context, home))
+        left = "; ".join(each for each in before if each not in choices)
+        words.append(context.translate("bot-new-leaves", choices=left))
     if choices:
         words.append(context.translate("bot-new-keeps", choices="; ".join(choices)))
     return menu.message(context, "\n\n".join(words))

@@ -131,6 +131,8 @@ examples-ask-undo = Undo “{ $subject }”? This changes { $count ->
         [one] { $count } file
        *[other] { $count } files
     } in one new commit.
+examples-undone-title = Undoing the edit
+examples-undone = “{ $subject }”. I'll tell you when a model has taken it in.
 examples-undo-newer = ⚠️ This example was edited again since: undoing removes that edit too. See below what would be lost.
 examples-undo-stay = These stay as they're because they were edited again since ({ $count }): { $paths }
 examples-ask-forward = Forward the messages of a chat to me, all at once if you like. Then we'll mark which are questions and which are answers.

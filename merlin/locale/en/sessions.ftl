@@ -37,6 +37,7 @@ bot-new-first = New conversation started. Just write!
 bot-clear-ask = Delete this conversation? This can't be undone.
 bot-clear-sure = Yes, delete it
 bot-clear = Conversation deleted, a new one started.
+bot-new-leaves = Another company answers there, so this stays in the earlier conversation: { $choices }. Choose it again if you want it.
 bot-new-keeps = Still in use: { $choices }.
 chosen-course = the course “{ $name }” (/course)
 chosen-model = the model { $name } (/model)

@@ -39,6 +39,7 @@ bot-new-first = Новый разговор открыт. Пишите!
 bot-clear-ask = Стереть этот разговор? Вернуть его будет нельзя.
 bot-clear-sure = Да, стереть
 bot-clear = Разговор удалён, начинаем новый.
+bot-new-leaves = Отвечает другая компания, поэтому в новый разговор не перешло: { $choices }. Выберите снова, если нужно.
 bot-new-keeps = Действуют прежние настройки: { $choices }.
 chosen-course = курс «{ $name }» (/course)
 chosen-model = модель { $name } (/model)
