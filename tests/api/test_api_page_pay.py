@@ -129,7 +129,7 @@ def test_a_code_lowers_the_price_and_a_wrong_one_says_why(shop):
     assert "Скидка 20 % по промокоду less20 −59,80 ₽ Итого 239,20 ₽" in words(page)
     wrong = anna.http.get("/checkout/plus", params={"code": "NONE"})
     assert "Такого промокода нет, или он больше не действует" in words(wrong)
-    assert "Итого 299 ₽" in words(wrong)
+    assert "«Плюс», 30 дней 299 ₽" in words(wrong)
     assert "введите его на странице планов" in words(
         anna.http.get("/checkout/plus", params={"code": "WEEK"})
     )
