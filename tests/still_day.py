@@ -42,12 +42,19 @@ def own_environment():
         os.environ |= before
 
 
-def start(by, verb, config, log, **environment):
-    """Start `merlin <verb>` as `forked.start` does, on the same day."""
-    return forked.started(_run, (by, [verb, "--config", str(config)]), log, environment)
+def start(by, verb, config, log, *, group_s=60.0, **environment):
+    """Start `merlin <verb>` as `forked.start` does, on the same day.
+
+    What the bot told the admins lately waits `group_s` seconds for company.
+    """
+    said = by, group_s, [verb, "--config", str(config)]
+    return forked.started(_run, said, log, environment)
 
 
 def _run(said, environment, log):
-    by, words = said
-    with still_day(by):
+    from merlin.bot.services import BotServices, Pace
+
+    by, group_s, words = said
+    with still_day(by), pytest.MonkeyPatch.context() as here:
+        here.setitem(BotServices.__init__.__kwdefaults__, "pace", Pace(group_s=group_s))
         forked.run(words, environment, log)

@@ -89,6 +89,7 @@ class House:
         self.provider = around.provider
         self.till = around.till
         self.processes = {}
+        self.run = None
         self.orders, self.changes, self.requests = {}, {}, []
         self.people = {
             name: Person(telegram, name, lab.folder / "state" / "merlin.db")
@@ -195,11 +196,17 @@ def running(lab, around, by):
     """Run bot and api beside a lab, and give the world as it is then."""
     with ExitStack() as stack:
         made = House(lab, around)
-        for verb in ("bot", "api"):
-            process = start(by, verb, lab.path, lab.folder / f"{verb}.log", **os.environ)
+
+        def run(verb, **more):
+            log = lab.folder / f"{verb}.log"
+            process = start(by, verb, lab.path, log, **os.environ, **more)
             made.processes[verb] = process
             stack.callback(process.join)
             stack.callback(process.terminate)
+
+        made.run = run
+        for verb in ("bot", "api"):
+            run(verb)
         for browser in made.browsers.values():
             stack.enter_context(browser)
         wait_until(lambda: _is_up(made), 60, lambda: _logs(lab.folder))
@@ -312,6 +319,10 @@ def live(house):
     house.lab.until_serving("trial-6")
     house.requests.append(cancelled["id"])
     house.call("vera", "POST", "/api/promos", code="LETO", plan="plus", percent=20)
+    # What waits a minute for company is told by a bot that starts anew, in one message.
+    house.processes["bot"].terminate()
+    house.processes["bot"].join()
+    house.run("bot", group_s=0.0)
     wait_until(house.people["vera"].has_all, 60)
 
 
