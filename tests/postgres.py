@@ -61,9 +61,9 @@ class Server:
         log = self.folder / "log"
         self._run("pg_ctl", "-w", "-t", str(round(longest())), "-o", options, "-l", log, "start")
 
-    def stop(self):
+    def stop(self, mode="immediate"):
         self._forget()
-        self._run("pg_ctl", "-w", "-m", "immediate", "stop")
+        self._run("pg_ctl", "-w", "-m", mode, "stop")
 
     def url(self, name):
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
@@ -99,9 +99,9 @@ class Server:
 
     @contextmanager
     def silent(self):
-        """Let the server be away for a while."""
+        """Let the server be away for a while; at once it would lose what was committed just now."""
         port = self.port
-        self.stop()
+        self.stop("fast")
         try:
             yield
         finally:
