@@ -63,7 +63,7 @@ _BOM = "\ufeff"
 
 app = typer.Typer(name="billing", no_args_is_help=True, help="Sales: sums, orders, refunds, codes.")
 promo = typer.Typer(
-    name="promo", no_args_is_help=True, help="Codes: a lower price, or days of a plan."
+    name="promo", no_args_is_help=True, help="Promo codes: a discount, or days of a plan."
 )
 app.add_typer(promo)
 
@@ -72,7 +72,7 @@ app.add_typer(promo)
 def report(
     since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
-    """Show what came in and went back by month, till and plan; payments of a test shop apart."""
+    """Show income and refunds by month, payment method and plan; test payments apart."""
     with reading(config) as (ctx, actor):
         zone = zone_of(ctx.config.timezone)
         first, last = day_bounds(zone, since, until)
@@ -176,14 +176,14 @@ def refund(
         str | None, typer.Option(help="A part of it. Default all that is left.")
     ] = None,
     grant: Annotated[
-        int | None, typer.Option(help="Which, of an order that was paid several times.")
+        int | None, typer.Option(help="Which payment, if the order was paid several times.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Only write the wish down.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Only queue the request.")] = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Send money back, and take back what it bought; the api or the bot carries it out."""
+    """Refund an order and take back what it bought; the api or the bot does it."""
     if not reason.strip():
         raise Refused("no reason", "billing-refund-reason")
     settings = configuration(config)
@@ -313,10 +313,10 @@ def add(
     code: Code,
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
     days: Annotated[
-        int, typer.Option(min=0, max=MOST_DAYS, help="Give so many days of it for nothing.")
+        int, typer.Option(min=0, max=MOST_DAYS, help="Give so many days for free.")
     ] = 0,
     percent: Annotated[
-        int, typer.Option(min=0, max=MOST_PERCENT, help="Take so much off its price.")
+        int, typer.Option(min=0, max=MOST_PERCENT, help="Discount in per cent.")
     ] = 0,
     uses: Annotated[int | None, typer.Option(min=1, help="For so many people at most.")] = None,
     until: Annotated[
@@ -325,7 +325,7 @@ def add(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Make a code; each person may use it once."""
+    """Create a code; each person may use it once."""
     with changing(config) as (ctx, actor):
         ends = day_start(until.date(), zone_of(ctx.config.timezone)) if until else None
         promo = Promo(code, plan, days, percent, uses, ends, actor.name)
@@ -336,7 +336,7 @@ def add(
 
 @promo.command()
 def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Let nobody use a code any more; what was given stays."""
+    """Stop a code; what it gave stays."""
     with changing(config) as (ctx, actor):
         stop_code(ctx, actor, code)
     told = {"code": code.strip().upper(), "stopped": True}
@@ -427,7 +427,7 @@ def export(
     since: Since = None,
     until: Until = None,
     excel: Annotated[
-        bool, typer.Option("--excel", help="As Excel opens it: a BOM, and semicolons.")
+        bool, typer.Option("--excel", help="The way Excel opens it: BOM and semicolons.")
     ] = False,
     config: ConfigPath = DEFAULT,
 ) -> None:

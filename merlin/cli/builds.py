@@ -55,7 +55,7 @@ def build(
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
-    """Fetch, check and build now; tell the build of the newest commit, or of another one."""
+    """Fetch, check and build now; show the build of the newest commit, or of another one."""
     act = partial(acts.build, dataset=dataset, commit=commit)
     ask_daemon(config, act, "did-build", json=json, is_waiting=not no_wait, verdict="word")
 
@@ -115,14 +115,16 @@ def diff(
         sys.stdout.writelines(f"{mark} {example_id}\n" for example_id in told[kind])
 
 
-_RESTORE = Annotated[bool, typer.Option("--restore", help="Make the folder again, if need be.")]
+_RESTORE = Annotated[
+    bool, typer.Option("--restore", help="Restore the build's folder if it is missing.")
+]
 
 
 @app.command()
 def verify(
     version: Version, restore: _RESTORE = False, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
-    """Make a build anew from its commit, and compare every byte; ends with 1 where one differs."""
+    """Rebuild from the commit and compare every byte; exit 1 if one differs."""
     proof, is_restored = _prove(config, version), False
     if restore and proof.can_restore:
         from merlin.cli.daemon_requests import ask
@@ -163,14 +165,14 @@ def _format_proof(proof: BuildProof, *, is_restored: bool) -> list[str]:
 
 
 _KEEP = Annotated[int, typer.Option(min=1, help="How many newest builds of a dataset stay.")]
-_DRY = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")]
+_DRY = Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")]
 
 
 @app.command()
 def prune(
     keep: _KEEP = 1, dry_run: _DRY = False, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
-    """Remove the folders of builds that nothing needs; any of them can be made again."""
+    """Delete folders of builds that nothing needs; any of them can be rebuilt."""
     from merlin.cli.daemon_requests import ask
 
     gone: dict[str, Any] = {}
@@ -195,7 +197,7 @@ def log(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Show what each commit led to, newest first, with its findings."""
+    """Show what came of each commit, newest first, with its problems."""
     with reading(config, dataset) as (ctx, actor):
         found = verdicts.log(ctx, actor, dataset or "", limit)
     if json:

@@ -58,7 +58,9 @@ _FORMAT = Annotated[
     Literal["text", "json", "github", "sarif"],
     typer.Option("--format", help="How findings are written."),
 ]
-_FIX = Annotated[bool, typer.Option("--fix", help="Mend what needs no guessing, then check.")]
+_FIX = Annotated[
+    bool, typer.Option("--fix", help="Fix what can be fixed without guessing, then check.")
+]
 _ASK_BASE = Annotated[
     bool,
     typer.Option("--ask-base", help="Ask the base model too, and tell of examples it knows."),
@@ -88,7 +90,7 @@ def check(  # noqa: PLR0913 - each is an option of the command
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Check datasets and say what is wrong, with file, line and column; exit 1 on errors."""
+    """Check datasets; report problems with file, line and column; exit 1 on errors."""
     from merlin.cli import language
 
     if commit and (paths or fix):

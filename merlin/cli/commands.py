@@ -23,17 +23,15 @@ MODULES = {
             "Run daemon, bot and api (and the engine, where a provider is on this machine) "
             "together."
         ),
-        "daemon": "Watch the repository: check, build, launch, poll, prove, promote.",
+        "daemon": "Watch the repository: check, build, train, test, switch to the new model.",
         "bot": "Answer people in Telegram.",
-        "api": "Serve the pages, the open api, /v1 for programs, health, metrics and hooks.",
+        "api": "Serve the pages, the API, /v1 for programs, health, metrics and webhooks.",
     },
     "init": {"init": "Make a git repository of datasets from a template."},
     "check": {
-        "check": (
-            "Check datasets and say what is wrong, with file, line and column; exit 1 on errors."
-        ),
+        "check": ("Check datasets; report problems with file, line and column; exit 1 on errors."),
     },
-    "rules": {"rules": "List the rules of the check, or tell everything about one."},
+    "rules": {"rules": "List the rules of the check, or explain one."},
     "import_export": {
         "import": (
             "Import examples: chats as JSON (OpenAI, ShareGPT, Alpaca), CSV, XLSX; one "
@@ -49,17 +47,14 @@ MODULES = {
     },
     "builds": {
         "build": (
-            "Fetch, check and build now; tell the build of the newest commit, or of another one."
+            "Fetch, check and build now; show the build of the newest commit, or of another one."
         ),
         "builds": "List builds, newest first.",
         "show": "Show a build: counts, tokens, system text, and every example with its author.",
         "diff": "Show which examples a build added, removed or changed against another.",
-        "verify": (
-            "Make a build anew from its commit, and compare every byte; ends with 1 where "
-            "one differs."
-        ),
-        "prune": "Remove the folders of builds that nothing needs; any of them can be made again.",
-        "log": "Show what each commit led to, newest first, with its findings.",
+        "verify": ("Rebuild from the commit and compare every byte; exit 1 if one differs."),
+        "prune": "Delete folders of builds that nothing needs; any of them can be rebuilt.",
+        "log": "Show what came of each commit, newest first, with its problems.",
     },
     "recover": {
         "recover": "Fill an empty database from the repository, its notes and the providers' jobs.",
@@ -70,21 +65,19 @@ MODULES = {
         ),
     },
     "evaluation": {
-        "eval": (
-            "Tell how a model answered its test questions, and what it answers better or worse."
-        ),
+        "eval": ("Show how a model answered its test questions, and what got better or worse."),
     },
     "courses": {"courses": "List the courses that course.yaml files describe, by semester."},
     "ask": {"ask": "Ask a model; the answer goes to stdout, which model it was to stderr."},
     "status": {
         "status": (
-            "Show each dataset's newest commit and serving model, what waits, and who is alive."
+            "Show each dataset's newest commit and live model, the queues, and which services run."
         ),
     },
-    "health": {"health": "Say whether a process is well: exit 0, or 1 with the reason."},
+    "health": {"health": "Tell whether a process is healthy: exit 0, or 1 with the reason."},
     "doctor": {
         "doctor": (
-            "Look at everything that Merlin needs: configuration, credentials, places, services."
+            "Check everything that Merlin needs: configuration, credentials, folders, services."
         ),
     },
     "engine": {
@@ -94,13 +87,12 @@ MODULES = {
     },
     "examples": {"example": "Examples, each change a commit in your name."},
     "distil": {
-        "distil": (
-            "Let a stronger model draft examples; each waits for an editor, and trains nothing "
-            "before."
-        ),
+        "distil": ("Let a stronger model draft examples; each waits for an editor's approval."),
     },
     "proposals": {"proposals": "Proposed examples that wait for an editor."},
-    "unanswered": {"unanswered": "Show what people asked in vain in the last week, newest first."},
+    "unanswered": {
+        "unanswered": "Show last week's questions that got no good answer, newest first."
+    },
     "jobs": {"jobs": "Fine-tune jobs."},
     "migrate": {
         "migrate": (
@@ -111,12 +103,12 @@ MODULES = {
         "impact": "Show which builds, models and answers an example went into.",
         "why": "Show where an answer is from: model, build, commit, and the examples that say it.",
     },
-    "models": {"models": "Models: which there are, which one serves."},
+    "models": {"models": "Models: which there are, and which one is live."},
     "provider": {"provider": "Servers of the OpenAI protocol."},
     "users": {"users": "People: roles, blocks, plans, gifts."},
     "billing": {"billing": "Sales: sums, orders, refunds, codes."},
-    "key": {"key": "The key of people's texts."},
-    "setup": {"config": "Judge a configuration, or print a sample."},
+    "key": {"key": "The key that encrypts people's texts."},
+    "setup": {"config": "Check a configuration, or print a sample."},
 }
 
 # What the help shows together: each module once.
@@ -143,6 +135,9 @@ def load_command(word: str) -> Any:
     return group if group.name == word else group.commands[word]
 
 
+_HELP = {"-h", "--help"}
+
+
 class LazyGroup(TyperGroup):
     """The commands by their lines of help; the called one takes its line's place."""
 
@@ -153,8 +148,25 @@ class LazyGroup(TyperGroup):
                 command = TyperCommand(word, help=line, hidden=not line, rich_help_panel=panel)
                 self.add_command(command)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return what Typer does; where help is wanted, it is in the person's language."""
+        if not args or _HELP.intersection(args):
+            self._translate(self, ctx, "")
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return what Typer does: the word, its command, the other arguments."""
         if args[0] in _MODULE_OF:
-            self.add_command(load_command(args[0]))
+            command = load_command(args[0])
+            self.add_command(command)
+            if _HELP.intersection(args) or isinstance(command, TyperGroup):
+                self._translate(command, ctx, args[0])
         return super().resolve_command(ctx, args)
+
+    def _translate(self, command: Any, ctx: Any, words: str) -> None:
+        from merlin.cli import locale_language
+
+        if locale_language() == "ru":
+            from merlin.cli.help import translate_help
+
+            translate_help(command, ctx, words)

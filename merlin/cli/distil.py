@@ -55,7 +55,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
             help="The course's texts, questions to be answered, or examples: test questions.",
         ),
     ] = None,
-    teacher: Annotated[str, typer.Option(metavar="PROVIDER/MODEL", help="Who drafts.")],
+    teacher: Annotated[str, typer.Option(metavar="PROVIDER/MODEL", help="The model that drafts.")],
     budget: Annotated[
         float | None,
         typer.Option(min=0, help="All runs over the same texts together cost no more."),
@@ -64,13 +64,13 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         int, typer.Option(min=1, max=10, help="Wordings of a question, an example each.")
     ] = 3,
     report: Annotated[
-        bool, typer.Option("--report", help="Compare the serving model with the teacher.")
+        bool, typer.Option("--report", help="Compare the live model with the teacher.")
     ] = False,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Let a stronger model draft examples; each waits for an editor, and trains nothing before."""
+    """Let a stronger model draft examples; each waits for an editor's approval."""
     if report:
         compare(configuration(config), dataset, teacher, budget=budget, yes=yes, json=json)
         return

@@ -42,7 +42,7 @@ app = typer.Typer()
 
 @app.command()
 def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Look at everything that Merlin needs: configuration, credentials, places, services."""
+    """Check everything that Merlin needs: configuration, credentials, folders, services."""
     found = [(each, sentence(each.key, each.arguments)) for each in examine(configuration(config))]
     if json:
         print_json([{"what": one.what, "good": one.is_good, "detail": told} for one, told in found])

@@ -67,7 +67,7 @@ def add(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Make a key, shown this once; a revoked name gets a new key and finds its things again."""
+    """Create a key, shown only once; a revoked name gets a new key and keeps its files and jobs."""
     from merlin.engine.clients import Limits
     from merlin.wiring.engine import clients_of
 
@@ -116,7 +116,7 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
 @keys.command()
 def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Let a key count no more, at once; what was made with it stays."""
+    """Revoke a key at once; what was made with it stays."""
     from merlin.wiring.engine import clients_of
 
     with clients_of(configuration(config)) as clients:
@@ -140,7 +140,7 @@ _FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 @app.command()
 def jobs(
-    watch: Annotated[bool, typer.Option("--watch", help="Show anew until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:

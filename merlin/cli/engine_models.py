@@ -26,18 +26,20 @@ GB, MB = 1e9, 1e6
 LONGEST_SOURCE = 48
 
 
-app = typer.Typer(name="models", no_args_is_help=True, help="Bases: bring, list and remove them.")
+app = typer.Typer(
+    name="models", no_args_is_help=True, help="Base models: download, list and remove them."
+)
 
 
 @app.command()
 def pull(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Bases of engine.models; all when none is named.")
+        list[str] | None, typer.Argument(help="Base models of engine.models; all if none is named.")
     ] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Bring bases: from the hub, out of a .gguf file; goes on where it broke off."""
+    """Download base models from the hub, or read a .gguf file; resumes where it stopped."""
     from merlin.engine.model_store.pull import pull as pull_base
     from merlin.engine.model_store.store import files_of, library_of
     from merlin.wiring.engine import engine_folder
@@ -64,7 +66,7 @@ def list_bases(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """List bases: licence, size, memory they need, and what stands on them."""
+    """List base models: licence, size, memory they need, and what is tuned from them."""
     settings = configuration(config)
     found = _entries(settings, is_thorough=verify)
     if json or found:
@@ -95,13 +97,11 @@ def list_bases(
 @app.command("rm")
 def remove(
     name: Annotated[str, typer.Argument(help="The base.")],
-    force: Annotated[
-        bool, typer.Option("--force", help="Even if tuned models stand on it.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if tuned models need it.")] = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Take a base's files away; refused while tuned models or jobs stand on it."""
+    """Delete a base model's files; refused while tuned models or jobs need it."""
     from merlin.engine.model_store import store
     from merlin.wiring.engine import engine_folder
 

@@ -38,7 +38,7 @@ app = typer.Typer()
 def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     model: Annotated[str, typer.Argument(help="A model's id or its build's version.")],
     against: Annotated[
-        str, typer.Option(help="Compare with this model. Default the one that served before.")
+        str, typer.Option(help="Compare with this model. Default: the previous live one.")
     ] = "",
     *,
     judge: Annotated[
@@ -46,7 +46,8 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         typer.Option(help="Let this model (PROVIDER/MODEL) grade answers in other words."),
     ] = "",
     rubric: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="What the judge goes by.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="What the judge goes by: a text file."),
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Votes about an answer; an odd number.")] = 3,
     budget: Budget = None,
@@ -54,7 +55,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Tell how a model answered its test questions, and what it answers better or worse."""
+    """Show how a model answered its test questions, and what got better or worse."""
     grading = None
     if judge:
         settings = configuration(config)

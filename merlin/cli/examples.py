@@ -151,12 +151,14 @@ def rm(
 
 @app.command()
 def retry(
-    change: Annotated[str, typer.Argument(metavar="CHANGE", help="The edit that was put aside.")],
+    change: Annotated[
+        str, typer.Argument(metavar="CHANGE", help="The number of the rejected edit.")
+    ],
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
-    """Try an edit again that the repository refused, of anybody's."""
+    """Retry an edit that the repository rejected, whoever made it."""
     with open_editing(config) as session:
         batch = changes.retry(session.ctx, session.actor, change).id
         told = outcome(session, batch, is_waiting=not no_wait)
@@ -165,13 +167,13 @@ def retry(
 
 @app.command()
 def find(
-    words: Annotated[list[str], typer.Argument(help="Words that must all be said.")],
+    words: Annotated[list[str], typer.Argument(help="The words.")],
     dataset: Dataset = None,
     limit: Annotated[int, typer.Option(min=1, help="How many examples.")] = 20,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Find examples that say all these words; a word may be a part of one."""
+    """Find examples that contain all these words, or parts of words."""
     with reading_context(configuration(config)) as ctx:
         found = examples.find(ctx, Actor.operator(), " ".join(words), dataset or "", limit=limit)
     if json:

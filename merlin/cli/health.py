@@ -28,7 +28,7 @@ def health(
     process: Annotated[str, typer.Argument(help="daemon, bot, api or engine.")],
     config: ConfigPath = DEFAULT,
 ) -> None:
-    """Say whether a process is well: exit 0, or 1 with the reason."""
+    """Tell whether a process is healthy: exit 0, or 1 with the reason."""
     reason = illness(configuration(config), process)
     if reason is None:
         print_message("health-good", process=process)

@@ -47,14 +47,14 @@ _IMPORT_FORMAT = Annotated[
     typer.Option("--format", help="How the files are written; auto: as they look."),
 ]
 _DRY = Annotated[
-    bool, typer.Option("--dry-run", help="Only tell what would be written, by tag and language.")
+    bool, typer.Option("--dry-run", help="Only show what would be written, by tag and language.")
 ]
 _SKIP = Annotated[
-    bool, typer.Option("--skip-bad", help="Import the good lines; the others are told.")
+    bool, typer.Option("--skip-bad", help="Import the good lines; report the others.")
 ]
 _DUPLICATE = Annotated[
     Literal["skip", "error"],
-    typer.Option("--on-duplicate", help="What to do with what is known already."),
+    typer.Option("--on-duplicate", help="What to do with examples that exist already."),
 ]
 
 

@@ -32,7 +32,7 @@ def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJso
 
 @app.command()
 def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show one job: where it stands, how it came there, its checkpoints."""
+    """Show one job: its state, its history, its checkpoints."""
     with reading(config) as (ctx, actor):
         found = jobs.get(ctx, actor, job)
     told = record(found, id="job", losses="")
@@ -55,7 +55,7 @@ def _figures(metrics: dict[str, float | None]) -> str:
 
 @app.command()
 def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show a job's diary, oldest first."""
+    """Show a job's events, oldest first."""
     with reading(config) as (ctx, actor):
         diary = jobs.get(ctx, actor, job).events
     print_list([record(each) for each in diary], "at level message", json=json)
@@ -68,7 +68,7 @@ def launch(
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
-    """Launch the newest build now, whatever its policy says; a failed one gets a new attempt."""
+    """Train the newest build now, whatever its policy says; a failed one gets a new attempt."""
     act = partial(jobs.launch, dataset=dataset)
     ask_daemon(config, act, "did-launch", json=json, is_waiting=not no_wait)
 
@@ -77,6 +77,6 @@ def launch(
 def cancel(
     job: JobNumber, config: ConfigPath = DEFAULT, no_wait: NoWait = False, json: AsJson = False
 ) -> None:
-    """Ask the provider to stop a job; what it answers is the truth."""
+    """Ask the provider to cancel a job; its answer decides."""
     act = partial(jobs.cancel, job_id=job)
     ask_daemon(config, act, "did-cancel", json=json, is_waiting=not no_wait, state="job")

@@ -20,12 +20,12 @@ from merlin.db.encryption import key_path
 from merlin.db.keyring import KeyHolder, KeyHolders, Progress, Reencryption, key_ids
 from merlin.wiring.context import make_cipher, opened, text_key
 
-app = typer.Typer(name="key", no_args_is_help=True, help="The key of people's texts.")
+app = typer.Typer(name="key", no_args_is_help=True, help="The key that encrypts people's texts.")
 
 
 @app.command("list")
 def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """List the keys by their names, with how many texts each has sealed."""
+    """List the keys, and how many texts each encrypts."""
     settings = configuration(config)
     with opened(settings) as database:
         database.cipher = make_cipher(settings)
@@ -44,7 +44,7 @@ def _key_values(key: str, counts: Mapping[str, int], here: list[str]) -> dict[st
 
 @app.command()
 def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Make a new key and seal every text anew; may be stopped and begun again."""
+    """Create a new key and encrypt every text again; can be stopped and resumed."""
 
     def progress(done: int, total: int) -> None:
         print_message("key-progress", done=done, total=total)

@@ -40,7 +40,8 @@ def migrate(
         bool, typer.Option("--commit", help="Commit the new base into dataset.yaml too.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell the price and what forbids it; train nothing.")
+        bool,
+        typer.Option("--dry-run", help="Show the price and what stands in the way; train nothing."),
     ] = False,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,

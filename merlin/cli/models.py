@@ -25,7 +25,7 @@ Name = Annotated[str, typer.Argument(help="The dataset.")]
 
 
 app = typer.Typer(
-    name="models", no_args_is_help=True, help="Models: which there are, which one serves."
+    name="models", no_args_is_help=True, help="Models: which there are, and which one is live."
 )
 
 
@@ -58,7 +58,7 @@ def promote(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Let a proved model serve from now on."""
+    """Make a tested model the live one."""
     ask_daemon(config, partial(models.promote_named, name=model), "did-switch", json=json)
 
 
@@ -68,20 +68,20 @@ def accept(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Accept the answers that a new model lost, so that the gate lets it serve."""
+    """Accept the answers that a new model got worse, so that it can go live."""
     ask_daemon(config, partial(models.accept_named, name=model), "did-accept", json=json)
 
 
 @app.command()
 def pin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Keep the serving model until `unpin`: newer ones wait."""
+    """Keep the live model until `unpin`; newer ones wait."""
     act = partial(models.pin, dataset=dataset, is_pinned=True)
     ask_daemon(config, act, "did-pin", json=json)
 
 
 @app.command()
 def unpin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Let newer models serve again."""
+    """Let newer models go live again."""
     act = partial(models.pin, dataset=dataset, is_pinned=False)
     ask_daemon(config, act, "did-unpin", json=json)
 
@@ -89,18 +89,18 @@ def unpin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
 @app.command()
 def rollback(
     dataset: Name,
-    to: Annotated[str | None, typer.Option(help="A model that has served before.")] = None,
+    to: Annotated[str | None, typer.Option(help="A model that was live before.")] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Let the model that served before serve again; the next newer one may replace it."""
+    """Go back to the previous live model; the next newer one may replace it."""
     act = partial(models.roll_back, dataset=dataset, to=to or "")
     ask_daemon(config, act, "did-switch", json=json)
 
 
 @app.command()
 def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show what served when, why, and by whom."""
+    """Show which model was live when, why, and who switched it."""
     with reading(config, dataset) as (ctx, actor):
         promotions = models.history(ctx, actor, dataset or "")
         found = models.recent(ctx, actor, dataset or "", 1000)

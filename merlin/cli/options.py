@@ -36,7 +36,7 @@ Limit = Annotated[int | None, typer.Option(min=1, help="Ask so many questions at
 AnswerTokens = Annotated[
     int | None, typer.Option(min=1, help="Cut each answer off after so many tokens.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Pay the price that is told; do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Pay the price shown without asking.")]
 Budget = Annotated[
     float | None,
     typer.Option(min=0, help="Spend no more than this, in the provider's currency."),

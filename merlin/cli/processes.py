@@ -20,11 +20,15 @@ app = typer.Typer()
 @app.command()
 def demo(
     check: Annotated[
-        bool, typer.Option("--check", help="Walk the whole road once, judge it, and end.")
+        bool, typer.Option("--check", help="Run through everything once, check it, and exit.")
     ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: remove its folder.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over: delete the demo's folder first.")
+    ] = False,
     state: Annotated[Path | None, typer.Option(help="The demo's folder.")] = None,
-    port: Annotated[int, typer.Option(min=1, max=65530, help="The first of its ports.")] = 8700,
+    port: Annotated[
+        int, typer.Option(min=1, max=65530, help="The first of its ports; the others follow it.")
+    ] = 8700,
     engine: Annotated[
         Literal["recall", "lora"],
         typer.Option(help="lora: tune a real language model too, in some minutes."),
@@ -77,7 +81,7 @@ def run(config: ConfigPath = DEFAULT) -> None:
 
 @app.command()
 def daemon(config: ConfigPath = DEFAULT) -> None:
-    """Watch the repository: check, build, launch, poll, prove, promote."""
+    """Watch the repository: check, build, train, test, switch to the new model."""
     from merlin.wiring.daemon import run_daemon
 
     run_daemon(configuration(config))
@@ -103,7 +107,7 @@ def bot(config: ConfigPath = DEFAULT) -> None:
 
 @app.command()
 def api(config: ConfigPath = DEFAULT) -> None:
-    """Serve the pages, the open api, /v1 for programs, health, metrics and hooks."""
+    """Serve the pages, the API, /v1 for programs, health, metrics and webhooks."""
     from merlin.wiring.api import run_api
 
     run_api(configuration(config))

@@ -85,7 +85,7 @@ def approve(
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
-    """Make examples of proposals, by one commit in your name; those with errors wait on."""
+    """Turn proposals into examples by one commit in your name; those with errors stay."""
     with open_editing(config) as session:
         ctx, actor = session.ctx, session.actor
         wanted = _chosen(ctx, actor, dataset, numbers, is_all=is_all)
@@ -121,7 +121,7 @@ def decline(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Decline proposals; their words are forgotten."""
+    """Decline proposals; their texts are deleted."""
     with changing(config, makes_key=True) as (ctx, actor):
         wanted = _chosen(ctx, actor, dataset, numbers, is_all=is_all)
         count = proposals.decline_several(ctx, actor, wanted)

@@ -21,7 +21,7 @@ app = typer.Typer()
 
 @app.command()
 def rules(name: _NAME = "", json: AsJson = False) -> None:
-    """List the rules of the check, or tell everything about one."""
+    """List the rules of the check, or explain one."""
     if name and name not in RULES:
         near = nearest(name, RULES) or "none"
         raise NotFound(f"no rule {name}", "rules-unknown", rule=name, near=near)

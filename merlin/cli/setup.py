@@ -25,20 +25,20 @@ Short = Annotated[bool, typer.Option("--short", help="Print only the keys to sta
 
 
 app = typer.Typer(
-    name="config", no_args_is_help=True, help="Judge a configuration, or print a sample."
+    name="config", no_args_is_help=True, help="Check a configuration, or print a sample."
 )
 
 
 @app.command("check")
 def check(config: ConfigPath = DEFAULT) -> None:
-    """Say every fault of a configuration at once; exit 2 when there is one."""
+    """Report every error in a configuration at once; exit 2 if there is one."""
     load(config)
     print_message("config-good", path=str(config))
 
 
 @app.command("sample")
 def sample(short: Short = False) -> None:
-    """Print a configuration to start with, and every other key behind a comment sign."""
+    """Print a configuration to start with; every other key is commented out."""
     said = schema()
     said["properties"]["language"]["start"] = language()
     lines = [_HEAD[0]] if short else [*_HEAD]

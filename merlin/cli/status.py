@@ -29,7 +29,7 @@ app = typer.Typer()
 
 @app.command()
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show each dataset's newest commit and serving model, what waits, and who is alive."""
+    """Show each dataset's newest commit and live model, the queues, and which services run."""
     with options.reading(config) as (ctx, actor):
         found = read(ctx, actor)
     told = surroundings(configuration(config))

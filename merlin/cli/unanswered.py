@@ -23,7 +23,7 @@ def unanswered(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Show what people asked in vain in the last week, newest first."""
+    """Show last week's questions that got no good answer, newest first."""
     with reading(config, dataset) as (ctx, actor):
         told = list_unanswered(ctx, actor, dataset, language())
     found = [record(each) for each in told.of(show)]

@@ -156,11 +156,11 @@ def role(
 @app.command()
 def block(
     user: PersonId,
-    undo: Annotated[bool, typer.Option("--undo", help="Answer the person again.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Unblock the person.")] = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Stop answering somebody, or begin again."""
+    """Block somebody, or unblock them."""
     with changing(config) as (ctx, actor):
         (users.unblock if undo else users.block)(ctx, actor, user)
     key = "account-did-unblock" if undo else "account-did-block"
@@ -191,7 +191,7 @@ def gift(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Give questions beyond somebody's plan; they are used when the plan has no room."""
+    """Give extra questions; they are used when the plan's are spent."""
     with changing(config) as (ctx, actor):
         given = _given(users.give_questions(ctx, actor, user, kind, amount, days, reason))
     shown = {"user": str(user), "amount": amount, "until": format_cell(given["expires_at"])}
@@ -268,7 +268,7 @@ def _tell(password: str | None) -> None:
 
 
 Scopes = Annotated[list[Scope], typer.Option("--scope", help="What it is for; more than once.")]
-Label = Annotated[str, typer.Option(help="What its owner knows it by.")]
+Label = Annotated[str, typer.Option(help="The name its owner knows it by.")]
 Days = Annotated[int | None, typer.Option(min=1, max=3650, help="Valid for so long.")]
 
 

@@ -6,9 +6,12 @@ from importlib import import_module
 
 import pytest
 import typer
+from typer import rich_utils
 
 from merlin.cli import main
 from merlin.cli.commands import MODULES, PANELS, load_command
+from merlin.cli.help import COMMON, TYPER, russian_help
+from merlin.cli.help import PANELS as PANELS_IN_RUSSIAN
 
 pytestmark = pytest.mark.unit
 LINES = {word: line for lines in MODULES.values() for word, line in lines.items()}
@@ -24,6 +27,39 @@ def test_a_module_has_the_words_that_the_table_gives_it(name):
 def test_a_line_of_help_says_what_its_command_says(word):
     command = load_command(word)
     assert LINES[word] == ("" if command.hidden else command.help)
+
+
+def options(command, words):
+    """Return the options of a command and of all below it: by the command's words."""
+    found = {words: {each.name for each in command.params if not each.hidden}}
+    for word, each in getattr(command, "commands", {}).items():
+        found |= options(each, f"{words} {word}".strip())
+    return found
+
+
+def test_every_command_and_option_has_its_line_in_russian():
+    lines = dict(russian_help())
+    wanted = {"": {"version", "config", "install_completion", "show_completion"}}
+    for word in LINES:
+        wanted |= options(load_command(word), word)
+    assert set(lines.pop(PANELS_IN_RUSSIAN)) == set(PANELS)
+    assert set(lines.pop(TYPER)) <= set(vars(rich_utils))
+    common, used = set(lines.pop(COMMON)), {"help"}
+    assert set(lines) == set(wanted)
+    for words, own in lines.items():
+        assert own["does"], words
+        assert own.keys() - {"does"} <= wanted[words], words
+        shared = wanted[words] - own.keys()
+        assert shared <= common, words
+        used |= shared
+    assert common == used
+
+
+def test_the_help_speaks_russian_where_the_person_does():
+    said = called("jobs", "show", "-h", MERLIN_LANGUAGE="ru").stdout
+    assert "Показать одно обучение" in said
+    assert "Показать эту справку" in said
+    assert "Аргументы" in said
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])

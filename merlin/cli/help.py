@@ -1,0 +1,46 @@
+"""The help in Russian; in English it stands with the commands themselves.
+
+`locale/ru/help.yaml` holds a line for each command and each of its options. It is read only where
+help is shown, as a command that works needs none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from typer import rich_utils
+
+_RUSSIAN = Path(__file__).parents[1] / "locale" / "ru" / "help.yaml"
+COMMON, PANELS, TYPER = "*", "panels", "typer"
+
+
+@cache
+def russian_help() -> Mapping[str, Mapping[str, str]]:
+    """Return the lines of each command by its words, "" for `merlin` itself.
+
+    Those of options that many commands share lie under `COMMON`, the titles of groups of commands
+    under `PANELS`, and what `typer.rich_utils` calls its own titles under `TYPER`.
+    """
+    lines: Mapping[str, Mapping[str, str]] = yaml.load(
+        _RUSSIAN.read_text(encoding="utf-8"), yaml.CSafeLoader
+    )
+    for name, line in lines[TYPER].items():
+        setattr(rich_utils, name, line)
+    return lines
+
+
+def translate_help(command: Any, ctx: Any, words: str) -> None:
+    """Give a command, called by its `words`, and all below it their help in Russian."""
+    lines = russian_help()
+    own, shared = lines.get(words, {}), lines[COMMON]
+    command.help = own.get("does", "")
+    if panel := getattr(command, "rich_help_panel", None):
+        command.rich_help_panel = lines[PANELS][panel]
+    for option in (*command.params, command.get_help_option(ctx)):
+        option.help = own.get(option.name) or shared.get(option.name)
+    for word, each in getattr(command, "commands", {}).items():
+        translate_help(each, ctx, f"{words} {word}".strip())
