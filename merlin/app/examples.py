@@ -240,12 +240,17 @@ def builds_with(
     return FileIndex(ctx.db).taught(dataset, example_id)
 
 
-def free_id(ctx: Context, dataset: str, text: str | None, folder: str = "") -> str:
-    """Return an id in a folder that no example has, nor one that anybody asked to add."""
+def free_id(
+    ctx: Context, dataset: str, text: str | None, folder: str = "", also: Sequence[str] = ()
+) -> str:
+    """Return an id in a folder that no example has, nor one that anybody asked to add.
+
+    `also` are ids that are taken, too.
+    """
     changes = Changes(ctx.db, ctx.clock)
     asked = (*changes.pending(dataset), *changes.committed(dataset, ctx.clock() - _FRESH))
     taken = [example_id_of(each.inside) for each in asked if each.kind is ChangeKind.ADD]
-    taken += FileIndex(ctx.db).example_ids(dataset)
+    taken += [*FileIndex(ctx.db).example_ids(dataset), *also]
     return f"{folder}{free_example_id(text, (each.removeprefix(folder) for each in taken))}"
 
 

@@ -399,10 +399,12 @@ def write_example(example: Example) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def write_turns(turns: Iterable[tuple[str, str]], tags: Sequence[str] = ()) -> str:
+def write_turns(
+    turns: Iterable[tuple[str, str]], tags: Sequence[str] = (), split: str | None = None
+) -> str:
     """Return the file's text of a conversation; `turns` are role and words."""
     said = tuple(Message(role, words) for role, words in turns)
-    return write_example(Example("", "", "", said, tuple(tags)))
+    return write_example(Example("", "", "", said, tuple(tags), split or None))
 
 
 def _message_yaml(message: Message) -> Iterator[str]:

@@ -18,6 +18,23 @@ from merlin.dataset.import_lines import ImportedLine, is_heading, read_import_li
 _COLUMNS = ("question", "answer", "tags")
 _RULE = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?")
 _DIVIDERS = "\t;,"
+_FEWEST_LINES = 2
+
+
+def is_table(text: str) -> bool:
+    """Return whether a text is a table: rows of Markdown or of a spreadsheet, or a CSV's heading.
+
+    A single row without a heading may as well be a sentence.
+    """
+    lines = [each for each in text.splitlines() if each.strip()]
+    if len(lines) < _FEWEST_LINES:
+        return False
+    is_marked = all(each.lstrip().startswith("|") for each in lines)
+    return (
+        is_marked
+        or all("\t" in each for each in lines)
+        or any(is_heading(lines[0].split(each)) for each in _DIVIDERS)
+    )
 
 
 def read_pasted(text: str) -> Iterator[ImportedLine]:

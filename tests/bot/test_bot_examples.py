@@ -35,7 +35,17 @@ def chat(telegram, settings):
         yield chat
 
 
-def test_an_example_of_several_turns_is_written_step_by_step_with_a_way_back(chat):
+def test_an_example_is_a_question_an_answer_and_save(chat):
+    chat.press("trial · 12 примеров")
+    chat.press("➕ Добавить")
+    chat.say("Один?")
+    assert "👤 Один?\n🤖 Да." in chat.say("Да.").text
+    (first, *_), *_ = chat.last.keys
+    assert (first["text"], first["style"]) == ("💾 Сохранить", "success")
+    assert parse_example(chat.save().text).answer == "Да."
+
+
+def test_a_card_takes_tags_a_mark_another_wording_and_further_turns(chat):
     chat.press("trial · 12 примеров")
     chat.press("➕ Добавить")
     assert chat.labels == ["‹ Назад", "Отмена"]
@@ -45,13 +55,22 @@ def test_an_example_of_several_turns_is_written_step_by_step_with_a_way_back(cha
     chat.say("Да.")
     chat.press("➕ Ещё вопрос")
     chat.say("А два?")
-    chat.say("И два.")
-    chat.press("Готово ›")
+    chat.say("И дважды.")
     chat.press("‹ Назад")
-    assert "🤖 И два." in chat.last.text
-    chat.press("Готово ›")
-    assert "системный" not in chat.say("числа, счёт").text
-    change = chat.save()
+    assert "🤖 И два." in chat.say("И два.").text
+    chat.press("🏷 Теги")
+    assert "🏷 числа, счёт" in chat.say("числа, счёт").text
+    chat.press("🧪 Для теста")
+    assert "🏷 числа, счёт\n🧪 Для теста" in chat.last.text
+    chat.press("✓ 🧪 Для теста")
+    chat.press("💬 Другими словами")
+    assert "те же слова" in chat.say("Один?").text
+    assert "🧪 Это раз?" in chat.say("Это раз?").text
+    chat.save()
+    change, worded = changes(chat.settings, VERA)[-2:]
+    assert (worded.batch, worded.path) == (change.batch, "trial/examples/это-раз.yaml")
+    assert parse_example(worded.text).split == "test"
+    assert parse_example(change.text).split is None
     assert (change.kind, change.path) == (ChangeKind.ADD, "trial/examples/один.yaml")
     said = [(each.role, each.content) for each in parse_example(change.text).messages]
     assert said == [
@@ -83,9 +102,7 @@ def test_what_lies_in_the_draft_survives_a_restart(telegram, settings):
         chat.say("Где новое?")
     with RunningBot(settings):
         chat.say("Здесь.")
-        chat.press("Готово ›")
     with RunningBot(settings):
-        chat.press("Пропустить ›")
         assert "Где новое?" in chat.save().text
 
 
@@ -229,9 +246,29 @@ def test_a_forwarded_chat_is_picked_by_marks(chat):
     chat.press("👤 Спасибо!")
     chat.press("🤖 Спасибо!")
     chat.press("🤖 /new")
-    chat.press("Готово ›")
+    chat.press("Один пример")
     messages = parse_example(chat.save().text).messages
     assert [each.content for each in messages] == ["Что это?", "Это лоб."]
+
+
+def test_a_forwarded_chat_becomes_several_examples_at_once(chat):
+    chat.forge(f"ex:add:{D}")
+    chat.forward(("anna", "Что это?"), ("boris", "Лоб."), ("anna", "А то?"), ("boris", "Нос."))
+    told = chat.press("Отдельные примеры (2)").text
+    assert "➕ Что это?\n🤖 Лоб.\n\n➕ А то?\n🤖 Нос." in told
+    chat.press("💾 Сохранить 2 примера")
+    made = [parse_example(each.text).question for each in changes(chat.settings, VERA)]
+    assert made == ["Что это?", "А то?"]
+
+
+@pytest.mark.parametrize(
+    "table", ["Что это?\tЛоб.\nА то?\tНос.", "| вопрос | ответ |\n|---|---|\n| Что это? | Лоб. |"]
+)
+def test_a_table_that_is_pasted_instead_of_a_question_is_read(chat, table):
+    chat.forge(f"ex:add:{D}")
+    assert "➕ Что это?\n🤖 Лоб." in chat.say(table).text
+    chat.press(chat.behind("take"))
+    assert parse_example(changes(chat.settings, VERA)[0].text).answer == "Лоб."
 
 
 def test_an_editor_sees_masked_what_the_model_had_answered(chat, telegram, settings):

@@ -53,8 +53,6 @@ def test_a_question_becomes_an_example_with_its_answer(chat):
     assert chat.labels[:2] == ["1 · Когда экзамен?", f"1 · {ASKED}"]
     assert f"👤 {ASKED}" in chat.press(f"1 · {ASKED}").text
     chat.say("В другой массив.")
-    chat.press("Готово ›")
-    chat.say("массивы")
     told = chat.press(russian("page-answers")).text
     assert "Проверено на 2 последних вопросах людей. Новых ответов: 1, пропадёт: 0" in told
     assert f"➕ {ASKED}\nОтвета нет\n→ В другой массив." in told

@@ -67,8 +67,6 @@ def test_what_was_asked_in_vain_is_taught_and_answered(lab, telegram):
         vera.press(russian("examples-unanswered"), russian("unanswered-words"))
         vera.press(f"1 · {ASKED}", ASKED)
         vera.say(ANSWER, ANSWER)
-        vera.press(russian("examples-done"), russian("examples-ask-tags"))
-        vera.press(russian("examples-skip"), ANSWER)
         vera.press(russian("examples-save"), "")
         serves(lab, "trial-2")
         (subject,) = lab.repository.git("log", "-1", "--format=%s").splitlines()

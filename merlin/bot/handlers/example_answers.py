@@ -11,7 +11,7 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.example_proof import (
     current_draft,
-    edit_of,
+    edits_of,
     require_editing_here,
     show_screen,
 )
@@ -32,8 +32,8 @@ async def compare_answers(context: BotContext) -> None:
 
     def read() -> Comparison:
         require_editing_here(context, (draft := current_draft(context)).dataset)
-        edit = edit_of(context, draft, draft.written())
-        return answer_changes.plan_comparison(ctx, admin.actor(context), draft.dataset, [edit])
+        edits = edits_of(context, draft)
+        return answer_changes.plan_comparison(ctx, admin.actor(context), draft.dataset, edits)
 
     plan = await context.store.read(read)
     told = await asyncio.to_thread(answer_changes.compare_answers, ctx, plan, context.language)

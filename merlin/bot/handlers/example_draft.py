@@ -1,16 +1,19 @@
-"""An example is written turn by turn, picked from a forwarded chat, or put in other words.
+"""An example is written in three steps, picked from a forwarded chat, or put in other words.
 
-    question -> answer -> another turn? -> tags (or none) -> proof
-    forward messages (a step) -> marks, toggled one by one; more may be forwarded -> proof
+    question -> answer -> proof (Save); tags, mark, other wording, further turns from there
+    forward messages (a step) -> marks, toggled one by one; more may be forwarded -> proof,
+                                 or each question with its answer as an example of its own
 
 In a forwarded chat who asked and who answered is marked by buttons. Long words come as a file.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from merlin.app.inbox import Update, json_object
@@ -19,8 +22,10 @@ from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.example_proof import (
     ASSISTANT,
+    PROOF,
     USER,
     Draft,
+    DraftTurns,
     ask,
     chosen_dataset,
     chosen_example,
@@ -31,6 +36,7 @@ from merlin.bot.handlers.example_proof import (
     editor_handler,
     require_editing,
     require_step,
+    said_lines,
     show_screen,
 )
 from merlin.bot.handlers.prompts import fetch
@@ -39,7 +45,7 @@ from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, utf16_length
 from merlin.dataset.layout import Limits
 
-QUESTION, ANSWER, TURNS, TAGS = "ex-question", "ex-answer", "ex-turns", "ex-tags"
+QUESTION, ANSWER, TAGS = "ex-question", "ex-answer", "ex-tags"
 MOST_TURNS = 60
 _SHOWN_TURNS = 6
 _TURN_LETTERS = 300
@@ -52,9 +58,7 @@ def add(context: BotContext) -> View:
 
 
 def _ask(context: BotContext, draft: Draft) -> View:
-    """Ask for the turn that comes next, or what is to be done with a whole conversation."""
-    if draft.is_whole:
-        return whole_conversation(context, draft)
+    """Ask for the turn that comes next."""
     if draft.turns:
         return _ask_turn(context, draft, ANSWER, "ex:unturn")
     return _ask_turn(context, draft, QUESTION, f"ex:ds:{admin.short(draft.dataset)}")
@@ -69,74 +73,49 @@ def _ask_turn(
     context: BotContext, draft: Draft, step: str, back: str, rows: menu.Rows = ()
 ) -> View:
     """Show the newest turns, short, and ask for what comes at this step."""
-    signs = {USER: "👤", ASSISTANT: "🤖"}
     shown = draft.turns[-_SHOWN_TURNS:]
-    lines = [f"{signs[role]} {menu.cut(words, _TURN_LETTERS)}" for role, words in shown]
+    lines = said_lines([(role, menu.cut(words, _TURN_LETTERS)) for role, words in shown])
     so_far = "\n".join(["…", *lines] if len(shown) < len(draft.turns) else lines)
     title = context.translate("examples-proof-new", dataset=draft.dataset)
     words = context.translate(_ASKED_BY[step])
     return ask(context, step, title, so_far, words, back=back, draft=draft, rows=rows)
 
 
-_ASKED_BY = {
-    QUESTION: "examples-ask-question",
-    ANSWER: "examples-ask-answer",
-    TURNS: "examples-ask-more",
-}
+_ASKED_BY = {QUESTION: "examples-ask-question", ANSWER: "examples-ask-answer"}
 
 
-def whole_conversation(context: BotContext, draft: Draft) -> View:
-    """Show the conversation, and ask whether there is more of it."""
-    ways = (("examples-turn", "ex:turn"), ("examples-done", "ex:tags", "primary"))
-    return _ask_turn(context, draft, TURNS, "ex:unturn", (ways,))
-
-
-def take_turn(context: BotContext, role: str) -> View:
-    """Take the user's words, or the assistant's."""
+def take_question(context: BotContext) -> View:
+    """Take the user's words; what is forwarded as the first of them is a chat to be marked."""
     draft = current_draft(context)
-    return _ask(context, replace(draft, turns=(*draft.turns, (role, context.text.strip()))))
+    if context.is_forwarded and not draft.turns:
+        heard = _said(context, [])[:MOST_MESSAGES]
+        return _forwarded_view(context, draft.dataset, heard, (len(heard) - 1) // PAGE_SIZE)
+    return _ask(context, _with_turn(draft, USER, context.text))
+
+
+def answered_draft(context: BotContext) -> Draft:
+    """Return the draft with the assistant's words."""
+    return _with_turn(current_draft(context), ASSISTANT, context.text)
+
+
+def _with_turn(draft: Draft, role: str, words: str) -> Draft:
+    return replace(draft, turns=(*draft.turns, (role, words.strip())))
 
 
 def turn(context: BotContext) -> View:
     """Ask for a further question."""
-    require_step(context, TURNS)
+    require_step(context, PROOF)
     draft = current_draft(context)
     if len(draft.turns) >= MOST_TURNS:
         raise Refused("too many turns", "examples-many-turns", most=MOST_TURNS)
-    return _ask_turn(context, draft, QUESTION, "ex:turns")
-
-
-def turns(context: BotContext) -> View:
-    """Go back to the conversation as it is."""
-    require_step(context, QUESTION, TAGS, TURNS)
-    return _ask(context, current_draft(context))
+    return _ask_turn(context, draft, QUESTION, "ex:look")
 
 
 def unturn(context: BotContext) -> View:
     """Take the last turn back, and ask for it again."""
-    require_step(context, QUESTION, ANSWER, TURNS)
+    require_step(context, QUESTION, ANSWER, PROOF)
     draft = current_draft(context)
     return _ask(context, replace(draft, turns=draft.turns[:-1]))
-
-
-def tags(context: BotContext) -> View:
-    """Ask for tags."""
-    draft = current_draft(context)
-    if not draft.turns:
-        raise Refused("another draft", "bot-button-old")
-    title = context.translate("examples-proof-new", dataset=draft.dataset)
-    words, known = context.translate("examples-ask-tags"), ""
-    if draft.tags:
-        known = context.translate("examples-tags-now", tags=", ".join(draft.tags))
-    skip = (("examples-skip", "ex:look", "primary"),)
-    return ask(context, TAGS, title, words, known, back="ex:turns", draft=draft, rows=skip)
-
-
-def ask_for_button_again(context: BotContext) -> View:
-    """Say that a button is awaited, and show the conversation again."""
-    page = whole_conversation(context, current_draft(context)).page or FormattedMessage("")
-    note = context.translate("examples-press-button")
-    return menu.card(context, note, page.text, rows=page.buttons)
 
 
 PICK = "ex-pick"
@@ -166,7 +145,10 @@ def _forwarded_view(
             label = f"{_SIGNS[heard[place]['role']]} {menu.cut(line, _LABEL)}"
             rows.append(Button(label, f"ex:pick:{place}:{page}"))
         rows += menu.page_buttons("ex:picks", page, len(heard))
-        rows.append(("examples-done", "ex:picked", "primary"))
+        count = len(_pairs(heard))
+        many = context.translate("examples-as-many", count=count)
+        several = count > 1 and Button(many, "ex:pairs", style="primary")
+        rows.append((("examples-as-one", "ex:picked", "" if several else "primary"), several))
         words = "examples-pick-words"
     kept, back = {"dataset": name, "heard": list(heard)}, f"ex:ds:{admin.short(name)}"
     parts = (note, context.translate(words))
@@ -243,10 +225,30 @@ def pick(context: BotContext) -> View:
 def picked_draft(context: BotContext) -> Draft:
     """Return the draft of what was picked."""
     name, messages = _forwarded(context)
-    said = [(each["role"], each["words"]) for each in messages if each["role"]]
+    said = _picked(messages)
     if not said:
         raise Refused("nothing picked", "examples-forward-none")
-    return Draft(name, turns=conversation(said))
+    return Draft(name, turns=said)
+
+
+def _picked(messages: Sequence[Heard]) -> DraftTurns:
+    return conversation([(each["role"], each["words"]) for each in messages if each["role"]])
+
+
+def _pairs(messages: Sequence[Heard]) -> list[DraftTurns]:
+    """Return each question with the answer that follows it."""
+    said = _picked(messages)
+    return [(one, two) for one, two in pairwise(said) if (one[0], two[0]) == (USER, ASSISTANT)]
+
+
+def picked_table(context: BotContext) -> tuple[str, str]:
+    """Return the dataset and the pairs that were picked, a JSON object each. Raises NotFound."""
+    name, messages = _forwarded(context)
+    chats = [
+        {"messages": [{"role": role, "content": words} for role, words in pair]}
+        for pair in _pairs(messages)
+    ]
+    return name, "\n".join(json.dumps(each, ensure_ascii=False) for each in chats)
 
 
 REWORD = "ex-reword"

@@ -49,7 +49,8 @@ class Draft:
 
     `path` is within the dataset, "" for a new one; `before` the blob that the editor saw. A new
     example has `turns` (role and words), one that lies there has its `text`, each with another
-    `question`, `answer` or `tags` where the editor gave some. `is_gone`: it is to be deleted.
+    `question`, `answer`, `tags` or `split` where the editor gave some. `wording` is the question of
+    a new one in other words, a test question beside it. `is_gone`: it is to be deleted.
     `proposal` is the correction that it comes from, `change` the conflict that it solves.
     """
 
@@ -61,6 +62,8 @@ class Draft:
     question: str | None = None
     answer: str | None = None
     tags: tuple[str, ...] | None = None
+    split: str | None = None
+    wording: str = ""
     is_gone: bool = False
     proposal: int = 0
     change: str = ""
@@ -71,19 +74,20 @@ class Draft:
         return example_id_of(self.path)
 
     @property
-    def is_whole(self) -> bool:
-        """Return whether the conversation so far ends with an answer."""
-        return bool(self.turns) and self.turns[-1][0] == ASSISTANT
+    def is_new(self) -> bool:
+        """Return whether it is written here, and not a correction or a file that lies there."""
+        return bool(self.turns) and not (self.path or self.proposal or self.change)
 
     def written(self) -> str | None:
         """Return the file's text, None to delete it. Raises Refused for words in a broken file."""
         if self.is_gone:
             return None
         if self.turns:
-            return write_turns(self.turns, self.tags or ())
-        if self.question is None and self.answer is None and self.tags is None:
+            return write_turns(self.turns, self.tags or (), self.split)
+        given = (self.question, self.answer, self.tags, self.split)
+        if all(each is None for each in given):
             return self.text
-        return reword_example(self.text, self.question, self.answer, self.tags)
+        return reword_example(self.text, *given)
 
     def example(self) -> Example | None:
         """Return the example that it says, None for one that cannot be read."""
@@ -296,27 +300,32 @@ async def show_proof(context: BotContext, make: Callable[[], Draft], note: str =
     """
     ctx = context.services
 
-    def read() -> tuple[Draft, DatasetFiles, Edit, str | None]:
+    def read() -> tuple[Draft, DatasetFiles, list[Edit], str | None]:
         draft = make()
         require_editing_here(context, draft.dataset)
-        edit = edit_of(context, draft, draft.written())
+        edits = edits_of(context, draft)
         files = changes.read_files(ctx, admin.actor(context), draft.dataset)
         old = FileIndex(context.db).text(draft.before) if draft.before else None
-        return draft, files, edit, old
+        return draft, files, edits, old
 
-    draft, files, edit, old = await context.store.read(read)
-    seen = await asyncio.to_thread(changes.check_edits, ctx, files, [edit])
-    await show_screen(context, lambda: _proof_view(context, draft, edit, old, seen, note))
+    draft, files, edits, old = await context.store.read(read)
+    seen = await asyncio.to_thread(changes.check_edits, ctx, files, edits)
+    await show_screen(context, lambda: _proof_view(context, draft, edits[0], old, seen, note))
 
 
-def edit_of(context: BotContext, draft: Draft, text: str | None) -> Edit:
-    """Return the edit that a draft is, under a free name where it is a new one."""
-    path = draft.path
+def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
+    """Return the edits that a draft is, under free names where they are new ones."""
+    ctx, text, path = context.services, draft.written(), draft.path
     if not path:
-        ctx = context.services
         folder = Proposals(ctx.db).get(draft.proposal).draft.folder if draft.proposal else ""
         path = example_path(examples.free_id(ctx, draft.dataset, text, folder))
-    return Edit(path, draft.before, text)
+    edits = [Edit(path, draft.before, text)]
+    if draft.wording:
+        worded = reword_example(text, draft.wording, split=TEST)
+        taken = (example_id_of(path),)
+        other = examples.free_id(ctx, draft.dataset, worded, also=taken)
+        edits.append(Edit(example_path(other), None, worded))
+    return edits
 
 
 def _proof_view(
@@ -341,8 +350,8 @@ def _proof_view(
         PROOF,
         title,
         note,
-        draft.example_id or example_id_of(edit.path),
-        *_files(old, edit.text),
+        *_preview(context, old, edit.text),
+        _wording(context, draft),
         words,
         back=way_back(draft),
         draft=draft,
@@ -351,14 +360,50 @@ def _proof_view(
     )
 
 
-def _files(old: str | None, new: str | None) -> Iterator[menu.CodeBlock]:
-    """Yield the text and what leads to it from the one that lies there."""
-    yield menu.CodeBlock(menu.cut((old if new is None else new) or "", _TEXT_LETTERS))
+_ROLES = {"system": "⚙️", USER: "👤", ASSISTANT: "🤖"}
+
+
+def _preview(
+    context: BotContext, old: str | None, new: str | None
+) -> Iterator[str | menu.CodeBlock]:
+    """Yield the example as question and answer, and what leads to it from the one that lies there.
+
+    One that is more than its words is shown as its file.
+    """
+    text = (old if new is None else new) or ""
+    example = parse_example(text)
+    messages = example.messages if example and not (example.tools or example.rejected) else ()
+    if messages and all(each.role in _ROLES and not each.extra for each in messages):
+        lines = said_lines([(each.role, each.content) for each in messages])
+        yield menu.cut("\n".join(lines), _TEXT_LETTERS)
+        tags = ", ".join(example.tags) if example else ""
+        is_test = example is not None and example.split == TEST
+        mark = context.translate("examples-for-test") if is_test else ""
+        yield admin.lines(tags and f"🏷 {tags}", mark)
+    else:
+        yield menu.CodeBlock(menu.cut(text, _TEXT_LETTERS))
     if old is not None and new is not None:
         # What leads from one to the other, without names and numbers of lines.
         lines = unified_diff(old, new).split("\n")[3:]
         changed = "\n".join("⋯" if line.startswith("@@") else line for line in lines)
         yield menu.CodeBlock(menu.cut(changed, _DIFF_LETTERS), "diff")
+
+
+def said_lines(turns: Sequence[tuple[str, str]]) -> list[str]:
+    """Return turns as lines, each behind the sign of who says it."""
+    return [f"{_ROLES[role]} {words}" for role, words in turns]
+
+
+def _wording(context: BotContext, draft: Draft) -> str:
+    """Return a new example's question in other words, or how many of these are missing."""
+    if draft.wording:
+        return context.translate("examples-wording-is", words=draft.wording)
+    if not draft.is_new:
+        return ""
+    part = test_questions.count_test_questions(*admin.performer(context), draft.dataset)
+    if not part.missing:
+        return ""
+    return context.translate("examples-tests", questions=part.questions, least=part.least)
 
 
 def _title(draft: Draft) -> str:
@@ -406,15 +451,36 @@ def _rows(draft: Draft, *, is_savable: bool, is_long: bool) -> Iterator[menu.Row
             key, style = ("examples-delete", "danger")
         yield ("examples-approve" if draft.proposal else key, "ex:save", style)
     if not draft.is_gone:
-        yield (("examples-edit-question", "ex:word:q"), ("examples-edit-answer", "ex:word:a"))
         whole = not draft.proposal and ("examples-edit-whole", "ex:word:y")
-        yield (("examples-edit-tags", "ex:word:t"), whole)
-    if is_savable:
+        compare = is_savable and ("page-answers", "ex:answers")
+        yield (("examples-edit-question", "ex:word:q"), ("examples-edit-answer", "ex:word:a"))
+        yield (("examples-edit-tags", "ex:word:t"), _test_button(draft))
+        if draft.is_new:
+            yield (("examples-wording", "ex:wording"), ("examples-turn", "ex:turn"))
+        yield (whole, compare)
+    elif is_savable:
         yield ("page-answers", "ex:answers")
     if draft.proposal:
         yield ("examples-decline", f"ex:no:{draft.proposal}", "danger")
     if is_long:
         yield ("examples-as-file", "ex:whole")
+
+
+def _test_button(draft: Draft) -> menu.Entry:
+    """Return the button that makes an example a test question, or one to learn; None if broken."""
+    example = draft.example()
+    if example is None:
+        return None
+    return ("examples-no-test" if example.split == TEST else "examples-for-test", "ex:test")
+
+
+def switch_test(context: BotContext) -> Draft:
+    """Return the draft with the other mark. Raises NotFound for one that cannot be read."""
+    draft = current_draft(context)
+    example = draft.example()
+    if example is None:
+        raise Refused("the example is broken", "examples-broken")
+    return replace(draft, split="" if example.split == TEST else TEST)
 
 
 def way_back(draft: Draft) -> str:
@@ -426,7 +492,7 @@ def way_back(draft: Draft) -> str:
         return f"ex:change:{draft.change}"
     if draft.before:
         return f"ex:one:{mark}:{admin.short(draft.example_id)}"
-    return "ex:tags" if draft.turns else f"ex:ds:{mark}"
+    return "ex:unturn" if draft.turns else f"ex:ds:{mark}"
 
 
 def save(context: BotContext) -> View:
@@ -442,31 +508,26 @@ def save(context: BotContext) -> View:
         editor = commit_editor(context)
         proposals.approve(ctx, actor, draft.proposal, draft.example(), editor)
     else:
-        edit, editor = edit_of(context, draft, draft.written()), commit_editor(context)
-        changes.save(ctx, actor, draft.dataset, [edit], editor=editor)
+        edits, editor = edits_of(context, draft), commit_editor(context)
+        changes.save(ctx, actor, draft.dataset, edits, editor=editor)
     context.stop_waiting()
-    is_new = not (draft.path or draft.proposal or draft.change)
-    return _ask_wording(context, draft) if is_new else saved_view(context, draft.dataset)
+    return saved_view(context, draft.dataset)
 
 
-def _ask_wording(context: BotContext, draft: Draft) -> View:
-    """Ask for a new example's question in other words, where test questions are missing."""
-    name, example = draft.dataset, draft.example()
-    part = test_questions.count_test_questions(*admin.performer(context), name)
-    if not part.missing or example is None or example.split:
-        return saved_view(context, name)
-    title, words = context.translate("examples-saved-title"), _saved_words(context)
-    wish = context.translate("examples-ask-wording", questions=part.questions, least=part.least)
-    back, kept = f"ex:ds:{admin.short(name)}", {"dataset": name, "example": draft.written()}
-    skip = ("examples-skip", back, "primary")
-    return ask(context, WORDING, title, words, wish, back=back, rows=(skip,), kept=kept)
+def ask_wording(context: BotContext) -> View:
+    """Ask for a new example's question in other words."""
+    require_step(context, PROOF)
+    title = context.translate("examples-wording")
+    words = context.translate("examples-ask-wording")
+    return ask(context, WORDING, title, words, back="ex:look", draft=current_draft(context))
 
 
 def worded_draft(context: BotContext) -> Draft:
-    """Return the example that was saved with the words that were sent, as a test question."""
-    name = require_editing(context, str(dialog_value(context, "dataset")))
-    text = reword_example(dialog_value(context, "example"), context.text.strip(), split=TEST)
-    return Draft(name, text=text)
+    """Return the draft with the words that were sent. Raises Refused for the question's own."""
+    draft, words = current_draft(context), context.text.strip()
+    if words in {said for _, said in draft.turns}:
+        raise Refused("the same words", "examples-wording-same")
+    return replace(draft, wording=words)
 
 
 def _saved_words(context: BotContext) -> str:

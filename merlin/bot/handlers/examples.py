@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from io import BufferedReader, BytesIO
 from typing import Any
 
@@ -35,10 +34,8 @@ from merlin.bot.handlers import (
     unanswered,
 )
 from merlin.bot.handlers.admin import performer
-from merlin.bot.handlers.example_draft import ask_words, reword_draft, take_turn, words_handler
+from merlin.bot.handlers.example_draft import ask_words, reword_draft, words_handler
 from merlin.bot.handlers.example_proof import (
-    ASSISTANT,
-    USER,
     Draft,
     ask,
     chosen_card,
@@ -47,6 +44,7 @@ from merlin.bot.handlers.example_proof import (
     commit_editor,
     current_draft,
     dialog_value,
+    draft_of,
     draft_of_example,
     editable_datasets,
     editor_handler,
@@ -65,13 +63,15 @@ from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import ANEW, Handlers, admin_refusal
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button
+from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import format_subject, import_subject
 from merlin.dataset.example import parse_example, question_preview
 from merlin.dataset.files import DatasetCard
-from merlin.dataset.finding import Severity, escape_unprintable
+from merlin.dataset.finding import Severity, escape_unprintable, shorten
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import ImportPlan, Place
 from merlin.dataset.layout import example_path
+from merlin.dataset.pasted import is_table, read_pasted
 
 handlers = Handlers()
 
@@ -280,6 +280,7 @@ IMPORT = "ex-import"
 MOST_BYTES = 5_000_000
 _MOST_LINES = 10
 _MOST_ADDED = 5
+_ADDED_LETTERS = 120
 _LETTERS = 160
 
 
@@ -297,14 +298,17 @@ async def import_sent(context: BotContext) -> None:
     """Read the file that was sent, and show what it would add."""
     name = str(dialog_value(context, "dataset") or "")
     note = context.translate("examples-file-wanted")
+    source: dict[str, Any] = {}
     if context.sent is not None and context.sent.kind == "document":
-        file = {"id": context.sent.file_id, "name": context.sent.name}
+        source = {"id": context.sent.file_id, "name": context.sent.name}
+    elif is_table(context.text):
+        source = {"text": context.text}
+    if source:
         try:
-            plan = await _plan(context, name, file)
+            await _show_import(context, name, source)
         except MerlinError as error:
             note = context.translate(error.key, **error.arguments)
         else:
-            await show_screen(context, lambda: _import_view(context, *plan, file))
             return
 
     def ask_again() -> View:
@@ -317,10 +321,31 @@ async def import_sent(context: BotContext) -> None:
     await show_screen(context, ask_again)
 
 
+async def _show_import(context: BotContext, name: str, source: dict[str, Any]) -> None:
+    """Show what a file or a text would add. Raises NotFound, Refused."""
+    plan = await _plan(context, name, source)
+    await show_screen(context, lambda: _import_view(context, *plan, source))
+
+
+async def import_pairs(context: BotContext) -> None:
+    """Show what the questions of a forwarded chat would add, each with its answer."""
+    name, told = await context.store.read(lambda: example_draft.picked_table(context))
+    await _show_import(context, name, {"text": told})
+
+
+async def question_sent(context: BotContext) -> None:
+    """Take the question of a new example, or several at once as a table or a forwarded chat."""
+    draft = draft_of(dialog_value(context, "draft"))
+    if draft is not None and not draft.turns and is_table(context.text):
+        await _show_import(context, draft.dataset, {"text": context.text})
+    else:
+        await words_handler(example_draft.take_question)(context)
+
+
 async def _plan(
     context: BotContext, name: str, file: dict[str, Any]
 ) -> tuple[ImportPlan, PreviewView]:
-    """Return what a file would add. Raises NotFound, Refused."""
+    """Return what a file or a text would add. Raises NotFound, Refused."""
     ctx = context.services
 
     def read() -> DatasetFiles:
@@ -328,8 +353,11 @@ async def _plan(
         return read_files(ctx, admin.actor(context), name)
 
     files = await context.store.read(read)
-    content = await fetch(context, str(file["id"]), MOST_BYTES)
-    lines = read_import_lines(BufferedReader(BytesIO(content)), str(file["name"]))
+    if "text" in file:
+        lines = read_pasted(str(file["text"]))
+    else:
+        content = await fetch(context, str(file["id"]), MOST_BYTES)
+        lines = read_import_lines(BufferedReader(BytesIO(content)), str(file["name"]))
     return await asyncio.to_thread(examples.plan, ctx, files, lines)
 
 
@@ -348,15 +376,22 @@ def _import_view(
     label = context.translate("examples-save-many", count=len(good))
     save = Button(label, "ex:take", style="success") if good else None
     title = context.translate("examples-import-title", dataset=name)
-    new = [f"➕ {question_preview(each.text)}" for each in good[:_MOST_ADDED]]
+    new = [_added(each) for each in good[:_MOST_ADDED]]
     if len(good) > _MOST_ADDED:
         new.append(context.translate("examples-more", count=len(good) - _MOST_ADDED))
     around = finding_lines(context, replace(seen, findings=()))
-    parts = ("\n".join(new), "\n".join(_line_reports(context, plan)), "\n".join(around))
+    parts = ("\n\n".join(new), "\n".join(_line_reports(context, plan)), "\n".join(around))
     price = format_price(context, seen) if good else ""
     kept = {"dataset": name, "file": file}
     back = f"ex:ds:{admin.short(name)}"
     return ask(context, IMPORT, title, counts, *parts, price, back=back, rows=(save,), kept=kept)
+
+
+def _added(edit: Edit) -> str:
+    """Return a new example as its first question and answer, short."""
+    example = parse_example(edit.text)
+    said = (example.question, example.answer) if example else (edit.path, "")
+    return "➕ " + "\n🤖 ".join(shorten(each, _ADDED_LETTERS) for each in said)
 
 
 def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:
@@ -401,10 +436,13 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "ds": show_dataset,
     "add": example_draft.add,
     "turn": example_draft.turn,
-    "turns": example_draft.turns,
     "unturn": example_draft.unturn,
-    "tags": example_draft.tags,
     "look": proof_handler(current_draft),
+    # Buttons of messages that were sent when more steps led to the proof.
+    "turns": proof_handler(current_draft),
+    "tags": proof_handler(current_draft),
+    "test": proof_handler(example_proof.switch_test),
+    "wording": example_proof.ask_wording,
     "word": lambda context: ask_words(
         context, current_draft(context), context.argument(1), "ex:look"
     ),
@@ -425,6 +463,7 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "picks": example_draft.picks,
     "pick": example_draft.pick,
     "picked": proof_handler(example_draft.picked_draft),
+    "pairs": import_pairs,
     "vains": unanswered.list_waiting,
     "vain": unanswered.answer,
     "vain-no": unanswered.dismiss,
@@ -465,12 +504,13 @@ def _reworded(context: BotContext) -> Draft:
 
 
 handlers.command("examples")(editor_handler(examples_home))
-handlers.step(example_draft.QUESTION)(words_handler(partial(take_turn, role=USER)))
-handlers.step(example_draft.ANSWER)(words_handler(partial(take_turn, role=ASSISTANT)))
-handlers.step(example_draft.TURNS)(editor_handler(example_draft.ask_for_button_again))
+handlers.step(example_draft.QUESTION)(editor_handler(question_sent))
+handlers.step(example_draft.ANSWER)(words_handler(proof_handler(example_draft.answered_draft)))
 handlers.step(example_draft.TAGS, example_draft.REWORD)(words_handler(proof_handler(_reworded)))
 handlers.step(example_proof.WORDING)(words_handler(proof_handler(example_proof.worded_draft)))
-handlers.step(example_proof.PROOF)(proof_handler(current_draft, "examples-press-button"))
+handlers.step(example_proof.PROOF, "ex-turns")(
+    proof_handler(current_draft, "examples-press-button")
+)
 handlers.step(FIND)(words_handler(find_examples))
 handlers.step(example_draft.PICK)(editor_handler(example_draft.take_forwarded))
 handlers.step(changes.DECLINE)(words_handler(changes.decline))
