@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from merlin.account.accounts import Accounts
+from merlin.account.users import Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import is_led
@@ -40,12 +42,13 @@ START: Place = (0, "")
 class CourseDetails:
     """A course with its materials; `lengths` is the path of a text -> its characters.
 
-    `is_led`: the actor may change it.
+    `teachers` are what its teachers are called; `is_led`: the actor may change it.
     """
 
     course: Course
     materials: Sequence[Material]
     lengths: Mapping[str, int]
+    teachers: Sequence[str]
     is_led: bool
 
 
@@ -114,7 +117,15 @@ def details(ctx: Context, actor: Actor, course_id: int) -> CourseDetails:
     """Return a course with its materials. Raises NotFound."""
     course, all_of_it = materials(ctx, actor, course_id)
     lengths = Catalogue(ctx.db).lengths(course.dataset)
-    return CourseDetails(course, all_of_it, lengths, is_led(ctx, actor, course))
+    teachers = [_called(ctx, each) for each in course.teachers]
+    return CourseDetails(course, all_of_it, lengths, teachers, is_led(ctx, actor, course))
+
+
+def _called(ctx: Context, name: str) -> str:
+    """Return what somebody is called, by their account's name; that name where nobody knows."""
+    account = Accounts(ctx.db).named(name)
+    user = Users(ctx.db).get(account.user_id) if account else None
+    return (user.shown_name if user else "") or name
 
 
 def material(ctx: Context, actor: Actor, course_id: int, material_id: int) -> MaterialDetails:

@@ -235,7 +235,9 @@ class Vocabulary:
         if all(meant):
             return meant
         swapped = split_words(letters.translate(_SWAPPED).replace("ё", "е"))[:most]
-        return [(word,) for word in swapped] if swapped and self._knows_all(swapped) else None
+        # Signs in place of letters were typed by another slip.
+        is_whole = len("".join(swapped)) >= len("".join(said)) > 0
+        return [(word,) for word in swapped] if is_whole and self._knows_all(swapped) else None
 
     def _knows_all(self, said: Sequence[str]) -> bool:
         return all(self.knows(word, half=word is said[-1]) for word in said)

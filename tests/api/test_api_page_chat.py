@@ -75,6 +75,11 @@ def test_a_talk_is_kept_by_its_first_question_and_goes_on(door, client):
     with site.browser(site.person(CLARA)) as other:
         assert other.get(first.url.path).status_code == 404
         assert other.post(address(site), data={"q": "И я?", "talk": talk}).status_code == 404
+        other.post(f"{first.url.path}/delete")
+    assert client.get(first.url.path).status_code == 200
+    left = client.post(f"{first.url.path}/delete", data={"next": f"{address(site)}/talks"})
+    assert "Разговоров пока нет" in left.text
+    assert client.get(first.url.path).status_code == 404
 
 
 def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(door, client):

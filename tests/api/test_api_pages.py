@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -122,6 +123,20 @@ def test_the_list_alone_is_for_the_script_and_a_person_gets_the_page(shelf):
     assert part.text.count('<li class="card') == 1
     alone = get(shelf, "/courses?q=sql")
     assert (alone.status_code, alone.headers["location"]) == (303, "/?q=sql")
+
+
+def test_the_front_page_knows_what_was_read_and_closed_by_the_cookies_of_the_scripts(shelf):
+    course = shelf.course_id("algorithms")
+    text = next(one for one in Catalogue(shelf.db).materials("algorithms") if one.text)
+    place = f"{course}.{text.material_id}.40"
+    page = get(shelf, "/", cookie=f"merlin_read={place}; merlin_closed=1.x.99")
+    assert f'href="/courses/{course}/materials/{text.material_id}#go-on"' in page.text
+    assert re.search(r"остал(ась|ось) \d+ минут", said(page))
+    assert re.findall(r'data-semester="(\d)"( open)?', page.text) == [
+        *(("1", ""), ("2", " open"), ("3", " open"))
+    ]
+    for wrong in ("1.999999.40", f"{place}.1", "х"):
+        assert "#go-on" not in get(shelf, "/", cookie=f"merlin_read={quote(wrong)}").text
 
 
 def test_assets_are_named_by_their_content_and_kept_for_a_year(shelf):

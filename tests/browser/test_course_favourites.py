@@ -130,8 +130,11 @@ def test_quick_presses_end_as_the_last_one_said(visitor, courses):
 
 
 def test_who_is_not_signed_in_is_asked_to_and_comes_back_with_the_course(visitor, courses):
-    page = ready(visitor.open("/?q=сети"))
+    page = lasting(ready(visitor.open("/?q=сети")))
     star(page, NETWORKS).click()
+    expect(message(page)).to_contain_text("добавлен в этом браузере")
+    expect(sider(page).get_by_role("link")).to_have_text([NETWORKS])
+    message(page).get_by_role("button", name="Войти").click()
     expect(page.get_by_role("heading", name="Вход")).to_be_visible()
     anna = visitor.person()
     with courses.browser(anna) as client:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
@@ -21,6 +22,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
+from merlin.api.pages.course import minutes
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
     SAID_COOKIE,
@@ -34,9 +36,12 @@ from merlin.api.pages.page import (
 from merlin.api.problems import Problem
 from merlin.api.schema import MOST_ID
 from merlin.app import courses
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.core.errors import NotFound
 from merlin.core.web.assets import local_address, seen_other
 from merlin.core.web.templates import Badge
-from merlin.course.catalogue import KINDS, Course
+from merlin.course.catalogue import KINDS, Course, Material
 from merlin.course.search import LONGEST, Found, highlight_spans
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -90,6 +95,41 @@ MOST = 240
 _TOPICS, _SHORT = 3, 2
 
 
+# What the scripts note: a text that was not read to its end as "<course>.<material>.<percent>",
+# and the semesters that are closed as "1.3".
+READ_COOKIE, CLOSED_COOKIE = "merlin_read", "merlin_closed"
+_READ = re.compile(r"(\d{1,15})\.(\d{1,15})\.(\d{1,2})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class BegunText:
+    """A text that somebody began to read, how far they are, and the minutes that are left."""
+
+    course: Course
+    material: Material
+    percent: int
+    minutes: int
+
+
+def _begun(cookie: str, ctx: Context, actor: Actor) -> BegunText | None:
+    """Return what the cookie names, None where there is no such text for the actor."""
+    said = _READ.fullmatch(cookie)
+    if said is None:
+        return None
+    course_id, material_id, percent = map(int, said.groups())
+    try:
+        found = courses.material(ctx, actor, course_id, material_id)
+    except NotFound:
+        return None
+    left = minutes(round(len(found.text or "") * (100 - percent) / 100))
+    return BegunText(found.course, found.material, percent, left)
+
+
+def _closed(visit: PageRequest) -> set[int]:
+    said = visit.request.cookies.get(CLOSED_COOKIE, "").split(".")
+    return {int(each) for each in said if each.isascii() and each.isdigit()}
+
+
 # A course, its name and description; only the description says why it was found.
 Card = tuple[Course, Pieces, Pieces, bool]
 
@@ -98,10 +138,11 @@ Card = tuple[Course, Pieces, Pieces, bool]
 async def front(visit: Visiting, q: str = "") -> Response:
     """Return the front page."""
     states = await visit.services.read(courses.chat_states)
-    tag, unchanged = same(visit, *sorted(states.items()))
+    begun = await visit.read(partial(_begun, visit.request.cookies.get(READ_COOKIE, "")))
+    tag, unchanged = same(visit, *sorted(states.items()), _closed(visit), begun)
     if unchanged is not None:
         return unchanged
-    view = {"list": await listing(visit, _query(q), states)}
+    view = {"list": await listing(visit, _query(q), states), "begun": begun}
     return render_page(visit, "catalogue.html", view, tag=tag)
 
 
@@ -113,7 +154,7 @@ async def course_list(visit: Visiting, q: str = "") -> Response:
     if "hx-request" not in visit.request.headers:
         return seen_other(address)
     states = await visit.services.read(courses.chat_states)
-    tag, unchanged = same(visit, *sorted(states.items()))
+    tag, unchanged = same(visit, *sorted(states.items()), _closed(visit))
     if unchanged is not None:
         unchanged.headers["HX-Replace-Url"] = address
         return unchanged
@@ -140,6 +181,7 @@ async def listing(visit: PageRequest, query: str, states: Mapping[str, str]) -> 
         "terms": _terms(visit, here[:MOST], found, is_whole=not query),
         "counts": partial(counts, visit),
         "state": partial(_state, visit, states),
+        "closed": _closed(visit),
         "topics": _topics(visit) if not total else [],
         "favourites": {each.course_id for each in visit.favourites},
         "said": visit.say("found", count=total) if query else "",

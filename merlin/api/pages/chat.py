@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from itertools import groupby
@@ -43,7 +44,7 @@ from merlin.api.pages.teach.examples import base_of
 from merlin.api.pages.turn_stream import TurnStream
 from merlin.api.problems import Problem
 from merlin.api.schema import Id
-from merlin.app import course_chat, feedback, proposals, unanswered
+from merlin.app import course_chat, feedback, proposals, sessions, unanswered
 from merlin.app.actor import Actor
 from merlin.app.ask import ChatQuestion, show_quota
 from merlin.app.context import Context
@@ -56,10 +57,10 @@ from merlin.chat.grounding import source_name
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.turns import TurnState
 from merlin.core.clock import in_zone
-from merlin.core.errors import Refused
+from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
-from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
 from merlin.course.catalogue import Course, Material
 from merlin.dataset.proposals import MOST_LETTERS, mask_personal_data
 from merlin.db.idempotency import NUMBER_BITS
@@ -104,6 +105,21 @@ async def show_talk(
     if visit.user is None:
         return await _page(visit, course)
     return await _page(visit, course, session_id, turn=turn, doing=doing)
+
+
+@router.post("/courses/{course_id}/chat/{session_id}/delete", dependencies=FROM_HERE)
+async def delete_talk(
+    visit: Visiting,
+    course_id: Id,
+    session_id: Id,
+    caller: Person,  # noqa: ARG001 - asks to sign in
+    next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's field
+) -> Response:
+    """Delete a talk; one that is deleted already is no trouble."""
+    await course_of(visit, course_id)
+    with suppress(NotFound):
+        await visit.write(sessions.delete, session_id)
+    return seen_other(local_address(next))
 
 
 @router.post("/courses/{course_id}/chat", dependencies=FROM_HERE)

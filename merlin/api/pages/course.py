@@ -46,7 +46,7 @@ async def course(visit: Visiting, course_id: Id, type: str = "") -> Response:  #
         return told, bot_href(visit.services, told.course)
 
     told, bot = await visit.read(read)
-    tag, unchanged = same(visit, tuple(sorted(told.lengths.items())), bot)
+    tag, unchanged = same(visit, tuple(sorted(told.lengths.items())), told.teachers, bot)
     if unchanged is not None:
         return unchanged
     kind = type if type in KINDS else ""

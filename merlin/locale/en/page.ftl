@@ -65,6 +65,7 @@ page-let-go = Remove “{ $name }” from My courses
 page-let-go-short = Remove “{ $name }”
 page-said-added = “{ $name }” was added to My courses.
 page-said-removed = “{ $name }” was removed from My courses.
+page-said-here = “{ $name }” was added in this browser. Sign in to have it everywhere.
 page-undo = Undo
 page-failed = Couldn't save: no connection. Try again in a moment.
 
@@ -94,6 +95,13 @@ page-lesson-lab = Lab { $lesson }
 page-text = Text
 page-file = File
 page-at-host = on { $host }
+page-go-on = Continue
+page-read-of-it-all = Read so far
+page-minutes-left =
+    { $count ->
+        [one] { $count } minute left
+       *[other] { $count } minutes left
+    }
 page-minutes =
     { $count ->
         [one] { $count } minute

@@ -66,6 +66,7 @@ page-let-go = Убрать «{ $name }» из «Моих курсов»
 page-let-go-short = Убрать «{ $name }»
 page-said-added = Курс «{ $name }» добавлен в «Мои курсы».
 page-said-removed = Курс «{ $name }» убран из «Моих курсов».
+page-said-here = Курс «{ $name }» добавлен в этом браузере. Войдите, чтобы он был с вами везде.
 page-undo = Вернуть
 page-failed = Не получилось сохранить: нет связи. Повторите чуть позже.
 
@@ -96,6 +97,14 @@ page-lesson-lab = Лабораторная { $lesson }
 page-text = Текст
 page-file = Файл
 page-at-host = на { $host }
+page-go-on = Продолжить
+page-read-of-it-all = Прочитано
+page-minutes-left =
+    { $count ->
+        [one] осталась { $count } минута
+        [few] осталось { $count } минуты
+       *[other] осталось { $count } минут
+    }
 page-minutes =
     { $count ->
         [one] { $count } минута

@@ -161,6 +161,8 @@ def appoint_teacher(config: Config, place: Place) -> None:
     with writing_context(config) as ctx:
         for course in place.courses():
             users.grant_role(ctx, Actor.operator(), BORIS.person_id, Role.TEACHER, course)
+        # The courses name their teacher so.
+        users.set_name(ctx, Actor.operator(), BORIS.person_id, BORIS.name)
 
 
 def _children(place: Place) -> list[Child]:

@@ -2,13 +2,18 @@
 
 const YEAR_S = 365 * 24 * 3600;
 
+// Keep a choice that the server reads when it draws the next page; "" forgets it.
+export function setCookie(name, value) {
+  const secure = location.protocol === "https:" ? ";secure" : "";
+  document.cookie = `${name}=${value};path=/;max-age=${value ? YEAR_S : 0};samesite=lax${secure}`;
+}
+
 document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-theme-to]");
   if (!link) return;
   event.preventDefault();
   const theme = link.dataset.themeTo;
-  const secure = location.protocol === "https:" ? ";secure" : "";
   document.documentElement.dataset.theme = theme;
-  document.cookie = `merlin_theme=${theme};path=/;max-age=${YEAR_S};samesite=lax${secure}`;
+  setCookie("merlin_theme", theme);
   document.querySelector(`[data-theme-to=${theme === "dark" ? "light" : "dark"}]`).focus();
 });

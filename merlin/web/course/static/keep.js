@@ -1,4 +1,5 @@
 // «+», «✔», «−»: the answer is shown first and then asked of the server; when it refuses, it goes back.
+// Who is not signed in keeps courses in this browser, and brings them along when signing in.
 
 import { ask, isSignedIn } from "./server.js";
 import { toast } from "./toast.js";
@@ -6,7 +7,8 @@ import { toast } from "./toast.js";
 const form = document.getElementById("keep");
 const list = document.getElementById("kept");
 const said = (name, course) => form.dataset[name].replace("{}", () => course);
-const WANTED = "merlin.wanted";
+const HERE = "merlin.kept";
+const keptHere = () => JSON.parse(localStorage.getItem(HERE) ?? "[]");
 // Course id -> its name, in the order in which they were added.
 const kept = new Map();
 let last = Promise.resolve();
@@ -49,9 +51,22 @@ function change(id, name, isKept) {
   if (isKept) kept.set(id, name);
   else kept.delete(id);
   paint();
+  if (!isSignedIn()) {
+    keepHere(id, name, isKept);
+    return;
+  }
   toast(said(isKept ? "added" : "removed", name), isKept ? null : () => change(id, name, true));
   // One after another: the server sees them in the order in which they were pressed.
   last = last.then(() => send(id, isKept)).catch((error) => undo(error, before, id));
+}
+
+// Within Telegram one is being signed in already: `load` takes what is kept here along.
+function keepHere(id, name, isKept) {
+  localStorage.setItem(HERE, JSON.stringify([...kept]));
+  const { classList, dataset } = document.documentElement;
+  if (classList.contains("tg") && !("stranger" in dataset)) return;
+  if (isKept) toast(said("here", name), signIn, form.dataset.signIn);
+  else toast(said("removed", name), () => change(id, name, true));
 }
 
 function send(id, isKept) {
@@ -77,21 +92,18 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   const id = Number(button.value);
   const name = button.dataset.name ?? document.querySelector(`[data-fav="${id}"]`)?.dataset.name ?? "";
-  if (!isSignedIn()) {
-    sessionStorage.setItem(WANTED, JSON.stringify([id, name]));
-    // Within Telegram one is being signed in already; `load` comes back to what is wanted.
-    const { classList, dataset } = document.documentElement;
-    if (!classList.contains("tg") || "stranger" in dataset) signIn();
-    return;
-  }
   const next = button.closest("li")?.nextElementSibling ?? button.closest("li")?.previousElementSibling;
   change(id, name, button.name === "add");
   if ("drop" in button.dataset) (next?.querySelector("button") ?? document.getElementById("mine")).focus();
 });
 
-// On page load: what is kept, as the server knows it; then what was pressed before signing in.
+// On page load: what is kept, as the server knows it; then what was kept here before signing in.
 export async function load() {
-  if (!isSignedIn()) return;
+  if (!isSignedIn()) {
+    for (const [id, name] of keptHere()) kept.set(id, name);
+    paint();
+    return;
+  }
   const before = changes;
   const answer = await ask("GET", "/api/user/courses").catch(() => null);
   if (!answer) return;
@@ -104,7 +116,7 @@ export async function load() {
   kept.clear();
   for (const course of answer.courses ?? answer) kept.set(course.id ?? course.course_id, course.name);
   paint();
-  const [id, name] = JSON.parse(sessionStorage.getItem(WANTED) ?? "[]");
-  sessionStorage.removeItem(WANTED);
-  if (id && !kept.has(id)) change(id, name, true);
+  const brought = keptHere().filter(([id]) => !kept.has(id));
+  localStorage.removeItem(HERE);
+  for (const [id, name] of brought) change(id, name, true);
 }

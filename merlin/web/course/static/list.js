@@ -2,6 +2,7 @@
 // closes with Escape.
 
 import { paint } from "./keep.js";
+import { setCookie } from "./theme.js";
 
 const all = document.getElementById("all");
 const list = document.getElementById("list");
@@ -37,9 +38,17 @@ function reopen() {
   if (!all.open) window.htmx.ajax("GET", "/courses", { target: "#list", source: "#seek" });
 }
 
+// Semesters that somebody closed stay closed; a search opens all of them.
+function noteClosed({ target }) {
+  if (!target.matches(".sem") || document.getElementById("q").value) return;
+  const closed = [...list.querySelectorAll(".sem:not([open])")].map((one) => one.dataset.semester);
+  setCookie("merlin_closed", closed.join("."));
+}
+
 export function startList() {
   if (!all) return;
   all.firstElementChild.addEventListener("click", reopen);
+  list.addEventListener("toggle", noteClosed, true);
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     // Who already stands on a card keeps it.
     if (event.detail.target === list && list.querySelector(".card:focus-within")) event.detail.shouldSwap = false;

@@ -9,17 +9,18 @@ function rest() {
   timer = setTimeout(() => place.replaceChildren(), SHOWN_MS);
 }
 
-export function toast(words, undo) {
+// Say something; `act` may follow, under a button of the word `label`.
+export function toast(words, act, label = document.getElementById("keep").dataset.undo) {
   const said = document.createElement("span");
   said.textContent = words;
   place.replaceChildren(said);
-  if (undo) {
+  if (act) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = document.getElementById("keep").dataset.undo;
+    button.textContent = label;
     button.addEventListener("click", () => {
       place.replaceChildren();
-      undo();
+      act();
     });
     place.append(button);
   }
