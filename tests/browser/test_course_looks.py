@@ -140,7 +140,7 @@ def test_the_first_load_is_light_and_asks_nobody_else(visitor, courses):
     assert hosts == {courses.address.removeprefix("http://")}
     assert sizes["html"] <= 10_000
     assert sizes["css"] <= 6_000
-    assert sizes["js"] <= 22_000
+    assert sizes["js"] <= 22_500
     assert sum(sizes.values()) <= 40_000
 
 

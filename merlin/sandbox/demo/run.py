@@ -19,6 +19,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
+from merlin.account.users import User, Users
 from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.config import Config, credential, load
@@ -31,7 +32,7 @@ from merlin.sandbox.demo.place import Place, Ports, make, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, read_progress, restart_command
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
-from merlin.sandbox.telegram.world import BORIS
+from merlin.sandbox.telegram.world import BORIS, people_of
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.supervisor import Child, Supervisor
 from merlin.wiring.context import writing_context
@@ -161,7 +162,10 @@ def appoint_teacher(config: Config, place: Place) -> None:
     with writing_context(config) as ctx:
         for course in place.courses():
             users.grant_role(ctx, Actor.operator(), BORIS.person_id, Role.TEACHER, course)
-        # The courses name their teacher so.
+        # The courses name their teacher by the account; pages say what he is called.
+        called = {each.name: each.first_name for each in people_of(config.language)}
+        Users(ctx.db).met(User(BORIS.person_id))
+        Users(ctx.db).set_name(BORIS.person_id, called[BORIS.name])
         users.set_name(ctx, Actor.operator(), BORIS.person_id, BORIS.name)
 
 
