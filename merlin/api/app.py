@@ -45,6 +45,7 @@ from merlin.api.response_cache import (
 )
 from merlin.api.routers import api_routes
 from merlin.api.services import ApiServices
+from merlin.app.answer_counts import AnswerCounts
 from merlin.app.context import Context
 from merlin.app.payment_worker import PaymentWorker
 from merlin.chat.answer import AnswerService
@@ -117,6 +118,7 @@ def create_app(services: ApiServices) -> FastAPI:
     )
     app.state.services = services
     app.state.traffic = Traffic()
+    app.state.answers = AnswerCounts()
     app.state.catalogue = CatalogueCache(services.kept_bytes)
     app.state.gate = LoginThrottle()
     app.state.limits = Limits(services.config.api.limits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
 
-from merlin.api import hooks, openapi
+from merlin.api import hooks, metrics, openapi
 from merlin.api.openai_compat import routes
 from merlin.api.rest import (
     account,
@@ -59,6 +59,7 @@ API: tuple[APIRouter, ...] = (
 # What is no part of the open API: probes, hooks, the OpenAI protocol, the reference page.
 OTHERS: tuple[APIRouter, ...] = (
     health.process_router,
+    metrics.router,
     hooks.router,
     routes.router,
     openapi.router,

@@ -75,31 +75,6 @@ def count_failures(db: Database, since: datetime) -> dict[str, int]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What the database says at one moment.
-
-    `queues` maps a queue to how much waits in it, `jobs` a state to how many jobs stand there.
-    """
-
-    heartbeats: Sequence[Heartbeat] = ()
-    queues: Mapping[str, int] = field(default_factory=dict)
-    jobs: Mapping[str, int] = field(default_factory=dict)
-    serving: Sequence[Serving] = ()
-
-
-def snapshot(ctx: Context) -> Snapshot:
-    """Return what probes and metrics show. Raises MerlinError where the database is silent."""
-    counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
-    with ctx.db.snapshot():
-        return Snapshot(
-            heartbeats=Heartbeats(ctx.db).all(),
-            queues={each.name: each.waiting for each in queues(ctx.db)},
-            jobs={row["state"]: int(row["count"]) for row in ctx.db.rows(counted)},
-            serving=list(Promotions(ctx.db).serving().values()),
-        )
-
-
 _DAY = timedelta(days=1)
 # A process that has been silent for so long is one that was taken away.
 _GONE_AFTER = timedelta(days=7)
@@ -163,7 +138,7 @@ def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
     """Return how Merlin does, with the newest `alarms`. Raises NotFound without the permission."""
     if not actor.may(Permission.USERS):
         raise NotFound("no health", "admin-not-yours")
-    now, usage = ctx.clock(), shutil.disk_usage(ctx.config.state_dir)
+    now = ctx.clock()
     return HealthView(
         now=now,
         processes=processes(ctx),
@@ -171,9 +146,38 @@ def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
         failures=count_failures(ctx.db, now - _DAY),
         budget=_budget(ctx, now),
         sunsets=_sunsets(ctx, actor, now.date()),
-        disk=DiskView(usage.free, usage.total),
+        disk=_disk(ctx),
         alarms=Notices(ctx.db).newest(ADMINS, alarms),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the database says at one moment; `jobs` maps a state to how many jobs stand there."""
+
+    heartbeats: Sequence[Heartbeat] = ()
+    queues: Sequence[QueueView] = ()
+    jobs: Mapping[str, int] = field(default_factory=dict)
+    serving: Sequence[Serving] = ()
+    budget: Sequence[BudgetView] = ()
+    sunsets: Sequence[SunsetView] = ()
+    disk: DiskView | None = None
+
+
+def snapshot(ctx: Context) -> Snapshot:
+    """Return what probes and metrics show. Raises MerlinError where the database is silent."""
+    now = ctx.clock()
+    counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
+    with ctx.db.snapshot():
+        return Snapshot(
+            heartbeats=Heartbeats(ctx.db).all(),
+            queues=queues(ctx.db),
+            jobs={row["state"]: int(row["count"]) for row in ctx.db.rows(counted)},
+            serving=list(Promotions(ctx.db).serving().values()),
+            budget=_budget(ctx, now),
+            sunsets=_sunsets(ctx, Actor.operator(), now.date()),
+            disk=_disk(ctx),
+        )
 
 
 def processes(ctx: Context) -> list[ProcessView]:
@@ -189,6 +193,11 @@ def processes(ctx: Context) -> list[ProcessView]:
 def is_daemon_alive(ctx: Context) -> bool:
     """Return whether somebody is there who does what is asked of the daemon."""
     return any(each.process == "daemon" and each.alive for each in processes(ctx))
+
+
+def _disk(ctx: Context) -> DiskView:
+    usage = shutil.disk_usage(ctx.config.state_dir)
+    return DiskView(usage.free, usage.total)
 
 
 def _budget(ctx: Context, now: datetime) -> list[BudgetView]:

@@ -100,13 +100,21 @@ class Talk:
 
     def ask(self, update_id, words="Что такое граф?", answer="Вершины и рёбра.", **more):
         """Ask and answer; return the turn's number."""
-        question = Question(self.session_id, update_id, self.user_id, words, **more)
-        turn = self._turns.ask(question, None)
-        told = {"model_id": "stand-in-base", "provider": "chat", "standing": "serving"}
-        spent = {"usage": Usage(10, 5), "cost_micro": 7, "currency": "USD"}
-        self._turns.write(update_id, StoredAnswer(answer, **told, **spent))
+        turn = self.begin(update_id, words, **more)
+        self.end(update_id, answer)
         self._sessions.touch(self.session_id, words)
         return turn.turn_id
+
+    def begin(self, update_id, words="Что такое граф?", **more):
+        """Ask only."""
+        question = Question(self.session_id, update_id, self.user_id, words, **more)
+        return self._turns.ask(question, None)
+
+    def end(self, update_id, answer="Вершины и рёбра.", known=None):
+        """Answer what was asked."""
+        told = {"model_id": "stand-in-base", "provider": "chat", "standing": "serving"}
+        spent = {"usage": Usage(10, 5), "cost_micro": 7, "currency": "USD"}
+        self._turns.write(update_id, StoredAnswer(answer, **told, **spent, known=known))
 
 
 def forgotten(site):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from api_site import NOT_LIMITED, running
+from asking_site import Talk
 from figures import figure
 from served import serve_in
 
@@ -81,7 +82,7 @@ def test_metrics_show_what_the_database_says(watched):
     page = watched.client.get("/metrics").text
     process = {"process": "daemon", "host": "one"}
     assert figure(page, "merlin_process_up", **process) == 1
-    assert figure(page, "merlin_fetch_total", **process, status="success") == 3
+    assert figure(page, "merlin_task_rounds_total", **process, task="fetch", status="success") == 3
     assert figure(page, "merlin_daemon_waiting", **process) == 9
     assert figure(page, "merlin_queue_depth", queue="requests") == 1
     assert figure(page, "merlin_jobs", state="succeeded") == 1
@@ -90,11 +91,36 @@ def test_metrics_show_what_the_database_says(watched):
 
 
 @functional
+def test_answers_are_counted_once_each_when_they_have_ended(watched):
+    def counts():
+        page = watched.client.get("/metrics").text
+        told = (
+            figure(page, "merlin_answers_total", provider="chat", outcome="answered"),
+            figure(page, "merlin_answers_total", provider="chat", outcome="refused"),
+            figure(page, "merlin_answer_seconds_count", provider="chat"),
+            figure(page, "merlin_answer_tokens_total", provider="chat", kind="input"),
+            figure(page, "merlin_answer_cost_total", currency="usd"),
+        )
+        return tuple(each or 0 for each in told)
+
+    counts()  # where the counting begins
+    talk = Talk(watched)
+    talk.ask(1)
+    talk.begin(2)
+    talk.end(2, known=False)
+    talk.begin(3)
+    for _ in range(2):
+        assert counts() == (1, 1, 2, 20, pytest.approx(14e-6))
+    talk.end(3)
+    assert counts() == (2, 1, 3, 30, pytest.approx(21e-6))
+
+
+@functional
 def test_metrics_show_a_dead_process_as_down_and_none_of_its_counters(watched):
     beat(watched, age_s=60, fetch_success=3)
     page = watched.client.get("/metrics").text
     assert figure(page, "merlin_process_up", process="daemon", host="one") == 0
-    assert "merlin_fetch_total" not in page
+    assert "merlin_task_rounds_total" not in page
 
 
 @pytest.mark.integration

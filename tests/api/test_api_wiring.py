@@ -73,8 +73,8 @@ def test_heartbeats_of_the_database_reach_readyz_and_metrics(client, database):
     Heartbeats(database).beat(beat)
     assert client.get("/readyz").json()["processes"]["daemon"]["alive"] is True
     page = client.get("/metrics").text
-    fetched = {"process": "daemon", "host": "here", "status": "success"}
-    assert figure(page, "merlin_fetch_total", **fetched) == 2
+    fetched = {"process": "daemon", "host": "here", "task": "fetch", "status": "success"}
+    assert figure(page, "merlin_task_rounds_total", **fetched) == 2
     assert figure(page, "merlin_queue_depth", queue="updates") == 0
 
 

@@ -1,30 +1,23 @@
-"""How Merlin stands: what serves, what waits, who is alive; its health for admins; probes, metrics.
+"""How Merlin stands: what serves, what waits, who is alive; its health for admins; probes.
 
-`/healthz`, `/readyz`, `/metrics`: whether the process lives, can work, and what it counts. The last
-two are for those who watch over it, by their addresses; to all others they are not there.
-
-What a process says in its heartbeat as `<noun>_<success|error|noop>` is counted since it began
-and becomes `merlin_<noun>_total{status=…}`; any other number is one of the moment and becomes
-`merlin_<process>_<noun>`.
+`/healthz` and `/readyz` say whether the process lives and can work. The second is for those who
+watch over it, by their addresses; to all others it is not there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from merlin.api.auth import Caring, Watching
 from merlin.api.hooks import is_near
-from merlin.api.middleware import Traffic
 from merlin.api.problems import Problem, problems
 from merlin.api.schema import InLanguage, Shape, operation_router
 from merlin.api.services import services_of
@@ -35,7 +28,6 @@ from merlin.app.health import (
     DiskView,
     ProcessView,
     QueueView,
-    Snapshot,
     SunsetView,
     health,
     processes,
@@ -45,89 +37,6 @@ from merlin.app.status import status
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger, redact
-from merlin.core.metrics import (
-    Sample,
-    counter,
-    gauge,
-    metric_name,
-    metrics_page,
-)
-from merlin.training.models import Serving
-
-STATUSES = frozenset({"success", "error", "noop"})
-FORGET_AFTER_S = 86_400.0
-_NO_LABELS: dict[str, str] = {}
-
-
-def metrics_of(
-    shown: Snapshot, traffic: Traffic, now: datetime, *, database_is_up: bool = True
-) -> list[Metric]:
-    """Return everything that /metrics shows."""
-    heard = [beat for beat in shown.heartbeats if (now - beat.at).total_seconds() < FORGET_AFTER_S]
-    is_up = (database_is_up, _NO_LABELS)
-    queues = ((depth, {"queue": name}) for name, depth in sorted(shown.queues.items()))
-    jobs = ((count, {"state": state}) for state, count in sorted(shown.jobs.items()))
-    refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
-    return [
-        gauge("merlin_database_up", "1 while the database answers the api.", is_up),
-        *_of_processes(heard, now),
-        *_of_heartbeats(beat for beat in heard if beat.is_alive(now)),
-        gauge("merlin_queue_depth", "What waits in each queue.", *queues),
-        gauge("merlin_jobs", "Fine-tune jobs by state.", *jobs),
-        *_of_serving(shown.serving),
-        *traffic.calls.collect(),
-        *traffic.seconds.collect(),
-        counter(
-            "merlin_hooks_refused_total",
-            "Calls of hooks refused for their secret or for where they come from.",
-            *refused,
-        ),
-    ]
-
-
-def _of_processes(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Metric]:
-    about = "1 while a process speaks, 0 once it has been silent for ten seconds."
-    up = ((beat.is_alive(now), _labels(beat)) for beat in beats)
-    yield gauge("merlin_process_up", about, *up)
-    about = "When a process began, in seconds since 1970."
-    began = ((beat.since.timestamp(), _labels(beat)) for beat in beats)
-    yield gauge("merlin_process_start_seconds", about, *began)
-    about = "When a process spoke last, in seconds since 1970."
-    spoke = ((beat.at.timestamp(), _labels(beat)) for beat in beats)
-    yield gauge("merlin_heartbeat_seconds", about, *spoke)
-
-
-def _of_heartbeats(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
-    counters: dict[str, list[Sample]] = defaultdict(list)
-    gauges: dict[str, list[Sample]] = defaultdict(list)
-    for beat in beats:
-        for figure, value in beat.counters.items():
-            noun, _, status = figure.rpartition("_")
-            if noun and status in STATUSES:
-                labels = {**_labels(beat), "status": status}
-                counters[metric_name("merlin", noun, "total")].append((value, labels))
-            else:
-                name = metric_name("merlin", beat.process, figure)
-                gauges[name].append((value, _labels(beat)))
-    for make, found in ((counter, counters), (gauge, gauges)):
-        for name, samples in sorted(found.items()):
-            yield make(name, "Told by the process itself.", *samples)
-
-
-def _labels(beat: Heartbeat) -> dict[str, str]:
-    return {"process": beat.process, "host": beat.host}
-
-
-def _of_serving(models: Sequence[Serving]) -> Iterable[Metric]:
-    serving: list[Sample] = []
-    for one in models:
-        model, build = one.model.model_id, one.model.build_version
-        serving.append((1, {"dataset": one.dataset, "model": model, "build": build}))
-    yield gauge("merlin_serving_model", "1 for the model that serves each dataset.", *serving)
-    about = "When the serving model took over, in seconds since 1970."
-    since = ((one.since.timestamp(), {"dataset": one.dataset}) for one in models)
-    yield gauge("merlin_serving_since_seconds", about, *since)
-
 
 office_router = operation_router(prefix="/api", tags=["office"])
 
@@ -253,7 +162,7 @@ async def readyz(request: Request) -> Response:
     The other processes are told of, but do not decide: pages answer without them.
     """
     services = services_of(request)
-    _refuse_strangers(request)
+    refuse_strangers(request)
     try:
         shown = await asyncio.wait_for(services.read(snapshot), ANSWER_S)
     except (MerlinError, TimeoutError) as error:
@@ -263,7 +172,7 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"ready": True, "database": "ok", "processes": told})
 
 
-def _refuse_strangers(request: Request) -> None:
+def refuse_strangers(request: Request) -> None:
     """Raise Problem 404 for a call from elsewhere than those who watch over this api."""
     if not is_near(request, services_of(request).config.api.monitoring):
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
@@ -279,21 +188,3 @@ def _ready_processes(beats: Sequence[Heartbeat], now: datetime) -> dict[str, dic
         age_s = round((now - beat.at).total_seconds(), 1)
         told[name] = {"alive": beat.is_alive(now), "age_s": age_s, "step": beat.step}
     return told
-
-
-@process_router.get(
-    "/metrics", summary="Everything countable", response_class=PlainTextResponse, responses=_METRICS
-)
-async def metrics(request: Request) -> Response:
-    """Return everything countable, for Prometheus; this process's own part always."""
-    _refuse_strangers(request)
-    state = request.app.state
-    try:
-        shown = await asyncio.wait_for(state.services.read(snapshot), ANSWER_S)
-        is_up = True
-    except (MerlinError, TimeoutError):
-        shown, is_up = Snapshot(), False
-    told = metrics_of(shown, state.traffic, state.services.clock(), database_is_up=is_up)
-    told += state.services.connections.metrics("merlin", "http")
-    told += state.bodies.metrics("merlin", "http")
-    return Response(metrics_page(told), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,0 +1,178 @@
+"""`/metrics`: what Prometheus reads, for those who watch over this api, by their addresses.
+
+What a process says in its heartbeat as `<task>_<success|error|noop>` is counted since it began
+and becomes `merlin_task_rounds_total{task=…, status=…}`; any other number is one of the moment and
+becomes `merlin_<process>_<noun>`. Answers are counted from the first call on. All but the figures of
+calls (`merlin_http_…`) come from the database: several apis show the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from merlin.api.middleware import Traffic
+from merlin.api.problems import problems
+from merlin.api.rest.health import ANSWER_S, refuse_strangers
+from merlin.api.schema import operation_router
+from merlin.app.answer_counts import AnswerCounts
+from merlin.app.context import Context
+from merlin.app.health import BudgetView, DiskView, QueueView, Snapshot, SunsetView, snapshot
+from merlin.core.errors import MerlinError
+from merlin.core.heartbeat import Heartbeat
+from merlin.core.metrics import Sample, counter, gauge, metric_name, metrics_page
+from merlin.training.models import Serving
+
+router: APIRouter = operation_router(tags=["process"])
+
+STATUSES = frozenset({"success", "error", "noop"})
+FORGET_AFTER_S = 86_400.0
+_MICRO = 1_000_000
+_NO_LABELS: dict[str, str] = {}
+_SHOWN: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+    **problems(404),
+}
+
+
+@router.get(
+    "/metrics", summary="Everything countable", response_class=PlainTextResponse, responses=_SHOWN
+)
+async def metrics(request: Request) -> Response:
+    """Return everything countable, for Prometheus; this process's own part always."""
+    refuse_strangers(request)
+    state = request.app.state
+
+    def read(ctx: Context) -> Snapshot:
+        state.answers.update(ctx)
+        return snapshot(ctx)
+
+    try:
+        shown = await asyncio.wait_for(state.services.read(read), ANSWER_S)
+        is_up = True
+    except (MerlinError, TimeoutError):
+        shown, is_up = Snapshot(), False
+    now = state.services.clock()
+    told = metrics_of(shown, state.traffic, state.answers, now, database_is_up=is_up)
+    told += state.services.connections.metrics("merlin", "http")
+    told += state.bodies.metrics("merlin", "http")
+    return Response(metrics_page(told), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def metrics_of(
+    shown: Snapshot,
+    traffic: Traffic,
+    answers: AnswerCounts,
+    now: datetime,
+    *,
+    database_is_up: bool = True,
+) -> list[Metric]:
+    """Return everything that /metrics shows but connections and bodies."""
+    heard = [beat for beat in shown.heartbeats if (now - beat.at).total_seconds() < FORGET_AFTER_S]
+    is_up = (database_is_up, _NO_LABELS)
+    jobs = ((count, {"state": state}) for state, count in sorted(shown.jobs.items()))
+    refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
+    return [
+        gauge("merlin_database_up", "1 while the database answers the api.", is_up),
+        *_of_processes(heard, now),
+        *_of_heartbeats(beat for beat in heard if beat.is_alive(now)),
+        *_of_queues(shown.queues, now),
+        gauge("merlin_jobs", "Fine-tune jobs by state.", *jobs),
+        *_of_serving(shown.serving),
+        *answers.collect(),
+        *_of_money(shown.budget),
+        *_of_sunsets(shown.sunsets),
+        *_of_disk(shown.disk),
+        *traffic.calls.collect(),
+        *traffic.seconds.collect(),
+        counter(
+            "merlin_hooks_refused_total",
+            "Calls of hooks refused for their secret or for where they come from.",
+            *refused,
+        ),
+    ]
+
+
+def _of_processes(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Metric]:
+    about = "1 while a process speaks, 0 once it has been silent for ten seconds."
+    up = ((beat.is_alive(now), _labels(beat)) for beat in beats)
+    yield gauge("merlin_process_up", about, *up)
+    about = "When a process began, in seconds since 1970."
+    began = ((beat.since.timestamp(), _labels(beat)) for beat in beats)
+    yield gauge("merlin_process_start_seconds", about, *began)
+    about = "When a process spoke last, in seconds since 1970."
+    spoke = ((beat.at.timestamp(), _labels(beat)) for beat in beats)
+    yield gauge("merlin_heartbeat_seconds", about, *spoke)
+
+
+def _of_heartbeats(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
+    rounds: list[Sample] = []
+    gauges: dict[str, list[Sample]] = defaultdict(list)
+    for beat in beats:
+        for figure, value in beat.counters.items():
+            task, _, status = figure.rpartition("_")
+            if task and status in STATUSES:
+                rounds.append((value, {**_labels(beat), "task": task, "status": status}))
+            else:
+                name = metric_name("merlin", beat.process, figure)
+                gauges[name].append((value, _labels(beat)))
+    about = "Rounds of a process's tasks since it began; noop: nothing was to be done."
+    yield counter("merlin_task_rounds_total", about, *rounds)
+    for name, samples in sorted(gauges.items()):
+        yield gauge(name, "What the process counts at this moment.", *samples)
+
+
+def _labels(beat: Heartbeat) -> dict[str, str]:
+    return {"process": beat.process, "host": beat.host}
+
+
+def _of_queues(queues: Sequence[QueueView], now: datetime) -> Iterable[Metric]:
+    depth = ((each.waiting, {"queue": each.name}) for each in queues)
+    yield gauge("merlin_queue_depth", "What waits in each queue.", *depth)
+    ages = (((now - (each.oldest or now)).total_seconds(), {"queue": each.name}) for each in queues)
+    yield gauge("merlin_queue_oldest_seconds", "How long the oldest entry of a queue waits.", *ages)
+
+
+def _of_serving(models: Sequence[Serving]) -> Iterable[Metric]:
+    serving: list[Sample] = []
+    for one in models:
+        model, build = one.model.model_id, one.model.build_version
+        serving.append((1, {"dataset": one.dataset, "model": model, "build": build}))
+    yield gauge("merlin_serving_model", "1 for the model that serves each dataset.", *serving)
+    about = "When the serving model took over, in seconds since 1970."
+    since = ((one.since.timestamp(), {"dataset": one.dataset}) for one in models)
+    yield gauge("merlin_serving_since_seconds", about, *since)
+
+
+def _of_money(budget: Sequence[BudgetView]) -> Iterable[Metric]:
+    labelled = [
+        (each, {"provider": each.provider, "currency": each.currency.lower()}) for each in budget
+    ]
+    about = "What the trainings of this month may have cost."
+    spent = ((each.spent_micro / _MICRO, labels) for each, labels in labelled)
+    yield gauge("merlin_training_spent", about, *spent)
+    about = "What the trainings of a month may cost, where that is limited."
+    caps = ((each.cap_micro / _MICRO, labels) for each, labels in labelled if each.cap_micro)
+    yield gauge("merlin_training_budget", about, *caps)
+
+
+def _of_sunsets(sunsets: Sequence[SunsetView]) -> Iterable[Metric]:
+    about = "Days until the provider turns a model off that is in use."
+    days = ((each.days_left, {"model": each.model, "used_for": each.used_for}) for each in sunsets)
+    yield gauge("merlin_model_sunset_days", about, *days)
+
+
+def _of_disk(disk: DiskView | None) -> Iterable[Metric]:
+    if disk is not None:
+        about = "Bytes free on the disk of the state folder."
+        yield gauge("merlin_disk_free_bytes", about, (disk.free, _NO_LABELS))
+        about = "Bytes of the disk of the state folder."
+        yield gauge("merlin_disk_size_bytes", about, (disk.total, _NO_LABELS))
