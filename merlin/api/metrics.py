@@ -2,8 +2,8 @@
 
 What a process says in its heartbeat as `<task>_<success|error|noop>` is counted since it began
 and becomes `merlin_task_rounds_total{task=…, status=…}`; any other number is one of the moment and
-becomes `merlin_<process>_<noun>`. Answers are counted from the first call on. All but the figures of
-calls (`merlin_http_…`) come from the database: several apis show the same.
+becomes `merlin_<process>_<noun>`. Answers are counted from the first call on. All but the figures
+of calls (`merlin_http_…`) come from the database: several apis show the same.
 """
 
 from __future__ import annotations
