@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import textwrap
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import yaml
@@ -149,6 +150,17 @@ class Lab:
         """Return what `merlin status --json` says of a dataset."""
         with reading_context(self.config) as ctx:
             return dataset_record(status(ctx, Actor.operator()).datasets[dataset])
+
+
+def command(*words):
+    """Run a command here, as `merlin`; return its exit code and what it said."""
+    from merlin.cli import main
+
+    out = TextIOWrapper(BytesIO(), "utf-8", newline="")
+    with redirect_stdout(out), redirect_stderr(StringIO()) as err:
+        code = main(words)
+    out.flush()
+    return code, out.buffer.getvalue().decode(), err.getvalue()
 
 
 def prove_at(services, clock):

@@ -42,6 +42,7 @@ def lab(request, tmp_path, provider):
     database = {}
     if request.param == "postgresql":
         database["database"] = request.getfixturevalue("postgresql").emptied()
+    provider.behave(states=[])
     lab = Lab(tmp_path, provider.base_url, **database)
     lab.repository.dataset(canary=RULE)
     lab.repository.commit()
@@ -53,7 +54,7 @@ def teach(lab, number):
     """Let the next commit's model be made, proved and tried."""
     lab.repository.example("trial", 1, answer=f"Слово номер {number}.")
     lab.repository.commit()
-    lab.tick(rounds=4)
+    lab.tick()
 
 
 def ask(lab, *users):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
 from test_lost_database import lose, mirror_notes, numbers, push_notes, serve_three, teach
 from waiting import wait_until
-from world import prove_at
+from world import command, prove_at
 
 from merlin.app import jobs, models, verdicts
 from merlin.app.actor import Actor
@@ -26,12 +23,9 @@ YES = "Да, всё именно так и есть."
 
 def recover(lab):
     """Call `merlin recover --json`; return its code, what it printed, what it said."""
-    words = ["recover", "--json", "--config", str(lab.path)]
-    done = subprocess.run(
-        [sys.executable, "-m", "merlin", *words], capture_output=True, text=True, check=False
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, json.loads(done.stdout or "null"), done.stderr
+    code, out, err = command("recover", "--json", "--config", str(lab.path))
+    assert "Traceback" not in err
+    return code, json.loads(out or "null"), err
 
 
 def known(lab):
@@ -85,16 +79,11 @@ def test_the_past_comes_back_as_it_was_and_nobody_is_asked_or_trained_again(lab,
 def test_people_read_what_came_back(lab, monkeypatch):
     serve_three(lab)
     lose(lab)
-    words = ["recover", "--config", str(lab.path)]
-    done = subprocess.run(
-        [sys.executable, "-m", "merlin", *words],
-        env={**os.environ, "MERLIN_LANGUAGE": "ru"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "trial-3" in done.stdout
-    assert "Восстановлено" in done.stderr
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
+    code, out, err = command("recover", "--config", str(lab.path))
+    assert code == 0
+    assert "trial-3" in out
+    assert "Восстановлено" in err
 
 
 def test_a_gate_goes_on_holding_a_worse_model(lab, provider):

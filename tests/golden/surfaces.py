@@ -6,8 +6,6 @@ import json
 import re
 import sys
 from collections import Counter
-from contextlib import redirect_stderr, redirect_stdout
-from io import BytesIO, StringIO, TextIOWrapper
 from itertools import product
 from pathlib import Path
 from string import Formatter
@@ -18,10 +16,10 @@ sys.path.append(str(Path(__file__).parents[1] / "api"))
 from configured import config_of
 from house import PEOPLE
 from plain import Pages
+from world import command
 
 from merlin.api.app import create_app
 from merlin.api.services import ApiServices
-from merlin.cli import main
 from merlin.cli.commands import MODULES, load_command
 from merlin.db.writer import Store
 
@@ -253,24 +251,15 @@ def commands(house):
     for words in READING:
         plain, paid = house.plain(), next(iter(house.orders))
         given = [] if words.startswith("schema") else ["--config", str(house.lab.path)]
-        code, out, err = run(*words.format(paid=paid).split(), *given)
+        code, out, err = command(*words.format(paid=paid).split(), *given)
         shown = plain.json(json.loads(out)) if "--json" in words else plain.text(out)
         told[f"merlin {words}"] = f"{shown.rstrip()}\n{plain.text(err)}exit {code}"
     words = (word for lines in MODULES.values() for word in lines)
     verbs = [verb for word in words for verb in _verbs(load_command(word), word)]
     for each in sorted(["", *verbs]):
-        out = run(*each.split(), "--help")[1]
+        out = command(*each.split(), "--help")[1]
         told[f"{' '.join(['merlin', *each.split()])} --help"] = _unboxed(out)
     return told
-
-
-def run(*words):
-    """Run a command here, as `merlin`; return its exit code and what it said."""
-    out = TextIOWrapper(BytesIO(), "utf-8", newline="")
-    with redirect_stdout(out), redirect_stderr(StringIO()) as err:
-        code = main(words)
-    out.flush()
-    return code, out.buffer.getvalue().decode(), err.getvalue()
 
 
 def _verbs(command, name):
