@@ -59,6 +59,9 @@ MODULES = {
     "recover": {
         "recover": "Fill an empty database from the repository, its notes and the providers' jobs.",
     },
+    "migrate_db": {
+        "migrate-db": "Copy the SQLite database into an empty PostgreSQL, and compare every row.",
+    },
     "prompt_check": {
         "prompt-check": (
             "Compare the base with a good prompt and the tuned model on the test questions."
@@ -122,7 +125,7 @@ PANELS = {
         *("builds", "jobs", "prompt_check", "evaluation", "models", "migrate", "lineage", "ask"),
     ),
     "People and sales": ("users", "billing"),
-    "Set up and rescue": ("setup", "key", "recover"),
+    "Set up and rescue": ("setup", "key", "recover", "migrate_db"),
 }
 _PANEL_OF = {module: panel for panel, modules in PANELS.items() for module in modules}
 

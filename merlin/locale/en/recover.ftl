@@ -18,3 +18,13 @@ col-builds = builds
 col-jobs = jobs
 col-models = models
 col-pinned = pinned
+migrate-db-progress = tables
+migrate-db-source = The configured database isn't SQLite, so there is nothing to move.
+migrate-db-target = Name an empty PostgreSQL database: postgresql://USER@HOST/NAME. Put the password into PGPASSWORD or ~/.pgpass.
+migrate-db-running = These processes are running: { $names }. Stop them, and try again.
+migrate-db-not-empty = The PostgreSQL database already has rows (table { $table }). Nothing was changed. Name an empty one.
+migrate-db-differs = The table { $table } came out differently, so nothing was stored. The SQLite database is unchanged. Please report this as a bug.
+migrate-db-done = { $rows ->
+    [one] Copied and compared one row
+   *[other] Copied and compared { NUMBER($rows) } rows
+  } in { $tables } tables. Now set `database` in config.yaml to this address and start Merlin. The SQLite file is unchanged; keep it as a backup.

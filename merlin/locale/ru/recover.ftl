@@ -20,3 +20,17 @@ col-builds = сборки
 col-jobs = обучения
 col-models = модели
 col-pinned = закреплена
+migrate-db-progress = таблицы
+migrate-db-source = В настройках не SQLite, переносить нечего.
+migrate-db-target = Назовите пустую базу PostgreSQL: postgresql://USER@HOST/NAME. Пароль укажите в PGPASSWORD или в ~/.pgpass.
+migrate-db-running = Ещё работают: { $names }. Остановите их и повторите.
+migrate-db-not-empty = В базе PostgreSQL уже есть строки (таблица { $table }). Ничего не изменено. Назовите пустую базу.
+migrate-db-differs = Таблица { $table } скопирована с отличиями, поэтому ничего не сохранено. База SQLite не изменилась. Сообщите об этой ошибке разработчикам.
+migrate-db-done = { $rows ->
+    [one] Скопирована и сверена { NUMBER($rows) } строка
+    [few] Скопированы и сверены { NUMBER($rows) } строки
+   *[many] Скопировано и сверено { NUMBER($rows) } строк
+  } в { $tables ->
+    [one] { $tables } таблице
+   *[many] { $tables } таблицах
+  }. Теперь впишите этот адрес в `database` в config.yaml и запустите Merlin. Файл SQLite не изменился, сохраните его как резервную копию.

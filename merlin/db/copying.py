@@ -1,0 +1,154 @@
+"""Copy the whole SQLite database into an empty PostgreSQL, and compare every row.
+
+By the drivers themselves: rows go as they are stored, encrypted columns too, by COPY.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import Connection, sql
+
+from merlin.core.errors import MerlinError, Refused
+from merlin.db.database import driver_errors
+
+# Tables in which a new schema has rows already.
+SEEDED = frozenset({"course_index", "migration", "wake"})
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1"
+_COLUMNS = """
+SELECT column_name FROM information_schema.columns
+WHERE table_schema = current_schema() AND table_name = %s ORDER BY ordinal_position
+"""
+_REFERENCES = """
+SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint
+WHERE contype = 'f' AND conrelid <> confrelid
+"""
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedTable:
+    """A table that was copied, and how many rows it has on both sides."""
+
+    table: str
+    rows: int
+
+
+def copy_database(
+    source: Path, url: str, advance: Callable[[], None] = lambda: None
+) -> list[CopiedTable]:
+    """Copy all rows of an SQLite file into a PostgreSQL that has the same schema and no rows.
+
+    All of it is one transaction: a kill leaves nothing. `advance` is called after each table.
+    Raises Refused for a database with rows, MerlinError where a table differs afterwards,
+    DatabaseAway where PostgreSQL cannot be asked.
+    """
+    with driver_errors(), psycopg.connect(url) as target:
+        lite = sqlite3.connect(source)
+        try:
+            lite.execute("BEGIN IMMEDIATE")  # nobody writes until all is copied
+            return _copy(lite, target, advance)
+        finally:
+            lite.close()
+
+
+def _copy(
+    lite: sqlite3.Connection, target: Connection, advance: Callable[[], None]
+) -> list[CopiedTable]:
+    tables = _in_order(target)
+    for table in tables:
+        if table not in SEEDED and _has_rows(target, table):
+            raise Refused(f"{table} has rows", "migrate-db-not-empty", table=table)
+    for table in SEEDED:
+        target.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+    copied = []
+    for table in tables:
+        columns = [name for (name,) in target.execute(_COLUMNS, (table,))]
+        sent = _Digest()
+        with target.cursor().copy(_statement("COPY {} ({}) FROM STDIN", table, columns)) as copy:
+            for row in sent.counting(_sqlite_rows(lite, table, columns)):
+                copy.write_row(row)
+        stored = _Digest()
+        for _ in stored.counting(_postgresql_rows(target, table, columns)):
+            pass
+        if sent != stored:
+            words = f"{table}: {sent.rows} rows were sent, {stored.rows} are stored, or others"
+            raise MerlinError(words, "migrate-db-differs", table=table)
+        if "id" in columns:
+            _go_on_counting(lite, target, table)
+        copied.append(CopiedTable(table, sent.rows))
+        advance()
+    return copied
+
+
+def _in_order(target: Connection) -> list[str]:
+    """Return the tables, each after those that its rows refer to."""
+    order: TopologicalSorter[str] = TopologicalSorter(
+        {name: set() for (name,) in target.execute(_TABLES)}
+    )
+    for table, referred in target.execute(_REFERENCES):
+        order.add(table, referred)
+    return list(order.static_order())
+
+
+def _statement(words: str, table: str, columns: Iterable[str]) -> sql.Composed:
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    return sql.SQL(words).format(sql.Identifier(table), names)
+
+
+def _has_rows(target: Connection, table: str) -> bool:
+    query = sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(table))
+    return target.execute(query).fetchone() is not None
+
+
+def _sqlite_rows(
+    lite: sqlite3.Connection, table: str, columns: list[str]
+) -> Iterator[tuple[Any, ...]]:
+    names = ", ".join(f'"{name}"' for name in columns)
+    return iter(lite.execute(f'SELECT {names} FROM "{table}"'))  # noqa: S608 - our own names
+
+
+def _postgresql_rows(
+    target: Connection, table: str, columns: list[str]
+) -> Iterator[tuple[Any, ...]]:
+    query = sql.SQL("SELECT {1} FROM {0}").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with target.cursor("copied") as cursor:
+        cursor.itersize = _AT_ONCE
+        yield from cursor.execute(query)
+
+
+def _go_on_counting(lite: sqlite3.Connection, target: Connection, table: str) -> None:
+    """Let new rows get numbers that no row ever had, a deleted one neither."""
+    query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+    given = lite.execute(query, (table,)).fetchone()
+    if given is not None and given[0]:
+        target.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", (table, given[0]))
+
+
+class _Digest:
+    """How many rows there are, and a sum of their hashes: alike for the same rows in any order."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._sum = 0
+
+    def counting(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows, and count each."""
+        for row in rows:
+            self.rows += 1
+            self._sum += int.from_bytes(sha256(repr(row).encode()).digest(), "big")
+            yield row
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Digest) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]

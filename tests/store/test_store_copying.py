@@ -1,0 +1,109 @@
+"""A whole SQLite database goes into an empty PostgreSQL, through the command."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from merlin.cli import main
+from merlin.core.clock import utc_now
+from merlin.core.heartbeat import Heartbeat
+from merlin.db.copying import SEEDED
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.db.processes import Heartbeats
+
+pytestmark = pytest.mark.integration
+
+PACKED = Path(__file__).parents[1] / "upgrade/state.tar.xz"
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Return a configuration over the database of a house where everything has happened."""
+    with tarfile.open(PACKED) as packed:
+        (member,) = (each for each in packed if each.name.endswith("merlin.db"))
+        member.name = "merlin.db"
+        packed.extract(member, tmp_path / "state", filter="data")
+    config = {
+        "state_dir": str(tmp_path / "state"),
+        "repository": {"url": str(tmp_path)},
+        "providers": [{"name": "p", "base_url": "http://127.0.0.1:9/v1"}],
+    }
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config), "utf-8")
+    return path
+
+
+@pytest.fixture
+def empty(postgresql):
+    address = postgresql.make()
+    yield address
+    postgresql.drop(address)
+
+
+def called(capsys, *words):
+    capsys.readouterr()
+    return main(["migrate-db", *map(str, words)]), capsys.readouterr()
+
+
+def lite(place):
+    return sqlite3.connect(place.parent / "state/merlin.db")
+
+
+def test_every_row_is_copied_and_numbers_go_on(place, empty, capsys):
+    with open_database(f"sqlite://{place.parent}/state/merlin.db") as database:
+        migrate(database)
+    with lite(place) as source:
+        source.execute("UPDATE sqlite_sequence SET seq = seq + 100 WHERE name = 'notice'")
+        (given,) = source.execute(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'notice'"
+        ).fetchone()
+    source.close()
+    code, told = called(capsys, empty, "--json", "--config", place)
+    assert code == 0, told.err
+    copied = {each["table"]: each["rows"] for each in json.loads(told.out)}
+    assert min(copied[name] for name in ("users", "turn", "purchase", "example", "model")) > 0
+    source = lite(place)
+    with open_database(empty) as target:
+        for table, rows in copied.items():
+            (count,) = source.execute(f"SELECT COUNT(*) FROM {table}").fetchone()  # noqa: S608
+            assert target.sql(f"SELECT COUNT(*) FROM {table}") == [(count,)] == [(rows,)]  # noqa: S608
+        questions = "SELECT id, question, answer FROM turn ORDER BY id"
+        assert target.sql(questions) == source.execute(questions).fetchall()
+        target.sql(
+            "INSERT INTO notice (once, to_whom, key, arguments, created_at)"
+            " VALUES ('x', 'admins', 'k', '{}', '2026-11-23')"
+        )
+        assert target.sql("SELECT id FROM notice WHERE once = 'x'") == [(given + 1,)]
+    source.close()
+    code, told = called(capsys, empty, "--config", place)
+    assert code == 1
+    assert "already has rows" in told.err
+
+
+def test_who_works_meanwhile_and_what_is_no_postgresql_is_refused(place, empty, capsys):
+    with open_database(f"sqlite://{place.parent}/state/merlin.db") as database:
+        migrate(database)
+        now = utc_now()
+        Heartbeats(database).beat(Heartbeat("bot", "here", 1, now, now, "serving", {}))
+    code, told = called(capsys, empty, "--config", place)
+    assert (code, "bot" in told.err) == (1, True)
+    code, told = called(capsys, "sqlite:///x.db", "--config", place)
+    assert (code, "PGPASSWORD" in told.err) == (1, True)
+    code, told = called(capsys, "postgresql://nobody@127.0.0.1:9/x", "--config", place)
+    assert code == 1
+    assert "Traceback" not in told.err
+
+
+def test_tables_of_a_new_schema_that_have_rows_are_known(empty):
+    with open_database(empty) as target:
+        migrate(target)
+        tables = target.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        filled = {name for (name,) in tables if target.sql(f"SELECT 1 FROM {name} LIMIT 1")}  # noqa: S608
+    assert filled == SEEDED
