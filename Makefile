@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks demo run test check lint types golden bench install docs
+.PHONY: venv runtime engine locks demo run test check lint types golden bench install docs pictures
 
 venv: .venv/installed
 
@@ -85,6 +85,10 @@ docs: venv
 	$(BIN)/python tests/openapi_page.py
 	$(BIN)/python tests/role_table.py
 	$(BIN)/python tests/rules_page.py
+
+# From the demo, where Chromium and a font with emoji are installed.
+pictures: venv
+	$(BIN)/python docs/build/pictures.py
 
 bench: venv
 	$(BIN)/python -m bench
