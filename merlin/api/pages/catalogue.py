@@ -126,8 +126,8 @@ def _begun(cookie: str, ctx: Context, actor: Actor) -> BegunText | None:
 
 
 def _closed(visit: PageRequest) -> set[int]:
-    said = visit.request.cookies.get(CLOSED_COOKIE, "").split(".")
-    return {int(each) for each in said if each.isascii() and each.isdigit()}
+    said = visit.request.cookies.get(CLOSED_COOKIE, "")
+    return {int(each) for each in re.findall(r"\b[0-9]{1,4}\b", said)}
 
 
 # A course, its name and description; only the description says why it was found.
