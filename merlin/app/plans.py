@@ -34,7 +34,7 @@ from merlin.billing.subscriptions import (
 )
 from merlin.core.clock import in_zone, iso, zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.i18n import LANGUAGES
+from merlin.core.i18n import LANGUAGES, zone_name
 from merlin.core.log import get_logger
 from merlin.core.money import Amount
 from merlin.db import audit
@@ -325,9 +325,13 @@ def _titles(ctx: Context, name: str) -> dict[str, object]:
 
 
 def _moment(ctx: Context, user_id: int, at: datetime) -> dict[str, object]:
-    """Return a moment in somebody's time zone, as a text within a text."""
+    """Return a moment in somebody's time zone, as a text within a text; another one is named."""
     user = Users(ctx.db).get(user_id)
-    here = in_zone(at, zone_of((user.zone if user else None) or ctx.config.timezone))
+    chosen = user.zone if user else None
+    here = in_zone(at, zone_of(chosen or ctx.config.timezone))
     month = {"key": "moment-month", "arguments": {"month": here.month}}
     said = {"day": here.day, "month": month, "year": str(here.year), "time": f"{here:%H:%M}"}
-    return {"key": "moment-told", "arguments": said}
+    moment: dict[str, object] = {"key": "moment-told", "arguments": said}
+    if chosen:
+        return moment
+    return {"key": "moment-in-zone", "arguments": {"moment": moment, "zone": zone_name(here)}}

@@ -189,8 +189,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return self.user.time_zone(self.services.config.timezone)
 
     def moment(self, at: datetime) -> str:
-        """Return a moment as the person reads it, in their own zone."""
-        return format_moment(at, self.zone, self.language)
+        """Return a moment as the person reads it, in their own zone; another one is named."""
+        return format_moment(at, self.zone, self.language, is_named=not self.user.zone)
 
     @property
     def dialog_values(self) -> Mapping[str, Any]:

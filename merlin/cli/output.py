@@ -20,7 +20,7 @@ from merlin.cli import language
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.durable_files import write_durably
 from merlin.core.errors import ConfigError
-from merlin.core.i18n import keys, text
+from merlin.core.i18n import keys, text, zone_name
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -113,11 +113,12 @@ def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> T
 
 
 def format_cell(value: object) -> str:
-    """Return one cell's text: times to the second, nothing for None."""
+    """Return one cell's text: times to the second with their zone, nothing for None."""
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return in_zone(value).strftime("%Y-%m-%d %H:%M:%S")
+        here = in_zone(value)
+        return f"{here:%Y-%m-%d %H:%M:%S} {zone_name(here)}"
     return str(value)
 
 

@@ -151,10 +151,13 @@ def keys(language: str) -> frozenset[str]:
     return frozenset(_texts(language).places)
 
 
-def format_moment(at: datetime, zone: tzinfo, language: str) -> str:
-    """Return the whole moment: "20 ноября 2026, 13:12"."""
+def format_moment(at: datetime, zone: tzinfo, language: str, *, is_named: bool = False) -> str:
+    """Return the whole moment: "20 ноября 2026, 13:12".
+
+    `is_named`: with the zone, for somebody who did not choose it.
+    """
     here = in_zone(at, zone)
-    return text(
+    said = text(
         language,
         "moment-told",
         day=here.day,
@@ -162,6 +165,7 @@ def format_moment(at: datetime, zone: tzinfo, language: str) -> str:
         year=str(here.year),
         time=f"{here:%H:%M}",
     )
+    return _in_named_zone(said, here, language) if is_named else said
 
 
 def format_day_briefly(day: date, language: str) -> str:
@@ -170,8 +174,21 @@ def format_day_briefly(day: date, language: str) -> str:
     return text(language, "moment-day-brief", day=day.day, month=month)
 
 
-def format_moment_briefly(at: datetime, zone: tzinfo, language: str) -> str:
-    """Return the moment without its year, for lists: "20 ноя, 13:12"."""
+def format_moment_briefly(
+    at: datetime, zone: tzinfo, language: str, *, is_named: bool = False
+) -> str:
+    """Return the moment without its year, for lists: "20 ноя, 13:12"; as `format_moment`."""
     here = in_zone(at, zone)
     month = text(language, "moment-month-brief", month=here.month)
-    return text(language, "moment-brief", day=here.day, month=month, time=f"{here:%H:%M}")
+    said = text(language, "moment-brief", day=here.day, month=month, time=f"{here:%H:%M}")
+    return _in_named_zone(said, here, language) if is_named else said
+
+
+def _in_named_zone(said: str, here: datetime, language: str) -> str:
+    return text(language, "moment-in-zone", moment=said, zone=zone_name(here))
+
+
+def zone_name(here: datetime) -> str:
+    """Return how the zone of an aware moment is called: "MSK"; "UTC+04" where it has no name."""
+    name = here.tzname() or ""
+    return name if name.isalpha() else f"UTC{name}"

@@ -152,6 +152,18 @@ def test_a_commit_of_the_last_second_of_time_breaks_no_page_in_any_zone(staff, z
                 staff.database.change(back.where(COMMIT.sha == each["sha"]))
 
 
+@pytest.mark.parametrize(
+    ("told", "zone", "is_named"),
+    [("", "UTC", True), ("Asia/Tokyo", "JST", False), ("/x", "UTC", True)],
+)
+def test_times_are_in_the_browsers_zone_and_any_other_is_named(staff, told, zone, is_named):
+    with staff.browser(VERA) as client:
+        client.cookies.set("merlin_zone", told)
+        shown = client.get("/admin/health").text
+    assert re.search(rf", \d\d:\d\d {zone}<", shown)
+    assert ('class="zone meta"' in shown) == is_named
+
+
 def test_a_program_with_a_key_opens_no_page_of_staff(staff):
     with staff.program(VERA) as client:
         assert client.get("/admin/users").status_code == 403

@@ -148,7 +148,7 @@ def test_events_are_shown_oldest_first(chat, lab):
     chat.say("/admin")
     chat.forge("a-events:1")
     words = chat.last.text
-    assert words.index("Created") < words.index("Step")
+    assert words.index("Обучение создано") < words.index("шаг")
 
 
 def test_a_teacher_sees_the_jobs_of_the_own_dataset_alone_and_cancels_none(chat, telegram):

@@ -102,7 +102,7 @@ def used_up(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
         key,
         NO_CREDIT,
         retry_after_s=max(ceil((until - now).total_seconds()), 1),
-        until=i18n.format_moment(until, asker.zone, asker.language),
+        until=i18n.format_moment(until, asker.zone, asker.language, is_named=True),
         **told,
     )
 

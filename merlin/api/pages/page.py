@@ -40,8 +40,9 @@ from merlin.app.permissions import led_course
 from merlin.app.texts import BOT_NAME, Settings
 from merlin.app.views import view_of
 from merlin.billing.plan import on_sale
+from merlin.core.clock import in_zone
 from merlin.core.errors import DatasetError, Forbidden, MerlinError, Refused
-from merlin.core.i18n import LANGUAGES, text
+from merlin.core.i18n import LANGUAGES, text, zone_name
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import (
     ASKED_AGAIN,
@@ -54,6 +55,7 @@ from merlin.core.web.assets import (
     compressed_response,
 )
 from merlin.core.web.browser import (
+    browser_zone,
     chosen_language,
     chosen_theme,
     note_language,
@@ -168,8 +170,19 @@ class PageRequest(Caller):
 
     @property
     def zone(self) -> tzinfo:
-        """Return the zone in which the person's day turns."""
-        return (self.user or User(0)).time_zone(self.services.config.timezone)
+        """Return the time zone of what the person reads: the browser's, else their own."""
+        own = (self.user or User(0)).time_zone(self.services.config.timezone)
+        return browser_zone(self.request) or own
+
+    @property
+    def unchosen_zone(self) -> str:
+        """Return the name of the configuration's time zone, "" where the person's is known.
+
+        Nobody but who is signed in reads times.
+        """
+        if browser_zone(self.request) or self.user is None or self.user.zone:
+            return ""
+        return zone_name(in_zone(self.services.clock(), self.zone))
 
     @property
     def here(self) -> str:
@@ -295,6 +308,7 @@ class Layout:
     `person` is what the person is called, "" where nobody is signed in; without `is_known` nobody
     has looked whether somebody is, and the page offers no sign-in.
     `message` is what the last form did; `undo` is the course that it took away, 0 for none.
+    `zone` is the time zone of the page's times where the person's own is not known.
     """
 
     theme: str
@@ -309,6 +323,7 @@ class Layout:
     message: str = ""
     undo: int = 0
     is_in_telegram: bool = False
+    zone: str = ""
 
 
 def person_called(user: User | None) -> str:
@@ -342,6 +357,7 @@ def layout_of(visit: PageRequest) -> Layout:
         message=message,
         undo=undo,
         is_in_telegram=is_in_telegram(visit.request),
+        zone=visit.unchosen_zone,
     )
 
 

@@ -123,7 +123,8 @@ def when(context: BotContext, at: datetime | str | None) -> str:
     if not at:
         return ""
     moment = from_iso(at) if isinstance(at, str) else at
-    return i18n.format_moment_briefly(moment, context.zone, context.language)
+    is_named = not context.user.zone
+    return i18n.format_moment_briefly(moment, context.zone, context.language, is_named=is_named)
 
 
 def cut(words: str) -> str:

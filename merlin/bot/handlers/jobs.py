@@ -18,6 +18,7 @@ from merlin.app import jobs
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive
+from merlin.app.job_events import describe_event
 from merlin.app.jobs import MOST_EVENTS, JobDetails, JobView
 from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
@@ -63,14 +64,14 @@ _SIGNS = {"succeeded": "✅", "failed": "❌", "cancelled": "⏹", "paused": "�
 
 def _job_words(context: BotContext, job: JobDetails) -> str:
     """Return what there is to say of a job, a line each."""
-    tell, last = context.translate, job.events[-1].message if job.events else ""
+    tell = context.translate
+    last = describe_event(job.events[-1], context.language) if job.events else ""
     times = {"created": admin.when(context, job.created_at)}
     cost = money.format_cost(context.language, job.estimate_micro, job.currency)
     return admin.lines(
         tell(
             "admin-job-state",
             state=admin.state_text(context, "job", job.state),
-            status=job.status or "–",
             provider=job.provider,
             base=job.base_model or "–",
             attempt=job.attempt,
@@ -252,7 +253,10 @@ def picture_view(shown: View, name: str, content: bytes) -> View:
 def events(context: BotContext) -> View:
     """Show the newest lines of a job's diary, oldest first."""
     job = _found(context, events=15)
-    lines = [f"{admin.when(context, e.at)}  {admin.cut(e.message)}" for e in job.events]
+    lines = [
+        f"{admin.when(context, each.at)}  {admin.cut(describe_event(each, context.language))}"
+        for each in job.events
+    ]
     words = "\n".join(lines) or context.translate("admin-events-none")
     return menu.card(context, _title(context, job), words, rows=(menu.back(f"a-job:{job.id}"),))
 

@@ -4,18 +4,20 @@ A page of another site must not act in the name of who is signed in here. Cookie
 the check of the origin is the second defence. What browsers say of where a call comes from is
 believed, because no page can make them lie; programs say nothing, and have no cookie.
 
+The time zone is the browser's; without scripts the person's or the configuration's, which is named.
 The language is that of ?lang=, else of the cookie, else what the process knows of the person.
 Cookies know hosts, not ports: pages of several processes on one machine share what was chosen.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from merlin.core.clock import is_zone, zone_of
 from merlin.core.i18n import LANGUAGES, language_of
 from merlin.core.web.assets import local_address, seen_other
 
@@ -85,6 +87,8 @@ def _is_own(request: Request, origin: str, public_url: str) -> bool:
 
 
 LANGUAGE_COOKIE, THEME_COOKIE = "merlin_language", "merlin_theme"
+# Written by theme.js.
+ZONE_COOKIE = "merlin_zone"
 THEMES = ("light", "dark")
 _PREFERENCES = frozenset({"lang", "theme"})
 _YEAR = timedelta(days=365)
@@ -111,6 +115,12 @@ def chosen_theme(request: Request) -> str:
     """Return the theme that somebody chose, "" while the system decides."""
     theme = request.cookies.get(THEME_COOKIE, "")
     return theme if theme in THEMES else ""
+
+
+def browser_zone(request: Request) -> tzinfo | None:
+    """Return the time zone that the browser told, None for none that is known here."""
+    name = request.cookies.get(ZONE_COOKIE, "")
+    return zone_of(name) if is_zone(name) else None
 
 
 def set_preference(response: Response, request: Request, cookie: str, value: str) -> None:

@@ -38,6 +38,7 @@ from merlin.core.web.assets import (
     seen_other,
 )
 from merlin.core.web.browser import (
+    browser_zone,
     chosen_language,
     chosen_theme,
     is_foreign,
@@ -191,9 +192,11 @@ class PageRequest:
         return self.say("span-seconds", count="0")
 
     def when(self, at: float) -> str:
-        """Return a moment in the machine's own time zone: "20 ноя, 13:12"."""
-        here = in_zone(datetime.fromtimestamp(at, UTC))
-        return i18n.format_moment_briefly(here, here.tzinfo or UTC, self.language)
+        """Return a moment in the browser's time zone, else the machine's, which is named."""
+        zone = browser_zone(self.request)
+        here = in_zone(datetime.fromtimestamp(at, UTC), zone)
+        own, is_named = here.tzinfo or UTC, zone is None
+        return i18n.format_moment_briefly(here, own, self.language, is_named=is_named)
 
     def setting(self, value: object) -> str:
         """Return a hyper-parameter as people write it."""

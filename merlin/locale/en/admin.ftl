@@ -42,7 +42,7 @@ admin-jobs-list = Newest first. Tap a job for details.
 admin-jobs-none = No training yet.
 admin-job = Job { $job } · { $build }
 admin-job-state =
-    State: { $state } (provider status: { $status })
+    State: { $state }
     Provider: { $provider }, base model: { $base }, attempt { $attempt }
 admin-job-cost = Cost: about { $cost }; tokens trained: { NUMBER($tokens) }
 admin-job-times = Started { $created }, updated { $updated }

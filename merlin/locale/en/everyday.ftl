@@ -1,5 +1,6 @@
 # Everyday commands: the beginning, help, what the bot is, language, time zone, plan.
 moment-told = { $day } { $month } { $year }, { $time }
+moment-in-zone = { $moment } ({ $zone })
 moment-day-brief = { $day } { $month }
 moment-brief = { $day } { $month }, { $time }
 moment-month = { $month ->

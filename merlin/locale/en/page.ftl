@@ -147,3 +147,4 @@ page-trouble-500 = Something broke on our side
 page-trouble-500-hint = Your courses and questions are safe. Try again; if it doesn't help, send your teacher the error code.
 page-trouble-503 = Merlin isn't responding
 page-trouble-503-hint = Your courses and questions are safe. Try again in a few seconds.
+page-zone = Times on this page: { $zone }

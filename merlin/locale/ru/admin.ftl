@@ -43,7 +43,7 @@ admin-jobs-list = Новые сверху. Нажмите на обучение,
 admin-jobs-none = Обучений ещё не было.
 admin-job = Обучение { $job } · { $build }
 admin-job-state =
-    Состояние: { $state } (статус у поставщика: { $status })
+    Состояние: { $state }
     Поставщик: { $provider }, базовая модель: { $base }, попытка { $attempt }
 admin-job-cost = Стоимость: около { $cost }; токенов обучено: { NUMBER($tokens) }
 admin-job-times = Запущено { $created }, обновлено { $updated }

@@ -1,5 +1,9 @@
 # Команды на каждый день: начало, справка, сведения о боте, язык, часовой пояс, план.
 moment-told = { $day } { $month } { $year }, { $time }
+moment-in-zone = { $moment } ({ $zone ->
+        [MSK] МСК
+       *[other] { $zone }
+    })
 moment-day-brief = { $day } { $month }
 moment-brief = { $day } { $month }, { $time }
 moment-month = { $month ->

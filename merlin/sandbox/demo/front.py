@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
+from datetime import tzinfo
 from typing import Any
 
 from starlette.applications import Starlette
@@ -25,9 +26,10 @@ from starlette.types import Receive, Scope, Send
 from merlin.app import sign_in
 from merlin.app.sign_in import Blocked, NewSignIn
 from merlin.config import Config
+from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
-from merlin.core.web.browser import chosen_language, theme_redirect
+from merlin.core.web.browser import browser_zone, chosen_language, theme_redirect
 from merlin.course.catalogue import Catalogue
 from merlin.sandbox.demo.place import Place
 from merlin.sandbox.demo.story import STEPS, read_progress
@@ -86,7 +88,7 @@ class FrontPage(StandIn):
 
     async def _page(self, request: Request, template: str, seen: str = "") -> Response:
         language = self._language(request)
-        view = await run_in_threadpool(self._view, language)
+        view = await run_in_threadpool(self._view, language, browser_zone(request))
         told = hashlib.sha256(json.dumps(view, sort_keys=True).encode()).hexdigest()[:12]
         if seen == told:
             return Response(status_code=204)
@@ -98,7 +100,7 @@ class FrontPage(StandIn):
     def _language(self, request: Request) -> str:
         return chosen_language(request) or self._config.language
 
-    def _view(self, language: str) -> dict[str, Any]:
+    def _view(self, language: str, zone: tzinfo | None) -> dict[str, Any]:
         """Return what the page shows: the commit's way, the tour, people, addresses."""
         place, script = self._place, self._place.script
         way = read_progress(self._config, language)
@@ -113,7 +115,7 @@ class FrontPage(StandIn):
                 {
                     "key": each.key,
                     "who": names[each.person],
-                    "at": f"{each.at.astimezone():%H:%M}" if each.at else "",
+                    "at": f"{in_zone(each.at, zone):%H:%M}" if each.at else "",
                 }
                 for each in tour
             ],

@@ -1,4 +1,5 @@
-// Light or dark: the system decides until the person does; then a cookie, which the server reads.
+// What the server reads of a browser, in cookies: its time zone, and light or dark. The system
+// decides on that until the person does.
 
 const YEAR_S = 365 * 24 * 3600;
 
@@ -7,6 +8,8 @@ export function setCookie(name, value) {
   const secure = location.protocol === "https:" ? ";secure" : "";
   document.cookie = `${name}=${value};path=/;max-age=${value ? YEAR_S : 0};samesite=lax${secure}`;
 }
+
+setCookie("merlin_zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-theme-to]");
