@@ -29,8 +29,8 @@ page-board-errors = { $count ->
        *[other] { $count } errors
     }
 page-board-warnings = { $count ->
-        [one] { $count } warning
-       *[other] { $count } warnings
+        [one] { $count } remark
+       *[other] { $count } remarks
     }
 page-board-since = since { $at }
 page-board-more = { $count } more

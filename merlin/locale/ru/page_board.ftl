@@ -31,9 +31,9 @@ page-board-errors = { $count ->
        *[other] { $count } ошибок
     }
 page-board-warnings = { $count ->
-        [one] { $count } предупреждение
-        [few] { $count } предупреждения
-       *[other] { $count } предупреждений
+        [one] { $count } замечание
+        [few] { $count } замечания
+       *[other] { $count } замечаний
     }
 page-board-since = с { $at }
 page-board-more = ещё { $count }
