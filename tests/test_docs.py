@@ -10,15 +10,16 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import pytest
-from configure_page import CONFIG_KEYS, keys_of, page_of, path_of
 from markdown_pages import ROOT, page, pages
-from openapi_page import written
 
 from bench import __main__ as bench
+from docs.build.commands import commands_told, find_commands
+from docs.build.configuration import CONFIG_KEYS, keys_of, page_of, path_of
+from docs.build.hooks import PARTS
+from docs.build.openapi import described
 from merlin import config
 from merlin.api import openapi
 from merlin.bot.commands import COMMANDS
-from merlin.cli.commands import MODULES, load_command
 from merlin.config import process_names
 from merlin.dataset.spec import schema_text
 from merlin.engine import api as engine_routes
@@ -39,27 +40,10 @@ def shown(path):
     return str(path.path.relative_to(ROOT))
 
 
-def commands():
-    """Return every command of the command line by its words, with its options."""
-    found = {}
-    words = (word for lines in MODULES.values() for word in lines)
-    for name, command in ((word, load_command(word)) for word in words):
-        if not command.hidden:
-            found.update(verbs_of(name, command))
-    return found
-
-
-def verbs_of(words, command):
-    """Yield every verb below some words with its options; a few groups do work themselves."""
-    inside = getattr(command, "commands", {})
-    if not inside or command.invoke_without_command:
-        options = {option for parameter in command.params for option in parameter.opts}
-        yield words, options | {"--help"}
-    for verb, each in inside.items():
-        yield from verbs_of(f"{words} {verb}", each)
-
-
-EXISTING = commands()
+EXISTING = {
+    words: {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    for words, command in find_commands().items()
+}
 
 
 def named_commands(text):
@@ -147,11 +131,19 @@ def test_dataset_page_names_every_key_of_the_three_files(language):
 
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_command_is_named_in_the_docs(language):
-    texts = [code for name in NAMES for code in codes_and_commands(page("docs", language, name))]
-    told = "\n".join(texts)
-    missing = [command for command in EXISTING if not re.search(rf"\bmerlin {command}\b", told)]
-    assert missing == []
+def test_the_docs_site_tells_of_every_command_and_its_options(language):
+    parts = re.split(r"^## merlin (.+)$", commands_told(language), flags=re.MULTILINE)
+    told = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert list(told) == list(EXISTING)
+    for words, options in EXISTING.items():
+        named = {name for name in options if name.startswith("-") and name != "--help"}
+        assert named <= set(re.findall(r"`(-\S+?)`", told[words])), words
+
+
+@unit
+def test_the_docs_site_shows_its_parts_where_pages_name_them():
+    named = {part for one in PAGES for part in re.findall(r"<!-- built: (\w+) -->", one.text)}
+    assert named == set(PARTS)
 
 
 @unit
@@ -249,7 +241,7 @@ def routes_of(routers, prefix=""):
 def test_api_page_names_exactly_the_routes_that_there_are(language):
     told = {key for key in page("docs", language, "api.md").keys if " /" in key}
     calls = {
-        f"{verb.upper()} {path}" for path, verbs in written()["paths"].items() for verb in verbs
+        f"{verb.upper()} {path}" for path, verbs in described()["paths"].items() for verb in verbs
     }
     assert told == calls | routes_of([openapi.router]) | {"GET /openapi.json", "GET /"}
 

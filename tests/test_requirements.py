@@ -44,9 +44,10 @@ def test_the_two_locks_differ_in_the_libraries_of_the_gpu_alone():
     assert all(GPU.match(pin) for pin in full - light)
 
 
-def test_the_engine_changes_no_version_of_what_merlin_runs_on():
+@pytest.mark.parametrize("lock", [LOCKS[0], "requirements-docs.txt"])
+def test_what_is_added_changes_no_version_of_what_merlin_runs_on(lock):
     ours = dict(pin.split("==") for pin in map(plain, pins("requirements-test.txt")))
-    for pin in map(plain, pins(LOCKS[0])):
+    for pin in map(plain, pins(lock)):
         name, _, version = pin.partition("==")
         # Two versions of one package are told apart by markers.
         known = {p for p in map(plain, pins("requirements-test.txt")) if p.startswith(f"{name}==")}

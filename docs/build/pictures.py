@@ -16,13 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from merlin.core.server import free_ports
 from merlin.sandbox.demo.place import SCRIPTS, Ports, Script, commit
 
 PICTURES = Path(__file__).parents[1] / "pictures"
-SIZE = {"width": 1280, "height": 800}
+SIZE = ViewportSize(width=1280, height=800)
 # What the pages wait for: a model is trained within.
 WAIT_MS = 120_000
 CHROMIUM = "/usr/bin/chromium-headless-shell"
@@ -40,8 +40,8 @@ def started_demo(language: str, folder: Path) -> Iterator[Ports]:
         text=True,
     )
     try:
-        while (line := process.stdout.readline()) and str(ports.front) not in line:
-            pass
+        assert process.stdout
+        next(line for line in process.stdout if str(ports.front) in line)
         yield ports
     finally:
         process.terminate()

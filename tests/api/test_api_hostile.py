@@ -12,16 +12,17 @@ from http.client import HTTPResponse
 import httpx
 import pytest
 from api_site import VERA
-from openapi_page import written
 from staff_site import whole
 from test_api_matrix import tables
 from waiting import longest
+
+from docs.build.openapi import described
 
 pytestmark = pytest.mark.functional
 
 WRITING = {
     operation["operationId"]: (path, verb, operation)
-    for path, verbs in written()["paths"].items()
+    for path, verbs in described()["paths"].items()
     for verb, operation in verbs.items()
     if verb in ("post", "put", "patch") and not path.startswith("/hooks/")
 }

@@ -8,10 +8,10 @@ from __future__ import annotations
 import httpx
 import pytest
 from api_site import ANNA, BORIS, VERA
-from openapi_page import written
 from staff_site import BLOCKED, EDITOR, ELSEWHERE, OTHER, whole
 from waiting import longest
 
+from docs.build.openapi import described
 from merlin.account.api_keys import Scope
 from merlin.core.permissions import Role
 
@@ -83,7 +83,7 @@ OPERATIONS = {
 JUDGED = {name: right for right, names in OPERATIONS.items() for name in names.split()}
 TOLD = {
     operation["operationId"]: (path, verb, operation)
-    for path, verbs in written()["paths"].items()
+    for path, verbs in described()["paths"].items()
     for verb, operation in verbs.items()
 }
 HIDDEN = [

@@ -8,13 +8,14 @@ import re
 import httpx
 import pytest
 from api_site import ANNA, BORIS, VERA
-from openapi_page import POSTMAN, VARIABLES, written
 from staff_site import whole
 from waiting import longest
 
+from docs.build.openapi import VARIABLES, collection, described
+
 pytestmark = pytest.mark.functional
 
-KEPT = json.loads(POSTMAN.read_text("utf-8"))
+KEPT = collection(described())
 CALLS = [
     pytest.param(folder["name"], call["request"], id=f"{folder['name']}: {call['name']}")
     for folder in KEPT["item"]
@@ -23,7 +24,7 @@ CALLS = [
 GETS = [each for each in CALLS if each.values[1]["method"] == "GET"]
 # Whose key opens what the world keeps of each topic; the rest an admin's opens.
 OWNERS = {"sessions": ANNA, "orders": ANNA, "ratings": ANNA, "changes": BORIS}
-TOLD = written()["paths"]
+TOLD = described()["paths"]
 # No config names an issuer of OpenID here; the newest build is trained already.
 OTHERWISE = {
     "/api/auth/openid": 404,

@@ -1,16 +1,14 @@
-"""Draw every table of the database into docs/database.md; `make docs` calls it.
+"""Every table of the database with its columns, as the migrations make them.
 
 The tables are peewee's own (`merlin.db.tables`), their types those of a database that all
-migrations have just made. An arrow with a solid line is a foreign key, one with a dotted line a
-number that is looked up there and may outlive it.
+migrations have just made.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 from tempfile import TemporaryDirectory
 
 from merlin.db import tables
@@ -19,8 +17,6 @@ from merlin.db.migrations import migrate
 from merlin.db.personal_data import NOBODY
 from merlin.db.tables import Table
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "database.md"
 # The title of a section -> its tables in their order; what one row of each is stands in `ROWS`.
 SECTIONS: Mapping[str, str] = {
     "People, roles and quotas": "users role_grant audit consent quota_use quota_gift",
@@ -152,26 +148,16 @@ LINKS: Mapping[str, tuple[str, str]] = {
     "text_digest": ("example_text", "digest"),
     "blob": ("dataset_text", "blob"),
 }
-_HEAD = """\
-# The database
-
-Written by `tests/database_page.py` (`make docs`) from the tables in `merlin/db/tables.py`; not to
-be edited. The same on SQLite and PostgreSQL: times are text in UTC (ISO 8601), flags 0 or 1,
-JSON is text. PK: the column, or the columns together, that tell rows apart. 🔒 sealed: people's
-words, encrypted under the key (`MERLIN_TEXT_KEY`). 👤 keeps something of a person: told by
-`/export`, erased by `/delete_me`. A solid line is a foreign key; a dotted one a number that is
-looked up there and may outlive it.
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column with its type; `target` (table, column, is a key) is where its numbers lead."""
+    """One column with its type; `target` (table, column) is where its numbers lead."""
 
     name: str
     type: str
     is_key: bool
-    target: tuple[str, str, bool] | None = None
+    target: tuple[str, str] | None = None
 
 
 TABLES: Mapping[str, Table] = {
@@ -187,7 +173,7 @@ def name_of(table: Table) -> str:
 def columns(db: Database, table: str) -> list[Column]:
     """Return the columns that the migrations have made, with what they refer to."""
     asked = 'SELECT "from", "table", "to" FROM pragma_foreign_key_list(?)'
-    keys = {column: (to, its, True) for column, to, its in db.sql(asked, table)}
+    keys = {column: (to, its) for column, to, its in db.sql(asked, table)}
     told = db.sql("SELECT name, type, pk FROM pragma_table_info(?)", table)
     return [
         Column(name, type_.lower(), bool(key), keys.get(name, _link(table, name)))
@@ -195,62 +181,29 @@ def columns(db: Database, table: str) -> list[Column]:
     ]
 
 
-def _link(table: str, column: str) -> tuple[str, str, bool] | None:
+def _link(table: str, column: str) -> tuple[str, str] | None:
     link = LINKS.get(column)
-    return (*link, False) if link and link[0] != table else None
+    return link if link and link[0] != table else None
 
 
-def page(db: Database) -> str:
-    """Return docs/database.md."""
+@cache
+def tables_told() -> str:
+    """Return a section for each table, with its columns and where they lead."""
     nobody = {name_of(table) for table in NOBODY}
-    sections = [_HEAD]
-    for title, names in SECTIONS.items():
-        shown = {name: columns(db, name) for name in names.split()}
-        sections.append(f"## {title}\n\n{_drawing(shown)}")
-        for name, its in shown.items():
-            table = TABLES[name]
-            person = "" if name in nobody else " 👤"
-            rows = "\n".join(_row(table, each) for each in its)
-            head = "| column | type | | leads to |\n| --- | --- | --- | --- |"
-            sections.append(f"### {name}{person}\n\nOne row: {ROWS[name]}.\n\n{head}\n{rows}\n")
+    sections = []
+    with TemporaryDirectory() as folder, open_database(f"sqlite://{folder}/merlin.db") as db:
+        migrate(db)
+        for title, names in SECTIONS.items():
+            sections.append(f"## {title}\n")
+            for name in names.split():
+                person = "" if name in nobody else "👤 "
+                rows = "\n".join(_row(TABLES[name], each) for each in columns(db, name))
+                head = "| column | type | | leads to |\n| --- | --- | --- | --- |"
+                sections.append(f"### {name}\n\n{person}One row: {ROWS[name]}.\n\n{head}\n{rows}\n")
     return "\n".join(sections)
 
 
 def _row(table: Table, column: Column) -> str:
     marks = ["PK"] * column.is_key + ["🔒"] * (column.name in table.sealed)
-    leads = f"{column.target[0]}.{column.target[1]}" if column.target else ""
+    leads = "[{0}.{1}](#{0})".format(*column.target) if column.target else ""
     return f"| {column.name} | {column.type} | {' '.join(marks)} | {leads} |"
-
-
-def _drawing(tables: Mapping[str, list[Column]]) -> str:
-    return "```mermaid\nerDiagram\n" + "\n".join(_lines(tables)) + "\n```\n"
-
-
-def _lines(tables: Mapping[str, list[Column]]) -> Iterator[str]:
-    for name, its in tables.items():
-        for column in its:
-            if column.target:
-                line = "--" if column.target[2] else ".."
-                yield f"    {column.target[0]} ||{line}o{{ {name} : {column.name}"
-    for name, its in tables.items():
-        yield f"    {name} {{"
-        yield from (f"        {each.type} {each.name}{' PK' * each.is_key}" for each in its)
-        yield "    }"
-
-
-def drawn() -> str:
-    """Return the page as it must stand."""
-    with TemporaryDirectory() as folder, open_database(f"sqlite://{folder}/merlin.db") as db:
-        migrate(db)
-        return page(db)
-
-
-def main() -> int:
-    """Write the page; return the exit code."""
-    PAGE.write_text(drawn(), encoding="utf-8")
-    sys.stdout.write(f"{PAGE.relative_to(ROOT)}: {len(TABLES)} tables\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

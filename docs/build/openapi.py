@@ -1,13 +1,13 @@
-"""Write the description of the api: docs/openapi.json, and as a Postman collection beside it.
+"""The description of the API (OpenAPI 3.1), and the same as a Postman collection.
 
-`make docs` calls it. Both are made from the routes alone; a test compares them with what is kept.
+Both are made from the routes alone. A running API serves the first at `/openapi.json`.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,25 +19,18 @@ from merlin.db.writer import Store
 if TYPE_CHECKING:
     from merlin.db.database import Database
 
-ROOT = Path(__file__).parents[1]
-OPENAPI, POSTMAN = ROOT / "docs" / "openapi.json", ROOT / "docs" / "postman.json"
 _SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 # What a person fills in once: where the api is, and their key.
 VARIABLES = {"address": "http://127.0.0.1:8701", "key": "mrl_…"}
 Json = dict[str, Any]
 
 
+@cache
 def described() -> Json:
     """Return the description of all routes; nothing of a running api is needed for it."""
     config = Config(state_dir=Path("/"))
     services = ApiServices(config=config, db=cast("Database", None), store=Store())
     return create_app(services).openapi()
-
-
-def written() -> Json:
-    """Return the description as it stands in docs/, which a test compares with the routes."""
-    told: Json = json.loads(OPENAPI.read_text("utf-8"))
-    return told
 
 
 def collection(description: Mapping[str, Any]) -> Json:
@@ -84,7 +77,7 @@ def _request(path: str, method: str, told: Json) -> Json:
     body = told.get("requestBody", {}).get("content", {}).get("application/json")
     if body:
         request["header"] = [{"key": "Content-Type", "value": "application/json"}]
-        request["body"] = {"mode": "raw", "raw": _text(body["example"])}
+        request["body"] = {"mode": "raw", "raw": json_text(body["example"])}
     return request
 
 
@@ -94,23 +87,6 @@ def _parameter(told: Json) -> dict[str, object]:
     return {"key": told["name"], "value": "" if value is None else str(value), "description": words}
 
 
-def _text(value: object) -> str:
+def json_text(value: object) -> str:
+    """Return a value as the file holds it."""
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-
-
-def pages() -> dict[Path, str]:
-    """Return both files as they must stand."""
-    description = described()
-    return {OPENAPI: _text(description), POSTMAN: _text(collection(description))}
-
-
-def main() -> int:
-    """Write both; return the exit code."""
-    for path, content in pages().items():
-        path.write_text(content, encoding="utf-8")
-        sys.stdout.write(f"{path.relative_to(ROOT)}: {len(content)} characters\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from merlin.config import schema
 from merlin.config.faults import entry_of, resolved
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
+Node = Mapping[str, Any]
 REQUIRED = {"en": "required", "ru": "обязателен"}
 NONE = {"en": "none", "ru": "нет"}
 # What an entry of a table is called in the docs, by its section.
@@ -22,14 +25,14 @@ ENTRIES = {"Plan": "plan", "Preset": "preset"}
 _ROW = re.compile(r"\| `([a-z_.<>\[\]]+)` \| (.*?) \| (.*) \|")
 
 
-def keys_of(root, node, prefix=""):
+def keys_of(root: Node, node: Node, prefix: str = "") -> Iterator[tuple[str, Node, bool]]:
     """Yield (path, schema, is required) of every key; prices are told once, under `models`."""
     for name, raw in node.get("properties", {}).items():
         value = resolved(root, raw)
         yield f"{prefix}{name}", value, name in node.get("required", ())
         entry = resolved(root, entry_of(value))
         if "properties" in entry:
-            path = f"{prefix}{name}.<{ENTRIES.get(entry.get('title'), 'model')}>"
+            path = f"{prefix}{name}.<{ENTRIES.get(str(entry.get('title')), 'model')}>"
             yield path, entry, False
             yield from keys_of(root, {} if name == "prices" else entry, f"{path}.")
         yield from keys_of(root, resolved(root, value.get("items", {})), f"{prefix}{name}[].")
@@ -39,27 +42,30 @@ def keys_of(root, node, prefix=""):
 CONFIG_KEYS = list(keys_of(schema(), schema()))
 
 
-def page_of(language):
+def page_of(language: str) -> str:
     """Return the page with the row of every key."""
     lines = path_of(language).read_text("utf-8").splitlines()
     there = {found[1]: found for line in lines if (found := _ROW.fullmatch(line))}
-    rows, key = {}, ""
+    rows: dict[str, list[str]] = {}
+    key = ""
     for path, node, is_required in CONFIG_KEYS:
         key = path if path in there else key
         rows.setdefault(key, []).append(_row(language, path, node, is_required, there.get(path)))
-    made = []
+    made: list[str] = []
     for line in lines:
         found = _ROW.fullmatch(line)
         made += rows.get(found[1], []) if found else [line]
     return "\n".join(made) + "\n"
 
 
-def path_of(language):
+def path_of(language: str) -> Path:
     """Return where the page lies."""
     return ROOT / "docs" / language / "configure.md"
 
 
-def _row(language, path, node, is_required, found):
+def _row(
+    language: str, path: str, node: Node, is_required: bool, found: re.Match[str] | None
+) -> str:
     default = node.get("default")
     plain = default if isinstance(default, str) else json.dumps(default)
     told = REQUIRED[language] if is_required else f"`{plain}`" if "default" in node else ""
