@@ -190,7 +190,7 @@ def _chain(shelf: ModelCatalogue, wish: ModelRequest) -> Iterator[Candidate]:
         for earlier in shelf.earlier_rows(serving["dataset"]):
             yield _tuned(CandidateKind.EARLIER, earlier)
         system = now.before
-        if is_chat_model(now.base) and not is_revoked(shelf, (now.provider, now.base)):
+        if now.base and not is_revoked(shelf, (now.provider, now.base)):
             before = (*system, *shelf.few(serving["build_id"], FEW))
             yield Candidate(CandidateKind.BASE, now.provider, now.base, before, now.base)
     standing = CandidateKind.GENERAL if serving is not None else CandidateKind.ALONE
@@ -412,7 +412,7 @@ def _own(shelf: ModelCatalogue, dataset: str | None) -> Iterator[ModelOption]:
     earlier = shelf.earlier_rows(serving["dataset"])
     for one in (now, *(_tuned(CandidateKind.EARLIER, row) for row in earlier)):
         yield ModelOption(one.standing, one.provider, one.model_id or "", one.version, one.base)
-    if now.base and not is_revoked(shelf, (now.provider, now.base)):
+    if is_chat_model(now.base) and not is_revoked(shelf, (now.provider, now.base)):
         yield ModelOption(CandidateKind.BASE, now.provider, now.base)
 
 
