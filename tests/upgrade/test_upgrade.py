@@ -29,6 +29,7 @@ from still_day import DAY, own_environment, still_day
 from structlog.testing import capture_logs
 from surfaces import ROLES, answers, commands
 from waiting import longest, wait_until
+from world import command
 
 pytestmark = pytest.mark.integration
 
@@ -124,10 +125,8 @@ def test_models_serve_and_the_job_under_way_comes_to_its_end(house):
 
 
 def test_the_engine_answers_with_the_model_that_it_trained(house):
-    from surfaces import run
-
     question = QUESTION.format(5, "ееее")
-    code, out, err = run("ask", question, "--dataset", "own", "--config", str(house.lab.path))
+    code, out, err = command("ask", question, "--dataset", "own", "--config", str(house.lab.path))
     assert (code, "ответ 35" in out) == (0, True), err
 
 
