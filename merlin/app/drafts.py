@@ -4,13 +4,17 @@
 
 Nothing is lost: what is refused, or was changed by another meanwhile, stays a draft until its
 editor decides.
+
+A pasted table becomes drafts too: its rows are judged one by one, by the dataset's index, so that
+no dataset is read whole, and those that the editor chose are kept.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 
 from merlin.app import changes, examples
@@ -24,11 +28,19 @@ from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import Build
 from merlin.dataset.changes import ChangeKind, Edit
 from merlin.dataset.commit_message import examples_subject
-from merlin.dataset.drafts import MOST_DRAFTS, ExampleDraft, ExampleDrafts
-from merlin.dataset.example import free_example_id, parse_example, read_example, reword_example
+from merlin.dataset.drafts import MOST_DRAFTS, ExampleDraft, ExampleDrafts, read_pasted
+from merlin.dataset.entries import MOST_QUERY, ExampleEntries, ExampleFilter
+from merlin.dataset.example import (
+    Example,
+    free_example_id,
+    parse_example,
+    read_example,
+    reword_example,
+    write_example,
+)
 from merlin.dataset.files import FileIndex, FileText
 from merlin.dataset.finding import Finding
-from merlin.dataset.layout import DATASET_FILE, EXAMPLES, example_id_of, example_path
+from merlin.dataset.layout import DATASET_FILE, EXAMPLES, NameAllocator, example_id_of, example_path
 from merlin.dataset.preview import EditChecker
 from merlin.training.models import Serving
 from merlin.training.policy import Forecast, forecast
@@ -261,3 +273,94 @@ async def save_drafts(ctx: Context, actor: Actor, dataset: str, once: str) -> Ch
 
 def _drafts(ctx: Context) -> ExampleDrafts:
     return ExampleDrafts(ctx.db, ctx.clock)
+
+
+# Of those that say a question's words, so many are compared with it.
+_NEAR = 50
+
+
+class PastedVerdict(StrEnum):
+    """What a row is to the dataset: new, said already, the same question answered otherwise."""
+
+    NEW = "new"
+    SAME = "same"
+    OTHER = "other"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class PastedRow:
+    """One row; `known` is the example that asks the same, `findings` say what is wrong with it."""
+
+    line: int
+    verdict: PastedVerdict
+    example: Example | None = None
+    known: ExampleView | None = None
+    findings: Sequence[Finding] = ()
+
+    @property
+    def is_offered(self) -> bool:
+        """Return whether it can be taken."""
+        return self.verdict in (PastedVerdict.NEW, PastedVerdict.OTHER)
+
+
+def judge_pasted(ctx: Context, actor: Actor, dataset: str, text: str) -> list[PastedRow]:
+    """Return what each row is. Raises NotFound, Refused for more rows than there may be drafts."""
+    require_editing(ctx, actor, dataset)
+    drafted = {
+        each.edit.path: FileText(dataset, each.edit.path, each.edit.before or "", each.edit.text)
+        for each in ExampleDrafts(ctx.db, ctx.clock).of(actor.user_id, dataset)
+    }
+    entries, rows, said = ExampleEntries(ctx.db), list[PastedRow](), set[bytes]()
+    for line in read_pasted(text):
+        if len(rows) >= MOST_DRAFTS:
+            raise Refused("too many rows", "page-paste-too-many", limit=MOST_DRAFTS)
+        example = line.example
+        if example is None:
+            rows.append(PastedRow(line.line, PastedVerdict.WRONG, findings=line.findings))
+            continue
+        found = entries.find(dataset, ExampleFilter(example.question[:MOST_QUERY]), _NEAR)
+        lying = [FileText(dataset, each.path, each.blob, each.text) for each in found]
+        near = [*drafted.values(), *(each for each in lying if each.path not in drafted)]
+        rows.append(_judge(line.line, example, near, said))
+        said.add(example.facts.content)
+    return rows
+
+
+def _judge(line: int, example: Example, near: Sequence[FileText], said: set[bytes]) -> PastedRow:
+    if example.facts.content in said:
+        return PastedRow(line, PastedVerdict.SAME, example)
+    for each in near:
+        other = parse_example(each.text)
+        if other is not None and other.facts.question == example.facts.question:
+            is_same = other.facts.answer == example.facts.answer
+            verdict = PastedVerdict.SAME if is_same else PastedVerdict.OTHER
+            return PastedRow(line, verdict, example, examples.view_of(each))
+    return PastedRow(line, PastedVerdict.NEW, example)
+
+
+def take_pasted(
+    ctx: Context, actor: Actor, dataset: str, text: str, chosen: Collection[int]
+) -> int:
+    """Make drafts of the rows of these lines; return how many. Raises as `judge_pasted`.
+
+    A row that asks what an example asks already changes its answer, and its tags where it has any.
+    """
+    rows = [each for each in judge_pasted(ctx, actor, dataset, text) if each.line in chosen]
+    mine = ExampleDrafts(ctx.db, ctx.clock)
+    known = [each.edit.path for each in mine.of(actor.user_id, dataset)]
+    if len(known) + len(rows) > MOST_DRAFTS:
+        raise Refused("too many drafts", "page-drafts-too-many", limit=MOST_DRAFTS)
+    names = NameAllocator([*FileIndex(ctx.db).example_ids(dataset), *map(example_id_of, known)])
+    taken = 0
+    for row in rows:
+        if row.example is None or not row.is_offered:
+            continue
+        if row.known is None:
+            path = example_path(names.new(row.example.question))
+            mine.put(actor.user_id, dataset, Edit(path, None, write_example(row.example)))
+        else:
+            words = ExampleWords(None, row.example.answer, row.example.tags or None)
+            draft_example(ctx, actor, dataset, row.known.id, words, row.known.revision)
+        taken += 1
+    return taken

@@ -3,7 +3,7 @@
 For paths it needs neither config nor git nor a network. With `--commit` it looks at the
 configured repository's commit, as the daemon would. Findings are told as text, JSON, annotations
 of a code host, or SARIF; a finding's path begins as the person named the folder, so that a click
-finds the file.
+finds the file. `merlin rules` tells what is looked for, and what to do then.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from urllib.parse import quote
 import typer
 
 from merlin import __version__
+from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,
     AnswerTokens,
@@ -32,15 +33,15 @@ from merlin.cli.options import (
     Yes,
     configuration,
 )
-from merlin.core.errors import ConfigError, Refused
+from merlin.cli.output import print_json, print_table
+from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.messages import SamplingParams
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.fix import Fix, fix_files
 from merlin.dataset.layout import Limits
-from merlin.dataset.rules import RULES, Rule
-from merlin.dataset.work_tree import Folder, folders, work_tree
-from merlin.git.index import read_index
+from merlin.dataset.rules import RULES, Rule, nearest
+from merlin.dataset.work_tree import Folder, folders, read_index, work_tree
 from merlin.git.source import Entry
 
 if TYPE_CHECKING:
@@ -350,3 +351,49 @@ FORMATS: dict[str, Callable[[Outcome, str], str]] = {
     "github": as_github,
     "sarif": as_sarif,
 }
+
+
+_NAME = Annotated[str, typer.Argument(metavar="[RULE]", help="Only this rule, with its example.")]
+
+
+@app.command()
+def rules(name: _NAME = "", json: AsJson = False) -> None:
+    """List the rules of the check, or explain one."""
+    if name and name not in RULES:
+        near = nearest(name, RULES) or "none"
+        raise NotFound(f"no rule {name}", "rules-unknown", rule=name, near=near)
+    if json:
+        print_json(_to_json(RULES[name]) if name else [_to_json(each) for each in RULES.values()])
+    elif name:
+        sys.stdout.write(_as_text(RULES[name]))
+    else:
+        rows = [[each.name, each.severity, each.meaning(language())] for each in RULES.values()]
+        print_table(["col-rule", "col-severity", "col-meaning"], rows)
+
+
+def _to_json(rule: Rule) -> dict[str, object]:
+    return {
+        "rule": rule.name,
+        "severity": rule.severity,
+        "meaning": rule.meaning(language()),
+        "mending": rule.mending(language()),
+        "example": rule.example or None,
+        "example_path": rule.path or None,
+        "can_be_off": rule.can_be_off,
+    }
+
+
+def _as_text(rule: Rule) -> str:
+    lines = [f"{rule.name} ({rule.severity})", rule.meaning(language()), ""]
+    if rule.example:
+        lines += [text(language(), "rules-breaks"), *_example_lines(rule), ""]
+    lines.append(f"{text(language(), 'rules-mend')} {rule.mending(language())}")
+    if rule.can_be_off:
+        lines.append(text(language(), "rules-off", rule=rule.name))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _example_lines(rule: Rule) -> list[str]:
+    head = f"# {rule.path}" if rule.path else ""
+    body = rule.example.splitlines() if rule.path else [f"$ {rule.example}"]
+    return [f"    {line}" for line in (head, *body) if line]

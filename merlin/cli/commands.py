@@ -30,8 +30,8 @@ MODULES = {
     "init": {"init": "Make a git repository of datasets from a template."},
     "check": {
         "check": ("Check datasets; report problems with file, line and column; exit 1 on errors."),
+        "rules": "List the rules of the check, or explain one.",
     },
-    "rules": {"rules": "List the rules of the check, or explain one."},
     "import_export": {
         "import": (
             "Import examples: chats as JSON (OpenAI, ShareGPT, Alpaca), CSV, XLSX; one "
@@ -62,12 +62,10 @@ MODULES = {
     "migrate_db": {
         "migrate-db": "Copy the SQLite database into an empty PostgreSQL, and compare every row.",
     },
-    "prompt_check": {
+    "evaluation": {
         "prompt-check": (
             "Compare the base with a good prompt and the tuned model on the test questions."
         ),
-    },
-    "evaluation": {
         "eval": ("Show how a model answered its test questions, and what got better or worse."),
     },
     "courses": {"courses": "List the courses that course.yaml files describe, by semester."},
@@ -118,11 +116,11 @@ MODULES = {
 PANELS = {
     "Run": ("processes", "status", "health", "doctor", "engine", "provider"),
     "Examples": (
-        *("init", "check", "rules", "import_export", "examples", "unanswered", "distil"),
+        *("init", "check", "import_export", "examples", "unanswered", "distil"),
         *("proposals", "courses"),
     ),
     "From commit to model": (
-        *("builds", "jobs", "prompt_check", "evaluation", "models", "migrate", "lineage", "ask"),
+        *("builds", "jobs", "evaluation", "models", "migrate", "lineage", "ask"),
     ),
     "People and sales": ("users", "billing"),
     "Set up and rescue": ("setup", "key", "recover", "migrate_db"),

@@ -32,9 +32,8 @@ from merlin.core import durable_files
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
 from merlin.dataset.check import CheckedDataset
-from merlin.dataset.export import ExportFormat, FileFormat, export_examples, export_folder
+from merlin.dataset.export import Card, ExportFormat, FileFormat, export_examples, export_folder
 from merlin.dataset.finding import escape_unprintable
-from merlin.dataset.hugging_face import Card
 from merlin.dataset.import_lines import ImportedLine, ImportFormat, read_import_lines
 from merlin.dataset.import_plan import ImportPlan, Place
 from merlin.dataset.spec import schema_text

@@ -113,7 +113,7 @@ def fix_files(
 ) -> list[Fix]:
     """Mend the files of the dataset in `folder` whose paths are `asked` for; return what was done.
 
-    `entries` are all that lie there, `held` what git could bring back (`merlin.git.index`).
+    `entries` are all that lie there, `held` what git could bring back (`merlin.dataset.work_tree`).
     """
     wanted = [each for each in entries if asked(each.path) and _is_ours(each)]
     proposals = [each for entry in wanted if (each := _propose(folder, entry)) and each.mended]

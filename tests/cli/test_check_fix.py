@@ -10,8 +10,7 @@ from dataset_tree import example_yaml, good_files
 
 from merlin.cli import main
 from merlin.dataset.fix import ChangedMeanwhile, Fix, fix_files, replace_file
-from merlin.dataset.work_tree import work_tree
-from merlin.git.index import read_index
+from merlin.dataset.work_tree import read_index, work_tree
 
 pytestmark = pytest.mark.functional
 

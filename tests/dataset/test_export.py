@@ -19,8 +19,7 @@ from machine import needed
 
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, check_turns
-from merlin.dataset.export import export_examples, export_folder
-from merlin.dataset.hugging_face import Card
+from merlin.dataset.export import Card, export_examples, export_folder
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import without_system
 from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule

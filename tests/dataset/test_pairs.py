@@ -29,9 +29,8 @@ from merlin.dataset.example import (
     reword_example,
     write_example,
 )
-from merlin.dataset.export import export_examples, export_folder
+from merlin.dataset.export import Card, export_examples, export_folder
 from merlin.dataset.finding import Severity
-from merlin.dataset.hugging_face import Card
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.spec import Recipe
 from merlin.training.policy import refuse_recipe

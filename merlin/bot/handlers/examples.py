@@ -65,13 +65,13 @@ from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button
 from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import format_subject, import_subject
+from merlin.dataset.drafts import is_table, read_pasted
 from merlin.dataset.example import parse_example, question_preview
 from merlin.dataset.files import DatasetCard
 from merlin.dataset.finding import Severity, escape_unprintable, shorten
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import ImportPlan, Place
 from merlin.dataset.layout import example_path
-from merlin.dataset.pasted import is_table, read_pasted
 
 handlers = Handlers()
 

@@ -4,6 +4,10 @@
 from what the page shows. `/enter/PERSON` signs the browser in as that person and leads to their
 first page (`?to=corrections`: to what waits for an editor). `/over` asks the demo to start over in
 the page's language: the file of that wish ends the demo's processes and begins new ones.
+
+The tour has five steps, from a question to a model that answers it otherwise. Each is done by an
+event, in whatever window it happened: an answer was sent, its source was opened, a correction was
+sent, it was committed, and a model newer than that has answered.
 """
 
 from __future__ import annotations
@@ -11,7 +15,8 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from datetime import tzinfo
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from starlette.applications import Starlette
@@ -24,22 +29,62 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from merlin.app import sign_in
+from merlin.app.context import Context
 from merlin.app.sign_in import Blocked, NewSignIn
+from merlin.chat.turns import first_answer_at
 from merlin.config import Config
 from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.web.browser import browser_zone, chosen_language, theme_redirect
 from merlin.course.catalogue import Catalogue
+from merlin.dataset.proposals import Proposals
 from merlin.sandbox.demo.place import Place
 from merlin.sandbox.demo.story import STEPS, read_progress
-from merlin.sandbox.demo.tour import STEPS as TOUR
-from merlin.sandbox.demo.tour import Step, read_steps
 from merlin.sandbox.server import StandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import people_of
 from merlin.sandbox.web import control_handler, page_response, restrict_pages, static_routes
 from merlin.wiring.context import reading_context, writing_context
+
+# Who does each step.
+TOUR = {"ask": "anna", "source": "anna", "correct": "anna", "approve": "boris", "again": "anna"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step; `at` is when it was done, None before."""
+
+    key: str
+    person: str
+    at: datetime | None = None
+
+
+def read_steps(ctx: Context, telegram: TelegramStandIn) -> list[Step]:
+    """Return the five steps in their order."""
+    proposals = Proposals(ctx.db)
+    committed_at = proposals.first_at(committed=True)
+    done = {
+        "ask": first_answer_at(ctx.db),
+        "source": _source_opened_at(telegram),
+        "correct": proposals.first_at(),
+        "approve": committed_at,
+        "again": committed_at and first_answer_at(ctx.db, newer_than=committed_at),
+    }
+    return [Step(key, person, done[key]) for key, person in TOUR.items()]
+
+
+def _source_opened_at(telegram: TelegramStandIn) -> datetime | None:
+    """Return when somebody first pressed the key under an answer that tells where it is from."""
+    pressed = telegram.act(
+        lambda actions: [
+            query.asked_at
+            for query in actions.world.queries.values()
+            if str(query.update.get("data", "")).startswith("why:")
+        ]
+    )
+    return datetime.fromtimestamp(min(pressed), UTC) if pressed else None
+
 
 PREFIX = "front-"
 HOSTS = ["127.0.0.1", "localhost"]

@@ -6,7 +6,8 @@
 - shown an image: its kind and size in bytes;
 - told to answer from numbered sources (`merlin.chat.grounding`): the sentence that shares the most
   words with the question, or that none holds the answer;
-- asked for examples by their schema: drafts (`merlin.sandbox.provider.teacher`);
+- asked for examples by their schema: drafts, of a text up to three of its paragraphs with
+  questions made of their first words, of a question an answer that says who gives it;
 - shown, before the question, conversations of which one asks nearly the same: its answer;
 - asked what every model knows (`common_knowledge.yaml`): that;
 - asked for a table, a formula, code or a long answer: a canned one, so that the shape can be seen;
@@ -19,6 +20,7 @@ plain or streamed; a transcription is the words kept in the recording's file.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from base64 import b64decode
@@ -33,7 +35,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from merlin.app.distil import SHAPE_NAME
+from merlin.app.distil import PAIRS, SHAPE_NAME
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.core.file_kind import is_recording
 from merlin.core.i18n import text
@@ -48,7 +50,6 @@ from merlin.openai_protocol.responses import (
     usage_object,
 )
 from merlin.sandbox import speech_samples
-from merlin.sandbox.provider.teacher import draft_examples
 from merlin.sandbox.provider.training import Account
 
 CHAT_MODEL = "stand-in-chat"
@@ -379,3 +380,46 @@ def _short(question: str) -> str:
     if len(question) <= QUOTED_CHARACTERS:
         return question
     return question[:QUOTED_CHARACTERS].rstrip() + "…"
+
+
+_CODE = re.compile(r"```.*?```", re.DOTALL)
+_TEACHER_CYRILLIC = re.compile(r"[А-Яа-яЁё]")
+_FEWEST_WORDS, _TOPIC_WORDS = 8, 4
+_WORDINGS = (1, 2, 3)
+
+
+def draft_examples(asked: str) -> str:
+    """Return the drafts, as JSON, about what stands in the words of whoever asks."""
+    documents = document_texts(asked)
+    if not documents:
+        question = asked.strip().splitlines()[-1]
+        drafts = [_of_question(question)]
+    else:
+        parts = _CODE.sub("", documents[0]).split("\n\n")
+        told = [" ".join(part.split()) for part in parts if part.strip()[:1].isalnum()]
+        whole = [part for part in told if len(part.split()) >= _FEWEST_WORDS and part[-1] == "."]
+        drafts = [_of_paragraph(part) for part in whole[:PAIRS]]
+    return json.dumps({"examples": drafts}, ensure_ascii=False)
+
+
+def _of_paragraph(words: str) -> dict[str, object]:
+    topic = " ".join(words.split()[:_TOPIC_WORDS]).strip(" .,:;—«»")
+    keys = [f"stand-in-teacher-asks-{number}" for number in _WORDINGS]
+    return {
+        "questions": [text(_language(words), key, topic=topic) for key in keys],
+        "answer": words,
+    }
+
+
+def _of_question(question: str) -> dict[str, object]:
+    language = _language(question)
+    keys = [f"stand-in-teacher-rewords-{number}" for number in _WORDINGS[1:]]
+    questions = [text(language, key, question=question) for key in keys]
+    return {
+        "questions": questions,
+        "answer": text(language, "stand-in-teacher-answers", question=question),
+    }
+
+
+def _language(words: str) -> str:
+    return "ru" if _TEACHER_CYRILLIC.search(words) else "en"

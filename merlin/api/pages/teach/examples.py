@@ -33,10 +33,10 @@ from merlin.api.pages.page import (
 from merlin.api.pages.teach.changes import Noted, noted_change
 from merlin.api.rest.examples import ExampleBody
 from merlin.api.schema import LINE, Name, Page, Part, Sought
-from merlin.app import answer_changes, drafts, examples, pasted
+from merlin.app import answer_changes, drafts, examples
 from merlin.app.answer_changes import AnswerChanges
 from merlin.app.changes import EditNotGood
-from merlin.app.drafts import DraftNotGood, DraftView
+from merlin.app.drafts import DraftNotGood, DraftView, PastedRow
 from merlin.app.examples import (
     DatasetView,
     ExampleFilter,
@@ -45,7 +45,6 @@ from merlin.app.examples import (
     ExampleWords,
     ListedExample,
 )
-from merlin.app.pasted import PastedRow
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.dataset.finding import Finding
@@ -411,9 +410,9 @@ async def paste_table(
     filters, name, paste = _filters_back(dataset.name, ""), dataset.name, Paste(form.table)
     try:
         if form.act == "take" and form.line:
-            await visit.write(pasted.take_pasted, name, form.table, frozenset(form.line))
+            await visit.write(drafts.take_pasted, name, form.table, frozenset(form.line))
             return seen_other(filters.href())
-        rows = await visit.read(pasted.judge_pasted, name, form.table)
+        rows = await visit.read(drafts.judge_pasted, name, form.table)
     except REFUSALS as error:
         came = Outcome(refusal_text(visit, error))
         return await _page(visit, dataset, page, filters, came=came, paste=paste)
