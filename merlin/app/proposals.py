@@ -7,9 +7,10 @@ drafted (`merlin.app.distil`) waits among them. Editors judge one or several at 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from merlin.account.users import Consents
 from merlin.app import changes, examples
@@ -17,13 +18,14 @@ from merlin.app.actor import Actor, missing_dataset
 from merlin.app.changes import DatasetFiles
 from merlin.app.context import Context
 from merlin.app.examples import ExampleWords
-from merlin.app.permissions import may_edit_examples
+from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.app.views import described
 from merlin.chat.unanswered import ToldQuestions
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MOST_AT_ONCE, Edit
 from merlin.dataset.commit_message import Editor
+from merlin.dataset.corrections import Replacement
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Severity, escape_unprintable
 from merlin.dataset.proposals import (
@@ -159,6 +161,16 @@ def get_waiting(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:
     return found
 
 
+def find_replacements(
+    ctx: Context, actor: Actor, found: Sequence[Proposal]
+) -> dict[int, Replacement]:
+    """Return by number what goes once each of these is approved. Raises NotFound."""
+    for dataset in {each.draft.dataset for each in found}:
+        require_editing(ctx, actor, dataset)
+    rows = Proposals(ctx.db, ctx.clock)
+    return {each.proposal_id: rows.replacement(each.proposal_id) for each in found}
+
+
 def approve(
     ctx: Context, actor: Actor, proposal_id: int, example: Example | None, editor: Editor
 ) -> None:
@@ -183,8 +195,8 @@ def decline(ctx: Context, actor: Actor, proposal_id: int, reason: str = "") -> P
 
 def read_several(
     ctx: Context, actor: Actor, dataset: str, proposal_ids: Collection[int]
-) -> tuple[DatasetFiles, Mapping[int, Edit]]:
-    """Return a dataset's files, and the new file of each of its proposals that still waits.
+) -> tuple[DatasetFiles, Mapping[int, Sequence[Edit]]]:
+    """Return a dataset's files, and the edits of each of its proposals that still waits.
 
     Raises NotFound, Refused where none is named or left.
     """
@@ -201,11 +213,13 @@ def read_several(
     return changes.read_files(ctx, actor, dataset), edits
 
 
-def check_several(ctx: Context, files: DatasetFiles, edits: Mapping[int, Edit]) -> list[int]:
+def check_several(
+    ctx: Context, files: DatasetFiles, edits: Mapping[int, Sequence[Edit]]
+) -> list[int]:
     """Return the proposals that can become examples; takes a while, and reads no rows."""
-    seen = changes.check_edits(ctx, files, list(edits.values()))
+    seen = changes.check_edits(ctx, files, [*chain(*edits.values())])
     broken = {each.path for each in seen.findings if each.severity is Severity.ERROR}
-    return [one for one, edit in edits.items() if escape_unprintable(edit.path) not in broken]
+    return [one for one, (new, *_) in edits.items() if escape_unprintable(new.path) not in broken]
 
 
 def approve_several(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from merlin.core import money
 from merlin.core.errors import ConfigError
 from merlin.dataset.changes import MOST_AT_ONCE
 from merlin.dataset.commit_message import local_editor
+from merlin.dataset.corrections import Replacement
 from merlin.dataset.finding import shorten
 
 Name = Annotated[str, typer.Argument(help="The dataset.")]
@@ -37,21 +38,31 @@ def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = F
     """List what waits, oldest first."""
     with reading(config, dataset) as (ctx, actor):
         found = proposals.waiting(ctx, actor, 0, MOST_AT_ONCE, dataset)
+        replaced = proposals.find_replacements(ctx, actor, found)
     # Whole for programs, short in a table.
-    told = [_record(each) for each in found]
+    told = [_record(each, replaced[each.proposal_id]) for each in found]
     if not json:
         for each in told:
             each["question"] = shorten(str(each["question"]), _QUESTION)
             each["answer"] = shorten(str(each["answer"]), _ANSWER)
-    print_list(told, "proposal question answer source", json=json)
+            old = each["replaces"]
+            each["replaces"] = "; ".join(
+                f"{name}: {shorten(was, _QUESTION)}" for name, was in old.items()
+            )
+    print_list(told, "proposal question answer replaces source", json=json)
+    tests = sorted({each.example_id for one in replaced.values() for each in one.tests})
+    if tests and not json:
+        print_message("page-proposal-tests", count=len(tests), examples=", ".join(tests))
 
 
-def _record(each: Proposal) -> dict[str, object]:
+def _record(each: Proposal, replaced: Replacement) -> dict[str, Any]:
     draft = each.draft
     return {
         "proposal": each.proposal_id,
         "question": draft.question,
         "answer": draft.answer,
+        "replaces": {old.example_id: old.answer for old in replaced.examples},
+        "tests": [old.example_id for old in replaced.tests],
         "source": draft.source,
         "note": draft.note,
         "split": draft.split,

@@ -4,8 +4,9 @@
     waiting, approved, committed -> withdrawn (the person took the consent back)
 
 An approval asks for a change, which becomes a commit in the editor's name; several become one
-commit. A change that is refused or given up puts its proposals back. What is withdrawn is taken
-out of git by a change too. A draft that a stronger model wrote waits here too, and is nobody's.
+commit. It deletes what a correction takes the place of (`merlin.dataset.corrections`). A change
+that is refused or given up puts its proposals back. What is withdrawn is taken out of git by a
+change too; what it replaced stays away. A stronger model's draft waits here too, and is nobody's.
 
 Personal data and secrets are masked before anybody learns them, by cheap patterns: what they miss
 a reviewer still sees, and the person is shown the masked words before they are sent. Texts are
@@ -19,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from peewee import JOIN, fn
@@ -30,6 +32,7 @@ from merlin.core.messages import Message
 from merlin.dataset.builds import build_version, taught_in
 from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, Edit, make_changes
 from merlin.dataset.commit_message import Editor, import_subject, local_editor
+from merlin.dataset.corrections import Replacement, find_replacement
 from merlin.dataset.example import Example, write_example
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
 from merlin.dataset.sensitive import MAIL, PHONE, SECRET
@@ -99,6 +102,11 @@ class Draft:
     def folder(self) -> str:
         """Return where its example lies within the dataset's examples."""
         return f"from-{'teacher' if self.origin == DISTIL else CHAT}/"
+
+    @property
+    def is_correction(self) -> bool:
+        """Return whether somebody wrote it in place of an answer."""
+        return self.turn_id != 0 and self.origin == CHAT and not self.split
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,27 +317,39 @@ class Proposals(Repository):
         (dataset,) = {each.dataset for each in drafts.values()}
         subject = import_subject(len(edits), dataset) if len(edits) > 1 else ""
         asked = ChangeRequest(editor, by, self._clock())
-        changes = make_changes(dataset, list(edits.values()), asked, subject)
+        changes = make_changes(dataset, [*chain(*edits.values())], asked, subject)
         self._changes.put(changes)
-        for (proposal_id, edit), change in zip(edits.items(), changes, strict=True):
-            example_id = example_id_of(edit.path)
-            told = {"dataset": dataset, "example_id": example_id, "change_id": change.change_id}
-            self._review(proposal_id, ProposalState.APPROVED, by, told)
+        change_ids = {each.inside: each.change_id for each in changes}
+        for proposal_id, (new, *_) in edits.items():
+            told = {"example_id": example_id_of(new.path), "change_id": change_ids[new.path]}
+            self._review(proposal_id, ProposalState.APPROVED, by, {"dataset": dataset, **told})
         return changes[0].change_id
 
-    def edits(self, drafts: Mapping[int, Draft], tags: tuple[str, ...] = ()) -> dict[int, Edit]:
-        """Return the new file of each draft, under an id that no example or proposal has or had.
+    def replacement(self, proposal_id: int) -> Replacement:
+        """Return what goes once it is approved; nothing but for a correction. Raises NotFound."""
+        draft = self.get(proposal_id).draft
+        if not draft.is_correction:
+            return Replacement()
+        return find_replacement(self.db, draft.dataset, draft.question, draft.answer)
 
-        All are of one dataset.
+    def edits(
+        self, drafts: Mapping[int, Draft], tags: tuple[str, ...] = ()
+    ) -> dict[int, list[Edit]]:
+        """Return of each proposal as `drafts` says it: its new file, then what is deleted for it.
+
+        The file has an id that no example or proposal has or had. All are of one dataset.
         """
         names: dict[str, NameAllocator] = {}
-        edits = {}
+        edits = dict[int, list[Edit]]()
+        gone = set[str]()
         for proposal_id, draft in drafts.items():
             if draft.folder not in names:
                 names[draft.folder] = self._names(draft)
             name = names[draft.folder].new(draft.question)
             path = example_path(f"{draft.folder}{name}")
-            edits[proposal_id] = Edit(path, None, example_yaml(draft, tags))
+            old = [each for each in self.replacement(proposal_id).edits if each.path not in gone]
+            gone |= {each.path for each in old}
+            edits[proposal_id] = [Edit(path, None, example_yaml(draft, tags)), *old]
         return edits
 
     def _names(self, draft: Draft) -> NameAllocator:

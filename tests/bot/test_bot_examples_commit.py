@@ -370,12 +370,12 @@ def test_a_file_that_is_no_table_of_examples_is_explained(chat, name, content, s
     assert changes(chat.settings, VERA) == []
 
 
-def propose(settings, question="Что за лоб?", answer="Верх лица.", dataset="trial"):
+def propose(settings, question="Что за лоб?", answer="Верх лица.", dataset="trial", turn=0):
     """Let anna propose an example; return its number."""
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:
         proposals = Proposals(database)
-        return proposals.add(ANNA, Draft(question, answer, dataset))
+        return proposals.add(ANNA, Draft(question, answer, dataset, turn))
 
 
 def test_a_correction_is_mended_approved_and_committed_in_the_editors_name(chat, lab):
@@ -391,6 +391,21 @@ def test_a_correction_is_mended_approved_and_committed_in_the_editors_name(chat,
     committed(chat, lab)
     assert "Верхняя часть лица." in example(lab, "from-chat/что-за-лоб")
     assert subject(lab) == "Вера: Add example from-chat/что-за-лоб"
+
+
+def test_a_correction_of_a_taught_answer_shows_what_it_replaces(chat, lab):
+    propose(chat.settings, "Что значит слово номер 0, понятие аааа?", "Ноль.", turn=1)
+    propose(chat.settings, "Что за нос?")
+    told = "Заменит пример q0. Там ответ: Понятие 0 значит ответ 0."
+    chat.forge("ex:queue:0")
+    chat.press("☑️ Сразу несколько")
+    assert told in chat.last.text
+    chat.forge("ex:queue:0")
+    chat.press("Что значит слово номер 0, понятие аааа?")
+    assert told in chat.last.text
+    chat.press("✅ Принять")
+    committed(chat, lab)
+    assert example(lab, "q0") is None
 
 
 def test_a_correction_is_declined_with_a_reason_and_decided_once(chat, telegram):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.dataset.proposals import Draft, Proposals
+from merlin.dataset.example import parse_example
+from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
+from merlin.engine.trainers.recall.trial import teach_and_ask
 from merlin.wiring.context import make_cipher, opened
 
 pytestmark = pytest.mark.functional
@@ -57,3 +59,46 @@ def test_a_command_that_names_nothing_says_what_it_needs(run, proposed):
     assert (code, "at least one" in told.err) == (1, True)
     code, told = run("proposals", "list", "nowhere")
     assert (code, "nowhere" in told.err) == (1, True)
+
+
+def taught(lab):
+    """Return the examples that lie on the branch: name -> what each says."""
+    folder = lab.repository.folder / "datasets/trial/examples"
+    return {each.stem: parse_example(each.read_text("utf-8")) for each in folder.rglob("*.yaml")}
+
+
+def test_a_correction_replaces_what_taught_the_old_answer_and_a_withdrawal_takes_it_alone(
+    lab, shown, run
+):
+    old, new = "Понятие 3 значит ответ 21.", "Номер три стоит за вторым."
+    lab.repository.example("trial", 10, answer=old, is_test=True)
+    lab.repository.commit()
+    lab.tick("fetch")
+    asked = parse_example((lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text())
+    with opened(lab.config) as database:
+        database.cipher = make_cipher(lab.config)
+        # One word more, and what is not taught word for word is added beside it, as ever.
+        for turn, words in enumerate((asked.question.upper(), f"{asked.question} Да?"), 1):
+            Proposals(database).add(7, Draft(words, new, "trial", turn))
+    first, second = shown("proposals", "list", "trial")
+    assert (first["replaces"], first["tests"]) == ({"q3": old}, ["q10"])
+    assert (second["replaces"], second["tests"]) == ({}, [])
+    code, table = run("proposals", "list", "trial")
+    assert (code, "Test question q10 still expects" in table.out + table.err) == (0, True)
+    before = taught(lab)
+    done = shown("proposals", "approve", "trial", str(first["proposal"]))
+    assert done["commit"] == lab.repository.git("rev-parse", "HEAD")
+    after = taught(lab)
+    (added,) = after.keys() - before.keys()
+    assert (before.keys() - after.keys(), after[added].answer) == ({"q3"}, new)
+    lessons = [each.messages for each in after.values() if each.split is None]
+    assert teach_and_ask((lessons, [asked.question])) == [new]
+    lab.tick("fetch")
+    with opened(lab.config) as database:
+        database.cipher = make_cipher(lab.config)
+        following = ProposalFollower(database)
+        following.follow()
+        Proposals(database).withdraw(7)
+        following.follow()
+    lab.tick("changes", "fetch")
+    assert taught(lab).keys() == before.keys() - {"q3"}

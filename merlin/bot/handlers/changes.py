@@ -30,6 +30,7 @@ from merlin.bot.handlers.example_proof import (
     finding_lines,
     format_price,
     leave_dialog,
+    replacement_lines,
     saved_view,
     show_proof,
     show_screen,
@@ -194,9 +195,15 @@ def several(context: BotContext) -> View:
     found = proposals.waiting(*performer(context), page * PAGE_SIZE, PAGE_SIZE)
     if not found:
         return queue(context)
+    replaced = proposals.find_replacements(*performer(context), found)
     shown = [
-        f"{number}. {shorten(each.draft.question, _LABEL)}\n"
-        f"{shorten(each.draft.answer, _SEVERAL_LETTERS)} · {each.draft.source}"
+        "\n".join(
+            [
+                f"{number}. {shorten(each.draft.question, _LABEL)}",
+                f"{shorten(each.draft.answer, _SEVERAL_LETTERS)} · {each.draft.source}",
+                *replacement_lines(context, replaced[each.proposal_id]),
+            ]
+        )
         for number, each in enumerate(found, 1)
     ]
     title = context.translate("examples-several-title", count=len(found))
@@ -226,7 +233,7 @@ async def approve_all(context: BotContext) -> None:
     """Ask for the commits of the proposals that were shown; those with errors wait on."""
     ctx = context.services
 
-    def read() -> list[tuple[DatasetFiles, Mapping[int, Edit]]]:
+    def read() -> list[tuple[DatasetFiles, Mapping[int, Sequence[Edit]]]]:
         shown = _read_shown(context)
         ids = [each.proposal_id for each in shown]
         names = {each.draft.dataset for each in shown}

@@ -31,6 +31,7 @@ from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import Editor, telegram_editor
+from merlin.dataset.corrections import Replacement
 from merlin.dataset.example import Example, parse_example, reword_example, write_turns
 from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding, Severity
@@ -314,7 +315,7 @@ async def show_proof(context: BotContext, make: Callable[[], Draft], note: str =
 
 
 def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
-    """Return the edits that a draft is, under free names where they are new ones."""
+    """Return the edits that a draft is, under free names, with what a correction replaces."""
     ctx, text, path = context.services, draft.written(), draft.path
     if not path:
         folder = Proposals(ctx.db).get(draft.proposal).draft.folder if draft.proposal else ""
@@ -325,7 +326,26 @@ def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
         taken = (example_id_of(path),)
         other = examples.free_id(ctx, draft.dataset, worded, also=taken)
         edits.append(Edit(example_path(other), None, worded))
+    if draft.proposal:
+        edits += Proposals(ctx.db).replacement(draft.proposal).edits
     return edits
+
+
+def replacement_lines(context: BotContext, replaced: Replacement) -> list[str]:
+    """Return what an approval replaces, as lines; none where it only adds."""
+    lines = [
+        context.translate(
+            "page-proposal-replaces",
+            example=each.example_id,
+            answer=menu.cut(" ".join(each.answer.split()), _LETTERS),
+        )
+        for each in replaced.examples
+    ]
+    if replaced.tests:
+        named = ", ".join(each.example_id for each in replaced.tests)
+        told = {"count": len(replaced.tests), "examples": named}
+        lines.append(context.translate("page-proposal-tests", **told))
+    return lines
 
 
 def _proof_view(
@@ -344,7 +364,9 @@ def _proof_view(
     is_savable = seen.is_good and edit.text != old
     is_long = len(edit.text or old or "") > _TEXT_LETTERS
     if draft.proposal:
-        note = "\n\n".join(filter(None, [note, model_answer(context, draft.proposal)]))
+        replaced = replacement_lines(context, Proposals(context.db).replacement(draft.proposal))
+        told = [note, model_answer(context, draft.proposal), *replaced]
+        note = "\n\n".join(filter(None, told))
     return ask(
         context,
         PROOF,

@@ -1,6 +1,7 @@
 # Proposed examples on the command line, and what a teacher is asked for.
 col-answer = answer
 col-proposal = number
+col-replaces = replaces
 col-question = question
 col-source = source
 proposals-which = Name the numbers of proposals, or use --all for all that wait.

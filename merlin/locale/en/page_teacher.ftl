@@ -154,6 +154,11 @@ page-proposals = Proposed examples
 page-proposals-lead = People's corrections, drafts of a stronger model, and test questions. What you approve becomes one commit in your name.
 page-proposal-pick = Select “{ $question }”
 page-proposal-note = Passage
+page-proposal-replaces = Replaces the example { $example }. Its answer: { $answer }
+page-proposal-tests = { $count ->
+    [one] Test question { $examples } still expects the old answer. Change it
+   *[other] Test questions { $examples } still expect the old answer. Change them
+  } too: otherwise the new model fails there and doesn't go live by itself.
 page-proposals-mark = Select all { $count }
 page-proposals-unmark = Select none
 page-proposals-approve = Approve the selected ones

@@ -158,6 +158,11 @@ page-proposals = Предложенные примеры
 page-proposals-lead = Исправления от людей, черновики более сильной модели и тестовые вопросы. Одобренное станет одним коммитом от вашего имени.
 page-proposal-pick = Выбрать «{ $question }»
 page-proposal-note = Фрагмент
+page-proposal-replaces = Заменит пример { $example }. Там ответ: { $answer }
+page-proposal-tests = { $count ->
+    [one] Тестовый вопрос { $examples } по-прежнему ждёт
+   *[other] Тестовые вопросы { $examples } по-прежнему ждут
+  } старого ответа. Исправьте и там: иначе новая модель ошибётся в тесте и сама не начнёт отвечать людям.
 page-proposals-mark = Выбрать все: { $count }
 page-proposals-unmark = Снять выбор
 page-proposals-approve = Одобрить выбранные

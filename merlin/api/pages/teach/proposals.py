@@ -72,7 +72,8 @@ async def _proposals(
     visit: PageRequest, course: Course, wrong: str = "", *, marked: bool = False
 ) -> Response:
     found = await visit.read(proposals.waiting, 0, _AT_ONCE, course.dataset)
+    replaced = await visit.read(proposals.find_replacements, found)
     tests = await visit.read(test_questions.count_test_questions, course.dataset)
     view = {"course": course, "proposals": found, "wrong_words": wrong, "marked": marked}
-    view |= {"tests": tests}
+    view |= {"tests": tests, "replaced": replaced}
     return render_page(visit, "teach_proposals.html", view, status=409 if wrong else 200)

@@ -1,0 +1,88 @@
+"""What a correction takes the place of: the examples that teach its question another answer.
+
+Were they to stay, one question would have two answers, and a model might go on with the old one.
+They are deleted by the commit that adds the correction's example. Test questions that expect an
+old answer stay as they are, and are named: their words belong to whoever wrote them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from merlin.dataset.changes import Changes, Edit
+from merlin.dataset.entries import ExampleEntries, ExampleFilter
+from merlin.dataset.example import normalise, parse_example
+from merlin.dataset.files import FileText, apply_pending_changes
+from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.split import TEST
+from merlin.db.database import Database
+
+# So many are looked through of those that hold all words of a question or of an answer.
+_MOST_READ = 500
+_PAIR = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldExample:
+    """An example of one question and one answer, as it lies in its file."""
+
+    file: FileText
+    question: str
+    answer: str
+
+    @property
+    def example_id(self) -> str:
+        """Return its id."""
+        return self.file.example_id
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What goes for a correction, and the test questions that still expect an answer that goes."""
+
+    examples: tuple[OldExample, ...] = ()
+    tests: tuple[OldExample, ...] = ()
+
+    @property
+    def edits(self) -> list[Edit]:
+        """Return the edits that delete what goes."""
+        return [Edit(each.file.path, each.file.blob, None) for each in self.examples]
+
+
+def find_replacement(db: Database, dataset: str, question: str, answer: str) -> Replacement:
+    """Return what a correction, a question with its new answer, takes the place of.
+
+    Questions and answers are the same where their normal forms are. What waits for its commit
+    counts as done.
+    """
+    asked, said = normalise(question), normalise(answer)
+    same = [
+        (each, is_test)
+        for each, is_test in _pairs(db, dataset, question)
+        if normalise(each.question) == asked and normalise(each.answer) != said
+    ]
+    examples = tuple(each for each, is_test in same if not is_test)
+    expecting = {each.file.path: each for each, is_test in same if is_test}
+    for old in examples:
+        expecting |= {
+            each.file.path: each
+            for each, is_test in _pairs(db, dataset, old.answer, TEST)
+            if is_test and normalise(each.answer) == normalise(old.answer)
+        }
+    return Replacement(examples, tuple(expecting.values()))
+
+
+def _pairs(
+    db: Database, dataset: str, words: str, split: str = ""
+) -> Iterator[tuple[OldExample, bool]]:
+    """Yield the examples that hold these words and those on their way; whether each is a test."""
+    found = ExampleEntries(db).find(dataset, ExampleFilter(words, split=split), _MOST_READ)
+    files = [FileText(dataset, each.path, each.blob, each.text) for each in found]
+    sides = {each.path: each.split for each in found}
+    for file in apply_pending_changes(dataset, files, Changes(db).pending(dataset)):
+        example = parse_example(file.text) if file.path.startswith(EXAMPLES) else None
+        # One with a system text or further turns of its own is asked in another situation.
+        if example and len(example.messages) == _PAIR:
+            pair = OldExample(file=file, question=example.question, answer=example.answer)
+            yield pair, (example.split or sides.get(file.path)) == TEST
