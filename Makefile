@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks demo run test check lint types golden bench install docs pictures
+.PHONY: venv runtime engine locks demo run test check lint types golden bench install docs pictures screens
 
 venv: .venv/installed
 
@@ -93,6 +93,10 @@ docs: venv .venv/docs
 # From the demo, where Chromium and a font with emoji are installed.
 pictures: venv
 	$(BIN)/python docs/build/pictures.py
+
+# Every page with its states, in both languages, widths and lights, in shots/.
+screens: venv
+	LOOKS=all SHOTS_FOLDER=shots $(BIN)/python -m pytest -q tests/browser -k fault
 
 bench: venv
 	$(BIN)/python -m bench

@@ -6,9 +6,8 @@ can be forgotten or be told wrongly. Samples give a good body for each operation
 a value for what an address needs; `/api/docs` fills them in where somebody tries a call, and the
 Postman collection too.
 
-`/api/docs` is the document as a page that one can try calls on, served from here alone. Swagger UI
-comes from the package `fastapi-offline`; its own start is an inline script, which our policy
-forbids, so the start is a file of ours.
+`/api/docs` (`api.pages.reference`) is the document as a page that one can try calls on. Swagger UI
+comes from the package `fastapi-offline`, and its files are served from here alone.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, Response
 
 from merlin.api.auth import (
     SIGN_IN,
@@ -31,41 +30,18 @@ from merlin.api.auth import (
     require_person,
     require_signed_in,
 )
-from merlin.api.middleware import HEADERS
 from merlin.api.openai_compat.requests import ChatCompletionRequest
 from merlin.api.problems import FOR_ALL, KEY, Problem, components, problems
 from merlin.api.schema import operation_router
+from merlin.core.i18n import text
 
 router = operation_router(include_in_schema=False)
 
 _SWAGGER = Path(str(files("fastapi_offline"))) / "static"
-_OWN = Path(__file__).parents[1] / "web" / "static"
 _FILES = {
     "swagger-ui-bundle.js": (_SWAGGER, "text/javascript"),
     "swagger-ui.css": (_SWAGGER, "text/css"),
-    "reference.js": (_OWN, "text/javascript"),
 }
-# Swagger UI draws its icons from data: addresses.
-_POLICY = HEADERS["Content-Security-Policy"] + "; img-src 'self' data:"
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Merlin API</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/api/docs/swagger-ui.css">
-<script src="/api/docs/swagger-ui-bundle.js" defer></script>
-<script src="/api/docs/reference.js" defer></script>
-<body><div id="reference"></div></body>
-</html>
-"""
-
-
-@router.get("/api/docs")
-async def reference() -> Response:
-    """Return the page."""
-    return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _POLICY})
 
 
 @router.get("/api/docs/{name}")
@@ -148,48 +124,21 @@ PLACES: Mapping[str, int | str] = {
 }
 
 
-TOPICS: Mapping[str, str] = {
-    "courses": "The catalogue: courses, materials, semesters, teachers, and search over all.",
-    "favourites": "The courses that you keep at hand.",
-    "openai": "Models to talk to, for every client of the OpenAI protocol.",
-    "sessions": "Your talks with the models.",
-    "ratings": "What you think of an answer.",
-    "usage": "What is left of your plan, and all that is kept of you.",
-    "plans": "What may be asked, how often, and what that costs.",
-    "orders": "What you buy: orders, the way to pay them, renewals, codes.",
-    "me": "Who you are here: browsers, user name, password.",
-    "sign-in": "Ways in and out, for browsers.",
-    "keys": "Keys for your programs.",
-    "teaching": "Courses that you lead: their card, their materials, what people ask.",
-    "changes": "Edits on their way to a commit.",
-    "examples": "What models learn from.",
-    "datasets": "Datasets, what training them costs, and going back.",
-    "builds": "Versions of a dataset as training files.",
-    "jobs": "Fine-tune jobs: look, launch, cancel.",
-    "models": "Tuned models: which one serves.",
-    "verdicts": "What commits and requests led to.",
-    "office": "How Merlin stands.",
-    "people": "People and their roles, for admins.",
-    "payments": "What was paid and went back, sums and codes, for admins.",
-    "process": "Signs of life, for machines that watch this one.",
-    "hooks": "What outside services call when something has happened.",
-}
+# In the order of the document; what each is about, the texts say.
+TOPICS = (
+    *("courses", "favourites", "openai", "sessions", "ratings", "usage", "plans", "orders"),
+    *("me", "sign-in", "keys", "teaching", "changes", "examples", "datasets", "builds"),
+    *("jobs", "models", "verdicts", "office", "people", "payments", "process", "hooks"),
+)
+
+
+def topic_words(language: str) -> dict[str, str]:
+    """Return what each topic is about."""
+    return {name: text(language, f"api-topic-{name}") for name in TOPICS}
 
 
 Json = dict[str, Any]
 SUMMARY = "Courses, their materials, and the models that are tuned on what they teach"
-DESCRIPTION = """\
-Everything that people do on Merlin's pages, programs can do here.
-
-* **Keys.** `Authorization: Bearer mrl_…`, made on your page or by `POST /api/user/keys`. A key does
-  what its scopes say, and never more than its owner may. Browsers sign in with a cookie.
-* **Problems.** Whatever is refused is answered as a problem of RFC 9457, in Russian or English by
-  `Accept-Language`, with a `request_id`. Below `/v1` errors have the shape of the OpenAI protocol.
-* **Lists.** `limit` and `cursor`; the next part is in the `Link` header (RFC 8288).
-* **Limits.** `RateLimit-Policy` and `RateLimit` tell what is left; 429 says `Retry-After`.
-* **Twice.** A POST that costs or launches happens once with an `Idempotency-Key`.
-* **Versions.** `/api/v1/…` is the same as `/api/…`.
-"""
 LICENCE = {"name": "MIT", "identifier": "MIT"}
 SERVERS = [{"url": "/", "description": "where this description comes from"}]
 SCHEMES: Mapping[str, Json] = {
@@ -240,13 +189,15 @@ def add_description(app: FastAPI) -> None:
 
 
 def _complete(app: FastAPI, told: Json) -> None:
-    told["info"] |= {"summary": SUMMARY, "description": DESCRIPTION, "license": LICENCE}
+    about = text("en", "api-about")
+    told["info"] |= {"summary": SUMMARY, "description": about, "license": LICENCE}
     told["servers"] = SERVERS
-    told["tags"] = [{"name": name, "description": words} for name, words in TOPICS.items()]
+    words = topic_words("en")
+    told["tags"] = [{"name": name, "description": words[name]} for name in TOPICS]
     parts = told.setdefault("components", {})
     parts["securitySchemes"] = dict(SCHEMES)
-    text = {"schema": {"type": "string"}}
-    parts["headers"] = {name: {**words, **text} for name, words in DESCRIBED_HEADERS.items()}
+    string = {"schema": {"type": "string"}}
+    parts["headers"] = {name: {**about, **string} for name, about in DESCRIBED_HEADERS.items()}
     schemas = parts.setdefault("schemas", {})
     schemas.update({**components(), **components("ChatCompletionRequest", ChatCompletionRequest)})
     routes = {

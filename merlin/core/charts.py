@@ -30,6 +30,8 @@ MOST_POINTS = 400
 # Up to the first share of the width a name stands right of the line's end, up to the second above
 # or below it, and then it ends there.
 _BESIDE, _ABOVE = 0.5, 0.75
+# A name takes about that share of the width.
+_NAMED = 0.5
 # Nearer than that, in per cent of the height, two names would lie over one another.
 _NEAR = 9.0
 _LOW = 78.0  # below it a name would stand among the numbers of the lower axis
@@ -242,6 +244,10 @@ def brief(value: float, language: str) -> str:
 def _name(style: str, scale: Scale, series: Sequence[Point], key: str, language: str) -> Name:
     x, y = scale.point(series[-1])
     is_beside, is_late = x <= _BESIDE * WIDE, x > _ABOVE * WIDE
+    if is_late:
+        # Above all of the line that the words stand over.
+        places = (scale.point(each) for each in series)
+        y = min(down for right, down in places if right >= x - _NAMED * WIDE)
     return Name(
         style=style,
         x=_FRAME.right(x),

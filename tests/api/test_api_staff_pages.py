@@ -271,3 +271,12 @@ def test_a_poll_that_finds_nothing_new_sends_nothing(staff, path):
         live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
         assert client.get(live).status_code == 204
         assert client.get(live.partition("?")[0]).status_code == 200
+
+
+def test_the_board_of_the_api_is_sent_once_while_nothing_changes(staff):
+    with staff.browser(VERA) as client:
+        board = client.get("/api/board")
+        assert {"at", "rows"} <= board.json().keys()
+        known = {"If-None-Match": board.headers["etag"]}
+        assert client.get("/api/board", headers=known).status_code == 304
+        assert client.get("/api/board?dataset=algorithms", headers=known).status_code == 200

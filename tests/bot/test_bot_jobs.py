@@ -149,6 +149,7 @@ def test_events_are_shown_oldest_first(chat, lab):
     chat.forge("a-events:1")
     words = chat.last.text
     assert words.index("Обучение создано") < words.index("шаг")
+    assert words.count("шаг") == 1
 
 
 def test_a_teacher_sees_the_jobs_of_the_own_dataset_alone_and_cancels_none(chat, telegram):

@@ -2,14 +2,16 @@
 
 With LOOKS=all each page is looked at in each language and light at each width, which takes minutes
 and makes all pictures; else in one language and one of the four ways, another one for each page
-after the other. SHOTS_FOLDER names a folder for the pictures, and KEEP_SHOTS=1 writes those that
-the docs show anew.
+after the other. SHOTS_FOLDER names a folder for a picture of each look (`make screens`), and
+KEEP_SHOTS=1 writes those that the docs show anew.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from functools import cache
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -47,17 +49,17 @@ def turns_of(pages, language):
     return every if is_whole() else [one for one in every if (one[0] + one[0] // 4) % 2 == turn]
 
 
-def is_pictured():
-    """Return whether anybody looks at the pictures of this run."""
-    return is_whole() or "SHOTS_FOLDER" in os.environ
-
-
 def faults_in(page, name, width, theme):
     """Return what axe finds at this width in this light, by name, and what is too wide."""
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=theme)
     if not page.evaluate("Boolean(window.axe)"):
         page.evaluate(f"{AXE};null")
+    if is_whole() or "SHOTS_FOLDER" in os.environ:
+        language = page.locator("html").get_attribute("lang")
+        named = name if language == "ru" else f"{name}-{language}"
+        made = pictures_folder() / f"{named}-{width}-{theme}.png"
+        page.screenshot(path=made, animations="disabled", caret="hide", full_page=True)
     rules = RULES["light" if is_whole() else theme]
     asked = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
     said = page.evaluate("(asked) => axe.run(document, asked)", asked)
@@ -102,18 +104,20 @@ FREEZE = """() => {
 }"""
 
 
-def pictures_folder(tmp_path):
+@cache
+def pictures_folder():
     """Return where the pictures of this run go."""
-    folder = Path(os.environ.get("SHOTS_FOLDER") or tmp_path / "pictures")
+    folder = Path(os.environ.get("SHOTS_FOLDER") or tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def missing_pictures(folder, names):
+def missing_pictures(names):
     """Return which pictures of these pages the docs show and this run did not make.
 
     With KEEP_SHOTS=1 those that it made become the docs'.
     """
+    folder = pictures_folder()
     made, shown = _pictured(folder, names), _pictured(PICTURES, names)
     if os.environ.get("KEEP_SHOTS") == "1":
         for name in made & shown:

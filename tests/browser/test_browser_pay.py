@@ -9,15 +9,14 @@ from itertools import count
 import pytest
 from api_site import VERA
 from axe_looks import (
+    LANGUAGES,
     SMALL,
     WIDE,
     faults_of,
-    is_pictured,
     is_whole,
-    looks_of,
     missing_pictures,
-    pictures_folder,
     still,
+    turns_of,
 )
 from course_browser import PHONE, Visitor, visiting
 from playwright.sync_api import expect
@@ -211,28 +210,20 @@ def opened(page, shop, name, path):
     page.goto(shop.site.address + path)
 
 
-def test_axe_finds_no_fault_on_any_page_of_the_shop(visitor, shop, roads, pictures):
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_axe_finds_no_fault_on_any_page_of_the_shop(visitor, shop, roads, language):
     faults, pages = {}, {}
-    for place, (name, (path, user_id)) in enumerate(roads.items()):
+    for place, name, (path, user_id) in turns_of(roads, language):
         if name in ALIKE and not is_whole():
             continue
-        page = pages.get(user_id) or pages.setdefault(user_id, visitor.page(user_id))
+        page = pages.get(user_id) or visitor.page(user_id, locale=language)
+        pages[user_id] = page
         opened(page, shop, name, path)
         still(page)
         faults |= faults_of(page, name, place)
-        for width, theme in looks_of(place) if name in SHOWN and is_pictured() else ():
-            page.set_viewport_size({"width": width, "height": 800})
-            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            made = pictures / f"{name}-{width}-{theme}.png"
-            page.screenshot(path=str(made), animations="disabled", caret="hide", full_page=True)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
-    assert missing_pictures(pictures, SHOWN) == set()
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    """Where the pictures of this run go."""
-    return pictures_folder(tmp_path)
+    if language == "ru":
+        assert missing_pictures(SHOWN) == set()
 
 
 def test_nothing_of_the_shop_is_too_wide_or_too_small_for_a_thumb(visitor, shop, roads):

@@ -309,7 +309,7 @@ def roads(staff):
         "new": f"{base}/edit/materials/new",
         "material": f"{base}/edit/materials/{material}",
         "examples": "/datasets/algorithms/examples",
-        "nothing-found": "/datasets/algorithms/examples?query=ъъъъ",
+        "no-example": "/datasets/algorithms/examples?query=ъъъъ",
         "example": "/datasets/algorithms/examples/one?example=xss%2Fone",
         "new-example": "/datasets/algorithms/examples/new",
         "questions": f"{base}/questions",

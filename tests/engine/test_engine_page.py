@@ -262,10 +262,10 @@ def test_job_page_tells_its_settings_its_diary_its_log_and_what_can_be_asked(pag
     with client(pages) as browser:
         told = words(browser.get(f"/jobs/{pages.jobs['running']}"))
         done = words(browser.get(f"/jobs/{pages.jobs['succeeded']}"))
-    for said in ("lora_targets", "q_proj, v_proj", "0,5", "Files validated"):
+    for said in ("lora_targets", "q_proj, v_proj", "0,5", "Файлы проверены"):
         assert said in told
     # Weights are kept a second after the last ones, so those of a run under way may not be yet.
-    assert "Checkpoint saved" in done
+    assert "Контрольная точка, шаг" in done
     assert "step 79 of 120" in told
     assert ":ckpt-step-60" in done
     assert "готовая модель" in done

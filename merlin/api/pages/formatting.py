@@ -7,8 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from merlin.app.job_events import describe_event
-from merlin.app.jobs import JobEvent
 from merlin.app.models import Scores
 from merlin.billing.plan import Format, plan_named
 from merlin.billing.purchases import Promise, Purchase, PurchaseState
@@ -208,14 +206,9 @@ def may(visit: PageRequest, permission: str, dataset: str | None = None) -> bool
     return visit.may(Permission(permission), dataset)
 
 
-def event(visit: PageRequest, told: JobEvent) -> str:
-    """Return what an event of a job says."""
-    return describe_event(told, visit.language)
-
-
 _DRAWN: tuple[Callable[..., object], ...] = (
     *(when, day, day_of_year, until, last_day, span, number, signed, money, price, minor, sum_of),
-    *(badge, order_badge, state_text, stored_text, score, goods, plan_title, amount_of, may, event),
+    *(badge, order_badge, state_text, stored_text, score, goods, plan_title, amount_of, may),
 )
 
 

@@ -13,6 +13,7 @@ from merlin.api.pages import (
     orders,
     page,
     plans,
+    reference,
     sign_in,
 )
 from merlin.api.pages.admin import (
@@ -30,7 +31,7 @@ from merlin.api.pages.teach import changes, examples, proposals, unanswered
 from merlin.api.pages.teach import course as teach_course
 from merlin.api.pages.teach import home as teach_home
 
-TOPICS = (catalogue, course, sign_in, account, plans, chat)
+TOPICS = (catalogue, course, sign_in, account, plans, chat, reference)
 SHOP = (checkout, orders)
 # `/admin/billing/promos` comes before the payments, whose number could be any word.
 STAFF = (

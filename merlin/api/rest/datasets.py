@@ -17,7 +17,8 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.api.auth import Launching, Promoting, Watching
-from merlin.api.problems import problems
+from merlin.api.problems import NOT_MODIFIED, problems
+from merlin.api.response_cache import not_modified, tag_of, tagged
 from merlin.api.rest.requests import ASKED, accepted
 from merlin.api.rest.views import DatasetDetails, DatasetShown, VerdictShown
 from merlin.api.schema import Body, DatasetName, Line, Name, Part, operation_router, part
@@ -102,13 +103,25 @@ async def roll_back(
 verdict_router = operation_router(prefix="/api", tags=["verdicts"])
 
 
-@verdict_router.get("/board", summary="Where commits stand", responses=problems(404))
-async def show_board(caller: Watching, dataset: DatasetName = "") -> Board:
+@verdict_router.get(
+    "/board",
+    summary="Where commits stand",
+    response_model=Board,
+    responses=NOT_MODIFIED | problems(404),
+)
+async def show_board(
+    request: Request, response: Response, caller: Watching, dataset: DatasetName = ""
+) -> Board | Response:
     """Return each dataset's edits, moving and failed commits and live one, newest first.
 
-    Why a commit waits or failed is told by its verdict.
+    Why a commit waits or failed is told by its verdict. The ETag leaves out the moment `at`.
     """
-    return await caller.read(read_board, dataset)
+    board = await caller.read(read_board, dataset)
+    tag = tag_of(repr((board.rows, board.is_live, board.silent_since)).encode("utf-8", "replace"))
+    if unchanged := not_modified(request, tag, caller.language):
+        return unchanged
+    tagged(response, tag)
+    return board
 
 
 VerdictList = TypedDict("VerdictList", {"verdicts": list[VerdictShown]})

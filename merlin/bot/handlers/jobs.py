@@ -18,7 +18,6 @@ from merlin.app import jobs
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive
-from merlin.app.job_events import describe_event
 from merlin.app.jobs import MOST_EVENTS, JobDetails, JobView
 from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
@@ -34,6 +33,7 @@ from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage
 from merlin.core.i18n import format_number, text
 from merlin.core.permissions import Permission
+from merlin.core.training_events import describe_event, event_lines
 from merlin.db.requests import Request
 from merlin.training.jobs import JobState
 
@@ -59,13 +59,15 @@ def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], 
 
 _LIST = "a-jobs:0"
 _MOST_LISTED = 400
+_MOST_LINES = 15
 _SIGNS = {"succeeded": "✅", "failed": "❌", "cancelled": "⏹", "paused": "⏸", "running": "▶️"}
 
 
 def _job_words(context: BotContext, job: JobDetails) -> str:
     """Return what there is to say of a job, a line each."""
     tell = context.translate
-    last = describe_event(job.events[-1], context.language) if job.events else ""
+    newest = job.events[-1] if job.events else None
+    last = describe_event(newest.message, newest.data, context.language) if newest else ""
     times = {"created": admin.when(context, job.created_at)}
     cost = money.format_cost(context.language, job.estimate_micro, job.currency)
     return admin.lines(
@@ -252,10 +254,11 @@ def picture_view(shown: View, name: str, content: bytes) -> View:
 @handlers.button("a-events", needs=Permission.WATCH)
 def events(context: BotContext) -> View:
     """Show the newest lines of a job's diary, oldest first."""
-    job = _found(context, events=15)
+    job = _found(context)
+    told = [(each.at, each.level, each.message, each.data) for each in reversed(job.events)]
     lines = [
-        f"{admin.when(context, each.at)}  {admin.cut(describe_event(each, context.language))}"
-        for each in job.events
+        f"{admin.when(context, each.at)}  {admin.cut(each.words)} {each.times}".rstrip()
+        for each in reversed(event_lines(told, context.language)[:_MOST_LINES])
     ]
     words = "\n".join(lines) or context.translate("admin-events-none")
     return menu.card(context, _title(context, job), words, rows=(menu.back(f"a-job:{job.id}"),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.core.charts import plot_png
 from merlin.core.log import redact
+from merlin.core.training_events import event_lines
 from merlin.core.web.assets import PREFIX, asset_response, local_address, seen_other
 from merlin.engine.database import Page
 from merlin.engine.jobs import RUNNING, Job
@@ -153,11 +155,16 @@ def _job_view(page: PageRequest, job_id: str) -> Mapping[str, Any]:
     # Taken before the rest: what comes between is seen once more rather than never.
     version, repositories = _version(page), page.engine.repositories
     job = repositories.jobs.get(job_id)
+    events = repositories.job_events.page(job_id, Page(limit=MOST_LINES))[0]
+    told = [
+        (each["created_at"], each["level"], each["message"], json.loads(each["content"]))
+        for each in events
+    ]
     logs = (repositories.work_of(job_id) / "log", repositories.log_of(job_id))
     return {
         "v": JobFacts(repositories, job),
         "live_href": "" if job.is_over else f"/jobs/{job_id}/live?seen={version}.{job.status}",
-        "events": repositories.job_events.page(job_id, Page(limit=MOST_LINES))[0],
+        "events": event_lines(told, page.language),
         "log_lines": redact(next(filter(None, map(_tail, logs)), "")),
     }
 

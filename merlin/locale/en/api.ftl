@@ -68,3 +68,39 @@ api-wrong-too-many = Too many: at most { $maxlength }.
 api-wrong-one-of = Must be one of: { $expected }.
 api-wrong-kind = { $discriminator } must be one of: { $expectedtags }.
 api-wrong-no-kind = The field { $discriminator } is missing.
+
+api-reference = API for programs
+api-calls = Requests
+api-about =
+    Everything people do on Merlin's pages, programs can do through the API.
+
+    - **Key.** `Authorization: Bearer mrl_…` is made in “My account” or by `POST /api/user/keys`. A key can do what its scopes say and never more than its owner. Browsers sign in with a cookie.
+    - **Errors.** A refusal is a problem of RFC 9457 with a `request_id`, in Russian or English by `Accept-Language`. Below `/v1` errors have the shape of the OpenAI protocol.
+    - **Lists.** `limit` and `cursor`; the next part is in the `Link` header (RFC 8288).
+    - **Limits.** `RateLimit-Policy` and `RateLimit` tell what is left; 429 says `Retry-After`.
+    - **Retries.** A paid request with an `Idempotency-Key` happens once, however often it is sent.
+    - **Versions.** `/api/v1/…` is the same as `/api/…`.
+api-topic-courses = The catalogue: courses, materials, semesters, teachers, and search over them.
+api-topic-favourites = My courses: add, remove.
+api-topic-openai = Models to ask, for programs that speak the OpenAI protocol.
+api-topic-sessions = Your chats with the models.
+api-topic-ratings = Ratings of answers.
+api-topic-usage = What is left of your plan, and the data kept about you.
+api-topic-plans = Plans: how many questions you can ask and what they cost.
+api-topic-orders = Purchases: orders, payment, auto-renewal, promo codes.
+api-topic-me = Your account: browsers, username, password.
+api-topic-sign-in = Signing in and out, for browsers.
+api-topic-keys = Keys for your programs.
+api-topic-teaching = Courses that you teach: description, materials, students' questions.
+api-topic-changes = Edits on their way to a commit.
+api-topic-examples = Examples that models are trained on.
+api-topic-datasets = Datasets: the cost of training and going back to an earlier model.
+api-topic-builds = Versions of a dataset as training files.
+api-topic-jobs = Trainings: see, start, stop.
+api-topic-models = Trained models and the one that is live.
+api-topic-verdicts = What commits and requests led to.
+api-topic-office = System health.
+api-topic-people = People and their roles, for admins.
+api-topic-payments = Payments, refunds, totals and promo codes, for admins.
+api-topic-process = Health checks, for monitoring.
+api-topic-hooks = Webhooks that outside services call.

@@ -37,6 +37,7 @@ from merlin.app.status import status
 from merlin.core.charts import plot_curve
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
+from merlin.core.training_events import event_lines
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -127,8 +128,10 @@ def _live(visit: PageRequest, job: JobDetails) -> dict[str, object]:
     train, test = (dict(each) for each in job.losses.series().values())
     newest = sorted(train.keys() | test.keys(), reverse=True)[:MOST_LINES]
     rows = [(step, train.get(step), test.get(step)) for step in newest]
+    told = [(each.at, each.level, each.message, each.data) for each in reversed(job.events)]
+    events = event_lines(told, visit.language)
     view = {"job": job, "seen": _seen(job), **curve_view(visit, job)}
-    return {**view, "rows": rows, "most": MOST_LINES}
+    return {**view, "rows": rows, "events": events}
 
 
 def curve_view(visit: PageRequest, job: JobDetails) -> dict[str, object]:

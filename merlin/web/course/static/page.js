@@ -8,6 +8,10 @@ import "./theme.js";
 document.body.addEventListener("htmx:configRequest", (event) => {
   Object.assign(event.detail.headers, headers());
 });
+// Nobody looks at a page in the background: what asks again by itself waits.
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && !event.detail.requestConfig.triggeringEvent) event.preventDefault();
+});
 document.body.addEventListener("htmx:afterSwap", () => paint());
 document.body.addEventListener("htmx:responseError", ({ detail }) => {
   if (detail.xhr.status === 401) sessionStorage.removeItem("merlin.token");

@@ -1,4 +1,4 @@
-"""What the events of a job say, in a person's language.
+"""What the events of a training say, in a person's language; alike ones in one line.
 
 Providers of the protocol, ours too, word them in English; one in words that are not known here
 stays as it is.
@@ -7,9 +7,11 @@ stays as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from merlin.app.jobs import JobEvent
 from merlin.core.i18n import format_number, keys, text
 
 _NUMBER = int | float
@@ -32,18 +34,52 @@ _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _WORDED.i
 _LOSSES = {"train_loss": "admin-loss-train", "valid_loss": "admin-loss-test"}
 
 
-def describe_event(event: JobEvent, language: str) -> str:
+_DIGITS = re.compile(r"\d+")
+Moment = TypeVar("Moment")
+
+
+@dataclass(slots=True)
+class EventLine(Generic[Moment]):
+    """Events that are alike: when the newest was, its level and words; `times` of several."""
+
+    at: Moment
+    level: str
+    words: str
+    times: str = ""
+
+
+def event_lines(
+    newest_first: Iterable[tuple[Moment, str, str, object]], language: str
+) -> list[EventLine[Moment]]:
+    """Return the lines of (at, level, message, data) events, newest first."""
+    lines: dict[tuple[str, str], EventLine[Moment]] = {}
+    counts = Counter[tuple[str, str]]()
+    for at, level, message, data in newest_first:
+        shape = level, "step" if _is_measured(data) else _DIGITS.sub("0", message)
+        counts[shape] += 1
+        if shape in lines:
+            lines[shape].times = text(language, "job-event-times", count=counts[shape])
+        else:
+            lines[shape] = EventLine(at, level, describe_event(message, data, language))
+    return list(lines.values())
+
+
+def describe_event(message: str, data: object, language: str) -> str:
     """Return what an event says."""
-    if isinstance(event.data, Mapping) and isinstance(event.data.get("step"), _NUMBER):
-        return _measured(event.data, language)
+    if isinstance(data, Mapping) and _is_measured(data):
+        return _measured(data, language)
     for name, pattern in _PATTERNS.items():
-        if found := pattern.fullmatch(event.message):
+        if found := pattern.fullmatch(message):
             told = found.groupdict()
             key = f"job-{told.get('state')}"
             if "state" in told and key in keys(language):
                 told["state"] = text(language, key)
             return text(language, f"job-event-{name}", **told)
-    return event.message
+    return message
+
+
+def _is_measured(data: object) -> bool:
+    return isinstance(data, Mapping) and isinstance(data.get("step"), _NUMBER)
 
 
 def _measured(data: Mapping[str, object], language: str) -> str:
