@@ -162,7 +162,7 @@ def measure(site, steps):
             event_id=f"e{step}",
             at=world.clock(),
             level="info",
-            message=f"Step {step}: {XSS}" if step == 3 else f"Step {step}",
+            message=f"Step {step}",
             kind="metrics",
             data={
                 "step": step,
@@ -173,6 +173,8 @@ def measure(site, steps):
         )
         for step in steps
     ]
+    if 1 in steps:
+        events.append(JobEvent("note", world.clock(), "info", XSS))
     saved = [
         Checkpoint(f"ft:ckpt-{step}", step, {"valid_loss": 0.6 + 2.2 * math.exp(-step / 22)})
         for step in steps
