@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from merlin.app import lineage, sessions
+from merlin.app import feedback, lineage, proposals, sessions, unanswered
 from merlin.app.actor import Actor
 from merlin.app.ask import (
     Answer,
@@ -25,15 +26,17 @@ from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples
 from merlin.app.sessions import SessionView, TurnView
 from merlin.chat.answer import Ending, Reply
+from merlin.chat.feedback import Rating
 from merlin.chat.grounding import Source, find_passage
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Sessions, WindowCounter, title_of
 from merlin.chat.turns import Question, Turn, Turns
-from merlin.core.errors import NotFound
+from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import Course
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import parse_example
-from merlin.dataset.proposals import Proposal, Proposals
-from merlin.training.models import find_origin
+from merlin.dataset.proposals import MOST_LETTERS, Proposal, Proposals
+from merlin.training.models import Serving, find_origin
 
 MOST_TALKS = 50
 STARTERS, LONGEST_STARTER = 3, 90
@@ -41,6 +44,8 @@ STARTERS, LONGEST_STARTER = 3, 90
 _LOOKED_AT = 12
 # What stands in a turn's `offer`: the answer may be had in full.
 STOPPED = "stopped"
+# What a person does with an answer.
+Judgement = Literal["up", "down", "allow", "correct", "tell"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,17 @@ class CourseTalk:
     source: AnswerSource | None
 
 
+@dataclass(frozen=True, slots=True)
+class CourseChat:
+    """What a course's chat shows: who answers, the person's talks, the open one or starters."""
+
+    serving: Serving | None
+    talks: Sequence[SessionView]
+    talk: CourseTalk | None
+    starters: Starters
+    has_consent: bool
+
+
 def place_of(actor: Actor, course: Course) -> ChatPlace:
     """Return where somebody's talks about a course are kept."""
     return ChatPlace(actor.user_id, actor.user_id, course.course_id, course.dataset)
@@ -88,6 +104,26 @@ def place_of(actor: Actor, course: Course) -> ChatPlace:
 def list_talks(ctx: Context, actor: Actor, course: Course) -> list[SessionView]:
     """Return the actor's talks about a course, the newest used first."""
     return sessions.recent(ctx, actor, MOST_TALKS, place=place_of(actor, course))
+
+
+def read_chat(
+    ctx: Context,
+    actor: Actor,
+    course: Course,
+    session_id: int = 0,
+    *,
+    source_of: int = 0,
+    before: int = 0,
+) -> CourseChat:
+    """Return a course's chat; `session_id` 0: no talk is open. Raises NotFound."""
+    serving = ModelCatalogue(ctx.db).serving(course.dataset)
+    talk, offered = None, Starters([], 0)
+    if session_id:
+        talk = read_talk(ctx, actor, course, session_id, source_of)
+    elif serving is not None:
+        offered = starters(ctx, actor, course.dataset, before)
+    talks = list_talks(ctx, actor, course) if actor.user_id else []
+    return CourseChat(serving, talks, talk, offered, proposals.has_consent(ctx, actor))
 
 
 def read_talk(
@@ -152,6 +188,41 @@ def find_question(ctx: Context, actor: Actor, turn_id: int) -> Question:
     if turn is None or turn.question.user_id != actor.user_id:
         raise NotFound("no such turn", "turn-unknown")
     return turn.question
+
+
+def judge(
+    ctx: Context,
+    actor: Actor,
+    course: Course,
+    turn_id: int,
+    act: Judgement,
+    answer: str,
+    language: str,
+) -> None:
+    """Rate an answer, let the editors learn from the actor, send them a better one or the question.
+
+    Raises NotFound, Refused.
+    """
+    question = find_question(ctx, actor, turn_id)
+    match act:
+        case "up" | "down":
+            feedback.press_rating(ctx, actor, turn_id, Rating(act))
+        case "allow":
+            proposals.give_consent(ctx, actor)
+        case "correct":
+            feedback.rate(ctx, actor, turn_id, Rating.DOWN, _fitting(answer), language)
+        case "tell":
+            unanswered.tell_editors(ctx, actor, course.dataset, question.text, language, turn_id)
+
+
+def _fitting(answer: str) -> str:
+    """Return a better answer as it is kept. Raises Refused for none and for one too long."""
+    words = answer.strip()
+    if not words:
+        raise Refused("no words", "fix-words")
+    if len(words) > MOST_LETTERS:
+        raise Refused("too long", "fix-long", most=MOST_LETTERS)
+    return words
 
 
 def open_turn(ctx: Context, question: ChatQuestion, session_id: int) -> tuple[Talk, Turn]:

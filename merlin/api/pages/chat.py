@@ -44,17 +44,12 @@ from merlin.api.pages.teach.examples import base_of
 from merlin.api.pages.turn_stream import TurnStream
 from merlin.api.problems import Problem
 from merlin.api.schema import Id
-from merlin.app import course_chat, feedback, proposals, sessions, unanswered
-from merlin.app.actor import Actor
+from merlin.app import course_chat, sessions
 from merlin.app.ask import ChatQuestion, show_quota
-from merlin.app.context import Context
-from merlin.app.course_chat import CourseTalk, Starters
 from merlin.app.plans import has_shop
 from merlin.app.sessions import SessionView, TurnView
 from merlin.billing.plan import Format
-from merlin.chat.feedback import Rating
 from merlin.chat.grounding import source_name
-from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.turns import TurnState
 from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound, Refused
@@ -62,11 +57,10 @@ from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
 from merlin.course.catalogue import Course, Material
-from merlin.dataset.proposals import MOST_LETTERS, mask_personal_data
+from merlin.dataset.proposals import mask_personal_data
 from merlin.db.idempotency import NUMBER_BITS
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.responses import EVENT_STREAM
-from merlin.training.models import Serving
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -170,7 +164,7 @@ async def judge(
     course_id: Id,
     turn_id: Id,
     caller: Person,  # noqa: ARG001 - asks to sign in
-    act: Annotated[Literal["up", "down", "allow", "correct", "tell"], Form()],
+    act: Annotated[course_chat.Judgement, Form()],
     answer: Annotated[str, Form()] = "",
     doing: Annotated[Doing, Form()] = "",
 ) -> Response:
@@ -180,26 +174,13 @@ async def judge(
     """
     course, language = await course_of(visit, course_id), visit.language
     question = await visit.read(course_chat.find_question, turn_id)
-
-    def keep(ctx: Context, actor: Actor) -> None:
-        match act:
-            case "up" | "down":
-                feedback.press_rating(ctx, actor, turn_id, Rating(act))
-            case "allow":
-                proposals.give_consent(ctx, actor)
-            case "correct":
-                feedback.rate(ctx, actor, turn_id, Rating.DOWN, _fitting(answer), language)
-            case "tell":
-                words = question.text
-                unanswered.tell_editors(ctx, actor, course.dataset, words, language, turn_id)
-
     masked = mask_personal_data(answer, language)
     if act == "correct" and masked.found:
         kinds = ", ".join(text(language, f"mask-kind-{each}") for each in masked.found)
         draft, wrong = masked.words, text(language, "fix-masked", kinds=kinds)
     else:
         try:
-            await visit.write(keep)
+            await visit.write(course_chat.judge, course, turn_id, act, answer, language)
         except Refused as error:
             draft, wrong = answer, refusal_text(visit, error)
         else:
@@ -209,16 +190,6 @@ async def judge(
     return await _page(
         visit, course, question.session_id, turn=turn_id, doing=opened, draft=draft, wrong=wrong
     )
-
-
-def _fitting(answer: str) -> str:
-    """Return a better answer as it is kept. Raises Refused for none and for one too long."""
-    words = answer.strip()
-    if not words:
-        raise Refused("no words", "fix-words")
-    if len(words) > MOST_LETTERS:
-        raise Refused("too long", "fix-long", most=MOST_LETTERS)
-    return words
 
 
 def _turn_href(course: Course, session_id: int, turn_id: int, doing: Doing = "") -> str:
@@ -276,38 +247,28 @@ async def _page(
 ) -> Response:
     """Return the chat; `draft` is what was not sent, `wrong` why."""
     services = visit.services
-
-    def read(
-        ctx: Context, actor: Actor
-    ) -> tuple[str, Serving | None, Sequence[SessionView], CourseTalk | None, Starters]:
-        serving = ModelCatalogue(ctx.db).serving(course.dataset)
-        talks = course_chat.list_talks(ctx, actor, course) if visit.user else []
-        talk, starters = None, Starters([], 0)
-        if session_id:
-            talk = course_chat.read_talk(ctx, actor, course, session_id, turn)
-        elif serving is not None:
-            starters = course_chat.starters(ctx, actor, course.dataset, before)
-        return bot_href(services, course), serving, talks, talk, starters
-
-    href, serving, talks, talk, starters = await visit.read(read)
+    chat = await visit.read(
+        course_chat.read_chat, course, session_id, source_of=turn, before=before
+    )
+    href = await visit.read(lambda _ctx, _actor: bot_href(services, course))
     left, is_over = await _left(visit, course)
     is_opened = doing in {"correct", "tell"}
     view = {
         "course": course,
         "chat": _href(course),
-        "here": f"{_href(course)}/{session_id}" if talk else _href(course),
+        "here": f"{_href(course)}/{session_id}" if chat.talk else _href(course),
         "examples_href": base_of(course.dataset),
         "markdown": partial(_markdown, visit.language),
         "passage_href": partial(_passage_href, course),
         "passage_name": partial(source_name, language=visit.language),
-        "serving": serving,
-        "days": _days(visit, talks),
-        "talk": talk,
-        "starters": starters,
+        "serving": chat.serving,
+        "days": _days(visit, chat.talks),
+        "talk": chat.talk,
+        "starters": chat.starters,
         "opened": turn,
         "doing": doing,
         "consent": text(visit.language, "consent-asked"),
-        "has_consent": is_opened and await visit.read(proposals.has_consent),
+        "has_consent": is_opened and chat.has_consent,
         "is_waiting": _is_waiting(visit),
         "left": left,
         "is_over": is_over,
