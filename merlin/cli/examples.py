@@ -376,7 +376,7 @@ def show(told: Mapping[str, object], *, json: bool) -> None:
             print_message("did-change", **about)
         else:
             cost = int(training["cost_micro"])
-            price = money.format_cost(language(), cost, str(training["currency"]))
+            price = money.format_estimate(language(), cost, str(training["currency"]))
             print_message("did-change-price", **about, price=price)
 
 

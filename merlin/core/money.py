@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pydantic import computed_field
 
-from merlin.core.i18n import format_number
+from merlin.core.i18n import format_number, text
 
 _KOPECKS = 100
 # No shop sells for more, and every database holds it.
@@ -114,6 +114,19 @@ def format_cost(language: str, micro: int, currency: str) -> str:
     if language == "en" and len(sign) == 1:
         return f"{sign}{amount}"
     return f"{amount}{_NBSP}{sign}"
+
+
+def format_price(language: str, micro: int, currency: str) -> str:
+    """Return what something costs: "0,79 $", "бесплатно"."""
+    return format_cost(language, micro, currency) if micro else text(language, "price-free")
+
+
+def format_estimate(language: str, micro: int, currency: str) -> str:
+    """Return about what something will cost: "около 0,79 $", "меньше 0,01 $", "бесплатно"."""
+    if not micro:
+        return text(language, "price-free")
+    key = "price-about" if micro >= _CENT else "price-little"
+    return text(language, key, cost=format_cost(language, max(micro, _CENT), currency))
 
 
 def format_cost_plainly(micro: int, currency: str) -> str:

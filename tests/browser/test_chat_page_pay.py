@@ -50,6 +50,12 @@ def test_a_link_to_a_subscription_opens_and_is_paid_and_renewed(page, bot, teleg
     link = bot.call("createInvoiceLink", subscription_period=2592000, **said)
     page.goto(link)
     expect(page.locator("#pay")).to_contain_text("каждые 30 дней")
+    page.get_by_role("button", name="Отменить").click()
+    key = {"inline_keyboard": [[{"text": "Подписаться", "url": link}]]}
+    bot.call("sendMessage", chat_id=1001, text="План", reply_markup=key)
+    page.get_by_role("link", name="Подписаться").click()
+    expect(page.locator("#pay")).to_contain_text("каждые 30 дней")
+    assert len(page.context.pages) == 1
     page.get_by_role("button", name="Заплатить ⭐ 50").click()
     asked = bot.next_update()["pre_checkout_query"]
     bot.call("answerPreCheckoutQuery", pre_checkout_query_id=asked["id"], ok=True)

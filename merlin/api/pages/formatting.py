@@ -13,7 +13,7 @@ from merlin.billing.purchases import Promise, Purchase, PurchaseState
 from merlin.core import i18n
 from merlin.core.clock import in_zone
 from merlin.core.i18n import format_number, keys, text
-from merlin.core.money import Amount, Currency, format_cost
+from merlin.core.money import Amount, Currency, format_cost, format_price
 from merlin.core.permissions import Permission
 from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Badge, Look
 
@@ -77,7 +77,7 @@ def money(visit: PageRequest, micro: int, currency: str) -> str:
 
 def price(visit: PageRequest, micro: int, currency: str) -> str:
     """Return what something costs, in millionths: "0,79 $", "бесплатно"."""
-    return money(visit, micro, currency) if micro else text(visit.language, "models-price-free")
+    return format_price(visit.language, micro, currency)
 
 
 def state_text(visit: PageRequest, family: str, name: str) -> str:

@@ -31,6 +31,7 @@ from merlin.bot.handlers.example_proof import (
     chosen_example,
     conversation,
     current_draft,
+    dataset_title,
     dialog_value,
     draft_of_example,
     editor_handler,
@@ -76,7 +77,7 @@ def _ask_turn(
     shown = draft.turns[-_SHOWN_TURNS:]
     lines = said_lines([(role, menu.cut(words, _TURN_LETTERS)) for role, words in shown])
     so_far = "\n".join(["…", *lines] if len(shown) < len(draft.turns) else lines)
-    title = context.translate("examples-proof-new", dataset=draft.dataset)
+    title = context.translate("examples-proof-new", dataset=dataset_title(context, draft.dataset))
     words = context.translate(_ASKED_BY[step])
     return ask(context, step, title, so_far, words, back=back, draft=draft, rows=rows)
 
@@ -136,7 +137,8 @@ def _forwarded_view(
     context: BotContext, name: str, heard: Sequence[Heard], wanted: int, note: str = ""
 ) -> View:
     """Show who said what, to be marked, and wait for more."""
-    title, words = context.translate("examples-proof-new", dataset=name), "examples-ask-forward"
+    title = context.translate("examples-proof-new", dataset=dataset_title(context, name))
+    words = "examples-ask-forward"
     rows: list[menu.RowOf] = []
     if heard:
         places, page = menu.paginate(range(len(heard)), wanted)

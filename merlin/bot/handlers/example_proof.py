@@ -172,6 +172,17 @@ def editable_datasets(context: BotContext) -> list[DatasetCard]:
     return examples.datasets(*admin.performer(context))
 
 
+def titled(context: BotContext, card: DatasetCard) -> str:
+    """Return what people call a dataset."""
+    return card.title.get(context.language) or card.name
+
+
+def dataset_title(context: BotContext, name: str) -> str:
+    """Return what people call a dataset that the person may edit."""
+    found = (each for each in editable_datasets(context) if each.name == name)
+    return next((titled(context, each) for each in found), name)
+
+
 def chosen_card(context: BotContext) -> DatasetCard:
     """Return the dataset that a button names. Raises NotFound, also for one out of reach."""
     found = editable_datasets(context)
@@ -267,7 +278,7 @@ def model_answer(context: BotContext, proposal_id: int) -> str:
     proposal = Proposals(context.db).get(proposal_id)
     draft = proposal.draft
     if draft.origin == DISTIL:
-        price = money.format_cost(context.language, draft.cost_micro, draft.currency)
+        price = money.format_price(context.language, draft.cost_micro, draft.currency)
         return context.translate("examples-drafted", teacher=draft.model_id, price=price)
     turn = context.turns.get(proposal.draft.turn_id)
     if turn is None or turn.written is None or turn.question.user_id != proposal.user_id:
@@ -355,7 +366,7 @@ def _proof_view(
 
     `seen` is what the checker says of the draft, `old` the text that lies there, None for none.
     """
-    title = context.translate(_title(draft), dataset=draft.dataset)
+    title = context.translate(_title(draft), dataset=dataset_title(context, draft.dataset))
     verdict = "examples-is-fine" if seen.is_good else "examples-has-errors"
     if edit.text == old:
         verdict = "examples-nothing-changed"
@@ -462,7 +473,7 @@ def format_price(context: BotContext, seen: PreviewView) -> str:
     about = {"tokens": seen.tokens, "examples": told.examples}
     if told.cost_micro is None:
         return f"🧮 {context.translate('did-change', **about)}"
-    cost = money.format_cost(context.language, told.cost_micro, told.currency)
+    cost = money.format_estimate(context.language, told.cost_micro, told.currency)
     return f"🧮 {context.translate('did-change-price', **about, price=cost)}"
 
 

@@ -43,6 +43,7 @@ from merlin.bot.handlers.example_proof import (
     chosen_example,
     commit_editor,
     current_draft,
+    dataset_title,
     dialog_value,
     draft_of,
     draft_of_example,
@@ -57,6 +58,7 @@ from merlin.bot.handlers.example_proof import (
     require_editing_here,
     saved_view,
     show_screen,
+    titled,
 )
 from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
@@ -83,15 +85,11 @@ def examples_home(context: BotContext) -> View:
 
     def entry(card: DatasetCard) -> Button:
         count = context.translate("examples-count", count=card.examples)
-        return Button(f"{_titled(context, card)} · {count}", f"ex:ds:{admin.short(card.name)}")
+        return Button(f"{titled(context, card)} · {count}", f"ex:ds:{admin.short(card.name)}")
 
     found, title = editable_datasets(context), context.translate("admin-examples")
     keys, rows = ("examples-which", "admin-no-datasets"), (_common(context), admin.HOME)
     return menu.list_card(context, title, keys, found, entry, "ex:home", *rows, place=1)
-
-
-def _titled(context: BotContext, card: DatasetCard) -> str:
-    return card.title.get(context.language) or card.name
 
 
 def _common(context: BotContext) -> tuple[Button, ...]:
@@ -122,8 +120,8 @@ def show_dataset(context: BotContext) -> View:
     health = context.translate("examples-findings", errors=errors, warnings=warnings)
     if not errors and not warnings:
         health = context.translate("examples-no-findings")
-    what = f"{card.name} · {context.translate('examples-count', count=card.examples)}"
-    return menu.card(context, _titled(context, card), what, health, rows=rows)
+    what = context.translate("examples-count", count=card.examples)
+    return menu.card(context, titled(context, card), what, health, rows=rows)
 
 
 FIND = "ex-find"
@@ -184,7 +182,7 @@ def ask_find(context: BotContext) -> View:
     """Ask for words to search by."""
     name = chosen_dataset(context)
     title, back = context.translate("examples-find"), f"ex:ds:{admin.short(name)}"
-    words = context.translate("examples-ask-find", dataset=name)
+    words = context.translate("examples-ask-find", dataset=dataset_title(context, name))
     return ask(context, FIND, title, words, back=back, kept={"dataset": name})
 
 
@@ -287,7 +285,7 @@ _LETTERS = 160
 def ask_import(context: BotContext) -> View:
     """Ask for a file."""
     name = chosen_dataset(context)
-    title = context.translate("examples-import-title", dataset=name)
+    title = context.translate("examples-import-title", dataset=dataset_title(context, name))
     words = context.translate("examples-ask-file", megabytes=MOST_BYTES // 1_000_000)
     back = f"ex:ds:{admin.short(name)}"
     return ask(context, IMPORT, title, words, back=back, kept={"dataset": name})
@@ -375,7 +373,7 @@ def _import_view(
     )
     label = context.translate("examples-save-many", count=len(good))
     save = Button(label, "ex:take", style="success") if good else None
-    title = context.translate("examples-import-title", dataset=name)
+    title = context.translate("examples-import-title", dataset=dataset_title(context, name))
     new = [_added(each) for each in good[:_MOST_ADDED]]
     if len(good) > _MOST_ADDED:
         new.append(context.translate("examples-more", count=len(good) - _MOST_ADDED))

@@ -120,7 +120,7 @@ def why(context: BotContext) -> View:
     usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
     tokens = context.translate("why-tokens", **usage)
     if written.currency:
-        cost = money.format_cost(context.language, written.cost_micro, written.currency)
+        cost = money.format_price(context.language, written.cost_micro, written.currency)
         tokens = f"{tokens} {context.translate('why-cost', cost=cost)}"
     lines.append(tokens)
     thumbs = Ratings(context.db, context.bot_id).thumbs(written.model_id)

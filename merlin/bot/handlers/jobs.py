@@ -69,7 +69,7 @@ def _job_words(context: BotContext, job: JobDetails) -> str:
     newest = job.events[-1] if job.events else None
     last = describe_event(newest.message, newest.data, context.language) if newest else ""
     times = {"created": admin.when(context, job.created_at)}
-    cost = money.format_cost(context.language, job.estimate_micro, job.currency)
+    cost = money.format_estimate(context.language, job.estimate_micro, job.currency)
     return admin.lines(
         tell(
             "admin-job-state",
@@ -121,7 +121,7 @@ def launch_price(context: BotContext) -> View:
     quoted = jobs.quote(*performer(context), dataset, context.language)
     tell, cost = context.translate, partial(money.format_cost, context.language)
     is_known, cap = quoted.cost_micro is not None, quoted.cap_micro
-    price = cost(quoted.cost_micro or 0, quoted.currency)
+    price = money.format_estimate(context.language, quoted.cost_micro or 0, quoted.currency)
     left = max((cap or 0) - quoted.spent_micro, 0)
     what = {
         "build": quoted.build,

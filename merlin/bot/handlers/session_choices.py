@@ -449,7 +449,7 @@ def _price(language: str, price: Price | None) -> str:
     if price is None:
         return text(language, "models-price-unknown")
     if price.input_micro == price.output_micro == 0:
-        return text(language, "models-price-free")
+        return text(language, "price-free")
     asked, answered = (_amount(language, each) for each in (price.input_micro, price.output_micro))
     return text(language, "models-price", asked=asked, answered=answered, currency=price.currency)
 

@@ -325,7 +325,7 @@ def _amounts(costs: Sequence[Cost] | None, language: str) -> str:
     if costs is None:
         return text(language, "tokens-nothing")
     if costs and not any(cost.micro for cost in costs):
-        return text(language, "tokens-free")
+        return text(language, "price-free")
     return " + ".join(money.format_cost(language, cost.micro, cost.currency) for cost in costs)
 
 

@@ -44,7 +44,7 @@ admin-job = Job { $job } · { $build }
 admin-job-state =
     State: { $state }
     Provider: { $provider }, base model: { $base }, attempt { $attempt }
-admin-job-cost = Cost: about { $cost }; tokens trained: { NUMBER($tokens) }
+admin-job-cost = Cost: { $cost }; tokens trained: { NUMBER($tokens) }
 admin-job-times = Started { $created }, updated { $updated }
 admin-job-last = Now: { $message }
 admin-job-error = Reason: { $error }
@@ -68,7 +68,7 @@ admin-launch-what = { $build } on { $base } ({ $provider }): { $examples ->
         [one] { $epochs } epoch
        *[other] { $epochs } epochs
     }.
-admin-launch-price = Estimated cost: about { $cost }.
+admin-launch-price = Estimated cost: { $cost }.
 admin-price-unknown = the price of this base model is unknown
 admin-budget-left = Monthly budget: { $left } of { $cap } left.
 admin-models-which = These models are live. Tap a dataset to see all its models.

@@ -91,7 +91,7 @@ did-change = { $tokens } tokens; the next training has about { $examples ->
 did-change-price = { $tokens } tokens; the next training has about { $examples ->
     [one] { $examples } example
    *[other] { $examples } examples
-  } and costs about { $price }
+  }, cost: { $price }
 did-import = { $lines ->
     [one] { $lines } line
    *[other] { $lines } lines

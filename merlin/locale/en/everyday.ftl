@@ -1,5 +1,8 @@
 # Everyday commands: the beginning, help, what the bot is, language, time zone, plan.
 moment-told = { $day } { $month } { $year }, { $time }
+price-free = free
+price-about = about { $cost }
+price-little = less than { $cost }
 moment-in-zone = { $moment } ({ $zone })
 moment-day-brief = { $day } { $month }
 moment-brief = { $day } { $month }, { $time }

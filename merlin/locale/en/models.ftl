@@ -19,7 +19,6 @@ models-line =
        *[other] memory of { NUMBER($window) } tokens
     }
 models-price = { $asked } for questions and { $answered } for answers, { $currency } per million tokens
-models-price-free = free
 models-price-unknown = price unknown
 models-hint = “Always the newest” follows every new version. Applies to this conversation only.
 models-nobody = No models to choose from yet.

@@ -11,7 +11,6 @@ tokens-model = Model: { $is_known ->
        *[no] none available
     }
 tokens-cost = Cost: this conversation — { $session }, today — { $today }
-tokens-free = free
 tokens-nothing = nothing yet
 tokens-cost-today = Cost today: { $today }
 plan-title = Plan “{ $title }”

@@ -45,7 +45,7 @@ admin-job = Обучение { $job } · { $build }
 admin-job-state =
     Состояние: { $state }
     Поставщик: { $provider }, базовая модель: { $base }, попытка { $attempt }
-admin-job-cost = Стоимость: около { $cost }; токенов обучено: { NUMBER($tokens) }
+admin-job-cost = Стоимость: { $cost }; токенов обучено: { NUMBER($tokens) }
 admin-job-times = Запущено { $created }, обновлено { $updated }
 admin-job-last = Сейчас: { $message }
 admin-job-error = Причина: { $error }
@@ -71,7 +71,7 @@ admin-launch-what = { $build } на { $base } ({ $provider }): { $examples ->
         [few] { $epochs } эпохи
        *[many] { $epochs } эпох
     }.
-admin-launch-price = Примерная стоимость: около { $cost }.
+admin-launch-price = Примерная стоимость: { $cost }.
 admin-price-unknown = цена этой базовой модели неизвестна
 admin-budget-left = Бюджет на месяц: осталось { $left } из { $cap }.
 admin-models-which = Это текущие модели. Нажмите на набор, чтобы увидеть все его модели.

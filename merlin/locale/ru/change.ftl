@@ -94,7 +94,7 @@ did-change-price = токенов: { $tokens }; в следующем обуче
     [one] { $examples } примера
     [few] { $examples } примеров
    *[many] { $examples } примеров
-  }, стоимость около { $price }
+  }, стоимость: { $price }
 did-import = { $lines ->
     [one] { $lines } строка
     [few] { $lines } строки

@@ -1,5 +1,8 @@
 # Команды на каждый день: начало, справка, сведения о боте, язык, часовой пояс, план.
 moment-told = { $day } { $month } { $year }, { $time }
+price-free = бесплатно
+price-about = около { $cost }
+price-little = меньше { $cost }
 moment-in-zone = { $moment } ({ $zone ->
         [MSK] МСК
        *[other] { $zone }

@@ -20,7 +20,6 @@ models-line =
        *[many] память { NUMBER($window) } токенов
     }
 models-price = { $asked } за вопросы и { $answered } за ответы, { $currency } за миллион токенов
-models-price-free = бесплатно
 models-price-unknown = цена неизвестна
 models-hint = «Всегда новейшая» переходит на каждую новую версию. Выбор действует только в этом разговоре.
 models-nobody = Выбирать пока не из чего: ни одна модель не подключена.

@@ -11,7 +11,6 @@ tokens-model = Модель: { $is_known ->
        *[no] пока недоступна
     }
 tokens-cost = Стоимость: этот разговор — { $session }, сегодня — { $today }
-tokens-free = бесплатно
 tokens-nothing = пока ничего
 tokens-cost-today = Стоимость за сегодня: { $today }
 plan-title = План «{ $title }»

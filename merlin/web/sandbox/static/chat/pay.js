@@ -44,17 +44,30 @@ export function askForMessage(place, message) {
   ask(place, message.invoice, message.message_id).catch(() => toast(t("failed")));
 }
 
-// The page was opened by a link to an invoice: ask whoever is in view.
-export async function offerInvoice(current) {
-  const slug = location.pathname.match(SLUG)?.[1];
-  if (!slug) return;
+// Return the invoice that an address of this page leads to, undefined for any other address.
+export function invoiceAt(address) {
+  const { origin, pathname } = new URL(address, location.href);
+  return origin === location.origin ? pathname.match(SLUG)?.[1] : undefined;
+}
+
+// Ask whether the invoice behind a link is to be paid; return whether it was asked.
+export async function askForLink(place, slug) {
   try {
     const invoice = await readInvoice(slug);
     if (!invoice.title) throw new Error(slug);
-    await ask(current().place, invoice, slug);
-    dialog.addEventListener("close", () => history.replaceState(null, "", "/"), { once: true });
+    await ask(place, invoice, slug);
+    return true;
   } catch {
     toast(t("pay-gone"));
+    return false;
+  }
+}
+
+// The page was opened by a link to an invoice: ask whoever is in view.
+export async function offerInvoice(current) {
+  const slug = invoiceAt(location.href);
+  if (slug && (await askForLink(current().place, slug))) {
+    dialog.addEventListener("close", () => history.replaceState(null, "", "/"), { once: true });
   }
 }
 
