@@ -168,6 +168,13 @@ def format_moment(at: datetime, zone: tzinfo, language: str, *, is_named: bool =
     return _in_named_zone(said, here, language) if is_named else said
 
 
+def day_argument(day: date) -> dict[str, object]:
+    """Return a day as an argument of a text, told in its language: "14 января 2027"."""
+    month = {"key": "moment-month", "arguments": {"month": day.month}}
+    told = {"day": day.day, "month": month, "year": str(day.year)}
+    return {"key": "moment-day", "arguments": told}
+
+
 def format_day_briefly(day: date, language: str) -> str:
     """Return a day without its year: "20 ноя"."""
     month = text(language, "moment-month-brief", month=day.month)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
+from merlin.core.i18n import day_argument
 from merlin.daemon.services import DaemonServices
 from merlin.db.notices import ADMINS, Notices
 from merlin.training.jobs import Job, Jobs, JobState, state_of
@@ -57,7 +58,7 @@ def warn_of_sunsets(services: DaemonServices) -> bool:
         ends = sunset(model_id) if sunset else None
         step = warning_due(ends, services.clock().date()) if ends else None
         if ends is not None and step is not None:
-            told = {**about, "model": model_id, "date": ends.isoformat()}
+            told = {**about, "model": model_id, "date": day_argument(ends)}
             key = f"notice-sunset-{purpose}" if purpose else "notice-sunset"
             of = f"{purpose}:{provider}" if purpose else about["dataset"]
             once = f"sunset:{of}:{model_id}:{step}"

@@ -58,7 +58,7 @@ def test_health_tells_of_processes_queues_money_and_sunsets(telegram, settings):
     assert "serving" not in words
     assert "USD" not in words
     assert "whisper-1" in words
-    assert "2027-02-26" in words
+    assert "26 февраля 2027" in words
     assert "свободно" in words
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from world import DATASET, Lab
 
-from merlin.core.i18n import LANGUAGES, text
+from merlin.core.i18n import LANGUAGES, day_argument, text
 from merlin.db.notices import Notices
 from merlin.db.requests import Requests
 
@@ -215,8 +215,9 @@ def test_what_waits_of_a_removed_dataset_is_never_launched(lab, provider):
 
 
 def test_a_base_that_goes_dark_is_told_once_a_step(tmp_path, provider):
-    soon = (datetime.now(UTC).date() + timedelta(days=60)).isoformat()
-    lab = Lab(tmp_path, provider.base_url, models={"stand-in-base": {"sunset": soon}})
+    soon = datetime.now(UTC).date() + timedelta(days=60)
+    known = {"stand-in-base": {"sunset": soon.isoformat()}}
+    lab = Lab(tmp_path, provider.base_url, models=known)
     lab.repository.dataset()
     lab.repository.commit()
     lab.until_serving("trial-1")
@@ -225,7 +226,7 @@ def test_a_base_that_goes_dark_is_told_once_a_step(tmp_path, provider):
         told = [
             notice for notice in Notices(services.db).waiting() if notice.key == "notice-sunset"
         ]
-    assert [notice.arguments["date"] for notice in told] == [soon]
+    assert [notice.arguments["date"] for notice in told] == [day_argument(soon)]
 
 
 def test_a_model_that_would_soon_go_dark_is_not_trained(tmp_path, provider):

@@ -282,7 +282,7 @@ def show_health(context: BotContext) -> View:
             "health-sunset",
             model=each.model,
             used=each.used_for,
-            date=each.ends.isoformat(),
+            date=i18n.day_argument(each.ends),
             days=each.days_left,
         )
         for each in seen.sunsets

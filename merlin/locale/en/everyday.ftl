@@ -4,6 +4,7 @@ price-free = free
 price-about = about { $cost }
 price-little = less than { $cost }
 moment-in-zone = { $moment } ({ $zone })
+moment-day = { $day } { $month } { $year }
 moment-day-brief = { $day } { $month }
 moment-brief = { $day } { $month }, { $time }
 moment-month = { $month ->

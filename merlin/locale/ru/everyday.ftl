@@ -7,6 +7,7 @@ moment-in-zone = { $moment } ({ $zone ->
         [MSK] МСК
        *[other] { $zone }
     })
+moment-day = { $day } { $month } { $year }
 moment-day-brief = { $day } { $month }
 moment-brief = { $day } { $month }, { $time }
 moment-month = { $month ->
