@@ -32,7 +32,7 @@ from merlin.api.middleware import (
     path_alias,
     request_guard,
 )
-from merlin.api.openai_compat.quota import release_stale_reservations
+from merlin.api.openai_compat.requests import release_stale_reservations
 from merlin.api.openapi import add_description
 from merlin.api.pages.errors import add_lost
 from merlin.api.pages.site import page_routes

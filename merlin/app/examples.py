@@ -16,13 +16,13 @@ from merlin.core.errors import DatasetError, NotFound
 from merlin.core.permissions import Permission
 from merlin.course.catalogue import Catalogue, Course, localised
 from merlin.course.editing import CourseEdits
+from merlin.dataset.builds import ExampleHistory, ExampleVersion
 from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.entries import ExampleEntries, ExampleFilter, Facets
 from merlin.dataset.example import free_example_id, parse_example, reword_example, write_turns
 from merlin.dataset.files import DatasetCard, ExampleCommit, FileIndex, FileText
 from merlin.dataset.finding import Finding
-from merlin.dataset.history import ExampleHistory, ExampleVersion
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan, plan_import
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path

@@ -25,8 +25,13 @@ from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT
 from merlin.db.values import load_json, read_row
 from merlin.training.jobs import FINAL, JobState
-from merlin.training.launch_plan import Launches, plan_by_hand, refuse_by_hand, spent_micro
-from merlin.training.migration import migrate_verdict
+from merlin.training.launch_plan import (
+    Launches,
+    migrate_verdict,
+    plan_by_hand,
+    refuse_by_hand,
+    spent_micro,
+)
 from merlin.training.policy import count_epochs, month_start
 
 __all__ = ["JobDetails", "JobState", "JobView", "QuoteView"]

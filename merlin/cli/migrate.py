@@ -27,7 +27,7 @@ from merlin.core.i18n import text
 from merlin.core.money import format_cost
 from merlin.dataset.changes import Edit
 from merlin.dataset.layout import DATASET_FILE
-from merlin.training.migration import name_base, parse_base
+from merlin.training.launch_plan import name_base, parse_base
 
 app = typer.Typer()
 

@@ -36,8 +36,7 @@ from merlin.db.database import Database
 from merlin.db.tables import JOB, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.providers.base import LAUNCH_KEY
 from merlin.training.jobs import NOT_FOUND, Job, advance, insert_job, launch_key, new_model
-from merlin.training.launch_plan import plan_by_hand
-from merlin.training.migration import migrate_verdict
+from merlin.training.launch_plan import migrate_verdict, plan_by_hand
 from merlin.training.models import ModelState
 from merlin.training.promote import NEWEST
 

@@ -19,8 +19,13 @@ from merlin.db.notices import OTHERS, Notices
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
 from merlin.training.gate import Gates
 from merlin.training.jobs import Jobs, JobState, advance
-from merlin.training.launch_plan import launch_by_hand, plan_by_hand, refuse_by_hand
-from merlin.training.migration import migrate_verdict, require_base
+from merlin.training.launch_plan import (
+    launch_by_hand,
+    migrate_verdict,
+    plan_by_hand,
+    refuse_by_hand,
+    require_base,
+)
 from merlin.training.promote import Promotions, promote_by_hand, roll_back
 
 log = get_logger(__name__)

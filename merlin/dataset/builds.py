@@ -5,6 +5,9 @@
 The same examples give the same bytes, the same digest and no second build: one JSON line an
 example, ordered by id, in the format that its method of fine-tuning has. A folder appears whole or
 not at all, whatever happens while it is written.
+
+The history of an example is read from the rows of builds: no process but the daemon needs the
+repository, and what was never built is known to git alone.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from typing import Any
 
 from peewee import Select
 
+from merlin.core.clock import from_iso
 from merlin.core.durable_files import sync_file
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import kill_point
@@ -31,9 +35,9 @@ from merlin.dataset.judge import TokenLimit
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.split import FEWEST, TEST, TRAIN, has_gate
 from merlin.dataset.training_lines import system_part, training_line
-from merlin.db.database import Row
+from merlin.db.database import Repository, Row
 from merlin.db.tables import BUILD, TAUGHT_EXAMPLE
-from merlin.db.values import read_row
+from merlin.db.values import messages_of, read_row
 
 
 def diff(
@@ -327,3 +331,60 @@ def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
 def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# Older ones are read in git.
+MOST_VERSIONS = 50
+_VERSIONS = """
+SELECT made.sha, made.author_name, made.committed_at, made.subject, said.messages, build.number
+FROM taught_example AS taught
+JOIN seen_commit AS made ON made.sha = taught.commit_sha
+JOIN example_text AS said ON said.digest = taught.text_digest
+JOIN build ON build.id = taught.first_build
+WHERE taught.dataset = ? AND taught.example_id = ? AND build.is_whole = 1
+ORDER BY taught.first_build DESC LIMIT ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleVersion:
+    """An example as a commit left it; `build` is the first that taught it so."""
+
+    commit: str
+    author: str
+    at: datetime
+    subject: str
+    question: str
+    answer: str
+    build: str
+
+
+class ExampleHistory(Repository):
+    """What builds taught of examples, version by version."""
+
+    def of(self, dataset: str, example_id: str) -> Sequence[ExampleVersion]:
+        """Return an example's versions, newest first; builds that taught the same are one."""
+        versions = list[ExampleVersion]()
+        for sha, author, at, subject, messages, number in self.db.sql(
+            _VERSIONS, dataset, example_id, MOST_VERSIONS
+        ):
+            said = messages_of(str(messages))
+            question = next((each.content for each in said if each.role == "user"), "")
+            version = ExampleVersion(
+                str(sha),
+                str(author),
+                from_iso(str(at)),
+                str(subject),
+                question,
+                said[-1].content,
+                build_version(dataset, int(number)) or "",
+            )
+            if versions and _says(versions[-1]) == _says(version):
+                versions[-1] = version  # taught by an earlier build already
+            else:
+                versions.append(version)
+        return versions
+
+
+def _says(version: ExampleVersion) -> tuple[str, str]:
+    return version.question, version.answer

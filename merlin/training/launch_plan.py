@@ -1,8 +1,15 @@
-"""From a waiting verdict to a job row: decide, reserve, supersede; one transaction."""
+"""From a waiting verdict to a job row: decide, reserve, supersede; one transaction.
+
+A move to another base lets the verdict of the newest build train anew, by the recipe of that base;
+proof and promotion follow as for any other job, and the model before serves until then. The
+training key of the commit stays that of dataset.yaml: a later commit that names the new base there
+finds the job that was made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
@@ -13,7 +20,7 @@ from merlin.config import Config
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Cost, Price
-from merlin.dataset.builds import Build, build_from_row, taught_in
+from merlin.dataset.builds import Build, build_from_row, taught_in, training_key
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.verdicts import (
     ON_LINE,
@@ -27,6 +34,7 @@ from merlin.dataset.verdicts import (
     verdict_condition,
     verdict_from_row,
 )
+from merlin.dataset.yaml_edit import edit_yaml, read_value
 from merlin.db.database import Database, Repository, transaction
 from merlin.db.tables import BUILD, JOB, MODEL, TAUGHT_EXAMPLE, VERDICT
 from merlin.db.values import dump_json
@@ -376,3 +384,49 @@ class Launches(Repository):
             stays = VERDICT.update({**why, "updated_at": iso(at)})
             self.db.change(stays.where(mine & (VERDICT.word == word.value)))
         self._supersede(older, at)
+
+
+def parse_base(said: str) -> tuple[str, str]:
+    """Return provider and base model of `PROVIDER/BASE`; a base may hold slashes.
+
+    Raises Refused for what is none.
+    """
+    provider, _, base_model = said.partition("/")
+    if not provider or not base_model or base_model.split() != [base_model]:
+        raise Refused(f"{said!r} is no base", "migrate-form", said=said)
+    return provider, base_model
+
+
+def migrate_verdict(launches: Launches, verdict: Verdict, base: tuple[str, str]) -> Verdict:
+    """Return the verdict as if its dataset.yaml named this provider and base model.
+
+    Raises Refused while a job of it is under way.
+    """
+    if verdict.word is VerdictStatus.TRAINING or verdict.build_id is None:
+        told = {"job": verdict.job_id, "dataset": verdict.dataset}
+        raise Refused("a job is under way", "migrate-training", **told)
+    spec, (provider, base_model) = spec_of(verdict), base
+    recipe = replace(spec.recipe, provider=provider, base_model=base_model)
+    digest = launches.build(verdict.build_id).digest
+    wish = training_key(verdict.dataset, digest, recipe)
+    return replace(verdict, wish=wish, spec=replace(spec, recipe=recipe))
+
+
+def require_base(config: Config, base: tuple[str, str], listed: Collection[str]) -> None:
+    """Raise Refused for a base that the provider neither lists nor has a price of its own for."""
+    (name, base_model), provider = base, config.provider(base[0])
+    if base_model not in {*listed, *(provider.prices if provider else ())}:
+        told = {"provider": name, "model": base_model}
+        raise Refused(f"{name} has no base {base_model}", "migrate-no-base", **told)
+
+
+def name_base(text: str, base: tuple[str, str]) -> str | None:
+    """Return a dataset.yaml that names another base, the rest of it as it was.
+
+    None where that cannot be done entry by entry.
+    """
+    said = read_value("dataset", text)
+    if said is None:
+        return None
+    recipe = {**said["recipe"], "provider": base[0], "base_model": base[1]}
+    return edit_yaml("dataset", text, {**said, "recipe": recipe}, ())

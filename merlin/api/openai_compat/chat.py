@@ -14,8 +14,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import Request
 
-from merlin.api.openai_compat.quota import reserve_question, settle_question
-from merlin.api.openai_compat.requests import Asked, request_of_call
+from merlin.api.openai_compat.requests import (
+    Asked,
+    request_of_call,
+    reserve_question,
+    settle_question,
+)
 from merlin.api.problems import wrong
 from merlin.api.services import ApiServices
 from merlin.app.ask import Asker, ground, is_free, route

@@ -22,11 +22,12 @@ from merlin.api.auth import Caller, RequiredAccess
 from merlin.api.idempotency import KEY_HEADER, Keep, run_once, run_once_in_pieces
 from merlin.api.openai_compat import responses, schema
 from merlin.api.openai_compat.chat import ChatStream, start_question
-from merlin.api.openai_compat.quota import asker_of, offered_models
 from merlin.api.openai_compat.requests import (
     BODY_BYTES,
     Asked,
     ChatCompletionRequest,
+    asker_of,
+    offered_models,
     parse_request,
     question_of,
 )

@@ -1,23 +1,43 @@
-"""The board on a page: cards in lanes, one commit's story below its row; asked for anew by htmx.
+"""Boards: how commits stand, of all datasets for admins, of the led courses for teachers.
 
-What the page shows has a tag; a script that asks once a second brings the tag it has seen, and is
-sent nothing while nothing changed.
+Cards in lanes, one commit's story below its row; asked for anew by htmx. What the page shows has a
+tag; a script that asks once a second brings the tag it has seen, and is sent nothing while nothing
+changed. Beside them: what needs an admin, and a course's questions by day with the answers that
+people did not like.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import Depends, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from merlin.api.pages.admin.evaluation import evaluation_href
 from merlin.api.pages.admin.jobs import curve_view
-from merlin.api.pages.page import PageRequest, render_fragment, render_page
+from merlin.api.pages.admin.models import evaluation_href
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.formatting import day_of_year
+from merlin.api.pages.page import (
+    LedCourse,
+    PageRequest,
+    Teaching,
+    Watching,
+    render_fragment,
+    render_page,
+)
+from merlin.app import teaching
 from merlin.app.board import Board, CommitDetails, Stage, read_board, read_commit
+from merlin.app.health import health
+from merlin.app.teaching import By, Questions
+from merlin.chat.feedback import Period
 from merlin.core.charts import Curve, plot_curve
+from merlin.core.permissions import Permission
+from merlin.core.web.assets import seen_other
 
 Shown = Literal["all", "care", "moving"]
 
@@ -36,8 +56,10 @@ class BoardQuery:
 
 Asked = Annotated[BoardQuery, Depends()]
 
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-async def show_board(
+
+async def render_board(
     visit: PageRequest, template: str, asked: BoardQuery, dataset: str = "", **more: object
 ) -> Response:
     """Return the page, or for a script its board, of one dataset or ("") of all.
@@ -82,3 +104,101 @@ def _sparks(visit: PageRequest, board: Board) -> dict[int, Curve | None]:
             steps = 0 if card.job.is_over else card.training.progress.steps
             found[card.job.id] = plot_curve(series["train"], series["test"], steps, visit.language)
     return found
+
+
+DAYS = 28
+
+
+@router.get("/teach")
+async def show_taught(visit: Teaching, asked: Asked) -> Response:
+    """Return how the commits of the courses and datasets that the person leads stand."""
+    told = await visit.read(teaching.question_totals, DAYS)
+    courses = {course.slug: (course, *counts) for course, *counts in told}
+    return await render_board(visit, "teach.html", asked, courses=courses, days=DAYS)
+
+
+@router.get("/courses/{course_id}/board")
+async def show_course_board(visit: Teaching, course: LedCourse, asked: Asked) -> Response:
+    """Return how the commits of a course stand."""
+    return await render_board(visit, "teach_board.html", asked, course.slug, course=course)
+
+
+_SPANS: tuple[tuple[By, int], ...] = (("day", 28), ("week", 182), ("week", 364))
+_STEPS = {"day": 1, "week": 7}
+
+
+@router.get("/courses/{course_id}/questions")
+async def show_asked(
+    visit: Teaching,
+    course: LedCourse,
+    by: By = "day",
+    days: Annotated[int, Query(ge=7, le=366)] = 28,
+) -> Response:
+    """Return what is asked about a course."""
+    told = await visit.read(teaching.questions, course.course_id, by, days, visit.language)
+    view = {
+        "course": course,
+        "told": told,
+        "periods": list(_periods(told, days)),
+        "spans": _SPANS,
+        "days": days,
+    }
+    return render_page(visit, "teach_questions.html", view)
+
+
+def _periods(told: Questions, days: int) -> Iterator[Period]:
+    """Yield every day or week of the span, those without a question too."""
+    known = {each.begins: each for each in told.asked}
+    begins = told.since
+    if told.by == "week":
+        begins -= timedelta(days=begins.weekday())
+    last = told.since + timedelta(days=days - 1)
+    while begins <= last:
+        yield known.get(begins) or Period(begins, 0, 0)
+        begins += timedelta(days=_STEPS[told.by])
+
+
+# That many days before a base model goes dark it is time to choose another one.
+_SOON_DAYS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """One thing that needs somebody; `style` is bad or warn."""
+
+    style: str
+    icon: str
+    title: str
+    about: str
+    href: str
+
+
+@router.get("/admin")
+async def show_home(visit: Watching) -> Response:  # noqa: ARG001 - asks to sign in
+    """Lead to the board."""
+    return seen_other("/admin/board")
+
+
+@router.get("/admin/board")
+async def show_board(visit: Watching, asked: Asked) -> Response:
+    """Return how the commits of all datasets stand."""
+    cares = await _cares(visit)
+    return await render_board(visit, "admin_board.html", asked, cares=cares)
+
+
+async def _cares(visit: PageRequest) -> list[Care]:
+    """Return processes that are silent and bases that go dark, for those who may look there."""
+    if not visit.may(Permission.USERS):
+        return []
+    told = await visit.read(health, 0)
+    cares = [
+        Care("bad", "warn", visit.say("silent", process=each.process), each.host, "/admin/health")
+        for each in told.processes
+        if not each.alive
+    ]
+    for each in told.sunsets:
+        if each.days_left <= _SOON_DAYS:
+            title = visit.say("sunset-soon", model=each.model, count=each.days_left)
+            about = f"{each.used_for} · {day_of_year(visit, each.ends)}"
+            cares.append(Care("warn", "clock", title, about, "/admin/health"))
+    return cares

@@ -26,7 +26,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Person
 from merlin.api.openai_compat.chat import watch_question
-from merlin.api.openai_compat.quota import ABANDONED
+from merlin.api.openai_compat.requests import ABANDONED
 from merlin.api.pages.course import course_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when

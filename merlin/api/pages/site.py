@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute
 
 from merlin.api.pages import (
     account,
+    board,
     catalogue,
     chat,
     checkout,
@@ -17,26 +18,20 @@ from merlin.api.pages import (
     sign_in,
 )
 from merlin.api.pages.admin import (
-    builds,
-    evaluation,
     health,
     jobs,
     models,
     payments,
     people,
-    promo_codes,
 )
-from merlin.api.pages.admin import home as admin_home
 from merlin.api.pages.teach import changes, examples, proposals, unanswered
 from merlin.api.pages.teach import course as teach_course
-from merlin.api.pages.teach import home as teach_home
 
 TOPICS = (catalogue, course, sign_in, account, plans, chat, reference)
 SHOP = (checkout, orders)
-# `/admin/billing/promos` comes before the payments, whose number could be any word.
 STAFF = (
-    *(teach_home, teach_course, examples, proposals, unanswered, changes),
-    *(admin_home, health, jobs, evaluation, models, builds, people, promo_codes, payments),
+    *(board, teach_course, examples, proposals, unanswered, changes),
+    *(health, jobs, models, people, payments),
 )
 
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 from starlette.requests import Request
 
 from merlin.api.openai_compat.chat import ChatStream
-from merlin.api.openai_compat.quota import asker_of, used_up
-from merlin.api.openai_compat.requests import Asked, name_of
+from merlin.api.openai_compat.requests import Asked, asker_of, name_of, used_up
 from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.pages.page import PageRequest
 from merlin.app import course_chat

@@ -1,6 +1,7 @@
-"""Jobs: what is being trained, how far it is, launch and cancel.
+"""Jobs: what is being trained, how far it is, launch and cancel; the models that came of them.
 
-A job's losses over its steps are also told as a picture, in the words of whoever looks.
+A job's losses over its steps are also told as a picture, in the words of whoever looks. A model is
+promoted, kept, or newer ones are let serve again.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from merlin.api.auth import Launching, Watching
+from merlin.api.auth import Launching, Promoting, Watching
 from merlin.api.problems import NOT_MODIFIED, headers_of, problems
 from merlin.api.response_cache import not_modified, tag_of, tagged
 from merlin.api.rest.requests import ASKED, accepted
 from merlin.api.schema import Body, DatasetName, Id, Line, Part, operation_router, part
-from merlin.app import jobs
+from merlin.app import jobs, models
 from merlin.app.jobs import JobDetails, JobView
+from merlin.app.models import ModelView, PromotionView
 from merlin.core.charts import plot_png
 
 
@@ -96,3 +98,52 @@ async def launch_job(request: Request, caller: Launching, body: Launch) -> Respo
 async def cancel_job(request: Request, caller: Launching, job_id: Id) -> Response:
     """Ask the daemon to stop it."""
     return await accepted(request, caller, partial(jobs.cancel, job_id=job_id))
+
+
+model_router = operation_router(prefix="/api", tags=["models"])
+
+
+ModelList = TypedDict("ModelList", {"models": Sequence[ModelView]})
+
+
+PromotionList = TypedDict("PromotionList", {"promotions": Sequence[PromotionView]})
+
+
+@model_router.get("/models", summary="Tuned models", responses=problems(404))
+async def list_models(caller: Watching, page: Part, dataset: DatasetName = "") -> ModelList:
+    """Return one part of them, the newest first."""
+    return {"models": await part(caller, page, dataset, models.recent)}
+
+
+@model_router.get("/promotions", summary="What served when", responses=problems(404))
+async def list_promotions(caller: Watching, page: Part, dataset: DatasetName = "") -> PromotionList:
+    """Return one part of them, the newest first."""
+    return {"promotions": await part(caller, page, dataset, models.history)}
+
+
+@model_router.get("/models/{model_id}", summary="A tuned model", responses=problems(404))
+async def show_model(caller: Watching, model_id: Id) -> ModelView:
+    """Return it with its evaluation."""
+    return await caller.read(models.get, model_id)
+
+
+@model_router.post("/models/{model_id}/promote", summary="Let a model serve", **ASKED)
+async def promote_model(request: Request, caller: Promoting, model_id: Id) -> Response:
+    """Ask the daemon; only a model that was proven can."""
+    return await accepted(request, caller, partial(models.promote, model_id=model_id))
+
+
+@model_router.post(
+    "/models/{model_id}/pin", summary="Keep the model that serves, whatever comes", **ASKED
+)
+async def pin_model(request: Request, caller: Promoting, model_id: Id) -> Response:
+    """Ask the daemon; 409 for a model that does not serve."""
+    act = partial(models.pin_model, model_id=model_id, is_pinned=True)
+    return await accepted(request, caller, act)
+
+
+@model_router.post("/models/{model_id}/unpin", summary="Let newer models serve again", **ASKED)
+async def unpin_model(request: Request, caller: Promoting, model_id: Id) -> Response:
+    """Ask the daemon; 409 for a model that does not serve."""
+    act = partial(models.pin_model, model_id=model_id, is_pinned=False)
+    return await accepted(request, caller, act)

@@ -1,27 +1,115 @@
-"""Models: which answers, which did; and which shall."""
+"""Models: which answers, which did, and which shall; the builds that they learned from.
+
+A model's evaluation says whether it may answer people, and if not, what to mend: the verdict first,
+then the scores of versions and tags and the losses, then question by question. A build shows what
+it teaches and how it differs from the last, a verdict what a commit led to.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from merlin.api.pages.admin.evaluation import evaluation_href
-from merlin.api.pages.admin.jobs import Asked, asked_request, submit
+from merlin.api.pages.admin.jobs import Asked, asked_request, curve_view, submit
 from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import Mark, PageRequest, Promoting, Watching, render_page
-from merlin.api.schema import MOST_ID, DatasetName, Id, Part, part
-from merlin.app import models
+from merlin.api.schema import LINE, MOST_ID, DatasetName, Id, Name, Part, part
+from merlin.app import builds, evaluation, jobs, models, verdicts
+from merlin.app.board import read_commit
+from merlin.app.evaluation import ENOUGH_QUESTIONS, Change, ProofReport, TagScores, scores_of
+from merlin.app.models import ModelView
 from merlin.app.status import datasets_by_name
+from merlin.core.errors import NotFound
+from merlin.core.score_charts import plot_scores
 from merlin.core.web.assets import seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_PERCENT, _MOST_SHOWN = 100, 100
+Against = Annotated[str, Query(max_length=200, pattern=LINE)]
+Shown = Annotated[Literal["", "lost", "gained", "wrong", "right"], Query()]
+
+
+@router.get("/admin/models/{name}/evaluation")
+async def show_evaluation(
+    visit: Watching, name: Name, against: Against = "", show: Shown = "", asked: Asked = 0
+) -> Response:
+    """Return how a model did at its test questions, beside another one where there is one."""
+    found = await visit.read(evaluation.read_evaluation, name, against)
+    job = await visit.read(jobs.get, found.model.job) if found.model.job else None
+    view: dict[str, object] = {
+        "asked": await asked_request(visit, asked),
+        "found": found,
+        "wrong": await visit.read(evaluation.explain_wrong, found),
+        "chart": plot_scores(scores_of(found, visit.language, visit.zone), visit.language),
+        "curve_shown": curve_view(visit, job) if job else None,
+        "lowest": _lowest_step(job.losses.series()["test"]) if job else None,
+        "answers_of": _answers(found.report, show) if found.report else None,
+    }
+    return render_page(visit, "admin_evaluation.html", view)
+
+
+def evaluation_href(model: ModelView) -> str:
+    """Return the address of a model's evaluation."""
+    return f"/admin/models/{quote(model.title, safe='')}/evaluation"
+
+
+def _lowest_step(test: list[tuple[float, float]]) -> float | None:
+    """Return after which step the test loss rose for good, None where it did not."""
+    if not test:
+        return None
+    step, _ = min(test, key=lambda point: point[1])
+    return step if step < test[-1][0] else None
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """Right answers to the questions of a tag; `before` None where not all were asked before."""
+
+    tag: str
+    questions: int
+    now: int
+    before: int | None
+
+    @property
+    def gain(self) -> int:
+        """Return how many more are right than before."""
+        return 0 if self.before is None else self.now - self.before
+
+
+def _tag_row(scores: TagScores) -> TagRow:
+    before = scores.right_before if scores.common == scores.questions else None
+    return TagRow(scores.tag, scores.questions, scores.right, before)
+
+
+def _answers(report: ProofReport, show: Shown) -> dict[str, object]:
+    """Return the answers to list, how many of which kind there are, and the tags, worst first."""
+    wanted = [Change(show)] if show else [each for each in Change if each is not Change.RIGHT]
+    answers, compared = report.of(*wanted), report.comparison
+    common = compared.now.questions if compared else 0
+    ends = [(compared.low, compared.high)] if compared else []
+    return {
+        "show": show,
+        "shown": answers[:_MOST_SHOWN],
+        "left_out": max(len(answers) - _MOST_SHOWN, 0),
+        "counts": {each.value: len(report.of(each)) for each in Change},
+        "declined": sum(each.kind == "refused" for each in report.of(Change.LOST)),
+        "common": common,
+        "interval": [round((each or 0.0) * common / _PERCENT) for pair in ends for each in pair],
+        "is_few": report.scores.questions < ENOUGH_QUESTIONS,
+        "enough": ENOUGH_QUESTIONS,
+        "tags": sorted(map(_tag_row, report.tags), key=lambda row: (row.gain, row.tag)),
+    }
+
 
 _HISTORY = 20
 Number = Annotated[int, Field(ge=1, le=MOST_ID)]
@@ -99,3 +187,43 @@ async def roll_back(
 ) -> Response:
     """Ask the daemon to let the model before answer again."""
     return await submit(visit, partial(models.roll_back, dataset=dataset), once, "/admin/models")
+
+
+# More ids than these nobody reads on a page; the api tells them all.
+MOST_IDS = 200
+
+
+@router.get("/admin/builds")
+async def show_builds(visit: Watching, page: Part, dataset: DatasetName = "") -> Response:
+    """Return one part of the builds."""
+    found = await part(visit, page, dataset, builds.recent)
+    return render_page(visit, "admin_builds.html", {"builds": found, "next_href": next_href(page)})
+
+
+@router.get("/admin/builds/{version}")
+async def show_build(visit: Watching, version: Name) -> Response:
+    """Return a build and what it brought."""
+    build = await visit.read(builds.get, version)
+    diff = None
+    with suppress(NotFound):  # the first one has none before it
+        before = f"{build.dataset}-{build.number - 1}"
+        diff = await visit.read(builds.compare, before, build.version)
+    return render_page(visit, "admin_build.html", {"build": build, "diff": diff, "most": MOST_IDS})
+
+
+Commit = Annotated[str, Query(pattern="^([0-9a-f]{4,64})?$")]
+
+
+@router.get("/admin/verdicts")
+async def show_verdicts(
+    visit: Watching, page: Part, dataset: DatasetName = "", commit: Commit = ""
+) -> Response:
+    """Return the verdicts; of one commit with every step to the model that answers."""
+    found = [] if commit else await part(visit, page, dataset, verdicts.recent)
+    view = {
+        "commit": commit,
+        "verdicts": found,
+        "opened": await visit.read(read_commit, commit, dataset) if commit else [],
+        "next_href": next_href(page),
+    }
+    return render_page(visit, "admin_verdicts.html", view)

@@ -1,4 +1,4 @@
-"""Sums of this month and the last, the newest orders, and one payment with its refunds.
+"""Sums of this month and the last, the newest orders, one payment with its refunds; promo codes.
 
 Sending money back is asked twice: the first form shows the sum and the reason again, the second
 sends.
@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
@@ -25,9 +26,11 @@ from merlin.app.reconciliation import StarComparison, last_comparison
 from merlin.app.settlement import reason_key
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import ID_LENGTH, Purchase, PurchaseState
+from merlin.billing.quota import MOST
 from merlin.billing.refunds import MOST_REASON
-from merlin.billing.report import count_tests, totals
+from merlin.billing.report import count_tests, day_start, totals
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
@@ -35,6 +38,98 @@ from merlin.core.money import Amount, Currency, roubles
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_MOST_CODES = 200
+# A day and a time zone need room behind it.
+_LAST = date.max - timedelta(days=2)
+
+
+class NewCode(BaseModel):
+    """What the form of a new code says; `uses` 0: any number of people; `ends` is the last day."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str = Field(max_length=200)
+    plan: str = Field(max_length=200)
+    gives: Literal["percent", "days"]
+    number: int = Field(ge=1, le=MOST)
+    uses: int = Field(default=0, ge=0, le=MOST)
+    ends: date | None = Field(default=None, le=date(2999, 12, 31))
+
+
+# Before the payments, whose number could be any word.
+@router.get("/admin/billing/promos")
+async def show_codes(visit: Selling) -> Response:
+    """Return the codes."""
+    return await _promo_codes_page(visit)
+
+
+@router.post("/admin/billing/promos")
+async def add_code(request: Request, visit: Selling) -> Response:
+    """Make a code; one that is there already, or gives what no code can, says so."""
+    form = {name: str(value).strip() for name, value in (await request.form()).items()}
+    typed = {name: value for name, value in form.items() if value}
+    try:
+        new = NewCode.model_validate(typed)
+    except ValidationError:
+        return await _promo_codes_page(visit, visit.say("promo-needs"), typed)
+    is_percent, ends = new.gives == "percent", None
+    if new.ends is not None:
+        # The end of that day in the config's time zone.
+        zone = zone_of(visit.services.config.timezone)
+        ends = day_start(min(new.ends, _LAST) + timedelta(days=1), zone)
+    promo = Promo(
+        code=new.code,
+        plan=new.plan,
+        days=0 if is_percent else new.number,
+        percent=new.number if is_percent else 0,
+        most_uses=new.uses or None,
+        ends_at=ends,
+        by=visit.actor.name,
+    )
+    try:
+        await visit.write(payments.add_code, promo)
+    except NotFound:
+        return await _promo_codes_page(visit, visit.say("promo-no-such-plan"), typed)
+    except Refused as error:
+        return await _promo_codes_page(visit, refusal_text(visit, error), typed)
+    return seen_other("/admin/billing/promos")
+
+
+@router.post("/admin/billing/promos/stop")
+async def stop_code(visit: Selling, code: Annotated[str, Form(max_length=200)]) -> Response:
+    """Let nobody use a code any more; one that is stopped already stays so."""
+    try:
+        await visit.write(payments.stop_code, code)
+    except NotFound as error:
+        return await _promo_codes_page(visit, refusal_text(visit, error))
+    return seen_other("/admin/billing/promos")
+
+
+async def _promo_codes_page(
+    visit: PageRequest, wrong: str = "", typed: dict[str, str] | None = None
+) -> Response:
+    found = await visit.read(payments.list_codes)
+    now = visit.services.clock()
+    view = {
+        "codes": [(each, code_state(each, now)) for each in found[:_MOST_CODES]],
+        "plans": payments.plans_for_codes(visit.services),
+        "wrong_words": wrong,
+        "typed": typed or {},
+    }
+    status = 422 if wrong else 200
+    return render_page(visit, "admin_promos.html", view, keep=NEVER_KEPT, status=status)
+
+
+def code_state(promo: StoredPromo, now: datetime) -> str:
+    """Return whether a code still counts, or why it does not."""
+    if promo.stopped:
+        return "stopped"
+    if promo.ends_at is not None and promo.ends_at <= now:
+        return "over"
+    is_used_up = promo.most_uses is not None and promo.uses >= promo.most_uses
+    return "used-up" if is_used_up else "on"
+
 
 _PAGE, _MOST_DIFFERENCES = 30, 20
 _ORDER = f"^([0-9a-f]{{{ID_LENGTH}}})?$"
