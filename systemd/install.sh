@@ -69,7 +69,7 @@ configuration() {
 
 services() {
   install -d -m 755 "$units/merlin-.service.d"
-  install -m 644 "$source"/systemd/merlin*.service "$source/systemd/merlin.target" "$units"
+  install -m 644 "$source"/systemd/merlin*.service "$source"/systemd/merlin*.timer "$source/systemd/merlin.target" "$units"
   install -m 644 "$source/systemd/merlin-.service.d/sandbox.conf" "$units/merlin-.service.d"
   if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 }
@@ -82,6 +82,7 @@ next_steps() {
   say "  3. look it over:      $home/bin/merlin doctor --config $config/config.yaml"
   say "  4. start, now and with every boot:   systemctl enable --now merlin.target"
   say "     after an upgrade:                 systemctl restart merlin.target"
+  say "  5. a backup each night:                systemctl enable --now merlin-backup.timer"
 }
 
 program

@@ -59,6 +59,12 @@ MODULES = {
     "recover": {
         "recover": "Fill an empty database from the repository, its notes and the providers' jobs.",
     },
+    "backup": {
+        "backup": (
+            "Write database, builds and the engine's models into one archive, while Merlin runs."
+        ),
+        "restore": "Put a backup in place: verified byte by byte first; Merlin must be stopped.",
+    },
     "migrate_db": {
         "migrate-db": "Copy the SQLite database into an empty PostgreSQL, and compare every row.",
     },
@@ -123,7 +129,7 @@ PANELS = {
         *("builds", "jobs", "evaluation", "models", "migrate", "lineage", "ask"),
     ),
     "People and sales": ("users", "billing"),
-    "Set up and rescue": ("setup", "key", "recover", "migrate_db"),
+    "Set up and rescue": ("setup", "key", "backup", "recover", "migrate_db"),
 }
 _PANEL_OF = {module: panel for panel, modules in PANELS.items() for module in modules}
 

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration, require_stopped
 from merlin.cli.output import print_json, print_list, print_message, record, show_progress
-from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
 from merlin.db.connections import sqlite_path
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
-from merlin.db.processes import Heartbeats, Lead
 
 app = typer.Typer()
 
@@ -32,17 +30,9 @@ def migrate_db(
         raise Refused("the database is not SQLite", "migrate-db-source")
     if not to.startswith(("postgresql:", "postgres:")):
         raise Refused("not PostgreSQL", "migrate-db-target")
-    lead = Lead(settings.state_dir, settings.database)
-    if not lead.take():
-        raise Refused("the daemon is running", "migrate-db-running", names="daemon")
-    with lead:
+    with require_stopped(settings):
         with open_database(settings.database) as database:
             migrate(database)
-            now = utc_now()
-            alive = [each.process for each in Heartbeats(database).all() if each.is_alive(now)]
-            if alive:
-                names = ", ".join(sorted(alive))
-                raise Refused("processes are running", "migrate-db-running", names=names)
         with open_database(to) as database:
             migrate(database)
         with show_progress("migrate-db-progress") as advance:

@@ -111,6 +111,29 @@ def changing(path: Path, *, makes_key: bool = False) -> Iterator[tuple[Context, 
         yield ctx, Actor.operator()
 
 
+@contextmanager
+def require_stopped(config: Config) -> Iterator[None]:
+    """Hold the daemon's place while no process works with the database.
+
+    Raises Refused, naming those that run.
+    """
+    from merlin.core.clock import utc_now
+    from merlin.db.database import open_database
+    from merlin.db.migrations import applied
+    from merlin.db.processes import Heartbeats, Lead
+
+    lead = Lead(config.state_dir, config.database)
+    if not lead.take():
+        raise Refused("the daemon is running", "processes-running", names="daemon")
+    with lead:
+        with open_database(config.database) as database:
+            beats = Heartbeats(database).all() if applied(database) else []
+        now = utc_now()
+        if alive := sorted(each.process for each in beats if each.is_alive(now)):
+            raise Refused("processes run", "processes-running", names=", ".join(alive))
+        yield
+
+
 def require_yes(question: str, refusal: str, *, is_given: bool) -> None:
     """Ask a question by its key, unless the answer is given. Raises Refused for another than yes.
 

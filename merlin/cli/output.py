@@ -159,10 +159,11 @@ def show_progress(key: str, total: int | None = None) -> Iterator[Callable[[], N
 
 def write_file(path: Path, words: str) -> None:
     """Write a text into a file, whole or not at all. Raises ConfigError where it cannot be."""
+    write_whole(path, lambda place: place.write_text(words, encoding="utf-8", newline="\n"))
 
-    def fill(place: Path) -> None:
-        place.write_text(words, encoding="utf-8", newline="\n")
 
+def write_whole(path: Path, fill: Callable[[Path], object]) -> None:
+    """Let `fill` write a file, whole or not at all. Raises ConfigError where it cannot be."""
     try:
         # A device or a pipe (/dev/stdout, /dev/null) takes the text; a rename would replace it.
         if path.exists() and not path.is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tarfile
 
 import pytest
 from everything import CREDENTIALS, TOKEN, everything
@@ -89,6 +90,15 @@ def test_root_changes_the_key_of_texts_under_services_of_another_user(machine):
     assert machine.box.run("stat", "-c", "%U:%G %a", path).stdout == before
     for process in ("daemon", "bot", "api"):
         assert "key file cannot be read" not in machine.box.journal(f"merlin-{process}")
+
+
+def test_the_nightly_backup_runs_inside_its_sandbox_and_can_be_read(machine):
+    machine.box.systemctl("start", "merlin-backup")
+    (archive,) = machine.box.path("/var/lib/merlin/backups").iterdir()
+    with tarfile.open(archive) as packed:
+        names = set(packed.getnames())
+    assert {"merlin.db", "engine/engine.db", "manifest.json"} <= names
+    assert any(name.startswith("engine/models/") for name in names)
 
 
 def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeline(machine):

@@ -21,10 +21,26 @@ col-pinned = pinned
 migrate-db-progress = tables
 migrate-db-source = The configured database isn't SQLite, so there is nothing to move.
 migrate-db-target = Name an empty PostgreSQL database: postgresql://USER@HOST/NAME. Put the password into PGPASSWORD or ~/.pgpass.
-migrate-db-running = These processes are running: { $names }. Stop them, and try again.
 migrate-db-not-empty = The PostgreSQL database already has rows (table { $table }). Nothing was changed. Name an empty one.
 migrate-db-differs = The table { $table } came out differently, so nothing was stored. The SQLite database is unchanged. Please report this as a bug.
 migrate-db-done = { $rows ->
     [one] Copied and compared one row
    *[other] Copied and compared { NUMBER($rows) } rows
   } in { $tables } tables. Now set `database` in config.yaml to this address and start Merlin. The SQLite file is unchanged; keep it as a backup.
+processes-running = These processes are running: { $names }. Stop them, and try again.
+backup-failed = The backup failed at { $what }: { $why }
+backup-no-program = { $program } isn't installed. It comes with PostgreSQL's client package (postgresql-client).
+backup-done = Saved: { $path }, { $mb } MB.{ $deleted ->
+    [0] { "" }
+    [one] { " " }One older backup was deleted.
+   *[other] { " " }{ $deleted } older backups were deleted.
+  }
+restore-there = There is already a database: { $path }. To replace it, stop Merlin and add --replace; the old file is kept beside.
+restore-broken = This is no whole backup: { $why }. Nothing was changed.
+restore-newer = This backup is of a newer Merlin ({ $version }). Install that version first. Nothing was changed.
+restore-other-database = The backup is of { $backup }, the configuration names { $configured }. Set `database` in config.yaml to a { $backup } database. Nothing was changed.
+restore-not-empty = The PostgreSQL database isn't empty. Create a new one and name it in config.yaml. Nothing was changed.
+restore-done = Restored the backup of { $at }: { $files ->
+    [one] one file
+   *[other] { $files } files
+  }, each verified. Start Merlin; it fetches the repository by itself.

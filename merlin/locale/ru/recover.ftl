@@ -23,7 +23,6 @@ col-pinned = закреплена
 migrate-db-progress = таблицы
 migrate-db-source = В настройках не SQLite, переносить нечего.
 migrate-db-target = Назовите пустую базу PostgreSQL: postgresql://USER@HOST/NAME. Пароль укажите в PGPASSWORD или в ~/.pgpass.
-migrate-db-running = Ещё работают: { $names }. Остановите их и повторите.
 migrate-db-not-empty = В базе PostgreSQL уже есть строки (таблица { $table }). Ничего не изменено. Назовите пустую базу.
 migrate-db-differs = Таблица { $table } скопирована с отличиями, поэтому ничего не сохранено. База SQLite не изменилась. Сообщите об этой ошибке разработчикам.
 migrate-db-done = { $rows ->
@@ -34,3 +33,22 @@ migrate-db-done = { $rows ->
     [one] { $tables } таблице
    *[many] { $tables } таблицах
   }. Теперь впишите этот адрес в `database` в config.yaml и запустите Merlin. Файл SQLite не изменился, сохраните его как резервную копию.
+processes-running = Ещё работают: { $names }. Остановите их и повторите.
+backup-failed = Резервная копия не получилась, { $what } сообщает: { $why }
+backup-no-program = Программа { $program } не установлена. Она входит в пакет клиента PostgreSQL (postgresql-client).
+backup-done = Сохранено: { $path }, { $mb } МБ.{ $deleted ->
+    [0] { "" }
+    [one] { " " }Удалена { $deleted } старая копия.
+    [few] { " " }Удалены { $deleted } старые копии.
+   *[many] { " " }Удалено { $deleted } старых копий.
+  }
+restore-there = База данных уже есть: { $path }. Чтобы заменить её, остановите Merlin и добавьте --replace; старый файл останется рядом.
+restore-broken = Это не целая резервная копия: { $why }. Ничего не изменено.
+restore-newer = Копия сделана более новым Merlin ({ $version }). Сначала установите эту версию. Ничего не изменено.
+restore-other-database = Копия из { $backup }, а в настройках { $configured }. Укажите в `database` в config.yaml базу { $backup }. Ничего не изменено.
+restore-not-empty = База PostgreSQL не пуста. Создайте новую и назовите её в config.yaml. Ничего не изменено.
+restore-done = Восстановлена копия от { $at }: { $files ->
+    [one] { $files } файл проверен
+    [few] { $files } файла проверено
+   *[many] { $files } файлов проверено
+  }. Запустите Merlin, репозиторий он получит сам.

@@ -1,0 +1,260 @@
+"""Backups: the database as of one moment, builds, the engine's models, and on wish the text key.
+
+An archive is a .tar.gz; its last member, the manifest, names every other one with size and
+sha256, so that a torn archive has none. SQLite is copied by VACUUM INTO, which holds up nobody who
+writes, PostgreSQL by its own pg_dump. What git gives back (the mirror, indices) stays out.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from psycopg.conninfo import conninfo_to_dict
+
+from merlin import __version__
+from merlin.core.clock import iso
+from merlin.core.durable_files import sync_file
+from merlin.core.errors import MerlinError, Refused
+from merlin.core.log import redact
+from merlin.db.connections import sqlite_path
+from merlin.db.database import open_database
+from merlin.db.encryption import key_path
+from merlin.db.migrations import STEPS, applied
+
+MANIFEST, DUMP, DATABASE, ENGINE = "manifest.json", "merlin.dump", "merlin.db", "engine/engine.db"
+FOLDERS = ("builds", "engine/files", "engine/models")
+_FORMAT = 1
+_CHUNK = 1 << 20
+# What libpq reads from the environment: a password among arguments would stand in every ps.
+_PG = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
+_PG |= {"dbname": "PGDATABASE", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file of an archive: its size in bytes and its sha256."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an archive holds; `schema` names the steps that its database has seen."""
+
+    created_at: str
+    database: str
+    schema: tuple[str, ...]
+    members: Mapping[str, Member]
+    merlin: str = __version__
+    format: int = field(default=_FORMAT)
+
+
+def write_backup(
+    state_dir: Path, url: str, target: IO[bytes], at: datetime, *, with_key: bool = False
+) -> Manifest:
+    """Write an archive of the state into a stream. Raises MerlinError where pg_dump fails."""
+    members: dict[str, Member] = {}
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (
+        tempfile.TemporaryDirectory(dir=state_dir, prefix=".backup-") as beside,
+        gzip.open(target, "wb", compresslevel=1) as packed,
+        tarfile.open(fileobj=packed, mode="w|") as archive,
+    ):
+        dialect = "sqlite" if url.startswith("sqlite:") else "postgresql"
+        staged = Path(beside) / "copy"
+        for name, place in _databases(state_dir, url):
+            _copy_database(name, place, url, staged)
+            members[name] = _add(archive, name, staged)
+            staged.unlink()
+        with open_database(url, read_only=True) as database:
+            schema = applied(database)
+        for name in _files(state_dir, with_key=with_key):
+            with suppress(FileNotFoundError):  # removed by retention meanwhile
+                members[name] = _add(archive, name, state_dir / name)
+        manifest = Manifest(iso(at), dialect, schema, members)
+        said = json.dumps(asdict(manifest), indent=1).encode()
+        info = tarfile.TarInfo(MANIFEST)
+        info.size, info.mode = len(said), 0o600
+        archive.addfile(info, io.BytesIO(said))
+    return manifest
+
+
+def _databases(state_dir: Path, url: str) -> Iterator[tuple[str, Path | None]]:
+    if url.startswith("sqlite:"):
+        yield DATABASE, sqlite_path(url)
+    else:
+        yield DUMP, None
+    if (state_dir / ENGINE).exists():
+        yield ENGINE, state_dir / ENGINE
+
+
+def _copy_database(name: str, place: Path | None, url: str, staged: Path) -> None:
+    if place is None:
+        _call_postgresql("pg_dump", url, "--format=custom", f"--file={staged}")
+        return
+    with closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True)) as database:
+        try:
+            database.execute("VACUUM INTO ?", (str(staged),))
+        except sqlite3.Error as error:
+            raise MerlinError(str(error), "backup-failed", what=name, why=str(error)) from error
+
+
+def _call_postgresql(program: str, url: str, *arguments: str) -> None:
+    """Run a program of PostgreSQL on the database. Raises MerlinError with what it said."""
+    named = conninfo_to_dict(url)
+    environment = {_PG[key]: str(value) for key, value in named.items() if key in _PG}
+    words = [program, *arguments, "--no-password"]
+    if program == "pg_restore":
+        words.append(f"--dbname={named['dbname']}")
+    try:
+        done = subprocess.run(  # noqa: S603 - a program of PostgreSQL, its arguments ours
+            words, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise MerlinError(str(error), "backup-no-program", program=program) from error
+    if done.returncode:
+        why = redact(done.stderr).strip() or f"exit code {done.returncode}"
+        raise MerlinError(why, "backup-failed", what=program, why=why)
+
+
+def _files(state_dir: Path, *, with_key: bool) -> Iterator[str]:
+    """Yield the paths of what is copied as it lies there, within the state folder."""
+    for folder in FOLDERS:
+        for path in sorted((state_dir / folder).rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                yield str(path.relative_to(state_dir))
+    if with_key and (key := key_path(state_dir)).exists():
+        yield str(key.relative_to(state_dir))
+
+
+def _add(archive: tarfile.TarFile, name: str, path: Path) -> Member:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = file.tell(), 0o600
+        info.mtime = int(path.stat().st_mtime)
+        file.seek(0)
+        archive.addfile(info, file)
+    return Member(info.size, digest)
+
+
+def read_backup(source: IO[bytes], folder: Path) -> Manifest:
+    """Unpack an archive into a new folder and compare every byte with its manifest.
+
+    Raises Refused for an archive that is torn or changed, or of a newer version.
+    """
+    found: dict[str, Member] = {}
+    said = b""
+    try:
+        with tarfile.open(fileobj=source, mode="r|gz") as archive:
+            for info in archive:
+                if info.name == MANIFEST:
+                    said = _reading(archive, info).read()
+                else:
+                    found[info.name] = _unpack(archive, info, folder)
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise Refused(str(error), "restore-broken", why=str(error)) from error
+    if not said:
+        raise Refused("no manifest", "restore-broken", why=MANIFEST)
+    told = json.loads(said)
+    if told.get("format", 0) > _FORMAT or {*told["schema"]} - {step.__name__ for step in STEPS}:
+        raise Refused("a newer backup", "restore-newer", version=str(told.get("merlin")))
+    members = {name: Member(**each) for name, each in told.pop("members").items()}
+    manifest = Manifest(**{**told, "schema": tuple(told["schema"])}, members=members)
+    differing = sorted(name for name in {*members, *found} if members.get(name) != found.get(name))
+    if differing:
+        raise Refused("members differ", "restore-broken", why=differing[0])
+    return manifest
+
+
+def _reading(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    reading = archive.extractfile(info)
+    if reading is None:
+        raise tarfile.TarError(f"{info.name} is no file")
+    return reading
+
+
+def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> Member:
+    target = folder / tarfile.data_filter(info, str(folder)).name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest, size = hashlib.sha256(), 0
+    with _reading(archive, info) as reading, target.open("wb") as file:
+        while chunk := reading.read(_CHUNK):
+            file.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+    target.chmod(0o600)
+    sync_file(target)
+    return Member(size, digest.hexdigest())
+
+
+def restore_backup(source: IO[bytes], state_dir: Path, url: str, at: datetime) -> Manifest:
+    """Put an archive's state in place of what is there; return its manifest.
+
+    Nobody may use the state meanwhile. First everything is unpacked and compared; then files go to
+    their places, and last the database, in one step: a kill leaves the old one or the new one. An
+    old SQLite file stays beside the new one, as `merlin.db.before-TIME`.
+    Raises Refused as `read_backup` does, for a backup of another kind of database, and for a
+    PostgreSQL that is not empty.
+    """
+    dialect = "sqlite" if url.startswith("sqlite:") else "postgresql"
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=state_dir, prefix=".restore-") as beside:
+        folder = Path(beside)
+        manifest = read_backup(source, folder)
+        if manifest.database != dialect:
+            kinds = {"backup": manifest.database, "configured": dialect}
+            raise Refused("another kind of database", "restore-other-database", **kinds)
+        if dialect == "postgresql":
+            with open_database(url) as database:
+                if database.has_table("migration"):
+                    raise Refused("not empty", "restore-not-empty")
+        for name in manifest.members:
+            if name not in (DATABASE, DUMP, ENGINE):
+                _move(folder / name, state_dir / name)
+        for name, place in ((ENGINE, state_dir / ENGINE), (DATABASE, sqlite_path(url))):
+            if name in manifest.members:
+                _keep_old(place, at)
+                _move(folder / name, place)
+        if DUMP in manifest.members:
+            words = ("--no-owner", "--exit-on-error", "--single-transaction", str(folder / DUMP))
+            _call_postgresql("pg_restore", url, *words)
+    return manifest
+
+
+def _keep_old(place: Path, at: datetime) -> None:
+    """Let an old SQLite file stay under another name, with all that its log holds."""
+    if not place.exists():
+        return
+    with closing(sqlite3.connect(place)) as database, suppress(sqlite3.DatabaseError):
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for ending in ("-wal", "-shm"):
+        place.with_name(place.name + ending).unlink(missing_ok=True)
+    kept = place.with_name(f"{place.name}.before-{at:%Y%m%dT%H%M%SZ}")
+    kept.unlink(missing_ok=True)
+    os.link(place, kept)
+
+
+def _move(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if target.is_dir():
+        shutil.rmtree(target)
+    source.replace(target)
+    sync_file(target.parent)

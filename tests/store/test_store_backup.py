@@ -1,0 +1,218 @@
+"""`merlin backup` and `merlin restore` on the state of a house where everything has happened."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import yaml
+
+from merlin.cli import main
+from merlin.db.copying import copy_database
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+
+pytestmark = pytest.mark.integration
+
+PACKED = Path(__file__).parents[1] / "upgrade/state.tar.xz"
+COUNTED = ("users", "turn", "purchase", "example", "model", "job")
+
+
+def configured(folder, url=None):
+    config = {
+        "state_dir": str(folder / "state"),
+        "repository": {"url": str(folder)},
+        "providers": [{"name": "p", "base_url": "http://127.0.0.1:9/v1"}],
+        **({"database": url} if url else {}),
+    }
+    folder.mkdir(exist_ok=True)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("house")
+    with tarfile.open(PACKED) as packed:
+        packed.extractall(folder, filter="data")
+    (database,) = folder.rglob("merlin.db")
+    with open_database(f"sqlite://{database}") as opened:
+        migrate(opened)
+    return database.parent
+
+
+@pytest.fixture
+def place(tmp_path, unpacked):
+    """Return a configuration over a copy of that state."""
+    path = configured(tmp_path / "here")
+    subprocess.run(["cp", "-a", unpacked, tmp_path / "here/state"], check=True)
+    return path
+
+
+def called(capfd, *words):
+    capfd.readouterr()
+    return main([*map(str, words)]), capfd.readouterr()
+
+
+def backed_up(capfd, place, *words):
+    code, told = called(capfd, "backup", place.parent / "kept", "--json", "--config", place, *words)
+    assert code == 0, told.err
+    return Path(json.loads(told.out)["path"])
+
+
+def counts(database):
+    with closing(sqlite3.connect(database)) as opened:
+        return [opened.execute(f"SELECT COUNT(*) FROM {name}").fetchone() for name in COUNTED]  # noqa: S608
+
+
+def files(state):
+    wanted = ("builds", "engine/files", "engine/models")
+    found = (path for name in wanted for path in (state / name).rglob("*") if path.is_file())
+    return {path.relative_to(state): path.read_bytes() for path in found}
+
+
+def test_a_backup_while_people_write_is_one_moment_and_comes_back_elsewhere(place, tmp_path, capfd):
+    state, stop = place.parent / "state", threading.Event()
+
+    def write():
+        with closing(sqlite3.connect(state / "merlin.db", timeout=60)) as database:
+            while not stop.is_set():
+                with database:
+                    database.execute("UPDATE wake SET counter = counter + 1")
+                    database.execute("UPDATE turn SET cost_micro = (SELECT counter FROM wake)")
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    try:
+        archive = backed_up(capfd, place, "--with-key")
+    finally:
+        stop.set()
+        writing.join()
+    there = configured(tmp_path / "there")
+    code, told = called(capfd, "restore", archive, "--config", there)
+    assert code == 0, told.err
+    new = there.parent / "state"
+    assert counts(new / "merlin.db") == counts(state / "merlin.db")
+    with closing(sqlite3.connect(new / "merlin.db")) as database:
+        (counter,) = database.execute("SELECT counter FROM wake").fetchone()
+        assert database.execute("SELECT DISTINCT cost_micro FROM turn").fetchall() == [(counter,)]
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert files(new) == files(state) != {}
+    assert (new / "text.key").read_bytes() == (state / "text.key").read_bytes()
+    assert (new / "merlin.db").stat().st_mode & 0o777 == 0o600
+    assert not [path for path in new.iterdir() if path.name.startswith(".")]
+
+
+def test_a_database_that_is_there_is_replaced_only_when_told_and_stays_beside(place, capfd):
+    archive, database = backed_up(capfd, place), place.parent / "state/merlin.db"
+    with closing(sqlite3.connect(database)) as opened, opened:
+        opened.execute("DELETE FROM rating")
+        opened.execute("DELETE FROM turn")
+    before = counts(database)
+    code, told = called(capfd, "restore", archive, "--config", place)
+    assert (code, "--replace" in told.err) == (1, True)
+    assert counts(database) == before
+    code, told = called(capfd, "restore", archive, "--config", place, "--replace")
+    assert code == 0, told.err
+    assert counts(database) != before
+    (kept,) = database.parent.glob("merlin.db.before-*")
+    assert counts(kept) == before
+
+
+def torn(whole):
+    return whole[: len(whole) // 2]
+
+
+def changed(whole):
+    plain = bytearray(gzip.decompress(whole))
+    plain[600] ^= 1
+    return gzip.compress(bytes(plain), 1)
+
+
+def newer(whole):
+    return gzip.compress(gzip.decompress(whole).replace(b'"m001_', b'"m999_'), 1)
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"), [(torn, "no whole backup"), (changed, "no whole backup"), (newer, "newer")]
+)
+def test_a_broken_or_newer_archive_changes_nothing(place, capfd, harm, said):
+    archive = backed_up(capfd, place)
+    archive.write_bytes(harm(archive.read_bytes()))
+    database = place.parent / "state/merlin.db"
+    before = database.read_bytes()
+    code, told = called(capfd, "restore", archive, "--config", place, "--replace")
+    assert (code, said in told.err) == (1, True), told.err
+    assert database.read_bytes() == before
+    assert not [path for path in database.parent.iterdir() if path.name.startswith(".restore")]
+
+
+def test_a_restore_that_is_killed_leaves_the_old_state(place, capfd):
+    whole = backed_up(capfd, place).read_bytes()
+    database = place.parent / "state/merlin.db"
+    before = counts(database)
+    words = [sys.executable, "-m", "merlin", "restore", "-", "--replace", "--config", str(place)]
+    restoring = subprocess.Popen(words, stdin=subprocess.PIPE)
+    restoring.stdin.write(torn(whole))
+    restoring.stdin.flush()
+    restoring.send_signal(signal.SIGKILL)
+    restoring.communicate()
+    assert counts(database) == before
+    code, told = called(capfd, "restore", "-", "--config", place)
+    assert code == 1, told.err
+
+
+def test_only_so_many_archives_are_kept(place, capfd):
+    old = place.parent / "kept/merlin-20200101T000000Z.tar.gz"
+    old.parent.mkdir()
+    old.write_bytes(b"")
+    beside = old.with_name("notes.txt")
+    beside.write_text("mine")
+    backed_up(capfd, place, "--keep", "1")
+    assert not old.exists()
+    assert beside.exists()
+
+
+def test_postgresql_goes_the_same_way_and_into_an_empty_database_alone(
+    unpacked, tmp_path, postgresql, capfd
+):
+    first, second = postgresql.make(), postgresql.make()
+    with open_database(first) as database:
+        migrate(database)
+    copy_database(unpacked / "merlin.db", first)
+    here, there = configured(tmp_path / "a", first), configured(tmp_path / "b", second)
+    archive = backed_up(capfd, here)
+    code, told = called(capfd, "restore", archive, "--config", there)
+    assert code == 0, told.err
+    with open_database(first) as old, open_database(second) as new:
+        for table in COUNTED:
+            query = f"SELECT COUNT(*) FROM {table}"  # noqa: S608
+            assert old.sql(query) == new.sql(query)
+    code, told = called(capfd, "restore", archive, "--config", there)
+    assert (code, "isn't empty" in told.err) == (1, True)
+    code, told = called(capfd, "restore", archive, "--config", configured(tmp_path / "c"))
+    assert (code, "postgresql" in told.err) == (1, True)
+    for address in (first, second):
+        postgresql.drop(address)
+
+
+def test_an_archive_that_leads_out_of_its_folder_is_refused(tmp_path, capfd):
+    path = tmp_path / "x.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        info = tarfile.TarInfo("../outside")
+        info.size = 1
+        archive.addfile(info, io.BytesIO(b"x"))
+    code, told = called(capfd, "restore", path, "--config", configured(tmp_path / "d"))
+    assert (code, "no whole backup" in told.err) == (1, True)
+    assert not (tmp_path / "d/outside").exists()
