@@ -146,8 +146,8 @@ def _times(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
         for style, share in (("t", _NEARLY_ALL), ("", _HALF))
     ]
     known = [value for _, values in lines for value in values if value is not None]
-    # What takes less than a tenth of a second lies on the lower axis.
-    ends = max(min(known, default=0.5), 0.1), max(*known, 0.5) if known else 8.0
+    # What takes less than an eighth of a second lies on the lower axis.
+    ends = max(min(known, default=0.5), 0.125), max(*known, 0.5) if known else 8.0
     scale = log_scale(len(told.points), *ends)
     chart = TimeChart(
         FRAME.rows(scale, visit.language),

@@ -3,7 +3,7 @@
 import "./busy.js";
 import "./sure.js";
 
-document.querySelector(".rooms [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+for (const one of document.querySelectorAll("nav [aria-current]")) one.scrollIntoView({ block: "nearest", inline: "nearest" });
 document.getElementById("wrong")?.scrollIntoView({ block: "nearest" });
 document.getElementById("proof")?.focus({ preventScroll: false });
 
