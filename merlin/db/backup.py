@@ -29,13 +29,15 @@ from psycopg.conninfo import conninfo_to_dict
 
 from merlin import __version__
 from merlin.core.clock import iso
-from merlin.core.durable_files import sync_file
+from merlin.core.durable_files import rename_durably, sync_file
 from merlin.core.errors import MerlinError, Refused
-from merlin.core.log import redact
+from merlin.core.log import get_logger, redact
 from merlin.db.connections import sqlite_path
-from merlin.db.database import open_database
+from merlin.db.database import Database, open_database
 from merlin.db.encryption import key_path
-from merlin.db.migrations import STEPS, applied
+from merlin.db.migrations import STEPS, applied, pending
+
+log = get_logger(__name__)
 
 MANIFEST, DUMP, DATABASE, ENGINE = "manifest.json", "merlin.dump", "merlin.db", "engine/engine.db"
 FOLDERS = ("builds", "engine/files", "engine/models")
@@ -114,6 +116,32 @@ def _copy_database(name: str, place: Path | None, url: str, staged: Path) -> Non
             database.execute("VACUUM INTO ?", (str(staged),))
         except sqlite3.Error as error:
             raise MerlinError(str(error), "backup-failed", what=name, why=str(error)) from error
+
+
+def keep_before_upgrade(url: str, database: Database) -> None:
+    """Keep a copy of an SQLite file whose schema is about to change, the newest one alone.
+
+    It is the way back to the program of before: `merlin.db.before-STEP`, STEP the first one that is
+    to come. Raises MerlinError where it cannot be written.
+    """
+    steps = pending(database)
+    if not steps or not applied(database) or not url.startswith("sqlite:"):
+        return
+    path = sqlite_path(url)
+    kept = path.with_name(f"{path.name}.before-{steps[0].__name__}")
+    if kept.exists():
+        return
+    older = list(path.parent.glob(f"{path.name}.before-m*"))
+    beside = kept.with_name(f".{kept.name}.{os.getpid()}")
+    try:
+        _copy_database(path.name, path, url, beside)
+        beside.chmod(0o600)
+        rename_durably(beside, kept)
+    finally:
+        beside.unlink(missing_ok=True)
+    log.info("kept the database of before the upgrade", path=str(kept))
+    for each in older:
+        each.unlink(missing_ok=True)
 
 
 def _call_postgresql(program: str, url: str, *arguments: str) -> None:

@@ -31,8 +31,16 @@ def opened(config: Config) -> Iterator[Database]:
     Raises ConfigError for a key that is none.
     """
     with open_database(config.database, cipher=_existing_cipher(config)) as database:
-        migrate(database)
+        _upgrade(config.database, database)
         yield database
+
+
+def _upgrade(url: str, database: Database) -> None:
+    if pending(database):
+        from merlin.db.backup import keep_before_upgrade
+
+        keep_before_upgrade(url, database)
+        migrate(database)
 
 
 def _existing_cipher(config: Config) -> Cipher | None:
@@ -61,7 +69,7 @@ def opened_whole(config: Config) -> Iterator[Database]:
     try:
         with open_database(url) as database:
             database.quick_check()
-            migrate(database)
+            _upgrade(url, database)
             yield database
     except DatabaseDamaged as fault:
         told = {"found": fault.arguments["found"], "path": str(sqlite_path(url))}

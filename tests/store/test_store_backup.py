@@ -130,6 +130,24 @@ def test_a_database_that_is_there_is_replaced_only_when_told_and_stays_beside(pl
     assert counts(kept) == before
 
 
+def test_an_upgrade_keeps_the_database_of_before(tmp_path, capfd):
+    path = configured(tmp_path)
+    with tarfile.open(PACKED) as packed:
+        packed.extract(next(each for each in packed if each.name.endswith("merlin.db")), tmp_path)
+    (database,) = tmp_path.rglob("merlin.db")
+    with closing(sqlite3.connect(database)) as opened:
+        before = opened.execute("SELECT name FROM migration ORDER BY name").fetchall()
+    for _ in range(2):
+        called(capfd, "users", "list", "--config", path)
+        called(capfd, "recover", "--config", path)
+    (kept,) = database.parent.glob("*before-*")
+    with closing(sqlite3.connect(kept)) as opened:
+        assert opened.execute("SELECT name FROM migration ORDER BY name").fetchall() == before
+    assert counts(kept) == counts(database)
+    with closing(sqlite3.connect(database)) as opened:
+        assert opened.execute("SELECT COUNT(*) FROM migration").fetchone()[0] > len(before)
+
+
 def torn(whole):
     return whole[: len(whole) // 2]
 
