@@ -65,6 +65,7 @@ from merlin.chat.sessions import (
 from merlin.chat.turns import StoredAnswer, Turns
 from merlin.config.section import in_micro
 from merlin.core.clock import in_zone, zone_of
+from merlin.core.i18n import moment_argument
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost, format_cost_plainly
 from merlin.db.notices import ADMINS, Notices
@@ -462,7 +463,7 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
     told: dict[str, object] = {
         "spent": format_cost_plainly(found.spent.micro, found.spent.currency),
         "cap": format_cost_plainly(found.cap_micro, found.spent.currency),
-        "until": f"{in_zone(found.until, zone_of(ctx.config.timezone)):%Y-%m-%d %H:%M}",
+        "until": moment_argument(in_zone(found.until, zone_of(ctx.config.timezone)), is_named=True),
     }
     if found.reach == "person":
         told["user"] = str(user_id)

@@ -34,7 +34,7 @@ from merlin.billing.subscriptions import (
 )
 from merlin.core.clock import in_zone, iso, zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.i18n import LANGUAGES, zone_name
+from merlin.core.i18n import LANGUAGES, moment_argument
 from merlin.core.log import get_logger
 from merlin.core.money import Amount
 from merlin.db import audit
@@ -329,9 +329,4 @@ def _moment(ctx: Context, user_id: int, at: datetime) -> dict[str, object]:
     user = Users(ctx.db).get(user_id)
     chosen = user.zone if user else None
     here = in_zone(at, zone_of(chosen or ctx.config.timezone))
-    month = {"key": "moment-month", "arguments": {"month": here.month}}
-    said = {"day": here.day, "month": month, "year": str(here.year), "time": f"{here:%H:%M}"}
-    moment: dict[str, object] = {"key": "moment-told", "arguments": said}
-    if chosen:
-        return moment
-    return {"key": "moment-in-zone", "arguments": {"moment": moment, "zone": zone_name(here)}}
+    return moment_argument(here, is_named=not chosen)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from merlin.app import jobs
+from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, NoWait, ask_daemon, reading
 from merlin.cli.output import print_json, print_list, print_pairs, record, translate_word
+from merlin.core.training_events import describe_event
 
 JobNumber = Annotated[int, typer.Argument(help="The job's number.")]
 
@@ -58,7 +61,12 @@ def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -
     """Show a job's events, oldest first."""
     with reading(config) as (ctx, actor):
         diary = jobs.get(ctx, actor, job).events
-    print_list([record(each) for each in diary], "at level message", json=json)
+
+    def message(event: Mapping[str, Any]) -> str:
+        return describe_event(event["message"], event["data"], language())
+
+    told = [record(each) for each in diary]
+    print_list(told, "at level message", json=json, message=message)
 
 
 @app.command()

@@ -168,6 +168,16 @@ def format_moment(at: datetime, zone: tzinfo, language: str, *, is_named: bool =
     return _in_named_zone(said, here, language) if is_named else said
 
 
+def moment_argument(here: datetime, *, is_named: bool = False) -> dict[str, object]:
+    """Return an aware moment as an argument of a text; `is_named` as for `format_moment`."""
+    month = {"key": "moment-month", "arguments": {"month": here.month}}
+    told = {"day": here.day, "month": month, "year": str(here.year), "time": f"{here:%H:%M}"}
+    moment: dict[str, object] = {"key": "moment-told", "arguments": told}
+    if not is_named:
+        return moment
+    return {"key": "moment-in-zone", "arguments": {"moment": moment, "zone": zone_name(here)}}
+
+
 def day_argument(day: date) -> dict[str, object]:
     """Return a day as an argument of a text, told in its language: "14 января 2027"."""
     month = {"key": "moment-month", "arguments": {"month": day.month}}
