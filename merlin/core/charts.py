@@ -146,7 +146,7 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class PlotArea:
     """Where the inner drawing lies within the outer one, in per cent."""
 
     left: float
@@ -168,7 +168,7 @@ class Frame:
         return tuple(Tick(self.down(line), line, brief(value, language)) for value, line in lines)
 
 
-_FRAME = Frame(6.0, 4.0, 84.0, 82.0)
+_AREA = PlotArea(6.0, 4.0, 84.0, 82.0)
 
 
 def fit_scale(train: Sequence[Point], test: Sequence[Point], total: float) -> Scale | None:
@@ -201,7 +201,7 @@ def plot_curve(
         train=scale.line(thin(train)),
         test=scale.line(thin(test)),
         dots=tuple(scale.point(each) for each in thin(test)),
-        rows=_FRAME.rows(scale, language),
+        rows=_AREA.rows(scale, language),
         columns=tuple(_column(scale, each, language) for each in scale.columns),
         names=_apart(names),
     )
@@ -232,7 +232,7 @@ def log_ticks(least: float, most: float) -> list[float]:
 
 def _column(scale: Scale, value: float, language: str) -> Tick:
     line, _ = scale.point((value, 0))
-    return Tick(_FRAME.right(line), line, brief(value, language))
+    return Tick(_AREA.right(line), line, brief(value, language))
 
 
 def brief(value: float, language: str) -> str:
@@ -250,8 +250,8 @@ def _name(style: str, scale: Scale, series: Sequence[Point], key: str, language:
         y = min(down for right, down in places if right >= x - _NAMED * WIDE)
     return Name(
         style=style,
-        x=_FRAME.right(x),
-        y=_FRAME.down(y),
+        x=_AREA.right(x),
+        y=_AREA.down(y),
         dx=8 if is_beside else 0 if is_late else -24,
         dy=4 if is_beside else -9,
         anchor="end" if is_late else "start",

@@ -10,9 +10,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from merlin.core.charts import WIDE, Frame, Name, Painter, Scale, Tick, paint_png
+from merlin.core.charts import WIDE, Name, Painter, PlotArea, Scale, Tick, paint_png
 
-_FRAME = Frame(8.0, 10.0, 88.0, 72.0)
+_AREA = PlotArea(8.0, 10.0, 88.0, 72.0)
 _FLOOR, _FULL = 20, 100
 _ABOVE, _LOWEST = 6.0, 78.0  # where the names of scores lie, in per cent of the height
 
@@ -75,14 +75,14 @@ def plot_scores(scores: Sequence[Score], language: str) -> ScoreChart | None:
             scale.point((at, value)) for value in (each.share, each.low, each.high)
         )
         bars.append(ScoreBar(each.style, x, y, low, high))
-        columns.append(Tick(_FRAME.right(x), x, each.name))
+        columns.append(Tick(_AREA.right(x), x, each.name))
         if each.words:
             names.append(_score_name(each, x, low))
     ends = dict.fromkeys((0, len(scores) - 1))
     return ScoreChart(
         way=" ".join(f"{bar.x:g},{bar.y:g}" for bar in bars),
         bars=tuple(bars),
-        rows=_FRAME.rows(scale, language),
+        rows=_AREA.rows(scale, language),
         columns=tuple(columns),
         days=tuple(replace(columns[at], words=scores[at].day) for at in ends),
         names=tuple(names),
@@ -125,8 +125,8 @@ def plot_scores_png(scores: Sequence[Score], language: str, title: str) -> bytes
 def _score_name(score: Score, x: float, low: float) -> Name:
     """Return the name of a score: of what serves above the drawing, of another below its bar."""
     is_above = score.style == "serves"
-    y = _ABOVE if is_above else min(_FRAME.down(low) + _ABOVE, _LOWEST)
+    y = _ABOVE if is_above else min(_AREA.down(low) + _ABOVE, _LOWEST)
     third = min(int(3 * x / WIDE), 2)
     return Name(
-        score.style, _FRAME.right(x), y, 0, 0, ("start", "middle", "end")[third], score.words
+        score.style, _AREA.right(x), y, 0, 0, ("start", "middle", "end")[third], score.words
     )

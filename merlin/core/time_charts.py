@@ -10,9 +10,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from merlin.core.charts import HIGH, WIDE, Frame, Scale, Tick, log_ticks
+from merlin.core.charts import HIGH, WIDE, PlotArea, Scale, Tick, log_ticks
 
-FRAME = Frame(9.0, 8.0, 89.0, 74.0)
+AREA = PlotArea(9.0, 8.0, 89.0, 74.0)
 # A bar takes that share of its place.
 _FILLED = 0.72
 _MOST_COLUMNS = 3
@@ -51,7 +51,7 @@ def draw_columns(words: Sequence[str]) -> tuple[Tick, ...]:
     chosen = sorted({round(last * part / _MOST_COLUMNS) for part in range(_MOST_COLUMNS + 1)})
     anchors = {0: "start", last: "end"}
     return tuple(
-        Tick(FRAME.right(x), x, words[place], anchors.get(place, "middle"))
+        Tick(AREA.right(x), x, words[place], anchors.get(place, "middle"))
         for place in chosen
         for x in [round(WIDE * place / max(last, 1), 1)]
     )

@@ -21,7 +21,7 @@ from merlin.core.clock import in_zone
 from merlin.core.heartbeat import describe_step
 from merlin.core.money import MICRO
 from merlin.core.time_charts import (
-    FRAME,
+    AREA,
     TimeChart,
     draw_area,
     draw_bars,
@@ -124,7 +124,7 @@ def _answers(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Car
     if not told.total.answers:
         words = visit.say("trend-none")
     chart = TimeChart(
-        FRAME.rows(scale, visit.language),
+        AREA.rows(scale, visit.language),
         columns,
         area=draw_area(scale, counts),
         lines=(("", draw_line(scale, counts)),),
@@ -150,7 +150,7 @@ def _times(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
     ends = max(min(known, default=0.5), 0.125), max(*known, 0.5) if known else 8.0
     scale = log_scale(len(told.points), *ends)
     chart = TimeChart(
-        FRAME.rows(scale, visit.language),
+        AREA.rows(scale, visit.language),
         columns,
         lines=tuple((style, draw_line(scale, values)) for style, values in lines),
     )
@@ -175,7 +175,7 @@ def _failures(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Ca
         key = "trend-failures-at" if provider else "trend-failures"
         words = visit.say(key, asked=number(visit, asked), share=share, provider=provider)
     chart = TimeChart(
-        FRAME.rows(scale, visit.language), columns, bars=draw_bars(scale, [("b", counts)])
+        AREA.rows(scale, visit.language), columns, bars=draw_bars(scale, [("b", counts)])
     )
     return Card("failures", number(visit, failed), words, chart)
 
@@ -198,7 +198,7 @@ def _ratings(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Car
         unknown=number(visit, total.unknown),
     )
     keys = tuple((style, visit.say(f"trend-key-{style}")) for style in ("p", "w", "b"))
-    chart = TimeChart(FRAME.rows(scale, visit.language), columns, bars=draw_bars(scale, series))
+    chart = TimeChart(AREA.rows(scale, visit.language), columns, bars=draw_bars(scale, series))
     return Card("ratings", figure, words, chart, keys)
 
 
@@ -220,7 +220,7 @@ def _money_of(visit: PageRequest, currency: str, days: Sequence[MoneyDay]) -> Ca
         spend=money(visit, spend, currency),
     )
     chart = TimeChart(
-        FRAME.rows(scale, visit.language),
+        AREA.rows(scale, visit.language),
         draw_columns([day(visit, each.day) for each in days]),
         bars=draw_pairs(scale, drawn),
     )
