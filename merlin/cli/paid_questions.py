@@ -1,6 +1,6 @@
 """What commands share that ask models many questions: the price, a yes to it, progress, the asking.
 
-What was answered once is kept (`merlin.training.kept_answers`) and neither asked nor paid for
+What was answered once is kept (`merlin.training.ask_many`) and neither asked nor paid for
 again, also where the command was stopped in the middle.
 """
 
@@ -19,8 +19,7 @@ from merlin.core.errors import NotFound, ProviderError, Refused
 from merlin.core.i18n import text
 from merlin.core.messages import FREELY, SamplingParams
 from merlin.core.money import Cost, format_cost
-from merlin.training.ask_many import Query, Reply, ask_many, estimate
-from merlin.training.kept_answers import KeptAnswers
+from merlin.training.ask_many import KeptAnswers, Query, Reply, ask_many, estimate
 from merlin.training.prompt_check import VariantQueries, base_queries, find_known
 from merlin.wiring.daemon import asker
 

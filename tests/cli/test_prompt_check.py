@@ -14,7 +14,7 @@ from waiting import longest, wait_until
 from merlin.core.server import free_ports
 from merlin.db.tables import REVOKED_EXAMPLE
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.training.kept_answers import FILE
+from merlin.training.ask_many import FILE
 from merlin.wiring.context import opened
 
 pytestmark = pytest.mark.functional

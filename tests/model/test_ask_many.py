@@ -13,8 +13,7 @@ from merlin.providers.base import Answer
 from merlin.providers.openai_training import OpenAIAsker
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.training.ask_many import WAITS_S, Query, Reply, ask_many, estimate
-from merlin.training.kept_answers import FILE, KeptAnswers
+from merlin.training.ask_many import FILE, WAITS_S, KeptAnswers, Query, Reply, ask_many, estimate
 
 pytestmark = pytest.mark.functional
 MODEL = "stand-in-chat"

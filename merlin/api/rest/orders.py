@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 from merlin.api.auth import Anyone, Caller, Person, Reader
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, Language, Problem, problems
-from merlin.api.rest.billing_shapes import (
+from merlin.api.rest.payments import (
     OrderShown,
     RenewalShown,
     order_shown,

@@ -1,13 +1,15 @@
 """Payments of everybody, money that goes back, sums by month, gateway and plan, promo codes.
 
 For admins who are signed in; no key of a program opens any of it.
+What is told of orders, payments, refunds, renewals and promo codes is shaped here for all.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Path, Query
 from pydantic import Field
@@ -18,21 +20,111 @@ from typing_extensions import TypedDict
 from merlin.api.auth import Refunding
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, Language, Problem, problems
-from merlin.api.rest.billing_shapes import (
-    PaymentDetails,
-    PaymentShown,
-    RefundShown,
-    order_shown,
-)
 from merlin.api.schema import LINE, WHOLE, Body, Hex, Line, Part, Shape, operation_router
 from merlin.app import payments
+from merlin.app.settlement import reason_key
+from merlin.billing.ledger import Entry
+from merlin.billing.plan import Format
 from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo, StoredPromo
-from merlin.billing.purchases import PurchaseState
-from merlin.billing.refunds import MOST_REASON
+from merlin.billing.purchases import Purchase, PurchaseState
+from merlin.billing.refunds import MOST_REASON, RefundState
 from merlin.billing.report import Sum, day_start
+from merlin.billing.subscriptions import RenewalState
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound
-from merlin.core.money import MOST_MINOR
+from merlin.core.i18n import text
+from merlin.core.money import MOST_MINOR, Amount
+from merlin.providers.payments import Gateway
+
+BOUGHT = "the promise of the order, in the caller's language; as it was when it was ordered"
+
+
+class OrderShown(Shape):
+    """One order."""
+
+    id: str = Field(validation_alias="purchase_id")
+    state: PurchaseState
+    till: Gateway = Field(validation_alias="gateway")
+    plan: str
+    title: str = Field(description=BOUGHT)
+    days: int | None = Field(description="for how long it is bought; null: a pack without an end")
+    pack: dict[Format, int] = Field(description="questions that come on top; none: it is a plan")
+    amount: Amount
+    promo: str = Field(description='the code that made it cheaper, "" for none')
+    keeps_method: bool = Field(description="the plan is renewed by what this order is paid with")
+    is_renewal: bool = Field(description="made to renew a plan")
+    is_test: bool
+    pay_url: str = Field(description='where it is paid, "" where that is not known or not wanted')
+    reason: str = Field(description='why it was canceled, in words; "" where it was not')
+    created_at: datetime
+    expires_at: datetime
+
+
+class RefundShown(Shape):
+    """Money that goes back."""
+
+    id: str = Field(validation_alias="refund_id")
+    state: RefundState
+    amount: Amount
+    reason: str
+    by: str
+    at: datetime
+    outside_id: str
+    trouble: str = Field(description="the till's word for why it refused")
+
+
+class PaymentShown(OrderShown):
+    """One order as admins see it."""
+
+    user_id: int = Field(description="0: they have deleted everything")
+    outside_id: str = Field(description='the till\'s own id of the payment, "" for none')
+    till_reason: str = Field(
+        description='the till\'s own word for why it was canceled, "" for none'
+    )
+
+
+class PaymentDetails(PaymentShown):
+    """One order with all that became of it."""
+
+    entries: list[Entry]
+    refunds: list[RefundShown]
+
+
+class RenewalShown(Shape):
+    """A plan that is paid again when it ends."""
+
+    id: int = Field(validation_alias="renewal_id")
+    plan: str
+    title: str
+    till: Gateway = Field(validation_alias="gateway")
+    state: RenewalState
+    method: str = Field(
+        validation_alias="method_title",
+        description='what it is paid with, as its owner knows it; "" unknown',
+    )
+    consented_at: datetime
+    next_at: datetime = Field(description="when the plan ends, or is paid again")
+
+
+S = TypeVar("S", bound=OrderShown)
+
+
+def order_shown(shape: type[S], purchase: Purchase, language: str, **more: object) -> S:
+    """Return an order in a shape for its owner or for admins, with `more` of its fields."""
+    order, promise = purchase.order, purchase.order.promise
+    is_canceled = purchase.state is PurchaseState.CANCELED
+    told = {
+        **asdict(promise),
+        **asdict(order),
+        **asdict(purchase),
+        "title": promise.titled(language),
+        "is_renewal": order.renewal_id is not None,
+        "pay_url": purchase.pay_url if purchase.state is PurchaseState.PENDING else "",
+        "reason": text(language, reason_key(purchase.reason)) if is_canceled else "",
+        "till_reason": purchase.reason,
+    }
+    return shape.of({**told, **more}, language)
+
 
 payment_router = operation_router(prefix="/api/payments", tags=["payments"])
 
