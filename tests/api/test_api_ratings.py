@@ -84,7 +84,7 @@ def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_as_the_rejected_one
     turn = path(talk.ask(1, answer="Спросите по +7 999 123-45-67."))
     assert anna.post(turn, json={"value": "down", "correction": "Граф."}).status_code == 200
     (proposal,) = Proposals(site.db).of_user(ANNA)
-    (edit,) = Proposals(site.db).edits({proposal.proposal_id: proposal.draft}).values()
+    ((edit, *_),) = Proposals(site.db).edits({proposal.proposal_id: proposal.draft}).values()
     example = parse_example(edit.text)
     assert (example.answer, example.rejected.content) == ("Граф.", proposal.draft.rejected)
     assert "Спросите по" in proposal.draft.rejected

@@ -147,7 +147,8 @@ def test_who_made_an_edit_is_known_to_each_verdict_that_admins_hear_of(lab):
     ask(lab, add("new"))
     lab.tick("changes")
     lab.until_serving("trial-2")
-    assert told_of(lab, "notice-serving") == {BORIS}
+    for notice in ("notice-serving", "notice-deed-promote"):
+        assert told_of(lab, notice) == {BORIS}
     seen = lab.repository.git("rev-parse", "HEAD:datasets/trial/dataset.yaml")
     ask(lab, Edit("dataset.yaml", seen, "title: x\n"), by="8")
     lab.tick("changes", "fetch")
