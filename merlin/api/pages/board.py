@@ -21,7 +21,7 @@ from starlette.responses import Response
 from merlin.api.pages.admin.jobs import curve_view
 from merlin.api.pages.admin.models import evaluation_href
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.formatting import day_of_year
+from merlin.api.pages.formatting import day_of_year, state_text
 from merlin.api.pages.page import (
     LedCourse,
     PageRequest,
@@ -146,6 +146,10 @@ async def show_asked(
     return render_page(visit, "teach_questions.html", view)
 
 
+def _silent(visit: PageRequest, process: str) -> str:
+    return visit.say("silent", process=state_text(visit, "process", process))
+
+
 def _periods(told: Questions, days: int) -> Iterator[Period]:
     """Yield every day or week of the span, those without a question too."""
     known = {each.begins: each for each in told.asked}
@@ -192,7 +196,7 @@ async def _cares(visit: PageRequest) -> list[Care]:
         return []
     told = await visit.read(health, 0)
     cares = [
-        Care("bad", "warn", visit.say("silent", process=each.process), each.host, "/admin/health")
+        Care("bad", "warn", _silent(visit, each.process), each.host, "/admin/health")
         for each in told.processes
         if not each.alive
     ]

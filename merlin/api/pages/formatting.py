@@ -13,7 +13,7 @@ from merlin.billing.purchases import Promise, Purchase, PurchaseState
 from merlin.core import i18n
 from merlin.core.clock import in_zone
 from merlin.core.i18n import format_number, keys, text
-from merlin.core.money import Amount, Currency, format_cost, format_price
+from merlin.core.money import Amount, Currency, format_cost, format_estimate, format_price
 from merlin.core.permissions import Permission
 from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Badge, Look
 
@@ -78,6 +78,11 @@ def money(visit: PageRequest, micro: int, currency: str) -> str:
 def price(visit: PageRequest, micro: int, currency: str) -> str:
     """Return what something costs, in millionths: "0,79 $", "бесплатно"."""
     return format_price(visit.language, micro, currency)
+
+
+def estimate(visit: PageRequest, micro: int, currency: str) -> str:
+    """Return about what something will cost: "около 0,79 $", "меньше 0,01 $", "бесплатно"."""
+    return format_estimate(visit.language, micro, currency)
 
 
 def state_text(visit: PageRequest, family: str, name: str) -> str:
@@ -208,7 +213,18 @@ def may(visit: PageRequest, permission: str, dataset: str | None = None) -> bool
 
 _DRAWN: tuple[Callable[..., object], ...] = (
     *(when, day, day_of_year, until, last_day, span, number, signed, money, price, minor, sum_of),
-    *(badge, order_badge, state_text, stored_text, score, goods, plan_title, amount_of, may),
+    *(
+        estimate,
+        badge,
+        order_badge,
+        state_text,
+        stored_text,
+        score,
+        goods,
+        plan_title,
+        amount_of,
+        may,
+    ),
 )
 
 

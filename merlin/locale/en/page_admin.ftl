@@ -31,7 +31,7 @@ page-asked-unpin = Unpin the model: { $target }
 page-asked-restore = Restore the folder: { $target }
 page-asked-prune = Remove build folders
 
-page-silent = No signal from process { $process }
+page-silent = { $process }: no signal
 page-sunset-soon = { $model } shuts down in { $count ->
         [one] { $count } day
        *[other] { $count } days
@@ -54,7 +54,7 @@ page-dataset = Dataset
 page-ask-price = Estimate cost
 page-price = Estimated cost, about
 page-price-unknown = unknown
-page-launch-for = Start training: about { $price }
+page-launch-for = Start training: { $price }
 page-launching = Starting…
 page-taught = Trains on
 page-examples-count = { $count ->

@@ -31,7 +31,7 @@ page-asked-unpin = Открепить модель: { $target }
 page-asked-restore = Восстановить папку: { $target }
 page-asked-prune = Удалить папки сборок
 
-page-silent = Нет сигнала от процесса { $process }
+page-silent = { $process }: нет сигнала
 page-sunset-soon = { $model } отключат через { $count ->
         [one] { $count } день
         [few] { $count } дня
@@ -55,7 +55,7 @@ page-dataset = Набор
 page-ask-price = Рассчитать стоимость
 page-price = Примерная стоимость, около
 page-price-unknown = неизвестна
-page-launch-for = Запустить обучение: около { $price }
+page-launch-for = Запустить обучение: { $price }
 page-launching = Запускаем…
 page-taught = Обучается на
 page-examples-count = { $count ->
