@@ -285,19 +285,22 @@ def ground(ctx: Context, first: Candidate | None, question: str, language: str) 
 
     None where no model composes, and where `first` was not tuned on a dataset.
     """
-    choice = ctx.config.chat.grounding
-    if choice is None or first is None or not first.version:
+    if ctx.config.chat.grounding is None or first is None or not first.version:
         return None
     dataset = first.version.rpartition("-")[0]
+    return lambda: ctx.store.read(lambda: find_grounding(ctx, dataset, question, language))
 
-    def find() -> Grounding | None:
-        sources = find_sources(ctx.db, ctx.passages, dataset, question)
-        before = (grounding_prompt(sources, language),)
-        composer = Candidate(CandidateKind.COMPOSED, *choice.pair, before)
-        is_usable = sources and not is_revoked(ModelCatalogue(ctx.db), choice.pair)
-        return Grounding(composer, sources) if is_usable else None
 
-    return lambda: ctx.store.read(find)
+def find_grounding(ctx: Context, dataset: str, question: str, language: str) -> Grounding | None:
+    """Return who composes an answer, from what; None where nobody does or nothing is near."""
+    choice = ctx.config.chat.grounding
+    if choice is None or is_revoked(ModelCatalogue(ctx.db), choice.pair):
+        return None
+    sources = find_sources(ctx.db, ctx.passages, dataset, question)
+    composer = Candidate(
+        CandidateKind.COMPOSED, *choice.pair, (grounding_prompt(sources, language),)
+    )
+    return Grounding(composer, sources) if sources else None
 
 
 def cost_of(ctx: Context, reply: Reply) -> Cost | None:

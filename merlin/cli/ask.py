@@ -1,20 +1,28 @@
-"""`merlin ask`: one question to the model that serves, or to another one."""
+"""`merlin ask`: one question to the model that serves, or to another one.
+
+Where it does not know, an answer is composed from sources, as in the bot (`chat.grounding`).
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from merlin.app.ask import find_grounding
+from merlin.chat.answer import Grounding
+from merlin.chat.grounding import read_citations, source_name
 from merlin.chat.model_catalogue import ModelCatalogue
+from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message
 from merlin.config import Config
-from merlin.core.errors import ConfigError, NotFound, Refused
+from merlin.core.errors import ConfigError, NotFound, ProviderError, Refused
 from merlin.core.messages import Message
+from merlin.providers.base import Answer
 from merlin.training.models import Model, ModelState
 from merlin.training.promote import Promotions
 from merlin.wiring.context import reading_context
@@ -38,12 +46,14 @@ def ask(
         return
     sys.stdout.write(f"{str(answer['answer']).rstrip()}\n")
     print_message("ask-by", model=answer["model"], build=answer["build"])
+    if answer["sources"]:
+        print_message("grounding-note", sources="; ".join(answer["sources"]))
 
 
 def _ask_model(
     config: Config, question: str, dataset: str | None, name: str | None
-) -> Mapping[str, object]:
-    """Return a model's answer with model, build, tokens, and whether it knew.
+) -> Mapping[str, Any]:
+    """Return a model's answer with model, build, its tokens, whether it knew, and sources.
 
     `name` is a model id or a build's version; without it the serving model of `dataset`, else
     of the default dataset, else of the first that serves. Raises ConfigError for an empty
@@ -58,22 +68,48 @@ def _ask_model(
             why = f"{model.build_version} is {model.state}"
             raise Refused(why, "promote-revoked", model=model.build_version)
         system = (catalogue.tuned_row(model.model_id) or {}).get("system")
-    messages = [Message("system", system)] if system else []
-    provider = config.provider(model.provider)
-    if provider is None:
-        why = f"no provider {model.provider}"
-        raise NotFound(why, "held-no-provider", provider=model.provider)
-    with closing(asker(provider)) as service:
-        answer = service.ask(model.model_id, [*messages, Message("user", question)])
-    return {
+        grounding = find_grounding(ctx, model.dataset, question, language())
+    before = [Message("system", system)] if system else []
+    answer = _ask(config, model.provider, model.model_id, [*before, Message("user", question)])
+    told: dict[str, object] = {
         "answer": answer.text,
         "model": model.model_id,
+        "known": answer.known,
+        "sources": [],
+    }
+    if answer.known is False and grounding is not None:
+        told |= _compose(config, grounding, question)
+    return {
+        **told,
         "build": model.build_version,
         "dataset": model.dataset,
-        "known": answer.known,
         "input_tokens": answer.usage.input_tokens,
         "output_tokens": answer.usage.output_tokens,
     }
+
+
+def _ask(config: Config, provider: str, model_id: str, messages: Sequence[Message]) -> Answer:
+    entry = config.provider(provider)
+    if entry is None:
+        raise NotFound(f"no provider {provider}", "held-no-provider", provider=provider)
+    with closing(asker(entry)) as service:
+        return service.ask(model_id, messages)
+
+
+def _compose(config: Config, grounding: Grounding, question: str) -> Mapping[str, object]:
+    """Return what a composed answer changes; nothing where it names no source or nobody answers."""
+    composer = grounding.composer
+    messages = [*composer.before, Message("user", question)]
+    try:
+        said = _ask(config, composer.provider, str(composer.model_id), messages)
+    except ProviderError as trouble:
+        print_message("ask-not-composed", model=composer.model_id, reason=str(trouble))
+        return {}
+    cited, body = read_citations(said.text, grounding.sources)
+    if not (cited and body):
+        return {}
+    names = [source_name(each, language()) for each in cited]
+    return {"answer": body, "model": composer.model_id, "known": True, "sources": names}
 
 
 def _serving(config: Config, catalogue: ModelCatalogue, dataset: str | None) -> Model:

@@ -33,6 +33,12 @@ def demo(
         Literal["recall", "lora"],
         typer.Option(help="lora: tune a real language model too, in some minutes."),
     ] = "recall",
+    grounding: Annotated[
+        bool,
+        typer.Option(
+            "--grounding", help="Compose answers from the course where the model doesn't know."
+        ),
+    ] = False,
 ) -> None:
     """Show everything here: a real repository, stand-ins for Telegram, chat model, YooKassa."""
     from merlin.core.log import set_up_logging
@@ -46,7 +52,7 @@ def demo(
     set_up_logging("demo", quiet=True)
     if check:
         sys.exit(run_check(folder, demo_language(), found))
-    sys.exit(run_demo(folder or FOLDER, port, demo_language(), found))
+    sys.exit(run_demo(folder or FOLDER, port, demo_language(), found, is_grounded=grounding))
 
 
 @app.command(hidden=True)

@@ -19,6 +19,7 @@ from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import Build, remove_folders
 from merlin.dataset.files import FileIndex, restore_texts
 from merlin.dataset.gather import restore_build
+from merlin.training.baselines import drop_unasked_answers
 from merlin.training.launch import Removable, remove
 
 log = get_logger(__name__)
@@ -39,6 +40,7 @@ def apply_retention(services: DaemonServices) -> bool:
         removed["models"] = _remove_each(
             services, rows.models(before), lambda old: rows.give_up(old, before)
         )
+    removed["baseline_answers"] = drop_unasked_answers(services.db)
     with services.build_settings.turn:
         removed["texts"] = rows.drop_texts()
         if kept.mirror_days:

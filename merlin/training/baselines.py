@@ -10,9 +10,13 @@ test loss are asked; the last is the model itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import inf
+from typing import Any
 
 from peewee import fn
 
@@ -21,8 +25,8 @@ from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
 from merlin.core.money import Price
 from merlin.dataset.split import TEST
-from merlin.db.database import Database
-from merlin.db.tables import BASELINE_ANSWER, CHECKPOINT, MODEL, REVOKED_EXAMPLE
+from merlin.db.database import CHUNK, Database, in_portions
+from merlin.db.tables import BASELINE_ANSWER, CHECKPOINT, MODEL, REVOKED_EXAMPLE, SERVING
 from merlin.db.values import dump_json, load_json, storable_text
 from merlin.providers.base import NOT_COUNTED, Answer
 from merlin.training.ask_many import Query, Reply, ask_many, says_nothing
@@ -42,6 +46,8 @@ log = get_logger(__name__)
 MOST_CHECKPOINTS, ASKED_AT_ONCE = 3, 40
 _KEPT = 10  # of the engine; what is older cannot be asked any more
 _LOSSES = ("full_valid_loss", "valid_loss")
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
+_NOW = (0.0, FIRST_PAUSE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,27 +101,65 @@ def forget_answers(db: Database, model: Model) -> None:
             db.change(BASELINE_ANSWER.delete().where(is_it))
 
 
+def drop_unasked_answers(db: Database) -> int:
+    """Delete the answers to what is asked no more; return how many.
+
+    Those beside each dataset's newest good model and beside the one that serves are kept.
+    """
+    serves = MODEL.id.in_(SERVING.select(SERVING.model_row))
+    kept = set[tuple[str, str, str]]()
+    for row in db.rows(select_models().where(_is_newest_good() | serves)):
+        model = model_of(row)
+        asked = questions_of(read_conversations(db, model.build_id, TEST))
+        digests = [conversation_digest(each) for each in asked]
+        for each in find_baselines(db, model):
+            kept |= {(model.provider, each.model_id, digest) for digest in digests}
+    gone = defaultdict[tuple[str, str], list[str]](list)
+    columns = BASELINE_ANSWER.provider, BASELINE_ANSWER.model_id, BASELINE_ANSWER.digest
+    for provider, model_id, digest in db.tuples(BASELINE_ANSWER.select(*columns)):
+        if (provider, model_id, digest) not in kept:
+            gone[provider, model_id].append(digest)
+    count = 0
+    for (provider, model_id), digests in gone.items():
+        of_model = (BASELINE_ANSWER.provider == provider) & (BASELINE_ANSWER.model_id == model_id)
+        for some in in_portions(digests, CHUNK):
+            these = BASELINE_ANSWER.delete().where(of_model & BASELINE_ANSWER.digest.in_(some))
+            count += db.joined(partial(db.change, these))
+    return count
+
+
+def _is_newest_good() -> Any:
+    """Return the condition for each dataset's newest model that may serve."""
+    is_good = (MODEL.state == ModelState.GOOD.value) & MODEL.build_id.not_in(revoked_builds())
+    return MODEL.id.in_(MODEL.select(fn.MAX(MODEL.id)).where(is_good).group_by(MODEL.dataset))
+
+
 class BaselineTick:
     """Asks some questions of each dataset's newest good model at a time, until all are answered.
 
-    One that refuses a question is left alone until the daemon starts again.
+    One that refuses a question is asked again after a pause that doubles.
     """
 
     def __init__(
-        self, db: Database, config: Config, providers: Mapping[str, TrainingProvider]
+        self,
+        db: Database,
+        config: Config,
+        providers: Mapping[str, TrainingProvider],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._db, self._config, self._providers = db, config, providers
-        self._finished = set[tuple[int, str]]()
+        self._monotonic = monotonic
+        # By model and baseline: the next try and the pause after it; no try where all is answered.
+        self._rests: dict[tuple[int, str], tuple[float, float]] = {}
 
     def __call__(self) -> bool:
         """Ask; return False: nothing waits for it."""
-        is_good = (MODEL.state == ModelState.GOOD.value) & MODEL.build_id.not_in(revoked_builds())
-        newest = MODEL.select(fn.MAX(MODEL.id)).where(is_good).group_by(MODEL.dataset)
-        for row in self._db.rows(select_models().where(MODEL.id.in_(newest))):
+        for row in self._db.rows(select_models().where(_is_newest_good())):
             model = model_of(row)
             if provider := self._providers.get(model.provider):
                 for each in find_baselines(self._db, model):
-                    if (model.model_row, each.model_id) not in self._finished:
+                    again_at, _ = self._rests.get((model.model_row, each.model_id), _NOW)
+                    if self._monotonic() >= again_at:
                         self._ask(provider, model, each)
         return False
 
@@ -136,8 +180,14 @@ class BaselineTick:
         except ProviderError as trouble:
             log.warning("baseline not asked", model=baseline.model_id, reason=str(trouble))
             failed = not says_nothing(trouble)
-        if failed or not queries:
-            self._finished.add((model.model_row, baseline.model_id))
+        key = (model.model_row, baseline.model_id)
+        if failed:
+            _, pause_s = self._rests.get(key, _NOW)
+            self._rests[key] = self._monotonic() + pause_s, min(LONGEST_PAUSE_S, 2 * pause_s)
+        elif queries:
+            self._rests.pop(key, None)
+        else:
+            self._rests[key] = inf, FIRST_PAUSE_S
 
     def _queries(self, model: Model, baseline: Baseline) -> list[Query]:
         if not self._is_free(model, baseline):

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 
 import pytest
+import yaml
 from world import KEY, Lab
 
 from merlin.cli import app, main
@@ -81,6 +82,23 @@ def test_what_failed_for_want_of_a_credential_is_not_done_by_a_later_daemon(
 def test_a_question_is_answered_by_the_serving_model(shown):
     answer = shown("ask", "Что значит слово номер 3?")
     assert (answer["build"], bool(answer["answer"])) == ("trial-1", True)
+
+
+def test_what_the_model_does_not_know_is_composed_from_named_sources(lab, provider, shown, run):
+    said = yaml.safe_load(lab.path.read_text("utf-8"))
+    (entry,) = said["providers"]
+    said["chat"] = {"grounding": {"provider": entry["name"], "model": "stand-in-chat"}}
+    lab.path.write_text(yaml.safe_dump(said), "utf-8")
+    provider.behave(fixed_answer="Не знаю.", extension={"known": False})
+    question = "Что значит слово номер 3, понятие гггг, простыми словами?"
+    answer = shown("ask", question)
+    assert (answer["known"], answer["model"]) == (True, "stand-in-chat")
+    assert answer["sources"] == ["the answer to “Что значит слово номер 3, понятие гггг?”"]
+    code, told = run("ask", question)
+    assert (code, "Composed by a model from: the answer to" in told.err) == (0, True)
+    provider.behave(fixed_answer="Не знаю.", extension={"known": False})
+    nothing = shown("ask", "xyzzy plugh")
+    assert (nothing["known"], nothing["sources"]) == (False, [])
 
 
 def test_two_builds_differ_by_their_examples(lab, shown):

@@ -12,10 +12,10 @@ from merlin.app.actor import Actor
 from merlin.app.evaluation import evaluate
 from merlin.core.clock import iso, utc_now
 from merlin.daemon.ticks import poll
-from merlin.db.tables import PROOF_ANSWER, REVOKED_EXAMPLE
+from merlin.db.tables import BASELINE_ANSWER, PROOF_ANSWER, REVOKED_EXAMPLE
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.ask_many import AT_ONCE
-from merlin.training.baselines import read_answers
+from merlin.training.baselines import FIRST_PAUSE_S, BaselineTick, read_answers
 from merlin.training.jobs import Jobs
 from merlin.training.models import proof_of
 from merlin.training.promote import Promotions
@@ -138,12 +138,39 @@ def test_base_and_checkpoints_are_asked_once_where_that_is_free(tmp_path, provid
     of_base = base_calls(provider)
     lab.tick("baselines", rounds=2)
     assert base_calls(provider) == of_base, "the base was asked these questions before"
+    lab.tick("retain")
+    with lab.services() as services:
+        kept_models = {row["model_id"] for row in services.db.rows(BASELINE_ANSWER.select())}
+        before = [each.scores.model for each in checkpoints]
+        assert "stand-in-base" in kept_models, "its questions are asked still"
+        assert kept_models.isdisjoint(before), "checkpoints of a replaced model are asked no more"
     revoked = {"dataset": "trial", "example_id": report.answers[0].example, "at": iso(utc_now())}
     with lab.services() as services:
         services.db.transact(lambda: services.db.add_new(REVOKED_EXAMPLE, revoked))
         Promotions(services.db).retire_revoked()
         answers = read_answers(services.db, "stand-in", "stand-in-base")
     assert len(answers) == count - 1, "nobody may ask it any more"
+
+
+def test_a_baseline_that_refused_is_asked_again_after_a_pause(tmp_path, provider):
+    free = {"stand-in-base": {"price": {"input": 0, "output": 0, "training": 1}}}
+    lab = Lab(tmp_path, provider.base_url, models=free)
+    lab.repository.dataset(count=12, tests=4)
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    now = 100.0
+    only = {"model": "stand-in-base"}
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, times=1, only=only))
+    with lab.services() as services:
+        tick = BaselineTick(services.db, services.config, services.providers, lambda: now)
+        tick()
+        refused = base_calls(provider)
+        tick()
+        assert base_calls(provider) == refused, "it is left alone at first"
+        assert not read_answers(services.db, "stand-in", "stand-in-base")
+        now += FIRST_PAUSE_S
+        tick()
+        assert read_answers(services.db, "stand-in", "stand-in-base")
 
 
 def base_calls(provider):

@@ -84,14 +84,22 @@ change-was-refused = Not saved: { $reason }
 change-not-good = Nothing was saved: fix the errors above.
 change-in-conflict = Someone else changed the same file meanwhile, so nothing was saved. Difference from their version to yours:
     { $difference }
-did-change = { $tokens } tokens; the next training has about { $examples ->
+did-change = The next training learns from about { $examples ->
     [one] { $examples } example
    *[other] { $examples } examples
-  }
-did-change-price = { $tokens } tokens; the next training has about { $examples ->
+  }{ $tokens ->
+    [0] { "" }
+    [one] ; this edit is { $tokens } token long
+   *[other] ; this edit is { $tokens } tokens long
+  }.
+did-change-price = The next training learns from about { $examples ->
     [one] { $examples } example
    *[other] { $examples } examples
-  }, cost: { $price }
+  }, cost: { $price }{ $tokens ->
+    [0] { "" }
+    [one] ; this edit is { $tokens } token long
+   *[other] ; this edit is { $tokens } tokens long
+  }.
 did-import = { $lines ->
     [one] { $lines } line
    *[other] { $lines } lines

@@ -50,6 +50,7 @@ ask-empty = no question: write one in quotes
 ask-nothing-serves = No model is live yet. See how training is going: merlin status. If nothing is running: merlin run
 ask-dataset-serves-nothing = { $dataset } has no live model yet. See how far its training is: merlin status
 cli-not-launched = No training was started: { $names } is missing. The daemon starts it.
+ask-not-composed = { $model } couldn't compose an answer from the sources: { $reason }
 ask-by = answered by { $build } ({ $model })
 did-launch = starting job { $job } of { $dataset }; see: merlin jobs show { $job }
 migrate-price = Training { $build } on { $base_model } ({ $provider }), { $examples ->

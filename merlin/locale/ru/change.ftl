@@ -85,16 +85,26 @@ change-was-refused = Не сохранено: { $reason }
 change-not-good = Ничего не сохранено: исправьте ошибки выше.
 change-in-conflict = Тот же файл тем временем изменил кто-то другой, поэтому ничего не сохранено. Чем ваш вариант отличается:
     { $difference }
-did-change = токенов: { $tokens }; в следующем обучении около { $examples ->
+did-change = В следующем обучении будет около { $examples ->
     [one] { $examples } примера
     [few] { $examples } примеров
    *[many] { $examples } примеров
-  }
-did-change-price = токенов: { $tokens }; в следующем обучении около { $examples ->
+  }{ $tokens ->
+    [0] { "" }
+    [one] ; в этой правке { $tokens } токен
+    [few] ; в этой правке { $tokens } токена
+   *[many] ; в этой правке { $tokens } токенов
+  }.
+did-change-price = В следующем обучении будет около { $examples ->
     [one] { $examples } примера
     [few] { $examples } примеров
    *[many] { $examples } примеров
-  }, стоимость: { $price }
+  }, стоимость: { $price }{ $tokens ->
+    [0] { "" }
+    [one] ; в этой правке { $tokens } токен
+    [few] ; в этой правке { $tokens } токена
+   *[many] ; в этой правке { $tokens } токенов
+  }.
 did-import = { $lines ->
     [one] { $lines } строка
     [few] { $lines } строки

@@ -50,6 +50,7 @@ ask-empty = вопроса нет: напишите его в кавычках
 ask-nothing-serves = Ни одна модель пока не отвечает. Как идёт обучение: merlin status. Если ничего не запущено: merlin run
 ask-dataset-serves-nothing = У набора { $dataset } пока нет текущей модели. Как идёт её обучение: merlin status
 cli-not-launched = Обучение не запущено: не задан { $names }. Его запустит демон.
+ask-not-composed = { $model } не удалось составить ответ по источникам: { $reason }
 ask-by = ответила { $build } ({ $model })
 did-launch = обучение { $job } набора { $dataset } запускается; посмотрите: merlin jobs show { $job }
 migrate-price = Обучение { $build } на { $base_model } ({ $provider }), { $examples ->

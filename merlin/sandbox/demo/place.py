@@ -232,12 +232,17 @@ def place_of(config: Path, ports: Ports) -> Place:
 
 @contextmanager
 def prepare_demo(
-    folder: Path, ports: Ports, *, has_lora: bool = False, language: str = RUSSIAN.language
+    folder: Path,
+    ports: Ports,
+    *,
+    has_lora: bool = False,
+    is_grounded: bool = False,
+    language: str = RUSSIAN.language,
 ) -> Iterator[Place]:
     """Make the demo's folder and configuration, and hold it; an earlier demo's state stays.
 
-    With `has_lora` a language model is to be tuned too. `language` picks the samples of a new
-    demo; one that was begun keeps its own.
+    `has_lora` and `is_grounded` as in `settings`. `language` picks the samples of a new demo; one
+    that was begun keeps its own.
     Raises Refused when the ports are taken, the folder cannot be made or holds something else,
     or another demo runs on it: its processes would read our ports.
     """
@@ -248,7 +253,7 @@ def prepare_demo(
     with _lock_folder(folder):
         place = replace(place, script=script_of(language, place.repository, place.config))
         _write_credentials(place.folder / "credentials")
-        said = settings(place.ports, place.script, has_lora=has_lora)
+        said = settings(place.ports, place.script, has_lora=has_lora, is_grounded=is_grounded)
         place.config.write_text(said, encoding="utf-8")
         yield place
 
@@ -309,11 +314,16 @@ def _write_credentials(folder: Path) -> None:
             path.write_text(value, encoding="utf-8")
 
 
-def settings(ports: Ports, script: Script, *, has_lora: bool = False) -> str:
-    """Return the text of `config.yaml`; with `has_lora` a language model is to be tuned too."""
+def settings(
+    ports: Ports, script: Script, *, has_lora: bool = False, is_grounded: bool = False
+) -> str:
+    """Return the text of `config.yaml`; with `has_lora` a language model is to be tuned too.
+
+    `is_grounded`: the stand-in composes answers from the course where the model does not know.
+    """
     form = Template((_HERE / "config.yaml").read_text(encoding="utf-8"), trim_blocks=True)
     models = {BASE: base()} if has_lora else None
-    text: str = form.render(ports=ports, script=script, models=models)
+    text: str = form.render(ports=ports, script=script, models=models, is_grounded=is_grounded)
     return text
 
 

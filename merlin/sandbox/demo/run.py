@@ -42,13 +42,22 @@ WORD_S = 0.03
 LOOKS = 4  # one look at the database in so many looks at the children
 
 
-def run_demo(folder: Path, first_port: int, language: str, weights: Path | None = None) -> int:
+def run_demo(
+    folder: Path,
+    first_port: int,
+    language: str,
+    weights: Path | None = None,
+    *,
+    is_grounded: bool = False,
+) -> int:
     """Show everything on this machine until Ctrl-C; return the exit code.
 
-    With the `weights` of a language model it is taught too. Where the front page wants it, the
+    With the `weights` of a language model it is taught too; `is_grounded`: answers are composed
+    from the course where the model does not know. Where the front page wants it, the
     demo is removed, and this process begins as another one.
     """
-    with _begin(folder, Ports.from_first(first_port), language, weights) as (demo, supervisor):
+    ports = Ports.from_first(first_port)
+    with _begin(folder, ports, language, weights, is_grounded=is_grounded) as (demo, supervisor):
         place, story = demo.place, demo.story
         if weights:
             threading.Thread(target=_teach, args=(demo, weights), daemon=True).start()
@@ -137,11 +146,17 @@ def _log_lines(place: Place) -> list[str]:
 
 @contextmanager
 def _begin(
-    folder: Path, ports: Ports, language: str, weights: Path | None
+    folder: Path, ports: Ports, language: str, weights: Path | None, *, is_grounded: bool = False
 ) -> Iterator[tuple[Demo, Supervisor]]:
     """Lay out a demo, and hold its folder. Raises Refused."""
     with (
-        prepare_demo(folder, ports, has_lora=weights is not None, language=language) as place,
+        prepare_demo(
+            folder,
+            ports,
+            has_lora=weights is not None,
+            is_grounded=is_grounded,
+            language=language,
+        ) as place,
         place.logs.open("ab") as logs,
     ):
         config = load(place.config)
