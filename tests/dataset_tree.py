@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from merlin.dataset.chat_formats import system_part, training_line
 from merlin.dataset.check import check
-from merlin.dataset.training_lines import system_part, training_line
 from merlin.git.source import FILE, Entry
 
 DATASET_YAML = """\

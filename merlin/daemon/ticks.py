@@ -17,7 +17,7 @@ from http.client import HTTPException
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import urlopen
 
-from merlin.app.hour_figures import HourlyFigures
+from merlin.app.trends import HourlyFigures
 from merlin.chat.canary import Canaries
 from merlin.config import Config, is_engine, needed_repository
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError

@@ -29,12 +29,12 @@ from merlin.core.clock import from_iso
 from merlin.core.durable_files import sync_file
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import kill_point
+from merlin.dataset.chat_formats import system_part, training_line
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.judge import TokenLimit
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.split import FEWEST, TEST, TRAIN, has_gate
-from merlin.dataset.training_lines import system_part, training_line
 from merlin.db.database import Repository, Row
 from merlin.db.tables import BUILD, TAUGHT_EXAMPLE
 from merlin.db.values import messages_of, read_row

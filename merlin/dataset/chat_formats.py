@@ -10,6 +10,8 @@ What an example says besides (tags, split, source, note, tools, rejected) stands
 own name, which other programs pass over; ShareGPT has tools as JSON in a string. In Alpaca a user
 says instruction and input, a line each, and `history` has the pairs that were said before.
 
+A line of a training file is an example as one line of JSON, in the format of its method.
+
 Source: OpenAI's guides "Supervised fine-tuning" and "Direct preference optimization";
 LLaMA-Factory, data/README.md; FastChat, data_cleaning.
 """
@@ -18,10 +20,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from merlin.core.messages import Message
 from merlin.dataset.example import Example
+from merlin.db.values import REJECTED
 
 ChatFormat = Literal["openai", "sharegpt", "alpaca", "preference"]
 FORMATS: tuple[ChatFormat, ...] = get_args(ChatFormat)
@@ -217,3 +220,45 @@ def _to_alpaca(said: Sequence[str]) -> dict[str, Any]:
     (question, answer), before = pairs[-1], pairs[:-1]
     told: dict[str, Any] = {"instruction": question, "input": "", "output": answer}
     return {**told, "system": system, **({"history": before} if before else {})}
+
+
+class TrainingLine(NamedTuple):
+    """One line with its end. The dataset's system message belongs `at` this byte.
+
+    None: the example has a system text of its own.
+    """
+
+    at: int | None
+    line: bytes
+
+    def complete(self, system: bytes) -> bytes:
+        """Return the line as it is trained; `system` is the `system_part`."""
+        if self.at is None:
+            return self.line
+        return self.line[: self.at] + system + self.line[self.at :]
+
+    def messages(self, system: bytes) -> list[dict[str, Any]]:
+        """Return the conversation that is trained; of two answers the worse one last, so marked."""
+        record = json.loads(self.complete(system))
+        if "messages" in record:
+            return list(record["messages"])
+        worse = ({**each, "role": REJECTED} for each in record["non_preferred_output"])
+        return [*record["input"]["messages"], *record["preferred_output"], *worse]
+
+
+def training_line(example: Example) -> TrainingLine:
+    """Return the line of an example, for any dataset's system text."""
+    if example.messages[0].role == "system":
+        return TrainingLine(None, _dump(trained_record(example, "")) + b"\n")
+    line, nothing = _dump(trained_record(example, "")) + b"\n", system_part("")
+    at = line.index(nothing)  # the first message of all
+    return TrainingLine(at, line[:at] + line[at + len(nothing) :])
+
+
+def system_part(system: str) -> bytes:
+    """Return what `TrainingLine.complete` puts before the other messages."""
+    return _dump(Message("system", system).as_json()) + b","
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -19,6 +19,7 @@ from functools import partial
 from itertools import islice
 
 from merlin.core.process_pool import map_many
+from merlin.dataset.chat_formats import training_line
 from merlin.dataset.example import Example, normalise, read_example
 from merlin.dataset.example_index import DUPLICATE, GOOD, LEAK, TOO_LONG, ExampleIndex, ExampleRow
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
@@ -51,7 +52,6 @@ from merlin.dataset.spec import (
     read_dataset,
 )
 from merlin.dataset.split import FEWEST, TEST, has_gate
-from merlin.dataset.training_lines import training_line
 from merlin.git.source import Entry
 
 __all__ = [

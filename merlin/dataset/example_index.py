@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from merlin import __version__
+from merlin.dataset.chat_formats import TrainingLine
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import EXAMPLES, example_path
-from merlin.dataset.training_lines import TrainingLine
 from merlin.git.source import Entry
 
 # Another release may read and judge otherwise; the number is for changes between two.

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from merlin.app.hour_figures import HOUR, HourFigures, HourlyFigures, add_up, quantile, time_class
 from merlin.app.inbox import UpdateState
+from merlin.app.trends import HOUR, HourFigures, HourlyFigures, add_up, quantile, time_class
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer

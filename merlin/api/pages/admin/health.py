@@ -14,8 +14,7 @@ from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import day, money, number
 from merlin.api.pages.page import Keeping, PageRequest, render_page
 from merlin.app.health import HealthView, ProcessView, health
-from merlin.app.hour_figures import quantile
-from merlin.app.trends import MoneyDay, Span, Trends, trends
+from merlin.app.trends import MoneyDay, Span, Trends, quantile, trends
 from merlin.core.charts import Tick
 from merlin.core.clock import in_zone
 from merlin.core.heartbeat import describe_step
