@@ -90,7 +90,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         votes = repeats + 1 - repeats % 2
         asked = grading_queries(base, settings.price(*base), answers, words, votes, language())
         (replies,) = ask_all(settings, [asked], budget=budget, yes=yes)
-        grading = read_grading(asked, replies)
+        grading = read_grading(asked, replies, [each for each, _ in answers])
     with reading(config) as (ctx, actor):
         report = evaluate(ctx, actor, model, against, grading)
         judged = models.find(ctx, actor, model)
@@ -108,7 +108,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     _print_lost(report.of(Change.LOST))
     print_message("eval-legend")
     if grading:
-        print_message("judge-said", **record(grading, kinds=""))
+        print_message("judge-said", **record(grading, grades="", kinds=""))
     if report.is_full:
         sys.stdout.write(f"{text(language(), 'eval-full', questions=report.scores.questions)}\n")
     sys.stdout.write(f"{advice or text(language(), 'eval-nothing-before')}\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
@@ -28,10 +29,24 @@ _SAMPLE = 80  # characters of an unreadable vote that are told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """The votes about one answer that could be read, each 1 for right or 0 for wrong.
+
+    `median` is None without any, `spread` the highest less the lowest.
+    """
+
+    model: str
+    example: str
+    votes: int
+    median: float | None
+    spread: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grading:
     """What a judge said: how many answers it saw, found right after all, and voted as one about.
 
-    `unreadable` are votes that said neither; `kinds` is what each of the answers is.
+    `unreadable` are votes that said neither; `grades` and `kinds` tell of each of the answers.
     """
 
     judge: str
@@ -39,6 +54,7 @@ class Grading:
     overruled: int
     unanimous: int
     unreadable: int
+    grades: Sequence[Grade]
     kinds: Graded
 
 
@@ -80,8 +96,10 @@ def _key(model: Model, example_id: str, vote: int) -> str:
     return f"{model.model_row}/{vote}/{example_id}"
 
 
-def read_grading(asked: VariantQueries, replies: Mapping[str, Reply]) -> Grading:
-    """Return what the judge's answers say. Raises Refused where they say too little."""
+def read_grading(
+    asked: VariantQueries, replies: Mapping[str, Reply], models: Sequence[Model]
+) -> Grading:
+    """Return what the judge's answers about `models` say. Raises Refused where it is too little."""
     votes: dict[tuple[int, str], list[bool]] = {}
     unreadable: list[str] = []
     for query in asked.queries:
@@ -99,6 +117,7 @@ def read_grading(asked: VariantQueries, replies: Mapping[str, Reply]) -> Grading
         told = {"judge": judge, "count": len(unreadable), "votes": len(asked.queries)}
         sample = " ".join(unreadable[0].split())[:_SAMPLE]
         raise Refused("the judge cannot be read", "judge-unreadable", sample=sample, **told)
+    names = {each.model_row: each.model_id for each in models}
     is_right = {key: 2 * sum(mine) > len(mine) for key, mine in votes.items()}
     kinds = {key: AnswerKind.RIGHT if each else AnswerKind.WRONG for key, each in is_right.items()}
     return Grading(
@@ -107,5 +126,15 @@ def read_grading(asked: VariantQueries, replies: Mapping[str, Reply]) -> Grading
         overruled=sum(is_right.values()),
         unanimous=sum(len(set(mine)) == 1 for mine in votes.values()),
         unreadable=len(unreadable),
+        grades=[
+            Grade(
+                model=names[row],
+                example=example_id,
+                votes=len(mine),
+                median=float(median(mine)) if mine else None,
+                spread=len(set(mine)) - 1 if mine else 0,
+            )
+            for (row, example_id), mine in votes.items()
+        ],
         kinds=kinds,
     )

@@ -248,6 +248,9 @@ def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
     assert asked() == VOTES
     assert (told["scores"]["right"], told["is_full"]) == (TESTS, True)
     assert told["comparison"]["verdict"] == "same"
+    grades = told["grading"].pop("grades")
+    assert len(grades) == ENOUGH + 4
+    assert {(each["votes"], each["median"], each["spread"]) for each in grades} == {(3, 1.0, 0)}
     assert told["grading"] == {
         "judge": "stand-in/stand-in-chat",
         "answers": ENOUGH + 4,

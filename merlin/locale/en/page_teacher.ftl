@@ -158,7 +158,7 @@ page-proposal-replaces = Replaces the example { $example }. Its answer: { $answe
 page-proposal-tests = { $count ->
     [one] Test question { $examples } still expects the old answer. Change it
    *[other] Test questions { $examples } still expect the old answer. Change them
-  } too: otherwise the new model fails there and doesn't go live by itself.
+  } too: otherwise the new model gets it wrong in the test and may not go live by itself.
 page-proposals-mark = Select all { $count }
 page-proposals-unmark = Select none
 page-proposals-approve = Approve the selected ones
