@@ -114,9 +114,10 @@ def test_a_container_has_every_secret_that_its_process_asks_for(tmp_path, name):
     assert credentials_of(load(path), name).keys() <= set(compose()["services"][name]["secrets"])
 
 
-def test_only_the_api_has_a_port_outside_and_only_on_this_machine():
+def test_only_api_and_dashboard_have_a_port_outside_and_only_on_this_machine():
     ports = {name: service.get("ports") for name, service in compose()["services"].items()}
     assert ports.pop("api") == ["127.0.0.1:8701:8701"]
+    assert ports.pop("grafana") == ["127.0.0.1:8710:3000"]
     assert not any(ports.values())
 
 

@@ -48,7 +48,7 @@ def test_courses_are_listed_to_programs_with_their_materials(shipped, capsys):
     assert (one["semester"], one["active"], one["teachers"]) == (1, True, ["boris"])
     assert len(one["materials"]) == 9
     (lab, *_) = [each for each in one["materials"] if each["type"] == "lab"]
-    assert (lab["lesson"], lab["text"]) == (2, None)
+    assert (lab["lesson"], lab["text"]) == (1, None)
     assert lab["file_url"].startswith("https://")
 
 

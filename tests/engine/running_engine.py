@@ -15,6 +15,7 @@ from forked import FORKS
 from local_servers import serve_app
 from waiting import longest, wait_until
 
+from merlin.core.durable_files import try_lock
 from merlin.core.server import listen
 from merlin.engine.main import create_app, serve_on
 from merlin.engine.settings import EngineSettings
@@ -149,6 +150,9 @@ class EngineProcess:
 
     def start(self):
         """Start, or start again, and return a desk at it."""
+        if self.starts:
+            # A child that a killed one was starting holds the lock until it is its own program.
+            wait_until(self._is_unlocked)
         self.starts += 1
         settings = EngineSettings(self.folder, "127.0.0.1", 0, KEY, **self.settings)
         heard, told = FORKS.Pipe(duplex=False)
@@ -168,6 +172,13 @@ class EngineProcess:
     def kill(self):
         self._process.kill()
         self._process.join()
+
+    def _is_unlocked(self):
+        path = self.folder / "lock"
+        lock = try_lock(path) if path.exists() else None
+        if lock is not None:
+            os.close(lock)
+        return lock is not None or not path.exists()
 
     def stop(self):
         """Ask it to end; return its exit code."""
