@@ -183,7 +183,9 @@ class PaymentWorker:
             while True:
                 pause_s = self.every_s if await self._survived() else self.after_failure_s
                 try:
-                    await asyncio.wait_for(self._rung.wait(), pause_s)
+                    # `wait_for` of Python 3.11 loses a cancellation that comes with a ring.
+                    async with asyncio.timeout(pause_s):
+                        await self._rung.wait()
                 except TimeoutError:
                     continue
                 finally:

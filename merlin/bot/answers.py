@@ -286,8 +286,10 @@ class DraftIndicator(AnswerIndicator):
             while True:
                 await self._calls.draft(self._place, self._draft_id, await self.draw())
                 await asyncio.sleep(self._gap_s)
+                # `wait_for` of Python 3.11 loses a cancellation that comes with the last news.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), DRAFT_KEEP_S)
+                    async with asyncio.timeout(DRAFT_KEEP_S):
+                        await self._news.wait()
                 self._news.clear()
 
 
