@@ -13,7 +13,7 @@ from backends_asked import adapter_in, answer_of, ask, asking, in_loop
 from llama_standin import LlamaStandin
 from local_servers import serve_app
 from peft_folder import base_in, tuned_in
-from waiting import wait_until
+from waiting import longest, wait_until
 
 from merlin.config.engine import EngineModelConfig
 from merlin.engine.serving import llama_cpp
@@ -161,7 +161,7 @@ def test_a_server_whose_end_nobody_waits_for_any_more_is_ended_all_the_same(
     installed, tmp_path, monkeypatch
 ):
     # Long enough for a look from a busy machine, which comes while the end is waited for.
-    monkeypatch.setattr(llama_cpp, "STOP_S", 3.0)
+    monkeypatch.setattr(llama_cpp, "STOP_S", longest(3.0))
     adapter = adapter_in(tmp_path, "one")
     (adapter.path / file_name(adapter.digest)).write_bytes(b"GGUF of no meaning")
 
