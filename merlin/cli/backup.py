@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,13 +17,21 @@ from merlin.cli.output import print_json, print_message, write_whole
 from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
 
+if TYPE_CHECKING:
+    from merlin.config import Config
+    from merlin.db.backup import Manifest
+
 app = typer.Typer()
 _NAME = "merlin-{:%Y%m%dT%H%M%SZ}.tar.gz"
+_ENCRYPTED = ".enc"
+_DRY = typer.Option("--dry-run", help="Verify every byte and show what it is; change nothing.")
 
 
 @app.command()
 def backup(
-    to: Annotated[str, typer.Argument(help="A folder for archives; - writes one to stdout.")],
+    to: Annotated[
+        str, typer.Argument(help="A folder for archives (default: backups); - writes to stdout.")
+    ] = "",
     config: ConfigPath = DEFAULT,
     keep: Annotated[
         int | None, typer.Option(min=1, help="Delete all archives there but so many.")
@@ -31,22 +42,27 @@ def backup(
     json: AsJson = False,
 ) -> None:
     """Write database, builds and the engine's models into one archive, while Merlin runs."""
-    from merlin.db.backup import write_backup
+    from merlin.db.backup import backup_folder, note_backup, write_backup
 
     settings, at = configuration(config), utc_now()
     state, url = settings.state_dir, settings.database
+    key = next(iter(_keys()), None)
     if to == "-":
-        write_backup(state, url, sys.stdout.buffer, at, with_key=with_key)
+        write_backup(state, url, sys.stdout.buffer, at, with_key=with_key, key=key)
+        note_backup(state, at)
         return
-    path = Path(to) / _NAME.format(at)
+    folder = Path(to) if to else backup_folder(state)
+    path = folder / f"{_NAME.format(at)}{_ENCRYPTED if key else ''}"
 
     def fill(beside: Path) -> None:
         beside.touch(0o600)
         with beside.open("wb") as target:
-            write_backup(state, url, target, at, with_key=with_key)
+            write_backup(state, url, target, at, with_key=with_key, key=key)
 
     write_whole(path, fill)
-    old = sorted(path.parent.glob("merlin-*Z.tar.gz"))[: -keep or None] if keep else []
+    note_backup(state, at)
+    archives = [*folder.glob("merlin-*Z.tar.gz"), *folder.glob(f"merlin-*Z.tar.gz{_ENCRYPTED}")]
+    old = sorted(archives)[: -keep or None] if keep else []
     for each in old:
         each.unlink()
     size = path.stat().st_size
@@ -63,31 +79,74 @@ def restore(
     replace: Annotated[
         bool, typer.Option("--replace", help="Even if there is a database; it is kept beside.")
     ] = False,
+    dry_run: Annotated[bool, _DRY] = False,
     json: AsJson = False,
 ) -> None:
     """Put a backup in place: verified byte by byte first; Merlin must be stopped."""
-    from merlin.db.backup import restore_backup
-    from merlin.db.connections import sqlite_path
+    from merlin.db.backup import read_backup, restore_backup
 
-    settings = configuration(config)
+    settings, keys = configuration(config), _keys()
     with ExitStack() as stack:
-        source = sys.stdin.buffer if archive == "-" else _opened(stack, Path(archive))
-        is_sqlite = settings.database.startswith("sqlite:")
-        if is_sqlite and (path := sqlite_path(settings.database)).exists():
-            if not replace:
-                raise Refused("there is a database", "restore-there", path=str(path))
-            stack.enter_context(require_stopped(settings))
-        manifest = restore_backup(source, settings.state_dir, settings.database, utc_now())
-    if json:
-        told = {"created_at": manifest.created_at, "files": len(manifest.members)}
-        print_json(told)
-        return
-    print_message("restore-done", at=manifest.created_at, files=len(manifest.members))
+        source = _opened(stack, archive)
+        if dry_run:
+            manifest = read_backup(source, Path(stack.enter_context(_spare(settings))), keys)
+        else:
+            _require_room(stack, settings, may_replace=replace)
+            manifest = restore_backup(
+                source, settings.state_dir, settings.database, utc_now(), keys
+            )
+    _print_manifest("restore-verified" if dry_run else "restore-done", manifest, json=json)
 
 
-def _opened(stack: ExitStack, path: Path) -> IO[bytes]:
+def _keys() -> list[bytes]:
+    """Return the keys of backups, the one that encrypts first. Raises ConfigError for no key."""
+    from merlin.config import credential
+    from merlin.config.settings import BACKUP_KEY
+    from merlin.db.encryption import parse_keys
+
+    given = credential(BACKUP_KEY, is_needed=False)
+    return parse_keys(given, BACKUP_KEY) if given else []
+
+
+def _opened(stack: ExitStack, archive: str) -> io.BufferedReader:
     try:
-        return stack.enter_context(path.open("rb"))
+        if archive == "-":
+            return stack.enter_context(os.fdopen(os.dup(sys.stdin.fileno()), "rb"))
+        return stack.enter_context(Path(archive).open("rb"))
     except OSError as error:
         why = error.strerror or str(error)
-        raise Refused(str(error), "restore-broken", why=f"{path}: {why}") from error
+        raise Refused(str(error), "restore-broken", why=f"{archive}: {why}") from error
+
+
+def _spare(config: Config) -> tempfile.TemporaryDirectory[str]:
+    """Return a new folder for what is only looked at, on the disk of the state where it is."""
+    state = config.state_dir
+    return tempfile.TemporaryDirectory(dir=state if state.is_dir() else None, prefix=".restore-")
+
+
+def _require_room(stack: ExitStack, config: Config, *, may_replace: bool) -> None:
+    """Hold the daemon's place where there is a state. Raises Refused where it may not go."""
+    from merlin.cli.health import illness
+    from merlin.config import process_names
+    from merlin.db.backup import ENGINE
+    from merlin.db.connections import sqlite_path
+
+    there = [path for path in (config.state_dir / ENGINE,) if path.exists()]
+    if config.database.startswith("sqlite:") and (path := sqlite_path(config.database)).exists():
+        there.insert(0, path)
+    if there and not may_replace:
+        raise Refused("there is a database", "restore-there", path=str(there[0]))
+    if "engine" in process_names(config) and illness(config, "engine") is None:
+        raise Refused("the engine is running", "processes-running", names="engine")
+    if there:
+        stack.enter_context(require_stopped(config))
+
+
+def _print_manifest(key: str, manifest: Manifest, *, json: bool) -> None:
+    size = sum(each.size for each in manifest.members.values())
+    told = {"merlin": manifest.merlin, "files": len(manifest.members)}
+    if json:
+        at, database = manifest.created_at, manifest.database
+        print_json({"created_at": at, "database": database, **told, "bytes": size})
+        return
+    print_message(key, at=manifest.created_at, mb=round(size / 1e6, 1), **told)

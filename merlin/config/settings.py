@@ -42,8 +42,9 @@ from merlin.core.loopback import LOOPBACK
 from merlin.core.money import MICRO, Price
 
 MEGABYTE = 1024 * 1024
-# The credential with the keys of people's texts; without it they lie in a file.
+# The credentials with the keys of people's texts (without it they lie in a file) and of backups.
 TEXT_KEY = "MERLIN_TEXT_KEY"
+BACKUP_KEY = "MERLIN_BACKUP_KEY"
 DEFAULT_CREDENTIALS = {"engine": "MERLIN_ENGINE_KEY"}
 BUILT_IN_PRESETS = ("translator", "summary", "voice")
 

@@ -51,6 +51,7 @@ POINTS = (
     "distil.intended",
     "distil.sent",
     "distil.recorded",
+    "restore.moving",
     "erase.before",
     "erase.after",
     "erase.told",

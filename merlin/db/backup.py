@@ -3,6 +3,9 @@
 An archive is a .tar.gz; its last member, the manifest, names every other one with size and
 sha256, so that a torn archive has none. SQLite is copied by VACUUM INTO, which holds up nobody who
 writes, PostgreSQL by its own pg_dump. What git gives back (the mirror, indices) stays out.
+
+With a key the whole .tar.gz is one AES-256-GCM message: `HEAD`, the key's id, a nonce, what is
+encrypted, the tag. It is opened into a file first and unpacked only once its tag is right.
 """
 
 from __future__ import annotations
@@ -12,35 +15,44 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import shutil
 import sqlite3
 import subprocess
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import GCM
 from psycopg.conninfo import conninfo_to_dict
 
 from merlin import __version__
-from merlin.core.clock import iso
-from merlin.core.durable_files import rename_durably, sync_file
+from merlin.core.clock import from_iso, iso
+from merlin.core.durable_files import remove_durably, rename_durably, sync_file, write_durably
 from merlin.core.errors import MerlinError, Refused
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.db.connections import sqlite_path
+from merlin.db.connections import restore_mark, sqlite_path
 from merlin.db.database import Database, open_database
-from merlin.db.encryption import key_path
+from merlin.db.encryption import NONCE_BYTES, key_id, key_path
 from merlin.db.migrations import STEPS, applied, pending
 
 log = get_logger(__name__)
 
 MANIFEST, DUMP, DATABASE, ENGINE = "manifest.json", "merlin.dump", "merlin.db", "engine/engine.db"
 FOLDERS = ("builds", "engine/files", "engine/models")
+HEAD = b"merlin backup 1\n"
+_KEY_ID, _TAG = 8, 16
+_NOTED = "run/backup"
 _FORMAT = 1
 _CHUNK = 1 << 20
 # What libpq reads from the environment: a password among arguments would stand in every ps.
@@ -68,10 +80,93 @@ class Manifest:
     format: int = field(default=_FORMAT)
 
 
+def backup_folder(state_dir: Path) -> Path:
+    """Return where archives go that are given no other place."""
+    return state_dir / "backups"
+
+
+def note_backup(state_dir: Path, at: datetime) -> None:
+    """Note that the state was backed up, wherever to."""
+    write_durably(state_dir / _NOTED, lambda place: place.write_text(iso(at)))
+
+
+def last_backup(state_dir: Path) -> datetime | None:
+    """Return when the state was backed up last; None: never."""
+    try:
+        return from_iso((state_dir / _NOTED).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+class _Encryption:
+    """Writes into a stream what AES-256-GCM makes of the bytes; `close` adds the tag.
+
+    One message takes 64 GiB at most (NIST SP 800-38D, 5.2.1.1).
+    """
+
+    def __init__(self, target: IO[bytes], key: bytes) -> None:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        head = HEAD + key_id(key).encode() + nonce
+        self._target = target
+        self._encryptor = Cipher(AES(key), GCM(nonce)).encryptor()
+        self._encryptor.authenticate_additional_data(head)
+        target.write(head)
+
+    def write(self, plain: bytes) -> int:
+        """Encrypt and write all of it."""
+        self._target.write(self._encryptor.update(plain))
+        return len(plain)
+
+    def flush(self) -> None:
+        """Flush the stream below."""
+        self._target.flush()
+
+    def close(self) -> None:
+        """Write the tag; the stream below stays open."""
+        self._target.write(self._encryptor.finalize() + self._encryptor.tag)
+
+
+def _decrypt(source: IO[bytes], target: IO[bytes], keys: Sequence[bytes]) -> None:
+    """Write what is encrypted in `source` into `target`. Raises Refused where no key opens it."""
+    head = source.read(len(HEAD) + _KEY_ID + NONCE_BYTES)
+    named = head[len(HEAD) : -NONCE_BYTES].decode("ascii", "replace")
+    key = next((each for each in keys if key_id(each) == named), None)
+    if key is None:
+        raise Refused("another key", "restore-wrong-key" if keys else "restore-no-key", id=named)
+    decryptor = Cipher(AES(key), GCM(head[-NONCE_BYTES:])).decryptor()
+    decryptor.authenticate_additional_data(head)
+    held = b""
+    while chunk := source.read(_CHUNK):
+        held += chunk
+        target.write(decryptor.update(held[:-_TAG]))
+        held = held[-_TAG:]
+    try:
+        decryptor.finalize_with_tag(held)
+    except (InvalidTag, ValueError) as error:
+        raise Refused("another tag", "restore-broken", why="AES-256-GCM") from error
+    target.seek(0)
+
+
 def write_backup(
-    state_dir: Path, url: str, target: IO[bytes], at: datetime, *, with_key: bool = False
+    state_dir: Path,
+    url: str,
+    target: IO[bytes],
+    at: datetime,
+    *,
+    with_key: bool = False,
+    key: bytes | None = None,
 ) -> Manifest:
-    """Write an archive of the state into a stream. Raises MerlinError where pg_dump fails."""
+    """Write an archive of the state into a stream, encrypted where there is a `key` of 32 bytes.
+
+    `with_key` puts the key of people's texts in, too. Raises MerlinError where pg_dump fails.
+    """
+    with closing(_Encryption(target, key)) if key else nullcontext(target) as stream:
+        return _write_archive(state_dir, url, stream, at, with_key=with_key)
+
+
+def _write_archive(
+    state_dir: Path, url: str, target: IO[bytes] | _Encryption, at: datetime, *, with_key: bool
+) -> Manifest:
     members: dict[str, Member] = {}
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
@@ -183,11 +278,20 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> Member:
     return Member(info.size, digest)
 
 
-def read_backup(source: IO[bytes], folder: Path) -> Manifest:
+def read_backup(source: io.BufferedReader, folder: Path, keys: Sequence[bytes] = ()) -> Manifest:
     """Unpack an archive into a new folder and compare every byte with its manifest.
 
-    Raises Refused for an archive that is torn or changed, or of a newer version.
+    One of `keys` opens an encrypted one. Raises Refused for an archive that is torn or changed, of
+    a newer version, or that no key opens.
     """
+    if source.peek(1)[:1] != HEAD[:1]:
+        return _read_archive(source, folder)
+    with tempfile.TemporaryFile(dir=folder) as plain:
+        _decrypt(source, plain, keys)
+        return _read_archive(plain, folder)
+
+
+def _read_archive(source: IO[bytes], folder: Path) -> Manifest:
     found: dict[str, Member] = {}
     said = b""
     try:
@@ -199,17 +303,24 @@ def read_backup(source: IO[bytes], folder: Path) -> Manifest:
                     found[info.name] = _unpack(archive, info, folder)
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise Refused(str(error), "restore-broken", why=str(error)) from error
-    if not said:
-        raise Refused("no manifest", "restore-broken", why=MANIFEST)
-    told = json.loads(said)
-    if told.get("format", 0) > _FORMAT or {*told["schema"]} - {step.__name__ for step in STEPS}:
-        raise Refused("a newer backup", "restore-newer", version=str(told.get("merlin")))
-    members = {name: Member(**each) for name, each in told.pop("members").items()}
-    manifest = Manifest(**{**told, "schema": tuple(told["schema"])}, members=members)
-    differing = sorted(name for name in {*members, *found} if members.get(name) != found.get(name))
+    manifest = _parse_manifest(said)
+    told = manifest.members
+    differing = sorted(name for name in {*told, *found} if told.get(name) != found.get(name))
     if differing:
         raise Refused("members differ", "restore-broken", why=differing[0])
     return manifest
+
+
+def _parse_manifest(said: bytes) -> Manifest:
+    """Return the manifest. Raises Refused for none, and for one of a newer version."""
+    try:
+        told = json.loads(said)
+        if told["format"] > _FORMAT or {*told["schema"]} - {step.__name__ for step in STEPS}:
+            raise Refused("a newer backup", "restore-newer", version=str(told["merlin"]))
+        members = {name: Member(**each) for name, each in told.pop("members").items()}
+        return Manifest(**{**told, "schema": tuple(told["schema"])}, members=members)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Refused("no manifest", "restore-broken", why=MANIFEST) from error
 
 
 def _reading(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
@@ -233,11 +344,14 @@ def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> Me
     return Member(size, digest.hexdigest())
 
 
-def restore_backup(source: IO[bytes], state_dir: Path, url: str, at: datetime) -> Manifest:
+def restore_backup(
+    source: io.BufferedReader, state_dir: Path, url: str, at: datetime, keys: Sequence[bytes] = ()
+) -> Manifest:
     """Put an archive's state in place of what is there; return its manifest.
 
-    Nobody may use the state meanwhile. First everything is unpacked and compared; then files go to
-    their places, and last the database, in one step: a kill leaves the old one or the new one. An
+    Nobody may use the state meanwhile. First everything is unpacked and compared: a kill leaves the
+    old state. Then files go to their places, and last the databases; while they move a mark lies in
+    the state folder, and nothing starts on half of a state: the same command again completes it. An
     old SQLite file stays beside the new one, as `merlin.db.before-TIME`.
     Raises Refused as `read_backup` does, for a backup of another kind of database, and for a
     PostgreSQL that is not empty.
@@ -246,7 +360,7 @@ def restore_backup(source: IO[bytes], state_dir: Path, url: str, at: datetime) -
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=state_dir, prefix=".restore-") as beside:
         folder = Path(beside)
-        manifest = read_backup(source, folder)
+        manifest = read_backup(source, folder, keys)
         if manifest.database != dialect:
             kinds = {"backup": manifest.database, "configured": dialect}
             raise Refused("another kind of database", "restore-other-database", **kinds)
@@ -254,17 +368,26 @@ def restore_backup(source: IO[bytes], state_dir: Path, url: str, at: datetime) -
             with open_database(url) as database:
                 if database.has_table("migration"):
                     raise Refused("not empty", "restore-not-empty")
+        mark = restore_mark(state_dir)
+        write_durably(mark, lambda place: place.write_text(manifest.created_at))
         for name in manifest.members:
             if name not in (DATABASE, DUMP, ENGINE):
                 _move(folder / name, state_dir / name)
-        for name, place in ((ENGINE, state_dir / ENGINE), (DATABASE, sqlite_path(url))):
-            if name in manifest.members:
-                _keep_old(place, at)
-                _move(folder / name, place)
+        if ENGINE in manifest.members:
+            _replace_database(folder / ENGINE, state_dir / ENGINE, at)
+        kill_point("restore.moving")
+        if DATABASE in manifest.members:
+            _replace_database(folder / DATABASE, sqlite_path(url), at)
         if DUMP in manifest.members:
             words = ("--no-owner", "--exit-on-error", "--single-transaction", str(folder / DUMP))
             _call_postgresql("pg_restore", url, *words)
+        remove_durably(mark)
     return manifest
+
+
+def _replace_database(source: Path, place: Path, at: datetime) -> None:
+    _keep_old(place, at)
+    _move(source, place)
 
 
 def _keep_old(place: Path, at: datetime) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from peewee import PostgresqlDatabase, SqliteDatabase
 
-from merlin.core.errors import ConfigError
+from merlin.core.errors import ConfigError, Refused
 
 CONNECT_S = 10
 
@@ -119,6 +119,17 @@ Handle = Sqlite | Postgresql
 def sqlite_path(url: str) -> Path:
     """Return the file of an address of SQLite."""
     return Path("/" + unquote(urlsplit(url).path).lstrip("/"))
+
+
+def restore_mark(state_dir: Path) -> Path:
+    """Return the file that lies in the state folder while a backup is put in place."""
+    return state_dir / "restoring"
+
+
+def require_whole(state_dir: Path) -> None:
+    """Raise Refused where a restore was cut off between the old state and the new one."""
+    if (mark := restore_mark(state_dir)).exists():
+        raise Refused("a restore was cut off", "restore-cut-off", path=str(mark))
 
 
 def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:

@@ -133,7 +133,7 @@ class KeyFile:
 
     def __init__(self, path: Path, given: str | None = None) -> None:
         self._path = path
-        self._given = [] if given is None else _keys(given, TEXT_KEY)
+        self._given = [] if given is None else parse_keys(given, TEXT_KEY)
         self._seen: tuple[int, int] | None = None
         self._told: tuple[int, int] | None = None
 
@@ -141,7 +141,7 @@ class KeyFile:
         """Return every key, the one that seals first. Raises ConfigError."""
         seen = self._stamp()
         words = "" if seen is None else self._path.read_text(encoding="ascii", errors="replace")
-        lying = _keys(words, str(self._path)) if words or not self._given else []
+        lying = parse_keys(words, str(self._path)) if words or not self._given else []
         # Only now: one that could not be read is tried again, whatever changes of it.
         self._seen = seen
         return [*self._given, *lying]
@@ -172,7 +172,7 @@ def key_id(key: bytes) -> str:
     return hashlib.sha256(b"merlin text key " + key).hexdigest()[:8]
 
 
-def _keys(words: str, where: str) -> list[bytes]:
+def parse_keys(words: str, where: str) -> list[bytes]:
     """Return the keys that stand in a text, one a line. Raises ConfigError."""
     return [_key(word.encode(), where) for word in _BETWEEN_KEYS.split(words.strip())]
 

@@ -13,7 +13,7 @@ from merlin.config import Config, credential, needed_repository
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import NotFound
-from merlin.db.connections import sqlite_path
+from merlin.db.connections import require_whole, sqlite_path
 from merlin.db.database import Database, DatabaseDamaged, open_database
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
 from merlin.db.migrations import migrate, pending
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 def opened(config: Config) -> Iterator[Database]:
     """Yield the database with its cipher, its schema up to date; closed at the end.
 
-    Raises ConfigError for a key that is none.
+    Raises ConfigError for a key that is none, Refused after half of a restore.
     """
+    require_whole(config.state_dir)
     with open_database(config.database, cipher=_existing_cipher(config)) as database:
         _upgrade(config.database, database)
         yield database
@@ -63,8 +64,10 @@ def text_key() -> str | None:
 def opened_whole(config: Config) -> Iterator[Database]:
     """Yield the database of a process: looked through for damage, its schema up to date.
 
-    A process that went on with a damaged file would damage more of it. Raises DatabaseDamaged.
+    A process that went on with a damaged file would damage more of it. Raises DatabaseDamaged, and
+    Refused after half of a restore.
     """
+    require_whole(config.state_dir)
     url = config.database
     try:
         with open_database(url) as database:
@@ -79,6 +82,7 @@ def opened_whole(config: Config) -> Iterator[Database]:
 @contextmanager
 def reading(config: Config) -> Iterator[Database]:
     """Yield the database for reading only. Raises NotFound when there is nothing to read yet."""
+    require_whole(config.state_dir)
     path, url = config.state_dir / "merlin.db", config.database
     nothing = NotFound("nothing has been recorded yet", "nothing-recorded")
     if url.startswith("sqlite:") and url.endswith(str(path)) and not path.exists():

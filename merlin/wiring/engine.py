@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 def start_engine(config: Config) -> None:
     """Run the engine until it is told to stop."""
     from merlin.core.server import READY, WATCHDOG, notify
+    from merlin.db.connections import require_whole
     from merlin.engine.main import serve
 
+    require_whole(config.state_dir)
     set_up_logging("engine")
     serve(engine_settings(config), partial(notify, READY), partial(notify, WATCHDOG))
 

@@ -34,6 +34,7 @@ OTHERS = (
     "payment.",
     "refund.",
     "remove.",
+    "restore.",
     "status.",
 )
 POINTS = tuple(point for point in killpoint.POINTS if not point.startswith(OTHERS))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
-import signal
+import os
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +19,6 @@ import pytest
 import yaml
 
 from merlin.cli import main
-from merlin.db.copying import copy_database
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 
@@ -158,37 +158,77 @@ def changed(whole):
     return gzip.compress(bytes(plain), 1)
 
 
+def unnamed(whole):
+    return gzip.compress(gzip.decompress(whole).replace(b'"schema"', b'"scheme"'), 1)
+
+
 def newer(whole):
     return gzip.compress(gzip.decompress(whole).replace(b'"m001_', b'"m999_'), 1)
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"), [(torn, "no whole backup"), (changed, "no whole backup"), (newer, "newer")]
+    ("harm", "said"),
+    [
+        (torn, "no whole backup"),
+        (changed, "no whole backup"),
+        (unnamed, "no whole backup: manifest.json"),
+        (newer, "newer"),
+    ],
 )
 def test_a_broken_or_newer_archive_changes_nothing(place, capfd, harm, said):
     archive = backed_up(capfd, place)
     archive.write_bytes(harm(archive.read_bytes()))
     database = place.parent / "state/merlin.db"
     before = database.read_bytes()
-    code, told = called(capfd, "restore", archive, "--config", place, "--replace")
-    assert (code, said in told.err) == (1, True), told.err
+    for how in ("--replace", "--dry-run"):
+        code, told = called(capfd, "restore", archive, "--config", place, how)
+        assert (code, said in told.err) == (1, True), told.err
     assert database.read_bytes() == before
     assert not [path for path in database.parent.iterdir() if path.name.startswith(".restore")]
 
 
-def test_a_restore_that_is_killed_leaves_the_old_state(place, capfd):
-    whole = backed_up(capfd, place).read_bytes()
-    database = place.parent / "state/merlin.db"
-    before = counts(database)
-    words = [sys.executable, "-m", "merlin", "restore", "-", "--replace", "--config", str(place)]
-    restoring = subprocess.Popen(words, stdin=subprocess.PIPE)
-    restoring.stdin.write(torn(whole))
-    restoring.stdin.flush()
-    restoring.send_signal(signal.SIGKILL)
-    restoring.communicate()
-    assert counts(database) == before
-    code, told = called(capfd, "restore", "-", "--config", place)
-    assert code == 1, told.err
+def test_nothing_starts_on_half_of_a_restore_and_the_same_command_completes_it(
+    place, tmp_path, capfd
+):
+    archive = backed_up(capfd, place)
+    there = configured(tmp_path / "there")
+    words = ["restore", str(archive), "--replace", "--config", str(there)]
+    dying = {**os.environ, "MERLIN_CRASH_AT": "restore.moving"}
+    died = subprocess.run([sys.executable, "-m", "merlin", *words], env=dying, check=False)
+    assert died.returncode == 137
+    for asked in ("users", "daemon", "engine"):
+        more = ["list"] if asked == "users" else []
+        code, told = called(capfd, asked, *more, "--config", there)
+        assert (code, "merlin restore ARCHIVE --replace" in told.err) == (1, True), told.err
+    assert called(capfd, *words)[0] == 0
+    assert counts(there.parent / "state/merlin.db") == counts(place.parent / "state/merlin.db")
+    assert called(capfd, "users", "list", "--config", there)[0] == 0
+
+
+def test_an_encrypted_backup_opens_with_its_key_alone(place, tmp_path, capfd, monkeypatch):
+    first, second = (base64.urlsafe_b64encode(bytes([each]) * 32).decode() for each in (1, 2))
+    there = configured(tmp_path / "there")
+
+    def restored(keys, *how):
+        monkeypatch.setenv("MERLIN_BACKUP_KEY", keys)
+        return called(capfd, "restore", archive, "--config", there, *how)
+
+    monkeypatch.setenv("MERLIN_BACKUP_KEY", first)
+    archive = backed_up(capfd, place)
+    whole = archive.read_bytes()
+    assert archive.name.endswith("Z.tar.gz.enc")
+    assert b"merlin.db" not in whole
+    for keys, said in (("", "Set MERLIN_BACKUP_KEY"), (second, "another key"), ("x", "key")):
+        code, told = restored(keys)
+        assert (code, said in told.err) == (2 if keys == "x" else 1, True), told.err
+    archive.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert "no whole backup" in restored(first)[1].err
+    archive.write_bytes(whole)
+    code, told = restored(f"{second},{first}", "--dry-run", "--json")
+    assert (code, json.loads(told.out)["database"]) == (0, "sqlite")
+    assert not list((there.parent / "state").iterdir())
+    assert restored(first)[0] == 0
+    assert counts(there.parent / "state/merlin.db") == counts(place.parent / "state/merlin.db")
 
 
 def test_only_so_many_archives_are_kept(place, capfd):
@@ -200,29 +240,6 @@ def test_only_so_many_archives_are_kept(place, capfd):
     backed_up(capfd, place, "--keep", "1")
     assert not old.exists()
     assert beside.exists()
-
-
-def test_postgresql_goes_the_same_way_and_into_an_empty_database_alone(
-    unpacked, tmp_path, postgresql, capfd
-):
-    first, second = postgresql.make(), postgresql.make()
-    with open_database(first) as database:
-        migrate(database)
-    copy_database(unpacked / "merlin.db", first)
-    here, there = configured(tmp_path / "a", first), configured(tmp_path / "b", second)
-    archive = backed_up(capfd, here)
-    code, told = called(capfd, "restore", archive, "--config", there)
-    assert code == 0, told.err
-    with open_database(first) as old, open_database(second) as new:
-        for table in COUNTED:
-            query = f"SELECT COUNT(*) FROM {table}"  # noqa: S608
-            assert old.sql(query) == new.sql(query)
-    code, told = called(capfd, "restore", archive, "--config", there)
-    assert (code, "isn't empty" in told.err) == (1, True)
-    code, told = called(capfd, "restore", archive, "--config", configured(tmp_path / "c"))
-    assert (code, "postgresql" in told.err) == (1, True)
-    for address in (first, second):
-        postgresql.drop(address)
 
 
 def test_an_archive_that_leads_out_of_its_folder_is_refused(tmp_path, capfd):

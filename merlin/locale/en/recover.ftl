@@ -35,11 +35,18 @@ backup-done = Saved: { $path }, { $mb } MB.{ $deleted ->
     [one] { " " }One older backup was deleted.
    *[other] { " " }{ $deleted } older backups were deleted.
   }
+restore-cut-off = A restore was interrupted, so nothing starts on half of a state. Stop Merlin and repeat it: merlin restore ARCHIVE --replace ({ $path } marks it).
+restore-no-key = This backup is encrypted with the key { $id }. Set MERLIN_BACKUP_KEY to it. Nothing was changed.
+restore-wrong-key = This backup is encrypted with another key, { $id }. Add it to MERLIN_BACKUP_KEY, after a comma. Nothing was changed.
 restore-there = There is already a database: { $path }. To replace it, stop Merlin and add --replace; the old file is kept beside.
 restore-broken = This is no whole backup: { $why }. Nothing was changed.
 restore-newer = This backup is of a newer Merlin ({ $version }). Install that version first. Nothing was changed.
 restore-other-database = The backup is of { $backup }, the configuration names { $configured }. Set `database` in config.yaml to a { $backup } database. Nothing was changed.
 restore-not-empty = The PostgreSQL database isn't empty. Create a new one and name it in config.yaml. Nothing was changed.
+restore-verified = A whole backup of { $at }, made by Merlin { $merlin }: { $files ->
+    [one] one file
+   *[other] { $files } files
+  }, { $mb } MB, each verified. Nothing was changed.
 restore-done = Restored the backup of { $at }: { $files ->
     [one] one file
    *[other] { $files } files

@@ -42,11 +42,19 @@ backup-done = Сохранено: { $path }, { $mb } МБ.{ $deleted ->
     [few] { " " }Удалены { $deleted } старые копии.
    *[many] { " " }Удалено { $deleted } старых копий.
   }
+restore-cut-off = Восстановление прервали, а на половине состояния ничего не запускается. Остановите Merlin и повторите: merlin restore АРХИВ --replace (отметка об этом: { $path }).
+restore-no-key = Копия зашифрована ключом { $id }. Укажите его в MERLIN_BACKUP_KEY. Ничего не изменено.
+restore-wrong-key = Копия зашифрована другим ключом: { $id }. Допишите его в MERLIN_BACKUP_KEY через запятую. Ничего не изменено.
 restore-there = База данных уже есть: { $path }. Чтобы заменить её, остановите Merlin и добавьте --replace; старый файл останется рядом.
 restore-broken = Это не целая резервная копия: { $why }. Ничего не изменено.
 restore-newer = Копия сделана более новым Merlin ({ $version }). Сначала установите эту версию. Ничего не изменено.
 restore-other-database = Копия из { $backup }, а в настройках { $configured }. Укажите в `database` в config.yaml базу { $backup }. Ничего не изменено.
 restore-not-empty = База PostgreSQL не пуста. Создайте новую и назовите её в config.yaml. Ничего не изменено.
+restore-verified = Копия цела: { $at }, сделана Merlin { $merlin }, { $mb } МБ, { $files ->
+    [one] { $files } файл проверен
+    [few] { $files } файла проверено
+   *[many] { $files } файлов проверено
+  }. Ничего не изменено.
 restore-done = Восстановлена копия от { $at }: { $files ->
     [one] { $files } файл проверен
     [few] { $files } файла проверено
