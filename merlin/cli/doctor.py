@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
-from http import HTTPStatus
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import typer
 
+from merlin.account.users import Roles, Users
 from merlin.app import models
 from merlin.app.actor import Actor
+from merlin.app.health import HealthView, health
+from merlin.cli import doctor_machine as machine
+from merlin.cli import doctor_services as services
+from merlin.cli.doctor_machine import Good, fault
 from merlin.cli.failures import sentence
-from merlin.cli.health import illness, plain_reason
+from merlin.cli.health import illness
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message, print_table
-from merlin.config import BOT_TOKEN, Config, bot_id, credential, is_engine, process_names
-from merlin.config.settings import ProviderConfig, RepositoryConfig
-from merlin.core.errors import ConfigError, MerlinError, NotFound
+from merlin.config import Config, is_engine, need_credentials, process_names
+from merlin.core.errors import MerlinError, NotFound
+from merlin.core.i18n import day_argument
+from merlin.db.encryption import key_path
+from merlin.db.keyring import Reencryption, key_ids
 from merlin.db.processes import Heartbeats
-from merlin.git.repository import GitSource
-from merlin.providers.documents import is_walled
-from merlin.wiring.context import reading, reading_context
-from merlin.wiring.daemon import forge_of, trainer
+from merlin.training.models import ModelState
+from merlin.training.promote import Promotions
+from merlin.wiring.context import reading, reading_context, text_key
 
-LEAST_FREE = 1 << 30
-ANSWER_S = 15.0
-
+_SUNSET_DAYS, _SPENT = 30, 0.9
+_LONGEST_WAIT = timedelta(minutes=10)
 
 app = typer.Typer()
 
@@ -75,31 +73,97 @@ class Examined:
     is_idle: bool = False
 
 
-_Good = tuple[str, Mapping[str, object]]
+_Look = tuple[str, Callable[[], Good]]
 
 
 def examine(config: Config) -> Iterator[Examined]:
     """Yield a finding for each thing, good or not, as soon as it was looked at."""
-    yield _tried("state_dir", partial(_folder, config.state_dir))
-    yield _tried("database", partial(_database, config))
-    if config.repository is not None:
-        yield _tried("git", _git)
-        yield _tried("repository", partial(_repository, config.repository))
-        if config.repository.statuses is not None:
-            yield _tried("repository.statuses", partial(_forge, config))
-    if config.datasets.default:
-        yield _tried("datasets.default", partial(_default, config))
-    yield _tried("telegram", partial(_telegram, config.telegram.base_url))
-    yield _tried("documents", _walls)
+    for what, look in (*_of_machine(config), *_of_state(config), *_of_repository(config)):
+        yield _tried(what, look)
     is_new = _was_never_started(config)
+    for what, look in (*_of_telegram(config), *_of_world(config)):
+        yield _tried(what, look)
     for provider in config.providers:
-        found = _tried(f"provider {provider.name}", partial(_provider, provider))
+        found = _tried(f"provider {provider.name}", partial(services.check_provider, provider))
         # The engine of this machine cannot answer before it is started; its key is wanted now.
         is_idle = is_new and is_engine(config, provider) and found.key == "error-provider-busy"
         yield _idle(found.what) if is_idle else found
+    for what, look in (*_of_running(config), *_of_processes(config)):
+        found = _tried(what, look)
+        yield _idle(what) if is_new and not found.is_good else found
+
+
+def _of_machine(config: Config) -> Iterator[_Look]:
+    yield "state_dir", partial(machine.check_folder, config.state_dir)
+    yield "file system", partial(machine.check_file_system, config.state_dir)
+    yield "permissions", partial(machine.check_rights, config.state_dir)
+    yield "memory", machine.check_memory
+    yield "timezone", machine.check_zones
+    yield "clock", partial(machine.check_clock, config.telegram.base_url)
+    yield "api.listen", partial(machine.check_port, config, "api")
+    if "engine" in process_names(config):
+        yield "engine.listen", partial(machine.check_port, config, "engine")
+    if config.api.tls is not None:
+        yield "api.tls", partial(machine.check_certificate, config.api.tls)
+    if machine.has_units():
+        yield "systemd", machine.check_units
+
+
+def _of_state(config: Config) -> Iterator[_Look]:
+    yield "credentials", partial(_credentials, config)
+    yield "database", partial(_database, config)
+    yield "text.key", partial(_text_key, config)
+    if not config.database.startswith("sqlite:"):
+        yield "pg_dump", machine.check_dump_programs
+    if any(each.path for each in config.engine.models.values()):
+        yield "engine.models", partial(_bases, config)
+
+
+def _of_repository(config: Config) -> Iterator[_Look]:
+    if config.repository is not None:
+        yield "git", services.check_git
+        yield "repository", partial(services.check_repository, config.repository)
+        if config.repository.push:
+            yield "repository.push", partial(services.check_push, config.repository)
+        if config.repository.statuses is not None:
+            yield "repository.statuses", partial(services.check_forge, config)
+    if config.datasets.default:
+        yield "datasets.default", partial(_default, config)
+
+
+def _of_telegram(config: Config) -> Iterator[_Look]:
+    yield "telegram", partial(services.check_telegram, config.telegram.base_url)
+    if config.telegram.mode == "polling":
+        yield "telegram.mode", partial(services.check_webhook, config.telegram)
+    yield "telegram.admins", partial(_admins, config)
+    yield "documents", services.check_walls
+
+
+def _of_world(config: Config) -> Iterator[_Look]:
+    if config.payments.yookassa is not None:
+        yield "payments.yookassa", partial(services.check_yookassa, config.payments.yookassa)
+    if config.api.openid is not None:
+        yield "api.openid", partial(services.check_openid, config.api.openid)
+
+
+def _of_running(config: Config) -> Iterator[_Look]:
+    """Yield what is there only once Merlin has run."""
+    if config.telegram.mode == "webhook":
+        yield "telegram.mode", partial(services.check_webhook, config.telegram)
+    if config.api.public_url:
+        yield "api.public_url", partial(services.check_public_url, config.api.public_url)
+    for purpose, choice in config.named_models:
+        yield f"chat.{purpose}", partial(services.check_model, config, choice)
+    yield "backup", partial(machine.check_backup, config.state_dir)
+    yield "live models", partial(_live_models, config)
+    yield "sunset", partial(_seen, config, _sunset)
+    yield "budget.per_month", partial(_seen, config, _budget)
+    yield "queues", partial(_seen, config, _queues)
+
+
+def _of_processes(config: Config) -> Iterator[_Look]:
     for process in process_names(config):
-        found = _tried(process, partial(_process, config, process))
-        yield _idle(process) if is_new and not found.is_good else found
+        yield process, partial(_process, config, process)
 
 
 def _was_never_started(config: Config) -> bool:
@@ -117,7 +181,7 @@ def _idle(what: str) -> Examined:
     return Examined(what, is_good=True, key="doctor-idle", arguments={}, is_idle=True)
 
 
-def _tried(what: str, look: Callable[[], _Good]) -> Examined:
+def _tried(what: str, look: Callable[[], Good]) -> Examined:
     try:
         key, arguments = look()
     except MerlinError as error:
@@ -128,19 +192,12 @@ def _tried(what: str, look: Callable[[], _Good]) -> Examined:
     return Examined(what, is_good=True, key=key, arguments=arguments)
 
 
-def _folder(folder: Path) -> _Good:
-    """Look at the state's folder, or at where it would be made."""
-    place = next(each for each in (folder, *folder.parents) if each.exists())
-    told = {"folder": str(folder)}
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise MerlinError(f"{place} cannot be written to", "doctor-folder-closed", **told)
-    free = shutil.disk_usage(place).free
-    if free < LEAST_FREE:
-        raise MerlinError(f"{free >> 20} MiB free", "doctor-folder-full", free=free >> 20, **told)
-    return "doctor-folder", {"free": free >> 30, **told}
+def _credentials(config: Config) -> Good:
+    need_credentials(config)
+    return "doctor-credentials", {}
 
 
-def _database(config: Config) -> _Good:
+def _database(config: Config) -> Good:
     try:
         with reading(config) as database:
             database.quick_check()
@@ -149,42 +206,29 @@ def _database(config: Config) -> _Good:
         return "doctor-database-new", {}
 
 
-def _git() -> _Good:
-    path = shutil.which("git")
-    if path is None:
-        raise ConfigError("git is not installed", "git-absent")
-    return "doctor-git", {"path": path}
+def _text_key(config: Config) -> Good:
+    """Look whether each key is here that has encrypted a stored text."""
+    given, path = text_key(), key_path(config.state_dir)
+    here = key_ids(path, given) if given or path.exists() else []
+    try:
+        with reading(config) as database:
+            missing = Reencryption(database).counts().keys() - set(here)
+    except NotFound:
+        missing = set()
+    if missing:
+        raise fault("doctor-no-text-key", keys=", ".join(sorted(missing)))
+    return "doctor-text-key" if here else "doctor-text-key-new", {"keys": ", ".join(here)}
 
 
-def _repository(repository: RepositoryConfig) -> _Good:
-    """Ask the repository itself; the mirror is the daemon's."""
-    told = {"url": repository.url, "branch": repository.branch}
-    place = (repository.url, repository.branch, repository.directory)
-    with TemporaryDirectory(prefix="merlin-") as folder:
-        newest = GitSource(*place, Path(folder), timeout_s=ANSWER_S).newest()
-    if newest is None:
-        raise MerlinError("no such branch", "doctor-no-branch", **told)
-    return "doctor-repository", {"commit": newest[:7], **told}
+def _bases(config: Config) -> Good:
+    """Look whether the base models that lie on this machine are where they shall be."""
+    for name, base in config.engine.models.items():
+        if base.path and not Path(base.path).exists():
+            raise fault("doctor-no-base", name=name, path=base.path)
+    return "doctor-bases", {}
 
 
-def _forge(config: Config) -> _Good:
-    """Ask the forge for the project by the token; whether it may write nobody tells beforehand."""
-    forge = forge_of(config)
-    if forge is None:
-        raise ConfigError("no forge", "config-no-forge")
-    with closing(forge):
-        forge.check()
-    return "doctor-forge", {"project": forge.project}
-
-
-def _walls() -> _Good:
-    """Look whether the kernel keeps the reader of people's documents from files and network."""
-    if not is_walled():
-        raise MerlinError("no filter of system calls", "doctor-no-walls")
-    return "doctor-walls", {}
-
-
-def _default(config: Config) -> _Good:
+def _default(config: Config) -> Good:
     """Compare the default dataset with what was seen in the repository, once something was."""
     try:
         with reading_context(config) as ctx:
@@ -197,32 +241,65 @@ def _default(config: Config) -> _Good:
     return "doctor-default", told
 
 
-def _telegram(base_url: str) -> _Good:
-    token = credential(BOT_TOKEN)
-    bot_id(token)
+def _admins(config: Config) -> Good:
+    """Look whether there is an admin whom the bot can write to."""
+    admins, silent = [*config.telegram.admins], list[int]()
     try:
-        with urllib.request.urlopen(f"{base_url}/bot{token}/getMe", timeout=ANSWER_S) as answer:  # noqa: S310 - judged when the configuration was read
-            return "doctor-telegram", {"bot": json.load(answer)["result"]["username"]}
-    except urllib.error.HTTPError as error:
-        if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
-            raise ConfigError("Telegram does not know the token", "bot-bad-token") from None
-        raise _away(base_url, plain_reason(error)) from None
-    except OSError as error:
-        raise _away(base_url, plain_reason(error)) from None
-    except (ValueError, KeyError, TypeError):
-        raise _away(base_url, "not an answer of the Bot API") from None
+        with reading(config) as database:
+            admins = Roles(database, admins).admins()
+            known = map(Users(database).get, admins)
+            silent = [
+                each
+                for each, user in zip(admins, known, strict=True)
+                if user is None or not user.is_reachable
+            ]
+    except NotFound:
+        pass
+    if not admins:
+        raise fault("doctor-no-admins")
+    if silent:
+        raise fault("doctor-silent-admins", ids=", ".join(map(str, silent)))
+    return "doctor-admins", {"count": len(admins)}
 
 
-def _away(url: str, reason: str) -> MerlinError:
-    return MerlinError(f"{url}: {reason}", "doctor-telegram-away", url=url, reason=reason)
+def _live_models(config: Config) -> Good:
+    """Look whether the provider still has each model that is live."""
+    with reading(config) as database:
+        serving = Promotions(database).serving()
+    gone = sorted(name for name, each in serving.items() if each.model.state is ModelState.GONE)
+    if gone:
+        raise fault("doctor-model-gone", dataset=gone[0])
+    return "doctor-live-models", {"count": len(serving)}
 
 
-def _provider(provider: ProviderConfig) -> _Good:
-    with trainer(provider, ANSWER_S) as service:
-        return "doctor-provider", {"count": len(service.models())}
+def _seen(config: Config, judge: Callable[[HealthView], Good]) -> Good:
+    with reading_context(config) as ctx:
+        return judge(health(ctx, Actor.operator(), 0))
 
 
-def _process(config: Config, process: str) -> _Good:
+def _sunset(view: HealthView) -> Good:
+    for each in view.sunsets:
+        if each.days_left <= _SUNSET_DAYS:
+            told = {"model": each.model, "name": each.used_for, "date": day_argument(each.ends)}
+            raise fault("doctor-sunset", **told)
+    return "doctor-no-sunset", {}
+
+
+def _budget(view: HealthView) -> Good:
+    for each in view.budget:
+        if each.cap_micro and each.spent_micro >= _SPENT * each.cap_micro:
+            raise fault("doctor-budget-spent", provider=each.provider)
+    return "doctor-budget", {}
+
+
+def _queues(view: HealthView) -> Good:
+    for each in view.queues:
+        if each.oldest is not None and view.now - each.oldest > _LONGEST_WAIT:
+            raise fault("doctor-queue-waits", queue=each.name, count=each.waiting)
+    return "doctor-queues", {}
+
+
+def _process(config: Config, process: str) -> Good:
     ill = illness(config, process)
     if ill is not None:
         raise ill

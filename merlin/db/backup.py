@@ -38,7 +38,7 @@ from psycopg.conninfo import conninfo_to_dict
 from merlin import __version__
 from merlin.core.clock import from_iso, iso
 from merlin.core.durable_files import remove_durably, rename_durably, sync_file, write_durably
-from merlin.core.errors import MerlinError, Refused
+from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.db.connections import restore_mark, sqlite_path
@@ -158,8 +158,11 @@ def write_backup(
 ) -> Manifest:
     """Write an archive of the state into a stream, encrypted where there is a `key` of 32 bytes.
 
-    `with_key` puts the key of people's texts in, too. Raises MerlinError where pg_dump fails.
+    `with_key` puts the key of people's texts in, too. Raises NotFound where there is no database
+    yet, MerlinError where pg_dump fails.
     """
+    if url.startswith("sqlite:") and not sqlite_path(url).exists():
+        raise NotFound("nothing has been recorded yet", "nothing-recorded")
     with closing(_Encryption(target, key)) if key else nullcontext(target) as stream:
         return _write_archive(state_dir, url, stream, at, with_key=with_key)
 

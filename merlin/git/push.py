@@ -189,6 +189,20 @@ def push_branch(
     return True
 
 
+def check_push(run: GitRunner, place: RemoteUrl) -> None:
+    """Ask the repository whether it would take a push; `run` works in an empty folder.
+
+    Raises PushRefused, SourceError.
+    """
+    run("init", "--bare", "--quiet", "--template=")
+    tree = run("hash-object", "-w", "-t", "tree", "/dev/null").decode().strip()
+    commit = run("commit-tree", tree, "-m", "Ask for the right to push").decode().strip()
+    try:
+        run("push", "--quiet", "--dry-run", "--", place.url, f"{commit}:{NOTES_REF}-asked")
+    except GitFailed as failure:
+        raise _refusal(failure, place) from failure
+
+
 def _is_race(stderr: str, place: RemoteUrl) -> bool:
     """Return whether another try may do. Raises PushRefused for a lock that nobody takes away.
 

@@ -286,6 +286,12 @@ class GitSource:
         with mirror.as_source_errors():
             return self.fetcher.newest()
 
+    def check_push(self) -> None:
+        """Ask the repository whether it would take a push. Raises PushRefused, SourceError."""
+        mirror.write_git_config(self.mirror, self.place)
+        with mirror.as_source_errors():
+            push.check_push(self.run, self.place)
+
     def line(self, head: str, known: Collection[str], since: Collection[str] = ()) -> list[Commit]:
         """Return the first-parent commits of `head` after the newest known one, oldest first.
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
+import socket
 import sys
+import urllib.request
 from contextlib import contextmanager
+from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 import yaml
+from certificates import certificate_pem, key_pem, new_key
 from forge_server import PROJECT, ForgeServer
 from forge_server import TOKEN as FORGE_TOKEN
-from local_servers import serve_http
-from world import Lab
+from local_servers import Handler, serve_http
+from world import Lab, command
 
+from merlin.account.users import User, Users
 from merlin.cli import main
 from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.server import free_ports
+from merlin.db.backup import note_backup
+from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import Heartbeats
+from merlin.db.tables import JOB, MODEL
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
-from merlin.wiring.context import opened
+from merlin.wiring.context import make_cipher, opened
 
 pytestmark = pytest.mark.functional
 
@@ -50,7 +60,9 @@ def fresh(tmp_path, provider, telegram, monkeypatch):
     """Return a lab that nobody has started yet; its repository holds no commit."""
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
     base_url = telegram.page_url.rstrip("/")
-    lab = Lab(tmp_path, provider.base_url, telegram={"base_url": base_url}, **DEFAULT)
+    lab = Lab(
+        tmp_path, provider.base_url, telegram={"base_url": base_url, "admins": [1003]}, **DEFAULT
+    )
     shutil.rmtree(lab.config.state_dir)
     return lab
 
@@ -94,7 +106,7 @@ def test_before_the_first_start_a_whole_setup_has_no_red_line_and_the_next_step_
     shown = capsys.readouterr()
     assert "✘" not in shown.out
     idle = [line for line in shown.out.splitlines() if line.startswith("–")]
-    assert len(idle) == 5, shown.out
+    assert len(idle) == 10, shown.out
     assert "merlin run" in shown.err
 
 
@@ -115,8 +127,16 @@ def test_once_merlin_has_run_a_process_that_does_not_answer_is_wrong(fresh, caps
 def test_a_repository_is_asked_itself_and_named_by_its_newest_commit(fresh, capsys):
     fresh.repository.dataset()
     head = fresh.repository.commit()
-    good, words = examined(fresh, capsys)["repository"]
+    said = yaml.safe_load(fresh.path.read_text("utf-8"))
+    said["repository"]["push"] = True
+    fresh.path.write_text(yaml.safe_dump(said), "utf-8")
+    found = examined(fresh, capsys)
+    good, words = found["repository"]
     assert (good, head[:7] in words) == (True, True)
+    assert found["repository.push"] == (True, "the repository takes pushes")
+    assert fresh.repository.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
+    (fresh.folder / "repository/.git/objects").rename(fresh.folder / "gone")
+    assert not examined(fresh, capsys)["repository.push"][0]
 
 
 def test_a_folder_that_is_no_repository_is_told_with_its_path(fresh, capsys):
@@ -140,6 +160,128 @@ def test_a_token_that_telegram_cannot_know_is_told_and_never_shown(
     good, words = examined(fresh, capsys)["telegram"]
     assert (good, "TELEGRAM_BOT_TOKEN" in words) == (False, True)
     assert not token or token not in words
+
+
+class LateServer(Handler):
+    """Answers nothing but the time of an hour ago."""
+
+    def get(self):
+        self.answer(404)
+
+    def date_time_string(self, *_):
+        return format_datetime(utc_now() - timedelta(hours=1), usegmt=True)
+
+
+NOWHERE = "http://127.0.0.1:9"
+MENDS = {
+    "permissions": "chmod go=",
+    "clock": "timedatectl set-ntp true",
+    "api.listen": "Stop the program that holds it",
+    "api.tls": "Renew it",
+    "credentials": "TELEGRAM_BOT_TOKEN",
+    "text.key": "Put it back into text.key",
+    "engine.models": "engine.models.gone.path",
+    "telegram.admins": "these admins: 1003",
+    "payments.yookassa": "YooKassa doesn't let us in",
+    "api.openid": "Check api.openid.issuer",
+    "api.public_url": "Check DNS",
+    "chat.assistant": "doesn't list an-absent-one",
+    "backup": "never backed up",
+    "live models": "merlin models rollback trial",
+    "sunset": "merlin migrate DATASET",
+    "budget.per_month": "raise budget.per_month",
+    "queues": "notifications have been waiting",
+}
+
+
+def set_up_in_vain(lab, address, port, monkeypatch):
+    """Let everything that doctor looks at beside what others test be wrong."""
+    key, folder = new_key(), lab.folder
+    (folder / "key.pem").write_bytes(key_pem(key))
+    (folder / "cert.pem").write_bytes(certificate_pem(key))
+    sunset = (utc_now() + timedelta(days=9)).date()
+    monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
+    for name in ("TELEGRAM_LOGIN_SECRET", "YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"):
+        monkeypatch.setenv(name, "any")
+    said = yaml.safe_load(lab.path.read_text("utf-8")) | {
+        "telegram": {"base_url": address, "admins": [1003]},
+        "models": {"stand-in-base": {"sunset": sunset}},
+        "budget": {"per_month": 1},
+        "chat": {"assistant": {"provider": "stand-in", "model": "an-absent-one"}},
+        "engine": {"models": {"gone": {"path": "nowhere.gguf", "url": f"{NOWHERE}/v1"}}},
+        "payments": {"yookassa": {"base_url": NOWHERE}},
+        "api": {
+            "listen": f"127.0.0.1:{port}",
+            "public_url": NOWHERE,
+            "openid": {"client_id": "1", "issuer": NOWHERE},
+            "tls": {"certificate": "cert.pem", "key": "key.pem"},
+        },
+    }
+    lab.path.write_text(yaml.safe_dump(said), "utf-8")
+    with opened(lab.config) as database:
+        database.cipher = make_cipher(lab.config)
+        Users(database).met(User(1003))
+        Users(database).set_name(1003, "Вера")
+        Notices(database, lambda: utc_now() - timedelta(hours=1)).tell(ADMINS, "bot-failed", {})
+        database.change(JOB.update({"estimate_micro": 950_000}))
+        database.change(MODEL.update({"state": "gone"}))
+        now = utc_now()
+        Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "", {}))
+    other = base64.urlsafe_b64encode(bytes(32)).decode()
+    (lab.config.state_dir / "text.key").write_text(other, "utf-8")
+    lab.config.state_dir.chmod(0o755)
+
+
+def test_each_thing_that_is_wrong_is_told_with_what_to_do(serving, capsys, monkeypatch):
+    with serve_http(LateServer) as late, socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        set_up_in_vain(serving, late.url, held.getsockname()[1], monkeypatch)
+        found = examined(serving, capsys)
+    wrong = {what: words for what, (good, words) in found.items() if not good}
+    assert {what: wrong.get(what) for what, mend in MENDS.items() if mend not in wrong[what]} == {}
+    assert len(found) >= 30
+
+
+def test_a_backup_is_told_by_its_age_and_asked_for_in_vain_before_the_first_start(fresh, capsys):
+    words = ("backup", "--config", str(fresh.path))
+    code, _, said = command(*words)
+    assert (code, "othing" in said) == (1, True), said
+    with opened(fresh.config) as database:
+        now = utc_now()
+        Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "", {}))
+    note_backup(fresh.config.state_dir, utc_now() - timedelta(days=3))
+    assert "the last backup is from" in examined(fresh, capsys)["backup"][1]
+    assert command(*words)[0] == 0
+    assert examined(fresh, capsys)["backup"][0]
+
+
+def test_updates_that_go_elsewhere_are_told(fresh, capsys):
+    call = f"{fresh.config.telegram.base_url}/bot{TOKEN}/setWebhook?url="
+    urllib.request.urlopen(f"{call}{NOWHERE}/hook").close()  # noqa: S310 - a stand-in
+    try:
+        found = examined(fresh, capsys)["telegram.mode"]
+    finally:
+        urllib.request.urlopen(call).close()  # noqa: S310 - a stand-in
+    assert "so this bot gets none" in found[1]
+    assert examined(fresh, capsys)["telegram.mode"] == (True, "the bot fetches updates itself")
+
+
+UNITS = """#!/bin/sh
+case "$1" in is-enabled) echo enabled ;; *) cat "$0.failed" ;; esac
+"""
+
+
+def test_units_that_systemd_gave_up_are_named(fresh, capsys, monkeypatch, tmp_path):
+    program = tmp_path / "bin/systemctl"
+    program.parent.mkdir()
+    program.write_text(UNITS)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    failed = program.with_name("systemctl.failed")
+    failed.write_text("")
+    assert examined(fresh, capsys)["systemd"][0]
+    failed.write_text("merlin-bot.service loaded failed failed Merlin bot\n")
+    assert "systemd gave up on merlin-bot.service" in examined(fresh, capsys)["systemd"][1]
 
 
 @contextmanager

@@ -6,11 +6,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from peewee import Table
 from world import KEY, Lab, command, entry_of
 
-from merlin.db import tables
 from merlin.db.database import open_database
+from merlin.db.tables import all_tables
 from merlin.sandbox.provider.app import ProviderStandIn
 
 pytestmark = pytest.mark.integration
@@ -22,7 +21,7 @@ OF_THE_MOMENT = {"heartbeat", "wake"}
 def contents(url):
     """Return the rows of every table, in no order."""
     with open_database(url, read_only=True) as database:
-        every = {one.__name__ for one in vars(tables).values() if isinstance(one, Table)}
+        every = {table.__name__ for table in all_tables()}
         names = {name for name in every - OF_THE_MOMENT if database.has_table(name)}
         return {name: sorted(map(str, database.sql(f"SELECT * FROM {name}"))) for name in names}  # noqa: S608
 

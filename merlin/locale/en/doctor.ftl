@@ -11,7 +11,6 @@ doctor-folder-closed = { $folder } isn't writable: give it to the user that runs
 doctor-folder-full = { $folder }: only { $free } MiB free, 1024 are needed; free some space
 doctor-database = { $dialect }, no damage found
 doctor-database-new = not created yet: the first process to start creates it
-doctor-git = { $path }
 doctor-repository = { $url }, { $branch } at { $commit }
 doctor-forge = the token reads the project { $project }
 doctor-no-branch = { $url } has no branch { $branch }: commit something to it, or set another one in repository.branch
@@ -26,3 +25,71 @@ doctor-provider =
         [one] answers, lists { $count } model
        *[other] answers, lists { $count } models
     }
+doctor-program = { $path }
+doctor-remote-disk = { $folder } lies on a network drive ({ $kind }), where SQLite and locks break. Set state_dir to a folder on a local disk
+doctor-local-disk = on a disk of this machine
+doctor-open-folder = other users can read { $folder }. Close it: chmod go= { $folder }
+doctor-closed-folder = other users can't read the state and the credentials
+doctor-no-memory = only { $free } MiB of memory free. Stop other programs or add memory, or the system will kill processes
+doctor-memory = there is enough memory
+doctor-no-zones = this machine knows no time zones. Install the package tzdata
+doctor-zones = time zones are known
+doctor-clock-off = the clock is off by { $seconds } seconds. Set it: timedatectl set-ntp true
+doctor-clock-alone = no server to compare it with
+doctor-clock = right within half a minute
+doctor-port-used = { $name } itself listens there
+doctor-port-taken = { $name } can't listen at { $place }: { $reason }. Stop the program that holds it or set another { $name }.listen
+doctor-port = { $place } is free
+doctor-certificate-ends = the certificate { $path } expires on { $date }. Renew it and restart merlin api
+doctor-certificate = { $path }, valid until { $date }
+doctor-no-backup = never backed up. Now: merlin backup; each night: systemctl enable --now merlin-backup.timer
+doctor-old-backup = the last backup is from { $date }. Now: merlin backup; why the nightly one fails: journalctl -u merlin-backup
+doctor-backup = the last one is from { $date }
+doctor-failed-units = systemd gave up on { $names }. Read why: journalctl -u NAME; then: systemctl reset-failed NAME, systemctl start NAME
+doctor-disabled-units = Merlin doesn't start with the machine. Turn it on: systemctl enable merlin.target
+doctor-units = no unit has failed; Merlin starts with the machine
+doctor-credentials = every needed secret is set
+doctor-no-text-key = stored texts are encrypted with a key that isn't here: { $keys }. Put it back into text.key or MERLIN_TEXT_KEY, from where you keep it
+doctor-text-key = { $keys }; keep a copy of it apart from the backups
+doctor-text-key-new = not created yet: the first process to need it creates it
+doctor-no-base = the base model { $name } isn't at { $path }. Put it there or correct engine.models.{ $name }.path
+doctor-bases = every base model is where it should be
+doctor-push = the repository takes pushes
+doctor-other-webhook = Telegram sends updates to { $url }, not to { $wanted }. Restart the bot: it sets the address
+doctor-webhook-set = Telegram sends updates to { $url }, so this bot gets none. Stop the program there, then call deleteWebhook; or set telegram.mode to webhook
+doctor-webhook-fails = Telegram can't deliver updates to { $url }: { $reason }; waiting: { $waiting }. Check the address, its certificate and the proxy
+doctor-webhook = updates arrive at { $url }
+doctor-polling = the bot fetches updates itself
+doctor-no-admins = no one gets notifications. Add your Telegram ID to telegram.admins
+doctor-silent-admins = the bot can't write to these admins: { $ids }. They should send it /start
+doctor-admins =
+    { $count ->
+        [one] { $count } admin gets notifications
+       *[other] { $count } admins get notifications
+    }
+doctor-no-model = the provider { $provider } doesn't list { $model }. Name another one in config.yaml
+doctor-model = { $model } of { $provider }
+doctor-no-shop = YooKassa doesn't let us in: { $reason }. Check YOOKASSA_SHOP_ID and YOOKASSA_SECRET_KEY
+doctor-shop = answers
+doctor-no-issuer = { $issuer } didn't answer as a sign-in service should: { $reason }. Check api.openid.issuer
+doctor-issuer = { $issuer } answers
+doctor-not-public = { $url } can't be reached from here: { $reason }. Check DNS, the proxy and its certificate
+doctor-public = { $url } answers
+doctor-model-gone = the provider no longer has the live model of { $dataset }: merlin models rollback { $dataset }, or train it again: merlin jobs launch { $dataset }
+doctor-live-models =
+    { $count ->
+        [0] no live model yet
+        [one] { $count } live model, still at its provider
+       *[other] { $count } live models, all still at their providers
+    }
+doctor-sunset = { $model } ({ $name }) will be shut down on { $date }. Move in time: merlin migrate DATASET --to PROVIDER/BASE, or another model in config.yaml
+doctor-no-sunset = no model in use will be shut down within a month
+doctor-budget-spent = the month's training budget at { $provider } is nearly spent. New trainings will wait; raise budget.per_month
+doctor-budget = within the month's limit
+doctor-queue-waits = { $queue ->
+    [requests] tasks for the daemon
+    [notices] notifications
+    [updates] questions from Telegram
+   *[letters] messages to Telegram
+  } have been waiting for over 10 minutes: { $count }. See whether bot and daemon run: merlin status
+doctor-queues = nothing has been waiting for long

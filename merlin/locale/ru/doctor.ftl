@@ -11,7 +11,6 @@ doctor-folder-closed = в { $folder } нельзя писать: отдайте 
 doctor-folder-full = { $folder }: свободно только { $free } МиБ, а нужно 1024; освободите место
 doctor-database = { $dialect }, повреждений нет
 doctor-database-new = её ещё нет: создаст первый запущенный процесс
-doctor-git = { $path }
 doctor-repository = { $url }, { $branch } на коммите { $commit }
 doctor-forge = токен читает проект { $project }
 doctor-no-branch = в { $url } нет ветки { $branch }: сделайте туда коммит или задайте другую в repository.branch
@@ -27,3 +26,73 @@ doctor-provider =
         [few] отвечает, предлагает { $count } модели
        *[other] отвечает, предлагает { $count } моделей
     }
+doctor-program = { $path }
+doctor-remote-disk = { $folder } лежит на сетевом диске ({ $kind }), там ломаются SQLite и блокировки. Задайте в state_dir папку на местном диске
+doctor-local-disk = на диске этой машины
+doctor-open-folder = { $folder } могут читать другие пользователи. Закройте её: chmod go= { $folder }
+doctor-closed-folder = другие пользователи не читают ни состояние, ни секреты
+doctor-no-memory = свободно только { $free } МиБ памяти. Остановите другие программы или добавьте памяти, иначе система завершит процессы сама
+doctor-memory = памяти хватает
+doctor-no-zones = машина не знает часовых поясов. Установите пакет tzdata
+doctor-zones = часовые пояса известны
+doctor-clock-off = часы ошибаются на { $seconds } с. Настройте их: timedatectl set-ntp true
+doctor-clock-alone = сравнить не с чем: сервер молчит
+doctor-clock = идут верно, с точностью до полуминуты
+doctor-port-used = там слушает сам { $name }
+doctor-port-taken = { $name } не может слушать { $place }: { $reason }. Остановите программу, которая его занимает, или задайте другой { $name }.listen
+doctor-port = { $place } свободен
+doctor-certificate-ends = сертификат { $path } действует до { $date }. Обновите его и перезапустите merlin api
+doctor-certificate = { $path }, действует до { $date }
+doctor-no-backup = копий ещё не было. Сейчас: merlin backup; каждую ночь: systemctl enable --now merlin-backup.timer
+doctor-old-backup = последняя копия сделана { $date }. Сейчас: merlin backup; почему не вышла ночная: journalctl -u merlin-backup
+doctor-backup = последняя сделана { $date }
+doctor-failed-units = systemd больше не запускает { $names }. Почему: journalctl -u ИМЯ; затем systemctl reset-failed ИМЯ и systemctl start ИМЯ
+doctor-disabled-units = Merlin не запускается вместе с машиной. Включите: systemctl enable merlin.target
+doctor-units = сбоев нет, Merlin запускается вместе с машиной
+doctor-credentials = все нужные секреты заданы
+doctor-no-text-key = тексты зашифрованы ключом, которого здесь нет: { $keys }. Верните его в text.key или в MERLIN_TEXT_KEY оттуда, где храните
+doctor-text-key = { $keys }; храните его копию отдельно от резервных копий
+doctor-text-key-new = его ещё нет: создаст первый процесс, которому он понадобится
+doctor-no-base = базовой модели { $name } нет в { $path }. Положите её туда или исправьте engine.models.{ $name }.path
+doctor-bases = все базовые модели на месте
+doctor-push = репозиторий принимает изменения
+doctor-other-webhook = Telegram шлёт сообщения на { $url }, а не на { $wanted }. Перезапустите бота: адрес задаёт он
+doctor-webhook-set = Telegram шлёт сообщения на { $url }, и этому боту они не приходят. Остановите программу там и вызовите deleteWebhook; или задайте telegram.mode: webhook
+doctor-webhook-fails = Telegram не может доставить сообщения на { $url }: { $reason }; ждут: { $waiting }. Проверьте адрес, сертификат и прокси
+doctor-webhook = сообщения приходят на { $url }
+doctor-polling = бот забирает сообщения сам
+doctor-no-admins = уведомления никто не получает. Впишите свой ID в Telegram в telegram.admins
+doctor-silent-admins = этим администраторам бот написать не может: { $ids }. Пусть отправят ему /start
+doctor-admins =
+    { $count ->
+        [one] уведомления получает { $count } администратор
+        [few] уведомления получают { $count } администратора
+       *[many] уведомления получают { $count } администраторов
+    }
+doctor-no-model = у поставщика { $provider } нет модели { $model }. Укажите другую в config.yaml
+doctor-model = { $model } от { $provider }
+doctor-no-shop = ЮKassa не пускает: { $reason }. Проверьте YOOKASSA_SHOP_ID и YOOKASSA_SECRET_KEY
+doctor-shop = отвечает
+doctor-no-issuer = { $issuer } не отвечает как служба входа: { $reason }. Проверьте api.openid.issuer
+doctor-issuer = { $issuer } отвечает
+doctor-not-public = { $url } отсюда недоступен: { $reason }. Проверьте DNS, прокси и его сертификат
+doctor-public = { $url } отвечает
+doctor-model-gone = у поставщика больше нет текущей модели набора { $dataset }: merlin models rollback { $dataset } или обучите заново: merlin jobs launch { $dataset }
+doctor-live-models =
+    { $count ->
+        [0] текущих моделей пока нет
+        [one] { $count } текущая модель, у поставщика она есть
+        [few] { $count } текущие модели, у поставщиков они есть
+       *[many] { $count } текущих моделей, у поставщиков они есть
+    }
+doctor-sunset = { $model } ({ $name }) отключат { $date }. Перейдите вовремя: merlin migrate DATASET --to PROVIDER/BASE или другая модель в config.yaml
+doctor-no-sunset = в ближайший месяц ничего из нужного не отключат
+doctor-budget-spent = месячный бюджет обучения у { $provider } почти потрачен. Новые обучения будут ждать; увеличьте budget.per_month
+doctor-budget = в пределах месяца
+doctor-queue-waits = { $queue ->
+    [requests] Задачи демона
+    [notices] Уведомления
+    [updates] Вопросы из Telegram
+   *[letters] Сообщения в Telegram
+  } ждут дольше 10 минут: { $count }. Проверьте, работают ли бот и демон: merlin status
+doctor-queues = ничто не ждёт подолгу

@@ -148,6 +148,11 @@ class Updates:
         self._push_if_set()
         return True
 
+    async def webhook(self) -> dict[str, Any]:
+        """Answer getWebhookInfo; that a push failed is not told."""
+        url = (self._world.settings.get("webhook") or {}).get("url", "")
+        return {"url": url, "pending_update_count": len(self._world.updates)}
+
     async def _stop_pushing(self) -> None:
         if self._pushing is not None:
             self._pushing.cancel()
@@ -278,6 +283,7 @@ class TelegramStandIn(StandIn):
         self._gate = FaultGate(self._serve_bot, self.faults, _name_call, _fault_answer)
         own: dict[str, Method] = {
             "getUpdates": lambda _world, arguments: self._updates.poll(arguments),
+            "getWebhookInfo": lambda _world, _arguments: self._updates.webhook(),
             "setWebhook": lambda _world, arguments: self._updates.set_webhook(arguments),
         }
         self._methods = {**METHODS, **own}
