@@ -145,6 +145,13 @@ def load_command(word: str) -> Any:
 _HELP = {"-h", "--help"}
 
 
+def _is_group(command: Any, words: list[str]) -> bool:
+    """Return whether the words below a command lead to a group, which shows its help."""
+    for word in words:
+        command = getattr(command, "commands", {}).get(word)
+    return isinstance(command, TyperGroup)
+
+
 class LazyGroup(TyperGroup):
     """The commands by their lines of help; the called one takes its line's place."""
 
@@ -166,7 +173,7 @@ class LazyGroup(TyperGroup):
         if args[0] in _MODULE_OF:
             command = load_command(args[0])
             self.add_command(command)
-            if _HELP.intersection(args) or isinstance(command, TyperGroup):
+            if _HELP.intersection(args) or _is_group(command, args[1:]):
                 self._translate(command, ctx, args[0])
         return super().resolve_command(ctx, args)
 
@@ -174,6 +181,7 @@ class LazyGroup(TyperGroup):
         from merlin.cli import locale_language
 
         if locale_language() == "ru":
-            from merlin.cli.help import translate_help
+            from merlin.cli.help import show_russian_titles, translate_help
 
+            show_russian_titles()
             translate_help(command, ctx, words)

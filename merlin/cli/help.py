@@ -28,9 +28,13 @@ def russian_help() -> Mapping[str, Mapping[str, str]]:
     lines: Mapping[str, Mapping[str, str]] = yaml.load(
         _RUSSIAN.read_text(encoding="utf-8"), yaml.CSafeLoader
     )
-    for name, line in lines[TYPER].items():
-        setattr(rich_utils, name, line)
     return lines
+
+
+def show_russian_titles() -> None:
+    """Let Typer call arguments, options and commands in Russian, until the process ends."""
+    for name, line in russian_help()[TYPER].items():
+        setattr(rich_utils, name, line)
 
 
 def translate_help(command: Any, ctx: Any, words: str) -> None:
