@@ -6,17 +6,17 @@ only the turns that came or ended since the one before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Any
 
 from peewee import fn
 from prometheus_client import Counter, Histogram, Metric
 
 from merlin.app.context import Context
-from merlin.app.inbox import UpdateState
+from merlin.app.trends import Outcome, outcome_of, seconds_of
 from merlin.core.clock import from_iso
+from merlin.db.database import Row
 from merlin.db.tables import TURN
 
 # From the question to the stored answer: a taught one takes milliseconds, a long one a minute.
@@ -78,15 +78,15 @@ class AnswerCounts:
                 elif (asked_at := from_iso(row["asked_at"])) > oldest:
                     self._open[row["id"]] = asked_at
 
-    def _count(self, row: Mapping[str, Any]) -> None:
+    def _count(self, row: Row) -> None:
         provider = row["provider"]
-        if row["ending"] != UpdateState.ANSWERED:
-            if row["ending"] == UpdateState.FAILED:
-                self.answers.labels(provider, "failed").inc()
+        outcome = outcome_of(row)
+        if outcome is None:
             return
-        self.answers.labels(provider, "refused" if row["known"] == 0 else "answered").inc()
-        taken = from_iso(row["written_at"]) - from_iso(row["asked_at"])
-        self.seconds.labels(provider).observe(taken.total_seconds())
+        self.answers.labels(provider, outcome.value).inc()
+        if outcome is Outcome.FAILED:
+            return
+        self.seconds.labels(provider).observe(seconds_of(row))
         for kind in ("input", "output"):
             self.tokens.labels(provider, kind).inc(row[f"{kind}_tokens"] or 0)
         if row["currency"]:

@@ -26,10 +26,33 @@ from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound
 from merlin.core.money import MICRO, Amount, Cost, Currency
 from merlin.core.permissions import Permission
-from merlin.db.database import Repository, transaction
+from merlin.db.database import Repository, Row, transaction
 from merlin.db.tables import HOUR_FIGURE, RATING, TURN
 from merlin.db.values import RowMap
 from merlin.training.launch_plan import job_costs
+
+
+class Outcome(StrEnum):
+    """What came of a question; refused: the model said that it does not know."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+def outcome_of(turn: Row) -> Outcome | None:
+    """Return what came of a stored turn, None where it counts as no question."""
+    if turn["ending"] == UpdateState.FAILED:
+        return Outcome.FAILED
+    if turn["ending"] != UpdateState.ANSWERED:
+        return None
+    return Outcome.REFUSED if turn["known"] == 0 else Outcome.ANSWERED
+
+
+def seconds_of(turn: Row) -> float:
+    """Return how long a stored turn took, from its question to the end of its answer."""
+    return (from_iso(turn["written_at"]) - from_iso(turn["asked_at"])).total_seconds()
+
 
 HOUR = timedelta(hours=1)
 KEPT = timedelta(days=90)
@@ -149,12 +172,12 @@ class HourlyFigures(Repository):
         for row in self.db.rows(asked):
             if row["currency"]:
                 spent[row["currency"]] += row["cost_micro"]
-            if row["ending"] == UpdateState.FAILED:
+            outcome = outcome_of(row)
+            if outcome is Outcome.FAILED:
                 failures[row["provider"]] += 1
-            elif row["ending"] == UpdateState.ANSWERED:
-                taken = from_iso(row["written_at"]) - from_iso(row["asked_at"])
-                times[time_class(taken.total_seconds())] += 1
-                unknown += row["known"] == 0
+            elif outcome is not None:
+                times[time_class(seconds_of(row))] += 1
+                unknown += outcome is Outcome.REFUSED
         rated = (RATING.at >= begin) & (RATING.at < end)
         count = fn.COUNT(RATING.user_id).alias("count")
         thumbs = RATING.select(RATING.value, count).where(rated).group_by(RATING.value)

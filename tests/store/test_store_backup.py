@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from waiting import longest
 
 from merlin.cli import main
 from merlin.db.database import open_database
@@ -83,7 +84,7 @@ def files(state):
 
 
 def test_a_backup_while_people_write_is_one_moment_and_comes_back_elsewhere(place, tmp_path, capfd):
-    state, stop = place.parent / "state", threading.Event()
+    state, begun, stop = place.parent / "state", threading.Event(), threading.Event()
 
     def write():
         with closing(sqlite3.connect(state / "merlin.db", timeout=60)) as database:
@@ -91,9 +92,11 @@ def test_a_backup_while_people_write_is_one_moment_and_comes_back_elsewhere(plac
                 with database:
                     database.execute("UPDATE wake SET counter = counter + 1")
                     database.execute("UPDATE turn SET cost_micro = (SELECT counter FROM wake)")
+                    begun.set()
 
     writing = threading.Thread(target=write)
     writing.start()
+    assert begun.wait(longest())
     try:
         archive = backed_up(capfd, place, "--with-key")
     finally:

@@ -13,48 +13,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger
 from merlin.db.database import Database
-from merlin.db.migrations.m001_m005 import (
-    m001_pipeline,
-    m002_chat,
-    m003_noted,
-    m004_talk,
-    m005_changes,
-)
-from merlin.db.migrations.m006_m012 import (
-    m006_accounts,
-    m007_courses,
-    m008_ratings,
-    m009_broadcast,
-    m010_groups,
-    m011_web,
-    m012_search,
-)
-from merlin.db.migrations.m013_m023 import (
-    m013_billing,
-    m014_left,
-    m015_failing,
-    m016_revoked,
-    m017_refusals,
-    m018_whole_build,
-    m019_key_holder,
-    m020_proof,
-    m021_taught_example,
-    m022_distil,
-    m023_commit_status,
-)
-from merlin.db.migrations.m024_m036 import (
-    m024_examples,
-    m025_example_draft,
-    m026_rejected,
-    m027_unanswered,
-    m028_accepted_loss,
-    m030_turn_model,
-    m031_told_question,
-    m032_canary,
-    m034_hour_figure,
-    m035_proposal_split,
-    m036_baseline_answer,
-)
+from merlin.db.migrations import m001_m005, m006_m012, m013_m023, m024_m036
 from merlin.db.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -62,40 +21,10 @@ log = get_logger(__name__)
 Step = Callable[[Database], None]
 
 STEPS: tuple[Step, ...] = (
-    m001_pipeline,
-    m002_chat,
-    m003_noted,
-    m004_talk,
-    m005_changes,
-    m006_accounts,
-    m007_courses,
-    m008_ratings,
-    m009_broadcast,
-    m010_groups,
-    m011_web,
-    m012_search,
-    m013_billing,
-    m014_left,
-    m015_failing,
-    m016_revoked,
-    m017_refusals,
-    m018_whole_build,
-    m019_key_holder,
-    m020_proof,
-    m021_taught_example,
-    m022_distil,
-    m023_commit_status,
-    m024_examples,
-    m025_example_draft,
-    m026_rejected,
-    m027_unanswered,
-    m028_accepted_loss,
-    m030_turn_model,
-    m031_told_question,
-    m032_canary,
-    m034_hour_figure,
-    m035_proposal_split,
-    m036_baseline_answer,
+    *m001_m005.STEPS,
+    *m006_m012.STEPS,
+    *m013_m023.STEPS,
+    *m024_m036.STEPS,
 )
 
 # Any number that no other program takes in this database.

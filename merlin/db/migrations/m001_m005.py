@@ -487,3 +487,13 @@ def m005_changes(db: Database) -> None:
     """Keep changes and the datasets' files."""
     for schema in (_CHANGE, _FILES):
         db.script(spelled(db, schema))
+
+
+# In their order; a new one goes last.
+STEPS = (
+    m001_pipeline,
+    m002_chat,
+    m003_noted,
+    m004_talk,
+    m005_changes,
+)

@@ -402,3 +402,15 @@ def m012_search(db: Database) -> None:
     # Letters in the same order on every machine: a cursor is compared with them.
     bytes_ = "BINARY" if db.dialect == "sqlite" else '"C"'
     db.script(_BOTH.replace("BYTES", bytes_).replace("COUNTED", _COUNTED))
+
+
+# In their order; a new one goes last.
+STEPS = (
+    m006_accounts,
+    m007_courses,
+    m008_ratings,
+    m009_broadcast,
+    m010_groups,
+    m011_web,
+    m012_search,
+)

@@ -348,3 +348,19 @@ CREATE TABLE commit_status (
 def m023_commit_status(db: Database) -> None:
     """Keep what was sent, and of which moment the verdict was; `words` empty: it was refused."""
     db.script(_M023_TABLE)
+
+
+# In their order; a new one goes last.
+STEPS = (
+    m013_billing,
+    m014_left,
+    m015_failing,
+    m016_revoked,
+    m017_refusals,
+    m018_whole_build,
+    m019_key_holder,
+    m020_proof,
+    m021_taught_example,
+    m022_distil,
+    m023_commit_status,
+)

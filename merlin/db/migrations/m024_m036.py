@@ -227,3 +227,19 @@ CREATE INDEX baseline_answer_by_digest ON baseline_answer (digest);
 def m036_baseline_answer(db: Database) -> None:
     """Keep answers by a digest of system text and question; `known` NULL: nobody said."""
     db.script(_M036_TABLE)
+
+
+# In their order; a new one goes last.
+STEPS = (
+    m024_examples,
+    m025_example_draft,
+    m026_rejected,
+    m027_unanswered,
+    m028_accepted_loss,
+    m030_turn_model,
+    m031_told_question,
+    m032_canary,
+    m034_hour_figure,
+    m035_proposal_split,
+    m036_baseline_answer,
+)
