@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration, require_stopped
-from merlin.cli.output import print_json, print_message, write_whole
+from merlin.cli.output import format_local_time, print_json, print_message, write_whole
 from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
 
@@ -149,4 +149,4 @@ def _print_manifest(key: str, manifest: Manifest, *, json: bool) -> None:
         at, database = manifest.created_at, manifest.database
         print_json({"created_at": at, "database": database, **told, "bytes": size})
         return
-    print_message(key, at=manifest.created_at, mb=round(size / 1e6, 1), **told)
+    print_message(key, at=format_local_time(manifest.created_at), mb=round(size / 1e6, 1), **told)
