@@ -258,7 +258,8 @@ def _talk(ctx: Context, question: ChatQuestion, session: Session) -> Talk:
     limit = window_of(ctx, first, asker.plan.window)
     name = "" if is_alone else question.name
     newer = _newer_since_answer(ctx, session, wish)
-    is_first = not question.name and turns.has_few(question.user.user_id, FIRST_ANSWERS)
+    is_new_here = not question.name and len(history) < 2 * FIRST_ANSWERS
+    is_first = is_new_here and turns.has_few(question.user.user_id, FIRST_ANSWERS)
     return Talk(
         asker, session, history, wish, first, limit, name=name, newer=newer, is_first=is_first
     )

@@ -171,6 +171,12 @@ _HISTORY = Prepared(
     .order_by(TURN.id.desc())
     .limit(Parameter("limit"))
 )
+_ANSWERS_OF = Prepared(
+    TURN.select(TURN.id)
+    .where((TURN.bot_id == Parameter("bot")) & (TURN.user_id == Parameter("user_id")))
+    .where(TURN.answer != "")
+    .limit(Parameter("limit"))
+)
 
 
 class Turns(BotRepository):
@@ -267,8 +273,7 @@ class Turns(BotRepository):
 
     def has_few(self, user_id: int, few: int) -> bool:
         """Return whether somebody has had fewer answers than these."""
-        theirs = self._mine() & (TURN.user_id == user_id) & (TURN.answer != "")
-        return len(self.db.rows(TURN.select(TURN.id).where(theirs).limit(few))) < few
+        return len(self.db.rows(_ANSWERS_OF(bot=self._bot_id, user_id=user_id, limit=few))) < few
 
     def newest(self, session_id: int) -> Turn | None:
         """Return a session's newest answered turn, None where there is none."""

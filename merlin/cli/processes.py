@@ -6,13 +6,17 @@ The demo has everything on this machine, with no account anywhere.
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from merlin.cli import language, locale_language
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
+
+if TYPE_CHECKING:
+    from merlin.config import Config
 
 app = typer.Typer()
 
@@ -88,24 +92,21 @@ def run(config: ConfigPath = DEFAULT) -> None:
 @app.command()
 def daemon(config: ConfigPath = DEFAULT) -> None:
     """Watch the repository: check, build, train, test, switch to the new model."""
-    from merlin.wiring.daemon import run_daemon
+    told = configuration(config)
+    with _lean(told):
+        from merlin.wiring.daemon import run_daemon
 
-    run_daemon(configuration(config))
+    run_daemon(told)
 
 
 @app.command()
 def bot(config: ConfigPath = DEFAULT) -> None:
     """Answer people in Telegram."""
     from merlin.config import BOT_TOKEN, bot_id, credential
-    from merlin.core.optional_imports import without_modules
 
     told = configuration(config)
     bot_id(credential(BOT_TOKEN))  # A wrong one is told before all that takes its time.
-    # python-telegram-bot's queue of jobs, httpx's command line, the other database's driver.
-    unused = ["apscheduler", "httpx._main"]
-    if told.database.startswith("sqlite:"):
-        unused.append("psycopg")
-    with without_modules(*unused):
+    with _lean(told, "apscheduler"):  # python-telegram-bot's queue of jobs
         from merlin.wiring.bot import run_bot
 
     run_bot(told)
@@ -114,6 +115,16 @@ def bot(config: ConfigPath = DEFAULT) -> None:
 @app.command()
 def api(config: ConfigPath = DEFAULT) -> None:
     """Serve the pages, the API, /v1 for programs, health, metrics and webhooks."""
-    from merlin.wiring.api import run_api
+    told = configuration(config)
+    with _lean(told):
+        from merlin.wiring.api import run_api
 
-    run_api(configuration(config))
+    run_api(told)
+
+
+def _lean(config: Config, *unused: str) -> AbstractContextManager[None]:
+    """Leave out what libraries load and nobody uses: httpx's commands, the other driver."""
+    from merlin.core.optional_imports import without_modules
+
+    drivers = ["psycopg"] if config.database.startswith("sqlite:") else []
+    return without_modules("httpx._main", *drivers, *unused)

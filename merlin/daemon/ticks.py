@@ -29,6 +29,7 @@ from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention
 from merlin.daemon.services import DaemonServices
 from merlin.daemon.status_sender import StatusSender
+from merlin.dataset.example import count_tokens, release_vocabulary
 from merlin.dataset.files import FileIndex, sync_files
 from merlin.dataset.gather import Outcome, gather, restore_build
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
@@ -76,11 +77,28 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         ),
         Tick("census", lambda: bool(services.inventory.take()), MINUTE_S),
         Tick("watch", partial(warn_of_sunsets, services), HOUR_S),
+        Tick("vocabulary", _vocabulary_release(), MINUTE_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
         Tick("figures", partial(count_hours, services), MINUTE_S),
         Tick("retain", partial(apply_retention, services), HOUR_S),
         Tick("beat", _beat(services, tally), 1.0),
     ]
+
+
+def _vocabulary_release() -> Callable[[], bool]:
+    """Return what gives the tokenizer's memory back once a round passes without a count."""
+    before = count_tokens.cache_info()
+
+    def release() -> bool:
+        nonlocal before
+        counted = count_tokens.cache_info()
+        if counted == before and counted.currsize:
+            release_vocabulary()
+            counted = count_tokens.cache_info()
+        before = counted
+        return False
+
+    return release
 
 
 def fetch(services: DaemonServices) -> bool:

@@ -32,6 +32,7 @@ Source: openai-cookbook, "Data preparation and analysis for chat model fine-tuni
 from __future__ import annotations
 
 import binascii
+import ctypes
 import hashlib
 import json
 import lzma
@@ -533,6 +534,15 @@ def count_tokens(text: str) -> int:
     encoding = _encoding()
     pieces = (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
     return sum(len(encoding.encode_ordinary(piece)) for piece in pieces)
+
+
+def release_vocabulary() -> None:
+    """Give back the 75 MB that counting holds; the next count loads them again, in 0.2 s."""
+    count_tokens.cache_clear()
+    _encoding.cache_clear()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc alone
+    if trim is not None:
+        trim(0)
 
 
 @cache

@@ -20,6 +20,7 @@ from merlin.core.heartbeat import LASTING, BugCount
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.main import Tick, TickCounts, run, wake_ticks
 from merlin.daemon.ticks import ticks_of
+from merlin.dataset.example import count_tokens
 from merlin.db.database import DatabaseAway
 from merlin.db.notices import Notices
 from merlin.training.jobs import Jobs
@@ -195,3 +196,14 @@ def test_the_daemon_writes_the_heartbeat_of_an_engine_that_answers_and_of_no_oth
             beat.at
         ]
         assert "engine" not in {tick.name for tick in ticks_of(services, TickCounts())}
+
+
+def test_the_vocabulary_is_given_back_once_a_round_counts_nothing(lab):
+    with lab.services() as services:
+        tick = next(one for one in ticks_of(services, TickCounts()) if one.name == "vocabulary")
+        many = count_tokens("Сколько будет семь на восемь?")
+        tick.run()
+        assert count_tokens.cache_info().currsize  # counted since the round before
+        tick.run()
+        assert not count_tokens.cache_info().currsize
+        assert count_tokens("Сколько будет семь на восемь?") == many
