@@ -6,7 +6,7 @@ can be forgotten or be told wrongly. Samples give a good body for each operation
 a value for what an address needs; `/api/docs` fills them in where somebody tries a call, and the
 Postman collection too.
 
-`/api/docs` (`api.pages.reference`) is the document as a page that one can try calls on. Swagger UI
+`/api/docs` (`api.pages.site`) is the document as a page that one can try calls on. Swagger UI
 comes from the package `fastapi-offline`, and its files are served from here alone.
 """
 

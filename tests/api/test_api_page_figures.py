@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.api.pages.components import MOST_LINES, diff_lines
+from merlin.api.pages.formatting import MOST_LINES, diff_lines
 from merlin.core.charts import MOST_POINTS, plot_curve
 from merlin.core.i18n import format_number, text
 

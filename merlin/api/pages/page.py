@@ -29,8 +29,7 @@ from starlette.responses import Response
 
 from merlin.account.users import User
 from merlin.api.auth import Anyone, Caller, Person, require_same_origin
-from merlin.api.pages.components import compare_lines, diff_lines
-from merlin.api.pages.formatting import formatters
+from merlin.api.pages.formatting import compare_lines, diff_lines, formatters
 from merlin.api.problems import Problem, language_of_request, wrong_values
 from merlin.api.schema import Id
 from merlin.api.services import ApiServices, services_of

@@ -1,9 +1,17 @@
-"""All pages of one application."""
+"""All pages of one application; and the API's page, every call to read and try.
+
+Swagger UI draws the calls; its own start is an inline script, which our policy forbids, so the
+start is a file of ours (`web/static/reference.js`).
+"""
 
 from __future__ import annotations
 
+from fastapi import APIRouter
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from merlin.api.middleware import HEADERS
+from merlin.api.openapi import topic_words
 from merlin.api.pages import (
     account,
     board,
@@ -14,7 +22,6 @@ from merlin.api.pages import (
     orders,
     page,
     plans,
-    reference,
     sign_in,
 )
 from merlin.api.pages.admin import (
@@ -24,13 +31,17 @@ from merlin.api.pages.admin import (
     payments,
     people,
 )
-from merlin.api.pages.teach import changes, examples, proposals, unanswered
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.markdown import render_markdown
+from merlin.api.pages.page import Visiting, render_page
+from merlin.api.pages.teach import changes, examples, proposals
 from merlin.api.pages.teach import course as teach_course
+from merlin.core.i18n import text
 
-TOPICS = (catalogue, course, sign_in, account, plans, chat, reference)
+TOPICS = (catalogue, course, sign_in, account, plans, chat)
 SHOP = (checkout, orders)
 STAFF = (
-    *(board, teach_course, examples, proposals, unanswered, changes),
+    *(board, teach_course, examples, proposals, changes),
     *(health, jobs, models, people, payments),
 )
 
@@ -38,5 +49,26 @@ STAFF = (
 def page_routes() -> list[BaseRoute]:
     """Return the routes of all pages, and of the assets, which are read before the first call."""
     page.assets()
-    routers = (page.asset_router, *(topic.router for topic in (*TOPICS, *SHOP, *STAFF)))
-    return [route for router in routers for route in router.routes]
+    topics = (*(topic.router for topic in TOPICS), router, *(one.router for one in (*SHOP, *STAFF)))
+    return [route for one in (page.asset_router, *topics) for route in one.routes]
+
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+# Swagger UI draws its icons from data: addresses.
+_POLICY = HEADERS["Content-Security-Policy"] + "; img-src 'self' data:"
+
+
+@router.get("/api/docs")
+async def show_reference(visit: Visiting) -> Response:
+    """Return the API's page in the person's language."""
+    about, _ = render_markdown(text(visit.language, "api-about"), visit.language)
+    view = {
+        "title": text(visit.language, "api-reference"),
+        "about": about,
+        "calls": text(visit.language, "api-calls"),
+        "topics": topic_words(visit.language),
+    }
+    response = render_page(visit, "reference.html", view)
+    response.headers["Content-Security-Policy"] = _POLICY
+    return response

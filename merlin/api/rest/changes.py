@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -22,11 +23,62 @@ from merlin.api.problems import (
     problem_of,
     problems,
 )
-from merlin.api.rest.views import ChangeShown, PreviewShown
-from merlin.api.schema import Body, DryRun, Hex, Part, Words, operation_router, shape_response
+from merlin.api.schema import (
+    Body,
+    DryRun,
+    Hex,
+    InLanguage,
+    Part,
+    Shape,
+    Words,
+    operation_router,
+    shape_response,
+)
 from merlin.app import changes
-from merlin.app.changes import ChangeView, EditNotGood, Make, StaleEdit
+from merlin.app.changes import ChangeView, EditNotGood, FileChange, FileDifference, Make, StaleEdit
+from merlin.dataset.changes import ChangeState
 from merlin.dataset.finding import Severity
+
+
+class FindingShown(Shape):
+    """What the checker says of one place in a file; lines and columns count from 1."""
+
+    path: str
+    line: int
+    column: int
+    rule: str
+    severity: Severity
+    text: InLanguage = Field(description="in the language of the caller")
+
+
+class PreviewShown(Shape):
+    """What would come of a change; nothing was asked for."""
+
+    is_good: bool = Field(description="false: an error forbids it")
+    is_whole: bool = Field(
+        description="true: all of course.yaml would be written anew, comments are lost"
+    )
+    findings: list[FindingShown] = Field(description="at the files that would be changed")
+    around: list[FindingShown] = Field(description="what it would bring to the other files")
+    files: list[FileDifference]
+    tokens: int = Field(description="of the good examples among those files, as a model reads them")
+
+
+class ChangeShown(Shape):
+    """An edit on its way to a commit; all its files become one commit, or none does."""
+
+    id: str
+    dataset: str
+    subject: str = Field(description="the first line of the commit")
+    state: ChangeState
+    reason: InLanguage = Field(
+        validation_alias="why",
+        description='why it waits or was refused, "" where the state says it all',
+    )
+    commit: str | None
+    asked_at: datetime
+    files: list[FileChange]
+
 
 router = operation_router(prefix="/api/changes", tags=["changes"])
 

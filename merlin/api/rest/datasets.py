@@ -7,6 +7,7 @@ training files and how two of them differ; what each commit led to, with what th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
@@ -19,14 +20,79 @@ from typing_extensions import TypedDict
 from merlin.api.auth import Launching, Promoting, Watching
 from merlin.api.problems import NOT_MODIFIED, problems
 from merlin.api.response_cache import not_modified, tag_of, tagged
-from merlin.api.rest.requests import ASKED, accepted
-from merlin.api.rest.views import DatasetDetails, DatasetShown, VerdictShown
-from merlin.api.schema import Body, DatasetName, Line, Name, Part, operation_router, part
+from merlin.api.rest.changes import FindingShown
+from merlin.api.rest.jobs import ASKED, accepted
+from merlin.api.schema import (
+    Body,
+    DatasetName,
+    InLanguage,
+    Line,
+    Name,
+    Part,
+    Shape,
+    operation_router,
+    part,
+)
 from merlin.app import builds, jobs, models, verdicts
 from merlin.app.board import Board, read_board
 from merlin.app.builds import BuildDetails, BuildDiff, BuildView
-from merlin.app.jobs import QuoteView
+from merlin.app.jobs import JobView, QuoteView
+from merlin.app.models import ServingView
 from merlin.app.status import dataset_of_name, datasets_by_name
+from merlin.app.views import Both
+from merlin.dataset.verdicts import VerdictStatus
+
+
+class VerdictShown(Shape):
+    """What a commit led to for a dataset."""
+
+    id: int
+    commit: str
+    dataset: str
+    position: int | None = Field(description="on the branch; null: the commit is there no more")
+    verdict: VerdictStatus
+    subject: str
+    author: str
+    committed_at: datetime
+    updated_at: datetime
+    build: str | None
+    job: int | None
+    served_until: datetime | None = Field(
+        description="when its model last stopped serving; null: it serves now, or never did"
+    )
+    reason: InLanguage = Field(
+        validation_alias="why", description="why, in the language of the caller"
+    )
+    findings: list[FindingShown] = Field(description="the first fifty")
+
+
+class NewestVerdict(Shape):
+    """The newest of a dataset's verdicts."""
+
+    commit: str
+    verdict: VerdictStatus
+    subject: str
+    updated_at: datetime
+    build: str | None
+    reason: InLanguage = Field(validation_alias="why")
+
+
+class DatasetShown(Shape):
+    """A dataset; what is null did not happen yet."""
+
+    name: str
+    title: Both
+    examples: int
+    verdict: NewestVerdict | None
+    serving: ServingView | None
+    job: JobView | None
+
+
+class DatasetDetails(DatasetShown):
+    """A dataset with what the checker found at its newest commit."""
+
+    findings: list[FindingShown]
+
 
 build_router = operation_router(prefix="/api/builds", tags=["builds"])
 

@@ -18,8 +18,7 @@ from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Leading, SignedIn, need
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, headers_of, problems
-from merlin.api.rest.changes import EDITED, IfMatch, answer_edit
-from merlin.api.rest.views import ChangeShown, PreviewShown
+from merlin.api.rest.changes import EDITED, ChangeShown, IfMatch, PreviewShown, answer_edit
 from merlin.api.schema import (
     LINE,
     Body,

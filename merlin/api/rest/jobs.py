@@ -1,4 +1,4 @@
-"""Jobs: what is being trained, how far it is, launch and cancel; the models that came of them.
+"""Jobs: what is being trained, launch and cancel; their models; what is asked of the daemon.
 
 A job's losses over its steps are also told as a picture, in the words of whoever looks. A model is
 promoted, kept, or newer ones are let serve again.
@@ -8,25 +8,126 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import Query
+from fastapi import Depends, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from merlin.api.auth import Launching, Promoting, Watching
-from merlin.api.problems import NOT_MODIFIED, headers_of, problems
+from merlin.account.api_keys import Scope
+from merlin.api.auth import Caller, Launching, Promoting, RequiredAccess, Watching
+from merlin.api.idempotency import run_once
+from merlin.api.problems import NAMED, NOT_MODIFIED, headers_of, problems
 from merlin.api.response_cache import not_modified, tag_of, tagged
-from merlin.api.rest.requests import ASKED, accepted
-from merlin.api.schema import Body, DatasetName, Id, Line, Part, operation_router, part
-from merlin.app import jobs, models
+from merlin.api.schema import (
+    Body,
+    DatasetName,
+    Id,
+    Line,
+    Part,
+    Shape,
+    operation_router,
+    part,
+    shape_response,
+)
+from merlin.app import jobs, models, requests
 from merlin.app.jobs import JobDetails, JobView
 from merlin.app.models import ModelView, PromotionView
+from merlin.app.views import finite
 from merlin.core.charts import plot_png
+from merlin.core.i18n import stored_text
+from merlin.db.requests import Request as Asked
+from merlin.db.requests import RequestKind, RequestState
+
+
+class RequestShown(Shape):
+    """What was asked of the daemon, and how far it is."""
+
+    id: int
+    kind: RequestKind
+    state: RequestState
+    asked_at: datetime
+    arguments: dict[str, Any]
+    result: dict[str, Any] | None = Field(description="what came of it, once done")
+    reason: str = Field(description='why it failed, in the language of the caller, else ""')
+
+
+RequestList = TypedDict("RequestList", {"requests": list[RequestShown]})
+
+
+# A route that asks the daemon; with an Idempotency-Key once.
+ASKED: dict[str, Any] = {
+    "status_code": HTTPStatus.ACCEPTED,
+    "response_model": None,
+    "openapi_extra": NAMED,
+    "responses": {
+        202: {"model": RequestShown, "description": "The daemon was asked"},
+        **problems(404),
+    },
+}
+
+
+def request_shown(asked: Asked, language: str) -> RequestShown:
+    """Return a request in a language."""
+    is_done = asked.state is RequestState.DONE
+    return RequestShown(
+        id=asked.request_id,
+        kind=RequestKind(asked.kind),
+        state=asked.state,
+        asked_at=asked.created_at,
+        arguments=dict(asked.arguments),
+        result=finite(dict(asked.result)) if is_done else None,
+        reason=failure(asked, language),
+    )
+
+
+def failure(asked: Asked, language: str) -> str:
+    """Return why the daemon refused, "" where it did not."""
+    if asked.state is not RequestState.FAILED:
+        return ""
+    arguments = asked.result.get("arguments")
+    known = arguments if isinstance(arguments, Mapping) else {}
+    return stored_text(language, str(asked.result.get("key", "")), known)
+
+
+# An act of a context and an actor that asks the daemon; with the same `once` it is asked once.
+RequestAct = Callable[..., Asked]
+
+
+async def accepted(request: Request, caller: Caller, act: RequestAct) -> Response:
+    """Return 202 with where to look for what comes of it; with an Idempotency-Key asked once."""
+
+    async def deed(number: int) -> Response:
+        asked = await caller.write(act, once=str(number))
+        shown = request_shown(asked, caller.language)
+        where = f"/api/requests/{shown.id}"
+        return shape_response(shown, caller.language, HTTPStatus.ACCEPTED, where)
+
+    return await run_once(request, caller, deed)
+
+
+request_router = operation_router(prefix="/api/requests", tags=["verdicts"])
+Asker = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ))]
+
+
+@request_router.get("", summary="What you asked of the daemon")
+async def list_requests(caller: Asker) -> RequestList:
+    """Return your own ones."""
+    found = await caller.read(requests.recent)
+    return {"requests": [request_shown(each, caller.language) for each in found]}
+
+
+@request_router.get("/{request_id}", summary="What came of a request", responses=problems(404))
+async def show_request(caller: Asker, request_id: Id) -> RequestShown:
+    """Return your own one, or any of a dataset that you may watch."""
+    found = await caller.read(requests.get, request_id)
+    return request_shown(found, caller.language)
 
 
 async def picture_of(request: Request, job: JobDetails, language: str, *, is_dark: bool) -> bytes:

@@ -12,9 +12,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
-from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.formatting import number
+from merlin.api.pages.formatting import next_href, number
 from merlin.api.pages.page import (
     Launching,
     Mark,
@@ -25,8 +24,7 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.rest.jobs import picture_of
-from merlin.api.rest.requests import RequestAct, failure
+from merlin.api.rest.jobs import RequestAct, failure, picture_of
 from merlin.api.schema import DatasetName, Id, Part, part
 from merlin.app import jobs, requests
 from merlin.app.actor import Actor

@@ -19,8 +19,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from merlin.api.pages.admin.jobs import Asked, asked_request, curve_view, submit
-from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import Mark, PageRequest, Promoting, Watching, render_page
 from merlin.api.schema import LINE, MOST_ID, DatasetName, Id, Name, Part, part
 from merlin.app import builds, evaluation, jobs, models, verdicts

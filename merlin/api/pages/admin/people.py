@@ -13,8 +13,8 @@ from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
 from merlin.account.users import ERASED
-from merlin.api.pages.components import next_href
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import Keeping, Mark, PageRequest, refusal_text, render_page
 from merlin.api.rest.people import users_part
 from merlin.api.schema import LINE, Id, Part, Sought, part
