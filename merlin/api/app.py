@@ -50,20 +50,12 @@ from merlin.app.context import Context
 from merlin.app.payment_worker import PaymentWorker
 from merlin.chat.answer import AnswerService
 from merlin.config.settings import ApiConfig
+from merlin.core import server
 from merlin.core.clock import utc_now
 from merlin.core.connections import Server
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger, redact
-from merlin.core.server import (
-    ALIVE_S,
-    WATCHDOG,
-    BodyBudget,
-    BodyLimit,
-    listen,
-    notify,
-    notify_watchdog,
-)
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind
 
@@ -122,7 +114,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.catalogue = CatalogueCache(services.kept_bytes)
     app.state.gate = LoginThrottle()
     app.state.limits = Limits(services.config.api.limits)
-    app.state.bodies = BodyBudget(services.bodies_bytes)
+    app.state.bodies = server.BodyBudget(services.bodies_bytes)
     # A picture takes a tenth of a second and 25 MB while it is drawn.
     app.state.easels = asyncio.Semaphore(2)
     add_problems(app)
@@ -132,7 +124,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.add_middleware(path_alias)
     bodies = app.state.bodies
     app.add_middleware(
-        BodyLimit,
+        server.BodyLimit,
         bodies=bodies,
         full=lambda scope: unavailable(Request(scope)),
         judge=body_weight_rule(services),
@@ -160,10 +152,10 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         release = partial(services.write, release_stale_reservations)
         work = [
             *(bell.serve() for bell in state.bells.values()),
-            notify_watchdog(partial(notify, WATCHDOG)),
+            server.notify_watchdog(partial(server.notify, server.WATCHDOG)),
             repeat(look, LOOK_S, "the catalogue's version is unknown"),
             repeat(learn, LOOK_S, "the words of the catalogue were not learnt ahead"),
-            repeat(beat, ALIVE_S, "nobody hears that this process lives"),
+            repeat(beat, server.ALIVE_S, "nobody hears that this process lives"),
             repeat(release, RELEASE_S, "abandoned questions wait"),
         ]
         if state.payment_worker.is_of_use:
@@ -220,7 +212,7 @@ def serve(services: ApiServices, where: ApiConfig, on_ready: Callable[[], object
     certificate is no good.
     """
     config = server_config(services, where)
-    with listen("api.listen", *where.address) as listener:
+    with server.listen("api.listen", *where.address) as listener:
         address = listener.getsockname()
         log.info("api listens", host=address[0], port=address[1], tls=where.tls is not None)
         # What was imported stays: the collector need not walk it again and again.

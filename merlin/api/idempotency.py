@@ -28,12 +28,7 @@ from merlin.api.auth import Caller
 from merlin.api.problems import Problem, answer
 from merlin.api.services import ApiServices, services_of
 from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
-from merlin.db.idempotency import (
-    NUMBER_BITS,
-    IdempotencyKeys,
-    StartedCall,
-    StoredResponse,
-)
+from merlin.db import idempotency
 from merlin.openai_protocol.errors import ApiError
 
 KEY_HEADER = "Idempotency-Key"
@@ -80,14 +75,14 @@ async def run_once_in_pieces(
     """
     key = request.headers.get(KEY_HEADER)
     if key is None:
-        return await deed(1 + secrets.randbits(NUMBER_BITS), None)
+        return await deed(1 + secrets.randbits(idempotency.NUMBER_BITS), None)
     if not _KEY.fullmatch(key):
         raise Problem(HTTPStatus.BAD_REQUEST, "idempotency-key")
     services = services_of(request)
     asked = _digest(request, await request.body() if body is None else body)
-    rows = IdempotencyKeys(services.db)
+    rows = idempotency.IdempotencyKeys(services.db)
     found = await services.store.do(lambda: rows.begin(caller.user_id, key, asked))
-    if isinstance(found, StoredResponse):
+    if isinstance(found, idempotency.StoredResponse):
         headers = {**found.headers, REPLAYED: "true"}
         return Response(found.body, found.status, headers, found.media_type or None)
     if found == "other":
@@ -99,8 +94,8 @@ async def run_once_in_pieces(
     return await _done(services, found, deed)
 
 
-async def _done(services: ApiServices, begun: StartedCall, deed: LongDeed) -> Response:
-    repeats = IdempotencyKeys(services.db)
+async def _done(services: ApiServices, begun: idempotency.StartedCall, deed: LongDeed) -> Response:
+    repeats = idempotency.IdempotencyKeys(services.db)
 
     async def keep(response: Response) -> None:
         headers = {
@@ -109,7 +104,7 @@ async def _done(services: ApiServices, begun: StartedCall, deed: LongDeed) -> Re
             if name.lower() in _KEPT_HEADERS or name.lower().startswith(_OURS)
         }
         media_type, body = response.media_type or "", bytes(response.body).decode()
-        told = StoredResponse(response.status_code, media_type, body, headers)
+        told = idempotency.StoredResponse(response.status_code, media_type, body, headers)
         await services.store.do(lambda: repeats.end(begun, told))
 
     try:

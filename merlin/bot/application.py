@@ -15,20 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import telegram
-from telegram.ext import (
-    Application,
-    ApplicationHandlerStop,
-    CallbackQueryHandler,
-    ChatMemberHandler,
-    ContextTypes,
-    ExtBot,
-    InlineQueryHandler,
-    MessageHandler,
-    MessageReactionHandler,
-    PreCheckoutQueryHandler,
-    TypeHandler,
-    filters,
-)
+from telegram import ext
 from telegram.request import BaseRequest
 
 from merlin.account.users import Users
@@ -108,7 +95,7 @@ def create_application(
         lambda task: handle_update(application, task),
         lambda updates, is_news: refuse_updates(application, updates, is_news=is_news),
     )
-    bot: ExtBot[SendClass] = _Bot(
+    bot: ext.ExtBot[SendClass] = _Bot(
         services.token,
         base_url=services.base_url,
         request=transport,
@@ -116,10 +103,10 @@ def create_application(
         rate_limiter=RateLimiter(services.config.telegram.limits),
     )
     application: BotApplication = (
-        Application.builder()
+        ext.Application.builder()
         .bot(bot)
         .concurrent_updates(processor)
-        .context_types(ContextTypes(context=BotContext, bot_data=BotData))
+        .context_types(ext.ContextTypes(context=BotContext, bot_data=BotData))
         .updater(None)
         .job_queue(None)
         .build()
@@ -127,7 +114,7 @@ def create_application(
     return application, processor
 
 
-class _Bot(ExtBot[SendClass]):
+class _Bot(ext.ExtBot[SendClass]):
     """The library's bot, but working before Telegram has told it its name.
 
     The library asks for that first, and serves nobody while Telegram does not answer.
@@ -147,18 +134,18 @@ class _Bot(ExtBot[SendClass]):
 
 def register(application: BotApplication) -> None:
     """Add every guard and handler."""
-    application.add_handler(TypeHandler(telegram.Update, _guard), group=-1)
+    application.add_handler(ext.TypeHandler(telegram.Update, _guard), group=-1)
     for module in _MODULES:
         module.handlers.add_to(application)
-    mine = ChatMemberHandler.MY_CHAT_MEMBER
-    application.add_handler(ChatMemberHandler(callback_of(groups.membership), mine))
-    application.add_handler(InlineQueryHandler(callback_of(groups.answer_inline)))
-    application.add_handler(PreCheckoutQueryHandler(callback_of(orders.checkout)))
-    application.add_handler(MessageReactionHandler(callback_of(feedback.reacted)))
-    written = filters.UpdateType.MESSAGE | filters.UpdateType.EDITED_MESSAGE
-    application.add_handler(MessageHandler(written, callback_of(_answer_rest)))
-    application.add_handler(CallbackQueryHandler(callback_of(_no_such_button)))
-    application.add_handler(TypeHandler(telegram.Update, callback_of(_not_served)))
+    mine = ext.ChatMemberHandler.MY_CHAT_MEMBER
+    application.add_handler(ext.ChatMemberHandler(callback_of(groups.membership), mine))
+    application.add_handler(ext.InlineQueryHandler(callback_of(groups.answer_inline)))
+    application.add_handler(ext.PreCheckoutQueryHandler(callback_of(orders.checkout)))
+    application.add_handler(ext.MessageReactionHandler(callback_of(feedback.reacted)))
+    written = ext.filters.UpdateType.MESSAGE | ext.filters.UpdateType.EDITED_MESSAGE
+    application.add_handler(ext.MessageHandler(written, callback_of(_answer_rest)))
+    application.add_handler(ext.CallbackQueryHandler(callback_of(_no_such_button)))
+    application.add_handler(ext.TypeHandler(telegram.Update, callback_of(_not_served)))
     application.add_error_handler(_leave_error)
 
 
@@ -178,7 +165,7 @@ async def _guard(_update: telegram.Update, context: BotContext) -> None:
         and await _in_private(context)
     ):
         return
-    raise ApplicationHandlerStop
+    raise ext.ApplicationHandlerStop
 
 
 async def _leave_error(_update: object, _context: BotContext) -> None:

@@ -16,18 +16,13 @@ from merlin.core.webhook_signing import key_of
 from merlin.db.writer import Store
 from merlin.engine.trainers.recall.trial import teach_and_ask
 from merlin.providers.openid import Issuer
-from merlin.wiring.context import (
-    answerers_of,
-    make_cipher,
-    opened_whole,
-    yookassa_gateway,
-)
+from merlin.wiring import context
 
 
 def run_api(config: Config) -> None:
     """Serve until told to stop. Raises ConfigError for an address that is taken."""
     set_up_logging("api")
-    with opened_whole(config) as database, closing(Store(database)) as store:
+    with context.opened_whole(config) as database, closing(Store(database)) as store:
         serve(services_of(config, store), config.api, partial(notify, READY))
         notify(STOPPING)
 
@@ -37,11 +32,11 @@ def services_of(config: Config, store: Store) -> ApiServices:
 
     Raises ConfigError for a credential that is missing or no good.
     """
-    store.db.cipher = make_cipher(config)
+    store.db.cipher = context.make_cipher(config)
     said, shop = config.api, config.payments.yookassa
-    gateway = None if shop is None else yookassa_gateway(shop)
+    gateway = None if shop is None else context.yookassa_gateway(shop)
     token = credential(BOT_TOKEN) if config.telegram.mode == "webhook" else ""
-    answerers, openid = answerers_of(config, all_needed=False), said.openid
+    answerers, openid = context.answerers_of(config, all_needed=False), said.openid
     return ApiServices(
         config=config,
         store=store,

@@ -20,17 +20,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess
 from merlin.api.idempotency import KEY_HEADER, Keep, run_once, run_once_in_pieces
-from merlin.api.openai_compat import responses, schema
+from merlin.api.openai_compat import requests, responses, schema
 from merlin.api.openai_compat.chat import ChatStream, start_question
-from merlin.api.openai_compat.requests import (
-    BODY_BYTES,
-    Asked,
-    ChatCompletionRequest,
-    asker_of,
-    offered_models,
-    parse_request,
-    question_of,
-)
 from merlin.api.problems import read_body, refusal
 from merlin.api.schema import operation_router
 from merlin.api.services import ApiServices
@@ -62,7 +53,7 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.AS
 async def list_openai_models(caller: Asker) -> Response:
     """Return every model of the door: the default one, and one a dataset or course."""
     services = caller.services
-    found = await services.store.read(lambda: offered_models(services))
+    found = await services.store.read(lambda: requests.offered_models(services))
     shown = [_card(name, since) for name, since in found.items()]
     return JSONResponse(list_object(shown))
 
@@ -71,7 +62,7 @@ async def list_openai_models(caller: Asker) -> Response:
 async def show_openai_model(caller: Asker, name: str) -> Response:
     """Return one model of the door."""
     services = caller.services
-    found = await services.store.read(lambda: offered_models(services))
+    found = await services.store.read(lambda: requests.offered_models(services))
     if name in found:
         return JSONResponse(_card(name, found[name]))
     told: dict[str, Any] = {"model": name, "names": ", ".join(found)}
@@ -90,18 +81,18 @@ def _card(name: str, since: datetime | None) -> dict[str, Any]:
 )
 async def create_chat_completion(request: Request, caller: Asker) -> Response:
     """Answer the last question of a talk, whole or streamed."""
-    body = await read_body(request, BODY_BYTES)
-    read, services = parse_request(body, caller.language), caller.services
+    body = await read_body(request, requests.BODY_BYTES)
+    read, services = requests.parse_request(body, caller.language), caller.services
     sees = services.config.chat.vision is not None
-    asked = question_of(read, services.default_dataset, caller.language, sees=sees)
+    asked = requests.question_of(read, services.default_dataset, caller.language, sees=sees)
     if read.stream:
         streamed = partial(_streamed, request, caller, read, asked)
         return await run_once_in_pieces(request, caller, streamed, body)
     return await run_once(request, caller, partial(_whole, request, caller, asked), body)
 
 
-async def _whole(request: Request, caller: Caller, asked: Asked, number: int) -> Response:
-    asker, answer = asker_of(caller, number, asked.dataset), _new_answer(caller, asked)
+async def _whole(request: Request, caller: Caller, asked: requests.Asked, number: int) -> Response:
+    asker, answer = requests.asker_of(caller, number, asked.dataset), _new_answer(caller, asked)
     # Who named the call with a key comes again for the answer: it is not stopped.
     asking = start_question(request, asked, asker, is_stoppable=KEY_HEADER not in request.headers)
     reply = await asking.reply()
@@ -118,13 +109,13 @@ async def _whole(request: Request, caller: Caller, asked: Asked, number: int) ->
 async def _streamed(
     request: Request,
     caller: Caller,
-    read: ChatCompletionRequest,
-    asked: Asked,
+    read: requests.ChatCompletionRequest,
+    asked: requests.Asked,
     number: int,
     keep: Keep | None,
 ) -> Response:
     """Return a stream that begins with the first word; before it a failure has its own status."""
-    asker, language = asker_of(caller, number, asked.dataset), caller.language
+    asker, language = requests.asker_of(caller, number, asked.dataset), caller.language
     answer = _new_answer(caller, asked, with_usage=read.wants_usage)
 
     async def keep_whole(reply: Reply) -> None:
@@ -179,7 +170,7 @@ async def _events(
             asking.stop.press()
 
 
-def _new_answer(caller: Caller, asked: Asked, *, with_usage: bool = False) -> ChatAnswer:
+def _new_answer(caller: Caller, asked: requests.Asked, *, with_usage: bool = False) -> ChatAnswer:
     created_at = caller.services.clock().timestamp()
     return ChatAnswer(asked.name, created_at, with_usage=with_usage)
 

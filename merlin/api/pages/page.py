@@ -43,6 +43,7 @@ from merlin.core.clock import in_zone
 from merlin.core.errors import DatasetError, Forbidden, MerlinError, Refused
 from merlin.core.i18n import LANGUAGES, text, zone_name
 from merlin.core.permissions import Permission
+from merlin.core.web import browser
 from merlin.core.web.assets import (
     ASKED_AGAIN,
     PREFIX,
@@ -52,17 +53,6 @@ from merlin.core.web.assets import (
     Assets,
     asset_response,
     compressed_response,
-)
-from merlin.core.web.browser import (
-    browser_zone,
-    chosen_language,
-    chosen_theme,
-    note_language,
-    page_address,
-    requested_language,
-    set_preference,
-    theme_redirect,
-    with_preference,
 )
 from merlin.core.web.templates import Templates
 from merlin.core.word_difference import merge_words
@@ -119,7 +109,7 @@ WITHIN_COOKIE = "merlin_within"
 
 def language_shown(request: Request, user: User | None) -> str:
     """Return the language of a page for whoever opens it."""
-    chosen = chosen_language(request)
+    chosen = browser.chosen_language(request)
     if chosen:
         return chosen
     default = language_of_request(request)
@@ -143,7 +133,7 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "compare_lines": compare_lines,
     "merge_words": merge_words,
     "format_subject": format_subject,
-    "with_preference": with_preference,
+    "with_preference": browser.with_preference,
     "sign_in_href": sign_in_href,
 }
 
@@ -171,7 +161,7 @@ class PageRequest(Caller):
     def zone(self) -> tzinfo:
         """Return the time zone of what the person reads: the browser's, else their own."""
         own = (self.user or User(0)).time_zone(self.services.config.timezone)
-        return browser_zone(self.request) or own
+        return browser.browser_zone(self.request) or own
 
     @property
     def unchosen_zone(self) -> str:
@@ -179,14 +169,14 @@ class PageRequest(Caller):
 
         Nobody but who is signed in reads times.
         """
-        if browser_zone(self.request) or self.user is None or self.user.zone:
+        if browser.browser_zone(self.request) or self.user is None or self.user.zone:
             return ""
         return zone_name(in_zone(self.services.clock(), self.zone))
 
     @property
     def here(self) -> str:
         """Return the page's own address, without what says only how it is shown."""
-        return page_address(self.request)
+        return browser.page_address(self.request)
 
     @property
     def is_personal(self) -> bool:
@@ -234,7 +224,7 @@ async def page_request(request: Request, caller: Anyone) -> PageRequest:
         caller,
         request=request,
         language=language_shown(request, caller.user),
-        theme=chosen_theme(request),
+        theme=browser.chosen_theme(request),
         courses=active,
         favourites=tuple(favourites),
     )
@@ -347,7 +337,7 @@ def layout_of(visit: PageRequest) -> Layout:
     return Layout(
         theme=visit.theme,
         here=here,
-        language_href=with_preference(here, "lang", other),
+        language_href=browser.with_preference(here, "lang", other),
         links=(*_links(visit, "nav", ROOMS), *shop),
         rooms=_links(visit, "room", ADMIN_ROOMS) if _is_within(path, "/admin") else (),
         favourites=visit.favourites,
@@ -427,7 +417,7 @@ def render_page(
     tag: str = "",
 ) -> Response:
     """Return a page with its frame; `keep` is its Cache-Control, `tag` its ETag, "" for none."""
-    if redirect := theme_redirect(visit.request, visit.here):
+    if redirect := browser.theme_redirect(visit.request, visit.here):
         return redirect
     page = render_template(
         template, visit.language, f=layout_of(visit), fmt=formatters(visit), **view
@@ -437,8 +427,8 @@ def render_page(
     if tag:
         response.headers["ETag"] = tag
     if visit.request.cookies.get(SAID_COOKIE):
-        set_preference(response, visit.request, SAID_COOKIE, "")
-    note_language(response, visit.request, visit.language)
+        browser.set_preference(response, visit.request, SAID_COOKIE, "")
+    browser.note_language(response, visit.request, visit.language)
     return response
 
 
@@ -461,7 +451,7 @@ def same(visit: PageRequest, *said: object) -> tuple[str, Response | None]:
     The tag is "" for who is signed in: their pages are drawn anew.
     """
     request = visit.request
-    if visit.is_personal or requested_language(request) or "theme" in request.query_params:
+    if visit.is_personal or browser.requested_language(request) or "theme" in request.query_params:
         return "", None
     within = is_in_telegram(request)
     version = visit.courses.version

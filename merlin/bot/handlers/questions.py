@@ -21,18 +21,7 @@ from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from merlin.app.ask import (
-    Answer,
-    ChatQuestion,
-    Talk,
-    begin,
-    cost_of,
-    finish,
-    ground,
-    route,
-    used_tokens,
-    with_spent,
-)
+from merlin.app import ask
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import QueuedMessage
 from merlin.billing.plan import Format
@@ -146,7 +135,7 @@ async def _stored_turn(context: BotContext) -> Turn | None:
 
 
 async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Source) -> None:
-    talk = await begin(context.services, question_of(context))
+    talk = await ask.begin(context.services, question_of(context))
     pace, waiting = context.services.pace, context.translate("bot-waiting")
     gap_s = pace.private_edit_s if context.is_private else pace.group_edit_s
     stop = answers.stop_button(context.language, context.update_id)
@@ -161,7 +150,7 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
     finally:
         placing.cancel()
     # Drawn while it is stored, shown once it is.
-    storing = context.store.do(lambda: finish(context.services, talk.asker, answer))
+    storing = context.store.do(lambda: ask.finish(context.services, talk.asker, answer))
     _, parts = await both(storing, _drawn(context, stored, answer.written))
     await _stand(context, stored, answer.written, parts)
 
@@ -181,8 +170,11 @@ async def _placed(context: BotContext, turn: Turn | None, editor: StreamingEdito
 
 
 async def _ask(
-    context: BotContext, talk: Talk, source: Source, paper: tuple[StreamingEditor, Awaitable[int]]
-) -> tuple[Turn, Answer]:
+    context: BotContext,
+    talk: ask.Talk,
+    source: Source,
+    paper: tuple[StreamingEditor, Awaitable[int]],
+) -> tuple[Turn, ask.Answer]:
     """Return the turn and its answer, which is asked for while its placeholder is stored."""
     editor, placing = paper
 
@@ -205,7 +197,7 @@ async def _ask(
 
 
 async def _answer_at_once(context: BotContext, source: Source) -> None:
-    talk = await begin(context.services, question_of(context))
+    talk = await ask.begin(context.services, question_of(context))
     # No message stands yet that the answer could grow in.
     calls, place, pace = context.calls, context.place, context.services.pace
     indicator: AnswerIndicator = TypingIndicator(calls, place, pace.typing_s)
@@ -218,7 +210,7 @@ async def _answer_at_once(context: BotContext, source: Source) -> None:
 
     def prepare() -> Sequence[QueuedMessage]:
         turn = context.turns.ask(_question(context, talk, prompt), None)
-        finish(context.services, talk.asker, answer)
+        ask.finish(context.services, talk.asker, answer)
         shown = _pages(context, turn, answer.written)
         return context.outbox.put(page_letters(context, shown))
 
@@ -235,12 +227,12 @@ def _stoppable(context: BotContext) -> Iterator[Stop]:
 
 
 async def _prompt(
-    context: BotContext, talk: Talk, source: Source, looks: tuple[AnswerObserver, Stop]
-) -> tuple[Prompt, Answer | None]:
+    context: BotContext, talk: ask.Talk, source: Source, looks: tuple[AnswerObserver, Stop]
+) -> tuple[Prompt, ask.Answer | None]:
     """Return what is asked, and the answer already where there is nothing to ask."""
     plain = Prompt(context.text, context.format)
     if talk.refusal is not None:
-        return plain, Answer(refusal_of(context, talk.refusal), talk.session)
+        return plain, ask.Answer(refusal_of(context, talk.refusal), talk.session)
     onlooker, stop = looks
     making = asyncio.ensure_future(_made(context, talk, source, onlooker))
     stop.ends(making)
@@ -253,11 +245,11 @@ async def _prompt(
         if not (stop.is_pressed and making.cancelled()):
             raise
         refusal = words_of(Reply(Ending.STOPPED), context.language, None)
-    return plain, Answer(refusal, talk.session)
+    return plain, ask.Answer(refusal, talk.session)
 
 
 async def _made(
-    context: BotContext, talk: Talk, source: Source, onlooker: AnswerObserver
+    context: BotContext, talk: ask.Talk, source: Source, onlooker: AnswerObserver
 ) -> Prompt:
     if context.format != "text":
         onlooker.wrote(context.translate("media-at-it", kind=context.format))
@@ -266,29 +258,29 @@ async def _made(
 
 
 async def _reply(
-    context: BotContext, talk: Talk, prompt: Prompt, looks: tuple[AnswerObserver, Stop]
-) -> Answer:
+    context: BotContext, talk: ask.Talk, prompt: Prompt, looks: tuple[AnswerObserver, Stop]
+) -> ask.Answer:
     """Ask the models of the session's route, as they stand at this moment."""
     wish, first = talk.wish, talk.first
     if prompt.model is not None:
         wish = replace(wish, chosen=prompt.model)
         first = await context.store.read(lambda: first_candidate(context.catalogue, wish))
     asked = Message("user", with_author(prompt.text, talk.name), images=prompt.images)
-    models = route(context.services, wish, first, has_images=bool(prompt.images))
+    models = ask.route(context.services, wish, first, has_images=bool(prompt.images))
     said = (*talk.summary, *talk.history, asked)
-    sources = ground(context.services, first, prompt.text, context.language)
+    sources = ask.ground(context.services, first, prompt.text, context.language)
     asking = context.bot_data.desk.reply(
         models, said, *looks, ground=None if prompt.images else sources
     )
     return _answer(context, talk, prompt, await asking)
 
 
-def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> Answer:
+def _answer(context: BotContext, talk: ask.Talk, prompt: Prompt, reply: Reply) -> ask.Answer:
     """Return the answer with what is to be told of its window, and the session as it then is."""
     ctx = context.services
-    words = words_of(reply, context.language, cost_of(ctx, reply))
-    words = with_spent(ctx, words, prompt.spent)
-    gauge = WindowCounter(used_tokens(talk, prompt.text, reply), talk.limit)
+    words = words_of(reply, context.language, ask.cost_of(ctx, reply))
+    words = ask.with_spent(ctx, words, prompt.spent)
+    gauge = WindowCounter(ask.used_tokens(talk, prompt.text, reply), talk.limit)
     if reply.limit_tokens:
         # The talk before this question is what did not fit.
         gauge = WindowCounter(reply.limit_tokens, reply.limit_tokens)
@@ -312,12 +304,12 @@ def _answer(context: BotContext, talk: Talk, prompt: Prompt, reply: Reply) -> An
         offer = offer or f"{answers.RENEWED}{talk.left_behind}"
     offer = offer or (answers.NEWER if newer else answers.WORDED if talk.is_first else "")
     shown = replace(words, note="\n".join(filter(None, notes)), offer=offer)
-    return Answer(shown, session, reply)
+    return ask.Answer(shown, session, reply)
 
 
-def question_of(context: BotContext) -> ChatQuestion:
+def question_of(context: BotContext) -> ask.ChatQuestion:
     """Return what an update asks, by whom and where."""
-    return ChatQuestion(
+    return ask.ChatQuestion(
         user=context.user,
         language=context.language,
         number=context.update_id,
@@ -336,7 +328,7 @@ def _shown_name(context: BotContext) -> str:
     return " ".join(context.sender_name.replace(":", " ").split())[:NAME_LENGTH]
 
 
-def _question(context: BotContext, talk: Talk, prompt: Prompt) -> Question:
+def _question(context: BotContext, talk: ask.Talk, prompt: Prompt) -> Question:
     return Question(
         session_id=talk.session.session_id,
         update_id=context.update_id,

@@ -18,28 +18,7 @@ from merlin.bot.context import Act, BotContext
 from merlin.bot.handlers.answering import abroad, answering, company, plan_for, refitted
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
-from merlin.chat.model_catalogue import (
-    General,
-    ModelOption,
-    Windows,
-    list_models,
-    newer_serving,
-)
-from merlin.chat.sessions import (
-    BUILT_IN,
-    MOST_OWN,
-    NAME_LENGTH,
-    PAIR_LENGTH,
-    PROMPT_LENGTH,
-    TRANSLATOR,
-    VOICE,
-    OwnPresets,
-    Session,
-    built_in_prompt,
-    room_for,
-    told_by,
-    untold,
-)
+from merlin.chat import model_catalogue, sessions
 from merlin.core.formatted_text import Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import format_number, text
 from merlin.core.money import MICRO, Price
@@ -55,15 +34,15 @@ def preset_title(context: BotContext, word: str) -> str:
 
     To be called within the store's work.
     """
-    if word in BUILT_IN:
+    if word in sessions.BUILT_IN:
         return context.translate(f"preset-{word}")
     if preset := context.services.config.chat.presets.get(word):
         return preset.titled(context.language)
-    own = OwnPresets(context.db).of(context.user_id)
+    own = sessions.OwnPresets(context.db).of(context.user_id)
     return next((each.name for each in own if each.key == word), "")
 
 
-def preset_name(context: BotContext, session: Session) -> str:
+def preset_name(context: BotContext, session: sessions.Session) -> str:
     """Return what the session's system text is called, "" where it has none."""
     if not session.system:
         return ""
@@ -71,7 +50,7 @@ def preset_name(context: BotContext, session: Session) -> str:
     return title or context.translate("presets-nameless")
 
 
-def chosen(context: BotContext, session: Session) -> list[str]:
+def chosen(context: BotContext, session: sessions.Session) -> list[str]:
     """Return what the person chose for a session: its course, its model, its system text.
 
     To be called within the store's work.
@@ -90,14 +69,14 @@ def chosen(context: BotContext, session: Session) -> list[str]:
 
 
 def put_under(
-    context: BotContext, name: str, prompt: str, model: General | None = None
-) -> Session | None:
+    context: BotContext, name: str, prompt: str, model: model_catalogue.General | None = None
+) -> sessions.Session | None:
     """Put the open session under a preset and store it; None where no model could answer so.
 
     To be called within the store's work.
     """
     bare = bared(context, context.open_session())
-    session = told_by(bare, name, prompt, model)
+    session = sessions.told_by(bare, name, prompt, model)
     if answering(context, session) is None:
         return None
     session = refitted(context, session)
@@ -105,10 +84,10 @@ def put_under(
     return session
 
 
-def bared(context: BotContext, session: Session) -> Session:
+def bared(context: BotContext, session: sessions.Session) -> sessions.Session:
     """Return the session without its system text, and without the model that came with it."""
     preset = context.services.config.chat.presets.get(session.preset)
-    return untold(session, preset.model.pair if preset and preset.model else None)
+    return sessions.untold(session, preset.model.pair if preset and preset.model else None)
 
 
 def system_off(context: BotContext) -> View:
@@ -126,7 +105,7 @@ _RU_EN = "ru-en"
 def list_presets(context: BotContext) -> View:
     """Show every preset that there is, and which one the session is under."""
     session = context.open_session()
-    own = [(each.key, each.key) for each in OwnPresets(context.db).of(context.user_id)]
+    own = [(each.key, each.key) for each in sessions.OwnPresets(context.db).of(context.user_id)]
     named = [*_built_in(context), *context.services.config.chat.presets]
     buttons = [
         menu.choice(preset_title(context, word), f"preset:{verb}", is_chosen=session.preset == word)
@@ -140,16 +119,20 @@ def list_presets(context: BotContext) -> View:
 
 def _built_in(context: BotContext) -> list[str]:
     """Return the built-in presets that work here."""
-    return [word for word in BUILT_IN if word != VOICE or context.services.transcriber is not None]
+    return [
+        word
+        for word in sessions.BUILT_IN
+        if word != sessions.VOICE or context.services.transcriber is not None
+    ]
 
 
 def _set(context: BotContext) -> View:
     name = context.argument(1)
-    if name == TRANSLATOR:
+    if name == sessions.TRANSLATOR:
         pairs = [(f"presets-pair-{word}", f"preset:pair:{word}") for word in (_RU_EN, "other")]
         return menu.say(context, "presets-pair-ask", *pairs, _TO_PRESETS)
     if name in _built_in(context):
-        prompt = built_in_prompt(context.language, name)
+        prompt = sessions.built_in_prompt(context.language, name)
         return _under(context, name, prompt, f"presets-how-{name}")
     found = context.services.config.chat.presets.get(name)
     if found is None:
@@ -166,7 +149,7 @@ def _under(
     prompt: str,
     how: str = "presets-how",
     drop: menu.Entry = None,
-    model: General | None = None,
+    model: model_catalogue.General | None = None,
 ) -> View:
     """Put the session under a preset, and say so."""
     session = put_under(context, name, prompt, model)
@@ -182,20 +165,20 @@ def _under(
 def pair_typed(context: BotContext) -> View:
     """Take the languages that a person typed for the translator."""
     pair = " ".join(context.text.split())
-    if not pair or len(pair) > PAIR_LENGTH:
-        return menu.form(context, "presets-pair-bad", most=PAIR_LENGTH)
+    if not pair or len(pair) > sessions.PAIR_LENGTH:
+        return menu.form(context, "presets-pair-bad", most=sessions.PAIR_LENGTH)
     context.stop_waiting()
     return _translate(context, pair)
 
 
 def _translate(context: BotContext, pair: str) -> View:
-    prompt = built_in_prompt(context.language, TRANSLATOR, pair)
-    return _under(context, TRANSLATOR, prompt, "presets-how-translator")
+    prompt = sessions.built_in_prompt(context.language, sessions.TRANSLATOR, pair)
+    return _under(context, sessions.TRANSLATOR, prompt, "presets-how-translator")
 
 
 def _own(context: BotContext) -> View:
     """Do with an own preset what a button says: use it, ask whether it is to go, delete it."""
-    found = OwnPresets(context.db).find(context.user_id, context.number(1))
+    found = sessions.OwnPresets(context.db).find(context.user_id, context.number(1))
     if found is None:
         return menu.refuse(context, "presets-gone")
     number, verb = found.preset_id, context.argument(0)
@@ -205,7 +188,7 @@ def _own(context: BotContext) -> View:
     if verb == "drop":
         sure = ("presets-drop-sure", f"preset:dropped:{number}", "danger")
         return menu.say(context, "presets-drop-ask", sure, _TO_PRESETS, name=found.name)
-    if not OwnPresets(context.db).delete(context.user_id, number):
+    if not sessions.OwnPresets(context.db).delete(context.user_id, number):
         return menu.refuse(context, "presets-gone")
     return menu.say(context, "presets-dropped", _TO_PRESETS, name=found.name)
 
@@ -242,7 +225,7 @@ def system(context: BotContext) -> View:
 def _save(context: BotContext) -> View:
     if not context.open_session().system:
         return menu.alert(context.translate("system-none"))
-    return menu.form(context, "system-name-ask", step=NAME_STEP, most=PROMPT_LENGTH)
+    return menu.form(context, "system-name-ask", step=NAME_STEP, most=sessions.PROMPT_LENGTH)
 
 
 def _current_prompt(context: BotContext) -> View:
@@ -257,8 +240,8 @@ def _current_prompt(context: BotContext) -> View:
 
 def _take(context: BotContext, words: str) -> View:
     prompt = words.strip()
-    if not prompt or len(prompt) > PROMPT_LENGTH:
-        return menu.form(context, "system-long", length=len(prompt), most=PROMPT_LENGTH)
+    if not prompt or len(prompt) > sessions.PROMPT_LENGTH:
+        return menu.form(context, "system-long", length=len(prompt), most=sessions.PROMPT_LENGTH)
     context.stop_waiting()
     session = put_under(context, "", prompt)
     if session is None:
@@ -271,14 +254,14 @@ def _take(context: BotContext, words: str) -> View:
 def name_typed(context: BotContext) -> View:
     """Save the session's system text under the name that was typed."""
     name = " ".join(context.text.split())
-    if not name or len(name) > NAME_LENGTH:
-        return menu.form(context, "system-name-bad", most=NAME_LENGTH)
+    if not name or len(name) > sessions.NAME_LENGTH:
+        return menu.form(context, "system-name-bad", most=sessions.NAME_LENGTH)
     context.stop_waiting()
-    session, presets = context.open_session(), OwnPresets(context.db)
+    session, presets = context.open_session(), sessions.OwnPresets(context.db)
     if not session.system:
         return menu.say(context, "system-none", _SET)
-    if not room_for(presets.of(context.user_id), name):
-        return menu.say(context, "system-full", _TO_PRESETS, most=MOST_OWN)
+    if not sessions.room_for(presets.of(context.user_id), name):
+        return menu.say(context, "system-full", _TO_PRESETS, most=sessions.MOST_OWN)
     own = presets.put(context.user_id, name, session.system)
     put_under(context, own.key, own.prompt)
     return menu.say(context, "system-saved", _TO_PRESETS, name=name)
@@ -289,7 +272,9 @@ _SET, _SAVE, _CLEAR = [
 ]
 _SYSTEM_VERBS: Mapping[str, Act] = {
     "show": _current_prompt,
-    "set": lambda context: menu.form(context, "system-ask", step=TEXT_STEP, most=PROMPT_LENGTH),
+    "set": lambda context: menu.form(
+        context, "system-ask", step=TEXT_STEP, most=sessions.PROMPT_LENGTH
+    ),
     "save": _save,
     "clear": system_off,
 }
@@ -376,12 +361,12 @@ _CENT = MICRO // 100
 LABEL_LENGTH = 49
 
 
-def options(context: BotContext, session: Session) -> list[ModelOption]:
+def options(context: BotContext, session: sessions.Session) -> list[model_catalogue.ModelOption]:
     """Return the models that the person's plan lets them choose; within the store's work."""
     plan = plan_for(context)
-    found = list_models(
+    found = model_catalogue.list_models(
         context.catalogue,
-        Windows(context.db),
+        model_catalogue.Windows(context.db),
         request_of_session(context.services, session),
         context.services.config,
     )
@@ -431,7 +416,7 @@ def list_choices(context: BotContext) -> View:
     return menu.message(context, "\n\n".join(lines), *buttons, *turn)
 
 
-def _line(context: BotContext, count: int, option: ModelOption) -> str:
+def _line(context: BotContext, count: int, option: model_catalogue.ModelOption) -> str:
     cap = plan_for(context).window
     window = min(option.window, cap) if option.window and cap else option.window
     return context.translate(
@@ -469,7 +454,9 @@ def _use(context: BotContext, sign: str) -> View:
         # What serves already is told of here, and not under the next answer.
         context.sessions.touch(session.session_id, "")
     done = context.translate("models-chosen", model=option.title)
-    newer = newer_serving(context.catalogue, request_of_session(context.services, own))
+    newer = model_catalogue.newer_serving(
+        context.catalogue, request_of_session(context.services, own)
+    )
     told = {"newest": newer.model.build_version if newer else "none"}
     kept = context.translate("models-chosen-version", **told) if option.version else ""
     rows = (("models-button-newest" if newer else "models-newest", "model:auto"), _TO_MODELS)

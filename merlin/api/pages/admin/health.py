@@ -15,21 +15,11 @@ from merlin.api.pages.formatting import day, money, number
 from merlin.api.pages.page import Keeping, PageRequest, render_page
 from merlin.app.health import HealthView, ProcessView, health
 from merlin.app.trends import MoneyDay, Span, Trends, quantile, trends
+from merlin.core import time_charts
 from merlin.core.charts import Tick
 from merlin.core.clock import in_zone
 from merlin.core.heartbeat import describe_step
 from merlin.core.money import MICRO
-from merlin.core.time_charts import (
-    AREA,
-    TimeChart,
-    draw_area,
-    draw_bars,
-    draw_columns,
-    draw_line,
-    draw_pairs,
-    linear_scale,
-    log_scale,
-)
 from merlin.core.web.assets import NEVER_KEPT
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -51,7 +41,7 @@ class Card:
     name: str
     figure: str
     told: str
-    chart: TimeChart | None
+    chart: time_charts.TimeChart | None
     keys: Sequence[tuple[str, str]] = ()
 
 
@@ -96,7 +86,7 @@ def _by_kind(found: HealthView) -> dict[str, list[ProcessView]]:
 
 def _cards(visit: PageRequest, told: Trends) -> list[Card]:
     names = [_point_name(visit, told.span, each.hour) for each in told.points]
-    columns = draw_columns(names)
+    columns = time_charts.draw_columns(names)
     return [
         _answers(visit, told, columns),
         _times(visit, told, columns),
@@ -113,7 +103,7 @@ def _point_name(visit: PageRequest, span: Span, at: datetime) -> str:
 
 def _answers(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
     counts = [each.answers for each in told.points]
-    scale = linear_scale(len(counts), max(counts))
+    scale = time_charts.linear_scale(len(counts), max(counts))
     words = visit.say(
         "trend-answers-usual" if told.usual is not None else "trend-answers-now",
         span=told.span.value,
@@ -122,11 +112,11 @@ def _answers(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Car
     )
     if not told.total.answers:
         words = visit.say("trend-none")
-    chart = TimeChart(
-        AREA.rows(scale, visit.language),
+    chart = time_charts.TimeChart(
+        time_charts.AREA.rows(scale, visit.language),
         columns,
-        area=draw_area(scale, counts),
-        lines=(("", draw_line(scale, counts)),),
+        area=time_charts.draw_area(scale, counts),
+        lines=(("", time_charts.draw_line(scale, counts)),),
     )
     return Card("answers", number(visit, told.total.answers), words, chart)
 
@@ -147,11 +137,11 @@ def _times(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
     known = [value for _, values in lines for value in values if value is not None]
     # What takes less than an eighth of a second lies on the lower axis.
     ends = max(min(known, default=0.5), 0.125), max(*known, 0.5) if known else 8.0
-    scale = log_scale(len(told.points), *ends)
-    chart = TimeChart(
-        AREA.rows(scale, visit.language),
+    scale = time_charts.log_scale(len(told.points), *ends)
+    chart = time_charts.TimeChart(
+        time_charts.AREA.rows(scale, visit.language),
         columns,
-        lines=tuple((style, draw_line(scale, values)) for style, values in lines),
+        lines=tuple((style, time_charts.draw_line(scale, values)) for style, values in lines),
     )
     words = (
         visit.say("trend-times", nearly=_seconds(visit, nearly))
@@ -165,7 +155,7 @@ def _times(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
 def _failures(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
     counts = [sum(each.failures.values()) for each in told.points]
     failed = sum(counts)
-    scale = linear_scale(len(counts), max(counts))
+    scale = time_charts.linear_scale(len(counts), max(counts))
     asked = failed + told.total.answers
     words = visit.say("trend-failures-none")
     if failed:
@@ -173,8 +163,10 @@ def _failures(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Ca
         share = number(visit, 100 * failed / asked, 1)
         key = "trend-failures-at" if provider else "trend-failures"
         words = visit.say(key, asked=number(visit, asked), share=share, provider=provider)
-    chart = TimeChart(
-        AREA.rows(scale, visit.language), columns, bars=draw_bars(scale, [("b", counts)])
+    chart = time_charts.TimeChart(
+        time_charts.AREA.rows(scale, visit.language),
+        columns,
+        bars=time_charts.draw_bars(scale, [("b", counts)]),
     )
     return Card("failures", number(visit, failed), words, chart)
 
@@ -187,7 +179,7 @@ def _ratings(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Car
         ("b", [each.disliked for each in told.points]),
     ]
     sums = [sum(each) for each in zip(*(values for _, values in series), strict=True)]
-    scale = linear_scale(len(sums), max(sums))
+    scale = time_charts.linear_scale(len(sums), max(sums))
     rated = total.liked + total.disliked
     figure = visit.say("percent", share=round(100 * total.liked / rated)) if rated else "–"
     words = visit.say(
@@ -197,7 +189,11 @@ def _ratings(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Car
         unknown=number(visit, total.unknown),
     )
     keys = tuple((style, visit.say(f"trend-key-{style}")) for style in ("p", "w", "b"))
-    chart = TimeChart(AREA.rows(scale, visit.language), columns, bars=draw_bars(scale, series))
+    chart = time_charts.TimeChart(
+        time_charts.AREA.rows(scale, visit.language),
+        columns,
+        bars=time_charts.draw_bars(scale, series),
+    )
     return Card("ratings", figure, words, chart, keys)
 
 
@@ -209,7 +205,7 @@ def _money_of(visit: PageRequest, currency: str, days: Sequence[MoneyDay]) -> Ca
     income, spend = sum(each.income for each in days), sum(each.spend for each in days)
     series = [("p", [each.income for each in days]), ("t", [each.spend for each in days])]
     most = max(max(values) for _, values in series)
-    scale = linear_scale(len(days), most / MICRO, _CENT)
+    scale = time_charts.linear_scale(len(days), most / MICRO, _CENT)
     drawn = [(style, [value / MICRO for value in values]) for style, values in series]
     sign = "+" if income > spend else "−" if income < spend else ""
     words = visit.say(
@@ -218,10 +214,10 @@ def _money_of(visit: PageRequest, currency: str, days: Sequence[MoneyDay]) -> Ca
         income=money(visit, income, currency),
         spend=money(visit, spend, currency),
     )
-    chart = TimeChart(
-        AREA.rows(scale, visit.language),
-        draw_columns([day(visit, each.day) for each in days]),
-        bars=draw_pairs(scale, drawn),
+    chart = time_charts.TimeChart(
+        time_charts.AREA.rows(scale, visit.language),
+        time_charts.draw_columns([day(visit, each.day) for each in days]),
+        bars=time_charts.draw_pairs(scale, drawn),
     )
     keys = (("p", visit.say("trend-income")), ("t", visit.say("trend-spend")))
     figure = sign + money(visit, abs(income - spend), currency)
