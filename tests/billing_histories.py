@@ -18,10 +18,18 @@ from sold_plans import SAID, STARS, YOOKASSA, Counter
 
 from merlin.account.users import User
 from merlin.app.settlement import expire
-from merlin.billing.plan import Format, Source, allowance_of, plan_of, scope_of
 from merlin.billing.promo_codes import Promo
 from merlin.billing.purchases import PurchaseState
-from merlin.billing.quota import Gift, Quotas, Reserved
+from merlin.billing.quota import (
+    Format,
+    Gift,
+    Quotas,
+    Reserved,
+    Source,
+    allowance_of,
+    plan_of,
+    scope_of,
+)
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, Refused

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from merlin.account.sign_ins import PRODUCTION
-from merlin.billing.plan import Plan
+from merlin.billing.quota import Plan
 from merlin.bot.main import run
 from merlin.bot.services import Pace
 from merlin.chat.answer import RetryPolicy

@@ -16,8 +16,7 @@ from merlin.app import shop as acts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.billing.ledger import EntryKind, Ledger, faults
-from merlin.billing.plan import plan_of
-from merlin.billing.quota import Quotas
+from merlin.billing.quota import Quotas, plan_of
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.permissions import Authority

@@ -17,8 +17,7 @@ from merlin.app.permissions import led_courses
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import Spending, spent_since
 from merlin.app.views import described, view_of
-from merlin.billing.plan import Format, Source, allowance_of, plan_of
-from merlin.billing.quota import today
+from merlin.billing.quota import Format, Source, allowance_of, plan_of, today
 from merlin.billing.subscriptions import Terms
 from merlin.core.errors import NotFound
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role

@@ -27,16 +27,18 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.groups import Groups
 from merlin.app.inbox import UpdateState
-from merlin.billing.plan import (
+from merlin.billing.quota import (
     UNLIMITED,
     Format,
+    Left,
     Plan,
+    Quotas,
     allowance_of,
     allows_model,
     is_limited,
     plan_of,
+    today,
 )
-from merlin.billing.quota import Left, Quotas, today
 from merlin.chat.answer import Ending, Ground, Grounding, Reply, report_troubles
 from merlin.chat.canary import count_answer
 from merlin.chat.grounding import find_sources, grounding_prompt

@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from merlin.account.users import Roles
-from merlin.billing.plan import Plan
+from merlin.billing.quota import Plan
 from merlin.chat.grounding import PassageCache
 from merlin.chat.model_catalogue import General
 from merlin.config import Config

@@ -12,9 +12,9 @@ from merlin.app.context import Context
 from merlin.app.orders import OrderDetails, details_of
 from merlin.app.shop import sold_plan
 from merlin.billing.ledger import Entry, Ledger
-from merlin.billing.plan import Plan, plan_named
 from merlin.billing.promo_codes import Promo, Promos, StoredPromo, normal_code
 from merlin.billing.purchases import Purchase, Purchases
+from merlin.billing.quota import Plan, plan_named
 from merlin.billing.refunds import Refund, Refunds
 from merlin.billing.report import Sum, sums
 from merlin.core.errors import NotFound, Refused

@@ -19,10 +19,19 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.settlement import money_text, plan_ends, reason_key
 from merlin.app.shop import place_renewal_order
-from merlin.billing.plan import UNLIMITED, Plan, Source, on_sale, plan_named, plan_of, plan_title
 from merlin.billing.promo_codes import Promo, Promos
 from merlin.billing.purchases import Purchase, Purchases, promise_of
-from merlin.billing.quota import Gift, Quotas
+from merlin.billing.quota import (
+    UNLIMITED,
+    Gift,
+    Plan,
+    Quotas,
+    Source,
+    on_sale,
+    plan_named,
+    plan_of,
+    plan_title,
+)
 from merlin.billing.subscriptions import (
     MOST_TRIES,
     PAY_BEFORE,

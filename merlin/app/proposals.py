@@ -20,7 +20,7 @@ from merlin.app.context import Context
 from merlin.app.examples import ExampleWords
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.app.views import described
-from merlin.chat.unanswered import ToldQuestions
+from merlin.chat.feedback import ToldQuestions
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MOST_AT_ONCE, Edit

@@ -24,8 +24,8 @@ from merlin.app.orders import polled_gateway
 from merlin.app.settlement import Outcome, money_text, receive_payment, receive_refund
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind, Ledger, faults, money_back
-from merlin.billing.plan import on_sale
 from merlin.billing.purchases import Purchase, Purchases
+from merlin.billing.quota import on_sale
 from merlin.billing.report import Found, compare, missing
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound, PaymentError

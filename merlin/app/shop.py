@@ -10,9 +10,9 @@ from datetime import timedelta
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.billing.plan import Plan, plan_named
 from merlin.billing.promo_codes import Promo, Promos, prices
 from merlin.billing.purchases import Order, Purchase, Purchases, PurchaseState, promise_of
+from merlin.billing.quota import Plan, plan_named
 from merlin.billing.subscriptions import Renewal, Renewals
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused

@@ -16,10 +16,10 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import require_editing
 from merlin.app.proposals import has_consent
-from merlin.chat.feedback import QuestionStatistics
-from merlin.chat.unanswered import (
+from merlin.chat.feedback import (
     DismissedQuestions,
     QuestionGroup,
+    QuestionStatistics,
     Reason,
     ToldQuestions,
     group_questions,

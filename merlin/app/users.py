@@ -21,9 +21,8 @@ from merlin.app.accounts import create_key
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
 from merlin.app.views import INTERNAL, described, finite, view_of
-from merlin.billing.plan import Format, Source, plan_named, plan_of
 from merlin.billing.promo_codes import MOST_DAYS
-from merlin.billing.quota import Gift, Left, Quotas
+from merlin.billing.quota import Format, Gift, Left, Quotas, Source, plan_named, plan_of
 from merlin.billing.subscriptions import Term, Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role

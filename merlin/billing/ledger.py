@@ -18,10 +18,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from merlin.billing.plan import Source
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
-from merlin.billing.quota import Gift, Gifts
+from merlin.billing.quota import Gift, Gifts, Source
 from merlin.billing.subscriptions import Renewals, Term, Terms, term_start
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused

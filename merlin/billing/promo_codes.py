@@ -12,8 +12,8 @@ from typing import Any
 
 from peewee import JOIN, Select, fn
 
-from merlin.billing.plan import Plan, Source
 from merlin.billing.purchases import Purchase, PurchaseState
+from merlin.billing.quota import Plan, Source
 from merlin.billing.subscriptions import Terms
 from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, iso, utc_now

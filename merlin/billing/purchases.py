@@ -23,7 +23,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from merlin.billing.plan import Format, Plan
+from merlin.billing.quota import Format, Plan
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of

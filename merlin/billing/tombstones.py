@@ -11,7 +11,7 @@ from typing import Any
 
 from peewee import Case, fn
 
-from merlin.billing.plan import Source, UseState
+from merlin.billing.quota import Source, UseState
 from merlin.core.clock import iso
 from merlin.db.database import Parameter, Prepared, Repository, Row, transaction
 from merlin.db.tables import LEFT_BEHIND, PROMO, PROMO_USE, QUOTA_USE, TERM, USER

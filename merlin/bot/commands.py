@@ -23,9 +23,8 @@ from telegram import (
 )
 from telegram.error import TelegramError
 
-from merlin.bot.loops import run_forever
 from merlin.bot.processor import WANTED
-from merlin.bot.services import BotServices
+from merlin.bot.services import BotServices, run_forever
 from merlin.bot.transport import ConnectionState
 from merlin.core.heartbeat import BugCount
 from merlin.core.i18n import LANGUAGES, text

@@ -24,8 +24,7 @@ from merlin.account.users import User, Users
 from merlin.app.inbox import Dialog, Dialogs, Inbox, Update, UpdateState, json_integer, json_object
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
-from merlin.bot.bot_api import BotApi
-from merlin.bot.files import Files
+from merlin.bot.bot_api import BotApi, Files
 from merlin.bot.menu import View
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.services import BotServices

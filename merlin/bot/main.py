@@ -26,14 +26,12 @@ from merlin.app.payment_worker import PaymentWorker
 from merlin.app.retention import OldRows
 from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from merlin.bot.application import create_application, register
-from merlin.bot.bot_api import BotApi
+from merlin.bot.bot_api import BotApi, Files
 from merlin.bot.commands import greet
-from merlin.bot.files import Files
-from merlin.bot.loops import run_every, run_forever, run_loop, wake_counter
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import BROADCAST_EVERY_S, OutboxSender, send_broadcasts, show_results
 from merlin.bot.processor import AT_ONCE, Intake, writers
-from merlin.bot.services import BotServices
+from merlin.bot.services import BotServices, run_every, run_forever, run_loop, wake_counter
 from merlin.bot.stars import StarsGateway, compare_stars, with_stars
 from merlin.bot.transport import AiohttpRequest, ConnectionState
 from merlin.chat.answer import AnswerService

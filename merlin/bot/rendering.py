@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from merlin.account.users import Users
-from merlin.billing.plan import Allowance, Format
 from merlin.billing.purchases import Promise
+from merlin.billing.quota import Allowance, Format
 from merlin.bot.services import BotServices
 from merlin.core.i18n import keys, text
 from merlin.core.money import Amount, Currency, roubles, stars

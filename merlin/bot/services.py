@@ -1,15 +1,25 @@
-"""What the bot is given by wiring: rows, providers and settings; it picks nothing itself."""
+"""What the bot is given by wiring: rows, providers, settings; and the loops of its parts.
+
+A loop is woken early by the wake counter, begun anew after an error, and backed off.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+
+from telegram.error import TelegramError
 
 from merlin.account.users import Users
 from merlin.app.context import Context
 from merlin.app.inbox import Owner
 from merlin.app.outbox import Outbox
+from merlin.bot.transport import pause
 from merlin.chat.answer import RetryPolicy
+from merlin.core.errors import MerlinError
+from merlin.core.heartbeat import BugCount
+from merlin.core.log import get_logger
 from merlin.db.processes import AsyncLead, Heartbeats
 from merlin.db.writer import Store
 from merlin.providers.documents import ChildReader
@@ -68,3 +78,79 @@ class BotServices(Context):
         """Return the language that somebody is written to in; within the store's work."""
         user = Users(self.db).get(user_id)
         return user.speaks(self.config.language) if user is not None else self.config.language
+
+
+log = get_logger(__name__)
+
+LOOK_S = 0.2
+EVERY_S = 1.0
+# What ran for so long before it broke was not broken from the start.
+LASTED_S = 60.0
+# What is no bug of ours: it passes, and who must hear of it hears elsewhere.
+_OUTAGES = (MerlinError, TelegramError, OSError)
+
+Round = Callable[[], Awaitable[None]]
+Look = Callable[[], Awaitable[int]]
+
+
+async def run_loop(work: Round, look: Look, every_s: float = EVERY_S) -> None:
+    """Do `work` whenever `look` tells another number, and every so many seconds anyway."""
+    loop = asyncio.get_running_loop()
+    seen = -1
+    due = loop.time()
+    while True:
+        now = await look()
+        if now != seen or loop.time() >= due:
+            seen = now
+            due = loop.time() + every_s
+            await work()
+        await asyncio.sleep(LOOK_S)
+
+
+async def run_every(work: Round, seconds: float) -> None:
+    """Do `work` again and again, so many seconds after its end."""
+    while True:
+        await asyncio.sleep(seconds)
+        await work()
+
+
+async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugCount) -> None:
+    """Do `work`, and again after an error: one that breaks ends neither itself nor another.
+
+    `bugs` hears of errors that are bugs, and of `work` that ran for a while without any.
+    """
+    clock = asyncio.get_running_loop().time
+    attempt = 0
+    while True:
+        begun = clock()
+        lasted = asyncio.get_running_loop().call_later(LASTED_S, bugs.succeeded, name)
+        try:
+            await work()
+        except Exception as error:
+            log.exception("a part of the bot broke and begins anew", part=name)
+            if not isinstance(error, _OUTAGES):
+                bugs.failed(name, error)
+        finally:
+            lasted.cancel()
+        attempt = 0 if clock() - begun > LASTED_S else attempt + 1
+        await pause(attempt, longest_pause_s)
+
+
+def wake_counter(read: Callable[[], Awaitable[int]]) -> Look:
+    """Return what reads the wake counter beside the event loop; for many at once it reads once."""
+    reading: asyncio.Future[int] | None = None
+    read_at = -LOOK_S
+
+    async def look() -> int:
+        nonlocal reading, read_at
+        now = asyncio.get_running_loop().time()
+        if reading is None or now - read_at >= LOOK_S or _failed(reading):
+            reading, read_at = asyncio.ensure_future(read()), now
+        # One who gives up waiting leaves the others theirs.
+        return await asyncio.shield(reading)
+
+    return look
+
+
+def _failed(reading: asyncio.Future[int]) -> bool:
+    return reading.done() and (reading.cancelled() or reading.exception() is not None)

@@ -16,9 +16,8 @@ from merlin.account.accounts import LAST_ID
 from merlin.account.api_keys import Scope
 from merlin.app import users
 from merlin.app.users import UserDetails, UserView
-from merlin.billing.plan import Format
 from merlin.billing.promo_codes import MOST_DAYS
-from merlin.billing.quota import Gift
+from merlin.billing.quota import Format, Gift
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, changing, print_result, reading
 from merlin.cli.output import (

@@ -14,7 +14,7 @@ from set_up import Provider
 from waiting import longest
 
 from merlin.account.api_keys import Scope
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns

@@ -17,7 +17,7 @@ from merlin.app import shop as acts
 from merlin.app.actor import Actor
 from merlin.app.texts import Settings
 from merlin.billing.ledger import EntryKind, faults
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.config.shop import Pack, PaymentsConfig, PlanPrice, Receipt, YooKassaConfig
 from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import LANGUAGES, text

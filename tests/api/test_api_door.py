@@ -21,8 +21,7 @@ from waiting import longest, wait_until
 
 from merlin.api.app import create_app
 from merlin.api.openai_compat.chat import next_piece
-from merlin.billing.plan import Allowance, Format
-from merlin.billing.quota import Quotas
+from merlin.billing.quota import Allowance, Format, Quotas
 from merlin.core.clock import utc_now
 
 functional, unit = pytest.mark.functional, pytest.mark.unit

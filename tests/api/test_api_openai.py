@@ -13,7 +13,7 @@ from protocol_nulls import events, wrong_nulls
 from served import SYSTEM, came_from, counted, serve_in, try_in
 
 from merlin.account.api_keys import Scope
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.db.tables import CANARY
 from merlin.sandbox.faults import Fault, FaultKind
 

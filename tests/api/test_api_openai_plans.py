@@ -12,7 +12,7 @@ from config_plans import new_plan
 from served import serve_in
 
 from merlin.account.users import Users
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional

@@ -12,9 +12,8 @@ import pytest
 from shop_site import PAGE_PLANS, as_new, bill, pressed, shop_pages, words
 from waiting import longest
 
-from merlin.billing.plan import Format, Source
 from merlin.billing.promo_codes import Promo
-from merlin.billing.quota import Quotas
+from merlin.billing.quota import Format, Quotas, Source
 from merlin.billing.subscriptions import Renewal, RenewalState, Terms
 from merlin.core.i18n import text
 from merlin.providers.payments import Gateway

@@ -15,10 +15,9 @@ from staff_site import office
 from merlin.account.users import Consents
 from merlin.app.actor import Actor
 from merlin.app.proposals import VERSION, revoke_consent
-from merlin.chat.feedback import Rating, Ratings
+from merlin.chat.feedback import Rating, Ratings, ToldQuestions
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
-from merlin.chat.unanswered import ToldQuestions
 from merlin.cli import main
 from merlin.core.clock import utc_now
 from merlin.core.permissions import Authority, Role

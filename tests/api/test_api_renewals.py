@@ -10,7 +10,7 @@ import pytest
 from waiting import wait_until
 
 from merlin.app.payment_worker import turn_pages
-from merlin.billing.plan import Source
+from merlin.billing.quota import Source
 from merlin.billing.subscriptions import RenewalState
 from merlin.core.clock import iso, utc_now
 

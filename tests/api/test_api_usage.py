@@ -10,8 +10,7 @@ from asking_site import Talk, forgotten
 from config_plans import new_plan
 
 from merlin.account.api_keys import Scope
-from merlin.billing.plan import Allowance, Format
-from merlin.billing.quota import Gift, Quotas
+from merlin.billing.quota import Allowance, Format, Gift, Quotas
 from merlin.core.clock import utc_now, zone_of
 
 pytestmark = pytest.mark.functional

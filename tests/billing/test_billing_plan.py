@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from config_plans import new_plan, plans_of
 
-from merlin.billing.plan import (
+from merlin.billing.quota import (
     FREELY,
     UNLIMITED,
     Allowance,

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.billing.plan import Allowance, Format
-from merlin.billing.quota import Left, Period, Used, left_of, today
+from merlin.billing.quota import Allowance, Format, Left, Period, Used, left_of, today
 from merlin.core.clock import zone_of
 
 pytestmark = pytest.mark.unit

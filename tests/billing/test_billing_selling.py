@@ -6,8 +6,8 @@ import pytest
 import yaml
 from sold_plans import PLANS, SAID
 
-from merlin.billing.plan import Format, on_sale, plan_named
 from merlin.billing.promo_codes import Promo, prices
+from merlin.billing.quota import Format, on_sale, plan_named
 from merlin.config import load
 from merlin.config.shop import NETWORKS, PaymentsConfig, PlanPrice, YooKassaConfig
 from merlin.core.errors import ConfigError

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.billing.plan import Source
+from merlin.billing.quota import Source
 from merlin.billing.subscriptions import Term, bring_forward, shorten, term_start
 from merlin.core.money import Amount, Currency
 

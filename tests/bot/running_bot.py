@@ -14,7 +14,7 @@ from served import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
 from set_up import Provider, SetUp, serve_bot
 from waiting import DEADLINE_S, longest
 
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.bot.services import Pace
 from merlin.chat.answer import RetryPolicy
 from merlin.config.settings import TelegramLimits

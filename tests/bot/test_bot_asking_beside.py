@@ -9,7 +9,7 @@ import pytest
 from config_plans import new_plan
 from running_bot import RunningBot, ask, ended, rows
 
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.bot.answers import both
 from merlin.bot.handlers.questions import PLACEHOLDER
 from merlin.sandbox.faults import Fault, FaultKind

@@ -13,7 +13,7 @@ from running_bot import RunningBot, ended, rows, russian, states, texts
 from telegram.ext import Application, CallbackQueryHandler, ContextTypes
 from waiting import wait_until
 
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.bot.application import register
 from merlin.bot.context import BotContext, BotData
 from merlin.db.database import open_database

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from telegram.error import NetworkError, TimedOut
 
-from merlin.bot.files import Files
+from merlin.bot.bot_api import Files
 from merlin.bot.transport import AiohttpRequest, NotSent
 from merlin.config.settings import MEGABYTE
 from merlin.core.i18n import text

@@ -7,7 +7,7 @@ from bot_talk import NAMED, asked, talk
 from config_plans import new_plan
 from running_bot import RunningBot, let_serve, rows, settings_of, states
 
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.sandbox.telegram.world import SEMINAR, STUDY
 
 pytestmark = pytest.mark.functional

@@ -23,7 +23,7 @@ from running_bot import (
     with_media,
 )
 
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, transcript_of

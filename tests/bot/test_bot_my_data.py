@@ -9,7 +9,7 @@ import pytest
 from config_plans import new_plan
 from running_bot import RunningBot, let_serve, rows, settings_of, states
 
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.db.database import open_database
 
 pytestmark = pytest.mark.functional

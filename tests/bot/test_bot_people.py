@@ -7,7 +7,7 @@ from admin_chat import ANNA, BORIS, VERA, Chat, add_users, grant, with_admin
 from config_plans import new_plan
 from running_bot import RunningBot, rows
 
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional

@@ -10,8 +10,8 @@ from running_bot import HEARING, SOUND, RunningBot, let_serve, rows
 from stars_buyer import SAID, Buyer, change, selling, with_books
 from structlog.testing import capture_logs
 
-from merlin.billing.plan import Source
 from merlin.billing.promo_codes import Promo
+from merlin.billing.quota import Source
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn

@@ -8,7 +8,7 @@ import itertools
 import pytest
 from telegram.error import NetworkError
 
-from merlin.bot.loops import run_forever
+from merlin.bot.services import run_forever
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import LASTING, BugCount
 

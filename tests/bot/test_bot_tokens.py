@@ -12,7 +12,7 @@ from forked import code_of, start_bot
 from running_bot import RunningBot, rows, settings_of
 from waiting import wait_until
 
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.bot.handlers.sessions import bar
 from merlin.core.money import format_cost as told_money
 

@@ -27,7 +27,7 @@ from configured import config_of
 from pipeline_rows import World, checked, commit, examples, finding, spec
 from staff_site import Keeper
 
-from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Allowance, Format
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns

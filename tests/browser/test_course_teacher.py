@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from staff_browser import ANNA, BORIS, VERA, XSS, propose
 
 from merlin.api.rest.teaching import MOST_LETTERS
-from merlin.chat.unanswered import ToldQuestions
+from merlin.chat.feedback import ToldQuestions
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals

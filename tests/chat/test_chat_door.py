@@ -13,7 +13,7 @@ from merlin.api.openai_compat.requests import (
     request_of_call,
 )
 from merlin.app.context import Context
-from merlin.billing.plan import Format
+from merlin.billing.quota import Format
 from merlin.core.messages import Image, Message
 
 pytestmark = pytest.mark.unit

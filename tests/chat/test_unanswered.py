@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from merlin.chat.unanswered import Reason, UnansweredQuestion, group_questions, join_told
+from merlin.chat.feedback import Reason, UnansweredQuestion, group_questions, join_told
 
 pytestmark = pytest.mark.unit
 

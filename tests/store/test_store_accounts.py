@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from merlin.account.users import Consents, Roles, User, Users
-from merlin.billing.plan import Source
+from merlin.billing.quota import Source
 from merlin.billing.subscriptions import Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Permission, Role

@@ -12,9 +12,8 @@ from sold_plans import ANNA, BORIS, STARS, YOOKASSA, Counter, left, state, terms
 from merlin.account.users import User
 from merlin.app.personal_data import PersonalRecords
 from merlin.billing.ledger import EntryKind
-from merlin.billing.plan import UNLIMITED, Format, plan_of
 from merlin.billing.purchases import PurchaseState
-from merlin.billing.quota import Quotas
+from merlin.billing.quota import UNLIMITED, Format, Quotas, plan_of
 from merlin.core.errors import NotFound
 from merlin.db.database import open_database
 

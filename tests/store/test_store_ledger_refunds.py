@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from sold_plans import ANNA, BORIS, STARS, YOOKASSA, left, state, terms
 
-from merlin.billing.plan import Format
 from merlin.billing.purchases import PurchaseState
+from merlin.billing.quota import Format
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Currency
 

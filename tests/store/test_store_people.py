@@ -12,8 +12,7 @@ from config_plans import new_plan
 
 from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.plan import Allowance, Format
-from merlin.billing.quota import Gift, Left, Quotas
+from merlin.billing.quota import Allowance, Format, Gift, Left, Quotas
 from merlin.core.clock import iso
 from merlin.db import tables
 from merlin.db.encryption import Cipher

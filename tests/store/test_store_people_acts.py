@@ -14,7 +14,7 @@ from merlin.app import accounts, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.requests import perform_once
-from merlin.billing.plan import Format
+from merlin.billing.quota import Format
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.db.audit import Audit

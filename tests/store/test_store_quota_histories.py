@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 from config_plans import new_plan
 
-from merlin.billing.plan import Allowance, Format
-from merlin.billing.quota import Gift, Period, Quotas, Reserved
+from merlin.billing.quota import Allowance, Format, Gift, Period, Quotas, Reserved
 from merlin.core.clock import zone_of
 from merlin.db.database import open_database
 

@@ -9,8 +9,18 @@ import pytest
 from config_plans import new_plan
 
 from merlin.account.users import User, Users
-from merlin.billing.plan import UNLIMITED, Allowance, Format, UseState
-from merlin.billing.quota import MOST, Gift, Left, Period, Quotas, Reserved
+from merlin.billing.quota import (
+    MOST,
+    UNLIMITED,
+    Allowance,
+    Format,
+    Gift,
+    Left,
+    Period,
+    Quotas,
+    Reserved,
+    UseState,
+)
 from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit

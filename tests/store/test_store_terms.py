@@ -10,7 +10,7 @@ from sold_plans import ANNA, BORIS, Counter
 
 from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.plan import Source, plan_of
+from merlin.billing.quota import Source, plan_of
 from merlin.billing.subscriptions import Term
 from merlin.core.errors import NotFound, Refused
 from merlin.db.audit import Audit

@@ -23,7 +23,7 @@ from merlin.api.openai_compat.requests import (
 from merlin.api.problems import wrong
 from merlin.api.services import ApiServices
 from merlin.app.ask import Asker, ground, is_free, route
-from merlin.billing.plan import UNLIMITED
+from merlin.billing.quota import UNLIMITED
 from merlin.chat.answer import AnswerObserver, AnswerService, Ending, Reply, Stop
 from merlin.chat.model_catalogue import Candidate
 from merlin.core.errors import MerlinError

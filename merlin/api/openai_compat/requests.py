@@ -36,8 +36,7 @@ from merlin.api.services import ApiServices
 from merlin.app import courses
 from merlin.app.ask import Asker, Over, cost_of, find_asker, reserve, settle
 from merlin.app.context import Context
-from merlin.billing.plan import Format
-from merlin.billing.quota import Left, Quotas
+from merlin.billing.quota import Format, Left, Quotas
 from merlin.chat.answer import Reply, report_troubles
 from merlin.chat.canary import count_answer
 from merlin.chat.model_catalogue import Candidate, ModelCatalogue, ModelRequest, first_candidate

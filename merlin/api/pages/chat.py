@@ -29,7 +29,7 @@ from merlin.api.auth import Caller, Person
 from merlin.api.openai_compat.chat import ChatStream, watch_question
 from merlin.api.openai_compat.requests import ABANDONED, Asked, asker_of, name_of, used_up
 from merlin.api.openai_compat.responses import note, refusal_of
-from merlin.api.pages.course import course_of
+from merlin.api.pages.catalogue import course_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
 from merlin.api.pages.markdown import render_markdown
@@ -49,7 +49,7 @@ from merlin.app import course_chat, sessions
 from merlin.app.ask import ChatQuestion, show_quota
 from merlin.app.plans import has_shop
 from merlin.app.sessions import SessionView, TurnView
-from merlin.billing.plan import Format
+from merlin.billing.quota import Format
 from merlin.chat.answer import Ending, Reply
 from merlin.chat.grounding import source_name
 from merlin.chat.model_catalogue import Candidate

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 from merlin.api.schema import Page
 from merlin.app.models import Scores
-from merlin.billing.plan import Format, plan_named
 from merlin.billing.purchases import Promise, Purchase, PurchaseState
+from merlin.billing.quota import Format, plan_named
 from merlin.core import i18n
 from merlin.core.clock import in_zone
 from merlin.core.i18n import format_number, keys, text

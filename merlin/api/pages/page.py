@@ -38,7 +38,7 @@ from merlin.app.context import Context
 from merlin.app.permissions import led_course
 from merlin.app.texts import BOT_NAME, Settings
 from merlin.app.views import view_of
-from merlin.billing.plan import on_sale
+from merlin.billing.quota import on_sale
 from merlin.core.clock import in_zone
 from merlin.core.errors import DatasetError, Forbidden, MerlinError, Refused
 from merlin.core.i18n import LANGUAGES, text, zone_name

@@ -44,9 +44,11 @@ from merlin.app.plans import (
     my_subscriptions,
 )
 from merlin.app.texts import TERMS, Settings, legal_text
-from merlin.billing.plan import (
+from merlin.billing.purchases import Purchase
+from merlin.billing.quota import (
     Allowance,
     Format,
+    Gift,
     Plan,
     Source,
     allowance_of,
@@ -55,8 +57,6 @@ from merlin.billing.plan import (
     plan_of,
     plan_title,
 )
-from merlin.billing.purchases import Purchase
-from merlin.billing.quota import Gift
 from merlin.billing.subscriptions import Renewal
 from merlin.core.errors import NotFound, Refused
 from merlin.core.web.assets import NEVER_KEPT, seen_other

@@ -17,12 +17,9 @@ from merlin.api.pages import (
     board,
     catalogue,
     chat,
-    checkout,
-    course,
     orders,
     page,
     plans,
-    sign_in,
 )
 from merlin.api.pages.admin import (
     health,
@@ -38,8 +35,7 @@ from merlin.api.pages.teach import changes, examples, proposals
 from merlin.api.pages.teach import course as teach_course
 from merlin.core.i18n import text
 
-TOPICS = (catalogue, course, sign_in, account, plans, chat)
-SHOP = (checkout, orders)
+TOPICS = (catalogue, account, plans, chat, orders)
 STAFF = (
     *(board, teach_course, examples, proposals, changes),
     *(health, jobs, models, people, payments),
@@ -49,7 +45,11 @@ STAFF = (
 def page_routes() -> list[BaseRoute]:
     """Return the routes of all pages, and of the assets, which are read before the first call."""
     page.assets()
-    topics = (*(topic.router for topic in TOPICS), router, *(one.router for one in (*SHOP, *STAFF)))
+    topics = (
+        *(topic.router for topic in TOPICS),
+        router,
+        *(one.router for one in (orders, *STAFF)),
+    )
     return [route for one in (page.asset_router, *topics) for route in one.routes]
 
 

@@ -38,7 +38,7 @@ from merlin.api.schema import (
 )
 from merlin.app import orders, plans, shop
 from merlin.app.plans import PlanOffer
-from merlin.billing.plan import Format, allowance_of, plan_title
+from merlin.billing.quota import Format, allowance_of, plan_title
 from merlin.core.errors import Refused
 from merlin.core.money import Amount
 from merlin.providers.payments import MOST_CONTACT, Gateway, contact_of

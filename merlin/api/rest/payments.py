@@ -24,9 +24,9 @@ from merlin.api.schema import LINE, WHOLE, Body, Hex, Line, Part, Shape, operati
 from merlin.app import payments
 from merlin.app.settlement import reason_key
 from merlin.billing.ledger import Entry
-from merlin.billing.plan import Format
 from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo, StoredPromo
 from merlin.billing.purchases import Purchase, PurchaseState
+from merlin.billing.quota import Format
 from merlin.billing.refunds import MOST_REASON, RefundState
 from merlin.billing.report import Sum, day_start
 from merlin.billing.subscriptions import RenewalState

@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 
 from merlin.app.ask import Over, request_of_session, window_of
 from merlin.app.inbox import UpdateState
-from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
-from merlin.billing.quota import Gift, Left
+from merlin.billing.quota import UNLIMITED, Format, Gift, Left, Plan, plan_of
 from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_words

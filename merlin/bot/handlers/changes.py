@@ -1,9 +1,10 @@
-"""Edits of examples: where each stands, conflicts, undo; corrections that wait for an editor.
+"""Edits of examples: where each stands, conflicts, undo; what waits for an editor.
 
     waiting -> taken back (asked twice)      conflict -> mine | theirs | edit
     parked -> tried again | taken back
     queue -> proof of one -> approve (Save) | other words | decline, with a reason or without
     queue -> a page of it, whole -> approve all as they are, one commit a dataset | decline all
+    asked in vain -> answered, as a new example | dismissed, and back
 
 A commit of the person's own is taken back by another one. One example: by one tap; was it written
 anew since, its proof says so first. Anything else: what it takes away and brings back, asked
@@ -15,16 +16,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 
-from merlin.app import changes, proposals
+from merlin.app import changes, proposals, unanswered
 from merlin.app.changes import DatasetFiles, PreviewView
 from merlin.app.outbox import OutgoingMessage
 from merlin.app.proposals import Proposal
+from merlin.app.unanswered import MARK_DIGITS, GroupState, UnansweredView
 from merlin.bot import menu
 from merlin.bot.context import BotContext
+from merlin.bot.handlers import admin, example_draft
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.example_proof import (
+    USER,
     Draft,
     ask,
+    chosen_dataset,
     commit_editor,
     dialog_value,
     finding_lines,
@@ -390,3 +395,63 @@ def undo_confirmed(context: BotContext) -> View:
     subject = format_subject(first.subject, context.language)
     words = context.translate("examples-undone", subject=subject)
     return saved_view(context, dataset, "examples-undone-title", words)
+
+
+def list_unanswered(context: BotContext) -> View:
+    """Show the questions that wait, newest first."""
+    leave_dialog(context)
+    name = chosen_dataset(context)
+    short = admin.short(name)
+
+    def entry(each: UnansweredView) -> Button:
+        label = f"{each.times} · {menu.cut(each.question, _LABEL)}"
+        return Button(label, f"ex:vain:{short}:{each.mark[:MARK_DIGITS]}")
+
+    told = unanswered.list_unanswered(*performer(context), name, context.language)
+    title, back = context.translate("examples-unanswered"), menu.back(f"ex:ds:{short}")
+    keys, found = ("unanswered-words", "unanswered-none"), told.of(GroupState.WAITING)
+    data = f"ex:vains:{short}"
+    return menu.list_card(context, f"{title} · {name}", keys, found, entry, data, back, place=2)
+
+
+def answer_unanswered(context: BotContext) -> View:
+    """Ask for the answer to a question, as in a new example; or show the example that has one."""
+    name, each = chosen_dataset(context), _chosen_question(context)
+    short = admin.short(name)
+    if each.example:
+        ways = (
+            ("page-unanswered-edit", f"ex:one:{short}:{admin.short(each.example)}", "primary"),
+            _dismissing(context),
+            menu.back(f"ex:vains:{short}:0"),
+        )
+        words = context.translate("page-unanswered-there")
+        return menu.card(context, name, each.question, words, rows=ways)
+    draft = Draft(name, turns=((USER, each.question),))
+    return example_draft.ask_answer(context, draft, f"ex:vains:{short}:0", _dismissing(context))
+
+
+def dismiss_unanswered(context: BotContext) -> View:
+    """Take a question out of what waits, with a way back."""
+    leave_dialog(context)
+    name, each = chosen_dataset(context), _chosen_question(context)
+    unanswered.dismiss(*performer(context), name, each.mark)
+    short = admin.short(name)
+    undo = ("page-unanswered-restore", f"ex:vain-back:{short}:{context.argument(2)}")
+    words = context.translate("unanswered-dismissed", question=each.question)
+    return menu.card(context, name, words, rows=(undo, menu.back(f"ex:vains:{short}:0")))
+
+
+def restore_unanswered(context: BotContext) -> View:
+    """Let a dismissed question wait again."""
+    unanswered.restore(*performer(context), chosen_dataset(context), context.argument(2))
+    return answer_unanswered(context)
+
+
+def _dismissing(context: BotContext) -> menu.RowOf:
+    return ("page-unanswered-dismiss", f"ex:vain-no:{context.argument(1)}:{context.argument(2)}")
+
+
+def _chosen_question(context: BotContext) -> UnansweredView:
+    """Return the question that a button names. Raises NotFound."""
+    found = chosen_dataset(context), context.argument(2), context.language
+    return unanswered.get_unanswered(*performer(context), *found)

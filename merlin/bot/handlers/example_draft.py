@@ -9,6 +9,7 @@ In a forwarded chat who asked and who answered is marked by buttons. Long words 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from merlin.app import answer_changes
+from merlin.app.answer_changes import AnswerChange, AnswerChangeKind, Comparison
 from merlin.app.inbox import Update, json_object
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
@@ -35,7 +38,9 @@ from merlin.bot.handlers.example_proof import (
     dialog_value,
     draft_of_example,
     editor_handler,
+    edits_of,
     require_editing,
+    require_editing_here,
     require_step,
     said_lines,
     show_screen,
@@ -382,3 +387,46 @@ async def read_words(context: BotContext) -> str:
     if len(words) > MOST_LETTERS:
         raise Refused("too long", "examples-too-long", most=MOST_LETTERS)
     return words
+
+
+_MOST_CHANGES = 5
+_WORDS = 160
+_KINDS = {
+    AnswerChangeKind.NEW: "➕",
+    AnswerChangeKind.LOST: "➖",
+    AnswerChangeKind.OTHER: "🔁",
+}
+
+
+async def compare_answers(context: BotContext) -> None:
+    """Show which answers the draft that was shown would change."""
+    ctx = context.services
+
+    def read() -> Comparison:
+        require_editing_here(context, (draft := current_draft(context)).dataset)
+        edits = edits_of(context, draft)
+        return answer_changes.plan_comparison(ctx, admin.actor(context), draft.dataset, edits)
+
+    plan = await context.store.read(read)
+    told = await asyncio.to_thread(answer_changes.compare_answers, ctx, plan, context.language)
+
+    def view() -> View:
+        key, counts = told.summary
+        lines = [_answer_change(context, each) for each in told.changes[:_MOST_CHANGES]]
+        if len(told.changes) > _MOST_CHANGES:
+            more = len(told.changes) - _MOST_CHANGES
+            lines.append(context.translate("examples-more", count=more))
+        estimate = context.translate("page-answers-estimate") if told.is_estimate else ""
+        title, words = context.translate("page-answers"), context.translate(key, **counts)
+        return menu.card(context, title, words, *lines, estimate, rows=(menu.back("ex:look"),))
+
+    await show_screen(context, view)
+
+
+def _answer_change(context: BotContext, each: AnswerChange) -> str:
+    words = [each.before, each.after]
+    before, after = (
+        menu.cut(" ".join(one.split()) or context.translate("page-answers-unknown"), _WORDS)
+        for one in words
+    )
+    return f"{_KINDS[each.kind]} {menu.cut(each.question, _WORDS)}\n{before}\n→ {after}"

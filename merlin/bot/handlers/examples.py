@@ -28,10 +28,8 @@ from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import (
     admin,
     changes,
-    example_answers,
     example_draft,
     example_proof,
-    unanswered,
 )
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.example_draft import ask_words, reword_draft, words_handler
@@ -446,7 +444,7 @@ ACTIONS: Mapping[str, Handler | Act] = {
     ),
     "untag": proof_handler(lambda context: replace(current_draft(context), tags=())),
     "whole": example_draft.whole_file,
-    "answers": example_answers.compare_answers,
+    "answers": example_draft.compare_answers,
     "save": example_proof.save,
     "list": list_examples,
     "flaws": flaws,
@@ -462,10 +460,10 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "pick": example_draft.pick,
     "picked": proof_handler(example_draft.picked_draft),
     "pairs": import_pairs,
-    "vains": unanswered.list_waiting,
-    "vain": unanswered.answer,
-    "vain-no": unanswered.dismiss,
-    "vain-back": unanswered.restore,
+    "vains": changes.list_unanswered,
+    "vain": changes.answer_unanswered,
+    "vain-no": changes.dismiss_unanswered,
+    "vain-back": changes.restore_unanswered,
     "import": ask_import,
     "take": take_import,
     "queue": changes.queue,

@@ -24,9 +24,9 @@ from merlin.app import plans, settlement
 from merlin.app.inbox import UpdateState
 from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
-from merlin.billing.plan import plan_named, plan_title
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
+from merlin.billing.quota import plan_named, plan_title
 from merlin.billing.subscriptions import Renewal
 from merlin.bot import menu
 from merlin.bot.context import BotContext

@@ -22,9 +22,9 @@ from merlin.app.inbox import Dialog
 from merlin.app.orders import OrderDetails
 from merlin.app.reconciliation import last_comparison
 from merlin.app.texts import Settings
-from merlin.billing.plan import plan_named, plan_title
 from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import Purchase
+from merlin.billing.quota import plan_named, plan_title
 from merlin.billing.refunds import MOST_REASON, Refund
 from merlin.billing.report import Total, count_tests, day_start, totals
 from merlin.bot import menu

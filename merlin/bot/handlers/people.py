@@ -20,9 +20,8 @@ from typing import TypeVar
 from merlin.app import users
 from merlin.app.inbox import Dialog
 from merlin.app.users import UserView
-from merlin.billing.plan import Format, Plan, plan_named
 from merlin.billing.promo_codes import MOST_DAYS
-from merlin.billing.quota import MOST
+from merlin.billing.quota import MOST, Format, Plan, plan_named
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin

@@ -21,9 +21,8 @@ from merlin.app.ask import dataset_of
 from merlin.app.inbox import Dialog
 from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, current_plan, may_try, start_trial, use_code
-from merlin.billing.plan import UNLIMITED, Format, Plan, allowance_of, on_sale, plan_named
 from merlin.billing.promo_codes import Promo, Promos, prices
-from merlin.billing.quota import Gift
+from merlin.billing.quota import UNLIMITED, Format, Gift, Plan, allowance_of, on_sale, plan_named
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import marked, short

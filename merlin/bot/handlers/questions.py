@@ -24,7 +24,7 @@ from dataclasses import replace
 from merlin.app import ask
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import QueuedMessage
-from merlin.billing.plan import Format
+from merlin.billing.quota import Format
 from merlin.bot import answers, menu
 from merlin.bot.answers import (
     AnswerIndicator,

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from merlin.app import courses
 from merlin.app.ask import request_of_session
-from merlin.billing.plan import allows_model
+from merlin.billing.quota import allows_model
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext
 from merlin.bot.handlers.answering import abroad, answering, company, plan_for, refitted

@@ -23,8 +23,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.requests import perform_once
 from merlin.app.users import UserDetails
-from merlin.billing.plan import Format
-from merlin.billing.quota import MOST
+from merlin.billing.quota import MOST, Format
 from merlin.core.errors import Refused
 from merlin.core.permissions import Permission, Role
 from merlin.core.web.assets import NEVER_KEPT, seen_other

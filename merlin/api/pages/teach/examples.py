@@ -31,7 +31,7 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.pages.teach.changes import Noted, noted_change
-from merlin.api.rest.examples import ExampleBody
+from merlin.api.rest.changes import ExampleBody
 from merlin.api.schema import LINE, Name, Page, Part, Sought
 from merlin.app import answer_changes, drafts, examples
 from merlin.app.answer_changes import AnswerChanges
