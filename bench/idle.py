@@ -1,0 +1,120 @@
+"""What Merlin costs while nobody asks anything, and how soon a bot asks for updates.
+
+`merlin run` as people start it, with its default periods: daemon, bot and api on SQLite, beside a
+repository of a hundred examples and a Telegram on the loopback. It is looked at when the first
+build is made, once the daemon has given back what building took.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from bench.chat_figures import Figure, shown
+from bench.chat_meter import cpu_s, rss_mb
+from bench.chat_sides import KEYS, Ours, World
+from bench.dataset import Place, repository
+
+RUNS, EXAMPLES = 5, 100
+SETTLE_S, LOOK_S, LONGEST_S = 130.0, 60.0, 60.0
+NAMES = ("daemon", "bot", "api")
+CONFIG = """\
+state_dir: {state}
+repository: {{url: {repository}}}
+telegram: {{base_url: {telegram}}}
+providers: [{{name: chat, base_url: "{provider}"}}]
+api: {{listen: "127.0.0.1:{port}"}}
+"""
+
+
+def run() -> None:
+    """Print each row as soon as it is measured."""
+    for figure in (*_idle(), _start()):
+        print(shown(figure), flush=True)
+
+
+def _idle() -> list[Figure]:
+    with repository(EXAMPLES) as place, World() as world, _merlin(place, world) as processes:
+        deadline = time.monotonic() + LONGEST_S
+        while not place.builds():
+            if time.monotonic() > deadline:
+                raise TimeoutError((place.folder / "log").read_text("utf-8")[-2000:])
+            time.sleep(0.5)
+        time.sleep(SETTLE_S)
+        pids = {name: _child(processes, name) for name in NAMES}
+        before = {name: cpu_s(pid) for name, pid in pids.items()}
+        time.sleep(LOOK_S)
+        cpu = {name: 100 * (cpu_s(pid) - before[name]) / LOOK_S for name, pid in pids.items()}
+        memory = {name: rss_mb(pid) for name, pid in pids.items()}
+    return [
+        _sum("idle, memory of three processes, MB", memory, 350, 250),
+        _sum("idle, share of a core, %", cpu, 3, 1),
+    ]
+
+
+def _sum(what: str, by_name: dict[str, float], least: float, aim: float) -> Figure:
+    ours = ", ".join(f"{name} {value:.1f}" for name, value in by_name.items())
+    return Figure.of(what, ours, "", sum(by_name.values()), least, aim, is_less=True)
+
+
+@contextmanager
+def _merlin(place: Place, world: World) -> Iterator[psutil.Process]:
+    """Yield the supervisor of `merlin run`, which follows the repository."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (place.folder / "config").write_text(
+        CONFIG.format(
+            state=place.folder / "state",
+            repository=place.repository,
+            telegram=world.telegram,
+            provider=world.provider,
+            port=port,
+        ),
+        "utf-8",
+    )
+    log = (place.folder / "log").open("wb")
+    with (
+        log,
+        subprocess.Popen(
+            place.merlin("run"), env={**os.environ, **KEYS}, stdout=log, stderr=log
+        ) as process,
+    ):
+        try:
+            yield psutil.Process(process.pid)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+
+def _child(supervisor: psutil.Process, name: str) -> int:
+    return next(each.pid for each in supervisor.children() if name in each.cmdline())
+
+
+def _start() -> Figure:
+    """Start the bot some times; each stops when it has asked for updates."""
+    took = []
+    for _ in range(RUNS):
+        with tempfile.TemporaryDirectory() as folder, World() as world:
+            side = Ours(world, Path(folder), streams=True)
+            begun = time.monotonic()
+            process = side.start()
+            world.do("polled")
+            took.append(time.monotonic() - begun)
+            process.kill()
+            process.wait()
+    return Figure.of(
+        f"`merlin bot`, start to first poll, s (median of {RUNS})",
+        *("", "", statistics.median(took), 1.2, 0.6),
+        is_less=True,
+    )
