@@ -98,7 +98,8 @@ def _merlin(place: Place, world: World) -> Iterator[psutil.Process]:
 
 
 def _child(supervisor: psutil.Process, name: str) -> int:
-    return next(each.pid for each in supervisor.children() if name in each.cmdline())
+    pid: int = next(each.pid for each in supervisor.children() if name in each.cmdline())
+    return pid
 
 
 def _start() -> Figure:
