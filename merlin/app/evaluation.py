@@ -16,6 +16,7 @@ from merlin.core.permissions import Permission
 from merlin.core.score_charts import Score
 from merlin.dataset.split import TEST
 from merlin.training import evaluation
+from merlin.training import grading as grades
 from merlin.training.evaluation import (
     ENOUGH_QUESTIONS,
     AnswerKind,
@@ -63,6 +64,12 @@ def answers_to_grade(
     evaluation.evaluate(ctx.db, model, other)
     both = [model, *([other] if other else [])]
     return [(each, evaluation.judge_answers(ctx.db, each)) for each in both]
+
+
+def keep_grading(ctx: Context, actor: Actor, name: str, grading: Grading) -> None:
+    """Store what a judge said of a model's answers, for the page of its test. Raises NotFound."""
+    _find(ctx, actor, name)
+    grades.keep_grading(ctx.db, grading)
 
 
 def _find_both(ctx: Context, actor: Actor, name: str, against: str) -> tuple[Model, Model | None]:

@@ -20,6 +20,7 @@ from merlin.app.evaluation import (
     answers_to_grade,
     comparison_text,
     evaluate,
+    keep_grading,
 )
 from merlin.cli import language
 from merlin.cli.options import (
@@ -31,6 +32,7 @@ from merlin.cli.options import (
     ConfigPath,
     Limit,
     Yes,
+    changing,
     configuration,
     reading,
 )
@@ -91,6 +93,8 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         asked = grading_queries(base, settings.price(*base), answers, words, votes, language())
         (replies,) = ask_all(settings, [asked], budget=budget, yes=yes)
         grading = read_grading(asked, replies, [each for each, _ in answers])
+        with changing(config) as (ctx, actor):
+            keep_grading(ctx, actor, model, grading)
     with reading(config) as (ctx, actor):
         report = evaluate(ctx, actor, model, against, grading)
         judged = models.find(ctx, actor, model)

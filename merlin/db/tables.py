@@ -86,7 +86,7 @@ MODEL = _table(
     "id provider model_id dataset build_id job_id state probes not_before note created_at",
 )
 EVALUATION = _table("evaluation", "model_row questions chrf equal_share unknown_share at")
-PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known")
+PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known judge votes right_votes")
 # What a base or a checkpoint, which are no models of ours, answered to a conversation.
 BASELINE_ANSWER = _table(
     "baseline_answer", "provider model_id digest answer known", key="provider model_id digest"

@@ -27,7 +27,7 @@ from merlin.dataset.builds import taught_in
 from merlin.dataset.lint import is_refusal
 from merlin.dataset.split import TEST
 from merlin.db.database import Database
-from merlin.db.tables import EXAMPLE_ENTRY, EXAMPLE_TAG, MODEL, TAUGHT_EXAMPLE
+from merlin.db.tables import EXAMPLE_ENTRY, EXAMPLE_TAG, MODEL, PROOF_ANSWER, TAUGHT_EXAMPLE
 from merlin.providers.base import Answer
 from merlin.training.baselines import conversation_digest, find_baselines, read_answers
 from merlin.training.models import (
@@ -122,12 +122,22 @@ class TagScores:
     right_before: int
 
 
+@dataclass(frozen=True, slots=True)
+class JudgeVotes:
+    """What a judge model (PROVIDER/MODEL) said of an answer: readable votes, those for right."""
+
+    judge: str
+    votes: int
+    right: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedAnswer:
     """What a model answered to a test question, and the other one, None where it was not asked.
 
     `digest` names the question when its answer is accepted (`merlin.training.gate`). Tags are those
-    of the newest commit; `is_kept`: the example is still there.
+    of the newest commit; `is_kept`: the example is still there. `judged` is None where no judge was
+    asked about the answer.
     """
 
     example: str
@@ -141,6 +151,7 @@ class ComparedAnswer:
     kind_before: AnswerKind | None
     tags: list[str]
     is_kept: bool
+    judged: JudgeVotes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +241,7 @@ def evaluate(
         is_full=scores.right == scores.questions,
         comparison=_compare(model, against, pairs, is_kept=bool(theirs)) if against else None,
         tags=list(_tag_scores(tags, mine, pairs)),
-        answers=_compare_answers(tags, mine, pairs),
+        answers=_compare_answers(tags, mine, pairs, _judge_votes(db, model)),
         baselines=list(_baseline_scores(db, model, [each.question for each in mine])),
     )
 
@@ -381,7 +392,10 @@ def _is_right(judged: JudgedAnswer) -> bool:
 
 
 def _compare_answers(
-    tags: Mapping[str, Sequence[str]], judged: Sequence[JudgedAnswer], pairs: Sequence[Pair]
+    tags: Mapping[str, Sequence[str]],
+    judged: Sequence[JudgedAnswer],
+    pairs: Sequence[Pair],
+    votes: Mapping[str, JudgeVotes],
 ) -> list[ComparedAnswer]:
     before = {now.question.example_id: other for now, other in pairs}
     found = []
@@ -399,11 +413,20 @@ def _compare_answers(
             kind_before=other.kind if other else None,
             tags=list(tags.get(question.example_id, ())),
             is_kept=question.example_id in tags,
+            judged=votes.get(question.example_id),
         )
         found.append(each)
     order = list(Change)
     key = lambda each: (order.index(each.change), each.kind is AnswerKind.REFUSED)  # noqa: E731
     return sorted(found, key=key)
+
+
+def _judge_votes(db: Database, model: Model) -> dict[str, JudgeVotes]:
+    """Return what a judge said of a model's kept answers, by the example asked about."""
+    columns = PROOF_ANSWER.example_id, PROOF_ANSWER.judge, PROOF_ANSWER.votes
+    of_model = (PROOF_ANSWER.model_row == model.model_row) & (PROOF_ANSWER.judge != "")
+    query = PROOF_ANSWER.select(*columns, PROOF_ANSWER.right_votes).where(of_model)
+    return {example: JudgeVotes(*votes) for example, *votes in db.tuples(query)}
 
 
 def _change(now: JudgedAnswer, before: JudgedAnswer | None) -> Change:

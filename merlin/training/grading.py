@@ -17,6 +17,8 @@ from merlin.core.i18n import text
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Price
 from merlin.dataset.example import count_messages
+from merlin.db.database import Database
+from merlin.db.tables import PROOF_ANSWER
 from merlin.training.ask_many import Query, Reply
 from merlin.training.evaluation import AnswerKind, Graded, JudgedAnswer
 from merlin.training.models import Model
@@ -32,12 +34,13 @@ _SAMPLE = 80  # characters of an unreadable vote that are told
 class Grade:
     """The votes about one answer that could be read, each 1 for right or 0 for wrong.
 
-    `median` is None without any, `spread` the highest less the lowest.
+    `right` are those for right; `median` is None without any, `spread` the highest less the lowest.
     """
 
     model: str
     example: str
     votes: int
+    right: int
     median: float | None
     spread: int
 
@@ -131,6 +134,7 @@ def read_grading(
                 model=names[row],
                 example=example_id,
                 votes=len(mine),
+                right=sum(mine),
                 median=float(median(mine)) if mine else None,
                 spread=len(set(mine)) - 1 if mine else 0,
             )
@@ -138,3 +142,11 @@ def read_grading(
         ],
         kinds=kinds,
     )
+
+
+def keep_grading(db: Database, grading: Grading) -> None:
+    """Store what the judge said beside the answers; it takes the place of what one said before."""
+    for (model_row, example_id), each in zip(grading.kinds, grading.grades, strict=True):
+        is_it = (PROOF_ANSWER.model_row == model_row) & (PROOF_ANSWER.example_id == example_id)
+        votes = {"judge": grading.judge, "votes": each.votes, "right_votes": each.right}
+        db.change(PROOF_ANSWER.update(votes).where(is_it))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from api_site import ANNA, BORIS, VERA
 from staff_site import office
@@ -244,9 +246,12 @@ def test_status_tells_who_is_alive(site):
 
 def test_two_chosen_models_lead_to_the_test_of_the_newer_one_beside_the_other(site):
     train(site)
-    answered = PROOF_ANSWER.update({"answer": "Понятие 11 значит ответ 77."})
-    of_first = (PROOF_ANSWER.model_row == 1) & (PROOF_ANSWER.example_id == "q11")
-    site.database.transact(lambda: site.database.change(answered.where(of_first)))
+    otherwise = {"answer": "Понятие 11 значит ответ 77."}
+    votes = {"judge": "stand-in/judge", "votes": 3, "right_votes": 2}
+    for row, said in ((1, otherwise), (2, votes)):
+        it = (PROOF_ANSWER.model_row == row) & (PROOF_ANSWER.example_id == "q11")
+        query = PROOF_ANSWER.update(said).where(it)
+        site.database.transact(partial(site.database.change, query))
     with site.browser(VERA) as browser:
         chosen = browser.get("/admin/models/compare", params={"model": [2, 1]})
         page = browser.get(chosen.headers["location"]).text
@@ -254,6 +259,7 @@ def test_two_chosen_models_lead_to_the_test_of_the_newer_one_beside_the_other(si
     assert chosen.headers["location"] == "/admin/models/trial-2/evaluation?against=trial-1"
     assert "1 верный ответ стал неверным" in page
     assert "Понятие 11 значит ответ 77." in page
+    assert "Модель stand-in/judge считает его верным: 2 из 3 голосов." in page
 
 
 def test_only_questions_that_both_were_asked_are_compared(site):

@@ -250,7 +250,8 @@ def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
     assert told["comparison"]["verdict"] == "same"
     grades = told["grading"].pop("grades")
     assert len(grades) == ENOUGH + 4
-    assert {(each["votes"], each["median"], each["spread"]) for each in grades} == {(3, 1.0, 0)}
+    figures = {(each["votes"], each["right"], each["median"], each["spread"]) for each in grades}
+    assert figures == {(3, 3, 1.0, 0)}
     assert told["grading"] == {
         "judge": "stand-in/stand-in-chat",
         "answers": ENOUGH + 4,
@@ -261,7 +262,10 @@ def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
     code, again = run("eval", "trial-2", *JUDGE)
     assert (code, asked()) == (0, VOTES)
     assert "found right" in again.out + again.err
-    assert shown("eval", "trial-2")["scores"]["right"] == 4, "without a judge as before"
+    later = shown("eval", "trial-2")
+    assert later["scores"]["right"] == 4, "without a judge as before"
+    said = {"judge": "stand-in/stand-in-chat", "votes": 3, "right": 3}
+    assert [each["judged"] for each in later["answers"]].count(said) == ENOUGH
 
 
 def test_a_judge_that_agrees_changes_nothing(lab, shown, provider):

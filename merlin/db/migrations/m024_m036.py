@@ -229,6 +229,20 @@ def m036_baseline_answer(db: Database) -> None:
     db.script(_M036_TABLE)
 
 
+# Step 37: what a judge said of an answer to a test question.
+
+_M037_COLUMNS = """
+ALTER TABLE proof_answer ADD COLUMN judge TEXT NOT NULL DEFAULT '';
+ALTER TABLE proof_answer ADD COLUMN votes BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE proof_answer ADD COLUMN right_votes BIGINT NOT NULL DEFAULT 0;
+"""
+
+
+def m037_judge_votes(db: Database) -> None:
+    """Keep the votes of the judge that was asked last about an answer; '': none was."""
+    db.script(_M037_COLUMNS)
+
+
 # In their order; a new one goes last.
 STEPS = (
     m024_examples,
@@ -242,4 +256,5 @@ STEPS = (
     m034_hour_figure,
     m035_proposal_split,
     m036_baseline_answer,
+    m037_judge_votes,
 )

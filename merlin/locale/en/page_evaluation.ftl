@@ -103,6 +103,10 @@ page-eval-now = New: { $kind ->
     }
 page-eval-said-by = Another example teaches this:
 page-eval-likeness = Similarity to the reference: { $score } out of 100.
+page-eval-judge = { $votes ->
+        [0] { $judge } graded it, but not one vote could be read.
+       *[other] { $judge } calls it right in { $right } of { NUMBER($votes) } votes.
+    }
 page-eval-none-before = { $against ->
         [yes] The previous one wasn't asked
        *[no] No previous one

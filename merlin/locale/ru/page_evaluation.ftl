@@ -113,6 +113,10 @@ page-eval-now = Новая: { $kind ->
     }
 page-eval-said-by = Так учит другой пример:
 page-eval-likeness = Сходство с эталоном: { $score } из 100.
+page-eval-judge = { $votes ->
+        [0] Ответ оценивала модель { $judge }, но прочесть не удалось ни одного голоса.
+       *[other] Модель { $judge } считает его верным: { $right } из { NUMBER($votes) } голосов.
+    }
 page-eval-none-before = { $against ->
         [yes] Прежней не задавали
        *[no] Прежней нет
