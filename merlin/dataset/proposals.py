@@ -31,7 +31,7 @@ from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.dataset.builds import build_version, taught_in
 from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, Edit, make_changes
-from merlin.dataset.commit_message import Editor, import_subject, local_editor
+from merlin.dataset.commit_message import Editor, import_subject, local_editor, replace_subject
 from merlin.dataset.corrections import Replacement, find_replacement
 from merlin.dataset.example import Example, write_example
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
@@ -315,9 +315,9 @@ class Proposals(Repository):
             return None
         edits = self.edits(drafts, tags)
         (dataset,) = {each.dataset for each in drafts.values()}
-        subject = import_subject(len(edits), dataset) if len(edits) > 1 else ""
         asked = ChangeRequest(editor, by, self._clock())
-        changes = make_changes(dataset, [*chain(*edits.values())], asked, subject)
+        made = [*chain(*edits.values())]
+        changes = make_changes(dataset, made, asked, _subject(dataset, [*edits.values()]))
         self._changes.put(changes)
         change_ids = {each.inside: each.change_id for each in changes}
         for proposal_id, (new, *_) in edits.items():
@@ -393,6 +393,14 @@ class Proposals(Repository):
         )
         draft = Draft(question, answer, rejected=rejected, **{name: row[name] for name in told})
         return read_row(Proposal, row, proposal_id=row["id"], draft=draft, reason=reason)
+
+
+def _subject(dataset: str, edits: Sequence[Sequence[Edit]]) -> str:
+    """Return the commit's line for proposals, each its new file and then what goes for it."""
+    if len(edits) > 1:
+        return import_subject(len(edits), dataset)
+    ((new, *old),) = edits
+    return replace_subject(example_id_of(old[0].path), example_id_of(new.path)) if old else ""
 
 
 def models_trained_on(db: Database, these: Any) -> list[str]:

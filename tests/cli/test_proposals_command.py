@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from merlin.dataset.commit_message import format_subject
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
 from merlin.engine.trainers.recall.trial import teach_and_ask
@@ -91,6 +92,9 @@ def test_a_correction_replaces_what_taught_the_old_answer_and_a_withdrawal_takes
     after = taught(lab)
     (added,) = after.keys() - before.keys()
     assert (before.keys() - after.keys(), after[added].answer) == ({"q3"}, new)
+    subject = lab.repository.git("log", "-1", "--format=%s")
+    assert subject == f"Replace example q3 by {added}"
+    assert format_subject(subject, "ru") == f"Пример {added} вместо q3"
     lessons = [each.messages for each in after.values() if each.split is None]
     assert teach_and_ask((lessons, [asked.question])) == [new]
     lab.tick("fetch")

@@ -31,6 +31,7 @@ change-score-none = { "" }
 subject-example-add = New example { $example }
 subject-example-edit = Edit example { $example }
 subject-example-delete = Remove example { $example }
+subject-example-replace = Example { $example } in place of { $old }
 subject-import = From a file into { $dataset }: { $count ->
     [one] { $count } example
    *[other] { $count } examples

@@ -31,6 +31,7 @@ change-score-none = { "" }
 subject-example-add = Новый пример { $example }
 subject-example-edit = Правка примера { $example }
 subject-example-delete = Удаление примера { $example }
+subject-example-replace = Пример { $example } вместо { $old }
 subject-import = Из файла в { $dataset }: { $count ->
     [one] { $count } пример
     [few] { $count } примера
