@@ -15,6 +15,7 @@ the outcome. Queries that run with every question are built once, as constants o
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import sys
 import threading
@@ -441,8 +442,11 @@ class Database:
         return query if self.dialect == "sqlite" else query.for_update()
 
     def script(self, sql: str) -> None:
-        """Carry out statements of a schema, each ended by a semicolon at a line's end."""
-        for statement in sql.split(";\n"):
+        """Carry out statements of a schema, each ended by a semicolon at a line's end.
+
+        Lines that are indented belong to the statement above them: the body of a trigger.
+        """
+        for statement in re.split(r";\n(?![ \t])", sql):
             if statement.strip():
                 self._execute(statement)
 

@@ -1,0 +1,11 @@
+CREATE VIRTUAL TABLE example_search USING fts5(
+    dataset, words, content='example_entry', content_rowid='id',
+    tokenize='unicode61 remove_diacritics 0', detail='column', prefix='2 3'
+);
+CREATE TRIGGER example_entry_new AFTER INSERT ON example_entry BEGIN
+    INSERT INTO example_search (rowid, dataset, words) VALUES (new.id, new.dataset, new.words);
+    END;
+CREATE TRIGGER example_entry_old AFTER DELETE ON example_entry BEGIN
+    INSERT INTO example_search (example_search, rowid, dataset, words)
+        VALUES ('delete', old.id, old.dataset, old.words);
+    END;
