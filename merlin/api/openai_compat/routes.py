@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess
 from merlin.api.idempotency import KEY_HEADER, Keep, run_once, run_once_in_pieces
-from merlin.api.openai_compat import requests, responses, schema
+from merlin.api.openai_compat import requests, responses
 from merlin.api.openai_compat.chat import ChatStream, start_question
 from merlin.api.problems import read_body, refusal
 from merlin.api.schema import operation_router
@@ -49,7 +49,7 @@ _UNBUFFERED = {"X-Accel-Buffering": "no"}
 Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.ASK))]
 
 
-@router.get("/models", summary="List the models", responses=schema.LISTED)
+@router.get("/models", summary="List the models", responses=responses.LISTED)
 async def list_openai_models(caller: Asker) -> Response:
     """Return every model of the door: the default one, and one a dataset or course."""
     services = caller.services
@@ -58,7 +58,7 @@ async def list_openai_models(caller: Asker) -> Response:
     return JSONResponse(list_object(shown))
 
 
-@router.get("/models/{name:path}", summary="Show a model", responses=schema.SHOWN)
+@router.get("/models/{name:path}", summary="Show a model", responses=responses.SHOWN)
 async def show_openai_model(caller: Asker, name: str) -> Response:
     """Return one model of the door."""
     services = caller.services
@@ -76,8 +76,8 @@ def _card(name: str, since: datetime | None) -> dict[str, Any]:
 @router.post(
     "/chat/completions",
     summary="Ask a serving model",
-    responses=schema.ANSWERED,
-    openapi_extra=schema.ASKED,
+    responses=responses.ANSWERED,
+    openapi_extra=responses.ASKED,
 )
 async def create_chat_completion(request: Request, caller: Asker) -> Response:
     """Answer the last question of a talk, whole or streamed."""

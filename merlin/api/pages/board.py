@@ -18,8 +18,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from merlin.api.pages.admin.jobs import curve_view
-from merlin.api.pages.admin.models import evaluation_href
+from merlin.api.pages.admin.jobs import curve_view, evaluation_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import day_of_year, state_text
 from merlin.api.pages.page import (

@@ -24,21 +24,20 @@ from merlin.api.pages import (
 from merlin.api.pages.admin import (
     health,
     jobs,
-    models,
     payments,
     people,
 )
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import Visiting, render_page
-from merlin.api.pages.teach import changes, examples, proposals
+from merlin.api.pages.teach import changes, examples
 from merlin.api.pages.teach import course as teach_course
 from merlin.core.i18n import text
 
 TOPICS = (catalogue, account, plans, chat, orders)
 STAFF = (
-    *(board, teach_course, examples, proposals, changes),
-    *(health, jobs, models, people, payments),
+    *(board, teach_course, examples, changes),
+    *(health, jobs, people, payments),
 )
 
 

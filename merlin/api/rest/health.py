@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
 
 from pydantic import Field
 from starlette.requests import Request
@@ -115,10 +114,6 @@ log = get_logger(__name__)
 process_router = operation_router(tags=["process"])
 
 ANSWER_S = 3.0
-_METRICS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
-    **problems(404),
-}
 OTHERS = ("daemon", "bot")
 
 

@@ -1,4 +1,4 @@
-"""Jobs: what is being trained, launch and cancel; their models; what is asked of the daemon.
+"""Jobs, their models, datasets, builds and verdicts; what is asked of the daemon.
 
 A job's losses over its steps are also told as a picture, in the words of whoever looks. A model is
 promoted, kept, or newer ones are let serve again.
@@ -25,23 +25,30 @@ from merlin.api.auth import Caller, Launching, Promoting, RequiredAccess, Watchi
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, NOT_MODIFIED, headers_of, problems
 from merlin.api.response_cache import not_modified, tag_of, tagged
+from merlin.api.rest.changes import FindingShown
 from merlin.api.schema import (
     Body,
     DatasetName,
     Id,
+    InLanguage,
     Line,
+    Name,
     Part,
     Shape,
     operation_router,
     part,
     shape_response,
 )
-from merlin.app import jobs, models, requests
-from merlin.app.jobs import JobDetails, JobView
-from merlin.app.models import ModelView, PromotionView
-from merlin.app.views import finite
+from merlin.app import builds, jobs, models, requests, verdicts
+from merlin.app.board import Board, read_board
+from merlin.app.builds import BuildDetails, BuildDiff, BuildView
+from merlin.app.jobs import JobDetails, JobView, QuoteView
+from merlin.app.models import ModelView, PromotionView, ServingView
+from merlin.app.status import dataset_of_name, datasets_by_name
+from merlin.app.views import Both, finite
 from merlin.core.charts import plot_png
 from merlin.core.i18n import stored_text
+from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.requests import Request as Asked
 from merlin.db.requests import RequestKind, RequestState
 
@@ -248,3 +255,167 @@ async def unpin_model(request: Request, caller: Promoting, model_id: Id) -> Resp
     """Ask the daemon; 409 for a model that does not serve."""
     act = partial(models.pin_model, model_id=model_id, is_pinned=False)
     return await accepted(request, caller, act)
+
+
+class VerdictShown(Shape):
+    """What a commit led to for a dataset."""
+
+    id: int
+    commit: str
+    dataset: str
+    position: int | None = Field(description="on the branch; null: the commit is there no more")
+    verdict: VerdictStatus
+    subject: str
+    author: str
+    committed_at: datetime
+    updated_at: datetime
+    build: str | None
+    job: int | None
+    served_until: datetime | None = Field(
+        description="when its model last stopped serving; null: it serves now, or never did"
+    )
+    reason: InLanguage = Field(
+        validation_alias="why", description="why, in the language of the caller"
+    )
+    findings: list[FindingShown] = Field(description="the first fifty")
+
+
+class NewestVerdict(Shape):
+    """The newest of a dataset's verdicts."""
+
+    commit: str
+    verdict: VerdictStatus
+    subject: str
+    updated_at: datetime
+    build: str | None
+    reason: InLanguage = Field(validation_alias="why")
+
+
+class DatasetShown(Shape):
+    """A dataset; what is null did not happen yet."""
+
+    name: str
+    title: Both
+    examples: int
+    verdict: NewestVerdict | None
+    serving: ServingView | None
+    job: JobView | None
+
+
+class DatasetDetails(DatasetShown):
+    """A dataset with what the checker found at its newest commit."""
+
+    findings: list[FindingShown]
+
+
+build_router = operation_router(prefix="/api/builds", tags=["builds"])
+
+
+BuildList = TypedDict("BuildList", {"builds": Sequence[BuildView]})
+
+
+@build_router.get("", summary="Builds", responses=problems(404))
+async def list_builds(caller: Watching, page: Part, dataset: DatasetName = "") -> BuildList:
+    """Return one part of them, the newest first."""
+    return {"builds": await part(caller, page, dataset, builds.recent)}
+
+
+@build_router.get("/{version}", summary="A build", responses=problems(404))
+async def show_build(caller: Watching, version: Name) -> BuildDetails:
+    """Return a build by its version (neurotypology-7) or the beginning of its digest."""
+    return await caller.read(builds.get, version)
+
+
+@build_router.get(
+    "/{old}/diff/{new}", summary="What one build has that another has not", responses=problems(404)
+)
+async def compare_builds(caller: Watching, old: Name, new: Name) -> BuildDiff:
+    """Return ids of examples by what became of them."""
+    return await caller.read(builds.compare, old, new)
+
+
+dataset_router = operation_router(prefix="/api/datasets", tags=["datasets"])
+
+
+DatasetList = TypedDict("DatasetList", {"datasets": list[DatasetShown]})
+
+
+class Back(Body):
+    """Which model shall serve again."""
+
+    to: Annotated[Line, Field(min_length=1, max_length=300)] | None = Field(
+        default=None, description="a model's name at its provider; null: the one before"
+    )
+
+
+@dataset_router.get("", summary="Datasets")
+async def list_datasets(caller: Watching) -> DatasetList:
+    """Return what each led to, what serves it and its newest job."""
+    found = await caller.read(datasets_by_name)
+    return {"datasets": [DatasetShown.of(each, caller.language) for each in found]}
+
+
+@dataset_router.get("/{dataset}", summary="A dataset", responses=problems(404))
+async def show_dataset(caller: Watching, dataset: Name) -> DatasetDetails:
+    """Return one, with what the checker found at its newest commit."""
+    return DatasetDetails.of(await caller.read(dataset_of_name, dataset), caller.language)
+
+
+@dataset_router.get(
+    "/{dataset}/quote",
+    summary="What training the newest build would cost",
+    responses=problems(404, 409),
+)
+async def quote_launch(caller: Launching, dataset: Name) -> QuoteView:
+    """Return it, and why it may not be launched."""
+    return await caller.read(jobs.quote, dataset, caller.language)
+
+
+@dataset_router.post("/{dataset}/rollback", summary="Let an earlier model serve again", **ASKED)
+async def roll_back(
+    request: Request, caller: Promoting, dataset: Name, body: Back | None = None
+) -> Response:
+    """Ask the daemon; only a model that has served can."""
+    to = (body.to if body is not None else None) or ""
+    return await accepted(request, caller, partial(models.roll_back, dataset=dataset, to=to))
+
+
+verdict_router = operation_router(prefix="/api", tags=["verdicts"])
+
+
+@verdict_router.get(
+    "/board",
+    summary="Where commits stand",
+    response_model=Board,
+    responses=NOT_MODIFIED | problems(404),
+)
+async def show_board(
+    request: Request, response: Response, caller: Watching, dataset: DatasetName = ""
+) -> Board | Response:
+    """Return each dataset's edits, moving and failed commits and live one, newest first.
+
+    Why a commit waits or failed is told by its verdict. The ETag leaves out the moment `at`.
+    """
+    board = await caller.read(read_board, dataset)
+    tag = tag_of(repr((board.rows, board.is_live, board.silent_since)).encode("utf-8", "replace"))
+    if unchanged := not_modified(request, tag, caller.language):
+        return unchanged
+    tagged(response, tag)
+    return board
+
+
+VerdictList = TypedDict("VerdictList", {"verdicts": list[VerdictShown]})
+
+
+@verdict_router.get("/verdicts", summary="What commits led to", responses=problems(404))
+async def list_verdicts(
+    caller: Watching,
+    page: Part,
+    dataset: DatasetName = "",
+    commit: Annotated[
+        str, Query(pattern="^([0-9a-f]{4,64})?$", description="an id, or how it begins")
+    ] = "",
+) -> VerdictList:
+    """Return one part of them, the newest first."""
+    found = await part(caller, page, dataset, partial(verdicts.recent, commit=commit))
+    return {"verdicts": [VerdictShown.of(each, caller.language) for each in found]}
