@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, Protocol, Self, TypeVar
+from operator import attrgetter
+from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -261,16 +262,8 @@ Title = Annotated[
 ]
 
 
-class Numbered(Protocol):
-    """An entry of a long list."""
-
-    @property
-    def id(self) -> int:
-        """Return the number of its row, by which the list is sorted."""
-
-
-V = TypeVar("V", bound=Numbered)
-# An act that returns entries of one dataset ("": of all that the actor sees), newest first.
+V = TypeVar("V")
+# An act that returns entries of one dataset ("": of all that the actor sees), newest `id` first.
 Lister = Callable[[Context, Actor, str, int, int], Sequence[V]]
 
 
@@ -280,4 +273,4 @@ async def part(caller: Caller, page: Page, dataset: str, act: Lister[V]) -> Sequ
     Raises NotFound for a dataset that the caller does not see, Problem 422 for a wrong cursor.
     """
     found = await caller.read(act, dataset, page.size + 1, page.after(0))
-    return page.cut(found, lambda each: each.id)
+    return page.cut(found, attrgetter("id"))

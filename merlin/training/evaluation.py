@@ -121,6 +121,16 @@ class TagScores:
     common: int
     right_before: int
 
+    @property
+    def before(self) -> int | None:
+        """Return how many the other model had right, None where it was not asked all."""
+        return self.right_before if self.common == self.questions else None
+
+    @property
+    def gain(self) -> int:
+        """Return how many more are right than before."""
+        return 0 if self.before is None else self.right - self.before
+
 
 @dataclass(frozen=True, slots=True)
 class JudgeVotes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Literal
@@ -145,10 +144,6 @@ async def show_asked(
     return render_page(visit, "teach_questions.html", view)
 
 
-def _silent(visit: PageRequest, process: str) -> str:
-    return visit.say("silent", process=state_text(visit, "process", process))
-
-
 def _periods(told: Questions, days: int) -> Iterator[Period]:
     """Yield every day or week of the span, those without a question too."""
     known = {each.begins: each for each in told.asked}
@@ -165,17 +160,6 @@ def _periods(told: Questions, days: int) -> Iterator[Period]:
 _SOON_DAYS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Care:
-    """One thing that needs somebody; `style` is bad or warn."""
-
-    style: str
-    icon: str
-    title: str
-    about: str
-    href: str
-
-
 @router.get("/admin")
 async def show_home(visit: Watching) -> Response:  # noqa: ARG001 - asks to sign in
     """Lead to the board."""
@@ -189,13 +173,21 @@ async def show_board(visit: Watching, asked: Asked) -> Response:
     return await render_board(visit, "admin_board.html", asked, cares=cares)
 
 
-async def _cares(visit: PageRequest) -> list[Care]:
-    """Return processes that are silent and bases that go dark, for those who may look there."""
+async def _cares(visit: PageRequest) -> list[tuple[str, str, str, str]]:
+    """Return processes that are silent and bases that go dark, for those who may look there.
+
+    A style (bad or warn), an icon, a title, and what it is about.
+    """
     if not visit.may(Permission.USERS):
         return []
     told = await visit.read(health, 0)
     cares = [
-        Care("bad", "warn", _silent(visit, each.process), each.host, "/admin/health")
+        (
+            "bad",
+            "warn",
+            visit.say("silent", process=state_text(visit, "process", each.process)),
+            each.host,
+        )
         for each in told.processes
         if not each.alive
     ]
@@ -203,5 +195,5 @@ async def _cares(visit: PageRequest) -> list[Care]:
         if each.days_left <= _SOON_DAYS:
             title = visit.say("sunset-soon", model=each.model, count=each.days_left)
             about = f"{each.used_for} · {day_of_year(visit, each.ends)}"
-            cares.append(Care("warn", "clock", title, about, "/admin/health"))
+            cares.append(("warn", "clock", title, about))
     return cares

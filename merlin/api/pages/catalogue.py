@@ -14,7 +14,6 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
@@ -105,18 +104,11 @@ READ_COOKIE, CLOSED_COOKIE = "merlin_read", "merlin_closed"
 _READ = re.compile(r"(\d{1,15})\.(\d{1,15})\.(\d{1,2})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class BegunText:
-    """A text that somebody began to read, how far they are, and the minutes that are left."""
+def _begun(cookie: str, ctx: Context, actor: Actor) -> dict[str, object] | None:
+    """Return the text that the cookie names, how far it is read, and the minutes that are left.
 
-    course: Course
-    material: Material
-    percent: int
-    minutes: int
-
-
-def _begun(cookie: str, ctx: Context, actor: Actor) -> BegunText | None:
-    """Return what the cookie names, None where there is no such text for the actor."""
+    None where there is no such text for the actor.
+    """
     said = _READ.fullmatch(cookie)
     if said is None:
         return None
@@ -126,7 +118,8 @@ def _begun(cookie: str, ctx: Context, actor: Actor) -> BegunText | None:
     except NotFound:
         return None
     left = minutes(round(len(found.text or "") * (100 - percent) / 100))
-    return BegunText(found.course, found.material, percent, left)
+    where = {"course": found.course, "material": found.material}
+    return {**where, "percent": percent, "minutes": left}
 
 
 def _closed(visit: PageRequest) -> set[int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,6 @@ from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
@@ -48,7 +47,7 @@ from merlin.api.schema import Id
 from merlin.app import course_chat, sessions
 from merlin.app.ask import ChatQuestion, show_quota
 from merlin.app.plans import has_shop
-from merlin.app.sessions import SessionView, TurnView
+from merlin.app.sessions import SessionView
 from merlin.billing.quota import Format
 from merlin.chat.answer import Ending, Reply
 from merlin.chat.grounding import source_name
@@ -264,10 +263,6 @@ def _passage_href(course: Course, material: Material, passage: str) -> str:
     return f"{href}#:~:text={quote(place, safe='')}" if place else href
 
 
-def _markdown(language: str, words: str) -> Markup:
-    return render_markdown(words, language)[0]
-
-
 def _wants_stream(request: Request) -> bool:
     return EVENT_STREAM in request.headers.get("accept", "")
 
@@ -303,13 +298,15 @@ async def _page(
     )
     href = await visit.read(lambda _ctx, _actor: bot_href(services, course))
     left, is_over = await _left(visit, course)
+    # An older question gets no answer any more.
+    oldest = services.clock() - ABANDONED
     is_opened = doing in {"correct", "tell"}
     view = {
         "course": course,
         "chat": _href(course),
         "here": f"{_href(course)}/{session_id}" if chat.talk else _href(course),
         "examples_href": base_of(course.dataset),
-        "markdown": partial(_markdown, visit.language),
+        "markdown": lambda words: render_markdown(words, visit.language)[0],
         "passage_href": partial(_passage_href, course),
         "passage_name": partial(source_name, language=visit.language),
         "serving": chat.serving,
@@ -320,7 +317,7 @@ async def _page(
         "doing": doing,
         "consent": text(visit.language, "consent-asked"),
         "has_consent": is_opened and chat.has_consent,
-        "is_waiting": _is_waiting(visit),
+        "is_waiting": lambda turn: turn.state is TurnState.ASKED and turn.asked_at > oldest,
         "left": left,
         "is_over": is_over,
         "has_shop": has_shop(services),
@@ -345,12 +342,6 @@ def _days(visit: PageRequest, talks: Sequence[SessionView]) -> list[tuple[str, l
         return "week" if ago <= today.weekday() else "earlier"
 
     return [(visit.say(f"talks-{day}"), list(some)) for day, some in groupby(talks, called)]
-
-
-def _is_waiting(visit: PageRequest) -> Callable[[TurnView], bool]:
-    """Return what tells whether a turn's answer may still come."""
-    oldest = visit.services.clock() - ABANDONED
-    return lambda turn: turn.state is TurnState.ASKED and turn.asked_at > oldest
 
 
 async def _left(visit: PageRequest, course: Course) -> tuple[str, bool]:

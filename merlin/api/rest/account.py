@@ -108,10 +108,7 @@ me_router = operation_router(prefix="/api/user", tags=["me"])
 SignInList = TypedDict("SignInList", {"sign_ins": list[SignInView]})
 
 
-class ClosedSignIns(Shape):
-    """How many sign-ins have ended."""
-
-    closed: int
+ClosedSignIns = TypedDict("ClosedSignIns", {"closed": int})
 
 
 class NameBody(Body):
@@ -159,7 +156,7 @@ async def close_all_sign_ins(request: Request, response: Response, caller: Perso
     """Sign out everywhere, here too."""
     closed = await caller.write(accounts.close_sign_ins)
     delete_cookie(request, response, SIGN_IN)
-    return ClosedSignIns(closed=closed)
+    return {"closed": closed}
 
 
 @me_router.put("/name", summary="Take a user name", responses=problems(409))

@@ -10,10 +10,12 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
+from typing import Annotated
 
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
 
 from merlin.api.auth import Caring, Watching
 from merlin.api.hooks import is_near
@@ -117,32 +119,21 @@ ANSWER_S = 3.0
 OTHERS = ("daemon", "bot")
 
 
-class Alive(Shape):
-    """A process that lives."""
-
-    status: str
-
-
-class ReadyProcess(Shape):
-    """Another process, as its heartbeat tells."""
-
-    alive: bool
-    age_s: float | None = Field(description="seconds since its last heartbeat; null: none came")
-    step: str
-
-
-class Ready(Shape):
-    """Whether calls can be served, and how the other processes do."""
-
-    ready: bool
-    database: str = Field(description="ok or silent")
-    processes: dict[str, ReadyProcess]
+Alive = TypedDict("Alive", {"status": str})
+_Age = Annotated[
+    float | None, Field(description="seconds since its last heartbeat; null: none came")
+]
+ReadyProcess = TypedDict("ReadyProcess", {"alive": bool, "age_s": _Age, "step": str})
+_Database = Annotated[str, Field(description="ok or silent")]
+Ready = TypedDict(
+    "Ready", {"ready": bool, "database": _Database, "processes": dict[str, ReadyProcess]}
+)
 
 
 @process_router.get("/healthz", summary="Whether the process lives")
 async def healthz() -> Alive:
     """Say that the process lives; touches nothing else, so a restart would mend a silence."""
-    return Alive(status="ok")
+    return {"status": "ok"}
 
 
 @process_router.get(

@@ -183,12 +183,7 @@ class PlanShown(Shape):
 PlansShown = TypedDict("PlansShown", {"plans": list[PlanShown]})
 
 
-class PlanGiven(Shape):
-    """What a trial or a code gave."""
-
-    plan: str
-    title: str
-    days: int
+PlanGiven = TypedDict("PlanGiven", {"plan": str, "title": str, "days": int})
 
 
 @plan_router.get("", summary="List the plans")
@@ -207,7 +202,7 @@ async def try_plan(caller: Person, language: Language, plan: Name) -> PlanGiven:
 
 def _given(caller: Caller, plan: str, days: int, language: str) -> PlanGiven:
     title = plan_title(caller.services.plans, plan, language)
-    return PlanGiven(plan=plan, title=title, days=days)
+    return {"plan": plan, "title": title, "days": days}
 
 
 def _plan_answer(told: PlanOffer, language: str) -> PlanShown:

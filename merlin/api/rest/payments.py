@@ -213,12 +213,7 @@ Day = Annotated[
 ]
 
 
-class Sums(Shape):
-    """Sums of a time, oldest month first."""
-
-    since: datetime
-    until: datetime
-    sums: list[Sum]
+Sums = TypedDict("Sums", {"since": datetime, "until": datetime, "sums": list[Sum]})
 
 
 @sum_router.get("", summary="What was paid")
@@ -237,7 +232,7 @@ async def show_billing(
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MOST_SUM_DAYS)
     starts, ends = day_start(first, zone), day_start(last, zone)
     found = await caller.read(payments.list_sums, starts, ends, zone)
-    return Sums(since=starts, until=ends, sums=found)
+    return {"since": starts, "until": ends, "sums": found}
 
 
 def _day(said: str | None, usual: date) -> date:

@@ -92,7 +92,7 @@ def _cards(visit: PageRequest, told: Trends) -> list[Card]:
         _times(visit, told, columns),
         _failures(visit, told, columns),
         _ratings(visit, told, columns),
-        *_money(visit, told),
+        *(_money(visit, currency, days) for currency, days in told.money.items()),
     ]
 
 
@@ -197,11 +197,7 @@ def _ratings(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Car
     return Card("ratings", figure, words, chart, keys)
 
 
-def _money(visit: PageRequest, told: Trends) -> list[Card]:
-    return [_money_of(visit, currency, days) for currency, days in told.money.items()]
-
-
-def _money_of(visit: PageRequest, currency: str, days: Sequence[MoneyDay]) -> Card:
+def _money(visit: PageRequest, currency: str, days: Sequence[MoneyDay]) -> Card:
     income, spend = sum(each.income for each in days), sum(each.spend for each in days)
     series = [("p", [each.income for each in days]), ("t", [each.spend for each in days])]
     most = max(max(values) for _, values in series)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
@@ -40,7 +39,7 @@ from merlin.app import builds, evaluation, jobs, models, requests, verdicts
 from merlin.app.actor import Actor
 from merlin.app.board import read_commit
 from merlin.app.context import Context
-from merlin.app.evaluation import ENOUGH_QUESTIONS, Change, ProofReport, TagScores, scores_of
+from merlin.app.evaluation import ENOUGH_QUESTIONS, Change, ProofReport, scores_of
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
@@ -254,26 +253,6 @@ def _lowest_step(test: list[tuple[float, float]]) -> float | None:
     return step if step < test[-1][0] else None
 
 
-@dataclass(frozen=True, slots=True)
-class TagRow:
-    """Right answers to the questions of a tag; `before` None where not all were asked before."""
-
-    tag: str
-    questions: int
-    now: int
-    before: int | None
-
-    @property
-    def gain(self) -> int:
-        """Return how many more are right than before."""
-        return 0 if self.before is None else self.now - self.before
-
-
-def _tag_row(scores: TagScores) -> TagRow:
-    before = scores.right_before if scores.common == scores.questions else None
-    return TagRow(scores.tag, scores.questions, scores.right, before)
-
-
 def _answers(report: ProofReport, show: Shown) -> dict[str, object]:
     """Return the answers to list, how many of which kind there are, and the tags, worst first."""
     wanted = [Change(show)] if show else [each for each in Change if each is not Change.RIGHT]
@@ -290,7 +269,7 @@ def _answers(report: ProofReport, show: Shown) -> dict[str, object]:
         "interval": [round((each or 0.0) * common / _PERCENT) for pair in ends for each in pair],
         "is_few": report.scores.questions < ENOUGH_QUESTIONS,
         "enough": ENOUGH_QUESTIONS,
-        "tags": sorted(map(_tag_row, report.tags), key=lambda row: (row.gain, row.tag)),
+        "tags": sorted(report.tags, key=lambda each: (each.gain, each.tag)),
     }
 
 

@@ -7,9 +7,8 @@ sends.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Path, Query
@@ -136,15 +135,6 @@ _ORDER = f"^([0-9a-f]{{{ID_LENGTH}}})?$"
 _MONEY = (EntryKind.PAYMENT, EntryKind.REFUND)
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """One day of one currency, in minor units."""
-
-    day: date
-    paid: int = 0
-    returned: int = 0
-
-
 def months(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
     """Return when the last month and this one began."""
     this = now.astimezone(zone).date().replace(day=1)
@@ -154,8 +144,11 @@ def months(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
 
 def days_of(
     entries: Iterable[Entry], currency: Currency, since: date, until: date, zone: tzinfo
-) -> list[Day]:
-    """Return every day of a time in a currency, those without money too; `until` is the last."""
+) -> list[dict[str, Any]]:
+    """Return each day of a time with what was paid and returned in a currency, in minor units.
+
+    Those without money too; `until` is the last.
+    """
     length = (until - since).days + 1
     sums = {since + timedelta(days=place): [0, 0] for place in range(length)}
     for each in entries:
@@ -163,7 +156,7 @@ def days_of(
         is_money = each.kind in _MONEY and each.amount.currency is currency and not each.is_test
         if is_money and day in sums:
             sums[day][each.kind is EntryKind.REFUND] += each.amount.minor
-    return [Day(day, paid, returned) for day, (paid, returned) in sums.items()]
+    return [{"day": day, "paid": paid, "returned": back} for day, (paid, back) in sums.items()]
 
 
 @router.get("/admin/billing")
@@ -200,7 +193,7 @@ async def show_billing(
             "this": totals(each for each in entries if each.at >= this),
             "last": totals(each for each in entries if each.at < this),
         },
-        "charts": {name: days for name, days in charts.items() if any(day.paid for day in days)},
+        "charts": {name: days for name, days in charts.items() if any(day["paid"] for day in days)},
         "tests": count_tests(entries),
         "orders": found[:_PAGE],
         "states": SHOWN,

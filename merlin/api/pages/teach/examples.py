@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import zip_longest
 from typing import Annotated, Literal
@@ -219,17 +220,6 @@ class Opened:
         return list(zip_longest(self.versions, self.versions[1:]))
 
 
-@dataclass(frozen=True, slots=True)
-class Drafts:
-    """What the bar tells of: drafts by what they do."""
-
-    views: Sequence[DraftView] = field(default_factory=list)
-
-    def count(self, kind: str) -> int:
-        """Return how many drafts add, edit or delete."""
-        return sum(each.kind.value == kind for each in self.views)
-
-
 @router.get("/datasets/{dataset}/examples")
 async def show_examples(
     visit: Teaching, dataset: EditedDataset, page: Part, filters: Filtered, changed: Noted = ""
@@ -374,16 +364,8 @@ async def compare_answers(
     return await _page(visit, dataset, page, filters, came=came)
 
 
-@dataclass(frozen=True, slots=True)
-class Paste:
-    """A pasted table: its text, and what each row is; None before it was looked at."""
-
-    text: str = ""
-    rows: Sequence[PastedRow] | None = None
-
-    def count(self, verdict: str) -> int:
-        """Return how many rows are so."""
-        return sum(each.verdict.value == verdict for each in self.rows or ())
+# A pasted table: its text, and what each row is; None before it was looked at.
+Paste = tuple[str, Sequence[PastedRow] | None]
 
 
 class PasteForm(BaseModel):
@@ -399,7 +381,7 @@ async def show_paste(
     visit: Teaching, dataset: EditedDataset, page: Part, filters: Filtered
 ) -> Response:
     """Return the list with a field for a table."""
-    return await _page(visit, dataset, page, filters, paste=Paste())
+    return await _page(visit, dataset, page, filters, paste=("", None))
 
 
 @router.post("/datasets/{dataset}/examples/paste")
@@ -407,7 +389,7 @@ async def paste_table(
     visit: Teaching, dataset: EditedDataset, page: Part, form: Annotated[PasteForm, Form()]
 ) -> Response:
     """Return what each row of a table is, or make drafts of those that were chosen."""
-    filters, name, paste = _filters_back(dataset.name, ""), dataset.name, Paste(form.table)
+    filters, name, paste = _filters_back(dataset.name, ""), dataset.name, (form.table, None)
     try:
         if form.act == "take" and form.line:
             await visit.write(drafts.take_pasted, name, form.table, frozenset(form.line))
@@ -416,7 +398,7 @@ async def paste_table(
     except REFUSALS as error:
         came = Outcome(refusal_text(visit, error))
         return await _page(visit, dataset, page, filters, came=came, paste=paste)
-    return await _page(visit, dataset, page, filters, paste=Paste(form.table, rows))
+    return await _page(visit, dataset, page, filters, paste=(form.table, rows))
 
 
 @router.get("/courses/{course_id}/examples")
@@ -483,7 +465,8 @@ async def _page(
         "filters": filters,
         "wanted": filters.wanted,
         "rows": rows,
-        "drafts": Drafts(list(mine.values())),
+        "drafts": list(mine.values()),
+        "draft_counts": Counter(each.kind.value for each in mine.values()),
         "facets": await visit.read(examples.count_facets, name),
         "is_whole": not before and not page.following,
         "next_href": page.following and filters.next_href(page.following),
