@@ -160,8 +160,7 @@ async def change_password(
     if me.has_password and not await ctx.read(accounts.has_just_signed_in, actor, here):
         if current is None:
             raise Problem(HTTPStatus.FORBIDDEN, "current-password")
-        known = read_cookie(request, BROWSER)
-        await check_password(request, me.name, current, known)
+        await check_password(request, me.name, current, read_cookie(request, BROWSER))
     name = me.name
     hashed = await gate.apart(lambda: hash_new_password(password, name))
     await ctx.write(accounts.set_password, actor, hashed, here)

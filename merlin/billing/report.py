@@ -52,8 +52,7 @@ def compare(entries: Sequence[Entry], seen: Iterable[GatewayPayment]) -> list[Fo
     """
     theirs = {each.outside_id: each for each in seen}
     ours = {each.outside_id: each for each in entries if each.kind is EntryKind.PAYMENT}
-    back = _back(entries)
-    found = [*_of_theirs(theirs, ours, back)]
+    found = [*_of_theirs(theirs, ours, _back(entries))]
     for outside_id, payment in ours.items():
         if outside_id not in theirs:
             what = Difference.NOT_THERE

@@ -88,8 +88,7 @@ class Term:
 
 def term_start(terms: Sequence[Term], plan: str, now: datetime) -> datetime:
     """Return when a new term of a plan begins: now, or where the last one of it ends."""
-    ends = [each.ends_at for each in terms if each.plan == plan]
-    return max([now, *ends])
+    return max([now, *[each.ends_at for each in terms if each.plan == plan]])
 
 
 def shorten(of: Term, length: timedelta, paid: Amount, rest: Amount, now: datetime) -> Term:
@@ -129,8 +128,7 @@ class Renewals(Repository):
         """Store a renewal and return its id; the one of the same person and plan is replaced."""
         row = _RENEWALS.write(renewal, self.db, but=("renewal_id", "user_id", "plan"))
         row["reminded_for"] = ""
-        mine = {"user_id": renewal.user_id, "plan": renewal.plan}
-        self.db.upsert(RENEWAL, mine, row)
+        self.db.upsert(RENEWAL, {"user_id": renewal.user_id, "plan": renewal.plan}, row)
         this = (RENEWAL.user_id == renewal.user_id) & (RENEWAL.plan == renewal.plan)
         return int(self.db.value(RENEWAL.select(RENEWAL.id).where(this)))
 

@@ -73,8 +73,7 @@ def _end(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) ->
     language = services.language_of(over.by_user)
     onward = Button(text(language, "admin-broadcast"), "a-casts:n")
     page = FormattedMessage(report(over, done, language), buttons=((onward,),))
-    letter = OutgoingMessage(f"report:{over.prefix}", over.by_user, page)
-    services.outbox.put([letter])
+    services.outbox.put([OutgoingMessage(f"report:{over.prefix}", over.by_user, page)])
     services.db.bump()
 
 

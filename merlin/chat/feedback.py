@@ -118,8 +118,7 @@ class Ratings(BotRepository):
             self.db.change(RATING.delete().where(_this(turn_id, user_id)))
             return
         key = {"turn_id": turn_id, "user_id": user_id}
-        newest = {"value": rating.value, "at": iso(self._clock())}
-        self.db.upsert(RATING, key, newest)
+        self.db.upsert(RATING, key, {"value": rating.value, "at": iso(self._clock())})
 
     def of(self, turn_id: int, user_id: int) -> Rating | None:
         """Return what the person thinks of a turn, None for nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -245,6 +245,6 @@ def test_months_and_days_turn_in_the_zone_of_the_shop():
         MOSCOW,
     )
     assert len(days) == 32
-    assert [(each.day.isoformat(), each.paid, each.returned) for each in days if each.paid] == [
-        ("2026-11-01", 500, 200)
+    assert [tuple(each.values()) for each in days if each["paid"]] == [
+        (date(2026, 11, 1), 500, 200)
     ]

@@ -41,7 +41,7 @@ from merlin.api.pages.page import (
     refusal_text,
     render_page,
 )
-from merlin.api.pages.teach.examples import base_of
+from merlin.api.pages.teach.changes import base_of
 from merlin.api.problems import Problem
 from merlin.api.schema import Id
 from merlin.app import course_chat, sessions

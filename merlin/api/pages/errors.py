@@ -78,8 +78,7 @@ def _status(error: Exception) -> int:
         return error.status_code
     if isinstance(error, RequestValidationError):
         # A number in the address that cannot be one of ours, or a form with a field too few.
-        is_address = any(one["loc"][:1] == ("path",) for one in error.errors())
-        return 404 if is_address else 422
+        return 404 if any(one["loc"][:1] == ("path",) for one in error.errors()) else 422
     return int(HTTPStatus.SERVICE_UNAVAILABLE)
 
 

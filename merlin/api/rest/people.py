@@ -122,5 +122,4 @@ async def list_audit(
     ] = "",
 ) -> AuditList:
     """Return one part of the entries, the newest first."""
-    act = partial(users.audit_log, by=by)
-    return {"entries": await part(caller, page, target, act)}
+    return {"entries": await part(caller, page, target, partial(users.audit_log, by=by))}

@@ -186,8 +186,7 @@ def abroad(context: BotContext, session: Session) -> str:
     usual, now = answering(context, bare), answering(context, session)
     if now is None or (usual is not None and usual.provider == now.provider):
         return ""
-    provider = company(context, now.provider)
-    return context.translate("models-company", provider=provider)
+    return context.translate("models-company", provider=company(context, now.provider))
 
 
 def at_home(context: BotContext, session: Session) -> Session:

@@ -62,8 +62,7 @@ def written(context: BotContext) -> View:
         if (count := _receivers(context, name))
     ]
     other = (("cast-again", "a-cast-new"), ("button-cancel", _LIST))
-    buttons = menu.buttons_of(context, *choices, other)
-    return View(replace(page, buttons=buttons))
+    return View(replace(page, buttons=menu.buttons_of(context, *choices, other)))
 
 
 def _receivers(context: BotContext, whom: str) -> int:

@@ -232,8 +232,7 @@ def fix(context: BotContext) -> View:
     if proposals.has_declined(*performer(context)):
         context.wait(Dialog(CONSENTING, {"turn": turn.turn_id}))
         return replace(menu.say(context, "fix-no-consent", _TO_CONSENT), is_new=True)
-    asked = _ask_correction(context, turn)
-    return replace(asked, is_new=True)
+    return replace(_ask_correction(context, turn), is_new=True)
 
 
 def _ask_correction(context: BotContext, turn: Turn) -> View:

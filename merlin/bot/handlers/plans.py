@@ -300,8 +300,7 @@ def try_it(context: BotContext) -> View:
     """Begin the trial of a plan, once. Raises NotFound, Refused where it was had."""
     of = plan_at(context)
     days = start_trial(context.services, buyer(context), of.name)
-    title = of.titled(context.language)
-    words = context.translate("pay-tried", title=title, days=days)
+    words = context.translate("pay-tried", title=of.titled(context.language), days=days)
     return replace(plan(context), alert=words, is_loud=True)
 
 

@@ -92,8 +92,7 @@ def bared(context: BotContext, session: sessions.Session) -> sessions.Session:
 
 def system_off(context: BotContext) -> View:
     """Take the session's system text away: the usual model answers again."""
-    session = refitted(context, bared(context, context.open_session()))
-    context.sessions.change(session)
+    context.sessions.change(refitted(context, bared(context, context.open_session())))
     return menu.say(context, "presets-off", _TO_PRESETS)
 
 

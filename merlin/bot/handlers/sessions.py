@@ -163,10 +163,8 @@ def session_card(context: BotContext, session: Session) -> View:
     number_, tell = session.session_id, context.translate
     lines = [tell("session-card", title=titled(session, context))]
     if session.touched_at is not None:
-        at = context.moment(session.touched_at)
-        lines.append(tell("session-last", at=at))
-    turns = context.turns.count(number_)
-    lines.append(tell("session-turns", turns=turns))
+        lines.append(tell("session-last", at=context.moment(session.touched_at)))
+    lines.append(tell("session-turns", turns=context.turns.count(number_)))
     if session.is_open:
         lines.append(tell("session-open-now"))
     return menu.message(

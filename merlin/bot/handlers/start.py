@@ -181,8 +181,7 @@ def _greeting(context: BotContext) -> View:
 @handlers.button("cancel")
 def cancel(context: BotContext) -> View:
     """Wait for nothing any more, whatever was asked for."""
-    was_waiting = context.stop_waiting()
-    is_news = was_waiting or context.verb
+    is_news = context.stop_waiting() or context.verb
     return menu.say(context, "bot-cancelled" if is_news else "bot-nothing-to-cancel")
 
 

@@ -38,8 +38,7 @@ P = ParamSpec("P")
 async def show_deeds(visit: Keeping, page: Part, target: Named = "", by: Named = "") -> Response:
     """Return one part of the log, of one target or of one person's doing where that is named."""
     whose = by or target
-    act = partial(users.audit_log, by=by)
-    found = await part(visit, page, target, act)
+    found = await part(visit, page, target, partial(users.audit_log, by=by))
     names = await visit.services.read(users.display_names, [whose]) if whose else {}
     view = {
         "whose": whose,

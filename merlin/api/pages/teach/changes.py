@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, Depends, Form, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -31,10 +31,10 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.pages.teach.examples import EditedDataset, base_of
-from merlin.api.schema import Hex
-from merlin.app import changes, proposals, test_questions, unanswered
+from merlin.api.schema import Hex, Name
+from merlin.app import changes, examples, proposals, test_questions, unanswered
 from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
+from merlin.app.examples import DatasetView
 from merlin.app.requests import perform_once
 from merlin.app.unanswered import GroupState
 from merlin.core.errors import NotFound
@@ -276,6 +276,19 @@ async def _proposals(
     view = {"course": course, "proposals": found, "wrong_words": wrong, "marked": marked}
     view |= {"tests": tests, "replaced": replaced}
     return render_page(visit, "teach_proposals.html", view, status=409 if wrong else 200)
+
+
+async def edited_dataset(visit: Teaching, dataset: Name) -> DatasetView:
+    """Return a dataset of which the person may edit the examples. Raises NotFound."""
+    return await visit.read(examples.get_dataset, dataset)
+
+
+EditedDataset = Annotated[DatasetView, Depends(edited_dataset)]
+
+
+def base_of(dataset: str) -> str:
+    """Return the address of a dataset's examples."""
+    return f"/datasets/{quote(dataset, safe='')}/examples"
 
 
 GroupMark = Annotated[str, Form(min_length=1, max_length=100, pattern="^[0-9a-f]+$")]

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import zip_longest
 from typing import Annotated, Literal
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Depends, Form, Query
 from pydantic import BaseModel, Field
@@ -31,7 +31,7 @@ from merlin.api.pages.page import (
     refusal_text,
     render_page,
 )
-from merlin.api.pages.teach.changes import Noted, noted_change
+from merlin.api.pages.teach.changes import EditedDataset, Noted, base_of, noted_change
 from merlin.api.rest.changes import ExampleBody
 from merlin.api.schema import LINE, Name, Page, Part, Sought
 from merlin.app import answer_changes, drafts, examples
@@ -81,14 +81,6 @@ class ExampleForm(BaseModel):
     def is_whole(self) -> bool:
         """Return whether nothing is missing."""
         return bool(self.question.strip() and self.answer.strip())
-
-
-async def edited_dataset(visit: Teaching, dataset: Name) -> DatasetView:
-    """Return a dataset of which the person may edit the examples. Raises NotFound."""
-    return await visit.read(examples.get_dataset, dataset)
-
-
-EditedDataset = Annotated[DatasetView, Depends(edited_dataset)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +159,6 @@ async def filters_of(
 
 
 Filtered = Annotated[Filters, Depends(filters_of)]
-
-
-def base_of(dataset: str) -> str:
-    """Return the address of a dataset's examples."""
-    return f"/datasets/{quote(dataset, safe='')}/examples"
 
 
 def _filters_back(dataset: str, back: str) -> Filters:
