@@ -24,8 +24,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
@@ -34,6 +33,7 @@ from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
 
 from merlin.bot.latex import MOST_CHARACTERS as MOST_OF_FORMULA
 from merlin.bot.latex import to_unicode
@@ -107,7 +107,7 @@ def _read(text: str) -> FormattedMessage:
     if any(token.level >= DEEPEST - 1 for token in tokens):
         return FormattedMessage(text)
     builder = TextBuilder()
-    _BlockWriter(builder, tokens).write()
+    _write_blocks(builder, SyntaxTreeNode(tokens).children)
     return builder.page()
 
 
@@ -219,174 +219,115 @@ def _line(state: StateBlock, line: int) -> str:
     return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
 
 
-class _BlockWriter:
-    """Writes the tokens of a whole text, one after the other."""
-
-    def __init__(self, builder: TextBuilder, tokens: Sequence[Token]) -> None:
-        self._builder = builder
-        self._tokens = tokens
-        # The numbers of the items to come, a list within a list after it; None for bullets.
-        self._numbers: list[int | None] = []
-        self._lines_before_list = 2
-        self._writers: dict[str, Callable[[int], object]] = {
-            "paragraph_open": lambda place: builder.gap(1 if tokens[place].hidden else 2),
-            "heading_open": lambda _: self._open_marked("bold"),
-            "heading_close": lambda _: builder.end(),
-            "inline": lambda place: _write_inlines(builder, tokens[place].children or []),
-            "bullet_list_open": self._open_list,
-            "ordered_list_open": self._open_list,
-            "bullet_list_close": lambda _: self._numbers.pop(),
-            "ordered_list_close": lambda _: self._numbers.pop(),
-            "list_item_open": self._open_item,
-            "list_item_close": lambda _: builder.end_item(len(self._numbers) - 1),
-            "blockquote_open": lambda _: self._open_marked("blockquote"),
-            "blockquote_close": lambda _: builder.end(),
-            "fence": self._write_code,
-            "code_block": self._write_code,
-            "formula_block": self._write_formula,
-            "hr": lambda _: self._write_rule(),
-        }
-
-    def write(self) -> None:
-        """Write them all."""
-        place = 0
-        while place < len(self._tokens):
-            kind = self._tokens[place].type
-            if kind == "table_open":
-                place = self._write_table(place)
-            elif kind in self._writers:
-                self._writers[kind](place)
-            place += 1
-
-    def _between(self) -> int:
-        """Return the lines from one block to the next: none is left blank within a list."""
-        return 1 if self._numbers else 2
-
-    def _open_marked(self, kind: str) -> None:
-        self._builder.gap(2)
-        self._builder.start(kind)
-
-    def _open_list(self, place: int) -> None:
-        opening = self._tokens[place]
-        is_ordered = opening.type == "ordered_list_open"
-        self._lines_before_list = 1 if self._numbers or self._follows_words(place) else 2
-        self._numbers.append(int(opening.attrs.get("start", 1)) if is_ordered else None)
-
-    def _follows_words(self, place: int) -> bool:
-        """Return whether a list begins on the line right after a paragraph, as its items do."""
-        if place < 3 or self._tokens[place - 1].type != "paragraph_close":  # noqa: PLR2004 - a paragraph's tokens
-            return False
-        paragraph, here = self._tokens[place - 3].map, self._tokens[place].map
-        return bool(paragraph and here and paragraph[1] == here[0])
-
-    def _open_item(self, place: int) -> None:
-        number = self._numbers[-1]
-        bullet = "•"
-        if number is not None:
-            bullet = f"{number}{self._tokens[place].markup}"
-            self._numbers[-1] = number + 1
-        within = self._tokens[place + 1]
-        lines = 2 if within.type == "paragraph_open" and not within.hidden else 1
-        if self._tokens[place - 1].type.endswith("list_open"):
-            lines = self._lines_before_list
-        bullet = self._task(place) or bullet
-        self._builder.item(bullet, len(self._numbers) - 1, lines)
-
-    def _task(self, place: int) -> str:
-        """Return the box of a task, and take it out of the item's words; "" for other items."""
-        inline = self._tokens[min(place + 2, len(self._tokens) - 1)]
-        first = inline.children[0] if inline.type == "inline" and inline.children else None
-        found = _TASK.match(first.content) if first and first.type == "text" else None
-        if first is None or found is None:
-            return ""
-        first.content = first.content[found.end() :]
-        return "☐" if found.group(1) == " " else "☑"
-
-    def _write_code(self, place: int) -> None:
-        token = self._tokens[place]
-        language = _LANGUAGE.fullmatch((token.info.split() or [""])[0])
-        self._builder.gap(self._between())
-        self._builder.block(token.content, language.group() if language else "")
-
-    def _write_formula(self, place: int) -> None:
-        self._builder.gap(self._between())
-        self._builder.write(to_unicode(self._tokens[place].content))
-
-    def _write_rule(self) -> None:
-        self._builder.gap(2)
-        self._builder.write(RULE)
-
-    def _write_table(self, start: int) -> int:
-        """Write the table that begins at `start`; return the place of its last token."""
-        end = start
-        while self._tokens[end].type != "table_close":
-            end += 1
-        _draw_table(self._builder, _table_rows(self._tokens[start:end]))
-        return end
+# What begins and ends with a mark, in a paragraph of its own.
+_FRAMES = {"heading": "bold", "blockquote": "blockquote"}
 
 
-def _write_inlines(builder: TextBuilder, tokens: Iterable[Token]) -> None:
-    """Write `tokens`, the children of one inline token of markdown-it."""
-    link = _Link(builder)
-    for token in tokens:
-        if token.tag in _MARKS and token.nesting > 0:
-            builder.start(_MARKS[token.tag])
-        elif token.tag in _MARKS:
+def _write_blocks(builder: TextBuilder, nodes: Iterable[SyntaxTreeNode], depth: int = 0) -> None:
+    """Write blocks, one below the other; `depth` is in how many lists they stand."""
+    for node in nodes:
+        if node.type in _FRAMES:
+            builder.gap(2)
+            builder.start(_FRAMES[node.type])
+            _write_blocks(builder, node.children, depth)
             builder.end()
-        elif token.type == "link_open":
-            link.open(str(token.attrs.get("href", "")))
-        elif token.type == "link_close":
-            link.close()
+        elif node.type == "paragraph":
+            builder.gap(1 if node.hidden else 2)
+            _write_inlines(builder, node.children[0].children)
+        elif node.type == "inline":
+            _write_inlines(builder, node.children)
+        elif node.type.endswith("_list"):
+            _write_list(builder, node, depth)
+        elif node.type == "table":
+            _draw_table(builder, _table_rows(node))
         else:
-            link.label += _write_leaf(builder, token)
+            # None is left blank within a list.
+            builder.gap(1 if depth and node.type != "hr" else 2)
+            _write_block(builder, node)
 
 
-def _write_leaf(builder: TextBuilder, token: Token) -> str:
-    """Write a token without marks around it; return what it says."""
-    if token.type == "code_inline":
-        builder.code(token.content)
-    elif token.type == "image":
-        # A picture is written as a link to it.
-        link = _Link(builder)
-        link.open(str(token.attrs.get("src", "")))
-        link.label = token.content
-        builder.write(link.label)
-        link.close()
-    elif token.type == "formula":
-        builder.write(to_unicode(token.content))
-    elif token.type in {"softbreak", "hardbreak"}:
-        builder.write("\n")
+def _write_block(builder: TextBuilder, node: SyntaxTreeNode) -> None:
+    if node.type == "hr":
+        builder.write(RULE)
+    elif node.type == "formula_block":
+        builder.write(to_unicode(node.content))
     else:
-        builder.write(token.content)
-    return token.content
+        language = _LANGUAGE.fullmatch((node.info.split() or [""])[0])
+        builder.block(node.content, language.group() if language else "")
 
 
-class _Link:
-    """The link that is being written; `label` is what it says so far."""
+def _write_list(builder: TextBuilder, node: SyntaxTreeNode, depth: int) -> None:
+    before, here = node.previous_sibling, node.map
+    end = before.map if before and before.type == "paragraph" else None
+    # A list may begin on the line right after a paragraph, as its items do.
+    lines = 1 if depth or (end and here and end[1] == here[0]) else 2
+    number = int(node.attrs.get("start", 1))
+    for place, item in enumerate(node.children):
+        first = item.children[0] if item.children else None
+        if place:
+            lines = 2 if first and first.type == "paragraph" and not first.hidden else 1
+        bullet = f"{number + place}{item.markup}" if node.type == "ordered_list" else "•"
+        builder.item(_task(first) or bullet, depth, lines)
+        _write_blocks(builder, item.children, depth + 1)
+        builder.end_item(depth)
 
-    def __init__(self, builder: TextBuilder) -> None:
-        self.label = ""
-        self._builder = builder
-        self._address = ""
 
-    def open(self, address: str) -> None:
-        """Begin a link to `address`."""
-        self.label, self._address = "", address
-        if _is_link(address):
-            self._builder.start("text_link", address)
+def _task(block: SyntaxTreeNode | None) -> str:
+    """Return the box of a task, and take it out of the item's words; "" for other items."""
+    inline = block.children[0] if block and block.children else None
+    word = inline.children[0] if inline and inline.type == "inline" and inline.children else None
+    found = _TASK.match(word.content) if word and word.type == "text" and word.token else None
+    if word is None or word.token is None or found is None:
+        return ""
+    word.token.content = word.content[found.end() :]
+    return "☐" if found.group(1) == " " else "☑"
 
-    def close(self) -> None:
-        """End it; an address that cannot be opened, or has no words for it, is shown."""
-        does_open = _is_link(self._address)
-        shown = normalizeLinkText(self._address)
-        if shown.lower().startswith(_MAIL):
-            shown = shown[len(_MAIL) :]
-        if not self.label.strip():
-            self._builder.write(shown)
-        elif not does_open and shown not in {"", self.label}:
-            self._builder.write(f" ({shown})")
-        if does_open:
-            self._builder.end()
+
+def _write_inlines(builder: TextBuilder, nodes: Iterable[SyntaxTreeNode]) -> str:
+    """Write what stands within a line; return what it says."""
+    said = ""
+    for node in nodes:
+        kind = node.type
+        if kind in _MARKS:
+            builder.start(_MARKS[kind])
+            said += _write_inlines(builder, node.children)
+            builder.end()
+        elif kind in {"link", "image"}:
+            # A picture is written as a link to it.
+            said += _write_link(builder, node)
+        else:
+            words = node.content
+            if kind == "code_inline":
+                builder.code(words)
+            elif kind == "formula":
+                builder.write(to_unicode(words))
+            else:
+                builder.write("\n" if kind in {"softbreak", "hardbreak"} else words)
+            said += words
+    return said
+
+
+def _write_link(builder: TextBuilder, node: SyntaxTreeNode) -> str:
+    """Write a link; an address that cannot be opened, or has no words for it, is shown."""
+    address = str(node.attrs.get("href" if node.type == "link" else "src", ""))
+    does_open = _is_link(address)
+    if does_open:
+        builder.start("text_link", address)
+    if node.type == "link":
+        said = _write_inlines(builder, node.children)
+    else:
+        said = node.content
+        builder.write(said)
+    shown = normalizeLinkText(address)
+    if shown.lower().startswith(_MAIL):
+        shown = shown[len(_MAIL) :]
+    if not said.strip():
+        builder.write(shown)
+    elif not does_open and shown not in {"", said}:
+        builder.write(f" ({shown})")
+    if does_open:
+        builder.end()
+    return said
 
 
 def _is_link(address: str) -> bool:
@@ -403,28 +344,24 @@ def _is_link(address: str) -> bool:
     return parts.scheme in {"http", "https"} and "." in host and port != 0
 
 
-class Cell(NamedTuple):
-    """One cell: what stands in it, and the side it is aligned to."""
-
-    tokens: Sequence[Token]
-    side: str = ""
-
-
+# What stands in a cell, and the side it is aligned to.
+Cell = tuple[Sequence[SyntaxTreeNode], str]
 Row = Sequence[Cell]
 
 
-def _table_rows(tokens: Sequence[Token]) -> list[list[Cell]]:
-    """Return the rows of a table's tokens, the heading first."""
-    rows: list[list[Cell]] = []
-    side = ""
-    for token in tokens:
-        if token.type == "tr_open":
-            rows.append([])
-        elif token.type in {"th_open", "td_open"}:
-            side = str(token.attrs.get("style", "")).removeprefix("text-align:")
-        elif token.type == "inline":
-            rows[-1].append(Cell(list(_broken(token.children or [])), side))
-    return rows
+def _table_rows(table: SyntaxTreeNode) -> list[list[Cell]]:
+    """Return the rows of a table, the heading first."""
+    return [
+        [
+            (
+                SyntaxTreeNode(list(_broken(cell.to_tokens()[1].children or []))).children,
+                str(cell.attrs.get("style", "")).removeprefix("text-align:"),
+            )
+            for cell in row.children
+        ]
+        for part in table.children
+        for row in part.children
+    ]
 
 
 def _broken(tokens: Sequence[Token]) -> Iterator[Token]:
@@ -455,7 +392,7 @@ def _draw_table(builder: TextBuilder, rows: Sequence[Row]) -> None:
 
 def _written(cell: Cell) -> FormattedMessage:
     builder = TextBuilder()
-    _write_inlines(builder, cell.tokens)
+    _write_inlines(builder, cell[0])
     page = builder.page()
     return FormattedMessage(" ".join(page.text.split()), page.marks)
 
@@ -465,8 +402,8 @@ def _in_columns(
 ) -> str:
     lines = [
         _BETWEEN.join(
-            _padded(page.text, width, cell.side)
-            for cell, page, width in zip(row, pages, widths, strict=False)
+            _padded(page.text, width, side)
+            for (_, side), page, width in zip(row, pages, widths, strict=False)
         ).rstrip()
         for row, pages in zip(rows, written, strict=True)
     ]
@@ -497,14 +434,14 @@ def _write_lines(
     headings = [page.text for page in written[0]]
     for row, pages in zip(rows[1:] or rows, written[1:] or written, strict=True):
         lines = 2
-        for place, (cell, page) in enumerate(zip(row, pages, strict=True)):
+        for place, ((nodes, _), page) in enumerate(zip(row, pages, strict=True)):
             if not page.text:
                 continue
             builder.gap(lines)
             lines = 1
             heading = headings[place] if len(rows) > 1 else ""
             builder.write(f"{heading}: " if heading else "")
-            _write_inlines(builder, cell.tokens)
+            _write_inlines(builder, nodes)
 
 
 _PARSER = _make_parser()
