@@ -20,7 +20,7 @@ from merlin.app.context import Context
 from merlin.app.examples import ExampleWords
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.app.views import described
-from merlin.chat.feedback import ToldQuestions
+from merlin.chat.feedback import EditorQuestions
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MOST_AT_ONCE, Edit
@@ -75,7 +75,7 @@ def revoke_consent(ctx: Context, actor: Actor) -> list[str] | None:
     if not Consents(ctx.db, ctx.clock).revoke(actor.user_id):
         return None
     Audit(ctx.db, ctx.clock).note(actor.name, "consent.revoke", actor.name)
-    ToldQuestions(ctx.db, ctx.clock).forget(actor.user_id)
+    EditorQuestions(ctx.db, ctx.clock).forget(actor.user_id)
     return Proposals(ctx.db, ctx.clock).withdraw(actor.user_id)
 
 

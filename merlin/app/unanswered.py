@@ -17,11 +17,10 @@ from merlin.app.context import Context
 from merlin.app.permissions import require_editing
 from merlin.app.proposals import has_consent
 from merlin.chat.feedback import (
-    DismissedQuestions,
+    EditorQuestions,
     QuestionGroup,
     QuestionStatistics,
     Reason,
-    ToldQuestions,
     group_questions,
     join_told,
 )
@@ -89,7 +88,7 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
     """
     groups = _read_groups(ctx, actor, dataset)
     shown = [each for each in groups if each.wordings][:_MOST_GROUPS]
-    dismissed = DismissedQuestions(ctx.db, ctx.clock).among(dataset, shown)
+    dismissed = EditorQuestions(ctx.db, ctx.clock).among(dataset, shown)
     return Unanswered(
         groups=[
             _view(ctx, dataset, each, language, is_dismissed=place in dismissed)
@@ -107,20 +106,20 @@ def get_unanswered(
     Raises NotFound.
     """
     group = _find(ctx, actor, dataset, mark)
-    dismissed = DismissedQuestions(ctx.db, ctx.clock).among(dataset, [group])
+    dismissed = EditorQuestions(ctx.db, ctx.clock).among(dataset, [group])
     return _view(ctx, dataset, group, language, is_dismissed=bool(dismissed))
 
 
 def dismiss(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
     """Take a group out of what waits. Raises NotFound."""
     forms = _find(ctx, actor, dataset, mark).forms
-    DismissedQuestions(ctx.db, ctx.clock).dismiss(dataset, forms, actor.name)
+    EditorQuestions(ctx.db, ctx.clock).dismiss(dataset, forms, actor.name)
 
 
 def restore(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
     """Let a dismissed group wait again. Raises NotFound."""
     forms = _find(ctx, actor, dataset, mark).forms
-    DismissedQuestions(ctx.db, ctx.clock).restore(dataset, forms)
+    EditorQuestions(ctx.db, ctx.clock).restore(dataset, forms)
 
 
 def tell_editors(
@@ -133,7 +132,7 @@ def tell_editors(
     if not has_consent(ctx, actor):
         raise Refused("no consent", "tell-no-consent")
     masked = mask_personal_data(words, language).words
-    rows = ToldQuestions(ctx.db, ctx.clock)
+    rows = EditorQuestions(ctx.db, ctx.clock)
     if not rows.add(actor.user_id, dataset, masked, turn_id, MOST_TOLD):
         raise Refused("too many told", "tell-too-many")
 
@@ -142,13 +141,13 @@ def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup
     require_editing(ctx, actor, dataset)
     since = ctx.clock().date() - timedelta(days=DAYS - 1)
     asked = QuestionStatistics(ctx.db, ctx.default_dataset)
-    told = ToldQuestions(ctx.db, ctx.clock).since(dataset, since)
+    told = EditorQuestions(ctx.db, ctx.clock).since(dataset, since)
     questions = join_told(asked.unanswered(dataset, since, _MOST_ASKED), told)
     return group_questions(sorted(questions, key=attrgetter("at"), reverse=True))
 
 
 def _find(ctx: Context, actor: Actor, dataset: str, mark: str) -> QuestionGroup:
-    rows = DismissedQuestions(ctx.db, ctx.clock)
+    rows = EditorQuestions(ctx.db, ctx.clock)
     for each in _read_groups(ctx, actor, dataset) if len(mark) >= MARK_DIGITS else ():
         if each.wordings and any(rows.mark(form).startswith(mark) for form in each.forms):
             return each
@@ -165,7 +164,7 @@ def _view(
     is_done = example is not None and not is_again
     state = GroupState.DONE if is_done else GroupState.WAITING
     return UnansweredView(
-        mark=DismissedQuestions(ctx.db, ctx.clock).mark(normalise(usual)),
+        mark=EditorQuestions(ctx.db, ctx.clock).mark(normalise(usual)),
         question=mask_personal_data(usual, language).words,
         wordings=[
             (mask_personal_data(words, language).words, count) for words, count in group.wordings

@@ -103,18 +103,8 @@ def _back(entries: Sequence[Entry]) -> dict[int, int]:
 
 
 COLUMNS = (
-    "date",
-    "kind",
-    "order",
-    "till",
-    "plan",
-    "title",
-    "paid",
-    "returned",
-    "currency",
-    "vat_code",
-    "till_id",
-    "test",
+    *("date", "kind", "order", "till", "plan", "title", "paid", "returned", "currency"),
+    *("vat_code", "till_id", "test"),
 )
 _MONEY = frozenset({EntryKind.PAYMENT, EntryKind.REFUND})
 # A table program takes a cell that begins so for a formula.

@@ -117,13 +117,6 @@ def _nearest_buttons(written: StoredAnswer, turn_id: int) -> Rows:
     )
 
 
-def _tell_buttons(written: StoredAnswer, turn_id: int, language: str) -> Rows:
-    """Return the button by which the editors hear of a refused question."""
-    if written.known is not False:
-        return ()
-    return ((Button(text(language, "tell-button"), f"tell:{turn_id}"),),)
-
-
 async def both(first: Awaitable[T], beside: Awaitable[S]) -> tuple[T, S]:
     """Return what both return, done side by side; where the first breaks, the other ends."""
     other = asyncio.ensure_future(beside)
@@ -322,10 +315,12 @@ def pages(
     if written.note.strip():
         note = written.note
         body = after(body, FormattedMessage(note, (Entity("italic", 0, utf16_length(note)),)))
+    # The editors may hear of a refused question.
+    tell = (Button(text(language, "tell-button"), f"tell:{turn.turn_id}"),)
     rows = (
         *_nearest_buttons(written, turn.turn_id),
         *answer_buttons(written.offer, turn.turn_id, language),
-        *_tell_buttons(written, turn.turn_id, language),
+        *((tell,) if written.known is False else ()),
     )
     copies = copy_buttons(body, text(language, "bot-button-copy"))
     buttons = (*((copies,) if copies else ()), *(rows if written.answer or written.offer else ()))

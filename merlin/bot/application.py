@@ -65,22 +65,8 @@ log = get_logger(__name__)
 _UNKNOWN_BOT = telegram.User(0, "", is_bot=True, username="")
 
 _MODULES = (
-    start,
-    session_choices,
-    sessions,
-    groups,
-    profile,
-    plans,
-    orders,
-    feedback,
-    admin,
-    examples,
-    jobs,
-    models,
-    people,
-    payments,
-    broadcasts,
-    questions,
+    *(start, session_choices, sessions, groups, profile, plans, orders, feedback),
+    *(admin, examples, jobs, models, people, payments, broadcasts, questions),
 )
 
 
@@ -178,13 +164,15 @@ async def _in_private(context: BotContext) -> bool:
         return await _pressed(context)
     if not context.is_private or context.stored.kind != "message":
         return True
+    # The button that ends a dialog may be typed as it stands there.
+    is_left = context.text.strip().casefold() == context.translate("button-cancel").casefold()
     if "via_bot" in context.stored.content and groups.is_shared(context):
         await context.end(UpdateState.REFUSED, "sent by way of the bot")
     elif context.command:
         return await _commanded(context)
     elif context.is_resumed and await _gone_on(context):
         return False
-    elif is_awaited(context) and _is_left(context):
+    elif is_left and is_awaited(context):
         await context.bot_data.commands["cancel"](context)
     else:
         return True
@@ -225,12 +213,6 @@ def _ends_dialog(context: BotContext) -> bool:
         return False
     is_staff = context.dialog.step.startswith((ADMIN_STEP, EDITOR_STEP))
     return not is_staff or context.command in _BEGINNING
-
-
-def _is_left(context: BotContext) -> bool:
-    """Return whether the button that ends a dialog was typed as it stands there."""
-    label = context.translate("button-cancel")
-    return context.text.strip().casefold() == label.casefold()
 
 
 async def _gone_on(context: BotContext) -> bool:

@@ -284,14 +284,15 @@ class BotApi:
         Raises GaveWay when a limit is near.
         """
         fields = _edit(chat_id, message_id, page)
-        return await self._is_taken("editMessageText", fields, SendClass.PROGRESS)
+        return await self.ask("editMessageText", fields, SendClass.PROGRESS) is not None
 
     async def mark(self, chat_id: int, message_id: int, buttons: Buttons) -> bool:
         """Let other buttons stand under a message, whose text stays; False when they do not."""
         fields = {"chat_id": chat_id, "message_id": message_id}
         fields |= keyboard(FormattedMessage("", buttons=buttons))
         with suppress(GaveWay):
-            return await self._is_taken("editMessageReplyMarkup", fields, SendClass.PROGRESS)
+            found = await self.ask("editMessageReplyMarkup", fields, SendClass.PROGRESS)
+            return found is not None
         return False
 
     async def typing(self, chat_id: int, thread_id: int = 0) -> bool:
@@ -328,27 +329,24 @@ class BotApi:
 
     async def answer(self, method: str, fields: Mapping[str, Any]) -> bool:
         """Answer a query at once and once; False when Telegram does not take it (any more)."""
-        return await self._is_taken(method, fields, SendClass.URGENT)
+        return await self.ask(method, fields, SendClass.URGENT) is not None
 
-    async def _is_taken(self, method: str, fields: Mapping[str, Any], lane: SendClass) -> bool:
-        """Return whether Telegram took a call that is not worth a repeat. Raises GaveWay."""
+    async def ask(
+        self, method: str, fields: Mapping[str, Any], lane: SendClass = SendClass.FINAL
+    ) -> Any:
+        """Return what a call brings that is not worth a repeat; None where it is not taken.
+
+        Raises GaveWay for progress when a limit is near.
+        """
         try:
-            await self._call(method, fields, lane)
+            found = await self._call(method, fields, lane)
         except GaveWay:
             raise
         except TelegramError as error:
             log.info("a call was not taken", method=method, reason=redact(str(error)))
-            return False
-        self._connection.works()
-        return True
-
-    async def ask(self, method: str, fields: Mapping[str, Any]) -> Any:
-        """Return what a call brings, tried once; None where Telegram does not take it."""
-        try:
-            return await self._call(method, fields)
-        except TelegramError as error:
-            log.info("a call was not taken", method=method, reason=redact(str(error)))
             return None
+        self._connection.works()
+        return found
 
     async def refresh_bot(self) -> None:
         """Ask Telegram who the bot is, tried once: its name and settings may have changed."""

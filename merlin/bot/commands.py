@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from itertools import count
 
 from telegram import (
     Bot,
@@ -36,23 +37,8 @@ log = get_logger(__name__)
 
 # Each command has a text `bot-command-<name>`. Telegram's menu in private chats, and in groups.
 MENU = (
-    "help",
-    "new",
-    "sessions",
-    "clear",
-    "t",
-    "lang",
-    "plan",
-    "info",
-    "export",
-    "delete_me",
-    "model",
-    "course",
-    "preset",
-    "system",
-    "privacy",
-    "terms",
-    "paysupport",
+    *("help", "new", "sessions", "clear", "t", "lang", "plan", "info", "export", "delete_me"),
+    *("model", "course", "preset", "system", "privacy", "terms", "paysupport"),
 )
 GROUP_MENU = ("new", "t", "settings", "info", "help")
 # How /help lists them.
@@ -162,8 +148,7 @@ def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None
 
 
 async def _until_taken(line: ConnectionState, call: Callable[[], Awaitable[bool]]) -> None:
-    attempt = 0
-    while True:
+    for attempt in count():
         try:
             await call()
         except TelegramError as error:
@@ -171,4 +156,3 @@ async def _until_taken(line: ConnectionState, call: Callable[[], Awaitable[bool]
         else:
             return
         await line.pause(attempt)
-        attempt += 1

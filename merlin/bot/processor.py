@@ -53,13 +53,8 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 WANTED = (
-    "message",
-    "edited_message",
-    "callback_query",
-    "pre_checkout_query",
-    "inline_query",
-    "message_reaction",
-    "my_chat_member",
+    *("message", "edited_message", "callback_query", "pre_checkout_query", "inline_query"),
+    *("message_reaction", "my_chat_member"),
 )
 # Telegram answers at the end of the poll; so much longer is waited for the answer itself.
 GRACE_S = 10.0

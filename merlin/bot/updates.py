@@ -62,23 +62,16 @@ def is_of_money(update: Update) -> bool:
 
 # What people send besides text, and by which word we speak of it. A GIF is a document too, so
 # that older clients show it: what it really is comes first.
+_OTHERS = (
+    *("sticker", "video", "location", "venue", "contact", "poll", "dice", "story"),
+    *("paid_media", "checklist"),
+)
 _KINDS = {
     "animation": "other",
-    "voice": "voice",
-    "audio": "voice",
-    "video_note": "voice",
+    **dict.fromkeys(("voice", "audio", "video_note"), "voice"),
     "photo": "photo",
     "document": "document",
-    "sticker": "other",
-    "video": "other",
-    "location": "other",
-    "venue": "other",
-    "contact": "other",
-    "poll": "other",
-    "dice": "other",
-    "story": "other",
-    "paid_media": "other",
-    "checklist": "other",
+    **dict.fromkeys(_OTHERS, "other"),
 }
 # Files sent as documents that are something else, by the beginning of their mime type.
 _DOCUMENTS = {"image/": "photo", "audio/": "voice"}

@@ -444,7 +444,8 @@ class AnswerService:
                         piece.finish_reason or said.finish_reason,
                         piece.nearest or said.nearest,
                     )
-                    _check_length(said.text)
+                    if len(said.text) > LONGEST_ANSWER:
+                        raise ProviderError("the answer does not end")  # noqa: TRY301
                     if piece.text:
                         seat.onlooker.wrote(said.text)
         except asyncio.CancelledError:
@@ -459,11 +460,6 @@ class AnswerService:
                 raise ProviderBusy("no answer in time") from error
             raise
         return _reply(said, seat.choice, model_id, _ending(said, seat.steering))
-
-
-def _check_length(text: str) -> None:
-    if len(text) > LONGEST_ANSWER:
-        raise ProviderError("the answer does not end")
 
 
 def _ending(said: Answer, steering: SamplingParams) -> Ending:

@@ -357,8 +357,11 @@ def group_questions(questions: Iterable[UnansweredQuestion]) -> list[QuestionGro
     return [QuestionGroup(each) for each in sorted(newest, key=lambda each: each[0].at)][::-1]
 
 
-class ToldQuestions(Repository):
-    """Questions that people want editors to see; their words are masked, and sealed."""
+class EditorQuestions(Repository):
+    """Questions that people want editors to see, masked and sealed; those that editors dismissed.
+
+    Dismissed ones are kept by keyed hashes of their normal forms.
+    """
 
     @transaction
     def add(self, user_id: int, dataset: str, words: str, turn_id: int, most: int) -> bool:
@@ -396,10 +399,6 @@ class ToldQuestions(Repository):
             for row, words in read
             if words
         ]
-
-
-class DismissedQuestions(Repository):
-    """What editors of a dataset do not want to answer, by keyed hashes of its normal forms."""
 
     def dismiss(self, dataset: str, forms: Sequence[str], by_whom: str) -> None:
         """Keep these questions out of the list."""

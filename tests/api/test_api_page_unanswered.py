@@ -15,7 +15,7 @@ from staff_site import office
 from merlin.account.users import Consents
 from merlin.app.actor import Actor
 from merlin.app.proposals import VERSION, revoke_consent
-from merlin.chat.feedback import Rating, Ratings, ToldQuestions
+from merlin.chat.feedback import EditorQuestions, Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.cli import main
@@ -156,7 +156,7 @@ def test_a_dismissed_group_is_taken_back(site, vera):
 
 def test_what_was_told_waits_too_and_goes_with_the_consent(site, vera):
     turn = ask(site, OTHER)
-    rows = ToldQuestions(site.database)
+    rows = EditorQuestions(site.database)
     assert rows.add(ANNA, "trial", OTHER, turn, 2)
     assert rows.add(ANNA, "trial", OTHER, turn, 2)
     assert rows.add(ANNA, "trial", "Когда экзамен?", 0, 2)

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from staff_browser import ANNA, BORIS, VERA, XSS, propose
 
 from merlin.api.rest.teaching import MOST_LETTERS
-from merlin.chat.feedback import ToldQuestions
+from merlin.chat.feedback import EditorQuestions
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
@@ -267,7 +267,7 @@ def test_marked_proposals_become_one_commit(colleague, staff, java_script):
 
 def tell(staff, words):
     """Let somebody want the editors of the course to see a question."""
-    assert ToldQuestions(staff.db).add(ANNA, "algorithms", words, 0, 99)
+    assert EditorQuestions(staff.db).add(ANNA, "algorithms", words, 0, 99)
 
 
 @pytest.mark.parametrize("java_script", [True, False])

@@ -216,18 +216,8 @@ def may(visit: PageRequest, permission: str, dataset: str | None = None) -> bool
 
 _DRAWN: tuple[Callable[..., object], ...] = (
     *(when, day, day_of_year, until, last_day, span, number, signed, money, price, minor, sum_of),
-    *(
-        estimate,
-        badge,
-        order_badge,
-        state_text,
-        stored_text,
-        score,
-        goods,
-        plan_title,
-        amount_of,
-        may,
-    ),
+    *(estimate, badge, order_badge, state_text, stored_text, score, goods, plan_title),
+    *(amount_of, may),
 )
 
 

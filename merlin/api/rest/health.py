@@ -54,12 +54,14 @@ class DatasetLine(Shape):
     job: str | None = Field(description="the state of the newest job")
 
 
-class StatusShown(Shape):
-    """How Merlin stands."""
-
-    datasets: list[DatasetLine]
-    queues: dict[str, int]
-    processes: Sequence[ProcessView]
+StatusShown = TypedDict(
+    "StatusShown",
+    {
+        "datasets": list[DatasetLine],
+        "queues": dict[str, int],
+        "processes": Sequence[ProcessView],
+    },
+)
 
 
 class AlarmShown(Shape):
@@ -87,20 +89,17 @@ async def show_status(caller: Watching) -> StatusShown:
 
     def found(ctx: Context, actor: Actor) -> StatusShown:
         told = status(ctx, actor)
-        return StatusShown(
-            datasets=[
-                DatasetLine(
-                    name=name,
-                    verdict=each.verdict.verdict if each.verdict else None,
-                    build=each.verdict.build if each.verdict else None,
-                    serving=each.serving.build if each.serving else None,
-                    job=each.job.state if each.job else None,
-                )
-                for name, each in told.datasets.items()
-            ],
-            queues=dict(told.queues),
-            processes=processes(ctx),
-        )
+        lines = [
+            DatasetLine(
+                name=name,
+                verdict=each.verdict.verdict if each.verdict else None,
+                build=each.verdict.build if each.verdict else None,
+                serving=each.serving.build if each.serving else None,
+                job=each.job.state if each.job else None,
+            )
+            for name, each in told.datasets.items()
+        ]
+        return {"datasets": lines, "queues": dict(told.queues), "processes": processes(ctx)}
 
     return await caller.read(found)
 

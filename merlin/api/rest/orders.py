@@ -71,11 +71,11 @@ class OrderBody(Body):
 OrderList = TypedDict("OrderList", {"orders": list[OrderShown]})
 
 
-class PayPage(Shape):
-    """Where an order is paid."""
-
-    pay_url: str = Field(description='YooKassa\'s page; "" for an order that is paid already')
-    order: OrderShown
+_PayUrl = Annotated[
+    str, Field(description='YooKassa\'s page; "" for an order that is paid already')
+]
+# Where an order is paid.
+PayPage = TypedDict("PayPage", {"pay_url": _PayUrl, "order": OrderShown})
 
 
 @order_router.post(
@@ -129,7 +129,7 @@ async def pay_order(caller: Person, language: Language, order_id: Hex) -> PayPag
     """
     purchase = await orders.pay_order(caller.services, caller.actor, order_id)
     shown = order_shown(OrderShown, purchase, language)
-    return PayPage(pay_url=shown.pay_url, order=shown)
+    return {"pay_url": shown.pay_url, "order": shown}
 
 
 @order_router.delete(
@@ -144,11 +144,10 @@ async def give_up_order(caller: Person, order_id: Hex) -> None:
 plan_router = operation_router(prefix="/api/plans", tags=["plans"])
 
 
-class PriceShown(Shape):
-    """What a plan costs; null where it is not sold so."""
-
-    roubles: Amount | None = Field(description="at YooKassa: card, SBP, wallet")
-    stars: Amount | None = Field(description="in Telegram, from the bot")
+_Roubles = Annotated[Amount | None, Field(description="at YooKassa: card, SBP, wallet")]
+_Stars = Annotated[Amount | None, Field(description="in Telegram, from the bot")]
+# What a plan costs; null where it is not sold so.
+PriceShown = TypedDict("PriceShown", {"roubles": _Roubles, "stars": _Stars})
 
 
 class AllowanceShown(Shape):

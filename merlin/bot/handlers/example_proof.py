@@ -563,11 +563,6 @@ def worded_draft(context: BotContext) -> Draft:
     return replace(draft, wording=words)
 
 
-def _saved_words(context: BotContext) -> str:
-    is_alive = is_daemon_alive(context.services)
-    return context.translate("examples-saved" if is_alive else "examples-saved-late")
-
-
 def saved_view(
     context: BotContext, dataset: str, title: str = "examples-saved-title", words: str = ""
 ) -> View:
@@ -577,4 +572,6 @@ def saved_view(
         (("examples-add", f"ex:add:{mark}"), ("examples-changes", "ex:changes:0")),
         ("examples-to-dataset", f"ex:ds:{mark}"),
     )
-    return menu.card(context, context.translate(title), words or _saved_words(context), rows=rows)
+    late = "" if is_daemon_alive(context.services) else "-late"
+    words = words or context.translate(f"examples-saved{late}")
+    return menu.card(context, context.translate(title), words, rows=rows)

@@ -147,16 +147,8 @@ def _save_zone(context: BotContext, zone: str) -> View:
 MOST_BYTES = 20_000_000
 # The tables whose rows mean something to people, in the order in which they are told of.
 _LISTED = (
-    "turn",
-    "chat_session",
-    "rating",
-    "proposal",
-    "preset",
-    "consent",
-    "quota_use",
-    "quota_gift",
-    "role_grant",
-    "change",
+    *("turn", "chat_session", "rating", "proposal", "preset", "consent"),
+    *("quota_use", "quota_gift", "role_grant", "change"),
 )
 
 

@@ -434,12 +434,11 @@ def _price(language: str, price: Price | None) -> str:
         return text(language, "models-price-unknown")
     if price.input_micro == price.output_micro == 0:
         return text(language, "price-free")
-    asked, answered = (_amount(language, each) for each in (price.input_micro, price.output_micro))
+    asked, answered = (
+        format_number(language, micro / MICRO, 4 if micro % _CENT else 2)
+        for micro in (price.input_micro, price.output_micro)
+    )
     return text(language, "models-price", asked=asked, answered=answered, currency=price.currency)
-
-
-def _amount(language: str, micro: int) -> str:
-    return format_number(language, micro / MICRO, 4 if micro % _CENT else 2)
 
 
 def _use(context: BotContext, sign: str) -> View:

@@ -33,6 +33,7 @@ from merlin.api.pages.page import (
 )
 from merlin.api.schema import Hex, Name
 from merlin.app import changes, examples, proposals, test_questions, unanswered
+from merlin.app.answer_changes import AnswerChanges
 from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
 from merlin.app.examples import DatasetView
 from merlin.app.requests import perform_once
@@ -40,6 +41,7 @@ from merlin.app.unanswered import GroupState
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Catalogue, Course
+from merlin.dataset.finding import Finding
 
 # A field of a form: what it is called, what you wrote, what another did.
 Clashes = Sequence[tuple[str, str, str]]
@@ -47,14 +49,17 @@ Clashes = Sequence[tuple[str, str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a form led to, besides a change: what the checker says, or why it was refused.
+    """What a form led to, besides a change: why it was refused, in words and by `findings`.
 
+    `proof` is what the checker says of an edit, `answers` what would be answered otherwise;
     `clashes` None: nobody else changed the same meanwhile.
     """
 
     wrong: str = ""
     proof: PreviewView | None = None
     clashes: Clashes | None = None
+    findings: Sequence[Finding] = ()
+    answers: AnswerChanges | None = None
 
 
 class EditForm(BaseModel):

@@ -31,11 +31,10 @@ from merlin.api.pages.page import (
     refusal_text,
     render_page,
 )
-from merlin.api.pages.teach.changes import EditedDataset, Noted, base_of, noted_change
+from merlin.api.pages.teach.changes import EditedDataset, Noted, Outcome, base_of, noted_change
 from merlin.api.rest.changes import ExampleBody
 from merlin.api.schema import LINE, Name, Page, Part, Sought
 from merlin.app import answer_changes, drafts, examples
-from merlin.app.answer_changes import AnswerChanges
 from merlin.app.changes import EditNotGood
 from merlin.app.drafts import DraftNotGood, DraftView, PastedRow
 from merlin.app.examples import (
@@ -48,7 +47,6 @@ from merlin.app.examples import (
 )
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
-from merlin.dataset.finding import Finding
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -185,15 +183,6 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a form: why it was refused, in words and by findings, or what would change."""
-
-    wrong: str = ""
-    findings: Sequence[Finding] = ()
-    answers: AnswerChanges | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Opened:
     """The example that is open: its form, and its versions; `is_history`: those are shown."""
 
@@ -278,7 +267,7 @@ async def draft_example(
             form = form.model_copy(update={"example": "", "revision": ""})
             came = Outcome(visit.say("gone-example"))
         except DraftNotGood as error:
-            came = Outcome(visit.say("not-good"), error.findings)
+            came = Outcome(visit.say("not-good"), findings=error.findings)
         except REFUSALS as error:
             came = Outcome(refusal_text(visit, error))
     return await _page(visit, dataset, page, filters, Opened(form), came)
@@ -329,7 +318,8 @@ async def save_drafts(
         return seen_other(f"{base_of(dataset.name)}?changed={change.id}")
     except EditNotGood as error:
         seen = error.preview
-        came = Outcome(visit.say("drafts-not-good"), [*seen.findings, *seen.around])
+        findings = [*seen.findings, *seen.around]
+        came = Outcome(visit.say("drafts-not-good"), findings=findings)
     except REFUSALS as error:
         came = Outcome(refusal_text(visit, error))
     return await _page(visit, dataset, page, filters, came=came)
