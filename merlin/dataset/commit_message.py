@@ -73,7 +73,7 @@ _LINES: Mapping[str, re.Pattern[str]] = {
     "subject-example-add": re.compile(r"Add example (?P<example>\S+)"),
     "subject-example-edit": re.compile(r"Edit example (?P<example>\S+)"),
     "subject-example-delete": re.compile(r"Delete example (?P<example>\S+)"),
-    "subject-example-replace": re.compile(r"Replace example (?P<old>\S+) by (?P<example>\S+)"),
+    "subject-example-replace": re.compile(r"Replace example (?P<old>\S+) with (?P<example>\S+)"),
     "subject-import": re.compile(r"Import (?P<count>\d{1,9}) examples? into (?P<dataset>\S+)"),
     "subject-examples": re.compile(r"Edit (?P<count>\d{1,9}) examples of (?P<dataset>\S+)"),
     "subject-course": re.compile(COURSE),
@@ -96,8 +96,8 @@ def file_subject(verb: str, path: str) -> str:
 
 
 def replace_subject(old: str, example: str) -> str:
-    """Return the line for an example that takes the place of another: "Replace example a by b"."""
-    return f"Replace example {old} by {example}"
+    """Return the line for an example instead of another: "Replace example a with b"."""
+    return f"Replace example {old} with {example}"
 
 
 def import_subject(count: int, dataset: str) -> str:

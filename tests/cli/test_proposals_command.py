@@ -93,8 +93,8 @@ def test_a_correction_replaces_what_taught_the_old_answer_and_a_withdrawal_takes
     (added,) = after.keys() - before.keys()
     assert (before.keys() - after.keys(), after[added].answer) == ({"q3"}, new)
     subject = lab.repository.git("log", "-1", "--format=%s")
-    assert subject == f"Replace example q3 by {added}"
-    assert format_subject(subject, "ru") == f"Пример {added} вместо q3"
+    assert subject == f"Replace example q3 with from-chat/{added}"
+    assert format_subject(subject, "ru") == f"Пример from-chat/{added} вместо q3"
     lessons = [each.messages for each in after.values() if each.split is None]
     assert teach_and_ask((lessons, [asked.question])) == [new]
     lab.tick("fetch")
