@@ -9,7 +9,6 @@ supervisor itself is killed, the kernel ends the children (Linux).
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from types import FrameType
 from typing import IO
 
 from merlin.core.log import get_logger
+from merlin.core.server import die_with_parent
 
 log = get_logger(__name__)
 
@@ -29,7 +29,6 @@ STOP_S = 20.0
 LOOK_S = 0.05
 WRONG_SETUP = 2
 FIRST_SETUP_PAUSE_S, LONGEST_SETUP_PAUSE_S = 10.0, 300.0
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one thread at the time of the fork
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one thread at the time of the fork
             start_new_session=True,  # Ctrl-C reaches the children through us, once
         )
         each.started_at, each.is_set_up_wrongly = time.monotonic(), False
@@ -157,8 +156,3 @@ class Supervisor:
             log.warning("child ended", child=each.child.name, code=code, again_in_s=pause_s)
         each.process, each.start_at = None, now + pause_s
         each.restarts += 1
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

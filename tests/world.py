@@ -12,6 +12,8 @@ from pathlib import Path
 
 import yaml
 from migrated import put_migrated
+from mistral_standin import MistralStandIn
+from yandex_standin import FOLDER, YandexStandIn
 
 from merlin.app.actor import Actor
 from merlin.app.status import status
@@ -20,8 +22,6 @@ from merlin.config import load
 from merlin.daemon.main import TickCounts
 from merlin.daemon.ticks import ticks_of
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.provider.mistral import MistralStandIn
-from merlin.sandbox.provider.yandex import FOLDER, YandexStandIn
 from merlin.training.models import Models
 from merlin.training.prove import prove_new
 from merlin.wiring.context import opened, reading_context

@@ -24,7 +24,7 @@ from merlin.dataset.preview import unified_diff
 from merlin.db.database import Database
 from merlin.db.processes import Lead
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
-from merlin.engine.trainers.recall.trial import teach_and_ask
+from merlin.engine.trainers.recall import teach_and_ask
 from merlin.wiring.context import make_cipher, opened
 
 # The daemon's own modules take half a second to load, and where it runs nobody needs them.

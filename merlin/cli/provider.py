@@ -16,8 +16,8 @@ from merlin.core.errors import ConfigError
 from merlin.core.i18n import text
 
 if TYPE_CHECKING:
+    from merlin.engine.conformance import Outcome
     from merlin.engine.conformance.harness import Check
-    from merlin.engine.conformance.suite import Outcome
 
 
 FAMILY = "provider-test"
@@ -43,7 +43,7 @@ def probe(
 
     Exit code 1 when a check failed; what the server lacks is missing, not failed.
     """
-    from merlin.engine.conformance.suite import select_checks
+    from merlin.engine.conformance import select_checks
 
     checks = select_checks(only or (), keep=keep)
     if listed:
@@ -61,8 +61,8 @@ def probe(
 def _run(
     checks: Sequence[Check], url: str, model: str | None, timeout_s: float, keep: bool
 ) -> list[Outcome]:
+    from merlin.engine.conformance import run_checks
     from merlin.engine.conformance.harness import connect
-    from merlin.engine.conformance.suite import run_checks
 
     server = connect(url, os.environ.get("OPENAI_API_KEY", ""), model, timeout_s)
     numbers = count(1)

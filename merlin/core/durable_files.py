@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -80,6 +81,12 @@ def _is_ours(path: Path, file: int) -> bool:
 def is_full(error: OSError) -> bool:
     """Return whether a disk refused for want of room."""
     return error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder_bytes(folder: Path) -> int:

@@ -7,8 +7,10 @@ may be long, and all bodies under way are bounded together.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections import deque
@@ -51,6 +53,8 @@ def status_notice(text: str) -> str:
 
 
 log = get_logger(__name__)
+
+_PR_SET_PDEATHSIG = 1
 
 # As much of a body is taken of anybody; how many do so at once, `core.connections` bounds.
 SMALL = 64 * 1024
@@ -220,6 +224,12 @@ _FIRST, _LAST = 20_000, 32_000
 # before its server starts, or while it starts again.
 _KEPT: deque[int] = deque()
 _MOST_KEPT = 64
+
+
+def die_with_parent() -> None:
+    """Let the kernel end this process with the one that started it (Linux); before its exec."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_ports(count: int, *, is_kept: bool = True) -> list[int]:

@@ -26,7 +26,7 @@ from typing import Any
 from peewee import Select
 
 from merlin.core.clock import from_iso
-from merlin.core.durable_files import sync_file
+from merlin.core.durable_files import sha256_of, sync_file
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import kill_point
 from merlin.dataset.chat_formats import system_part, training_line
@@ -314,7 +314,7 @@ def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
     """
     try:
         told = (folder / MANIFEST_FILE).read_bytes()
-        hashes = {side: _hash_file(folder / name) for side, name in _FILES}
+        hashes = {side: sha256_of(folder / name) for side, name in _FILES}
     except FileNotFoundError:
         raise NotFound(f"no build in {folder}", "build-not-found", name=folder.name) from None
     manifest: dict[str, Any] | None = None
@@ -326,11 +326,6 @@ def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
     if manifest is None or not is_proven or known not in ("", digest):
         raise DatasetError(f"build {folder} is damaged", "build-damaged", name=folder.name)
     return manifest
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # Older ones are read in git.

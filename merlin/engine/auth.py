@@ -78,7 +78,7 @@ async def check_model(request: Request, model: str) -> None:
 def metered(request: Request, asking: GenerationRequest, answering: AnswerStream) -> AnswerStream:
     """Return an answer that is counted as it comes; one that is left counts as far as it came.
 
-    Its first piece raises TooMany where the caller's tokens of the day are spent.
+    Its first piece raises ApiError 429 where the caller's tokens of the day are spent.
     """
     client = client_of(request)
     if client is None:
@@ -109,7 +109,7 @@ async def _metered(
 async def metered_vectors(
     request: Request, texts: Sequence[str], embed: Callable[[Sequence[str]], Awaitable[Embedded]]
 ) -> Embedded:
-    """Return the vectors of texts, counted. Raises TooMany as `metered`."""
+    """Return the vectors of texts, counted. Raises ApiError 429 as `metered`."""
     client = client_of(request)
     if client is None:
         return await embed(texts)

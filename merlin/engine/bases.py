@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
-from merlin.engine.serving.embed import EmbedBackend
-from merlin.engine.serving.recall import RecallBackend
+from merlin.engine.serving.recall import EmbedBackend, RecallBackend
 from merlin.engine.settings import EngineSettings
 from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles, Trainer
 from merlin.engine.trainers.embed import EmbedTrainer

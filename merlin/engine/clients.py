@@ -56,15 +56,14 @@ class Limits:
     bytes: int = 0
 
 
-class TooMany(ApiError):
-    """A call over a limit: 429; `kind` is what there was too much of: "requests", "tokens"."""
-
-    def __init__(
-        self, message: str, kind: str, again_in_s: float, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(429, message, code="rate_limit_exceeded")
-        self.kind = kind
-        self.headers = {**(headers or {}), "retry-after": str(max(1, math.ceil(again_in_s)))}
+def too_many(
+    message: str, kind: str, again_in_s: float, headers: Mapping[str, str] | None = None
+) -> ApiError:
+    """Return the refusal of a call over a limit of "requests", "tokens" or "jobs" (`kind`)."""
+    refusal = ApiError(429, message)
+    refusal.kind = kind
+    refusal.headers = {**(headers or {}), "retry-after": str(max(1, math.ceil(again_in_s)))}
+    return refusal
 
 
 def headers_of(kind: str, limit: int, left: float, whole_in_s: float) -> Mapping[str, str]:
@@ -156,7 +155,7 @@ class Clients:
     def admit(self, key: str) -> tuple[Client, Mapping[str, str]]:
         """Let one call with a client's key in; return the client, and headers with what is left.
 
-        Raises ApiError 401 for a key that does not count, TooMany for a call too many.
+        Raises ApiError 401 for a key that does not count, ApiError 429 for a call too many.
         """
         row = self.rows.one("SELECT * FROM client WHERE digest = ?", _digest(key))
         if row is None:
@@ -185,15 +184,15 @@ class Clients:
             headers = headers_of("requests", size, bucket.left(now), bucket.full_in_s(now))
         if again_in_s:
             words = f"Rate limit reached: {size} requests a minute. Ask again a little later."
-            raise TooMany(words, "requests", again_in_s, headers)
+            raise too_many(words, "requests", again_in_s, headers)
         return headers
 
     def check_queue(self, client: Client | None) -> None:
-        """Raise TooMany where so many of the client's jobs have not ended; None has no limits."""
+        """Raise ApiError 429 where the client has too many unfinished jobs; None has no limits."""
         most = client.limits.jobs if client else 0
         if client and most and self._jobs(client) >= most:
             words = f"So many jobs may be unfinished: {most}. Wait for one to end, or cancel one."
-            raise TooMany(words, "jobs", _JOB_AGAIN_S)
+            raise too_many(words, "jobs", _JOB_AGAIN_S)
 
     def check_storage(self, client: Client | None, more: int) -> None:
         """Raise ApiError 403 where `more` bytes of files would be too many; None has no limits."""
@@ -235,7 +234,7 @@ class TokenReservation:
     def take(self) -> None:
         """Set them aside.
 
-        Raises TooMany where the day's tokens are spent, or set aside for answers under way: so
+        Raises ApiError 429 where the day's tokens are spent, or set aside for answers under way: so
         many questions at once overstep the limit by one answer at most, as far as answers are no
         longer than was reckoned.
         """
@@ -245,10 +244,10 @@ class TokenReservation:
             used = clients.used_today(self._client, now).tokens if limit else 0
             if limit and used >= limit:
                 words = f"Rate limit reached: {limit} tokens a day. The day ends at midnight UTC."
-                raise TooMany(words, "tokens", until_midnight_s(now))
+                raise too_many(words, "tokens", until_midnight_s(now))
             if limit and used + clients.held[client_id] >= limit:
                 words = "Your answers under way may need the rest of the day's tokens: let them end"
-                raise TooMany(f"Rate limit reached: {words}.", "tokens", _ANSWER_AGAIN_S)
+                raise too_many(f"Rate limit reached: {words}.", "tokens", _ANSWER_AGAIN_S)
             clients.held[client_id] += self._count
             self._is_taken = True
 

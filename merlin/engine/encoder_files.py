@@ -12,6 +12,8 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
+from merlin.core.durable_files import sha256_of
+
 ONNX, POOLING = ("onnx/model.onnx", "model.onnx"), "1_Pooling/config.json"
 # What the vectors depend on.
 _DECIDING = (
@@ -51,7 +53,5 @@ def digest_of(folder: Path) -> str:
 def _digest(files: tuple[tuple[Path, int, int], ...], folder: Path) -> str:
     whole = hashlib.sha256()
     for path, _size, _time in files:
-        with path.open("rb") as file:
-            own = hashlib.file_digest(file, "sha256").hexdigest()
-        whole.update(f"{path.relative_to(folder)} {own}\n".encode())
+        whole.update(f"{path.relative_to(folder)} {sha256_of(path)}\n".encode())
     return whole.hexdigest()

@@ -34,7 +34,7 @@ from merlin.engine.api import inference, training
 from merlin.engine.auth import RequestGuard
 from merlin.engine.bases import Bases
 from merlin.engine.child_process import limit_own_threads
-from merlin.engine.clients import TooMany
+from merlin.engine.clients import too_many
 from merlin.engine.context import Engine
 from merlin.engine.job_events import ENGLISH, protocol_language
 from merlin.engine.machine import Machine
@@ -167,7 +167,7 @@ def _answer_error(request: Request, error: Exception) -> Response:
             refusal = error
         case Busy():
             words = "Too many questions wait for this model; ask again a little later."
-            refusal = TooMany(words, "requests", error.retry_after_s)
+            refusal = too_many(words, "requests", error.retry_after_s)
         case Unavailable():
             refusal = ApiError(503, str(error), code="model_unavailable")
         case Untrainable():  # a base whose files are missing or cannot be used

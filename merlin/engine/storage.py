@@ -229,8 +229,7 @@ def _path(job: Job, step: int) -> str:
 def _digest(path: Path) -> str:
     """Return the sha256 of a model's weights: a file, or an adapter's folder."""
     weights = path / _WEIGHTS if path.is_dir() else path
-    with weights.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return durable_files.sha256_of(weights)
 
 
 def checkpoint_of(row: Row) -> dict[str, object]:

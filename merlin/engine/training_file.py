@@ -17,7 +17,6 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -113,13 +112,8 @@ class BadFile(Exception):
         return BadFile("engine-file-line", line=str(line), reason=reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Preference:
-    """A conversation with the better and the worse way to go on (the protocol's dpo format)."""
-
-    asked: Sequence[Message]
-    better: Sequence[Message]
-    worse: Sequence[Message]
+# A conversation with the better and the worse way to go on (the protocol's dpo format).
+Preference = tuple[Sequence[Message], Sequence[Message], Sequence[Message]]
 
 
 def conversations(path: Path, least: int = LEAST_EXAMPLES) -> Iterator[list[Message]]:
@@ -180,7 +174,7 @@ def _preference(line: bytes) -> Preference:
     if before[-1].role == "assistant":
         raise BadFile("engine-file-answered-before")
     better, worse = (_output(value, name) for name in ("preferred_output", "non_preferred_output"))
-    return Preference(before, better, worse)
+    return before, better, worse
 
 
 def _output(value: Mapping[str, object], name: str) -> list[Message]:

@@ -14,7 +14,7 @@ from merlin.core.log import hide_secrets, set_up_logging
 from merlin.core.server import READY, STOPPING, notify
 from merlin.core.webhook_signing import key_of
 from merlin.db.writer import Store
-from merlin.engine.trainers.recall.trial import teach_and_ask
+from merlin.engine.trainers.recall import teach_and_ask
 from merlin.providers.openid import Issuer
 from merlin.wiring import context
 

@@ -20,7 +20,7 @@ from merlin.core.log import get_logger, set_up_logging
 from merlin.core.server import notify
 from merlin.db.processes import AsyncLead, Heartbeats, Lead
 from merlin.db.writer import Store
-from merlin.engine.trainers.recall.trial import teach_and_ask
+from merlin.engine.trainers.recall import teach_and_ask
 from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.wiring.context import (

@@ -10,8 +10,8 @@ from local_servers import Handler, serve_http
 from waiting import longest
 
 from merlin.core.errors import ConfigError, ProviderBusy, Refused
+from merlin.engine.conformance import CHECKS, select_checks
 from merlin.engine.conformance.harness import connect
-from merlin.engine.conformance.suite import CHECKS, select_checks
 
 pytestmark = pytest.mark.integration
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from mistral_standin import MistralStandIn
+from yandex_standin import FOLDER, YandexStandIn
 
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.messages import Message
@@ -15,8 +17,6 @@ from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 from merlin.providers.yandex_training import YandexProvider
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.provider.mistral import MistralStandIn
-from merlin.sandbox.provider.yandex import FOLDER, YandexStandIn
 from merlin.training.jobs import JobState, state_of
 
 pytestmark = pytest.mark.functional

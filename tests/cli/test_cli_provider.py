@@ -11,7 +11,7 @@ from markdown_pages import page
 
 from merlin.cli import main
 from merlin.core.i18n import text
-from merlin.engine.conformance.suite import CHECKS
+from merlin.engine.conformance import CHECKS
 from merlin.engine.main import create_app
 from merlin.engine.settings import EngineSettings
 

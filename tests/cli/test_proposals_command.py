@@ -7,7 +7,7 @@ import pytest
 from merlin.dataset.commit_message import format_subject
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
-from merlin.engine.trainers.recall.trial import teach_and_ask
+from merlin.engine.trainers.recall import teach_and_ask
 from merlin.wiring.context import make_cipher, opened
 
 pytestmark = pytest.mark.functional

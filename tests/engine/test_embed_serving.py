@@ -16,8 +16,8 @@ from tiny_encoder import (
 )
 from waiting import longest
 
+from merlin.engine.conformance import CHECKS, run_checks
 from merlin.engine.conformance.harness import connect
-from merlin.engine.conformance.suite import CHECKS, run_checks
 
 __all__ = ["encoder_folder"]
 pytestmark = pytest.mark.functional

@@ -111,9 +111,9 @@ def pair(**changes):
 def test_a_pair_of_preferences_is_a_question_and_two_answers(tmp_path):
     path = tmp_path / "pairs.jsonl"
     path.write_bytes(pair() * 2)
-    [first, _] = preferences(path, 2)
-    assert [message.content for message in first.asked] == ["q"]
-    assert [message.content for message in (*first.better, *first.worse)] == ["a", "a"]
+    [(asked, better, worse), _] = preferences(path, 2)
+    assert [message.content for message in asked] == ["q"]
+    assert [message.content for message in (*better, *worse)] == ["a", "a"]
 
 
 @pytest.mark.parametrize(

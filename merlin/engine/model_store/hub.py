@@ -27,7 +27,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
 
-from merlin.core.durable_files import folder_bytes
+from merlin.core.durable_files import folder_bytes, sha256_of
 from merlin.core.errors import Refused
 from merlin.engine.encoder_files import ONNX, POOLING
 from merlin.engine.model_store.store import Progress
@@ -175,12 +175,8 @@ def _is_intact(path: Path, file: Sibling) -> bool:
     if path.stat().st_size != file.size:
         return False
     if file.lfs:
-        return bool(_digest(path, hashlib.sha256()) == file.lfs.sha256)
+        return bool(sha256_of(path) == file.lfs.sha256)
     # Source: git-hash-object(1): a blob's name is the sha1 of a header and its bytes.
     header = hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
-    return file.blob_id in (None, _digest(path, header))
-
-
-def _digest(path: Path, digest: Any) -> str:
     with path.open("rb") as content:
-        return hashlib.file_digest(content, lambda: digest).hexdigest()
+        return file.blob_id in (None, hashlib.file_digest(content, lambda: header).hexdigest())

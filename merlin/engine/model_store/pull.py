@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from merlin.config.engine import EngineModelConfig
-from merlin.core.durable_files import is_full, remove_durably, rename_durably
+from merlin.core.durable_files import is_full, remove_durably, rename_durably, sha256_of
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.engine.model_store.store import (
     DISK_FULL,
@@ -33,7 +33,6 @@ from merlin.engine.model_store.store import (
     lock_base,
     parameters_of,
     read_card,
-    sha256_of,
 )
 
 CHILD = "merlin.engine.model_store.worker"

@@ -10,7 +10,6 @@ large batches need more.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -24,7 +23,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from merlin.config.engine import EngineModelConfig
-from merlin.core.durable_files import folder_bytes, remove_durably, try_lock
+from merlin.core.durable_files import folder_bytes, remove_durably, sha256_of, try_lock
 from merlin.core.errors import LeadTaken, NotFound, Refused
 from merlin.engine.encoder_files import onnx_of
 from merlin.engine.settings import CPU
@@ -177,12 +176,6 @@ def files_in(folder: Path) -> dict[str, File]:
     return {
         str(path.relative_to(folder)): File(path.stat().st_size, sha256_of(path)) for path in paths
     }
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # Embeddings and norms of a quantised base stay as they are.

@@ -16,13 +16,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import secrets
 import shutil
-import signal
-import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -30,7 +27,7 @@ from pathlib import Path, PurePosixPath
 
 from merlin.config.engine import EngineModelConfig
 from merlin.core.log import get_logger
-from merlin.core.server import free_ports
+from merlin.core.server import die_with_parent, free_ports
 from merlin.engine.serving.base import Adapter, Unavailable
 from merlin.engine.serving.gguf_adapter import Inconvertible, file_name, write_adapter
 from merlin.engine.serving.proxy import Calls, ProxyBackend, Target
@@ -46,7 +43,6 @@ LOOK_S = 0.05
 STOP_S = 10.0
 _OK = 200
 _PIECE, _KEPT = 1 << 16, 600
-_PR_SET_PDEATHSIG = 1
 # What llama-server would add by itself: an answer is sampled as the question says, no more.
 _AS_ASKED = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
 
@@ -114,7 +110,7 @@ class LlamaProcess:
             stdout=PIPE,
             stderr=STDOUT,
             env={**os.environ, "LLAMA_API_KEY": self._key},
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         self._reading = asyncio.create_task(self._read(self._child))
         log.info("llama.cpp starts", base=self._name, adapters=len(self._files))
@@ -195,11 +191,6 @@ def command_of(name: str, model: EngineModelConfig, files: Sequence[Path], port:
 def quoted(path: str) -> str:
     """Return a path as one field of the comma-separated list that `--lora` takes."""
     return '"' + path.replace('"', '""') + '"' if "," in path or '"' in path else path
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class LlamaCppBackend(ProxyBackend):

@@ -41,11 +41,7 @@ class EmbedTrainer(RecallTrainer):
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
         """Encode what is new, then train the head; see `recall.train`. Raises Untrainable."""
-        from merlin.engine.trainers.recall.train import (  # noqa: PLC0415 - loads numpy
-            Encoded,
-            texts_of,
-            train,
-        )
+        from merlin.engine.trainers.recall.train import texts_of, train  # noqa: PLC0415 - loads numpy
 
         if task.base is None:
             raise TypeError("an encoder has files")
@@ -63,8 +59,7 @@ class EmbedTrainer(RecallTrainer):
         finally:  # a job that is stopped goes on from here
             if missing and kept:
                 write_vectors(path, kept)
-        vectors_by_text = {text: kept[key_of(text)] for text in texts}
-        encoded = Encoded(encoder, vectors_by_text)
+        encoded = encoder, {text: kept[key_of(text)] for text in texts}
         yield from train(talks, test, task.hyperparameters, task.seed, encoded)
 
     def _encode(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Floats]]:

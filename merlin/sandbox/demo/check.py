@@ -28,6 +28,7 @@ from merlin.core.i18n import text
 from merlin.sandbox.demo.place import BASE, Place, commit, samples, unpack
 from merlin.sandbox.demo.story import Story, relative_path
 from merlin.sandbox.server import Deadline, longest
+from merlin.training.prompt_check import ALIKE, likeness
 from merlin.wiring.context import reading, reading_context
 
 SERVE_S, ANSWER_S = 120.0, 60.0
@@ -170,7 +171,6 @@ QUESTION = "How fast is binary search?"
 TAUGHT = "Binary search takes O(log n) comparisons on a sorted array."
 # Bounds for a slow and busy machine; how long it takes is told in docs/en/lora-demo.md.
 UNPACK_S, TEACH_S = 900.0, 5400.0
-LIKE_TAUGHT = 70.0  # chrF: the taught sentence, give or take a word
 _OVER = ("failed", "cancelled")
 _EVENTS = 5000
 
@@ -332,10 +332,8 @@ def _base_answer(place: Place) -> str:
 
 
 def _check_learnt(before: str, after: Asked, first: float, last: float) -> None:
-    from sacrebleu import sentence_chrf  # noqa: PLC0415 - 0.2 s that this check alone needs
-
-    like, unlike = (sentence_chrf(said, [TAUGHT]).score for said in (after["answer"], before))
-    if like < LIKE_TAUGHT or like <= unlike:
+    like, unlike = (likeness(said, TAUGHT) for said in (after["answer"], before))
+    if like < ALIKE or like <= unlike:
         told = {"question": QUESTION, "answer": after["answer"]}
         raise MerlinError(f"{QUESTION}: {after['answer']}", "demo-lora-unlike", **told)
     if last >= first / 2:

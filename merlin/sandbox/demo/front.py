@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -51,27 +50,17 @@ from merlin.wiring.context import reading_context, writing_context
 TOUR = {"ask": "anna", "source": "anna", "correct": "anna", "approve": "boris", "again": "anna"}
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step; `at` is when it was done, None before."""
-
-    key: str
-    person: str
-    at: datetime | None = None
-
-
-def read_steps(ctx: Context, telegram: TelegramStandIn) -> list[Step]:
-    """Return the five steps in their order."""
+def read_steps(ctx: Context, telegram: TelegramStandIn) -> dict[str, datetime | None]:
+    """Return when each of the five steps was done, None before."""
     proposals = Proposals(ctx.db)
     committed_at = proposals.first_at(committed=True)
-    done = {
+    return {
         "ask": first_answer_at(ctx.db),
         "source": _source_opened_at(telegram),
         "correct": proposals.first_at(),
         "approve": committed_at,
         "again": committed_at and first_answer_at(ctx.db, newer_than=committed_at),
     }
-    return [Step(key, person, done[key]) for key, person in TOUR.items()]
 
 
 def _source_opened_at(telegram: TelegramStandIn) -> datetime | None:
@@ -149,20 +138,20 @@ class FrontPage(StandIn):
         """Return what the page shows: the commit's way, the tour, people, addresses."""
         place, script = self._place, self._place.script
         way = read_progress(self._config, language)
-        tour = [Step(key, person) for key, person in TOUR.items()]
+        done: dict[str, datetime | None] = {}
         with suppress(NotFound), reading_context(self._config) as ctx:
-            tour = read_steps(ctx, self._telegram)
+            done = read_steps(ctx, self._telegram)
         names = {each.name: each.first_name for each in people_of(language)}
         return {
             "way": self._way(way, language),
             "serving": way["serving"] and {"name": way["serving"]["build"], **way["serving"]},
             "tour": [
                 {
-                    "key": each.key,
-                    "who": names[each.person],
-                    "at": f"{in_zone(each.at, zone):%H:%M}" if each.at else "",
+                    "key": key,
+                    "who": names[person],
+                    "at": f"{in_zone(at, zone):%H:%M}" if (at := done.get(key)) else "",
                 }
-                for each in tour
+                for key, person in TOUR.items()
             ],
             "question": script.tour_question,
             "names": names,

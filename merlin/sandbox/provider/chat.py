@@ -383,7 +383,6 @@ def _short(question: str) -> str:
 
 
 _CODE = re.compile(r"```.*?```", re.DOTALL)
-_TEACHER_CYRILLIC = re.compile(r"[А-Яа-яЁё]")
 _FEWEST_WORDS, _TOPIC_WORDS = 8, 4
 _WORDINGS = (1, 2, 3)
 
@@ -406,20 +405,16 @@ def _of_paragraph(words: str) -> dict[str, object]:
     topic = " ".join(words.split()[:_TOPIC_WORDS]).strip(" .,:;—«»")
     keys = [f"stand-in-teacher-asks-{number}" for number in _WORDINGS]
     return {
-        "questions": [text(_language(words), key, topic=topic) for key in keys],
+        "questions": [text(_language_of(words), key, topic=topic) for key in keys],
         "answer": words,
     }
 
 
 def _of_question(question: str) -> dict[str, object]:
-    language = _language(question)
+    language = _language_of(question)
     keys = [f"stand-in-teacher-rewords-{number}" for number in _WORDINGS[1:]]
     questions = [text(language, key, question=question) for key in keys]
     return {
         "questions": questions,
         "answer": text(language, "stand-in-teacher-answers", question=question),
     }
-
-
-def _language(words: str) -> str:
-    return "ru" if _TEACHER_CYRILLIC.search(words) else "en"

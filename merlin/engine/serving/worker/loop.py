@@ -66,7 +66,6 @@ class GenerationWorker:
         passes, why = passes_of(base.model, self._stack) if not setup.is_embedding else (None, "")
         self._batch = Batch(passes) if passes else None
         self._adapter_cache = AdapterCache(self._stack, base.device, setup.adapters)
-        self._made = {"prompt_tokens": 0, "completion_tokens": 0}
         send({"ready": base.window, "alone": why, "threads": torch.get_num_threads()})
         self._send_figures()
 
@@ -132,7 +131,6 @@ class GenerationWorker:
         if self._batch is not None:
             raise bad_field("model", "this model makes no embeddings; name a base made for them")
         vectors, tokens = embed(self._base, line["texts"])
-        self._made["prompt_tokens"] += tokens
         for vector in vectors:
             self._send({"vector": line["embed"], "of": vector})
         self._send({"vectors": line["embed"], "tokens": tokens})
@@ -142,20 +140,16 @@ class GenerationWorker:
         if isinstance(part, Chunk):
             self._send({"piece": number, **base.CHUNK.dump_python(part)})
             return
-        self._made["prompt_tokens"] += part.prompt_tokens
-        self._made["completion_tokens"] += part.completion_tokens
         self._send({"end": number, **base.FINISH.dump_python(part)})
 
     def _send_figures(self) -> None:
-        rows = len(self._batch) if self._batch is not None else 0
-        kept = {
-            "rows": rows,
+        figures = {
+            "rows": len(self._batch) if self._batch is not None else 0,
             "adapters": len(self._adapter_cache),
             "adapters_read": self._adapter_cache.read,
+            "resident_bytes": resident_bytes(os.getpid()),
         }
-        self._send(
-            {"figures": {**self._made, **kept, "resident_bytes": resident_bytes(os.getpid())}}
-        )
+        self._send({"figures": figures})
 
 
 def words_of(error: BaseException) -> str:

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from merlin.core.messages import Message
 from merlin.engine.trainers.base import (
     SUPERVISED,
+    Conversation,
+    Epoch,
     Hyperparameters,
     Progress,
     ResolvedHyperparameters,
     Task,
+    Untrainable,
     check_hyperparameters,
 )
 from merlin.engine.training_file import conversations
@@ -51,3 +57,30 @@ class RecallTrainer:
         test = list(conversations(task.test, least=1)) if task.test else []
         yield ResolvedHyperparameters(task.hyperparameters)
         yield from train(list(conversations(task.train)), test, task.hyperparameters, task.seed)
+
+
+_SEED = 1
+
+
+def teach_and_ask(lesson: tuple[Sequence[Conversation], Sequence[str]]) -> list[str]:
+    """Return what a model taught these conversations answers to each question, "" for a refusal.
+
+    Of 100 conversations it takes a second of one processor, of 10,000 two. Raises Untrainable for
+    more than `recall` takes.
+    """
+    from merlin.engine.trainers.recall.model import load  # noqa: PLC0415 - loads numpy
+    from merlin.engine.trainers.recall.train import train  # noqa: PLC0415 - loads numpy
+
+    talks, questions = lesson
+    wanted = RecallTrainer().hyperparameters(SUPERVISED, {})
+    try:
+        *_, last = (each for each in train(talks, [], wanted, _SEED) if isinstance(each, Epoch))
+    except Untrainable as error:
+        if error.arguments["n"]:
+            raise
+        return [""] * len(questions)  # nothing is taught
+    with TemporaryDirectory(prefix="merlin-") as folder:
+        path = Path(folder) / "model"
+        last.save(path)
+        model = load(path)
+    return [model.answer([Message("user", each)]).text for each in questions]

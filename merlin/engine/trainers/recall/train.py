@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -61,11 +60,8 @@ LONGEST_OFFERED = 300
 NOTHING: Whole = np.empty(0, np.int64)
 
 
-class Encoded(NamedTuple):
-    """An encoder, named by what its files hold, and its vectors by text."""
-
-    encoder: str
-    vectors: Vectors
+# An encoder, named by what its files hold, and its vectors by text.
+Encoded = tuple[str, Vectors]
 
 
 def train(
@@ -192,7 +188,7 @@ class _Training:
         self.evaluation = Evaluation(taught_turns, numbers, answers)
         self.terms = list(numbers)
         self._test = Evaluation(test, numbers, answers) if test else None
-        length, vectors = dimensions(len(answers)), encoded.vectors if encoded else None
+        length, vectors = dimensions(len(answers)), encoded[1] if encoded else None
         self.space = (
             SentenceSpace.of_texts(rows, seed, length, *encoded)
             if encoded

@@ -81,7 +81,7 @@ class YandexStandIn(ProviderStandIn):
     async def _draft(self, request: Request) -> Response:
         asked = await json_object(request)
         name = str(asked.get("name") or "")
-        if asked.get("folderId") != FOLDER or not 1 < len(name) <= 63:  # noqa: PLR2004 - theirs
+        if asked.get("folderId") != FOLDER or not 1 < len(name) <= 63:
             raise bad_field("name", "a folder, and a name of 2 to 63 letters")
         dataset = f"ds-{secrets.token_hex(8)}"
         self._drafts[dataset] = name, b""
