@@ -31,18 +31,16 @@ WRONG_SETUP = 2
 FIRST_SETUP_PAUSE_S, LONGEST_SETUP_PAUSE_S = 10.0, 300.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Child:
-    """A child process: its name, the `merlin` verb with arguments, and what must be up before."""
+    """A child process: its name, the `merlin` verb with arguments, and what must be up before.
+
+    The fields after these are how it goes.
+    """
 
     name: str
     arguments: Sequence[str]
     can_start: Callable[[], bool] = lambda: True
-
-
-@dataclass(slots=True)
-class _Running:
-    child: Child
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     pause_s: float = FIRST_PAUSE_S
@@ -66,7 +64,7 @@ class Supervisor:
         *,
         needs_all: bool = False,
     ) -> None:
-        self._running = {child.name: _Running(child) for child in children}
+        self._children = {child.name: child for child in children}
         self._output = output
         self._needs_all = needs_all
         self._is_stopping = False
@@ -86,7 +84,7 @@ class Supervisor:
         try:
             while not (self._is_stopping or is_hopeless):
                 self._look()
-                wrong = [each.is_set_up_wrongly for each in self._running.values()]
+                wrong = [each.is_set_up_wrongly for each in self._children.values()]
                 is_hopeless = any(wrong) if self._needs_all else all(wrong)
                 if while_up is not None and not while_up():
                     break
@@ -97,11 +95,11 @@ class Supervisor:
 
     def restarts(self, name: str) -> int:
         """Return how often the child was started again."""
-        return self._running[name].restarts
+        return self._children[name].restarts
 
     def stop(self) -> None:
         """Ask every child to end, wait, then kill what is left."""
-        alive = [each.process for each in self._running.values() if each.process is not None]
+        alive = [each.process for each in self._children.values() if each.process is not None]
         for process in alive:
             if process.poll() is None:
                 process.terminate()
@@ -115,17 +113,17 @@ class Supervisor:
 
     def _look(self) -> None:
         now = time.monotonic()
-        for each in self._running.values():
+        for each in self._children.values():
             if each.process is None:
-                if now >= each.start_at and each.child.can_start():
+                if now >= each.start_at and each.can_start():
                     self._start(each)
             elif (code := each.process.poll()) is not None:
                 self._ended(each, code, now)
 
-    def _start(self, each: _Running) -> None:
+    def _start(self, each: Child) -> None:
         each.process = subprocess.Popen(  # noqa: S603 - our own interpreter and verbs
             # -P: a folder called merlin in the current one is not taken for the package.
-            [sys.executable, "-P", "-m", "merlin", *each.child.arguments],
+            [sys.executable, "-P", "-m", "merlin", *each.arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
@@ -133,9 +131,9 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C reaches the children through us, once
         )
         each.started_at, each.is_set_up_wrongly = time.monotonic(), False
-        log.info("child started", child=each.child.name, pid=each.process.pid)
+        log.info("child started", child=each.name, pid=each.process.pid)
 
-    def _ended(self, each: _Running, code: int, now: float) -> None:
+    def _ended(self, each: Child, code: int, now: float) -> None:
         if now - each.started_at > STEADY_S:
             each.pause_s = FIRST_PAUSE_S
             each.setup_pause_s = FIRST_SETUP_PAUSE_S
@@ -146,13 +144,13 @@ class Supervisor:
             # What is wrong it has said itself, in the line before.
             log.error(
                 "child cannot run as it is set up; the others go on without it",
-                child=each.child.name,
+                child=each.name,
                 code=code,
                 again_in_s=pause_s,
             )
         else:
             pause_s = each.pause_s
             each.pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
-            log.warning("child ended", child=each.child.name, code=code, again_in_s=pause_s)
+            log.warning("child ended", child=each.name, code=code, again_in_s=pause_s)
         each.process, each.start_at = None, now + pause_s
         each.restarts += 1

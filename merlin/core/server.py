@@ -15,7 +15,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -55,6 +55,7 @@ def status_notice(text: str) -> str:
 log = get_logger(__name__)
 
 _PR_SET_PDEATHSIG = 1
+T = TypeVar("T")
 
 # As much of a body is taken of anybody; how many do so at once, `core.connections` bounds.
 SMALL = 64 * 1024
@@ -224,6 +225,24 @@ _FIRST, _LAST = 20_000, 32_000
 # before its server starts, or while it starts again.
 _KEPT: deque[int] = deque()
 _MOST_KEPT = 64
+
+
+async def disconnected(request: Request) -> None:
+    """Wait until the caller is gone; what still comes of the body is passed over."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def while_connected(request: Request, work: Awaitable[T]) -> T | None:
+    """Return what `work` gives; None where its caller goes away first, which cancels it."""
+    tasks = working, _ = asyncio.ensure_future(work), asyncio.ensure_future(disconnected(request))
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def die_with_parent() -> None:

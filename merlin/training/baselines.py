@@ -23,7 +23,6 @@ from peewee import fn
 from merlin.config import Config
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
-from merlin.core.money import Price
 from merlin.dataset.split import TEST
 from merlin.db.database import CHUNK, Database, in_portions
 from merlin.db.tables import BASELINE_ANSWER, CHECKPOINT, MODEL, REVOKED_EXAMPLE, SERVING
@@ -35,6 +34,7 @@ from merlin.training.models import (
     Model,
     ModelState,
     Question,
+    answer_of,
     model_of,
     questions_of,
     read_conversations,
@@ -78,10 +78,7 @@ def read_answers(db: Database, provider: str, model_id: str) -> dict[str, Answer
     """Return what a base or checkpoint has answered, by `conversation_digest`."""
     of_model = (BASELINE_ANSWER.provider == provider) & (BASELINE_ANSWER.model_id == model_id)
     return {
-        row["digest"]: Answer(
-            row["answer"], known=None if row["known"] is None else bool(row["known"])
-        )
-        for row in db.rows(BASELINE_ANSWER.select().where(of_model))
+        row["digest"]: answer_of(row) for row in db.rows(BASELINE_ANSWER.select().where(of_model))
     }
 
 
@@ -203,8 +200,4 @@ class BaselineTick:
         if not baseline.step and self._config.engine.chooses(base):
             return False
         price = self._config.price(model.provider, baseline.model_id, base)
-        return price is not None and _costs_nothing(price)
-
-
-def _costs_nothing(price: Price) -> bool:
-    return price.input_micro == price.output_micro == 0
+        return price is not None and price.input_micro == price.output_micro == 0

@@ -94,6 +94,11 @@ def model_of(row: Row) -> Model:
     return read_row(Model, row, model_row=row["id"], build_version=version)
 
 
+def answer_of(row: Row) -> Answer:
+    """Return the answer of a row that keeps one."""
+    return Answer(row["answer"], known=None if row["known"] is None else bool(row["known"]))
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One test example: what is asked and the answer that was taught."""
@@ -231,12 +236,7 @@ class Models(Repository):
     def answers(self, model_row: int) -> dict[str, Answer]:
         """Return what a model has answered to test questions so far, by example id."""
         kept = PROOF_ANSWER.select().where(PROOF_ANSWER.model_row == model_row)
-        return {
-            row["example_id"]: Answer(
-                row["answer"], known=None if row["known"] is None else bool(row["known"])
-            )
-            for row in self.db.rows(kept)
-        }
+        return {row["example_id"]: answer_of(row) for row in self.db.rows(kept)}
 
     @transaction
     def keep_answer(self, model: Model, example_id: str, answer: Answer) -> None:

@@ -31,6 +31,7 @@ from merlin.core.formatted_text import join_surrogates
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.core.messages import ParameterRefused
+from merlin.core.server import disconnected
 from merlin.openai_protocol.errors import ApiError
 
 log = get_logger(__name__)
@@ -215,8 +216,7 @@ def watch_question(request: Request, asking: ChatStream, *, is_stoppable: bool =
     asking.task.add_done_callback(askings.discard)
 
     async def stop_without_caller() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
+        await disconnected(request)
         asking.stop.press()
 
     if is_stoppable:

@@ -5,7 +5,6 @@ Source: openapi.yaml, CreateChatCompletionRequest, CreateEmbeddingRequest.
 
 from __future__ import annotations
 
-import asyncio
 import struct
 import tempfile
 from base64 import b64encode
@@ -24,6 +23,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.core.clock import utc_now
 from merlin.core.messages import Message
+from merlin.core.server import while_connected
 from merlin.engine.auth import (
     AnswerStream,
     check_model,
@@ -154,7 +154,10 @@ async def complete(request: Request) -> Response:
     if asked.stream:
         return await _streamed(asked, answer)
     async with aclosing(answer):
-        return JSONResponse(await _whole(request, model, answer))
+        completion = await while_connected(request, _completion(model, answer))
+    if completion is None:
+        raise ApiError(499, "The caller went away before the answer was whole.")
+    return JSONResponse(completion)
 
 
 async def _completion(model: str, answer: AnswerStream) -> dict[str, object]:
@@ -190,25 +193,6 @@ def _logprobs_object(chances: Sequence[TokenChance]) -> dict[str, object] | None
 
 def _token(token: str, logprob: float) -> dict[str, object]:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
-
-
-async def _whole(request: Request, model: str, answer: AnswerStream) -> dict[str, object]:
-    completion = asyncio.ensure_future(_completion(model, answer))
-    gone = asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait({completion, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not completion.done():
-            raise ApiError(499, "The caller went away before the answer was whole.")
-        return completion.result()
-    finally:
-        for task in (completion, gone):
-            task.cancel()
-        await asyncio.gather(completion, gone, return_exceptions=True)
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _streamed(asked: ChatRequest, parts: AnswerStream) -> Response:

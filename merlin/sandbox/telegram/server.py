@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.log import get_logger
+from merlin.core.server import while_connected
 from merlin.sandbox.faults import Fault, FaultGate, Faults
 from merlin.sandbox.server import DEADLINE_S, Deadline, StandIn
 from merlin.sandbox.telegram import arguments, groups, messages, queries
@@ -321,9 +322,10 @@ class TelegramStandIn(StandIn):
             name = self._find(request.scope["path"])
             arguments = await read_arguments(request)
             coming = self._methods[name](self._world, arguments)
-            if name == "getUpdates":
-                coming = _while_there(request, coming)
-            result = await coming
+            if name == "getUpdates":  # who polls in vain may have gone
+                result = await while_connected(request, coming) or []
+            else:
+                result = await coming
         except (BotApiError, KeyError, TypeError, ValueError) as unreadable:
             error = (
                 unreadable if isinstance(unreadable, BotApiError) else bad_request(repr(unreadable))
@@ -436,23 +438,6 @@ class TelegramStandIn(StandIn):
     def _wake(self, _kind: str, _change: Mapping[str, Any]) -> None:
         with self._changed:
             self._changed.notify_all()
-
-
-async def _while_there(request: Request, poll: Awaitable[Any]) -> Any:
-    """Return what a long poll brings; end it when the bot's connection is gone."""
-
-    async def leave() -> None:
-        # A call without a body brings an empty one first.
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    polling, leaving = asyncio.ensure_future(poll), asyncio.ensure_future(leave())
-    try:
-        await asyncio.wait([polling, leaving], return_when=asyncio.FIRST_COMPLETED)
-        return polling.result() if polling.done() else []
-    finally:
-        polling.cancel()
-        leaving.cancel()
 
 
 async def _name_call(request: Request) -> tuple[str, Mapping[str, str]]:
