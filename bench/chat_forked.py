@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from merlin.cli.commands import MODULES
+from merlin.cli.commands import COMMANDS
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CLI = [f"merlin.cli.{name}" for name in MODULES]
+_CLI = {f"merlin.cli.{name}" for name, _ in COMMANDS.values()}
 _CONTEXT.set_forkserver_preload(["merlin.wiring.bot", "merlin.providers.openai_chat", *_CLI])
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import uvloop
 from waiting import longest
 
-from merlin.cli.commands import MODULES
+from merlin.cli.commands import COMMANDS
 
 # Merlin's own modules, and what those import only once they are asked for something.
 _PROCESSES = (
@@ -47,7 +47,7 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
         *(f"merlin.{name}" for name in _PROCESSES),
-        *(f"merlin.cli.{name}" for name in MODULES),
+        *{f"merlin.cli.{name}" for name, _ in COMMANDS.values()},
         *(f"openai.resources.{name}" for name in _OPENAI),
         *_LATER,
     ]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from merlin.cli.commands import MODULES, load_command
+from merlin.cli.commands import COMMANDS, load_command
 from merlin.cli.help import COMMON, russian_help
 
 
 def find_commands() -> dict[str, Any]:
     """Return every command that is no secret, by its words."""
     found: dict[str, Any] = {}
-    for word in (word for lines in MODULES.values() for word in lines):
+    for word in COMMANDS:
         command = load_command(word)
         if not command.hidden:
             found.update(_verbs_of(word, command))

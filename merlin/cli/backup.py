@@ -1,4 +1,8 @@
-"""`merlin backup` and `merlin restore`: the whole state as one archive."""
+"""`merlin backup|restore|recover|migrate-db`: the state of an installation, whole.
+
+Saved into an archive and put back, read from git and the providers where it is lost, or moved
+from SQLite to PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from merlin.cli.daemon_requests import at_work
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration, require_stopped
-from merlin.cli.output import format_local_time, print_json, print_message, write_whole
+from merlin.cli.output import (
+    format_local_time,
+    print_json,
+    print_list,
+    print_message,
+    record,
+    show_progress,
+    write_whole,
+)
 from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
+from merlin.db.connections import sqlite_path
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.wiring.context import opened
 
 if TYPE_CHECKING:
     from merlin.config import Config
@@ -150,3 +167,57 @@ def _print_manifest(key: str, manifest: Manifest, *, json: bool) -> None:
         print_json({"created_at": at, "database": database, **told, "bytes": size})
         return
     print_message(key, at=format_local_time(manifest.created_at), mb=round(size / 1e6, 1), **told)
+
+
+@app.command()
+def recover(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Fill an empty database from the repository, its notes and the providers' jobs."""
+    from merlin.daemon import recovery
+
+    settings = configuration(config)
+    with (
+        require_stopped(settings),
+        opened(settings) as database,
+        at_work(settings, database, None, needs_provider=True, is_launching=False) as services,
+        show_progress("recover-progress") as advance,
+    ):
+        found = recovery.recover(services, advance)
+    if json:
+        print_json([record(each) for each in found])
+        return
+    rows = [record(each) for each in found]
+    columns = "dataset builds jobs models serving pinned=is_pinned"
+    print_list(rows, columns, json=False)
+    for key in ("differing", "lost"):
+        if names := [name for each in found for name in getattr(each, key)]:
+            print_message(f"recover-{key}", count=len(names), names=", ".join(names))
+    print_message("recover-done" if found else "recover-nothing")
+
+
+@app.command("migrate-db")
+def migrate_db(
+    to: Annotated[str, typer.Argument(help="An empty database: postgresql://USER@HOST/NAME.")],
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Copy the SQLite database into an empty PostgreSQL, and compare every row."""
+    from merlin.db.copying import copy_database
+
+    settings = configuration(config)
+    if not settings.database.startswith("sqlite:"):
+        raise Refused("the database is not SQLite", "migrate-db-source")
+    if not to.startswith(("postgresql:", "postgres:")):
+        raise Refused("not PostgreSQL", "migrate-db-target")
+    with require_stopped(settings):
+        with open_database(settings.database) as database:
+            migrate(database)
+        with open_database(to) as database:
+            migrate(database)
+        with show_progress("migrate-db-progress") as advance:
+            copied = copy_database(sqlite_path(settings.database), to, advance)
+    if json:
+        print_json([record(each) for each in copied])
+        return
+    print_list([record(each) for each in copied if each.rows], "table rows", json=False)
+    rows = sum(each.rows for each in copied)
+    print_message("migrate-db-done", rows=rows, tables=len(copied))

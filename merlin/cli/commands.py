@@ -12,133 +12,167 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-# In the order of the help, commands before groups. A word without a line is not told of.
-MODULES = {
-    "processes": {
+# By what the help shows together, in its order: a command, its module, its line of help. A command
+# without a line is not told of.
+PANELS = {
+    "Run": {
         "demo": (
-            "Show everything here: a real repository, stand-ins for Telegram, chat model, YooKassa."
+            "processes",
+            (
+                "Show everything here: a real repository, stand-ins for Telegram, "
+                "chat model, YooKassa."
+            ),
         ),
-        "stage": "",
+        "stage": ("processes", ""),
         "run": (
-            "Run daemon, bot and api (and the engine, where a provider is on this machine) "
-            "together."
+            "processes",
+            (
+                "Run daemon, bot and api (and the engine, where a provider is on this "
+                "machine) together."
+            ),
         ),
-        "daemon": "Watch the repository: check, build, train, test, switch to the new model.",
-        "bot": "Answer people in Telegram.",
-        "api": "Serve the pages, the API, /v1 for programs, health, metrics and webhooks.",
+        "daemon": (
+            "processes",
+            "Watch the repository: check, build, train, test, switch to the new model.",
+        ),
+        "bot": ("processes", "Answer people in Telegram."),
+        "api": (
+            "processes",
+            "Serve the pages, the API, /v1 for programs, health, metrics and webhooks.",
+        ),
+        "status": (
+            "status",
+            "Show each dataset's newest commit and live model, the queues, and which services run.",
+        ),
+        "health": ("health", "Tell whether a process is healthy: exit 0, or 1 with the reason."),
+        "doctor": (
+            "doctor",
+            "Check everything that Merlin needs: configuration, credentials, folders, services.",
+        ),
+        "engine": (
+            "engine",
+            "Serve the OpenAI protocol with Merlin's own trainers; see also the commands below.",
+        ),
+        "provider": ("provider", "Servers of the OpenAI protocol."),
     },
-    "init": {"init": "Make a git repository of datasets from a template."},
-    "check": {
-        "check": ("Check datasets; report problems with file, line and column; exit 1 on errors."),
-        "rules": "List the rules of the check, or explain one.",
-    },
-    "import_export": {
+    "Examples": {
+        "init": ("setup", "Make a git repository of datasets from a template."),
+        "check": (
+            "check",
+            "Check datasets; report problems with file, line and column; exit 1 on errors.",
+        ),
+        "rules": ("check", "List the rules of the check, or explain one."),
         "import": (
-            "Import examples: chats as JSON (OpenAI, ShareGPT, Alpaca), CSV, XLSX; one "
-            "commit or none."
+            "import_export",
+            (
+                "Import examples: chats as JSON (OpenAI, ShareGPT, Alpaca), CSV, "
+                "XLSX; one commit or none."
+            ),
         ),
         "export": (
-            "Write a dataset's good examples to stdout, a file or a folder, as of the newest fetch."
+            "import_export",
+            (
+                "Write a dataset's good examples to stdout, a file or a folder, as of "
+                "the newest fetch."
+            ),
         ),
         "schema": (
-            "Print the JSON Schema (draft 2020-12) of an example, of dataset.yaml or of "
-            "course.yaml."
+            "import_export",
+            (
+                "Print the JSON Schema (draft 2020-12) of an example, of dataset.yaml "
+                "or of course.yaml."
+            ),
         ),
+        "example": ("examples", "Examples, each change a commit in your name."),
+        "unanswered": (
+            "proposals",
+            "Show last week's questions that got no good answer, newest first.",
+        ),
+        "distil": (
+            "distil",
+            "Let a stronger model draft examples; each waits for an editor's approval.",
+        ),
+        "proposals": ("proposals", "Proposed examples that wait for an editor."),
+        "courses": ("courses", "List the courses that course.yaml files describe, by semester."),
     },
-    "builds": {
+    "From commit to model": {
         "build": (
-            "Fetch, check and build now; show the build of the newest commit, or of another one."
+            "builds",
+            "Fetch, check and build now; show the build of the newest commit, or of another one.",
         ),
-        "builds": "List builds, newest first.",
-        "show": "Show a build: counts, tokens, system text, and every example with its author.",
-        "diff": "Show which examples a build added, removed or changed against another.",
-        "verify": ("Rebuild from the commit and compare every byte; exit 1 if one differs."),
-        "prune": "Delete folders of builds that nothing needs; any of them can be rebuilt.",
-        "log": "Show what came of each commit, newest first, with its problems.",
-    },
-    "recover": {
-        "recover": "Fill an empty database from the repository, its notes and the providers' jobs.",
-    },
-    "backup": {
-        "backup": (
-            "Write database, builds and the engine's models into one archive, while Merlin runs."
+        "builds": ("builds", "List builds, newest first."),
+        "show": (
+            "builds",
+            "Show a build: counts, tokens, system text, and every example with its author.",
         ),
-        "restore": "Put a backup in place: verified byte by byte first; Merlin must be stopped.",
-    },
-    "migrate_db": {
-        "migrate-db": "Copy the SQLite database into an empty PostgreSQL, and compare every row.",
-    },
-    "evaluation": {
+        "diff": (
+            "builds",
+            "Show which examples a build added, removed or changed against another.",
+        ),
+        "verify": (
+            "builds",
+            "Rebuild from the commit and compare every byte; exit 1 if one differs.",
+        ),
+        "prune": (
+            "builds",
+            "Delete folders of builds that nothing needs; any of them can be rebuilt.",
+        ),
+        "log": ("builds", "Show what came of each commit, newest first, with its problems."),
+        "jobs": ("jobs", "Fine-tune jobs."),
         "prompt-check": (
-            "Compare the base with a good prompt and the tuned model on the test questions."
+            "evaluation",
+            "Compare the base with a good prompt and the tuned model on the test questions.",
         ),
-        "eval": ("Show how a model answered its test questions, and what got better or worse."),
-    },
-    "courses": {"courses": "List the courses that course.yaml files describe, by semester."},
-    "ask": {"ask": "Ask a model; the answer goes to stdout, which model it was to stderr."},
-    "status": {
-        "status": (
-            "Show each dataset's newest commit and live model, the queues, and which services run."
+        "eval": (
+            "evaluation",
+            "Show how a model answered its test questions, and what got better or worse.",
         ),
-    },
-    "health": {"health": "Tell whether a process is healthy: exit 0, or 1 with the reason."},
-    "doctor": {
-        "doctor": (
-            "Check everything that Merlin needs: configuration, credentials, folders, services."
-        ),
-    },
-    "engine": {
-        "engine": (
-            "Serve the OpenAI protocol with Merlin's own trainers; see also the commands below."
-        ),
-    },
-    "examples": {"example": "Examples, each change a commit in your name."},
-    "distil": {
-        "distil": ("Let a stronger model draft examples; each waits for an editor's approval."),
-    },
-    "proposals": {"proposals": "Proposed examples that wait for an editor."},
-    "unanswered": {
-        "unanswered": "Show last week's questions that got no good answer, newest first."
-    },
-    "jobs": {"jobs": "Fine-tune jobs."},
-    "migrate": {
+        "models": ("models", "Models: which there are, and which one is live."),
         "migrate": (
-            "Train the newest build on another base model; it is tested and made live as any other."
+            "jobs",
+            (
+                "Train the newest build on another base model; it is tested and made "
+                "live as any other."
+            ),
+        ),
+        "impact": ("models", "Show which builds, models and answers an example went into."),
+        "why": (
+            "models",
+            "Show where an answer is from: model, build, commit, and the examples that say it.",
+        ),
+        "ask": ("ask", "Ask a model; the answer goes to stdout, which model it was to stderr."),
+    },
+    "People and sales": {
+        "users": ("users", "People: roles, blocks, plans, gifts."),
+        "billing": ("billing", "Sales: sums, orders, refunds, codes."),
+    },
+    "Set up and rescue": {
+        "config": ("setup", "Check a configuration, or print a sample."),
+        "key": ("key", "The key that encrypts people's texts."),
+        "backup": (
+            "backup",
+            "Write database, builds and the engine's models into one archive, while Merlin runs.",
+        ),
+        "restore": (
+            "backup",
+            "Put a backup in place: verified byte by byte first; Merlin must be stopped.",
+        ),
+        "recover": (
+            "backup",
+            "Fill an empty database from the repository, its notes and the providers' jobs.",
+        ),
+        "migrate-db": (
+            "backup",
+            "Copy the SQLite database into an empty PostgreSQL, and compare every row.",
         ),
     },
-    "lineage": {
-        "impact": "Show which builds, models and answers an example went into.",
-        "why": "Show where an answer is from: model, build, commit, and the examples that say it.",
-    },
-    "models": {"models": "Models: which there are, and which one is live."},
-    "provider": {"provider": "Servers of the OpenAI protocol."},
-    "users": {"users": "People: roles, blocks, plans, gifts."},
-    "billing": {"billing": "Sales: sums, orders, refunds, codes."},
-    "key": {"key": "The key that encrypts people's texts."},
-    "setup": {"config": "Check a configuration, or print a sample."},
 }
-
-# What the help shows together: each module once.
-PANELS = {
-    "Run": ("processes", "status", "health", "doctor", "engine", "provider"),
-    "Examples": (
-        *("init", "check", "import_export", "examples", "unanswered", "distil"),
-        *("proposals", "courses"),
-    ),
-    "From commit to model": (
-        *("builds", "jobs", "evaluation", "models", "migrate", "lineage", "ask"),
-    ),
-    "People and sales": ("users", "billing"),
-    "Set up and rescue": ("setup", "key", "backup", "recover", "migrate_db"),
-}
-_PANEL_OF = {module: panel for panel, modules in PANELS.items() for module in modules}
-
-_MODULE_OF = {word: name for name, lines in MODULES.items() for word in lines}
+COMMANDS = {word: each for words in PANELS.values() for word, each in words.items()}
 
 
 def load_command(word: str) -> Any:
     """Return the command that a word calls, its module imported. Raises KeyError for another."""
-    group = typer.main.get_group(import_module(f"merlin.cli.{_MODULE_OF[word]}").app)
+    group = typer.main.get_group(import_module(f"merlin.cli.{COMMANDS[word][0]}").app)
     return group if group.name == word else group.commands[word]
 
 
@@ -157,8 +191,8 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        for module, panel in _PANEL_OF.items():
-            for word, line in MODULES[module].items():
+        for panel, words in PANELS.items():
+            for word, (_, line) in words.items():
                 command = TyperCommand(word, help=line, hidden=not line, rich_help_panel=panel)
                 self.add_command(command)
 
@@ -170,7 +204,7 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return what Typer does: the word, its command, the other arguments."""
-        if args[0] in _MODULE_OF:
+        if args[0] in COMMANDS:
             command = load_command(args[0])
             self.add_command(command)
             if _HELP.intersection(args) or _is_group(command, args[1:]):

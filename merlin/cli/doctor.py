@@ -15,9 +15,8 @@ from merlin.account.users import Roles, Users
 from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.health import HealthView, health
-from merlin.cli import doctor_machine as machine
-from merlin.cli import doctor_services as services
-from merlin.cli.doctor_machine import Good, fault
+from merlin.cli import doctor_checks as checks
+from merlin.cli.doctor_checks import Good, fault
 from merlin.cli.failures import sentence
 from merlin.cli.health import illness
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
@@ -84,7 +83,7 @@ def examine(config: Config) -> Iterator[Examined]:
     for what, look in (*_of_telegram(config), *_of_world(config)):
         yield _tried(what, look)
     for provider in config.providers:
-        found = _tried(f"provider {provider.name}", partial(services.check_provider, provider))
+        found = _tried(f"provider {provider.name}", partial(checks.check_provider, provider))
         # The engine of this machine cannot answer before it is started; its key is wanted now.
         is_idle = is_new and is_engine(config, provider) and found.key == "error-provider-busy"
         yield _idle(found.what) if is_idle else found
@@ -94,19 +93,19 @@ def examine(config: Config) -> Iterator[Examined]:
 
 
 def _of_machine(config: Config) -> Iterator[_Look]:
-    yield "state_dir", partial(machine.check_folder, config.state_dir)
-    yield "file system", partial(machine.check_file_system, config.state_dir)
-    yield "permissions", partial(machine.check_rights, config.state_dir)
-    yield "memory", machine.check_memory
-    yield "timezone", machine.check_zones
-    yield "clock", partial(machine.check_clock, config.telegram.base_url)
-    yield "api.listen", partial(machine.check_port, config, "api")
+    yield "state_dir", partial(checks.check_folder, config.state_dir)
+    yield "file system", partial(checks.check_file_system, config.state_dir)
+    yield "permissions", partial(checks.check_rights, config.state_dir)
+    yield "memory", checks.check_memory
+    yield "timezone", checks.check_zones
+    yield "clock", partial(checks.check_clock, config.telegram.base_url)
+    yield "api.listen", partial(checks.check_port, config, "api")
     if "engine" in process_names(config):
-        yield "engine.listen", partial(machine.check_port, config, "engine")
+        yield "engine.listen", partial(checks.check_port, config, "engine")
     if config.api.tls is not None:
-        yield "api.tls", partial(machine.check_certificate, config.api.tls)
-    if machine.has_units():
-        yield "systemd", machine.check_units
+        yield "api.tls", partial(checks.check_certificate, config.api.tls)
+    if checks.has_units():
+        yield "systemd", checks.check_units
 
 
 def _of_state(config: Config) -> Iterator[_Look]:
@@ -114,47 +113,47 @@ def _of_state(config: Config) -> Iterator[_Look]:
     yield "database", partial(_database, config)
     yield "text.key", partial(_text_key, config)
     if not config.database.startswith("sqlite:"):
-        yield "pg_dump", machine.check_dump_programs
+        yield "pg_dump", checks.check_dump_programs
     if any(each.path for each in config.engine.models.values()):
         yield "engine.models", partial(_bases, config)
 
 
 def _of_repository(config: Config) -> Iterator[_Look]:
     if config.repository is not None:
-        yield "git", services.check_git
-        yield "repository", partial(services.check_repository, config.repository)
+        yield "git", checks.check_git
+        yield "repository", partial(checks.check_repository, config.repository)
         if config.repository.push:
-            yield "repository.push", partial(services.check_push, config.repository)
+            yield "repository.push", partial(checks.check_push, config.repository)
         if config.repository.statuses is not None:
-            yield "repository.statuses", partial(services.check_forge, config)
+            yield "repository.statuses", partial(checks.check_forge, config)
     if config.datasets.default:
         yield "datasets.default", partial(_default, config)
 
 
 def _of_telegram(config: Config) -> Iterator[_Look]:
-    yield "telegram", partial(services.check_telegram, config.telegram.base_url)
+    yield "telegram", partial(checks.check_telegram, config.telegram.base_url)
     if config.telegram.mode == "polling":
-        yield "telegram.mode", partial(services.check_webhook, config.telegram)
+        yield "telegram.mode", partial(checks.check_webhook, config.telegram)
     yield "telegram.admins", partial(_admins, config)
-    yield "documents", services.check_walls
+    yield "documents", checks.check_walls
 
 
 def _of_world(config: Config) -> Iterator[_Look]:
     if config.payments.yookassa is not None:
-        yield "payments.yookassa", partial(services.check_yookassa, config.payments.yookassa)
+        yield "payments.yookassa", partial(checks.check_yookassa, config.payments.yookassa)
     if config.api.openid is not None:
-        yield "api.openid", partial(services.check_openid, config.api.openid)
+        yield "api.openid", partial(checks.check_openid, config.api.openid)
 
 
 def _of_running(config: Config) -> Iterator[_Look]:
     """Yield what is there only once Merlin has run."""
     if config.telegram.mode == "webhook":
-        yield "telegram.mode", partial(services.check_webhook, config.telegram)
+        yield "telegram.mode", partial(checks.check_webhook, config.telegram)
     if config.api.public_url:
-        yield "api.public_url", partial(services.check_public_url, config.api.public_url)
+        yield "api.public_url", partial(checks.check_public_url, config.api.public_url)
     for purpose, choice in config.named_models:
-        yield f"chat.{purpose}", partial(services.check_model, config, choice)
-    yield "backup", partial(machine.check_backup, config.state_dir)
+        yield f"chat.{purpose}", partial(checks.check_model, config, choice)
+    yield "backup", partial(checks.check_backup, config.state_dir)
     yield "live models", partial(_live_models, config)
     yield "sunset", partial(_seen, config, _sunset)
     yield "budget.per_month", partial(_seen, config, _budget)

@@ -1,4 +1,4 @@
-"""`merlin jobs list|show|events|launch|cancel`: fine-tune jobs."""
+"""`merlin jobs …` and `migrate`: fine-tune jobs, and the training of a build on another base."""
 
 from __future__ import annotations
 
@@ -8,19 +8,48 @@ from typing import Annotated, Any
 
 import typer
 
-from merlin.app import jobs
+from merlin.app import changes, jobs
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, NoWait, ask_daemon, reading
-from merlin.cli.output import print_json, print_list, print_pairs, record, translate_word
+from merlin.cli.daemon_requests import EditSession, ask
+from merlin.cli.examples import Shown, commit, open_editing
+from merlin.cli.options import (
+    DEFAULT,
+    AsJson,
+    ConfigPath,
+    Dataset,
+    NoWait,
+    Yes,
+    ask_daemon,
+    configuration,
+    print_result,
+    reading,
+    require_yes,
+)
+from merlin.cli.output import (
+    print_json,
+    print_list,
+    print_message,
+    print_pairs,
+    record,
+    translate_word,
+)
+from merlin.core.errors import Refused
+from merlin.core.i18n import text
+from merlin.core.money import format_cost
 from merlin.core.training_events import describe_event
+from merlin.dataset.changes import Edit
+from merlin.dataset.layout import DATASET_FILE
+from merlin.training.launch_plan import name_base, parse_base
 
 JobNumber = Annotated[int, typer.Argument(help="The job's number.")]
 
 
-app = typer.Typer(name="jobs", no_args_is_help=True, help="Fine-tune jobs.")
+app = typer.Typer()
+jobs_app = typer.Typer(name="jobs", no_args_is_help=True, help="Fine-tune jobs.")
+app.add_typer(jobs_app)
 
 
-@app.command("list")
+@jobs_app.command("list")
 def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List jobs, newest first."""
     with reading(config, dataset) as (ctx, actor):
@@ -33,7 +62,7 @@ def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJso
     )
 
 
-@app.command()
+@jobs_app.command()
 def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one job: its state, its history, its checkpoints."""
     with reading(config) as (ctx, actor):
@@ -56,7 +85,7 @@ def _figures(metrics: dict[str, float | None]) -> str:
     return " ".join(f"{name}={value:.4g}" for name, value in known.items())
 
 
-@app.command()
+@jobs_app.command()
 def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a job's events, oldest first."""
     with reading(config) as (ctx, actor):
@@ -69,7 +98,7 @@ def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -
     print_list(told, "at level message", json=json, message=message)
 
 
-@app.command()
+@jobs_app.command()
 def launch(
     dataset: Annotated[str, typer.Argument(help="The dataset whose newest build is launched.")],
     config: ConfigPath = DEFAULT,
@@ -81,10 +110,63 @@ def launch(
     ask_daemon(config, act, "did-launch", json=json, is_waiting=not no_wait)
 
 
-@app.command()
+@jobs_app.command()
 def cancel(
     job: JobNumber, config: ConfigPath = DEFAULT, no_wait: NoWait = False, json: AsJson = False
 ) -> None:
     """Ask the provider to cancel a job; its answer decides."""
     act = partial(jobs.cancel, job_id=job)
     ask_daemon(config, act, "did-cancel", json=json, is_waiting=not no_wait, state="job")
+
+
+@app.command()
+def migrate(
+    dataset: Annotated[str, typer.Argument(help="The dataset whose newest build is trained.")],
+    to: Annotated[str, typer.Option(metavar="PROVIDER/BASE", help="Where it is trained.")],
+    commits: Annotated[
+        bool, typer.Option("--commit", help="Commit the new base into dataset.yaml too.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show the price and what stands in the way; train nothing."),
+    ] = False,
+    yes: Yes = False,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Train the newest build on another base model; it is tested and made live as any other."""
+    base = parse_base(to)
+    with reading(config, dataset) as (ctx, actor):
+        quote = jobs.quote(ctx, actor, dataset, language(), base)
+    price = text(language(), "asking-price-unknown")
+    if quote.cost_micro is not None:
+        price = format_cost(language(), quote.cost_micro, quote.currency)
+    if dry_run and json:
+        print_json(record(quote))
+        return
+    told = {name: getattr(quote, name) for name in ("build", "provider", "base_model", "examples")}
+    print_message("migrate-price", **told, price=price)
+    if quote.refusal:
+        raise Refused(quote.refusal)
+    if dry_run:
+        return
+    require_yes("migrate-sure", "migrate-not-sure", is_given=yes or quote.cost_micro == 0)
+    act = partial(jobs.migrate, dataset=dataset, base=base, build=quote.build)
+    result = dict(ask(configuration(config), act, print_message))
+    if commits:
+        with open_editing(config) as session:
+            result |= _commit(session, dataset, base)
+    print_result(result, "did-launch", json=json)
+    if not commits:
+        print_message("migrate-next", dataset=dataset, provider=base[0], base_model=base[1])
+
+
+def _commit(session: EditSession, dataset: str, base: tuple[str, str]) -> Shown:
+    """Commit dataset.yaml with the new base; return what came of it."""
+    file = changes.read_files(session.ctx, session.actor, dataset).file(DATASET_FILE)
+    text = name_base(file.text, base) if file is not None and file.text else None
+    if file is None or text is None:
+        told = {"dataset": dataset, "provider": base[0], "base_model": base[1]}
+        raise Refused("dataset.yaml is edited by hand", "migrate-next", **told)
+    edits = [Edit(DATASET_FILE, file.blob, text)]
+    return commit(session, dataset, edits, f"Train on {'/'.join(base)}", is_waiting=True)

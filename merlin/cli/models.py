@@ -1,4 +1,4 @@
-"""`merlin models`: which there are, and which one serves."""
+"""`merlin models …`, `impact`, `why`: which models there are, what went into one and came of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from merlin.app import models
+from merlin.app import lineage, models
+from merlin.app.lineage import TaughtModel
 from merlin.app.models import ModelView
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, ask_daemon, reading
@@ -15,6 +16,7 @@ from merlin.cli.output import (
     print_json,
     print_list,
     print_message,
+    print_pairs,
     print_table,
     record,
     translate_word,
@@ -24,12 +26,14 @@ from merlin.core.i18n import format_number
 Name = Annotated[str, typer.Argument(help="The dataset.")]
 
 
-app = typer.Typer(
+app = typer.Typer()
+models_app = typer.Typer(
     name="models", no_args_is_help=True, help="Models: which there are, and which one is live."
 )
+app.add_typer(models_app)
 
 
-@app.command("list")
+@models_app.command("list")
 def list_models(
     dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
@@ -52,7 +56,7 @@ def _row(model: ModelView) -> list[object]:
     return [model.build, model.model, translate_word("model", model.display_state), told]
 
 
-@app.command()
+@models_app.command()
 def promote(
     model: Annotated[str, typer.Argument(help="A model's id or its build's version.")],
     config: ConfigPath = DEFAULT,
@@ -62,7 +66,7 @@ def promote(
     ask_daemon(config, partial(models.promote_named, name=model), "did-switch", json=json)
 
 
-@app.command()
+@models_app.command()
 def accept(
     model: Annotated[str, typer.Argument(help="A model's id or its build's version.")],
     config: ConfigPath = DEFAULT,
@@ -72,21 +76,21 @@ def accept(
     ask_daemon(config, partial(models.accept_named, name=model), "did-accept", json=json)
 
 
-@app.command()
+@models_app.command()
 def pin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Keep the live model until `unpin`; newer ones wait."""
     act = partial(models.pin, dataset=dataset, is_pinned=True)
     ask_daemon(config, act, "did-pin", json=json)
 
 
-@app.command()
+@models_app.command()
 def unpin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Let newer models go live again."""
     act = partial(models.pin, dataset=dataset, is_pinned=False)
     ask_daemon(config, act, "did-unpin", json=json)
 
 
-@app.command()
+@models_app.command()
 def rollback(
     dataset: Name,
     to: Annotated[str | None, typer.Option(help="A model that was live before.")] = None,
@@ -98,7 +102,7 @@ def rollback(
     ask_daemon(config, act, "did-switch", json=json)
 
 
-@app.command()
+@models_app.command()
 def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show which model was live when, why, and who switched it."""
     with reading(config, dataset) as (ctx, actor):
@@ -110,3 +114,64 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
         for each in told:
             each |= {name: builds.get(each[name], each[name]) for name in ("to", "from")}
     print_list(told, "at to from why=why:why by", json=json)
+
+
+@app.command()
+def impact(
+    example: Annotated[
+        str,
+        typer.Argument(metavar="FILE|EXAMPLE", help="The example's file, its id or DATASET/ID."),
+    ],
+    dataset: Dataset = None,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Show which builds, models and answers an example went into."""
+    with reading(config) as (ctx, actor):
+        found = lineage.find_impact(ctx, actor, example, dataset or "")
+    if json:
+        print_json(record(found))
+        return
+    names = ("dataset", "example", "builds", "tests", "models", "answers")
+    told = {name: getattr(found, name) for name in names}
+    if found.is_cut:
+        told["answers"] = f"{found.answers}+"
+    print_pairs(told | ({"builds": _listed(found.builds, found.newest_builds)}))
+    if found.newest_models:
+        models = [{**record(each), "word": _model_state(each)} for each in found.newest_models]
+        print_list(models, "model build provider state=word", json=False)
+    if found.newest_answers:
+        print_list([record(each) for each in found.newest_answers], "turn at model", json=False)
+
+
+def _listed(count: int, newest: list[str]) -> str:
+    more = ", …" if count > len(newest) else ""
+    return f"{count} ({', '.join(newest)}{more})" if newest else str(count)
+
+
+def _model_state(model: TaughtModel) -> str:
+    return translate_word("model", "serves" if model.serves else model.state)
+
+
+@app.command()
+def why(
+    turn: Annotated[int, typer.Argument(help="The answer's number.")],
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Show where an answer is from: model, build, commit, and the examples that say it."""
+    with reading(config) as (ctx, actor):
+        found = lineage.find_source(ctx, actor, turn)
+    if json:
+        print_json(record(found))
+        return
+    told: dict[str, object] = {"at": found.at, "model": found.model, "provider": found.provider}
+    if found.origin is not None:
+        names = ("dataset", "build", "commit", "trained_at", "examples")
+        told |= {name: getattr(found.origin, name) for name in names}
+    print_pairs(told)
+    if found.origin is None:
+        print_message("why-general")
+    for key, examples in (("why-taught", found.said_by), ("why-nearest", found.nearest)):
+        if examples:
+            print_message(key, examples=", ".join(examples))

@@ -1,4 +1,4 @@
-"""`merlin proposals list|tests|approve|decline`: corrections, drafts and test questions."""
+"""`merlin proposals …` and `unanswered`: what waits for an editor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from merlin.app import proposals, test_questions
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.proposals import Proposal
+from merlin.app.unanswered import GroupState, list_unanswered
 from merlin.cli import language
 from merlin.cli.examples import identity, open_editing, outcome, show
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, changing, reading
@@ -28,12 +29,14 @@ All = Annotated[bool, typer.Option("--all", help="All that wait.")]
 _QUESTION, _ANSWER = 60, 100
 
 
-app = typer.Typer(
+app = typer.Typer()
+proposals_app = typer.Typer(
     name="proposals", no_args_is_help=True, help="Proposed examples that wait for an editor."
 )
+app.add_typer(proposals_app)
 
 
-@app.command("list")
+@proposals_app.command("list")
 def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List what waits, oldest first."""
     with reading(config, dataset) as (ctx, actor):
@@ -71,7 +74,7 @@ def _record(each: Proposal, replaced: Replacement) -> dict[str, Any]:
     }
 
 
-@app.command("tests")
+@proposals_app.command("tests")
 def propose_tests(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Propose test questions from liked answers, where the dataset has few."""
     with changing(config, makes_key=True) as (ctx, actor):
@@ -86,7 +89,7 @@ def propose_tests(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = Fa
         print_message("proposals-tests-more", dataset=dataset)
 
 
-@app.command()
+@proposals_app.command()
 def approve(
     dataset: Name,
     numbers: Numbers = None,
@@ -123,7 +126,7 @@ def _chosen(
     return [each.proposal_id for each in found if is_all or each.proposal_id in (numbers or ())]
 
 
-@app.command()
+@proposals_app.command()
 def decline(
     dataset: Name,
     numbers: Numbers = None,
@@ -139,3 +142,27 @@ def decline(
     print_message("proposals-declined", count=count)
     if json:
         print_json({"declined": count})
+
+
+_QUESTION = 60
+
+
+@app.command()
+def unanswered(
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    show: Annotated[GroupState, typer.Option(help="Which of them.")] = GroupState.WAITING,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Show last week's questions that got no good answer, newest first."""
+    with reading(config, dataset) as (ctx, actor):
+        told = list_unanswered(ctx, actor, dataset, language())
+    found = [record(each) for each in told.of(show)]
+    if json:
+        print_json({"questions": found, "hidden": told.hidden})
+        return
+    for each in found:
+        each["question"] = shorten(str(each["question"]), _QUESTION)
+    print_list(found, "question times refused disliked told", json=False)
+    if told.hidden:
+        print_message("page-unanswered-hidden", count=told.hidden)

@@ -20,7 +20,7 @@ from world import command
 
 from merlin.api.app import create_app
 from merlin.api.services import ApiServices
-from merlin.cli.commands import MODULES, load_command
+from merlin.cli import commands as command_line
 from merlin.db.writer import Store
 
 ROLES = {"anonymous": "nobody", **PEOPLE}
@@ -254,8 +254,11 @@ def commands(house):
         code, out, err = command(*words.format(paid=paid).split(), *given)
         shown = plain.json(json.loads(out)) if "--json" in words else plain.text(out)
         told[f"merlin {words}"] = f"{shown.rstrip()}\n{plain.text(err)}exit {code}"
-    words = (word for lines in MODULES.values() for word in lines)
-    verbs = [verb for word in words for verb in _verbs(load_command(word), word)]
+    verbs = [
+        verb
+        for word in command_line.COMMANDS
+        for verb in _verbs(command_line.load_command(word), word)
+    ]
     for each in sorted(["", *verbs]):
         out = command(*each.split(), "--help")[1]
         told[f"{' '.join(['merlin', *each.split()])} --help"] = _unboxed(out)
