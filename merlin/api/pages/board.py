@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Literal
@@ -40,16 +41,13 @@ from merlin.core.web.assets import seen_other
 Shown = Literal["all", "care", "moving"]
 
 
+@dataclass(frozen=True, slots=True)
 class BoardQuery:
     """What of the board is asked for; `seen`: the tag of what a script has, None for a page."""
 
-    def __init__(
-        self,
-        show: Shown = "all",
-        commit: Annotated[str, Query(pattern="^([0-9a-f]{4,64})?$")] = "",
-        seen: Annotated[str | None, Query(max_length=80)] = None,
-    ) -> None:
-        self.show, self.commit, self.seen = show, commit, seen
+    show: Shown = "all"
+    commit: Annotated[str, Query(pattern="^([0-9a-f]{4,64})?$")] = ""
+    seen: Annotated[str | None, Query(max_length=80)] = None
 
 
 Asked = Annotated[BoardQuery, Depends()]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import Header, Path, Query
+from fastapi import Depends, Header, Path, Query
 from pydantic import ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -113,6 +113,41 @@ EDITED: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class EditCall:
+    """A call that asks for a commit, or with `dry_run` only what would come of it."""
+
+    request: Request
+    caller: Leading
+    dry_run: DryRun = False
+
+    async def answer(self, dataset: str, make: Make, once: str = "") -> Response:
+        """Return 202 with the change that was asked for; 200 with the preview of a dry run.
+
+        409 where the editor saw something else, 422 where the checker finds an error. With the same
+        `once` the first change is answered. Raises what `make` raises.
+        """
+        ctx, actor, request = self.caller.services, self.caller.actor, self.request
+        language = language_of_request(request)
+        try:
+            if self.dry_run:
+                seen = await changes.preview(ctx, actor, dataset, make)
+                return shape_response(PreviewShown.of(seen, language), language, HTTPStatus.OK)
+            found = await changes.submit(ctx, actor, dataset, make, once)
+        except StaleEdit as error:
+            told = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
+            return _problem(request, HTTPStatus.CONFLICT, "stale", **told)
+        except EditNotGood as error:
+            preview = PreviewShown.of(error.preview, language).model_dump(mode="json")
+            status = HTTPStatus.UNPROCESSABLE_ENTITY
+            return _problem(request, status, "not-good", findings=preview["findings"])
+        where, shown = f"/api/changes/{found.id}", ChangeShown.of(found, language)
+        return shape_response(shown, language, HTTPStatus.ACCEPTED, where)
+
+
+Edit = Annotated[EditCall, Depends()]
+
+
 ChangeList = TypedDict("ChangeList", {"changes": list[ChangeShown]})
 
 
@@ -191,41 +226,14 @@ async def drop_change(caller: Leading, change_id: Hex) -> None:
     openapi_extra=NAMED,
     **EDITED,
 )
-async def undo_change(
-    request: Request, caller: Leading, change_id: Hex, *, dry_run: DryRun = False
-) -> Response:
+async def undo_change(edit: Edit, change_id: Hex) -> Response:
     """Ask for the commit that puts the files back as they were before this one."""
 
     async def undo(number: int) -> Response:
-        dataset, make = await caller.read(changes.make_undo, change_id)
-        return await answer_edit(request, caller, dataset, make, dry_run=dry_run, once=str(number))
+        dataset, make = await edit.caller.read(changes.make_undo, change_id)
+        return await edit.answer(dataset, make, once=str(number))
 
-    return await run_once(request, caller, undo)
-
-
-async def answer_edit(
-    request: Request, caller: Caller, dataset: str, make: Make, *, dry_run: bool, once: str = ""
-) -> Response:
-    """Return 202 with the change that was asked for; 200 with the preview of a dry run.
-
-    409 where the editor saw something else, 422 where the checker finds an error. With the same
-    `once` the first change is answered. Raises what `make` raises.
-    """
-    ctx, actor, language = caller.services, caller.actor, language_of_request(request)
-    try:
-        if dry_run:
-            seen = await changes.preview(ctx, actor, dataset, make)
-            return shape_response(PreviewShown.of(seen, language), language, HTTPStatus.OK)
-        found = await changes.submit(ctx, actor, dataset, make, once)
-    except StaleEdit as error:
-        told = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
-        return _problem(request, HTTPStatus.CONFLICT, "stale", **told)
-    except EditNotGood as error:
-        preview = PreviewShown.of(error.preview, language).model_dump(mode="json")
-        status = HTTPStatus.UNPROCESSABLE_ENTITY
-        return _problem(request, status, "not-good", findings=preview["findings"])
-    where = f"/api/changes/{found.id}"
-    return shape_response(ChangeShown.of(found, language), language, HTTPStatus.ACCEPTED, where)
+    return await run_once(edit.request, edit.caller, undo)
 
 
 def _problem(request: Request, status: HTTPStatus, code: str, **members: object) -> Response:
@@ -367,8 +375,7 @@ async def add_example(
     async def add(number: int) -> Response:
         need(caller, Scope.MATERIALS_WRITE if make else Scope.CHAT_WRITE)
         if make:
-            mark = str(number)
-            return await answer_edit(request, caller, dataset, make, dry_run=dry_run, once=mark)
+            return await EditCall(request, caller, dry_run).answer(dataset, make, str(number))
         draft = proposals.draft_proposal(dataset, body.words(), caller.language)
         found = await caller.write(proposals.propose, draft, dry_run=dry_run)
         status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
@@ -385,32 +392,23 @@ async def show_example(caller: Leading, dataset: Name, example_id: ExampleId) ->
 
 @example_router.put("/{example_id:path}", summary="Change an example", **EDITED)
 async def edit_example(
-    request: Request,
-    caller: Leading,
-    dataset: Name,
-    example_id: ExampleId,
-    body: ExampleBody,
-    if_match: IfMatch = None,
-    *,
-    dry_run: DryRun = False,
+    edit: Edit, dataset: Name, example_id: ExampleId, body: ExampleBody, if_match: IfMatch = None
 ) -> Response:
     """Ask for a commit with other words."""
     revision = body.revision or if_match
-    make = partial(examples.edit_example, example_id, body.words(), revision)
-    return await answer_edit(request, caller, dataset, make, dry_run=dry_run)
+    return await edit.answer(
+        dataset, partial(examples.edit_example, example_id, body.words(), revision)
+    )
 
 
 @example_router.delete("/{example_id:path}", summary="Remove an example", **EDITED)
 async def remove_example(
-    request: Request,
-    caller: Leading,
+    edit: Edit,
     dataset: Name,
     example_id: ExampleId,
     revision: Annotated[str, Query(max_length=80)] = "",
     if_match: IfMatch = None,
-    *,
-    dry_run: DryRun = False,
 ) -> Response:
     """Ask for a commit without the example."""
     make = partial(examples.remove_example, example_id, revision or if_match)
-    return await answer_edit(request, caller, dataset, make, dry_run=dry_run)
+    return await edit.answer(dataset, make)

@@ -10,7 +10,6 @@ from typing import Annotated, Self
 
 from fastapi import Depends, Query
 from pydantic import ConfigDict, Field, model_validator
-from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
@@ -18,12 +17,11 @@ from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Leading, RequiredAccess
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, problems
-from merlin.api.rest.changes import EDITED, IfMatch, answer_edit
+from merlin.api.rest.changes import EDITED, Edit, EditCall, IfMatch
 from merlin.api.rest.courses import TYPE_VALUES, kind_of
 from merlin.api.schema import (
     WHOLE,
     Body,
-    DryRun,
     Id,
     Line,
     Shape,
@@ -178,17 +176,11 @@ async def show_taught_course(caller: Leading, course_id: Id) -> TaughtDetails:
 
 @router.patch("/courses/{course_id}", summary="Change a course's card", **EDITED)
 async def edit_course(
-    request: Request,
-    caller: Leading,
-    course_id: Id,
-    body: CourseBody,
-    if_match: IfMatch = None,
-    *,
-    dry_run: DryRun = False,
+    edit: Edit, course_id: Id, body: CourseBody, if_match: IfMatch = None
 ) -> Response:
     """Ask for a commit that changes course.yaml."""
     make = partial(teaching.edit_card, body.values(), body.revision or if_match)
-    return await _answer_edit(request, caller, course_id, make, dry_run=dry_run)
+    return await _answer_edit(edit, course_id, make)
 
 
 @router.post(
@@ -197,64 +189,44 @@ async def edit_course(
     openapi_extra=NAMED,
     **EDITED,
 )
-async def add_material(
-    request: Request,
-    caller: Leading,
-    course_id: Id,
-    body: MaterialBody,
-    *,
-    dry_run: DryRun = False,
-) -> Response:
+async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Response:
     """Ask for a commit with the material and the file of its text."""
     make = partial(teaching.add_material, body.draft())
 
     async def deed(number: int) -> Response:
-        once = str(number)
-        return await _answer_edit(request, caller, course_id, make, dry_run=dry_run, once=once)
+        return await _answer_edit(edit, course_id, make, once=str(number))
 
-    return await run_once(request, caller, deed)
+    return await run_once(edit.request, edit.caller, deed)
 
 
 @router.put("/courses/{course_id}/materials/{material_id}", summary="Change a material", **EDITED)
 async def edit_material(
-    request: Request,
-    caller: Leading,
-    course_id: Id,
-    material_id: Id,
-    body: MaterialBody,
-    if_match: IfMatch = None,
-    *,
-    dry_run: DryRun = False,
+    edit: Edit, course_id: Id, material_id: Id, body: MaterialBody, if_match: IfMatch = None
 ) -> Response:
     """Ask for a commit that makes the material what the body says."""
     revision = body.revision or if_match
     make = partial(teaching.edit_material, material_id, body.draft(), revision)
-    return await _answer_edit(request, caller, course_id, make, dry_run=dry_run)
+    return await _answer_edit(edit, course_id, make)
 
 
 @router.delete(
     "/courses/{course_id}/materials/{material_id}", summary="Remove a material", **EDITED
 )
 async def remove_material(
-    request: Request,
-    caller: Leading,
+    edit: Edit,
     course_id: Id,
     material_id: Id,
     revision: Annotated[str, Query(max_length=64)] = "",
     if_match: IfMatch = None,
-    *,
-    dry_run: DryRun = False,
 ) -> Response:
     """Ask for a commit without the material, and without its text where no other names it."""
     make = partial(teaching.remove_material, material_id, revision or if_match)
-    return await _answer_edit(request, caller, course_id, make, dry_run=dry_run)
+    return await _answer_edit(edit, course_id, make)
 
 
-async def _answer_edit(
-    request: Request, caller: Caller, course_id: int, make: Make, *, dry_run: bool, once: str = ""
-) -> Response:
-    dataset = (await caller.read(led_course, course_id)).slug
-    return await answer_edit(request, caller, dataset, make, dry_run=dry_run, once=once)
+async def _answer_edit(edit: EditCall, course_id: int, make: Make, once: str = "") -> Response:
+    dataset = (await edit.caller.read(led_course, course_id)).slug
+    return await edit.answer(dataset, make, once)
 
 
 @router.get(
