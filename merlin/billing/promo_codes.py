@@ -1,7 +1,4 @@
-"""Promo codes: a discount or days of a plan, and who used them.
-
-Promo: codes that make a plan cheaper, or give some days of it.
-"""
+"""Promo codes, which make a plan cheaper or give some days of it, and who used them."""
 
 from __future__ import annotations
 

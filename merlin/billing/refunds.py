@@ -1,6 +1,4 @@
-"""Money that goes back.
-
-Refund: money that is to go back, written down before anybody is asked to send it.
+"""Refunds: money that is to go back, written down before anybody is asked to send it.
 
     wanted -> sending -> done | refused
 

@@ -1,11 +1,7 @@
-"""Sums by month, gateway and plan; the ledger compared with the gateways.
-
-Reconcile: what the gateway says of its payments against the ledger; nothing is changed.
+"""What came in and went back, by month, gateway and plan; the ledger against the gateways.
 
 What is in one and not in the other, another sum, another sum gone back: each is a line for an
-admin to look into, and so is a fault in the ledger itself.
-
-Report: what came in and went back, by month, gateway and plan, and each row for the accountant.
+admin to look into, and so is a fault in the ledger itself; nothing is changed.
 """
 
 from __future__ import annotations

@@ -4,9 +4,7 @@ Its parts run side by side and each begins anew when it breaks. On a stop nothin
 is being answered has some seconds to end, and the rest lies stored for the next start.
 
 Beside answering it removes old rows, and asks providers what they list and how many tokens each
-model takes: at the start, then every hour. A provider that did not answer is asked again after a
-minute, and so is one that lacks a serving model, because a new model is listed when it has been
-made.
+model takes: at the start, then every hour, after a minute where one did not answer.
 """
 
 from __future__ import annotations

@@ -1,16 +1,12 @@
 """Sessions: a chat of a person with its own history, model, preset and window.
 
-One session of a chat (of a topic, where a chat has topics) is open; the others are kept.
+One session of a chat (of a topic, where a chat has topics) is open; the others are kept. A preset
+is a named system text: built in, the operator's from the config, or a person's own. A session that
+chose one carries the text itself, so a later change of the preset leaves talks as they are.
 
-Window: how many tokens of a talk a model takes, and what of a session still fits.
-
-Preset: a named system text: built in, the operator's from the config, or a person's own. A session
-that chose one carries the text itself, so a later change of the preset leaves talks that go on as
-they are.
-
-Before the call the size is estimated, because the model's own vocabulary is not known here; the
-provider's count after the answer is the true one. The limit is what the provider said of the
-model, else what the configuration knows, else a cautious guess.
+A window is how many tokens of a talk a model takes. Before the call the size is estimated, because
+the model's own vocabulary is not known here; the provider's count after the answer is the true one.
+The limit is what the provider said of the model, else what the configuration knows, else a guess.
 """
 
 from __future__ import annotations

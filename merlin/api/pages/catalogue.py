@@ -19,7 +19,7 @@ from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
@@ -266,9 +266,12 @@ async def course(visit: Visiting, course_id: Id, type: str = "") -> Response:  #
     return render_page(visit, "course.html", view, tag=tag)
 
 
-async def course_of(visit: PageRequest, course_id: int) -> Course:
+async def course_of(visit: Visiting, course_id: Id) -> Course:
     """Return a course. Raises NotFound for one that is not active, unless the person edits it."""
     return await visit.read(courses.get, course_id)
+
+
+OneCourse = Annotated[Course, Depends(course_of)]
 
 
 def about(visit: PageRequest, material: Material, length: int) -> str:

@@ -28,7 +28,7 @@ from merlin.api.auth import Caller, Person
 from merlin.api.openai_compat.chat import ChatStream, watch_question
 from merlin.api.openai_compat.requests import ABANDONED, Asked, asker_of, name_of, used_up
 from merlin.api.openai_compat.responses import note, refusal_of
-from merlin.api.pages.catalogue import course_of
+from merlin.api.pages.catalogue import OneCourse
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
 from merlin.api.pages.markdown import render_markdown
@@ -122,15 +122,14 @@ Doing = Literal["", "correct", "tell", "told"]
 
 
 @router.get("/courses/{course_id}/chat")
-async def begin_talk(visit: Visiting, course_id: Id, before: int = 0) -> Response:
+async def begin_talk(visit: Visiting, course: OneCourse, before: int = 0) -> Response:
     """Return the chat with questions to begin with; `before` leads to other ones."""
-    return await _page(visit, await course_of(visit, course_id), before=before)
+    return await _page(visit, course, before=before)
 
 
 @router.get("/courses/{course_id}/chat/talks")
-async def show_talks(visit: Visiting, course_id: Id) -> Response:
+async def show_talks(visit: Visiting, course: OneCourse) -> Response:
     """Return the person's talks about the course as a page of their own."""
-    course = await course_of(visit, course_id)
     talks = await visit.read(course_chat.list_talks, course) if visit.user else []
     view = {"course": course, "chat": _href(course), "days": _days(visit, talks)}
     return render_page(visit, "chat_talks.html", view, keep=NEVER_KEPT)
@@ -138,14 +137,9 @@ async def show_talks(visit: Visiting, course_id: Id) -> Response:
 
 @router.get("/courses/{course_id}/chat/{session_id}")
 async def show_talk(
-    visit: Visiting,
-    course_id: Id,
-    session_id: Id,
-    turn: int = 0,
-    doing: Doing = "",
+    visit: Visiting, course: OneCourse, session_id: Id, turn: int = 0, doing: Doing = ""
 ) -> Response:
     """Return a talk; `doing` is what is open within a turn."""
-    course = await course_of(visit, course_id)
     if visit.user is None:
         return await _page(visit, course)
     return await _page(visit, course, session_id, turn=turn, doing=doing)
@@ -154,13 +148,12 @@ async def show_talk(
 @router.post("/courses/{course_id}/chat/{session_id}/delete", dependencies=FROM_HERE)
 async def delete_talk(
     visit: Visiting,
-    course_id: Id,
+    course: OneCourse,  # noqa: ARG001 - there is one
     session_id: Id,
     caller: Person,  # noqa: ARG001 - asks to sign in
     next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's field
 ) -> Response:
     """Delete a talk; one that is deleted already is no trouble."""
-    await course_of(visit, course_id)
     with suppress(NotFound):
         await visit.write(sessions.delete, session_id)
     return seen_other(local_address(next))
@@ -170,7 +163,7 @@ async def delete_talk(
 async def ask(
     request: Request,
     visit: Visiting,
-    course_id: Id,
+    course: OneCourse,
     caller: Person,
     q: Annotated[str, Form()] = "",
     near: Annotated[str, Form()] = "",
@@ -181,7 +174,7 @@ async def ask(
 
     A script gets the answer as a stream, everybody else the talk's page.
     """
-    course, is_script = await course_of(visit, course_id), _wants_stream(request)
+    is_script = _wants_stream(request)
     if visit.user is None or not _may_ask(caller):
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     words, number = (near or q).strip(), 1 + secrets.randbits(NUMBER_BITS)
@@ -211,7 +204,7 @@ async def ask(
 @router.post("/courses/{course_id}/chat/turns/{turn_id}", dependencies=FROM_HERE)
 async def judge(
     visit: Visiting,
-    course_id: Id,
+    course: OneCourse,
     turn_id: Id,
     caller: Person,  # noqa: ARG001 - asks to sign in
     act: Annotated[course_chat.Judgement, Form()],
@@ -222,7 +215,7 @@ async def judge(
 
     A better answer with personal words comes back masked before it is sent.
     """
-    course, language = await course_of(visit, course_id), visit.language
+    language = visit.language
     question = await visit.read(course_chat.find_question, turn_id)
     masked = mask_personal_data(answer, language)
     if act == "correct" and masked.found:

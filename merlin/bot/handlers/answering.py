@@ -122,7 +122,7 @@ async def begin_topic(context: BotContext) -> int:
 def open_in_topic(context: BotContext, thread_id: int) -> Session:
     """Open a session in its new topic, with the choices of the one that is open here.
 
-    None of them takes it to another company. To be called within the store's work.
+    None of them takes it to another company.
     """
     here = context.open_session()
     there = context.sessions.open(ChatPlace(context.chat_id, context.user_id, thread_id))

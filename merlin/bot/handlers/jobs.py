@@ -41,10 +41,7 @@ handlers = Handlers()
 
 
 def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], back: str) -> View:
-    """Let an act ask the daemon, and this message wait for what comes of it.
-
-    To be called within the store's work.
-    """
+    """Let an act ask the daemon, and this message wait for what comes of it."""
     waiting = WaitingRequests(context.db, context.bot_id)
     if waiting.waits(context.chat_id, context.message_id):
         return menu.alert(context.translate("admin-asked-already"))

@@ -466,10 +466,7 @@ def _is_done(context: BotContext, turn: Turn) -> bool:
 
 
 def own_turn(context: BotContext, place: int = 0) -> Turn | None:
-    """Return the turn that a button names at `place`, None where it is not this person's.
-
-    To be called within the store's work.
-    """
+    """Return the turn that a button names at `place`, None where it is not this person's."""
     turn = context.turns.get(context.number(place))
     return turn if turn is not None and turn.question.user_id == context.user_id else None
 

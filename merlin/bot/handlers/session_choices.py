@@ -30,10 +30,7 @@ _OFF = ("presets-button-off", "preset:off")
 
 
 def preset_title(context: BotContext, word: str) -> str:
-    """Return what people call the preset that a session keeps as `word`, "" for one that is gone.
-
-    To be called within the store's work.
-    """
+    """Return what people call the preset that a session keeps as `word`, "" for none."""
     if word in sessions.BUILT_IN:
         return context.translate(f"preset-{word}")
     if preset := context.services.config.chat.presets.get(word):
@@ -51,10 +48,7 @@ def preset_name(context: BotContext, session: sessions.Session) -> str:
 
 
 def chosen(context: BotContext, session: sessions.Session) -> list[str]:
-    """Return what the person chose for a session: its course, its model, its system text.
-
-    To be called within the store's work.
-    """
+    """Return what the person chose for a session: its course, its model, its system text."""
     found: list[tuple[str, str]] = []
     if session.dataset:
         titles = courses.titles(context.services, context.language)
@@ -71,10 +65,7 @@ def chosen(context: BotContext, session: sessions.Session) -> list[str]:
 def put_under(
     context: BotContext, name: str, prompt: str, model: model_catalogue.General | None = None
 ) -> sessions.Session | None:
-    """Put the open session under a preset and store it; None where no model could answer so.
-
-    To be called within the store's work.
-    """
+    """Put the open session under a preset and store it; None where no model could answer so."""
     bare = bared(context, context.open_session())
     session = sessions.told_by(bare, name, prompt, model)
     if answering(context, session) is None:

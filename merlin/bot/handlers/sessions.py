@@ -385,8 +385,7 @@ def _begun(context: BotContext, key: str) -> View:
 def beyond(context: BotContext) -> Sequence[Session]:
     """Return the sessions for which one more leaves no room in the person's plan, newest first.
 
-    None where the open one was never used: it is as good as a new one. To be called within the
-    store's work.
+    None where the open one was never used: it is as good as a new one.
     """
     most = plan_for(context).sessions
     if not most or not context.is_private or context.open_session().touched_at is None:

@@ -20,7 +20,6 @@ from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PATTERN, PageRequest, Selling, nowhere, refusal_text, render_page
 from merlin.api.schema import MOST_ID
 from merlin.app import payments
-from merlin.app.orders import OrderDetails
 from merlin.app.reconciliation import StarComparison, last_comparison
 from merlin.app.settlement import reason_key
 from merlin.app.texts import Settings
@@ -252,7 +251,7 @@ async def refund(
     visit: Selling, purchase_id: PurchaseId, back: Annotated[Back, Form()]
 ) -> Response:
     """Ask whether it is meant; then write down what is to go back: who may send it does so."""
-    details = await _read(visit, purchase_id)
+    details = await visit.read(payments.show_payment, purchase_id)
     rest = details.rests.get(back.grant)
     if rest is None:
         raise nowhere()
@@ -291,13 +290,6 @@ def _wrong(visit: PageRequest, reason: str, amount: Amount | None, rest: Amount)
     return visit.say("refund-long-reason", most=MOST_REASON) if is_long else ""
 
 
-async def _read(visit: PageRequest, purchase_id: str) -> OrderDetails:
-    try:
-        return await visit.read(payments.show_payment, purchase_id)
-    except NotFound:
-        raise nowhere() from None
-
-
 async def _page(
     visit: PageRequest,
     purchase_id: str,
@@ -307,7 +299,7 @@ async def _page(
     wrong: str = "",
 ) -> Response:
     """Return the page; `sure` is asked for once more, `wrong` says why nothing was sent back."""
-    details = await _read(visit, purchase_id)
+    details = await visit.read(payments.show_payment, purchase_id)
     view = {
         "payment": details,
         "why_canceled": text(visit.language, reason_key(details.purchase.reason)),
