@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.openai_protocol.errors import bad_field
-from merlin.sandbox.api import Address
 from merlin.sandbox.provider.app import JOB, JOBS, ProviderStandIn
 from merlin.sandbox.provider.chat import json_object, model_objects
 from merlin.sandbox.provider.training import TrainingJob, checkpoint_objects
+from merlin.sandbox.server import Address
 
 # The account's words, as Mistral says them; a word that nobody knows stays.
 _WORDS = {

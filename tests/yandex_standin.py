@@ -18,10 +18,10 @@ from starlette.responses import JSONResponse, Response
 from merlin.core.clock import iso
 from merlin.openai_protocol.client import PROJECT
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
-from merlin.sandbox.api import Address
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.provider.chat import json_object
 from merlin.sandbox.provider.training import TrainingJob
+from merlin.sandbox.server import Address
 
 # The account's words, as Yandex says them; a word that nobody knows stays.
 _WORDS = {

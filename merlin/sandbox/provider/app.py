@@ -20,7 +20,6 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.responses import list_object, list_page
-from merlin.sandbox.api import Address, ApiStandIn
 from merlin.sandbox.provider.chat import (
     create_completion,
     find_model,
@@ -34,6 +33,7 @@ from merlin.sandbox.provider.training import (
     event_objects,
     job_object,
 )
+from merlin.sandbox.server import Address, ApiStandIn
 
 _METADATA = re.compile(r"metadata\[(.+)\]")
 JOBS = "/v1/fine_tuning/jobs"

@@ -27,7 +27,6 @@ from merlin.sandbox.telegram.world import (
     PRESENT,
     Chat,
     Group,
-    LoggedMessage,
     Person,
     World,
 )
@@ -115,18 +114,6 @@ def receiver(world: World, arguments: Arguments) -> Chat:
     if chat.status(BOT_ID) not in PRESENT:
         raise forbidden(f"bot is not a member of the {chat.kind} chat")
     return chat
-
-
-def find_message(world: World, arguments: Arguments, missing: str) -> LoggedMessage:
-    """Return the message that a call speaks of. Raises BotApiError when it is not there."""
-    chat = receiver(world, arguments)
-    message_id = arguments.integer("message_id")
-    if not message_id:
-        raise bad_request("message identifier is not specified")
-    logged = world.messages.get(chat.chat_id, {}).get(message_id)
-    if logged is None or logged.deleted_at:
-        raise bad_request(missing)
-    return logged
 
 
 class BotApiError(Refused):

@@ -17,7 +17,6 @@ from merlin.sandbox.telegram.arguments import (
     Upload,
     bad_request,
     checked_markup,
-    find_message,
     formatted,
     receiver,
 )
@@ -154,7 +153,12 @@ _SAME = (
 
 
 def _editable(world: World, arguments: Arguments) -> LoggedMessage:
-    logged = find_message(world, arguments, "message to edit not found")
+    chat, message_id = receiver(world, arguments), arguments.integer("message_id")
+    if not message_id:
+        raise bad_request("message identifier is not specified")
+    logged = world.messages.get(chat.chat_id, {}).get(message_id)
+    if logged is None or logged.deleted_at:
+        raise bad_request("message to edit not found")
     if not logged.by_bot:
         raise bad_request("message can't be edited")
     return logged

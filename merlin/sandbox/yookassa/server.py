@@ -26,7 +26,7 @@ from starlette.routing import BaseRoute, Route
 from merlin.core.errors import NotFound
 from merlin.core.money import Amount, Currency
 from merlin.core.web.browser import chosen_language, language_of_header
-from merlin.sandbox.api import Address, ApiStandIn
+from merlin.sandbox.server import Address, ApiStandIn
 from merlin.sandbox.web import control_route, page_response, static_routes
 from merlin.sandbox.yookassa.requests import (
     CaptureRequest,
