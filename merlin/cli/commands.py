@@ -161,6 +161,10 @@ PANELS = {
             "backup",
             "Fill an empty database from the repository, its notes and the providers' jobs.",
         ),
+        "upgrade": (
+            "backup",
+            "Bring the database's schema up to date, and exit: the processes do it when they start.",
+        ),
         "migrate-db": (
             "backup",
             "Copy the SQLite database into an empty PostgreSQL, and compare every row.",

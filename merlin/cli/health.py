@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import sys
 import urllib.error
@@ -82,6 +83,8 @@ def _still(config: Config, process: str) -> MerlinError | None:
         beats = []
     except MerlinError as error:
         return error
+    if process == "bot" and config.telegram.mode == "webhook":  # one of several bots, each its own
+        beats = [beat for beat in beats if beat.host == socket.gethostname()]
     if not beats:
         return MerlinError("no heartbeat", "ill-never")
     newest = max(beats, key=lambda beat: beat.at)

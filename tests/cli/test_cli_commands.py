@@ -10,7 +10,12 @@ import yaml
 from world import KEY, Lab
 
 from merlin.cli import app, main
+from merlin.cli.health import illness
+from merlin.core.clock import utc_now
 from merlin.core.errors import LeadTaken
+from merlin.core.heartbeat import Heartbeat
+from merlin.db.processes import Heartbeats
+from merlin.wiring.context import opened
 
 pytestmark = pytest.mark.functional
 
@@ -190,6 +195,21 @@ def test_a_process_that_is_silent_is_not_well(run):
     assert run("health", "daemon")[0] == 1
     assert run("health", "engine")[0] == 1
     assert run("health", "nobody")[0] == 2
+
+
+def test_of_several_bots_each_is_asked_for_itself(lab, run):
+    now = utc_now()
+    with opened(lab.config) as database:
+        Heartbeats(database).beat(Heartbeat("bot", "another-pod", 1, now, now, "polls"))
+    assert illness(lab.config, "bot") is None
+    telegram = lab.config.telegram.model_copy(update={"mode": "webhook"})
+    webhooks = lab.config.model_copy(update={"telegram": telegram})
+    assert illness(webhooks, "bot").key == "ill-never"
+
+
+def test_the_schema_is_brought_up_to_date_by_a_command(run):
+    code, told = run("upgrade")
+    assert (code, told.err.strip()) == (0, "The database schema is up to date.")
 
 
 def test_a_request_may_be_left_to_the_daemon(run):

@@ -17,6 +17,7 @@ col-builds = builds
 col-jobs = jobs
 col-models = models
 col-pinned = pinned
+upgrade-done = The database schema is up to date.
 migrate-db-progress = tables
 migrate-db-source = The configured database isn't SQLite, so there is nothing to move.
 migrate-db-target = Name an empty PostgreSQL database: postgresql://USER@HOST/NAME. Put the password into PGPASSWORD or ~/.pgpass.

@@ -19,6 +19,7 @@ col-builds = сборки
 col-jobs = обучения
 col-models = модели
 col-pinned = закреплена
+upgrade-done = Схема базы данных обновлена.
 migrate-db-progress = таблицы
 migrate-db-source = В настройках не SQLite, переносить нечего.
 migrate-db-target = Назовите пустую базу PostgreSQL: postgresql://USER@HOST/NAME. Пароль укажите в PGPASSWORD или в ~/.pgpass.
