@@ -225,6 +225,6 @@ def migrate_db(
 
 @app.command()
 def upgrade(config: ConfigPath = DEFAULT) -> None:
-    """Bring the database's schema up to date, and exit: the processes do it when they start."""
+    """Bring the database schema up to date and exit; processes do it when they start too."""
     with opened(configuration(config)):
         print_message("upgrade-done")

@@ -163,7 +163,7 @@ PANELS = {
         ),
         "upgrade": (
             "backup",
-            "Bring the database's schema up to date, and exit: the processes do it when they start.",
+            "Bring the database schema up to date and exit; processes do it when they start too.",
         ),
         "migrate-db": (
             "backup",
