@@ -22,12 +22,7 @@ from merlin import __version__
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.loopback import is_loopback
 from merlin.core.server import join_pieces
-from merlin.openai_protocol.errors import (
-    InvalidResponse,
-    error_in,
-    error_of_status,
-    one_line,
-)
+from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status, one_line
 
 # Which project of an account pays; the folder at Yandex Cloud.
 PROJECT = "OpenAI-Project"

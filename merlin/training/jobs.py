@@ -22,14 +22,7 @@ from merlin.core.log import get_logger
 from merlin.dataset.spec import Recipe
 from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Repository, Row, transaction
-from merlin.db.tables import (
-    CHECKPOINT,
-    JOB,
-    JOB_CHANGE,
-    JOB_EVENT,
-    MODEL,
-    VERDICT,
-)
+from merlin.db.tables import CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT, MODEL, VERDICT
 from merlin.db.values import RowMap, dump_json
 from merlin.providers.base import Asker, Checkpoint, JobEvent, JobReport, TrainingApi
 from merlin.training.models import ModelState

@@ -26,12 +26,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.builds import SHORT, Build
 from merlin.db.intents import Intent, Intents, IntentState
-from merlin.providers.base import (
-    LAUNCH_KEY,
-    JobReport,
-    is_forbidden,
-    is_locked_out,
-)
+from merlin.providers.base import LAUNCH_KEY, JobReport, is_forbidden, is_locked_out
 from merlin.training.jobs import (
     FINAL,
     FORBIDDEN,

@@ -34,26 +34,12 @@ from merlin.engine.auth import (
 )
 from merlin.engine.context import engine_of
 from merlin.engine.jobs import MOST_SEED
-from merlin.engine.requests import (
-    Fields,
-    Name,
-    as_list,
-    form_of,
-    json_object,
-    only,
-    write_upload,
-)
+from merlin.engine.requests import Fields, Name, as_list, form_of, json_object, only, write_upload
 from merlin.engine.serving.base import Chunk, Embedded, Finish, GenerationRequest, TokenChance
 from merlin.engine.training_file import ROLES, text_of
 from merlin.engine.transcription import FORMATS, transcript_response
 from merlin.openai_protocol.errors import ApiError, bad_field
-from merlin.openai_protocol.responses import (
-    DONE,
-    EVENT_STREAM,
-    ChatAnswer,
-    event,
-    usage_object,
-)
+from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, event, usage_object
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
 

@@ -29,14 +29,7 @@ from merlin.core.charts import Curve, plot_curve
 from merlin.core.clock import in_zone
 from merlin.core.i18n import format_number, keys, text
 from merlin.core.rate_limit import Throttle
-from merlin.core.web.assets import (
-    NEVER_KEPT,
-    STATIC,
-    WEB,
-    Assets,
-    compressed_response,
-    seen_other,
-)
+from merlin.core.web.assets import NEVER_KEPT, STATIC, WEB, Assets, compressed_response, seen_other
 from merlin.core.web.browser import (
     browser_zone,
     chosen_language,

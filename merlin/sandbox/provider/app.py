@@ -27,12 +27,7 @@ from merlin.sandbox.provider.chat import (
     model_objects,
     transcribe,
 )
-from merlin.sandbox.provider.training import (
-    Account,
-    checkpoint_objects,
-    event_objects,
-    job_object,
-)
+from merlin.sandbox.provider.training import Account, checkpoint_objects, event_objects, job_object
 from merlin.sandbox.server import Address, ApiStandIn
 
 _METADATA = re.compile(r"metadata\[(.+)\]")

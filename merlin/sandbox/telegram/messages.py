@@ -21,13 +21,7 @@ from merlin.sandbox.telegram.arguments import (
     receiver,
 )
 from merlin.sandbox.telegram.groups import GENERAL, check_thread, thread_fields
-from merlin.sandbox.telegram.world import (
-    Chat,
-    Group,
-    LoggedMessage,
-    World,
-    bot_user,
-)
+from merlin.sandbox.telegram.world import Chat, Group, LoggedMessage, World, bot_user
 
 
 def post(

@@ -26,13 +26,7 @@ from merlin.engine.trainers.recall.sentences import (
     sentence_terms,
 )
 from merlin.engine.trainers.recall.text import Read, Space, Taught, bare_question, taught, terms
-from merlin.engine.trainers.recall.weights import (
-    Documents,
-    Evaluation,
-    Weights,
-    mean,
-    thresholds,
-)
+from merlin.engine.trainers.recall.weights import Documents, Evaluation, Weights, mean, thresholds
 
 LEAST_EPOCHS, MOST_EPOCHS = 25, 200
 RIGHT_IN_A_ROW = 5
