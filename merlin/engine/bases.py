@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
+from merlin.config.engine import EngineSettings
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
 from merlin.engine.serving.recall import EmbedBackend, RecallBackend
-from merlin.engine.settings import EngineSettings
 from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles, Trainer
 from merlin.engine.trainers.embed import EmbedTrainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer

@@ -8,13 +8,13 @@ from typing import cast
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from merlin.config.engine import EngineSettings
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
 from merlin.engine.bases import BackendRegistry, Bases, bases_of
 from merlin.engine.clients import Clients
 from merlin.engine.database import Rows
 from merlin.engine.job_queue import JobQueue
-from merlin.engine.settings import EngineSettings
 from merlin.engine.storage import Repositories
 from merlin.engine.transcription import Transcriber
 from merlin.engine.webhooks.delivery import WebhookSender, check_webhooks

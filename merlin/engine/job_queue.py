@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
+from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -26,7 +27,6 @@ from merlin.engine import jobs as states
 from merlin.engine.bases import Bases
 from merlin.engine.job_events import BUG, JobEvent, failure_of
 from merlin.engine.jobs import Job
-from merlin.engine.settings import EngineSettings
 from merlin.engine.storage import KEPT_CHECKPOINTS, Repositories
 from merlin.engine.trainers.base import (
     DPO,

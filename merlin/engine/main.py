@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Scope
 
 from merlin import __version__
+from merlin.config.engine import EngineSettings
 from merlin.core import server
 from merlin.core.connections import Connections, Server
 from merlin.core.durable_files import is_full
@@ -41,7 +42,6 @@ from merlin.engine.machine import Machine
 from merlin.engine.pages import jobs as pages
 from merlin.engine.pages.page import SignIns
 from merlin.engine.serving.base import Busy, Unavailable
-from merlin.engine.settings import EngineSettings
 from merlin.engine.storage import used_bytes
 from merlin.engine.trainers.base import Untrainable
 from merlin.openai_protocol.errors import ApiError, bad_field

@@ -12,9 +12,8 @@ from merlin.config import Config, credential
 from merlin.core.log import set_up_logging
 
 if TYPE_CHECKING:
-    from merlin.config.engine import EngineModelConfig
+    from merlin.config.engine import EngineModelConfig, EngineSettings
     from merlin.engine.clients import Clients
-    from merlin.engine.settings import EngineSettings
 
 
 def start_engine(config: Config) -> None:
@@ -35,7 +34,7 @@ def engine_folder(config: Config) -> Path:
 
 def engine_settings(config: Config) -> EngineSettings:
     """Return what the engine runs with. Raises ConfigError for a credential that is missing."""
-    from merlin.engine.settings import EngineSettings
+    from merlin.config.engine import EngineSettings
 
     said = config.engine
     host, port = said.address

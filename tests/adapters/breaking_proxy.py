@@ -14,10 +14,10 @@ from held_recall import held_bases
 from local_servers import serve_app
 from waiting import longest
 
+from merlin.config.engine import EngineSettings
 from merlin.engine.conformance import run_checks, select_checks
 from merlin.engine.conformance.harness import LONG_EPOCHS, connect
 from merlin.engine.main import create_app
-from merlin.engine.settings import EngineSettings
 
 KEY = "key-of-the-engine"
 

@@ -9,10 +9,10 @@ import pytest
 from local_servers import serve_app
 from waiting import wait_until
 
+from merlin.config.engine import EngineSettings
 from merlin.core.errors import ModelGone, ProviderError
 from merlin.core.messages import Message, ParameterRefused, SamplingParams, Usage
 from merlin.engine.main import create_app
-from merlin.engine.settings import EngineSettings
 from merlin.providers.base import LAUNCH_KEY
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider

@@ -19,6 +19,7 @@ from waiting import wait_until
 from merlin.api.hooks import REST_S
 from merlin.api.problems import HOOK_BYTES
 from merlin.app.inbox import Inbox, Owner
+from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
 from merlin.core.webhook_signing import headers_of
 from merlin.db.database import open_database
@@ -26,7 +27,6 @@ from merlin.db.requests import Requests, RequestState
 from merlin.db.tables import REQUEST
 from merlin.db.tables import UPDATE as UPDATES
 from merlin.engine.main import create_app as engine_app
-from merlin.engine.settings import EngineSettings
 
 pytestmark = pytest.mark.functional
 

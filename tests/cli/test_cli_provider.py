@@ -10,10 +10,10 @@ from local_servers import serve_app
 from markdown_pages import page
 
 from merlin.cli import main
+from merlin.config.engine import EngineSettings
 from merlin.core.i18n import text
 from merlin.engine.conformance import CHECKS
 from merlin.engine.main import create_app
-from merlin.engine.settings import EngineSettings
 
 pytestmark = pytest.mark.functional
 KEY = "key-of-the-engine"

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 
 from running_engine import engine_in_thread, jsonl, many
 
-from merlin.config.engine import EngineModelConfig
+from merlin.config.engine import EngineModelConfig, EngineSettings
 from merlin.engine.bases import Base, bases_of
 from merlin.engine.serving.recall import RecallBackend
-from merlin.engine.settings import EngineSettings
 from merlin.engine.trainers.base import (
     DPO,
     SUPERVISED,

@@ -9,7 +9,7 @@ from held_recall import held_bases
 from running_engine import KEY, engine_in_thread
 from waiting import wait_until
 
-from merlin.engine.settings import EngineSettings
+from merlin.config.engine import EngineSettings
 
 HELD = 7
 

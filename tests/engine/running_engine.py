@@ -15,10 +15,10 @@ from forked import FORKS
 from local_servers import serve_app
 from waiting import longest, wait_until
 
+from merlin.config.engine import EngineSettings
 from merlin.core.durable_files import try_lock
 from merlin.core.server import listen
 from merlin.engine.main import create_app, serve_on
-from merlin.engine.settings import EngineSettings
 
 KEY = "key-of-the-test-engine"
 UNKNOWN = (

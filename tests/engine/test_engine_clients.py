@@ -11,11 +11,11 @@ import pytest
 from running_engine import QUESTION, Desk, connect, engine_in_thread, jsonl
 from waiting import longest, wait_until
 
+from merlin.config.engine import EngineSettings
 from merlin.core.errors import NotFound, Refused
 from merlin.engine.clients import Clients, Limits
 from merlin.engine.database import Rows
 from merlin.engine.main import create_app
-from merlin.engine.settings import EngineSettings
 
 pytestmark = pytest.mark.functional
 NUMBERS = count()

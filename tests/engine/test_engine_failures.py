@@ -15,10 +15,10 @@ from running_engine import KEY, engine_in_thread
 from small_disk import small_disk
 from waiting import wait_until
 
+from merlin.config.engine import EngineSettings
 from merlin.engine.bases import Base, bases_of
 from merlin.engine.job_events import failure_of
 from merlin.engine.serving.base import Chunk, Finish, TokenChance
-from merlin.engine.settings import EngineSettings
 from merlin.engine.trainers.base import (
     Epoch,
     ResolvedHyperparameters,

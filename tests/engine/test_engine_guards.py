@@ -11,10 +11,10 @@ from figures import figure
 from running_engine import KEY, connect, engine_in_thread
 from waiting import longest
 
+from merlin.config.engine import EngineSettings
 from merlin.core.errors import ConfigError, LeadTaken
 from merlin.core.server import listen
 from merlin.engine.main import create_app, serve
-from merlin.engine.settings import EngineSettings
 
 pytestmark = pytest.mark.functional
 

@@ -15,13 +15,13 @@ import pytest
 from running_engine import KEY
 from waiting import wait_until
 
+from merlin.config.engine import EngineSettings
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
 from merlin.engine.database import LONGEST_KEY, STEPS, Repeats, Rows, idempotency_of
 from merlin.engine.job_queue import JobThread
-from merlin.engine.settings import EngineSettings
 from merlin.openai_protocol.errors import ApiError
 
 pytestmark = pytest.mark.unit

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from local_servers import SECRET
 
+from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
-from merlin.engine.settings import EngineSettings
 from merlin.engine.webhooks.delivery import LONGEST_RETRY_AFTER_S, wait_before_retry_s
 from merlin.engine.webhooks.endpoints import LADDER_S, SsrfGuard, is_public, pause_s
 

@@ -15,13 +15,13 @@ from local_servers import SECRET, receiving
 from running_engine import Desk, engine_in_thread
 from waiting import wait_until
 
+from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.webhook_signing import hint_of, key_of, new_secret
 from merlin.engine.clients import Clients, Limits
 from merlin.engine.context import Engine
 from merlin.engine.database import Rows
-from merlin.engine.settings import EngineSettings
 from merlin.engine.webhooks.delivery import WebhookSender
 from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, EndpointChange, Endpoints, SsrfGuard
 

@@ -26,12 +26,12 @@ from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import folder_bytes, remove_durably, sha256_of, try_lock
 from merlin.core.errors import LeadTaken, NotFound, Refused
 from merlin.engine.encoder_files import onnx_of
-from merlin.engine.settings import CPU
 from merlin.engine.trainers.base import Untrainable
 
 # Takes a file or stage, how much of it is done, and of how much.
 Progress = Callable[[str, int, int], None]
 DISK_FULL = "library-disk-full"
+CPU = "cpu"
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 TEMPLATES = ("chat_template.jinja", "chat_template.json")

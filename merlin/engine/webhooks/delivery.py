@@ -23,13 +23,13 @@ from http import HTTPStatus
 import aiohttp
 
 from merlin import __version__
+from merlin.config.engine import EngineSettings
 from merlin.core.clock import Clock, StepWatch, utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.webhook_signing import headers_of, key_of
 from merlin.engine.database import Row
-from merlin.engine.settings import EngineSettings
 from merlin.engine.webhooks.endpoints import (
     LADDER_S,
     ON,

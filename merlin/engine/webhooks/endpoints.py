@@ -25,12 +25,12 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from pydantic import AfterValidator, Field
 
+from merlin.config.engine import EngineSettings
 from merlin.core.clock import Clock, utc_now
 from merlin.core.loopback import is_loopback
 from merlin.core.webhook_signing import hint_of, new_secret
 from merlin.engine.database import Page, Row, Rows, rows_of
 from merlin.engine.requests import Fields, only
-from merlin.engine.settings import EngineSettings
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 
 EVENT_TYPES = tuple(f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled"))
