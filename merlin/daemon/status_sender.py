@@ -7,17 +7,23 @@ same.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 
+from peewee import JOIN
+
+from merlin.core.clock import Clock, iso
 from merlin.core.i18n import stored_text, text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import build_version
-from merlin.dataset.commit_statuses import OwedStatus, OwedStatuses
-from merlin.dataset.verdicts import GATED, VerdictStatus, shown_word
+from merlin.dataset.verdicts import GATED, ON_LINE, VerdictStatus, shown_word
+from merlin.db.database import Database, Row
 from merlin.db.notices import ADMINS, Notices
+from merlin.db.tables import BUILD, COMMIT_STATUS, VERDICT
 from merlin.providers.forge import (
     CommitState,
     CommitStatus,
@@ -29,6 +35,9 @@ from merlin.providers.forge import (
 
 log = get_logger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
+# Older ones are history: a forge that is named today is not told of years.
+OWED_FOR = timedelta(days=7)
+_AT_ONCE = 20
 _STATES: Mapping[VerdictStatus, CommitState] = {
     VerdictStatus.HELD: CommitState.PENDING,
     VerdictStatus.BUILT: CommitState.PENDING,
@@ -55,22 +64,22 @@ class StatusSender:
         """Return whether a status was sent. Raises ForgeAway, ForgeDenied after those before."""
         if time.monotonic() < self._next_at:
             return False
-        rows, count = OwedStatuses(self._services.db, self._services.clock), 0
-        for owed in rows.owed():
+        db, count = self._services.db, 0
+        for owed in _owed(db, self._services.clock):
             status = self._status(owed)
             words = f"{status.state} {status.description}"
-            if words != owed.words:
+            if words != owed["words"]:
                 try:
                     self._forge.set_status(owed.commit_sha, status)
                 except StatusRefused as refusal:
-                    log.warning("status refused", commit=owed.commit_sha, reason=str(refusal))
+                    log.warning("status refused", commit=owed["commit_sha"], reason=str(refusal))
                     words = ""
                 except (ForgeAway, ForgeDenied) as failure:
                     self._wait(failure, is_first=count > 0)
                     raise
                 kill_point("status.sent")
                 count += 1
-            rows.sent(owed, words)
+            _note_sent(db, owed, words)
         self._pause_s = FIRST_PAUSE_S
         return count > 0
 
@@ -86,17 +95,49 @@ class StatusSender:
             Notices(self._services.db).tell(ADMINS, "notice-forge", told, once=f"forge:{day}")
             self._services.db.bump()
 
-    def _status(self, owed: OwedStatus) -> CommitStatus:
-        config = self._services.config
-        version = build_version(owed.dataset, owed.number) or owed.dataset
-        word = shown_word(owed.word, owed.reason)
+    def _status(self, owed: Row) -> CommitStatus:
+        config, dataset, reason = self._services.config, owed["dataset"], owed["reason"]
+        version = build_version(dataset, owed["number"]) or dataset
+        word = shown_word(VerdictStatus(owed["word"]), reason)
         said = text(config.language, f"status-{word}", build=version)
-        if owed.reason:
-            said = f"{said}: {stored_text(config.language, owed.reason, owed.arguments)}"
-        page, public = f"/admin/verdicts?commit={owed.commit_sha}", config.api.public_url
+        if reason:
+            told = stored_text(config.language, reason, json.loads(owed["arguments"]))
+            said = f"{said}: {told}"
+        page, public = f"/admin/verdicts?commit={owed['commit_sha']}", config.api.public_url
         return CommitStatus(
-            context=f"merlin/{owed.dataset}",
-            state=CommitState.FAILURE if word == GATED else _STATES[owed.word],
+            context=f"merlin/{dataset}",
+            state=CommitState.FAILURE if word == GATED else _STATES[owed["word"]],
             description=said,
             target_url=f"{public.rstrip('/')}{page}" if public else "",
         )
+
+
+_SAME = (COMMIT_STATUS.commit_sha == VERDICT.commit_sha) & (
+    COMMIT_STATUS.dataset == VERDICT.dataset
+)
+
+
+def _owed(db: Database, clock: Clock) -> list[Row]:
+    """Return the newest verdicts that the forge was not told as they stand, a few at a time.
+
+    `words` are what it was told last.
+    """
+    is_newer = COMMIT_STATUS.at.is_null() | (COMMIT_STATUS.at < VERDICT.updated_at)
+    is_young = VERDICT.updated_at > iso(clock() - OWED_FOR)
+    return db.rows(
+        VERDICT.select(
+            *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.word, VERDICT.updated_at),
+            *(VERDICT.reason, VERDICT.arguments, BUILD.number, COMMIT_STATUS.words),
+        )
+        .join(COMMIT_STATUS, JOIN.LEFT_OUTER, on=_SAME)
+        .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
+        .where(ON_LINE & is_newer & is_young)
+        .order_by(VERDICT.position.desc(), VERDICT.dataset)
+        .limit(_AT_ONCE)
+    )
+
+
+def _note_sent(db: Database, owed: Row, words: str) -> None:
+    """Remember what was sent; what moved on meanwhile is owed in its turn."""
+    key = {"commit_sha": owed["commit_sha"], "dataset": owed["dataset"]}
+    db.upsert(COMMIT_STATUS, key, {"words": words, "at": owed["updated_at"]})
