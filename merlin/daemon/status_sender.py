@@ -70,7 +70,7 @@ class StatusSender:
             words = f"{status.state} {status.description}"
             if words != owed["words"]:
                 try:
-                    self._forge.set_status(owed.commit_sha, status)
+                    self._forge.set_status(owed["commit_sha"], status)
                 except StatusRefused as refusal:
                     log.warning("status refused", commit=owed["commit_sha"], reason=str(refusal))
                     words = ""
@@ -112,16 +112,13 @@ class StatusSender:
         )
 
 
-_SAME = (COMMIT_STATUS.commit_sha == VERDICT.commit_sha) & (
-    COMMIT_STATUS.dataset == VERDICT.dataset
-)
-
-
 def _owed(db: Database, clock: Clock) -> list[Row]:
     """Return the newest verdicts that the forge was not told as they stand, a few at a time.
 
     `words` are what it was told last.
     """
+    mine = COMMIT_STATUS.commit_sha == VERDICT.commit_sha
+    mine &= COMMIT_STATUS.dataset == VERDICT.dataset
     is_newer = COMMIT_STATUS.at.is_null() | (COMMIT_STATUS.at < VERDICT.updated_at)
     is_young = VERDICT.updated_at > iso(clock() - OWED_FOR)
     return db.rows(
@@ -129,7 +126,7 @@ def _owed(db: Database, clock: Clock) -> list[Row]:
             *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.word, VERDICT.updated_at),
             *(VERDICT.reason, VERDICT.arguments, BUILD.number, COMMIT_STATUS.words),
         )
-        .join(COMMIT_STATUS, JOIN.LEFT_OUTER, on=_SAME)
+        .join(COMMIT_STATUS, JOIN.LEFT_OUTER, on=mine)
         .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
         .where(ON_LINE & is_newer & is_young)
         .order_by(VERDICT.position.desc(), VERDICT.dataset)
