@@ -138,6 +138,6 @@ def smollm() -> Mapping[str, Model]:
 
 def english(folder: Path) -> tuple[Path, Path]:
     """Build the shipped English set; return its train and test file."""
-    tree = work_tree(samples("datasets-lora") / "english", 1_000_000)
-    built = write_build(make_build(check("english", tree.entries, tree.read)), folder, 1)
+    entries, read = work_tree(samples("datasets-lora") / "english", 1_000_000)
+    built = write_build(make_build(check("english", entries, read)), folder, 1)
     return built / TRAIN_FILE, built / TEST_FILE

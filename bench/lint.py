@@ -285,5 +285,5 @@ def _alarms(place: str, name: str) -> tuple[int, int]:
 
 
 def _check_shipped(place: str, name: str) -> CheckedDataset:
-    tree = work_tree(ROOT / place / name, 1_000_000)
-    return check(name, tree.entries, tree.read)
+    entries, read = work_tree(ROOT / place / name, 1_000_000)
+    return check(name, entries, read)

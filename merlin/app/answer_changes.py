@@ -83,17 +83,8 @@ class AnswerChanges:
         return [each for each in self.changes if each.kind is kind]
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A dataset's files, the edits of them, and what is asked before and after."""
-
-    files: DatasetFiles
-    edits: Sequence[Edit]
-    questions: Sequence[str]
-
-
-def plan_comparison(ctx: Context, actor: Actor, dataset: str, edits: Sequence[Edit]) -> Comparison:
-    """Return what comparing the answers needs.
+def plan_comparison(ctx: Context, actor: Actor, dataset: str) -> tuple[DatasetFiles, Sequence[str]]:
+    """Return a dataset's files, and what is asked before and after an edit of them.
 
     Raises NotFound, Refused for more examples than are taught soon.
     """
@@ -101,21 +92,28 @@ def plan_comparison(ctx: Context, actor: Actor, dataset: str, edits: Sequence[Ed
     if sum(each.path.startswith(EXAMPLES) for each in files.files) > MOST_EXAMPLES:
         raise Refused("too many examples", "page-answers-too-many", limit=MOST_EXAMPLES)
     asked = QuestionStatistics(ctx.db, ctx.default_dataset).newest_questions(dataset, MOST_ASKED)
-    return Comparison(files, edits, list({normalise(each): each for each in asked}.values()))
+    return files, list({normalise(each): each for each in asked}.values())
 
 
-def compare_answers(ctx: Context, plan: Comparison, language: str) -> AnswerChanges:
-    """Return which answers differ; takes seconds in processes of its own, and reads no rows.
+def compare_answers(
+    ctx: Context,
+    files: DatasetFiles,
+    questions: Sequence[str],
+    edits: Sequence[Edit],
+    language: str,
+) -> AnswerChanges:
+    """Return which answers to the questions edits of the files change.
 
-    Personal words are masked in `language`.
+    Takes seconds in processes of its own, and reads no rows. Personal words are masked in
+    `language`.
     """
-    lying = {each.path: each.text for each in plan.files.files}
-    spec, _ = read_dataset(plan.files.dataset, (lying.get(DATASET_FILE) or "").encode())
+    lying = {each.path: each.text for each in files.files}
+    spec, _ = read_dataset(files.dataset, (lying.get(DATASET_FILE) or "").encode())
     before = {
         path: parse_example(text) for path, text in lying.items() if path.startswith(EXAMPLES)
     }
-    after = before | {each.path: parse_example(each.text) for each in plan.edits}
-    rule, questions = spec.split if spec else SplitRule(), plan.questions
+    after = before | {each.path: parse_example(each.text) for each in edits}
+    rule = spec.split if spec else SplitRule()
     lessons = [(_taught(each, rule), questions) for each in (before, after)]
     assert ctx.teach is not None  # noqa: S101 - wiring gives it to whoever tries edits
     old, new = map_many(ctx.teach, lessons, at_once=1) if questions else ([], [])

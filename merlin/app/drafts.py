@@ -78,13 +78,6 @@ class DraftView:
     is_stale: bool
 
 
-class StaleDrafts(Refused):
-    """Others changed some of the examples meanwhile; nothing was saved, the drafts are kept."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__(f"{count} stale drafts", "page-drafts-stale", count=count)
-
-
 class DraftNotGood(DatasetError):
     """The checker cannot read an example as it shall be."""
 
@@ -238,8 +231,8 @@ def keep_mine(ctx: Context, actor: Actor, dataset: str, example_id: str) -> None
 async def save_drafts(ctx: Context, actor: Actor, dataset: str, once: str) -> ChangeView:
     """Ask for one commit of all the actor's drafts in a dataset; of the same `once` the same one.
 
-    Raises NotFound, StaleDrafts, EditNotGood, Refused where there is nothing to save or others edit
-    the dataset all the time; the drafts are kept then.
+    Raises NotFound, EditNotGood, Refused where there is nothing to save, others changed some of the
+    examples meanwhile or edit the dataset all the time; the drafts are kept then.
     """
 
     def read(ctx: Context) -> list[ExampleDraft]:
@@ -260,7 +253,7 @@ async def save_drafts(ctx: Context, actor: Actor, dataset: str, once: str) -> Ch
             else:
                 stale += 1
         if stale:
-            raise StaleDrafts(stale)
+            raise Refused(f"{stale} stale drafts", "page-drafts-stale", count=stale)
         if not edits:
             raise Refused("no drafts", "page-drafts-none")
         subject = "" if len(edits) == 1 else examples_subject(len(edits), dataset)

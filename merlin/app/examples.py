@@ -16,7 +16,7 @@ from merlin.core.errors import DatasetError, NotFound
 from merlin.core.permissions import Permission
 from merlin.course.catalogue import Catalogue, Course, localised
 from merlin.course.editing import CourseEdits
-from merlin.dataset.builds import ExampleHistory, ExampleVersion
+from merlin.dataset.builds import ExampleVersion, read_versions
 from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.entries import ExampleEntries, ExampleFilter, Facets
@@ -229,7 +229,7 @@ def versions(ctx: Context, actor: Actor, dataset: str, example_id: str) -> list[
 def history(ctx: Context, actor: Actor, dataset: str, example_id: str) -> Sequence[ExampleVersion]:
     """Return what builds taught of an example, newest first. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    return ExampleHistory(ctx.db).of(dataset, example_id)
+    return read_versions(ctx.db, dataset, example_id)
 
 
 def builds_with(

@@ -215,12 +215,12 @@ def migrate_db(
             migrate(database)
         with show_progress("migrate-db-progress") as advance:
             copied = copy_database(sqlite_path(settings.database), to, advance)
+    told = [{"table": table, "rows": rows} for table, rows in copied.items()]
     if json:
-        print_json([record(each) for each in copied])
+        print_json(told)
         return
-    print_list([record(each) for each in copied if each.rows], "table rows", json=False)
-    rows = sum(each.rows for each in copied)
-    print_message("migrate-db-done", rows=rows, tables=len(copied))
+    print_list([each for each in told if each["rows"]], "table rows", json=False)
+    print_message("migrate-db-done", rows=sum(copied.values()), tables=len(copied))
 
 
 @app.command()

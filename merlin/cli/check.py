@@ -159,7 +159,7 @@ def look_at(paths: Iterable[Path], *, fix: bool = False, kept: Kept | None = Non
 
 
 def _entries(folder: Folder) -> Sequence[Entry]:
-    return work_tree(folder.path, Limits().file_bytes).entries
+    return work_tree(folder.path, Limits().file_bytes)[0]
 
 
 def _sum(seen: Iterable[Seen], fixes: Sequence[Fix] | None = None) -> Outcome:
@@ -178,13 +178,13 @@ def _of_folder(folder: Folder, kept: Kept | None) -> Seen:
     from merlin.dataset.check import check_once
 
     limits = Limits()
-    tree = work_tree(folder.path, limits.file_bytes)
+    entries, read = work_tree(folder.path, limits.file_bytes)
     examine = check_once if kept is None else check_dataset
-    checked = examine(folder.name, tree.entries, tree.read, limits=limits)
+    checked = examine(folder.name, entries, read, limits=limits)
     if kept is not None:
         kept.append((folder.shown, checked, folder.holds))
     findings = [each for each in checked.findings if folder.holds(each.path)]
-    files = sum(folder.holds(each.path) for each in tree.entries)
+    files = sum(folder.holds(each.path) for each in entries)
     examples = sum(map(folder.holds, checked.good_paths()))
     return files, examples, _with_prefix(findings, folder.shown)
 

@@ -300,8 +300,8 @@ def save(
 def show_answers(session: EditSession, dataset: str, edits: Sequence[Edit], *, json: bool) -> None:
     """Show which answers to the last questions that people asked the edits would change."""
     ctx = session.ctx
-    plan = answer_changes.plan_comparison(ctx, session.actor, dataset, edits)
-    told = answer_changes.compare_answers(ctx, plan, language())
+    plan = answer_changes.plan_comparison(ctx, session.actor, dataset)
+    told = answer_changes.compare_answers(ctx, *plan, edits, language())
     if json:
         print_json(record(told))
         return

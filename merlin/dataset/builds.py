@@ -35,7 +35,7 @@ from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.judge import TokenLimit
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.split import FEWEST, TEST, TRAIN, has_gate
-from merlin.db.database import Repository, Row
+from merlin.db.database import Database, Row
 from merlin.db.tables import BUILD, TAUGHT_EXAMPLE
 from merlin.db.values import messages_of, read_row
 
@@ -354,31 +354,27 @@ class ExampleVersion:
     build: str
 
 
-class ExampleHistory(Repository):
-    """What builds taught of examples, version by version."""
-
-    def of(self, dataset: str, example_id: str) -> Sequence[ExampleVersion]:
-        """Return an example's versions, newest first; builds that taught the same are one."""
-        versions = list[ExampleVersion]()
-        for sha, author, at, subject, messages, number in self.db.sql(
-            _VERSIONS, dataset, example_id, MOST_VERSIONS
-        ):
-            said = messages_of(str(messages))
-            question = next((each.content for each in said if each.role == "user"), "")
-            version = ExampleVersion(
-                str(sha),
-                str(author),
-                from_iso(str(at)),
-                str(subject),
-                question,
-                said[-1].content,
-                build_version(dataset, int(number)) or "",
-            )
-            if versions and _says(versions[-1]) == _says(version):
-                versions[-1] = version  # taught by an earlier build already
-            else:
-                versions.append(version)
-        return versions
+def read_versions(db: Database, dataset: str, example_id: str) -> Sequence[ExampleVersion]:
+    """Return an example's versions, newest first; builds that taught the same are one."""
+    versions = list[ExampleVersion]()
+    for sha, author, at, subject, messages, number in db.sql(
+        _VERSIONS, dataset, example_id, MOST_VERSIONS
+    ):
+        said = messages_of(str(messages))
+        version = ExampleVersion(
+            commit=str(sha),
+            author=str(author),
+            at=from_iso(str(at)),
+            subject=str(subject),
+            question=next((each.content for each in said if each.role == "user"), ""),
+            answer=said[-1].content,
+            build=build_version(dataset, int(number)) or "",
+        )
+        if versions and _says(versions[-1]) == _says(version):
+            versions[-1] = version  # taught by an earlier build already
+        else:
+            versions.append(version)
+    return versions
 
 
 def _says(version: ExampleVersion) -> tuple[str, str]:

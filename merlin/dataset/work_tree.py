@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -104,23 +104,16 @@ def _around(path: Path) -> Folder | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkTree:
-    """The entries of one folder, and their bytes by blob id."""
-
-    entries: tuple[Entry, ...]
-    places: dict[str, str]
-
-    def read(self, blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield (blob, bytes) in the order asked."""
-        for blob in blobs:
-            yield blob, _read(self.places[blob])
+Read = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
 
 
-def work_tree(folder: Path, file_bytes: int) -> WorkTree:
-    """Return what lies below `folder`; files larger than `file_bytes` are listed, not read."""
+def work_tree(folder: Path, file_bytes: int) -> tuple[list[Entry], Read]:
+    """Return what lies below `folder`, and what yields (blob, bytes) of blobs in the order asked.
+
+    Files larger than `file_bytes` are listed, not read.
+    """
     # Of text, as is all that is done for each file: a Path takes as long as reading does.
-    entries, places, root = [], {}, os.path.join(folder, "")  # noqa: PTH118
+    entries, places, root = list[Entry](), dict[str, str](), os.path.join(folder, "")  # noqa: PTH118
     for path, found in _files_below(str(folder)):
         mode = _mode(found)
         small = mode in (FILE, EXECUTABLE) and found.st_size <= file_bytes
@@ -129,7 +122,7 @@ def work_tree(folder: Path, file_bytes: int) -> WorkTree:
             places[blob] = path
         relative = path.removeprefix(root).replace(os.sep, "/")
         entries.append(Entry(relative, blob, mode, found.st_size))
-    return WorkTree(tuple(entries), places)
+    return entries, lambda blobs: ((blob, _read(places[blob])) for blob in blobs)
 
 
 def _read(path: str) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from hashlib import sha256
 from pathlib import Path
@@ -33,18 +32,12 @@ WHERE contype = 'f' AND conrelid <> confrelid
 _AT_ONCE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class CopiedTable:
-    """A table that was copied, and how many rows it has on both sides."""
-
-    table: str
-    rows: int
-
-
 def copy_database(
     source: Path, url: str, advance: Callable[[], None] = lambda: None
-) -> list[CopiedTable]:
+) -> dict[str, int]:
     """Copy all rows of an SQLite file into a PostgreSQL that has the same schema and no rows.
+
+    Returns how many rows each table has.
 
     All of it is one transaction: a kill leaves nothing. `advance` is called after each table.
     Raises Refused for a database with rows, MerlinError where a table differs afterwards,
@@ -61,14 +54,14 @@ def copy_database(
 
 def _copy(
     lite: sqlite3.Connection, target: Connection, advance: Callable[[], None]
-) -> list[CopiedTable]:
+) -> dict[str, int]:
     tables = _in_order(target)
     for table in tables:
         if table not in SEEDED and _has_rows(target, table):
             raise Refused(f"{table} has rows", "migrate-db-not-empty", table=table)
     for table in SEEDED:
         target.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
-    copied = []
+    copied = {}
     for table in tables:
         columns = [name for (name,) in target.execute(_COLUMNS, (table,))]
         sent = _Digest()
@@ -83,7 +76,7 @@ def _copy(
             raise MerlinError(words, "migrate-db-differs", table=table)
         if "id" in columns:
             _go_on_counting(lite, target, table)
-        copied.append(CopiedTable(table, sent.rows))
+        copied[table] = sent.rows
         advance()
     return copied
 

@@ -167,16 +167,12 @@ _DECLINED = re.compile(r"^ ! \[remote rejected\] .*\(.*declined.*\)\s*$", re.MUL
 _TOO_LARGE = "HTTP 413"
 
 
-class PushRefused(SourceError):
-    """The repository took no push; a person must do something about it, then it is taken."""
-
-
 def push_branch(
     run: GitRunner, place: RemoteUrl, branch: str, commit: str, head: str | None
 ) -> bool:
     """Return whether `commit` is the branch's head now; False when `head` is not there any more.
 
-    `head` None: the branch must not exist. Raises PushRefused, ContentRefused, SourceError.
+    `head` None: the branch must not exist. Raises ContentRefused, SourceError.
     """
     local = (_RECEIVE,) if place.folder is not None else ()
     lease = f"--force-with-lease={branch}:{head or ''}"
@@ -192,7 +188,7 @@ def push_branch(
 def check_push(run: GitRunner, place: RemoteUrl) -> None:
     """Ask the repository whether it would take a push; `run` works in an empty folder.
 
-    Raises PushRefused, SourceError.
+    Raises SourceError.
     """
     run("init", "--bare", "--quiet", "--template=")
     tree = run("hash-object", "-w", "-t", "tree", "/dev/null").decode().strip()
@@ -204,7 +200,7 @@ def check_push(run: GitRunner, place: RemoteUrl) -> None:
 
 
 def _is_race(stderr: str, place: RemoteUrl) -> bool:
-    """Return whether another try may do. Raises PushRefused for a lock that nobody takes away.
+    """Return whether another try may do. Raises SourceError for a lock that nobody takes away.
 
     Whose lock it is nobody can say, so it is not ours to remove.
     """
@@ -213,7 +209,7 @@ def _is_race(stderr: str, place: RemoteUrl) -> bool:
         return any(words in stderr for words in _RACES)
     with suppress(OSError):  # gone meanwhile
         if time.time() - lock.stat().st_mtime > LOCK_S:
-            raise PushRefused(f"a lock lies at {lock}", "change-locked", path=str(lock))
+            raise SourceError(f"a lock lies at {lock}", "change-locked", path=str(lock))
     return True
 
 
@@ -237,12 +233,12 @@ def _refusal(failure: GitFailed, place: RemoteUrl) -> SourceError:
         return _content_refused(reason)
     if _CHECKED_OUT in stderr:
         text = f"{place.url} has the branch checked out and takes no push"
-        return PushRefused(text, "change-checked-out", folder=place.url)
+        return SourceError(text, "change-checked-out", folder=place.url)
     if any(words in stderr for words in _WORK_TREE):
         text = f"the work tree of {place.url} has changes of its own"
-        return PushRefused(text, "change-work-tree", folder=place.url)
+        return SourceError(text, "change-work-tree", folder=place.url)
     if any(words in stderr for words in _DENIED):
-        return PushRefused(f"no right to push: {reason}", "change-denied", reason=reason)
+        return SourceError(f"no right to push: {reason}", "change-denied", reason=reason)
     if "[remote rejected]" in stderr or _TOO_LARGE in stderr:
         return _content_refused(reason)
     return failure

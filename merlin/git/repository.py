@@ -287,7 +287,7 @@ class GitSource:
             return self.fetcher.newest()
 
     def check_push(self) -> None:
-        """Ask the repository whether it would take a push. Raises PushRefused, SourceError."""
+        """Ask the repository whether it would take a push. Raises SourceError."""
         mirror.write_git_config(self.mirror, self.place)
         with mirror.as_source_errors():
             push.check_push(self.run, self.place)

@@ -13,7 +13,6 @@ import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
-from dataclasses import dataclass
 from json import loads
 from pathlib import Path
 
@@ -55,14 +54,6 @@ def too_large(most: int) -> UnusableFile:
     return UnusableFile("media-too-large", megabytes=max(most // MEGABYTE, 1))
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentText:
-    """The text of a document; `is_cut`: pages that are pictures or a damaged part are missing."""
-
-    text: str
-    is_cut: bool = False
-
-
 class ChildReader:
     """Reads documents, each in a child of its own, a few at once."""
 
@@ -74,8 +65,11 @@ class ChildReader:
         self._wall_s = wall_s
         self._room = asyncio.Semaphore(at_once)
 
-    async def read(self, content: bytes, name: str) -> DocumentText:
-        """Return the text of a PDF, DOCX, TXT, MD or CSV file. Raises UnusableFile."""
+    async def read(self, content: bytes, name: str) -> tuple[str, bool]:
+        """Return the text of a PDF, DOCX, TXT, MD or CSV file, and whether it is cut.
+
+        It is where pages that are pictures or a damaged part are missing. Raises UnusableFile.
+        """
         if len(content) > self._limits.document_bytes:
             raise too_large(self._limits.document_bytes)
         if not content:
@@ -86,7 +80,7 @@ class ChildReader:
         async with self._room:
             said = loads(await self._read_by_child(kind, content))
         if "fault" not in said:
-            return DocumentText(said["text"], said["is_cut"])
+            return said["text"], said["is_cut"]
         most = self._limits.document_characters
         raise UnusableFile(f"media-{said['fault']}", characters=most, kinds=_KINDS)
 

@@ -71,14 +71,6 @@ class SignInState:
         return _SEPARATOR.join((self.state, self.nonce, self.verifier, back if is_short else ""))
 
 
-@dataclass(frozen=True, slots=True)
-class OpenIdPerson:
-    """Whom the issuer vouches for, by Telegram's number."""
-
-    user_id: int
-    name: str
-
-
 def new_sign_in_state(back: str = "/") -> SignInState:
     """Return what nobody can guess, and where it is to end."""
     state, nonce, verifier = (secrets.token_urlsafe(_BYTES) for _ in range(3))
@@ -100,16 +92,17 @@ def read_sign_in_state(written: str, state: str) -> SignInState | None:
     return SignInState(kept, nonce, verifier, address)
 
 
-def person_from_claims(claims: Mapping[str, Any]) -> OpenIdPerson:
-    """Return whom verified claims tell of. Raises OpenIdRefused for nobody of Telegram."""
+def person_from_claims(claims: Mapping[str, Any]) -> tuple[int, str]:
+    """Return whom verified claims tell of: Telegram's number and a name.
+
+    Raises OpenIdRefused for nobody of Telegram.
+    """
     said = claims.get("id")
     user_id = int(said) if isinstance(said, str) and said.isascii() and said.isdecimal() else said
     if type(user_id) is not int or not 0 < user_id < MOST_ID:
         raise OpenIdRefused("the claims name nobody")
     name = claims.get("name")
-    return OpenIdPerson(
-        user_id, join_surrogates(name)[:_NAME_LENGTH] if isinstance(name, str) else ""
-    )
+    return user_id, join_surrogates(name)[:_NAME_LENGTH] if isinstance(name, str) else ""
 
 
 ANSWER_S = 10.0
@@ -153,8 +146,8 @@ class Issuer:
 
     async def fetch_person(
         self, code: str, sign_in: SignInState, redirect_uri: str
-    ) -> OpenIdPerson:
-        """Return who came back with this code. Raises OpenIdRefused."""
+    ) -> tuple[int, str]:
+        """Return number and name of who came back with this code. Raises OpenIdRefused."""
         told = await self._description()
         sent = {
             "grant_type": "authorization_code",

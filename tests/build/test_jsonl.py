@@ -43,8 +43,8 @@ def test_the_line_of_the_first_example_is_this_byte_for_byte():
 
 def test_the_shipped_dataset_trains_this_line():
     folder = Path(__file__).parents[2] / "datasets" / "neurotypology"
-    tree = work_tree(folder, 1_000_000)
-    content = make_build(check("neurotypology", tree.entries, tree.read))
+    entries, read = work_tree(folder, 1_000_000)
+    content = make_build(check("neurotypology", entries, read))
     assert b"".join(content.lines("train")).count(GOLDEN.encode()) == 1
 
 

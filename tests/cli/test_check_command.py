@@ -245,8 +245,8 @@ def test_a_commit_needs_a_configured_repository(datasets, tmp_path):
 
 def test_blob_ids_are_the_ones_that_git_gives(tmp_path):
     write(tmp_path, {"dataset.yaml": DATASET_YAML, "examples/q.yaml": example_yaml()})
-    tree = work_tree(tmp_path, 1_000_000)
-    for entry in tree.entries:
+    entries, _ = work_tree(tmp_path, 1_000_000)
+    for entry in entries:
         asked = subprocess.run(
             ["git", "hash-object", "--no-filters", tmp_path / entry.path],
             capture_output=True,
@@ -259,7 +259,7 @@ def test_blob_ids_are_the_ones_that_git_gives(tmp_path):
 def test_a_file_that_may_be_run_is_seen_as_git_sees_it(tmp_path):
     write(tmp_path, {"run.yaml": "a", "plain.yaml": "a"})
     (tmp_path / "run.yaml").chmod(0o755)
-    modes = {entry.path: entry.mode for entry in work_tree(tmp_path, 10).entries}
+    modes = {entry.path: entry.mode for entry in work_tree(tmp_path, 10)[0]}
     assert modes == {"run.yaml": "100755", "plain.yaml": "100644"}
 
 
@@ -278,7 +278,7 @@ def test_another_schema_is_wrong_usage():
 
 def test_a_file_seen_twice_has_one_blob(tmp_path):
     write(tmp_path, {"a.yaml": "x", "b.yaml": "x"})
-    tree = work_tree(tmp_path, 10)
+    entries, read = work_tree(tmp_path, 10)
     blob = hashlib.sha1(b"blob 1\0x", usedforsecurity=False).hexdigest()
-    assert [entry.blob for entry in tree.entries] == [blob, blob]
-    assert list(tree.read([blob])) == [(blob, b"x")]
+    assert [entry.blob for entry in entries] == [blob, blob]
+    assert list(read([blob])) == [(blob, b"x")]

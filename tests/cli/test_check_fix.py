@@ -170,7 +170,7 @@ def test_two_files_that_would_have_one_name_do_not_swallow_each_other(repository
 def test_a_file_that_was_changed_meanwhile_is_left(repository):
     folder = repository / "datasets" / "first"
     path = "examples/face/q0000.yaml"
-    entries = work_tree(folder, 1_000_000).entries
+    entries = work_tree(folder, 1_000_000)[0]
     theirs = f"\ufeff{example_yaml('Чужое', 'слово')}"
     write(folder, {path: theirs})
     (done,) = fix_files(folder, entries, read_index(folder), lambda each: each == path)
@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_written_is_left_with_the_reason(repository, capsy
 
 def test_a_file_that_is_gone_by_now_is_no_matter(repository):
     folder = repository / "datasets" / "first"
-    entries = work_tree(folder, 1_000_000).entries
+    entries = work_tree(folder, 1_000_000)[0]
     (folder / "examples/face/q0000.yaml").unlink()
     assert (
         fix_files(folder, entries, read_index(folder), lambda each: each.endswith("q0000.yaml"))

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture(scope="module")
 def sample():
-    tree = work_tree(FOLDER, 1_000_000)
-    return check("english", tree.entries, tree.read)
+    entries, read = work_tree(FOLDER, 1_000_000)
+    return check("english", entries, read)
 
 
 def talks(sample, *, is_test):

@@ -25,8 +25,8 @@ FEWEST_TESTS = 12
 
 
 def checked(name):
-    tree = work_tree(ROOT / name, 1_000_000)
-    return check(Path(name).name, tree.entries, tree.read, limit_tokens={"recall": 65_536})
+    entries, read = work_tree(ROOT / name, 1_000_000)
+    return check(Path(name).name, entries, read, limit_tokens={"recall": 65_536})
 
 
 def test_the_datasets_are_there_in_both_languages():

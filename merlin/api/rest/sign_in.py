@@ -218,8 +218,7 @@ async def finish_openid(
         person = await issuer.fetch_person(code, sign_in_state, _redirect_uri(services))
     except OpenIdRefused as error:
         return _refused(request, error, back)
-    who = (person.user_id, person.name, browser_of(request))
-    entered = await services.write(sign_in.by_openid, *who)
+    entered = await services.write(sign_in.by_openid, *person, browser_of(request))
     response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
     remember_browser(request, response, entered)
     delete_cookie(request, response, COOKIE)

@@ -18,7 +18,8 @@ from itertools import pairwise
 from typing import Any
 
 from merlin.app import answer_changes
-from merlin.app.answer_changes import AnswerChange, AnswerChangeKind, Comparison
+from merlin.app.answer_changes import AnswerChange, AnswerChangeKind
+from merlin.app.changes import DatasetFiles
 from merlin.app.inbox import Update, json_object
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
@@ -49,6 +50,7 @@ from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, utf16_length
+from merlin.dataset.changes import Edit
 from merlin.dataset.layout import Limits
 
 QUESTION, ANSWER, TAGS = "ex-question", "ex-answer", "ex-tags"
@@ -402,13 +404,14 @@ async def compare_answers(context: BotContext) -> None:
     """Show which answers the draft that was shown would change."""
     ctx = context.services
 
-    def read() -> Comparison:
+    def read() -> tuple[DatasetFiles, Sequence[str], Sequence[Edit]]:
         require_editing_here(context, (draft := current_draft(context)).dataset)
-        edits = edits_of(context, draft)
-        return answer_changes.plan_comparison(ctx, admin.actor(context), draft.dataset, edits)
+        plan = answer_changes.plan_comparison(ctx, admin.actor(context), draft.dataset)
+        return *plan, edits_of(context, draft)
 
-    plan = await context.store.read(read)
-    told = await asyncio.to_thread(answer_changes.compare_answers, ctx, plan, context.language)
+    files, questions, edits = await context.store.read(read)
+    compare = answer_changes.compare_answers
+    told = await asyncio.to_thread(compare, ctx, files, questions, edits, context.language)
 
     def view() -> View:
         key, counts = told.summary

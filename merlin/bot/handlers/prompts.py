@@ -115,9 +115,9 @@ async def read_documents(context: BotContext) -> Prompt:
         kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
         if kind in _MISNAMED:
             raise UnusableFile("media-misnamed", kind=_MISNAMED[kind])
-        found = await reader.read(content, document.name)
-        papers.append(AttachedText(document.name or "document", found.text))
-        is_cut = is_cut or found.is_cut
+        words, has_gaps = await reader.read(content, document.name)
+        papers.append(AttachedText(document.name or "document", words))
+        is_cut = is_cut or has_gaps
     note = "\n".join(filter(None, [note, context.translate("media-cut") if is_cut else ""]))
     words = context.text or context.translate("media-ask-document")
     return Prompt(words, "document", papers=tuple(papers), note=note)

@@ -333,8 +333,8 @@ async def compare_answers(
     filters, name = _filters_back(dataset.name, back), dataset.name
     try:
         edits = await visit.read(drafts.list_edits, name)
-        plan = await visit.read(answer_changes.plan_comparison, name, edits)
-        ask = partial(answer_changes.compare_answers, visit.services, plan, visit.language)
+        plan = await visit.read(answer_changes.plan_comparison, name)
+        ask = partial(answer_changes.compare_answers, visit.services, *plan, edits, visit.language)
         came = Outcome(answers=await asyncio.to_thread(ask))
     except REFUSALS as error:
         came = Outcome(refusal_text(visit, error))
