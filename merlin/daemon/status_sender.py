@@ -10,20 +10,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from datetime import timedelta
 
-from peewee import JOIN
-
-from merlin.core.clock import Clock, iso
 from merlin.core.i18n import stored_text, text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import build_version
-from merlin.dataset.verdicts import GATED, ON_LINE, VerdictStatus, shown_word
-from merlin.db.database import Database, Row
+from merlin.dataset.verdicts import GATED, VerdictHistory, VerdictStatus, shown_word
+from merlin.db.database import Row
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.tables import BUILD, COMMIT_STATUS, VERDICT
 from merlin.providers.forge import (
     CommitState,
     CommitStatus,
@@ -35,9 +30,6 @@ from merlin.providers.forge import (
 
 log = get_logger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
-# Older ones are history: a forge that is named today is not told of years.
-OWED_FOR = timedelta(days=7)
-_AT_ONCE = 20
 _STATES: Mapping[VerdictStatus, CommitState] = {
     VerdictStatus.HELD: CommitState.PENDING,
     VerdictStatus.BUILT: CommitState.PENDING,
@@ -64,8 +56,8 @@ class StatusSender:
         """Return whether a status was sent. Raises ForgeAway, ForgeDenied after those before."""
         if time.monotonic() < self._next_at:
             return False
-        db, count = self._services.db, 0
-        for owed in _owed(db, self._services.clock):
+        rows, count = VerdictHistory(self._services.db, self._services.clock), 0
+        for owed in rows.owed_statuses():
             status = self._status(owed)
             words = f"{status.state} {status.description}"
             if words != owed["words"]:
@@ -79,7 +71,7 @@ class StatusSender:
                     raise
                 kill_point("status.sent")
                 count += 1
-            _note_sent(db, owed, words)
+            rows.sent_status(owed, words)
         self._pause_s = FIRST_PAUSE_S
         return count > 0
 
@@ -110,31 +102,3 @@ class StatusSender:
             description=said,
             target_url=f"{public.rstrip('/')}{page}" if public else "",
         )
-
-
-def _owed(db: Database, clock: Clock) -> list[Row]:
-    """Return the newest verdicts that the forge was not told as they stand, a few at a time.
-
-    `words` are what it was told last.
-    """
-    mine = COMMIT_STATUS.commit_sha == VERDICT.commit_sha
-    mine &= COMMIT_STATUS.dataset == VERDICT.dataset
-    is_newer = COMMIT_STATUS.at.is_null() | (COMMIT_STATUS.at < VERDICT.updated_at)
-    is_young = VERDICT.updated_at > iso(clock() - OWED_FOR)
-    return db.rows(
-        VERDICT.select(
-            *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.word, VERDICT.updated_at),
-            *(VERDICT.reason, VERDICT.arguments, BUILD.number, COMMIT_STATUS.words),
-        )
-        .join(COMMIT_STATUS, JOIN.LEFT_OUTER, on=mine)
-        .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
-        .where(ON_LINE & is_newer & is_young)
-        .order_by(VERDICT.position.desc(), VERDICT.dataset)
-        .limit(_AT_ONCE)
-    )
-
-
-def _note_sent(db: Database, owed: Row, words: str) -> None:
-    """Remember what was sent; what moved on meanwhile is owed in its turn."""
-    key = {"commit_sha": owed["commit_sha"], "dataset": owed["dataset"]}
-    db.upsert(COMMIT_STATUS, key, {"words": words, "at": owed["updated_at"]})

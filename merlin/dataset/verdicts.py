@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
@@ -27,7 +27,7 @@ from merlin.core.errors import NotFound
 from merlin.dataset.finding import Finding
 from merlin.dataset.spec import DatasetSpec, load_spec
 from merlin.db.database import Database, Repository, Row, transaction
-from merlin.db.tables import BUILD, COMMIT, JOB, MODEL, NOTED, SERVING, VERDICT
+from merlin.db.tables import BUILD, COMMIT, COMMIT_STATUS, JOB, MODEL, NOTED, SERVING, VERDICT
 from merlin.db.values import RowMap, dump_json, read_row
 
 
@@ -192,6 +192,11 @@ _AT_ONCE = 100
 _REVOKED = "revoked"  # as `merlin.training.models` calls it
 
 
+# Older statuses are history: a forge that is named today is not told of years.
+OWED_FOR = timedelta(days=7)
+_STATUSES_AT_ONCE = 20
+
+
 class VerdictHistory(Repository):
     """What the daemon reports of datasets, commits and models."""
 
@@ -250,6 +255,33 @@ class VerdictHistory(Repository):
         if said:
             self.db.change(NOTED.delete().where(NOTED.commit_sha == commit))
             self.db.put(NOTED.insert({"commit_sha": commit, "words": note, "at": said[0]}))
+
+    def owed_statuses(self) -> list[Row]:
+        """Return the newest verdicts that the forge was not told as they stand, a few at a time.
+
+        `words` are what it was told last.
+        """
+        mine = COMMIT_STATUS.commit_sha == VERDICT.commit_sha
+        mine &= COMMIT_STATUS.dataset == VERDICT.dataset
+        is_newer = COMMIT_STATUS.at.is_null() | (COMMIT_STATUS.at < VERDICT.updated_at)
+        is_young = VERDICT.updated_at > iso(self._clock() - OWED_FOR)
+        return self.db.rows(
+            VERDICT.select(
+                *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.word, VERDICT.updated_at),
+                *(VERDICT.reason, VERDICT.arguments, BUILD.number, COMMIT_STATUS.words),
+            )
+            .join(COMMIT_STATUS, JOIN.LEFT_OUTER, on=mine)
+            .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
+            .where(ON_LINE & is_newer & is_young)
+            .order_by(VERDICT.position.desc(), VERDICT.dataset)
+            .limit(_STATUSES_AT_ONCE)
+        )
+
+    @transaction
+    def sent_status(self, owed: Row, words: str) -> None:
+        """Remember what the forge was told; what moved on meanwhile is owed in its turn."""
+        key = {"commit_sha": owed["commit_sha"], "dataset": owed["dataset"]}
+        self.db.upsert(COMMIT_STATUS, key, {"words": words, "at": owed["updated_at"]})
 
     def newest(self, dataset: str, commit: str | None = None) -> Verdict:
         """Return the newest verdict with a build, or what a commit led to. Raises NotFound.
