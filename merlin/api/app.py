@@ -56,6 +56,7 @@ from merlin.core.connections import Server
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger, redact
+from merlin.db.change_watch import LONGEST_WAIT_S, Changes, changes_of
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind
 
@@ -150,24 +151,25 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         look, learn = partial(catalogue.look, services), partial(catalogue.learn, services)
         beat = partial(services.write, _beat, socket.gethostname(), utc_now())
         release = partial(services.write, release_stale_reservations)
-        work = [
-            *(bell.serve() for bell in state.bells.values()),
-            server.notify_watchdog(partial(server.notify, server.WATCHDOG)),
-            repeat(look, LOOK_S, "the catalogue's version is unknown"),
-            repeat(learn, LOOK_S, "the words of the catalogue were not learnt ahead"),
-            repeat(beat, server.ALIVE_S, "nobody hears that this process lives"),
-            repeat(release, RELEASE_S, "abandoned questions wait"),
-        ]
-        if state.payment_worker.is_of_use:
-            work.append(state.payment_worker.serve())
-        beside = [asyncio.create_task(each) for each in work]
-        try:
-            yield
-        finally:
-            await _cancel([*state.askings])
-            for each in services.answerers.values():
-                await each.aclose()
-        await _cancel(beside)
+        with changes_of(services.db) as changes:
+            work = [
+                *(bell.serve() for bell in state.bells.values()),
+                server.notify_watchdog(partial(server.notify, server.WATCHDOG)),
+                repeat(look, LONGEST_WAIT_S, "the catalogue's version is unknown", changes),
+                repeat(learn, LOOK_S, "the words of the catalogue were not learnt ahead"),
+                repeat(beat, server.ALIVE_S, "nobody hears that this process lives"),
+                repeat(release, RELEASE_S, "abandoned questions wait"),
+            ]
+            if state.payment_worker.is_of_use:
+                work.append(state.payment_worker.serve())
+            beside = [asyncio.create_task(each) for each in work]
+            try:
+                yield
+            finally:
+                await _cancel([*state.askings])
+                for each in services.answerers.values():
+                    await each.aclose()
+            await _cancel(beside)
 
     return lifespan
 
@@ -184,10 +186,19 @@ def _beat(ctx: Context, host: str, since: datetime) -> None:
     Heartbeats(ctx.db).beat(beat)
 
 
-async def repeat(work: Callable[[], Awaitable[None]], every_s: float, trouble: str) -> None:
-    """Do `work` so many seconds after its end again, until cancelled; `trouble` is logged once."""
+async def repeat(
+    work: Callable[[], Awaitable[None]],
+    every_s: float,
+    trouble: str,
+    changes: Changes | None = None,
+) -> None:
+    """Do `work` so many seconds after its end again, until cancelled; `trouble` is logged once.
+
+    With `changes` it is done after each of them too.
+    """
     was_well = True
     while True:
+        known = changes.count if changes else 0
         try:
             await work()
             was_well = True
@@ -197,7 +208,7 @@ async def repeat(work: Callable[[], Awaitable[None]], every_s: float, trouble: s
             elif was_well:
                 log.exception(trouble)
             was_well = False
-        await asyncio.sleep(every_s)
+        await (changes.wait(known, every_s) if changes else asyncio.sleep(every_s))
 
 
 log = get_logger(__name__)

@@ -29,7 +29,7 @@ from merlin.bot.commands import greet
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import BROADCAST_EVERY_S, OutboxSender, send_broadcasts, show_results
 from merlin.bot.processor import AT_ONCE, Intake, writers
-from merlin.bot.services import BotServices, run_every, run_forever, run_loop, wake_counter
+from merlin.bot.services import BotServices, run_every, run_forever, run_loop
 from merlin.bot.stars import StarsGateway, compare_stars, with_stars
 from merlin.bot.transport import AiohttpRequest, ConnectionState
 from merlin.chat.answer import AnswerService
@@ -38,11 +38,13 @@ from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.heartbeat import BugCount, Heartbeat
 from merlin.core.log import get_logger
 from merlin.dataset.proposals import ProposalFollower
-from merlin.db.processes import read_change_counter
+from merlin.db.change_watch import Changes, changes_of
 
 log = get_logger(__name__)
 
 PAYMENTS_EVERY_S = 30.0
+# A message that an api stored waits no longer for its answer to begin.
+TAKEOVER_REST_S = 0.02
 
 HOUSEKEEPING_EVERY_S = 60.0
 # Between two handfuls of rows others write.
@@ -152,10 +154,14 @@ class Bot:
         """Run every part until `stop` is set."""
         await self._application.initialize()
         await self._check_token()
+        with changes_of(self._services.db) as changes:
+            await self._run(stop, changes)
+
+    async def _run(self, stop: asyncio.Event, changes: Changes) -> None:
         longest_s = self._services.pace.longest_pause_s
         parts = [
             asyncio.create_task(run_forever(name, part, longest_s, self._bugs))
-            for name, part in self._parts()
+            for name, part in self._parts(changes)
         ]
         parts.append(
             asyncio.create_task(
@@ -173,20 +179,19 @@ class Bot:
         await self._end(parts)
         log.info("bot stopped")
 
-    def _parts(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+    def _parts(self, changes: Changes) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         services = self._services
-        look = wake_counter(partial(services.store.read, partial(read_change_counter, services.db)))
         results, broadcasts = partial(show_results, services), partial(send_broadcasts, services)
         tidy = housekeeping(services)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("heartbeat", self._beat),
             ("introduction", self._introduce),
-            ("takeover", lambda: run_loop(self._take_over, look)),
-            ("post", lambda: run_loop(self._notices.round, look)),
-            ("housekeeping", lambda: run_loop(tidy, look, HOUSEKEEPING_EVERY_S)),
-            ("results", lambda: run_loop(results, look)),
-            ("herald", lambda: run_loop(broadcasts, look, BROADCAST_EVERY_S)),
-            ("payments", lambda: run_loop(self._payments.run_once, look, PAYMENTS_EVERY_S)),
+            ("takeover", lambda: run_loop(self._take_over, changes, rest_s=TAKEOVER_REST_S)),
+            ("post", lambda: run_loop(self._notices.round, changes)),
+            ("housekeeping", lambda: run_loop(tidy, changes, HOUSEKEEPING_EVERY_S)),
+            ("results", lambda: run_loop(results, changes)),
+            ("herald", lambda: run_loop(broadcasts, changes, BROADCAST_EVERY_S)),
+            ("payments", lambda: run_loop(self._payments.run_once, changes, PAYMENTS_EVERY_S)),
             ("comparing", self._compare_stars),
             ("watches", lambda: run_every(self._watch, self._services.pace.watch_s)),
             ("windows", model_lists(self._services)),

@@ -1,6 +1,6 @@
 """What the bot is given by wiring: rows, providers, settings; and the loops of its parts.
 
-A loop is woken early by the wake counter, begun anew after an error, and backed off.
+A loop is woken early by a change, begun anew after an error, and backed off.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from merlin.chat.answer import RetryPolicy
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
+from merlin.db.change_watch import REST_S, Changes
 from merlin.db.processes import AsyncLead, Heartbeats
 from merlin.db.writer import Store
 from merlin.providers.documents import ChildReader
@@ -82,7 +83,6 @@ class BotServices(Context):
 
 log = get_logger(__name__)
 
-LOOK_S = 0.2
 EVERY_S = 1.0
 # What ran for so long before it broke was not broken from the start.
 LASTED_S = 60.0
@@ -90,21 +90,16 @@ LASTED_S = 60.0
 _OUTAGES = (MerlinError, TelegramError, OSError)
 
 Round = Callable[[], Awaitable[None]]
-Look = Callable[[], Awaitable[int]]
 
 
-async def run_loop(work: Round, look: Look, every_s: float = EVERY_S) -> None:
-    """Do `work` whenever `look` tells another number, and every so many seconds anyway."""
-    loop = asyncio.get_running_loop()
-    seen = -1
-    due = loop.time()
+async def run_loop(
+    work: Round, changes: Changes, every_s: float = EVERY_S, rest_s: float = REST_S
+) -> None:
+    """Do `work` after every change, and every so many seconds anyway."""
     while True:
-        now = await look()
-        if now != seen or loop.time() >= due:
-            seen = now
-            due = loop.time() + every_s
-            await work()
-        await asyncio.sleep(LOOK_S)
+        known = changes.count
+        await work()
+        await changes.wait(known, every_s, rest_s)
 
 
 async def run_every(work: Round, seconds: float) -> None:
@@ -134,23 +129,3 @@ async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugC
             lasted.cancel()
         attempt = 0 if clock() - begun > LASTED_S else attempt + 1
         await pause(attempt, longest_pause_s)
-
-
-def wake_counter(read: Callable[[], Awaitable[int]]) -> Look:
-    """Return what reads the wake counter beside the event loop; for many at once it reads once."""
-    reading: asyncio.Future[int] | None = None
-    read_at = -LOOK_S
-
-    async def look() -> int:
-        nonlocal reading, read_at
-        now = asyncio.get_running_loop().time()
-        if reading is None or now - read_at >= LOOK_S or _failed(reading):
-            reading, read_at = asyncio.ensure_future(read()), now
-        # One who gives up waiting leaves the others theirs.
-        return await asyncio.shield(reading)
-
-    return look
-
-
-def _failed(reading: asyncio.Future[int]) -> bool:
-    return reading.done() and (reading.cancelled() or reading.exception() is not None)

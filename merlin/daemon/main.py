@@ -13,9 +13,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -28,7 +28,8 @@ from merlin.core.log import get_logger
 log = get_logger(__name__)
 
 Run = Callable[[], bool]
-LOOK_S, WAKE_AGAIN_S = 0.05, 0.25
+Watch = Callable[[Callable[[], None]], AbstractContextManager[None]]
+CLOCK_LOOK_S, WAKE_AGAIN_S = 0.25, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,12 @@ def run(
     tally: TickCounts,
     on_ready: Callable[[], object],
     stop: threading.Event | None = None,
-    look: Callable[[], object] = lambda: None,
+    watch: Watch = lambda _: nullcontext(),
 ) -> None:
     """Run every tick at its period until SIGTERM or SIGINT, then finish what is under way.
 
-    A tick never overlaps itself; runs missed in a pause collapse into one. `look` returns another
-    value when somebody has asked the daemon for something.
+    A tick never overlaps itself; runs missed in a pause collapse into one. `watch` calls what it
+    is given when somebody has asked the daemon for something.
     """
     stop = stop or event_on_signal()
     scheduler = BackgroundScheduler(
@@ -101,37 +102,45 @@ def run(
     log.info("daemon started", ticks={tick.name: tick.period_s for tick in ticks})
     on_ready()
     asked = [tick.name for tick in ticks if tick.is_asked]
-    wake_ticks(scheduler, stop, look, asked)
+    with watch(ask_ticks(scheduler, asked)):
+        watch_clock(scheduler, stop)
     scheduler.shutdown(wait=True)
     log.info("daemon stopped")
 
 
-def wake_ticks(
-    scheduler: BackgroundScheduler,
-    stop: threading.Event,
-    look: Callable[[], object] = lambda: None,
-    asked: Sequence[str] = (),
-    clock: Clock = utc_now,
-) -> None:
-    """Wait for `stop`; let the `asked` ticks run whenever `look` returns another value.
+def ask_ticks(scheduler: BackgroundScheduler, names: Sequence[str]) -> Callable[[], None]:
+    """Return what lets these ticks run now: ten times a second at most.
 
-    Four times a second at most: a bot behind a webhook changes it with every message.
-    Whenever the wall clock was set back, every tick runs: APScheduler waits for a time of day, and
-    would wait as long as the step.
+    A bot behind a webhook asks with every message.
     """
-    watch, seen, rest_until = StepWatch(clock), None, 0.0
-    while not stop.wait(LOOK_S):
+    due = 0.0
+
+    def ask() -> None:
+        nonlocal due
+        now = time.monotonic()
+        if now < due:  # they have yet to run
+            return
+        due = max(now, due + WAKE_AGAIN_S)
+        at = datetime.now(UTC) + timedelta(seconds=due - now)
+        for name in names:
+            scheduler.modify_job(name, next_run_time=at)
+
+    return ask
+
+
+def watch_clock(
+    scheduler: BackgroundScheduler, stop: threading.Event, clock: Clock = utc_now
+) -> None:
+    """Wait for `stop`; whenever the wall clock was set back, let every tick run.
+
+    APScheduler waits for a time of day, and would wait as long as the step.
+    """
+    watch = StepWatch(clock)
+    while not stop.wait(CLOCK_LOOK_S):
         if step_s := watch.step_back_s():
             log.warning("the clock was set back", seconds=round(step_s, 1))
             for job in scheduler.get_jobs():
                 job.modify(next_run_time=datetime.now(UTC))
-        with suppress(MerlinError):  # of a database that is away the ticks tell
-            found = look()
-            if found == seen or time.monotonic() < rest_until:
-                continue
-            seen, rest_until = found, time.monotonic() + WAKE_AGAIN_S
-            for name in asked:
-                scheduler.modify_job(name, next_run_time=datetime.now(UTC))
 
 
 def _run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> None:

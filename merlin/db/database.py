@@ -206,6 +206,7 @@ PORTION, PORTION_SIZE = 1000, 2_000_000
 TRIES = 6
 FIRST_PAUSE_S = 0.02
 _BUMP = "UPDATE wake SET counter = counter + 1 WHERE id = 1"
+_NOTIFY = "SELECT pg_notify('merlin_wake', '')"
 
 
 class Query(Protocol):
@@ -264,7 +265,8 @@ class Database:
             yield
             # Last of all, so that the one row that everybody bumps is locked but for a moment.
             if self._marks.wakes:
-                self._execute(_BUMP)
+                is_sqlite = self.dialect == "sqlite"
+                self._execute(_BUMP if is_sqlite else f"WITH bumped AS ({_BUMP}) {_NOTIFY}")
 
     @contextmanager
     def _begun(self) -> Iterator[None]:
@@ -469,6 +471,22 @@ class Database:
             self._marks.wakes = True
         else:
             self.transact(self.bump)
+
+    def notify(self) -> None:
+        """Wake who waits for a notification; nothing on SQLite."""
+        if self.dialect != "sqlite":
+            self.sql(_NOTIFY)
+
+    def listen(self) -> None:
+        """Let this thread's connection be notified of bumps; nothing on SQLite."""
+        if self.dialect != "sqlite":
+            self.sql("LISTEN merlin_wake")
+
+    def wait_for_notification(self, within_s: float) -> None:
+        """Return when a bump was stored since `listen`, or after so many seconds."""
+        connection: Any = self._handle.connection
+        with driver_errors():
+            list(connection().notifies(timeout=within_s, stop_after=1))
 
     def quick_check(self) -> None:
         """Read the whole SQLite file once. Raises DatabaseDamaged; nothing on PostgreSQL."""

@@ -25,8 +25,9 @@ from merlin.daemon.ticks import ticks_of
 from merlin.dataset.commit_batch import GitBranch
 from merlin.dataset.commits import CommitHistory
 from merlin.dataset.gather import BuildSettings
+from merlin.db.change_watch import watch_changes
 from merlin.db.database import Database, DatabaseAway
-from merlin.db.processes import Heartbeats, Lead, read_change_counter
+from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
 from merlin.providers.base import TrainingApi
@@ -70,8 +71,8 @@ def run_daemon(config: Config) -> None:
             log.info("daemon leads", requests_taken_up=released)
             tally = TickCounts()
             on_ready = partial(notify, status_notice("leads"))
-            look = partial(read_change_counter, services.db)
-            run(ticks_of(services, tally), tally, on_ready, stop, look)
+            watch = partial(watch_changes, services.db)
+            run(ticks_of(services, tally), tally, on_ready, stop, watch)
             notify(STOPPING)
             lead.check()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +19,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
 from merlin.core.heartbeat import LASTING, BugCount
 from merlin.core.i18n import LANGUAGES, text
-from merlin.daemon.main import Tick, TickCounts, run, wake_ticks
+from merlin.daemon.main import Tick, TickCounts, run, watch_clock
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.example import count_tokens
 from merlin.db.database import DatabaseAway
@@ -35,7 +36,7 @@ def test_a_clock_that_was_set_back_delays_no_tick():
     scheduler.add_job(ran.set, "interval", seconds=3600, next_run_time=in_an_hour)
     scheduler.start()
     waiting = threading.Thread(
-        target=wake_ticks,
+        target=watch_clock,
         args=(scheduler, stop),
         kwargs={"clock": lambda: utc_now() + timedelta(seconds=next(offsets, 0))},
     )
@@ -48,38 +49,39 @@ def test_a_clock_that_was_set_back_delays_no_tick():
         scheduler.shutdown()
 
 
-def test_what_is_asked_for_runs_at_once_and_a_look_that_fails_ends_nothing():
-    asked, looked = threading.Event(), threading.Event()
-    others, stop, told = threading.Event(), threading.Event(), queue.SimpleQueue()
-    hour_s = 3600
-
-    def look():
-        looked.set()
-        value = told.get() if not told.empty() else None
-        if value == "away":
-            raise DatabaseAway("away", "store-away", reason="away")
-        return value
-
-    ticks = [
-        Tick("serve", lambda: bool(asked.set()), hour_s, is_asked=True),
-        Tick("watch", lambda: bool(others.set()), hour_s),
-    ]
-    running = threading.Thread(target=run, args=(ticks, TickCounts(), looked.clear, stop, look))
+@contextmanager
+def daemon(*ticks, watch):
+    """Run the schedule of these ticks in a thread."""
+    stop = threading.Event()
+    running = threading.Thread(target=run, args=(ticks, TickCounts(), lambda: None, stop, watch))
     running.start()
     try:
-        # Each tick runs once when the daemon starts.
-        assert asked.wait(longest())
-        assert others.wait(longest())
-        assert looked.wait(longest())
-        asked.clear()
-        others.clear()
-        told.put("away")
-        told.put("news")
-        assert asked.wait(longest())
-        assert not others.is_set()
+        yield
     finally:
         stop.set()
         running.join()
+
+
+def test_what_is_asked_for_runs_at_once():
+    runs, asks = queue.SimpleQueue(), queue.SimpleQueue()
+
+    @contextmanager
+    def watch(ask):
+        asks.put(ask)
+        yield
+
+    hour_s = 3600
+    ticks = [
+        Tick("serve", lambda: runs.put("serve") or False, hour_s, is_asked=True),
+        Tick("watch", lambda: runs.put("watch") or False, hour_s),
+    ]
+    with daemon(*ticks, watch=watch):
+        # Each tick runs once when the daemon starts.
+        assert {runs.get(timeout=longest()) for _ in ticks} == {"serve", "watch"}
+        ask = asks.get(timeout=longest())
+        for _ in range(3):
+            ask()
+            assert runs.get(timeout=longest()) == "serve"
 
 
 def test_one_reason_is_told_once_until_a_success():

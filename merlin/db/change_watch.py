@@ -1,0 +1,91 @@
+"""Who waits for the writes of other processes hears of them from a thread of its own.
+
+`Database.bump` adds to the change counter. On PostgreSQL it notifies in the same transaction, and
+the thread listens: it hears at once, and looks at the counter once a second beside it, because
+the version before does not notify, and nothing is told while a connection is made anew. SQLite
+has no notifications: there the counter is looked at 20 times a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+
+from merlin.core.errors import MerlinError
+from merlin.core.log import get_logger
+from merlin.db.database import Database
+from merlin.db.processes import read_change_counter
+
+log = get_logger(__name__)
+
+LOOK_S, LONGEST_WAIT_S = 0.05, 1.0
+# Where every message changes it, who waits works so many seconds after its last time.
+REST_S = 0.2
+
+Tell = Callable[[], object]
+
+
+@contextmanager
+def watch_changes(db: Database, tell: Tell) -> Iterator[None]:
+    """Call `tell` in a thread at the start and after every change of the counter."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_watch, args=(db, tell, stop), name="merlin-changes")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        with suppress(MerlinError):  # without a database nobody listens
+            db.notify()
+        thread.join()
+
+
+def _watch(db: Database, tell: Tell, stop: threading.Event) -> None:
+    seen = None
+    while not stop.is_set():
+        try:
+            db.listen()
+            counter = read_change_counter(db)
+            if counter != seen:
+                seen = counter
+                tell()
+            if db.dialect == "sqlite":
+                stop.wait(LOOK_S)
+            else:
+                db.wait_for_notification(LONGEST_WAIT_S)
+        except Exception as error:
+            if not isinstance(error, MerlinError):  # of a database that is away others tell
+                log.exception("changes are not heard of")
+            stop.wait(LONGEST_WAIT_S)
+
+
+class Changes:
+    """What the coroutines of one event loop know of changes: `count` grows with each."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._next = asyncio.Event()
+
+    def add(self) -> None:
+        """Wake all that wait."""
+        self.count += 1
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def wait(self, known: int, within_s: float, rest_s: float = REST_S) -> None:
+        """Rest, then return when `count` is not `known`, or after so many seconds."""
+        await asyncio.sleep(rest_s)
+        if self.count == known:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._next.wait(), within_s)
+
+
+@contextmanager
+def changes_of(db: Database) -> Iterator[Changes]:
+    """Yield the changes for this event loop."""
+    changes = Changes()
+    with watch_changes(db, partial(asyncio.get_running_loop().call_soon_threadsafe, changes.add)):
+        yield changes
