@@ -13,7 +13,7 @@ from importlib import import_module
 QUICK = ("demo", "recall")
 NAMES = (
     *(*QUICK, "changes", "billing", "gate", "kills", "storm"),
-    *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle"),
+    *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle", "replicas"),
 )
 WITH_WORDS = ("learning", "engine", "chat", "api", "dataset", "house")
 
