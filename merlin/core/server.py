@@ -227,22 +227,23 @@ _KEPT: deque[int] = deque()
 _MOST_KEPT = 64
 
 
-async def disconnected(request: Request) -> None:
+async def wait_for_disconnect(request: Request) -> None:
     """Wait until the caller is gone; what still comes of the body is passed over."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-async def while_connected(request: Request, work: Awaitable[T]) -> T | None:
+async def run_while_connected(request: Request, work: Awaitable[T]) -> T | None:
     """Return what `work` gives; None where its caller goes away first, which cancels it."""
-    tasks = working, _ = asyncio.ensure_future(work), asyncio.ensure_future(disconnected(request))
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(wait_for_disconnect(request))
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        working.cancel()
+        leaving.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 def die_with_parent() -> None:

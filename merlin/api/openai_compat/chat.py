@@ -31,7 +31,7 @@ from merlin.core.formatted_text import join_surrogates
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.core.messages import ParameterRefused
-from merlin.core.server import disconnected
+from merlin.core.server import wait_for_disconnect
 from merlin.openai_protocol.errors import ApiError
 
 log = get_logger(__name__)
@@ -216,7 +216,7 @@ def watch_question(request: Request, asking: ChatStream, *, is_stoppable: bool =
     asking.task.add_done_callback(askings.discard)
 
     async def stop_without_caller() -> None:
-        await disconnected(request)
+        await wait_for_disconnect(request)
         asking.stop.press()
 
     if is_stoppable:

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.core.clock import utc_now
 from merlin.core.messages import Message
-from merlin.core.server import while_connected
+from merlin.core.server import run_while_connected
 from merlin.engine.auth import (
     AnswerStream,
     check_model,
@@ -140,7 +140,7 @@ async def complete(request: Request) -> Response:
     if asked.stream:
         return await _streamed(asked, answer)
     async with aclosing(answer):
-        completion = await while_connected(request, _completion(model, answer))
+        completion = await run_while_connected(request, _completion(model, answer))
     if completion is None:
         raise ApiError(499, "The caller went away before the answer was whole.")
     return JSONResponse(completion)

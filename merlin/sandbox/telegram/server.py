@@ -25,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.log import get_logger
-from merlin.core.server import while_connected
+from merlin.core.server import run_while_connected
 from merlin.sandbox.faults import Fault, FaultGate, Faults
 from merlin.sandbox.server import DEADLINE_S, Deadline, StandIn
 from merlin.sandbox.telegram import arguments, groups, messages, queries
@@ -323,7 +323,7 @@ class TelegramStandIn(StandIn):
             arguments = await read_arguments(request)
             coming = self._methods[name](self._world, arguments)
             if name == "getUpdates":  # who polls in vain may have gone
-                result = await while_connected(request, coming) or []
+                result = await run_while_connected(request, coming) or []
             else:
                 result = await coming
         except (BotApiError, KeyError, TypeError, ValueError) as unreadable:

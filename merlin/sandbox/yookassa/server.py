@@ -158,35 +158,31 @@ class Notifier:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-
-    async def open(self) -> None:
-        """Make ready to post."""
-        timeout = aiohttp.ClientTimeout(total=ANSWER_S)
-        self._session = aiohttp.ClientSession(timeout=timeout)
 
     async def close(self) -> None:
         """Stop posting; what was not answered is lost."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
 
     def notify(self, event: str, thing: Json) -> None:
-        """Post an event in the background."""
-        if self.url and self._session is not None:
-            task = asyncio.create_task(self._insist(notification(event, thing)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        """Post an event in the background; what happens while the stand-in is down is not told."""
+        if self.url:
+            with suppress(RuntimeError):
+                loop = asyncio.get_running_loop()
+                task = loop.create_task(self._insist(notification(event, thing)))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     async def post(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
         """Post any body once; return the answer's status, 0 without one."""
-        if self._session is not None and self.url:
+        if self.url:
             with suppress(aiohttp.ClientError, TimeoutError):
-                async with self._session.post(self.url, json=body, headers=headers) as answer:
+                async with (
+                    aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as session,
+                    session.post(self.url, json=body, headers=headers) as answer,
+                ):
                     return answer.status
         return 0
 
@@ -232,10 +228,6 @@ class YooKassaStandIn(ApiStandIn):
         super().__init__(
             port, self._table(), control_route("/control/choose", self._choose), *pages
         )
-
-    async def open(self) -> None:
-        """Begin to post."""
-        await self._notifier.open()
 
     async def close(self) -> None:
         """Stop posting."""
