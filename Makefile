@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks demo run test check lint types golden bench install docs pictures screens
+.PHONY: venv runtime engine locks demo run test check lint types golden bench soak install docs pictures screens
 
 venv: .venv/installed
 
@@ -100,6 +100,12 @@ screens: venv
 
 bench: venv
 	$(BIN)/python -m bench
+
+# Each operation of an act fails once, the payments' histories, then 1,000 SIGKILLs of the demo
+# under load: hours. `python -m bench soak --kills 100` is a sample.
+soak: venv
+	$(BIN)/python -m bench operations billing
+	$(BIN)/python -m bench soak
 
 install:
 	systemd/install.sh

@@ -1,8 +1,8 @@
 """`make bench`: run the measurements that take minutes; `python -m bench NAME` runs one.
 
-`gate`, `kills`, `storm`, `billing`, `learning`, `engine`, `chat`, `api` and `dataset` take longest
-and are run by name alone, and so is `house`. The last five and `house` take words: names of
-rows, options, or revisions.
+`gate`, `kills`, `storm`, `billing`, `learning`, `engine`, `chat`, `api`, `dataset` and `soak` take
+longest and are run by name alone, and so is `house`. `learning` and those after it take words:
+names of rows, options, or revisions.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from importlib import import_module
 
 QUICK = ("demo", "recall")
 NAMES = (
-    *(*QUICK, "changes", "billing", "gate", "kills", "storm"),
+    *(*QUICK, "backup", "changes", "billing", "gate", "kills", "storm"),
     *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle", "replicas"),
+    "operations",
 )
-WITH_WORDS = ("learning", "engine", "chat", "api", "dataset", "house")
+WITH_WORDS = ("learning", "engine", "chat", "api", "dataset", "house", "soak")
 
 
 def main() -> None:

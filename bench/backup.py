@@ -1,0 +1,96 @@
+"""A backup of 1 GB while people ask 25 questions a second, and its restore.
+
+Half of it is rows, half files. What the backup adds is told as ratios: both loads are of one run,
+on one machine, one with and one without it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.chat_sides import KEYS, Ours, World
+from merlin.db.database import open_database
+from merlin.db.tables import DATASET_TEXT, all_tables
+
+HALF, ROWS, FILES = 500_000_000, 50_000, 50
+SECONDS, PER_S = 30, 25
+
+
+def run() -> None:
+    """Print the added time of answers, the backup's time and memory, and the restore's time."""
+    with tempfile.TemporaryDirectory() as place, World() as world:
+        folder = Path(place)
+        side = Ours(world, folder, streams=True)
+        _fill(side.state)
+        process = side.start()
+        world.do("polled")
+        load = {"pid": process.pid, "per_s": PER_S, "seconds": SECONDS}
+        world.do("opened", **{**load, "seconds": 4})
+        alone = world.do("opened", **load)
+        world.begin("opened", **load)
+        seconds, memory = _command(side.config, "backup")
+        beside = world.ended()
+        process.kill()
+        process.wait()
+        for name in ("p50_ms", "p99_ms", "cpu_ms"):
+            print(f"{name}: {alone[name]:.1f} alone, {beside[name]:.1f} while a backup runs")
+        print(f"backup: {seconds:.1f} s, peak {memory / 1e6:.0f} MB")
+        _restore(side, folder)
+
+
+def _restore(side: Ours, folder: Path) -> None:
+    """Restore what no process has changed since, elsewhere; compare all rows by their counts."""
+    shutil.rmtree(side.state / "backups")
+    seconds, memory = _command(side.config, "backup")
+    (archive,) = (side.state / "backups").iterdir()
+    there = folder / "there.yaml"
+    said = side.config.read_text(encoding="utf-8")
+    there.write_text(said.replace(str(side.state), str(folder / "there")), encoding="utf-8")
+    back_s, back_memory = _command(there, "restore", str(archive))
+    counts = [_counts(state) for state in (side.state, folder / "there")]
+    size = archive.stat().st_size / 1e6
+    print(
+        f"archive of {size:.0f} MB: backup {seconds:.1f} s, peak {memory / 1e6:.0f} MB;"
+        f" restore {back_s:.1f} s, peak {back_memory / 1e6:.0f} MB;"
+        f" rows {'equal' if counts[0] == counts[1] else f'DIFFER: {counts}'}"
+    )
+
+
+def _fill(state: Path) -> None:
+    with open_database(f"sqlite://{state}/merlin.db") as database, database.atomic():
+        text = HALF // ROWS // 2
+        for number in range(ROWS):
+            row = {"blob": f"{number:040x}", "text": os.urandom(text).hex()}
+            database.put(DATASET_TEXT.insert(row))
+    models = state / "engine" / "models"
+    models.mkdir(parents=True)
+    for number in range(FILES):
+        (models / f"{number}.safetensors").write_bytes(os.urandom(HALF // FILES))
+
+
+def _command(config: Path, *words: str) -> tuple[float, int]:
+    """Run a command of Merlin's; return its seconds and its peak memory in bytes."""
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "merlin", *words, "--config", str(config)],
+        env={**os.environ, **KEYS},
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"merlin {json.dumps(words)} ended with {process.returncode}")
+    return time.monotonic() - begun, usage.ru_maxrss * 1024
+
+
+def _counts(state: Path) -> dict[str, int]:
+    with open_database(f"sqlite://{state}/merlin.db", read_only=True) as database:
+        names = [table.__name__ for table in all_tables() if database.has_table(table.__name__)]
+        return {name: database.sql(f"SELECT COUNT(*) FROM {name}")[0][0] for name in names}  # noqa: S608 - our own names

@@ -1,0 +1,305 @@
+"""What must hold of a quiet demo, looked at from the outside.
+
+The outside is its database, its git repository, its folders, and what the stand-ins of Telegram
+and YooKassa and the engine tell of themselves. `look` yields a line for each thing that is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from merlin.billing.ledger import Ledger, faults
+from merlin.chat.turns import Turns
+from merlin.config import bot_id, load
+from merlin.sandbox.demo.place import Place, git
+from merlin.sandbox.telegram.world import TOKEN
+from merlin.wiring.context import reading
+
+CALL_S = 30.0
+WAITING = "…"
+# What is of the moment in a state folder whose processes run.
+_TEMPORARY = re.compile(r"^\.(backup|restore)-|\.tmp$|^tmp|\.lock$")
+_LOCKS = {"daemon.lock", "merlin.lock", "bot.lock"}
+
+
+@dataclass
+class Said:
+    """What the outside was promised: updates taken, files pushed, edits and orders accepted."""
+
+    updates: set[int] = field(default_factory=set)
+    pushed: dict[str, str] = field(default_factory=dict)
+    edits: set[str] = field(default_factory=set)
+    orders: set[str] = field(default_factory=set)
+
+
+def rows(place: Place, words: str, *values: object) -> list[tuple[Any, ...]]:
+    """Read the demo's database; nothing before there is one."""
+    try:
+        with closing(
+            sqlite3.connect(f"file:{place.folder}/state/merlin.db?mode=ro", uri=True)
+        ) as db:
+            return db.execute(words, values).fetchall()
+    except sqlite3.OperationalError:
+        return []
+
+
+# What is under way; a quiet demo has none of it. A question on a page whose api was killed stays
+# asked (bot_id 0): the page offers to ask again, and the question is given back later.
+_UNDER_WAY = {
+    "updates": "state = 'waiting'",
+    "turn": "state <> 'told' AND bot_id <> 0",
+    "notice": "handed_over_at IS NULL",
+    "outgoing": "settled_at IS NULL",
+    "change": "state IN ('waiting', 'working')",
+    "job": "state NOT IN ('succeeded', 'failed', 'cancelled')",
+    "intent": "state IN ('ready', 'sending')",
+    "purchase": "state IN ('asking', 'held')",
+    "refund": "state = 'wanted'",
+    "request": "state NOT IN ('done', 'failed')",
+    "quota_use": "state = 'reserved' AND bot_id <> 0",
+}
+
+
+def under_way(place: Place, said: Said) -> list[str]:
+    """Return what is not yet quiet; empty once all is."""
+    found = [
+        f"{table}: {number}"
+        for table, states in _UNDER_WAY.items()
+        for ((number,),) in [rows(place, f"SELECT COUNT(*) FROM {table} WHERE {states}") or [(0,)]]  # noqa: S608 - our own words
+        if number
+    ]
+    known = {number for (number,) in rows(place, "SELECT update_id FROM updates")}
+    if lost := said.updates - known:
+        found.append(f"updates not taken: {len(lost)}")
+    head = git(place.repository, "rev-parse", "main").strip()
+    if not rows(place, "SELECT 1 FROM seen_commit WHERE sha = ? AND position > 0", head):
+        found.append("the newest commit")
+    newest = "SELECT dataset, MAX(number) FROM build GROUP BY dataset"
+    serving = (
+        "SELECT build.dataset, number FROM serving"
+        " JOIN model ON model.id = model_row JOIN build ON build.id = build_id"
+    )
+    if sorted(rows(place, newest)) != sorted(rows(place, serving)):
+        found.append("the newest build does not serve")
+    payments = _payments(place)
+    paid = {_order(each) for each in payments if each["status"] == "succeeded"}
+    settled = rows(place, "SELECT DISTINCT purchase_id FROM ledger WHERE kind = 'payment'")
+    if paid - {each for (each,) in settled}:
+        found.append("payments not in the ledger")
+    return found
+
+
+def look(place: Place, said: Said) -> Iterator[str]:
+    """Yield what is wrong with a quiet demo."""
+    yield from _check_answers(place)
+    yield from _check_jobs(place)
+    yield from _check_builds(place)
+    yield from _check_git(place, said)
+    yield from _check_money(place, said)
+    yield from _check_files(place)
+
+
+def _check_answers(place: Place) -> Iterator[str]:
+    """I1-I4: each update ended; each told turn is one whole message, and there are no others."""
+    messages = list(_messages(place))  # first: what is sent meanwhile has a row before
+    with reading(load(place.config)) as database:
+        turns = Turns(database, bot_id(TOKEN))
+        told = [
+            (number, turns.find(number))
+            for (number,) in database.sql("SELECT update_id FROM updates WHERE state = 'answered'")
+        ]
+        charged = Counter(number for (number,) in database.sql("SELECT update_id FROM quota_use"))
+        sent = {
+            (chat, message)
+            for chat, message in database.sql(
+                "SELECT chat_id, message_id FROM outgoing WHERE message_id IS NOT NULL"
+            )
+        }
+        shown = {
+            (chat, placeholder): number
+            for number, chat, placeholder in database.sql(
+                "SELECT turn.update_id, chat_id, placeholder_id FROM turn JOIN updates"
+                " ON updates.update_id = turn.update_id AND updates.bot_id = turn.bot_id"
+            )
+        }
+    yield from (
+        f"update {number} counted {times} times" for number, times in charged.items() if times > 1
+    )
+    answers = {
+        number: turn.written.answer
+        for number, turn in told
+        if turn and turn.written and turn.written.answer
+    }
+    for chat, message in messages:
+        if not message["by_bot"] or message["deleted_at"]:
+            continue
+        key = chat, message["message"]["message_id"]
+        text = message["versions"][-1]["text"]
+        number = shown.pop(key, None)
+        if number is None and key not in sent and text.strip() != WAITING:
+            yield f"a message that no row knows: {key} {text[:80]!r}"
+        if number in answers and _letters(answers[number])[:200] not in _letters(text):
+            yield f"update {number} shows {text[:80]!r} for {answers[number][:80]!r}"
+    yield from (f"update {number} has no message" for number in shown.values() if number in answers)
+
+
+def _letters(words: str) -> str:
+    return "".join(filter(str.isalnum, words))
+
+
+def _messages(place: Place) -> Iterator[tuple[int, dict[str, Any]]]:
+    for person, number in (("anna", 1001), ("boris", 1002), ("vera", 1003)):
+        url = f"{place.chat_url}control/log"
+        log = httpx2.get(url, params={"chat": person}, timeout=CALL_S).raise_for_status().json()
+        yield from ((number, each) for each in log["messages"])
+
+
+def _check_jobs(place: Place) -> Iterator[str]:
+    """I5, I6, I11: one job at the engine for each launch key, each known; one model a dataset."""
+    jobs = _all(place, "fine_tuning/jobs")
+    alive = Counter(
+        job["metadata"]["merlin_launch"] for job in jobs if job["status"] != "cancelled"
+    )
+    yield from (f"launch {key}: {times} jobs" for key, times in alive.items() if times > 1)
+    known = dict(rows(place, "SELECT launch_key, provider_job_id FROM job WHERE state <> 'failed'"))
+    theirs = {job["id"] for job in jobs}
+    yield from (f"launch {key}: nobody knows it" for key in alive if key not in known)
+    yield from (f"job {job} is not at the engine" for job in known.values() if job not in theirs)
+    files = Counter(file["filename"] for file in _all(place, "files"))
+    yield from (f"file {name}: {times} times" for name, times in files.items() if times > 1)
+    steps = "SELECT job_id, from_state, to_state FROM job_change ORDER BY id"
+    last: dict[int, str] = {}
+    for job, before, after in rows(place, steps):
+        if last.get(job, before) != before:
+            yield f"job {job} went from {before} to {after}, and was {last[job]}"
+        last[job] = after
+
+
+def _all(place: Place, what: str) -> list[dict[str, Any]]:
+    headers = {"Authorization": f"Bearer {place.engine_key_file.read_text(encoding='utf-8')}"}
+    found: list[dict[str, Any]] = []
+    after: dict[str, str] = {}
+    while True:
+        url = f"{place.engine_url}v1/{what}"
+        answer = httpx2.get(url, params={"limit": "100", **after}, headers=headers, timeout=CALL_S)
+        page = answer.raise_for_status().json()
+        found += page["data"]
+        if not page["has_more"]:
+            return found
+        after = {"after": page["data"][-1]["id"]}
+
+
+def _check_builds(place: Place) -> Iterator[str]:
+    """I7: a version is one folder, whole, and its bytes are those of its manifest."""
+    versions = rows(place, "SELECT dataset, number, digest FROM build")
+    for column in (lambda row: row[:2], lambda row: row[::2]):
+        many = Counter(map(column, versions)).items()
+        yield from (f"version {each}: {times} times" for each, times in many if times > 1)
+    names = {f"{dataset}/{number}-{digest[:12]}" for dataset, number, digest in versions}
+    folders = {
+        str(path.relative_to(_state(place) / "builds"))
+        for path in (_state(place) / "builds").glob("*/*")
+    }
+    yield from (f"folder {name} belongs to no version" for name in folders - names)
+    yield from (f"version {name} has no folder" for name in names - folders)
+    for name in names & folders:
+        folder = _state(place) / "builds" / name
+        for split, digest in json.loads((folder / "manifest.json").read_bytes())["sha256"].items():
+            if hashlib.sha256((folder / f"{split}.jsonl").read_bytes()).hexdigest() != digest:
+                yield f"version {name}: {split}.jsonl is another one"
+
+
+def _state(place: Place) -> Path:
+    return place.folder / "state"
+
+
+def _check_git(place: Place, said: Said) -> Iterator[str]:
+    """I9, I10: what was pushed or accepted is on the branch, once, and as it was."""
+    listed = git(
+        place.repository, "-c", "core.quotePath=false", "ls-tree", "-r", "main"
+    ).splitlines()
+    lies = {path: head.split()[2] for head, _, path in (line.partition("\t") for line in listed)}
+    yield from (f"{path} is lost" for path, blob in said.pushed.items() if lies.get(path) != blob)
+    log = git(place.repository, "log", "--format=%(trailers:key=Merlin-Id,valueonly)", "main")
+    marks = Counter(log.split())
+    yield from (f"edit {mark}: {times} commits" for mark, times in marks.items() if times > 1)
+    changes = "SELECT change_id, batch, state, path, commit_sha FROM change"
+    found = {change: rest for change, *rest in rows(place, changes)}
+    for change in said.edits:
+        batch, state, path, _ = found.get(change, ("", "lost", "", ""))
+        if state != "committed" or marks[batch] != 1 or f"datasets/{path}" not in lies:
+            yield f"edit {change} is {state}, on the branch {marks[batch]} times"
+    git(_state(place) / "mirror.git", "fsck", "--strict")
+    git(place.repository, "fsck", "--strict")
+
+
+def _payments(place: Place) -> list[dict[str, Any]]:
+    """Return all payments of YooKassa's stand-in."""
+    secrets = place.folder / "credentials"
+    login = tuple((secrets / f"YOOKASSA_{name}").read_text() for name in ("SHOP_ID", "SECRET_KEY"))
+    found: list[dict[str, Any]] = []
+    query = {"limit": "100"}
+    while True:
+        url = f"{place.shop_url}v3/payments"
+        answer = httpx2.get(url, params=query, auth=(login[0], login[1]), timeout=CALL_S)
+        page = answer.raise_for_status().json()
+        found += page["items"]
+        if "next_cursor" not in page:
+            return found
+        query["cursor"] = page["next_cursor"]
+
+
+def _order(payment: dict[str, Any]) -> str:
+    return str(payment["metadata"]["purchase"])
+
+
+def _check_money(place: Place, said: Said) -> Iterator[str]:
+    """I13: each paid payment is one grant; sums are those of the shop."""
+    payments = _payments(place)
+    for key, times in Counter(map(_order, payments)).items():
+        if times > 1:
+            yield f"order {key}: {times} payments"
+    with reading(load(place.config)) as database:
+        ledger = Ledger(database)
+        known = {each for (each,) in database.sql("SELECT id FROM purchase")}
+        yield from (f"order {each} is lost" for each in said.orders - known)
+        for payment in payments:
+            key = _order(payment)
+            entries = ledger.entries(key)
+            yield from (f"order {key}: {fault}" for fault in faults(entries))
+            paid = sum(each.amount.minor for each in entries if each.kind.value == "payment")
+            back = sum(each.amount.minor for each in entries if each.kind.value == "refund")
+            wanted = _kopecks(payment["amount"]) if payment["status"] == "succeeded" else 0
+            returned = _kopecks(payment.get("refunded_amount", {"value": "0"}))
+            if (paid, back) != (wanted, returned):
+                theirs = f"{wanted} and {returned} at YooKassa"
+                yield f"order {key}: {paid} paid and {back} back, {theirs}"
+
+
+def _kopecks(amount: dict[str, str]) -> int:
+    return round(float(amount["value"]) * 100)
+
+
+def _check_files(place: Place) -> Iterator[str]:
+    """I16: the databases are whole, and nothing half written lies about."""
+    for path in (_state(place) / "merlin.db", _state(place) / "engine" / "engine.db"):
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            for check in ("integrity_check", "foreign_key_check"):
+                found = [row for row in database.execute(f"PRAGMA {check}") if row != ("ok",)]
+                yield from (f"{path.name}: {row}" for row in found)
+    for path in _state(place).rglob("*"):
+        if _TEMPORARY.search(path.name) and path.name not in _LOCKS and path.parent.name != "run":
+            yield f"left behind: {path.relative_to(place.folder)}"
+    for path in (_state(place) / "engine" / "work").glob("*"):
+        yield f"left behind: {path.relative_to(place.folder)}"
