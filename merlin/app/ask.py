@@ -69,7 +69,7 @@ from merlin.config.section import in_micro
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.i18n import moment_argument
 from merlin.core.messages import Message, Usage
-from merlin.core.money import Cost, format_cost_plainly
+from merlin.core.money import Cost, cost_argument
 from merlin.db.notices import ADMINS, Notices
 
 # So few questions left are told of, before they are gone.
@@ -467,8 +467,8 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
     if found is None:
         return
     told: dict[str, object] = {
-        "spent": format_cost_plainly(found.spent.micro, found.spent.currency),
-        "cap": format_cost_plainly(found.cap_micro, found.spent.currency),
+        "spent": cost_argument(found.spent.micro, found.spent.currency),
+        "cap": cost_argument(found.cap_micro, found.spent.currency),
         "until": moment_argument(in_zone(found.until, zone_of(ctx.config.timezone)), is_named=True),
     }
     if found.reach == "person":

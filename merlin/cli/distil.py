@@ -25,7 +25,7 @@ from merlin.config import Config
 from merlin.config.section import in_micro
 from merlin.core.errors import ConfigError, NotFound, ProviderError
 from merlin.core.i18n import format_number, text
-from merlin.core.money import Cost, format_cost
+from merlin.core.money import Cost, format_cost, format_price
 from merlin.dataset.example import count_messages
 from merlin.training.ask_many import estimate
 from merlin.training.prompt_check import (
@@ -117,8 +117,9 @@ def confirm(plan: DistilPlan, limit: int, *, yes: bool) -> None:
     price, currency = plan.teacher.price, plan.teacher.price.currency
     most, spoken = estimate(price, plan.queries), language()
     rest = max(limit - plan.spent_micro, 0)
-    costs = {"most": most, "spent": plan.spent_micro, "rest": rest}
+    costs = {"spent": plan.spent_micro, "rest": rest}
     shown = {name: format_cost(spoken, micro, currency) for name, micro in costs.items()}
+    shown["most"] = format_price(spoken, most, currency)
     print_message("distil-plan", calls=len(plan.queries), done=plan.answered, **shown)
     payable = Cost(min(most, rest), currency)
     confirm_price(len(plan.queries), [payable], budget=None, yes=yes)
@@ -133,7 +134,7 @@ def show(plan: DistilPlan, report: DistilReport, *, json: bool) -> None:
         spent = {"spent_micro": report.spent_micro, "currency": currency}
         print_json({**told, **spent, "rejected": dict(report.rejected)})
         return
-    cost = format_cost(language(), report.spent_micro, currency)
+    cost = format_price(language(), report.spent_micro, currency)
     print_message("distil-done", price=cost, dataset=plan.dataset, **counts)
     for reason, count in sorted(report.rejected.items()):
         print_message(f"distil-rejected-{reason}", count=count)
@@ -184,6 +185,6 @@ def _row(told: Mapping[str, Any]) -> list[object]:
         told["model"],
         format_number(spoken, told["chrf"], 1),
         told["instruction"],
-        "?" if cost is None else format_cost(spoken, cost, told["currency"]),
+        "?" if cost is None else format_price(spoken, cost, told["currency"]),
         format_number(spoken, told["seconds"], 2),
     ]

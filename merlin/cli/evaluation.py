@@ -40,7 +40,7 @@ from merlin.cli.output import print_json, print_message, print_table, record, tr
 from merlin.cli.paid_questions import ask_all
 from merlin.core.i18n import format_number, stored_text, text
 from merlin.core.messages import SamplingParams
-from merlin.core.money import format_cost
+from merlin.core.money import format_price
 from merlin.dataset.spec import Recipe
 from merlin.training.grading import grading_queries, read_grading
 from merlin.training.prompt_check import (
@@ -211,7 +211,7 @@ def _row(report: VariantReport, questions: int) -> list[object]:
         format_number(spoken, report.chrf, 1),
         f"{report.right}/{questions}",
         report.input_tokens,
-        "?" if cost is None else format_cost(spoken, cost, report.currency),
+        "?" if cost is None else format_price(spoken, cost, report.currency),
         format_number(spoken, report.seconds, 2),
     ]
 

@@ -35,7 +35,7 @@ from merlin.cli.output import (
 )
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
-from merlin.core.money import format_cost
+from merlin.core.money import format_price
 from merlin.core.training_events import describe_event
 from merlin.dataset.changes import Edit
 from merlin.dataset.layout import DATASET_FILE
@@ -140,7 +140,7 @@ def migrate(
         quote = jobs.quote(ctx, actor, dataset, language(), base)
     price = text(language(), "asking-price-unknown")
     if quote.cost_micro is not None:
-        price = format_cost(language(), quote.cost_micro, quote.currency)
+        price = format_price(language(), quote.cost_micro, quote.currency)
     if dry_run and json:
         print_json(record(quote))
         return

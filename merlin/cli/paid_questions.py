@@ -45,7 +45,8 @@ def confirm_price(
     sums = Counter[str]()
     for each in filter(None, every):
         sums[each.currency] += each.micro
-    price = " + ".join(format_cost(language(), micro, name) for name, micro in sums.items())
+    paid = (format_cost(language(), micro, name) for name, micro in (+sums).items())
+    price = " + ".join(paid) or text(language(), "price-free")
     if None in every:
         if budget is not None:
             raise Refused("no price is known", "asking-no-price")

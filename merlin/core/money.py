@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pydantic import computed_field
 
-from merlin.core.i18n import format_number, text
+from merlin.core.i18n import LANGUAGES, format_number, text
 
 _KOPECKS = 100
 # No shop sells for more, and every database holds it.
@@ -127,6 +127,12 @@ def format_estimate(language: str, micro: int, currency: str) -> str:
         return text(language, "price-free")
     key = "price-about" if micro >= _CENT else "price-little"
     return text(language, key, cost=format_cost(language, max(micro, _CENT), currency))
+
+
+def cost_argument(micro: int, currency: str) -> dict[str, object]:
+    """Return an amount as an argument of a text, told in its language."""
+    told = {each: format_cost(each, micro, currency) for each in LANGUAGES}
+    return {"key": "price-told", "arguments": told}
 
 
 def format_cost_plainly(micro: int, currency: str) -> str:

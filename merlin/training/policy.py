@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from merlin.config.engine import EngineConfig
 from merlin.config.settings import BudgetConfig
-from merlin.core.money import Price, format_cost_plainly
+from merlin.core.money import Price, cost_argument
 from merlin.dataset.builds import Build
 from merlin.dataset.preview import Preview
 from merlin.dataset.spec import DPO, SUPERVISED, Hyperparameter, LaunchRule, Recipe
@@ -137,16 +137,16 @@ def refusal(
         return Decision(Step.HOLD, "held-no-price") if has_cap else None
     if caps.per_job_micro is not None and price_micro > caps.per_job_micro:
         told = {
-            "price": format_cost_plainly(price_micro, currency),
-            "cap": format_cost_plainly(caps.per_job_micro, currency),
+            "price": cost_argument(price_micro, currency),
+            "cap": cost_argument(caps.per_job_micro, currency),
         }
         return Decision(Step.HOLD, "held-job-cap", told)
     month = caps.per_month_micro
     if month is not None and price_micro + spent_micro > month:
         told = {
-            "price": format_cost_plainly(price_micro, currency),
-            "spent": format_cost_plainly(spent_micro, currency),
-            "cap": format_cost_plainly(month, currency),
+            "price": cost_argument(price_micro, currency),
+            "spent": cost_argument(spent_micro, currency),
+            "cap": cost_argument(month, currency),
         }
         return Decision(Step.HOLD, "held-month-cap", told)
     return None

@@ -83,6 +83,8 @@ def test_admins_hear_of_each_cap_once_a_day(till, clock):
     assert sorted(till.told()) == ["notice-answers-day", "notice-answers-person"]
     notice = till.notices.newest("admins", 1)[0]
     assert "21 November 2026, 00:00" in notice.text("en")
+    assert "$0.0" in notice.text("en")
+    assert "0,0" in notice.text("ru")
     clock.move(86_400)
     till.answered(ANNA, 5000)
     assert len(till.told()) == 3

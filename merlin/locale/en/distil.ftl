@@ -31,15 +31,15 @@ distil-long-line = Line { $line } is too long for a question: up to { NUMBER($li
 distil-nothing = There's nothing to ask about: { $dataset } has no texts under materials/, the file has no questions, or there are enough test questions.
 distil-plan = { $calls ->
         [0] Nothing is left to ask.
-        [one] { NUMBER($calls) } call is left; at most it costs { $most }.
-       *[other] { NUMBER($calls) } calls are left; together they cost at most { $most }.
+        [one] { NUMBER($calls) } call is left. Highest cost: { $most }.
+       *[other] { NUMBER($calls) } calls are left. Highest cost: { $most }.
     } Answered before: { NUMBER($done) }, spent on them: { $spent }. The run stops before it would spend more than { $rest }.
 distil-done = { $proposed ->
         [0] No new example is proposed.
         [one] { NUMBER($proposed) } example waits for an editor: merlin proposals list { $dataset }
        *[other] { NUMBER($proposed) } examples wait for an editor: merlin proposals list { $dataset }
     }
-    Answers: { NUMBER($answered) }, spent: { $price }, calls left: { NUMBER($left) }.
+    Answers: { NUMBER($answered) }, cost: { $price }, calls left: { NUMBER($left) }.
 distil-rejected-unreadable = { $count ->
         [one] { NUMBER($count) } answer isn't in the form that was asked for.
        *[other] { NUMBER($count) } answers aren't in the form that was asked for.

@@ -1,5 +1,6 @@
 # Everyday commands: the beginning, help, what the bot is, language, time zone, plan.
 moment-told = { $day } { $month } { $year }, { $time }
+price-told = { $en }
 price-free = free
 price-about = about { $cost }
 price-little = less than { $cost }

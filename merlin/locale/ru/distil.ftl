@@ -34,9 +34,9 @@ distil-long-line = Строка { $line } слишком длинна для в�
 distil-nothing = Спрашивать не о чем: в наборе { $dataset } нет текстов в materials/ в файле нет вопросов или тестовых вопросов уже достаточно.
 distil-plan = { $calls ->
         [0] Спрашивать больше нечего.
-        [one] Остался { NUMBER($calls) } запрос, он стоит не больше { $most }.
-        [few] Осталось { NUMBER($calls) } запроса, вместе они стоят не больше { $most }.
-       *[many] Осталось { NUMBER($calls) } запросов, вместе они стоят не больше { $most }.
+        [one] Остался { NUMBER($calls) } запрос. Наибольшая стоимость: { $most }.
+        [few] Осталось { NUMBER($calls) } запроса. Наибольшая стоимость: { $most }.
+       *[many] Осталось { NUMBER($calls) } запросов. Наибольшая стоимость: { $most }.
     } Ответов раньше: { NUMBER($done) }, на них потрачено { $spent }. Работа остановится прежде, чем потратит больше { $rest }.
 distil-done = { $proposed ->
         [0] Новых примеров не предложено.
@@ -44,7 +44,7 @@ distil-done = { $proposed ->
         [few] { NUMBER($proposed) } примера ждут редактора: merlin proposals list { $dataset }
        *[many] { NUMBER($proposed) } примеров ждут редактора: merlin proposals list { $dataset }
     }
-    Ответов: { NUMBER($answered) }, потрачено: { $price }, осталось запросов: { NUMBER($left) }.
+    Ответов: { NUMBER($answered) }, стоимость: { $price }, осталось запросов: { NUMBER($left) }.
 distil-rejected-unreadable = { $count ->
         [one] { NUMBER($count) } ответ не в том виде, о котором просили.
         [few] { NUMBER($count) } ответа не в том виде, о котором просили.

@@ -1,5 +1,6 @@
 # Команды на каждый день: начало, справка, сведения о боте, язык, часовой пояс, план.
 moment-told = { $day } { $month } { $year }, { $time }
+price-told = { $ru }
 price-free = бесплатно
 price-about = около { $cost }
 price-little = меньше { $cost }
