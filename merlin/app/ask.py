@@ -86,6 +86,8 @@ _OF_DAY = """
 SELECT SUM(micro), currency FROM answer_cost WHERE day = ? GROUP BY currency ORDER BY currency
 """
 _OF_PERSON = "SELECT micro, currency FROM answer_cost WHERE day = ? AND mark = ?"
+# Longer than any answer takes.
+ABANDONED = timedelta(minutes=10)
 # A day may end later elsewhere, and clocks are set.
 _KEPT = timedelta(days=2)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from merlin.app import feedback, lineage, proposals, sessions, unanswered
 from merlin.app.actor import Actor
 from merlin.app.ask import (
+    ABANDONED,
     Answer,
     ChatQuestion,
     Talk,
@@ -36,6 +38,7 @@ from merlin.course.catalogue import Course
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import MOST_LETTERS, Proposal, Proposals
+from merlin.db.processes import Heartbeats
 from merlin.training.models import Serving, find_origin
 
 MOST_TALKS = 50
@@ -87,13 +90,17 @@ class CourseTalk:
 
 @dataclass(frozen=True, slots=True)
 class CourseChat:
-    """What a course's chat shows: who answers, the person's talks, the open one or starters."""
+    """What a course's chat shows: who answers, the person's talks, the open one or starters.
+
+    A question older than `oldest_pending` gets no answer any more.
+    """
 
     serving: Serving | None
     talks: Sequence[SessionView]
     talk: CourseTalk | None
     starters: Starters
     has_consent: bool
+    oldest_pending: datetime
 
 
 def place_of(actor: Actor, course: Course) -> ChatPlace:
@@ -123,7 +130,19 @@ def read_chat(
     elif serving is not None:
         offered = starters(ctx, actor, course.dataset, before)
     talks = list_talks(ctx, actor, course) if actor.user_id else []
-    return CourseChat(serving, talks, talk, offered, proposals.has_consent(ctx, actor))
+    consent = proposals.has_consent(ctx, actor)
+    return CourseChat(serving, talks, talk, offered, consent, _oldest_pending(ctx))
+
+
+def _oldest_pending(ctx: Context) -> datetime:
+    """Return since when a question may still be answered: what its process was asked, dies with it.
+
+    Where no process has spoken yet, as long as an answer may take.
+    """
+    now = ctx.clock()
+    beats = [each for each in Heartbeats(ctx.db).all() if each.process == "api"]
+    begun = min((each.since for each in beats if each.is_alive(now)), default=now - ABANDONED)
+    return max(begun, now - ABANDONED)
 
 
 def read_talk(

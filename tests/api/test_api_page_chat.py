@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
 from asking_site import MODEL, TWO_A_DAY, opened
 from served import holds, serve_in
 
+from merlin.core.clock import iso
+from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.dataset.builds import NO_END
 from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
+from merlin.db.processes import Heartbeats
 from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE, TURN
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -214,6 +218,22 @@ def test_a_question_without_an_answer_says_so_and_is_given_back(door, client):
         provider.faults.clear()
     assert "Модель сейчас не отвечает" in page.text
     assert "Осталось 2 вопроса" in page.text
+
+
+def test_a_question_of_a_killed_process_can_be_asked_again_at_once(door, client):
+    site, _ = door
+    page = ask(site, client)
+    (turn,) = turns_in(page)
+    unanswered = TURN.update({"state": "asked", "answer": "", "note": ""})
+    site.database.change(unanswered.where(TURN.id == turn))
+    assert 'class="dots"' in client.get(page.url.path).text
+    now = datetime.now(UTC)
+    Heartbeats(site.database).beat(Heartbeat("api", "here", 1, now, now))
+    before = TURN.update({"asked_at": iso(now - timedelta(minutes=1))})
+    site.database.change(before.where(TURN.id == turn))
+    said = client.get(page.url.path).text
+    assert "Ответа нет. Спросите ещё раз." in said
+    assert f'name="again" value="{turn}"' in said
 
 
 def test_a_script_gets_the_answer_as_it_grows(door, client):

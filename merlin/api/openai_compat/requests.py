@@ -22,7 +22,7 @@ import secrets
 from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 from math import ceil
 from typing import Annotated, Any, Literal, Self
@@ -34,7 +34,7 @@ from merlin.api.auth import Caller
 from merlin.api.problems import refusal, wrong, wrong_values
 from merlin.api.services import ApiServices
 from merlin.app import courses
-from merlin.app.ask import Asker, Over, cost_of, find_asker, reserve, settle
+from merlin.app.ask import ABANDONED, Asker, Over, cost_of, find_asker, reserve, settle
 from merlin.app.context import Context
 from merlin.billing.quota import Format, Left, Quotas
 from merlin.chat.answer import Reply, report_troubles
@@ -409,9 +409,6 @@ def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:
 
 
 log = get_logger(__name__)
-
-# Longer than any answer takes.
-ABANDONED = timedelta(minutes=10)
 
 
 def release_stale_reservations(ctx: Context) -> None:

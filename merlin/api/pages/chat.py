@@ -26,7 +26,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Person
 from merlin.api.openai_compat.chat import ChatStream, watch_question
-from merlin.api.openai_compat.requests import ABANDONED, Asked, asker_of, name_of, used_up
+from merlin.api.openai_compat.requests import Asked, asker_of, name_of, used_up
 from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.pages.catalogue import OneCourse
 from merlin.api.pages.errors import PageRoute
@@ -291,8 +291,6 @@ async def _page(
     )
     href = await visit.read(lambda _ctx, _actor: bot_href(services, course))
     left, is_over = await _left(visit, course)
-    # An older question gets no answer any more.
-    oldest = services.clock() - ABANDONED
     is_opened = doing in {"correct", "tell"}
     view = {
         "course": course,
@@ -310,7 +308,9 @@ async def _page(
         "doing": doing,
         "consent": text(visit.language, "consent-asked"),
         "has_consent": is_opened and chat.has_consent,
-        "is_waiting": lambda turn: turn.state is TurnState.ASKED and turn.asked_at > oldest,
+        "is_waiting": lambda turn: (
+            turn.state is TurnState.ASKED and turn.asked_at > chat.oldest_pending
+        ),
         "left": left,
         "is_over": is_over,
         "has_shop": has_shop(services),

@@ -34,6 +34,7 @@ page-send = Send
 page-stop = Stop
 page-stopped = Stopped.
 page-in-full = Answer in full
+page-in-full-counted = Answer in full: one more question
 page-preparing = Preparing the answer
 page-no-answer = No answer came: there's no connection. Your question isn't lost; ask it again.
 page-no-answer-came = No answer came. Ask again.

@@ -35,6 +35,7 @@ page-send = Отправить
 page-stop = Остановить
 page-stopped = Остановлено.
 page-in-full = Ответить до конца
+page-in-full-counted = Ответить до конца: ещё один вопрос
 page-preparing = Готовлю ответ
 page-no-answer = Ответ не пришёл: нет связи. Вопрос не пропал, его можно повторить.
 page-no-answer-came = Ответа нет. Спросите ещё раз.
