@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain
@@ -51,7 +51,7 @@ from merlin.db.tables import (
     TAUGHT_EXAMPLE,
     VERDICT,
 )
-from merlin.db.values import decrypt, read_row
+from merlin.db.values import RowMap, decrypt
 from merlin.training.promote import Promotions
 
 MOST_WAITING = 20
@@ -182,6 +182,8 @@ def mask_personal_data(words: str, language: str) -> MaskedText:
     return MaskedText(unnamed, tuple(found))
 
 
+_DRAFTS = RowMap(Draft, sealed=PROPOSAL.sealed)
+_PROPOSALS = RowMap(Proposal, columns={"proposal_id": "id"}, sealed=PROPOSAL.sealed)
 _FORGOTTEN: Row = {"question": "", "answer": "", "rejected": "", "reason": "", "note": ""}
 _WAITS = PROPOSAL.state == ProposalState.WAITING.value
 _IS_TAUGHT = (TAUGHT_EXAMPLE.dataset == PROPOSAL.dataset) & (
@@ -219,11 +221,8 @@ class Proposals(Repository):
         )
         row = {
             **nothing,
-            **asdict(draft),
+            **_DRAFTS.write(draft, self.db),
             "user_id": user_id,
-            "question": self.db.cipher.seal(draft.question),
-            "answer": self.db.cipher.seal(draft.answer),
-            "rejected": self.db.cipher.seal(draft.rejected) if draft.rejected else "",
             "state": ProposalState.WAITING.value,
             "is_thanked": 0,
             "at": iso(self._clock()),
@@ -377,22 +376,7 @@ class Proposals(Repository):
         return self.db.change(PROPOSAL.update(values).where(these)) > 0
 
     def _proposal(self, row: Row) -> Proposal:
-        question, answer, reason, rejected = (
-            decrypt(self.db.cipher, row[name]) or ""
-            for name in ("question", "answer", "reason", "rejected")
-        )
-        told = (
-            "dataset",
-            "turn_id",
-            "model_id",
-            "origin",
-            "note",
-            "cost_micro",
-            "currency",
-            "split",
-        )
-        draft = Draft(question, answer, rejected=rejected, **{name: row[name] for name in told})
-        return read_row(Proposal, row, proposal_id=row["id"], draft=draft, reason=reason)
+        return _PROPOSALS.read(row, self.db)
 
 
 def _subject(dataset: str, edits: Sequence[Sequence[Edit]]) -> str:
