@@ -23,7 +23,6 @@ from merlin.cli.output import (
     print_json,
     print_list,
     print_message,
-    record,
     show_progress,
     write_whole,
 )
@@ -183,13 +182,11 @@ def recover(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     ):
         found = recovery.recover(services, advance)
     if json:
-        print_json([record(each) for each in found])
+        print_json(found)
         return
-    rows = [record(each) for each in found]
-    columns = "dataset builds jobs models serving pinned=is_pinned"
-    print_list(rows, columns, json=False)
+    print_list(found, "dataset builds jobs models serving pinned=is_pinned", json=False)
     for key in ("differing", "lost"):
-        if names := [name for each in found for name in getattr(each, key)]:
+        if names := [name for each in found for name in each[key]]:
             print_message(f"recover-{key}", count=len(names), names=", ".join(names))
     print_message("recover-done" if found else "recover-nothing")
 

@@ -135,15 +135,15 @@ def _filled(language: str, key: str, arguments: Mapping[str, object]) -> str:
 
 def _said(language: str, value: object) -> object:
     if isinstance(value, Mapping):
-        return _cut(text(language, str(value["key"]), **value["arguments"]))
+        return cut(text(language, str(value["key"]), **value["arguments"]))
     if isinstance(value, list | tuple):
-        return _cut("\n".join(str(_said(language, each)) for each in value))
-    return _cut(value) if isinstance(value, str) else value
+        return cut("\n".join(str(_said(language, each)) for each in value))
+    return cut(value) if isinstance(value, str) else value
 
 
-def _cut(words: str) -> str:
-    """Return words that Fluent takes: longer ones, which may come from anybody, end in "…"."""
-    return words if len(words) <= MAX_PART_LENGTH else f"{words[: MAX_PART_LENGTH - 1]}…"
+def cut(words: str, most: int = MAX_PART_LENGTH) -> str:
+    """Return words of so many letters at most, as Fluent takes them; longer ones end in "…"."""
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 def keys(language: str) -> frozenset[str]:

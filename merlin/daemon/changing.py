@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from merlin.app.verdicts import tell_editors
 from merlin.core.clock import Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
+from merlin.core.i18n import cut
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.dataset.changes import Batch, BatchResult, Change, Changes, ChangeState
@@ -95,8 +96,8 @@ class ChangeProcessor:
             if theirs is not None:
                 told = {
                     "path": change.path,
-                    "ours": _cut(change.text),
-                    "theirs": _cut(theirs.text),
+                    "ours": _shown(change.text),
+                    "theirs": _shown(theirs.text),
                     "change": change.change_id,
                 }
                 self._tell(change, "notice-change-conflict", told)
@@ -154,7 +155,5 @@ def _reason(error: MerlinError) -> Mapping[str, object]:
     return {"key": error.key, "arguments": dict(error.arguments)}
 
 
-def _cut(text: str | None) -> str:
-    if text is None:
-        return "—"
-    return text if len(text) <= TOLD_LETTERS else text[: TOLD_LETTERS - 1] + "…"
+def _shown(text: str | None) -> str:
+    return "—" if text is None else cut(text, TOLD_LETTERS)

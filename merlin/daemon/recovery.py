@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import ProviderError, Refused
@@ -45,24 +46,6 @@ _MOST_ATTEMPTS = 100
 _ENDED = (VerdictStatus.SERVING, VerdictStatus.SUPERSEDED, VerdictStatus.FAILED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecoveredDataset:
-    """What came back of a dataset; `serving` is a build's version, "" for none.
-
-    `differing` are versions that this release builds otherwise, `lost` names of jobs that could
-    not be read at their provider; neither is stored.
-    """
-
-    dataset: str
-    builds: int
-    jobs: int
-    models: int
-    serving: str
-    is_pinned: bool
-    differing: Sequence[str]
-    lost: Sequence[str]
-
-
 @dataclass(slots=True)
 class _Found:
     """A noted verdict, the one that is stored now, and its job as the provider has it."""
@@ -84,8 +67,12 @@ class _Found:
         return has_served and self.job is not None and bool(self.job.model_id)
 
 
-def recover(services: DaemonServices, tell: Callable[[], None]) -> list[RecoveredDataset]:
+def recover(services: DaemonServices, tell: Callable[[], None]) -> list[dict[str, Any]]:
     """Recover every dataset; `tell` is called after each of its commits that is read.
+
+    Returns what came back of each: how many `builds`, `jobs` and `models`, the build that is
+    `serving`, "" for none; `differing` are builds that this release builds otherwise, `lost` names
+    of jobs that could not be read at their provider; neither is stored.
 
     May be called again where it was cut off. Raises Refused for a database that has jobs, or that
     began to follow the branch later than the notes do; SourceError, ProviderError: what is stored
@@ -206,16 +193,16 @@ def _store_serving(db: Database, dataset: str, past: Sequence[_Found], now: _Fou
     db.add_new(SERVING, serving)
 
 
-def _summary(dataset: str, found: Sequence[_Found], served: _Found | None) -> RecoveredDataset:
+def _summary(dataset: str, found: Sequence[_Found], served: _Found | None) -> dict[str, Any]:
     same = [each for each in found if each.is_same]
     jobs = {each.job.provider_job_id for each in same if each.job}
-    return RecoveredDataset(
-        dataset=dataset,
-        builds=len({each.noted.number for each in same}),
-        jobs=len(jobs),
-        models=len({each.model_row for each in same if each.model_row}),
-        serving=f"{dataset}-{served.noted.number}" if served else "",
-        is_pinned=served is not None and served.noted.is_pinned,
-        differing=[f"{dataset}-{each.noted.number}" for each in found if not each.is_same],
-        lost=sorted({each.noted.job for each in same if each.noted.job} - jobs),
-    )
+    return {
+        "dataset": dataset,
+        "builds": len({each.noted.number for each in same}),
+        "jobs": len(jobs),
+        "models": len({each.model_row for each in same if each.model_row}),
+        "serving": f"{dataset}-{served.noted.number}" if served else "",
+        "is_pinned": served is not None and served.noted.is_pinned,
+        "differing": [f"{dataset}-{each.noted.number}" for each in found if not each.is_same],
+        "lost": sorted({each.noted.job for each in same if each.noted.job} - jobs),
+    }

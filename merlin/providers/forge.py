@@ -16,6 +16,7 @@ from urllib.parse import quote
 import httpx2
 
 from merlin.core.errors import MerlinError
+from merlin.core.i18n import cut
 from merlin.openai_protocol.errors import one_line
 from merlin.providers.http import http_client
 
@@ -117,7 +118,7 @@ class Forge:
         told = {
             "state": self._dialect.words.get(status.state, status.state.value),
             "context": status.context,
-            "description": _shorten(status.description, self._dialect.longest),
+            "description": cut(status.description, self._dialect.longest),
         }
         if status.target_url:
             told["target_url"] = status.target_url
@@ -149,10 +150,6 @@ class Forge:
         if code in denials or answer.is_redirect:
             return ForgeDenied(f"{self.url}: {reason}", "forge-denied", **told)
         return StatusRefused(f"{self.url}: {reason}", "forge-refused", **told)
-
-
-def _shorten(words: str, longest: int) -> str:
-    return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
 def _reason(answer: httpx2.Response) -> str:

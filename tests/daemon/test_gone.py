@@ -9,7 +9,7 @@ import pytest
 from merlin.cli import main
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
-from merlin.daemon.alarms import warn_of_problems
+from merlin.daemon.ticks import warn_of_problems
 from merlin.db.requests import RequestKind, Requests
 from merlin.training.promote import Promotions, promote_by_hand, roll_back
 

@@ -13,7 +13,7 @@ from world import prove_at
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, ProviderError
 from merlin.core.i18n import text
-from merlin.daemon.alarms import warn_of_problems
+from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
 from merlin.providers.base import is_locked_out
 from merlin.sandbox.faults import Fault, FaultKind
