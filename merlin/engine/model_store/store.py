@@ -340,7 +340,24 @@ def list_bases(
     """
     root = library_of(engine)
     for name, model in models.items():
-        yield _entry(name, model, engine, training, answering, is_thorough=is_thorough)
+        folder, card = files_of(name, model, root), read_card(root / name)
+        problem = _problem(name, model, root, is_thorough=is_thorough)
+        n = card.parameters if card else _count_parameters(folder)
+        yield Entry(
+            name=name,
+            source=model.source,
+            state=problem.code if problem else READY,
+            folder=folder,
+            commit=card.commit if card else None,
+            licence=model.licence or (card.licence if card else ""),
+            size_bytes=card.size if card else None,
+            parameters=n or None,
+            context=model.context or (card.context if card else context_of(folder)) or None,
+            training_bytes=None if model.embeddings else memory_for(TRAINING, n, model, training),
+            answering_bytes=memory_for(ANSWERING, n, model, answering),
+            standing=dependents_of(name, engine / "engine.db"),
+            problem=problem,
+        )
     for folder in sorted(root.glob("[!.]*")):
         if folder.name not in models:
             yield _left_over(folder, engine)
@@ -370,36 +387,6 @@ def remove(
         remove_durably(draft)
     (root / f".{name}.lock").unlink(missing_ok=True)
     return freed, name in models and is_in_place(models[name])
-
-
-def _entry(
-    name: str,
-    model: EngineModelConfig,
-    engine: Path,
-    training: str,
-    answering: str,
-    *,
-    is_thorough: bool,
-) -> Entry:
-    root = library_of(engine)
-    folder, card = files_of(name, model, root), read_card(root / name)
-    problem = _problem(name, model, root, is_thorough=is_thorough)
-    n = card.parameters if card else _count_parameters(folder)
-    return Entry(
-        name=name,
-        source=model.source,
-        state=problem.code if problem else READY,
-        folder=folder,
-        commit=card.commit if card else None,
-        licence=model.licence or (card.licence if card else ""),
-        size_bytes=card.size if card else None,
-        parameters=n or None,
-        context=model.context or (card.context if card else context_of(folder)) or None,
-        training_bytes=None if model.embeddings else memory_for(TRAINING, n, model, training),
-        answering_bytes=memory_for(ANSWERING, n, model, answering),
-        standing=dependents_of(name, engine / "engine.db"),
-        problem=problem,
-    )
 
 
 def _left_over(folder: Path, engine: Path) -> Entry:

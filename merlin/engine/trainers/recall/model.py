@@ -168,10 +168,9 @@ def load(path: Path) -> RecallModel:
     with np.load(path, allow_pickle=False) as arrays:
         card = json.loads(arrays["card"].tobytes())
         known, seen_in = arrays["known"].astype(np.int64), arrays["seen_in"].astype(np.int64)
-        fields = known, seen_in, card["documents"], card["seed"], card["dimensions"]
-        space = Space(*fields)
+        space = Space(known, seen_in, card["documents"], card["seed"], card["dimensions"])
         if "encoder" in card:
-            space = SentenceSpace(*fields, card["encoder"], arrays["middle"], arrays["axes"])
+            space = SentenceSpace(space, card["encoder"], arrays["middle"], arrays["axes"])
         is_first = card["format"] == 1
         count = len(card["answers"])
         limits = np.full(count, card["threshold"]) if is_first else arrays["thresholds"]

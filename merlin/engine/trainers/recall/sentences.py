@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from merlin.core.messages import Message
-from merlin.engine.trainers.recall.draws import Floats, Whole
+from merlin.engine.trainers.recall.draws import Floats
 from merlin.engine.trainers.recall.text import (
     EARLIER,
     EARLIER_WEIGHT,
@@ -63,18 +63,8 @@ class SentenceSpace(Space):
 
     read = staticmethod(sentence_terms)
 
-    def __init__(
-        self,
-        known: Whole,
-        seen_in: Whole,
-        documents: int,
-        seed: int,
-        dimensions: int,
-        encoder: str,
-        middle: Floats,
-        axes: Floats,
-    ) -> None:
-        super().__init__(known, seen_in, documents, seed, dimensions)
+    def __init__(self, words: Space, encoder: str, middle: Floats, axes: Floats) -> None:
+        super().__init__(words.known, words.seen_in, words.documents, words.seed, words.dimensions)
         self.encoder, self.middle, self.axes = encoder, middle, axes
 
     @classmethod
@@ -98,8 +88,7 @@ class SentenceSpace(Space):
         count = int((lengths[::-1][: min(MOST_AXES, dimensions)] > _LEAST_LENGTH).sum())
         # random rows come in pairs of columns
         axes = np.ascontiguousarray(axes[:, ::-1][:, : count - count % 2])
-        fields = words.known, words.seen_in, words.documents, seed, dimensions
-        return cls(*fields, encoder, middle, axes)
+        return cls(words, encoder, middle, axes)
 
     def place(self, terms: Sequence[str], vectors: Vectors | None = None) -> tuple[Floats, Floats]:
         """Return each term's vector and its mass; `vectors` has that of each text in them."""
