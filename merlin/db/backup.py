@@ -216,25 +216,34 @@ def _copy_database(name: str, place: Path | None, url: str, staged: Path) -> Non
             raise MerlinError(str(error), "backup-failed", what=name, why=str(error)) from error
 
 
-def keep_before_upgrade(url: str, database: Database) -> None:
-    """Keep a copy of an SQLite file whose schema is about to change, the newest one alone.
+def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
+    """Keep a copy of a database whose schema is about to change, the newest one alone.
 
-    It is the way back to the program of before: `merlin.db.before-STEP`, STEP the first one that is
-    to come. Raises MerlinError where it cannot be written.
+    It is the way back to the program of before: `merlin.db.before-STEP` beside the SQLite file,
+    `merlin.dump.before-STEP` by pg_dump in the state folder, STEP the first one that is to come.
+    Raises MerlinError where that of SQLite cannot be written. Without a pg_dump that fits the
+    server the upgrade goes on: its steps only add, each in one transaction.
     """
     steps = pending(database)
-    if not steps or not applied(database) or not url.startswith("sqlite:"):
+    if not steps or not applied(database):
         return
-    path = sqlite_path(url)
+    place = sqlite_path(url) if url.startswith("sqlite:") else None
+    path = place or state_dir / DUMP
     kept = path.with_name(f"{path.name}.before-{steps[0].__name__}")
     if kept.exists():
         return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     older = list(path.parent.glob(f"{path.name}.before-m*"))
     beside = kept.with_name(f".{kept.name}.{os.getpid()}")
     try:
-        _copy_database(path.name, path, url, beside)
+        _copy_database(path.name, place, url, beside)
         beside.chmod(0o600)
         rename_durably(beside, kept)
+    except MerlinError as error:
+        if place:
+            raise
+        log.warning("the upgrade goes on without a copy of PostgreSQL", reason=str(error))
+        return
     finally:
         beside.unlink(missing_ok=True)
     log.info("kept the database of before the upgrade", path=str(kept))

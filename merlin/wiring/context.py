@@ -32,15 +32,15 @@ def opened(config: Config) -> Iterator[Database]:
     """
     require_whole(config.state_dir)
     with open_database(config.database, cipher=_existing_cipher(config)) as database:
-        _upgrade(config.database, database)
+        _upgrade(config, database)
         yield database
 
 
-def _upgrade(url: str, database: Database) -> None:
+def _upgrade(config: Config, database: Database) -> None:
     if pending(database):
         from merlin.db.backup import keep_before_upgrade
 
-        keep_before_upgrade(url, database)
+        keep_before_upgrade(config.state_dir, config.database, database)
         migrate(database)
 
 
@@ -72,7 +72,7 @@ def opened_whole(config: Config) -> Iterator[Database]:
     try:
         with open_database(url) as database:
             database.quick_check()
-            _upgrade(url, database)
+            _upgrade(config, database)
             yield database
     except DatabaseDamaged as fault:
         told = {"found": fault.arguments["found"], "path": str(sqlite_path(url))}

@@ -30,14 +30,14 @@ def serves(lab, build):
     return bool(serving) and serving["build"] == build
 
 
-def test_a_killed_daemon_s_work_is_ended_by_the_next_and_launched_once(lab, provider):
+def test_a_killed_daemon_s_work_is_ended_by_the_one_that_waits_and_launched_once(lab, provider):
     log = lab.folder / "log"
     killed = start("daemon", lab.path, log)
     wait_until(provider.jobs_created, story=lambda: log.read_text()[-3000:])
-    killed.kill()
-    killed.join()
     follower = start("daemon", lab.path, log)
     try:
+        wait_until(lambda: "another daemon leads" in log.read_text())
+        killed.kill()
         wait_until(lambda: serves(lab, "trial-1"), story=lambda: log.read_text()[-3000:])
         assert len(provider.jobs_created()) == 1
         lab.repository.example("trial", 50)

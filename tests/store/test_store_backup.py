@@ -17,11 +17,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from structlog.testing import capture_logs
 from waiting import longest
 
 from merlin.cli import main
+from merlin.config import Config
 from merlin.db.database import open_database
-from merlin.db.migrations import migrate
+from merlin.db.migrations import STEPS, migrate, pending
+from merlin.wiring.context import opened
 
 pytestmark = pytest.mark.integration
 
@@ -149,6 +152,22 @@ def test_an_upgrade_keeps_the_database_of_before(tmp_path, capfd):
     assert counts(kept) == counts(database)
     with closing(sqlite3.connect(database)) as opened:
         assert opened.execute("SELECT COUNT(*) FROM migration").fetchone()[0] > len(before)
+
+
+def test_an_upgrade_keeps_the_postgresql_of_before_where_it_can(tmp_path, postgresql, monkeypatch):
+    for state, path in (("one", None), ("two", "/nowhere")):
+        url = postgresql.make()
+        if path:
+            monkeypatch.setenv("PATH", path)
+        with open_database(url) as database:
+            migrate(database, STEPS[:-1])
+        with capture_logs() as logs, opened(Config(state_dir=tmp_path / state, database=url)) as db:
+            assert not pending(db)
+        postgresql.drop(url)
+        dumps = [each.name for each in (tmp_path / state).glob("*before-*")]
+        assert dumps == ([] if path else [f"merlin.dump.before-{STEPS[-1].__name__}"])
+        said = [each["event"] for each in logs if each["log_level"] == "warning"]
+        assert said == (["the upgrade goes on without a copy of PostgreSQL"] if path else [])
 
 
 def torn(whole):

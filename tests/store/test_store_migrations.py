@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import pytest
 
 from merlin.core.errors import MerlinError
 from merlin.dataset.builds import taught_in
-from merlin.db import tables
+from merlin.db import migrations, tables
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, applied, migrate, pending
 from merlin.db.tables import WAKE
@@ -51,6 +52,44 @@ def columns(database, table):
 def test_steps_are_named_in_their_order():
     assert sorted(NAMES) == NAMES
     assert len(set(NAMES)) == len(NAMES)
+
+
+# What the version before trips over.
+CONTRACTS = re.compile(
+    r"DROP (?:TABLE|COLUMN|INDEX|VIEW) (?:IF EXISTS )?\w+|\bRENAME\b|ALTER COLUMN|SET NOT NULL"
+    r"|ADD CONSTRAINT|ADD COLUMN (?:(?!DEFAULT)[^;])*NOT NULL(?:(?!DEFAULT)[^;])*;",
+    re.IGNORECASE,
+)
+# Shipped before versions were meant to run beside each other.
+ALLOWED = {"DROP INDEX chat_session_open", "DROP TABLE build_example"}
+
+
+def contracted(sql):
+    return {found.group() for found in CONTRACTS.finditer(re.sub(r"--.*", "", sql))}
+
+
+def test_steps_only_add_so_that_the_version_before_goes_on_beside():
+    files = sorted(Path(migrations.__file__).parent.glob("*.sql"))
+    assert len(files) >= len(STEPS)
+    found = {each for file in files for each in contracted(file.read_text("utf-8"))}
+    assert found == ALLOWED
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE turn;",
+        "ALTER TABLE turn DROP COLUMN answer;",
+        "ALTER TABLE turn RENAME COLUMN a TO b;",
+        "ALTER TABLE turn ADD COLUMN a TEXT NOT NULL;",
+        "ALTER TABLE turn ALTER COLUMN a TYPE TEXT;",
+    ],
+)
+def test_a_step_that_takes_away_is_noticed(sql):
+    assert contracted(sql)
+    assert not contracted(
+        "ALTER TABLE turn ADD COLUMN a TEXT NOT NULL DEFAULT '';\n-- DROP TABLE x"
+    )
 
 
 def test_a_new_database_gets_every_step_once(empty_url):
