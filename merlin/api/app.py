@@ -10,12 +10,10 @@ import asyncio
 import gc
 import os
 import socket
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -52,47 +50,13 @@ from merlin.chat.answer import AnswerService
 from merlin.config.settings import ApiConfig
 from merlin.core import server
 from merlin.core.clock import utc_now
-from merlin.core.connections import Server
-from merlin.core.errors import ConfigError, MerlinError
+from merlin.core.connections import Server, tls_context
+from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger, redact
 from merlin.db.change_watch import LONGEST_WAIT_S, Changes, changes_of
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind
-
-
-def tls_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
-    """Return what a listener needs: TLS 1.2 at least, the certificate with its chain (PEM).
-
-    Raises ConfigError, which says what to do, for a file that is missing, cannot be read or is
-    no PEM, and for a key that is another certificate's or needs a password.
-    """
-    for name, path in (("certificate", certificate), ("key", private_key)):
-        try:
-            path.open("rb").close()
-        except OSError as error:
-            reason, setting = error.strerror or str(error), f"api.tls.{name}"
-            told = {"setting": setting, "path": str(path), "reason": reason}
-            raise ConfigError(
-                f"{setting}: {path}: {reason}", "api-tls-unreadable", **told
-            ) from error
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_COMPRESSION
-    told = {"certificate": str(certificate), "private": str(private_key)}
-    try:
-        # Without an answer of ours OpenSSL would ask for a password at the terminal.
-        context.load_cert_chain(certificate, private_key, password=_no_password)
-    except (ssl.SSLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or str(error)
-        words = f"api.tls: {certificate} and {private_key}: {reason}"
-        raise ConfigError(words, "api-tls-mismatch", reason=str(reason), **told) from error
-    return context
-
-
-def _no_password() -> bytes:
-    raise ValueError("the key is encrypted with a password")
-
 
 # How often it is looked for questions that a killed api left behind.
 RELEASE_S = 60.0
@@ -237,7 +201,7 @@ def serve(services: ApiServices, where: ApiConfig, on_ready: Callable[[], object
 def server_config(services: ApiServices, where: ApiConfig) -> uvicorn.Config:
     """Return how the api is served. Raises ConfigError for a certificate that is no good."""
     tls = where.tls
-    context = tls_context(tls.certificate, tls.key) if tls else None
+    context = tls_context(tls.certificate, tls.key, "api.tls") if tls else None
     return uvicorn.Config(
         create_app(services),
         log_config=None,

@@ -102,8 +102,9 @@ def _of_machine(config: Config) -> Iterator[_Look]:
     yield "api.listen", partial(checks.check_port, config, "api")
     if "engine" in process_names(config):
         yield "engine.listen", partial(checks.check_port, config, "engine")
-    if config.api.tls is not None:
-        yield "api.tls", partial(checks.check_certificate, config.api.tls)
+    for section, tls in (("api.tls", config.api.tls), ("engine.tls", config.engine.tls)):
+        if tls is not None:
+            yield section, partial(checks.check_certificate, tls, section)
     if checks.has_units():
         yield "systemd", checks.check_units
 

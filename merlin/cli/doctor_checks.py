@@ -23,7 +23,6 @@ from typing import Any
 import psutil
 from cryptography.x509 import load_pem_x509_certificate
 
-from merlin.api.app import tls_context
 from merlin.cli.health import illness, plain_reason
 from merlin.config import BOT_TOKEN, Config, bot_id, credential
 from merlin.config.settings import (
@@ -36,6 +35,7 @@ from merlin.config.settings import (
 )
 from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import has_zones, utc_now
+from merlin.core.connections import tls_context
 from merlin.core.errors import ConfigError, MerlinError, PaymentError
 from merlin.core.i18n import day_argument
 from merlin.core.loopback import url_place
@@ -144,9 +144,9 @@ def check_port(config: Config, process: str) -> Good:
     return "doctor-port", {"place": url_place(address)}
 
 
-def check_certificate(tls: TlsConfig) -> Good:
-    """Look whether the api's certificate fits its key and stays good for two weeks."""
-    tls_context(tls.certificate, tls.key)
+def check_certificate(tls: TlsConfig, section: str) -> Good:
+    """Look whether a server's certificate fits its key and stays good for two weeks."""
+    tls_context(tls.certificate, tls.key, section)
     ends = load_pem_x509_certificate(tls.certificate.read_bytes()).not_valid_after_utc
     told = {"path": str(tls.certificate), "date": day_argument(ends.date())}
     if ends - utc_now() < _CERTIFICATE_LEFT:

@@ -42,7 +42,7 @@ def health(
 def illness(config: Config, process: str) -> MerlinError | None:
     """Return what is wrong with a process, None when it is well. Raises ConfigError."""
     if process == "engine":
-        return _silent(config.engine.address)
+        return _silent(config.engine.address, by_tls=config.engine.tls is not None)
     if process == "api":
         return _silent(config.api.address, by_tls=config.api.tls is not None)
     if process in ("daemon", "bot"):

@@ -21,7 +21,7 @@ from merlin.config.section import (
     address_of,
     setting,
 )
-from merlin.config.settings import ModelConfig, Rate
+from merlin.config.settings import ModelConfig, Rate, TlsConfig
 from merlin.core.errors import ConfigError
 from merlin.core.loopback import is_loopback
 
@@ -196,6 +196,7 @@ class EngineConfig(Section):
         "Name of the environment variable with the key that callers must send.",
         default="MERLIN_ENGINE_KEY",
     )
+    tls: Opt[TlsConfig] = None
     pace_s: float = setting("Seconds between a job's states.", default=0, ge=0)
     models: Mapping[EngineModelName, EngineModelConfig] = setting(
         "Language models that can be tuned and asked, by the name that recipes and callers give;"
@@ -244,7 +245,7 @@ class EngineSettings:
     a trainer remarks; the protocol's own words are English. `models` are the bases by name, `keys`
     those of the servers that answer for some of them. `hearing` is the Whisper model that writes
     speech down, "" for none. `webhooks` are addresses that hear of jobs that ended, each with the
-    secret that signs (`whsec_…`).
+    secret that signs (`whsec_…`). `tls` is its certificate, None: it speaks plain HTTP.
     """
 
     folder: Path
@@ -259,6 +260,7 @@ class EngineSettings:
     answering: EngineAnsweringConfig = field(default_factory=EngineAnsweringConfig)
     webhooks: Mapping[str, str] = field(default_factory=dict, repr=False)
     hearing: str = ""
+    tls: TlsConfig | None = None
 
     def check(self) -> None:
         """Raise ConfigError where the engine would be open to everybody, or the pace is no time."""

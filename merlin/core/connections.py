@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_in_networks
 from merlin.core.server import BACKLOG
@@ -340,3 +343,35 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - its shape
         """End after what is under way; uvicorn's own would raise the signal again afterwards."""
         self.should_exit = True
+
+
+def tls_context(certificate: Path, private_key: Path, section: str) -> ssl.SSLContext:
+    """Return what a listener needs: TLS 1.2 at least, the certificate with its chain (PEM).
+
+    Raises ConfigError, which names the `section` of the configuration and says what to do, for a
+    file that is missing, cannot be read or is no PEM, and for a key that is another certificate's
+    or needs a password.
+    """
+    for name, path in (("certificate", certificate), ("key", private_key)):
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            reason, setting = error.strerror or str(error), f"{section}.{name}"
+            told = {"setting": setting, "path": str(path), "reason": reason}
+            raise ConfigError(f"{setting}: {path}: {reason}", "tls-unreadable", **told) from error
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION
+    told = {"setting": section, "certificate": str(certificate), "private": str(private_key)}
+    try:
+        # Without an answer of ours OpenSSL would ask for a password at the terminal.
+        context.load_cert_chain(certificate, private_key, password=_no_password)
+    except (ssl.SSLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or str(error)
+        words = f"{section}: {certificate} and {private_key}: {reason}"
+        raise ConfigError(words, "tls-mismatch", reason=str(reason), **told) from error
+    return context
+
+
+def _no_password() -> bytes:
+    raise ValueError("the key is encrypted with a password")

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Scope
 from merlin import __version__
 from merlin.config.engine import EngineSettings
 from merlin.core import server
-from merlin.core.connections import Connections, Server
+from merlin.core.connections import Connections, Server, tls_context
 from merlin.core.durable_files import is_full
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
@@ -81,8 +81,9 @@ def serve_on(
     """Serve on a listening socket as `serve` does."""
     limit_own_threads()
     sys.setswitchinterval(_SWITCH_S)
-    address = listener.getsockname()
-    log.info("engine listens", host=address[0], port=address[1])
+    tls, address = settings.tls, listener.getsockname()
+    context = tls_context(tls.certificate, tls.key, "engine.tls") if tls else None
+    log.info("engine listens", host=address[0], port=address[1], tls=tls is not None)
 
     async def serve_engine() -> None:
         engine = Engine(settings)
@@ -93,6 +94,7 @@ def serve_on(
             access_log=False,
             server_header=False,
             ws="none",
+            ssl_context_factory=(lambda _config, _default: context) if context else None,
             timeout_graceful_shutdown=FINISH_S,
         )
         watch = server.notify_watchdog(still_alive, lambda: engine.work.is_alive)

@@ -55,6 +55,7 @@ def engine_settings(config: Config) -> EngineSettings:
         answering=said.answering,
         webhooks={each.url: credential(each.credential) for each in said.webhooks},
         hearing=said.hearing.model if said.hearing else "",
+        tls=said.tls,
     )
 
 

@@ -11,9 +11,9 @@ from certificates import certificate_pem, key_pem, new_key
 from forked import code_of, start
 from waiting import longest, wait_until
 
-from merlin.api.app import tls_context
 from merlin.cli.health import illness
 from merlin.config import load
+from merlin.core.connections import tls_context
 from merlin.core.errors import ConfigError
 
 pytestmark = pytest.mark.functional
@@ -66,33 +66,33 @@ def _version(files, port, newest):
 
 
 def test_nothing_older_than_tls_1_2_is_spoken(files):
-    context = tls_context(files / "cert.pem", files / "key.pem")
+    context = tls_context(files / "cert.pem", files / "key.pem", "api.tls")
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 def refusal(certificate, key):
     with pytest.raises(ConfigError) as caught:
-        tls_context(certificate, key)
+        tls_context(certificate, key, "api.tls")
     return caught.value
 
 
 def test_a_file_that_is_missing_is_named_with_its_key_of_the_config(files):
     error = refusal(files / "none.pem", files / "key.pem")
-    assert (error.key, error.arguments["setting"]) == ("api-tls-unreadable", "api.tls.certificate")
+    assert (error.key, error.arguments["setting"]) == ("tls-unreadable", "api.tls.certificate")
     assert refusal(files / "cert.pem", files).arguments["setting"] == "api.tls.key"
 
 
 @pytest.mark.parametrize("content", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
 def test_what_is_no_certificate_is_told_so(files, content):
     (files / "cert.pem").write_bytes(content)
-    assert refusal(files / "cert.pem", files / "key.pem").key == "api-tls-mismatch"
+    assert refusal(files / "cert.pem", files / "key.pem").key == "tls-mismatch"
 
 
 def test_another_certificates_key_and_one_with_a_password_are_told_so(files):
     (files / "other.pem").write_bytes(key_pem(new_key()))
-    assert refusal(files / "cert.pem", files / "other.pem").key == "api-tls-mismatch"
+    assert refusal(files / "cert.pem", files / "other.pem").key == "tls-mismatch"
     (files / "shut.pem").write_bytes(key_pem(new_key(), b"secret"))
-    assert refusal(files / "cert.pem", files / "shut.pem").key == "api-tls-mismatch"
+    assert refusal(files / "cert.pem", files / "shut.pem").key == "tls-mismatch"
 
 
 @pytest.mark.parametrize("proxy", ["300.1.1.1", "10.0.0.1/8", "1.2.3.4/99"])

@@ -18,8 +18,8 @@ api-problem-person-only-detail = A program's key cannot do this: sign in yoursel
 api-problem-openid = Signing in did not work
 api-problem-openid-detail = Telegram did not confirm the sign-in. Please try again.
 
-api-tls-unreadable = { $setting }: the file { $path } can't be read: { $reason }. Name a PEM file that the api may read.
-api-tls-mismatch = api.tls: { $certificate } and { $private } don't fit: { $reason }. A certificate with its chain and its key without a password are needed, both as PEM.
+tls-unreadable = { $setting }: the file { $path } can't be read: { $reason }. Name a PEM file that this process may read.
+tls-mismatch = { $setting }: { $certificate } and { $private } don't fit: { $reason }. A certificate with its chain and its key without a password are needed, both as PEM.
 
 account-name-refused = A username has 2 to { $limit } characters: Latin letters, digits, and . _ - between them. It starts with a letter.
 account-name-reserved = Only an admin can give the username { $name }.

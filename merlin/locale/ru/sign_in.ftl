@@ -19,8 +19,8 @@ api-problem-person-only-detail = Этого нельзя сделать ключ
 api-problem-openid = Вход не удался
 api-problem-openid-detail = Telegram не подтвердил вход. Попробуйте ещё раз.
 
-api-tls-unreadable = { $setting }: файл { $path } не читается: { $reason }. Назовите файл в формате PEM, который может читать процесс api.
-api-tls-mismatch = api.tls: { $certificate } и { $private } не подходят: { $reason }. Нужны сертификат с цепочкой и его ключ без пароля, оба в формате PEM.
+tls-unreadable = { $setting }: файл { $path } не читается: { $reason }. Назовите файл в формате PEM, который может читать этот процесс.
+tls-mismatch = { $setting }: { $certificate } и { $private } не подходят: { $reason }. Нужны сертификат с цепочкой и его ключ без пароля, оба в формате PEM.
 
 account-name-refused = В логине от 2 до { $limit } знаков: латинские буквы, цифры и между ними . _ -. Начинается он с буквы.
 account-name-reserved = Логин { $name } даёт только администратор.

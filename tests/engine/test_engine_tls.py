@@ -1,0 +1,63 @@
+"""The engine behind its own certificate: who trusts it is answered, and nobody in the clear."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import httpx
+import pytest
+from certificates import certificate_pem, key_pem, new_key
+from forked import code_of, start
+from waiting import longest, wait_until
+
+from merlin.cli.health import illness
+from merlin.config import load
+from merlin.core.server import free_ports
+
+pytestmark = pytest.mark.functional
+
+
+def test_the_engine_speaks_https_to_who_trusts_its_certificate(tmp_path, monkeypatch):
+    (port,) = free_ports(1)
+    key = new_key()
+    (tmp_path / "cert.pem").write_bytes(certificate_pem(key))
+    (tmp_path / "key.pem").write_bytes(key_pem(key))
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"state_dir: state\nengine: {{listen: '127.0.0.1:{port}',"
+        " tls: {certificate: cert.pem, key: key.pem}}\nproviders:\n"
+        f"  - {{name: engine, base_url: 'https://127.0.0.1:{port}/v1',"
+        " credential: MERLIN_ENGINE_KEY}\n"
+    )
+    monkeypatch.setenv("MERLIN_ENGINE_KEY", "a-key-of-this-test")
+    process = start("engine", config, tmp_path / "log")
+    try:
+        wait_until(lambda: "engine listens" in (tmp_path / "log").read_text("utf-8"))
+        wait_until(lambda: illness(load(config), "engine") is None)
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=longest())
+        # A library reads the trusted certificates once: each look is a process of its own.
+        assert "CERTIFICATE_VERIFY_FAILED" in _looked_at(config, "")
+        assert "'count': 1" in _looked_at(config, str(tmp_path / "cert.pem"))
+    finally:
+        process.terminate()
+        code = code_of(process)
+    assert code == 0
+
+
+def _looked_at(config, trusted):
+    """Return what a look at the provider says, by the trusted certificates alone."""
+    script = (
+        "import sys\nfrom pathlib import Path\n"
+        "from merlin.cli.doctor_checks import check_provider\nfrom merlin.config import load\n"
+        "print(check_provider(load(Path(sys.argv[1])).providers[0]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(config)],
+        env={**os.environ, "SSL_CERT_FILE": trusted},
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout + done.stderr
