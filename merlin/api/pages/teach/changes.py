@@ -231,13 +231,6 @@ async def _view(visit: PageRequest, change_id: str) -> dict[str, object]:
 _AT_ONCE = 50
 
 
-class JudgeForm(BaseModel):
-    """Proposals that were marked, and what is to become of them."""
-
-    act: Literal["approve", "decline"]
-    proposal: list[int] = Field(default=[], max_length=_AT_ONCE)
-
-
 @router.get("/courses/{course_id}/proposals")
 async def show_proposals(visit: Teaching, course: LedCourse, *, marked: bool = False) -> Response:
     """Return the oldest of the proposed examples that wait for an editor; `marked`: all chosen."""
@@ -246,14 +239,17 @@ async def show_proposals(visit: Teaching, course: LedCourse, *, marked: bool = F
 
 @router.post("/courses/{course_id}/proposals")
 async def judge_proposals(
-    visit: Teaching, course: LedCourse, form: Annotated[JudgeForm, Form()]
+    visit: Teaching,
+    course: LedCourse,
+    act: Annotated[Literal["approve", "decline"], Form()],
+    proposal: Annotated[list[int] | None, Form(max_length=_AT_ONCE)] = None,
 ) -> Response:
     """Approve those that were marked, by one commit, or decline them."""
+    wanted = proposal or []
     try:
-        if form.act == "decline":
-            await visit.write(proposals.decline_several, form.proposal)
+        if act == "decline":
+            await visit.write(proposals.decline_several, wanted)
             return seen_other(f"/courses/{course.course_id}/proposals")
-        wanted = form.proposal
         files, edits = await visit.read(proposals.read_several, course.dataset, wanted)
         good = await asyncio.to_thread(proposals.check_several, visit.services, files, edits)
         change = await visit.write(proposals.approve_several, good)
