@@ -112,12 +112,9 @@ def _answers(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Car
     )
     if not told.total.answers:
         words = visit.say("trend-none")
-    chart = time_charts.TimeChart(
-        time_charts.AREA.rows(scale, visit.language),
-        columns,
-        area=time_charts.draw_area(scale, counts),
-        lines=(("", time_charts.draw_line(scale, counts)),),
-    )
+    rows = time_charts.AREA.rows(scale, visit.language)
+    area, line = time_charts.draw_area(scale, counts), time_charts.draw_line(scale, counts)
+    chart = time_charts.TimeChart(rows, columns, area, (("", line),))
     return Card("answers", number(visit, told.total.answers), words, chart)
 
 
@@ -138,11 +135,9 @@ def _times(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
     # What takes less than an eighth of a second lies on the lower axis.
     ends = max(min(known, default=0.5), 0.125), max(*known, 0.5) if known else 8.0
     scale = time_charts.log_scale(len(told.points), *ends)
-    chart = time_charts.TimeChart(
-        time_charts.AREA.rows(scale, visit.language),
-        columns,
-        lines=tuple((style, time_charts.draw_line(scale, values)) for style, values in lines),
-    )
+    rows = time_charts.AREA.rows(scale, visit.language)
+    drawn = tuple((style, time_charts.draw_line(scale, values)) for style, values in lines)
+    chart = time_charts.TimeChart(rows, columns, lines=drawn)
     words = (
         visit.say("trend-times", nearly=_seconds(visit, nearly))
         if half
@@ -163,11 +158,8 @@ def _failures(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Ca
         share = number(visit, 100 * failed / asked, 1)
         key = "trend-failures-at" if provider else "trend-failures"
         words = visit.say(key, asked=number(visit, asked), share=share, provider=provider)
-    chart = time_charts.TimeChart(
-        time_charts.AREA.rows(scale, visit.language),
-        columns,
-        bars=time_charts.draw_bars(scale, [("b", counts)]),
-    )
+    rows = time_charts.AREA.rows(scale, visit.language)
+    chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_bars(scale, [("b", counts)]))
     return Card("failures", number(visit, failed), words, chart)
 
 
@@ -189,11 +181,8 @@ def _ratings(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Car
         unknown=number(visit, total.unknown),
     )
     keys = tuple((style, visit.say(f"trend-key-{style}")) for style in ("p", "w", "b"))
-    chart = time_charts.TimeChart(
-        time_charts.AREA.rows(scale, visit.language),
-        columns,
-        bars=time_charts.draw_bars(scale, series),
-    )
+    rows = time_charts.AREA.rows(scale, visit.language)
+    chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_bars(scale, series))
     return Card("ratings", figure, words, chart, keys)
 
 
@@ -210,11 +199,9 @@ def _money(visit: PageRequest, currency: str, days: Sequence[MoneyDay]) -> Card:
         income=money(visit, income, currency),
         spend=money(visit, spend, currency),
     )
-    chart = time_charts.TimeChart(
-        time_charts.AREA.rows(scale, visit.language),
-        time_charts.draw_columns([day(visit, each.day) for each in days]),
-        bars=time_charts.draw_pairs(scale, drawn),
-    )
+    rows = time_charts.AREA.rows(scale, visit.language)
+    columns = time_charts.draw_columns([day(visit, each.day) for each in days])
+    chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_pairs(scale, drawn))
     keys = (("p", visit.say("trend-income")), ("t", visit.say("trend-spend")))
     figure = sign + money(visit, abs(income - spend), currency)
     return Card("money", figure, words, chart, keys)

@@ -345,14 +345,6 @@ async def compare_answers(
 Paste = tuple[str, Sequence[PastedRow] | None]
 
 
-class PasteForm(BaseModel):
-    """A pasted table, and the lines of it that become drafts."""
-
-    table: str = Field(default="", max_length=900_000)
-    line: list[int] = Field(default=[], max_length=1000)
-    act: Literal["look", "take"] = "look"
-
-
 @router.get("/datasets/{dataset}/examples/paste")
 async def show_paste(
     visit: Teaching, dataset: EditedDataset, page: Part, filters: Filtered
@@ -363,19 +355,24 @@ async def show_paste(
 
 @router.post("/datasets/{dataset}/examples/paste")
 async def paste_table(
-    visit: Teaching, dataset: EditedDataset, page: Part, form: Annotated[PasteForm, Form()]
+    visit: Teaching,
+    dataset: EditedDataset,
+    page: Part,
+    table: Annotated[str, Form(max_length=900_000)] = "",
+    line: Annotated[list[int] | None, Form(max_length=1000)] = None,
+    act: Annotated[Literal["look", "take"], Form()] = "look",
 ) -> Response:
     """Return what each row of a table is, or make drafts of those that were chosen."""
-    filters, name, paste = _filters_back(dataset.name, ""), dataset.name, (form.table, None)
+    filters, name, paste = _filters_back(dataset.name, ""), dataset.name, (table, None)
     try:
-        if form.act == "take" and form.line:
-            await visit.write(drafts.take_pasted, name, form.table, frozenset(form.line))
+        if act == "take" and line:
+            await visit.write(drafts.take_pasted, name, table, frozenset(line))
             return seen_other(filters.href())
-        rows = await visit.read(drafts.judge_pasted, name, form.table)
+        rows = await visit.read(drafts.judge_pasted, name, table)
     except REFUSALS as error:
         came = Outcome(refusal_text(visit, error))
         return await _page(visit, dataset, page, filters, came=came, paste=paste)
-    return await _page(visit, dataset, page, filters, paste=(form.table, rows))
+    return await _page(visit, dataset, page, filters, paste=(table, rows))
 
 
 @router.get("/courses/{course_id}/examples")
