@@ -101,10 +101,11 @@ screens: venv
 bench: venv
 	$(BIN)/python -m bench
 
-# Each operation of an act fails once, the payments' histories, then 1,000 SIGKILLs of the demo
+# Each operation of an act fails once, 10,000 seeds of payments and pipeline, 1,000 SIGKILLs of the demo
 # under load: hours. `python -m bench soak --kills 100` is a sample.
 soak: venv
 	$(BIN)/python -m bench operations billing
+	$(BIN)/python -m bench simulation
 	$(BIN)/python -m bench soak
 
 install:

@@ -1,8 +1,8 @@
 """`make bench`: run the measurements that take minutes; `python -m bench NAME` runs one.
 
-`gate`, `kills`, `storm`, `billing`, `learning`, `engine`, `chat`, `api`, `dataset` and `soak` take
-longest and are run by name alone, and so is `house`. `learning` and those after it take words:
-names of rows, options, or revisions.
+`gate`, `kills`, `storm`, `billing`, `learning`, `engine`, `chat`, `api`, `dataset`, `simulation`
+and `soak` take longest and are run by name alone, and so is `house`. `learning` and those after it
+take words: names of rows, options, or revisions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NAMES = (
     *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle", "replicas"),
     "operations",
 )
-WITH_WORDS = ("learning", "engine", "chat", "api", "dataset", "house", "soak")
+WITH_WORDS = ("learning", "engine", "chat", "api", "dataset", "house", "simulation", "soak")
 
 
 def main() -> None:

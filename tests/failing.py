@@ -50,7 +50,7 @@ class FailAt:
 
     @contextmanager
     def on(self, number):
-        """Fail the operation of this number within the block; `last` is it, "" if none came."""
+        """Fail the operation of this number within the block, 0: none; `last` is it, or ""."""
         self._left, self.last = number, ""
         try:
             yield self

@@ -44,6 +44,9 @@ from merlin.db.tables import (
 from merlin.db.values import RowMap, dump_json, messages_of, read_row, storable_text
 from merlin.providers.base import Answer
 
+# So long at most is between two probes of a model.
+LONGEST_WAIT_S = 600.0
+
 
 class ModelState(StrEnum):
     """Whether a model may serve; the values are what the database stores."""
@@ -213,8 +216,14 @@ class Models(Repository):
     """Models, from the success of their jobs to their proof."""
 
     def unproved(self) -> list[Model]:
-        """Return the models in state new whose `not_before` has passed, oldest first."""
-        is_due = MODEL.not_before.is_null() | (MODEL.not_before <= iso(self._clock()))
+        """Return the models in state new whose `not_before` has passed, oldest first.
+
+        One that would wait for longer than it was put off by is due: the clock was set back.
+        """
+        now = self._clock()
+        latest = now + timedelta(seconds=LONGEST_WAIT_S)
+        has_passed = (MODEL.not_before <= iso(now)) | (MODEL.not_before > iso(latest))
+        is_due = MODEL.not_before.is_null() | has_passed
         new = select_models().where((MODEL.state == ModelState.NEW.value) & is_due)
         return [model_of(row) for row in self.db.rows(new.order_by(MODEL.id))]
 

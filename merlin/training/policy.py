@@ -68,9 +68,10 @@ def decide(
     if not asked and (hold := _held(rule, newest, new_examples)) is not None:
         return hold
     quiet = timedelta(seconds=rule.quiet_s if quiet_s is None else quiet_s)
-    # Commits may still come in a burst, but never for over fifteen minutes.
+    # Commits may still come in a burst, but never for over fifteen minutes. After the clock was set
+    # back nobody waits until it has caught up with a commit.
     begun = next(each for each in waiting if each.word is VerdictStatus.BUILT or each is newest)
-    is_burst = now < min(newest.seen_at + quiet, begun.seen_at + LONGEST_QUIET)
+    is_burst = newest.seen_at <= now < min(newest.seen_at + quiet, begun.seen_at + LONGEST_QUIET)
     if is_burst and not asked:
         return Decision(Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())})
     if slots_free < 1:

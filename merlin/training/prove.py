@@ -27,6 +27,7 @@ from merlin.providers.base import NOT_COUNTED, Answer, Asker
 from merlin.training.ask_many import Query, Reply, ask_many, says_nothing
 from merlin.training.jobs import TrainingProvider
 from merlin.training.models import (
+    LONGEST_WAIT_S,
     Model,
     Models,
     ModelState,
@@ -39,7 +40,7 @@ from merlin.training.models import (
 from merlin.training.promote import serving_rows
 
 log = get_logger(__name__)
-FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
+FIRST_WAIT_S = 5.0
 GIVE_UP, FEWEST_PROBES = timedelta(hours=1), 5
 MOST_DOUBLINGS = 10
 

@@ -45,6 +45,10 @@ def test_a_burst_never_holds_longer_than_fifteen_minutes():
     assert decide(LaunchRule(), [verdict(901), verdict(1)], **CALM).step is Step.LAUNCH
 
 
+def test_a_commit_of_before_the_clock_was_set_back_is_not_waited_for():
+    assert decide(LaunchRule(), [verdict(-3600)], **CALM).step is Step.LAUNCH
+
+
 def test_train_in_the_message_skips_quiet_and_count():
     few = CALM | {"new_examples": 0}
     assert decide(LaunchRule(min_new=5), [verdict(1, "x [train]")], **few).step is Step.LAUNCH

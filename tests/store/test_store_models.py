@@ -42,6 +42,16 @@ def test_a_model_is_due_when_its_time_has_come(world, clock):
     assert (again.probes, again.note) == (1, "still loading")
 
 
+def test_a_model_does_not_wait_until_a_clock_that_was_set_back_has_caught_up(world, clock):
+    world.push(1, examples())
+    (job,) = world.launch()
+    world.finish(job)
+    (model,) = world.models.unproved()
+    world.models.postpone(model, 30.0, "still loading")
+    clock.move(-3600)
+    assert len(world.models.unproved()) == 1
+
+
 def test_a_refused_model_fails_its_verdicts_and_never_serves(world):
     world.push(1, examples())
     (job,) = world.launch()

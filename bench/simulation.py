@@ -1,0 +1,44 @@
+"""Lives of the pipeline, each from its seed: `python -m bench simulation [--seeds 10000]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+
+def run(words: Sequence[str] = ()) -> None:
+    """Print how many lives ended well, and a line for each that did not. Ends with 1 for one."""
+    options = argparse.ArgumentParser(prog="python -m bench simulation")
+    options.add_argument("--seeds", type=int, default=10_000)
+    options.add_argument("--first", type=int, default=0)
+    told = options.parse_args(words)
+    seeds = range(told.first, told.first + told.seeds)
+    begun = time.monotonic()
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        faults = [line for line in pool.map(lived, seeds) if line]
+    print(f"{len(seeds)} seeds: {len(faults)} faults, {time.monotonic() - begun:.0f} s")
+    if faults:
+        sys.exit("\n".join(faults))
+
+
+def lived(seed: int) -> str:
+    """Live one life; return what was wrong with it, "" for nothing."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from simulation import live
+
+    from merlin.core.log import set_up_logging
+
+    set_up_logging("bench", quiet=True)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            live(Path(folder), seed)
+        except Exception as error:  # noqa: BLE001 - told with its seed
+            return f"seed {seed}: {error!r}"
+    return ""

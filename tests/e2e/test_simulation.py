@@ -1,0 +1,13 @@
+"""Lives of the pipeline from seeds; `python -m bench simulation` has thousands."""
+
+from __future__ import annotations
+
+import pytest
+from simulation import live
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_one_job_a_build_and_the_newest_serves_whatever_the_order(seed, tmp_path):
+    live(tmp_path, seed)
