@@ -117,13 +117,19 @@ def details(ctx: Context, actor: Actor, course_id: int) -> CourseDetails:
     """Return a course with its materials. Raises NotFound."""
     course, all_of_it = materials(ctx, actor, course_id)
     lengths = Catalogue(ctx.db).lengths(course.dataset)
-    teachers = [_called(ctx, each) for each in course.teachers]
+    named = [_called(ctx, actor, each) for each in course.teachers]
+    teachers = [each for each in named if each]
     return CourseDetails(course, all_of_it, lengths, teachers, is_led(ctx, actor, course))
 
 
-def _called(ctx: Context, name: str) -> str:
-    """Return what somebody is called, by their account's name; that name where nobody knows."""
+def _called(ctx: Context, actor: Actor, name: str) -> str:
+    """Return what somebody is called, by their account's name; that name where nobody knows.
+
+    "" for a guest: what somebody is called in Telegram is told to those alone who signed in.
+    """
     account = Accounts(ctx.db).named(name)
+    if account and not actor.user_id:
+        return ""
     user = Users(ctx.db).get(account.user_id) if account else None
     return (user.shown_name if user else "") or name
 

@@ -21,6 +21,8 @@ from merlin.core.i18n import stored_text
 from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import parse_subject
+from merlin.dataset.entries import ExampleEntries
+from merlin.dataset.example import question_preview
 from merlin.dataset.finding import Finding
 from merlin.dataset.verdicts import (
     FINDINGS,
@@ -284,7 +286,7 @@ def tell_editors(db: Database, clock: Clock = utc_now) -> None:
     for row in db.rows(query):
         word, change_id = VerdictStatus(row["word"]), row["change_id"]
         told = {
-            "subject": parse_subject(row["subject"]),
+            "subject": _subject(db, row),
             "dataset": row["dataset"],
             "version": build_version(row["dataset"], row["number"]) or "-",
         }
@@ -295,6 +297,16 @@ def tell_editors(db: Database, clock: Clock = utc_now) -> None:
         is_last = int(word not in MAY_CHANGE)
         noted = CHANGE.update({"told_word": word.value, "is_told": is_last})
         db.transact(partial(db.change, noted.where(CHANGE.change_id == change_id)))
+
+
+def _subject(db: Database, row: Row) -> Mapping[str, Any] | str:
+    """Return the line of a commit; its example is called by the question as it is taught now."""
+    told = parse_subject(row["subject"])
+    example = "" if isinstance(told, str) else told["arguments"].get("example")
+    if not example:
+        return told
+    text = ExampleEntries(db).text(row["dataset"], example)
+    return parse_subject(row["subject"], question_preview(text))
 
 
 def _scores(db: Database, row: Row) -> tuple[Score | None, Score | None]:

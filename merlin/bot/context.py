@@ -139,6 +139,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         self.catalogue = ModelCatalogue(self.db)
         self.update_id, self.chat_id = self.stored.update_id, self.stored.chat_id
         self.user_id = self.stored.user_id
+        self._is_zone_named = False
 
     @classmethod
     def from_update(cls, update: object, application: Any) -> Self:
@@ -188,8 +189,13 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return self.user.time_zone(self.services.config.timezone)
 
     def moment(self, at: datetime) -> str:
-        """Return a moment as the person reads it, in their own zone; another one is named."""
-        return format_moment(at, self.zone, self.language, is_named=not self.user.zone)
+        """Return a moment as the person reads it, in their own zone; another one is named once."""
+        return format_moment(at, self.zone, self.language, is_named=self.names_zone())
+
+    def names_zone(self) -> bool:
+        """Return whether the next moment names its zone: the first of an update, in no own zone."""
+        is_named, self._is_zone_named = self._is_zone_named, True
+        return not (is_named or self.user.zone)
 
     @property
     def dialog_values(self) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from merlin.core.log import get_logger, redact
 from merlin.dataset.changes import Batch, BatchResult, Change, Changes, ChangeState
 from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_changes
 from merlin.dataset.commit_message import parse_subject
+from merlin.dataset.example import question_preview
 from merlin.db.database import Database
 from merlin.db.intents import Intents
 from merlin.db.notices import ADMINS, Notices
@@ -89,7 +90,7 @@ class ChangeProcessor:
     def _settle(self, batch: Batch, landed: BatchResult) -> None:
         first = batch.first
         if landed.commit is not None:
-            told = {"subject": parse_subject(first.subject), "commit": landed.commit[:10]}
+            told = {"subject": _subject(first), "commit": landed.commit[:10]}
             self._tell(first, "notice-change-committed", told)
         for change in batch.changes:
             theirs = landed.conflicts.get(change.change_id)
@@ -108,7 +109,7 @@ class ChangeProcessor:
         log.info("change settled", batch=batch.batch_id, files=len(batch.changes), outcome=what)
 
     def _refuse(self, batch: Batch, refusal: Refused) -> None:
-        told = {"subject": parse_subject(batch.first.subject), "reason": _reason(refusal)}
+        told = {"subject": _subject(batch.first), "reason": _reason(refusal)}
         self._tell(batch.first, "notice-change-refused", told)
         self._queue.put_aside(batch, ChangeState.REFUSED, refusal.key, refusal.arguments)
         log.info("change refused", batch=batch.batch_id, reason=str(refusal))
@@ -121,7 +122,7 @@ class ChangeProcessor:
             return False
         self._pause_s = FIRST_PAUSE_S
         first = batch.first
-        told = {"subject": parse_subject(first.subject), "reason": _reason(refusal)}
+        told = {"subject": _subject(first), "reason": _reason(refusal)}
         if first.by.isdecimal():
             told["change"] = first.change_id
             self._tell(first, "notice-change-parked", told, refusals)
@@ -149,6 +150,10 @@ class ChangeProcessor:
             mark = (change.before or "") if refusals is None else refusals
             once = f"change:{change.change_id}:{word}:{mark}"
             self._notices.tell(change.by, key, told, once=once)
+
+
+def _subject(change: Change) -> Mapping[str, object] | str:
+    return parse_subject(change.subject, question_preview(change.text))
 
 
 def _reason(error: MerlinError) -> Mapping[str, object]:

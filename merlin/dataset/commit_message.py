@@ -120,17 +120,20 @@ def material_subject(verb: str, kind: str, lesson: int) -> str:
     return f"{verb} {kind} {lesson}"
 
 
-def parse_subject(line: str) -> Mapping[str, Any] | str:
-    """Return a line as a text with its arguments; as it is where it was not written here."""
+def parse_subject(line: str, question: str = "") -> Mapping[str, Any] | str:
+    """Return a line as a text with its arguments; as it is where it was not written here.
+
+    An example is called by its `question` where that is known.
+    """
     if len(line) > LONGEST:  # anybody may push a commit with any line
         return line
     if line.startswith(_REVERT):
-        inner = parse_subject(line.removeprefix(_REVERT))
+        inner = parse_subject(line.removeprefix(_REVERT), question)
         return {"key": "subject-undoing", "arguments": {"subject": inner}}
     for key, pattern in _LINES.items():
         found = pattern.fullmatch(line)
         if found is not None:
-            return {"key": key, "arguments": _arguments(found.groupdict())}
+            return {"key": key, "arguments": _arguments(found.groupdict(), question)}
     return line
 
 
@@ -140,8 +143,10 @@ def format_subject(line: str, language: str) -> str:
     return told if isinstance(told, str) else text(language, str(told["key"]), **told["arguments"])
 
 
-def _arguments(found: Mapping[str, str]) -> dict[str, object]:
+def _arguments(found: Mapping[str, str], question: str) -> dict[str, object]:
     told: dict[str, object] = dict(found)
+    if question and "example" in told:
+        told["example"] = {"key": "page-source-quoted", "arguments": {"question": question}}
     if "count" in told:
         told["count"] = int(found["count"])
     if "kind" in told:

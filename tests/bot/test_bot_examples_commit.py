@@ -90,7 +90,7 @@ def test_an_example_added_by_buttons_becomes_a_commit_and_its_verdict_comes(chat
     chat.press("💾 Сохранить")
     assert "Сохраняю" in chat.last.text
     told = committed(chat, lab)
-    assert "Новый пример где-живёт-новый-вопрос" in told.text
+    assert "Новый пример «Где живёт новый вопрос?»" in told.text
     head = lab.repository.git("log", "-1", "--format=%an <%ae>%n%(trailers:key=Merlin-Id)")
     assert head.startswith(f"Вера <{VERA}@telegram.invalid>\nMerlin-Id: ")
     assert "В новом примере." in example(lab, "где-живёт-новый-вопрос")
@@ -122,7 +122,7 @@ def test_an_admin_who_made_the_edit_hears_of_each_verdict_once(chat, lab):
         wait_until(lambda query=each: not rows(chat.settings, query))
     assert len(heard(chat, "boris")) == 1
     (told,) = heard(chat, "vera")
-    assert "q1" in told, "it is told in words of the edit"
+    assert "слово номер 1" in told, "it is told in words of the edit"
 
 
 def meanwhile(chat, lab, answer="Моё."):

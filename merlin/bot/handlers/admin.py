@@ -123,8 +123,9 @@ def when(context: BotContext, at: datetime | str | None) -> str:
     if not at:
         return ""
     moment = from_iso(at) if isinstance(at, str) else at
-    is_named = not context.user.zone
-    return i18n.format_moment_briefly(moment, context.zone, context.language, is_named=is_named)
+    return i18n.format_moment_briefly(
+        moment, context.zone, context.language, is_named=context.names_zone()
+    )
 
 
 def cut(words: str) -> str:

@@ -127,6 +127,7 @@ def plan(context: BotContext) -> View:
     if context.dialog is not None and context.dialog.step == STEP and context.verb:
         context.stop_waiting()
     goods = good_buttons(context, mine)
+    parts = [*_mine(context, mine), _here(context, mine)]
     renewals, renewed, others = [], [], []
     for each in plans:
         renewal, title = mine.renewal(each), each.titled(context.language)
@@ -139,8 +140,11 @@ def plan(context: BotContext) -> View:
                 renewed.append(context.translate("pay-renews", title=title, at=at))
             label = context.translate("pay-button-renewal", title=title)
             renewals.append(Button(label, f"renewal:{renewal.renewal_id}"))
-    parts = [*_mine(context, mine), _here(context, mine), "\n".join(others)]
-    parts += ["\n".join(renewed), context.translate("pay-choose") if goods else ""]
+    parts += [
+        "\n".join(others),
+        "\n".join(renewed),
+        context.translate("pay-choose") if goods else "",
+    ]
     has_orders = bool(list_orders(context.services, buyer(context), 1))
     invited = are_invites_on(context) and mine.plan is not UNLIMITED
     rows: menu.Rows = (

@@ -39,12 +39,14 @@ page-board-commits = { $count ->
        *[other] { $count } commits
     }
 page-board-asked = { $count ->
-        [one] { $count } question
-       *[other] { $count } questions
-    } in 4 weeks, { $disliked ->
-        [one] { $disliked } answer
-       *[other] { $disliked } answers
-    } disliked
+        [0] no questions in 4 weeks
+        [one] { $count } question in 4 weeks
+       *[other] { $count } questions in 4 weeks
+    }{ $disliked ->
+        [0] {""}
+        [one]{", "}{ $disliked } answer disliked
+       *[other]{", "}{ $disliked } answers disliked
+    }
 page-board-none = No commits yet. Add the first example on the dataset's page or right in the bot.
 page-board-empty = The first commit will show here
 page-board-empty-hint = Write an example in the repository, on the dataset's page or in the bot, and watch its card take six steps.

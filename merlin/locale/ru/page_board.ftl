@@ -43,13 +43,15 @@ page-board-commits = { $count ->
        *[other] { $count } коммитов
     }
 page-board-asked = { $count ->
-        [one] { $count } вопрос
-        [few] { $count } вопроса
-       *[other] { $count } вопросов
-    } за 4 недели, не понравилось { $disliked ->
-        [one] { $disliked } ответ
-        [few] { $disliked } ответа
-       *[other] { $disliked } ответов
+        [0] за 4 недели вопросов не было
+        [one] { $count } вопрос за 4 недели
+        [few] { $count } вопроса за 4 недели
+       *[other] { $count } вопросов за 4 недели
+    }{ $disliked ->
+        [0] {""}
+        [one]{", "}не понравился { $disliked } ответ
+        [few]{", "}не понравилось { $disliked } ответа
+       *[other]{", "}не понравилось { $disliked } ответов
     }
 page-board-none = Коммитов пока нет. Первый пример можно добавить на странице набора или прямо из бота.
 page-board-empty = Здесь появится первый коммит
