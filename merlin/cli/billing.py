@@ -30,7 +30,6 @@ from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds, RefundState
 from merlin.billing.report import COLUMNS, Sum, day_start, export_rows, signed
-from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
@@ -39,6 +38,7 @@ from merlin.cli.options import (
     configuration,
     print_result,
     reading,
+    require_yes,
 )
 from merlin.cli.output import (
     Since,
@@ -54,7 +54,6 @@ from merlin.cli.output import (
 )
 from merlin.core.clock import iso, zone_of
 from merlin.core.errors import ConfigError, NotFound, Refused
-from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles, stars
 from merlin.wiring.context import opened, yookassa_gateway
 
@@ -195,8 +194,10 @@ def refund(
         number = payments.grant_to_refund(details, grant)
         rest = details.rests[number]
         minor = None if amount is None else _amount(amount, rest.currency).minor
-        if not yes:
-            _ask(details.purchase, amount or rest.decimal, rest.currency)
+        bought = details.purchase.order
+        told = {"user": bought.user_id, "plan": bought.promise.plan}
+        told |= {"amount": amount or rest.decimal, "currency": rest.currency.value}
+        require_yes("billing-refund-sure", "billing-refund-not-sure", is_given=yes, **told)
         want = partial(payments.request_refund, ctx, actor, order, number, minor, reason)
         made = ctx.db.transact(want)
         print_message(
@@ -217,14 +218,6 @@ def _amount(said: str, currency: Currency) -> Amount:
         return roubles(said.replace(",", ".")) if currency is Currency.RUB else stars(int(said))
     except ValueError:
         raise ConfigError(f"{said} is no amount", "billing-no-amount", said=said) from None
-
-
-def _ask(purchase: Purchase, amount: str, currency: Currency) -> None:
-    """Ask whether that is meant. Raises Refused for no, and where nobody can be asked."""
-    told = {"amount": amount, "currency": currency.value, "user": purchase.user_id}
-    asked = text(language(), "billing-refund-sure", plan=purchase.order.promise.plan, **told)
-    if not sys.stdin.isatty() or not typer.confirm(asked, err=True):
-        raise Refused("not confirmed", "billing-refund-not-sure")
 
 
 def _outcome(ctx: Context, refund: Refund) -> Refund:

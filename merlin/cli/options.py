@@ -134,14 +134,14 @@ def require_stopped(config: Config) -> Iterator[None]:
         yield
 
 
-def require_yes(question: str, refusal: str, *, is_given: bool) -> None:
+def require_yes(question: str, refusal: str, *, is_given: bool, **told: object) -> None:
     """Ask a question by its key, unless the answer is given. Raises Refused for another than yes.
 
-    `refusal` is its key, also where nobody can be asked.
+    `refusal` is its key, also where nobody can be asked; `told` fills the question.
     """
     if is_given:
         return
-    if not sys.stdin.isatty() or not typer.confirm(text(language(), question), err=True):
+    if not sys.stdin.isatty() or not typer.confirm(text(language(), question, **told), err=True):
         raise Refused("not confirmed", refusal)
 
 
