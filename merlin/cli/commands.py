@@ -6,11 +6,14 @@ lines of help stand here too, and a test proves that both say the same.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 
 # By what the help shows together, in its order: a command, its module, its line of help. A command
 # without a line is not told of.
@@ -190,6 +193,22 @@ def _is_group(command: Any, words: list[str]) -> bool:
     return isinstance(command, TyperGroup)
 
 
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Say in the person's language what Typer says in English of a wrong option or argument."""
+    try:
+        yield
+    except TyperException as error:
+        from merlin.cli import locale_language
+
+        if locale_language() == "ru":
+            from merlin.cli.help import show_russian_titles, translate_usage_error
+
+            show_russian_titles()
+            translate_usage_error(error)
+        raise
+
+
 class LazyGroup(TyperGroup):
     """The commands by their lines of help; the called one takes its line's place."""
 
@@ -214,6 +233,16 @@ class LazyGroup(TyperGroup):
             if _HELP.intersection(args) or _is_group(command, args[1:]):
                 self._translate(command, ctx, args[0])
         return super().resolve_command(ctx, args)
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Return what Typer does; what is wrong with the words is said in the person's language."""
+        with _usage_errors():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; as `make_context` where its own words are wrong."""
+        with _usage_errors():
+            return super().invoke(ctx)
 
     def _translate(self, command: Any, ctx: Any, words: str) -> None:
         from merlin.cli import locale_language

@@ -6,6 +6,7 @@ help is shown, as a command that works needs none of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Any
 
 import yaml
 from typer import rich_utils
+from typer.exceptions import TyperException
 
 _RUSSIAN = Path(__file__).parents[1] / "locale" / "ru" / "help.yaml"
-COMMON, PANELS, TYPER = "*", "panels", "typer"
+COMMON, PANELS, TYPER, ERRORS = "*", "panels", "typer", "errors"
 
 
 @cache
@@ -23,7 +25,8 @@ def russian_help() -> Mapping[str, Mapping[str, str]]:
     """Return the lines of each command by its words, "" for `merlin` itself.
 
     Those of options that many commands share lie under `COMMON`, the titles of groups of commands
-    under `PANELS`, and what `typer.rich_utils` calls its own titles under `TYPER`.
+    under `PANELS`, what `typer.rich_utils` calls its own titles under `TYPER`, and what Typer says
+    of wrong words, as patterns, under `ERRORS`.
     """
     lines: Mapping[str, Mapping[str, str]] = yaml.load(
         _RUSSIAN.read_text(encoding="utf-8"), yaml.CSafeLoader
@@ -35,6 +38,14 @@ def show_russian_titles() -> None:
     """Let Typer call arguments, options and commands in Russian, until the process ends."""
     for name, line in russian_help()[TYPER].items():
         setattr(rich_utils, name, line)
+
+
+def translate_usage_error(error: TyperException) -> None:
+    """Let an error of Typer's speak Russian; words that it does not know stay."""
+    said = error.format_message()
+    for pattern, line in russian_help()[ERRORS].items():
+        said = re.sub(pattern, line, said)
+    error.format_message = lambda: said  # type: ignore[method-assign]
 
 
 def translate_help(command: Any, ctx: Any, words: str) -> None:

@@ -10,7 +10,7 @@ from typer import rich_utils
 
 from merlin.cli import main
 from merlin.cli.commands import COMMANDS, PANELS, load_command
-from merlin.cli.help import COMMON, TYPER, russian_help
+from merlin.cli.help import COMMON, ERRORS, TYPER, russian_help
 from merlin.cli.help import PANELS as PANELS_IN_RUSSIAN
 
 pytestmark = pytest.mark.unit
@@ -45,6 +45,7 @@ def test_every_command_and_option_has_its_line_in_russian():
         wanted |= options(load_command(word), word)
     assert set(lines.pop(PANELS_IN_RUSSIAN)) == set(PANELS)
     assert set(lines.pop(TYPER)) <= set(vars(rich_utils))
+    assert lines.pop(ERRORS)
     common, used = set(lines.pop(COMMON)), {"help"}
     assert set(lines) == set(wanted)
     for words, own in lines.items():
@@ -61,6 +62,19 @@ def test_the_help_speaks_russian_where_the_person_does():
     assert "Показать одно обучение" in said
     assert "Показать эту справку" in said
     assert "Аргументы" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--bogus"], "Нет параметра --bogus."),
+        (["jobs", "show"], "Не хватает аргумента job."),
+        (["demo", "--port", "0"], "Неверное значение --port: нужно число не меньше 1."),
+    ],
+)
+def test_a_wrong_option_is_told_in_russian_where_the_person_speaks_it(words, said):
+    done = called(*words, MERLIN_LANGUAGE="ru")
+    assert (done.returncode, said in done.stderr, "Ошибка" in done.stderr) == (2, True, True)
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])

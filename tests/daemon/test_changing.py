@@ -89,10 +89,11 @@ def test_an_edit_becomes_a_commit_and_its_editor_is_told(lab):
     change = stands(lab, change_id)
     assert (change.state, change.commit, change.text) == (ChangeState.COMMITTED, head, None)
     assert lab.repository.git("log", "-1", "--format=%an %s") == "Борис Add example new"
+    question = {"key": "page-source-quoted", "arguments": {"question": "Где новый вопрос?"}}
     assert notices(lab, BORIS)[-1] == (
         "notice-change-committed",
         {
-            "subject": {"key": "subject-example-add", "arguments": {"example": "new"}},
+            "subject": {"key": "subject-example-add", "arguments": {"example": question}},
             "commit": head[:10],
         },
     )
