@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
+from functools import partial
 from typing import Literal
 
 # Parts of a text that are compared with each other; more would take seconds.
@@ -40,16 +41,15 @@ def merge_words(old: str, new: str) -> Iterator[tuple[str, Kind]]:
 
 
 def _cut(*texts: str) -> Sequence[list[str]]:
-    ways: tuple[Callable[[str], list[str]], ...] = (_WORD.findall, _lines)
+    ways: tuple[Callable[[str], list[str]], ...] = (
+        _WORD.findall,
+        partial(str.splitlines, keepends=True),
+    )
     for cut in ways:
         parts = [cut(each) for each in texts]
         if max(map(len, parts)) <= MOST_PARTS:
             return parts
     return [[each] for each in texts]
-
-
-def _lines(words: str) -> list[str]:
-    return words.splitlines(keepends=True)
 
 
 def _joined(parts: Sequence[str], steps: Sequence[tuple[str, int, int]]) -> Parts:

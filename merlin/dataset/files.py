@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import JOIN, Select, fn
 
-from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
 from merlin.course.catalogue import localised, mark_changed
 from merlin.dataset import layout
@@ -40,6 +39,7 @@ from merlin.db.tables import (
     TAUGHT_EXAMPLE,
     VERDICT,
 )
+from merlin.db.values import RowMap
 from merlin.git.source import EXECUTABLE, FILE, Entry, blob_id
 
 if TYPE_CHECKING:
@@ -186,6 +186,12 @@ def apply_pending_changes(
 _COMING = ""  # stands for the tree of a dataset whose files are still being written
 
 
+_FILES = RowMap(FileText)
+_COMMITS = RowMap(
+    ExampleCommit, columns={"commit": "sha", "author": "author_name", "at": "committed_at"}
+)
+
+
 class FileIndex(Repository):
     """The files of all datasets as they lie at the newest commit."""
 
@@ -315,12 +321,7 @@ class FileIndex(Repository):
         )
         mine = COMMIT.select().where(reduce(or_, (COMMIT.sha.in_(each) for each in wrote)))
         newest = mine.order_by(COMMIT.committed_at.desc(), COMMIT.position.desc())
-        return [
-            ExampleCommit(
-                row["sha"], row["author_name"], from_iso(row["committed_at"]), row["subject"]
-            )
-            for row in self.db.rows(newest)
-        ]
+        return _COMMITS.read_all(self.db.rows(newest))
 
     def newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""
@@ -329,10 +330,7 @@ class FileIndex(Repository):
         return None if row is None else build_from_row(row)
 
     def _read(self, query: Select) -> list[FileText]:
-        return [
-            FileText(row["dataset"], row["path"], row["blob"], row["text"])
-            for row in self.db.rows(query)
-        ]
+        return _FILES.read_all(self.db.rows(query))
 
     def newest(self) -> str | None:
         """Return the newest commit on the line, None before the first."""

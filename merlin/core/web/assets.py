@@ -45,7 +45,8 @@ class Assets:
     """All assets: by the name that templates say, and by the one that browsers ask for."""
 
     def __init__(self, *folders: Path) -> None:
-        self._sources = {path.name: path for folder in folders for path in _files(folder)}
+        files = (path for folder in folders for path in sorted(folder.iterdir()))
+        self._sources = {path.name: path for path in files if path.suffix in _TYPES}
         self._made: dict[str, Asset] = {}
         for name in self._sources:
             self._make(name)
@@ -76,10 +77,6 @@ class Assets:
             return path.read_bytes()
         text = path.read_text(encoding="utf-8")
         return _IMPORT.sub(lambda found: f"./{self._make(found[1]).name}", text).encode()
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix in _TYPES)
 
 
 def _digest(content: bytes) -> str:
