@@ -36,8 +36,8 @@ SECTIONS: Mapping[str, str] = {
     ),
     "Groups and inline questions": "group_setting inline_question",
     "From commits to the serving model, and what processes tell each other": (
-        "migration wake intent request notice heartbeat key_holder seen_commit verdict noted"
-        " commit_status"
+        "migration wake intent request notice heartbeat key_holder throttle seen_commit verdict"
+        " noted commit_status"
         " finding build example example_text taught_example job job_change job_event checkpoint"
         " model evaluation proof_answer baseline_answer accepted_loss canary serving promotion"
     ),
@@ -123,6 +123,7 @@ ROWS: Mapping[str, str] = {
     "told_question": "a question that somebody wants the editors to see, masked",
     "turn": "a question and its answer",
     "updates": "an event of Telegram, and how it ended",
+    "throttle": "what several apis count of one caller together, by a keyed hash",
     "users": "a person, by Telegram's number or one of our own",
     "verdict": "what a commit led to in a dataset",
     "wake": "one counter that tells every process to look",

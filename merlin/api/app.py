@@ -35,7 +35,7 @@ from merlin.api.openapi import add_description
 from merlin.api.pages.errors import add_lost
 from merlin.api.pages.site import page_routes
 from merlin.api.problems import add_problems, unavailable
-from merlin.api.rate_limits import Limits, LoginThrottle, limits_layer
+from merlin.api.rate_limits import SHARE_S, Limits, LoginThrottle, limits_layer
 from merlin.api.response_cache import (
     LOOK_S,
     CatalogueCache,
@@ -57,6 +57,7 @@ from merlin.core.log import get_logger, redact
 from merlin.db.change_watch import LONGEST_WAIT_S, Changes, changes_of
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind
+from merlin.db.throttle import forget
 
 # How often it is looked for questions that a killed api left behind.
 RELEASE_S = 60.0
@@ -115,12 +116,16 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         look, learn = partial(catalogue.look, services), partial(catalogue.learn, services)
         beat = partial(services.write, _beat, socket.gethostname(), utc_now())
         release = partial(services.write, release_stale_reservations)
+        share = partial(state.limits.share, services)
+        forget_counts = partial(services.store.do, partial(forget, services.db))
         with changes_of(services.db) as changes:
             work = [
                 *(bell.serve() for bell in state.bells.values()),
                 server.notify_watchdog(partial(server.notify, server.WATCHDOG)),
                 repeat(look, LONGEST_WAIT_S, "the catalogue's version is unknown", changes),
                 repeat(learn, LOOK_S, "the words of the catalogue were not learnt ahead"),
+                repeat(share, SHARE_S, "calls are counted by each api alone"),
+                repeat(forget_counts, RELEASE_S, "old counts of calls stay"),
                 repeat(beat, server.ALIVE_S, "nobody hears that this process lives"),
                 repeat(release, RELEASE_S, "abandoned questions wait"),
             ]

@@ -121,18 +121,15 @@ async def check_password(request: Request, name: str, password: str, browser: st
     account, is_known = await services_of(request).read(sign_in.find_account, name, browser)
     # In a browser of the owner strangers' tries do not count, nor do the owner's elsewhere.
     whose = f"{name} {digest(browser) if is_known else ''}"
-    network, now = network_of(request.scope), gate.clock()
-    wait_s = max(gate.names.wait_s(whose, now), gate.addresses.wait_s(network, now))
+    store, network = services_of(request).store, network_of(request.scope)
+    wait_s = await gate.together(store, gate.count, whose, network)
     if wait_s > 0:
         raise too_many(wait_s)
-    gate.names.add_failure(whose, now)
-    gate.addresses.add_failure(network, now)
     stored = account.password if account else ""
     is_right = await gate.apart(lambda: verify_password(stored, password))
     if account is None or not is_right:
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
-    gate.names.forget(whose)
-    gate.addresses.remove_failure(network)
+    await gate.together(store, gate.uncount, whose, network)
     return account
 
 

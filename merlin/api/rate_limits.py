@@ -10,7 +10,10 @@ finds it revoked, at once. A page that had not changed (304) costs nothing.
 
 A bucket holds a minute's worth of calls and fills evenly.
 
-`LoginThrottle` is what one process remembers of those who try to sign in.
+`LoginThrottle` is what is remembered of those who try to sign in.
+
+Several apis on one PostgreSQL count together: wrong tries one by one, calls once a second. On
+SQLite there is one api, and its memory is enough.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Hashable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -29,10 +32,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.api.problems import Problem, problem_response
+from merlin.app.context import Context
 from merlin.config.settings import ApiLimits
 from merlin.core.connections import network_of_host
 from merlin.core.errors import MerlinError
 from merlin.core.rate_limit import Throttle, TokenBucket, TokenBuckets
+from merlin.db.database import Database
+from merlin.db.throttle import read_failures, spend, store_failures
+from merlin.db.writer import Store
 
 WINDOW_S = 60.0
 # Sums of sixtieths are not exact.
@@ -99,6 +106,43 @@ class LoginThrottle:
         self._lane = asyncio.Lock()
         self._waiting = 0
 
+    async def together(
+        self, store: Store, act: Callable[[Database, str, str], T], whose: str, network: str
+    ) -> T:
+        """Return what `count` or `uncount` returns, where several apis count in a transaction."""
+        work = partial(act, store.db, whose, network)
+        return work() if store.db.dialect == "sqlite" else await store.do(work)
+
+    def count(self, db: Database, whose: str, network: str) -> float:
+        """Count a try as a wrong one and return 0, or return how long it has to wait."""
+        with self._shared(db, whose, network) as now:
+            wait_s = max(self.names.wait_s(whose, now), self.addresses.wait_s(network, now))
+            if wait_s <= 0:
+                self.names.add_failure(whose, now)
+                self.addresses.add_failure(network, now)
+            return wait_s
+
+    def uncount(self, db: Database, whose: str, network: str) -> None:
+        """Note that a try was right."""
+        with self._shared(db, whose, network):
+            self.names.forget(whose)
+            self.addresses.remove_failure(network)
+
+    @contextmanager
+    def _shared(self, db: Database, whose: str, network: str) -> Iterator[float]:
+        """Yield the time; on PostgreSQL with what all apis have counted, part of a transaction."""
+        now = self.clock()
+        if db.dialect == "sqlite":
+            yield now
+            return
+        both = (f"name {whose}", self.names, whose), (f"address {network}", self.addresses, network)
+        for key, throttle, own in both:
+            failures, age_s = read_failures(db, key)
+            throttle.load(own, failures, now - age_s)
+        yield now
+        for key, throttle, own in both:
+            store_failures(db, key, *throttle.read(own, now))
+
     def start(self, network: str, now: float) -> None:
         """Count a login that a browser asks for. Raises Problem 429."""
         wait_s = self._starts.get(network, STARTS / WINDOW_S, STARTS, now).take(now)
@@ -121,6 +165,7 @@ class LoginThrottle:
 
 
 MOST_KNOWN = 50_000
+SHARE_S = 1.0
 KNOWN_S = 60.0
 _PAGES = 10
 _FREE = ("/static/", "/hooks/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
@@ -140,6 +185,7 @@ class Limits:
         self._is_on = bool(allowed.anonymous_per_min or allowed.person_per_min)
         self._buckets = TokenBuckets()
         self._known: dict[int, tuple[int, float]] = {}
+        self._touched: dict[str, TokenBucket] = {}
 
     def charge(self, scope: Scope, now: float) -> Charge | None:
         """Count one call; None where nothing limits it."""
@@ -152,6 +198,14 @@ class Limits:
         if user_id is not None:
             return self._take(user_id, self._person, now)
         return self._take(("api", network_of(scope)), self._anonymous, now)
+
+    async def share(self, ctx: Context) -> None:
+        """Add what was spent here since the last time to what all apis have, and take their sum."""
+        touched, self._touched = self._touched, {}
+        if touched and ctx.db.dialect != "sqlite":
+            spent = {key: bucket.take_spent() for key, bucket in touched.items()}
+            for key, full_in_s in (await ctx.store.do(lambda: spend(ctx.db, spent))).items():
+                touched[key].settle(full_in_s, self.clock())
 
     def is_stale(self, scope: Scope, now: float) -> bool:
         """Return whether it is long ago that what a call carries was looked up."""
@@ -192,6 +246,7 @@ class Limits:
             return None
         bucket = self._buckets.get(key, policy.per_min / WINDOW_S, policy.per_min, now)
         wait_s = bucket.take(now)
+        self._touched[str(key)] = bucket
         return Charge(bucket, policy, bucket.full_in_s(now), wait_s)
 
 

@@ -24,12 +24,13 @@ class TokenBucket:
     again. Source: ITU-T I.371, "virtual scheduling".
     """
 
-    __slots__ = ("_burst", "_full_at", "_gap_s")
+    __slots__ = ("_burst", "_full_at", "_gap_s", "spent_s")
 
     def __init__(self, per_s: float, burst: float) -> None:
         self._gap_s = 1 / per_s if per_s > 0 else 0.0
         self._burst = burst
         self._full_at = 0.0
+        self.spent_s = 0.0
 
     def take(self, now: float) -> float:
         """Take a token and return 0, or return in how many seconds there will be one."""
@@ -43,11 +44,22 @@ class TokenBucket:
         """Take the next token, and return in how many seconds it will be there."""
         wait_s = self._wait_s(now)
         self._full_at = max(self._full_at, now) + self._gap_s
+        self.spent_s += self._gap_s
         return wait_s
 
     def give_back(self) -> None:
         """Put a token back."""
         self._full_at -= self._gap_s
+        self.spent_s -= self._gap_s
+
+    def take_spent(self) -> float:
+        """Return what was spent here since the last time, in seconds of filling."""
+        spent, self.spent_s = self.spent_s, 0.0
+        return spent
+
+    def settle(self, full_in_s: float, now: float) -> None:
+        """Take what it and others come to together; what was spent meanwhile comes on top."""
+        self._full_at = now + full_in_s + self.spent_s
 
     def has(self, tokens: float, now: float) -> bool:
         """Return whether so many tokens are there, or all that it can hold."""
@@ -128,6 +140,15 @@ class Throttle:
     def forget(self, key: str) -> None:
         """Forget the failures: the right one came."""
         self._failures.pop(key, None)
+
+    def load(self, key: str, failures: int, at: float) -> None:
+        """Take what others counted."""
+        self._failures[key] = failures, at
+
+    def read(self, key: str, now: float) -> tuple[int, float]:
+        """Return how many failed, and seconds since the last."""
+        failures, at = self._of(key, now)
+        return failures, now - at
 
     def _of(self, key: str, now: float) -> tuple[int, float]:
         failures, at = self._failures.get(key, (0, now))

@@ -149,6 +149,7 @@ NOBODY: tuple[Table, ...] = (
     t.SEARCH_ENTRY,
     t.CANARY,
     t.SERVING,
+    t.THROTTLE,
     t.VERDICT,
     t.WAKE,
     t.WINDOW,

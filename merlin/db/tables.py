@@ -279,6 +279,7 @@ API_KEY = _table(
     "id key_hash hint user_id label scopes at expires_at used_at revoked_at",
     sealed="label",
 )
+THROTTLE = _table("throttle", "key failures at", key="key")
 IDEMPOTENCY = _table(
     "idempotency",
     "id user_id key_hash request_hash number status media_type headers body at",

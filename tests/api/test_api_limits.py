@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 from api_site import ANNA, NOT_LIMITED, running
-from sign_in_data import with_bot
-from waiting import longest
+from sign_in_data import guess, page, with_bot
+from waiting import longest, wait_until
 
 from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.sign_ins import SignIns
@@ -199,3 +199,36 @@ def test_a_closed_sign_in_uses_up_nothing_of_its_persons_calls(limited):
 def test_a_household_of_ipv6_is_one_caller(host, network):
     assert network_of({"client": (host, 0)}) == network
     assert network_of({"client": None}) == ""
+
+
+@pytest.fixture
+def two(tmp_path, postgresql):
+    """Two apis on one PostgreSQL, whose own clocks stand still."""
+    url = postgresql.emptied()
+    with (
+        running(tmp_path, url, listening=listening(FEW)) as one,
+        running(tmp_path, url, listening=listening(FEW)) as two,
+    ):
+        for site in (one, two):
+            site.app.state.limits.clock = site.app.state.gate.clock = lambda: 0.0
+            with_bot(site)
+        yield one, two
+
+
+def test_several_apis_on_postgresql_count_calls_together(two):
+    one, other = two
+    full_in = "SELECT MAX(at) - extract(epoch FROM now())::float8 FROM throttle"
+    assert statuses(one.client, "/api/user", 4) == [401] * 4
+    wait_until(lambda: (one.db.sql(full_in)[0][0] or 0) > 50)
+    assert other.client.get("/api/user").status_code == 401
+    wait_until(lambda: one.db.sql(full_in)[0][0] > 62)
+    # Alone it would have let in two more.
+    assert 429 in statuses(other.client, "/api/user", 2)
+
+
+def test_several_apis_on_postgresql_count_guesses_together(two):
+    with page(two[0]) as first, page(two[1]) as second:
+        assert [guess(each, "boris").status_code for each in (first, second, first)] == [401] * 3
+        assert two[0].db.sql("SELECT failures FROM throttle WHERE failures > 0") == [(3,), (3,)]
+        two[0].db.sql("UPDATE throttle SET failures = 20")  # a wait that outlasts the test
+        assert [guess(each, "boris").status_code for each in (first, second)] == [429] * 2
