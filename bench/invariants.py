@@ -111,7 +111,10 @@ def look(place: Place, said: Said) -> Iterator[str]:
 
 
 def _check_answers(place: Place) -> Iterator[str]:
-    """I1-I4: each update ended; each told turn is one whole message, and there are no others."""
+    """I1-I4: each update ended; each told turn is one whole message, and there are no others.
+
+    A message that ended in doubt may stand twice: the second one says so, and has its row.
+    """
     messages = list(_messages(place))  # first: what is sent meanwhile has a row before
     with reading(load(place.config)) as database:
         turns = Turns(database, bot_id(TOKEN))
@@ -126,6 +129,11 @@ def _check_answers(place: Place) -> Iterator[str]:
                 "SELECT chat_id, message_id FROM outgoing WHERE message_id IS NOT NULL"
             )
         }
+        again = set(
+            database.sql(
+                "SELECT chat_id, message_id FROM outgoing WHERE state = 'sent' AND tries > 1"
+            )
+        )
         shown = {
             (chat, placeholder): number
             for number, chat, placeholder in database.sql(
@@ -136,6 +144,11 @@ def _check_answers(place: Place) -> Iterator[str]:
     yield from (
         f"update {number} counted {times} times" for number, times in charged.items() if times > 1
     )
+    repeated = [
+        (chat, message["versions"][-1]["text"])
+        for chat, message in messages
+        if (chat, message["message"]["message_id"]) in again
+    ]
     answers = {
         number: turn.written.answer
         for number, turn in told
@@ -147,7 +160,12 @@ def _check_answers(place: Place) -> Iterator[str]:
         key = chat, message["message"]["message_id"]
         text = message["versions"][-1]["text"]
         number = shown.pop(key, None)
-        if number is None and key not in sent and text.strip() != WAITING:
+        twice = next(
+            (each for each in repeated if each[0] == chat and each[1].endswith(text)), None
+        )
+        if number is None and key not in sent and twice:
+            repeated.remove(twice)
+        elif number is None and key not in sent and text.strip() != WAITING:
             yield f"a message that no row knows: {key} {text[:80]!r}"
         if number in answers and _letters(answers[number])[:200] not in _letters(text):
             yield f"update {number} shows {text[:80]!r} for {answers[number][:80]!r}"
