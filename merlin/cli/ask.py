@@ -26,7 +26,7 @@ from merlin.providers.base import Answer
 from merlin.training.models import Model, ModelState
 from merlin.training.promote import Promotions
 from merlin.wiring.context import reading_context
-from merlin.wiring.daemon import asker
+from merlin.wiring.providers import asker
 
 app = typer.Typer()
 

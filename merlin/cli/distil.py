@@ -36,7 +36,7 @@ from merlin.training.prompt_check import (
     variants_of,
 )
 from merlin.wiring.context import reading_context
-from merlin.wiring.daemon import asker
+from merlin.wiring.providers import asker
 
 app = typer.Typer()
 

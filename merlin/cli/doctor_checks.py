@@ -45,7 +45,7 @@ from merlin.git.repository import GitSource
 from merlin.providers.documents import is_walled
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state
 from merlin.wiring.context import yookassa_gateway
-from merlin.wiring.daemon import forge_of, trainer
+from merlin.wiring.providers import forge_of, trainer
 
 LEAST_FREE, LEAST_MEMORY = 1 << 30, 256 << 20
 ANSWER_S = 15.0

@@ -21,7 +21,7 @@ from merlin.core.messages import FREELY, SamplingParams
 from merlin.core.money import Cost, format_cost
 from merlin.training.ask_many import KeptAnswers, Query, Reply, ask_many, estimate
 from merlin.training.prompt_check import VariantQueries, base_queries, find_known
-from merlin.wiring.daemon import asker
+from merlin.wiring.providers import asker
 
 if TYPE_CHECKING:
     from merlin.config import Config

@@ -97,8 +97,8 @@ class ChangeProcessor:
             if theirs is not None:
                 told = {
                     "path": change.path,
-                    "ours": _shown(change.text),
-                    "theirs": _shown(theirs.text),
+                    "ours": _cut_or_dash(change.text),
+                    "theirs": _cut_or_dash(theirs.text),
                     "change": change.change_id,
                 }
                 self._tell(change, "notice-change-conflict", told)
@@ -160,5 +160,5 @@ def _reason(error: MerlinError) -> Mapping[str, object]:
     return {"key": error.key, "arguments": dict(error.arguments)}
 
 
-def _shown(text: str | None) -> str:
+def _cut_or_dash(text: str | None) -> str:
     return "—" if text is None else cut(text, TOLD_LETTERS)

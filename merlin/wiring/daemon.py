@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
 
-from merlin.config import Config, credential
-from merlin.config.settings import ProviderConfig
+from merlin.config import Config
 from merlin.core.clock import utc_now
-from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger, set_up_logging
-from merlin.core.messages import FREELY, SamplingParams
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
 from merlin.course.catalogue import Catalogue
 from merlin.daemon.changing import ChangeProcessor
@@ -30,25 +24,15 @@ from merlin.db.database import Database, DatabaseAway
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
-from merlin.providers.base import TrainingApi
-from merlin.providers.forge import Forge
 from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
 from merlin.training.models import Models
 from merlin.training.promote import Promotions
 from merlin.training.prove import ModelInventory
-from merlin.wiring.context import (
-    make_cipher,
-    opened_whole,
-    source_of,
-)
-
-if TYPE_CHECKING:
-    from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
-    from merlin.providers.yandex_training import YandexProvider
+from merlin.wiring.context import make_cipher, opened_whole, source_of
+from merlin.wiring.providers import asker, forge_of, sunset_of, trainer
 
 log = get_logger(__name__)
-DAY_S, AGAIN_S = 86_400.0, 60.0
 LEAD_LOOK_S = 1.0
 
 
@@ -118,7 +102,7 @@ def services_of(
         providers, sunsets = {}, {}
         for each in config.providers if has_providers else ():
             service = stack.enter_context(closing(trainer(each, language=config.language)))
-            sunsets[each.name] = _sunset_of(config, service)
+            sunsets[each.name] = sunset_of(config, service)
             providers[each.name] = TrainingProvider(
                 api=service,
                 asker=stack.enter_context(closing(asker(each))),
@@ -156,66 +140,3 @@ def _build_settings(config: Config, database: Database, source: GitSource) -> Bu
         clock=utc_now,
         limit_tokens=config.example_tokens,
     )
-
-
-def forge_of(config: Config) -> Forge | None:
-    """Return where commits get statuses, None where none are wanted.
-
-    Raises ConfigError without its credential.
-    """
-    repository = config.repository
-    if repository is None or repository.statuses is None or repository.forge is None:
-        return None
-    said = repository.statuses
-    return Forge(said.kind, *repository.forge, credential(said.credential))
-
-
-def trainer(
-    provider: ProviderConfig, timeout_s: float = 60.0, language: str = ""
-) -> OpenAIProvider | YandexProvider:
-    """Return the provider's files, jobs and models, its words in a language where it has several.
-
-    Raises ConfigError without its credential.
-    """
-    # Who has no provider, or no credential yet, does without the quarter of a second it takes.
-    from merlin.providers.mistral_training import MistralProvider
-    from merlin.providers.openai_training import OpenAIProvider
-    from merlin.providers.yandex_training import YandexProvider
-
-    key = credential(provider.credential)
-    if provider.form == "yandex":
-        return YandexProvider(provider.base_url, key, provider.folder, timeout_s)
-    if provider.form == "mistral":
-        return MistralProvider(provider.base_url, key, timeout_s=timeout_s, language=language)
-    return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s, language)
-
-
-def asker(provider: ProviderConfig, wishes: SamplingParams = FREELY) -> OpenAIAsker:
-    """Return what asks the provider's models. Raises ConfigError without its credential."""
-    from merlin.providers.openai_training import OpenAIAsker
-
-    key = credential(provider.credential)
-    return OpenAIAsker(provider.base_url, key, wishes, provider.folder)
-
-
-def _sunset_of(config: Config, service: TrainingApi) -> Callable[[str], date | None]:
-    """Return who answers for a base's sunset: the table first, then the provider, asked daily."""
-    told: dict[str, date | None] = {}
-    ask_at = 0.0
-
-    def ends(base_model: str) -> date | None:
-        nonlocal ask_at
-        known = config.base_models.get(base_model)
-        if known is not None and known.sunset is not None:
-            return known.sunset
-        if time.monotonic() >= ask_at:
-            try:
-                told.update({card.model_id: card.shutdown_date for card in service.models()})
-                ask_at = time.monotonic() + DAY_S
-            except ProviderError as error:
-                # A provider that cannot answer now will refuse the launch itself.
-                log.warning("sunsets cannot be read", reason=str(error))
-                ask_at = time.monotonic() + AGAIN_S
-        return told.get(base_model)
-
-    return ends

@@ -8,7 +8,7 @@ from configured import config_of
 
 from merlin.config import load
 from merlin.core.errors import ConfigError
-from merlin.wiring.daemon import forge_of
+from merlin.wiring.providers import forge_of
 
 pytestmark = pytest.mark.unit
 HUB, LAB, TEA = "https://api.github.com", "https://git.example.com/api/v4", "/api/v1"

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from itertools import groupby
@@ -25,9 +24,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Person
-from merlin.api.openai_compat.chat import ChatStream, watch_question
-from merlin.api.openai_compat.requests import Asked, asker_of, name_of, used_up
-from merlin.api.openai_compat.responses import note, refusal_of
+from merlin.api.openai_compat.chat import watch_question
 from merlin.api.pages.catalogue import OneCourse
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
@@ -42,6 +39,7 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.pages.teach.changes import base_of
+from merlin.api.pages.turn_stream import TurnStream
 from merlin.api.problems import Problem
 from merlin.api.schema import Id
 from merlin.app import course_chat, sessions
@@ -49,68 +47,18 @@ from merlin.app.ask import ChatQuestion, show_quota
 from merlin.app.plans import has_shop
 from merlin.app.sessions import SessionView
 from merlin.billing.quota import Format
-from merlin.chat.answer import Ending, Reply
 from merlin.chat.grounding import source_name
-from merlin.chat.model_catalogue import Candidate
 from merlin.chat.turns import TurnState
 from merlin.core.clock import in_zone
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
-from merlin.core.messages import Message
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
 from merlin.course.catalogue import Course, Material
 from merlin.dataset.proposals import mask_personal_data
 from merlin.db.idempotency import NUMBER_BITS
 from merlin.openai_protocol.errors import ApiError
-from merlin.openai_protocol.responses import DONE, EVENT_STREAM, event
-
-
-class TurnStream(ChatStream):
-    """A question of a page: stored with what it reserves, and its answer with what it costs."""
-
-    is_kept = True
-
-    def __init__(
-        self, request: Request, visit: PageRequest, question: ChatQuestion, session_id: int
-    ) -> None:
-        self._question, self._session_id = question, session_id
-        dataset = question.place.dataset
-        asked = Asked(name_of(dataset or ""), dataset, (Message("user", question.text),))
-        asker = asker_of(visit, question.number, dataset)
-        super().__init__(visit.services, request.app.state.desk, asked, asker)
-
-    def _reserve(self) -> Candidate | None:
-        ctx = self._services
-        self.talk, self.turn = course_chat.open_turn(ctx, self._question, self._session_id)
-        if self.talk.refusal is not None:
-            raise used_up(self._asker, self.talk.refusal, ctx.clock())
-        said = (*self.talk.summary, *self.talk.history, *self._asked.talk)
-        self._asked = replace(self._asked, talk=said)
-        return self.talk.first
-
-    def _charge(self, reply: Reply) -> None:
-        language = self._question.language
-        if reply.ending is Ending.STOPPED:
-            words = text(language, "page-stopped")
-        else:
-            words = str(refusal_of(reply, language) or note(language, reply))
-        course_chat.close_turn(self._services, self.talk, self.turn, reply, words)
-
-    async def events(self) -> AsyncIterator[bytes]:
-        """Yield the turn's number and talk, then the answer's pieces, for a script."""
-        try:
-            place = {"turn": self.turn.turn_id, "talk": self.turn.question.session_id}
-            yield event(place)
-            async for piece in self.pieces():
-                yield event({"text": piece})
-            await self.reply()
-            yield DONE
-        except (ApiError, MerlinError) as error:
-            yield event({"error": str(error)})
-        finally:
-            self.stop.press()
-
+from merlin.openai_protocol.responses import EVENT_STREAM
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -1,0 +1,68 @@
+"""The answer to a question of a course's chat, piece by piece to a page's script."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from starlette.requests import Request
+
+from merlin.api.openai_compat.chat import ChatStream
+from merlin.api.openai_compat.requests import Asked, asker_of, name_of, used_up
+from merlin.api.openai_compat.responses import note, refusal_of
+from merlin.api.pages.page import PageRequest
+from merlin.app import course_chat
+from merlin.app.ask import ChatQuestion
+from merlin.chat.answer import Ending, Reply
+from merlin.chat.model_catalogue import Candidate
+from merlin.core.errors import MerlinError
+from merlin.core.i18n import text
+from merlin.core.messages import Message
+from merlin.openai_protocol.errors import ApiError
+from merlin.openai_protocol.responses import DONE, event
+
+
+class TurnStream(ChatStream):
+    """A question of a page: stored with what it reserves, and its answer with what it costs."""
+
+    is_kept = True
+
+    def __init__(
+        self, request: Request, visit: PageRequest, question: ChatQuestion, session_id: int
+    ) -> None:
+        self._question, self._session_id = question, session_id
+        dataset = question.place.dataset
+        asked = Asked(name_of(dataset or ""), dataset, (Message("user", question.text),))
+        asker = asker_of(visit, question.number, dataset)
+        super().__init__(visit.services, request.app.state.desk, asked, asker)
+
+    def _reserve(self) -> Candidate | None:
+        ctx = self._services
+        self.talk, self.turn = course_chat.open_turn(ctx, self._question, self._session_id)
+        if self.talk.refusal is not None:
+            raise used_up(self._asker, self.talk.refusal, ctx.clock())
+        said = (*self.talk.summary, *self.talk.history, *self._asked.talk)
+        self._asked = replace(self._asked, talk=said)
+        return self.talk.first
+
+    def _charge(self, reply: Reply) -> None:
+        language = self._question.language
+        if reply.ending is Ending.STOPPED:
+            words = text(language, "page-stopped")
+        else:
+            words = str(refusal_of(reply, language) or note(language, reply))
+        course_chat.close_turn(self._services, self.talk, self.turn, reply, words)
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """Yield the turn's number and talk, then the answer's pieces, for a script."""
+        try:
+            place = {"turn": self.turn.turn_id, "talk": self.turn.question.session_id}
+            yield event(place)
+            async for piece in self.pieces():
+                yield event({"text": piece})
+            await self.reply()
+            yield DONE
+        except (ApiError, MerlinError) as error:
+            yield event({"error": str(error)})
+        finally:
+            self.stop.press()
