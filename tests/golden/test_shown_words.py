@@ -71,10 +71,17 @@ def test_no_internal_id_is_shown(name):
     assert [each for each in shown(name) if re.search("<(id|token)-", each[1])] == []
 
 
-@pytest.mark.parametrize("name", ["bot.student", "bot.teacher", "bot.admin", "commands"])
-def test_every_time_names_a_zone_that_the_person_did_not_choose(name):
-    told = [each for each in shown(name) if not each[0].startswith(("/lang", "lang", "zone"))]
-    assert [each for each in told if TIME.search(each[1])] == []
+@pytest.mark.parametrize("name", ["bot.student", "bot.teacher", "bot.admin"])
+def test_a_screen_names_a_zone_that_the_person_did_not_choose_once(name):
+    told: dict[str, list[str]] = {}
+    for heading, line in shown(name):
+        if not heading.startswith(("/lang", "lang", "zone")) and "<clock>" in line:
+            told.setdefault(heading, []).append(line)
+    assert [heading for heading, lines in told.items() if "(UTC)" not in "".join(lines)] == []
+
+
+def test_every_time_of_a_command_names_its_zone():
+    assert [each for each in shown("commands") if TIME.search(each[1])] == []
 
 
 @pytest.mark.parametrize("role", ["anonymous", "student", "teacher", "admin"])
