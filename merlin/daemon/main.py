@@ -13,11 +13,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from merlin.core.clock import Clock, StepWatch, utc_now
@@ -84,9 +85,10 @@ def run(
     is given when somebody has asked the daemon for something.
     """
     stop = stop or event_on_signal()
+    pool = ThreadPoolExecutor(len(ticks))
     scheduler = BackgroundScheduler(
         timezone="UTC",
-        executors={"default": ThreadPoolExecutor(len(ticks))},
+        executors={"default": pool},
         job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
     )
     for tick in ticks:
@@ -104,7 +106,9 @@ def run(
     asked = [tick.name for tick in ticks if tick.is_asked]
     with watch(ask_ticks(scheduler, asked)):
         watch_clock(scheduler, stop)
-    scheduler.shutdown(wait=True)
+    # The scheduler would wait while it holds the lock that a tick needs to wake another one.
+    scheduler.shutdown(wait=False)
+    pool.shutdown(wait=True)
     log.info("daemon stopped")
 
 
@@ -159,8 +163,9 @@ def _run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> 
     tally.reasons.pop(tick.name, None)
     tally.bugs.succeeded(tick.name)
     tally.count(f"{tick.name}_{'success' if moved else 'noop'}")
-    if moved and tick.wakes and scheduler.running:
-        scheduler.modify_job(tick.wakes, next_run_time=datetime.now(UTC))
+    if moved and tick.wakes:
+        with suppress(JobLookupError):  # the daemon stops: nothing runs any more
+            scheduler.modify_job(tick.wakes, next_run_time=datetime.now(UTC))
 
 
 def event_on_signal() -> threading.Event:

@@ -79,8 +79,10 @@ class Changes:
         """Rest, then return when `count` is not `known`, or after so many seconds."""
         await asyncio.sleep(rest_s)
         if self.count == known:
+            # `asyncio.wait_for` of Python 3.11 would lose a cancellation that comes with a change.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._next.wait(), within_s)
+                async with asyncio.timeout(within_s):
+                    await self._next.wait()
 
 
 @contextmanager

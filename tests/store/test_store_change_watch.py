@@ -11,7 +11,7 @@ import pytest
 from waiting import longest
 
 from merlin.db import change_watch
-from merlin.db.change_watch import changes_of, watch_changes
+from merlin.db.change_watch import Changes, changes_of, watch_changes
 from merlin.db.database import open_database
 from merlin.db.requests import RequestKind, Requests
 
@@ -70,3 +70,32 @@ def test_a_change_while_somebody_works_is_not_missed(database):
             await changes.wait(known, NEVER_S, rest_s=0)
 
     asyncio.run(asyncio.wait_for(main(), longest()))
+
+
+def test_who_waits_ends_when_it_is_cancelled_beside_a_change():
+    async def turn(steps):
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+    async def lost(steps):
+        """Return whether a cancellation was lost so many steps of the loop after a change."""
+        changes = Changes()
+
+        async def wait_on():
+            while True:
+                await changes.wait(changes.count, 60, rest_s=0)
+
+        waiting = asyncio.create_task(wait_on())
+        await turn(20)
+        changes.add()
+        await turn(steps)
+        waiting.cancel()
+        await turn(20)
+        is_lost = not waiting.done()
+        waiting.cancel()
+        return is_lost
+
+    async def all_of():
+        return [steps for steps in range(10) if await lost(steps)]
+
+    assert asyncio.run(all_of()) == []

@@ -184,7 +184,8 @@ class ControlSide:
             yield "retry: 500\n\n"
             while True:
                 try:
-                    line = await asyncio.wait_for(queue.get(), KEEP_ALIVE_S)
+                    async with asyncio.timeout(KEEP_ALIVE_S):
+                        line = await queue.get()
                 except TimeoutError:
                     line = ": still here\n\n"
                 if line is None:
