@@ -98,22 +98,29 @@ def last_backup(state_dir: Path) -> datetime | None:
         return None
 
 
+# Source: NIST SP 800-38D, 5.2.1.1.
+MOST_ENCRYPTED = 2**36 - 32
+
+
 class _Encryption:
     """Writes into a stream what AES-256-GCM makes of the bytes; `close` adds the tag.
 
-    One message takes 64 GiB at most (NIST SP 800-38D, 5.2.1.1).
+    Raises MerlinError where it becomes more than one message may be.
     """
 
     def __init__(self, target: IO[bytes], key: bytes) -> None:
         nonce = secrets.token_bytes(NONCE_BYTES)
         head = HEAD + key_id(key).encode() + nonce
-        self._target = target
+        self._target, self._size = target, 0
         self._encryptor = Cipher(AES(key), GCM(nonce)).encryptor()
         self._encryptor.authenticate_additional_data(head)
         target.write(head)
 
     def write(self, plain: bytes) -> int:
         """Encrypt and write all of it."""
+        self._size += len(plain)
+        if self._size > MOST_ENCRYPTED:
+            raise MerlinError("more than can be encrypted", "backup-too-large")
         self._target.write(self._encryptor.update(plain))
         return len(plain)
 

@@ -105,6 +105,7 @@ def test_of_two_bots_that_poll_one_waits_quietly_and_takes_over(telegram, settin
         telegram.wait_for(lambda: b"another bot polls" in logs[1].read_bytes())
         telegram.say("anna", "Первый")
         telegram.wait_for(lambda: "«Первый»" in "".join(texts(telegram)))
+        ended(telegram, vera, 1)  # who dies before is followed by one who answers once more
         first.kill()
         telegram.say("anna", "Второй")
         telegram.wait_for(lambda: "«Второй»" in "".join(texts(telegram)))

@@ -22,6 +22,7 @@ from waiting import longest
 
 from merlin.cli import main
 from merlin.config import Config
+from merlin.db import backup
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, migrate, pending
 from merlin.wiring.context import opened
@@ -95,7 +96,7 @@ def test_a_backup_while_people_write_is_one_moment_and_comes_back_elsewhere(plac
                 with database:
                     database.execute("UPDATE wake SET counter = counter + 1")
                     database.execute("UPDATE turn SET cost_micro = (SELECT counter FROM wake)")
-                    begun.set()
+                begun.set()  # what was there before has other costs
 
     writing = threading.Thread(target=write)
     writing.start()
@@ -225,6 +226,14 @@ def test_nothing_starts_on_half_of_a_restore_and_the_same_command_completes_it(
     assert called(capfd, *words)[0] == 0
     assert counts(there.parent / "state/merlin.db") == counts(place.parent / "state/merlin.db")
     assert called(capfd, "users", "list", "--config", there)[0] == 0
+
+
+def test_more_than_can_be_encrypted_is_told_and_leaves_no_archive(place, capfd, monkeypatch):
+    monkeypatch.setenv("MERLIN_BACKUP_KEY", base64.urlsafe_b64encode(bytes(32)).decode())
+    monkeypatch.setattr(backup, "MOST_ENCRYPTED", 10_000)  # 64 GiB would fill the disk
+    code, told = called(capfd, "backup", place.parent / "kept", "--config", place)
+    assert (code, "larger than 64 GiB" in told.err) == (1, True)
+    assert not [*(place.parent / "kept").iterdir()]
 
 
 def test_an_encrypted_backup_opens_with_its_key_alone(place, tmp_path, capfd, monkeypatch):
