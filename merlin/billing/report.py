@@ -15,6 +15,7 @@ from typing import Self
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.purchases import Purchase
 from merlin.core.clock import in_zone
+from merlin.core.csv_cells import escape_formula
 from merlin.core.money import Amount, Currency
 from merlin.providers.payments import Gateway, GatewayPayment, Status
 
@@ -103,8 +104,6 @@ COLUMNS = (
     *("vat_code", "till_id", "test"),
 )
 _MONEY = frozenset({EntryKind.PAYMENT, EntryKind.REFUND})
-# A table program takes a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 _MINOR = {"description": "kopecks, or Stars"}
@@ -214,6 +213,4 @@ def export_rows(
             "till_id": entry.outside_id,
             "test": "test" if entry.is_test else "",
         }
-        yield {
-            name: f"'{cell}" if cell.startswith(_FORMULA) else cell for name, cell in told.items()
-        }
+        yield {name: escape_formula(cell) for name, cell in told.items()}

@@ -131,7 +131,7 @@ JOIN dataset_text AS said ON said.blob = entry.blob
 _NEAREST = f"""
 SELECT said.text FROM example_search AS found
 CROSS JOIN example_entry AS entry ON entry.id = found.rowid {_TAUGHT}
-WHERE example_search MATCH ? ORDER BY found.rank, found.rowid LIMIT ?
+WHERE example_search MATCH ? AND entry.dataset = ? ORDER BY found.rank, found.rowid LIMIT ?
 """
 _NEAREST_POSTGRESQL = f"""
 SELECT said.text FROM to_tsquery('simple', ?) AS asked
@@ -249,11 +249,11 @@ class ExampleEntries(Repository):
         terms = [Term((each,)) for each in stems]
         if self.db.dialect == "sqlite":
             either = " OR ".join(f"({match_query([each])})" for each in terms)
-            rows = self.db.sql(_NEAREST.format(no_end=NO_END), _matching(dataset, either), limit)
+            asked, either = _NEAREST, _matching(dataset, either)
         else:
             either = " | ".join(f"({vector_query([each])})" for each in terms)
-            asked = _NEAREST_POSTGRESQL.format(no_end=NO_END)
-            rows = self.db.sql(asked, either, dataset, limit)
+            asked = _NEAREST_POSTGRESQL
+        rows = self.db.sql(asked.format(no_end=NO_END), either, dataset, limit)
         return [str(said) for (said,) in rows if said is not None]
 
     def facets(self, dataset: str) -> Facets:
@@ -300,9 +300,9 @@ def _entry(file: _File) -> tuple[Row, list[Row]]:
 
 
 def _matching(dataset: str, terms: str) -> str:
-    """Return the question to FTS5 for terms within one dataset."""
-    of_dataset = " AND ".join(f'"{word}"' for word in split_words(fold(dataset)))
-    return f"dataset : ({of_dataset}) AND words : ({terms})"
+    """Return the question to FTS5 for terms within one dataset; a name may be signs alone."""
+    named = " AND ".join(f'"{word}"' for word in split_words(fold(dataset)))
+    return f"{f'dataset : ({named}) AND ' if named else ''}words : ({terms})"
 
 
 def _read(row: Sequence[object]) -> ExampleEntry:

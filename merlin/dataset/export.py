@@ -27,6 +27,7 @@ from typing import Any, Literal
 
 import yaml
 
+from merlin.core.csv_cells import escape_formula
 from merlin.dataset.chat_formats import from_example, write_rejected
 from merlin.dataset.example import Example, write_example
 from merlin.dataset.spec import DatasetSpec
@@ -185,7 +186,8 @@ def _write_csv(examples: Sequence[Example]) -> tuple[str, list[str]]:
         is_pair = tuple(message.role for message in each.messages) == _PAIR
         is_plain = each.rejected is None and not any(message.extra for message in each.messages)
         if is_pair and is_plain:
-            writer.writerow((each.question, each.answer, " ".join(each.tags)))
+            cells = (each.question, each.answer, " ".join(each.tags))
+            writer.writerow(map(escape_formula, cells))
         else:
             left_out.append(each.id)
     return table.getvalue(), left_out

@@ -21,6 +21,7 @@ from io import BufferedReader, BytesIO, TextIOWrapper
 from typing import Any, Literal
 from zipfile import ZipFile
 
+from merlin.core.csv_cells import unescape_formula
 from merlin.dataset.chat_formats import FORMATS, ChatFormat, detect_chat_format, to_openai
 from merlin.dataset.example import Example, check_conversation, example_from_json
 from merlin.dataset.finding import Finding, Severity, shorten
@@ -384,7 +385,7 @@ def _read_csv(text: TextIOWrapper) -> Iterator[ImportedLine]:
         for cells in reader:
             number, line = line + 1, begin + reader.line_num
             if any(cell.strip() for cell in cells):
-                yield _of_cells(number, heading, cells)
+                yield _of_cells(number, heading, [*map(unescape_formula, cells)])
     except _Unreadable as refusal:
         yield refusal.line
     except csv.Error as error:

@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from cryptography.exceptions import InvalidTag
@@ -349,8 +349,18 @@ def _reading(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     return reading
 
 
+def _is_ours(name: str) -> bool:
+    """Tell whether a backup has a file of this name: below mirror.git it would be git's to run."""
+    parts = PurePosixPath(name).parts
+    is_known = name in (DATABASE, DUMP, ENGINE, key_path(Path()).name)
+    is_below = name.startswith(tuple(f"{folder}/" for folder in FOLDERS))
+    return (is_known or is_below) and "/".join(parts) == name and ".." not in parts
+
+
 def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> Member:
-    target = folder / tarfile.data_filter(info, str(folder)).name
+    if not _is_ours(info.name):
+        raise tarfile.TarError(f"{info.name} is none of a backup's files")
+    target = folder / info.name
     target.parent.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
     with _reading(archive, info) as reading, target.open("wb") as file:

@@ -104,6 +104,18 @@ def test_calls_of_tools_survive(shape):
     assert (read_back(text), left_out) == ([replace(WITH_TOOLS, id="")], [])
 
 
+def test_no_cell_of_a_table_is_a_formula_and_an_import_takes_each_back():
+    said = ("=1+1", "'=1", "+7", "-2", "@SUM(A1)", "\t=1", "'plain")
+    examples = [
+        Example(str(number), "", "", (Message("user", each), Message("assistant", each)))
+        for number, each in enumerate(said)
+    ]
+    text, _ = export_examples(examples, "", "csv")
+    cells = [row[0] for row in list(csv.reader(io.StringIO(text)))[1:]]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t"))]
+    assert [each.question for each in read_back(text)] == [*said]
+
+
 def test_what_a_format_has_no_room_for_is_told():
     pair = Example("pair", "", "", (Message("user", "Где?"), Message("assistant", "Тут.")))
     long = replace(pair, id="long", messages=pair.messages * 2)

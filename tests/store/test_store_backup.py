@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -22,6 +23,7 @@ from waiting import longest
 
 from merlin.cli import main
 from merlin.config import Config
+from merlin.core.clock import iso, utc_now
 from merlin.db import backup
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, migrate, pending
@@ -273,12 +275,46 @@ def test_only_so_many_archives_are_kept(place, capfd):
     assert beside.exists()
 
 
-def test_an_archive_that_leads_out_of_its_folder_is_refused(tmp_path, capfd):
-    path = tmp_path / "x.tar.gz"
+def forged(path, name, kind=tarfile.REGTYPE):
+    """Write an archive whose manifest names its one member, as `merlin backup` never would."""
+    member = {"size": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
+    told = {"created_at": iso(utc_now()), "database": "sqlite", "schema": [], "merlin": "9"}
+    manifest = json.dumps({**told, "format": 1, "members": {name: member}}).encode()
     with tarfile.open(path, "w:gz") as archive:
-        info = tarfile.TarInfo("../outside")
-        info.size = 1
-        archive.addfile(info, io.BytesIO(b"x"))
-    code, told = called(capfd, "restore", path, "--config", configured(tmp_path / "d"))
+        for each, said in ((name, b"x"), ("manifest.json", manifest)):
+            info = tarfile.TarInfo(each)
+            if each == name and kind != tarfile.REGTYPE:
+                info.type, info.linkname = kind, "/etc/passwd"
+            else:
+                info.size = len(said)
+            archive.addfile(info, io.BytesIO(said))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("../outside", tarfile.REGTYPE),
+        ("builds/../mirror.git/hooks/reference-transaction", tarfile.REGTYPE),
+        ("mirror.git/hooks/reference-transaction", tarfile.REGTYPE),
+        ("builds/face/1-a/train.jsonl", tarfile.SYMTYPE),
+        ("engine/files/a", tarfile.LNKTYPE),
+        ("engine/files/a", tarfile.FIFOTYPE),
+    ],
+)
+def test_an_archive_that_writes_elsewhere_is_refused(tmp_path, capfd, name, kind):
+    forged(tmp_path / "x.tar.gz", name, kind)
+    there = configured(tmp_path / "d")
+    code, told = called(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
     assert (code, "no whole backup" in told.err) == (1, True)
+    assert not [*(there.parent / "state").iterdir()]
     assert not (tmp_path / "d/outside").exists()
+
+
+def test_an_archive_with_an_absolute_path_deletes_no_folder(tmp_path, capfd):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    forged(tmp_path / "x.tar.gz", str(kept))
+    there = configured(tmp_path / "d")
+    code, told = called(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
+    assert (code, "no whole backup" in told.err) == (1, True)
+    assert kept.is_dir()

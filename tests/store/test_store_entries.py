@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pipeline_rows import FACE, World, examples, finding
+from pipeline_rows import FACE, World, examples, finding, spec
 
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.files import FileIndex
@@ -93,6 +93,12 @@ def test_a_word_is_looked_for_in_one_dataset_alone(shelf):
     assert shelf.found("two", query="лоб") == ["y"]
 
 
+def test_words_are_found_in_a_dataset_whose_name_has_none(shelf):
+    shelf.put("_", {"z": example("Что за лоб?")})
+    assert shelf.found("_", query="лоб") == ["z"]
+    assert shelf.found("-", query="лоб") == []
+
+
 def test_a_broken_file_and_the_longest_are_found_by_their_words(shelf):
     shelf.put("face", {"x": "messages: [сломан\n", "y": example("Длинный?", "слово " * 30_000)})
     assert shelf.found(query="сломан") == ["x"]
@@ -135,3 +141,13 @@ def test_authors_sides_and_findings_narrow_the_list_down(database, clock):
     (row,) = shelf.entries.find(FACE, ExampleFilter(split="test"), 5)
     assert (row.author, row.split) == ("anna", "test")
     assert row.at is not None
+
+
+def test_the_nearest_examples_are_those_of_one_dataset_alone(database, clock):
+    world, shelf, other = World(database, clock), Shelf(database), f"{FACE}-two"
+    taught = examples()
+    for position, dataset in ((1, FACE), (2, other)):
+        world.push(position, taught, told=spec(dataset))
+        shelf.put(dataset, {taught[1].id: example("Что за лоб?", f"Ответ {dataset}.")})
+    (said,) = shelf.entries.nearest(FACE, ["лоб"], 9)
+    assert f"Ответ {FACE}." in said
