@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks demo run test check lint types golden bench soak install docs pictures screens
+.PHONY: venv runtime engine locks audit demo run test check lint types golden bench soak install docs pictures screens
 
 venv: .venv/installed
 
@@ -53,6 +53,13 @@ locks:
 	$(COMPILE_ENGINE) -o requirements-engine.txt
 	echo "$(CPU_TORCH)" | $(COMPILE_ENGINE) --override - --find-links "$(PIP_FIND_LINKS)" -o requirements-engine-cpu.txt
 
+# Known weaknesses in what the locks name, by pip-audit (`pip install pip-audit`), which asks the
+# database of advisories of PyPI: for the CI of who runs Merlin. It ends with 1 where there is one, and
+# where a package could not be asked about.
+AUDIT ?= pip-audit
+audit:
+	$(AUDIT) --strict --disable-pip --require-hashes $(foreach lock,$(filter-out %-cpu.txt,$(wildcard requirements*.txt)),-r $(lock))
+
 demo: runtime
 	$(BIN)/merlin demo
 
@@ -72,6 +79,7 @@ check: lint types test
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tests/find_secrets.py
 
 types: venv
 	$(BIN)/mypy

