@@ -17,6 +17,7 @@ from merlin.cli.output import print_message
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
+from merlin.core.heartbeat import illness_of
 from merlin.core.loopback import url_place
 
 PROBE_S = 5.0
@@ -85,12 +86,4 @@ def _still(config: Config, process: str) -> MerlinError | None:
         return error
     if process == "bot" and config.telegram.mode == "webhook":  # one of several bots, each its own
         beats = [beat for beat in beats if beat.host == socket.gethostname()]
-    if not beats:
-        return MerlinError("no heartbeat", "ill-never")
-    newest = max(beats, key=lambda beat: beat.at)
-    if newest.is_alive(utc_now()):
-        for step, reason in newest.failing.items():
-            return MerlinError(f"{step} fails: {reason}", "ill-failing", step=step, reason=reason)
-        return None
-    at = newest.at.isoformat(timespec="seconds")
-    return MerlinError(f"silent since {at}", "ill-still", at=at)
+    return illness_of(beats, utc_now())

@@ -24,6 +24,7 @@ from merlin.config.engine import BUILT_IN, OWN_BACKENDS, EngineConfig
 from merlin.config.faults import Fault, at, broken, in_file, unfulfilled, wrong
 from merlin.config.section import ConfigSchema, Folder, Many, Opt, Section, Table, setting
 from merlin.config.settings import (
+    PING_URL,
     TEXT_KEY,
     ApiConfig,
     BudgetConfig,
@@ -358,7 +359,7 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     if process == "daemon":
         statuses = config.repository.statuses if config.repository is not None else None
         needed = [*providers, statuses.credential] if statuses is not None else providers
-        return dict.fromkeys(needed, True) | text_key
+        return dict.fromkeys(needed, True) | text_key | {PING_URL: False}
     if process == "bot":
         return dict.fromkeys([BOT_TOKEN, *providers], True) | text_key
     needed = [BOT_TOKEN] if config.telegram.mode == "webhook" else []

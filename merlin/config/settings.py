@@ -45,6 +45,8 @@ MEGABYTE = 1024 * 1024
 # The credentials with the keys of people's texts (without it they lie in a file) and of backups.
 TEXT_KEY = "MERLIN_TEXT_KEY"
 BACKUP_KEY = "MERLIN_BACKUP_KEY"
+# The address that a monitor outside expects a call at.
+PING_URL = "MERLIN_PING_URL"
 DEFAULT_CREDENTIALS = {"engine": "MERLIN_ENGINE_KEY"}
 BUILT_IN_PRESETS = ("translator", "summary", "voice")
 

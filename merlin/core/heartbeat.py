@@ -5,10 +5,11 @@ A step that fails by a bug stops alone, so the process lives on; its heartbeat s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
 
 SILENT_AFTER_S = 10.0
@@ -33,6 +34,19 @@ class Heartbeat:
     def is_alive(self, now: datetime) -> bool:
         """Return whether it spoke within the last ten seconds."""
         return (now - self.at).total_seconds() < SILENT_AFTER_S
+
+
+def illness_of(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | None:
+    """Return why a process with these heartbeats is not well, None when it is."""
+    if not beats:
+        return MerlinError("no heartbeat", "ill-never")
+    newest = max(beats, key=lambda beat: beat.at)
+    if newest.is_alive(now):
+        for step, reason in newest.failing.items():
+            return MerlinError(f"{step} fails: {reason}", "ill-failing", step=step, reason=reason)
+        return None
+    at = newest.at.isoformat(timespec="seconds")
+    return MerlinError(f"silent since {at}", "ill-still", at=at)
 
 
 def describe_step(language: str, step: str) -> str:

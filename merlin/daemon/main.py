@@ -93,7 +93,7 @@ def run(
     )
     for tick in ticks:
         scheduler.add_job(
-            _run_tick,
+            run_tick,
             "interval",
             (tick, tally, scheduler),
             id=tick.name,
@@ -147,7 +147,8 @@ def watch_clock(
                 job.modify(next_run_time=datetime.now(UTC))
 
 
-def _run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> None:
+def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> None:
+    """Run one tick, count how it went, and wake the next one where it moved something."""
     tally.step = tick.name
     try:
         moved = tick.run()

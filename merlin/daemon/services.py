@@ -17,7 +17,7 @@ from merlin.training.prove import ModelInventory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonServices(Context):
-    """What the ticks work with; `providers` by name."""
+    """What the ticks work with; `providers` by name, `ping_url` "" where no monitor is told."""
 
     build_settings: BuildSettings
     launches: Launches
@@ -27,3 +27,4 @@ class DaemonServices(Context):
     still_alive: Callable[[], None]
     changing: ChangeProcessor
     forge: Forge | None = None
+    ping_url: str = ""

@@ -9,24 +9,19 @@ a job, one a provider and day, or one a step of a sunset; nothing is stopped bec
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from http.client import HTTPException
-from urllib.parse import SplitResult, urlsplit
-from urllib.request import urlopen
 
 from merlin.app.trends import HourlyFigures
 from merlin.chat.canary import Canaries
-from merlin.config import Config, is_engine, needed_repository
+from merlin.config import needed_repository
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
-from merlin.core.heartbeat import Heartbeat
 from merlin.core.i18n import day_argument
 from merlin.core.log import get_logger
+from merlin.daemon.heartbeat import beat, engine_of, look_at_engine, ping_monitor
 from merlin.daemon.main import Tick, TickCounts
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention
@@ -60,7 +55,7 @@ from merlin.training.promote import Promotions, promote_newest
 from merlin.training.prove import prove_new
 
 log = get_logger(__name__)
-HOUR_S, MINUTE_S, ENGINE_S, ENGINE_WAIT_S = 3600.0, 60.0, 4.0, 2.0
+HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
 BASELINES_S = 10.0
 LONGEST_WAIT = timedelta(seconds=HOUR_S)
 FIRST_PUSH_PAUSE_S, LONGEST_PUSH_PAUSE_S = MINUTE_S, HOUR_S
@@ -70,9 +65,9 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon, each waking the next of the chain."""
     step = services.config.daemon.tick_s
     forge = services.forge
-    fetch_s, engine = needed_repository(services.config).interval_s, _engine_of(services.config)
+    fetch_s, engine = needed_repository(services.config).interval_s, engine_of(services.config)
     return [
-        *([Tick("engine", _engine(services, engine), ENGINE_S)] if engine else []),
+        *([Tick("engine", look_at_engine(services, engine), ENGINE_S)] if engine else []),
         Tick("fetch", partial(read_commits, services), fetch_s, wakes="launch"),
         Tick("files", partial(follow_files, services), step),
         Tick("launch", partial(launch, services), step, wakes="poll"),
@@ -94,7 +89,8 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
         Tick("figures", partial(count_hours, services), MINUTE_S),
         Tick("retain", partial(apply_retention, services), HOUR_S),
-        Tick("beat", _beat(services, tally), 1.0),
+        *([Tick("ping", partial(ping_monitor, services), MINUTE_S)] if services.ping_url else []),
+        Tick("beat", beat(services, tally), 1.0),
     ]
 
 
@@ -347,60 +343,6 @@ def _served(services: DaemonServices) -> Callable[[], bool]:
         return done
 
     return serve
-
-
-def _engine_of(config: Config) -> SplitResult | None:
-    """Return the address of Merlin's own engine, None where no provider is one.
-
-    It may run on another machine or in another container: it is the provider with its key.
-    """
-    for each in config.providers:
-        if is_engine(config, each) or each.credential == config.engine.credential:
-            return urlsplit(each.base_url)
-    return None
-
-
-def _engine(services: DaemonServices, engine: SplitResult) -> Callable[[], bool]:
-    """Return the tick that writes the engine's heartbeat: the engine itself knows no database."""
-    since: datetime | None = None
-    url, host = f"{engine.scheme}://{engine.netloc}/healthz", engine.hostname or ""
-
-    def look() -> bool:
-        nonlocal since
-        now = services.clock()
-        try:
-            urlopen(url, timeout=ENGINE_WAIT_S).close()  # noqa: S310 - judged with the configuration
-        except (OSError, HTTPException):
-            since = None
-            return False
-        since = since or now
-        services.heartbeats.beat(Heartbeat("engine", host, 0, since, now, step="serving"))
-        return False
-
-    return look
-
-
-def _beat(services: DaemonServices, tally: TickCounts) -> Callable[[], bool]:
-    since = services.clock()
-
-    def beat() -> bool:
-        # First: a database that is away must not make us look dead.
-        services.still_alive()
-        services.heartbeats.beat(
-            Heartbeat(
-                process="daemon",
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                since=since,
-                at=services.clock(),
-                step=tally.step,
-                counters=dict(tally.counts),
-                failing=tally.bugs.failing,
-            )
-        )
-        return False
-
-    return beat
 
 
 # A short outage mends itself; longer ones may want a person (a key, money, an address).

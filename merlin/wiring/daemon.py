@@ -6,10 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
+from urllib.parse import urlsplit
 
-from merlin.config import Config
+from merlin.config import Config, credential
+from merlin.config.settings import PING_URL
 from merlin.core.clock import utc_now
+from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger, set_up_logging
+from merlin.core.loopback import is_loopback
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
 from merlin.course.catalogue import Catalogue
 from merlin.daemon.changing import ChangeProcessor
@@ -127,7 +131,19 @@ def services_of(
             still_alive=still_alive,
             changing=ChangeProcessor(database, GitBranch(source), utc_now),
             forge=forge,
+            ping_url=_ping_url(config),
         )
+
+
+def _ping_url(config: Config) -> str:
+    """Return the monitor's address, "" without one. Raises ConfigError, which does not tell it."""
+    url = credential(PING_URL, is_needed=False)
+    parts = urlsplit(url)
+    is_safe = parts.scheme == "https" or config.allow_plain_http or is_loopback(parts.hostname)
+    is_web = parts.scheme in ("http", "https") and parts.hostname
+    if url and not (is_web and is_safe and url.isprintable() and " " not in url):
+        raise ConfigError(f"{PING_URL} is no https address", "credential-no-url", name=PING_URL)
+    return url
 
 
 def _build_settings(config: Config, database: Database, source: GitSource) -> BuildSettings:

@@ -3,6 +3,7 @@ cli-no-place = { $path }: { $reason }. Make it writable for the user that runs M
 config-good = { $path }: no errors.
 config-absent = { $path } not found: name another (--config FILE), or create a minimal one: merlin config sample > config.yaml
 config-unreadable = { $path } can't be read: { $reason }
+credential-no-url = the secret { $name } must be an https address, such as https://hc-ping.com/…, without spaces
 credential-missing = the secret { $name } isn't set, or its file can't be read: set the environment variable { $name }, or { $name }_FILE with the path of a file, or put a file { $name } into the folder credentials next to config.yaml
 lead-taken = Merlin is already running ({ $holder }); stop it first, or leave it running
 init-not-empty = { $folder } isn't empty; name another folder

@@ -3,6 +3,7 @@ cli-no-place = { $path }: { $reason }. Дайте к этому пути дос�
 config-good = { $path }: ошибок нет.
 config-absent = файл { $path } не найден: укажите другой (--config ФАЙЛ) или создайте начальный: merlin config sample > config.yaml
 config-unreadable = { $path } не читается: { $reason }
+credential-no-url = секрет { $name } должен быть адресом https без пробелов, например https://hc-ping.com/…
 credential-missing = не задан секрет { $name } или его файл не прочесть: задайте переменную окружения { $name }, или { $name }_FILE с путём к файлу, или положите файл { $name } в папку credentials рядом с config.yaml
 lead-taken = Merlin уже запущен ({ $holder }); остановите его или оставьте работать
 init-not-empty = Папка { $folder } не пуста; укажите другую
