@@ -1,7 +1,8 @@
-"""Ten thousand cases that schemathesis makes of the api's description, sent to a real api.
+"""Ten thousand cases that schemathesis makes of the api's description, as many of the pages.
 
-`python -m bench contract` sends those at the edges of every value, and draws others, by turns
-right, wrong, and right at the address of something that is there, until there are enough.
+`python -m bench contract` sends to a real api those at the edges of every value, and draws others,
+by turns right, wrong, and right at the address of something that is there, until there are enough:
+from programs, from browsers that somebody is signed in with, and from nobody.
 """
 
 from __future__ import annotations
@@ -24,28 +25,30 @@ def run() -> None:
     """Print how many cases there were, which statuses, and each kind of failure once."""
     tests = Path(__file__).parents[1] / "tests"
     sys.path[:0] = [str(tests), str(tests / "api")]
-    from contract_cases import Contract
+    from contract_cases import Contract, Pages
     from staff_site import whole
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, whole(Path(folder)) as site:
-        contract = Contract(site)
-        for operation in contract.operations:
-            contract.edges(operation)
-        for number in count(1):
-            if contract.judged.count >= CASES:
-                break
+    is_wrong = False
+    for called in (Contract, Pages):
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder, whole(Path(folder)) as site:
+            contract = called(site)
             for operation in contract.operations:
-                contract.draw(operation, AT_ONCE, number)
-        _print(contract.judged, time.monotonic() - begun)
+                contract.edges(operation)
+            for number in count(1):
+                if contract.judged.count >= CASES:
+                    break
+                for operation in contract.operations:
+                    contract.draw(operation, AT_ONCE, number)
+            _print(called.__name__, contract.judged, time.monotonic() - begun)
+        is_wrong = is_wrong or bool(contract.judged.wrong)
+    sys.exit(int(is_wrong))
 
 
-def _print(judged: Any, seconds: float) -> None:
+def _print(name: str, judged: Any, seconds: float) -> None:
     statuses = ", ".join(f"{count} × {status}" for status, count in sorted(judged.statuses.items()))
-    print(f"{judged.count} cases in {seconds:.0f} s: {len(judged.wrong)} failures")
+    print(f"{name}: {judged.count} cases in {seconds:.0f} s, {len(judged.wrong)} failures")
     print(statuses)
     for (label, title), words in judged.wrong.items():
         print(f"\n{label}: {title}\n{words}")
-    if judged.wrong:
-        sys.exit(1)

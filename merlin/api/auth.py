@@ -47,9 +47,12 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.sign_in import Browser, NewSignIn
 from merlin.core.errors import Refused
+from merlin.core.log import get_logger
 from merlin.core.loopback import is_loopback
 from merlin.core.permissions import Authority, Permission
 from merlin.core.web.browser import is_foreign, is_secure
+
+log = get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -128,6 +131,8 @@ async def check_password(request: Request, name: str, password: str, browser: st
     stored = account.password if account else ""
     is_right = await gate.apart(lambda: verify_password(stored, password))
     if account is None or not is_right:
+        place = mask_ip_address(request.client.host if request.client else "")
+        log.warning("a wrong password", user=account.user_id if account else 0, place=place)
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
     await gate.together(store, gate.uncount, whose, network)
     return account
@@ -218,7 +223,9 @@ async def finish_login(request: Request, response: Response) -> NewSignIn | None
 
 def remember_browser(request: Request, response: Response, entered: NewSignIn) -> None:
     """Give the browser its cookie; within Telegram one that its frame may keep."""
-    is_framed = entered.sign_in.how is SignInMethod.TELEGRAM
+    how = entered.sign_in.how
+    log.info("somebody signed in", user=entered.sign_in.user_id, how=how.value)
+    is_framed = how is SignInMethod.TELEGRAM
     # It is kept for as long as a sign-in can last; when it ends, the rows know.
     longest = WITHIN_TELEGRAM if is_framed else LONGEST
     set_cookie(request, response, SIGN_IN, entered.token, longest, is_framed=is_framed)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import requests
 import schemathesis
 from api_site import ANNA, BORIS, VERA
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode, checks
 from schemathesis.core.failures import FailureGroup
+
+from merlin.api.pages.site import page_routes
 
 checks.load_all_checks()
 NAMES = (
@@ -88,6 +95,8 @@ def shortened(node):
 class Contract:
     """The description of a site, and who calls it."""
 
+    _follows = True
+
     def __init__(self, site, description=None):
         self.site = site
         self.judged = Judged()
@@ -145,12 +154,18 @@ class Contract:
         for case in told:
             self.send(case)
 
-    def send(self, case):
-        """Send one case as the next caller, and judge the answer."""
+    def _answered(self, case):
+        """Send one case as the next caller; return who that is, what they sent, the answer."""
         who, headers = self._caller(case.operation)
-        answer = case.call(base_url=self.site.address, session=self._session, headers=headers)
+        here = {"base_url": self.site.address, "session": self._session, "headers": headers}
+        answer = case.call(**here, allow_redirects=self._follows)
         self._session.cookies.clear()
         self.judged.statuses[answer.status_code] += 1
+        return who, headers, answer
+
+    def send(self, case):
+        """Send one case as the next caller, and judge the answer."""
+        who, headers, answer = self._answered(case)
         try:
             self._look(answer)
             case.validate_response(answer, checks=_checks(answer), headers=headers)
@@ -179,3 +194,30 @@ class Contract:
         assert told["type"].startswith("urn:merlin:problem:"), "another type"
         assert told["title"], "no title"
         assert told["detail"], "no detail"
+
+
+class Pages(Contract):
+    """The pages, which no description tells: of their answers it is told that none is a bug."""
+
+    _follows = False
+
+    def __init__(self, site):
+        routes = [each for each in page_routes() if isinstance(each, APIRoute)]
+        for each in routes:
+            each.include_in_schema = True
+        super().__init__(site, shortened(get_openapi(title="-", version="-", routes=routes)))
+
+    def _caller(self, _operation):
+        who, _ = next(self._callers)
+        is_known = who in PEOPLE
+        return who, self.site.fresh(PEOPLE[who]) if is_known else {"Sec-Fetch-Site": "same-origin"}
+
+    def _draw(self, *args):
+        with suppress(Unsatisfiable):  # a form of texts alone, of which none is wrong
+            super()._draw(*args)
+
+    def send(self, case):
+        """Send one case from a browser; what is no answer of a page is noted."""
+        who, _, answer = self._answered(case)
+        if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.judged.note(case, who, answer, "Server error")

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from api_site import BORIS
 from sign_in_data import PASSWORD, code_of, guess, me, page, stand_still, with_password
+from structlog.testing import capture_logs
 
 from merlin.account.accounts import Accounts
+from merlin.account.users import Users
 from merlin.db.audit import Audit
 
 pytestmark = pytest.mark.functional
@@ -33,6 +35,26 @@ def test_who_guesses_waits_and_learns_nothing_of_names(site, name):
     assert [each.status_code for each in answers] == [401] * 5 + [429]
     assert [code_of(each) for each in answers] == ["wrong-password"] * 5 + ["too-many"]
     assert answers[-1].headers["retry-after"] == "1"
+
+
+def test_every_try_to_sign_in_is_logged_with_who_and_without_what_was_typed(site):
+    with_password(site, site.person(BORIS), "boris")
+    with page(site) as browser, capture_logs() as logs:
+        guess(browser, "boris", "не тот пароль")
+        guess(browser, "boris", PASSWORD)
+        me(browser)
+        Users(site.db).block(BORIS, "cli:vera")
+        me(browser)
+    tries = [each for each in logs if each["event"] != "request answered"]
+    assert [(each["event"], each["user"]) for each in tries] == [
+        ("a wrong password", BORIS),
+        ("somebody signed in", BORIS),
+    ]
+    calls = [(each["path"], each["status"], each["user"]) for each in logs if each not in tries]
+    assert ("/api/user", 200, BORIS) in calls
+    assert ("/api/user", 403, 0) in calls
+    assert "пароль" not in str(logs)
+    assert PASSWORD not in str(logs)
 
 
 def test_guesses_at_one_moment_count_each(site):

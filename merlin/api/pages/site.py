@@ -44,12 +44,8 @@ STAFF = (
 def page_routes() -> list[BaseRoute]:
     """Return the routes of all pages, and of the assets, which are read before the first call."""
     page.assets()
-    topics = (
-        *(topic.router for topic in TOPICS),
-        router,
-        *(one.router for one in (orders, *STAFF)),
-    )
-    return [route for one in (page.asset_router, *topics) for route in one.routes]
+    routers = (page.asset_router, *(each.router for each in TOPICS), router)
+    return [route for one in (*routers, *(each.router for each in STAFF)) for route in one.routes]
 
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
