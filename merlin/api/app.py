@@ -114,7 +114,8 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         state.payment_worker = PaymentWorker(services)
         catalogue: CatalogueCache = state.catalogue
         look, learn = partial(catalogue.look, services), partial(catalogue.learn, services)
-        beat = partial(services.write, _beat, socket.gethostname(), utc_now())
+        say = partial(_beat, desk=state.desk)
+        beat = partial(services.write, say, socket.gethostname(), utc_now())
         release = partial(services.write, release_stale_reservations)
         share = partial(state.limits.share, services)
         forget_counts = partial(services.store.do, partial(forget, services.db))
@@ -149,9 +150,10 @@ async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _beat(ctx: Context, host: str, since: datetime) -> None:
+def _beat(ctx: Context, host: str, since: datetime, desk: AnswerService) -> None:
     """Say that this api lives, and which keys of people's texts it holds."""
-    beat = Heartbeat("api", host, os.getpid(), since, utc_now(), step="serving")
+    pid, refusals = os.getpid(), {**desk.refusals}
+    beat = Heartbeat("api", host, pid, since, utc_now(), step="serving", counters=refusals)
     Heartbeats(ctx.db).beat(beat)
 
 

@@ -1,9 +1,10 @@
 """`/metrics`: what Prometheus reads, for those who watch over this api, by their addresses.
 
 What a process says in its heartbeat as `<task>_<success|error|noop>` is counted since it began
-and becomes `merlin_task_rounds_total{task=…, status=…}`; any other number is one of the moment and
-becomes `merlin_<process>_<noun>`. Answers are counted from the first call on. All but the figures
-of calls (`merlin_http_…`) come from the database: several apis show the same.
+and becomes `merlin_task_rounds_total{task=…, status=…}`, `<task>_ms` is the time that these took,
+`<who>_429` how often somebody outside said that it is asked too often; any other number is one of
+the moment and becomes `merlin_<process>_<noun>`. Answers are counted from the first call on. All
+but the figures of calls (`merlin_http_…`) come from the database: several apis show the same.
 """
 
 from __future__ import annotations
@@ -115,17 +116,27 @@ def _of_processes(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Metric]
 
 def _of_heartbeats(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
     rounds: list[Sample] = []
+    seconds: list[Sample] = []
+    refusals: list[Sample] = []
     gauges: dict[str, list[Sample]] = defaultdict(list)
     for beat in beats:
         for figure, value in beat.counters.items():
             task, _, status = figure.rpartition("_")
             if task and status in STATUSES:
                 rounds.append((value, {**_labels(beat), "task": task, "status": status}))
+            elif status == "ms":
+                seconds.append((value / 1000, {**_labels(beat), "task": task}))
+            elif status == "429":
+                refusals.append((value, {**_labels(beat), "by": task}))
             else:
                 name = metric_name("merlin", beat.process, figure)
                 gauges[name].append((value, _labels(beat)))
     about = "Rounds of a process's tasks since it began; noop: nothing was to be done."
     yield counter("merlin_task_rounds_total", about, *rounds)
+    about = "Seconds that the rounds of a task took since its process began."
+    yield counter("merlin_task_seconds_total", about, *seconds)
+    about = "Calls that Telegram or a provider refused as too many (429) since the process began."
+    yield counter("merlin_too_many_requests_total", about, *refusals)
     for name, samples in sorted(gauges.items()):
         yield gauge(name, "What the process counts at this moment.", *samples)
 

@@ -364,6 +364,7 @@ def stored_answer(reply: Reply, note: str, cost: Cost | None) -> StoredAnswer:
         currency=cost.currency if cost else "",
         known=reply.known,
         nearest="\n".join(reply.nearest),
+        first_ms=reply.first_ms,
     )
 
 

@@ -130,7 +130,7 @@ class Bot:
     """The parts of one running bot."""
 
     def __init__(self, services: BotServices, transport: AiohttpRequest) -> None:
-        self._services = services
+        self._services, self._transport = services, transport
         self._connection = ConnectionState(services.pace.longest_pause_s)
         self._application, self._processor = create_application(services, transport)
         calls = BotApi(self._application.bot, self._connection, self._moved)
@@ -285,6 +285,8 @@ class Bot:
                     "waiting": self._inbox.waiting(),
                     "queued": self._processor.waiting,
                     "working": self._processor.working,
+                    "telegram_429": self._transport.floods,
+                    **self._application.bot_data.desk.refusals,
                 },
                 failing=self._bugs.failing,
             )

@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -94,6 +95,8 @@ class AiohttpRequest(BaseRequest):
         self._connect_s = connect_s
         self._read_s = read_s
         self._session: aiohttp.ClientSession | None = None
+        # How often Telegram said 429: too many requests.
+        self.floods = 0
 
     @property
     def read_timeout(self) -> float | None:
@@ -133,6 +136,7 @@ class AiohttpRequest(BaseRequest):
         read_s = _given(read_timeout, self._read_s)
         body, headers = _body(request_data)
         async with self.open(method, url, body, headers, connect_s, read_s) as answer:
+            self.floods += answer.status == HTTPStatus.TOO_MANY_REQUESTS
             return answer.status, await answer.read()
 
     @asynccontextmanager

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any
 
 from merlin.chat.grounding import Source, is_begun, read_citations
@@ -74,7 +76,8 @@ class Reply:
 
     `first` is who was to answer, `first_answered`: it did, though another may have composed more.
     `limit_tokens`: the provider refused the talk as too long for a window of so many tokens; what
-    is here then answers the question alone. `sources` are what a composed answer names.
+    is here then answers the question alone. `sources` are what a composed answer names,
+    `first_ms` is how long the model took from being asked to its first word.
     """
 
     ending: Ending
@@ -87,6 +90,7 @@ class Reply:
     troubles: tuple[ProviderFault, ...] = ()
     limit_tokens: int | None = None
     sources: Sequence[Source] = ()
+    first_ms: int | None = None
     first: Candidate | None = None
     first_answered: bool = False
 
@@ -270,6 +274,8 @@ class AnswerService:
         # Providers whose money is spent, until which moment each is left alone.
         self._left_alone: dict[str, float] = {}
         self._breaker = CircuitBreaker()
+        # How often each provider said 429, as heartbeats tell it: `<provider>_429`.
+        self.refusals: Counter[str] = Counter()
 
     async def reply(
         self,
@@ -417,6 +423,8 @@ class AnswerService:
                     raise ProviderError("left alone: its quota is spent", code=SPENT)
                 return await self._once(seat)
             except ProviderBusy as busy:
+                if busy.status == HTTPStatus.TOO_MANY_REQUESTS:
+                    self.refusals[f"{seat.choice.provider}_429"] += 1
                 pause = busy.retry_after_s
                 if pause is None:
                     # Many who wait do not come back at the same moment.
@@ -431,11 +439,12 @@ class AnswerService:
     async def _once(self, seat: _Attempt) -> Reply:
         answerer = self._answerers[seat.choice.provider]
         said = Answer()
-        model_id = seat.choice.model_id
+        model_id, first_ms = seat.choice.model_id, None
+        clock = asyncio.get_running_loop().time
         try:
             async with asyncio.timeout(self._patience.answer_s):
                 model_id = model_id or await answerer.first_model()
-                asked = (*seat.choice.before, *seat.talk)
+                asked, begun = (*seat.choice.before, *seat.talk), clock()
                 async for piece in answerer.stream(model_id, asked, seat.steering):
                     said = Answer(
                         said.text + piece.text,
@@ -447,19 +456,21 @@ class AnswerService:
                     if len(said.text) > LONGEST_ANSWER:
                         raise ProviderError("the answer does not end")  # noqa: TRY301
                     if piece.text:
+                        if first_ms is None:
+                            first_ms = round(1000 * (clock() - begun))
                         seat.onlooker.wrote(said.text)
         except asyncio.CancelledError:
             if seat.stop is not None and seat.stop.is_pressed and said.text.strip():
-                return _reply(said, seat.choice, model_id, Ending.STOPPED)
+                return _reply(said, seat.choice, model_id, first_ms, Ending.STOPPED)
             raise
         except (ProviderError, TimeoutError) as error:
             if said.text.strip():
                 log.warning("answer was cut off", provider=seat.choice.provider, reason=str(error))
-                return _reply(said, seat.choice, model_id, Ending.CUT)
+                return _reply(said, seat.choice, model_id, first_ms, Ending.CUT)
             if isinstance(error, TimeoutError):
                 raise ProviderBusy("no answer in time") from error
             raise
-        return _reply(said, seat.choice, model_id, _ending(said, seat.steering))
+        return _reply(said, seat.choice, model_id, first_ms, _ending(said, seat.steering))
 
 
 def _ending(said: Answer, steering: SamplingParams) -> Ending:
@@ -472,10 +483,15 @@ def _ending(said: Answer, steering: SamplingParams) -> Ending:
     return Ending.LENGTH if said.finish_reason == "length" else Ending.WHOLE
 
 
-def _reply(said: Answer, choice: Candidate, model_id: str | None, ending: Ending) -> Reply:
+def _reply(
+    said: Answer, choice: Candidate, model_id: str | None, first_ms: int | None, ending: Ending
+) -> Reply:
     # A character beyond the first 65,536 may have come in two pieces.
     text = join_surrogates(said.text.strip())
-    return Reply(ending, text, choice, model_id or "", said.usage, said.known, said.nearest)
+    known, nearest = said.known, said.nearest
+    return Reply(
+        ending, text, choice, model_id or "", said.usage, known, nearest, first_ms=first_ms
+    )
 
 
 def _fault_of(kind: str, choice: Candidate, error: ProviderError) -> ProviderFault:

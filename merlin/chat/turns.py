@@ -50,7 +50,7 @@ class StoredAnswer:
     what the model was for the question, `cost_micro` what it cost in millionths of `currency`
     ("": nobody knows). `offer` names the buttons that are to stand under it ("": the usual ones).
     `known` False: the model says that it does not know; `nearest` are taught questions that may
-    have been meant, a line each.
+    have been meant, a line each. `first_ms`: how long the model took to its first word.
     """
 
     answer: str
@@ -65,6 +65,7 @@ class StoredAnswer:
     offer: str = ""
     known: bool | None = None
     nearest: str = ""
+    first_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ _NEW = Prepared(
             "state": TurnState.ASKED.value,
             "written_at": None,
             "known": None,
+            "first_ms": None,
         }
     )
 )
@@ -157,7 +159,7 @@ _WRITE = Prepared(
     TURN.update(
         parameters(
             "state answer note ending provider model_id input_tokens output_tokens standing"
-            " cost_micro currency offer written_at known nearest"
+            " cost_micro currency offer written_at known nearest first_ms"
         )
     ).where(_OF & (TURN.state == TurnState.ASKED.value))
 )

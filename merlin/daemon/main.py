@@ -49,7 +49,7 @@ class Tick:
 
 @dataclass(slots=True)
 class TickCounts:
-    """What the ticks did so far, for the heartbeat: counts by `<tick>_<outcome>`.
+    """What the ticks did so far, for the heartbeat: counts by `<tick>_<outcome>`, `<tick>_ms`.
 
     `reasons`: why a tick failed the last time, by its name; a success forgets it. `bugs`: which
     ticks fail by a bug, not by an outage.
@@ -60,9 +60,9 @@ class TickCounts:
     reasons: dict[str, str] = field(default_factory=dict)
     bugs: BugCount = field(default_factory=BugCount)
 
-    def count(self, name: str) -> None:
-        """Add one."""
-        self.counts[name] = self.counts.get(name, 0) + 1
+    def count(self, name: str, more: int = 1) -> None:
+        """Add one, or more."""
+        self.counts[name] = self.counts.get(name, 0) + more
 
     def fail(self, tick: str, reason: str) -> bool:
         """Count a failure; return whether it is another one than the last time."""
@@ -149,7 +149,7 @@ def watch_clock(
 
 def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> None:
     """Run one tick, count how it went, and wake the next one where it moved something."""
-    tally.step = tick.name
+    tally.step, begun = tick.name, time.monotonic()
     try:
         moved = tick.run()
     except MerlinError as error:
@@ -161,6 +161,8 @@ def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> N
         if tally.fail(tick.name, repr(bug)):
             log.exception("tick failed", tick=tick.name)
         return
+    finally:
+        tally.count(f"{tick.name}_ms", round(1000 * (time.monotonic() - begun)))
     tally.reasons.pop(tick.name, None)
     tally.bugs.succeeded(tick.name)
     tally.count(f"{tick.name}_{'success' if moved else 'noop'}")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -221,6 +222,8 @@ def _number(name: str) -> int:
 
 # Every process looks at it several times a second.
 _COUNTER = Prepared(WAKE.select(WAKE.counter).limit(1))
+# At the level debug each look would be a line of the log.
+logging.getLogger("peewee").addFilter(lambda line: 'FROM "wake"' not in str(line.msg))
 
 
 def read_change_counter(db: Database) -> int:

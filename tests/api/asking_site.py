@@ -110,9 +110,9 @@ class Talk:
         question = Question(self.session_id, update_id, self.user_id, words, **more)
         return self._turns.ask(question, None)
 
-    def end(self, update_id, answer="Вершины и рёбра.", known=None):
-        """Answer what was asked."""
-        told = {"model_id": "stand-in-base", "provider": "chat", "standing": "serving"}
+    def end(self, update_id, answer="Вершины и рёбра.", known=None, model_id="stand-in-base"):
+        """Answer what was asked, with a first word after 0.3 s."""
+        told = {"model_id": model_id, "provider": "chat", "standing": "serving", "first_ms": 300}
         spent = {"usage": Usage(10, 5), "cost_micro": 7, "currency": "USD"}
         self._turns.write(update_id, StoredAnswer(answer, **told, **spent, known=known))
 

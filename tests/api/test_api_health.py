@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,10 +12,13 @@ from asking_site import Talk
 from figures import figure
 from served import serve_in
 
+from merlin.app.answer_counts import MOST_MODELS
+from merlin.core.clock import from_iso
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.tables import HEARTBEAT
+from merlin.db.tables import HEARTBEAT, JOB
+from merlin.training.jobs import JobState, add_change
 
 functional = pytest.mark.functional
 
@@ -76,13 +80,15 @@ def test_readyz_knows_processes_that_never_spoke(watched):
 
 @functional
 def test_metrics_show_what_the_database_says(watched):
-    beat(watched, fetch_success=3, fetch_error=1, waiting=9)
+    beat(watched, fetch_success=3, fetch_error=1, fetch_ms=2500, chat_429=2, waiting=9)
     Requests(watched.db).ask(RequestKind.FETCH, {}, "cli:test")
     serve_in(watched.db, 'ft:"a"\\b', number=7, dataset="neuro")
     page = watched.client.get("/metrics").text
     process = {"process": "daemon", "host": "one"}
     assert figure(page, "merlin_process_up", **process) == 1
     assert figure(page, "merlin_task_rounds_total", **process, task="fetch", status="success") == 3
+    assert figure(page, "merlin_task_seconds_total", **process, task="fetch") == 2.5
+    assert figure(page, "merlin_too_many_requests_total", **process, by="chat") == 2
     assert figure(page, "merlin_daemon_waiting", **process) == 9
     assert figure(page, "merlin_queue_depth", queue="requests") == 1
     assert figure(page, "merlin_jobs", state="succeeded") == 1
@@ -92,15 +98,19 @@ def test_metrics_show_what_the_database_says(watched):
 
 @functional
 def test_answers_are_counted_once_each_when_they_have_ended(watched):
+    model = {"provider": "chat", "model": "stand-in-base"}
+
     def counts():
         page = watched.client.get("/metrics").text
         told = (
-            figure(page, "merlin_answers_total", provider="chat", outcome="answered"),
-            figure(page, "merlin_answers_total", provider="chat", outcome="refused"),
-            figure(page, "merlin_answer_seconds_count", provider="chat"),
-            figure(page, "merlin_answer_tokens_total", provider="chat", kind="input"),
-            figure(page, "merlin_answer_cost_total", currency="usd"),
+            figure(page, "merlin_answers_total", **model, outcome="answered"),
+            figure(page, "merlin_answers_total", **model, outcome="refused"),
+            figure(page, "merlin_answer_seconds_count", **model),
+            figure(page, "merlin_answer_tokens_total", **model, kind="input"),
+            figure(page, "merlin_answer_cost_total", **model, currency="usd"),
         )
+        assert figure(page, "merlin_first_token_seconds_bucket", **model, le="0.2") in (None, 0)
+        assert figure(page, "merlin_first_token_seconds_bucket", **model, le="0.5") == told[2]
         return tuple(each or 0 for each in told)
 
     counts()  # where the counting begins
@@ -113,6 +123,38 @@ def test_answers_are_counted_once_each_when_they_have_ended(watched):
         assert counts() == (1, 1, 2, 20, pytest.approx(14e-6))
     talk.end(3)
     assert counts() == (2, 1, 3, 30, pytest.approx(21e-6))
+
+
+@functional
+def test_of_many_models_those_are_told_that_answered_last(watched):
+    talk = Talk(watched)
+    watched.client.get("/metrics")
+    for number in range(MOST_MODELS + 2):
+        talk.begin(100 + number)
+        talk.end(100 + number, model_id=f"model-{number}")
+        if number == MOST_MODELS:
+            talk.begin(99)
+            talk.end(99, model_id="model-2")
+    page = watched.client.get("/metrics").text
+    told = set(re.findall(r'merlin_first_token_seconds_count\{model="(model-\d+)"', page))
+    assert told == {f"model-{number}" for number in (2, *range(4, MOST_MODELS + 2))} | {"model-3"}
+    assert 'model="model-1"' not in page
+
+
+@functional
+def test_a_training_is_counted_by_how_long_it_took(watched):
+    watched.client.get("/metrics")
+    serve_in(watched.db, "ft:long", number=9, dataset="neuro")
+    job_id = watched.db.value(JOB.select(JOB.id).order_by(JOB.id.desc()))
+    with watched.db.atomic():
+        began = from_iso(watched.db.value(JOB.select(JOB.created_at).where(JOB.id == job_id)))
+        for state, minutes in ((JobState.RUNNING, 1), (JobState.SUCCEEDED, 20)):
+            add_change(watched.db, job_id, "", state, began + timedelta(minutes=minutes))
+    for _ in range(2):
+        page = watched.client.get("/metrics").text
+        of = {"provider": "chat", "state": "succeeded"}
+        assert figure(page, "merlin_job_seconds_count", **of) == 1
+        assert figure(page, "merlin_job_seconds_sum", **of) == 1200
 
 
 @functional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -40,6 +41,21 @@ def test_a_busy_provider_is_asked_again(telegram, provider, settings, status):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=2))
     (answer,) = ask(telegram, settings, "вопрос")
     assert "«вопрос»" in answer
+    assert rows(settings, "SELECT first_ms IS NOT NULL FROM turn") == [(1,)]
+
+
+def test_the_bot_says_how_often_it_was_told_to_ask_less(telegram, provider, settings):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429, times=2))
+    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=0))
+    with RunningBot(settings):
+        telegram.say("anna", "вопрос")
+        ended(telegram, settings, 1)
+
+        def told():
+            ((counters,),) = rows(settings, "SELECT counters FROM heartbeat")
+            return {name: n for name, n in json.loads(counters).items() if name.endswith("_429")}
+
+        telegram.wait_for(lambda: told() == {"telegram_429": 1, "chat_429": 2})
 
 
 def test_a_stream_that_breaks_leaves_what_came_with_a_mark(telegram, provider, settings):

@@ -84,6 +84,7 @@ def test_an_answer_is_whole_with_its_usage_and_grows_before_the_eyes(provider):
     assert "«Что значит лоб?»" in reply.text
     assert (reply.model_id, reply.choice.standing) == (MODEL, CandidateKind.SERVING)
     assert reply.usage.input_tokens > 0 < reply.usage.output_tokens
+    assert reply.first_ms is not None
     assert looks.seen[-1].strip() == reply.text
     assert all(after.startswith(before) for before, after in pairwise(looks.seen))
 
@@ -93,7 +94,8 @@ def test_busy_is_tried_again_at_most_twice(provider, status):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=2))
     assert ask(provider)[0].ending is Ending.WHOLE
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=3))
-    assert ask(provider)[0].ending is Ending.BUSY
+    reply, _ = ask(provider)
+    assert (reply.ending, reply.first_ms) == (Ending.BUSY, None)
     assert not provider.faults.all()
 
 

@@ -13,6 +13,7 @@ from waiting import longest
 from merlin.db import change_watch
 from merlin.db.change_watch import Changes, changes_of, watch_changes
 from merlin.db.database import open_database
+from merlin.db.processes import read_change_counter
 from merlin.db.requests import RequestKind, Requests
 
 pytestmark = pytest.mark.integration
@@ -99,3 +100,11 @@ def test_who_waits_ends_when_it_is_cancelled_beside_a_change():
         return [steps for steps in range(10) if await lost(steps)]
 
     assert asyncio.run(all_of()) == []
+
+
+def test_at_debug_level_a_look_is_no_line_of_the_log(database, caplog):
+    caplog.set_level("DEBUG", "peewee")
+    read_change_counter(database)
+    assert "wake" not in caplog.text
+    database.bump()
+    assert "wake" in caplog.text
