@@ -177,7 +177,9 @@ def test_named_path_exists():
     for one in PAGES:
         named = [code for code in one.codes if PATH.fullmatch(code) and not set("<*") & set(code)]
         # A test is named after its file: `tests/test_docs.py::test_named_path_exists`.
-        assert not [path for path in named if not (ROOT / path.partition("::")[0]).exists()]
+        for path, _, test in (code.partition("::") for code in named):
+            assert (ROOT / path).exists(), path
+            assert not test or f"def {test}(" in (ROOT / path).read_text("utf-8"), test
 
 
 @unit

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from docs.build.asvs import asvs_told
 from docs.build.commands import commands_told
 from docs.build.database import tables_told
 from docs.build.openapi import collection, described, json_text
@@ -19,6 +20,7 @@ from docs.build.rules import rules_told
 
 ROOT = Path(__file__).parents[2]
 PARTS: Mapping[str, Callable[[str], str]] = {
+    "asvs": asvs_told,
     "commands": commands_told,
     "database": lambda _: tables_told(),
     "roles": lambda _: role_table(),

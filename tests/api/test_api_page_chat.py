@@ -250,4 +250,7 @@ def test_wrong_questions_ask_nothing(door, client):
     assert "Вопрос длиннее" in ask(site, client, "я" * 4001).text
     assert ask(site, client, " ").status_code == 200
     assert client.post(address(site), data={"again": 10**9}).status_code == 404
+    for name in ("again", "talk"):
+        assert client.post(address(site), data={"q": "Что?", name: 2**70}).status_code == 422
+    assert client.get(f"{address(site)}?before={2**70}").status_code == 422
     assert len(provider.calls("chat.create")) == before

@@ -258,6 +258,14 @@ def test_a_form_of_another_site_changes_nothing(shelf, path):
         assert browser.get("/me").status_code == 200
 
 
+def test_signing_out_leaves_nothing_in_the_browser(shelf):
+    with shelf.browser(ANNA) as browser:
+        answer = browser.post("/sign-out")
+        assert answer.headers["clear-site-data"] == '"cache"'
+        assert "merlin=; Max-Age=0" in answer.headers["set-cookie"]
+        assert browser.get("/me").status_code == 303
+
+
 def test_a_form_keeps_only_what_there_is(shelf):
     anna = shelf.person(2003)
     with shelf.browser(anna) as browser:

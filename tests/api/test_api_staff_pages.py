@@ -210,6 +210,7 @@ def test_proposals_are_judged_several_at_once_by_those_who_lead_the_course(staff
         assert done.headers["location"].startswith("/changes/")
         again = client.post(path, data={"act": "approve", "proposal": [first, second]})
         assert again.status_code == 409
+        assert client.post(path, data={"act": "decline", "proposal": [2**70]}).status_code == 422
         client.post(path, data={"act": "decline", "proposal": [third]})
         assert questions[0] not in client.get(path).text
     batch = Changes(staff.db).of_batch(done.headers["location"].removeprefix("/changes/"))

@@ -18,7 +18,7 @@ from itertools import groupby
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
@@ -41,7 +41,7 @@ from merlin.api.pages.page import (
 from merlin.api.pages.teach.changes import base_of
 from merlin.api.pages.turn_stream import TurnStream
 from merlin.api.problems import Problem
-from merlin.api.schema import Id
+from merlin.api.schema import MOST_ID, Id
 from merlin.app import course_chat, sessions
 from merlin.app.ask import ChatQuestion, show_quota
 from merlin.app.plans import has_shop
@@ -67,10 +67,11 @@ MOST_CHARACTERS = 4000
 _PLACED_BY = 5
 # What is open within a turn: a better answer, a question for the editors, what they were told.
 Doing = Literal["", "correct", "tell", "told"]
+Number = Annotated[int, Query(ge=0, le=MOST_ID)]
 
 
 @router.get("/courses/{course_id}/chat")
-async def begin_talk(visit: Visiting, course: OneCourse, before: int = 0) -> Response:
+async def begin_talk(visit: Visiting, course: OneCourse, before: Number = 0) -> Response:
     """Return the chat with questions to begin with; `before` leads to other ones."""
     return await _page(visit, course, before=before)
 
@@ -85,7 +86,7 @@ async def show_talks(visit: Visiting, course: OneCourse) -> Response:
 
 @router.get("/courses/{course_id}/chat/{session_id}")
 async def show_talk(
-    visit: Visiting, course: OneCourse, session_id: Id, turn: int = 0, doing: Doing = ""
+    visit: Visiting, course: OneCourse, session_id: Id, turn: Number = 0, doing: Doing = ""
 ) -> Response:
     """Return a talk; `doing` is what is open within a turn."""
     if visit.user is None:
@@ -115,8 +116,8 @@ async def ask(
     caller: Person,
     q: Annotated[str, Form()] = "",
     near: Annotated[str, Form()] = "",
-    again: Annotated[int, Form()] = 0,
-    talk: Annotated[int, Form()] = 0,
+    again: Annotated[int, Form(ge=0, le=MOST_ID)] = 0,
+    talk: Annotated[int, Form(ge=0, le=MOST_ID)] = 0,
 ) -> Response:
     """Ask; `near` is an offered question, `again` the turn that is asked anew.
 
