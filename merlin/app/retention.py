@@ -13,6 +13,7 @@ from peewee import Select, fn
 
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import OutgoingState
+from merlin.chat.sessions import IS_DELETED, UNDO
 from merlin.chat.turns import TurnState
 from merlin.config.settings import Retention
 from merlin.core.clock import Clock, iso, utc_now
@@ -61,6 +62,7 @@ class OldRows(Repository):
     def _over(self) -> Iterator[tuple[Table, Any]]:
         """Yield each table with the condition of the rows that may go."""
         days = self._retention
+        yield from _deleted_sessions(iso(self._clock() - UNDO))
         if before := self._before(days.updates_days):
             yield from _finished(before)
         if before := self._before(days.outgoing_days):
@@ -216,6 +218,15 @@ def _is_unneeded(build_id: Any, before: datetime) -> Any:
 def _is_old_model(before: datetime) -> Any:
     is_settled = (t.MODEL.state != ModelState.NEW.value) & (t.MODEL.created_at < iso(before))
     return is_settled & _is_unneeded(t.MODEL.build_id, before)
+
+
+def _deleted_sessions(before: str) -> Iterator[tuple[Table, Any]]:
+    deleted = IS_DELETED & (t.SESSION.deleted_at < before)
+    turns = t.TURN.session_id.in_(t.SESSION.select(t.SESSION.id).where(deleted))
+    yield t.RATING, t.RATING.turn_id.in_(t.TURN.select(t.TURN.id).where(turns))
+    yield t.TURN, turns
+    left = t.TURN.select(t.TURN.id).where(t.TURN.session_id == t.SESSION.id)
+    yield t.SESSION, deleted & ~fn.EXISTS(left)
 
 
 def _finished(before: str) -> Iterator[tuple[Table, Any]]:

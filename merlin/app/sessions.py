@@ -18,7 +18,14 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.views import INTERNAL, described
 from merlin.chat.feedback import Rating
-from merlin.chat.sessions import SUMMARY, ChatPlace, Session, delete_session
+from merlin.chat.sessions import (
+    IN_USE,
+    SUMMARY,
+    ChatPlace,
+    Session,
+    delete_session,
+    restore_session,
+)
 from merlin.chat.turns import TurnState
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
@@ -192,12 +199,18 @@ def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:
 
 
 def delete(ctx: Context, actor: Actor, session_id: int) -> None:
-    """Delete a session with its turns and what was thought of them. Raises NotFound.
+    """Delete a session, which `restore` undoes for ten minutes. Raises NotFound.
 
     What plans counted stays counted.
     """
     get(ctx, actor, session_id)
-    delete_session(ctx.db, session_id)
+    delete_session(ctx.db, session_id, ctx.clock())
+
+
+def restore(ctx: Context, actor: Actor, session_id: int) -> None:
+    """Undo `delete`. Raises NotFound once the session is gone for good."""
+    if not restore_session(ctx.db, actor.user_id, session_id):
+        raise NotFound("no such session", "session-unknown")
 
 
 def spent_since(ctx: Context, actor: Actor, since: datetime) -> Spending:
@@ -233,14 +246,14 @@ def _turn(ctx: Context, row: Row) -> TurnView:
 
 
 def _theirs(actor: Actor) -> Any:
-    return (SESSION.chat_id == actor.user_id) & (SESSION.touched_at != "")
+    return (SESSION.chat_id == actor.user_id) & (SESSION.touched_at != "") & IN_USE
 
 
 def _turns() -> Any:
     """Return the query of turns, each with what its asker thinks of it and the chat it was in."""
     theirs = (RATING.turn_id == TURN.id) & (RATING.user_id == TURN.user_id)
     query = TURN.select(*TURN.every(), RATING.value.alias("rating"), SESSION.chat_id)
-    query = query.join(SESSION, on=(SESSION.id == TURN.session_id))
+    query = query.join(SESSION, on=(SESSION.id == TURN.session_id)).where(IN_USE)
     return query.join(RATING, JOIN.LEFT_OUTER, on=theirs)
 
 

@@ -93,18 +93,22 @@ async def summarize_session(
 
 def finish(
     ctx: Context, task: SummaryTask, place: ChatPlace, summary: str, replies: Sequence[Reply]
-) -> None:
-    """Charge the question, or give it back; open the session that knows the summary."""
-    settle(ctx, task.asker, None, is_answered=bool(summary))
-    _store_costs(ctx, task, replies)
-    if not summary:
-        return
+) -> bool:
+    """Charge the question, and open the session that knows the summary; return whether it is.
+
+    Without a summary, or with its session deleted meanwhile, the question is given back.
+    """
     old, sessions, language = task.session, Sessions(ctx.db, ctx.bot_id), task.asker.language
-    sessions.switch(place, old.session_id)
+    is_done = bool(summary) and sessions.switch(place, old.session_id) is not None
+    settle(ctx, task.asker, None, is_answered=is_done)
+    _store_costs(ctx, task, replies)
+    if not is_done:
+        return False
     new = sessions.renew(place)
     title = old.title if old.summary else text(language, "sum-title", title=old.title)
     sessions.change(replace(new, summary=text(language, "sum-known", summary=summary)))
     sessions.touch(new.session_id, title)
+    return True
 
 
 def _store_costs(ctx: Context, task: SummaryTask, replies: Sequence[Reply]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from peewee import SQL, Case, Select, fn
 
 from merlin.account.users import QUESTIONS_SEEN, TRAINING
-from merlin.chat.sessions import SUMMARY
+from merlin.chat.sessions import IN_USE, SUMMARY
 from merlin.core.clock import from_iso, iso
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import find_near_questions, near_key
@@ -266,7 +266,7 @@ class QuestionStatistics(Repository):
         else:
             taught = MODEL.select(MODEL.model_id).where(MODEL.dataset == dataset)
             mine |= SESSION.dataset.is_null() & TURN.model_id.in_(taught)
-        counts = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
+        counts = (TURN.is_replaced == 0) & (TURN.format != SUMMARY) & IN_USE
         joined = query.join(SESSION, on=(SESSION.id == TURN.session_id))
         return joined.where(mine & counts & (TURN.asked_at >= since.isoformat()))
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from peewee import Case
@@ -32,7 +32,7 @@ from merlin.db.database import (
     parameters,
     transaction,
 )
-from merlin.db.tables import PRESET, RATING, SESSION, TURN
+from merlin.db.tables import PRESET, SESSION
 from merlin.db.values import RowMap, decrypt
 
 if TYPE_CHECKING:
@@ -96,9 +96,13 @@ def title_of(question: str) -> str:
 SUMMARY = "summary"
 
 
+# So long after it was deleted a session can be restored.
+UNDO = timedelta(minutes=10)
+IN_USE, IS_DELETED = SESSION.deleted_at == "", SESSION.deleted_at != ""
 _AT = (
     (SESSION.bot_id == Parameter("bot"))
     & (SESSION.chat_id == Parameter("chat_id"))
+    & IN_USE
     & (SESSION.thread_id == Parameter("thread_id"))
 )
 _OPEN = Prepared(SESSION.select().where(_AT & (SESSION.is_open == 1)).limit(1))
@@ -118,12 +122,16 @@ _KEPT = ("session_id", "chat_id", "user_id", "thread_id", "is_open", "touched_at
 _SESSIONS = RowMap(Session, columns={"session_id": "id"}, sealed=SESSION.sealed)
 
 
-def delete_session(db: Database, session_id: int) -> None:
-    """Delete a session with its turns and what was thought of them."""
-    of_session = TURN.select(TURN.id).where(TURN.session_id == session_id)
-    db.change(RATING.delete().where(RATING.turn_id.in_(of_session)))
-    db.change(TURN.delete().where(TURN.session_id == session_id))
-    db.change(SESSION.delete().where(SESSION.id == session_id))
+def delete_session(db: Database, session_id: int, now: datetime) -> None:
+    """Close a session and hide it; `OldRows` removes it with its turns once UNDO is over."""
+    deleted = SESSION.update({"is_open": 0, "deleted_at": iso(now)})
+    db.change(deleted.where(SESSION.id == session_id))
+
+
+def restore_session(db: Database, chat_id: int, session_id: int) -> bool:
+    """Show a deleted session of a chat again; False where it is gone, or was never there."""
+    deleted = (SESSION.id == session_id) & (SESSION.chat_id == chat_id) & IS_DELETED
+    return db.change(SESSION.update({"deleted_at": ""}).where(deleted)) > 0
 
 
 class Sessions(BotRepository):
@@ -214,11 +222,21 @@ class Sessions(BotRepository):
 
     @transaction
     def delete(self, place: ChatPlace, session_id: int) -> bool:
-        """Delete a session with all that was said in it; False where it is not theirs."""
+        """Delete a session, which `restore` undoes; False where it is not theirs."""
         if self.find(place, session_id) is None:
             return False
-        delete_session(self.db, session_id)
+        delete_session(self.db, session_id, self._clock())
         return True
+
+    @transaction
+    def restore(self, place: ChatPlace, session_id: int) -> Session | None:
+        """Undo `delete`; it is open again unless another one is in use by now."""
+        now = self.opened(place)
+        if not restore_session(self.db, place.chat_id, session_id):
+            return None
+        if now is None or now.touched_at is None:
+            return self.switch(place, session_id)
+        return self.find(place, session_id)
 
     def _add(self, session: Session) -> Session:
         new = _SESSIONS.write(session, self.db, but=("session_id", "is_open", "touched_at"))
@@ -234,7 +252,7 @@ class Sessions(BotRepository):
 
     def _at(self, place: ChatPlace) -> Any:
         chat = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
-        return chat & (SESSION.thread_id == place.thread_id)
+        return chat & (SESSION.thread_id == place.thread_id) & IN_USE
 
     def _used(self, place: ChatPlace) -> Any:
         return self._at(place) & (SESSION.touched_at != "")

@@ -84,6 +84,9 @@ def test_a_talk_is_kept_by_its_first_question_and_goes_on(door, client):
     left = client.post(f"{first.url.path}/delete", data={"next": f"{address(site)}/talks"})
     assert "Разговоров пока нет" in left.text
     assert client.get(first.url.path).status_code == 404
+    assert f'formaction="{first.url.path}/restore"' in left.text
+    assert "Что такое граф?" in client.post(f"{first.url.path}/restore").text
+    assert client.post(f"{first.url.path}/restore").status_code == 404
 
 
 def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(door, client):

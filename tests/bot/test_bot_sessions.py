@@ -94,17 +94,19 @@ def test_a_session_is_taken_along_as_text_and_as_json(talk, telegram):
     assert turn["input_tokens"] > 0
 
 
-def test_a_session_is_deleted_only_when_it_is_meant(talk):
+def test_a_deleted_session_is_restored_by_a_tap(talk):
     two_sessions(talk)
     talk.press(talk.labels[1])
     talk.press("🗑 Удалить")
-    assert "Вернуть его будет нельзя" in talk.last.text
-    talk.press("Не удалять")
-    assert rows(talk.settings, "SELECT COUNT(*) FROM turn") == [(2,)]
-    talk.press("🗑 Удалить")
-    talk.press("🗑 Удалить")
+    assert "Вернуть его можно в течение 10 минут" in talk.last.text
+    undo, asked = talk.data("session-restore"), talk.last.message_id
+    talk.press("Все разговоры")
     assert titles(talk) == ["▸ Что такое подбородок?"]
-    assert rows(talk.settings, "SELECT COUNT(*) FROM turn") == [(1,)]
+    assert talk.press(undo, asked, forged=True).text.startswith("«Что такое лоб?»")
+    talk.press("🗑 Удалить")
+    talk.press("↩️ Вернуть разговор")
+    talk.press(undo, talk.last.message_id, forged=True)
+    assert talk.alerts() == ["Этот разговор уже удалён насовсем. Все разговоры: /sessions"]
 
 
 def test_many_sessions_are_turned_over_in_pages(talk):
@@ -129,7 +131,7 @@ def test_a_session_of_somebody_else_is_neither_shown_nor_touched(talk, telegram)
     before = rows(talk.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id")
     boris = Talk(telegram, talk.settings, "boris")
     shown = boris.say("/help")
-    for verb in (*VERBS, "session-drop-yes"):
+    for verb in VERBS:
         boris.press(f"{verb}:{session_id}", shown.message_id, forged=True)
         (answered,) = telegram.calls("answerCallbackQuery")[-1:]
         assert (
@@ -148,19 +150,18 @@ def test_nonsense_in_a_button_changes_nothing(talk):
     assert "У вас 2 разговора." in talk.last.text
 
 
-def test_a_cleared_session_is_gone(talk):
+def test_a_cleared_session_goes_on_where_that_is_undone(talk, provider):
     talk.say("Что такое лоб?")
-    talk.say("/clear")
-    talk.press("cancel")
-    assert rows(talk.settings, "SELECT COUNT(*) FROM turn") == [(1,)]
-    asked = talk.say("/clear")
-    sure = talk.data("clear")
-    assert "Разговор удалён, начинаем новый" in talk.press("Да, стереть").text
-    assert rows(talk.settings, "SELECT COUNT(*) FROM turn") == [(0,)]
-    # An old press clears no newer conversation; one without questions is not asked about.
-    talk.press(sure, asked.message_id, forged=True)
-    assert talk.alerts() == ["Эта кнопка больше не действует."]
     assert "Разговор удалён, начинаем новый" in talk.say("/clear").text
+    assert "Этот разговор сейчас открыт" in talk.press("↩️ Вернуть разговор").text
+    talk.say("А подбородок?")
+    (call,) = provider.calls("chat.create")[-1:]
+    assert "Что такое лоб?" in [each["content"] for each in call.body["messages"]]
+    # Another one is in use by then, and stays open; an empty one has nothing to bring back.
+    cleared = talk.say("/clear")
+    assert not talk.say("/clear").keys
+    talk.say("Новый вопрос")
+    assert "сейчас открыт" not in talk.press("↩️ Вернуть разговор", cleared.message_id).text
 
 
 def capped(tmp_path, telegram, provider, most=2):
@@ -180,7 +181,7 @@ def test_beyond_the_plan_nothing_is_deleted_unless_the_person_says_so(tmp_path, 
         assert "«Первый»" in told.text
         assert rows(settings, "SELECT COUNT(*) FROM turn") == [(2,)]
         talk.press("Удалить и начать новый")
-        assert rows(settings, "SELECT COUNT(*) FROM turn") == [(1,)]
+        assert rows(settings, "SELECT COUNT(*) FROM chat_session WHERE deleted_at <> ''") == [(1,)]
         talk.say("Третий")
         talk.say("/sessions")
         assert titles(talk) == ["▸ Третий", "Второй"]

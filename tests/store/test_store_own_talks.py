@@ -11,9 +11,11 @@ from pipeline_rows import BOT
 from merlin.app import sessions
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.app.retention import OldRows
 from merlin.chat.feedback import Rating, Ratings
-from merlin.chat.sessions import SUMMARY, ChatPlace, Sessions
+from merlin.chat.sessions import SUMMARY, UNDO, ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.config.settings import Retention
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.messages import Usage
@@ -158,7 +160,9 @@ def test_a_turn_is_told_with_what_its_asker_thinks_of_it(anna, chat, database):
     assert anna.get_turn(turn_id).rating is Rating.UP
 
 
-def test_a_deleted_session_takes_its_turns_and_ratings_along(anna, chat, database):
+def test_a_deleted_session_takes_its_turns_and_ratings_along_in_a_while(
+    anna, chat, database, clock
+):
     mine, other = chat(), chat(bot=OTHER_BOT)
     turn_id, kept = mine.ask(1), other.ask(1)
     for each in (turn_id, kept):
@@ -168,15 +172,20 @@ def test_a_deleted_session_takes_its_turns_and_ratings_along(anna, chat, databas
     for act, number in ((anna.delete, mine.session.session_id), (anna.get_turn, turn_id)):
         with pytest.raises(NotFound):
             act(number)
-    assert database.sql("SELECT turn_id FROM rating") == [(kept,)]
-
-
-def test_what_the_bot_deletes_takes_its_ratings_along(chat, database):
-    mine = chat()
-    Ratings(database, 0).rate(mine.ask(1), ANNA, Rating.UP)
+    old = OldRows(database, Retention(), clock=clock)
+    clock.move(UNDO.total_seconds())
+    assert not old.sweep()
+    anna.restore(mine.session.session_id)
+    assert anna.get_turn(turn_id).rating is Rating.UP
     assert mine.delete()
     assert not mine.delete()
-    assert database.sql("SELECT turn_id FROM rating") == []
+    clock.move(UNDO.total_seconds() + 1)
+    while old.sweep(at_once=1):
+        pass
+    assert database.sql("SELECT turn_id FROM rating") == [(kept,)]
+    assert [each.id for each in anna.recent(10)] == [other.session.session_id]
+    with pytest.raises(NotFound):
+        anna.restore(mine.session.session_id)
 
 
 def test_what_a_person_has_spent_since_a_moment(anna, chat, clock):

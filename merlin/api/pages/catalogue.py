@@ -25,7 +25,6 @@ from starlette.responses import Response
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
-    SAID_COOKIE,
     PageRequest,
     Visiting,
     bot_href,
@@ -33,6 +32,7 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
     same,
+    say_next,
     sign_in_href,
 )
 from merlin.api.problems import Problem
@@ -49,7 +49,6 @@ from merlin.course.search import LONGEST, Found, highlight_spans
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-_SAID_S = 60
 Chosen = Annotated[int | None, Form(ge=1, le=MOST_ID)]
 
 
@@ -71,11 +70,7 @@ async def favourite(
         await visit.write(courses.add_favourite, add)
     else:
         await visit.write(courses.remove_favourite, number)
-    response = seen_other(back)
-    # Said once, on the page that comes next; it holds a word and a number, nothing secret.
-    said = f"{'added' if add else 'removed'}.{number}"
-    response.set_cookie(SAID_COOKIE, said, max_age=_SAID_S, httponly=True, samesite="lax")
-    return response
+    return say_next(seen_other(back), "added" if add else "removed", number)
 
 
 # Parts of a text, and whether their letters were found.

@@ -37,6 +37,7 @@ from merlin.api.pages.page import (
     course_href,
     refusal_text,
     render_page,
+    say_next,
 )
 from merlin.api.pages.teach.changes import base_of
 from merlin.api.pages.turn_stream import TurnStream
@@ -97,15 +98,27 @@ async def show_talk(
 @router.post("/courses/{course_id}/chat/{session_id}/delete", dependencies=FROM_HERE)
 async def delete_talk(
     visit: Visiting,
-    course: OneCourse,  # noqa: ARG001 - there is one
+    course: OneCourse,
     session_id: Id,
     caller: Person,  # noqa: ARG001 - asks to sign in
     next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's field
 ) -> Response:
-    """Delete a talk; one that is deleted already is no trouble."""
+    """Delete a talk, and offer to restore it; one that is deleted already is no trouble."""
     with suppress(NotFound):
         await visit.write(sessions.delete, session_id)
-    return seen_other(local_address(next))
+    return say_next(seen_other(local_address(next)), "deleted", course.course_id, session_id)
+
+
+@router.post("/courses/{course_id}/chat/{session_id}/restore", dependencies=FROM_HERE)
+async def restore_talk(
+    visit: Visiting,
+    course: OneCourse,
+    session_id: Id,
+    caller: Person,  # noqa: ARG001 - asks to sign in
+) -> Response:
+    """Undo that a talk was deleted, and show it."""
+    await visit.write(sessions.restore, session_id)
+    return seen_other(f"{_href(course)}/{session_id}")
 
 
 @router.post("/courses/{course_id}/chat", dependencies=FROM_HERE)

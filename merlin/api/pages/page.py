@@ -210,6 +210,7 @@ def refusal_text(visit: PageRequest, error: Exception) -> str:
 
 # What the last form did, said on the page that comes after it.
 SAID_COOKIE = "merlin_said"
+_SAID_S = 60
 
 
 async def page_request(request: Request, caller: Anyone) -> PageRequest:
@@ -296,7 +297,8 @@ class Layout:
     `here` is the page's address to come back to, `language_href` the same in the other language.
     `person` is what the person is called, "" where nobody is signed in; without `is_known` nobody
     has looked whether somebody is, and the page offers no sign-in.
-    `message` is what the last form did; `undo` is the course that it took away, 0 for none.
+    `message` is what the last form did; `undo` is the course that it took away, 0 for none, and
+    `restore` the address that undoes anything else.
     `zone` is the time zone of the page's times where the person's own is not known.
     """
 
@@ -311,6 +313,7 @@ class Layout:
     is_known: bool = True
     message: str = ""
     undo: int = 0
+    restore: str = ""
     is_in_telegram: bool = False
     zone: str = ""
 
@@ -328,7 +331,7 @@ def course_href(course: Course) -> str:
 def layout_of(visit: PageRequest) -> Layout:
     """Return what stands around the page of this visit."""
     here, path, user = visit.here, visit.request.scope["path"], visit.user
-    message, undo = _message(visit)
+    message, undo, restore = _message(visit)
     other = next(one for one in LANGUAGES if one != visit.language)
     is_shop = any(_is_within(path, room) for room in _SHOP)
     shop = (
@@ -345,6 +348,7 @@ def layout_of(visit: PageRequest) -> Layout:
         person=person_called(user),
         message=message,
         undo=undo,
+        restore=restore,
         is_in_telegram=is_in_telegram(visit.request),
         zone=visit.unchosen_zone,
     )
@@ -397,14 +401,24 @@ def _is_within(path: str, room: str) -> bool:
     return path == room or path.startswith(f"{room}/")
 
 
-def _message(visit: PageRequest) -> tuple[str, int]:
-    """Return what a form left to say: "<key>.<course id>"."""
-    key, _, number = visit.request.cookies.get(SAID_COOKIE, "").partition(".")
-    course = visit.courses.by_id.get(int(number)) if _NUMBER.fullmatch(number) else None
-    if key not in {"added", "removed"} or course is None:
-        return "", 0
+def say_next(response: Response, key: str, *numbers: int) -> Response:
+    """Let the page that comes next say once what a form did; nothing secret."""
+    said = ".".join((key, *map(str, numbers)))
+    response.set_cookie(SAID_COOKIE, said, max_age=_SAID_S, httponly=True, samesite="lax")
+    return response
+
+
+def _message(visit: PageRequest) -> tuple[str, int, str]:
+    """Return what a form left to say: "<key>.<course id>", and a talk's number."""
+    key, *numbers = visit.request.cookies.get(SAID_COOKIE, "").split(".")
+    course_id, talk, *_ = [int(each) for each in numbers if _NUMBER.fullmatch(each)] + [0, 0]
+    course = visit.courses.by_id.get(course_id)
+    if key not in {"added", "removed", "deleted"} or course is None:
+        return "", 0, ""
+    if key == "deleted":
+        return visit.say("talk-deleted"), 0, f"{course_href(course)}/chat/{talk}/restore"
     words = visit.say(f"said-{key}", name=course.title(visit.language))
-    return words, course.course_id if key == "removed" else 0
+    return words, course_id if key == "removed" else 0, ""
 
 
 def render_page(

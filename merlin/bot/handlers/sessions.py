@@ -1,6 +1,6 @@
 """/sessions, /new, /clear and /t: a person's talks, how full one is, one summed up.
 
-    list -> card -> open | rename (a step) | file | delete (asked twice)
+    list -> card -> open | rename (a step) | file | delete -> restore
     sum up: pressed -> reserved -> asked and checked -> new session and message stored -> sent
 
 After a kill the model is asked for a summary again unless the message was stored; the new session
@@ -68,8 +68,9 @@ async def sum_up(context: BotContext) -> None:
         )
 
     def prepare() -> Sequence[QueuedMessage]:
-        summaries.finish(context.services, task, context.place, summary, replies)
-        return context.outbox.put(letters(context, _goes_on(context, task.session, summary)))
+        is_done = summaries.finish(context.services, task, context.place, summary, replies)
+        shown = _goes_on(context, task.session, summary if is_done else "")
+        return context.outbox.put(letters(context, shown))
 
     await context.bot_data.sender.deliver(
         prepare, context.ending(UpdateState.ANSWERED), context.language
@@ -235,20 +236,24 @@ def file(context: BotContext, session: Session) -> View:
 
 
 @_owned("session-drop")
-def ask_delete_session(context: BotContext, session: Session) -> View:
-    """Ask whether it is meant."""
-    sure = ("session-delete", f"session-drop-yes:{session.session_id}", "danger")
-    keep = ("session-keep", f"session:{session.session_id}")
-    title = titled(session, context)
-    return menu.say(context, "session-ask-delete", (sure, keep), title=title)
-
-
-@_owned("session-drop-yes")
 def delete_session(context: BotContext, session: Session) -> View:
     """Delete a session with all that was said in it."""
     context.sessions.delete(context.place, session.session_id)
-    words = context.translate("session-deleted", title=titled(session, context))
-    return replace(list_sessions(context, 0), alert=words)
+    title = titled(session, context)
+    return menu.say(context, "session-deleted", _undo(session), _ALL, title=title)
+
+
+def _undo(session: Session) -> tuple[str, str]:
+    return "session-restore", f"session-restore:{session.session_id}"
+
+
+@handlers.button("session-restore")
+def restore_session(context: BotContext) -> View:
+    """Undo that a session was deleted, and show it."""
+    session = context.sessions.restore(context.place, context.number())
+    if session is None:
+        return menu.refuse(context, "session-gone")
+    return session_card(context, session)
 
 
 CELLS = 10
@@ -368,7 +373,7 @@ def fresh(context: BotContext) -> View:
     return _begun(context, "bot-new" if context.is_private else "groups-new")
 
 
-def _begun(context: BotContext, key: str) -> View:
+def _begun(context: BotContext, key: str, *rows: menu.RowOf) -> View:
     """Open a new session, and say what of the choices made in the old one goes on."""
     words, session = [context.translate(key)], context.sessions.renew(context.place)
     before, home = chosen(context, session), at_home(context, session)
@@ -379,7 +384,7 @@ def _begun(context: BotContext, key: str) -> View:
         words.append(context.translate("bot-new-leaves", choices=left))
     if choices:
         words.append(context.translate("bot-new-keeps", choices="; ".join(choices)))
-    return menu.message(context, "\n\n".join(words))
+    return menu.message(context, "\n\n".join(words), *rows)
 
 
 def beyond(context: BotContext) -> Sequence[Session]:
@@ -421,24 +426,9 @@ def instead(context: BotContext) -> View:
 
 @handlers.command("clear")
 def clear_session(context: BotContext) -> View:
-    """Forget what was said in the session; in a private chat only after a second question."""
-    session = context.open_session()
-    if not context.is_private or not context.turns.count(session.session_id):
-        return _cleared(context, session)
-    sure = ("bot-clear-sure", f"clear:{session.session_id}", "danger")
-    return menu.say(context, "bot-clear-ask", (sure, ("session-keep", "cancel")))
-
-
-@handlers.button("clear")
-def clear_confirmed(context: BotContext) -> View:
-    """Clear the session that was asked about, as long as it is the open one."""
-    session = context.open_session()
-    if session.session_id != context.number(0):
-        return menu.outdated(context)
-    return _cleared(context, session)
-
-
-def _cleared(context: BotContext, old: Session) -> View:
-    screen = _begun(context, "bot-clear")
+    """Delete the open session and begin a new one; in a private chat that can be undone."""
+    old = context.open_session()
+    undo = context.is_private and context.turns.count(old.session_id) > 0 and _undo(old)
+    screen = _begun(context, "bot-clear", undo)
     context.sessions.delete(context.place, old.session_id)
     return screen
