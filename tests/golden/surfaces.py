@@ -152,7 +152,7 @@ COMMANDS = (
 # Pressed, these would make the next screens another world's, or wait for what nobody does here.
 ACTS = re.compile(
     r"-yes(:|$)|^(lang|zone|new|new-instead|forget|cancel|stop|login|buy|again|try|rate|fix-send)(:|$)"
-    r"|^(a-unblock|a-plan-set|session-open|sum|ex:(save|drop|undo|retry|mine|theirs|take|word|tags))"
+    r"|^(a-unblock|a-plan-set|session-(open|drop)|sum|ex:(save|drop|undo|retry|mine|theirs|take|word|tags))"
     r"|^(model|course|preset|own|system|order|renewal):(set|choose|drop|clear|save|off|pair)"
 )
 # Of buttons that do the same with another thing so many are pressed.
