@@ -129,5 +129,5 @@ def compare_answers(
 def _taught(examples: Mapping[str, Example | None], rule: SplitRule) -> Conversations:
     """Return the conversations that teach: not those of the test part, nor what cannot be read."""
     named = [each.at(example_id_of(path), path, "") for path, each in examples.items() if each]
-    sides = split(named, rule).sides
+    sides = split(named, rule)
     return [each.messages for each in named if sides[each.id] == TRAIN]

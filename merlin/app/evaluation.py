@@ -140,7 +140,7 @@ def explain_wrong(ctx: Context, actor: Actor, found: EvaluationView) -> dict[str
     wrong = found.report.of(Change.LOST, Change.WRONG)
     explained = {}
     for each in [each for each in wrong if each.kind is AnswerKind.WRONG][:_MOST_EXPLAINED]:
-        said = find_taught(ctx.db, found.model.model, "", each.now).said
+        said, _ = find_taught(ctx.db, found.model.model, "", each.now)
         like = likeness(each.now, each.expected)
         explained[each.example] = WrongAnswer(like, next(iter(said), ""))
     return explained

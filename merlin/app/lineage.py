@@ -203,7 +203,7 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
         question, answer = (
             decrypt(ctx.db.cipher, row[name]) or "" for name in ("question", "answer")
         )
-        taught = find_taught(ctx.db, row["model_id"], question, answer)
+        said_by, nearest = find_taught(ctx.db, row["model_id"], question, answer)
         return read_row(
             AnswerOrigin,
             row,
@@ -211,6 +211,6 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
             model=row["model_id"],
             at=row["asked_at"],
             origin=origin,
-            said_by=list(taught.said),
-            nearest=list(taught.nearest),
+            said_by=said_by,
+            nearest=nearest,
         )

@@ -35,7 +35,7 @@ from merlin.cli.output import (
 )
 from merlin.core.i18n import format_number, text
 from merlin.dataset.builds import SHORT
-from merlin.dataset.verify import BuildProof, BuildState
+from merlin.dataset.verify import BuildProof
 
 Version = Annotated[str, typer.Argument(help="A build: neurotypology-7, or a digest's beginning.")]
 
@@ -136,7 +136,7 @@ def verify(
         print_json({**record(proof), "restored": is_restored})
     else:
         sys.stdout.writelines(f"{line}\n" for line in _format_proof(proof, is_restored=is_restored))
-    if proof.state is BuildState.DIFFERENT:
+    if proof.state == "different":
         raise typer.Exit(1)
 
 
@@ -151,11 +151,11 @@ def _format_proof(proof: BuildProof, *, is_restored: bool) -> list[str]:
     """Return what came of a proof as lines."""
     names = {"build": proof.build, "commit": proof.commit[:10]}
     digests = {"digest": proof.digest[:SHORT], "made": proof.made[:SHORT]}
-    state = "restored" if is_restored and proof.state is BuildState.SAME else proof.state
+    state = "restored" if is_restored and proof.state == "same" else proof.state
     lines = [text(language(), f"verify-{state}", **names, **digests)]
     if proof.made != proof.digest:
         lines.append("  " + text(language(), "verify-digest", **names, **digests))
-    elif proof.state is BuildState.DIFFERENT:
+    elif proof.state == "different":
         lines.append("  " + text(language(), "verify-may-restore", **names))
     for each in proof.files:
         kind = ("line" if each.line else "strange") if each.is_there else "absent"

@@ -53,7 +53,7 @@ def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = F
                 f"{name}: {shorten(was, _QUESTION)}" for name, was in old.items()
             )
     print_list(told, "proposal question answer replaces source", json=json)
-    tests = sorted({each.example_id for one in replaced.values() for each in one.tests})
+    tests = sorted({each.id for one in replaced.values() for each in one.tests})
     if tests and not json:
         print_message("page-proposal-tests", count=len(tests), examples=", ".join(tests))
 
@@ -64,8 +64,8 @@ def _record(each: Proposal, replaced: Replacement) -> dict[str, Any]:
         "proposal": each.proposal_id,
         "question": draft.question,
         "answer": draft.answer,
-        "replaces": {old.example_id: old.answer for old in replaced.examples},
-        "tests": [old.example_id for old in replaced.tests],
+        "replaces": {old.id: old.answer for old in replaced.examples},
+        "tests": [old.id for old in replaced.tests],
         "source": draft.source,
         "note": draft.note,
         "split": draft.split,

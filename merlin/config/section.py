@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -18,14 +18,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
+    GetPydanticSchema,
     PrivateAttr,
     Strict,
     ValidationInfo,
     model_validator,
 )
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import WithDefaultSchema
 
 from merlin.core.i18n import language_of
@@ -106,16 +106,6 @@ def setting(description: str, example: object = None, **facts: Any) -> Any:
     return Field(
         description=description, examples=examples, json_schema_extra=extra or None, **facts
     )
-
-
-class _NotNull:
-    """A key that may be left out, but not be written without a value."""
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        (inner,) = (each for each in source.__args__ if each is not type(None))
-        return handler(inner)
 
 
 def in_language(words: Mapping[Language, str], language: str) -> str:
@@ -205,7 +195,8 @@ def _devices(said: object) -> object:
 
 
 Entry = TypeVar("Entry", bound=Titled)
-Opt = Annotated[T | None, _NotNull()]
+# A key that may be left out, but not be written without a value.
+Opt = Annotated[T | None, GetPydanticSchema(lambda source, handler: handler(get_args(source)[0]))]
 Many = Annotated[tuple[T, ...], Strict(strict=False)]
 # A mapping of names to what is Titled.
 Table = Annotated[T, AfterValidator(_name_entries)]

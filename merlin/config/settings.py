@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     Field,
-    GetCoreSchemaHandler,
+    GetPydanticSchema,
     StringConstraints,
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
 from merlin.config.section import (
@@ -95,17 +95,15 @@ class PriceConfig(Section):
         )
 
 
-class _PriceOf:
-    """The price that a PriceConfig is."""
-
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        del source
-        return no_info_after_validator_function(PriceConfig.in_micro, handler(PriceConfig))
-
-
-Rate = Annotated[Price, _PriceOf()]
+# The price that a PriceConfig is.
+Rate = Annotated[
+    Price,
+    GetPydanticSchema(
+        lambda _, handler: no_info_after_validator_function(
+            PriceConfig.in_micro, handler(PriceConfig)
+        )
+    ),
+]
 
 
 class StatusesConfig(Section):

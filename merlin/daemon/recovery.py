@@ -85,7 +85,7 @@ def recover(services: DaemonServices, tell: Callable[[], None]) -> list[dict[str
     noted = list(read_notes(shop.source.notes()))
     since = {each.commit for each in noted}
     head, _ = gather(shop, lambda *_: tell(), lambda *_: None, since)
-    known = shop.journal.line().commits
+    known = shop.journal.line()
     if head and any(each.sha not in known for each in shop.source.line(head, (), since)):
         raise Refused("the database begins later", "recover-later")
     found = [_find(services, each) for each in noted if each.commit in known]

@@ -90,7 +90,7 @@ def _argument(request: Request, name: str) -> str:
 
 
 def _fetched(services: DaemonServices, _request: Request) -> Result:
-    return {"position": services.build_settings.journal.line().newest}
+    return {"position": max(services.build_settings.journal.line().values(), default=0)}
 
 
 def _polled(services: DaemonServices, _request: Request) -> Result:

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Mapping
 
+from merlin.core.errors import Refused
 from merlin.core.i18n import stored_text, text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
@@ -19,27 +20,20 @@ from merlin.dataset.builds import build_version
 from merlin.dataset.verdicts import GATED, VerdictHistory, VerdictStatus, shown_word
 from merlin.db.database import Row
 from merlin.db.notices import ADMINS, Notices
-from merlin.providers.forge import (
-    CommitState,
-    CommitStatus,
-    Forge,
-    ForgeAway,
-    ForgeDenied,
-    StatusRefused,
-)
+from merlin.providers.forge import CommitState, CommitStatus, Forge, ForgeAway, ForgeDenied
 
 log = get_logger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
 _STATES: Mapping[VerdictStatus, CommitState] = {
-    VerdictStatus.HELD: CommitState.PENDING,
-    VerdictStatus.BUILT: CommitState.PENDING,
-    VerdictStatus.TRAINING: CommitState.PENDING,
-    VerdictStatus.SERVING: CommitState.SUCCESS,
-    VerdictStatus.SUPERSEDED: CommitState.SUCCESS,
-    VerdictStatus.UNCHANGED: CommitState.SUCCESS,
-    VerdictStatus.REMOVED: CommitState.SUCCESS,
-    VerdictStatus.REJECTED: CommitState.FAILURE,
-    VerdictStatus.FAILED: CommitState.ERROR,
+    VerdictStatus.HELD: "pending",
+    VerdictStatus.BUILT: "pending",
+    VerdictStatus.TRAINING: "pending",
+    VerdictStatus.SERVING: "success",
+    VerdictStatus.SUPERSEDED: "success",
+    VerdictStatus.UNCHANGED: "success",
+    VerdictStatus.REMOVED: "success",
+    VerdictStatus.REJECTED: "failure",
+    VerdictStatus.FAILED: "error",
 }
 
 
@@ -63,7 +57,7 @@ class StatusSender:
             if words != owed["words"]:
                 try:
                     self._forge.set_status(owed["commit_sha"], status)
-                except StatusRefused as refusal:
+                except Refused as refusal:
                     log.warning("status refused", commit=owed["commit_sha"], reason=str(refusal))
                     words = ""
                 except (ForgeAway, ForgeDenied) as failure:
@@ -98,7 +92,7 @@ class StatusSender:
         page, public = f"/admin/verdicts?commit={owed['commit_sha']}", config.api.public_url
         return CommitStatus(
             context=f"merlin/{dataset}",
-            state=CommitState.FAILURE if word == GATED else _STATES[owed["word"]],
+            state="failure" if word == GATED else _STATES[owed["word"]],
             description=said,
             target_url=f"{public.rstrip('/')}{page}" if public else "",
         )

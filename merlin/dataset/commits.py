@@ -65,9 +65,7 @@ class CommitHistory(Repository):
     def line(self) -> Mainline:
         """Return what is recorded of the branch's first-parent line."""
         on_line = COMMIT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
-        rows = self.db.rows(COMMIT.select(COMMIT.sha, COMMIT.position).where(on_line))
-        newest = max((row["position"] for row in rows), default=0)
-        return Mainline(frozenset(row["sha"] for row in rows), newest)
+        return dict(self.db.tuples(COMMIT.select(COMMIT.sha, COMMIT.position).where(on_line)))
 
     def next_number(
         self, dataset: str, name: str = "", told: Mapping[str, int] = MappingProxyType({})

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from merlin.dataset.changes import Changes, Edit
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
-from merlin.dataset.example import normalise, parse_example
+from merlin.dataset.example import Example, normalise, parse_example
 from merlin.dataset.files import FileText, apply_pending_changes
 from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.split import TEST
@@ -23,31 +23,17 @@ _MOST_READ = 500
 _PAIR = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OldExample:
-    """An example of one question and one answer, as it lies in its file."""
-
-    file: FileText
-    question: str
-    answer: str
-
-    @property
-    def example_id(self) -> str:
-        """Return its id."""
-        return self.file.example_id
-
-
 @dataclass(frozen=True, slots=True)
 class Replacement:
     """What goes for a correction, and the test questions that still expect an answer that goes."""
 
-    examples: tuple[OldExample, ...] = ()
-    tests: tuple[OldExample, ...] = ()
+    examples: tuple[Example, ...] = ()
+    tests: tuple[Example, ...] = ()
 
     @property
     def edits(self) -> list[Edit]:
         """Return the edits that delete what goes."""
-        return [Edit(each.file.path, each.file.blob, None) for each in self.examples]
+        return [Edit(each.path, each.blob, None) for each in self.examples]
 
 
 def find_replacement(db: Database, dataset: str, question: str, answer: str) -> Replacement:
@@ -63,10 +49,10 @@ def find_replacement(db: Database, dataset: str, question: str, answer: str) -> 
         if normalise(each.question) == asked and normalise(each.answer) != said
     ]
     examples = tuple(each for each, is_test in same if not is_test)
-    expecting = {each.file.path: each for each, is_test in same if is_test}
+    expecting = {each.path: each for each, is_test in same if is_test}
     for old in examples:
         expecting |= {
-            each.file.path: each
+            each.path: each
             for each, is_test in _pairs(db, dataset, old.answer, TEST)
             if is_test and normalise(each.answer) == normalise(old.answer)
         }
@@ -75,7 +61,7 @@ def find_replacement(db: Database, dataset: str, question: str, answer: str) -> 
 
 def _pairs(
     db: Database, dataset: str, words: str, split: str = ""
-) -> Iterator[tuple[OldExample, bool]]:
+) -> Iterator[tuple[Example, bool]]:
     """Yield the examples that hold these words and those on their way; whether each is a test."""
     found = ExampleEntries(db).find(dataset, ExampleFilter(words, split=split), _MOST_READ)
     files = [FileText(dataset, each.path, each.blob, each.text) for each in found]
@@ -84,5 +70,5 @@ def _pairs(
         example = parse_example(file.text) if file.path.startswith(EXAMPLES) else None
         # One with a system text or further turns of its own is asked in another situation.
         if example and len(example.messages) == _PAIR:
-            pair = OldExample(file=file, question=example.question, answer=example.answer)
-            yield pair, (example.split or sides.get(file.path)) == TEST
+            is_test = (example.split or sides.get(file.path)) == TEST
+            yield example.at(file.example_id, file.path, file.blob), is_test

@@ -201,7 +201,7 @@ def export_folder(
     The sides are those of a build of the dataset; no examples give no files. `card` is for
     Hugging Face.
     """
-    dealt = split(examples, spec.split).sides
+    dealt = split(examples, spec.split)
     sides = {
         side: [each for each in examples if dealt[each.id] == side] for side in ("train", "test")
     }

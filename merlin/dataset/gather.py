@@ -73,12 +73,8 @@ class Outcome:
     arguments: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mainline:
-    """The recorded commits that are still on the branch, and the highest position (0: none)."""
-
-    commits: frozenset[str] = frozenset()
-    newest: int = 0
+# The recorded commits that are still on the branch, and their positions, the first 1.
+Mainline = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +123,7 @@ def gather(
             return None, False
         with shop.line_moves:
             line = shop.journal.line()
-            commits = shop.source.line(head, line.commits, since)
+            commits = shop.source.line(head, line, since)
             left = _leave(shop, head, line, commits)
             if left:
                 tell_rewritten(head, left)
@@ -148,7 +144,7 @@ def _record(
         outcomes = [_prepare(shop, commit, name) for name in _changed(shop, commit, line)]
         shop.journal.record(commit, outcomes, shop.clock())
         kill_point("verdict.recorded")
-        line = Mainline(line.commits | {commit.sha}, commit.position)
+        line = {**line, commit.sha: commit.position}
         words = {outcome.dataset: outcome.word for outcome in outcomes}
         log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=words)
         for outcome in outcomes:
@@ -168,14 +164,14 @@ def _index(shop: BuildSettings, head: str) -> None:
 
 def _leave(shop: BuildSettings, head: str, line: Mainline, commits: Sequence[Commit]) -> int:
     """Take off the line what a rewritten history no longer holds; return how many commits."""
-    if not line.newest:
+    if not line:
         return 0
     if not commits:  # the head is known: the branch stands still, or was set back to it
         stays = shop.source.line(head, ())[0].position
     else:
-        joins = commits[0].parent in line.commits
+        joins = commits[0].parent in line
         stays = commits[0].position - 1 if joins else 0
-    return shop.journal.drop_commits(stays, shop.clock()) if stays < line.newest else 0
+    return shop.journal.drop_commits(stays, shop.clock()) if stays < max(line.values()) else 0
 
 
 def _changed(shop: BuildSettings, commit: Commit, line: Mainline) -> list[str]:
@@ -184,7 +180,7 @@ def _changed(shop: BuildSettings, commit: Commit, line: Mainline) -> list[str]:
     The first commit ever recorded changes them all: what came before it is not told.
     """
     now = shop.source.dataset_trees(commit.sha)
-    known = commit.parent is not None and commit.parent in line.commits
+    known = commit.parent is not None and commit.parent in line
     before = shop.source.dataset_trees(commit.parent) if known and commit.parent else {}
     return sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
 

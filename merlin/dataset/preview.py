@@ -51,12 +51,8 @@ class Preview:
 _REMEMBERED = 4  # datasets
 
 
-@dataclass(slots=True)
-class _Look:
-    """A dataset as it was last looked at: its index, and path -> blob of its files."""
-
-    index: ExampleIndex = field(default_factory=ExampleIndex)
-    blobs: Mapping[str, str] = field(default_factory=dict)
+# A dataset as it was last looked at: its index, and path -> blob of its files.
+_Look = tuple[ExampleIndex, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +114,21 @@ class EditChecker:
         limit_tokens: Mapping[str, int] | None,
     ) -> CheckedDataset:
         """Return the dataset that these files make; what was seen of it last is not read again."""
-        look = self._looks.pop(dataset, None) or _Look()
+        index, blobs = self._looks.pop(dataset) if dataset in self._looks else (ExampleIndex(), {})
         entries = _entries(files)
-        moved = (entry for entry in entries if look.blobs.get(entry.path) != entry.blob)
-        changes: dict[str, Entry | None] = dict.fromkeys(look.blobs.keys() - files.keys())
+        moved = (entry for entry in entries if blobs.get(entry.path) != entry.blob)
+        changes: dict[str, Entry | None] = dict.fromkeys(blobs.keys() - files.keys())
         changes |= {entry.path: entry for entry in moved}
         settings = _reader(files), Limits(), limit_tokens
         checked = None
-        if not look.index.is_new:
-            checked = check_changes(dataset, look.index, changes, *settings, for_build=False)
+        if not index.is_new:
+            checked = check_changes(dataset, index, changes, *settings, for_build=False)
         if checked is None:
-            look.index.clear()
-            checked = check_whole(dataset, look.index, entries, *settings, for_build=False)
-        look.blobs = {path: blob for path, (blob, _) in files.items()}
-        self._looks[dataset] = look
+            index.clear()
+            checked = check_whole(dataset, index, entries, *settings, for_build=False)
+        self._looks[dataset] = index, {path: blob for path, (blob, _) in files.items()}
         if len(self._looks) > _REMEMBERED:
-            self._looks.popitem(last=False)[1].index.close()
+            self._looks.popitem(last=False)[1][0].close()
         return checked
 
 

@@ -8,8 +8,7 @@ hash.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from merlin.dataset.example import Example
@@ -20,20 +19,8 @@ FEWEST = 10  # providers refuse a job with fewer examples (OpenAI SFT guide)
 _BUCKETS = 1 << 64
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """`sides`: example id -> train | test. `taken_back` test examples teach after all.
-
-    `has_gate`: there are enough test examples (`min_test`) to judge a model by.
-    """
-
-    sides: Mapping[str, str]
-    taken_back: int
-    has_gate: bool
-
-
-def split(examples: Sequence[Example], rule: SplitRule) -> Split:
-    """Return each example's side.
+def split(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
+    """Return each example's side, train or test, by its id.
 
     Train is never left under `FEWEST`: test questions go back, those with the highest hash
     first, which is what a smaller share would have done; marked ones last.
@@ -52,7 +39,7 @@ def split(examples: Sequence[Example], rule: SplitRule) -> Split:
     ]
     taken_back = take_back(tests, len(examples) - len(tests), rule)
     sides.update(dict.fromkeys(taken_back, TRAIN))
-    return Split(sides, len(taken_back), has_gate(len(tests) - len(taken_back), rule))
+    return sides
 
 
 def side_of(mark: str, question: str, rule: SplitRule, *, is_taught: bool) -> str:

@@ -11,11 +11,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from merlin.core.errors import NotFound
 from merlin.dataset.builds import (
@@ -35,12 +34,8 @@ if TYPE_CHECKING:
     from merlin.git.repository import GitSource
 
 
-class BuildState(StrEnum):
-    """How a build stands to its commit; the values are what programs read."""
-
-    SAME = "same"
-    MISSING = "missing"
-    DIFFERENT = "different"
+# How a build stands to its commit.
+BuildState = Literal["same", "missing", "different"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +69,7 @@ class BuildProof:
     @property
     def can_restore(self) -> bool:
         """Return whether the folder is not as it was, and its commit still gives it."""
-        return self.state is not BuildState.SAME and self.made == self.digest
+        return self.state != "same" and self.made == self.digest
 
     @property
     def has_other_manifest(self) -> bool:
@@ -102,7 +97,7 @@ def verify_build(
                 build.dataset, index, entries, source.read, limit_tokens=limit_tokens
             )
             proof = _compare(build, folder, commit, make_build(checked))
-        if proof.state is not BuildState.DIFFERENT or not proof.has_other_manifest:
+        if proof.state != "different" or not proof.has_other_manifest:
             return proof
         first = first or proof
     if first is None:
@@ -132,9 +127,9 @@ def _compare(build: Build, folder: Path, commit: str, content: BuildContent) -> 
                 files = _differences(made, folder, content)
             except FileNotFoundError:  # the daemon let the folder go meanwhile
                 is_there = False
-    state = BuildState.SAME if is_there else BuildState.MISSING
+    state: BuildState = "same" if is_there else "missing"
     if files or content.digest != build.digest:
-        state = BuildState.DIFFERENT
+        state = "different"
     return BuildProof(
         build=build.version,
         commit=commit,

@@ -11,12 +11,14 @@ on them are in `database`.
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import weakref
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+import psycopg
 from peewee import PostgresqlDatabase, SqliteDatabase
 
 from merlin.core.errors import ConfigError, Refused
@@ -24,11 +26,7 @@ from merlin.core.errors import ConfigError, Refused
 CONNECT_S = 10
 
 
-class Connection(Protocol):
-    """What the drivers' connections have in common here."""
-
-    def close(self) -> None:
-        """Close it."""
+Connection = sqlite3.Connection | psycopg.Connection
 
 
 class Registry:

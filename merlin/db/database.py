@@ -52,10 +52,6 @@ _SQLITE_AWAY = frozenset(
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-class DatabaseBusy(MerlinError):
-    """Another writer held the database for longer than we wait; the same call may pass later."""
-
-
 class DatabaseAway(MerlinError):
     """The database cannot be used now: no file, no right, no room, or its server is away."""
 
@@ -252,7 +248,7 @@ class Database:
     def atomic(self) -> Iterator[None]:
         """Make everything inside one write transaction: all of it is stored, or nothing.
 
-        Inside another one it is a savepoint. Raises DatabaseBusy when the lock is not to be had.
+        Inside another one it is a savepoint. Raises MerlinError when the lock is not to be had.
         """
         self._ready()
         if self._handle.in_transaction():
@@ -335,7 +331,8 @@ class Database:
                     raise
                 log.warning("database is busy", attempt=attempt + 1, reason=str(error))
                 time.sleep(FIRST_PAUSE_S * 2**attempt)
-        raise DatabaseBusy("the database is busy", "store-busy")
+        # Another writer held it for longer than we wait; the same call may pass later.
+        raise MerlinError("the database is busy", "store-busy")
 
     def _ready(self) -> None:
         """Drop a connection that its server has ended, so that the next call opens a new one."""
@@ -507,7 +504,7 @@ class Database:
             self.sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def open(self) -> None:
-        """Open this thread's connection now. Raises DatabaseAway, DatabaseDamaged, DatabaseBusy."""
+        """Open this thread's connection now. Raises MerlinError: away, damaged or busy."""
         self._patiently(lambda: self._handle.connect(reuse_if_open=True))
 
     def close(self) -> None:

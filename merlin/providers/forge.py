@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from http import HTTPStatus
+from typing import Literal
 from urllib.parse import quote
 
 import httpx2
 
-from merlin.core.errors import MerlinError
+from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import cut
 from merlin.openai_protocol.errors import one_line
 from merlin.providers.http import http_client
@@ -24,13 +24,8 @@ ANSWER_S = 15.0
 LONGEST_REASON = 200
 
 
-class CommitState(StrEnum):
-    """What a status says of its commit, in GitHub's words."""
-
-    PENDING = "pending"
-    SUCCESS = "success"
-    FAILURE = "failure"
-    ERROR = "error"
+# What a status says of its commit, in GitHub's words.
+CommitState = Literal["pending", "success", "failure", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +38,7 @@ class CommitStatus:
     target_url: str = ""
 
 
-class ForgeError(MerlinError):
-    """The forge took no status."""
-
-
-class ForgeAway(ForgeError):
+class ForgeAway(MerlinError):
     """It cannot be reached, or has no time now; the same call may do later, after `pause_s`."""
 
     def __init__(self, url: str, reason: str, pause_s: float = 0.0) -> None:
@@ -55,12 +46,8 @@ class ForgeAway(ForgeError):
         self.pause_s = pause_s
 
 
-class ForgeDenied(ForgeError):
+class ForgeDenied(MerlinError):
     """It does not know the token or the project, or the token may not write statuses."""
-
-
-class StatusRefused(ForgeError):
-    """It takes others, but never this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +68,7 @@ _DIALECTS = {
         "PRIVATE-TOKEN",
         "{}",
         255,
-        {CommitState.FAILURE: "failed", CommitState.ERROR: "failed"},
+        {"failure": "failed", "error": "failed"},
     ),
     "gitea": _Dialect("repos", "Authorization", "token {}", 255),
 }
@@ -113,10 +100,10 @@ class Forge:
     def set_status(self, commit: str, status: CommitStatus) -> None:
         """Show the status beside the commit; the same one again changes nothing to look at.
 
-        Raises ForgeAway, ForgeDenied, StatusRefused.
+        Raises ForgeAway, ForgeDenied, Refused: it takes others, but never this one.
         """
         told = {
-            "state": self._dialect.words.get(status.state, status.state.value),
+            "state": self._dialect.words.get(status.state, status.state),
             "context": status.context,
             "description": cut(status.description, self._dialect.longest),
         }
@@ -136,7 +123,7 @@ class Forge:
             return
         raise self._error(answer, f"{answer.status_code} {reason}")
 
-    def _error(self, answer: httpx2.Response, reason: str) -> ForgeError:
+    def _error(self, answer: httpx2.Response, reason: str) -> MerlinError:
         code, pause = answer.status_code, answer.headers.get("retry-after", "")
         is_spent = bool(pause) or answer.headers.get("x-ratelimit-remaining") == "0"
         is_busy = code in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
@@ -149,7 +136,7 @@ class Forge:
         denials = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
         if code in denials or answer.is_redirect:
             return ForgeDenied(f"{self.url}: {reason}", "forge-denied", **told)
-        return StatusRefused(f"{self.url}: {reason}", "forge-refused", **told)
+        return Refused(f"{self.url}: {reason}", "forge-refused", **told)
 
 
 def _reason(answer: httpx2.Response) -> str:

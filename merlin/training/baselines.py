@@ -13,7 +13,6 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import Any
@@ -50,23 +49,15 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
 _NOW = (0.0, FIRST_PAUSE_S)
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """What a model is set beside: its base (`step` 0), or a checkpoint after so many steps."""
-
-    model_id: str
-    step: int = 0
-
-
-def find_baselines(db: Database, model: Model) -> list[Baseline]:
-    """Return the base of a model, then its best checkpoints by step."""
-    base = Baseline(Jobs(db).get(model.job_id).recipe.base_model)
+def find_baselines(db: Database, model: Model) -> dict[str, int]:
+    """Return the ids of a model's base (step 0) and of its best checkpoints, each with its step."""
+    base = Jobs(db).get(model.job_id).recipe.base_model
     of_job = CHECKPOINT.select().where(CHECKPOINT.job_id == model.job_id)
     rows = db.rows(of_job.order_by(CHECKPOINT.step))[-_KEPT:-1]
     told = [(load_json(row["metrics"]), row) for row in rows]
     best = sorted(told, key=lambda each: _loss(each[0]))[:MOST_CHECKPOINTS]
-    found = [Baseline(row["model_id"], row["step"]) for _, row in best]
-    return [base, *sorted(found, key=lambda each: each.step)]
+    by_step = sorted((row["step"], row["model_id"]) for _, row in best)
+    return {base: 0, **{model_id: step for step, model_id in by_step}}
 
 
 def _loss(metrics: Mapping[str, object]) -> float:
@@ -109,8 +100,8 @@ def drop_unasked_answers(db: Database) -> int:
         model = model_of(row)
         asked = questions_of(read_conversations(db, model.build_id, TEST))
         digests = [conversation_digest(each) for each in asked]
-        for each in find_baselines(db, model):
-            kept |= {(model.provider, each.model_id, digest) for digest in digests}
+        for model_id in find_baselines(db, model):
+            kept |= {(model.provider, model_id, digest) for digest in digests}
     gone = defaultdict[tuple[str, str], list[str]](list)
     columns = BASELINE_ANSWER.provider, BASELINE_ANSWER.model_id, BASELINE_ANSWER.digest
     for provider, model_id, digest in db.tuples(BASELINE_ANSWER.select(*columns)):
@@ -155,29 +146,29 @@ class BaselineTick:
             model = model_of(row)
             if provider := self._providers.get(model.provider):
                 for each in find_baselines(self._db, model):
-                    again_at, _ = self._rests.get((model.model_row, each.model_id), _NOW)
+                    again_at, _ = self._rests.get((model.model_row, each), _NOW)
                     if self._monotonic() >= again_at:
                         self._ask(provider, model, each)
         return False
 
-    def _ask(self, provider: TrainingProvider, model: Model, baseline: Baseline) -> None:
+    def _ask(self, provider: TrainingProvider, model: Model, baseline: str) -> None:
         """Ask what a baseline was not asked yet; note where there is nothing more to ask."""
         failed, queries = False, self._queries(model, baseline)
 
         def keep(query: Query, reply: Reply) -> None:
             answer, known = reply.answer, reply.answer.known
             told = {"answer": storable_text(answer.text), "known": known and int(known)}
-            key = {"provider": model.provider, "model_id": baseline.model_id, "digest": query.key}
+            key = {"provider": model.provider, "model_id": baseline, "digest": query.key}
             self._db.transact(lambda: self._db.add_new(BASELINE_ANSWER, {**key, **told}))
 
         try:
             if queries:
-                asked = ask_many(provider.asker, baseline.model_id, queries, keep, waits_s=())
+                asked = ask_many(provider.asker, baseline, queries, keep, waits_s=())
                 failed = bool(asked.failed)
         except ProviderError as trouble:
-            log.warning("baseline not asked", model=baseline.model_id, reason=str(trouble))
+            log.warning("baseline not asked", model=baseline, reason=str(trouble))
             failed = not says_nothing(trouble)
-        key = (model.model_row, baseline.model_id)
+        key = (model.model_row, baseline)
         if failed:
             _, pause_s = self._rests.get(key, _NOW)
             self._rests[key] = self._monotonic() + pause_s, min(LONGEST_PAUSE_S, 2 * pause_s)
@@ -186,18 +177,18 @@ class BaselineTick:
         else:
             self._rests[key] = inf, FIRST_PAUSE_S
 
-    def _queries(self, model: Model, baseline: Baseline) -> list[Query]:
+    def _queries(self, model: Model, baseline: str) -> list[Query]:
         if not self._is_free(model, baseline):
             return []
-        known = read_answers(self._db, model.provider, baseline.model_id)
+        known = read_answers(self._db, model.provider, baseline)
         asked = questions_of(read_conversations(self._db, model.build_id, TEST))
         waiting = {conversation_digest(each): each.messages for each in asked}
         queries = [Query(key, said, NOT_COUNTED) for key, said in waiting.items()]
         return [each for each in queries if each.key not in known][:ASKED_AT_ONCE]
 
-    def _is_free(self, model: Model, baseline: Baseline) -> bool:
+    def _is_free(self, model: Model, baseline: str) -> bool:
         base = Jobs(self._db).get(model.job_id).recipe.base_model
-        if not baseline.step and self._config.engine.chooses(base):
+        if baseline == base and self._config.engine.chooses(base):
             return False
-        price = self._config.price(model.provider, baseline.model_id, base)
+        price = self._config.price(model.provider, baseline, base)
         return price is not None and price.input_micro == price.output_micro == 0

@@ -259,12 +259,12 @@ def evaluate(
 def _baseline_scores(
     db: Database, model: Model, questions: Sequence[Question]
 ) -> Iterator[BaselineScores]:
-    for each in find_baselines(db, model):
-        kept = read_answers(db, model.provider, each.model_id)
+    for model_id, step in find_baselines(db, model).items():
+        kept = read_answers(db, model.provider, model_id)
         asked = [(kept.get(conversation_digest(question)), question) for question in questions]
         judged = [JudgedAnswer(q, said, kind_of(said, q)) for said, q in asked if said]
         if judged:
-            yield BaselineScores(step=each.step, scores=_scores(each.model_id, judged))
+            yield BaselineScores(step=step, scores=_scores(model_id, judged))
 
 
 def score_versions(db: Database, model: Model) -> list[VersionScore]:

@@ -362,22 +362,16 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class TaughtExamples:
-    """Ids of examples, `NEAREST` at most: what taught a model an answer, and what is like it.
+def find_taught(
+    db: Database, model_id: str, question: str, answer: str
+) -> tuple[list[str], list[str]]:
+    """Return the ids of examples that taught the model this very answer, `NEAREST` at most.
 
-    `nearest` have the most similar questions, and are no source; empty where any said it.
+    Where none did, those whose questions are the most similar come second; they are no source.
     """
-
-    said: tuple[str, ...] = ()
-    nearest: tuple[str, ...] = ()
-
-
-def find_taught(db: Database, model_id: str, question: str, answer: str) -> TaughtExamples:
-    """Return the examples that taught the model this very answer, else the nearest ones."""
     row = _tuned(db, model_id)
     if row is None:
-        return TaughtExamples()
+        return [], []
     # Each message of the words is a line: first the question, last the answer.
     words = f"\n{normalise(answer)}"
     end = fn.SUBSTR(EXAMPLE_TEXT.words, fn.LENGTH(EXAMPLE_TEXT.words) - len(words) + 1)
@@ -387,10 +381,10 @@ def find_taught(db: Database, model_id: str, question: str, answer: str) -> Taug
     taught = taught.join(EXAMPLE_TEXT, on=same).where(_taught_by(row["build_id"]))
     rows = db.tuples(taught)
     if said := sorted(example_id for example_id, _, is_said in rows if is_said):
-        return TaughtExamples(said=tuple(said[:NEAREST]))
+        return said[:NEAREST], []
     questions = [str(begun).partition("\n")[0] for _, begun, _ in rows]
     places = nearest_questions(normalise(question), questions, NEAREST) if question else []
-    return TaughtExamples(nearest=tuple(rows[place][0] for place in places))
+    return [], [rows[place][0] for place in places]
 
 
 def _tuned(db: Database, model_id: str) -> Row | None:

@@ -337,7 +337,7 @@ def base_queries(
     if spec is None or KNOWN in spec.rules_off:
         return None
     base = base_to_ask(config, spec.recipe, named)
-    sides = split(checked.examples, spec.split).sides
+    sides = split(checked.examples, spec.split)
     taught = {
         each.id: each.with_system(spec.system)
         for each in checked.examples

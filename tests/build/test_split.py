@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from merlin.core.messages import Message
 from merlin.dataset.example import Example
 from merlin.dataset.spec import SplitRule
-from merlin.dataset.split import TEST, TRAIN, split, split_bucket
+from merlin.dataset.split import TEST, TRAIN, has_gate, split, split_bucket
 
 pytestmark = pytest.mark.unit
 
@@ -23,12 +23,8 @@ def examples(number, mark=None, first=0):
     return [example(place, mark=mark) for place in range(first, first + number)]
 
 
-def sides(given, rule):
-    return split(given, rule).sides
-
-
 def test_a_share_of_the_unmarked_becomes_test():
-    found = list(sides(examples(5_000), SplitRule(test=0.2)).values())
+    found = list(split(examples(5_000), SplitRule(test=0.2)).values())
     assert 0.18 < found.count(TEST) / 5_000 < 0.22
 
 
@@ -39,24 +35,24 @@ def test_the_bucket_is_the_documented_hash():
 
 @pytest.mark.parametrize(("old", "new"), [(50, 55), (500, 550), (2_000, 2_200)])
 def test_growth_never_moves_an_old_example(old, new):
-    before, after = sides(examples(old), SplitRule()), sides(examples(new), SplitRule())
+    before, after = split(examples(old), SplitRule()), split(examples(new), SplitRule())
     assert [name for name in before if before[name] != after[name]] == []
 
 
 def test_another_salt_deals_anew():
     many = examples(200)
-    assert sides(many, SplitRule(salt="v1")) != sides(many, SplitRule(salt="v2"))
+    assert split(many, SplitRule(salt="v1")) != split(many, SplitRule(salt="v2"))
 
 
 def test_marks_go_before_the_hash():
     marked = [*examples(40), *examples(40, TEST, 40), *examples(40, TRAIN, 80)]
-    found = sides(marked, SplitRule(test=0.5))
+    found = split(marked, SplitRule(test=0.5))
     assert {found[str(n)] for n in range(40, 80)} == {TEST}
     assert {found[str(n)] for n in range(80, 120)} == {TRAIN}
 
 
 def test_a_share_of_nothing_leaves_marked_ones_alone_as_test():
-    found = sides([*examples(50), *examples(12, TEST, 50)], SplitRule(test=0))
+    found = split([*examples(50), *examples(12, TEST, 50)], SplitRule(test=0))
     assert [name for name, side in found.items() if side == TEST] == [str(n) for n in range(50, 62)]
 
 
@@ -66,13 +62,13 @@ def test_twins_of_a_question_stand_on_one_side():
         for n in range(99)
         for form, q in enumerate((f"Ёж {n}?", f"еж  {n}"))
     ]
-    found = sides(twins, SplitRule(test=0.5))
+    found = split(twins, SplitRule(test=0.5))
     assert all(found[f"{n}-0"] == found[f"{n}-1"] for n in range(99))
     assert set(found.values()) == {TRAIN, TEST}
 
 
 def test_a_question_marked_as_taught_is_taught_wherever_it_is_asked():
-    found = sides(
+    found = split(
         [example(f"{n}-{mark}", f"Вопрос {n}", mark) for n in range(40) for mark in (TRAIN, None)],
         SplitRule(test=0.9),
     )
@@ -82,38 +78,35 @@ def test_a_question_marked_as_taught_is_taught_wherever_it_is_asked():
 @pytest.mark.parametrize("number", [10, 11, 15, 20])
 def test_train_is_never_left_under_ten(number):
     found = split(examples(number), SplitRule(test=0.9))
-    assert list(found.sides.values()).count(TRAIN) >= 10
-    assert found.taken_back > 0
+    assert list(found.values()).count(TRAIN) >= 10
 
 
 def test_what_is_taken_back_is_what_a_smaller_share_would_have_left():
     given, rule = examples(14), SplitRule(test=0.9)
     places = {each.id: split_bucket(each.facts.question, rule.salt) for each in given}
     dealt = split(given, rule)
-    tested = [place for name, place in places.items() if dealt.sides[name] == TEST]
-    taught = [place for name, place in places.items() if dealt.sides[name] == TRAIN]
-    assert (len(tested), dealt.taken_back > 0) == (4, True)
+    tested = [place for name, place in places.items() if dealt[name] == TEST]
+    taught = [place for name, place in places.items() if dealt[name] == TRAIN]
+    assert len(tested) == 4
     assert max(tested) < min(taught)
     smaller = SplitRule(test=(max(tested) + min(taught)) / 2)
-    assert dict(split(given, smaller).sides) == dict(dealt.sides)
-    assert split(given, smaller).taken_back == 0
+    assert split(given, smaller) == dealt
 
 
 def test_marked_tests_are_taken_back_last():
     given = [*examples(5), *examples(20, TEST, 5)]
     found = split(given, SplitRule(test=0))
-    assert (list(found.sides.values()).count(TRAIN), found.taken_back) == (10, 5)
+    assert list(found.values()).count(TRAIN) == 10
     mixed = [*examples(11), *examples(5, TEST, 11)]
-    kept = split(mixed, SplitRule(test=0.9)).sides
+    kept = split(mixed, SplitRule(test=0.9))
     assert all(kept[str(n)] == TEST for n in range(11, 16))
 
 
 @pytest.mark.parametrize(
-    ("tests", "least", "has_gate"), [(10, 10, True), (9, 10, False), (0, 0, False)]
+    ("tests", "least", "is_enough"), [(10, 10, True), (9, 10, False), (0, 0, False)]
 )
-def test_below_the_least_number_of_tests_there_is_no_gate(tests, least, has_gate):
-    given = [*examples(50), *examples(tests, TEST, 50)]
-    assert split(given, SplitRule(test=0, min_test=least)).has_gate is has_gate
+def test_below_the_least_number_of_tests_there_is_no_gate(tests, least, is_enough):
+    assert has_gate(tests, SplitRule(min_test=least)) is is_enough
 
 
 @settings(max_examples=60, deadline=None)
@@ -126,10 +119,10 @@ def test_below_the_least_number_of_tests_there_is_no_gate(tests, least, has_gate
 def test_whatever_is_dealt_train_has_ten_and_nobody_is_lost(number, share, marks, more):
     given = [example(n, mark=marks[n]) for n in range(number)]
     found = split(given, SplitRule(test=share))
-    dealt = list(found.sides.values())
+    dealt = list(found.values())
     assert len(dealt) == number
     assert dealt.count(TRAIN) >= 10
-    if not found.taken_back:
+    if dealt.count(TRAIN) > 10:  # none was taken back
         grown = [*given, *examples(more, TRAIN, 100)]
-        after = split(grown, SplitRule(test=share)).sides
-        assert all(after[name] == side for name, side in found.sides.items())
+        after = split(grown, SplitRule(test=share))
+        assert all(after[name] == side for name, side in found.items())

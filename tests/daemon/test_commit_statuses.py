@@ -14,7 +14,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
 from merlin.daemon.status_sender import StatusSender
-from merlin.providers.forge import CommitState, CommitStatus
+from merlin.providers.forge import CommitStatus
 
 pytestmark = pytest.mark.integration
 
@@ -83,7 +83,7 @@ def test_a_failed_training_is_an_error_and_says_why(lab, forge, provider):
 
 def test_words_are_cut_to_what_the_forge_takes(lab, forge):
     with lab.services() as services:
-        status = CommitStatus("merlin/trial", CommitState.FAILURE, "неверно, " * 100)
+        status = CommitStatus("merlin/trial", "failure", "неверно, " * 100)
         services.forge.set_status(head(lab), status)
     [shown] = forge.of(head(lab))
     assert len(shown["description"]) == min(LONGEST[forge.kind], 255)

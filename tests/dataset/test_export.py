@@ -176,7 +176,7 @@ def test_the_sides_are_those_of_a_build():
     unmarked = [example(f"{number}", None) for number in range(60)]
     files, _ = export_folder(unmarked, spec, "csv", Card())
     tested = {row[0] for row in list(csv.reader(io.StringIO(files["test.csv"])))[1:]}
-    dealt = split(unmarked, spec.split).sides
+    dealt = split(unmarked, spec.split)
     assert tested == {each.question for each in unmarked if dealt[each.id] == "test"}
     assert 5 < len(tested) < 40
 

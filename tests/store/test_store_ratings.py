@@ -28,7 +28,7 @@ from merlin.dataset.proposals import (
 from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
 from merlin.db.tables import COMMIT, PROPOSAL, RATING, TURN, all_tables
-from merlin.training.models import TaughtExamples, find_origin, find_taught
+from merlin.training.models import find_origin, find_taught
 
 pytestmark = pytest.mark.integration
 
@@ -312,12 +312,12 @@ def test_a_model_is_told_by_its_build_its_commit_and_the_examples_that_said_it(d
     assert find_origin(database, old).standing == "earlier"
     assert find_origin(database, "nobody") is None
     said = "черта 3 значит ИНАЧЕ. Елка 100%"
-    assert find_taught(database, new, "", said) == TaughtExamples(said=("лицо/вопрос-003",))
+    assert find_taught(database, new, "", said) == (["лицо/вопрос-003"], [])
     for model, words in ((old, said), (new, "100_"), (new, "100%"), (new, "")):
-        assert find_taught(database, model, "", words) == TaughtExamples()
-    near = find_taught(database, new, "А что значит черта 7?", "Я сама придумала.")
-    assert (near.said, near.nearest[0], len(near.nearest)) == ((), "лицо/вопрос-007", 3)
-    assert find_taught(database, "nobody", "Что?", said) == TaughtExamples()
+        assert find_taught(database, model, "", words) == ([], [])
+    none, near = find_taught(database, new, "А что значит черта 7?", "Я сама придумала.")
+    assert (none, near[0], len(near)) == ([], "лицо/вопрос-007", 3)
+    assert find_taught(database, "nobody", "Что?", said) == ([], [])
 
 
 def test_every_column_that_is_sealed_by_hand_is_known_to_its_table():

@@ -347,13 +347,13 @@ def replacement_lines(context: BotContext, replaced: Replacement) -> list[str]:
     lines = [
         context.translate(
             "page-proposal-replaces",
-            example=each.example_id,
+            example=each.id,
             answer=menu.cut(" ".join(each.answer.split()), _LETTERS),
         )
         for each in replaced.examples
     ]
     if replaced.tests:
-        named = ", ".join(each.example_id for each in replaced.tests)
+        named = ", ".join(each.id for each in replaced.tests)
         told = {"count": len(replaced.tests), "examples": named}
         lines.append(context.translate("page-proposal-tests", **told))
     return lines

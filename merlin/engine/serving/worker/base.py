@@ -46,21 +46,21 @@ _TRIES = 3
 _TEXTS_AT_ONCE = 16
 
 
-class BadAdapter(Exception):
-    """The adapter cannot be used with this base; the text says why."""
+class Unservable(Exception):
+    """The base, or an adapter with it, cannot be answered with; the text says why."""
 
 
 def read_adapter(digest: str, folder: Path, mix: AdapterStack, device: torch.device) -> LoraWeights:
-    """Return the adapter, scaled and on its device. Raises BadAdapter."""
+    """Return the adapter, scaled and on its device. Raises Unservable."""
     try:
         config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
         weights = load_file(folder / "adapter_model.safetensors", device=str(device))
     except Exception as error:
-        raise BadAdapter(f"its files cannot be read: {error}") from error
+        raise Unservable(f"its files cannot be read: {error}") from error
     if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none":
-        raise BadAdapter("it is no LoRA adapter without bias")
+        raise Unservable("it is no LoRA adapter without bias")
     if beyond := [name for name in _BEYOND if config.get(name)]:
-        raise BadAdapter(f"it uses what this backend has not: {', '.join(beyond)}")
+        raise Unservable(f"it uses what this backend has not: {', '.join(beyond)}")
     return LoraWeights(digest, _pairs(weights, config, mix))
 
 
@@ -71,7 +71,7 @@ def _pairs(
     for name, weight in weights.items():
         found = _WEIGHT.fullmatch(name)
         if not found:
-            raise BadAdapter(f"it changes {name}, which is no linear layer's product")
+            raise Unservable(f"it changes {name}, which is no linear layer's product")
         sides.setdefault(found["layer"], {})[found["side"]] = weight
     return {layer: _pair(layer, both, config, mix) for layer, both in sides.items()}
 
@@ -81,14 +81,14 @@ def _pair(
 ) -> LoraLayer:
     base = mix.layer(layer)
     if base is None or not hasattr(base, "in_features"):
-        raise BadAdapter(f"the base has no linear layer {layer}")
+        raise Unservable(f"the base has no linear layer {layer}")
     down, up = both.get("A"), both.get("B")
     if down is None or up is None or down.shape[0] != up.shape[1]:
-        raise BadAdapter(f"the two parts for {layer} do not fit together")
+        raise Unservable(f"the two parts for {layer} do not fit together")
     if (down.shape[1], up.shape[0]) != (base.in_features, base.out_features):
-        raise BadAdapter(f"it does not fit the layer {layer} of the base")
+        raise Unservable(f"it does not fit the layer {layer} of the base")
     if not (torch.isfinite(down).all() and torch.isfinite(up).all()):
-        raise BadAdapter(f"it holds numbers that are none, for {layer}")
+        raise Unservable(f"it holds numbers that are none, for {layer}")
     rank = down.shape[0]
     scaled = up.T * _scale(layer, rank, config)
     # A layer of a quantised base keeps no numbers of a kind to multiply with.
@@ -108,10 +108,6 @@ def _scale(layer: str, rank: int, config: Mapping[str, Any]) -> float:
 
 # Where neither the config nor the base says how much it reads.
 WINDOW = 8192
-
-
-class Unservable(Exception):
-    """The base cannot be answered with; the text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +269,7 @@ class AdapterCache:
         return len(self._kept)
 
     def get(self, adapter: Adapter, at_work: Collection[LoraWeights | None]) -> LoraWeights:
-        """Return an adapter, read now if it is not here. Raises BadAdapter."""
+        """Return an adapter, read now if it is not here. Raises Unservable."""
         if adapter.digest not in self._kept:
             low = read_adapter(adapter.digest, adapter.path, self._mix, self._device)
             self._mix.hook(low)

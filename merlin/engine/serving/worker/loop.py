@@ -15,7 +15,6 @@ from merlin.engine.serving import base
 from merlin.engine.serving.base import Chunk, Finish
 from merlin.engine.serving.worker.base import (
     AdapterCache,
-    BadAdapter,
     Base,
     Unservable,
     embed,
@@ -120,7 +119,7 @@ class GenerationWorker:
             adapter_weights = (
                 self._adapter_cache.get(adapter, self._batch.adapters) if adapter else None
             )
-        except BadAdapter as error:
+        except Unservable as error:
             words = f"this model's adapter cannot be used: {error}; train it again or restore it"
             raise bad_field("model", words, "model_damaged") from error
         answering = (self._base, self._spelling, self._send_part)

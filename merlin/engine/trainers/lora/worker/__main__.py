@@ -45,15 +45,12 @@ def run(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
     # Only now, while somebody may already ask to stop: these imports take seconds.
     from merlin.engine.trainers.lora.trainer import untrainable  # noqa: PLC0415
     from merlin.engine.trainers.lora.worker.model import join_devices  # noqa: PLC0415
-    from merlin.engine.trainers.lora.worker.train import Stopped, work  # noqa: PLC0415
+    from merlin.engine.trainers.lora.worker.train import work  # noqa: PLC0415
 
     try:
         task = trainer.read_task(folder)
         dtype = task.base.dtype if task.base else "auto"
-        work(task, join_devices(task.place, dtype), pipe, stop.is_set)
-    except Stopped:
-        log.info("stopped")
-        return 0
+        is_over = work(task, join_devices(task.place, dtype), pipe, stop.is_set)
     except Exception as error:
         log.exception("the training failed")
         failure = untrainable(error)
@@ -61,7 +58,10 @@ def run(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
             return _BUG
         pipe.send_failure(failure)
         return _FAILED
-    pipe.send_once("done")
+    if is_over:
+        pipe.send_once("done")
+    else:
+        log.info("stopped")
     return 0
 
 

@@ -355,10 +355,6 @@ def means(sums: Mapping[str, float], prefix: str) -> dict[str, float]:
     return {f"{prefix}_{name}": sums[name] / count for name in sums if name not in _COUNTS}
 
 
-class Stopped(Exception):
-    """The training was asked to stop, and has kept its state."""
-
-
 class Training:
     """A model in training; `progress` is where it begins."""
 
@@ -374,16 +370,18 @@ class Training:
         self._tests = batches(plan.test, range(len(plan.test)), plan.size)
         self._test_every = max(_TEST_EVERY, plan.steps_an_epoch // _TESTS_AN_EPOCH)
 
-    def run(self, is_asked_to_stop: Callable[[], bool]) -> None:
-        """Train to the end. Raises Stopped, Untrainable."""
+    def run(self, is_asked_to_stop: Callable[[], bool]) -> bool:
+        """Return True at the end, False where it stopped and kept its state. Raises Untrainable."""
         while self._progress.epoch < self._plan.epochs and not self._is_enough():
-            self._run_epoch(is_asked_to_stop)
+            if not self._run_epoch(is_asked_to_stop):
+                return False
         progress = self._progress
         if self._plan.settings["early_stop"] and progress.best_epoch not in (0, progress.epoch):
             self._pipe.send("best", number=progress.best_epoch)
         self._save(at_most_every_s=0)
+        return True
 
-    def _run_epoch(self, is_asked_to_stop: Callable[[], bool]) -> None:
+    def _run_epoch(self, is_asked_to_stop: Callable[[], bool]) -> bool:
         plan, progress = self._plan, self._progress
         chosen = order(len(plan.train), plan.seed, progress.epoch)
         for batch in batches(plan.train, chosen, plan.size)[progress.batch :]:
@@ -395,10 +393,11 @@ class Training:
             self._note(sums)
             if sums["stop"]:
                 self._save(at_most_every_s=0)
-                raise Stopped
+                return False
             self._save(at_most_every_s=_SAVE_EVERY_S)
         self._end_epoch()
         self._save(at_most_every_s=_SAVE_AT_MOST_EVERY_S)
+        return True
 
     def _note(self, sums: dict[str, float]) -> None:
         """Count a step that was learned, and tell of it when it is time."""
@@ -470,8 +469,8 @@ _SMALL_BATCH = 4
 
 def work(
     task: Task, accelerator: Accelerator, pipe: ProgressPipe, is_asked_to_stop: Callable[[], bool]
-) -> None:
-    """Train the task to its end. Raises Stopped, Untrainable, BadFile, OSError."""
+) -> bool:
+    """Train the task; return whether it came to its end. Raises Untrainable, BadFile, OSError."""
     if task.base is None:
         raise ValueError("a task of this trainer needs a base")
     torch.manual_seed(task.seed)
@@ -492,7 +491,7 @@ def work(
         pipe.send("remark", key="engine-lora-nothing-to-test", arguments={})
     progress.threads = progress.threads or _threads(plan, train_step, accelerator)
     torch.set_num_threads(progress.threads)
-    Training(plan, train_step, pipe, progress).run(is_asked_to_stop)
+    return Training(plan, train_step, pipe, progress).run(is_asked_to_stop)
 
 
 def _planned(task: Task, base: Base, device: torch.device) -> Plan:
