@@ -50,7 +50,7 @@ from merlin.core.errors import Refused
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_loopback
 from merlin.core.permissions import Authority, Permission
-from merlin.core.web.browser import is_foreign, is_secure
+from merlin.core.web.browser import cookie_name, is_foreign, is_secure, read_cookie
 
 log = get_logger(__name__)
 
@@ -60,20 +60,9 @@ SIGN_IN = "merlin"
 # The browser that waits for a yes in the bot; the browser that a password was right in before.
 LOGIN = "merlin-login"
 BROWSER = "merlin-browser"
-_PREFIX = "__Host-"
 _YEAR = timedelta(days=365)
 # How often a page asks whether somebody has said yes in the bot.
 POLL_S = 3
-
-
-def cookie_name(request: Request, name: str) -> str:
-    """Return what the cookie is called in this call."""
-    return f"{_PREFIX}{name}" if is_secure(request) else name
-
-
-def read_cookie(request: Request, name: str) -> str:
-    """Return the value of a cookie, "" without one."""
-    return request.cookies.get(cookie_name(request, name), "")
 
 
 def set_cookie(

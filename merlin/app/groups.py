@@ -168,7 +168,7 @@ _NEWEST = 60
 _MOST_LOOKED_AT = 300
 # So many typed questions of a person lead somewhere; older ones make room.
 KEPT = 40
-_TOKEN_BYTES = 12
+_TOKEN_BYTES = 16
 
 
 class InlineWords(BotRepository):

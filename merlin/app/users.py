@@ -33,7 +33,7 @@ from merlin.db.notices import Notices
 __all__ = ["Format", "Left", "Role", "Scope", "Term"]
 
 _ENTRIES = 20
-_PASSWORD_BYTES = 12
+_PASSWORD_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

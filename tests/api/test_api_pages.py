@@ -80,6 +80,16 @@ def test_a_theme_is_kept_in_a_cookie_and_leaves_the_address(shelf):
         assert 'data-theme="dark"' in browser.get("/").text
 
 
+def test_over_https_no_other_site_sets_what_is_read_of_a_browser(shelf):
+    secure = {"X_Forwarded_Proto": "https"}
+    chosen = get(shelf, "/?theme=dark", **secure).headers["set-cookie"]
+    assert chosen.startswith("__Host-merlin_theme=dark;")
+    assert {"Secure", "Path=/", "SameSite=lax"} <= set(chosen.split("; "))
+    for name, is_read in (("__Host-merlin_theme", True), ("merlin_theme", False)):
+        page = get(shelf, "/", **secure, Cookie=f"{name}=dark").text
+        assert ('data-theme="dark"' in page) == is_read, name
+
+
 def test_an_anonymous_page_has_a_tag_until_anything_it_says_is_another(tmp_path):
     with running(tmp_path) as site:
         site.teach(COURSES)

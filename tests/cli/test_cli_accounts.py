@@ -44,6 +44,7 @@ def test_somebody_without_telegram_is_added_with_a_password_shown_once(place, ca
     assert told["user"] >= FIRST_ID
     assert (told["name"], told["role"], told["scopes"]) == ("boris", "teacher", ["algorithms"])
     assert verify_password(password_of(place, "boris"), told["password"])
+    assert len(told["password"]) >= 22  # 128 bits, six a letter
     entries = kept(place, lambda database: Audit(database).newest())
     actions = {each.action for each in entries}
     assert actions == {"account.name", "account.password", "role.grant"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
 
@@ -38,6 +39,16 @@ def test_the_engine_speaks_https_to_who_trusts_its_certificate(tmp_path, monkeyp
         wait_until(lambda: illness(load(config), "engine") is None)
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=longest())
+        address, trusting = f"https://127.0.0.1:{port}", ssl.create_default_context()
+        trusting.load_verify_locations(tmp_path / "cert.pem")
+        with httpx.Client(base_url=address, verify=trusting, timeout=longest()) as browser:
+            answer = browser.post(
+                "/sign-in", data={"key": "a-key-of-this-test"}, headers={"Origin": address}
+            )
+            cookie = answer.headers["set-cookie"]
+            assert cookie.startswith("__Host-merlin-engine=")
+            assert {"HttpOnly", "Secure", "Path=/"} <= set(cookie.split("; "))
+            assert browser.get("/").status_code == 200
         # A library reads the trusted certificates once: each look is a process of its own.
         assert "CERTIFICATE_VERIFY_FAILED" in _looked_at(config, "")
         assert "'count': 1" in _looked_at(config, str(tmp_path / "cert.pem"))

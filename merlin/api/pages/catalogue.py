@@ -43,6 +43,7 @@ from merlin.app.context import Context
 from merlin.app.courses import CourseDetails
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import local_address, seen_other
+from merlin.core.web.browser import read_cookie
 from merlin.core.web.templates import Badge
 from merlin.course.catalogue import KINDS, Course, Material
 from merlin.course.search import LONGEST, Found, highlight_spans
@@ -70,7 +71,7 @@ async def favourite(
         await visit.write(courses.add_favourite, add)
     else:
         await visit.write(courses.remove_favourite, number)
-    return say_next(seen_other(back), "added" if add else "removed", number)
+    return say_next(visit, seen_other(back), "added" if add else "removed", number)
 
 
 # Parts of a text, and whether their letters were found.
@@ -118,7 +119,7 @@ def _begun(cookie: str, ctx: Context, actor: Actor) -> dict[str, object] | None:
 
 
 def _closed(visit: PageRequest) -> set[int]:
-    said = visit.request.cookies.get(CLOSED_COOKIE, "")
+    said = read_cookie(visit.request, CLOSED_COOKIE)
     return {int(each) for each in re.findall(r"\b[0-9]{1,4}\b", said)}
 
 
@@ -130,7 +131,7 @@ Card = tuple[Course, Pieces, Pieces, bool]
 async def front(visit: Visiting, q: str = "") -> Response:
     """Return the front page."""
     states = await visit.services.read(courses.chat_states)
-    begun = await visit.read(partial(_begun, visit.request.cookies.get(READ_COOKIE, "")))
+    begun = await visit.read(partial(_begun, read_cookie(visit.request, READ_COOKIE)))
     tag, unchanged = same(visit, *sorted(states.items()), _closed(visit), begun)
     if unchanged is not None:
         return unchanged

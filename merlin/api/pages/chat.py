@@ -106,7 +106,7 @@ async def delete_talk(
     """Delete a talk, and offer to restore it; one that is deleted already is no trouble."""
     with suppress(NotFound):
         await visit.write(sessions.delete, session_id)
-    return say_next(seen_other(local_address(next)), "deleted", course.course_id, session_id)
+    return say_next(visit, seen_other(local_address(next)), "deleted", course.course_id, session_id)
 
 
 @router.post("/courses/{course_id}/chat/{session_id}/restore", dependencies=FROM_HERE)

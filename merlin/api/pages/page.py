@@ -118,7 +118,7 @@ def language_shown(request: Request, user: User | None) -> str:
 
 def is_in_telegram(request: Request) -> bool:
     """Return whether the page's script has found itself within Telegram."""
-    return request.cookies.get(WITHIN_COOKIE) == "telegram"
+    return browser.read_cookie(request, WITHIN_COOKIE) == "telegram"
 
 
 def sign_in_href(here: str) -> str:
@@ -181,7 +181,7 @@ class PageRequest(Caller):
     @property
     def is_personal(self) -> bool:
         """Return whether the page is another one for everybody who is signed in."""
-        return self.user is not None or bool(self.request.cookies.get(SAID_COOKIE))
+        return self.user is not None or bool(browser.read_cookie(self.request, SAID_COOKIE))
 
     def say(self, key: str, **arguments: object) -> str:
         """Return a text of the pages."""
@@ -401,16 +401,20 @@ def _is_within(path: str, room: str) -> bool:
     return path == room or path.startswith(f"{room}/")
 
 
-def say_next(response: Response, key: str, *numbers: int) -> Response:
+def say_next(visit: PageRequest, response: Response, key: str, *numbers: int) -> Response:
     """Let the page that comes next say once what a form did; nothing secret."""
-    said = ".".join((key, *map(str, numbers)))
-    response.set_cookie(SAID_COOKIE, said, max_age=_SAID_S, httponly=True, samesite="lax")
+    name, said = (
+        browser.cookie_name(visit.request, SAID_COOKIE),
+        ".".join((key, *map(str, numbers))),
+    )
+    is_safe = browser.is_secure(visit.request)
+    response.set_cookie(name, said, _SAID_S, secure=is_safe, httponly=True, samesite="lax")
     return response
 
 
 def _message(visit: PageRequest) -> tuple[str, int, str]:
     """Return what a form left to say: "<key>.<course id>", and a talk's number."""
-    key, *numbers = visit.request.cookies.get(SAID_COOKIE, "").split(".")
+    key, *numbers = browser.read_cookie(visit.request, SAID_COOKIE).split(".")
     course_id, talk, *_ = [int(each) for each in numbers if _NUMBER.fullmatch(each)] + [0, 0]
     course = visit.courses.by_id.get(course_id)
     if key not in {"added", "removed", "deleted"} or course is None:
@@ -440,7 +444,7 @@ def render_page(
     response.headers["Cache-Control"] = keep
     if tag:
         response.headers["ETag"] = tag
-    if visit.request.cookies.get(SAID_COOKIE):
+    if browser.read_cookie(visit.request, SAID_COOKIE):
         browser.set_preference(response, visit.request, SAID_COOKIE, "")
     browser.note_language(response, visit.request, visit.language)
     return response

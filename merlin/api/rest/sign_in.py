@@ -27,7 +27,6 @@ from merlin.api.auth import (
     Person,
     browser_of,
     delete_cookie,
-    read_cookie,
     remember_browser,
     require_same_origin,
     set_cookie,
@@ -41,6 +40,7 @@ from merlin.app.sign_in import NewSignIn
 from merlin.app.texts import BOT_ID, Settings
 from merlin.core.log import get_logger
 from merlin.core.web.assets import local_address
+from merlin.core.web.browser import read_cookie
 from merlin.providers.openid import LIFE as SIGN_IN_LIFE
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
 

@@ -99,6 +99,16 @@ def is_secure(request: Request) -> bool:
     return bool(request.scope["scheme"] == "https")
 
 
+def cookie_name(request: Request, name: str) -> str:
+    """Return what the cookie is called in this call: over https no other site can set it."""
+    return f"__Host-{name}" if is_secure(request) else name
+
+
+def read_cookie(request: Request, name: str) -> str:
+    """Return the value of a cookie, "" without one."""
+    return request.cookies.get(cookie_name(request, name), "")
+
+
 def requested_language(request: Request) -> str:
     """Return the language that the address names, "" for none of ours."""
     wanted = request.query_params.get("lang", "")
@@ -107,25 +117,25 @@ def requested_language(request: Request) -> str:
 
 def chosen_language(request: Request) -> str:
     """Return the language that the address or the cookie names, "" for none of ours."""
-    chosen = requested_language(request) or request.cookies.get(LANGUAGE_COOKIE, "")
+    chosen = requested_language(request) or read_cookie(request, LANGUAGE_COOKIE)
     return chosen if chosen in LANGUAGES else ""
 
 
 def chosen_theme(request: Request) -> str:
     """Return the theme that somebody chose, "" while the system decides."""
-    theme = request.cookies.get(THEME_COOKIE, "")
+    theme = read_cookie(request, THEME_COOKIE)
     return theme if theme in THEMES else ""
 
 
 def browser_zone(request: Request) -> tzinfo | None:
     """Return the time zone that the browser told, None for none that is known here."""
-    name = request.cookies.get(ZONE_COOKIE, "")
+    name = read_cookie(request, ZONE_COOKIE)
     return zone_of(name) if is_zone(name) else None
 
 
 def set_preference(response: Response, request: Request, cookie: str, value: str) -> None:
     """Keep a choice in a cookie, which the page's scripts may read; "" forgets it."""
-    is_safe = is_secure(request)
+    is_safe, cookie = is_secure(request), cookie_name(request, cookie)
     if not value:
         response.delete_cookie(cookie, secure=is_safe, samesite="lax")
         return

@@ -34,11 +34,13 @@ from merlin.core.web.browser import (
     browser_zone,
     chosen_language,
     chosen_theme,
+    cookie_name,
     is_foreign,
     is_secure,
     language_of_header,
     note_language,
     page_address,
+    read_cookie,
     theme_redirect,
     with_preference,
 )
@@ -92,7 +94,7 @@ class SignIns:
         scheme, _, credential = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.is_key(credential.strip()):
             return True
-        until = self._sessions.get(_digest(request.cookies.get(COOKIE, "")), 0.0)
+        until = self._sessions.get(_digest(read_cookie(request, COOKIE)), 0.0)
         return until > time.monotonic()
 
     def is_key(self, candidate: str) -> bool:
@@ -105,15 +107,14 @@ class SignIns:
         self._sessions[_digest(token)] = time.monotonic() + LASTS_S
         while len(self._sessions) > MOST_SESSIONS:
             self._sessions.popitem(last=False)
-        is_safe = is_secure(request)
-        response.set_cookie(
-            COOKIE, token, LASTS_S, httponly=True, samesite="strict", secure=is_safe
-        )
+        name, is_safe = cookie_name(request, COOKIE), is_secure(request)
+        response.set_cookie(name, token, LASTS_S, httponly=True, samesite="strict", secure=is_safe)
 
     def sign_out(self, request: Request, response: Response) -> None:
         """End this browser's session."""
-        self._sessions.pop(_digest(request.cookies.get(COOKIE, "")), None)
-        response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=is_secure(request))
+        self._sessions.pop(_digest(read_cookie(request, COOKIE)), None)
+        name, is_safe = cookie_name(request, COOKIE), is_secure(request)
+        response.delete_cookie(name, httponly=True, samesite="strict", secure=is_safe)
 
 
 def _digest(token: str) -> str:

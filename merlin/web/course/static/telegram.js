@@ -5,6 +5,7 @@ import { load } from "./keep.js";
 import { ask, isSignedIn } from "./server.js";
 import { bridge } from "./telegram_bridge.js";
 import { isReadable, light } from "./telegram_colours.js";
+import { setCookie } from "./theme.js";
 
 const SCRIPT = "https://telegram.org/js/telegram-web-app.js";
 const PATIENCE_MS = 1500;
@@ -59,7 +60,7 @@ export async function startTelegram() {
   const said = launched();
   const entering = signIn(said).then(load, () => { root.dataset.stranger = ""; });
   // The next page comes without its header from the first moment on.
-  document.cookie = "merlin_within=telegram;path=/;samesite=lax";
+  setCookie("merlin_within", "telegram", "");
   const app = (await official()) ?? bridge(said);
   app.ready();
   app.expand();
