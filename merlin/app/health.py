@@ -19,9 +19,10 @@ from merlin.config import Config
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
+from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.db.database import Database
-from merlin.db.notices import ADMINS, Notice, Notices
+from merlin.db.notices import ADMINS, CAUSES, Notice, Notices
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, OUTGOING, REQUEST, UPDATE, Table
@@ -149,6 +150,14 @@ def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
         disk=_disk(ctx),
         alarms=Notices(ctx.db).newest(ADMINS, alarms),
     )
+
+
+def runbook(language: str, cause: str) -> tuple[str, list[str]]:
+    """Return what to do about the troubles of a cause: a title and steps. Raises NotFound."""
+    if cause not in CAUSES:
+        raise NotFound(f"no cause {cause}", "admin-not-yours")
+    title = text(language, "runbook-title", cause=cause)
+    return title, text(language, f"runbook-{cause}").splitlines()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Notices as messages, each in its reader's language, with buttons to act at once.
 
-Several of one key to the admins become one message with their number, so that an outage that
-touches ten jobs rings once; what the admins were told lately waits for company.
+Several of one cause to the admins become one message with their number, so that an outage that
+touches ten jobs rings once; what the admins were told lately waits for company. Under it are the
+buttons that mend, and one to what else to do.
 
 A notice becomes one message for each person it is for, by a key that cannot be stored twice, and
 is handed over by the same transaction. Messages left over from before a kill go out here too.
@@ -17,7 +18,7 @@ from itertools import groupby
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import editors_told_separately
 from merlin.bot.bot_api import ChatUnreachable
-from merlin.bot.handlers.admin import act_button
+from merlin.bot.handlers.admin import act_button, runbook_row
 from merlin.bot.handlers.changes import solving
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.processor import retry_until_stored
@@ -28,11 +29,11 @@ from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.db.audit import person_reference
-from merlin.db.notices import ADMINS, NEWS, OTHERS, Notice, Notices
+from merlin.db.notices import ADMINS, NEWS, OTHERS, Notice, Notices, cause_of
 
 log = get_logger(__name__)
 
-MOST_TOLD = 8
+MOST_TOLD, _MOST_ACTS = 8, 2
 _TO_ADMINS = (ADMINS, OTHERS)
 
 
@@ -73,8 +74,10 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
     if group[0].key == "notice-change-conflict":
         row = solving(change_id, language, ANEW) if change_id else ()
     else:
-        row = tuple(filter(None, [act_button(group[0], language)]))
-    return FormattedMessage("\n\n".join(words), buttons=(row,) if row else ())
+        acts = filter(None, (act_button(each, language) for each in group))
+        row = tuple({each.label: each for each in acts}.values())[:_MOST_ACTS]
+    rows = row, runbook_row(group[0].key, language)
+    return FormattedMessage("\n\n".join(words), buttons=tuple(filter(None, rows)))
 
 
 def _rendered(services: BotServices, notice: Notice, language: str) -> str:
@@ -94,11 +97,12 @@ def _rendered(services: BotServices, notice: Notice, language: str) -> str:
 
 
 def _grouped(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
-    """Yield the notices, those of one key to the admins together."""
+    """Yield the notices, those of one cause to the admins together."""
 
     def together(notice: Notice) -> tuple[str, str, int]:
         is_alone = notice.to not in _TO_ADMINS or notice.key in NEWS
-        return (notice.key, _doer(notice), notice.notice_id if is_alone else 0)
+        same = cause_of(notice.key) or notice.key
+        return (same, _doer(notice), notice.notice_id if is_alone else 0)
 
     groups = groupby(sorted(notices, key=together), together)
     yield from sorted((list(group) for _, group in groups), key=lambda group: group[0].notice_id)

@@ -21,6 +21,26 @@ ADMINS = "admins"
 OTHERS = "other admins"
 # Told at once, however many come one after another.
 NEWS = frozenset({"notice-serving"})
+# Troubles by their cause: those of one cause are told in one message, `runbook-<cause>` says what
+# to do about them.
+CAUSES = {
+    "provider": (
+        "provider answer-gone answer-spent answer-refused answer-failing gone failed late status"
+        " forbidden no-provider hear-failed"
+    ),
+    "repository": "repository no-branch rewritten forge change-waits change-parked-of",
+    "telegram": "conflict unconfirmed",
+    "machine": "disk failing",
+    "sunset": "sunset sunset-assistant sunset-transcription sunset-vision sunset-preset",
+}
+_CAUSE_BY_KEY = {
+    f"notice-{name}": cause for cause, names in CAUSES.items() for name in names.split()
+}
+
+
+def cause_of(key: str) -> str:
+    """Return the cause of a notice, "" where it has none with others."""
+    return _CAUSE_BY_KEY.get(key, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +86,22 @@ class Notices(Repository):
     def waiting(self, limit: int = 20, told_since: datetime | None = None) -> list[Notice]:
         """Return the oldest notices not yet handed over.
 
-        Those to admins whose key was told since `told_since` are left to wait for company.
+        Those to admins of whose key or cause one was told since `told_since` are left to wait for
+        company.
         """
         waiting = NOTICE.select().where(NOTICE.handed_over_at.is_null())
-        if told_since is not None:
-            lately = NOTICE.alias("lately")
-            told = lately.select(lately.key).where(
-                (lately.to_whom == ADMINS)
-                & (lately.handed_over_at > iso(told_since))
-                # What was told in the future was told before the clock was set back.
-                & (lately.handed_over_at <= iso(self._clock()))
-            )
-            waiting = waiting.where(
-                (NOTICE.to_whom != ADMINS) | NOTICE.key.not_in(told) | NOTICE.key.in_(NEWS)
-            )
+        if told_since is not None and (held := self._told(told_since)):
+            waiting = waiting.where((NOTICE.to_whom != ADMINS) | NOTICE.key.not_in(held))
         return _NOTICES.read_all(self.db.rows(waiting.order_by(NOTICE.id).limit(limit)))
+
+    def _told(self, since: datetime) -> list[str]:
+        """Return the keys of which admins were told since then, with those of the same cause."""
+        # What was told in the future was told before the clock was set back.
+        lately = NOTICE.handed_over_at.between(iso(since), iso(self._clock()))
+        told = NOTICE.select(NOTICE.key).where((NOTICE.to_whom == ADMINS) & lately).distinct()
+        found = {row["key"] for row in self.db.rows(told)}
+        causes = {cause_of(key) for key in found} - {""}
+        return sorted(found.union(k for k, v in _CAUSE_BY_KEY.items() if v in causes) - NEWS)
 
     def newest(self, to: str, limit: int) -> list[Notice]:
         """Return the newest notices to somebody, newest first."""

@@ -66,11 +66,8 @@ def test_alarms_of_one_kind_become_one_message_with_their_number(telegram, setti
     tell(settings, *(failed(job) for job in (1, 2, 3)))
     with RunningBot(settings):
         telegram.wait_for(lambda: texts(telegram))
-        tell(settings, ("notice-answer-spent", {"provider": "p"}))
-        telegram.wait_for(lambda: len(texts(telegram)) == 2)
     assert texts(telegram)[0].startswith("3 сообщения об одном и том же:")
     assert all(f"обучение {job}" in texts(telegram)[0] for job in (1, 2, 3))
-    assert "средства" in texts(telegram)[1]
 
 
 def test_an_alarm_that_comes_soon_after_one_of_its_kind_waits_for_company(telegram, settings):
@@ -94,17 +91,37 @@ def test_an_alarm_has_a_button_to_act_and_stays_where_it_is(telegram, settings):
     with RunningBot(settings):
         chat = Chat(telegram, settings)
         alarm = chat.until("обучение 1")
-        assert chat.labels == ["⚙️ К обучению"]
+        assert chat.labels == ["⚙️ К обучению", "❓ Что делать"]
         chat.press("⚙️ К обучению")
         assert "Обучение 1 · neurotypology-1" in chat.last.text
+        assert "недоступно" in chat.forge("a-runbook:weather")
     assert telegram.answers("vera")[0].text == alarm.text
+
+
+def test_troubles_of_one_cause_are_one_message_that_says_how_to_mend_them(telegram, settings):
+    down = ("notice-provider", {"provider": "chat", "reason": "нет ответа"})
+    settings = replace(settings, pace=replace(settings.pace, group_s=3600.0))
+    tell(settings, failed(1), ("notice-gone", gone()), down)
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        alarm = chat.until("нет ответа").text
+        assert alarm.startswith("3 сообщения об одном и том же:")
+        assert chat.labels == ["⚙️ К обучению", "🧠 Модели", "❓ Что делать"]
+        tell(settings, ("notice-answer-failing", {"provider": "chat", "model": "m", "reason": "-"}))
+        tell(settings, ("notice-repository", {"reason": "нет доступа"}))
+        chat.until("нет доступа")
+        assert "Модель m" not in str(texts(telegram))  # it waits for company
+        chat.press("❓ Что делать")
+        assert "Репозиторий не работает" in chat.last.text
+        assert "merlin doctor" in chat.last.text
+        assert chat.labels[0] == "🩺 Состояние системы"
 
 
 def test_health_offers_to_act_on_the_newest_alarms(telegram, settings):
     tell(settings, failed(1), ("notice-gone", gone()))
     with RunningBot(settings):
         chat = Chat(telegram, settings)
-        telegram.wait_for(lambda: len(texts(telegram)) == 2)
+        telegram.wait_for(lambda: len(texts(telegram)) == 1)
         chat.say("/admin")
         chat.press("a-health")
         assert {"⚙️ К обучению", "🧠 Модели"} <= set(chat.labels)

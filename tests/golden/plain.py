@@ -39,7 +39,17 @@ _PATTERN = re.compile("|".join(f"(?P<{name}>{rule})" for name, rule in _RULES))
 _UNCOUNTED = {"asset", "time", "date", "clock", "lasting", "secret"}
 # What a run says of itself: numbers of its processes and messages.
 _OF_THE_RUN = {
-    *("age_s", "bytes", "created", "hint", "message_id", "owner", "pid", "placeholder_id"),
+    *(
+        "age_s",
+        "bytes",
+        "created",
+        "first_ms",
+        "hint",
+        "message_id",
+        "owner",
+        "pid",
+        "placeholder_id",
+    ),
     *("question_id", "update_id"),
 }
 

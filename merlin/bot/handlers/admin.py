@@ -17,7 +17,7 @@ from typing import TypeVar
 from merlin.app.actor import Actor
 from merlin.app.board import BoardRow, Card, read_board
 from merlin.app.context import Context
-from merlin.app.health import BudgetView, HealthView, ProcessView, health
+from merlin.app.health import BudgetView, HealthView, ProcessView, health, runbook
 from merlin.app.models import dataset_names
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext
@@ -31,7 +31,7 @@ from merlin.core.heartbeat import describe_step
 from merlin.core.i18n import keys, text
 from merlin.core.permissions import Permission
 from merlin.dataset.commit_message import format_subject
-from merlin.db.notices import Notice
+from merlin.db.notices import Notice, cause_of
 
 T = TypeVar("T")
 
@@ -222,12 +222,13 @@ _WAYS = {
     ("admin-to-model", "a-model:{job}", "a-models"): "held",
     ("admin-jobs", "a-jobs:0", ""): "rejected findings",
     ("admin-models", "a-set:{dataset}:0", "a-models"): (
-        "serving gone answer-gone sunset deed-promote deed-rollback deed-pin deed-unpin"
+        "serving gone answer-gone answer-failing sunset deed-promote deed-rollback deed-pin"
+        " deed-unpin"
     ),
     ("admin-health", "a-health", ""): (
         "answer-spent answer-refused provider repository no-branch rewritten disk failing"
         " conflict unconfirmed change-waits change-parked-of sunset-assistant"
-        " sunset-transcription sunset-vision"
+        " sunset-transcription sunset-vision sunset-preset hear-failed forge"
     ),
     ("admin-users", "a-user:{to}", "a-users:0"): "deed-grant deed-revoke deed-block deed-unblock",
     ("examples-undo", "ex:undo:{commit}", ""): "change-committed",
@@ -264,6 +265,22 @@ def act_button(notice: Notice, language: str) -> Button | None:
     data = data if is_known.get(data, True) else otherwise
     data = data.format(**fields, dataset=short(str(told.get("dataset"))))
     return Button(text(language, label), data if data == "plan" else f"{data}:{ANEW}")
+
+
+def runbook_row(key: str, language: str) -> tuple[Button, ...]:
+    """Return the button to what to do about a trouble, none for what is no trouble."""
+    label, cause = text(language, "runbook-button"), cause_of(key)
+    return (Button(label, f"a-runbook:{cause}:{ANEW}"),) if cause else ()
+
+
+@handlers.button("a-runbook", needs=Permission.USERS)
+def show_runbook(context: BotContext) -> View:
+    """Show what to do about the troubles of one cause."""
+    title, steps = runbook(context.language, context.argument(0))
+    url = context.services.config.api.public_url.rstrip("/")
+    page = Button(context.translate("runbook-page"), url=f"{url}/admin/health#runbooks")
+    rows: menu.Rows = (("admin-health", "a-health"), page if url else None, HOME)
+    return menu.card(context, title, "\n\n".join(steps), rows=rows)
 
 
 _MOST_ALARMS = 5

@@ -226,3 +226,32 @@ health-sunset = ⌛ { $model } ({ $used }) shuts down on { $date }, in { $days -
 health-disk = Disk: { $free } GiB free ({ $share }%)
 health-alarms = Recent alerts:
 bot-blocked = An admin has blocked you, so I can't answer. You can still download or delete your data: /export, /delete_me
+
+runbook-button = ❓ What to do
+runbook-page = 🌐 Open on the site
+runbook-title = { $cause ->
+    [provider] A provider is failing
+    [repository] The repository doesn't work
+    [telegram] Telegram and the bot
+    [sunset] A model will be shut down
+   *[machine] The server or Merlin itself
+}
+runbook-provider =
+    Check the provider's status page, the key and the account balance. merlin doctor asks the provider.
+    If answers stay away, roll back to another provider's model: merlin models rollback DATASET
+    Trainings that wait continue automatically. Why one failed: merlin jobs show NUMBER. Start it again: merlin jobs launch DATASET
+runbook-repository =
+    Run merlin doctor: it reads the repository and tries a push.
+    Check the address and the key in config.yaml, and whether the git host is up.
+    The live models keep answering and all edits are saved. The next fetch continues automatically.
+runbook-telegram =
+    Check that only one program uses this bot's token, and stop the other one.
+    If Telegram is slow, wait: messages are queued and sent later. merlin doctor shows where updates go.
+runbook-machine =
+    Check free space: merlin status shows what builds take, merlin prune frees it.
+    For a bug, send the newest file in the reports folder to the person who looks after Merlin, with that process's log.
+    Only that step stops. The rest keeps working.
+runbook-sunset =
+    See what moving costs: merlin migrate DATASET --to PROVIDER/MODEL --dry-run
+    Set the new base model in dataset.yaml. The model trained on it is tested before it goes live.
+    For voice, photos, presets and the assistant, change the model in config.yaml.

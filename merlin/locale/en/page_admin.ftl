@@ -241,6 +241,7 @@ page-disk = Disk
 page-disk-free = { $free } GiB free of { $total }
 page-disk-used = Used on the disk
 page-alarms = Alerts
+page-runbooks = What to do
 page-no-alarms = No alerts.
 
 page-as-of = as of { $at } { $zone }

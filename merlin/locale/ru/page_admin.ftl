@@ -245,6 +245,7 @@ page-disk = Диск
 page-disk-free = свободно { $free } ГиБ из { $total }
 page-disk-used = Занято на диске
 page-alarms = Оповещения
+page-runbooks = Что делать
 page-no-alarms = Не было.
 
 page-as-of = на { $at } { $zone }

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import day, money, number
 from merlin.api.pages.page import Keeping, PageRequest, render_page
-from merlin.app.health import HealthView, ProcessView, health
+from merlin.app.health import HealthView, ProcessView, health, runbook
 from merlin.app.trends import MoneyDay, Span, Trends, quantile, trends
 from merlin.core import time_charts
 from merlin.core.charts import Tick
@@ -21,6 +21,7 @@ from merlin.core.clock import in_zone
 from merlin.core.heartbeat import describe_step
 from merlin.core.money import MICRO
 from merlin.core.web.assets import NEVER_KEPT
+from merlin.db.notices import cause_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -62,8 +63,14 @@ async def show(visit: Keeping, span: Span = Span.DAY) -> Response:
         "zone": now.astimezone(visit.zone).tzname(),
         "late_s": _LATE_S,
         "step": partial(describe_step, visit.language),
+        "runbooks": [runbook(visit.language, cause) for cause in _causes(found)],
     }
     return render_page(visit, "admin_health.html", view, keep=NEVER_KEPT)
+
+
+def _causes(found: HealthView) -> list[str]:
+    """Return the causes of the newest alarms, each once."""
+    return [*filter(None, dict.fromkeys(cause_of(each.key) for each in found.alarms))]
 
 
 def _is_calm(found: HealthView, now: datetime) -> bool:
