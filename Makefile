@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks audit demo run test check lint types golden bench soak install docs pictures screens
+.PHONY: venv runtime engine locks audit demo run test test-postgresql check lint types golden bench soak install docs pictures screens
 
 venv: .venv/installed
 
@@ -73,6 +73,10 @@ test: venv
 	$(PYTEST) -n auto --dist loadgroup || { [ $$? -eq 1 ] && \
 	echo "These fail beside the others; where they pass alone, they have a race to mend:" && \
 	$(PYTEST) --last-failed --last-failed-no-failures none --maxfail 1 --verbosity 0; }
+
+# Every test whose database is not SQLite's own, on PostgreSQL: a quarter of an hour, so not in .ci/run.
+test-postgresql: venv
+	MERLIN_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 check: lint types test
 

@@ -13,7 +13,7 @@ from importlib import import_module
 QUICK = ("demo", "recall")
 NAMES = (
     *(*QUICK, "backup", "changes", "billing", "gate", "kills", "storm"),
-    *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle", "replicas"),
+    *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle", "replicas", "upgrade"),
     "operations",
 )
 WITH_WORDS = ("learning", "engine", "chat", "api", "dataset", "house", "simulation", "soak")

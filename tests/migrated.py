@@ -1,13 +1,27 @@
-"""SQLite databases whose schema is up to date, copied from one that was migrated once a process."""
+"""Databases without rows whose schema is up to date.
+
+SQLite files, copied from one that was migrated once a process; where MERLIN_TEST_DATABASE says
+`postgresql`, databases of the one server of the process, copied there.
+"""
 
 from __future__ import annotations
 
+import atexit
+import os
 import tempfile
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
+
+# Read before the tests lose sight of the environment.
+_IS_POSTGRESQL = os.environ.get("MERLIN_TEST_DATABASE") == "postgresql"
+_made: dict[Path, str] = {}
+
+only_sqlite = pytest.mark.skipif(_IS_POSTGRESQL, reason="it is about the file of SQLite")
 
 
 @cache
@@ -19,6 +33,31 @@ def _content():
         return path.read_bytes()
 
 
+def fresh_database(path):
+    """Return the address of the database of this path, made where there is none yet."""
+    url = f"sqlite://{path}"
+    if _IS_POSTGRESQL:
+        return _on_postgresql(Path(path))
+    put_migrated(url)
+    return url
+
+
+def table_names(database):
+    """Return the names of all tables."""
+    return [each for each in database._handle.get_tables() if each != "sqlite_sequence"]
+
+
+def lose_database(url):
+    """Let an address be that of a database without any table, or of a file that is gone."""
+    if url.startswith("sqlite://"):
+        path = Path(url.removeprefix("sqlite://"))
+        for each in path.parent.glob(f"{path.name}*"):
+            each.unlink()
+        return
+    _server().drop(url)
+    _server().make(url.rpartition("/")[2])
+
+
 def put_migrated(url):
     """Let there be a database without rows at a SQLite address; what is there stays as it is."""
     path = Path(url.removeprefix("sqlite://"))
@@ -27,3 +66,23 @@ def put_migrated(url):
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
     path.write_bytes(_content())
+
+
+@cache
+def _server():
+    """Return a server that ends with this process; that of the fixture is stopped by tests."""
+    import postgres
+
+    made = postgres.running()
+    atexit.register(made.__exit__, None, None, None)
+    return made.__enter__()
+
+
+def _on_postgresql(path):
+    server = _server()
+    for gone in [each for each in _made if not each.parent.exists()]:
+        server.drop(_made.pop(gone))
+    if path not in _made:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _made[path] = server.make(template="empty")
+    return _made[path]

@@ -11,7 +11,7 @@ from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import yaml
-from migrated import put_migrated
+from migrated import fresh_database
 from mistral_standin import MistralStandIn
 from yandex_standin import FOLDER, YandexStandIn
 
@@ -111,8 +111,12 @@ class Lab:
             **changes,
         }
         self.path = self.folder / "config.yaml"
+        self._write(said)
+        if "database" not in said:
+            self._write({**said, "database": fresh_database(self.config.state_dir / "merlin.db")})
+
+    def _write(self, said):
         self.path.write_text(yaml.safe_dump(said), encoding="utf-8")
-        put_migrated(self.config.database)
 
     @property
     def config(self):

@@ -199,8 +199,9 @@ class Accounts(Repository):
         return self._found(ACCOUNT.user_id == user_id)
 
     def named(self, name: str) -> Account | None:
-        """Return the account of a name, as `folded` writes it."""
-        return self._found(ACCOUNT.name == fold_name(name))
+        """Return the account of a name however it is written; PostgreSQL takes not every one."""
+        found = fold_name(name)
+        return self._found(ACCOUNT.name == found) if _NAME.fullmatch(found) else None
 
     @transaction
     def make(self, name: str, by: str) -> int:

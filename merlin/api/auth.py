@@ -184,9 +184,8 @@ async def start_login(request: Request, response: Response) -> tuple[Login, str,
 
     None for a link while the bot's name is not known. Raises Problem 429 for too many.
     """
-    gate: LoginThrottle = request.app.state.gate
-    services = services_of(request)
-    gate.start(network_of(request.scope), gate.clock())
+    services, limits = services_of(request), request.app.state.limits
+    limits.count_login(request.scope)
     place = mask_ip_address(request.client.host if request.client else "")
     agent = browser_of(request).agent
     login, key, browser, name = await services.write(sign_in.start_login, agent, place)

@@ -12,8 +12,8 @@ A bucket holds a minute's worth of calls and fills evenly.
 
 `LoginThrottle` is what is remembered of those who try to sign in.
 
-Several apis on one PostgreSQL count together: wrong tries one by one, calls once a second. On
-SQLite there is one api, and its memory is enough.
+Several apis on one PostgreSQL count together: wrong tries one by one, calls and logins begun once
+a second. On SQLite there is one api, and its memory is enough.
 """
 
 from __future__ import annotations
@@ -80,8 +80,6 @@ class Charge:
 
 T = TypeVar("T")
 
-# Logins that one network may begin in a minute.
-STARTS = 20
 # So many may be wrong behind one address before it waits; a school has one address.
 FREE_AT_ADDRESS = 30
 MOST_WAITING = 20
@@ -102,7 +100,6 @@ class LoginThrottle:
         self.clock = clock
         self.names = Throttle()
         self.addresses = Throttle(free=FREE_AT_ADDRESS)
-        self._starts = TokenBuckets()
         self._lane = asyncio.Lock()
         self._waiting = 0
 
@@ -111,7 +108,7 @@ class LoginThrottle:
     ) -> T:
         """Return what `count` or `uncount` returns, where several apis count in a transaction."""
         work = partial(act, store.db, whose, network)
-        return work() if store.db.dialect == "sqlite" else await store.do(work)
+        return await store.do(work) if store.db.is_shared else work()
 
     def count(self, db: Database, whose: str, network: str) -> float:
         """Count a try as a wrong one and return 0, or return how long it has to wait."""
@@ -132,7 +129,7 @@ class LoginThrottle:
     def _shared(self, db: Database, whose: str, network: str) -> Iterator[float]:
         """Yield the time; on PostgreSQL with what all apis have counted, part of a transaction."""
         now = self.clock()
-        if db.dialect == "sqlite":
+        if not db.is_shared:
             yield now
             return
         both = (f"name {whose}", self.names, whose), (f"address {network}", self.addresses, network)
@@ -142,12 +139,6 @@ class LoginThrottle:
         yield now
         for key, throttle, own in both:
             store_failures(db, key, *throttle.read(own, now))
-
-    def start(self, network: str, now: float) -> None:
-        """Count a login that a browser asks for. Raises Problem 429."""
-        wait_s = self._starts.get(network, STARTS / WINDOW_S, STARTS, now).take(now)
-        if wait_s > 0:
-            raise too_many(wait_s)
 
     async def apart(self, work: Callable[[], T]) -> T:
         """Return what work on a password returns: one at a time, beside the event loop.
@@ -168,6 +159,8 @@ MOST_KNOWN = 50_000
 SHARE_S = 1.0
 KNOWN_S = 60.0
 _PAGES = 10
+# Logins that one network may begin in a minute, whatever the config says.
+_LOGINS = Policy("login", 20)
 _FREE = ("/static/", "/hooks/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
 _API = ("/api/", "/v1/")
 _CREDENTIALS = frozenset({b"authorization", b"cookie"})
@@ -199,10 +192,16 @@ class Limits:
             return self._take(user_id, self._person, now)
         return self._take(("api", network_of(scope)), self._anonymous, now)
 
+    def count_login(self, scope: Scope) -> None:
+        """Count a login that a browser asks for. Raises Problem 429."""
+        charge = self._take(("login", network_of(scope)), _LOGINS, self.clock())
+        if charge is not None and charge.wait_s > 0:
+            raise too_many(charge.wait_s)
+
     async def share(self, ctx: Context) -> None:
         """Add what was spent here since the last time to what all apis have, and take their sum."""
         touched, self._touched = self._touched, {}
-        if touched and ctx.db.dialect != "sqlite":
+        if touched and ctx.db.is_shared:
             spent = {key: bucket.take_spent() for key, bucket in touched.items()}
             for key, full_in_s in (await ctx.store.do(lambda: spend(ctx.db, spent))).items():
                 touched[key].settle(full_in_s, self.clock())

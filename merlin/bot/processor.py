@@ -34,7 +34,7 @@ from telegram.request import BaseRequest
 from merlin.account.users import User, Users
 from merlin.app.inbox import Inbox, Update, read_update
 from merlin.bot.context import KnownUser, read_known_user
-from merlin.bot.services import BotServices
+from merlin.bot.services import STORE_PAUSE_S, BotServices
 from merlin.bot.transport import ConnectionState, pause
 from merlin.bot.updates import (
     MOST_PARTS,
@@ -321,7 +321,7 @@ async def retry_until_stored(services: BotServices, work: Callable[[], T], troub
             return await services.store.do(work)
         except Exception:
             log.exception(trouble, attempt=attempt)
-        await pause(attempt, services.pace.longest_pause_s)
+        await pause(attempt, min(services.pace.longest_pause_s, STORE_PAUSE_S))
         attempt += 1
 
 

@@ -21,6 +21,7 @@ from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
 from merlin.db.change_watch import REST_S, Changes
+from merlin.db.database import DatabaseAway
 from merlin.db.processes import AsyncLead, Heartbeats
 from merlin.db.writer import Store
 from merlin.providers.documents import ChildReader
@@ -86,6 +87,8 @@ log = get_logger(__name__)
 EVERY_S = 1.0
 # What ran for so long before it broke was not broken from the start.
 LASTED_S = 60.0
+# A database that is back, or has room again, is noticed so soon.
+STORE_PAUSE_S = 5.0
 # What is no bug of ours: it passes, and who must hear of it hears elsewhere.
 _OUTAGES = (MerlinError, TelegramError, OSError)
 
@@ -117,7 +120,7 @@ async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugC
     clock = asyncio.get_running_loop().time
     attempt = 0
     while True:
-        begun = clock()
+        begun, longest_s = clock(), longest_pause_s
         lasted = asyncio.get_running_loop().call_later(LASTED_S, bugs.succeeded, name)
         try:
             await work()
@@ -125,7 +128,9 @@ async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugC
             log.exception("a part of the bot broke and begins anew", part=name)
             if not isinstance(error, _OUTAGES):
                 bugs.failed(name, error)
+            if isinstance(error, DatabaseAway):
+                longest_s = min(longest_s, STORE_PAUSE_S)
         finally:
             lasted.cancel()
         attempt = 0 if clock() - begun > LASTED_S else attempt + 1
-        await pause(attempt, longest_pause_s)
+        await pause(attempt, longest_s)

@@ -88,6 +88,12 @@ class Sqlite(SqliteDatabase):
         self.registry.remove(conn)
         super()._close(conn)  # type: ignore[misc]  # not in the stubs
 
+    def rollback(self) -> None:
+        """Undo the transaction, unless a full disk has: else that would hide why it ended."""
+        connection: Any = self.connection
+        if connection().in_transaction:
+            super().rollback()
+
 
 class Postgresql(PostgresqlDatabase):
     """A PostgreSQL database through psycopg 3."""

@@ -46,9 +46,7 @@ _LOST: Errors = (_psycopg.OperationalError, _psycopg.InterfaceError) if _psycopg
 # What PostgreSQL says when two transactions met: serialization, deadlock, lock not available.
 _MET = frozenset({"40001", "40P01", "55P03"})
 _SQLITE_MET = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_SQLITE_AWAY = frozenset(
-    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-)
+_SQLITE_AWAY = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -72,10 +70,12 @@ def describe_driver_error(error: Exception) -> MerlinError | None:
     """Return what a person should be told of a driver's error; None: it is a bug of ours."""
     cause = _cause(error)
     told = redact(str(cause)).strip()
-    if isinstance(cause, sqlite3.Error) and _code(cause) in _SQLITE_DAMAGED:
+    code = _code(cause) if isinstance(cause, sqlite3.Error) else 0
+    if code in _SQLITE_DAMAGED or told.startswith("Could not decode to UTF-8"):  # Python's words
         return DatabaseDamaged(told, "store-damaged", found=told)
-    is_away = isinstance(cause, sqlite3.Error) and _code(cause) in _SQLITE_AWAY
-    if is_away or (isinstance(cause, _POSTGRESQL) and _is_away(cause)):
+    if code == sqlite3.SQLITE_FULL or getattr(cause, "sqlstate", None) == "53100":
+        return DatabaseAway(told, "store-full")
+    if code in _SQLITE_AWAY or (isinstance(cause, _POSTGRESQL) and _is_away(cause)):
         return DatabaseAway(told, "store-away", reason=told)
     return None
 
@@ -226,6 +226,8 @@ class Database:
         self._cipher: Cipher | None = None
         self._marks = threading.local()
         self.dialect = handle.dialect
+        # Several apis may serve one PostgreSQL; what they count they count in it.
+        self.is_shared = self.dialect == "postgresql"
         self.is_read_only = is_read_only
 
     @property
@@ -452,7 +454,7 @@ class Database:
     def sql(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of one plain statement with `?` for values; for what peewee lacks."""
         self._ready()
-        asked = sql if self.dialect == "sqlite" else sql.replace("?", "%s")
+        asked = sql if self.dialect == "sqlite" else sql.replace("%", "%%").replace("?", "%s")
         with driver_errors():
             cursor = self._execute(asked, values)
             return list(cursor.fetchall()) if cursor.description else []
@@ -460,7 +462,11 @@ class Database:
     def has_table(self, name: str) -> bool:
         """Return whether the table exists."""
         self._ready()
-        return bool(self._handle.table_exists(name))
+        try:
+            with driver_errors():
+                return bool(self._handle.table_exists(name))
+        except UnicodeDecodeError as error:  # of what SQLite says of a schema that is no text
+            raise DatabaseDamaged(str(error), "store-damaged", found=str(error)) from error
 
     def bump(self) -> None:
         """Wake the other processes when the transaction that runs now is stored."""

@@ -46,5 +46,5 @@ def store_failures(db: Database, key: str, failures: int, age_s: float) -> None:
 
 def forget(db: Database) -> None:
     """Take away what counts no more."""
-    if db.dialect != "sqlite":
+    if db.is_shared:
         db.sql(f"DELETE FROM throttle WHERE at < {_NOW} - ?", FORGOTTEN_S)  # noqa: S608 - ours

@@ -11,7 +11,7 @@ import httpx
 from billing_rows import billing_rows
 from dataset_tree import DATASET_YAML, Tree
 from local_servers import serve_app
-from migrated import put_migrated
+from migrated import fresh_database
 from set_up import SetUp, api_services
 from waiting import longest
 
@@ -179,9 +179,8 @@ def served(settings, make_site, bounds=None):
 @contextmanager
 def running(folder, database_url="", bounds=None, **settings):
     """Run an api with COURSES in its catalogue."""
-    url = database_url or f"sqlite://{folder}/merlin.db"
+    url = database_url or fresh_database(folder / "merlin.db")
     made = SetUp(database=url, state_dir=folder, listening=NOT_LIMITED)
-    put_migrated(url)
     with served(replace(made, **settings), partial(Site, folder), bounds) as site:
         site.teach(COURSES)
         yield site

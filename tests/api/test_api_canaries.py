@@ -8,6 +8,7 @@ import sqlite3
 
 import pytest
 from api_site import ANNA, running
+from migrated import only_sqlite
 from sign_in_data import PUBLIC, TOKEN, page, signed, with_bot
 
 from merlin.account.sign_ins import Logins
@@ -72,6 +73,7 @@ def scanned(secrets, content):
     return [secret for secret in secrets if secret.encode() in content]
 
 
+@only_sqlite
 def test_no_secret_is_readable_in_database_backup_or_log(tmp_path, log):
     folder, backup = tmp_path / "state", tmp_path / "backup"
     folder.mkdir()

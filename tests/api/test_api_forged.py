@@ -57,7 +57,7 @@ def rows(shop):
     """Return all that is written of money, but when it is looked at next."""
     told = {}
     for name in BILLING:
-        columns = [row[1] for row in shop.sql(f"PRAGMA table_info({name})")]
+        columns = [each.name for each in shop.db._handle.get_columns(name)]
         kept = ", ".join(each for each in columns if each not in {"look_at", "looks"})
         told[name] = shop.sql(f"SELECT {kept} FROM {name} ORDER BY id")  # noqa: S608 - our own names
     return told

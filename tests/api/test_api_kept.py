@@ -13,7 +13,7 @@ import pytest
 from api_site import ALGORITHMS, ANNA, NETWORKS, running
 from configured import config_of
 from figures import figure
-from migrated import put_migrated
+from migrated import fresh_database
 from structlog.testing import capture_logs
 from waiting import longest, wait_until
 
@@ -254,8 +254,7 @@ def context_at(url):
 
 @pytest.fixture
 def ctx(tmp_path):
-    url = f"sqlite://{tmp_path}/merlin.db"
-    put_migrated(url)
+    url = fresh_database(tmp_path / "merlin.db")
     with context_at(url) as ctx:
         yield ctx
 

@@ -201,13 +201,13 @@ def test_a_household_of_ipv6_is_one_caller(host, network):
     assert network_of({"client": None}) == ""
 
 
-@pytest.fixture
-def two(tmp_path, postgresql):
+@pytest.fixture(params=[FEW])
+def two(request, tmp_path, postgresql):
     """Two apis on one PostgreSQL, whose own clocks stand still."""
-    url = postgresql.emptied()
+    url, allowed = postgresql.emptied(), listening(request.param)
     with (
-        running(tmp_path, url, listening=listening(FEW)) as one,
-        running(tmp_path, url, listening=listening(FEW)) as two,
+        running(tmp_path, url, listening=allowed) as one,
+        running(tmp_path, url, listening=allowed) as two,
     ):
         for site in (one, two):
             site.app.state.limits.clock = site.app.state.gate.clock = lambda: 0.0
@@ -224,6 +224,19 @@ def test_several_apis_on_postgresql_count_calls_together(two):
     wait_until(lambda: one.db.sql(full_in)[0][0] > 62)
     # Alone it would have let in two more.
     assert 429 in statuses(other.client, "/api/user", 2)
+
+
+@pytest.mark.parametrize("two", [NOT_LIMITED.limits], indirect=True)
+def test_several_apis_on_postgresql_count_logins_begun_together(two):
+    full_in = "SELECT MAX(at) - extract(epoch FROM now())::float8 FROM throttle"
+    with page(two[0]) as first, page(two[1]) as second:
+        begun = [first.post("/api/auth/start").status_code for _ in range(19)]
+        wait_until(lambda: (two[0].db.sql(full_in)[0][0] or 0) > 50)
+        begun.append(second.post("/api/auth/start").status_code)
+        wait_until(lambda: two[0].db.sql(full_in)[0][0] > 57)
+        # Alone it would have let in nineteen more.
+        assert second.post("/api/auth/start").status_code == 429
+    assert begun == [200] * 20
 
 
 def test_several_apis_on_postgresql_count_guesses_together(two):

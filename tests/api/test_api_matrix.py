@@ -8,6 +8,7 @@ from __future__ import annotations
 import httpx
 import pytest
 from api_site import ANNA, BORIS, VERA
+from migrated import table_names
 from staff_site import BLOCKED, EDITOR, ELSEWHERE, OTHER, whole
 from waiting import longest
 
@@ -90,7 +91,7 @@ HIDDEN = [
     f"{each}_id" for each in ("session", "turn", "change", "job", "request", "order", "renewal")
 ]
 # What a call notes of whoever made it, a sign-in of these tests leaves behind, a process says.
-PASSING = {"sign_in", "api_key", "heartbeat", "wake", "key_holder"}
+PASSING = {"sign_in", "api_key", "heartbeat", "wake", "key_holder", "throttle"}
 ORDER = ("get", "put", "patch", "post", "delete")
 # These end every sign-in of whoever makes them, or all but theirs.
 LAST = {"set_password", "close_all_sign_ins", "sign_out"}
@@ -148,8 +149,7 @@ def callers(site):
 def tables(site):
     """Return all that the database holds but for what any call notes."""
     sql = site.database.sql
-    names = [name for (name,) in sql("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    kept = [name for name in names if name not in PASSING and not name.startswith("sqlite_")]
+    kept = [name for name in table_names(site.database) if name not in PASSING]
     return {name: sorted(map(repr, sql(f'SELECT * FROM "{name}"'))) for name in kept}  # noqa: S608 - our own names
 
 

@@ -6,7 +6,7 @@ import pytest
 from figures import figure
 from httpx import Client
 from local_servers import serve_app
-from migrated import put_migrated
+from migrated import fresh_database
 from set_up import SetUp, api_services
 
 from merlin.api.app import create_app
@@ -29,7 +29,7 @@ HEADERS = {"X-Telegram-Bot-Api-Secret-Token": "word"}
 @pytest.fixture
 def settings(tmp_path):
     return SetUp(
-        database=f"sqlite://{tmp_path}/merlin.db",
+        database=fresh_database(tmp_path / "merlin.db"),
         state_dir=tmp_path,
         token=TOKEN,
         webhook_secret="word",
@@ -38,7 +38,6 @@ def settings(tmp_path):
 
 @pytest.fixture
 def database(settings):
-    put_migrated(settings.database)
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:
         yield database

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from migrated import table_names
 from running_bot import RunningBot, rows, states, texts
 
 from merlin.chat.prompt import document_texts, text_outside_documents
@@ -22,15 +23,14 @@ _OWN = {
     "key_holder",
     "wake",
 }
-_COUNTED = {"chat_session", "model_window", "sqlite_sequence"}
+_COUNTED = {"chat_session", "model_window"}
 _CHOICES = "dataset, provider, model_id, preset, system, summary, thread_id, is_open"
 
 
 def all_that_stays(settings):
     """Return every row of every table that no question may change."""
     with open_database(settings.database, read_only=True) as database:
-        names = database.sql("SELECT name FROM sqlite_master WHERE type = 'table'")
-        kept = {name for (name,) in names} - _OWN - _COUNTED
+        kept = set(table_names(database)) - _OWN - _COUNTED
         return {name: database.sql(f"SELECT * FROM {name}") for name in kept}  # noqa: S608 - own names
 
 

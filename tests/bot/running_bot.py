@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from config_plans import new_plan
-from migrated import put_migrated
+from migrated import fresh_database
 from served import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
 from set_up import Provider, SetUp, serve_bot
 from waiting import DEADLINE_S, longest
@@ -27,11 +27,10 @@ QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longes
 
 def settings_of(tmp_path, telegram, provider=None, **more):
     """Return settings without limits, with the provider if any, and an empty database."""
-    put_migrated(f"sqlite://{tmp_path}/merlin.db")
     services = (Provider("chat", provider.base_url, "sk-of-the-tests"),) if provider else ()
     base = SetUp(
         state_dir=tmp_path,
-        database=f"sqlite://{tmp_path}/merlin.db",
+        database=fresh_database(tmp_path / "merlin.db"),
         token=telegram.token,
         telegram_url=telegram.base_url,
         limits=TelegramLimits(overall_per_s=0, private_per_s=0, group_per_min=0),

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from forked import code_of, start_bot
+from migrated import table_names
 from running_bot import RunningBot, states
 
 from merlin.core.killpoint import POINTS
@@ -20,10 +21,9 @@ ALONE = re.compile(r"(?<!\d)1001(?!\d)")
 def has_traces(settings):
     """Return whether anna's number stands in any column of the database."""
     with open_database(settings.database, read_only=True) as database:
-        names = database.sql("SELECT name FROM sqlite_master WHERE type = 'table'")
         held = [
             row
-            for (name,) in names
+            for name in table_names(database)
             for row in database.sql(f"SELECT * FROM {name}")  # noqa: S608 - our own names
         ]
     return any(ALONE.search(str(value)) for row in held for value in row)

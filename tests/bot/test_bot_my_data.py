@@ -7,6 +7,7 @@ import re
 
 import pytest
 from config_plans import new_plan
+from migrated import table_names
 from running_bot import RunningBot, let_serve, rows, settings_of, states
 
 from merlin.billing.quota import Allowance, Format
@@ -48,10 +49,9 @@ def traces(settings):
     """Return every column of the database in which anna's number stands."""
     alone = re.compile(rf"(?<!\d){ANNA}(?!\d)")
     with open_database(settings.database, read_only=True) as database:
-        names = database.sql("SELECT name FROM sqlite_master WHERE type = 'table'")
         return [
             name
-            for (name,) in names
+            for name in table_names(database)
             for row in database.sql(f"SELECT * FROM {name}")  # noqa: S608 - our own names
             if any(alone.search(str(value)) for value in row)
         ]

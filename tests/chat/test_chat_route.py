@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from migrated import put_migrated
+from migrated import fresh_database
 
 from merlin.chat.model_catalogue import (
     CandidateKind,
@@ -97,8 +97,7 @@ class Stock:
 
 @pytest.fixture
 def stock(tmp_path):
-    url = f"sqlite://{tmp_path}/merlin.db"
-    put_migrated(url)
+    url = fresh_database(tmp_path / "merlin.db")
     with open_database(url) as database:
         yield Stock(database)
 

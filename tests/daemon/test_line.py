@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from migrated import only_sqlite
 
 from merlin.app import builds, verdicts
 from merlin.app.actor import Actor
@@ -142,6 +143,7 @@ def change(lab, number, answer):
     return lab.repository.commit()
 
 
+@only_sqlite
 @pytest.mark.parametrize("lost", ["database", "index", "nothing"])
 def test_an_index_out_of_step_with_the_database_is_made_anew(lab, tmp_path, lost):
     state = lab.config.state_dir

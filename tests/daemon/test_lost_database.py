@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from migrated import lose_database
 
 from merlin.app import builds
 from merlin.app.actor import Actor
@@ -17,8 +18,7 @@ NOTES = "--ref=refs/notes/merlin"
 
 def lose(lab, *names):
     """Delete the database, and what else of the state folder is named."""
-    for path in lab.config.state_dir.glob("merlin.db*"):
-        path.unlink()
+    lose_database(lab.config.database)
     for name in names:
         shutil.rmtree(lab.config.state_dir / name)
 

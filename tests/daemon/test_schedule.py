@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 from local_servers import Handler, serve_http
+from migrated import only_sqlite
 from waiting import longest, wait_until
 
 from merlin.cli.health import illness
@@ -162,6 +163,7 @@ def test_a_job_is_looked_at_though_its_time_lies_beyond_a_jump_of_the_clock(lab)
     lab.until_serving("trial-1")
 
 
+@only_sqlite
 def test_a_daemon_without_its_database_says_that_it_lives(lab):
     said = []
     with lab.services() as services:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+from merlin.db.database import open_database
 
 ENDED = "SELECT COUNT(*) FROM updates WHERE user_id = ? AND state <> 'waiting'"
 NOTICES = "SELECT COUNT(*) FROM notice WHERE handed_over_at IS NULL"
@@ -20,8 +19,8 @@ class Person:
         self._database = database
 
     def _count(self, query, *values):
-        with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as database:
-            return database.execute(query, values).fetchone()[0]
+        with open_database(self._database, read_only=True) as database:
+            return database.sql(query, *values)[0][0]
 
     def _ended(self):
         return self._count(ENDED, IDS[self.name])

@@ -92,8 +92,7 @@ class House:
         self.run = None
         self.orders, self.changes, self.requests = {}, {}, []
         self.people = {
-            name: Person(telegram, name, lab.folder / "state" / "merlin.db")
-            for name in PEOPLE.values()
+            name: Person(telegram, name, lab.config.database) for name in PEOPLE.values()
         }
         self.browsers = {
             name: httpx.Client(base_url=address, headers={"Origin": address}, timeout=longest())

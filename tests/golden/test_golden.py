@@ -6,6 +6,7 @@ import os
 
 import pytest
 from house import PEOPLE, house
+from migrated import only_sqlite
 from plain import Pages, compare, compare_roles
 from still_day import own_environment
 from structlog.testing import capture_logs
@@ -54,6 +55,7 @@ def test_the_pages_say_the_same_in_english_as_before(here):
     compare_roles("pages-in-english", told)
 
 
+@only_sqlite
 def test_the_commands_that_read_say_the_same_as_before(here):
     compare("commands", commands(here))
 

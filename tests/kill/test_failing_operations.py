@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import pytest
 from failing import fail_commits, fail_edits, fail_payments, fail_updates
+from migrated import only_sqlite
 
 pytestmark = pytest.mark.integration
 STEPS = {fail_commits: 199, fail_edits: 29, fail_payments: 5, fail_updates: 1}
 
 
+@only_sqlite
 @pytest.mark.parametrize("way", STEPS)
 def test_all_ends_well_after_any_operation_failed(way, tmp_path):
     assert way(tmp_path, STEPS[way]) > 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from migrated import put_migrated
+from migrated import fresh_database
 from served import AT, holds, serve_in
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
@@ -74,8 +74,7 @@ class Town:
 
 @pytest.fixture
 def town(tmp_path):
-    url = f"sqlite://{tmp_path}/merlin.db"
-    put_migrated(url)
+    url = fresh_database(tmp_path / "merlin.db")
     with open_database(url) as database:
         yield Town(database)
 

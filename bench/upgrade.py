@@ -1,0 +1,257 @@
+"""Two versions at once on one database while people ask: failed answers, lost updates.
+
+The version before is the last commit without the newest schema step, run from a tree of its own.
+It serves alone, then beside the newest, whose start brings the schema up to date; then it stops.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import yaml
+
+from merlin.account.sign_ins import SignInMethod, SignIns
+from merlin.account.users import User, Users
+from merlin.core.server import free_ports
+from merlin.db.database import Database, open_database
+from merlin.db.migrations import STEPS
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
+from merlin.wiring.context import make_cipher
+
+ROOT = Path(__file__).parents[1]
+ALONE_S, BESIDE_S, CALL_S = 5.0, 15.0, 20.0
+PEOPLE = tuple(range(2001, 2013))
+VERBS = ("daemon", "api", "bot")
+COURSE = {"semester": 1, "name": {"ru": "Слова", "en": "Words"}, "materials": []}
+
+
+def run() -> None:
+    """Print a row for each kind of database."""
+    tests = ROOT / "tests"
+    sys.path[:0] = [str(tests), str(tests / "bot")]
+    import postgres
+
+    step = STEPS[-1].__name__
+    added = _git("log", "-1", "--format=%h", "--diff-filter=A", "--", f"*migrations/{step}.*")
+    with tempfile.TemporaryDirectory() as before, postgres.running() as server:
+        archive = _git("archive", f"{added.decode().strip()}^")
+        with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
+            packed.extractall(before, filter="data")
+        print(f"the version before {step} (the commit before {added.decode().strip()})")
+        for kind in ("sqlite", "postgresql"):
+            with tempfile.TemporaryDirectory() as folder:
+                is_sqlite = kind == "sqlite"
+                url = f"sqlite://{folder}/state/merlin.db" if is_sqlite else server.make()
+                _upgrade(kind, Path(folder), Path(before), url)
+
+
+def _git(*words: str) -> bytes:
+    return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True).stdout
+
+
+@dataclass
+class Load:
+    """People who ask in their chats and press at a course's page; apis are told by address."""
+
+    telegram: TelegramStandIn
+    cookies: Mapping[int, str]
+    apis: list[str]
+    asked: dict[int, int] = field(default_factory=dict)
+    kept: dict[int, bool] = field(default_factory=dict)
+    calls: int = 0
+    failed: list[str] = field(default_factory=list)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let them ask and press until the block ends, and all is answered."""
+        works = [
+            threading.Thread(target=work, args=(person,))
+            for person in PEOPLE
+            for work in (self._ask, self._press)
+        ]
+        for each in works:
+            each.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            for each in works:
+                each.join()
+
+    def _ask(self, person: int) -> None:
+        """Ask one question after another, each once the one before is answered."""
+        for number in itertools.count():
+            if self._over.is_set():
+                return
+            self.telegram.say(person, f"вопрос {person}-{number}")
+            self.asked[person] = number + 1
+            is_answered = partial(self._is_answered, person, number)
+            self.telegram.wait_for(is_answered, 120)
+
+    def _is_answered(self, person: int, number: int) -> bool:
+        return len(self.answers(person)) > number
+
+    def answers(self, person: int) -> list[str]:
+        """Return the whole answers of a chat."""
+        return [one.text for one in self.telegram.answers(person) if "«" in one.text]
+
+    def _press(self, person: int) -> None:
+        """Keep the course and let it go in turn, each time at the next api."""
+        for number in itertools.count():
+            if self._over.is_set():
+                return
+            is_kept, at = number % 2 == 0, self.apis[number % len(self.apis)]
+            told: dict[str, Any] = {
+                "cookies": {"merlin": self.cookies[person]},
+                "headers": {"Origin": at},
+                "timeout": CALL_S,
+            }
+            path = f"{at}/api/user/courses"
+            try:
+                answer = (
+                    httpx2.post(path, json={"course_id": 1}, **told)
+                    if is_kept
+                    else httpx2.delete(f"{path}/1", **told)
+                )
+            except httpx2.HTTPError as error:
+                self.failed.append(repr(error))
+            else:
+                self.calls += 1
+                if answer.is_success:
+                    self.kept[person] = is_kept
+                else:
+                    self.failed.append(answer.text)
+            time.sleep(0.1)
+
+    def unanswered(self) -> int:
+        """Return how many questions have not one whole answer, in the order of the questions."""
+        return sum(
+            not (n < len(said) and f"«вопрос {person}-{n}»" in said[n])
+            for person, count in self.asked.items()
+            for said in [self.answers(person)]
+            for n in range(count)
+        )
+
+
+def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
+    from forked import is_ready
+    from waiting import wait_until
+    from world import Lab
+
+    with (
+        TelegramStandIn() as telegram,
+        ProviderStandIn(key="stand-in") as provider,
+        ExitStack() as ended,
+    ):
+        os.environ["TELEGRAM_BOT_TOKEN"] = telegram.token
+        ports = free_ports(2)
+        apis = [f"http://127.0.0.1:{port}" for port in ports]
+        lab = Lab(folder, provider.base_url, database=url)
+        lab.repository.dataset()
+        course = lab.repository.folder / "datasets" / "trial" / "course.yaml"
+        course.write_text(yaml.safe_dump(COURSE, allow_unicode=True), "utf-8")
+        lab.repository.commit()
+        configs = [_config(lab, telegram, api, is_pushed=kind == "postgresql") for api in apis]
+
+        def start(tree: Path, config: Path) -> list[subprocess.Popen[bytes]]:
+            started = [_start(verb, tree, config) for verb in VERBS]
+            for each in started:
+                ended.callback(each.wait)
+                ended.callback(each.terminate)
+            return started
+
+        old = start(before, configs[0])
+        wait_until(lambda: is_ready(apis[0]), 60)
+        database = ended.enter_context(open_database(url, cipher=make_cipher(lab.config)))
+        wait_until(lambda: _count(database, "serving") and _count(database, "course"), 60)
+        load = Load(telegram, _sign_in(database), apis[:1])
+        with load.running():
+            time.sleep(ALONE_S)
+            lab.repository.example("trial", 50)
+            lab.repository.commit()
+            start(ROOT, configs[1])
+            wait_until(lambda: is_ready(apis[1]), 60)
+            load.apis = apis
+            lab.repository.example("trial", 51)
+            lab.repository.commit()
+            time.sleep(BESIDE_S)
+            load.apis = apis[1:]
+            time.sleep(1)
+            for each in old:
+                each.send_signal(signal.SIGTERM)
+            codes = [each.wait() for each in old]
+            lab.repository.example("trial", 52)
+            lab.repository.commit()
+            time.sleep(ALONE_S)
+        wait_until(lambda: lab.status()["serving"]["build"] == "trial-4", 60)
+        held = {person for (person,) in database.sql("SELECT user_id FROM favourite")}
+        lost = [person for person, is_kept in load.kept.items() if is_kept is not (person in held)]
+        charged = database.sql("SELECT COUNT(*) FROM updates WHERE state = 'answered'")[0][0]
+    asked = sum(load.asked.values())
+    print(
+        f"| {kind} | {asked} questions, {charged} answered in rows, {load.calls} calls of the api,"
+        f" {len(provider.jobs_created())} jobs for 4 commits; the old ended with {codes} |"
+        f" failed answers {load.unanswered()}, failed calls {len(load.failed)},"
+        f" lost updates {len(lost)} |",
+        *load.failed[:3],
+        flush=True,
+    )
+
+
+def _config(lab: Any, telegram: TelegramStandIn, api: str, *, is_pushed: bool) -> Path:
+    """Write a configuration of these processes; return its path."""
+    hook = {"mode": "webhook", "webhook_url": f"{api}/hooks/telegram"} if is_pushed else {}
+    port = api.rpartition(":")[2]
+    said = yaml.safe_load(lab.path.read_text("utf-8")) | {
+        "telegram": {
+            "base_url": telegram.page_url.rstrip("/"),
+            "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
+            **hook,
+        },
+        "api": {
+            "listen": f"127.0.0.1:{port}",
+            "limits": {"anonymous_per_min": 0, "person_per_min": 0},
+        },
+        "datasets": {"default": "trial"},
+    }
+    path: Path = lab.folder / f"config-{port}.yaml"
+    path.write_text(yaml.safe_dump(said), "utf-8")
+    return path
+
+
+def _start(verb: str, tree: Path, config: Path) -> subprocess.Popen[bytes]:
+    with (config.parent / f"{verb}-{config.stem}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "merlin", verb, "--config", str(config)],
+            cwd=tree,
+            env={**os.environ, "PYTHONPATH": str(tree)},
+            stdout=log,
+            stderr=log,
+        )
+
+
+def _count(database: Database, table: str) -> int:
+    return int(database.sql(f"SELECT COUNT(*) FROM {table}")[0][0])  # noqa: S608 - our own names
+
+
+def _sign_in(database: Database) -> dict[int, str]:
+    Users(database).seen([User(each) for each in PEOPLE])
+    return {each: SignIns(database).open(each, SignInMethod.CODE, "bench")[1] for each in PEOPLE}
