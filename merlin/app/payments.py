@@ -28,14 +28,14 @@ def list_payments(
     limit: int,
     before: str = "",
     state: str = "",
-    user_id: int | None = None,
+    whose: str = "",
 ) -> list[Purchase]:
-    """Return orders, newest first: those after `before`, of a state, of a person.
+    """Return orders, newest first: those after `before`, of a state, of a person or number.
 
     Raises NotFound for an unknown `before`.
     """
     _require(actor)
-    return Purchases(ctx.db, ctx.clock).newest(limit, before, state, user_id)
+    return Purchases(ctx.db, ctx.clock).newest(limit, before, state, whose)
 
 
 def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:

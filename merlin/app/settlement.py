@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from merlin.app.context import Context
 from merlin.billing.ledger import Entry, EntryKind, Ledger, money_back
-from merlin.billing.purchases import Purchase, Purchases, PurchaseState
+from merlin.billing.purchases import Purchase, Purchases, PurchaseState, order_number
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
 from merlin.billing.subscriptions import Renewal, Renewals, RenewalState, Terms
 from merlin.config.shop import STARS_PERIOD_DAYS
@@ -76,7 +76,7 @@ def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> 
         number, outside_id = purchase.purchase_id, payment.outside_id
         log.error("a payment is not its order's", purchase=number, differs=wrong)
         # Admins hear of it; nothing is granted for it.
-        told = {"purchase": number, "payment": outside_id, "differs": wrong}
+        told = {"purchase": purchase.number, "payment": outside_id, "differs": wrong}
         _tell(ctx, ADMINS, "notice-payment-wrong", told, f"wrong:{number}:{outside_id}")
         return Outcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:
@@ -127,7 +127,7 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
         _tell(ctx, purchase.user_id, "notice-paid", _bought(purchase, paid.amount), once)
     else:
         # There is nobody to grant anything to: it is for an admin to send it back.
-        told = {"purchase": purchase.purchase_id, "amount": money_text(paid.amount)}
+        told = {"purchase": purchase.number, "amount": money_text(paid.amount)}
         _tell(ctx, ADMINS, "notice-paid-nobody", told, once)
     log.info("paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value)
     return grant
@@ -278,7 +278,7 @@ def refuse_refund(ctx: Context, refund: Refund, reason: str) -> None:
     is_stars = refund.gateway is Gateway.STARS
     key = "notice-stars-refused" if is_stars else "notice-refund-refused"
     amount = money_text(refund.amount)
-    told = {"purchase": refund.purchase_id, "amount": amount, "reason": reason}
+    told = {"purchase": order_number(refund.purchase_id), "amount": amount, "reason": reason}
     _tell(ctx, ADMINS, key, told, f"refund-refused:{refund.refund_id}")
 
 
@@ -337,7 +337,7 @@ def _bought(purchase: Purchase, amount: Amount) -> Mapping[str, object]:
     """Return what notices say of a purchase; the bot puts title and money in its language."""
     title, plan = purchase.order.promise.title, purchase.order.promise.plan
     return {
-        "purchase": purchase.purchase_id,
+        "purchase": purchase.number,
         "ru": title.get("ru", plan),
         "en": title.get("en", plan),
         "amount": money_text(amount),

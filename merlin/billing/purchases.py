@@ -34,6 +34,9 @@ from merlin.db.values import RowMap, dump_time, storable_text
 from merlin.providers.payments import Gateway
 
 ID_LENGTH = 32
+# By so many first digits people name an order.
+_NUMBER_LENGTH = 8
+_LONGEST_USER = 18
 
 
 class PurchaseState(StrEnum):
@@ -163,6 +166,11 @@ class Purchase:
     looks: int = 0
 
     @property
+    def number(self) -> str:
+        """Return what people call it by: "4f7a1b2c"."""
+        return order_number(self.purchase_id)
+
+    @property
     def user_id(self) -> int:
         """Return whose it is, 0 for nobody's any more."""
         return self.order.user_id
@@ -170,6 +178,21 @@ class Purchase:
     def may_be_paid(self, now: datetime) -> bool:
         """Return whether it waits to be paid and is not too old."""
         return self.state.is_open and now < self.expires_at
+
+
+def _named(words: str) -> Any:
+    """Return the condition of the orders of this person, or of this number."""
+    if words.isascii() and words.isdigit() and len(words) <= _LONGEST_USER:
+        mine = PURCHASE.user_id == int(words)
+    else:
+        mine = PURCHASE.id == ""
+    is_number = len(words) >= _NUMBER_LENGTH
+    return mine | PURCHASE.id.between(words, f"{words}g") if is_number else mine
+
+
+def order_number(purchase_id: str) -> str:
+    """Return the first digits of an order's id, enough for a person to name it."""
+    return purchase_id[:_NUMBER_LENGTH]
 
 
 def next_poll_delay(looks: int) -> timedelta:
@@ -240,9 +263,12 @@ class Purchases(Repository):
         return [each for each in mine if each.order.promo == code and each.state.is_unpaid]
 
     def newest(
-        self, limit: int = 50, before: str = "", state: str = "", user_id: int | None = None
+        self, limit: int = 50, before: str = "", state: str = "", whose: str = ""
     ) -> list[Purchase]:
-        """Return purchases, newest first: those after one, of a state, of a person."""
+        """Return purchases, newest first: those after one, of a state, of a person.
+
+        `whose` is the person's id or the order's number, with or without its sign.
+        """
         query = PURCHASE.select().order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())
         if before:
             at = iso(self.get(before).created_at)
@@ -250,8 +276,8 @@ class Purchases(Repository):
             query = query.where((PURCHASE.created_at < at) | is_older)
         if state:
             query = query.where(PURCHASE.state == state)
-        if user_id is not None:
-            query = query.where(PURCHASE.user_id == user_id)
+        if whose:
+            query = query.where(_named(whose.strip("№# ").lower()))
         return _PURCHASES.read_all(self.db.rows(query.limit(limit)), self.db)
 
     def by_outside(self, gateway: Gateway, outside_id: str) -> Purchase | None:

@@ -117,7 +117,7 @@ def orders(
     """List orders, newest first."""
     named = state.value if state else ""
     with reading(config) as (ctx, actor):
-        found = payments.list_payments(ctx, actor, limit, "", named, user)
+        found = payments.list_payments(ctx, actor, limit, "", named, str(user or ""))
     columns = "order created=created_at user plan till=till:till amount state=state:purchase"
     _table([_order_json(each) for each in found], columns, json=json, under="orders")
 

@@ -269,6 +269,13 @@ def test_lists_show_the_newest_first_page_by_page(shop, clock):
     rows.give_up(made[0], PurchaseState.EXPIRED)
     assert [each.purchase_id for each in rows.newest(state="expired")] == [made[0]]
     assert rows.of(BORIS) == []
+    for whose, found in (
+        (str(ANNA), 5),
+        (f" № {rows.get(made[2]).number.upper()} ", 1),
+        (made[2], 1),
+        *((words, 0) for words in (str(BORIS), made[2][:7], "9" * 30, "№", "a' OR 1=1 --", "😀")),
+    ):
+        assert len(rows.newest(whose=whose)) == found, whose
 
 
 def test_an_unknown_purchase_is_said_to_be_unknown(shop):

@@ -263,6 +263,7 @@ def order_line(context: BotContext, purchase: Purchase) -> str:
         title=purchase.order.promise.titled(context.language),
         price=purchase.order.amount.format(context.language),
         state=state_words(context, purchase),
+        number=purchase.number,
     )
 
 

@@ -153,12 +153,12 @@ def list_purchases(context: BotContext) -> View:
     """Show a page of what a person bought, the newest first."""
     user_id, actor, found = context.number(), admin.actor(context), []
     if user_id:
-        found = payments.list_payments(context.services, actor, _MOST, user_id=user_id)
+        found = payments.list_payments(context.services, actor, _MOST, whose=str(user_id))
     person = Users(context.db).get(user_id)
     who = _who(person) if person is not None else f"— · {user_id}"
     back = menu.back(f"a-user:{user_id}" if person is not None else "a-pay")
     title, keys = context.translate("pay-admin-of", who=who), ("", "pay-admin-none")
-    entry, data = partial(_purchase_button, context), f"a-buys:{user_id}"
+    entry, data = partial(purchase_button, context), f"a-buys:{user_id}"
     return menu.list_card(context, title, keys, found, entry, data, back, place=1)
 
 
@@ -166,7 +166,8 @@ def _who(person: User) -> str:
     return f"{person.shown_name or '—'} · {person.user_id}"
 
 
-def _purchase_button(context: BotContext, purchase: Purchase) -> Button:
+def purchase_button(context: BotContext, purchase: Purchase) -> Button:
+    """Return the button of an order that opens it."""
     line = order_line(context, purchase).removeprefix("• ")
     return Button(line, f"a-buy:{purchase.purchase_id}")
 
@@ -186,7 +187,7 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
         till=text(language, f"pay-till-{purchase.order.gateway.value}"),
         state=state_words(context, purchase),
         at=context.moment(purchase.created_at),
-        id=purchase.purchase_id,
+        number=purchase.number,
     )
     # A row for each payment of which something can go back.
     refunds = [
@@ -277,7 +278,7 @@ def newest_payments(context: BotContext) -> View:
         is_more and Button("›", f"a-pays:{here[-1].purchase_id}"),
     )
     rows: menu.Rows = (
-        *(_purchase_button(context, each) for each in here),
+        *(purchase_button(context, each) for each in here),
         turn,
         menu.back("a-pay"),
     )

@@ -19,13 +19,16 @@ from typing import TypeVar
 
 from merlin.app import users
 from merlin.app.inbox import Dialog
+from merlin.app.payments import list_payments
 from merlin.app.users import UserView
 from merlin.billing.promo_codes import MOST_DAYS
+from merlin.billing.purchases import Purchase
 from merlin.billing.quota import MOST, Format, Plan, plan_named
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import performer, short
+from merlin.bot.handlers.payments import purchase_button
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import ADMIN_STEP, Handlers
 from merlin.bot.rendering import audit_text, named
@@ -75,11 +78,14 @@ def called(context: BotContext, person: UserView) -> str:
 @handlers.step(FINDING, needs=Permission.USERS)
 def person_found(context: BotContext) -> View:
     """Show whom the words fit; the next message looks again."""
-    words, people = context.text, list[UserView]()
-    if words.strip():
+    words, people, orders = context.text.strip(), list[UserView](), list[Purchase]()
+    if words:
         people = users.list_users(*performer(context), words, 0, PAGE_SIZE).users
-    said = context.translate("people-found" if people else "people-found-none")
-    rows: menu.Rows = (*_entries(context, people), menu.back("a-users:0"))
+    if words and not people and admin.actor(context).may(Permission.REFUNDS):
+        orders = list_payments(*performer(context), PAGE_SIZE, whose=words)
+    said = context.translate("people-found" if people or orders else "people-found-none")
+    found = (*_entries(context, people), *(purchase_button(context, each) for each in orders))
+    rows: menu.Rows = (*found, menu.back("a-users:0"))
     return menu.card(context, context.translate("admin-users"), said, rows=rows)
 
 

@@ -128,8 +128,8 @@ people-count = { $count ->
        *[other] { $count } people have written to the bot.
     }
 people-find = 🔍 Find
-people-ask-find = Who are you looking for? Send a Telegram ID or part of a name.
-people-found = Here's who I found. To search again, send another name or ID.
+people-ask-find = Who are you looking for? Send a Telegram ID, part of a name or an order number.
+people-found = Here's what I found. To search again, send another name, ID or order number.
 people-found-none = No one found. Send another name or ID.
 people-nameless = No name
 people-not-self = You can't change your own role or access: ask another admin.

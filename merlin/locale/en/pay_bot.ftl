@@ -119,7 +119,7 @@ pay-code-given = Promo code accepted: the plan “{ $title }”, { $days ->
     } as a gift.
 pay-no-orders = You have no orders yet.
 pay-orders = Your orders, newest first:
-pay-order = • { $at } · “{ $title }” · { $price } · { $state }
+pay-order = • { $at } · “{ $title }” · { $price } · { $state } · no. { $number }
 pay-state-created = waiting for payment
 pay-state-asking = waiting for payment
 pay-state-pending = waiting for payment
@@ -181,7 +181,7 @@ pay-admin-what =
     Price: { $price }, { $till }
     State: { $state }
     Ordered: { $at }
-    Order ID: { $id }
+    Order number: { $number }
 pay-admin-code = Promo code: { $code }
 pay-admin-entry = { $at } · { $kind ->
         [payment] payment

@@ -133,7 +133,7 @@ pay-code-given = Промокод принят: план «{ $title }», { $days
     } в подарок.
 pay-no-orders = Заказов у вас ещё нет.
 pay-orders = Ваши заказы, новые сверху:
-pay-order = • { $at } · «{ $title }» · { $price } · { $state }
+pay-order = • { $at } · «{ $title }» · { $price } · { $state } · № { $number }
 pay-state-created = ждёт оплаты
 pay-state-asking = ждёт оплаты
 pay-state-pending = ждёт оплаты
@@ -198,7 +198,7 @@ pay-admin-what =
     Цена: { $price }, { $till }
     Состояние: { $state }
     Заказан: { $at }
-    ID заказа: { $id }
+    Номер заказа: { $number }
 pay-admin-code = Промокод: { $code }
 pay-admin-entry = { $at } · { $kind ->
         [payment] оплата

@@ -162,7 +162,7 @@ def days_of(
 async def show_billing(
     visit: Selling,
     state: PurchaseState | Literal[""] = "",
-    person: Annotated[str, Query(max_length=20)] = "",
+    person: Annotated[str, Query(max_length=ID_LENGTH)] = "",
     before: Annotated[str, Query(pattern=_ORDER)] = "",
 ) -> Response:
     """Return the sums, and the newest orders of a state or a person."""
@@ -170,14 +170,11 @@ async def show_billing(
     last, this = months(now, zone)
     # The form sends "" for any state.
     chosen = str(state)
-    person = person.strip()
-    is_number = person.isascii() and person.isdigit() and 1 <= int(person) <= MOST_ID
-    number = int(person) if is_number else None
 
     def read() -> tuple[list[Entry], list[Purchase], StarComparison]:
         until = now + timedelta(days=1)
         moved = payments.list_entries(visit.services, visit.actor, last, until)
-        asked = (_PAGE + 1, before, chosen, number)
+        asked = (_PAGE + 1, before, chosen, person)
         try:
             found = payments.list_payments(visit.services, visit.actor, *asked)
         except NotFound:
@@ -198,7 +195,6 @@ async def show_billing(
         "states": SHOWN,
         "chosen": chosen,
         "person": person,
-        "wrong_words": visit.say("person-number") if person and number is None else "",
         "next_href": _next(found, chosen, person),
         "compared": compared,
         "most": _MOST_DIFFERENCES,
