@@ -133,11 +133,23 @@ SELECT said.text FROM example_search AS found
 CROSS JOIN example_entry AS entry ON entry.id = found.rowid {_TAUGHT}
 WHERE example_search MATCH ? AND entry.dataset = ? ORDER BY found.rank, found.rowid LIMIT ?
 """
+# A rare word weighs more than a usual one, as in FTS5's rank; ts_rank knows no such thing.
 _NEAREST_POSTGRESQL = f"""
-SELECT said.text FROM to_tsquery('simple', ?) AS asked
-JOIN example_entry AS entry ON to_tsvector('simple', entry.words) @@ asked {_TAUGHT}
-WHERE entry.dataset = ?
-ORDER BY ts_rank(to_tsvector('simple', entry.words), asked) DESC, entry.id LIMIT ?
+WITH found AS (
+    SELECT term.place, entry.id, entry.dataset
+    FROM unnest(?::text[]) WITH ORDINALITY AS term (words, place)
+    JOIN example_entry AS entry
+        ON to_tsvector('simple', entry.words) @@ to_tsquery('simple', term.words)
+    WHERE entry.dataset = ?
+), weight AS (
+    SELECT place, ln(1 + (
+        SELECT COUNT(*) FROM example_entry WHERE dataset = MIN(found.dataset)
+    ) / COUNT(*)::float) AS rarity FROM found GROUP BY place
+)
+SELECT said.text FROM (
+    SELECT id, SUM(rarity) AS rank FROM found JOIN weight USING (place) GROUP BY id
+) AS best JOIN example_entry AS entry ON entry.id = best.id {_TAUGHT}
+ORDER BY best.rank DESC, LENGTH(entry.words), entry.id LIMIT ?
 """
 
 
@@ -247,12 +259,11 @@ class ExampleEntries(Repository):
     def nearest(self, dataset: str, stems: Sequence[str], limit: int) -> list[str]:
         """Return the texts of taught examples that share the most telling stems, best first."""
         terms = [Term((each,)) for each in stems]
+        either: object = [vector_query([each]) for each in terms]
+        asked = _NEAREST_POSTGRESQL
         if self.db.dialect == "sqlite":
-            either = " OR ".join(f"({match_query([each])})" for each in terms)
-            asked, either = _NEAREST, _matching(dataset, either)
-        else:
-            either = " | ".join(f"({vector_query([each])})" for each in terms)
-            asked = _NEAREST_POSTGRESQL
+            asked = _NEAREST
+            either = _matching(dataset, " OR ".join(f"({match_query([each])})" for each in terms))
         rows = self.db.sql(asked.format(no_end=NO_END), either, dataset, limit)
         return [str(said) for (said,) in rows if said is not None]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pipeline_rows import FACE, World, examples, finding, spec
 
+from merlin.core.vocabulary import stem
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.files import FileIndex
 from merlin.git.source import blob_id
@@ -151,3 +152,9 @@ def test_the_nearest_examples_are_those_of_one_dataset_alone(database, clock):
         shelf.put(dataset, {taught[1].id: example("Что за лоб?", f"Ответ {dataset}.")})
     (said,) = shelf.entries.nearest(FACE, ["лоб"], 9)
     assert f"Ответ {FACE}." in said
+    # A rare word tells more than two that nearly all examples say.
+    usual = {each.id: example("Что значит черта лица?") for each in taught[2:]}
+    shelf.put(FACE, usual | {taught[1].id: example("О чём говорят скулы?", "Много слов." * 20)})
+    stems = [stem(word) for word in ("черта", "лица", "скулы")]
+    first, second, *_ = shelf.entries.nearest(FACE, stems, 9)
+    assert ("скулы" in first, "черта" in second) == (True, True)
