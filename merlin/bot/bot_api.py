@@ -47,7 +47,7 @@ from merlin.config.settings import MEGABYTE
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
 from merlin.core.log import get_logger, redact
 from merlin.core.server import join_pieces
-from merlin.providers.documents import UnusableFile, too_large
+from merlin.providers.documents import too_large, unusable_file
 
 
 def message_fields(page: FormattedMessage) -> dict[str, Any]:
@@ -420,7 +420,7 @@ class Files:
     async def fetch(self, file_id: str, limit_bytes: int) -> bytes:
         """Return a file's bytes, tried a few times where the line is bad.
 
-        Raises UnusableFile (media-too-large, media-gone), NetworkError when Telegram does not hand
+        Raises Refused (media-too-large, media-gone), NetworkError when Telegram does not hand
         it out now.
         """
         attempt = 0
@@ -444,7 +444,7 @@ class Files:
         url = f"{self._file_url}/{quote(path)}"
         async with self._transport.open("GET", url, read_s=self._read_s) as answer:
             if answer.status in _GONE:
-                raise UnusableFile("media-gone")
+                raise unusable_file("media-gone")
             if answer.status != _OK:
                 raise NetworkError(f"Telegram answered {answer.status}")
             if (answer.content_length or 0) > limit_bytes:
@@ -461,7 +461,7 @@ class Files:
             # Telegram has no code for it, only words. Source: tdlib.
             if "too big" in str(error).lower():
                 raise too_large(TELEGRAM_BYTES) from None
-            raise UnusableFile("media-gone") from None
+            raise unusable_file("media-gone") from None
         except NetworkError:
             raise
         except (TelegramError, TypeError) as error:
@@ -469,5 +469,5 @@ class Files:
         told = found if isinstance(found, dict) else {}
         path, size = told.get("file_path"), told.get("file_size")
         if not isinstance(path, str) or not path:
-            raise UnusableFile("media-gone")
+            raise unusable_file("media-gone")
         return path, size if isinstance(size, int) else 0

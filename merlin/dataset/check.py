@@ -78,7 +78,10 @@ _REJECTED, _BROKEN = "rejected", "broken"
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """What one file says: its example, or its `row` of an index."""
+    """What one file says: its `row` of an index, None where it is no good example.
+
+    The example itself is there where it was asked for.
+    """
 
     example: Example | None
     findings: tuple[Finding, ...]
@@ -224,44 +227,28 @@ class _OtherMethod(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where examples are read from. `known` collects them by id; None: rows are made at once."""
+    """Where examples are read from. `known` collects them by id; None: nobody wants them."""
 
     read: Read
     limit_tokens: Mapping[str, int]
     known: dict[str, Example] | None = None
     is_for_build: bool = False
 
-    def parse(
-        self, blobs: Sequence[str], method: str, limit: TokenLimit
-    ) -> Iterator[tuple[str, ParsedFile]]:
-        """Yield what the blobs say; one that cannot be read does not come."""
-        to_row = partial(_parse_to_row, method, None if self.is_for_build else limit)
-        parse = _parse if self.known is not None else to_row
-        return map_many(parse, self.read(blobs), len(blobs))
 
-
-def _parse(file: tuple[str, bytes]) -> tuple[str, ParsedFile]:
+def _parse(
+    method: str, limit: TokenLimit | None, file: tuple[str, bytes], *, keeps_example: bool
+) -> tuple[str, ParsedFile]:
+    """Return the file's blob, and what the file says to who trains by a method."""
     blob, content = file
     example, findings = read_example(content)
-    return blob, ParsedFile(example, findings + lint_example(example) if example else findings)
-
-
-def _parse_to_row(
-    method: str, limit: TokenLimit | None, file: tuple[str, bytes]
-) -> tuple[str, ParsedFile]:
-    blob, reading = _parse(file)
-    if reading.example is None:
-        return blob, reading
-    found = _findings(reading, method)
-    if any(each.severity is Severity.ERROR for each in found):
-        return blob, ParsedFile(None, found)
-    return blob, ParsedFile(None, found, index_row(reading.example, method, limit))
-
-
-def _findings(reading: ParsedFile, method: str) -> tuple[Finding, ...]:
-    """Return what was found of a file whose example a method is to train."""
-    answers = judge_answers(reading.example, method) if reading.example else None
-    return reading.findings if answers is None else (*reading.findings, answers)
+    if example is None:
+        return blob, ParsedFile(None, findings)
+    answers = judge_answers(example, method)
+    findings += (*lint_example(example), *([answers] if answers else []))
+    if any(each.severity is Severity.ERROR for each in findings):
+        return blob, ParsedFile(None, findings)
+    row = index_row(example, method, limit)
+    return blob, ParsedFile(example if keeps_example else None, findings, row)
 
 
 def _check(name: str, index: ExampleIndex, layout: Layout, source: _Source) -> CheckedDataset:
@@ -337,10 +324,12 @@ def _store_examples(
     places: dict[str, list[Entry]] = {}
     for entry in entries:
         places.setdefault(entry.blob, []).append(entry)
-    readings = source.parse([*places], method, limit)
+    of_row = None if source.is_for_build else limit
+    parse = partial(_parse, method, of_row, keeps_example=source.known is not None)
+    readings = map_many(parse, source.read([*places]), len(places))
     while some := list(islice(readings, _CHUNK)):
         rows = (
-            _store_file(index, entry, reading, source.known, limit, method)
+            _store_file(index, entry, reading, source.known)
             for blob, reading in some
             for entry in places.pop(blob)
         )
@@ -352,28 +341,19 @@ def _store_examples(
 
 
 def _store_file(
-    index: ExampleIndex,
-    entry: Entry,
-    reading: ParsedFile,
-    known: dict[str, Example] | None,
-    limit: TokenLimit,
-    method: str,
+    index: ExampleIndex, entry: Entry, reading: ParsedFile, known: dict[str, Example] | None
 ) -> ExampleRow | None:
     """Store what was found of one file; return the row of its example, None for a broken one."""
-    found, row = reading.findings, reading.row
-    example_id = unicodedata.normalize("NFC", example_id_of(entry.path))
-    if known is not None:
-        found = _findings(reading, method)
-        if reading.example and not any(each.severity is Severity.ERROR for each in found):
-            example = known[example_id] = reading.example.at(example_id, entry.path, entry.blob)
-            row = index_row(example, method, limit)
-    if found:
-        index.add_findings(entry.path, found)
-    if row is None:
+    if reading.findings:
+        index.add_findings(entry.path, reading.findings)
+    if reading.row is None:
         index.add_file(entry, _BROKEN)
         return None
+    example_id = unicodedata.normalize("NFC", example_id_of(entry.path))
+    if known is not None and reading.example is not None:
+        known[example_id] = reading.example.at(example_id, entry.path, entry.blob)
     folded = example_id.casefold()
-    return row._replace(id=example_id, blob=entry.blob, size=entry.size, folded=folded)
+    return reading.row._replace(id=example_id, blob=entry.blob, size=entry.size, folded=folded)
 
 
 def index_row(example: Example, method: str, limit: TokenLimit | None = None) -> ExampleRow:

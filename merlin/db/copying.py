@@ -6,6 +6,7 @@ By the drivers themselves: rows go as they are stored, encrypted columns too, by
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from graphlib import TopologicalSorter
 from hashlib import sha256
@@ -64,19 +65,19 @@ def _copy(
     copied = {}
     for table in tables:
         columns = [name for (name,) in target.execute(_COLUMNS, (table,))]
-        sent = _Digest()
+        sent = Counter[str]()
         with target.cursor().copy(_statement("COPY {} ({}) FROM STDIN", table, columns)) as copy:
-            for row in sent.counting(_sqlite_rows(lite, table, columns)):
+            for row in _counted(_sqlite_rows(lite, table, columns), sent):
                 copy.write_row(row)
-        stored = _Digest()
-        for _ in stored.counting(_postgresql_rows(target, table, columns)):
+        stored = Counter[str]()
+        for _ in _counted(_postgresql_rows(target, table, columns), stored):
             pass
         if sent != stored:
-            words = f"{table}: {sent.rows} rows were sent, {stored.rows} are stored, or others"
+            words = f"{table}: {sent[_ROWS]} rows were sent, {stored[_ROWS]} are stored, or others"
             raise MerlinError(words, "migrate-db-differs", table=table)
         if "id" in columns:
             _go_on_counting(lite, target, table)
-        copied[table] = sent.rows
+        copied[table] = sent[_ROWS]
         advance()
     return copied
 
@@ -127,21 +128,12 @@ def _go_on_counting(lite: sqlite3.Connection, target: Connection, table: str) ->
         target.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", (table, given[0]))
 
 
-class _Digest:
-    """How many rows there are, and a sum of their hashes: alike for the same rows in any order."""
+_ROWS, _SUM = "rows", "sum"
 
-    def __init__(self) -> None:
-        self.rows = 0
-        self._sum = 0
 
-    def counting(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows, and count each."""
-        for row in rows:
-            self.rows += 1
-            self._sum += int.from_bytes(sha256(repr(row).encode()).digest(), "big")
-            yield row
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Digest) and vars(self) == vars(other)
-
-    __hash__ = None  # type: ignore[assignment]
+def _counted(rows: Iterable[tuple[Any, ...]], counts: Counter[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows; count them, and sum their hashes: alike for the same rows in any order."""
+    for row in rows:
+        counts[_ROWS] += 1
+        counts[_SUM] += int.from_bytes(sha256(repr(row).encode()).digest(), "big")
+        yield row

@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from merlin.core.server import read_pieces
-from merlin.engine.training_file import HalfCharacter, read_json
+from merlin.engine.training_file import read_json
 from merlin.openai_protocol.errors import ApiError, bad_field
 
 MOST_UPLOAD = 512 * 1024 * 1024
@@ -31,7 +31,7 @@ async def json_object(request: Request) -> dict[str, object]:
     content = b"".join([piece async for piece in read_pieces(request, MOST_JSON, too_large)])
     try:
         body = read_json(content.decode("utf-8-sig"))
-    except HalfCharacter as error:
+    except UnicodeEncodeError as error:
         words = "The body holds half a character, a lone surrogate (\\ud800 to \\udfff)."
         raise ApiError(400, f"{words} Send whole ones.") from error
     except (ValueError, RecursionError) as error:

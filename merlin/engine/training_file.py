@@ -74,19 +74,16 @@ LONGEST_LINE = 4_000_000
 ROLES = (*MESSAGE_ROLES, "developer")  # the protocol's newer word for system
 
 
-class HalfCharacter(ValueError):
-    """A text holds half of a surrogate pair: JSON's escapes allow it, no encoding of texts does."""
-
-
 def read_json(content: str) -> object:
-    """Read a JSON text. Raises ValueError or RecursionError for what is none, HalfCharacter."""
+    """Read a JSON text. Raises ValueError or RecursionError for what is none.
+
+    UnicodeEncodeError for half of a surrogate pair: JSON's escapes allow it, no encoding of texts
+    does.
+    """
     read = json.loads(content)
     # Only what was escaped can be broken so.
     if "\\u" in content:
-        try:
-            json.dumps(read, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            raise HalfCharacter from error
+        json.dumps(read, ensure_ascii=False).encode()
     return read
 
 
@@ -189,7 +186,7 @@ def _object(line: bytes) -> dict[str, object]:
         value = read_json(line.decode())
     except UnicodeDecodeError as error:
         raise BadFile("engine-file-not-utf8", at=str(error.start + 1)) from error
-    except HalfCharacter as error:
+    except UnicodeEncodeError as error:
         raise BadFile("engine-file-half-character") from error
     except (ValueError, RecursionError) as error:
         raise BadFile("engine-file-not-json", reason=str(error)[:100]) from error

@@ -37,21 +37,19 @@ _BYTES_PER_CHARACTER, _FRAME_BYTES = 6, 1000
 _KINDS = "PDF, DOCX, TXT, MD, CSV"
 
 
-class UnusableFile(Refused):
-    """Something sent that cannot be used; `key` with `arguments` is the sentence for the person.
+def unusable_file(key: str, **arguments: object) -> Refused:
+    """Return why something sent cannot be used; `key` with `arguments` is the person's sentence.
 
     media-password · media-damaged · media-no-text · media-empty · media-unknown (kinds) ·
     media-too-large (megabytes) · media-too-long (characters) · media-bomb · media-slow ·
     media-voice-too-long (minutes) · media-gone
     """
-
-    def __init__(self, key: str, **arguments: object) -> None:
-        super().__init__(key.removeprefix("media-").replace("-", " "), key, **arguments)
+    return Refused(key.removeprefix("media-").replace("-", " "), key, **arguments)
 
 
-def too_large(most: int) -> UnusableFile:
+def too_large(most: int) -> Refused:
     """Return the refusal of a file of more than so many bytes."""
-    return UnusableFile("media-too-large", megabytes=max(most // MEGABYTE, 1))
+    return unusable_file("media-too-large", megabytes=max(most // MEGABYTE, 1))
 
 
 class ChildReader:
@@ -68,38 +66,38 @@ class ChildReader:
     async def read(self, content: bytes, name: str) -> tuple[str, bool]:
         """Return the text of a PDF, DOCX, TXT, MD or CSV file, and whether it is cut.
 
-        It is where pages that are pictures or a damaged part are missing. Raises UnusableFile.
+        It is where pages that are pictures or a damaged part are missing. Raises Refused.
         """
         if len(content) > self._limits.document_bytes:
             raise too_large(self._limits.document_bytes)
         if not content:
-            raise UnusableFile("media-empty")
+            raise unusable_file("media-empty")
         kind = detect_kind(name, "", content[:HEAD_BYTES])
         if kind not in DOCUMENTS:
-            raise UnusableFile("media-unknown", kinds=_KINDS)
+            raise unusable_file("media-unknown", kinds=_KINDS)
         async with self._room:
             said = loads(await self._read_by_child(kind, content))
         if "fault" not in said:
             return said["text"], said["is_cut"]
         most = self._limits.document_characters
-        raise UnusableFile(f"media-{said['fault']}", characters=most, kinds=_KINDS)
+        raise unusable_file(f"media-{said['fault']}", characters=most, kinds=_KINDS)
 
     async def _read_by_child(self, kind: FileKind, content: bytes) -> bytes:
-        """Return what a child says of the document. Raises UnusableFile when it dies of it."""
+        """Return what a child says of the document. Raises Refused when it dies of it."""
         child = await self._start(kind)
         try:
             async with asyncio.timeout(self._wall_s):
                 told = await self._talk(child, content)
                 status = await child.wait()
         except TimeoutError:
-            raise UnusableFile("media-slow") from None
+            raise unusable_file("media-slow") from None
         finally:
             await _end(child)
         if status == 0 and told:
             return told
         log.warning("a document killed its reader", kind=kind, status=status, bytes=len(content))
         is_out_of_time = status in {-signal.SIGXCPU, -signal.SIGKILL}
-        raise UnusableFile("media-slow" if is_out_of_time else "media-damaged")
+        raise unusable_file("media-slow" if is_out_of_time else "media-damaged")
 
     async def _start(self, kind: FileKind) -> Process:
         return await asyncio.create_subprocess_exec(
@@ -128,7 +126,7 @@ class ChildReader:
         while chunk := await child.stdout.read(_CHUNK):
             told += chunk
             if len(told) > most:
-                raise UnusableFile("media-bomb")
+                raise unusable_file("media-bomb")
         return bytes(told)
 
 

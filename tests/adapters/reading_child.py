@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from papers import docx_of, pdf
 
+from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.providers.document_child import Fault, parse, reader_of
-from merlin.providers.documents import ChildReader, UnusableFile
+from merlin.providers.documents import ChildReader
 
 SAID = "Привет, ёж"
 PAPER, ESSAY = pdf(SAID), docx_of(SAID)
@@ -28,7 +29,7 @@ def read(content, name, **more):
 
 def refusal(content, name, **more):
     """Return the key of the sentence that a person gets, which both languages have."""
-    with pytest.raises(UnusableFile) as caught:
+    with pytest.raises(Refused) as caught:
         read(content, name, **more)
     error = caught.value
     assert all(text(language, error.key, **error.arguments) for language in ("ru", "en"))

@@ -17,10 +17,11 @@ from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 from reading_child import PAPER, SAID, children, read, refusal
 from waiting import wait_until
 
+from merlin.core.errors import Refused
 from merlin.core.file_kind import FileKind
 from merlin.core.i18n import text
 from merlin.providers.document_child import MEMORY_BYTES, UnreadableReason
-from merlin.providers.documents import ChildReader, UnusableFile, is_walled
+from merlin.providers.documents import ChildReader, is_walled
 
 ROOT = Path(__file__).parents[2]
 unit, functional = pytest.mark.unit, pytest.mark.functional
@@ -94,7 +95,7 @@ def test_three_hundred_damaged_documents_are_read_or_refused():
 @functional
 def test_damaged_documents_do_no_harm_to_the_reader():
     for kind, content in list(mutants(6)):
-        with suppress(UnusableFile):
+        with suppress(Refused):
             assert read(content, f"a.{kind}")[0]
 
 

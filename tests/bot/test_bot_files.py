@@ -10,8 +10,8 @@ from telegram.error import NetworkError, TimedOut
 from merlin.bot.bot_api import Files
 from merlin.bot.transport import AiohttpRequest, NotSent
 from merlin.config.settings import MEGABYTE
+from merlin.core.errors import Refused
 from merlin.core.i18n import text
-from merlin.providers.documents import UnusableFile
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
 
@@ -39,7 +39,7 @@ def fetched(telegram, file_id, limit=MEGABYTE, *, token="", patience=QUICK):
 
 
 def refused(telegram, file_id, limit=MEGABYTE):
-    with pytest.raises(UnusableFile) as caught:
+    with pytest.raises(Refused) as caught:
         fetched(telegram, file_id, limit)
     assert telegram.token not in repr(caught.value)
     return caught.value
@@ -179,7 +179,7 @@ def test_a_path_with_any_letters_is_asked_for():
     ],
 )
 def test_odd_answers_that_end_in_a_sentence(answers, key):
-    with pytest.raises(UnusableFile) as caught:
+    with pytest.raises(Refused) as caught:
         from_odd(*answers)
     assert caught.value.key == key
 

@@ -18,8 +18,8 @@ from merlin.chat.prompt import (
     wrap_document,
 )
 from merlin.config.settings import MediaLimits
+from merlin.core.errors import Refused
 from merlin.core.file_kind import FileKind, detect_kind, image_mime
-from merlin.providers.documents import UnusableFile
 
 pytestmark = pytest.mark.unit
 
@@ -96,7 +96,7 @@ def test_each_of_the_hundred_documents_is_taken_for_what_it_is():
     ],
 )
 def test_too_much_is_refused_by_what_is_told_of_it(check, key, told):
-    with pytest.raises(UnusableFile) as caught:
+    with pytest.raises(Refused) as caught:
         check(MediaLimits())
     assert caught.value.key == key
     assert told.items() <= caught.value.arguments.items()

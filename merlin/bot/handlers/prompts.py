@@ -35,7 +35,7 @@ from merlin.core.file_kind import HEAD_BYTES, FileKind, detect_kind, image_mime,
 from merlin.core.log import get_logger
 from merlin.core.messages import Image, Message
 from merlin.db.notices import ADMINS, Notices
-from merlin.providers.documents import UnusableFile, too_large
+from merlin.providers.documents import too_large, unusable_file
 from merlin.providers.openai_chat import OpenAIAudio
 
 log = get_logger(__name__)
@@ -51,15 +51,15 @@ Source = Callable[[BotContext], Awaitable[Prompt]]
 
 
 def check_size(size: int, most: int) -> None:
-    """Raise UnusableFile where Telegram tells that a file is too large to be fetched."""
+    """Raise Refused where Telegram tells that a file is too large to be fetched."""
     if size > most:
         raise too_large(most)
 
 
 def check_voice(limits: MediaLimits, size: int, seconds: float) -> None:
-    """Raise UnusableFile when a voice or video note is too long or too large."""
+    """Raise Refused when a voice or video note is too long or too large."""
     if seconds > limits.voice_s:
-        raise UnusableFile("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
+        raise unusable_file("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
     check_size(size, limits.voice_bytes)
 
 
@@ -94,7 +94,7 @@ async def read_photos(context: BotContext) -> Prompt:
         content = await _fetched(context, photo, limits.photo_bytes)
         mime = image_mime(content[:HEAD_BYTES])
         if not mime:
-            raise UnusableFile("media-photo-unknown")
+            raise unusable_file("media-photo-unknown")
         images.append(Image(content, mime))
     words = context.text or context.translate("media-ask-photo")
     return Prompt(words, "photo", tuple(images), vision.pair, note=note)
@@ -114,7 +114,7 @@ async def read_documents(context: BotContext) -> Prompt:
         content = await _fetched(context, document, limit)
         kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
         if kind in _MISNAMED:
-            raise UnusableFile("media-misnamed", kind=_MISNAMED[kind])
+            raise unusable_file("media-misnamed", kind=_MISNAMED[kind])
         words, has_gaps = await reader.read(content, document.name)
         papers.append(AttachedText(document.name or "document", words))
         is_cut = is_cut or has_gaps
@@ -152,7 +152,7 @@ async def fetch(context: BotContext, file_id: str, limit_bytes: int) -> bytes:
 async def _fetched(context: BotContext, sent: Sent, limit_bytes: int) -> bytes:
     content = await fetch(context, sent.file_id, limit_bytes)
     if not content:
-        raise UnusableFile("media-empty")
+        raise unusable_file("media-empty")
     return content
 
 
@@ -161,7 +161,7 @@ async def _transcribed(context: BotContext, transcriber: OpenAIAudio, sent: Sent
     sound = await _fetched(context, sent, context.services.config.chat.limits.voice_bytes)
     ending = recording_extension(sound[:HEAD_BYTES])
     if not ending:
-        raise UnusableFile("media-sound-unknown")
+        raise unusable_file("media-sound-unknown")
     attempt = 0
     while True:
         try:

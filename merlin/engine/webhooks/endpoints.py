@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from pydantic import AfterValidator, Field
 
@@ -349,26 +349,22 @@ class SsrfGuard:
         return is_public(address) or (self._is_on_loopback and is_loopback(address))
 
 
-class Resolver(AbstractResolver):
+class Resolver(ThreadedResolver):
     """Names to addresses, those that are forbidden left out."""
 
     def __init__(self, guard: SsrfGuard) -> None:
+        super().__init__()
         self._guard = guard
-        self._names = ThreadedResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Return where a host may be called. Raises OSError for an unknown or forbidden name."""
-        found = await self._names.resolve(host, port, family)
+        found = await super().resolve(host, port, family)
         let = [each for each in found if self._guard.lets(host, each["host"])]
         if not let:
             raise OSError(f"{host} leads to no public address")
         return let
-
-    async def close(self) -> None:
-        """Let go of what it holds."""
-        await self._names.close()
 
 
 def is_public(address: str) -> bool:
