@@ -15,18 +15,20 @@ import sqlite3
 import threading
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
 
-import psycopg
 from peewee import PostgresqlDatabase, SqliteDatabase
 
 from merlin.core.errors import ConfigError, Refused
 
+if TYPE_CHECKING:  # where the database is a file it is left out
+    import psycopg
+
 CONNECT_S = 10
 
 
-Connection = sqlite3.Connection | psycopg.Connection
+Connection: TypeAlias = "sqlite3.Connection | psycopg.Connection"
 
 
 class Registry:
