@@ -133,28 +133,37 @@ def refuse_foreign(request: Request) -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "foreign-origin")
 
 
+async def require_password(request: Request, caller: Caller, current: str | None) -> str | None:
+    """Return the caller's user name, once the current password was right.
+
+    It is not asked for where there is none, and of who has just signed in by another way. Raises
+    Problem 403 without it, 401 for a wrong one.
+    """
+    refuse_plain(request)
+    me = await caller.read(accounts.me)
+    if not (me.name and me.has_password):
+        return me.name
+    if not await caller.read(accounts.has_just_signed_in, caller.credential):
+        if current is None:
+            raise Problem(HTTPStatus.FORBIDDEN, "current-password")
+        await check_password(request, me.name, current, read_cookie(request, BROWSER))
+    return me.name
+
+
 async def change_password(
     request: Request, caller: Caller, password: str, current: str | None
 ) -> None:
     """Set a password; every other browser is signed out.
 
-    The current one is asked for, unless the person has just signed in by another way. Raises
-    Problem 403 without it, 401 for a wrong one; Refused for somebody without a name and for a
+    Raises Problem as `require_password` does; Refused for somebody without a name and for a
     password that is easy to find.
     """
-    refuse_plain(request)
     gate: LoginThrottle = request.app.state.gate
-    ctx, actor, here = services_of(request), caller.actor, caller.credential
-    me = await ctx.read(accounts.me, actor)
-    if me.name is None:
+    name = await require_password(request, caller, current)
+    if name is None:
         raise Refused("no user name", "account-no-name")
-    if me.has_password and not await ctx.read(accounts.has_just_signed_in, actor, here):
-        if current is None:
-            raise Problem(HTTPStatus.FORBIDDEN, "current-password")
-        await check_password(request, me.name, current, read_cookie(request, BROWSER))
-    name = me.name
     hashed = await gate.apart(lambda: hash_new_password(password, name))
-    await ctx.write(accounts.set_password, actor, hashed, here)
+    await caller.write(accounts.set_password, hashed, caller.credential)
 
 
 def browser_of(request: Request) -> Browser:

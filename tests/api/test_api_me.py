@@ -144,6 +144,21 @@ def test_a_password_is_changed_by_who_knows_it_and_signs_others_out(site):
     assert actions[0] == "account.password"
 
 
+def test_a_user_name_is_changed_by_who_knows_the_password(site):
+    with_password(site, BORIS, "boris")
+    with site.browser(BORIS) as browser:
+        grow_old(site)
+        answer = browser.put("/api/user/name", json={"name": "b.petrov"})
+        assert (answer.status_code, code_of(answer)) == (403, "current-password")
+        assert "нынешний пароль" in browser.post("/me/password", data={"name": "b.petrov"}).text
+        right = {"name": "b.petrov", "current": PASSWORD}
+        assert browser.put("/api/user/name", json=right).json()["name"] == "b.petrov"
+        # A password that is refused leaves the name as it was.
+        both = {"name": "boris.p", "current": PASSWORD, "password": "password1234"}
+        assert browser.post("/me/password", data=both).status_code == 422
+        assert browser.get("/api/user").json()["name"] == "b.petrov"
+
+
 def test_guessing_the_current_password_waits_as_signing_in_does(site):
     stand_still(site)
     with_password(site, BORIS, "boris")

@@ -14,11 +14,17 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.accounts import LEAST, MOST
+from merlin.account.accounts import LEAST, MOST, check_password_strength, fold_name
 from merlin.account.api_keys import NEEDS, Scope
 from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
-from merlin.api.auth import POLL_S, SIGN_IN, change_password, delete_cookie
+from merlin.api.auth import (
+    POLL_S,
+    SIGN_IN,
+    change_password,
+    delete_cookie,
+    require_password,
+)
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
     FROM_HERE,
@@ -171,8 +177,13 @@ async def show_me(visit: Owning) -> Response:
     return await _page(visit)
 
 
-async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str = "") -> Response:
-    """Return the page; `secret` is a new key, shown this once; `wrong` why `form` did nothing."""
+async def _page(
+    visit: PageRequest, secret: str = "", wrong: str = "", form: str = "", name: str = ""
+) -> Response:
+    """Return the page; `secret` is a new key, shown this once.
+
+    `wrong` is why `form` did nothing, `name` the user name that was typed.
+    """
 
     def read(ctx: Context, actor: Actor) -> dict[str, Any]:
         return {
@@ -198,6 +209,7 @@ async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str
         "secret": secret,
         "wrong_words": wrong,
         "form": form,
+        "typed_name": name,
     }
     return render_page(visit, "me.html", view, keep=NEVER_KEPT, status=422 if wrong else 200)
 
@@ -274,14 +286,17 @@ async def set_password(
     if (is_new and not _SHORTEST_NAME <= len(name) <= _LONGEST_NAME) or (
         password and not LEAST <= len(password) <= MOST
     ):
-        return await _page(visit, wrong=visit.say("password-shape"), form="password")
+        return await _page(visit, wrong=visit.say("password-shape"), form="password", name=name)
     try:
+        if password:
+            check_password_strength(password, fold_name(name))
         if is_new:
+            await require_password(request, visit, current or None)
             await visit.write(accounts.set_name, name)
         if password:
             await change_password(request, visit, password, current or None)
     except (Refused, Problem) as error:
-        return await _page(visit, wrong=refusal_text(visit, error), form="password")
+        return await _page(visit, wrong=refusal_text(visit, error), form="password", name=name)
     return seen_other("/me#password")
 
 

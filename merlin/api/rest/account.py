@@ -27,6 +27,7 @@ from merlin.api.auth import (
     RequiredAccess,
     change_password,
     delete_cookie,
+    require_password,
 )
 from merlin.api.problems import Language, problems
 from merlin.api.schema import WHOLE, Body, Id, Part, Shape, operation_router, read_cursor
@@ -112,9 +113,10 @@ ClosedSignIns = TypedDict("ClosedSignIns", {"closed": int})
 
 
 class NameBody(Body):
-    """A new user name."""
+    """A new user name; `current` is the password, where there is one."""
 
     name: str = Field(min_length=2, max_length=64, description="a-z, 0-9, . _ -; a letter first")
+    current: str | None = Field(default=None, min_length=1, max_length=MOST)
 
 
 class NewPasswordBody(Body):
@@ -160,8 +162,12 @@ async def close_all_sign_ins(request: Request, response: Response, caller: Perso
 
 
 @me_router.put("/name", summary="Take a user name", responses=problems(409))
-async def set_name(body: NameBody, caller: Person) -> OwnAccount:
-    """Take a user name; names that a course.yaml knows are given by admins alone."""
+async def set_name(request: Request, body: NameBody, caller: Person) -> OwnAccount:
+    """Take a user name; names that a course.yaml knows are given by admins alone.
+
+    The password is asked for, unless the person has just signed in by another way.
+    """
+    await require_password(request, caller, body.current)
     await caller.write(accounts.set_name, body.name)
     return await caller.read(accounts.me)
 
