@@ -31,11 +31,11 @@ from merlin.course.search import VersionCache
 from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
 from merlin.db.writer import Store
-from merlin.providers.base import Answerer
 from merlin.providers.payments import PaymentGateway
 
 if TYPE_CHECKING:
-    # The client needs aiohttp, which not every process loads.
+    # The clients need aiohttp, which not every process loads.
+    from merlin.providers.openai_chat import OpenAIChat
     from merlin.providers.yookassa import YooKassaGateway
 
 P = ParamSpec("P")
@@ -64,7 +64,7 @@ class Context:
     bot_id: int = 0
     gateway: PaymentGateway | None = None
     polled: YooKassaGateway | None = None
-    answerers: Mapping[str, Answerer] = field(default_factory=dict)
+    answerers: Mapping[str, OpenAIChat] = field(default_factory=dict)
     courses: VersionCache[ActiveCourses] = field(default_factory=VersionCache)
     vocabulary: VersionCache[Vocabulary] = field(default_factory=VersionCache)
     passages: PassageCache = field(default_factory=PassageCache)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from merlin.chat.grounding import Source, is_begun, read_citations
 from merlin.chat.model_catalogue import Candidate, only_candidate
@@ -31,7 +31,11 @@ from merlin.core.messages import FREELY, Message, ParameterRefused, SamplingPara
 from merlin.db.database import Database
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.providers.base import NOT_COUNTED, Answer, Answerer
+from merlin.providers.base import NOT_COUNTED, Answer
+
+if TYPE_CHECKING:
+    # The client needs aiohttp, which not every process loads.
+    from merlin.providers.openai_chat import OpenAIChat
 
 SPENT = "insufficient_quota"
 LEFT_ALONE_S = 60.0
@@ -267,7 +271,7 @@ class AnswerService:
     """Where questions are answered: the providers, and how patient to be with them."""
 
     def __init__(
-        self, answerers: Mapping[str, Answerer], patience: RetryPolicy | None = None
+        self, answerers: Mapping[str, OpenAIChat], patience: RetryPolicy | None = None
     ) -> None:
         self._answerers = answerers
         self._patience = patience or RetryPolicy()

@@ -301,7 +301,7 @@ def follow_examples(db: Database, dataset: str, commit: Commit, index: ExampleIn
             if each.blob is not None and (each.id not in known or known[each.id].blob != each.blob)
         }
         if gone or changed:
-            db.joined(partial(_follow, db, dataset, gone, changed))
+            db.joined(partial(_put, db, dataset, gone, changed))
 
 
 def _read_origins(db: Database, dataset: str, example_ids: Sequence[str]) -> dict[str, Origin]:
@@ -316,19 +316,14 @@ def _named_rows(
     return db.sql(f"{query} AND example_id IN ({named})", *values, *example_ids)
 
 
-def _follow(db: Database, dataset: str, gone: Sequence[str], changed: Mapping[str, Origin]) -> None:
-    _forget(db, dataset, gone)
-    _put(db, dataset, changed)
-
-
 def _forget(db: Database, dataset: str, example_ids: Sequence[str]) -> None:
     for portion in in_portions(example_ids, CHUNK):
         named = EXAMPLE.example_id.in_(portion)
         db.change(EXAMPLE.delete().where((EXAMPLE.dataset == dataset) & named))
 
 
-def _put(db: Database, dataset: str, origins: Mapping[str, Origin]) -> None:
-    _forget(db, dataset, list(origins))
+def _put(db: Database, dataset: str, gone: Sequence[str], origins: Mapping[str, Origin]) -> None:
+    _forget(db, dataset, [*gone, *origins])
     authors = _authors(db, {origin.commit_sha for origin in origins.values()})
     rows = (
         {

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import peewee
 from peewee import SQL, Insert, PeeweeException, Select, Table, fn
@@ -205,14 +205,7 @@ _BUMP = "UPDATE wake SET counter = counter + 1 WHERE id = 1"
 _NOTIFY = "SELECT pg_notify('merlin_wake', '')"
 
 
-class Query(Protocol):
-    """What `Database` needs of peewee's queries."""
-
-    def bind(self, database: Any) -> Query:
-        """Name the database that the query is for."""
-
-    def execute(self, database: Any = None) -> Any:
-        """Carry the query out."""
+Query = peewee.BaseQuery | BoundQuery
 
 
 class Database:

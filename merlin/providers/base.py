@@ -8,14 +8,14 @@ shapes: openai/openai-openapi, `openapi.yaml`, 2026-08-21.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
 from merlin.core.errors import ProviderError
-from merlin.core.messages import FREELY, Message, SamplingParams, Usage
+from merlin.core.messages import Message, Usage
 
 LAUNCH_KEY = "merlin_launch"
 NOT_COUNTED = Usage()
@@ -153,30 +153,6 @@ class Answer:
     known: bool | None = None
     finish_reason: str | None = None
     nearest: tuple[str, ...] = ()
-
-
-class Answerer(Protocol):
-    """Something that answers by one provider's models.
-
-    Each method raises ModelGone when the provider does not know the model (any more),
-    ProviderBusy when the same call may pass later (down, overloaded, silent, unreadable or cut
-    off in the middle), ProviderError when asking again changes nothing.
-    """
-
-    def stream(
-        self, model_id: str, messages: Sequence[Message], steering: SamplingParams = FREELY
-    ) -> AsyncIterator[Answer]:
-        """Yield the answer as it is written. Raises WishRefused too, before the first piece.
-
-        An error after the first piece means that the answer is cut off: what came is all there
-        is of it. An iterator that ends without an error has brought the whole answer.
-        """
-
-    async def first_model(self) -> str:
-        """Return the first model that the provider lists."""
-
-    async def models(self) -> list[ModelCard]:
-        """Return the models that the provider lists, in its own order."""
 
 
 class Asker(Protocol):

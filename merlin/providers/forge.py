@@ -17,7 +17,7 @@ import httpx2
 
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import cut
-from merlin.openai_protocol.errors import one_line
+from merlin.openai_protocol.errors import one_line, retry_after_s
 from merlin.providers.http import http_client
 
 ANSWER_S = 15.0
@@ -124,13 +124,13 @@ class Forge:
         raise self._error(answer, f"{answer.status_code} {reason}")
 
     def _error(self, answer: httpx2.Response, reason: str) -> MerlinError:
-        code, pause = answer.status_code, answer.headers.get("retry-after", "")
-        is_spent = bool(pause) or answer.headers.get("x-ratelimit-remaining") == "0"
+        code, pause_s = answer.status_code, retry_after_s(answer.headers)
+        is_spent = pause_s is not None or answer.headers.get("x-ratelimit-remaining") == "0"
         is_busy = code in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
         if is_busy or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             is_spent = True
         if is_spent:
-            return ForgeAway(self.url, reason, float(pause) if pause.isdecimal() else 0.0)
+            return ForgeAway(self.url, reason, pause_s or 0.0)
         told = {"project": self.project, "url": self.url, "reason": reason}
         # A project that was renamed is told by a redirect, which would carry the token on.
         denials = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)

@@ -207,7 +207,7 @@ class OpenAIAudio:
     async def transcribe(self, sound: bytes, name: str) -> str:
         """Return the words of a recording, "" for silence.
 
-        `name` ends as the kind of sound says (`voice.oga`, `note.mp4`). Raises as an Answerer.
+        `name` ends as the kind of sound says (`voice.oga`, `note.mp4`). Raises as an OpenAIChat.
         Source: openai/openai-openapi, CreateTranscriptionResponseJson.
         """
         form = aiohttp.FormData()
@@ -265,7 +265,12 @@ LONGEST_TEXT = 4_000_000
 
 
 class OpenAIChat:
-    """One account at one server, asked by one event loop."""
+    """One account at one server, asked by one event loop.
+
+    Each method raises ModelGone when the provider does not know the model (any more),
+    ProviderBusy when the same call may pass later (down, overloaded, silent, unreadable or cut
+    off in the middle), ProviderError when asking again changes nothing.
+    """
 
     def __init__(
         self,
@@ -289,6 +294,11 @@ class OpenAIChat:
     async def stream(
         self, model_id: str, messages: Sequence[Message], steering: SamplingParams = FREELY
     ) -> AsyncIterator[Answer]:
+        """Yield the answer as it is written. Raises ParameterRefused too, before the first piece.
+
+        An error after the first piece means that the answer is cut off: what came is all there
+        is of it. An iterator that ends without an error has brought the whole answer.
+        """
         asked: Json = {"model": model_id, "messages": request_messages(messages)}
         if not self._in_pieces:
             yield await self._whole(asked, steering)
@@ -355,12 +365,14 @@ class OpenAIChat:
                     return
 
     async def first_model(self) -> str:
+        """Return the first model that the provider lists."""
         cards = await self.models()
         if not cards:
             raise ProviderError("the provider lists no model")
         return cards[0].model_id
 
     async def models(self) -> list[ModelCard]:
+        """Return the models that the provider lists, in its own order."""
         with call_errors():
             told = await self._client.json("/models", None, self._total_s)
             return [model_card(row) for row in rows(told)]
