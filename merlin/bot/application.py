@@ -59,6 +59,7 @@ from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, pause
 from merlin.bot.updates import is_of_money, joined_text
 from merlin.core.log import get_logger
+from merlin.core.tracing import Attributes, open_span
 
 log = get_logger(__name__)
 
@@ -261,6 +262,12 @@ async def _not_served(context: BotContext) -> None:
 
 async def handle_update(application: BotApplication, task: Task) -> None:
     """Work on one update until it is final; raises nothing but cancellation."""
+    said: Attributes = {"merlin.update": task.update.update_id, "merlin.kind": task.update.kind}
+    with open_span("update", said, since=task.received_at):
+        await _work_on(application, task)
+
+
+async def _work_on(application: BotApplication, task: Task) -> None:
     services = application.bot_data.services
     context = BotContext.of(application, task.update, is_resumed=task.is_resumed)
     known = task.known

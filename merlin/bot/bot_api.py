@@ -20,6 +20,7 @@ from enum import Enum, auto
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from opentelemetry.trace import SpanKind
 from telegram import InputFile
 from telegram.error import (
     BadRequest,
@@ -47,6 +48,7 @@ from merlin.config.settings import MEGABYTE
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
 from merlin.core.log import get_logger, redact
 from merlin.core.server import join_pieces
+from merlin.core.tracing import open_span
 from merlin.providers.documents import too_large, unusable_file
 
 
@@ -198,7 +200,8 @@ class BotApi:
         if file is not None:
             content = InputFile(file.content, filename=file.name)
             given["photo" if file.is_picture else "document"] = content
-        return await self._bot.do_api_request(method, api_kwargs=given, rate_limit_args=lane)
+        with open_span(method, kind=SpanKind.CLIENT):
+            return await self._bot.do_api_request(method, api_kwargs=given, rate_limit_args=lane)
 
     async def send(self, chat_id: int, page: FormattedMessage, spot: Target = NOWHERE) -> int:
         """Send a message; return its id. Waits as long as no connection comes about.

@@ -21,7 +21,7 @@ import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 from itertools import pairwise, zip_longest
 from typing import Any, TypeVar
@@ -45,6 +45,7 @@ from merlin.bot.updates import (
     may_go_on,
     pressed,
 )
+from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.db.notices import ADMINS, Notices
@@ -121,6 +122,7 @@ class Task:
     is_resumed: bool = False
     known: KnownUser | None = None
     joined: tuple[Update, ...] = ()
+    received_at: datetime = field(default_factory=utc_now, compare=False)
 
 
 @dataclass(slots=True)

@@ -21,6 +21,8 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.trace import SpanKind, get_current_span
+
 from merlin.chat.grounding import Source, is_begun, read_citations
 from merlin.chat.model_catalogue import Candidate, only_candidate
 from merlin.chat.sessions import limit_from_refusal
@@ -28,6 +30,7 @@ from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.log import get_logger
 from merlin.core.messages import FREELY, Message, ParameterRefused, SamplingParams, Usage
+from merlin.core.tracing import open_span
 from merlin.db.database import Database
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
@@ -300,17 +303,20 @@ class AnswerService:
         what came until then is the reply. Raises nothing of its own but WishRefused: another model
         would be no help, the wish is to be another one.
         """
-        answering = self._answer_or_compose(route, talk, onlooker, stop, steering, ground)
-        asking = asyncio.ensure_future(answering)
-        if stop is not None:
-            stop.ends(asking)
-        try:
-            return await asking
-        except asyncio.CancelledError:
-            # Pressed before a word of the answer came; a cancelled caller goes on being cancelled.
-            if stop is not None and stop.is_pressed and asking.cancelled():
-                return Reply(Ending.STOPPED)
-            raise
+        with open_span("answer") as span:
+            answering = self._answer_or_compose(route, talk, onlooker, stop, steering, ground)
+            asking = asyncio.ensure_future(answering)
+            if stop is not None:
+                stop.ends(asking)
+            try:
+                reply = await asking
+            except asyncio.CancelledError:
+                # Pressed before a word of the answer came; a cancelled caller stays cancelled.
+                if not (stop is not None and stop.is_pressed and asking.cancelled()):
+                    raise
+                reply = Reply(Ending.STOPPED)
+            span.set_attribute("merlin.ending", reply.ending.value)
+            return reply
 
     async def _answer_or_compose(
         self,
@@ -425,7 +431,8 @@ class AnswerService:
             try:
                 if self._left_alone.get(seat.choice.provider, 0) > clock():
                     raise ProviderError("left alone: its quota is spent", code=SPENT)
-                return await self._once(seat)
+                with open_span("chat", {"gen_ai.operation.name": "chat"}, kind=SpanKind.CLIENT):
+                    return await self._once(seat)
             except ProviderBusy as busy:
                 if busy.status == HTTPStatus.TOO_MANY_REQUESTS:
                     self.refusals[f"{seat.choice.provider}_429"] += 1
@@ -443,11 +450,13 @@ class AnswerService:
     async def _once(self, seat: _Attempt) -> Reply:
         answerer = self._answerers[seat.choice.provider]
         said = Answer()
-        model_id, first_ms = seat.choice.model_id, None
+        model_id, first_ms, span = seat.choice.model_id, None, get_current_span()
+        span.set_attribute("gen_ai.provider.name", seat.choice.provider)
         clock = asyncio.get_running_loop().time
         try:
             async with asyncio.timeout(self._patience.answer_s):
                 model_id = model_id or await answerer.first_model()
+                span.set_attribute("gen_ai.request.model", model_id)
                 asked, begun = (*seat.choice.before, *seat.talk), clock()
                 async for piece in answerer.stream(model_id, asked, seat.steering):
                     said = Answer(
@@ -462,6 +471,7 @@ class AnswerService:
                     if piece.text:
                         if first_ms is None:
                             first_ms = round(1000 * (clock() - begun))
+                            span.add_event("first_token")
                         seat.onlooker.wrote(said.text)
         except asyncio.CancelledError:
             if seat.stop is not None and seat.stop.is_pressed and said.text.strip():
@@ -474,6 +484,8 @@ class AnswerService:
             if isinstance(error, TimeoutError):
                 raise ProviderBusy("no answer in time") from error
             raise
+        span.set_attribute("gen_ai.usage.input_tokens", said.usage.input_tokens)
+        span.set_attribute("gen_ai.usage.output_tokens", said.usage.output_tokens)
         return _reply(said, seat.choice, model_id, first_ms, _ending(said, seat.steering))
 
 

@@ -25,6 +25,7 @@ from merlin.config.faults import Fault, at, broken, in_file, unfulfilled, wrong
 from merlin.config.section import ConfigSchema, Folder, Many, Opt, Section, Table, setting
 from merlin.config.settings import (
     PING_URL,
+    SENTRY_DSN,
     TEXT_KEY,
     ApiConfig,
     BudgetConfig,
@@ -37,6 +38,7 @@ from merlin.config.settings import (
     RepositoryConfig,
     Retention,
     TelegramConfig,
+    TracingConfig,
 )
 from merlin.config.shop import PaymentsConfig, Plan, PlanName, plan_faults
 from merlin.core.clock import has_zones, is_zone
@@ -112,6 +114,7 @@ class Config(Section):
     api: ApiConfig = ApiConfig()
     engine: EngineConfig = EngineConfig()
     daemon: DaemonConfig = DaemonConfig()
+    tracing: Opt[TracingConfig] = None
 
     @cached_property
     def base_models(self) -> Mapping[str, ModelConfig]:
@@ -299,6 +302,8 @@ def _addresses(config: Config) -> Iterator[tuple[str, str]]:
         yield "api.openid.issuer", config.api.openid.issuer
     if config.payments.yookassa is not None:
         yield "payments.yookassa.base_url", config.payments.yookassa.base_url
+    if config.tracing is not None:
+        yield "tracing.endpoint", config.tracing.endpoint
     yield "telegram.base_url", config.telegram.base_url
     yield "telegram.webhook_url", config.telegram.webhook_url
 
@@ -351,23 +356,25 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     Units and compose file load what this names where everything is switched on.
     """
     providers = [each.credential for each in config.providers]
-    text_key = {TEXT_KEY: False}
+    errors = {SENTRY_DSN: False}
+    optional = {TEXT_KEY: False} | errors
     if process == "engine":
         models = [each.credential for each in config.engine.models.values()]
         webhooks = [each.credential for each in config.engine.webhooks]
-        return dict.fromkeys([config.engine.credential, *filter(None, models), *webhooks], True)
+        needed = [config.engine.credential, *filter(None, models), *webhooks]
+        return dict.fromkeys(needed, True) | errors
     if process == "daemon":
         statuses = config.repository.statuses if config.repository is not None else None
         needed = [*providers, statuses.credential] if statuses is not None else providers
-        return dict.fromkeys(needed, True) | text_key | {PING_URL: False}
+        return dict.fromkeys(needed, True) | optional | {PING_URL: False}
     if process == "bot":
-        return dict.fromkeys([BOT_TOKEN, *providers], True) | text_key
+        return dict.fromkeys([BOT_TOKEN, *providers], True) | optional
     needed = [BOT_TOKEN] if config.telegram.mode == "webhook" else []
     shop, openid = config.payments.yookassa, config.api.openid
     needed += [shop.shop_id, shop.secret_key] if shop is not None else []
     needed += [openid.credential] if openid is not None else []
     needed += config.api.hooks.credentials.values()
-    return dict.fromkeys(providers, False) | text_key | dict.fromkeys(needed, True)
+    return dict.fromkeys(providers, False) | optional | dict.fromkeys(needed, True)
 
 
 def needed_repository(config: Config) -> RepositoryConfig:

@@ -47,6 +47,8 @@ TEXT_KEY = "MERLIN_TEXT_KEY"
 BACKUP_KEY = "MERLIN_BACKUP_KEY"
 # The address that a monitor outside expects a call at.
 PING_URL = "MERLIN_PING_URL"
+# The address (DSN) at which Sentry, or what speaks as it does, takes errors.
+SENTRY_DSN = "MERLIN_SENTRY_DSN"
 DEFAULT_CREDENTIALS = {"engine": "MERLIN_ENGINE_KEY"}
 BUILT_IN_PRESETS = ("translator", "summary", "voice")
 
@@ -598,6 +600,19 @@ class ApiConfig(Section):
     def address(self) -> tuple[str, int]:
         """Return host and port."""
         return address_of(self.listen)
+
+
+class TracingConfig(Section):
+    """Traces by OpenTelemetry: from an update to its answer, from a commit to its model.
+
+    They hold ids, counts and durations, never a text or who somebody is.
+    """
+
+    endpoint: str = setting(
+        "Where a receiver of OTLP over HTTP listens, with the path.",
+        "http://127.0.0.1:4318/v1/traces",
+        pattern=r"^https?://",
+    )
 
 
 class DaemonConfig(Section):

@@ -114,6 +114,14 @@ def _rendering() -> tuple[Processor, list[Processor]]:
     return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), [_printable, console]
 
 
+def _with_exception(
+    logger: logging.Logger, name: str, event: MutableMapping[str, Any]
+) -> tuple[tuple[MutableMapping[str, Any]], dict[str, Any]]:
+    """Hand a line on to `logging` with its exception, which reports of errors are made of."""
+    line, given = structlog.stdlib.ProcessorFormatter.wrap_for_formatter(logger, name, event)
+    return line, {**given, "exc_info": event.get("exc_info")}
+
+
 def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = False) -> None:
     """Send every log line of this process, our own and libraries', to stderr.
 
@@ -129,10 +137,9 @@ def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = Fal
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         stamp,
-        structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, _with_exception],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
@@ -142,6 +149,7 @@ def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = Fal
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
                 _redacted,
                 *render,
             ],

@@ -21,6 +21,7 @@ from merlin.config import needed_repository
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.i18n import day_argument
 from merlin.core.log import get_logger
+from merlin.core.tracing import open_span
 from merlin.daemon.heartbeat import beat, engine_of, look_at_engine, ping_monitor
 from merlin.daemon.main import Tick, TickCounts
 from merlin.daemon.requests import serve_requests
@@ -43,6 +44,7 @@ from merlin.training.jobs import (
     Jobs,
     JobState,
     TrainingProvider,
+    facts_of,
     keep_diary,
     look,
     state_of,
@@ -188,8 +190,11 @@ def _carry(services: DaemonServices, job: Job) -> bool:
     provider = services.providers.get(job.provider)
     if provider is None:
         return False  # the alarms tell of it
-    after = _carried(services, provider, job)
-    Jobs(services.db).save(job, after)
+    commit = VerdictHistory(services.db).commit_of(job.job_id)
+    with open_span("launch", commit=commit) as span:
+        after = _carried(services, provider, job, commit)
+        Jobs(services.db).save(job, after)
+        span.set_attributes(facts_of(after))
     if after.state is JobState.SUCCEEDED:
         # Found again after its end (a lost database): nobody will look at it any more.
         keep_diary(provider, after)
@@ -198,10 +203,11 @@ def _carry(services: DaemonServices, job: Job) -> bool:
     return after.state is not job.state
 
 
-def _carried(services: DaemonServices, provider: TrainingProvider, job: Job) -> Job:
+def _carried(
+    services: DaemonServices, provider: TrainingProvider, job: Job, commit: str | None
+) -> Job:
     """Carry one launch; what is wrong with its build is no trouble of the others."""
     build = services.launches.build(job.build_id)
-    commit = VerdictHistory(services.db).commit_of(job.job_id)
     now = services.clock()
     try:
         return carry(
@@ -224,7 +230,10 @@ def poll(services: DaemonServices) -> bool:
         after = look(provider, job)
         if after.state in (JobState.FAILED, JobState.CANCELLED):
             _tell_failed(services, after)
-        ended = ended or after.is_final
+        if after.is_final:
+            ended, commit = True, VerdictHistory(services.db).commit_of(job.job_id)
+            with open_span("training", facts_of(after), commit=commit, since=job.created_at):
+                pass  # it was at the provider's
     return ended
 
 

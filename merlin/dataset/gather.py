@@ -19,6 +19,7 @@ from merlin.core.clock import Clock
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
+from merlin.core.tracing import open_commit_span, open_span
 from merlin.dataset.builds import (
     SHORT,
     Build,
@@ -141,8 +142,9 @@ def _record(
     if commits:
         shop.journal.drop_unfinished()
     for commit in commits:
-        outcomes = [_prepare(shop, commit, name) for name in _changed(shop, commit, line)]
-        shop.journal.record(commit, outcomes, shop.clock())
+        with open_commit_span(commit.sha):
+            outcomes = [_prepare(shop, commit, name) for name in _changed(shop, commit, line)]
+            shop.journal.record(commit, outcomes, shop.clock())
         kill_point("verdict.recorded")
         line = {**line, commit.sha: commit.position}
         words = {outcome.dataset: outcome.word for outcome in outcomes}
@@ -200,7 +202,9 @@ def _prepare(shop: BuildSettings, commit: Commit, folder: str) -> Outcome:
             remove_index(path)
         return shop.journal.prepare(commit, Outcome(dataset, VerdictStatus.REMOVED), shop.clock())
     with open_index(path) as index:
-        checked = _check(shop, index, commit, folder, tree)
+        with open_span("check", {"merlin.dataset": dataset}) as span:
+            checked = _check(shop, index, commit, folder, tree)
+            span.set_attribute("merlin.examples", checked.good)
         outcome = shop.journal.prepare(commit, _outcome(shop, commit, checked), shop.clock())
         index.keep(commit.sha, tree)
         kill_point("index.kept")
@@ -239,7 +243,8 @@ def _outcome(shop: BuildSettings, commit: Commit, checked: CheckedDataset) -> Ou
         return Outcome(dataset, VerdictStatus.REJECTED, checked, reason=reason, arguments=told)
     if not commit.is_readable:
         return Outcome(dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable")
-    with begin_build(shop.builds / dataset) as place:
+    span = open_span("build", {"merlin.dataset": dataset})
+    with span, begin_build(shop.builds / dataset) as place:
         content = make_build(checked, place)
         known, new = shop.journal.build_of(dataset, content.digest), None
         if known is None:

@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from typing import cast
 from urllib.parse import urlsplit
 
+from opentelemetry.trace import SpanKind
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.core.loopback import is_loopback
+from merlin.core.tracing import caller_context, open_span
 from merlin.engine import training_file
 from merlin.engine.clients import PREFIX, Client, TokenReservation
 from merlin.engine.context import Engine, engine_of
@@ -180,7 +182,15 @@ class RequestGuard:
             answer = JSONResponse(refused.as_json(), refused.status, refused.headers)
             await answer(scope, receive, counted)
             return
-        await self._app(scope, receive, counted)
+        sent = Headers(scope=scope)
+        if "traceparent" not in sent:
+            await self._app(scope, receive, counted)
+            return
+        # The path of a job or file names it.
+        with open_span(
+            f"{scope['method']} {scope['path']}", context=caller_context(sent), kind=SpanKind.SERVER
+        ):
+            await self._app(scope, receive, counted)
 
     async def _admit(self, scope: Scope) -> Mapping[str, str]:
         """Return headers that tell what is left to the caller. Raises ApiError 401 or 429."""

@@ -22,6 +22,7 @@ from merlin import __version__
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.loopback import is_loopback
 from merlin.core.server import join_pieces
+from merlin.core.tracing import trace_headers
 from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status, one_line
 
 # Which project of an account pays; the folder at Yandex Cloud.
@@ -34,6 +35,7 @@ LARGEST_ANSWER = 16_000_000
 LARGEST_STREAM = 4 * LARGEST_ANSWER
 LARGEST_EVENT = 1_000_000
 _LARGEST_REFUSAL = 64 * 1024
+JSON_SENT = {"Content-Type": "application/json"}
 # aiohttp's word for it.
 _ANY_NUMBER = 0
 _OK = range(200, 300)
@@ -82,7 +84,7 @@ class ProtocolClient:
                 "GET" if body is None else "POST",
                 f"{self._root}{path}",
                 data=data,
-                headers={"Content-Type": "application/json"} if isinstance(data, bytes) else None,
+                headers=trace_headers() | (JSON_SENT if isinstance(data, bytes) else {}),
                 timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=sock_read),
                 allow_redirects=False,
             )

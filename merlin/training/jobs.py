@@ -336,6 +336,17 @@ def _later(provider: TrainingProvider, job: Job, reason: ProviderError) -> Job:
     return replace(job, not_before=later, error=str(reason))
 
 
+def facts_of(job: Job) -> dict[str, str | int]:
+    """Return what traces tell of a job."""
+    return {
+        "merlin.dataset": job.dataset,
+        "merlin.job": job.job_id,
+        "merlin.provider": job.provider,
+        "merlin.state": job.state.value,
+        "gen_ai.request.model": job.recipe.base_model,
+    }
+
+
 def keep_diary(provider: TrainingProvider, job: Job) -> None:
     """Store the job's new events, and its checkpoints with them. Raises ProviderError."""
     rows = Jobs(provider.db)

@@ -14,12 +14,14 @@ from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
+from merlin.core.tracing import open_span
 from merlin.dataset import verdicts
 from merlin.dataset.commits import RESET_POSITION
 from merlin.dataset.verdicts import (
     NOT_FOR_ALL,
     ON_LINE,
     WAITING,
+    VerdictHistory,
     VerdictStatus,
     fail_training,
     renote,
@@ -75,7 +77,11 @@ def promote_newest(rows: Promotions, holds: Holds) -> list[Candidate]:
         if not _is_due(old, candidate) or _is_held(rows, holds, old, candidate):
             continue
         kill_point("promote.before")
-        if rows.promote(old, candidate, "newest", "merlin"):
+        new = candidate.model
+        commit = VerdictHistory(rows.db).commit_of(new.job_id)
+        with open_span("promotion", {"gen_ai.request.model": new.model_id}, commit=commit):
+            is_promoted = rows.promote(old, candidate, "newest", "merlin")
+        if is_promoted:
             switched.append(candidate)
             log.info("model serves", model=candidate.model.model_id, position=candidate.position)
         kill_point("promote.after")

@@ -20,8 +20,9 @@ from datetime import datetime, timedelta
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
+from merlin.core.tracing import open_span
 from merlin.dataset.spec import NOT_WORSE
-from merlin.dataset.verdicts import newest_settings
+from merlin.dataset.verdicts import VerdictHistory, newest_settings
 from merlin.db.tables import SERVING
 from merlin.providers.base import NOT_COUNTED, Answer, Asker
 from merlin.training.ask_many import Query, Reply, ask_many, says_nothing
@@ -51,7 +52,10 @@ def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[M
     for model in rows.unproved():
         # First: a model that is good may serve at once.
         _ask_serving(rows, providers, model.dataset)
-        if _prove(rows, providers.get(model.provider), model):
+        said, job = {"gen_ai.request.model": model.model_id}, VerdictHistory(rows.db)
+        with open_span("evaluation", said, commit=job.commit_of(model.job_id)):
+            is_good = _prove(rows, providers.get(model.provider), model)
+        if is_good:
             good.append(model)
     return good
 

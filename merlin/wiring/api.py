@@ -10,19 +10,23 @@ from merlin.api.services import ApiServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
 from merlin.core.connections import ConnectionLimits, Connections
 from merlin.core.errors import ConfigError
-from merlin.core.log import hide_secrets, set_up_logging
+from merlin.core.log import hide_secrets
 from merlin.core.server import READY, STOPPING, notify
 from merlin.core.webhook_signing import key_of
 from merlin.db.writer import Store
 from merlin.engine.trainers.recall import teach_and_ask
 from merlin.providers.openid import Issuer
 from merlin.wiring import context
+from merlin.wiring.process import observe_process
 
 
 def run_api(config: Config) -> None:
     """Serve until told to stop. Raises ConfigError for an address that is taken."""
-    set_up_logging("api")
-    with context.opened_whole(config) as database, closing(Store(database)) as store:
+    with (
+        observe_process(config, "api"),
+        context.opened_whole(config) as database,
+        closing(Store(database)) as store,
+    ):
         serve(services_of(config, store), config.api, partial(notify, READY))
         notify(STOPPING)
 

@@ -16,7 +16,7 @@ from merlin.app.inbox import this_process
 from merlin.bot.main import run
 from merlin.bot.services import BotServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
-from merlin.core.log import get_logger, set_up_logging
+from merlin.core.log import get_logger
 from merlin.core.server import notify
 from merlin.db.processes import AsyncLead, Heartbeats, Lead
 from merlin.db.writer import Store
@@ -28,6 +28,7 @@ from merlin.wiring.context import (
     make_cipher,
     opened_whole,
 )
+from merlin.wiring.process import observe_process
 
 # Who waits for what another thread has stored gets on five times sooner than by Python's default.
 _SWITCH_S = 0.001
@@ -36,14 +37,14 @@ log = get_logger(__name__)
 
 def run_bot(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigError for a wrong token or key."""
-    set_up_logging("bot")
-    # Beside: trying takes as long as a document.
-    threading.Thread(target=_tell_walls, name="merlin-walls", daemon=True).start()
-    # What was imported stays for ever: looking through it for garbage would cost long pauses.
-    gc.collect()
-    gc.freeze()
-    sys.setswitchinterval(_SWITCH_S)
-    uvloop.run(_until_signal(config))
+    with observe_process(config, "bot"):
+        # Beside: trying takes as long as a document.
+        threading.Thread(target=_tell_walls, name="merlin-walls", daemon=True).start()
+        # What was imported stays for ever: looking through it for garbage would cost long pauses.
+        gc.collect()
+        gc.freeze()
+        sys.setswitchinterval(_SWITCH_S)
+        uvloop.run(_until_signal(config))
 
 
 def _tell_walls() -> None:

@@ -12,7 +12,7 @@ from merlin.config import Config, credential
 from merlin.config.settings import PING_URL
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
-from merlin.core.log import get_logger, set_up_logging
+from merlin.core.log import get_logger
 from merlin.core.loopback import is_loopback
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
 from merlin.course.catalogue import Catalogue
@@ -34,6 +34,7 @@ from merlin.training.models import Models
 from merlin.training.promote import Promotions
 from merlin.training.prove import ModelInventory
 from merlin.wiring.context import make_cipher, opened_whole, source_of
+from merlin.wiring.process import observe_process
 from merlin.wiring.providers import asker, forge_of, sunset_of, trainer
 
 log = get_logger(__name__)
@@ -42,11 +43,11 @@ LEAD_LOOK_S = 1.0
 
 def run_daemon(config: Config) -> None:
     """Run the daemon until it is told to stop; waits while another one leads."""
-    set_up_logging("daemon")
     stop = event_on_signal()
     lead = Lead(config.state_dir, config.database)
     still_leads = partial(_still_leads, lead, stop)
     with (
+        observe_process(config, "daemon"),
         opened_whole(config) as database,
         services_of(config, database, still_leads) as services,
     ):

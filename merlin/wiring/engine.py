@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merlin.config import Config, credential
-from merlin.core.log import set_up_logging
+from merlin.wiring.process import observe_process
 
 if TYPE_CHECKING:
     from merlin.config.engine import EngineModelConfig, EngineSettings
@@ -23,8 +23,8 @@ def start_engine(config: Config) -> None:
     from merlin.engine.main import serve
 
     require_whole(config.state_dir)
-    set_up_logging("engine")
-    serve(engine_settings(config), partial(notify, READY), partial(notify, WATCHDOG))
+    with observe_process(config, "engine"):
+        serve(engine_settings(config), partial(notify, READY), partial(notify, WATCHDOG))
 
 
 def engine_folder(config: Config) -> Path:

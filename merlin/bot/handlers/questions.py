@@ -53,6 +53,7 @@ from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import FormattedMessage, utf16_length
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message
+from merlin.core.tracing import open_span
 
 handlers = Handlers()
 PLACEHOLDER = "…"
@@ -90,13 +91,14 @@ async def answer_question(context: BotContext, source: Source = read_words) -> N
     streaming = context.services.config.chat.streaming
     # In a message of its own.
     grows = streaming == EDITS or (streaming == DRAFTS and not context.is_private)
-    turn = await _stored_turn(context)
-    if turn is not None and turn.written is not None:
-        await _show(context, turn, turn.written)
-    elif grows or (turn is not None and turn.placeholder_id is not None):
-        await _answer_by_edits(context, turn, source)
-    else:
-        await _answer_at_once(context, source)
+    with open_span("turn", {"merlin.format": context.format}):
+        turn = await _stored_turn(context)
+        if turn is not None and turn.written is not None:
+            await _show(context, turn, turn.written)
+        elif grows or (turn is not None and turn.placeholder_id is not None):
+            await _answer_by_edits(context, turn, source)
+        else:
+            await _answer_at_once(context, source)
     if context.is_private and context.thread_id:
         await name_topic(context)
 

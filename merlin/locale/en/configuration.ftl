@@ -40,5 +40,6 @@ config-no-llama = missing; the address of a llama.cpp server, or path of a .gguf
 config-no-backend = missing; the address of the { $backend } server
 config-onnx-encodes = must be true with backend: onnx; such a file is read as a sentence encoder alone
 config-no-cluster = missing; the address of the Ray cluster, or local
+config-no-dsn = MERLIN_SENTRY_DSN holds no DSN: copy it whole from the settings of the project in Sentry (`https://…@…/…`)
 config-no-folder = missing: the cloud folder that this address needs (`folder: b1g…`)
 config-no-forge = missing: url and project, which a repository on this machine doesn't tell

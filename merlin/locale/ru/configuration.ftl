@@ -40,5 +40,6 @@ config-no-llama = не хватает адреса сервера llama.cpp ил
 config-no-backend = не хватает адреса сервера { $backend }
 config-onnx-encodes = с backend: onnx должно быть true: такой файл читается только как энкодер предложений
 config-no-cluster = не хватает адреса кластера Ray или слова local
+config-no-dsn = в MERLIN_SENTRY_DSN не DSN: скопируйте его целиком из настроек проекта в Sentry (`https://…@…/…`)
 config-no-folder = не хватает каталога облака, без него такая форма не работает (`folder: b1g…`)
 config-no-forge = не хватает url и project: репозиторий на этой машине их не называет

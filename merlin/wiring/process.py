@@ -1,0 +1,31 @@
+"""What every process begins with: its log, its traces, its reports of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from merlin.config import Config, credential
+from merlin.config.settings import SENTRY_DSN
+from merlin.core.errors import ConfigError
+from merlin.core.log import set_up_logging
+
+
+@contextmanager
+def observe_process(config: Config, process: str) -> Iterator[None]:
+    """Log, and send traces and errors where they are wanted. Raises ConfigError for a wrong DSN."""
+    set_up_logging(process)
+    dsn = credential(SENTRY_DSN, is_needed=False)
+    with ExitStack() as stack:
+        if config.tracing is not None:
+            from merlin.core.trace_export import send_traces
+
+            stack.enter_context(send_traces(config.tracing.endpoint, process))
+        if dsn:
+            from merlin.core.error_reports import report_errors
+
+            try:
+                stack.enter_context(report_errors(dsn, process))
+            except ValueError as error:
+                raise ConfigError(f"{SENTRY_DSN} is no DSN", "config-no-dsn") from error
+        yield

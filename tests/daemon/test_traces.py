@@ -1,0 +1,43 @@
+"""From a commit to its model: one trace, whichever process did a step of it, and when."""
+
+from __future__ import annotations
+
+import pytest
+from spans import attributes, received
+
+from merlin.core.tracing import open_span
+
+pytestmark = pytest.mark.functional
+
+STEPS = ["check", "build", "launch", "training", "evaluation", "promotion"]
+
+
+def test_a_commit_is_one_trace_to_its_promotion_over_a_restart(lab):
+    sha = lab.repository.git("rev-parse", "HEAD")
+    with received("daemon") as before:
+        lab.tick("fetch", "launch")
+    with received("daemon") as after:
+        lab.until_serving("trial-1")
+    before += after
+    (root,) = before.named("commit")
+    assert root.trace_id.hex() == sha[:32]
+    assert {before.path(span) for name in STEPS for span in before.named(name)} == {
+        ("commit", name) for name in STEPS
+    }
+    assert {span.trace_id for span in before} == {root.trace_id}
+    (training,) = before.named("training")
+    told = attributes(training)
+    assert (told["merlin.job"], told["merlin.state"]) == (1, "succeeded")
+    (launch,) = before.named("launch")
+    assert training.start_time_unix_nano <= launch.end_time_unix_nano < training.end_time_unix_nano
+    for secret in ("Что значит", "Понятие", "Отвечай коротко", "stand-in-key", "Add examples"):
+        assert secret.encode() not in before.bodies + after.bodies
+
+
+def test_of_what_broke_a_span_tells_the_type_alone():
+    with received() as spans, pytest.raises(ValueError, match="a text"), open_span("step"):
+        raise ValueError("a text")
+    (span,) = spans
+    assert attributes(span) == {"error.type": "ValueError"}
+    assert span.status.code == 2
+    assert b"a text" not in spans.bodies

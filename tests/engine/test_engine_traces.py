@@ -1,0 +1,34 @@
+"""The engine goes on with the trace of who asks it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from local_servers import serve_app
+from spans import received
+
+from merlin.config.engine import EngineSettings
+from merlin.core.tracing import open_span
+from merlin.engine.main import create_app
+from merlin.openai_protocol.client import ProtocolClient
+
+pytestmark = pytest.mark.functional
+
+
+def test_a_call_stands_below_its_callers_span_and_one_without_a_trace_makes_none(tmp_path):
+    async def ask(url):
+        client = ProtocolClient(f"{url}/v1", "the-key-of-the-engine")
+        try:
+            await client.json("/models", None, 5)
+            with open_span("chat"):
+                await client.json("/models", None, 5)
+        finally:
+            await client.aclose()
+
+    settings = EngineSettings(tmp_path, "127.0.0.1", 0, "the-key-of-the-engine")
+    with received("engine") as spans, serve_app(create_app(settings)) as url:
+        asyncio.run(ask(url))
+    (call,) = spans.named("GET /v1/models")
+    assert spans.path(call) == ("chat", "GET /v1/models")
+    assert b"the-key-of-the-engine" not in spans.bodies
