@@ -8,10 +8,13 @@ import sys
 import zlib
 
 import pytest
-import yaml
 from everything import TOKEN
 from local_servers import receiving
-from world import command
+
+from merlin.config import Config
+from merlin.core.errors import ConfigError
+from merlin.core.i18n import text
+from merlin.wiring.process import observe_process
 
 pytestmark = pytest.mark.functional
 
@@ -62,7 +65,8 @@ def test_an_error_is_reported_with_its_place_and_without_texts_and_keys():
 
 def test_a_wrong_dsn_is_told_by_the_name_of_its_variable(tmp_path, monkeypatch):
     monkeypatch.setenv("MERLIN_SENTRY_DSN", "no-dsn-at-all")
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump({"state_dir": "state"}), "utf-8")
-    code, _, told = command("api", "--config", str(path))
-    assert (code, "MERLIN_SENTRY_DSN" in told, "no-dsn-at-all" in told) == (2, True, False)
+    config = Config(state_dir=tmp_path, database="sqlite:///none")
+    with pytest.raises(ConfigError, match="MERLIN_SENTRY_DSN") as told:
+        with observe_process(config, "api"):
+            pass
+    assert "no-dsn-at-all" not in f"{told.value}{text('en', told.value.key)}"
