@@ -20,6 +20,9 @@ from merlin import __version__
 
 _KEPT = ("event_id", "timestamp", "level", "platform", "release", "server_name", "logger", "sdk")
 
+# A process that ends waits no longer for Sentry.
+_WAIT_S = 2.0
+
 
 @contextmanager
 def report_errors(dsn: str, process: str) -> Iterator[None]:
@@ -38,18 +41,18 @@ def report_errors(dsn: str, process: str) -> Iterator[None]:
         include_local_variables=False,
         max_breadcrumbs=0,
         max_request_body_size="never",
-        send_default_pii=False,
         auto_session_tracking=False,
     )
     try:
         yield
     finally:
-        sentry_sdk.get_client().close()
-        sentry_sdk.init()
+        sentry_sdk.flush(_WAIT_S)
 
 
-def _without_texts(event: Event, hint: Hint) -> Event:
+def _without_texts(event: Event, hint: Hint) -> Event | None:
     """Return the event with its phrase and its places in the code alone."""
+    if event["logger"].startswith("opentelemetry"):  # that nobody takes traces is no error of ours
+        return None
     said = hint["log_record"].msg
     kept: dict[str, object] = {key: value for key, value in event.items() if key in _KEPT}
     # Other libraries put values into their lines.

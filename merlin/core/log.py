@@ -160,7 +160,9 @@ def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = Fal
     for name in ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "openai", "aiohttp"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # A tick that still runs when its next time comes is by design: it is not run twice.
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # Nor is each new try to reach a receiver of traces news.
+    for name in ("apscheduler", "opentelemetry"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     # Start lines and dictionary versions, which say nothing of what Merlin does.
     for name in ("uvicorn", "uvicorn.error", "pymorphy3"):
         logging.getLogger(name).setLevel(logging.WARNING)

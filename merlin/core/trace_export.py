@@ -18,6 +18,9 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from merlin import __version__
 from merlin.core.tracing import TRACING, next_ids
 
+# A process that ends waits no longer for a receiver.
+_WAIT_S = 2.0
+
 
 class _Ids(RandomIdGenerator):
     """Ids as they follow from a commit, for the span of the commit itself."""
@@ -44,7 +47,7 @@ def send_traces(endpoint: str, process: str) -> Iterator[None]:
     provider = TracerProvider(
         resource=Resource.create(said), id_generator=_Ids(), shutdown_on_exit=False
     )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint)))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint, timeout=_WAIT_S)))
     before, TRACING.tracer = TRACING.tracer, provider.get_tracer("merlin", __version__)
     try:
         yield

@@ -66,7 +66,7 @@ def test_an_error_is_reported_with_its_place_and_without_texts_and_keys():
 def test_a_wrong_dsn_is_told_by_the_name_of_its_variable(tmp_path, monkeypatch):
     monkeypatch.setenv("MERLIN_SENTRY_DSN", "no-dsn-at-all")
     config = Config(state_dir=tmp_path, database="sqlite:///none")
-    with pytest.raises(ConfigError, match="MERLIN_SENTRY_DSN") as told:
-        with observe_process(config, "api"):
-            pass
+    wrong = pytest.raises(ConfigError, match="MERLIN_SENTRY_DSN")
+    with wrong as told, observe_process(config, "api"):
+        pass
     assert "no-dsn-at-all" not in f"{told.value}{text('en', told.value.key)}"
