@@ -22,7 +22,7 @@ from merlin.core.tracing import TRACING, next_ids
 _WAIT_S = 2.0
 
 
-class _Ids(RandomIdGenerator):
+class _Ids(RandomIdGenerator):  # type: ignore[misc]
     """Ids as they follow from a commit, for the span of the commit itself."""
 
     def generate_trace_id(self) -> int:
