@@ -29,7 +29,6 @@ from merlin.core.money import Cost, format_cost, format_price
 from merlin.dataset.example import count_messages
 from merlin.training.ask_many import estimate
 from merlin.training.prompt_check import (
-    Variant,
     base_to_ask,
     read_subject,
     report_of,
@@ -163,7 +162,7 @@ def compare(
     rows = [
         {
             **record(each),
-            "variant": "student" if each.variant is Variant.TUNED else f"teacher-{each.variant}",
+            "variant": "student" if each.variant == "tuned" else f"teacher-{each.variant}",
             "instruction": round(median(count_messages(q.messages[:-1]) for q in mine.queries)),
         }
         for each, mine in zip(told.variants, asked, strict=True)

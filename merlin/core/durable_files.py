@@ -14,6 +14,7 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -81,6 +82,14 @@ def _is_ours(path: Path, file: int) -> bool:
 def is_full(error: OSError) -> bool:
     """Return whether a disk refused for want of room."""
     return error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """What a file must be: its bytes and their sha256 in hex."""
+
+    size: int
+    sha256: str
 
 
 def sha256_of(path: Path) -> str:

@@ -37,7 +37,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 from merlin import __version__
 from merlin.core.clock import from_iso, iso
-from merlin.core.durable_files import remove_durably, rename_durably, sync_file, write_durably
+from merlin.core.durable_files import (
+    FileDigest,
+    remove_durably,
+    rename_durably,
+    sync_file,
+    write_durably,
+)
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
@@ -61,21 +67,13 @@ _PG |= {"dbname": "PGDATABASE", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROO
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """A file of an archive: its size in bytes and its sha256."""
-
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class Manifest:
     """What an archive holds; `schema` names the steps that its database has seen."""
 
     created_at: str
     database: str
     schema: tuple[str, ...]
-    members: Mapping[str, Member]
+    members: Mapping[str, FileDigest]
     merlin: str = __version__
     format: int = field(default=_FORMAT)
 
@@ -177,7 +175,7 @@ def write_backup(
 def _write_archive(
     state_dir: Path, url: str, target: IO[bytes] | _Encryption, at: datetime, *, with_key: bool
 ) -> Manifest:
-    members: dict[str, Member] = {}
+    members: dict[str, FileDigest] = {}
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
         tempfile.TemporaryDirectory(dir=state_dir, prefix=".backup-") as beside,
@@ -286,7 +284,7 @@ def _files(state_dir: Path, *, with_key: bool) -> Iterator[str]:
         yield str(key.relative_to(state_dir))
 
 
-def _add(archive: tarfile.TarFile, name: str, path: Path) -> Member:
+def _add(archive: tarfile.TarFile, name: str, path: Path) -> FileDigest:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         info = tarfile.TarInfo(name)
@@ -294,7 +292,7 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> Member:
         info.mtime = int(path.stat().st_mtime)
         file.seek(0)
         archive.addfile(info, file)
-    return Member(info.size, digest)
+    return FileDigest(info.size, digest)
 
 
 def read_backup(source: io.BufferedReader, folder: Path, keys: Sequence[bytes] = ()) -> Manifest:
@@ -311,7 +309,7 @@ def read_backup(source: io.BufferedReader, folder: Path, keys: Sequence[bytes] =
 
 
 def _read_archive(source: IO[bytes], folder: Path) -> Manifest:
-    found: dict[str, Member] = {}
+    found: dict[str, FileDigest] = {}
     said = b""
     try:
         with tarfile.open(fileobj=source, mode="r|gz") as archive:
@@ -336,7 +334,7 @@ def _parse_manifest(said: bytes) -> Manifest:
         told = json.loads(said)
         if told["format"] > _FORMAT or {*told["schema"]} - {step.__name__ for step in STEPS}:
             raise Refused("a newer backup", "restore-newer", version=str(told["merlin"]))
-        members = {name: Member(**each) for name, each in told.pop("members").items()}
+        members = {name: FileDigest(**each) for name, each in told.pop("members").items()}
         return Manifest(**{**told, "schema": tuple(told["schema"])}, members=members)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Refused("no manifest", "restore-broken", why=MANIFEST) from error
@@ -357,7 +355,7 @@ def _is_ours(name: str) -> bool:
     return (is_known or is_below) and "/".join(parts) == name and ".." not in parts
 
 
-def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> Member:
+def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> FileDigest:
     if not _is_ours(info.name):
         raise tarfile.TarError(f"{info.name} is none of a backup's files")
     target = folder / info.name
@@ -370,7 +368,7 @@ def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> Me
             size += len(chunk)
     target.chmod(0o600)
     sync_file(target)
-    return Member(size, digest.hexdigest())
+    return FileDigest(size, digest.hexdigest())
 
 
 def restore_backup(

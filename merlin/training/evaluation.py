@@ -18,6 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 from math import sqrt
 from types import MappingProxyType
+from typing import Literal
 
 from peewee import JOIN
 
@@ -77,14 +78,9 @@ class Change(StrEnum):
     RIGHT = "right"
 
 
-class Verdict(StrEnum):
-    """What a comparison says; ends the key of a text `eval-verdict-…`."""
-
-    UNKEPT = "unkept"  # no answers of the other model are kept
-    FEW = "few"
-    BETTER = "better"
-    SAME = "same"
-    WORSE = "worse"
+# What a comparison says; ends the key of a text `eval-verdict-…`. Unkept: no answers of the other
+# model are kept.
+Verdict = Literal["unkept", "few", "better", "same", "worse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,7 +373,7 @@ def _compare(model: Model, against: Model, pairs: Sequence[Pair], *, is_kept: bo
         difference, low, high = (round(_PERCENT * each, 1) for each in figures)
     return Comparison(
         against=against.build_version,
-        verdict=_verdict(len(pairs), low, high) if is_kept else Verdict.UNKEPT,
+        verdict=_verdict(len(pairs), low, high) if is_kept else "unkept",
         now=_scores(model.build_version, [now for now, _ in pairs]),
         before=_scores(against.build_version, [before for _, before in pairs]),
         difference=difference,
@@ -447,10 +443,10 @@ def _change(now: JudgedAnswer, before: JudgedAnswer | None) -> Change:
 
 def _verdict(questions: int, low: float | None, high: float | None) -> Verdict:
     if low is None or high is None or questions < ENOUGH_QUESTIONS:
-        return Verdict.FEW
+        return "few"
     if low > 0:
-        return Verdict.BETTER
-    return Verdict.WORSE if high < 0 else Verdict.SAME
+        return "better"
+    return "worse" if high < 0 else "same"
 
 
 def _tag_scores(

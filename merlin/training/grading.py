@@ -22,7 +22,7 @@ from merlin.db.tables import PROOF_ANSWER
 from merlin.training.ask_many import Query, Reply
 from merlin.training.evaluation import AnswerKind, Graded, JudgedAnswer
 from merlin.training.models import Model
-from merlin.training.prompt_check import Base, Variant, VariantQueries
+from merlin.training.prompt_check import Base, VariantQueries
 
 _VOTE = re.compile(r"\[\[(right|wrong)\]\]", re.IGNORECASE)
 _MOST_UNREADABLE = 0.1
@@ -80,7 +80,7 @@ def grading_queries(
         if each.kind is AnswerKind.WRONG
         for vote in range(1, repeats + 1)
     ]
-    return VariantQueries(Variant.PROMPT, *judge, price, queries)
+    return VariantQueries("prompt", *judge, price, queries)
 
 
 def _query(model: Model, judged: JudgedAnswer, rubric: str, vote: int, language: str) -> Query:

@@ -14,12 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
 from math import sqrt
 from statistics import fmean, median, stdev
-from typing import Any
+from typing import Any, Literal
 
 from merlin.config import Config
 from merlin.core.clock import utc_now
@@ -58,12 +57,8 @@ _THOUSAND = 1000
 Base = tuple[str, str]
 
 
-class Variant(StrEnum):
-    """Who answers, and how it is asked."""
-
-    PROMPT = "prompt"
-    EXAMPLES = "examples"
-    TUNED = "tuned"
+# Who answers, and how it is asked.
+Variant = Literal["prompt", "examples", "tuned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +181,13 @@ def variants_of(
     helped = [_query(each, nearest.prompt(each.messages, shown)) for each in questions]
     price = config.price(*base)
     variants = [
-        VariantQueries(Variant.PROMPT, *base, price, alone),
-        VariantQueries(Variant.EXAMPLES, *base, price, helped),
+        VariantQueries("prompt", *base, price, alone),
+        VariantQueries("examples", *base, price, helped),
     ]
     model = subject.serving
     if model is not None:
         own = config.price(model.provider, model.model_id, subject.recipe.base_model)
-        tuned = VariantQueries(Variant.TUNED, model.provider, model.model_id, own, alone)
+        tuned = VariantQueries("tuned", model.provider, model.model_id, own, alone)
         variants.append(tuned)
     return variants
 
@@ -303,8 +298,8 @@ def _measured(
 
 def _judge(told: Sequence[tuple[VariantReport, list[float]]]) -> tuple[str, float | None]:
     """Return the verdict's word, and the points by which the tuned model is ahead."""
-    prompts = [each for each in told if each[0].variant is not Variant.TUNED]
-    tuned = next((each for each in told if each[0].variant is Variant.TUNED), None)
+    prompts = [each for each in told if each[0].variant != "tuned"]
+    tuned = next((each for each in told if each[0].variant == "tuned"), None)
     best, alike = max(prompts, key=lambda each: each[0].chrf)
     ahead = round(tuned[0].chrf - best.chrf, 2) if tuned else None
     if len(alike) < FEWEST:
@@ -345,7 +340,7 @@ def base_queries(
     }
     questions = questions_of([(name, taught[name]) for name in spread(list(taught), limit)])
     queries = [_query(each, each.messages) for each in questions]
-    return VariantQueries(Variant.PROMPT, *base, config.price(*base), queries)
+    return VariantQueries("prompt", *base, config.price(*base), queries)
 
 
 def find_known(

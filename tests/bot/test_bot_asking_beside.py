@@ -38,7 +38,7 @@ def test_an_answer_that_is_whole_first_waits_for_its_placeholder(telegram, provi
         telegram.wait_for(lambda: provider.calls("chat.create"))
         ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
-    assert answer.versions[0].text == PLACEHOLDER
+    assert answer.versions[0]["text"] == PLACEHOLDER
     assert "«вопрос»" in answer.text
     assert rows(settings, "SELECT state FROM turn") == [("told",)]
 

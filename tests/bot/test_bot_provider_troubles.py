@@ -161,5 +161,5 @@ def test_a_slow_model_is_waited_for_with_a_word(telegram, provider, settings):
         provider.behave(think_s=0.0)
         ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
-    assert [version.text for version in answer.versions][:2] == ["…", russian("bot-waiting")]
+    assert [version["text"] for version in answer.versions][:2] == ["…", russian("bot-waiting")]
     assert "«вопрос»" in answer.text

@@ -42,7 +42,7 @@ def test_a_question_is_answered_by_the_serving_model_in_one_message(telegram, pr
         telegram.say("anna", "Что такое лоб?")
         final(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
-    assert answer.versions[0].text == "…"
+    assert answer.versions[0]["text"] == "…"
     assert "«Что такое лоб?»" in answer.text
     assert "[" not in answer.text
     (call,) = provider.calls("chat.create")
@@ -63,7 +63,7 @@ def test_an_answer_grows_by_edits_and_no_edit_says_the_same_twice(telegram, prov
         provider.behave(piece_s=0.0)
         final(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
-    shown = [version.text for version in answer.versions]
+    shown = [version["text"] for version in answer.versions]
     assert shown[0] == "…"
     assert shown[-1] == words
     assert all(words.startswith(part) for part in shown[1:])

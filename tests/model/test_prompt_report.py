@@ -19,7 +19,6 @@ from merlin.training.models import Question
 from merlin.training.prompt_check import (
     NearestExamples,
     Subject,
-    Variant,
     VariantQueries,
     base_to_ask,
     is_right,
@@ -95,8 +94,8 @@ def report(prompt, examples, tuned=None, words=WORDS):
     at = datetime(2026, 11, 22, tzinfo=UTC)
     build = Build(1, "trial", 1, "d", "f", "", 20, len(words), 1, 1, at)
     subject = Subject(build, RECIPE, [], questions, None)
-    every = [(Variant.PROMPT, prompt), (Variant.EXAMPLES, examples)]
-    every += [(Variant.TUNED, tuned)] if tuned is not None else []
+    every = [("prompt", prompt), ("examples", examples)]
+    every += [("tuned", tuned)] if tuned is not None else []
     queries = [Query(each.example_id, each.messages, Usage(10, 10)) for each in questions]
     variants = [
         VariantQueries(variant, "engine", str(variant), PRICE, queries) for variant, _ in every

@@ -37,7 +37,7 @@ def test_edits_keep_their_history(telegram_up, ask):
 
     edited = ask(act)
     (logged,) = telegram_up.log("anna")
-    assert [version.text for version in logged.versions] == ["…", "Черты", "Черты лица"]
+    assert [version["text"] for version in logged.versions] == ["…", "Черты", "Черты лица"]
     assert edited.edit_date is not None
 
 

@@ -149,7 +149,7 @@ def test_a_restart_over_the_folder_loses_nothing(tmp_path):
     with TelegramStandIn(tmp_path) as after:
         assert [one["message"]["text"] for one in after.pending()] == ["два"]
         last = after.log("anna")[-1]
-        assert [version.text for version in last.versions] == ["…", "ответ"]
+        assert [version["text"] for version in last.versions] == ["…", "ответ"]
         after.say("anna", "три")
         assert after.log("anna")[-1].message_id > last.message_id
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from merlin.config.engine import EngineModelConfig
-from merlin.core.durable_files import folder_bytes, remove_durably, sha256_of, try_lock
+from merlin.core.durable_files import FileDigest, folder_bytes, remove_durably, sha256_of, try_lock
 from merlin.core.errors import LeadTaken, NotFound, Refused
 from merlin.engine.encoder_files import onnx_of
 from merlin.engine.trainers.base import Untrainable
@@ -117,14 +117,6 @@ NAME = "merlin.json"
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """One file of a base: its bytes and their sha256 in hex."""
-
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class ModelCard:
     """What is known of a base that lies here.
 
@@ -139,7 +131,7 @@ class ModelCard:
     licence: str
     parameters: int
     context: int
-    files: Mapping[str, File]
+    files: Mapping[str, FileDigest]
 
     @property
     def size(self) -> int:
@@ -170,11 +162,12 @@ def read_card(folder: Path) -> ModelCard | None:
         return None
 
 
-def files_in(folder: Path) -> dict[str, File]:
+def files_in(folder: Path) -> dict[str, FileDigest]:
     """Return every file below a folder with its checksum, but the card."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
     return {
-        str(path.relative_to(folder)): File(path.stat().st_size, sha256_of(path)) for path in paths
+        str(path.relative_to(folder)): FileDigest(path.stat().st_size, sha256_of(path))
+        for path in paths
     }
 
 

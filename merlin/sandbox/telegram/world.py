@@ -150,27 +150,15 @@ def groups_of(language: str) -> tuple[Group, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """How a message stood from one moment (ISO 8601) on."""
-
-    at: str
-    message: Mapping[str, Any]
-
-    @property
-    def text(self) -> str:
-        """Return its text or caption."""
-        return str(self.message.get("text", self.message.get("caption", "")))
-
-
-@dataclass(frozen=True, slots=True)
 class LoggedMessage:
     """One message as it now stands (a Message object) with everything it was, oldest first.
 
+    Each version says `at` which moment (ISO 8601) it came, its `text` or caption, and its `keys`.
     `reactions` are people's by their ids.
     """
 
     message: Mapping[str, Any]
-    versions: tuple[Version, ...]
+    versions: tuple[Mapping[str, Any], ...]
     deleted_at: str = ""
     reactions: Mapping[int, str] = field(default_factory=dict)
 
@@ -187,7 +175,7 @@ class LoggedMessage:
     @property
     def text(self) -> str:
         """Return the text or caption as it now stands."""
-        return self.versions[-1].text
+        return str(self.versions[-1]["text"])
 
     @property
     def thread(self) -> int:
@@ -214,11 +202,13 @@ class LoggedMessage:
             "by_bot": self.by_bot,
             "deleted_at": self.deleted_at,
             "reactions": {str(who): mark for who, mark in self.reactions.items()},
-            "versions": [
-                {"at": one.at, "text": one.text, "keys": one.message.get("reply_markup")}
-                for one in self.versions
-            ],
+            "versions": self.versions,
         }
+
+
+def _version(at: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    said = message.get("text", message.get("caption", ""))
+    return {"at": at, "text": said, "keys": message.get("reply_markup")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +303,7 @@ class World:
 
     def _apply_message(self, message: dict[str, Any], at: str) -> None:
         chat, message_id = message["chat"], message["message_id"]
-        logged = LoggedMessage(message, (Version(at, message),))
+        logged = LoggedMessage(message, (_version(at, message),))
         self.messages.setdefault(chat["id"], {})[message_id] = logged
         if chat["type"] != "supergroup":
             self.last_message_id = max(self.last_message_id, message_id)
@@ -321,7 +311,7 @@ class World:
     def _apply_edit(self, message: dict[str, Any], at: str) -> None:
         chat = self.messages[message["chat"]["id"]]
         old = chat[message["message_id"]]
-        versions = (*old.versions, Version(at, message))
+        versions = (*old.versions, _version(at, message))
         chat[message["message_id"]] = replace(old, message=message, versions=versions)
 
     def _apply_delete(self, chat_id: int, message_id: int, at: str) -> None:
