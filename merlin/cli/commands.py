@@ -204,7 +204,7 @@ def _usage_errors() -> Iterator[None]:
         if locale_language() == "ru":
             from merlin.cli.help import show_russian_titles, translate_usage_error
 
-            show_russian_titles()
+            show_russian_titles(error.ctx)
             translate_usage_error(error)
         raise
 
@@ -250,5 +250,5 @@ class LazyGroup(TyperGroup):
         if locale_language() == "ru":
             from merlin.cli.help import show_russian_titles, translate_help
 
-            show_russian_titles()
+            show_russian_titles(ctx)
             translate_help(command, ctx, words)

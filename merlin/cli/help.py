@@ -17,7 +17,7 @@ from typer import rich_utils
 from typer.exceptions import TyperException
 
 _RUSSIAN = Path(__file__).parents[1] / "locale" / "ru" / "help.yaml"
-COMMON, PANELS, TYPER, ERRORS = "*", "panels", "typer", "errors"
+COMMON, PANELS, TYPER, USAGE, ERRORS = "*", "panels", "typer", "usage", "errors"
 
 
 @cache
@@ -25,8 +25,8 @@ def russian_help() -> Mapping[str, Mapping[str, str]]:
     """Return the lines of each command by its words, "" for `merlin` itself.
 
     Those of options that many commands share lie under `COMMON`, the titles of groups of commands
-    under `PANELS`, what `typer.rich_utils` calls its own titles under `TYPER`, and what Typer says
-    of wrong words, as patterns, under `ERRORS`.
+    under `PANELS`, what `typer.rich_utils` calls its own titles under `TYPER`, the words of a line
+    of usage under `USAGE`, and what Typer says of wrong words, as patterns, under `ERRORS`.
     """
     lines: Mapping[str, Mapping[str, str]] = yaml.load(
         _RUSSIAN.read_text(encoding="utf-8"), yaml.CSafeLoader
@@ -34,10 +34,25 @@ def russian_help() -> Mapping[str, Mapping[str, str]]:
     return lines
 
 
-def show_russian_titles() -> None:
-    """Let Typer call arguments, options and commands in Russian, until the process ends."""
+def show_russian_titles(ctx: Any) -> None:
+    """Let Typer call arguments, options and commands in Russian, until the process ends.
+
+    `ctx` is the command's, None for none; its line of usage is Russian too.
+    """
     for name, line in russian_help()[TYPER].items():
         setattr(rich_utils, name, line)
+    if ctx is None:
+        return
+    contexts = type(ctx)
+    english = contexts.formatter_class
+
+    class RussianFormatter(english):  # type: ignore[misc]  # of Typer's own, which is private
+        def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+            words = russian_help()[USAGE]
+            args = re.sub(r"[A-Z]+", lambda each: words.get(each[0], each[0]), args)
+            super().write_usage(prog, args, prefix or words["prefix"])
+
+    contexts.formatter_class = RussianFormatter
 
 
 def translate_usage_error(error: TyperException) -> None:

@@ -31,6 +31,11 @@ class TimeChart:
     lines: tuple[Series, ...] = ()
     bars: tuple[Series, ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing is drawn but the axes."""
+        return not self.area and not any(path for _, path in (*self.lines, *self.bars))
+
 
 def linear_scale(count: int, most: float, least: float = 2.0) -> Scale:
     """Return the scale of so many points, numbered 0, 20, 40; its top is `least` or above."""

@@ -125,7 +125,7 @@ def test_a_commit_is_followed_step_by_step_to_what_answers(colleague, staff):
     expect(steps).to_have_count(6)
     expect(steps.last).to_contain_text("Отвечает людям")
     expect(page.locator("[aria-current=step]")).to_have_count(1)
-    page.get_by_role("link", name="Сборка algorithms-2").click()
+    page.get_by_role("link", name="Версия algorithms-2").click()
     expect(page.get_by_role("heading", name="Сравнение с algorithms-1")).to_be_visible()
     page.goto(f"{staff.address}/admin/verdicts?commit={staff.rejected}")
     expect(page.get_by_text("examples/x.yaml, строка 3")).to_be_visible()
@@ -191,7 +191,7 @@ def test_links_of_the_header_are_for_those_who_may(colleague, staff):
     assert rooms(BORIS) == ["Курсы", "Преподавание", "Управление"]
     page = colleague.open("/admin/board", BORIS)
     names = page.get_by_role("navigation", name="Разделы управления").get_by_role("link")
-    assert names.all_inner_texts() == ["Путь", "Обучение", "Модели", "Сборки", "Коммиты"]
+    assert names.all_inner_texts() == ["Путь", "Обучение", "Модели", "Версии", "Коммиты"]
     expect(page.get_by_text("python-1")).to_have_count(0)
 
 

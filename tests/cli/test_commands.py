@@ -10,7 +10,7 @@ from typer import rich_utils
 
 from merlin.cli import main
 from merlin.cli.commands import COMMANDS, PANELS, load_command
-from merlin.cli.help import COMMON, ERRORS, TYPER, russian_help
+from merlin.cli.help import COMMON, ERRORS, TYPER, USAGE, russian_help
 from merlin.cli.help import PANELS as PANELS_IN_RUSSIAN
 
 pytestmark = pytest.mark.unit
@@ -46,6 +46,7 @@ def test_every_command_and_option_has_its_line_in_russian():
     assert set(lines.pop(PANELS_IN_RUSSIAN)) == set(PANELS)
     assert set(lines.pop(TYPER)) <= set(vars(rich_utils))
     assert lines.pop(ERRORS)
+    assert {"prefix", "OPTIONS", "COMMAND", "ARGS"} == set(lines.pop(USAGE))
     common, used = set(lines.pop(COMMON)), {"help"}
     assert set(lines) == set(wanted)
     for words, own in lines.items():

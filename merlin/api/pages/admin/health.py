@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -120,8 +120,10 @@ def _answers(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Car
     if not told.total.answers:
         words = visit.say("trend-none")
     rows = time_charts.AREA.rows(scale, visit.language)
-    area, line = time_charts.draw_area(scale, counts), time_charts.draw_line(scale, counts)
-    chart = time_charts.TimeChart(rows, columns, area, (("", line),))
+    chart = time_charts.TimeChart(rows, columns)
+    if any(counts):
+        area, line = time_charts.draw_area(scale, counts), time_charts.draw_line(scale, counts)
+        chart = replace(chart, area=area, lines=(("", line),))
     return Card("answers", number(visit, told.total.answers), words, chart)
 
 
