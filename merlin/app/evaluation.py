@@ -157,7 +157,7 @@ def scores_of(found: EvaluationView, language: str, zone: tzinfo) -> list[Score]
             share=_PERCENT * each.right / each.questions,
             low=_PERCENT * each.low,
             high=_PERCENT * each.high,
-            name=each.model.removeprefix(found.model.dataset),
+            name=each.model.removeprefix(f"{found.model.dataset}-"),
             day=format_day_briefly(in_zone(each.at, zone), language),
             style=style,
             words=text(language, f"eval-score-{style}", **told) if style else "",

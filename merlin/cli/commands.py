@@ -204,7 +204,7 @@ def _usage_errors() -> Iterator[None]:
         if locale_language() == "ru":
             from merlin.cli.help import show_russian_titles, translate_usage_error
 
-            show_russian_titles(error.ctx)
+            show_russian_titles(getattr(error, "ctx", None))
             translate_usage_error(error)
         raise
 

@@ -43,16 +43,15 @@ def show_russian_titles(ctx: Any) -> None:
         setattr(rich_utils, name, line)
     if ctx is None:
         return
-    contexts = type(ctx)
-    english = contexts.formatter_class
+    formatter = ctx.formatter_class
+    write_plain_usage = formatter.write_usage
 
-    class RussianFormatter(english):  # type: ignore[misc]  # of Typer's own, which is private
-        def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-            words = russian_help()[USAGE]
-            args = re.sub(r"[A-Z]+", lambda each: words.get(each[0], each[0]), args)
-            super().write_usage(prog, args, prefix or words["prefix"])
+    def write_usage(self: Any, prog: str, args: str = "", prefix: str | None = None) -> None:
+        words = russian_help()[USAGE]
+        args = re.sub(r"[A-Z]+", lambda each: words.get(each[0], each[0]), args)
+        write_plain_usage(self, prog, args, prefix or words["prefix"])
 
-    contexts.formatter_class = RussianFormatter
+    formatter.write_usage = write_usage
 
 
 def translate_usage_error(error: TyperException) -> None:
