@@ -318,12 +318,15 @@ def info(context: BotContext) -> View:
     return menu.paragraphs(context, *parts, rows=(edit,))
 
 
+def _titled(context: BotContext, dataset: str) -> str:
+    return courses.titles(context.services, context.language).get(dataset, dataset)
+
+
 def _exhibit(context: BotContext, serving: Serving) -> str:
     model = context.translate(
         "bot-info-model",
-        dataset=serving.dataset,
+        dataset=_titled(context, serving.dataset),
         build=serving.model.build_version,
-        model=serving.model.model_id,
         trained=context.moment(serving.model.created_at),
         since=context.moment(serving.since),
     )
@@ -350,7 +353,7 @@ def _info_session(context: BotContext, session: Session) -> str:
     dataset = dataset_of(context.services, session)
     choices = {
         "bot-info-session-model": now.title if now else "",
-        "bot-info-session-dataset": dataset or "",
+        "bot-info-session-dataset": _titled(context, dataset) if dataset else "",
         "bot-info-session-preset": preset_name(context, session) if session.preset else "",
         "bot-info-session-own": "yes" if session.system and not session.preset else "",
     }

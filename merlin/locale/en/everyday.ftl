@@ -68,7 +68,6 @@ help-staff = For the team
 bot-info-version = Merlin { $version }
 bot-info-model =
     Dataset “{ $dataset }”: version { $build }
-    Model: { $model }
     Trained { $trained } · live since { $since }
 bot-info-evaluation = Test, { $questions ->
         [one] { $questions } question

@@ -71,7 +71,6 @@ help-staff = Для команды
 bot-info-version = Merlin { $version }
 bot-info-model =
     Набор «{ $dataset }»: версия { $build }
-    Модель: { $model }
     Обучена { $trained } · отвечает с { $since }
 bot-info-evaluation = Тест, { $questions ->
         [one] { $questions } вопрос
