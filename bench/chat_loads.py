@@ -50,7 +50,8 @@ class Loads:
         for user in range(users):
             self.ask(FIRST_CHAT + user, command)
         await self.end()
-        return {**meter.read(len(self._took)), **self.added()}
+        doubled = sum(len(messages) > 1 for messages in self.whole.values())
+        return {**meter.read(len(self._took)), **self.added(), "doubled": doubled}
 
     async def opened(self, pid: int, per_s: float = 25.0, seconds: float = 20.0) -> Figures:
         """Let so many people a second ask, whatever is answered meanwhile."""

@@ -18,10 +18,10 @@ AT = iso(datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
 Row = dict[str, Any]
 
 
-def let_serve(state: Path) -> None:
-    """Let the model `bench` serve in a new SQLite file below `state`."""
+def let_serve(state: Path, url: str = "") -> None:
+    """Let the model `bench` serve in a new SQLite file below a new `state`, or at `url`."""
     state.mkdir()
-    with open_database(f"sqlite://{state}/merlin.db") as database:
+    with open_database(url or f"sqlite://{state}/merlin.db") as database:
         migrate(database)
         with database.atomic():
             build_id = database.add(BUILD, _build())

@@ -7,11 +7,13 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import cycle, islice
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
+
+import aiohttp
 
 from bench.chat_http import Connection
 
@@ -48,6 +50,9 @@ class Telegram:
         self._floods: dict[int, float] = {}
         self._now = int(time.time())
         self._is_due = False
+        self._session: aiohttp.ClientSession | None = None
+        self._hooks: Iterator[str] = iter(())
+        self._pushes: set[asyncio.Task[None]] = set()
 
     def handle(self, target: bytes, body: bytes, there: Connection) -> None:
         """Answer one call of the Bot API."""
@@ -119,7 +124,30 @@ class Telegram:
         self._next_update += 1
         return update_id, json.dumps({"update_id": update_id, **event}).encode()
 
+    def push_to(self, urls: Sequence[str], secret: str) -> None:
+        """Push each update to one of these in turn from now on, until it is taken."""
+        headers = {"X-Telegram-Bot-Api-Secret-Token": secret, "Content-Type": "application/json"}
+        self._session = aiohttp.ClientSession(headers=headers)
+        self._hooks = cycle(urls)
+
+    async def close(self) -> None:
+        """Push nothing any more."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _push(self, update: bytes) -> None:
+        assert self._session is not None
+        while True:
+            async with self._session.post(next(self._hooks), data=update) as answer:
+                if answer.ok:
+                    return
+
     def _put(self, update: tuple[int, bytes]) -> None:
+        if self._session is not None:
+            push = asyncio.create_task(self._push(update[1]))
+            self._pushes.add(push)
+            push.add_done_callback(self._pushes.discard)
+            return
         self._updates[update[0]] = update[1]
         self._wake()
 

@@ -37,6 +37,7 @@ async def main() -> None:
     while line := await lines.readline():
         wish = json.loads(line)
         _tell(await _done(wish.pop("do"), wish, loads, troubles))
+    await telegram.close()
 
 
 async def _done(
@@ -44,6 +45,9 @@ async def _done(
 ) -> dict[str, Any]:
     if verb == "model":
         loads.provider.seconds = wish["seconds"]
+        return {}
+    if verb == "hooks":
+        loads.telegram.push_to(wish["urls"], wish["secret"])
         return {}
     if verb == "polled":
         loads.telegram.polled.clear()

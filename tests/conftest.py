@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -90,6 +91,12 @@ def pytest_collection_modifyitems(config, items):
         from schedule import long_first
 
         items[:] = long_first(items)
+
+
+def pytest_unconfigure():
+    # A process of xdist ends without its `atexit`.
+    if "migrated" in sys.modules:
+        sys.modules["migrated"].end()
 
 
 def pytest_terminal_summary(terminalreporter):

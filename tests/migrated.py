@@ -6,9 +6,9 @@ SQLite files, copied from one that was migrated once a process; where MERLIN_TES
 
 from __future__ import annotations
 
-import atexit
 import os
 import tempfile
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from merlin.db.migrations import migrate
 # Read before the tests lose sight of the environment.
 _IS_POSTGRESQL = os.environ.get("MERLIN_TEST_DATABASE") == "postgresql"
 _made: dict[Path, str] = {}
+_ended = ExitStack()
 
 only_sqlite = pytest.mark.skipif(_IS_POSTGRESQL, reason="it is about the file of SQLite")
 
@@ -68,14 +69,17 @@ def put_migrated(url):
     path.write_bytes(_content())
 
 
+def end():
+    """End the server of this process, if any."""
+    _ended.close()
+
+
 @cache
 def _server():
-    """Return a server that ends with this process; that of the fixture is stopped by tests."""
+    """Return the server of this process; that of the fixture is stopped by tests."""
     import postgres
 
-    made = postgres.running()
-    atexit.register(made.__exit__, None, None, None)
-    return made.__enter__()
+    return _ended.enter_context(postgres.running())
 
 
 def _on_postgresql(path):

@@ -72,6 +72,11 @@ _HEARTBEATS = RowMap(Heartbeat)
 
 
 _UNLOCK = "SELECT pg_advisory_unlock(%s)"
+_END = """
+SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_locks JOIN pg_database ON oid = database
+WHERE locktype = 'advisory' AND granted AND datname = current_database()
+AND (classid::bigint << 32 | objid::bigint) = %s
+"""
 _HELD = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 
 
@@ -127,6 +132,16 @@ class Lead:
                 return self._query(_HELD)
         except DatabaseAway:
             return False
+
+    def end_session_of_leader(self) -> None:
+        """End the session on PostgreSQL by which another machine leads: that may be gone.
+
+        Its server would wait for two hours. A leader that lives notices by `keep`.
+        """
+        import psycopg  # noqa: PLC0415 - a bot on SQLite does without it
+
+        with driver_errors(), psycopg.connect(self._url, connect_timeout=CONNECT_S) as session:
+            session.execute(_END, (self._number,))
 
     def keep(self) -> bool:
         """Return whether the lead is ours, taken again where its session broke.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from merlin.config import Config, credential
 from merlin.config.settings import PING_URL
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
+from merlin.core.heartbeat import SILENT_AFTER_S
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_loopback
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
@@ -52,7 +54,7 @@ def run_daemon(config: Config) -> None:
         services_of(config, database, still_leads) as services,
     ):
         notify(READY)
-        if not _lead(lead, stop):
+        if not _lead(lead, stop, database):
             return
         with lead:
             released = Requests(services.db).release()
@@ -66,13 +68,22 @@ def run_daemon(config: Config) -> None:
             lead.check()
 
 
-def _lead(lead: Lead, stop: threading.Event) -> bool:
-    """Wait for the lead; False when told to stop before it came."""
-    is_told = False
+def _lead(lead: Lead, stop: threading.Event, database: Database) -> bool:
+    """Wait for the lead; False when told to stop before it came.
+
+    A leader on another machine whose heartbeats stay out has it no more.
+    """
+    is_told, silent_s = False, 0.0
+    beats: list[datetime] = []
     while True:
         with suppress(DatabaseAway):  # who waits can wait for the database too
             if lead.take():
                 return True
+            all_beats = Heartbeats(database).all()
+            before, beats = beats, [each.at for each in all_beats if each.process == "daemon"]
+            silent_s = 0.0 if beats != before else silent_s + LEAD_LOOK_S
+            if database.is_shared and silent_s >= SILENT_AFTER_S:
+                lead.end_session_of_leader()
         if not is_told:
             log.warning("another daemon leads, waiting", holder=lead.holder())
             notify(status_notice("waits for the lead"))

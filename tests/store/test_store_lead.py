@@ -117,6 +117,17 @@ def test_a_lead_whose_session_broke_is_kept_unless_another_came(tmp_path, postgr
         second.release()
 
 
+def test_the_lead_of_a_machine_that_is_silent_is_free_and_it_notices(tmp_path, postgresql, until):
+    url = postgresql.emptied()
+    first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
+    with first, Lead(tmp_path / "three", url, "bot-1") as other:
+        second.end_session_of_leader()
+        until(second.take)
+        assert not first.keep()
+        assert other.is_held()
+        second.release()
+
+
 def test_a_server_that_is_away_gives_no_lead_and_keeps_none(tmp_path, postgresql):
     url = postgresql.emptied()
     with pytest.raises(DatabaseAway):
