@@ -18,6 +18,7 @@ import peewee  # noqa: F401
 import pytest
 import sample
 import structlog
+from everything import SECRETS
 from hypothesis import HealthCheck, settings
 
 # Two threads of BLAS or torch on a busy machine take five times as long as one; set before
@@ -69,6 +70,19 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_xdist_auto_num_workers():
     # Tests wait for processes, pages and files half of their time.
     return (os.cpu_count() or 1) + 3
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Fail a test with whose logs a secret of the tests' world was written.
+
+    What is captured here was not redacted: only logs of processes of their own are.
+    """
+    report = yield
+    told = [name for name, said in report.sections for each in SECRETS if each in said]
+    if report.passed and told:
+        report.outcome, report.longrepr = "failed", f"a secret stands in {told}"
+    return report
 
 
 @pytest.hookimpl(wrapper=True)

@@ -22,6 +22,9 @@ CREDENTIALS = {
     "MERLIN_SENTRY_DSN": "http://a-key-of-sentry@127.0.0.1:9/1",
     "VLLM_API_KEY": "a-key-of-another-server",
 }
+# What no log and no page of metrics may hold, whichever test wrote it.
+_OF_STAND_INS = {"sk-of-the-tests", "AA-the-token-of-the-stand-in-bot-1"}
+SECRETS = {*CREDENTIALS.values(), *_OF_STAND_INS} - {CREDENTIALS["YOOKASSA_SHOP_ID"]}
 
 
 def everything(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine="127.0.0.1:8702"):

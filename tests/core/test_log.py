@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from everything import CREDENTIALS
 
 from merlin.core.log import hide_secrets, redact
 
@@ -93,3 +94,19 @@ def _all_of(terminal):
         said += part
     os.close(terminal)
     return said.decode()
+
+
+def test_a_test_that_logs_a_secret_fails(request):
+    (ours,) = [
+        each.function
+        for each in request.config.hook.pytest_runtest_makereport.get_hookimpls()
+        if each.plugin_name.endswith("tests/conftest.py")
+    ]
+    for said, outcome in (("a word", "passed"), (CREDENTIALS["MERLIN_FORGE_TOKEN"], "failed")):
+        hook = ours()
+        next(hook)
+        sections = [("Captured stderr call", f"asked with {said}")]
+        told = pytest.TestReport("a", ("a", 1, "a"), {}, "passed", None, "call", sections)
+        with pytest.raises(StopIteration) as end:
+            hook.send(told)
+        assert end.value.value.outcome == outcome
