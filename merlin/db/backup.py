@@ -33,7 +33,6 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import GCM
-from psycopg.conninfo import conninfo_to_dict
 
 from merlin import __version__
 from merlin.core.clock import from_iso, iso
@@ -258,6 +257,8 @@ def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
 
 def _call_postgresql(program: str, url: str, *arguments: str) -> None:
     """Run a program of PostgreSQL on the database. Raises MerlinError with what it said."""
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - SQLite does without it
+
     named = conninfo_to_dict(url)
     environment = {_PG[key]: str(value) for key, value in named.items() if key in _PG}
     words = [program, *arguments, "--no-password"]
