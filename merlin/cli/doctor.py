@@ -144,6 +144,8 @@ def _of_world(config: Config) -> Iterator[_Look]:
         yield "payments.yookassa", partial(checks.check_yookassa, config.payments.yookassa)
     if config.api.openid is not None:
         yield "api.openid", partial(checks.check_openid, config.api.openid)
+    if config.tracing is not None:
+        yield "tracing.endpoint", partial(checks.check_traces, config.tracing.endpoint)
 
 
 def _of_running(config: Config) -> Iterator[_Look]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import shutil
 import stat
@@ -323,6 +324,16 @@ def check_openid(said: OpenIdConfig) -> Good:
     except OpenIdRefused as error:
         raise fault("doctor-no-issuer", issuer=said.issuer, reason=str(error)) from None
     return "doctor-issuer", {"issuer": said.issuer}
+
+
+def check_traces(endpoint: str) -> Good:
+    """Send no span to the receiver of traces."""
+    from merlin.core.trace_export import takes_traces
+
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # it is told here
+    if not takes_traces(endpoint):
+        raise fault("doctor-no-traces", url=endpoint)
+    return "doctor-traces", {"url": endpoint}
 
 
 def check_public_url(url: str) -> Good:

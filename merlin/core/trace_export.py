@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from merlin import __version__
@@ -47,10 +47,19 @@ def send_traces(endpoint: str, process: str) -> Iterator[None]:
     provider = TracerProvider(
         resource=Resource.create(said), id_generator=_Ids(), shutdown_on_exit=False
     )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint, timeout=_WAIT_S)))
+    provider.add_span_processor(BatchSpanProcessor(_exporter(endpoint)))
     before, TRACING.tracer = TRACING.tracer, provider.get_tracer("merlin", __version__)
     try:
         yield
     finally:
         TRACING.tracer = before
         provider.shutdown()
+
+
+def takes_traces(endpoint: str) -> bool:
+    """Return whether a receiver takes spans as this machine sends them; it is sent none."""
+    return _exporter(endpoint).export([]) is SpanExportResult.SUCCESS
+
+
+def _exporter(endpoint: str) -> OTLPSpanExporter:
+    return OTLPSpanExporter(endpoint, timeout=_WAIT_S)

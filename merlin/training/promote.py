@@ -79,7 +79,8 @@ def promote_newest(rows: Promotions, holds: Holds) -> list[Candidate]:
         kill_point("promote.before")
         new = candidate.model
         commit = VerdictHistory(rows.db).commit_of(new.job_id)
-        with open_span("promotion", {"gen_ai.request.model": new.model_id}, commit=commit):
+        said = {"merlin.dataset": new.dataset, "gen_ai.request.model": new.model_id}
+        with open_span("promotion", said, commit=commit):
             is_promoted = rows.promote(old, candidate, "newest", "merlin")
         if is_promoted:
             switched.append(candidate)

@@ -52,8 +52,9 @@ def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[M
     for model in rows.unproved():
         # First: a model that is good may serve at once.
         _ask_serving(rows, providers, model.dataset)
-        said, job = {"gen_ai.request.model": model.model_id}, VerdictHistory(rows.db)
-        with open_span("evaluation", said, commit=job.commit_of(model.job_id)):
+        commit = VerdictHistory(rows.db).commit_of(model.job_id)
+        said = {"merlin.dataset": model.dataset, "gen_ai.request.model": model.model_id}
+        with open_span("evaluation", said, commit=commit):
             is_good = _prove(rows, providers.get(model.provider), model)
         if is_good:
             good.append(model)

@@ -184,6 +184,7 @@ MENDS = {
     "telegram.admins": "these admins: 1003",
     "payments.yookassa": "YooKassa doesn't let us in",
     "api.openid": "Check api.openid.issuer",
+    "tracing.endpoint": "takes no traces. Check tracing.endpoint",
     "api.public_url": "Check DNS",
     "chat.assistant": "doesn't list an-absent-one",
     "backup": "never backed up",
@@ -216,6 +217,7 @@ def set_up_in_vain(lab, address, port, monkeypatch):
             "openid": {"client_id": "1", "issuer": NOWHERE},
             "tls": {"certificate": "cert.pem", "key": "key.pem"},
         },
+        "tracing": {"endpoint": NOWHERE},
     }
     lab.path.write_text(yaml.safe_dump(said), "utf-8")
     with opened(lab.config) as database:
