@@ -198,7 +198,7 @@ def test_links_of_the_header_are_for_those_who_may(colleague, staff):
 def test_money_says_that_nobody_bought_yet_apart_from_nothing_found(colleague, staff):
     page = colleague.open("/admin/billing", VERA)
     expect(page.get_by_role("heading", name="Заказов пока нет")).to_be_visible()
-    page.get_by_placeholder("ID пользователя").fill(str(ANNA))
+    page.get_by_placeholder("ID или № заказа").fill(str(ANNA))
     page.get_by_role("button", name="Показать").click()
     expect(page.get_by_role("heading", name="Таких заказов нет")).to_be_visible()
 
