@@ -1,5 +1,4 @@
-// The list of courses below «ВСЕ КУРСЫ»: what is looked for comes from the server; a card's description
-// closes with Escape.
+// The list of courses: the server searches; Escape closes a description.
 
 import { paint } from "./keep.js";
 import { setCookie } from "./theme.js";
@@ -13,8 +12,7 @@ function failed(event) {
   const line = shown.querySelector(".case");
   line.hidden = !number;
   line.textContent = line.textContent.replace("{}", () => number);
-  const { path } = event.detail.pathInfo?.finalRequestPath
-    ? { path: event.detail.pathInfo.finalRequestPath } : { path: "/courses" };
+  const path = event.detail.pathInfo?.finalRequestPath || "/courses";
   shown.querySelector("[data-again]").addEventListener("click", () => {
     window.htmx.ajax("GET", path, { target: "#list", source: "#seek" });
   });
@@ -33,7 +31,7 @@ function seek(event) {
   field.focus();
 }
 
-// Whoever opens it again by hand may have left it for long.
+// It may be old when it is opened again.
 function reopen() {
   if (!all.open) window.htmx.ajax("GET", "/courses", { target: "#list", source: "#seek" });
 }

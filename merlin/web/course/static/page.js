@@ -13,11 +13,10 @@ document.body.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden && !event.detail.requestConfig.triggeringEvent) event.preventDefault();
 });
 document.body.addEventListener("htmx:afterSwap", () => paint());
-// What was typed before htmx listened is searched for now.
+// What was typed before htmx listened.
 document.body.addEventListener("htmx:load", ({ target }) => {
-  for (const field of target.querySelectorAll("form[hx-get] [type=search]")) {
-    if (field.value !== field.defaultValue) field.form.requestSubmit();
-  }
+  const field = target.querySelector("[hx-get] [type=search]");
+  if (field?.value !== field?.defaultValue) field.form.requestSubmit();
 });
 document.body.addEventListener("htmx:responseError", ({ detail }) => {
   if (detail.xhr.status === 401) sessionStorage.removeItem("merlin.token");

@@ -29,5 +29,5 @@ export function toast(words, act, label = document.getElementById("keep").datase
 
 for (const kind of ["pointerenter", "focusin"]) place.addEventListener(kind, () => clearTimeout(timer));
 for (const kind of ["pointerleave", "focusout"]) place.addEventListener(kind, rest);
-// What a form left to say without a script goes by itself too; what undoes for long stays.
+// What a form left to say goes too, unless it undoes for long.
 if (place.firstChild && !place.querySelector("[formaction]")) rest();
