@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from api_site import ANNA, BORIS, VERA, running
 from asking_site import BOT, Talk, forgotten
 
 from merlin.account.api_keys import Scope
+from merlin.app.retention import OldRows
+from merlin.chat.sessions import UNDO
+from merlin.config.settings import Retention
+from merlin.core.clock import utc_now
 from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
@@ -99,7 +104,7 @@ def test_a_groups_talk_is_shown_to_nobody(site, anna):
     assert anna.get(f"{SESSIONS}/{talk.session_id}/turns").status_code == 404
 
 
-def test_a_deleted_session_is_gone_with_its_words(site, anna):
+def test_a_deleted_session_is_gone_and_its_words_after_the_undo(site, anna):
     talk = Talk(site)
     turn_id = talk.ask(1)
     path = f"{SESSIONS}/{talk.session_id}"
@@ -107,6 +112,9 @@ def test_a_deleted_session_is_gone_with_its_words(site, anna):
     assert anna.get(path).status_code == 404
     assert anna.delete(path).status_code == 404
     assert anna.get(f"/api/user/turns/{turn_id}/rating").status_code == 404
+    later = utc_now() + UNDO + timedelta(seconds=1)
+    while OldRows(site.database, Retention(), clock=lambda: later).sweep():
+        pass
     assert site.database.sql("SELECT * FROM turn") == []
 
 
