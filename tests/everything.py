@@ -11,6 +11,7 @@ CREDENTIALS = {
     "TELEGRAM_BOT_TOKEN": TOKEN,
     "MERLIN_ENGINE_KEY": ENGINE_KEY,
     "OPENAI_API_KEY": ENGINE_KEY,
+    "PGPASSWORD": "a-password-that-no-server-asks-for",
     "MERLIN_TEXT_KEY": "c2l4dGVlbiBieXRlcyBhcmUgbm90IGVub3VnaCBoZXI=",
     "YOOKASSA_SHOP_ID": "100500",
     "YOOKASSA_SECRET_KEY": "test_a-key-that-no-shop-has",

@@ -16,8 +16,10 @@ import pytest
 import yaml
 from everything import CREDENTIALS, PROCESSES, TOKEN, everything
 from forked import code_of, run, started_alone
+from machine import need_root
 from waiting import wait_until
 
+from merlin.core.connections import tls_context
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.keyring import KeyHolders
@@ -53,12 +55,23 @@ def place(tmp_path, repository):
             engine=engine,
         )
         (tmp_path / "config.yaml").write_text(text, "utf-8")
+        make_certificates(tmp_path / "certificates")
         for name in PROCESSES:
             folder = tmp_path / "secrets" / name
             folder.mkdir(parents=True)
             for secret in SERVICES[name]["secrets"]:
                 (folder / secret).write_text(CREDENTIALS[secret], "utf-8")
         yield tmp_path
+
+
+def make_certificates(folder):
+    """Run the one command of the service `certificates`, in this folder."""
+    need_root("give keys to the users of the containers")
+    folder.mkdir(exist_ok=True)
+    said = SERVICES["certificates"]
+    (command,) = said["command"]
+    command = command.replace("/run/certificates", str(folder)).replace("$$", "$")
+    subprocess.run([*said["entrypoint"], command], capture_output=True, check=True)
 
 
 class Service:
@@ -72,6 +85,7 @@ class Service:
         self.log = place / f"{name}.log"
 
     def _here(self, word):
+        word = word.replace("/run/certificates", str(self._place / "certificates"))
         word = word.replace("/run/secrets", str(self._place / "secrets" / self.name))
         return word.replace("/etc/merlin", str(self._place))
 
@@ -111,6 +125,20 @@ def test_a_service_with_everything_switched_on_starts_and_is_healthy(place, name
         if name != "engine":
             wait_until(lambda: name in holders(place), SERVE_S, service.log.read_text)
     assert process.exitcode == 0, service.log.read_text()[-2000:]
+
+
+def test_engine_and_database_are_trusted_by_their_certificates_which_are_made_once(tmp_path):
+    make_certificates(tmp_path)
+    made = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    make_certificates(tmp_path)
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == made
+    look = ("openssl", "verify", "-CAfile", tmp_path / "trusted.pem", "-verify_hostname")
+    for name, user in (("engine", 10001), ("postgres", 999)):
+        certificate, key = (tmp_path / f"{name}.{end}" for end in ("pem", "key"))
+        tls_context(certificate, key, name)
+        assert (key.stat().st_uid, key.stat().st_mode & 0o777) == (user, 0o600)
+        assert subprocess.run([*look, name, certificate], check=False).returncode == 0
+        assert subprocess.run([*look, "example.com", certificate], check=False).returncode
 
 
 def test_the_handbook_makes_a_file_for_every_secret(tmp_path):

@@ -13,6 +13,7 @@ import yaml
 from everything import everything
 
 from merlin.config import credentials_of, load
+from merlin.core.loopback import LOOPBACK
 
 pytestmark = pytest.mark.unit
 
@@ -103,6 +104,8 @@ def test_a_container_restarts_is_asked_for_its_own_health_and_may_do_little(name
 def test_secrets_of_a_container_are_files(name):
     service, known = compose()["services"][name], compose()["secrets"]
     expected = {f"{secret}_FILE": f"/run/secrets/{secret}" for secret in service["secrets"]}
+    if name != "engine":
+        expected["SSL_CERT_FILE"] = "/run/certificates/trusted.pem"
     assert service["environment"] == expected
     assert set(service["secrets"]) <= set(known)
 
@@ -114,9 +117,9 @@ def test_a_container_has_every_secret_that_its_process_asks_for(tmp_path, name):
     assert credentials_of(load(path), name).keys() <= set(compose()["services"][name]["secrets"])
 
 
-def test_only_api_and_dashboard_have_a_port_outside_and_only_on_this_machine():
+def test_only_https_has_a_port_outside_and_the_dashboard_one_on_this_machine():
     ports = {name: service.get("ports") for name, service in compose()["services"].items()}
-    assert ports.pop("api") == ["127.0.0.1:8701:8701"]
+    assert ports.pop("caddy") == ["80:80", "443:443", "443:443/udp"]
     assert ports.pop("grafana") == ["127.0.0.1:8710:3000"]
     assert not any(ports.values())
 
@@ -124,4 +127,11 @@ def test_only_api_and_dashboard_have_a_port_outside_and_only_on_this_machine():
 def test_the_configuration_of_the_containers_is_good():
     config = load(DEPLOY / "config.yaml")
     assert config.api.address == ("0.0.0.0", 8701)  # noqa: S104 - inside a container
-    assert [provider.base_url for provider in config.providers] == ["http://engine:8702/v1"]
+    assert [provider.base_url for provider in config.providers] == ["https://engine:8702/v1"]
+    assert not config.allow_plain_http
+    services = compose()["services"]
+    caddy, prometheus = (
+        services[name]["networks"]["inside"]["ipv4_address"] for name in ("caddy", "prometheus")
+    )
+    assert config.api.proxies == (caddy,)
+    assert config.api.monitoring == (*LOOPBACK, prometheus)

@@ -39,7 +39,8 @@ def container(name):
 
 def secrets_of(name):
     """Return the secrets that lie in a pod as files."""
-    (secret,) = (each["secret"] for each in PODS[name]["spec"]["volumes"] if "secret" in each)
+    volumes = PODS[name]["spec"]["volumes"]
+    (secret,) = (each["secret"] for each in volumes if each["name"] == "secrets")
     return {each["key"] for each in secret["items"]}
 
 
@@ -70,7 +71,11 @@ def test_a_pod_has_no_rights_and_writes_nowhere_but_into_its_volumes(name):
         "capabilities": {"drop": ["ALL"]},
     }
     assert inside["resources"]["limits"]["memory"]
-    mounts = {each["name"] for each in inside["volumeMounts"]}
+    mounts = {
+        mount["name"]
+        for each in (inside, *spec.get("initContainers", ()))
+        for mount in each["volumeMounts"]
+    }
     claims = {
         each["metadata"]["name"]
         for each in MANIFESTS.get(("StatefulSet", name), {})
@@ -88,13 +93,16 @@ def test_probes_ask_the_process_itself(name):
             assert ["CMD", *probe["exec"]["command"]] == SERVICES[name]["healthcheck"]["test"]
         else:
             (port,) = container(name)["ports"]
-            assert probe["httpGet"] == {"path": "/healthz", "port": port["containerPort"]}
+            scheme = {"scheme": "HTTPS"} if name == "engine" else {}
+            asked = {"path": "/healthz", "port": port["containerPort"], **scheme}
+            assert probe["httpGet"] == asked
 
 
 def test_the_configuration_is_one_of_several_bots_on_postgresql():
     config = load(FOLDER / "config.yaml")
     assert config.telegram.mode == "webhook"
     assert config.database.startswith("postgresql:")
+    assert not config.allow_plain_http
     ports = {name: container(name)["ports"][0]["containerPort"] for name in ("api", "engine")}
     assert ports == {"api": config.api.address[1], "engine": config.engine.address[1]}
 

@@ -156,7 +156,7 @@ def _of_running(config: Config) -> Iterator[_Look]:
         yield "api.public_url", partial(checks.check_public_url, config.api.public_url)
     for purpose, choice in config.named_models:
         yield f"chat.{purpose}", partial(checks.check_model, config, choice)
-    yield "backup", partial(checks.check_backup, config.state_dir)
+    yield "backup", partial(checks.check_backup, config)
     yield "live models", partial(_live_models, config)
     yield "sunset", partial(_seen, config, _sunset)
     yield "budget.per_month", partial(_seen, config, _budget)

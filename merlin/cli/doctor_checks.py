@@ -155,9 +155,11 @@ def check_certificate(tls: TlsConfig, section: str) -> Good:
     return "doctor-certificate", told
 
 
-def check_backup(state_dir: Path) -> Good:
-    """Look when the state was backed up last."""
-    at = last_backup(state_dir)
+def check_backup(config: Config) -> Good:
+    """Look when the state was backed up last, unless another program does that."""
+    if config.backups == "elsewhere":
+        return "doctor-backup-elsewhere", {}
+    at = last_backup(config.state_dir)
     if at is None:
         raise fault("doctor-no-backup")
     told = {"date": day_argument(at.date())}

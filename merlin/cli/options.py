@@ -47,15 +47,19 @@ DEFAULT = Path("config.yaml")
 def configuration(path: Path) -> Config:
     """Return the configuration; from here on bug reports go to its state folder.
 
-    A folder `credentials` beside the file holds secrets by name, as systemd's own does.
+    A folder `credentials` beside the file holds secrets by name, as systemd's own does. The
+    password of PostgreSQL goes where libpq reads it, its programs' too.
     """
-    from merlin.config import load
+    from merlin.config import credential, load
+    from merlin.config.settings import DATABASE_PASSWORD
 
     config = load(path)
     beside = path.resolve().parent / "credentials"
     if beside.is_dir():
         os.environ.setdefault("CREDENTIALS_DIRECTORY", str(beside))
     os.environ.setdefault("MERLIN_REPORTS", str(config.state_dir / "reports"))
+    if password := credential(DATABASE_PASSWORD, is_needed=False):
+        os.environ[DATABASE_PASSWORD] = password
     return config
 
 

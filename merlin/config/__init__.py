@@ -24,6 +24,7 @@ from merlin.config.engine import BUILT_IN, OWN_BACKENDS, EngineConfig
 from merlin.config.faults import Fault, at, broken, in_file, unfulfilled, wrong
 from merlin.config.section import ConfigSchema, Folder, Many, Opt, Section, Table, setting
 from merlin.config.settings import (
+    DATABASE_PASSWORD,
     PING_URL,
     SENTRY_DSN,
     TEXT_KEY,
@@ -78,6 +79,11 @@ class Config(Section):
         "Europe/Moscow",
         default="UTC",
         min_length=1,
+    )
+    backups: Literal["merlin", "elsewhere"] = setting(
+        "`elsewhere`: another program makes them (Litestream, pgBackRest, a managed database), and"
+        " `merlin doctor` asks for none of its own.",
+        default="merlin",
     )
     allow_plain_http: bool = setting(
         "Allow outside addresses without encryption. Loopback addresses always may be plain.",
@@ -357,7 +363,7 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     """
     providers = [each.credential for each in config.providers]
     errors = {SENTRY_DSN: False}
-    optional = {TEXT_KEY: False} | errors
+    optional = {TEXT_KEY: False, DATABASE_PASSWORD: False} | errors
     if process == "engine":
         models = [each.credential for each in config.engine.models.values()]
         webhooks = [each.credential for each in config.engine.webhooks]

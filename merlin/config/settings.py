@@ -42,8 +42,10 @@ from merlin.core.loopback import LOOPBACK
 from merlin.core.money import MICRO, Price
 
 MEGABYTE = 1024 * 1024
-# The credentials with the keys of people's texts (without it they lie in a file) and of backups.
+# The credentials with the keys of people's texts (without it they lie in a file) and of backups,
+# and with the password of PostgreSQL, which libpq itself reads by this name.
 TEXT_KEY = "MERLIN_TEXT_KEY"
+DATABASE_PASSWORD = "PGPASSWORD"  # noqa: S105 - a name
 BACKUP_KEY = "MERLIN_BACKUP_KEY"
 # The address that a monitor outside expects a call at.
 PING_URL = "MERLIN_PING_URL"

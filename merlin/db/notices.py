@@ -90,11 +90,11 @@ class Notices(Repository):
         company.
         """
         waiting = NOTICE.select().where(NOTICE.handed_over_at.is_null())
-        if told_since is not None and (held := self._told(told_since)):
+        if told_since is not None and (held := self._lately_sent(told_since)):
             waiting = waiting.where((NOTICE.to_whom != ADMINS) | NOTICE.key.not_in(held))
         return _NOTICES.read_all(self.db.rows(waiting.order_by(NOTICE.id).limit(limit)))
 
-    def _told(self, since: datetime) -> list[str]:
+    def _lately_sent(self, since: datetime) -> list[str]:
         """Return the keys of which admins were told since then, with those of the same cause."""
         # What was told in the future was told before the clock was set back.
         lately = NOTICE.handed_over_at.between(iso(since), iso(self._clock()))

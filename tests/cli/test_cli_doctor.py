@@ -172,6 +172,7 @@ class LateServer(Handler):
         return format_datetime(utc_now() - timedelta(hours=1), usegmt=True)
 
 
+ELSEWHERE = "made by another program, as config.yaml says; check there when the last one was"
 NOWHERE = "http://127.0.0.1:9"
 MENDS = {
     "permissions": "chmod go=",
@@ -252,6 +253,10 @@ def test_a_backup_is_told_by_its_age_and_asked_for_in_vain_before_the_first_star
         now = utc_now()
         Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "", {}))
     note_backup(fresh.config.state_dir, utc_now() - timedelta(days=3))
+    own = fresh.path.read_text("utf-8")
+    fresh.path.write_text(f"{own}\nbackups: elsewhere\n", "utf-8")
+    assert examined(fresh, capsys)["backup"] == (True, ELSEWHERE)
+    fresh.path.write_text(own, "utf-8")
     assert "the last backup is from" in examined(fresh, capsys)["backup"][1]
     assert command(*words)[0] == 0
     assert examined(fresh, capsys)["backup"][0]

@@ -70,7 +70,7 @@ def test_run_names_every_credential_that_is_missing_at_once(whole, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigError) as caught:
         need_credentials(whole)
-    optional = {"MERLIN_TEXT_KEY", "MERLIN_PING_URL", "MERLIN_SENTRY_DSN"}
+    optional = {"MERLIN_TEXT_KEY", "PGPASSWORD", "MERLIN_PING_URL", "MERLIN_SENTRY_DSN"}
     assert {name for name in CREDENTIALS if name in str(caught.value)} == (
         CREDENTIALS.keys() - optional
     )
