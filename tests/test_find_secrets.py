@@ -21,6 +21,8 @@ DRAWN = secrets.token_hex(32)
         f"-----BEGIN PRIVATE KEY-----\n{DRAWN}",
         f'"-----BEGIN RSA PRIVATE KEY-----\\n{DRAWN}"',
     ],
+    # Each worker draws a key of its own: ids that name it would differ between them.
+    ids=["provider", "bot", "merlin", "private", "escaped"],
 )
 def test_a_key_is_found_and_never_shown(key, tmp_path, capsys):
     path = tmp_path / "config.yaml"
