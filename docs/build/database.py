@@ -19,7 +19,7 @@ from merlin.db.tables import Table
 
 # The title of a section -> its tables in their order; what one row of each is stands in `ROWS`.
 SECTIONS: Mapping[str, str] = {
-    "People, roles and quotas": "users role_grant audit consent quota_use quota_gift",
+    "People, roles and quotas": "users role_grant audit approval consent quota_use quota_gift",
     "What is bought, paid and given back": (
         "purchase ledger plan_term refund renewal promo answer_cost promo_use"
     ),
@@ -51,6 +51,7 @@ ROWS: Mapping[str, str] = {
     "api_key": "a key of a program, as SHA-256, with its scopes",
     "accepted_loss": "a test question that a model may answer otherwise: an editor said so",
     "answer_cost": "what answers to somebody (a keyed hash) cost on a day, where that is capped",
+    "approval": "a dangerous act that waits for a second person, or who decided it",
     "audit": "a dangerous action: who did what to what; rows are only added",
     "canary": "a model that answers a share of the people, and how it does beside the serving one",
     "baseline_answer": "what a base or a checkpoint answered to one test question",

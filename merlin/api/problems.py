@@ -28,6 +28,7 @@ from starlette.routing import Route
 from merlin.account.api_keys import ScopeBeyondRole
 from merlin.app.sign_in import Blocked
 from merlin.core.errors import (
+    ApprovalNeeded,
     DatasetError,
     Forbidden,
     GatewayUnavailable,
@@ -185,6 +186,7 @@ REFUSALS: tuple[tuple[type[MerlinError], HTTPStatus, str], ...] = (
     (ScopeBeyondRole, HTTPStatus.UNPROCESSABLE_ENTITY, "scope-beyond-role"),
     (NotFound, HTTPStatus.NOT_FOUND, "not-found"),
     (Forbidden, HTTPStatus.FORBIDDEN, "forbidden"),
+    (ApprovalNeeded, HTTPStatus.CONFLICT, "approval-needed"),
     (Refused, HTTPStatus.CONFLICT, "refused"),
     (DatasetError, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value"),
 )
@@ -316,6 +318,8 @@ def _in_its_words(
     if own is not None:
         return problem_of(request, status, own.group(1), **error.arguments)
     said = problem_of(request, status, code)
+    if isinstance(error, ApprovalNeeded):
+        said["approval"] = error.number
     if error.key != "error-plain":
         said["detail"] = text(language_of_request(request), error.key, **error.arguments)
     return said
@@ -386,6 +390,9 @@ class ProblemShown(BaseModel):
     instance: str = Field(description="the path that was called")
     request_id: str = Field(description="by which the operator finds the call in the log")
     errors: list[WrongValue] | None = Field(default=None, description="each wrong value, at 422")
+    approval: int | None = Field(
+        default=None, description="under which number it waits for another admin, at 409"
+    )
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from merlin.core.errors import NotFound
-from merlin.core.permissions import Authority, Permission, Role
+from merlin.core.errors import ApprovalNeeded, NotFound
+from merlin.core.permissions import Authority, DangerousAct, Permission, Role
 from merlin.dataset.finding import shorten
 from merlin.db import audit
 from merlin.db.database import Row
@@ -25,13 +27,14 @@ class Actor:
     """Who performs an act; `name` is what requests and the audit log store.
 
     `user_id` 0: nobody who is known, or the operator, who works on the machine itself and may
-    do everything.
+    do everything. `is_approved`: somebody else has approved this one act.
     """
 
     name: str = ""
     standing: Authority = field(default_factory=Authority)
     user_id: int = 0
     is_operator: bool = False
+    is_approved: bool = False
 
     @classmethod
     def person(cls, user_id: int, standing: Authority) -> Actor:
@@ -67,6 +70,33 @@ class Actor:
         if not self.may(Permission.WATCH):
             return []
         return sorted(self.standing.scopes) if self.standing.role is Role.TEACHER else None
+
+
+class _Undo(Exception):
+    """Ends a trial, whose writes are undone."""
+
+
+def require_approval(
+    ctx: Context,
+    actor: Actor,
+    kind: DangerousAct,
+    act: str,
+    subject: str,
+    values: Mapping[str, object],
+    told: Mapping[str, object],
+    trial: Callable[[], object],
+) -> None:
+    """Raise ApprovalNeeded where `security.two_people` lists the kind and nobody has approved it.
+
+    Not for the operator, who could change the configuration. `trial` does what is asked for, and
+    is undone: what it raises is raised, so that nobody is asked about what would be refused.
+    """
+    if kind.value not in ctx.config.security.two_people or actor.is_operator or actor.is_approved:
+        return
+    with suppress(_Undo), ctx.db.atomic():
+        trial()
+        raise _Undo
+    raise ApprovalNeeded(act, subject, actor.user_id, values, told)
 
 
 def newest_rows(

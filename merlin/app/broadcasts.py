@@ -18,13 +18,13 @@ from typing import Any
 
 from peewee import JOIN, fn
 
-from merlin.app.actor import Actor
+from merlin.app.actor import Actor, require_approval
 from merlin.app.context import Context
 from merlin.app.outbox import MOST_TRIES, OutgoingState
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of
-from merlin.core.permissions import Permission
+from merlin.core.permissions import DangerousAct, Permission
 from merlin.db.audit import Audit
 from merlin.db.database import BotRepository, Database, Row, transaction
 from merlin.db.tables import BROADCAST, OUTGOING, USER
@@ -239,12 +239,23 @@ def broadcasts_of(ctx: Context) -> Broadcasts:
     return Broadcasts(ctx.db, ctx.bot_id, ctx.config.language, ctx.clock)
 
 
-def start(ctx: Context, actor: Actor, broadcast_id: int, whom: str) -> None:
-    """Begin to send a draft to EVERYBODY or to those of a language. Raises NotFound, Refused."""
+def start(ctx: Context, actor: Actor, broadcast_id: int, whom: str, bot_id: int = 0) -> None:
+    """Begin to send a draft to EVERYBODY or to those of a language. Raises NotFound, Refused.
+
+    `bot_id` 0: a draft of the process's bot.
+    """
     _require(actor)
-    if not broadcasts_of(ctx).start(broadcast_id, "" if whom == EVERYBODY else whom):
-        raise Refused("nobody", "cast-nobody")
+    rows = Broadcasts(ctx.db, bot_id or ctx.bot_id, ctx.config.language, ctx.clock)
     target = f"broadcast:{broadcast_id}"
+
+    def begin() -> None:
+        if not rows.start(broadcast_id, "" if whom == EVERYBODY else whom):
+            raise Refused("nobody", "cast-nobody")
+
+    values = {"broadcast_id": broadcast_id, "whom": whom, "bot_id": bot_id or ctx.bot_id}
+    kind, told = DangerousAct.BROADCAST, {"whom": whom}
+    require_approval(ctx, actor, kind, "broadcast", target, values, told, begin)
+    begin()
     Audit(ctx.db, ctx.clock).note(actor.name, "broadcast.start", target, {"language": whom})
 
 

@@ -18,12 +18,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+from merlin.account.approvals import Approvals
 from merlin.account.users import Roles
 from merlin.billing.quota import Plan
 from merlin.chat.grounding import PassageCache
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
+from merlin.core.errors import ApprovalNeeded
 from merlin.core.messages import Message
 from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import ActiveCourses
@@ -81,8 +83,19 @@ class Context:
     async def write(
         self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
-        """Return what an act returns, once all it wrote is stored as one transaction."""
-        return await self.store.do(partial(act, self, *args, **named))
+        """Return what an act returns, once all it wrote is stored as one transaction.
+
+        What needs a second person's approval is stored to wait for it, and raises all the same.
+        """
+        try:
+            return await self.store.do(partial(act, self, *args, **named))
+        except ApprovalNeeded as needed:
+            await self.store.do(partial(self.propose, needed))
+            raise
+
+    def propose(self, needed: ApprovalNeeded) -> None:
+        """Let what needs approval wait for it; the error names its number then."""
+        needed.set_number(Approvals(self.db, self.clock).propose(needed))
 
     @property
     def plans(self) -> Sequence[Plan]:

@@ -8,13 +8,13 @@ from datetime import datetime
 
 from peewee import JOIN, Select, fn
 
-from merlin.app.actor import Actor, missing_dataset, newest_rows
+from merlin.app.actor import Actor, missing_dataset, newest_rows, require_approval
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.views import INTERNAL, described, named
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import Permission
+from merlin.core.permissions import DangerousAct, Permission
 from merlin.dataset.builds import build_version
 from merlin.dataset.spec import GateRule, SplitRule
 from merlin.dataset.verdicts import (
@@ -234,13 +234,13 @@ def rollback_target(ctx: Context, actor: Actor, dataset: str) -> ModelView:
 def promote(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Request:
     """Ask the daemon to let a model serve; it refuses one that failed its evaluation."""
     model = get(ctx, actor, model_id, Permission.PROMOTE)
-    return _submit(ctx, actor, RequestKind.PROMOTE, model.dataset, {"model": model.model}, once)
+    return submit(ctx, actor, RequestKind.PROMOTE, model.dataset, {"model": model.model}, once)
 
 
 def promote_named(ctx: Context, actor: Actor, name: str) -> Request:
     """Promote by the provider's model name or the build's version. Raises NotFound."""
     dataset = Promotions(ctx.db).model(name).dataset
-    return _submit(ctx, actor, RequestKind.PROMOTE, dataset, {"model": name})
+    return submit(ctx, actor, RequestKind.PROMOTE, dataset, {"model": name})
 
 
 def accept(
@@ -252,8 +252,7 @@ def accept(
     """
     model = get(ctx, actor, model_id, Permission.EDIT_EXAMPLES)
     arguments = {"model": model.model} | ({"question": question} if question else {})
-    may = Permission.EDIT_EXAMPLES
-    return _submit(ctx, actor, RequestKind.ACCEPT, model.dataset, arguments, once, may)
+    return submit(ctx, actor, RequestKind.ACCEPT, model.dataset, arguments, once)
 
 
 def accept_named(ctx: Context, actor: Actor, name: str) -> Request:
@@ -264,7 +263,7 @@ def accept_named(ctx: Context, actor: Actor, name: str) -> Request:
 def pin(ctx: Context, actor: Actor, dataset: str, *, is_pinned: bool, once: str = "") -> Request:
     """Ask the daemon to keep the serving model, or to let newer ones serve again."""
     kind = RequestKind.PIN if is_pinned else RequestKind.UNPIN
-    return _submit(ctx, actor, kind, dataset, {"dataset": dataset}, once)
+    return submit(ctx, actor, kind, dataset, {"dataset": dataset}, once)
 
 
 def pin_model(
@@ -279,8 +278,11 @@ def pin_model(
 
 def roll_back(ctx: Context, actor: Actor, dataset: str, to: str = "", once: str = "") -> Request:
     """Ask the daemon to let an earlier model serve: `to`, or the one before."""
+    if not to and DangerousAct.PROMOTE.value in ctx.config.security.two_people:
+        # Whoever approves it later approves this one, and not what is the one before by then.
+        to = rollback_target(ctx, actor, dataset).model
     arguments = {"dataset": dataset} | ({"to": to} if to else {})
-    return _submit(ctx, actor, RequestKind.ROLLBACK, dataset, arguments, once)
+    return submit(ctx, actor, RequestKind.ROLLBACK, dataset, arguments, once)
 
 
 def roll_back_to_job(ctx: Context, actor: Actor, dataset: str, job_id: int) -> Request:
@@ -291,18 +293,31 @@ def roll_back_to_job(ctx: Context, actor: Actor, dataset: str, job_id: int) -> R
     return roll_back(ctx, actor, dataset, model.model)
 
 
-def _submit(
+_APPROVED = (RequestKind.PROMOTE, RequestKind.ACCEPT, RequestKind.ROLLBACK)
+
+
+def submit(
     ctx: Context,
     actor: Actor,
     kind: RequestKind,
     dataset: str,
-    arguments: dict[str, str],
+    arguments: Mapping[str, str],
     once: str = "",
-    permission: Permission = Permission.PROMOTE,
 ) -> Request:
-    actor.require(permission, dataset)
+    """Ask the daemon to change what serves a dataset. Raises NotFound."""
+    is_accept = kind is RequestKind.ACCEPT
+    actor.require(Permission.EDIT_EXAMPLES if is_accept else Permission.PROMOTE, dataset)
     require_dataset(ctx, actor, dataset)
-    return submit_request(ctx, actor, kind, arguments, f"dataset:{dataset}", once)
+
+    def ask() -> Request:
+        return submit_request(ctx, actor, kind, arguments, f"dataset:{dataset}", once)
+
+    if kind in _APPROVED:
+        values = {"kind": kind.value, "dataset": dataset, "arguments": arguments}
+        told = {"model": arguments.get("model", arguments.get("to", ""))}
+        act, subject = kind.value, f"dataset:{dataset}"
+        require_approval(ctx, actor, DangerousAct.PROMOTE, act, subject, values, told, ask)
+    return ask()
 
 
 _HELD = VERDICT.alias("held")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
-from merlin.app.actor import Actor
+from merlin.app.actor import Actor, require_approval
 from merlin.app.context import Context
 from merlin.app.orders import OrderDetails, details_of
 from merlin.app.shop import sold_plan
@@ -19,7 +19,8 @@ from merlin.billing.refunds import Refund, Refunds
 from merlin.billing.report import Sum, sums
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
-from merlin.core.permissions import Permission
+from merlin.core.permissions import DangerousAct, Permission
+from merlin.db.audit import person_reference
 
 
 def list_payments(
@@ -85,7 +86,22 @@ def request_refund(
     details = show_payment(ctx, actor, purchase_id)
     grant = grant_to_refund(details, grant_id, is_newest=is_newest)
     amount = None if minor is None else Amount(minor, details.rests[grant].currency)
-    return Refunds(ctx.db, ctx.clock).want(grant, amount, reason, actor.name, once)
+
+    def want() -> Refund:
+        return Refunds(ctx.db, ctx.clock).want(grant, amount, reason, actor.name, once)
+
+    price = (amount or details.rests[grant]).format(ctx.config.language)
+    require_approval(
+        ctx,
+        actor,
+        DangerousAct.REFUND,
+        "refund",
+        person_reference(details.purchase.user_id),
+        {"purchase_id": purchase_id, "grant_id": grant, "minor": minor, "reason": reason},
+        {"price": price, "order": details.purchase.number, "reason": reason},
+        want,
+    )
+    return want()
 
 
 def list_entries(

@@ -79,6 +79,7 @@ class OldRows(Repository):
             yield t.SESSION, last & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
         if before := self._before(days.audit_days):
             yield t.AUDIT, t.AUDIT.at < before
+            yield t.APPROVAL, t.APPROVAL.decided_at < before
         uses = t.QUOTA_USE.gift_id.is_null() & (t.QUOTA_USE.at < self._before(USES_DAYS))
         yield t.QUOTA_USE, uses
         gone = t.GROUP_SETTING.gone_at < self._before(GONE_DAYS)

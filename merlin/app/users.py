@@ -7,7 +7,7 @@ operator at the command line may do what nobody does to themselves, and tells no
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,14 +18,14 @@ from merlin.account.sign_ins import SignIns
 from merlin.account.users import Consent, Consents, User, Users
 from merlin.app import models
 from merlin.app.accounts import create_key
-from merlin.app.actor import Actor, missing_dataset
+from merlin.app.actor import Actor, missing_dataset, require_approval
 from merlin.app.context import Context
 from merlin.app.views import INTERNAL, described, finite, view_of
 from merlin.billing.promo_codes import MOST_DAYS
 from merlin.billing.quota import Format, Gift, Left, Quotas, Source, plan_named, plan_of
 from merlin.billing.subscriptions import Term, Terms
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import Permission, Role
+from merlin.core.permissions import DangerousAct, Permission, Role
 from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit, person_reference
 from merlin.db.notices import Notices
@@ -175,7 +175,12 @@ def grant_role(
     user = _another(ctx, actor, user_id)
     if scope is not None and not actor.is_operator and scope not in grantable_scopes(ctx, actor):
         raise missing_dataset(scope)
-    if ctx.roles.grant(user_id, role, actor.name, scope):
+
+    def grant() -> bool:
+        return ctx.roles.grant(user_id, role, actor.name, scope)
+
+    _approve_role(ctx, actor, "grant", user_id, grant, scope, role)
+    if grant():
         _notify_role(ctx, actor, user_id)
     return _view(ctx, user)
 
@@ -186,9 +191,33 @@ def revoke_role(ctx: Context, actor: Actor, user_id: int, scope: str | None = No
     Raises NotFound, Refused for oneself and for an admin of the configuration.
     """
     user = _another(ctx, actor, user_id)
-    if ctx.roles.revoke(user_id, actor.name, scope):
+
+    def revoke() -> bool:
+        return ctx.roles.revoke(user_id, actor.name, scope)
+
+    _approve_role(ctx, actor, "revoke", user_id, revoke, scope)
+    if revoke():
         _notify_role(ctx, actor, user_id)
     return _view(ctx, user)
+
+
+def _approve_role(
+    ctx: Context,
+    actor: Actor,
+    act: str,
+    user_id: int,
+    change: Callable[[], object],
+    scope: str | None,
+    role: Role | None = None,
+) -> None:
+    given = role or ctx.roles.authority(user_id).role
+    told = {
+        "role": {"key": f"role-{given.value}", "arguments": {}},
+        "scope": f" ({scope})" if scope else "",
+    }
+    values = {"user_id": user_id, "scope": scope} | ({"role": role.value} if role else {})
+    subject = person_reference(user_id)
+    require_approval(ctx, actor, DangerousAct.ROLE, act, subject, values, told, change)
 
 
 def block(ctx: Context, actor: Actor, user_id: int) -> UserView:

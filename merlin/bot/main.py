@@ -17,6 +17,7 @@ from functools import partial
 
 from telegram.error import InvalidToken, TelegramError
 
+from merlin.account.approvals import Approvals
 from merlin.account.users import Users
 from merlin.app.groups import Groups
 from merlin.app.inbox import RENEW_S, Inbox, Update
@@ -65,6 +66,7 @@ def housekeeping(services: BotServices) -> Callable[[], Awaitable[None]]:
         if clock() < due:
             return
         due = clock() + HOUSEKEEPING_EVERY_S
+        await services.store.do(Approvals(services.db, services.clock).expire)
         while count := await services.store.do(old.sweep):
             total += count
             await asyncio.sleep(BREATH_S)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from merlin.app.inbox import Dialog
-from merlin.core.errors import MerlinError
+from merlin.core.errors import ApprovalNeeded, MerlinError
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 
 if TYPE_CHECKING:
@@ -111,6 +111,8 @@ def catch_errors(act: Act) -> Act:
         try:
             return context.db.transact(lambda: act(context))
         except MerlinError as error:
+            if isinstance(error, ApprovalNeeded):
+                context.services.propose(error)
             return error_view(context, error)
 
     return judge

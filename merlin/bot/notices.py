@@ -87,7 +87,7 @@ def _rendered(services: BotServices, notice: Notice, language: str) -> str:
         # As people say it: "299.00 RUB" is 299 ₽.
         told["amount"] = amount.format(language)
     if notice.to == OTHERS:
-        for name in told.keys() & {"by", "to"}:
+        for name in told.keys() & {"by", "to", "subject"}:
             told[name] = named(services, str(told[name]), language)
     try:
         return text(language, notice.key, **told)

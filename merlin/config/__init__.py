@@ -38,6 +38,7 @@ from merlin.config.settings import (
     ProviderConfig,
     RepositoryConfig,
     Retention,
+    SecurityConfig,
     TelegramConfig,
     TracingConfig,
 )
@@ -117,6 +118,7 @@ class Config(Section):
     )
     payments: PaymentsConfig = PaymentsConfig()
     retention: Retention = Retention()
+    security: SecurityConfig = SecurityConfig()
     api: ApiConfig = ApiConfig()
     engine: EngineConfig = EngineConfig()
     daemon: DaemonConfig = DaemonConfig()
@@ -226,6 +228,9 @@ def _whole(said: Any) -> Any:
     return int(said) if isinstance(said, float) and said.is_integer() else said
 
 
+_TWO = 2
+
+
 def _faults_of(config: Config) -> Iterator[Fault]:
     """Yield a fault for every key that cannot be meant as it stands."""
     # A machine without any time zones says so when it needs one; there no name can be judged.
@@ -237,6 +242,8 @@ def _faults_of(config: Config) -> Iterator[Fault]:
             yield at(f"providers.{each.name}.folder", "config-no-folder")
     if config.repository is not None and "" in (config.repository.forge or ()):
         yield at("repository.statuses", "config-no-forge")
+    if config.security.two_people and len(set(config.telegram.admins)) < _TWO:
+        yield at("security.two_people", "config-two-people")
     if not config.allow_plain_http:
         yield from _in_the_open(config)
     if config.api.openid is not None and not config.api.public_url:

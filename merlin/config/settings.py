@@ -604,6 +604,18 @@ class ApiConfig(Section):
         return address_of(self.listen)
 
 
+class SecurityConfig(Section):
+    """What protects against one account alone."""
+
+    two_people: Many[Literal["refund", "role", "promote", "broadcast"]] = setting(
+        "Acts that another admin has to approve first: `refund`, `role` (giving and taking away),"
+        " `promote` (also a rollback, and accepting changed answers), `broadcast`. Needs two"
+        " admins in `telegram.admins`. Commands on the machine are not asked about.",
+        ["refund", "role"],
+        default=(),
+    )
+
+
 class TracingConfig(Section):
     """Traces by OpenTelemetry: from an update to its answer, from a commit to its model.
 

@@ -6,6 +6,7 @@
     ├── NotFound             exit 1, no such dataset, build, job or model
     ├── Forbidden            exit 1, it is there, but others may do this with it
     ├── Refused              exit 1, asked for something that may not be done now
+    │   └── ApprovalNeeded   somebody else has to approve it first
     ├── DatasetError         exit 1, an example cannot be used; carries the findings
     ├── SourceError          exit 1, the git repository cannot be read; may pass later
     ├── PaymentError         exit 1, who takes the money said no; will not pass by itself
@@ -63,6 +64,35 @@ class Forbidden(MerlinError):
 
 class Refused(MerlinError):
     """What was asked for exists, but may not be done now; the text says why."""
+
+
+class ApprovalNeeded(Refused):
+    """Somebody else has to approve it first; `number` finds it once it is stored.
+
+    `act` names what is performed with `values` (plain JSON), `subject` is what the audit names,
+    `told` fills the text that says what is asked for, `asked_by` is a person's id.
+    """
+
+    def __init__(
+        self,
+        act: str,
+        subject: str,
+        asked_by: int,
+        values: Mapping[str, object],
+        told: Mapping[str, object],
+    ) -> None:
+        super().__init__(f"{act} of {subject} needs a second person", "approval-needed", number="")
+        self.act = act
+        self.subject = subject
+        self.asked_by = asked_by
+        self.values = values
+        self.told = told
+        self.number = 0
+
+    def set_number(self, number: int) -> None:
+        """Let its text name the number under which it waits."""
+        self.number = number
+        self.arguments = {**self.arguments, "number": str(number)}
 
 
 class DatasetError(MerlinError):

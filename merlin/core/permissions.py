@@ -38,6 +38,15 @@ class Permission(StrEnum):
     REFUNDS = "refunds"
 
 
+class DangerousAct(StrEnum):
+    """What a second person may have to approve; the values stand in the configuration."""
+
+    REFUND = "refund"
+    ROLE = "role"
+    PROMOTE = "promote"
+    BROADCAST = "broadcast"
+
+
 _STUDENT = frozenset({Permission.ASK})
 _EDITOR = _STUDENT | {
     Permission.EDIT_EXAMPLES,

@@ -20,7 +20,7 @@ ADMINS = "admins"
 # All admins but the one whom `by` in the arguments names: what one did, told to the rest.
 OTHERS = "other admins"
 # Told at once, however many come one after another.
-NEWS = frozenset({"notice-serving"})
+NEWS = frozenset({"notice-serving", "notice-approval-asked"})
 # Troubles by their cause: those of one cause are told in one message, `runbook-<cause>` says what
 # to do about them.
 CAUSES = {

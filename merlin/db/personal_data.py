@@ -102,6 +102,12 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.DISMISSED_QUESTION, names=("by_whom",)),
     PersonalData(t.NOTICE, owners=("to_whom",), papers=("arguments",), nulls=("once",)),
     PersonalData(t.REQUEST, names=("by_whom",), papers=("arguments", "result")),
+    PersonalData(
+        t.APPROVAL,
+        ids=("asked_by",),
+        names=("subject", "decided_by"),
+        papers=("arguments", "told"),
+    ),
     PersonalData(t.AUDIT, names=("by_whom", "target"), papers=("arguments",)),
     PersonalData(t.ACCEPTED_LOSS, names=("by_whom",)),
     PersonalData(t.PROMOTION, names=("by_whom", "why")),

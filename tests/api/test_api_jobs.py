@@ -9,6 +9,9 @@ from api_site import ANNA, BORIS, VERA
 from staff_site import office
 
 from merlin.account.api_keys import Scope
+from merlin.app import approvals
+from merlin.app.actor import Actor
+from merlin.config.settings import SecurityConfig
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.db.audit import Audit
@@ -271,3 +274,28 @@ def test_only_questions_that_both_were_asked_are_compared(site):
         page = browser.get("/admin/models/trial-3/evaluation?against=trial-2").text
     assert "1 общий вопрос" in page
     assert page.count("Прежней не задавали") == 1
+
+
+def test_models_change_when_another_admin_approves(served):
+    """Beside who asks another admin decides; the daemon is asked once, in the asker's name."""
+    site, before = served, served.app.state.services
+    site.person(BORIS, Role.ADMIN)
+    security = SecurityConfig(two_people=("promote",))
+    site.bound(config=before.config.model_copy(update={"security": security}))
+    newer, older = site.admin.get("/api/models").json()["models"]
+    try:
+        for address, kind in (
+            (f"/api/models/{older['id']}/promote", "promote"),
+            ("/api/datasets/trial/rollback", "rollback"),
+        ):
+            mine = len(Requests(site.database).of(f"user:{VERA}"))
+            number = site.admin.post(address).json()["approval"]
+            assert len(Requests(site.database).of(f"user:{VERA}")) == mine
+            second = Actor.person(BORIS, site.roles.authority(BORIS))
+            approvals.approve(site.app.state.services, second, number)
+            asked, *rest = Requests(site.database).of(f"user:{VERA}")
+            assert (asked.kind, len(rest)) == (kind, mine)
+            assert older["model"] in asked.arguments.values()
+            assert newer["model"] not in asked.arguments.values()
+    finally:
+        site.app.state.services = before

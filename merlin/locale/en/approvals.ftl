@@ -1,0 +1,64 @@
+# Two people for a dangerous act: one asks, another approves.
+approval-title = ✋ Waiting for approval
+approval-lead = These start as soon as another admin approves them.
+approval-nothing = Nothing is waiting for approval.
+approval-act-grant = give a role: { $role }{ $scope }
+approval-act-revoke = remove a role: { $role }{ $scope }
+approval-act-refund = refund { $price } for order { $order }, reason: { $reason }
+approval-act-promote = make the model { $model } live
+approval-act-accept = accept the changed answers of the model { $model }
+approval-act-rollback = roll back to the model { $model }
+approval-act-broadcast = send a broadcast to { $whom ->
+        [ru] Russian speakers
+        [en] English speakers
+       *[all] everyone
+    }
+approval-line = { $what } — { $subject }. Asked by { $by }, until { $until }.
+approval-line-own = { $what } — { $subject }. Asked by you, until { $until }.
+approval-approve = ✅ Approve
+approval-approve-yes = Yes, approve
+approval-decline = ❌ Decline
+approval-withdraw = Cancel the request
+approval-open = ✋ Waiting for approval ({ $count })
+approval-ask-approve = Approve it? It starts right away.
+approval-said-approved = Approved and done.
+approval-said-declined = Declined.
+approval-said-withdrawn = The request is cancelled.
+approval-said-failed = Approved, but it couldn't be done: { $reason }
+approval-needed = Another admin has to approve this. Request { $number } was sent and waits for 24 hours.
+approval-none = There's no request { $number }.
+approval-decided = Request { $number } is no longer waiting.
+approval-own = You can't approve your own request; another admin has to.
+approval-asker-blocked = The admin who asked is blocked.
+approval-asker-lost = The admin who asked may no longer do this.
+notice-approval-asked = { $by } asks to { $what } — { $subject }. It needs your approval and waits for 24 hours.
+notice-approval-approved = Request { $number } was approved and done: { $what }.
+notice-approval-declined = Request { $number } was declined: { $what }.
+notice-approval-failed = Request { $number } was approved, but couldn't be done: { $what }. { $reason }
+notice-approval-expired = No other admin approved request { $number } within 24 hours: { $what }. If you still need it, ask again.
+audit-approval-ask = approval requested
+audit-approval-approve = approved
+audit-approval-decline = declined
+page-approvals = Waiting for approval
+page-approvals-lead = These start as soon as another admin approves them.
+page-approvals-none = Nothing is waiting for approval
+page-approvals-none-hint = Refunds, roles, models and broadcasts appear here where the configuration has security.two_people.
+page-approvals-own = Asked by you
+page-approvals-by = Asked by { $name }
+page-approvals-until = until { $at }
+page-approvals-approve = Approve
+page-approvals-decline = Decline
+page-approvals-withdraw = Cancel the request
+page-approvals-sure = Approve it? It starts right away.
+page-approvals-count = { $count ->
+        [one] { $count } action is waiting for approval
+       *[other] { $count } actions are waiting for approval
+    }
+page-said-approved = Approved and done.
+page-said-declined = Declined.
+page-about-act = action
+page-about-number = number
+page-about-asked_by = asked by
+config-two-people = needs at least two admins in telegram.admins, or there's no one to approve
+api-problem-approval-needed = Another admin has to approve this
+api-problem-approval-needed-detail = Another admin has to approve this.

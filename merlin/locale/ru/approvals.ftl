@@ -1,0 +1,65 @@
+# Два человека для опасного действия: один просит, другой подтверждает.
+approval-title = ✋ Ждут подтверждения
+approval-lead = Эти действия начнутся, когда их подтвердит другой администратор.
+approval-nothing = Ничего не ждёт подтверждения.
+approval-act-grant = выдать роль: { $role }{ $scope }
+approval-act-revoke = снять роль: { $role }{ $scope }
+approval-act-refund = вернуть { $price } за заказ { $order }, причина: { $reason }
+approval-act-promote = сделать текущей модель { $model }
+approval-act-accept = принять изменившиеся ответы модели { $model }
+approval-act-rollback = вернуть прежнюю модель { $model }
+approval-act-broadcast = разослать сообщение { $whom ->
+        [ru] русскоязычным
+        [en] англоязычным
+       *[all] всем
+    }
+approval-line = { $what } — { $subject }. Просит { $by }, до { $until }.
+approval-line-own = { $what } — { $subject }. Просите вы, до { $until }.
+approval-approve = ✅ Подтвердить
+approval-approve-yes = Да, подтвердить
+approval-decline = ❌ Отклонить
+approval-withdraw = Отменить заявку
+approval-open = ✋ Ждут подтверждения ({ $count })
+approval-ask-approve = Подтвердить? Действие начнётся сразу.
+approval-said-approved = Подтверждено, действие выполнено.
+approval-said-declined = Отклонено.
+approval-said-withdrawn = Заявка отменена.
+approval-said-failed = Подтверждено, но выполнить не получилось: { $reason }
+approval-needed = Это действие подтверждает другой администратор. Заявка { $number } отправлена и ждёт 24 часа.
+approval-none = Нет заявки с номером { $number }.
+approval-decided = Заявка { $number } уже не ждёт решения.
+approval-own = Свою заявку подтвердить нельзя, это делает другой администратор.
+approval-asker-blocked = Доступ того, кто просил, закрыт.
+approval-asker-lost = У того, кто просил, больше нет на это прав.
+notice-approval-asked = { $by } просит: { $what } — { $subject }. Нужно ваше подтверждение, заявка ждёт 24 часа.
+notice-approval-approved = Заявка { $number } подтверждена и выполнена: { $what }.
+notice-approval-declined = Заявка { $number } отклонена: { $what }.
+notice-approval-failed = Заявка { $number } подтверждена, но выполнить её не получилось: { $what }. { $reason }
+notice-approval-expired = Заявку { $number } за 24 часа никто не подтвердил: { $what }. Если она ещё нужна, повторите её.
+audit-approval-ask = запрошено подтверждение
+audit-approval-approve = подтверждено
+audit-approval-decline = отклонено
+page-approvals = Ждут подтверждения
+page-approvals-lead = Эти действия начнутся, когда их подтвердит другой администратор.
+page-approvals-none = Ничего не ждёт подтверждения
+page-approvals-none-hint = Здесь появятся возвраты, роли, модели и рассылки, если в настройках есть security.two_people.
+page-approvals-own = Просите вы
+page-approvals-by = Просит { $name }
+page-approvals-until = до { $at }
+page-approvals-approve = Подтвердить
+page-approvals-decline = Отклонить
+page-approvals-withdraw = Отменить заявку
+page-approvals-sure = Подтвердить? Действие начнётся сразу.
+page-approvals-count = { $count ->
+        [one] Ждёт подтверждения { $count } действие
+        [few] Ждут подтверждения { $count } действия
+       *[many] Ждут подтверждения { $count } действий
+    }
+page-said-approved = Подтверждено, действие выполнено.
+page-said-declined = Отклонено.
+page-about-act = действие
+page-about-number = номер
+page-about-asked_by = просил
+config-two-people = нужно хотя бы два администратора в telegram.admins, иначе подтвердить некому
+api-problem-approval-needed = Нужно подтверждение другого администратора
+api-problem-approval-needed-detail = Это действие подтверждает другой администратор.

@@ -1,0 +1,218 @@
+"""Two people for a dangerous act: asked for over HTTP, approved by another admin, done once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from api_site import ANNA, BORIS, VERA
+
+from merlin.account.approvals import Approvals, ApprovalState
+from merlin.account.users import Users
+from merlin.app import approvals, broadcasts, users
+from merlin.app.actor import Actor
+from merlin.app.broadcasts import EVERYBODY, Broadcasts, BroadcastState
+from merlin.config import load
+from merlin.config.settings import SecurityConfig
+from merlin.core.clock import utc_now
+from merlin.core.errors import ApprovalNeeded, ConfigError, NotFound, Refused
+from merlin.core.permissions import Role
+from merlin.db.audit import Audit
+from merlin.db.notices import OTHERS, Notices
+
+pytestmark = pytest.mark.functional
+TEACHER = {"role": "editor"}
+ROLES = f"/api/users/{ANNA}/roles"
+
+
+def guard(site):
+    """Let every dangerous act of an api need two people."""
+    config = site.services.config
+    security = SecurityConfig(two_people=("refund", "role", "promote", "broadcast"))
+    site.bound(config=config.model_copy(update={"security": security}))
+
+
+@pytest.fixture
+def vera(site):
+    """Let every dangerous act need two people; yield the browser of one of two admins."""
+    guard(site)
+    for admin in (VERA, BORIS):
+        site.person(admin, Role.ADMIN)
+    site.person(ANNA)
+    with site.browser(VERA) as program:
+        yield program
+
+
+def acting(site, user_id):
+    """Return what an act of somebody begins with."""
+    return site.app.state.services, Actor.person(user_id, site.roles.authority(user_id))
+
+
+def asked(vera, role=TEACHER):
+    """Ask for a role; return the number under which that waits."""
+    said = vera.post(ROLES, json=role)
+    assert said.status_code == 409
+    assert said.json()["type"] == "urn:merlin:problem:approval-needed"
+    return int(said.json()["approval"])
+
+
+def role_of(site, user_id=ANNA):
+    return site.roles.authority(user_id).role
+
+
+def test_a_role_waits_for_another_admin_and_is_given_once(site, vera):
+    number = asked(vera)
+    assert role_of(site) is Role.STUDENT
+    assert asked(vera) == number
+    (told,) = [n for n in Notices(site.db).newest(OTHERS, 9) if n.key == "notice-approval-asked"]
+    assert told.arguments["by"] == f"user:{VERA}"
+    with pytest.raises(Refused) as own:
+        approvals.approve(*acting(site, VERA), number)
+    assert own.value.key == "approval-own"
+    assert role_of(site) is Role.STUDENT
+    done = approvals.approve(*acting(site, BORIS), number)
+    assert done.approval.state is ApprovalState.APPROVED
+    assert role_of(site) is Role.EDITOR
+    entries = Audit(site.db).newest(3, f"user:{ANNA}")
+    assert [(each.action, each.by) for each in entries] == [
+        ("role.grant", f"user:{VERA}"),
+        ("approval.approve", f"user:{BORIS}"),
+        ("approval.ask", f"user:{VERA}"),
+    ]
+    assert entries[1].arguments["asked_by"] == f"user:{VERA}"
+    assert "notice-approval-approved" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
+    with pytest.raises(Refused):
+        approvals.approve(*acting(site, BORIS), number)
+
+
+def test_a_role_is_taken_away_by_two(site, vera):
+    site.person(ANNA, Role.EDITOR)
+    number = int(vera.delete(ROLES).json()["approval"])
+    assert role_of(site) is Role.EDITOR
+    approvals.approve(*acting(site, BORIS), number)
+    assert role_of(site) is Role.STUDENT
+
+
+def test_nobody_is_asked_about_what_would_be_refused(site, vera):
+    wrong = vera.post(ROLES, json={"role": "teacher"})
+    assert wrong.json()["type"] == "urn:merlin:problem:refused"
+    assert vera.post("/api/users/77/roles", json=TEACHER).status_code == 404
+    assert Approvals(site.db).count() == 0
+    assert [each.action for each in Audit(site.db).newest(9, f"user:{ANNA}")] == []
+
+
+def test_who_may_not_do_it_may_not_approve_it(site, vera):
+    number = asked(vera)
+    site.person(ANNA, Role.EDITOR)
+    assert approvals.list_waiting(*acting(site, ANNA)) == []
+    with pytest.raises(NotFound):
+        approvals.approve(*acting(site, ANNA), number)
+
+
+def test_a_declined_act_is_not_done(site, vera):
+    number = asked(vera)
+    approvals.decline(*acting(site, BORIS), number)
+    assert role_of(site) is Role.STUDENT
+    assert "notice-approval-declined" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
+    assert asked(vera) != number
+
+
+@pytest.mark.parametrize("cause", ["role", "block"])
+def test_who_asked_must_still_be_allowed_to(site, vera, cause):
+    number = asked(vera)
+    if cause == "role":
+        site.roles.revoke(VERA, "cli:boris")
+    else:
+        Users(site.db).block(VERA, "cli:boris")
+    failed = approvals.approve(*acting(site, BORIS), number)
+    assert failed.approval.state is ApprovalState.FAILED
+    assert failed.reason is not None
+    assert role_of(site) is Role.STUDENT
+    assert "notice-approval-failed" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
+
+
+def test_after_a_day_nothing_waits_any_more(site, vera):
+    number = asked(vera)
+    later = utc_now() + timedelta(hours=25)
+    site.bound(clock=lambda: later)
+    assert approvals.list_waiting(*acting(site, BORIS)) == []
+    with pytest.raises(Refused):
+        approvals.approve(*acting(site, BORIS), number)
+    rows = Approvals(site.db, lambda: later)
+    assert (rows.expire(), rows.expire()) == (1, 0)
+    assert rows.get(number).state is ApprovalState.EXPIRED
+    assert "notice-approval-expired" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
+
+
+def test_two_who_approve_at_once_do_it_once(site, vera):
+    site.person(1009, Role.ADMIN)
+    number = asked(vera)
+
+    def approve(admin):
+        try:
+            approvals.approve(*acting(site, admin), number)
+        except Refused as error:
+            return error.key
+        return "done"
+
+    with ThreadPoolExecutor(2) as pool:
+        found = sorted(pool.map(approve, (BORIS, 1009)))
+    assert found == ["approval-decided", "done"]
+    assert [e.action for e in Audit(site.db).newest(9, f"user:{ANNA}")].count("role.grant") == 1
+
+
+def test_the_operator_needs_nobody(site, vera):
+    users.grant_role(site.app.state.services, Actor.operator(), ANNA, Role.EDITOR)
+    assert role_of(site) is Role.EDITOR
+    site.roles.revoke(ANNA, "cli:vera")
+    number = asked(vera)
+    approvals.approve(site.app.state.services, Actor.operator(), number)
+    assert role_of(site) is Role.EDITOR
+
+
+def test_a_refund_waits_and_is_asked_of_the_gateway_once(shop):
+    order_id = shop.buyer().bought("pack")
+    shop.site.person(BORIS, Role.ADMIN)
+    before = shop.site.app.state.services
+    guard(shop.site)
+    address, body = f"/api/payments/{order_id}/refund", {"reason": "не подошло"}
+    try:
+        assert shop.admin.post(address, json={**body, "minor": 10**6}).status_code == 409
+        said = shop.admin.post(address, json=body)
+        number = said.json()["approval"]
+        assert "approval" not in shop.admin.post(address, json={**body, "minor": 10**6}).json()
+        assert shop.billing.refunds.of(order_id) == []
+        approvals.approve(*acting(shop.site, BORIS), number)
+    finally:
+        shop.site.app.state.services = before
+    shop.until(order_id, "refunded")
+    (done,) = shop.billing.refunds.of(order_id)
+    assert (done.by, done.amount.minor) == (f"user:{VERA}", 9900)
+
+
+def test_a_broadcast_begins_when_another_approves_it(site, vera):
+    drafts = Broadcasts(site.db, 7, "ru")
+    cast = drafts.draft(VERA, "Занятия начнутся в понедельник")
+    ctx, admin = acting(site, VERA)
+    with pytest.raises(ApprovalNeeded) as needed:
+        broadcasts.start(replace(ctx, bot_id=7), admin, cast, EVERYBODY)
+    assert drafts.get(cast).state is BroadcastState.DRAFT
+    ctx.propose(needed.value)
+    (waits,) = approvals.list_waiting(*acting(site, BORIS))
+    assert waits.text == "Занятия начнутся в понедельник"
+    approvals.approve(*acting(site, BORIS), waits.number)
+    assert drafts.get(cast).state is BroadcastState.RUNNING
+    (noted,) = Audit(site.db).newest(1, f"broadcast:{cast}")
+    assert (noted.action, noted.by) == ("broadcast.start", f"user:{VERA}")
+
+
+@pytest.mark.parametrize("admins", ["[]", "[1001]", "[1001, 1001]"])
+def test_one_admin_alone_cannot_need_another(tmp_path, admins):
+    said = f"state_dir: .\nsecurity: {{two_people: [refund]}}\ntelegram: {{admins: {admins}}}\n"
+    (tmp_path / "config.yaml").write_text(said)
+    with pytest.raises(ConfigError, match=r"security\.two_people"):
+        load(tmp_path / "config.yaml")
+    (tmp_path / "config.yaml").write_text(said.replace(admins, "[1001, 1002]"))
+    assert load(tmp_path / "config.yaml").security.two_people == ("refund",)
