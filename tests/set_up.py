@@ -149,7 +149,7 @@ class SetUp:
         if self.config is not None:
             providers = {each.name: each for each in (*self.config.providers, *config.providers)}
             told["providers"] = tuple(providers.values())
-            told["models"] = self.config.models
+            told["models"], told["security"] = self.config.models, self.config.security
             told["budget"] = self.config.budget.model_copy(update={"answers": self.caps})
             hears = config.chat.transcription or self.config.chat.transcription
             told["chat"] = config.chat.model_copy(update={"transcription": hears})

@@ -35,6 +35,7 @@ from merlin.bot.context import (
 )
 from merlin.bot.handlers import (
     admin,
+    approvals,
     broadcasts,
     examples,
     feedback,
@@ -67,7 +68,7 @@ _UNKNOWN_BOT = telegram.User(0, "", is_bot=True, username="")
 
 _MODULES = (
     *(start, session_choices, sessions, groups, profile, plans, orders, feedback),
-    *(admin, examples, jobs, models, people, payments, broadcasts, questions),
+    *(admin, examples, jobs, models, people, payments, broadcasts, approvals, questions),
 )
 
 

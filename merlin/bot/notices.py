@@ -19,6 +19,7 @@ from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import editors_told_separately
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.handlers.admin import act_button, runbook_row
+from merlin.bot.handlers.approvals import decisions_of
 from merlin.bot.handlers.changes import solving
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.processor import retry_until_stored
@@ -73,6 +74,8 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
     change_id = str(group[0].arguments.get("change", ""))
     if group[0].key == "notice-change-conflict":
         row = solving(change_id, language, ANEW) if change_id else ()
+    elif decisions := decisions_of(group[0], language, ANEW):
+        row = decisions
     else:
         acts = filter(None, (act_button(each, language) for each in group))
         row = tuple({each.label: each for each in acts}.values())[:_MOST_ACTS]

@@ -147,6 +147,7 @@ PANELS = {
     },
     "People and sales": {
         "users": ("users", "People: roles, blocks, plans, gifts."),
+        "approvals": ("approvals", "Actions that wait for a second admin."),
         "billing": ("billing", "Sales: sums, orders, refunds, codes."),
     },
     "Set up and rescue": {

@@ -611,7 +611,6 @@ class SecurityConfig(Section):
         "Acts that another admin has to approve first: `refund`, `role` (giving and taking away),"
         " `promote` (also a rollback, and accepting changed answers), `broadcast`. Needs two"
         " admins in `telegram.admins`. Commands on the machine are not asked about.",
-        ["refund", "role"],
         default=(),
     )
 

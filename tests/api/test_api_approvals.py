@@ -216,3 +216,24 @@ def test_one_admin_alone_cannot_need_another(tmp_path, admins):
         load(tmp_path / "config.yaml")
     (tmp_path / "config.yaml").write_text(said.replace(admins, "[1001, 1002]"))
     assert load(tmp_path / "config.yaml").security.two_people == ("refund",)
+
+
+def test_the_page_lists_what_waits_and_decides_it(site, vera):
+    number, other = asked(vera), asked(vera, {"role": "teacher", "scope": "networks"})
+    own = vera.get("/admin/approvals").text
+    assert "Отменить заявку" in own
+    assert f"/admin/approvals/{number}/approve" not in own
+    with site.browser(BORIS) as boris:
+        page = boris.get("/admin/approvals").text
+        assert "выдать роль: редактор" in page
+        assert 'href="/admin/approvals" aria-current="page"' in page
+        pressed = {"once": "0" * 32}
+        approved = boris.post(f"/admin/approvals/{number}/approve", data=pressed)
+        assert approved.headers["location"] == "/admin/approvals?said=approved"
+        assert role_of(site) is Role.EDITOR
+        again = boris.post(f"/admin/approvals/{number}/approve", data=pressed)
+        assert (again.status_code, "уже не ждёт решения" in again.text) == (409, True)
+        boris.post(f"/admin/approvals/{other}/decline", data=pressed)
+        assert "Ничего не ждёт подтверждения" in boris.get("/admin/approvals").text
+    with site.browser(ANNA) as anna:
+        assert anna.get("/admin/approvals").status_code == 404

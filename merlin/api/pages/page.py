@@ -342,7 +342,7 @@ def layout_of(visit: PageRequest) -> Layout:
         here=here,
         language_href=browser.with_preference(here, "lang", other),
         links=(*_links(visit, "nav", ROOMS), *shop),
-        rooms=_links(visit, "room", ADMIN_ROOMS) if _is_within(path, "/admin") else (),
+        rooms=_links(visit, "room", _admin_rooms(visit)) if _is_within(path, "/admin") else (),
         favourites=visit.favourites,
         path=path,
         person=person_called(user),
@@ -373,6 +373,15 @@ ADMIN_ROOMS: tuple[Room, ...] = (
     ("/admin/audit", "audit", Permission.USERS),
     ("/admin/health", "health", Permission.USERS),
 )
+
+
+# Where a second admin may have to approve what another asks for.
+APPROVALS: Room = ("/admin/approvals", "approvals", Permission.USERS)
+
+
+def _admin_rooms(visit: PageRequest) -> tuple[Room, ...]:
+    is_asked = bool(visit.services.config.security.two_people)
+    return (*ADMIN_ROOMS, APPROVALS) if is_asked else ADMIN_ROOMS
 
 
 # Where things are bought.

@@ -22,6 +22,7 @@ from merlin.api.pages import (
     plans,
 )
 from merlin.api.pages.admin import (
+    approvals,
     health,
     jobs,
     payments,
@@ -37,7 +38,7 @@ from merlin.core.i18n import text
 TOPICS = (catalogue, account, plans, chat, orders)
 STAFF = (
     *(board, teach_course, examples, changes),
-    *(health, jobs, people, payments),
+    *(health, jobs, people, payments, approvals),
 )
 
 

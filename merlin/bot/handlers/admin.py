@@ -15,6 +15,7 @@ from functools import partial
 from typing import TypeVar
 
 from merlin.app.actor import Actor
+from merlin.app.approvals import count_waiting
 from merlin.app.board import BoardRow, Card, read_board
 from merlin.app.context import Context
 from merlin.app.health import BudgetView, HealthView, ProcessView, health, runbook
@@ -161,9 +162,15 @@ def _home(context: BotContext) -> View:
     board = read_board(*performer(context))
     shown = "\n\n".join(_board_row(context, row) for row in board.rows[:_MOST_DATASETS])
     late = "" if board.is_live else context.translate("page-board-daemon")
+    waits = count_waiting(*performer(context))
+    approve = Button(context.translate("approval-open", count=waits), "a-waits") if waits else None
     # The message is kept up to date, also until a silent daemon speaks again.
     moves = any(each.is_under_way for each in board.cards)
-    rows = (*button_rows(ways, 2), moves and (menu.button(context, "admin-refresh", "a-home"),))
+    rows = (
+        approve,
+        *button_rows(ways, 2),
+        moves and (menu.button(context, "admin-refresh", "a-home"),),
+    )
     return menu.card(context, context.translate("admin-title"), words, late, shown, rows=rows)
 
 

@@ -39,7 +39,7 @@ notice-approval-expired = No other admin approved request { $number } within 24 
 audit-approval-ask = approval requested
 audit-approval-approve = approved
 audit-approval-decline = declined
-page-approvals = Waiting for approval
+page-room-approvals = Waiting for approval
 page-approvals-lead = These start as soon as another admin approves them.
 page-approvals-none = Nothing is waiting for approval
 page-approvals-none-hint = Refunds, roles, models and broadcasts appear here where the configuration has security.two_people.
@@ -50,10 +50,6 @@ page-approvals-approve = Approve
 page-approvals-decline = Decline
 page-approvals-withdraw = Cancel the request
 page-approvals-sure = Approve it? It starts right away.
-page-approvals-count = { $count ->
-        [one] { $count } action is waiting for approval
-       *[other] { $count } actions are waiting for approval
-    }
 page-said-approved = Approved and done.
 page-said-declined = Declined.
 page-about-act = action
@@ -62,3 +58,8 @@ page-about-asked_by = asked by
 config-two-people = needs at least two admins in telegram.admins, or there's no one to approve
 api-problem-approval-needed = Another admin has to approve this
 api-problem-approval-needed-detail = Another admin has to approve this.
+approvals-col-number = Number
+approvals-col-what = Action
+approvals-col-subject = Object
+approvals-col-by = Asked by
+approvals-col-until = Until

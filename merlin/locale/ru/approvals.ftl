@@ -39,7 +39,7 @@ notice-approval-expired = Заявку { $number } за 24 часа никто �
 audit-approval-ask = запрошено подтверждение
 audit-approval-approve = подтверждено
 audit-approval-decline = отклонено
-page-approvals = Ждут подтверждения
+page-room-approvals = Ждут подтверждения
 page-approvals-lead = Эти действия начнутся, когда их подтвердит другой администратор.
 page-approvals-none = Ничего не ждёт подтверждения
 page-approvals-none-hint = Здесь появятся возвраты, роли, модели и рассылки, если в настройках есть security.two_people.
@@ -50,11 +50,6 @@ page-approvals-approve = Подтвердить
 page-approvals-decline = Отклонить
 page-approvals-withdraw = Отменить заявку
 page-approvals-sure = Подтвердить? Действие начнётся сразу.
-page-approvals-count = { $count ->
-        [one] Ждёт подтверждения { $count } действие
-        [few] Ждут подтверждения { $count } действия
-       *[many] Ждут подтверждения { $count } действий
-    }
 page-said-approved = Подтверждено, действие выполнено.
 page-said-declined = Отклонено.
 page-about-act = действие
@@ -63,3 +58,8 @@ page-about-asked_by = просил
 config-two-people = нужно хотя бы два администратора в telegram.admins, иначе подтвердить некому
 api-problem-approval-needed = Нужно подтверждение другого администратора
 api-problem-approval-needed-detail = Это действие подтверждает другой администратор.
+approvals-col-number = Номер
+approvals-col-what = Действие
+approvals-col-subject = Объект
+approvals-col-by = Просит
+approvals-col-until = До

@@ -1,0 +1,59 @@
+"""Dangerous acts that wait for a second admin: what they are, approved or declined."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from merlin.account.users import ERASED
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import Keeping, Mark, PageRequest, refusal_text, render_page
+from merlin.api.schema import Id
+from merlin.app import approvals, users
+from merlin.app.actor import Actor
+from merlin.app.approvals import ApprovalView
+from merlin.app.context import Context
+from merlin.core.errors import NotFound, Refused
+from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.db.audit import person_reference
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("/admin/approvals")
+async def show_approvals(
+    visit: Keeping, said: Literal["", "approved", "declined"] = ""
+) -> Response:
+    """Return what waits; `said` is what was decided a moment ago."""
+    return await _page(visit, said=visit.say(f"said-{said}") if said else "")
+
+
+@router.post("/admin/approvals/{number}/{decision}")
+async def decide(
+    visit: Keeping, number: Id, decision: Literal["approve", "decline"], once: Mark
+) -> Response:
+    """Approve or decline; pressed twice, the second press finds it decided."""
+    del once
+    act = approvals.approve if decision == "approve" else approvals.decline
+    try:
+        done = await visit.write(act, number)
+    except (NotFound, Refused) as error:
+        return await _page(visit, refusal_text(visit, error))
+    if done.reason is not None:
+        return await _page(visit, refusal_text(visit, done.reason))
+    return seen_other(f"/admin/approvals?said={decision}d")
+
+
+async def _page(visit: PageRequest, wrong: str = "", said: str = "") -> Response:
+    def read(ctx: Context, actor: Actor) -> tuple[list[ApprovalView], dict[str, str]]:
+        found = approvals.list_waiting(ctx, actor)
+        people = {each.approval.subject for each in found}
+        people |= {person_reference(each.approval.asked_by) for each in found}
+        return found, dict(users.display_names(ctx, sorted(people)))
+
+    found, names = await visit.read(read)
+    view = {"found": found, "names": names, "erased": ERASED, "wrong_words": wrong, "said": said}
+    status = 409 if wrong else 200
+    return render_page(visit, "admin_approvals.html", view, status=status, keep=NEVER_KEPT)

@@ -1,0 +1,56 @@
+"""Two admins for a broadcast: one asks in the bot, the other approves by the notice's button."""
+
+from __future__ import annotations
+
+import pytest
+from admin_chat import ANNA, BORIS, CHAT, VERA, Chat, add_users, with_admin
+from configured import config_of
+from running_bot import RunningBot, rows
+
+pytestmark = pytest.mark.functional
+TEXT = "Занятия начнутся в понедельник"
+CASTS = "SELECT state FROM broadcast"
+
+
+@pytest.fixture
+def settings(settings):
+    config = config_of(providers=[CHAT], security={"two_people": ["broadcast"]})
+    made = with_admin(settings, config=config, admins=(VERA, BORIS))
+    add_users(made, [ANNA, BORIS, VERA])
+    return made
+
+
+def ask(vera):
+    """Write a broadcast and press Send under its second question."""
+    vera.say("/admin")
+    vera.press("a-casts")
+    vera.press("✍️ Новая рассылка")
+    vera.say(TEXT)
+    vera.press(vera.data("a-cast-ask"))
+    vera.press(vera.data("a-cast-yes"))
+    return vera.alert
+
+
+def test_a_broadcast_is_sent_when_the_other_admin_approves_it(telegram, settings):
+    with RunningBot(settings):
+        vera, boris = Chat(telegram, settings), Chat(telegram, settings, "boris")
+        boris.say("/admin")
+        assert "Заявка 1 отправлена" in ask(vera)
+        assert rows(settings, CASTS) == [("draft",)]
+        boris.until("разослать сообщение всем")
+        asked = boris.last
+        assert any("Подтвердить" in label for label in boris.labels)
+        boris.say("/admin")
+        assert "✋ Ждут подтверждения (1)" in boris.labels
+        vera.say("/admin")
+        assert vera.forge("a-approve-yes:1").startswith("Свою заявку подтвердить нельзя")
+        boris.press("a-approve:1:n", asked.message_id, forged=True)
+        assert TEXT in boris.last.text
+        boris.press(boris.data("a-approve-yes"))
+        assert "Подтверждено, действие выполнено." in boris.last.text
+        vera.until("Заявка 1 подтверждена и выполнена")
+        telegram.wait_for(lambda: any(TEXT in each.text for each in telegram.answers("anna")))
+        assert rows(settings, "SELECT state, decided_by FROM approval") == [
+            ("approved", f"user:{BORIS}")
+        ]
+        assert boris.forge("a-approve-yes:1") == "Заявка 1 уже не ждёт решения."

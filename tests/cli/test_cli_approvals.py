@@ -1,0 +1,53 @@
+"""`merlin approvals`: the operator sees what waits, and decides it without a second admin."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from merlin.account.approvals import Approvals
+from merlin.account.users import Roles, User, Users
+from merlin.cli import main
+from merlin.core.errors import ApprovalNeeded
+from merlin.core.permissions import Role
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A database in which an admin asked for two roles."""
+    (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
+    with open_database(f"sqlite://{tmp_path}/state/merlin.db") as database:
+        migrate(database)
+        Users(database).seen([User(1001, "ru"), User(1002, "ru"), User(1003, "ru")])
+        Roles(database).grant(1003, Role.ADMIN, "cli:test")
+        for user_id in (1001, 1002):
+            values = {"user_id": user_id, "role": "editor", "scope": None}
+            told = {"role": {"key": "role-editor", "arguments": {}}, "scope": ""}
+            needed = ApprovalNeeded("grant", f"user:{user_id}", 1003, values, told)
+            Approvals(database).propose(needed)
+    return tmp_path
+
+
+def run(capsys, place, *words):
+    capsys.readouterr()
+    code = main(["approvals", *words, "--config", str(place / "config.yaml")])
+    return code, capsys.readouterr()
+
+
+def test_the_operator_lists_approves_and_declines(capsys, place):
+    code, told = run(capsys, place, "list", "--json")
+    assert (code, [each["number"] for each in json.loads(told.out)]) == (0, [1, 2])
+    assert "user:1001" in run(capsys, place, "list")[1].out
+    assert run(capsys, place, "approve", "1")[0] == 0
+    assert run(capsys, place, "decline", "2")[0] == 0
+    code, told = run(capsys, place, "approve", "2")
+    assert (code, "2" in told.err) == (1, True)
+    with open_database(f"sqlite://{place}/state/merlin.db") as database:
+        assert Roles(database).authority(1001).role is Role.EDITOR
+        assert Roles(database).authority(1002).role is Role.STUDENT
+        assert Approvals(database).get(2).decided_by.startswith("cli:")
