@@ -45,7 +45,8 @@ class ApprovalView:
 def list_waiting(ctx: Context, actor: Actor) -> list[ApprovalView]:
     """Return what waits of what the actor may do, the oldest first; also what they asked for."""
     found = Approvals(ctx.db, ctx.clock).waiting()
-    return [_view(ctx, actor, each) for each in found if _may(actor, each)]
+    views = (_view(ctx, actor, each) for each in found)
+    return [each for each in views if each.is_own or _may(actor, each.approval)]
 
 
 def count_waiting(ctx: Context, actor: Actor) -> int:
@@ -56,15 +57,16 @@ def count_waiting(ctx: Context, actor: Actor) -> int:
 def get_waiting(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     """Return one that waits for the actor.
 
-    Raises NotFound, also for who may not do it, Refused for one's own and one that was decided.
+    Raises NotFound, also for who may not do it and did not ask for it, Refused for a decided one.
     """
     rows = Approvals(ctx.db, ctx.clock)
     found = rows.get(number)
-    if not _may(actor, found):
+    view = _view(ctx, actor, found)
+    if not (view.is_own or _may(actor, found)):
         raise NotFound(f"no approval {number}", "approval-none", number=str(number))
     if found.state is not ApprovalState.WAITING or found.expires_at <= ctx.clock():
         raise Refused(f"{number} does not wait", "approval-decided", number=str(number))
-    return _view(ctx, actor, found)
+    return view
 
 
 def approve(ctx: Context, actor: Actor, number: int) -> ApprovalView:

@@ -235,5 +235,9 @@ def test_the_page_lists_what_waits_and_decides_it(site, vera):
         assert (again.status_code, "уже не ждёт решения" in again.text) == (409, True)
         boris.post(f"/admin/approvals/{other}/decline", data=pressed)
         assert "Ничего не ждёт подтверждения" in boris.get("/admin/approvals").text
+    number = asked(vera, {"role": "student"})
     with site.browser(ANNA) as anna:
-        assert anna.get("/admin/approvals").status_code == 404
+        assert "Ничего не ждёт подтверждения" in anna.get("/admin/approvals").text
+        pressed = anna.post(f"/admin/approvals/{number}/approve", data=pressed)
+        assert pressed.status_code == 404
+    assert role_of(site) is Role.EDITOR

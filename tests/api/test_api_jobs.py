@@ -297,5 +297,9 @@ def test_models_change_when_another_admin_approves(served):
             assert (asked.kind, len(rest)) == (kind, mine)
             assert older["model"] in asked.arguments.values()
             assert newer["model"] not in asked.arguments.values()
+        form = {"once": "0" * 32}
+        with site.browser(VERA) as page:
+            led = page.post(f"/admin/models/{older['id']}/promote", data=form)
+        assert led.headers["location"] == "/admin/approvals?said=asked"
     finally:
         site.app.state.services = before

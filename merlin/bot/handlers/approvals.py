@@ -25,7 +25,7 @@ _MOST = 10
 _LIST = "a-waits"
 
 
-@handlers.button(_LIST, needs=Permission.USERS)
+@handlers.button(_LIST, needs=Permission.WATCH)
 def show_waiting(context: BotContext) -> View:
     """Show what waits; what others asked for has the two buttons."""
     found = approvals.list_waiting(*performer(context))[:_MOST]
@@ -89,7 +89,7 @@ def approve(context: BotContext) -> View:
     return _said(context, "approval-said-failed", reason=reason)
 
 
-@handlers.button("a-decline", needs=Permission.USERS)
+@handlers.button("a-decline", needs=Permission.WATCH)
 def decline(context: BotContext) -> View:
     """Decline what another admin asked for, or take one's own back."""
     done = approvals.decline(*performer(context), context.number())

@@ -50,6 +50,7 @@ page-approvals-approve = Approve
 page-approvals-decline = Decline
 page-approvals-withdraw = Cancel the request
 page-approvals-sure = Approve it? It starts right away.
+page-said-asked = The request was sent; another admin has to approve it.
 page-said-approved = Approved and done.
 page-said-declined = Declined.
 page-about-act = action

@@ -50,6 +50,7 @@ page-approvals-approve = Подтвердить
 page-approvals-decline = Отклонить
 page-approvals-withdraw = Отменить заявку
 page-approvals-sure = Подтвердить? Действие начнётся сразу.
+page-said-asked = Заявка отправлена: её подтвердит другой администратор.
 page-said-approved = Подтверждено, действие выполнено.
 page-said-declined = Отклонено.
 page-about-act = действие

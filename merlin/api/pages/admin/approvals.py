@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from merlin.account.users import ERASED
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import Keeping, Mark, PageRequest, refusal_text, render_page
+from merlin.api.pages.page import Mark, PageRequest, Watching, refusal_text, render_page
 from merlin.api.schema import Id
 from merlin.app import approvals, users
 from merlin.app.actor import Actor
 from merlin.app.approvals import ApprovalView
 from merlin.app.context import Context
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import Refused
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.db.audit import person_reference
 
@@ -24,22 +24,22 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 @router.get("/admin/approvals")
 async def show_approvals(
-    visit: Keeping, said: Literal["", "approved", "declined"] = ""
+    visit: Watching, said: Literal["", "asked", "approved", "declined"] = ""
 ) -> Response:
-    """Return what waits; `said` is what was decided a moment ago."""
+    """Return what waits, and what they asked for; `said` is what was done a moment ago."""
     return await _page(visit, said=visit.say(f"said-{said}") if said else "")
 
 
 @router.post("/admin/approvals/{number}/{decision}")
 async def decide(
-    visit: Keeping, number: Id, decision: Literal["approve", "decline"], once: Mark
+    visit: Watching, number: Id, decision: Literal["approve", "decline"], once: Mark
 ) -> Response:
     """Approve or decline; pressed twice, the second press finds it decided."""
     del once
     act = approvals.approve if decision == "approve" else approvals.decline
     try:
         done = await visit.write(act, number)
-    except (NotFound, Refused) as error:
+    except Refused as error:
         return await _page(visit, refusal_text(visit, error))
     if done.reason is not None:
         return await _page(visit, refusal_text(visit, done.reason))

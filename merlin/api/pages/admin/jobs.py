@@ -45,7 +45,7 @@ from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
 from merlin.app.status import datasets_by_name, status
 from merlin.core.charts import plot_curve
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import ApprovalNeeded, NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.score_charts import plot_scores
 from merlin.core.training_events import event_lines
@@ -68,8 +68,14 @@ async def show_asked(visit: Watching, number: Id) -> Response:
 
 
 async def submit(visit: PageRequest, act: RequestAct, once: str, back: str) -> Response:
-    """Let an act ask the daemon; lead back to `back`, which tells what came of it."""
-    asked = await visit.write(act, once=once)
+    """Let an act ask the daemon; lead back to `back`, which tells what came of it.
+
+    What another admin has to approve first leads to the list of that.
+    """
+    try:
+        asked = await visit.write(act, once=once)
+    except ApprovalNeeded:
+        return seen_other("/admin/approvals?said=asked")
     return seen_other(f"{back}?asked={asked.request_id}")
 
 
