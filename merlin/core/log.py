@@ -17,7 +17,8 @@ from typing import Any
 
 from merlin.core.optional_imports import without_modules
 
-with without_modules("rich"):  # only for its pretty traces, which are not used
+# Only for its pretty traces and for threads of another kind, which are not used.
+with without_modules("rich", "greenlet"):
     import structlog
     from structlog.typing import Processor
 

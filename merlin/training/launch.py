@@ -230,9 +230,13 @@ def _settle(provider: TrainingProvider, intent: Intent) -> None:
     """Raise NotYet while an earlier call may still show up in the provider's lists."""
     if intent.state is not IntentState.SENDING or intent.sent_at is None:
         return
+    now = provider.clock()
+    if now < intent.sent_at:
+        # The clock was set back, and nobody knows how long ago the call began: it counts as now.
+        Intents(provider.db).sending(intent.key, now)
+        raise NotYet(now + timedelta(seconds=provider.settle_s))
     finds = Intents(provider.db).found_nothing(intent.key)
     settled = intent.sent_at + timedelta(seconds=provider.settle_s)
-    now = provider.clock()
     if finds < EMPTY_FINDS or now < settled:
         raise NotYet(max(settled, now + timedelta(seconds=min(1.0, provider.settle_s))))
 

@@ -8,6 +8,6 @@ from simulation import live
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize("seed", [0, 2, 16])
 def test_one_job_a_build_and_the_newest_serves_whatever_the_order(seed, tmp_path):
     live(tmp_path, seed)
