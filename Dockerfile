@@ -18,6 +18,13 @@ COPY merlin merlin
 RUN /opt/merlin/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM ${BASE}
+ARG VERSION=
+ARG REVISION=
+LABEL org.opencontainers.image.title="Merlin" \
+    org.opencontainers.image.description="Commit examples, get a fine-tuned model, talk to it in Telegram" \
+    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}"
 # git reads the repository of datasets; its version is Debian's, which mends it under one name.
 # hadolint ignore=DL3008
 RUN apt-get update \

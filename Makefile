@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks audit demo run test test-postgresql check lint types golden bench soak install docs pictures screens
+.PHONY: venv runtime engine locks audit demo run test test-postgresql check lint types golden bench soak install deb release docs pictures screens
 
 venv: .venv/installed
 
@@ -50,6 +50,7 @@ locks:
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) -c requirements.txt requirements-test.in -o requirements-test.txt
 	$(COMPILE) -c requirements-test.txt requirements-docs.in -o requirements-docs.txt
+	$(COMPILE) -c requirements-docs.txt requirements-release.in -o requirements-release.txt
 	$(COMPILE_ENGINE) -o requirements-engine.txt
 	echo "$(CPU_TORCH)" | $(COMPILE_ENGINE) --override - --find-links "$(PIP_FIND_LINKS)" -o requirements-engine-cpu.txt
 
@@ -122,3 +123,15 @@ soak: venv
 
 install:
 	systemd/install.sh
+
+# What a version ships, in dist/; `make deb` is the Debian package alone. PROJECT_URL is the address of
+# the repository.
+deb: runtime
+	deploy/release/build.sh deb
+
+release: runtime .venv/release
+	SBOM=$(BIN)/cyclonedx-py deploy/release/build.sh
+
+.venv/release: .venv/runtime requirements-release.txt
+	$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements-release.txt
+	@touch $@

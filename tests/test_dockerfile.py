@@ -47,8 +47,14 @@ def test_hadolint_finds_nothing():
 
 
 def test_the_base_is_pinned_and_both_stages_stand_on_it():
-    assert words_of("ARG") == ["BASE=python:3.11-slim-bookworm"]
+    assert words_of("ARG") == ["BASE=python:3.11-slim-bookworm", "VERSION=", "REVISION="]
     assert words_of("FROM") == ["${BASE} AS build", "${BASE}"]
+
+
+def test_the_image_names_its_version_and_commit():
+    (labels,) = words_of("LABEL")
+    for name, value in (("version", "VERSION"), ("revision", "REVISION")):
+        assert f'org.opencontainers.image.{name}="${{{value}}}"' in labels
 
 
 def test_what_runs_is_not_root():

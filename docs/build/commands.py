@@ -32,24 +32,29 @@ def commands_told(language: str) -> str:
     """Return a section for each command: what it does, its arguments and options."""
     lines = []
     for words, command in find_commands().items():
-        lines += [f"## merlin {words}", "", _does(language, words, command), ""]
-        lines += [f"- {_names(one)}: {_help(language, words, one)}" for one in command.params]
+        lines += [f"## merlin {words}", "", describe_command(language, words, command), ""]
+        for one in command.params:
+            names = ", ".join(f"`{name}`" for name in names_of(one))
+            lines.append(f"- {names}: {describe_parameter(language, words, one)}")
         lines.append("")
     return "\n".join(lines)
 
 
-def _does(language: str, words: str, command: Any) -> str:
+def describe_command(language: str, words: str, command: Any) -> str:
+    """Return what a command, called by its `words`, does."""
     told = russian_help()[words]["does"] if language == "ru" else command.help
     return " ".join(told.split())
 
 
-def _names(parameter: Any) -> str:
+def names_of(parameter: Any) -> list[str]:
+    """Return how an argument or option is written, each way."""
     if parameter.param_type_name == "argument":
-        return f"`{parameter.name.upper()}`"
-    return ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+        return [parameter.name.upper()]
+    return [*parameter.opts, *parameter.secondary_opts]
 
 
-def _help(language: str, words: str, parameter: Any) -> str:
+def describe_parameter(language: str, words: str, parameter: Any) -> str:
+    """Return what an argument or option of a command says."""
     if language == "en":
         return parameter.help or "–"
     lines = russian_help()

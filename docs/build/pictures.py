@@ -33,7 +33,7 @@ def started_demo(language: str, folder: Path) -> Iterator[Ports]:
     """Run a demo in a folder while its pictures are taken."""
     ports = Ports.from_first(free_ports(1)[0])
     command = [sys.executable, "-m", "merlin", "demo", "--state", str(folder)]
-    process = subprocess.Popen(  # noqa: S603 - our own command
+    process = subprocess.Popen(
         [*command, "--port", str(ports.front)],
         env={**os.environ, "MERLIN_LANGUAGE": language},
         stdout=subprocess.PIPE,

@@ -60,14 +60,16 @@ def why_not() -> str | None:
 class Installed:
     """One machine, whatever boots of it come after one another."""
 
-    def __init__(self, upper: Path, packages: Path) -> None:
+    def __init__(self, upper: Path, packages: Path, built: Path) -> None:
         self._upper = upper
         self._packages = packages
+        self._built = built
         self.box = self._booted()
 
     def _booted(self) -> SystemdBox:
         units = {"telegram.service": TELEGRAM}
-        return SystemdBox(units, upper=self._upper, seen=[ROOT, self._packages]).__enter__()
+        seen = [ROOT, self._packages, self._built]
+        return SystemdBox(units, upper=self._upper, seen=seen).__enter__()
 
     def reboot(self) -> None:
         """Shut down in order, then boot again over what was kept."""
@@ -80,12 +82,20 @@ class Installed:
 
     def install(self) -> str:
         """Run the installer; return what it says."""
-        offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self._packages)}
-        return self.box.run(str(ROOT / "systemd/install.sh"), environment=offline).stdout
+        return self._offline(str(ROOT / "systemd/install.sh"))
 
-    def uninstall(self) -> None:
-        """Run the uninstaller."""
-        self.box.run(str(ROOT / "systemd/uninstall.sh"))
+    def install_package(self) -> str:
+        """Install the Debian package; return what the installer says."""
+        (package,) = self._built.glob("*.deb")
+        return self._offline("dpkg", "--install", str(package))
+
+    def remove_package(self) -> None:
+        """Remove the Debian package."""
+        self.box.run("dpkg", "--remove", "merlin-gitops")
+
+    def _offline(self, *words: str) -> str:
+        told = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self._packages)}
+        return self.box.run(*words, environment=told).stdout
 
     def prepare(self) -> None:
         """Do what the installer says is left to do, and give the daemon something to watch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import tarfile
@@ -9,6 +10,8 @@ import tarfile
 import pytest
 from everything import CREDENTIALS, TOKEN, everything
 from installed import CONFIG, PROCESSES, PYTHON, TELEGRAM_URL
+
+from merlin import __version__
 
 pytestmark = pytest.mark.integration
 
@@ -253,8 +256,17 @@ def test_every_unit_serves_with_everything_switched_on(machine):
     assert not [name for name, value in CREDENTIALS.items() if value in told and len(value) > 9]
 
 
-def test_the_uninstaller_leaves_configuration_and_state(machine):
-    machine.uninstall()
+def test_the_package_brings_the_command_its_manual_and_its_completion(machine):
+    assert machine.box.run("merlin", "--version").stdout == f"{__version__}\n"
+    for name in ("man1/merlin-models.1.gz", "ru/man1/merlin-models.1.gz"):
+        page = gzip.decompress(machine.box.path(f"/usr/share/man/{name}").read_bytes()).decode()
+        assert "merlin models rollback" in page
+    completion = machine.box.path("/usr/share/bash-completion/completions/merlin")
+    assert "complete -o default -F" in completion.read_text("utf-8")
+
+
+def test_the_package_removed_leaves_configuration_and_state(machine):
+    machine.remove_package()
     left = machine.box.run("systemctl", "list-unit-files", "merlin*", is_checked=False).stdout
     assert "0 unit files listed" in left
     assert not machine.box.path("/opt/merlin").exists()

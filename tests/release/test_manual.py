@@ -1,0 +1,42 @@
+"""The manual pages: one a command, in both languages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from docs.build.commands import find_commands
+from docs.build.manual import manual_pages
+
+pytestmark = pytest.mark.unit
+
+CYRILLIC = re.compile("[а-яё]")
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_every_command_has_its_page_and_every_option_stands_there(language):
+    pages = dict(manual_pages(language))
+    for words, command in find_commands().items():
+        page = pages[f"merlin-{words.split()[0]}"].replace("\\-", "-")
+        assert f".B merlin {words}\n" in page
+        for option in command.params:
+            if option.param_type_name == "option":
+                assert f"\n.B {', '.join((*option.opts, *option.secondary_opts))}\n" in page
+        assert f"merlin-{words.split()[0]}(1)" in pages["merlin"].replace("\\-", "-")
+
+
+def test_what_is_said_of_options_is_in_the_language_of_the_page():
+    for name, page in manual_pages("ru"):
+        said = [line for line in page.splitlines() if not line.startswith((".", "[", "merlin"))]
+        assert said, name
+        assert not [line for line in said if not CYRILLIC.search(line)], name
+    assert not CYRILLIC.search("".join(page for _, page in manual_pages("en")))
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_nothing_of_a_text_is_a_request_of_roff(language):
+    known = {".TH", ".SH", ".SS", ".TP", ".B", ".BR", ".br"}
+    for name, page in manual_pages(language):
+        requests = [line for line in page.splitlines() if line.startswith((".", "'"))]
+        assert {line.split(maxsplit=1)[0] for line in requests} <= known, name
