@@ -12,6 +12,9 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+# So many lives are told of together.
+EACH = 500
+
 
 def run(words: Sequence[str] = ()) -> None:
     """Print how many lives ended well, and a line for each that did not. Ends with 1 for one."""
@@ -20,10 +23,13 @@ def run(words: Sequence[str] = ()) -> None:
     options.add_argument("--first", type=int, default=0)
     told = options.parse_args(words)
     seeds = range(told.first, told.first + told.seeds)
-    begun = time.monotonic()
+    begun, faults = time.monotonic(), []
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        faults = [line for line in pool.map(lived, seeds) if line]
-    print(f"{len(seeds)} seeds: {len(faults)} faults, {time.monotonic() - begun:.0f} s")
+        for count, line in enumerate(pool.map(lived, seeds), 1):
+            faults += [line] if line else []
+            if count % EACH == 0 or count == len(seeds):
+                took_s = time.monotonic() - begun
+                print(f"{count} seeds: {len(faults)} faults, {took_s:.0f} s", flush=True)
     if faults:
         sys.exit("\n".join(faults))
 

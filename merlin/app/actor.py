@@ -86,12 +86,13 @@ def require_approval(
     told: Mapping[str, object],
     trial: Callable[[], object],
 ) -> None:
-    """Raise ApprovalNeeded where `security.two_people` lists the kind and nobody has approved it.
+    """Raise ApprovalNeeded where `security.two_people` asks for it and nobody has approved it.
 
     Not for the operator, who could change the configuration. `trial` does what is asked for, and
     is undone: what it raises is raised, so that nobody is asked about what would be refused.
     """
-    if kind.value not in ctx.config.security.two_people or actor.is_operator or actor.is_approved:
+    is_asked_for = ctx.config.security.needs_two(kind)
+    if not is_asked_for or actor.is_operator or actor.is_approved:
         return
     with suppress(_Undo), ctx.db.atomic():
         trial()

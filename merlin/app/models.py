@@ -278,7 +278,7 @@ def pin_model(
 
 def roll_back(ctx: Context, actor: Actor, dataset: str, to: str = "", once: str = "") -> Request:
     """Ask the daemon to let an earlier model serve: `to`, or the one before."""
-    if not to and DangerousAct.PROMOTE.value in ctx.config.security.two_people:
+    if not to and ctx.config.security.needs_two(DangerousAct.PROMOTE):
         # Whoever approves it later approves this one, and not what is the one before by then.
         to = rollback_target(ctx, actor, dataset).model
     arguments = {"dataset": dataset} | ({"to": to} if to else {})

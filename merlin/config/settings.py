@@ -40,6 +40,7 @@ from merlin.config.section import (
 )
 from merlin.core.loopback import LOOPBACK
 from merlin.core.money import MICRO, Price
+from merlin.core.permissions import DangerousAct
 
 MEGABYTE = 1024 * 1024
 # The credentials with the keys of people's texts (without it they lie in a file) and of backups,
@@ -609,10 +610,16 @@ class SecurityConfig(Section):
 
     two_people: Many[Literal["refund", "role", "promote", "broadcast"]] = setting(
         "Acts that another admin has to approve first: `refund`, `role` (giving and taking away),"
-        " `promote` (also a rollback, and accepting changed answers), `broadcast`. Needs two"
-        " admins in `telegram.admins`. Commands on the machine are not asked about.",
+        " `promote` (also a rollback, and accepting changed answers), `broadcast`. Any of them"
+        " brings `role`: who may make a second admin alone needs no other. Needs two admins in"
+        " `telegram.admins`. Commands on the machine are not asked about.",
         default=(),
     )
+
+    def needs_two(self, act: DangerousAct) -> bool:
+        """Return whether another admin has to approve such an act."""
+        is_role = act is DangerousAct.ROLE and bool(self.two_people)
+        return is_role or act.value in self.two_people
 
 
 class TracingConfig(Section):

@@ -62,6 +62,17 @@ def role_of(site, user_id=ANNA):
     return site.roles.authority(user_id).role
 
 
+def test_whoever_needs_another_admin_cannot_make_one_alone(site):
+    security = SecurityConfig(two_people=("refund",))
+    site.bound(config=site.services.config.model_copy(update={"security": security}))
+    for admin in (VERA, BORIS):
+        site.person(admin, Role.ADMIN)
+    site.person(ANNA)
+    with site.browser(VERA) as vera:
+        asked(vera, {"role": "admin"})
+    assert role_of(site) is Role.STUDENT
+
+
 def test_a_role_waits_for_another_admin_and_is_given_once(site, vera):
     number = asked(vera)
     assert role_of(site) is Role.STUDENT
