@@ -40,9 +40,12 @@ def list_payments(
 
 
 def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
-    """Return one order with all that became of it. Raises NotFound."""
+    """Return one order, by its id or number, with all that became of it.
+
+    Raises NotFound, Refused for a number that several have.
+    """
     _require(actor)
-    return details_of(ctx, Purchases(ctx.db, ctx.clock).get(purchase_id))
+    return details_of(ctx, Purchases(ctx.db, ctx.clock).find(purchase_id))
 
 
 def grant_to_refund(

@@ -186,8 +186,12 @@ def _named(words: str) -> Any:
         mine = PURCHASE.user_id == int(words)
     else:
         mine = PURCHASE.id == ""
-    is_number = len(words) >= _NUMBER_LENGTH
-    return mine | PURCHASE.id.between(words, f"{words}g") if is_number else mine
+    return mine | _numbered(words) if len(words) >= _NUMBER_LENGTH else mine
+
+
+def _numbered(number: str) -> Any:
+    """Return the condition of the orders whose id begins so."""
+    return PURCHASE.id.between(number, f"{number}g")
 
 
 def order_number(purchase_id: str) -> str:
@@ -252,6 +256,21 @@ class Purchases(Repository):
         missing = NotFound(f"no purchase {purchase_id}", "billing-no-purchase")
         found = PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id))
         return _PURCHASES.read(self.db.one(found, missing), self.db)
+
+    def find(self, words: str) -> Purchase:
+        """Return the purchase of an id or of a number, with or without its sign.
+
+        Raises NotFound, Refused for a number that several have.
+        """
+        named = storable_text(words).strip("№# ").lower()
+        if len(named) == _NUMBER_LENGTH:
+            query = PURCHASE.select().where(_numbered(named)).order_by(PURCHASE.id)
+            found = _PURCHASES.read_all(self.db.rows(query.limit(2)), self.db)
+            if len(found) > 1:
+                raise Refused(f"several purchases {named}", "billing-several", number=named)
+            if found:
+                return found[0]
+        return self.get(named)
 
     def of(self, user_id: int, limit: int = 50) -> list[Purchase]:
         """Return somebody's purchases, newest first."""

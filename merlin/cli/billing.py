@@ -118,7 +118,7 @@ def orders(
     named = state.value if state else ""
     with reading(config) as (ctx, actor):
         found = payments.list_payments(ctx, actor, limit, "", named, str(user or ""))
-    columns = "order created=created_at user plan till=till:till amount state=state:purchase"
+    columns = "order=number created=created_at user plan till=till:till amount state=state:purchase"
     _table([_order_json(each) for each in found], columns, json=json, under="orders")
 
 
@@ -138,7 +138,7 @@ def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
         print_json(told)
         return
     shown = {
-        "order": told["order"],
+        "order": told["number"],
         "user": told["user"],
         "plan": told["plan"],
         "till": translate_word("till", told["till"]),
@@ -235,6 +235,7 @@ def _order_json(purchase: Purchase) -> dict[str, Any]:
     order = purchase.order
     return {
         "order": purchase.purchase_id,
+        "number": purchase.number,
         "user": order.user_id,
         "till": order.gateway.value,
         "plan": order.promise.plan,

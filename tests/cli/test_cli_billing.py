@@ -155,6 +155,7 @@ def test_an_order_is_shown_with_its_rows_and_without_the_address(capfd, place):
     assert "anna@example.com" not in json.dumps(told)
     code, plain = run(capfd, place, "billing", "show", order)
     assert (code, "299.90 RUB" in plain.out) == (0, True)
+    assert shown(capfd, place, "show", f"№{order[:8].upper()}")["order"] == order
     code, _ = run(capfd, place, "billing", "show", "nothing")
     assert code == 1
 

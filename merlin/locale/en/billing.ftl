@@ -13,6 +13,7 @@ billing-too-many = You have too many unpaid orders. Pay or cancel one to make a 
 billing-no-trial = This plan has no free trial.
 billing-trial-had = You've already used the free trial of this plan.
 billing-no-purchase = Order not found.
+billing-several = Several orders have the number { $number }: name one by its whole id (merlin billing orders --json).
 billing-no-payment = Payment not found in the payments ledger.
 billing-refund-too-much = You can refund up to { $rest } of this payment.
 billing-refund-done = This payment has already been refunded in full.

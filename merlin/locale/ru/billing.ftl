@@ -13,6 +13,7 @@ billing-too-many = У вас слишком много неоплаченных 
 billing-no-trial = У этого плана нет пробного периода.
 billing-trial-had = Пробный период этого плана вы уже использовали.
 billing-no-purchase = Заказ не найден.
+billing-several = Номер { $number } есть у нескольких заказов: назовите заказ полным id (merlin billing orders --json).
 billing-no-payment = Платёж в реестре платежей не найден.
 billing-refund-too-much = По этому платежу можно вернуть не больше { $rest }.
 billing-refund-done = Деньги по этому платежу уже возвращены полностью.
