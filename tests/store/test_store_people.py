@@ -18,6 +18,7 @@ from merlin.db import tables
 from merlin.db.encryption import Cipher
 from merlin.db.personal_data import AUTHORS, NOBODY, TRACES
 from merlin.db.tables import (
+    APPROVAL,
     AUDIT,
     BROADCAST,
     BUILD,
@@ -42,7 +43,10 @@ pytestmark = pytest.mark.integration
 ANNA, BORIS, BOT = 987654321, 123456789, 7
 GROUP = -100200300
 # Columns that only somebody's number or name can stand in.
-PERSONAL = {"user_id", "chat_id", "by_whom", "by_user", "to_whom", "target", "reviewed_by"}
+PERSONAL = {
+    *("user_id", "chat_id", "by_whom", "by_user", "to_whom", "target", "reviewed_by"),
+    *("asked_by", "decided_by"),
+}
 SHA = "a" * 40
 DAY = timedelta(days=1)
 
@@ -92,8 +96,10 @@ def value(cipher, table, column, who, *, is_number):
         "sha": SHA,
         "text_digest": "d",
         "gift_id": None,
-    } | dict.fromkeys(("target", "reviewed_by"), f"user:{who}")
-    known |= dict.fromkeys(("arguments", "result"), paper)
+    }
+    named = ("target", "reviewed_by", "decided_by", *(["subject"] if table is APPROVAL else []))
+    known |= dict.fromkeys(named, f"user:{who}")
+    known |= dict.fromkeys(("arguments", "result", "told"), paper)
     known |= dict.fromkeys(("once", "reason", "why"), f"for {who}, by user:{who}.")
     if table is BROADCAST and column == "body":
         return cipher.seal("what an admin wrote to everybody stays said")
