@@ -15,14 +15,20 @@ python=$(realpath -ms "${PYTHON:-$root/.venv/bin/python}")
 fail() { printf 'release: %s\n' "$*" >&2; exit 1; }
 
 cd "$root"
-commit=$(git -c user.name=merlin -c user.email=merlin@localhost stash create)
-[ -z "$commit" ] || [ "$what" = deb ] || fail "commit first: a release is built of the newest commit"
-commit=${commit:-HEAD}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+commit=HEAD
+if [ "$what" = deb ]; then
+  # An index of its own: nothing of the checkout's is touched.
+  cp "$(git rev-parse --git-path index)" "$work/index"
+  GIT_INDEX_FILE=$work/index git add --update
+  commit=$(GIT_INDEX_FILE=$work/index git write-tree)
+else
+  git diff --quiet HEAD || fail "commit first: a release is built of the newest commit"
+fi
 version=$(git show "$commit:merlin/__init__.py" | sed -n 's/^__version__ = "\(.*\)"$/\1/p')
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 mkdir -p "$out" "$work/source"
 git -c tar.umask=022 archive "$commit" | tar -x -C "$work/source"
 
