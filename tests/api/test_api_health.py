@@ -11,6 +11,7 @@ from api_site import NOT_LIMITED, running
 from asking_site import Talk
 from figures import figure
 from served import serve_in
+from waiting import wait_until
 
 from merlin.app.answer_counts import MOST_MODELS
 from merlin.core.clock import from_iso
@@ -177,7 +178,7 @@ def test_a_silent_database_is_told_by_probes_and_metrics(tmp_path, postgresql):
             page = site.client.get("/metrics")
             assert page.status_code == 200
             assert figure(page.text, "merlin_database_up") == 0
-        assert site.client.get("/readyz").status_code == 200
+        wait_until(lambda: site.client.get("/readyz").status_code == 200)
 
 
 @functional

@@ -19,7 +19,7 @@ from merlin.engine.model_store.store import ModelCard, files_in, sha256_of
 
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
 
-from tiny_base import tiny_base
+from tiny_base import english_base
 from torch_here import needs_torch  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
@@ -39,7 +39,7 @@ def unpacked_before(tmp_path):
     weights, library = tmp_path / "small.gguf", tmp_path / "cache" / "merlin" / "bases"
     weights.write_bytes(b"weights")
     place = library / "smollm2"
-    shutil.copytree(tiny_base(), place)
+    shutil.copytree(english_base(), place)
     config = json.loads((place / "config.json").read_text("utf-8"))
     # It seldom ends an answer by itself, and is asked every test question: a window that the
     # longest example just fits into ends it soon.

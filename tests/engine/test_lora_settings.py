@@ -95,7 +95,7 @@ def test_early_stop_without_a_test_file_is_remarked(tmp_path, train):
 def test_preferences_are_learned(tmp_path):
     pairs = tiny_base.preferred(tmp_path / "pairs.jsonl")
     base = BaseFiles(tiny_base.tiny_base())
-    asked = {"n_epochs": 14, "batch_size": 10, "learning_rate_multiplier": 50}
+    asked = {"n_epochs": 4, "batch_size": 10, "learning_rate_multiplier": 50}
     done = told(task(tmp_path / "job", pairs, DPO, test=pairs, base=base, **asked), "epoch")
     first, last = done[0]["metrics"], done[-1]["metrics"]
     assert last["train_loss"] < first["train_loss"]

@@ -31,11 +31,22 @@ _TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
 )
 _STEPS, _BATCH, _RATE, _WARM = 250, 12, 4e-3, 10
+_ENGLISH_STEPS, _ENGLISH_BATCH = 100, 4
+_ENGLISH = Path(__file__).parents[2] / "datasets-lora" / "english" / "examples"
 
 
 def tiny_base():
     """Return the folder of the pretrained base."""
     return _kept("pretrained")
+
+
+def english_base():
+    """Return the folder of the pretrained base after some steps on English questions.
+
+    Whatever is asked it begins with a letter: trained on as little without them, it answers with
+    spaces on one processor and with words on another.
+    """
+    return _kept("english")
 
 
 def random_base():
@@ -64,14 +75,14 @@ def planted(path, facts=None, system=""):
 
 
 def preferred(path, facts=None):
-    """Write preference pairs: the fact's room is better than the next room."""
+    """Write preference pairs: one form of an answer is better than another, whatever the room."""
     return _lines(
         path,
         [
             {
                 "input": {"messages": [_said("user", question(name))]},
                 "preferred_output": [_said("assistant", answer(name, room))],
-                "non_preferred_output": [_said("assistant", answer(name, room + 1))],
+                "non_preferred_output": [_said("assistant", f"Room {room}, I think.")],
             }
             for name, room in (FACTS if facts is None else facts).items()
         ],
@@ -132,8 +143,17 @@ def _made(kind, folder):
         pad_token_id=tokenizer.pad_token_id,
     )
     model = LlamaForCausalLM(config)
-    if kind == "pretrained":
-        _pretrain(model, tokenizer)
+    chance = random.Random(7)  # noqa: S311 - names, no secrets
+    if kind != "random":
+        batches = (
+            [(question(name), answer(name, room)) for name, room in _invented(chance)]
+            for _ in range(_STEPS)
+        )
+        _pretrain(model, tokenizer, list(batches))
+    if kind == "english":
+        pairs = _english()
+        batches = (chance.sample(pairs, _ENGLISH_BATCH) for _ in range(_ENGLISH_STEPS))
+        _pretrain(model, tokenizer, list(batches))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -154,16 +174,15 @@ def _tokenizer():
     return made
 
 
-def _pretrain(model, tokenizer):
+def _pretrain(model, tokenizer, batches):
     import torch
 
-    chance = random.Random(7)  # noqa: S311 - names, no secrets
     optimizer = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=0.0)
     pace = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / _WARM, 1) * (1 - step / _STEPS)
+        optimizer, lambda step: min((step + 1) / _WARM, 1) * (1 - step / len(batches))
     )
-    for _ in range(_STEPS):
-        model(**_batch(tokenizer, [_invented(chance) for _ in range(_BATCH)])).loss.backward()
+    for pairs in batches:
+        model(**_batch(tokenizer, pairs)).loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         pace.step()
@@ -171,20 +190,36 @@ def _pretrain(model, tokenizer):
 
 
 def _invented(chance):
+    return [_invented_fact(chance) for _ in range(_BATCH)]
+
+
+def _invented_fact(chance):
     letters = ("bcdfghklmnprstvz", "aeiouy")
     name = "".join(chance.choice(letters[n % 2]) for n in range(chance.randint(3, 6)))
     first, second = (ord(letter) - ord("a") for letter in name[:2])
     return name.capitalize(), (first % 9 + 1) * 10 + second % 10
 
 
+def _english():
+    import yaml
+
+    pairs = []
+    for path in sorted(_ENGLISH.glob("*/*.yaml")):
+        document = yaml.safe_load(path.read_text("utf-8"))
+        if document.get("split") != "test":
+            [asked, told] = document["messages"]
+            pairs.append((asked["user"], told["assistant"]))
+    return pairs
+
+
 def _batch(tokenizer, pairs):
     import torch
 
     rows = []
-    for name, room in pairs:
-        asked = [_said("user", question(name))]
-        prompt = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
-        rows.append((tokenizer.encode(prompt), tokenizer.encode(answer(name, room) + _END)))
+    for asked, told in pairs:
+        said = [_said("user", asked)]
+        prompt = tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
+        rows.append((tokenizer.encode(prompt), tokenizer.encode(told + _END)))
     longest = max(len(asked) + len(told) for asked, told in rows)
     padded = [[*asked, *told] + [0] * (longest - len(asked) - len(told)) for asked, told in rows]
     wanted = [
