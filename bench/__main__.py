@@ -14,7 +14,7 @@ QUICK = ("demo", "recall")
 NAMES = (
     *(*QUICK, "backup", "changes", "billing", "gate", "kills", "storm"),
     *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle", "replicas", "upgrade"),
-    *("operations", "faults", "autoscaling"),
+    *("operations", "faults", "autoscaling", "killed"),
 )
 WITH_WORDS = ("learning", "engine", "chat", "api", "dataset", "house", "simulation", "soak")
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from box import SystemdBox
 from box import why_not as why_no_box
 from everything import PROCESSES, TOKEN
-from machine import ROOT
+from machine import ROOT, in_memory
 
 PYTHON = "/opt/merlin/bin/python"
 TELEGRAM_URL = "http://127.0.0.1:8081"
@@ -55,6 +58,28 @@ def why_not() -> str | None:
     done = subprocess.run(["/usr/bin/python3", "-c", program], capture_output=True, check=False)
     is_there = done.returncode == 0 and shutil.which("git", path="/usr/bin")
     return None if is_there else "the box needs git, and /usr/bin/python3 of 3.11 with venv"
+
+
+@contextmanager
+def serving_machine(folder: Path, packages: Path) -> Iterator[Installed]:
+    """Yield a machine where the Debian package is installed and every process serves.
+
+    The package is built here; `packages` are those it is installed with.
+    """
+    built, upper = folder / "built", folder / "upper"
+    upper.mkdir()
+    build = (ROOT / "deploy/release/build.sh", "deb", built)
+    subprocess.run(build, env={**os.environ, "PYTHON": sys.executable}, check=True)
+    with in_memory(upper):
+        machine = Installed(upper, packages, built)
+        try:
+            machine.install_package()
+            machine.prepare()
+            machine.box.systemctl("enable", "--now", "telegram", "merlin.target")
+            machine.waits_until_all_serve()
+            yield machine
+        finally:
+            machine.shut_down()
 
 
 class Installed:
@@ -140,6 +165,27 @@ class Installed:
             units = [word for process in PROCESSES for word in ("-u", f"merlin-{process}")]
             told = self.box.run("journalctl", "--no-pager", "-o", "cat", "-n", "30", *units)
             raise AssertionError(f"{error}\n{told.stdout}") from None
+
+    def main_pid(self, process: str) -> str:
+        """Return the main process's id, "0" while there is none."""
+        return self.box.prop(f"merlin-{process}", "MainPID")
+
+    def is_ready_again(self, process: str, old: str) -> bool:
+        """Return whether systemd has heard READY=1 of a new main process."""
+        state = self.box.prop(f"merlin-{process}", "ActiveState")
+        return state == "active" and self.main_pid(process) not in (old, "0")
+
+    def kill(self, process: str) -> None:
+        """Kill a process by SIGKILL and wait until another is ready in its place."""
+        old = self.main_pid(process)
+        self.box.systemctl("kill", "--signal=KILL", "--kill-who=main", f"merlin-{process}")
+        self.wait(lambda: self.is_ready_again(process, old), f"{process} is ready")
+
+    def away_s(self, process: str) -> float:
+        """Return for how long a process was away, by systemd's clock: whoever asks may be slow."""
+        marks = ("ActiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+        ended, ready = (int(self.box.prop(f"merlin-{process}", mark)) for mark in marks)
+        return (ready - ended) / 1_000_000
 
     def waits_until_all_serve(self) -> None:
         """Wait for every process. Raises AssertionError naming the first that does not serve."""
