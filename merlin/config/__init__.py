@@ -15,7 +15,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import ValidationError
@@ -46,7 +46,7 @@ from merlin.config.shop import PaymentsConfig, Plan, PlanName, plan_faults
 from merlin.core.clock import has_zones, is_zone
 from merlin.core.errors import ConfigError
 from merlin.core.log import hide_secrets
-from merlin.core.loopback import is_loopback
+from merlin.core.loopback import is_loopback, postgresql_parameters
 from merlin.core.money import Price
 
 BOT_TOKEN = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - a name
@@ -295,10 +295,23 @@ def _in_the_open(config: Config) -> Iterator[Fault]:
     url = config.repository.url if config.repository else ""
     if "://" in url and urlsplit(url).scheme not in ("https", "ssh", "file"):
         yield at("repository.url", "config-open-repository", url=url)
-    parts = urlsplit(config.database)
-    is_near = not parts.hostname or is_loopback(parts.hostname)
-    is_verified = parse_qs(parts.query).get("sslmode", [""])[0] == "verify-full"
-    if parts.scheme == "postgresql" and not is_near and not is_verified:
+    if not config.database.startswith("sqlite:"):
+        yield from _open_database(config.database)
+
+
+def _open_database(url: str) -> Iterator[Fault]:
+    """Yield a fault where libpq cannot read the address, or would not verify an outside host."""
+    if urlsplit(url).scheme not in ("postgresql", "postgres"):
+        return  # told where it is opened
+    try:
+        named = postgresql_parameters(url)
+    except ConfigError as error:
+        yield at("database", error.key, **error.arguments)
+        return
+    # Several servers may stand there, and parameters override what stands before them.
+    hosts = [host for key in ("host", "hostaddr") for host in named.get(key, "").split(",")]
+    is_near = all(not host or host.startswith(("/", "@")) or is_loopback(host) for host in hosts)
+    if not is_near and named.get("sslmode") != "verify-full":
         yield at("database", "config-open-database")
 
 

@@ -1,9 +1,12 @@
-"""Which addresses are this machine's own, where nobody outside listens in, or of some networks."""
+"""Addresses: which are this machine's own or of some networks, and what one of PostgreSQL says."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from merlin.core.errors import ConfigError
+from merlin.core.log import redact
 
 # Who listens on every address is asked on the loopback.
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
@@ -39,3 +42,15 @@ def is_in_networks(host: str, networks: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=32)
 def _networks(said: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(each) for each in said)
+
+
+def postgresql_parameters(url: str) -> dict[str, str]:
+    """Return what libpq reads in an address, by its names. Raises ConfigError where it cannot."""
+    import psycopg  # noqa: PLC0415 - SQLite does without it
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    try:
+        return {key: str(value) for key, value in conninfo_to_dict(url).items()}
+    except psycopg.Error as error:
+        reason = redact(str(error)).strip()
+        raise ConfigError(reason, "config-database-url", reason=reason) from error

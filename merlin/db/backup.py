@@ -60,9 +60,6 @@ _KEY_ID, _TAG = 8, 16
 _NOTED = "run/backup"
 _FORMAT = 1
 _CHUNK = 1 << 20
-# What libpq reads from the environment: a password among arguments would stand in every ps.
-_PG = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
-_PG |= {"dbname": "PGDATABASE", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +254,14 @@ def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
 
 def _call_postgresql(program: str, url: str, *arguments: str) -> None:
     """Run a program of PostgreSQL on the database. Raises MerlinError with what it said."""
-    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - SQLite does without it
+    from psycopg import pq  # noqa: PLC0415 - SQLite does without it
 
-    named = conninfo_to_dict(url)
-    environment = {_PG[key]: str(value) for key, value in named.items() if key in _PG}
+    # By the environment: a password among arguments would stand in every ps.
+    options = [each for each in pq.Conninfo.parse(url.encode()) if each.val is not None]
+    named = {each.keyword.decode(): (each.val or b"").decode() for each in options}
+    environment = {
+        each.envvar.decode(): named[each.keyword.decode()] for each in options if each.envvar
+    }
     words = [program, *arguments, "--no-password"]
     if program == "pg_restore":
         words.append(f"--dbname={named['dbname']}")

@@ -11,6 +11,7 @@ on them are in `database`.
 from __future__ import annotations
 
 import os
+import select
 import sqlite3
 import threading
 import weakref
@@ -21,11 +22,21 @@ from urllib.parse import quote, unquote, urlsplit
 from peewee import PostgresqlDatabase, SqliteDatabase
 
 from merlin.core.errors import ConfigError, Refused
+from merlin.core.loopback import postgresql_parameters
 
 if TYPE_CHECKING:  # where the database is a file it is left out
     import psycopg
 
-CONNECT_S = 10
+# A server's machine may vanish without a word: after ten seconds a call to it fails, where Linux by
+# itself would wait for a quarter of an hour, and without a call for ever. Source: PostgreSQL's
+# documentation, 32.1.2.
+_SILENCE = {
+    "connect_timeout": 10,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
 
 
 Connection: TypeAlias = "sqlite3.Connection | psycopg.Connection"
@@ -104,10 +115,27 @@ class Postgresql(PostgresqlDatabase):
 
     def __init__(self, url: str, *, read_only: bool) -> None:
         self.registry = Registry()
-        options: dict[str, Any] = {"prefer_psycopg3": True, "connect_timeout": CONNECT_S}
+        options: dict[str, Any] = {"prefer_psycopg3": True, **server_options(url)}
         if read_only:
             options["options"] = "-c default_transaction_read_only=on"
         super().__init__(url, **options)
+
+    def is_connection_usable(self) -> bool:
+        """Return whether the server, as far as it has said, keeps this thread's connection."""
+        from psycopg import OperationalError  # noqa: PLC0415 - SQLite does without it
+
+        if not super().is_connection_usable():
+            return False
+        own: Any = self.connection
+        connection = own().pgconn
+        heard = select.poll()
+        heard.register(connection.socket, select.POLLIN)
+        try:
+            while heard.poll(0):
+                connection.consume_input()
+        except OperationalError:
+            return False
+        return True
 
     def _connect(self) -> Any:
         connection = super()._connect()  # type: ignore[misc]  # not in the stubs
@@ -120,6 +148,15 @@ class Postgresql(PostgresqlDatabase):
 
 
 Handle = Sqlite | Postgresql
+
+
+def server_options(url: str) -> dict[str, Any]:
+    """Return how long libpq waits for a silent server, without what the address says itself.
+
+    Raises ConfigError where it is no address of PostgreSQL.
+    """
+    named = postgresql_parameters(url)
+    return {key: value for key, value in _SILENCE.items() if key not in named}
 
 
 def sqlite_path(url: str) -> Path:

@@ -26,7 +26,7 @@ from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import redact
-from merlin.db.connections import CONNECT_S
+from merlin.db.connections import server_options
 from merlin.db.database import (
     Database,
     DatabaseAway,
@@ -120,7 +120,7 @@ class Lead:
         import psycopg  # noqa: PLC0415 - a bot on SQLite does without it
 
         with driver_errors():
-            self._session = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_S)
+            self._session = psycopg.connect(self._url, autocommit=True, **server_options(self._url))
             return self._query("SELECT pg_try_advisory_lock(%s)", self._number)
 
     def is_held(self) -> bool:
@@ -140,7 +140,7 @@ class Lead:
         """
         import psycopg  # noqa: PLC0415 - a bot on SQLite does without it
 
-        with driver_errors(), psycopg.connect(self._url, connect_timeout=CONNECT_S) as session:
+        with driver_errors(), psycopg.connect(self._url, **server_options(self._url)) as session:
             session.execute(_END, (self._number,))
 
     def keep(self) -> bool:

@@ -233,6 +233,11 @@ def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
         ("state_dir: s\nproviders: [{name: a, base_url: 'http://example.com'}]", "neither https"),
         ("state_dir: s\nrepository: {url: 'git://example.com/x'}", "https, ssh"),
         ("state_dir: s\ndatabase: 'postgresql://db.example.com/x'", "verify-full"),
+        ("state_dir: s\ndatabase: 'postgres://db.example.com/x'", "verify-full"),
+        ("state_dir: s\ndatabase: 'postgresql://127.0.0.1,db.example.com/x'", "verify-full"),
+        ("state_dir: s\ndatabase: 'postgresql:///x?host=db.example.com'", "verify-full"),
+        ("state_dir: s\ndatabase: 'postgresql://localhost/x?hostaddr=192.0.2.1'", "verify-full"),
+        ("state_dir: s\ndatabase: 'postgresql://db/x?lang=en'", "no address of PostgreSQL"),
         ("state_dir: s\nengine: {listen: nowhere}", "host:port"),
     ],
 )

@@ -34,6 +34,7 @@ config-no-provider = { $provider } isn't one of providers
 config-not-https = { $url } is neither https nor on this machine; inside your own network set allow_plain_http: true
 config-open-repository = { $url } is neither https, ssh nor a local path
 config-open-database = the server isn't on this machine, so add sslmode=verify-full
+config-database-url = this is no address of PostgreSQL ({ $reason }); an example: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = this name belongs to Merlin's own base model; choose another
 config-base-place = give either path (a folder or a .gguf file) or hub (owner/name)
 config-no-llama = missing; the address of a llama.cpp server, or path of a .gguf file

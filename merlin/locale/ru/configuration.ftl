@@ -34,6 +34,7 @@ config-no-provider = { $provider } нет среди providers
 config-not-https = { $url } — не https и не эта машина; внутри своей сети задайте allow_plain_http: true
 config-open-repository = { $url } — не https, не ssh и не путь на этой машине
 config-open-database = сервер не на этой машине, поэтому добавьте sslmode=verify-full
+config-database-url = это не адрес PostgreSQL ({ $reason }); образец: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = это имя собственной базовой модели Merlin; выберите другое
 config-base-place = задайте что-то одно: path (папка или файл .gguf) или hub (владелец/имя)
 config-no-llama = не хватает адреса сервера llama.cpp или path с файлом .gguf
