@@ -234,7 +234,10 @@ def test_the_page_lists_what_waits_and_decides_it(site, vera):
     own = vera.get("/admin/approvals").text
     assert "Отменить заявку" in own
     assert f"/admin/approvals/{number}/approve" not in own
+    waiting = "2 заявки ждут вашего подтверждения"
+    assert waiting not in vera.get("/admin/board").text
     with site.browser(BORIS) as boris:
+        assert waiting in boris.get("/admin/board").text
         page = boris.get("/admin/approvals").text
         assert "выдать роль: редактор" in page
         assert 'href="/admin/approvals" aria-current="page"' in page

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from config_plans import new_plan
 
+from merlin.account.approvals import Approvals
 from merlin.account.users import Consents, Users
 from merlin.dataset.changes import Changes
 
@@ -32,6 +33,7 @@ from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import utc_now
+from merlin.core.errors import ApprovalNeeded
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeRequest, Edit, make_changes
@@ -110,6 +112,14 @@ def people(site):
     site.person(ANNA)
     for number, name in ((VERA, "Вера"), (BORIS, "Борис"), (ANNA, XSS)):
         Users(site.db).set_name(number, name)
+    role = {"role": {"key": "role-editor", "arguments": {}}, "scope": f" ({'hci' * 20})"}
+    model = {"model": f"ft:recall:merlin:{'algo' * 12}:4162915f"}
+    waiting = Approvals(site.database)
+    for act, subject, asker, told in (
+        ("grant", f"user:{ANNA}", BORIS, role),
+        ("promote", "dataset:algorithms", VERA, model),
+    ):
+        waiting.propose(ApprovalNeeded(act, subject, asker, {"user_id": ANNA}, told))
     beats = Heartbeats(site.database)
     now = utc_now()
     beats.beat(Heartbeat("daemon", "merlin-1", 7, now - timedelta(hours=9), now, "polls"))

@@ -230,6 +230,7 @@ def roads(staff):
         "user": f"/admin/users/{ANNA}",
         "teacher": f"/admin/users/{BORIS}",
         "health": "/admin/health",
+        "approvals": "/admin/approvals",
         "audit": "/admin/audit",
         "audit-of": f"/admin/audit?by=user:{VERA}",
     }

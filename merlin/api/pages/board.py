@@ -29,7 +29,7 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.app import teaching
+from merlin.app import approvals, teaching
 from merlin.app.board import Board, CommitDetails, Stage, read_board, read_commit
 from merlin.app.health import health
 from merlin.app.teaching import By, Questions
@@ -171,27 +171,25 @@ async def show_board(visit: Watching, asked: Asked) -> Response:
     return await render_board(visit, "admin_board.html", asked, cares=cares)
 
 
-async def _cares(visit: PageRequest) -> list[tuple[str, str, str, str]]:
-    """Return processes that are silent and bases that go dark, for those who may look there.
+async def _cares(visit: PageRequest) -> list[tuple[str, str, str, str, str]]:
+    """Return what waits for approval, silent processes and bases that go dark, for who may look.
 
-    A style (bad or warn), an icon, a title, and what it is about.
+    A style (bad or warn), an icon, where it leads, a title, and what it is about.
     """
     if not visit.may(Permission.USERS):
         return []
+    cares = []
+    if count := await visit.read(approvals.count_waiting):
+        title = visit.say("approvals-waiting", count=count)
+        cares.append(("warn", "clock", "/admin/approvals", title, ""))
     told = await visit.read(health, 0)
-    cares = [
-        (
-            "bad",
-            "warn",
-            visit.say("silent", process=state_text(visit, "process", each.process)),
-            each.host,
-        )
-        for each in told.processes
-        if not each.alive
-    ]
-    for each in told.sunsets:
-        if each.days_left <= _SOON_DAYS:
-            title = visit.say("sunset-soon", model=each.model, count=each.days_left)
-            about = f"{each.used_for} · {day_of_year(visit, each.ends)}"
-            cares.append(("warn", "clock", title, about))
+    for each in told.processes:
+        if not each.alive:
+            title = visit.say("silent", process=state_text(visit, "process", each.process))
+            cares.append(("bad", "warn", "/admin/health", title, each.host))
+    for base in told.sunsets:
+        if base.days_left <= _SOON_DAYS:
+            title = visit.say("sunset-soon", model=base.model, count=base.days_left)
+            about = f"{base.used_for} · {day_of_year(visit, base.ends)}"
+            cares.append(("warn", "clock", "/admin/health", title, about))
     return cares

@@ -50,6 +50,10 @@ page-approvals-approve = Approve
 page-approvals-decline = Decline
 page-approvals-withdraw = Cancel the request
 page-approvals-sure = Approve it? It starts right away.
+page-approvals-waiting = { $count ->
+        [one] { NUMBER($count) } request waits for your approval
+       *[other] { NUMBER($count) } requests wait for your approval
+    }
 page-said-asked = The request was sent; another admin has to approve it.
 page-said-approved = Approved and done.
 page-said-declined = Declined.

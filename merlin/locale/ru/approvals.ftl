@@ -50,6 +50,11 @@ page-approvals-approve = Подтвердить
 page-approvals-decline = Отклонить
 page-approvals-withdraw = Отменить заявку
 page-approvals-sure = Подтвердить? Действие начнётся сразу.
+page-approvals-waiting = { $count ->
+        [one] { NUMBER($count) } заявка ждёт вашего подтверждения
+        [few] { NUMBER($count) } заявки ждут вашего подтверждения
+       *[many] { NUMBER($count) } заявок ждут вашего подтверждения
+    }
 page-said-asked = Заявка отправлена: её подтвердит другой администратор.
 page-said-approved = Подтверждено, действие выполнено.
 page-said-declined = Отклонено.
