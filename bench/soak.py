@@ -139,8 +139,9 @@ class Demo:
         headers = {"Idempotency-Key": f"{random.getrandbits(128):032x}"}
         for _ in itertools.count():
             answer = self.call(person, path, headers=headers, json=body)
-            # 409: the answer to the killed call is still awaited.
-            is_later = answer is not None and "idempotency-running" in answer.text
+            # 409: a killed call is still awaited, or the daemon is away and has not seen a commit.
+            later = ("idempotency-running", "busy-file", "unseen-commit")
+            is_later = answer is not None and any(each in answer.text for each in later)
             if answer is not None and not is_later and answer.status_code not in RETRIED:
                 return answer
             if not is_on.is_set():

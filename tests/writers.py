@@ -35,6 +35,8 @@ from merlin.wiring.context import make_cipher, opened
 BETWEEN = 8
 LONG_S = 600
 
+LATER = {"api-problem-busy-file-detail", "api-problem-unseen-commit-detail"}
+
 
 def write_at_once(folder, writers, count, seed):
     """Return seconds, commits by hand, and how often a writer was told that others are at it.
@@ -88,7 +90,10 @@ async def _submit(ctx, actor, names):
         try:
             made.append((await changes.submit(ctx, actor, "trial", make, name)).id)
         except Refused as error:
-            if error.key != "api-problem-busy-file-detail":
+            if error.key not in (
+                "api-problem-busy-file-detail",
+                "api-problem-unseen-commit-detail",
+            ):
                 raise
             refused += 1
     return made, refused

@@ -281,7 +281,7 @@ async def submit(
         if known:
             texts = {each.blob: each.text for each in files.files}
             return _view(known, texts.get)
-    raise _busy()
+    raise Refused("others edit it", "api-problem-busy-file-detail")
 
 
 async def _checked(
@@ -298,13 +298,9 @@ async def _newest_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFile
     until = asyncio.get_running_loop().time() + ctx.commit_wait_s
     while (files := await ctx.read(read_files, actor, dataset)).is_behind:
         if asyncio.get_running_loop().time() > until:
-            raise _busy()
+            raise Refused("a commit is not seen yet", "api-problem-unseen-commit-detail")
         await asyncio.sleep(_LOOK_S)
     return files
-
-
-def _busy() -> Refused:
-    return Refused("others edit it", "api-problem-busy-file-detail")
 
 
 def _save_unless_changed(

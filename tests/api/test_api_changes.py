@@ -196,7 +196,7 @@ def test_a_commit_is_undone_by_another(site, teacher, keeper):
     assert teacher.post(address).status_code == 409
     keeper.commit(is_seen=False)
     site.wait_for_commits(0.2)
-    assert teacher.post(address).json()["type"] == "urn:merlin:problem:busy-file"
+    assert teacher.post(address).json()["type"] == "urn:merlin:problem:unseen-commit"
     site.wait_for_commits(longest())
     site.teach(keeper.files)
     answer = teacher.post(address)
