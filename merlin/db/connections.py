@@ -122,20 +122,13 @@ class Postgresql(PostgresqlDatabase):
 
     def is_connection_usable(self) -> bool:
         """Return whether the server, as far as it has said, keeps this thread's connection."""
-        from psycopg import OperationalError  # noqa: PLC0415 - SQLite does without it
-
         if not super().is_connection_usable():
             return False
         own: Any = self.connection
         connection = own().pgconn
         heard = select.poll()
         heard.register(connection.socket, select.POLLIN)
-        try:
-            while heard.poll(0):
-                connection.consume_input()
-        except OperationalError:
-            return False
-        return True
+        return not heard.poll(0) or _goes_on(connection, heard)
 
     def _connect(self) -> Any:
         connection = super()._connect()  # type: ignore[misc]  # not in the stubs
@@ -145,6 +138,18 @@ class Postgresql(PostgresqlDatabase):
     def _close(self, conn: Any) -> None:
         self.registry.remove(conn)
         super()._close(conn)  # type: ignore[misc]  # not in the stubs
+
+
+def _goes_on(connection: Any, heard: select.poll) -> bool:
+    """Take in what the server said, a notification or its farewell; return whether it is there."""
+    from psycopg import OperationalError  # noqa: PLC0415 - SQLite does without it
+
+    try:
+        while heard.poll(0):
+            connection.consume_input()
+    except OperationalError:
+        return False
+    return True
 
 
 Handle = Sqlite | Postgresql
