@@ -45,12 +45,16 @@ def _networks(said: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
 
 
 def postgresql_parameters(url: str) -> dict[str, str]:
-    """Return what libpq reads in an address, by its names. Raises ConfigError where it cannot."""
-    import psycopg  # noqa: PLC0415 - SQLite does without it
-    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+    """Return what libpq takes from an address, else from the environment, by its names.
 
+    Raises ConfigError where it cannot read the address.
+    """
+    import psycopg  # noqa: PLC0415 - SQLite does without it
+
+    options = psycopg.pq.Conninfo
     try:
-        return {key: str(value) for key, value in conninfo_to_dict(url).items()}
+        found = [*options.get_defaults(), *options.parse(url.encode())]
+        return {each.keyword.decode(): each.val.decode() for each in found if each.val is not None}
     except psycopg.Error as error:
         reason = redact(str(error)).strip()
         raise ConfigError(reason, "config-database-url", reason=reason) from error

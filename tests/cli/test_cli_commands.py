@@ -248,6 +248,17 @@ def test_a_wrong_configuration_ends_with_two_and_names_the_fault(tmp_path, capsy
     assert part in capsys.readouterr().err
 
 
+def test_a_server_that_the_environment_names_must_be_verified_too(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "config.yaml"
+    path.write_text("state_dir: s\ndatabase: 'postgresql:///x'", encoding="utf-8")
+    assert main(["config", "check", "--config", str(path)]) == 0
+    monkeypatch.setenv("PGHOST", "db.example.com")
+    assert main(["config", "check", "--config", str(path)]) == 2
+    assert "verify-full" in capsys.readouterr().err
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    assert main(["config", "check", "--config", str(path)]) == 0
+
+
 def test_the_sample_is_a_good_configuration(tmp_path, capsys):
     assert main(["config", "sample"]) == 0
     path = tmp_path / "config.yaml"
