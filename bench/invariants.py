@@ -65,7 +65,7 @@ _UNDER_WAY = {
     "job": "state NOT IN ('succeeded', 'failed', 'cancelled')",
     "intent": "state IN ('ready', 'sending')",
     "purchase": "state IN ('asking', 'held')",
-    "refund": "state = 'wanted'",
+    "refund": "state IN ('wanted', 'sending')",
     "request": "state NOT IN ('done', 'failed')",
     "quota_use": "state = 'reserved' AND bot_id <> 0",
 }
