@@ -46,6 +46,7 @@ from merlin.training.jobs import JobState
 from merlin.training.models import questions_of, read_conversations
 
 BORIS, VERA, ANNA = 1002, 1003, 1001
+COLLEAGUE = 1009  # another admin, who is away
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
 PLAN = new_plan("student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)})
 # A thousandth of a dollar a million tokens.
@@ -116,7 +117,7 @@ def people(site):
     model = {"model": f"ft:recall:merlin:{'algo' * 12}:4162915f"}
     waiting = Approvals(site.database)
     for act, subject, asker, told in (
-        ("grant", f"user:{ANNA}", BORIS, role),
+        ("grant", f"user:{ANNA}", COLLEAGUE, role),
         ("promote", "dataset:algorithms", VERA, model),
     ):
         waiting.propose(ApprovalNeeded(act, subject, asker, {"user_id": ANNA}, told))
