@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import socket
 import sys
 from contextlib import suppress
@@ -39,6 +40,9 @@ def _lie_in_memory():
 
 
 _lie_in_memory()
+
+# What is started in the background ignores an interrupt, and so would every command of a test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _log_plainly():
