@@ -22,7 +22,10 @@ _IS_POSTGRESQL = os.environ.get("MERLIN_TEST_DATABASE") == "postgresql"
 _made: dict[Path, str] = {}
 _ended = ExitStack()
 
-only_sqlite = pytest.mark.skipif(_IS_POSTGRESQL, reason="it is about the file of SQLite")
+# Left out by `make test-postgresql` alone: `make test` and `.ci/run` run them.
+only_sqlite = pytest.mark.skipif(
+    _IS_POSTGRESQL, reason="it reads or moves the file of SQLite, which a PostgreSQL has not"
+)
 
 
 @cache
