@@ -295,11 +295,10 @@ def _in_the_open(config: Config) -> Iterator[Fault]:
     url = config.repository.url if config.repository else ""
     if "://" in url and urlsplit(url).scheme not in ("https", "ssh", "file"):
         yield at("repository.url", "config-open-repository", url=url)
-    if not config.database.startswith("sqlite:"):
-        yield from _open_database(config.database)
+    yield from _unverified_database(config.database)
 
 
-def _open_database(url: str) -> Iterator[Fault]:
+def _unverified_database(url: str) -> Iterator[Fault]:
     """Yield a fault where libpq cannot read the address, or would not verify an outside host."""
     if urlsplit(url).scheme not in ("postgresql", "postgres"):
         return  # told where it is opened

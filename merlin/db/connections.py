@@ -115,20 +115,20 @@ class Postgresql(PostgresqlDatabase):
 
     def __init__(self, url: str, *, read_only: bool) -> None:
         self.registry = Registry()
-        options: dict[str, Any] = {"prefer_psycopg3": True, **server_options(url)}
+        options: dict[str, Any] = {"prefer_psycopg3": True, **_patience(url)}
         if read_only:
             options["options"] = "-c default_transaction_read_only=on"
         super().__init__(url, **options)
 
     def is_connection_usable(self) -> bool:
-        """Return whether the server, as far as it has said, keeps this thread's connection."""
+        """Return False also where the server has closed the connection since the last call."""
         if not super().is_connection_usable():
             return False
         own: Any = self.connection
         connection = own().pgconn
-        heard = select.poll()
-        heard.register(connection.socket, select.POLLIN)
-        return not heard.poll(0) or _goes_on(connection, heard)
+        incoming = select.poll()
+        incoming.register(connection.socket, select.POLLIN)
+        return not incoming.poll(0) or _read_incoming(connection, incoming)
 
     def _connect(self) -> Any:
         connection = super()._connect()  # type: ignore[misc]  # not in the stubs
@@ -140,12 +140,12 @@ class Postgresql(PostgresqlDatabase):
         super()._close(conn)  # type: ignore[misc]  # not in the stubs
 
 
-def _goes_on(connection: Any, heard: select.poll) -> bool:
-    """Take in what the server said, a notification or its farewell; return whether it is there."""
+def _read_incoming(connection: Any, incoming: select.poll) -> bool:
+    """Read what the server sent unasked; return False where it has closed the connection."""
     from psycopg import OperationalError  # noqa: PLC0415 - SQLite does without it
 
     try:
-        while heard.poll(0):
+        while incoming.poll(0):
             connection.consume_input()
     except OperationalError:
         return False
@@ -155,13 +155,20 @@ def _goes_on(connection: Any, heard: select.poll) -> bool:
 Handle = Sqlite | Postgresql
 
 
-def server_options(url: str) -> dict[str, Any]:
-    """Return how long libpq waits for a silent server, without what the address says itself.
-
-    Raises ConfigError where it is no address of PostgreSQL.
-    """
+def _patience(url: str) -> dict[str, Any]:
+    """Return how long libpq waits for a silent server, but for what address or environment say."""
     named = postgresql_parameters(url)
     return {key: value for key, value in _SILENCE.items() if key not in named}
+
+
+def open_session(url: str, *, autocommit: bool = False) -> psycopg.Connection:
+    """Open a connection to PostgreSQL beside those of the handles.
+
+    Raises ConfigError where it is no address of PostgreSQL, and the driver's errors.
+    """
+    import psycopg  # noqa: PLC0415 - SQLite does without it
+
+    return psycopg.connect(url, autocommit=autocommit, **_patience(url))
 
 
 def sqlite_path(url: str) -> Path:

@@ -13,11 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from psycopg import Connection, sql
 
 from merlin.core.errors import MerlinError, Refused
-from merlin.db.connections import server_options
+from merlin.db.connections import open_session
 from merlin.db.database import driver_errors
 
 # Tables in which a new schema has rows already.
@@ -45,7 +44,7 @@ def copy_database(
     Raises Refused for a database with rows, MerlinError where a table differs afterwards,
     DatabaseAway where PostgreSQL cannot be asked.
     """
-    with driver_errors(), psycopg.connect(url, **server_options(url)) as target:
+    with driver_errors(), open_session(url) as target:
         lite = sqlite3.connect(source)
         try:
             lite.execute("BEGIN IMMEDIATE")  # nobody writes until all is copied

@@ -26,7 +26,7 @@ from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import redact
-from merlin.db.connections import server_options
+from merlin.db.connections import open_session
 from merlin.db.database import (
     Database,
     DatabaseAway,
@@ -117,10 +117,8 @@ class Lead:
     def _take_session(self) -> bool:
         if not self._url.startswith("postgres"):
             return True
-        import psycopg  # noqa: PLC0415 - a bot on SQLite does without it
-
         with driver_errors():
-            self._session = psycopg.connect(self._url, autocommit=True, **server_options(self._url))
+            self._session = open_session(self._url, autocommit=True)
             return self._query("SELECT pg_try_advisory_lock(%s)", self._number)
 
     def is_held(self) -> bool:
@@ -138,9 +136,7 @@ class Lead:
 
         Its server would wait for two hours. A leader that lives notices by `keep`.
         """
-        import psycopg  # noqa: PLC0415 - a bot on SQLite does without it
-
-        with driver_errors(), psycopg.connect(self._url, **server_options(self._url)) as session:
+        with driver_errors(), open_session(self._url) as session:
             session.execute(_END, (self._number,))
 
     def keep(self) -> bool:
