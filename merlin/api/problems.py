@@ -149,8 +149,8 @@ def refusal(
     retry_after_s: int | None = None,
     **arguments: Any,
 ) -> ApiError:
-    """Return why a question is not answered: the text `door-<key>` and the protocol's code."""
-    error = ApiError(status, text(language, f"door-{key}", **arguments), code=code, param=param)
+    """Return why a question is not answered: the text `openai-<key>` and the protocol's code."""
+    error = ApiError(status, text(language, f"openai-{key}", **arguments), code=code, param=param)
     error.headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     if code == NO_CREDIT:
         # Clients of the protocol would try again within seconds, in vain.

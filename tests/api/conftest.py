@@ -70,14 +70,14 @@ def site(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory):
-    """One api with a model at its door for all tests of a file; the site, and the provider."""
-    with opened(tmp_path_factory.mktemp("door")) as (site, provider):
+def openai_site(tmp_path_factory):
+    """Yield an api with a serving model, and its provider; one for all tests of a file."""
+    with opened(tmp_path_factory.mktemp("openai")) as (site, provider):
         yield site, provider
 
 
 @pytest.fixture(scope="module")
-def door_client(door):
+def openai_client(openai_site):
     """One key for all: a person has only so many."""
-    with asker(door[0]) as client:
+    with asker(openai_site[0]) as client:
         yield client

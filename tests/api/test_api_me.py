@@ -56,7 +56,7 @@ def test_a_teacher_sees_the_courses_that_name_them_and_those_they_were_given(sit
     assert (told["name"], told["role"], told["scopes"]) == ("boris", "teacher", ["networks"])
 
 
-def test_a_program_sees_who_it_speaks_for_and_opens_no_doors(site):
+def test_a_key_reads_its_owner_but_changes_no_access(site):
     with site.program(ANNA) as program, site.program(ANNA, Scope.COURSES_READ) as other:
         assert program.get("/api/user").json()["id"] == ANNA
         assert other.get("/api/user").status_code == 403

@@ -1,4 +1,4 @@
-"""The door by the real `openai` package: any client of the protocol talks to the serving models."""
+"""The OpenAI-compatible API by the real `openai` package: any client of the protocol gets answers."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG but small").deco
 
 
 @pytest.fixture
-def site(door):
-    return door[0]
+def site(openai_site):
+    return openai_site[0]
 
 
 @pytest.fixture
-def provider(door):
-    return door[1]
+def provider(openai_site):
+    return openai_site[1]
 
 
 @pytest.fixture
-def client(door_client):
-    return door_client
+def client(openai_client):
+    return openai_client
 
 
 def test_the_package_gets_a_whole_answer_with_where_it_comes_from(site):

@@ -1,4 +1,4 @@
-"""What a question through the door costs, and what is told when none answers."""
+"""What a question at `/v1` costs, and the error when no model answers."""
 
 from __future__ import annotations
 

@@ -30,15 +30,15 @@ PROPOSED = "SELECT question, answer, dataset, turn_id FROM proposal"
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("door"), plans=(TWO_A_DAY,)) as both:
+def openai_site(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("openai"), plans=(TWO_A_DAY,)) as both:
         yield both
 
 
 @pytest.fixture
-def client(door):
+def client(openai_site):
     """A browser of somebody who has asked nothing yet."""
-    site, provider = door
+    site, provider = openai_site
     provider.behave(fixed_answer="Граф — это *вершины* и рёбра.", extension={"known": True})
     with site.browser(site.person(next(NUMBERS))) as client:
         client.headers["Accept-Language"] = "ru"
@@ -58,8 +58,8 @@ def ask(site, client, question="Что такое граф?", **more):
     return client.post(address(site), data={"q": question, **more})
 
 
-def test_a_talk_is_kept_by_its_first_question_and_goes_on(door, client):
-    site, provider = door
+def test_a_talk_is_kept_by_its_first_question_and_goes_on(openai_site, client):
+    site, provider = openai_site
     first = ask(site, client)
     talk = re.search(r"/chat/(\d+)$", first.url.path)[1]
     assert "Граф — это <em>вершины</em> и рёбра." in first.text
@@ -89,8 +89,8 @@ def test_a_talk_is_kept_by_its_first_question_and_goes_on(door, client):
     assert client.post(f"{first.url.path}/restore").status_code == 404
 
 
-def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(door, client):
-    site, provider = door
+def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(openai_site, client):
+    site, provider = openai_site
     (first,) = turns_in(ask(site, client))
     provider.behave(fixed_answer="Иначе.")
     page = client.post(address(site), data={"again": first})
@@ -102,8 +102,8 @@ def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(door, cl
     ] == ["Что такое граф?"]
 
 
-def test_a_rating_is_pressed_and_taken_back(door, client):
-    site, _ = door
+def test_a_rating_is_pressed_and_taken_back(openai_site, client):
+    site, _ = openai_site
     (turn,) = turns_in(ask(site, client))
     judged = f"{address(site)}/turns/{turn}"
     up = '<button class="btn" name="act" value="up" aria-pressed="{}">'
@@ -130,8 +130,8 @@ def teach(database, number, question, answer):
     ExampleEntries(database).follow("algorithms", {path: blob})
 
 
-def test_one_begins_with_taught_questions_and_is_told_the_source(door, client):
-    site, provider = door
+def test_one_begins_with_taught_questions_and_is_told_the_source(openai_site, client):
+    site, provider = openai_site
     for number, name in enumerate(("граф", "стек", "куча", "дек")):
         teach(site.database, number, f"Что такое {name}?", f"Это {name}.")
     begun = client.get(address(site)).text
@@ -148,8 +148,8 @@ def test_one_begins_with_taught_questions_and_is_told_the_source(door, client):
     assert 'examples?example=q3#open">«Что такое дек?»</a>' in sent.text
 
 
-def test_who_answered_is_told_once_a_newer_version_serves(door, client):
-    site, _ = door
+def test_who_answered_is_told_once_a_newer_version_serves(openai_site, client):
+    site, _ = openai_site
     page = ask(site, client)
     serve_in(site.database, "newer", number=2, dataset="algorithms")
     told = client.get(page.url.path).text
@@ -157,8 +157,8 @@ def test_who_answered_is_told_once_a_newer_version_serves(door, client):
     assert "Отвечала algorithms-1, сейчас algorithms-2" in told
 
 
-def test_a_better_answer_reaches_the_editors_after_the_consent_and_masked(door, client):
-    site, _ = door
+def test_a_better_answer_reaches_the_editors_after_the_consent_and_masked(openai_site, client):
+    site, _ = openai_site
     (turn,) = turns_in(ask(site, client))
     judged, talk = f"{address(site)}/turns/{turn}", client.get(address(site))
     better = {"act": "correct", "answer": "Пары. Мой телефон +7 916 123-45-67"}
@@ -180,8 +180,8 @@ def test_a_better_answer_reaches_the_editors_after_the_consent_and_masked(door, 
     assert talk.status_code == 200
 
 
-def test_a_refused_question_leads_to_the_editors_with_the_consent(door, client):
-    site, provider = door
+def test_a_refused_question_leads_to_the_editors_with_the_consent(openai_site, client):
+    site, provider = openai_site
     nearest = "Что такое двоичный поиск?"
     provider.behave(fixed_answer="Не знаю.", extension={"known": False, "nearest": [nearest]})
     page = ask(site, client, "Куда девать граф? Мой телефон +7 916 123-45-67")
@@ -197,8 +197,8 @@ def test_a_refused_question_leads_to_the_editors_with_the_consent(door, client):
     assert [tuple(row)[1:] for row in site.database.sql(TOLD)] == [("algorithms", turn)]
 
 
-def test_without_questions_left_nothing_is_kept_and_the_words_stay(door, client):
-    site, _ = door
+def test_without_questions_left_nothing_is_kept_and_the_words_stay(openai_site, client):
+    site, _ = openai_site
     for _ in range(2):
         page = ask(site, client)
     assert "Вопросы закончились" in page.text
@@ -212,8 +212,8 @@ def test_without_questions_left_nothing_is_kept_and_the_words_stay(door, client)
     assert (told.status_code, told.text[:18]) == (422, "Вопросы на сегодня")
 
 
-def test_a_question_without_an_answer_says_so_and_is_given_back(door, client):
-    site, provider = door
+def test_a_question_without_an_answer_says_so_and_is_given_back(openai_site, client):
+    site, provider = openai_site
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=None))
     try:
         page = ask(site, client)
@@ -223,8 +223,8 @@ def test_a_question_without_an_answer_says_so_and_is_given_back(door, client):
     assert "Осталось 2 вопроса" in page.text
 
 
-def test_a_question_of_a_killed_process_can_be_asked_again_at_once(door, client):
-    site, _ = door
+def test_a_question_of_a_killed_process_can_be_asked_again_at_once(openai_site, client):
+    site, _ = openai_site
     page = ask(site, client)
     (turn,) = turns_in(page)
     unanswered = TURN.update({"state": "asked", "answer": "", "note": ""})
@@ -239,16 +239,16 @@ def test_a_question_of_a_killed_process_can_be_asked_again_at_once(door, client)
     assert f'name="again" value="{turn}"' in said
 
 
-def test_a_script_gets_the_answer_as_it_grows(door, client):
-    site, _ = door
+def test_a_script_gets_the_answer_as_it_grows(openai_site, client):
+    site, _ = openai_site
     client.headers["Accept"] = "text/event-stream"
     said = ask(site, client).text
     assert re.match(r'data: {"turn": \d+, "talk": \d+}\n\ndata: {"text": "Граф', said)
     assert said.endswith("data: [DONE]\n\n")
 
 
-def test_wrong_questions_ask_nothing(door, client):
-    site, provider = door
+def test_wrong_questions_ask_nothing(openai_site, client):
+    site, provider = openai_site
     before = len(provider.calls("chat.create"))
     assert "Вопрос длиннее" in ask(site, client, "я" * 4001).text
     assert ask(site, client, " ").status_code == 200

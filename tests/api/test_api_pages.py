@@ -249,7 +249,7 @@ def test_a_material_of_another_course_is_not_found(shelf):
     assert get(shelf, f"/courses/{other}/materials/{material}").status_code == 404
 
 
-def test_who_is_not_signed_in_is_led_to_the_door_and_back(shelf):
+def test_who_is_not_signed_in_is_led_to_sign_in_and_back(shelf):
     answer = get(shelf, "/me")
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fme")
     with shelf.browser(ANNA) as browser:

@@ -61,7 +61,7 @@ def test_before_the_first_model_the_page_says_why_one_waits_and_what_is_down(dem
     assert other.status_code == 400
 
 
-def test_a_door_signs_in_as_that_person_and_leads_to_their_first_page(demo):
+def test_a_card_signs_in_as_that_person_and_opens_their_first_page(demo):
     place, config, _, browser = demo
     assert browser.get("/enter/boris").headers["Location"] == "/"  # while nothing responds there
     with socket.create_server(("127.0.0.1", place.ports.api)):

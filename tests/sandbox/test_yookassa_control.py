@@ -23,7 +23,7 @@ def client():
         yield Client(shop)
 
 
-def test_the_control_side_acts_as_the_door_for_tests_does(client):
+def test_the_control_api_acts_as_the_test_client_does(client):
     paid = client.pay("p1", save_payment_method=True)
     assert client.control("choose", payment="p1", outcome="paid")[1]["status"] == "succeeded"
     assert client.control("choose", payment="p1", outcome="paid")[0] == 400

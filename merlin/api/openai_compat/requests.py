@@ -56,7 +56,7 @@ _PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _SYSTEM = ("system", "developer")
 _EITHER = ("content", "stop")
 MOST_STOPS, LONGEST_STOP, MOST_TOKENS, MOST_SEED = 4, 500, 1_000_000, 2**63 - 1
-# What is asked for in vain -> the text `door-not-<key>` that says what to do instead.
+# What is asked for in vain -> the text `openai-not-<key>` that says what to do instead.
 _NOT_HERE = {
     "n": "several",
     "tools": "tools",

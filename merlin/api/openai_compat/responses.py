@@ -245,7 +245,7 @@ def note(language: str, reply: Reply) -> str:
     signs = (reply.ending, reply.choice.standing if reply.choice else None)
     keys = [_NOTES[sign] for sign in signs if sign in _NOTES]
     keys += ["alone"] if reply.limit_tokens is not None else []
-    notes = [text(language, f"door-note-{key}", model=reply.model_id) for key in keys]
+    notes = [text(language, f"openai-note-{key}", model=reply.model_id) for key in keys]
     notes += [sources_note(reply.sources, language)] if reply.sources else []
     return "\n".join(notes)
 

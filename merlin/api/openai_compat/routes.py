@@ -163,7 +163,7 @@ async def _events(
         yield DONE
     except MerlinError as error:
         log.warning("an answer could not be settled", reason=redact(str(error)))
-        words = text(language, "door-busy")
+        words = text(language, "openai-busy")
         yield event(error_object(HTTPStatus.SERVICE_UNAVAILABLE, words, "unavailable"))
     finally:
         if is_stoppable:

@@ -1,4 +1,4 @@
-"""The examples of the door's page are run as they stand there."""
+"""The examples of the page on calling Merlin from a program run as printed."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ BLOCK = r"^```{kind}\n(.*?)^```$"
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
     """Yield what the page's examples are run with."""
-    folder = tmp_path_factory.mktemp("door")
+    folder = tmp_path_factory.mktemp("openai")
     with opened(folder, default_dataset="algorithms") as (site, _):
         said = site.key(ANNA, Scope.CHAT_WRITE, Scope.ACCOUNT_READ)["Authorization"]
         yield {"MERLIN": site.address, "MERLIN_KEY": said.removeprefix("Bearer ")}
 
 
 def block(language, kind):
-    text = page("docs", language, "door.md").text
+    text = page("docs", language, "openai-api.md").text
     (found,) = re.findall(BLOCK.format(kind=kind), text, re.MULTILINE | re.DOTALL)
     return found
 
@@ -68,7 +68,7 @@ def test_the_program_of_the_page_runs(environment, language, graph, monkeypatch)
         monkeypatch.setenv(name, value)
     said = io.StringIO()
     scope = {"print": partial(print, file=said)}
-    exec(compile(block(language, "python"), "door.md", "exec"), scope)  # noqa: S102 - our own page
+    exec(compile(block(language, "python"), "openai-api.md", "exec"), scope)  # noqa: S102 - our own page
     scope["client"].close()
     whole, learnt, streamed = said.getvalue().splitlines()
     assert graph in whole

@@ -1,4 +1,4 @@
-"""The money guard at the door: once answers cost as much as they may, questions are refused."""
+"""The spending limit at `/v1`: questions are refused once answers have cost the limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of the door's models, and what a question of it wishes for."""
+"""Model names at `/v1`, and the parameters that a question passes to the model."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def asked(*talk, dataset="algorithms", system=""):
         ("", False),
     ],
 )
-def test_the_door_knows_its_names(name, known):
+def test_models_are_listed_under_their_names(name, known):
     assert is_known(name) is known
 
 

@@ -23,18 +23,18 @@ NOT_HERE = {
 
 
 @pytest.fixture
-def provider(door):
-    return door[1]
+def provider(openai_site):
+    return openai_site[1]
 
 
 @pytest.fixture
-def client(door_client):
-    return door_client
+def client(openai_client):
+    return openai_client
 
 
 @pytest.fixture(scope="module")
-def sdk(door):
-    with package(door[0]) as client:
+def sdk(openai_site):
+    with package(openai_site[0]) as client:
         yield client
 
 
@@ -124,7 +124,7 @@ def test_what_nothing_here_can_do_is_refused_by_name(client, field, language):
     error = told.json()["error"]
     assert (told.status_code, error["param"]) == (400, field)
     assert error["code"] == "unsupported_parameter"
-    assert error["message"] == text(language, f"door-not-{why}")
+    assert error["message"] == text(language, f"openai-not-{why}")
 
 
 def test_silence_that_was_wished_is_charged_as_an_answer(tmp_path):

@@ -1,4 +1,4 @@
-"""What becomes of a question of the door when its caller leaves, many ask, or a page asks once."""
+"""Callers that disconnect, concurrent questions, and repeated requests at `/v1`."""
 
 from __future__ import annotations
 

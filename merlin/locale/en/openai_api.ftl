@@ -1,0 +1,58 @@
+# Answers and errors of the OpenAI-compatible API (`/v1`).
+
+openai-wrong = { $place }: { $why }
+openai-no-question = The conversation must end with a user message: the question.
+openai-empty-question = The question is empty.
+openai-no-pictures = Pictures don't work here: no model that sees them is set up. Please ask in words.
+openai-picture-url = Send the picture itself, as data:image/jpeg;base64,… (jpeg, png, webp or gif). Links aren't followed.
+openai-not-several = One request gives one answer. Leave n out and send another request for another answer.
+openai-not-tools = The models here answer in words and call no tools or functions. Leave this field out.
+openai-not-logprobs = Token probabilities aren't available here. Leave this field out.
+openai-not-bias = Single tokens can't be made likelier or rarer here. Leave logit_bias out.
+openai-not-speech = Answers are text here, not speech. Leave this field out.
+openai-unwished = The live model doesn't accept { $field }. It says: { $why }
+openai-no-model = Model “{ $model }” not found. There are: { $names }.
+openai-window = This conversation is too long: up to { $limit } tokens fit, answer included. Leave out its beginning.
+openai-closed = { $kind ->
+        [photo] Questions about photos aren't
+       *[text] Questions aren't
+    } part of your plan.
+openai-spent = { $kind ->
+        [photo] Questions about photos
+       *[text] Questions
+    } { $period ->
+        [day] for today
+       *[month] for this month
+    } are used up (your plan has { $limit }). More { $until }. This one isn't counted.
+openai-busy = The model isn't responding: its provider is busy or unavailable. Please ask again in a few minutes. This question isn't counted.
+openai-nobody = I can't answer right now: no model is available. Try again in a few minutes. This question isn't counted.
+openai-empty = The model gave an empty answer. Ask again or in other words. This question isn't counted.
+openai-note-cut = The answer was cut off: the connection to the model broke. To get all of it, ask again.
+openai-note-length = The answer is longer than fits. Write “continue” for the rest.
+openai-note-filtered = The model provider's filter blocked this answer. Try rephrasing.
+openai-note-earlier = Answered by the previous version, { $model }: the live one is unavailable right now.
+openai-note-not-tuned = Answered by a backup model, { $model }: ours is unavailable right now.
+openai-note-never-tuned = Answered by the general model { $model }: none is trained on our examples yet.
+openai-note-alone = The earlier part of the conversation didn't fit, so only the last question was answered.
+
+api-problem-idempotency-key = Wrong Idempotency-Key
+api-problem-idempotency-key-detail = Idempotency-Key needs 1 to 255 visible characters without spaces.
+api-problem-idempotency-other = The key belongs to another request
+api-problem-idempotency-other-detail = A request with this Idempotency-Key asked for something else. Use a new key for a new request.
+api-problem-idempotency-running = The request is in progress
+api-problem-idempotency-running-detail = The same request is still being answered. Please try again in a few seconds.
+api-problem-scope-beyond-role = More than your role allows
+api-problem-scope-beyond-role-detail = Your role does not allow { $scopes }, so a key could not use it either. Leave it out.
+api-problem-not-rateable = This question cannot be rated
+api-problem-not-rateable-detail = Only a question that was answered can be rated.
+api-problem-no-consent = No consent yet
+api-problem-no-consent-detail = A correction goes to the editors only with your consent. Give it in the bot: /privacy.
+api-problem-no-example = This cannot be an example
+api-problem-no-example-detail = Only a text question asked in private and answered from a dataset can be corrected.
+api-problem-too-many-corrections = Too many corrections are waiting
+api-problem-too-many-corrections-detail = Editors have not yet reviewed those you sent. Please send this one later.
+account-no-key = Key not found.
+session-unknown = Conversation not found.
+turn-unknown = Question not found.
+account-key-beyond = This user's role doesn't allow { $scopes }, so a key couldn't use it either.
+account-did-key = { $user }: key { $number } for { $scopes }. It's shown only once:
