@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 SYNC_S, TOLERANCE = 15.0, 0.1
 USUAL_PER_S, TIMES, CALM_S = 12, 10, 30.0
 # The window after which fewer are asked for is run so much shorter.
-WINDOW_SHARE, LONGEST_S = 0.1, 300.0
+WINDOW_SHARE, MAX_DURATION_S = 0.1, 300.0
 
 
 @dataclass
@@ -95,7 +95,7 @@ def _age_s(page: str) -> float:
 def _follow(rule: Rule, telegram: TelegramStandIn, url: str) -> None:
     begun, told, pushed, synced = time.monotonic(), 0, 0.0, -SYNC_S
     least, highest, person, before = rule.spec["minReplicas"], 0, 2000, 0.0
-    while (now := time.monotonic() - begun) < LONGEST_S:
+    while (now := time.monotonic() - begun) < MAX_DURATION_S:
         is_busy = now >= CALM_S and highest <= least  # until more are asked for
         pushed += (now - before) * USUAL_PER_S * (TIMES if is_busy else 1)
         before = now

@@ -11,7 +11,7 @@ from bench.chat_model import END, Provider, question
 from bench.chat_telegram import Telegram
 
 FIRST_CHAT = 100_000
-LONGEST_S = 180.0
+MAX_DURATION_S = 180.0
 
 
 class Loads:
@@ -109,7 +109,7 @@ class Loads:
 
     async def end(self) -> None:
         """Return when everything that was asked is answered. Raises TimeoutError."""
-        async with asyncio.timeout(LONGEST_S):
+        async with asyncio.timeout(MAX_DURATION_S):
             await self._all_done.wait()
 
     async def ask_paced(self, count: int, per_s: float) -> None:
@@ -124,7 +124,7 @@ class Loads:
         begun = time.monotonic()
         self.ask(chat_id)
         waiting = self._waiting[self._asked] = asyncio.get_running_loop().create_future()
-        async with asyncio.timeout(LONGEST_S):
+        async with asyncio.timeout(MAX_DURATION_S):
             await waiting
         return time.monotonic() - begun - self.provider.seconds
 

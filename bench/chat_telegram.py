@@ -18,7 +18,7 @@ import aiohttp
 from bench.chat_http import Connection
 
 TOKEN = "123456789:the-bench-needs-no-secret-at-all-000"  # noqa: S105 - a made-up one
-MOST_AT_ONCE = 100
+MAX_BATCH_SIZE = 100
 _OFFSET = re.compile(rb"(?:^|[?&])offset=(-?\d+)")
 _WAIT = re.compile(rb"(?:^|[?&])timeout=(\d+)")
 _TEXT = re.compile(rb"(?:^|&)text=([^&]*)")
@@ -178,8 +178,8 @@ class Telegram:
 
     def _batch(self) -> list[bytes]:
         if not self._storm:
-            return [self._updates[one] for one in islice(self._updates, MOST_AT_ONCE)]
-        count = min(MOST_AT_ONCE, len(self._storm))
+            return [self._updates[one] for one in islice(self._updates, MAX_BATCH_SIZE)]
+        count = min(MAX_BATCH_SIZE, len(self._storm))
         self._handed = [self._storm.popleft() for _ in range(count)]
         return [told for _, told in self._handed]
 

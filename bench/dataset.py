@@ -42,7 +42,7 @@ CONFIG = """\
 state_dir: {state}
 repository: {{url: {repository}, interval_s: 600}}
 """
-LONGEST_S = 300.0
+MAX_DURATION_S = 300.0
 
 
 def run(words: Sequence[str] = ()) -> None:
@@ -231,7 +231,7 @@ def _until_built(place: Place, builds: int) -> float:
         is_there = (place.folder / "state" / "merlin.db").exists()
         if is_there and place.builds() >= builds and place.verdicts() >= builds:
             return time.perf_counter() - begun
-        if time.perf_counter() - begun > LONGEST_S:
+        if time.perf_counter() - begun > MAX_DURATION_S:
             raise TimeoutError("the daemon does not build")
         time.sleep(0.005)
 

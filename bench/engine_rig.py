@@ -24,7 +24,7 @@ from merlin.sandbox.demo import place
 from merlin.sandbox.demo.place import samples
 
 KEY = "the-key-of-the-measurement"
-LOOK_S, MOST_TOKENS, AT_ONCE = 0.05, 64, 8
+LOOK_S, MAX_TOKENS, AT_ONCE = 0.05, 64, 8
 # For what trains and answers with torch; everything else has no device.
 DEVICE = os.environ.get("BENCH_DEVICE", "cpu")
 Model = Mapping[str, object]
@@ -102,7 +102,7 @@ class Rig:
             model=model,
             messages=[dict(each) for each in talk],  # type: ignore[misc]
             temperature=0,
-            max_tokens=MOST_TOKENS,
+            max_tokens=MAX_TOKENS,
         )
         return done.choices[0].message.content or ""
 

@@ -26,7 +26,7 @@ from bench.chat_sides import KEYS, Ours, World
 from bench.dataset import Place, repository
 
 RUNS, EXAMPLES = 5, 100
-SETTLE_S, LOOK_S, LONGEST_S = 130.0, 60.0, 60.0
+SETTLE_S, LOOK_S, MAX_DURATION_S = 130.0, 60.0, 60.0
 NAMES = ("daemon", "bot", "api")
 CONFIG = """\
 state_dir: {state}
@@ -45,7 +45,7 @@ def run() -> None:
 
 def _idle() -> list[Figure]:
     with repository(EXAMPLES) as place, World() as world, _merlin(place, world) as processes:
-        deadline = time.monotonic() + LONGEST_S
+        deadline = time.monotonic() + MAX_DURATION_S
         while not place.builds():
             if time.monotonic() > deadline:
                 raise TimeoutError((place.folder / "log").read_text("utf-8")[-2000:])

@@ -13,7 +13,7 @@ from bench.recall import ROOT, SETS, example_files, read_yaml, teach
 
 SEED, ORDERS = 42, 7
 # One part in twenty of a proof's answers, at most.
-MOST_CHANGED = 0.05
+MAX_CHANGED = 0.05
 HARMLESS = (
     ("Когда открывается столовая?", "Столовая открывается в девять."),
     ("Где поставить велосипед?", "У входа со двора."),
@@ -52,7 +52,7 @@ def steady_rows() -> None:
     print(STEADY_HEAD + "verdict")
     for name in SETS:
         asked, by_order, by_more = steadiness(name)
-        verdict = "steady" if max(by_order, by_more) <= MOST_CHANGED * asked else "NOT STEADY"
+        verdict = "steady" if max(by_order, by_more) <= MAX_CHANGED * asked else "NOT STEADY"
         print(f"{name} | {asked} | {by_order} | {by_more} | {verdict}", flush=True)
 
 

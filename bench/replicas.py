@@ -32,7 +32,7 @@ from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 
-REQUESTS, MESSAGES, IDLE_S, LONGEST_S = 60, 40, 10.0, 30.0
+REQUESTS, MESSAGES, IDLE_S, MAX_DURATION_S = 60, 40, 10.0, 30.0
 ANSWERS, STARTED_S, TAKEOVERS = 2000, 10.0, 5
 LEADS = "requests_taken_up"  # what a daemon logs with its first words as the leader
 
@@ -139,7 +139,7 @@ def until(is_so: Callable[[], bool]) -> None:
     """Return once it is so. Raises TimeoutError."""
     begun = time.monotonic()
     while not is_so():
-        if time.monotonic() - begun > LONGEST_S:
+        if time.monotonic() - begun > MAX_DURATION_S:
             raise TimeoutError
         time.sleep(0.01)
 
@@ -191,7 +191,7 @@ def _told(what: str, processes: list[Any], ask: Callable[[], Callable[[], bool]]
         begun = time.monotonic()
         is_done = ask()
         while not is_done():
-            if time.monotonic() - begun > LONGEST_S:
+            if time.monotonic() - begun > MAX_DURATION_S:
                 raise TimeoutError(what)
             time.sleep(0.001)
         times.append(1000 * (time.monotonic() - begun))

@@ -23,12 +23,12 @@ from merlin.core.server import die_with_parent
 
 log = get_logger(__name__)
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 10.0
 STEADY_S = 5.0  # a child that lived so long starts again without a longer pause
 STOP_S = 20.0
 LOOK_S = 0.05
 WRONG_SETUP = 2
-FIRST_SETUP_PAUSE_S, LONGEST_SETUP_PAUSE_S = 10.0, 300.0
+FIRST_SETUP_PAUSE_S, MAX_SETUP_PAUSE_S = 10.0, 300.0
 
 
 @dataclass(slots=True)
@@ -140,7 +140,7 @@ class Supervisor:
         each.is_set_up_wrongly = code == WRONG_SETUP
         if each.is_set_up_wrongly:
             pause_s = each.setup_pause_s
-            each.setup_pause_s = min(LONGEST_SETUP_PAUSE_S, 2 * pause_s)
+            each.setup_pause_s = min(MAX_SETUP_PAUSE_S, 2 * pause_s)
             # What is wrong it has said itself, in the line before.
             log.error(
                 "child cannot run as it is set up; the others go on without it",
@@ -150,7 +150,7 @@ class Supervisor:
             )
         else:
             pause_s = each.pause_s
-            each.pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+            each.pause_s = min(MAX_PAUSE_S, 2 * pause_s)
             log.warning("child ended", child=each.name, code=code, again_in_s=pause_s)
         each.process, each.start_at = None, now + pause_s
         each.restarts += 1

@@ -25,7 +25,7 @@ _WORDS = {
     "failed": "FAILED",
     "cancelled": "CANCELLED",
 }
-LONGEST_SUFFIX = 18
+MAX_SUFFIX_LENGTH = 18
 
 
 class MistralStandIn(ProviderStandIn):
@@ -62,8 +62,8 @@ class MistralStandIn(ProviderStandIn):
         for name in ("model", "training_files", "hyperparameters"):
             if not isinstance(asked.get(name), str | list | dict):
                 raise bad_field(name, f"Field required: {name}")
-        if len(str(asked.get("suffix") or "")) > LONGEST_SUFFIX:
-            raise bad_field("suffix", f"at most {LONGEST_SUFFIX} characters")
+        if len(str(asked.get("suffix") or "")) > MAX_SUFFIX_LENGTH:
+            raise bad_field("suffix", f"at most {MAX_SUFFIX_LENGTH} characters")
         job = self._account.create_job(
             {
                 "model": asked["model"],

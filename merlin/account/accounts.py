@@ -35,7 +35,7 @@ from merlin.db.values import read_row
 
 # Numbers that JavaScript can still count with.
 FIRST_ID, LAST_ID = 2**52, 2**53 - 1
-MOST_NAME = 32
+MAX_NAME_LENGTH = 32
 _NAME = re.compile(r"[a-z](?:[._-]?[a-z0-9]){1,31}")
 _RESERVED = frozenset(
     {
@@ -68,8 +68,8 @@ def fold_name(name: str) -> str:
 def check_name(name: str) -> str:
     """Return a name as it is stored. Raises Refused for one that nobody can have."""
     found = fold_name(name)
-    if len(found) > MOST_NAME or not _NAME.fullmatch(found):
-        raise Refused("no user name", "account-name-refused", limit=MOST_NAME)
+    if len(found) > MAX_NAME_LENGTH or not _NAME.fullmatch(found):
+        raise Refused("no user name", "account-name-refused", limit=MAX_NAME_LENGTH)
     return found
 
 
@@ -102,7 +102,7 @@ _NOBODYS = (
     "$argon2id$v=19$m=19456,t=2,p=1$bWVybGluLW5vYm9keQ$sG1Xo9mKh0cW1l7D2w2r0m2Xf7k0Wm1JYb1o2Z3c4d4"
 )
 _SITE = ("merlin", "мерлин", "telegram", "телеграм")
-_FEWEST_KINDS, _FEWEST_DIGITS, _LEAST_REST = 5, 16, 6
+_MIN_KINDS, _MIN_DIGITS, _MIN_REST = 5, 16, 6
 _EDGES = string.digits + string.punctuation + " "
 _LEET = str.maketrans("@0134$5!", "aoieassi")
 # The same keys under two layouts: a Russian word typed without switching is as common as it was.
@@ -169,10 +169,10 @@ def _half(text: str) -> str:
 
 def _is_plain(small: str) -> bool:
     """Return whether it is a date or a telephone, a few characters, neighbours in the alphabet."""
-    if small.isdecimal() and len(small) < _FEWEST_DIGITS:
+    if small.isdecimal() and len(small) < _MIN_DIGITS:
         return True
     steps = {ord(after) - ord(before) for before, after in pairwise(small)}
-    return len(set(small)) < _FEWEST_KINDS or steps <= {1} or steps <= {-1}
+    return len(set(small)) < _MIN_KINDS or steps <= {1} or steps <= {-1}
 
 
 def _is_named(small: str, name: str) -> bool:
@@ -180,10 +180,10 @@ def _is_named(small: str, name: str) -> bool:
     rest = small
     for word in (name.casefold(), *_SITE):
         rest = rest.replace(word, "") if word else rest
-    return rest != small and len(rest.strip(_EDGES)) < _LEAST_REST
+    return rest != small and len(rest.strip(_EDGES)) < _MIN_REST
 
 
-MOST_BROWSERS = 10
+MAX_BROWSERS = 10
 _BROWSER_BYTES = 16
 
 
@@ -254,7 +254,7 @@ class Accounts(Repository):
     def meet(self, user_id: int) -> str:
         """Return the secret of a browser that the owner has signed in with; the newest count."""
         secret = secrets.token_urlsafe(_BROWSER_BYTES)
-        newest = [digest(secret), *self._browsers(user_id)][:MOST_BROWSERS]
+        newest = [digest(secret), *self._browsers(user_id)][:MAX_BROWSERS]
         these = ACCOUNT.update({"browsers": " ".join(newest)})
         self.db.change(these.where(ACCOUNT.user_id == user_id))
         return secret

@@ -105,7 +105,7 @@ def _checksum(random: str) -> str:
     return letters
 
 
-MOST_KEYS, MOST_LABEL = 50, 80
+MAX_KEYS, MAX_LABEL_LENGTH = 50, 80
 _KEYS = RowMap(ApiKey, columns={"key_id": "id", "created_at": "at"}, sealed=API_KEY.sealed)
 _HINT = len(PREFIX) + 4
 
@@ -129,9 +129,9 @@ class ApiKeys(Repository):
 
         Raises Refused for no scope, for a label that is too long, and for too many keys.
         """
-        is_full = self.db.count(API_KEY, self._mine(user_id)) >= MOST_KEYS
-        if not scopes or len(label) > MOST_LABEL or is_full:
-            raise Refused("a key that cannot be", "account-key-refused", limit=MOST_KEYS)
+        is_full = self.db.count(API_KEY, self._mine(user_id)) >= MAX_KEYS
+        if not scopes or len(label) > MAX_LABEL_LENGTH or is_full:
+            raise Refused("a key that cannot be", "account-key-refused", limit=MAX_KEYS)
         secret = new_secret()
         row = {
             "key_hash": digest(secret),

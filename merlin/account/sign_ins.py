@@ -162,8 +162,8 @@ TEST = "40055058a4ee38156a06562e52eece92a771bcd8346a8c4615cb7376eddf72ec"
 # How old it may be where somebody signs in by it; and how far Telegram's clock may be before ours.
 FRESH = timedelta(hours=1)
 AHEAD = timedelta(seconds=30)
-MOST_BYTES, MOST_FIELDS = 4096, 32
-MOST_ID = 2**52
+MAX_BYTES, MAX_FIELDS = 4096, 32
+MAX_ID = 2**52
 _NAME_LENGTH = 129
 _PROOFS = ("hash", "signature")
 
@@ -205,14 +205,14 @@ def read_telegram_data(
 
 def _fields(text: str) -> dict[str, str]:
     """Return the fields. Raises ValueError for what Telegram never writes."""
-    if len(text.encode()) > MOST_BYTES:
+    if len(text.encode()) > MAX_BYTES:
         raise ValueError("too long")
     pairs = parse_qsl(
         text,
         keep_blank_values=True,
         strict_parsing=True,
         errors="strict",
-        max_num_fields=MOST_FIELDS,
+        max_num_fields=MAX_FIELDS,
     )
     fields = dict(pairs)
     # What is signed is joined by line ends: within a value one could be read another way.
@@ -258,7 +258,7 @@ def _person(fields: Mapping[str, str]) -> TelegramPerson | None:
     if not isinstance(user, dict) or user.get("is_bot"):
         return None
     user_id = user.get("id")
-    if type(user_id) is not int or not 0 < user_id < MOST_ID:
+    if type(user_id) is not int or not 0 < user_id < MAX_ID:
         return None
     named = [user.get(name) for name in ("first_name", "last_name")]
     name = " ".join(each for each in named if isinstance(each, str) and each)

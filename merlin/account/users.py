@@ -241,7 +241,7 @@ def _consent_counts(user_id: int) -> Any:
 _USERS = RowMap(User)
 _GET = Prepared(USER.select().where(USER.user_id == Parameter("user_id")).limit(1))
 # At once for everybody on a page of a list, and no more than a statement may name.
-_MOST_NAMED = 500
+_MAX_NAMED = 500
 _RUNNING = Prepared(
     TERM.select(TERM.plan).where(
         (TERM.user_id == Parameter("user_id"))
@@ -363,7 +363,7 @@ class Users(Repository):
         """Return the same users with the plans that they have for a time, as `get` tells them."""
         now, found = iso(self._clock()), dict[int, list[str]]()
         runs = (TERM.starts_at <= now) & (TERM.ends_at > now)
-        for chunk in chunked(users, _MOST_NAMED):
+        for chunk in chunked(users, _MAX_NAMED):
             these = TERM.user_id.in_([each.user_id for each in chunk])
             for row in self.db.rows(TERM.select(TERM.user_id, TERM.plan).where(runs & these)):
                 found.setdefault(row["user_id"], []).append(row["plan"])

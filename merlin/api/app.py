@@ -54,7 +54,7 @@ from merlin.core.connections import Server, tls_context
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger, redact
-from merlin.db.change_watch import LONGEST_WAIT_S, Changes, changes_of
+from merlin.db.change_watch import MAX_WAIT_S, Changes, changes_of
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind
 from merlin.db.throttle import forget
@@ -123,7 +123,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
             work = [
                 *(bell.serve() for bell in state.bells.values()),
                 server.notify_watchdog(partial(server.notify, server.WATCHDOG)),
-                repeat(look, LONGEST_WAIT_S, "the catalogue's version is unknown", changes),
+                repeat(look, MAX_WAIT_S, "the catalogue's version is unknown", changes),
                 repeat(learn, LOOK_S, "the words of the catalogue were not learnt ahead"),
                 repeat(share, SHARE_S, "calls are counted by each api alone"),
                 repeat(forget_counts, RELEASE_S, "old counts of calls stay"),

@@ -147,7 +147,7 @@ def _is_same(given: str, secret: str) -> bool:
     return hmac.compare_digest(given.encode("latin-1"), secret.encode())
 
 
-_MOST_WORD = 64
+_MAX_WORD_LENGTH = 64
 
 
 def read_webhook(body: bytes) -> tuple[str, str, str]:
@@ -173,7 +173,7 @@ def _part(said: object, name: str) -> object:
 def _short_text(said: object, name: str) -> str:
     """Return a short word that can be asked for, "" for anything else."""
     word: Any = _part(said, name)
-    is_word = isinstance(word, str) and len(word) <= _MOST_WORD and word.isascii()
+    is_word = isinstance(word, str) and len(word) <= _MAX_WORD_LENGTH and word.isascii()
     return word if is_word and word.isprintable() else ""
 
 

@@ -82,7 +82,7 @@ T = TypeVar("T")
 
 # So many may be wrong behind one address before it waits; a school has one address.
 FREE_AT_ADDRESS = 30
-MOST_WAITING = 20
+MAX_WAITING = 20
 
 
 def too_many(wait_s: float) -> Problem:
@@ -145,7 +145,7 @@ class LoginThrottle:
 
         Each takes 19 MiB and tens of milliseconds. Raises Problem 429 where too many wait.
         """
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise too_many(1)
         self._waiting += 1
         try:
@@ -155,7 +155,7 @@ class LoginThrottle:
             self._waiting -= 1
 
 
-MOST_KNOWN = 50_000
+MAX_KNOWN = 50_000
 SHARE_S = 1.0
 KNOWN_S = 60.0
 _PAGES = 10
@@ -219,7 +219,7 @@ class Limits:
             return
         charge: Charge | None = scope["state"].get(_IS_IN_STATE)
         self._known[_mark(scope)] = user_id, self.clock()
-        if len(self._known) > MOST_KNOWN:
+        if len(self._known) > MAX_KNOWN:
             del self._known[next(iter(self._known))]
         if charge is None or charge.policy is not self._anonymous:
             return

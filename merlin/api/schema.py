@@ -162,8 +162,8 @@ def _link(request: Request, query: dict[str, str], rel: str) -> str:
 
 
 # The largest number that JavaScript can still count with.
-MOST_ID = 2**53 - 1
-MOST_TITLE = 500
+MAX_ID = 2**53 - 1
+MAX_TITLE_LENGTH = 500
 # Neither control characters nor what ends a line: a database or git would stumble over them.
 LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*$"
 WORDS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]*$"
@@ -178,7 +178,7 @@ def _whole(value: object) -> object:
 WHOLE = BeforeValidator(_whole)
 Line = Annotated[str, StringConstraints(pattern=LINE)]
 Words = Annotated[str, StringConstraints(pattern=WORDS)]
-Id = Annotated[int, Path(ge=1, le=MOST_ID)]
+Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 Name = Annotated[str, Path(min_length=1, max_length=200, pattern=LINE)]
 Hex = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 Sought = Annotated[str, Query(max_length=200, pattern=LINE, description="words to find")]
@@ -241,13 +241,13 @@ def needs(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
 
 def _titled(texts: Texts) -> Texts:
     given = texts.given().values()
-    if not given or any("\n" in words or len(words) > MOST_TITLE for words in given):
+    if not given or any("\n" in words or len(words) > MAX_TITLE_LENGTH for words in given):
         raise ValueError("a title of one line is wanted")
     return texts
 
 
 _LINE_OR_NONE = {
-    "anyOf": [{"type": "string", "pattern": LINE, "maxLength": MOST_TITLE}, {"type": "null"}]
+    "anyOf": [{"type": "string", "pattern": LINE, "maxLength": MAX_TITLE_LENGTH}, {"type": "null"}]
 }
 # A text of one line, in one language at least.
 Title = Annotated[

@@ -28,9 +28,9 @@ from merlin.dataset.proposals import mask_personal_data
 from merlin.dataset.spec import SplitRule, read_dataset
 from merlin.dataset.split import TRAIN, split
 
-MOST_ASKED = 200
+MAX_ASKED = 200
 # Of more it would take longer than an editor waits.
-MOST_EXAMPLES = 10_000
+MAX_EXAMPLES = 10_000
 
 
 class AnswerChangeKind(StrEnum):
@@ -89,9 +89,9 @@ def plan_comparison(ctx: Context, actor: Actor, dataset: str) -> tuple[DatasetFi
     Raises NotFound, Refused for more examples than are taught soon.
     """
     files = changes.read_files(ctx, actor, dataset)
-    if sum(each.path.startswith(EXAMPLES) for each in files.files) > MOST_EXAMPLES:
-        raise Refused("too many examples", "page-answers-too-many", limit=MOST_EXAMPLES)
-    asked = QuestionStatistics(ctx.db, ctx.default_dataset).newest_questions(dataset, MOST_ASKED)
+    if sum(each.path.startswith(EXAMPLES) for each in files.files) > MAX_EXAMPLES:
+        raise Refused("too many examples", "page-answers-too-many", limit=MAX_EXAMPLES)
+    asked = QuestionStatistics(ctx.db, ctx.default_dataset).newest_questions(dataset, MAX_ASKED)
     return files, list({normalise(each): each for each in asked}.values())
 
 

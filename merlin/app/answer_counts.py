@@ -25,7 +25,7 @@ _SECONDS = (0.1, 0.3, 1, 2, 3, 5, 10, 20, 30, 60, 120)
 _FIRST_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 _JOB_SECONDS = (60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
 # Of so many models the figures are kept, those that answered last: each training makes a new one.
-MOST_MODELS = 20
+MAX_MODELS = 20
 # A question that has no answer by then is one whose process was killed.
 _LATEST = timedelta(hours=1)
 _MICRO = 1_000_000
@@ -137,7 +137,7 @@ class AnswerCounts:
         """Make a model the newest one, and forget the one that answered longest ago."""
         self._models.pop(model, None)
         self._models[model] = None
-        if len(self._models) > MOST_MODELS:
+        if len(self._models) > MAX_MODELS:
             provider, model_id = next(iter(self._models))
             del self._models[provider, model_id]
             for each in self._of_models:

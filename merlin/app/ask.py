@@ -56,7 +56,7 @@ from merlin.chat.model_catalogue import (
 )
 from merlin.chat.sessions import (
     CAUTIOUS_TOKENS,
-    MOST_TURNS,
+    MAX_TURNS,
     ChatPlace,
     Session,
     Sessions,
@@ -256,7 +256,7 @@ def _talk(ctx: Context, question: ChatQuestion, session: Session) -> Talk:
     first = first_candidate(ModelCatalogue(ctx.db), wish)
     turns = Turns(ctx.db, ctx.bot_id)
     history = turns.history(
-        session.session_id, MOST_TURNS, question.message_id, question.user.user_id
+        session.session_id, MAX_TURNS, question.message_id, question.user.user_id
     )
     is_alone = not question.name or turns.askers(session.session_id) <= {question.user.user_id}
     limit = window_of(ctx, first, asker.plan.window)

@@ -47,12 +47,12 @@ from merlin.db.values import load_json, messages_of
 from merlin.training.promote import serving_rows
 
 # A sparkline has no more points.
-MOST_POINTS = 60
+MAX_POINTS = 60
 # Of one dataset and word, newest first.
-_MOST_CARDS = 20
+_MAX_CARDS = 20
 # Of the examples that a commit wrote.
-_MOST_WRITTEN = 3
-_LEAST_SILENCE, _USUAL_TIMES, _MINUTE = timedelta(minutes=10), 5, timedelta(minutes=1)
+_MAX_WRITTEN = 3
+_MIN_SILENCE, _USUAL_TIMES, _MINUTE = timedelta(minutes=10), 5, timedelta(minutes=1)
 _UNCHANGED = VerdictStatus.UNCHANGED.value
 _MOVING = (*WAITING, VerdictStatus.TRAINING)
 
@@ -81,7 +81,7 @@ class TrainingView:
     """
 
     progress: Progress
-    losses: Losses = described(f"over the steps, {MOST_POINTS} points at most")
+    losses: Losses = described(f"over the steps, {MAX_POINTS} points at most")
     left: timedelta | None = described("until it ends, as it went so far; null: nobody knows")
     silence: timedelta | None = described(
         "without news, where that is over 10 minutes and five times the usual; else null"
@@ -220,7 +220,7 @@ def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
     query = CHANGE.select(*(getattr(CHANGE, each) for each in columns.split()))
     is_open = CHANGE.state.in_([state.value for state in OPEN]) & CHANGE.dataset.in_(names)
     batches: dict[str, list[Row]] = {}
-    for row in ctx.db.rows(query.where(is_open).order_by(CHANGE.id.desc()).limit(_MOST_CARDS)):
+    for row in ctx.db.rows(query.where(is_open).order_by(CHANGE.id.desc()).limit(_MAX_CARDS)):
         batches.setdefault(row["batch"], []).append(row)
     for batch in batches.values():
         # Of several files the one that somebody has to decide about tells.
@@ -264,7 +264,7 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
 def _shown_ids(
     ctx: Context, names: Collection[str], counts: _Counts, live_jobs: Collection[int]
 ) -> list[int]:
-    """Return the verdicts to show: of each dataset and word no more than `_MOST_CARDS`.
+    """Return the verdicts to show: of each dataset and word no more than `_MAX_CARDS`.
 
     What the check rejected is replaced by any commit that it accepts, a commit that changed nothing
     by any other, a training that failed by one that goes further; what moves is not replaced. Each
@@ -287,7 +287,7 @@ def _shown_ids(
         partition_by=[VERDICT.dataset, VERDICT.word], order_by=[VERDICT.position.desc()]
     )
     few = VERDICT.select(VERDICT.id, place.alias("place")).where(shown).alias("few")
-    rows = ctx.db.tuples(few.select_from(few.c.id).where(few.c.place <= _MOST_CARDS))
+    rows = ctx.db.tuples(few.select_from(few.c.id).where(few.c.place <= _MAX_CARDS))
     return [row[0] for row in rows]
 
 
@@ -346,7 +346,7 @@ def _trainings(ctx: Context, found: Mapping[int, JobView]) -> dict[int, Training
         *(counted.alias("total"), first.alias("first"), last.alias("last")),
     )
     every = told.where(JOB_EVENT.job_id.in_(list(found))).alias("every")
-    step = every.c.total / MOST_POINTS + 1
+    step = every.c.total / MAX_POINTS + 1
     is_read = (every.c.place / step * step == every.c.place) | (every.c.place == every.c.total)
     columns = [every.c[name] for name in ("job_id", "data", "total", "first", "last")]
     by_job: dict[int, list[Row]] = {}
@@ -376,7 +376,7 @@ def _training(
         count = newest["total"]
     usual = (last - first) / max(count - 1, 1)
     quiet = timedelta() if job.is_over else now - last
-    is_silent = quiet > max(_LEAST_SILENCE, _USUAL_TIMES * usual)
+    is_silent = quiet > max(_MIN_SILENCE, _USUAL_TIMES * usual)
     left = None
     if progress.share and not job.is_over:
         left = max((last - first) * (100 / progress.share - 1) - quiet, timedelta())
@@ -391,7 +391,7 @@ def _training(
 
 
 def _few(points: Sequence[LossPoint]) -> list[LossPoint]:
-    pairs = thin([(each.step, each.loss) for each in points], MOST_POINTS)
+    pairs = thin([(each.step, each.loss) for each in points], MAX_POINTS)
     return [LossPoint(*pair) for pair in pairs]
 
 
@@ -424,7 +424,7 @@ def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> l
         seen = _visible(ctx, actor, dataset)
         found = verdicts.of_condition(ctx, VERDICT.commit_sha.startswith(commit))
         mine = [each for each in found if seen is None or each.dataset in seen]
-        return [_details(ctx, actor, each) for each in mine[:_MOST_CARDS]]
+        return [_details(ctx, actor, each) for each in mine[:_MAX_CARDS]]
 
 
 def _details(ctx: Context, actor: Actor, verdict: VerdictView) -> CommitDetails:
@@ -443,7 +443,7 @@ def _details(ctx: Context, actor: Actor, verdict: VerdictView) -> CommitDetails:
         verdict=verdict,
         job=job,
         model=made.get(verdict.job or 0),
-        written=[_written(*each) for each in list(texts.items())[:_MOST_WRITTEN]],
+        written=[_written(*each) for each in list(texts.items())[:_MAX_WRITTEN]],
         count=len(texts),
     )
 

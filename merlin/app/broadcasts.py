@@ -20,7 +20,7 @@ from peewee import JOIN, fn
 
 from merlin.app.actor import Actor, require_approval
 from merlin.app.context import Context
-from merlin.app.outbox import MOST_TRIES, OutgoingState
+from merlin.app.outbox import MAX_ATTEMPTS, OutgoingState
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of
@@ -166,7 +166,9 @@ class Broadcasts(BotRepository):
 
     def waiting(self) -> int:
         """Return how many messages that answer nobody wait to be sent, of whatever kind."""
-        is_doubted = (OUTGOING.state == OutgoingState.UNKNOWN.value) & (OUTGOING.tries < MOST_TRIES)
+        is_doubted = (OUTGOING.state == OutgoingState.UNKNOWN.value) & (
+            OUTGOING.tries < MAX_ATTEMPTS
+        )
         mine = (OUTGOING.bot_id == self._bot_id) & OUTGOING.update_id.is_null()
         return self.db.count(OUTGOING, mine & (OUTGOING.state.in_(_WAITING) | is_doubted))
 
@@ -282,5 +284,5 @@ def _fate(row: Row) -> str:
         return "sent"
     if row["state"] == OutgoingState.DROPPED.value:
         return "failed" if row["is_reachable"] else "blocked"
-    is_over = row["state"] == OutgoingState.UNKNOWN.value and row["tries"] >= MOST_TRIES
+    is_over = row["state"] == OutgoingState.UNKNOWN.value and row["tries"] >= MAX_ATTEMPTS
     return "failed" if is_over else "waiting"

@@ -58,7 +58,7 @@ _TRIES = 5
 _LOOK_S = 0.1
 _FRESH = timedelta(seconds=30)
 # Of a commit's id, where a button names one.
-_FEWEST_DIGITS = 7
+_MIN_DIGITS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,7 +475,7 @@ def of_commit(ctx: Context, actor: Actor, mark: str) -> list[Change]:
 
     Raises NotFound, also where the actor edits the dataset no more.
     """
-    found = _changes(ctx).of_commit(asker(actor), mark) if len(mark) >= _FEWEST_DIGITS else []
+    found = _changes(ctx).of_commit(asker(actor), mark) if len(mark) >= _MIN_DIGITS else []
     if not found:
         raise NotFound("no such commit of theirs", "bot-button-old")
     require_editing(ctx, actor, found[0].dataset)

@@ -37,12 +37,12 @@ from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import Course
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import parse_example
-from merlin.dataset.proposals import MOST_LETTERS, Proposal, Proposals
+from merlin.dataset.proposals import MAX_CHARACTERS, Proposal, Proposals
 from merlin.db.processes import Heartbeats
 from merlin.training.models import Serving, find_origin
 
-MOST_TALKS = 50
-STARTERS, LONGEST_STARTER = 3, 90
+MAX_TALKS = 50
+STARTERS, MAX_STARTER_LENGTH = 3, 90
 # Of so many examples the starters are taken, and the next ones after them.
 _LOOKED_AT = 12
 # What stands in a turn's `offer`: the answer may be had in full.
@@ -110,7 +110,7 @@ def place_of(actor: Actor, course: Course) -> ChatPlace:
 
 def list_talks(ctx: Context, actor: Actor, course: Course) -> list[SessionView]:
     """Return the actor's talks about a course, the newest used first."""
-    return sessions.recent(ctx, actor, MOST_TALKS, place=place_of(actor, course))
+    return sessions.recent(ctx, actor, MAX_TALKS, place=place_of(actor, course))
 
 
 def read_chat(
@@ -192,7 +192,7 @@ def starters(ctx: Context, actor: Actor, dataset: str, before: int = 0) -> Start
     questions: list[str] = []
     for entry in found:
         example = parse_example(entry.text)
-        if example and len(example.question) <= LONGEST_STARTER:
+        if example and len(example.question) <= MAX_STARTER_LENGTH:
             questions.append(example.question)
         if len(questions) == STARTERS:
             return Starters(questions, entry.number)
@@ -239,8 +239,8 @@ def _fitting(answer: str) -> str:
     words = answer.strip()
     if not words:
         raise Refused("no words", "fix-words")
-    if len(words) > MOST_LETTERS:
-        raise Refused("too long", "fix-long", most=MOST_LETTERS)
+    if len(words) > MAX_CHARACTERS:
+        raise Refused("too long", "fix-long", most=MAX_CHARACTERS)
     return words
 
 

@@ -32,7 +32,7 @@ from merlin.db.tables import FAVOURITE
 from merlin.training.jobs import Jobs
 
 # Nobody reads a longer list of favourites, and a program must not fill the database.
-MOST_FAVOURITES = 500
+MAX_FAVOURITES = 500
 # Where a part begins: the semester and slug of the last course before it.
 Place = tuple[int, str]
 START: Place = (0, "")
@@ -197,7 +197,7 @@ def favourites(ctx: Context, actor: Actor) -> list[Course]:
 def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Course]:
     """Keep a course at hand; return whether it was not kept already, and the course.
 
-    Raises NotFound for a course that is not there or not active, Refused beyond `MOST_FAVOURITES`.
+    Raises NotFound for a course that is not there or not active, Refused beyond `MAX_FAVOURITES`.
     """
     found = active(ctx).by_id.get(course_id)
     if found is None:
@@ -208,9 +208,9 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
         kept = FAVOURITE.select(FAVOURITE.id).where(mine & (FAVOURITE.course_id == course_id))
         if ctx.db.value(kept) is not None:
             return False
-        if ctx.db.count(FAVOURITE, mine) >= MOST_FAVOURITES:
-            words = f"{MOST_FAVOURITES} favourites"
-            raise Refused(words, "course-too-many-favourites", limit=MOST_FAVOURITES)
+        if ctx.db.count(FAVOURITE, mine) >= MAX_FAVOURITES:
+            words = f"{MAX_FAVOURITES} favourites"
+            raise Refused(words, "course-too-many-favourites", limit=MAX_FAVOURITES)
         row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
         return ctx.db.add_new(FAVOURITE, row)
 

@@ -43,7 +43,7 @@ from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
 from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.dataset.preview import check_files
-from merlin.dataset.proposals import DISTIL, MOST_LETTERS, Draft, Proposals, example_yaml
+from merlin.dataset.proposals import DISTIL, MAX_CHARACTERS, Draft, Proposals, example_yaml
 from merlin.dataset.split import TEST, TRAIN
 from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import ADMINS, Notices
@@ -52,26 +52,26 @@ from merlin.training.ask_many import AskReport, Query, Reply, ask_many
 
 PASSAGE_TOKENS = 1000
 PAIRS = 3  # that are asked for about one passage
-MOST_ANSWER_TOKENS = 4000
-LONGEST_ANSWER_S = 120.0
-_MOST_NOTE = 1000
+MAX_ANSWER_TOKENS = 4000
+MAX_ANSWER_S = 120.0
+_MAX_NOTE_LENGTH = 1000
 # Of the newest so many, those of a question with its answer are worded otherwise.
-_MOST_TAUGHT, _PAIR_TURNS = 1_000, 2
-_MOST_DRAFTS = 50  # that one answer is read for
+_MAX_TAUGHT, _PAIR_TURNS = 1_000, 2
+_MAX_DRAFTS = 50  # that one answer is read for
 _SHAPE = '{"examples": [{"questions": ["…"], "answer": "…"}]}'
 
 
 class _Pair(BaseModel):
     """One answer with the wordings of its question."""
 
-    questions: Annotated[list[str], Field(max_length=_MOST_DRAFTS)]
+    questions: Annotated[list[str], Field(max_length=_MAX_DRAFTS)]
     answer: str
 
 
 class _Drafts(BaseModel):
     """What a teacher answers with."""
 
-    examples: Annotated[list[_Pair], Field(max_length=_MOST_DRAFTS)]
+    examples: Annotated[list[_Pair], Field(max_length=_MAX_DRAFTS)]
 
 
 def _object(**properties: object) -> dict[str, object]:
@@ -87,7 +87,7 @@ _SCHEMA = _object(examples={"type": "array", "items": _PAIR})
 # Source: openai/openai-openapi, openapi.yaml, ResponseFormatJsonSchema.
 _FORMAT = {"name": SHAPE_NAME, "strict": True, "schema": _SCHEMA}
 WISHES = SamplingParams(
-    most_tokens=MOST_ANSWER_TOKENS,
+    most_tokens=MAX_ANSWER_TOKENS,
     response_format={"type": "json_schema", "json_schema": _FORMAT},
 )
 
@@ -107,7 +107,9 @@ class Passage:
     @property
     def note(self) -> str:
         """Return what is told of it in an example."""
-        return self.source if self.is_question else f"{self.source}\n\n{self.words[:_MOST_NOTE]}"
+        return (
+            self.source if self.is_question else f"{self.source}\n\n{self.words[:_MAX_NOTE_LENGTH]}"
+        )
 
 
 def read_passages(files: Sequence[FileText]) -> list[Passage]:
@@ -127,8 +129,8 @@ def read_questions(words: str, name: str) -> list[Passage]:
     """
     found = []
     for number, line in enumerate(words.lstrip("\ufeff").splitlines(), 1):
-        if len(line) > MOST_LETTERS:
-            told = {"line": number, "limit": MOST_LETTERS}
+        if len(line) > MAX_CHARACTERS:
+            told = {"line": number, "limit": MAX_CHARACTERS}
             raise Refused(f"line {number} is too long", "distil-long-line", **told)
         if line.strip():
             found.append(Passage(f"{name}:{number}", line.strip(), is_question=True))
@@ -141,7 +143,7 @@ def read_taught(ctx: Context, actor: Actor, dataset: str) -> list[Passage]:
     Raises NotFound.
     """
     missing = count_test_questions(ctx, actor, dataset).missing
-    found = ExampleEntries(ctx.db).find(dataset, ExampleFilter(split=TRAIN), _MOST_TAUGHT)
+    found = ExampleEntries(ctx.db).find(dataset, ExampleFilter(split=TRAIN), _MAX_TAUGHT)
     read = [(each.example_id, parse_example(each.text)) for each in found if missing]
     taught = [
         Passage(example_id, example.question, is_question=True, answer=example.answer)
@@ -236,7 +238,7 @@ def plan(
     for each in asked:
         messages = _messages(checked.spec.system, each, wordings, ctx.config.language)
         key = teacher.key(dataset, messages)
-        query = Query(key, messages, Usage(count_messages(messages), MOST_ANSWER_TOKENS))
+        query = Query(key, messages, Usage(count_messages(messages), MAX_ANSWER_TOKENS))
         state = begun[key].state if key in begun else IntentState.READY
         if state is IntentState.DONE:
             spent[key] = int(begun[key].outside_id)
@@ -301,7 +303,7 @@ class _RecordingAsker:
         intents.sending(key, self.ctx.clock())
         kill_point("distil.intended")
         try:
-            answer = self.asker.ask(model_id, messages, timeout_s or LONGEST_ANSWER_S)
+            answer = self.asker.ask(model_id, messages, timeout_s or MAX_ANSWER_S)
         except ProviderError as error:
             if error.status or not isinstance(error, ProviderUnknown):
                 intents.ready(key)
@@ -389,7 +391,7 @@ def _read_pairs(passage: Passage, said: str) -> list[tuple[str, str]] | None:
 
 def _is_good(draft: Draft) -> bool:
     """Return whether neither the check nor the lint finds anything in the example."""
-    if max(len(draft.question), len(draft.answer)) > MOST_LETTERS:
+    if max(len(draft.question), len(draft.answer)) > MAX_CHARACTERS:
         return False
     example, findings = read_example(example_yaml(draft).encode("utf-8", "surrogatepass"))
     return example is not None and not findings and not lint_example(example)

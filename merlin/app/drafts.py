@@ -28,8 +28,8 @@ from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import Build
 from merlin.dataset.changes import ChangeKind, Edit
 from merlin.dataset.commit_message import examples_subject
-from merlin.dataset.drafts import MOST_DRAFTS, ExampleDraft, ExampleDrafts, read_pasted
-from merlin.dataset.entries import MOST_QUERY, ExampleEntries, ExampleFilter
+from merlin.dataset.drafts import MAX_DRAFTS, ExampleDraft, ExampleDrafts, read_pasted
+from merlin.dataset.entries import MAX_QUERY_LENGTH, ExampleEntries, ExampleFilter
 from merlin.dataset.example import (
     Example,
     free_example_id,
@@ -46,7 +46,7 @@ from merlin.training.models import Serving
 from merlin.training.policy import Forecast, forecast
 from merlin.training.promote import Promotions
 
-_MOST_CHECKED = 100
+_MAX_CHECKED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,18 +119,18 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
     """Return what the checker says of the actor's drafts, and what their training would cost.
 
     They are looked at without the rest of the dataset, which `save_drafts` checks them with; more
-    than `_MOST_CHECKED` are not looked at before that. Raises NotFound.
+    than `_MAX_CHECKED` are not looked at before that. Raises NotFound.
     """
 
     def read(ctx: Context) -> tuple[list[Edit], list[FileText], Build | None, Serving | None]:
         edits, index = list_edits(ctx, actor, dataset), FileIndex(ctx.db)
         paths = [DATASET_FILE, *(each.path for each in edits)]
-        files = index.texts(dataset, paths) if len(edits) <= _MOST_CHECKED else {}
+        files = index.texts(dataset, paths) if len(edits) <= _MAX_CHECKED else {}
         serving = Promotions(ctx.db, ctx.clock).serving().get(dataset) if edits else None
         return edits, list(files.values()), index.newest_build(dataset), serving
 
     edits, files, build, serving = await ctx.read(read)
-    if not edits or len(edits) > _MOST_CHECKED:
+    if not edits or len(edits) > _MAX_CHECKED:
         return DraftsCheck(findings={})
     texts = {each.path: each.text for each in edits}
     limits = ctx.config.example_tokens
@@ -179,8 +179,8 @@ def draft_example(
     if lying is not None and lying.text == text and lying.blob == revision:
         rows.drop(actor.user_id, dataset, path)
         return example_id_of(path)
-    if len(mine) >= MOST_DRAFTS and drafted is None:
-        raise Refused(f"{len(mine)} drafts", "page-drafts-too-many", limit=MOST_DRAFTS)
+    if len(mine) >= MAX_DRAFTS and drafted is None:
+        raise Refused(f"{len(mine)} drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
     rows.put(actor.user_id, dataset, Edit(path, revision or None, text))
     return example_id_of(path)
 
@@ -306,13 +306,13 @@ def judge_pasted(ctx: Context, actor: Actor, dataset: str, text: str) -> list[Pa
     }
     entries, rows, said = ExampleEntries(ctx.db), list[PastedRow](), set[bytes]()
     for line in read_pasted(text):
-        if len(rows) >= MOST_DRAFTS:
-            raise Refused("too many rows", "page-paste-too-many", limit=MOST_DRAFTS)
+        if len(rows) >= MAX_DRAFTS:
+            raise Refused("too many rows", "page-paste-too-many", limit=MAX_DRAFTS)
         example = line.example
         if example is None:
             rows.append(PastedRow(line.line, PastedVerdict.WRONG, findings=line.findings))
             continue
-        found = entries.find(dataset, ExampleFilter(example.question[:MOST_QUERY]), _NEAR)
+        found = entries.find(dataset, ExampleFilter(example.question[:MAX_QUERY_LENGTH]), _NEAR)
         lying = [FileText(dataset, each.path, each.blob, each.text) for each in found]
         near = [*drafted.values(), *(each for each in lying if each.path not in drafted)]
         rows.append(_judge(line.line, example, near, said))
@@ -342,8 +342,8 @@ def take_pasted(
     rows = [each for each in judge_pasted(ctx, actor, dataset, text) if each.line in chosen]
     mine = ExampleDrafts(ctx.db, ctx.clock)
     known = [each.edit.path for each in mine.of(actor.user_id, dataset)]
-    if len(known) + len(rows) > MOST_DRAFTS:
-        raise Refused("too many drafts", "page-drafts-too-many", limit=MOST_DRAFTS)
+    if len(known) + len(rows) > MAX_DRAFTS:
+        raise Refused("too many drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
     names = NameAllocator([*FileIndex(ctx.db).example_ids(dataset), *map(example_id_of, known)])
     taken = 0
     for row in rows:

@@ -40,7 +40,7 @@ from merlin.training.promote import Promotions, find_before
 from merlin.training.prompt_check import likeness
 
 __all__ = ["ENOUGH_QUESTIONS", "Change", "ComparedAnswer", "ProofReport", "TagScores"]
-_PERCENT, _MOST_EXPLAINED = 100, 20
+_PERCENT, _MAX_EXPLAINED = 100, 20
 
 
 def evaluate(
@@ -139,7 +139,7 @@ def explain_wrong(ctx: Context, actor: Actor, found: EvaluationView) -> dict[str
         return {}
     wrong = found.report.of(Change.LOST, Change.WRONG)
     explained = {}
-    for each in [each for each in wrong if each.kind is AnswerKind.WRONG][:_MOST_EXPLAINED]:
+    for each in [each for each in wrong if each.kind is AnswerKind.WRONG][:_MAX_EXPLAINED]:
         said, _ = find_taught(ctx.db, found.model.model, "", each.now)
         like = likeness(each.now, each.expected)
         explained[each.example] = WrongAnswer(like, next(iter(said), ""))

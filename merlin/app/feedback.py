@@ -13,7 +13,7 @@ from merlin.chat.feedback import EXAMPLE_FORMATS, Rating, Ratings
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import Refused
 from merlin.dataset.files import FileIndex
-from merlin.dataset.proposals import MOST_LETTERS, Draft, mask_personal_data
+from merlin.dataset.proposals import MAX_CHARACTERS, Draft, mask_personal_data
 from merlin.dataset.spec import DPO
 
 
@@ -79,7 +79,7 @@ def dataset_of(ctx: Context, question: str, source: str, model_id: str) -> str:
 
     "" where there is none, and for a question that can be no example; `source` is its format.
     """
-    if source not in EXAMPLE_FORMATS or len(question) > MOST_LETTERS:
+    if source not in EXAMPLE_FORMATS or len(question) > MAX_CHARACTERS:
         return ""
     catalogue = ModelCatalogue(ctx.db)
     model = catalogue.model(model_id) if model_id else None

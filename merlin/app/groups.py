@@ -165,7 +165,7 @@ class Groups(BotRepository):
 
 # How far back a person's own answers are looked through: each has to be opened.
 _NEWEST = 60
-_MOST_LOOKED_AT = 300
+_MAX_LOOKED_AT = 300
 # So many typed questions of a person lead somewhere; older ones make room.
 KEPT = 40
 _TOKEN_BYTES = 16
@@ -204,7 +204,7 @@ class InlineWords(BotRepository):
         these = taught_in(build_id) & (TAUGHT_EXAMPLE.split == "train")
         query = TAUGHT_EXAMPLE.select(EXAMPLE_TEXT.messages).join(EXAMPLE_TEXT, on=same)
         query = query.where(these & EXAMPLE_TEXT.words.contains(longest))
-        rows = self.db.rows(query.order_by(TAUGHT_EXAMPLE.example_id).limit(_MOST_LOOKED_AT))
+        rows = self.db.rows(query.order_by(TAUGHT_EXAMPLE.example_id).limit(_MAX_LOOKED_AT))
         found = [(closeness(wanted, normalise(each.question)), each) for each in _said(rows)]
         close = [pair for pair in found if pair[0] >= CLOSE_SHARE]
         close.sort(key=lambda pair: (-pair[0], len(pair[1].question)))

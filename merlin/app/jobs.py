@@ -37,7 +37,7 @@ from merlin.training.policy import count_epochs, month_start
 __all__ = ["JobDetails", "JobState", "JobView", "QuoteView"]
 
 T = TypeVar("T", bound="JobView")
-MOST_EVENTS = 1000
+MAX_EVENTS = 1000
 _FULL = 100
 
 
@@ -226,7 +226,7 @@ def get(
     ctx: Context,
     actor: Actor,
     job_id: int,
-    events: int = MOST_EVENTS,
+    events: int = MAX_EVENTS,
     permission: Permission = Permission.WATCH,
 ) -> JobDetails:
     """Return one job with its newest `events`.

@@ -39,7 +39,7 @@ __all__ = ["AnswerOrigin", "ExampleImpact"]
 
 NEWEST = 5
 # Beyond it a count says no more, and takes longer.
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +73,13 @@ class ExampleImpact:
     tests: int = described("builds whose models are asked it and do not learn it")
     models: int
     newest_models: list[TaughtModel]
-    answers: int = described(f"{MOST_COUNTED} stands for as many or more")
+    answers: int = described(f"{MAX_COUNTED} stands for as many or more")
     newest_answers: list[GivenAnswer]
 
     @property
     def is_cut(self) -> bool:
         """Return whether there may be more answers than were counted."""
-        return self.answers >= MOST_COUNTED
+        return self.answers >= MAX_COUNTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +178,8 @@ def _answers(ctx: Context, models: list[Row]) -> tuple[int, list[GivenAnswer]]:
             GivenAnswer(turn=row["id"], model=model_id, at=from_iso(row["asked_at"]))
             for row in ctx.db.rows(last.limit(NEWEST))
         ]
-        if count < MOST_COUNTED:
-            some = TURN.select(TURN.id).where(given).limit(MOST_COUNTED - count).alias("some")
+        if count < MAX_COUNTED:
+            some = TURN.select(TURN.id).where(given).limit(MAX_COUNTED - count).alias("some")
             count += int(ctx.db.value(Select((some,), (fn.COUNT(SQL("*")),))))
     return count, nlargest(NEWEST, newest, key=attrgetter("turn"))
 

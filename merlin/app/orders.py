@@ -58,7 +58,7 @@ T = TypeVar("T")
 
 # So long YooKassa knows by its key that a call comes again; an hour less than the day it says.
 KEY_LIVES = timedelta(hours=23)
-MOST_WORDS = 128
+MAX_WORDS = 128
 # Why an order was canceled that its buyer gave up; YooKassa has no such word.
 BY_BUYER = "given_up"
 # Nobody waits longer; what was asked goes on beside them, and is written down when it comes.
@@ -256,7 +256,7 @@ def payment_request(ctx: Context, purchase: Purchase, method_id: str = "") -> Pa
         user_id=purchase.user_id,
         amount=order.amount,
         title=title,
-        description=text(ctx.config.language, "pay-words", title=title)[:MOST_WORDS],
+        description=text(ctx.config.language, "pay-words", title=title)[:MAX_WORDS],
         contact=order.contact,
         return_url="" if method_id else address,
         saves_method=order.keeps_method,

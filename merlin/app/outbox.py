@@ -53,7 +53,7 @@ class WaitingRequest:
     back: str
 
 
-MOST_TRIES = 2
+MAX_ATTEMPTS = 2
 
 
 class OutgoingState(StrEnum):
@@ -106,7 +106,7 @@ class QueuedMessage:
     @property
     def is_over(self) -> bool:
         """Return whether nothing more will be done with it."""
-        doubted_twice = self.state is OutgoingState.UNKNOWN and self.tries >= MOST_TRIES
+        doubted_twice = self.state is OutgoingState.UNKNOWN and self.tries >= MAX_ATTEMPTS
         return doubted_twice or self.state in {OutgoingState.SENT, OutgoingState.DROPPED}
 
 
@@ -215,7 +215,7 @@ _BEGIN = Prepared(
             "tries": OUTGOING.tries + 1,
             "owner": Parameter("owner"),
         }
-    ).where(_THIS & OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MOST_TRIES))
+    ).where(_THIS & OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS))
 )
 _IS_SENT = _THIS & (OUTGOING.state == OutgoingState.SENDING.value)
 _SETTLE = Prepared(OUTGOING.update(parameters("state message_id")).where(_IS_SENT))
@@ -307,7 +307,7 @@ class Outbox(BotRepository):
         for row in self.db.rows(OUTGOING.select(OUTGOING.owner).where(sending).distinct()):
             if owner.outlived(row["owner"]):
                 self._doubt(loose & (OUTGOING.owner == row["owner"]))
-        waiting = OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MOST_TRIES)
+        waiting = OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS)
         return self._found(loose & waiting, limit)
 
     def _doubt(self, these: Any) -> None:

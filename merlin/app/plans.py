@@ -33,7 +33,7 @@ from merlin.billing.quota import (
     plan_title,
 )
 from merlin.billing.subscriptions import (
-    MOST_TRIES,
+    MAX_ATTEMPTS,
     PAY_BEFORE,
     Renewal,
     Renewals,
@@ -283,7 +283,7 @@ def record_failed_renewal(ctx: Context, purchase: Purchase, reason: str) -> None
     renewal = renewal_of(ctx, purchase)
     if renewal is None or renewal.state is not RenewalState.ON:
         return
-    is_last = renewal.tries >= MOST_TRIES or reason in _NEVER_AGAIN
+    is_last = renewal.tries >= MAX_ATTEMPTS or reason in _NEVER_AGAIN
     if is_last:
         Renewals(ctx.db).stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
     key = "notice-renewal-over" if is_last else "notice-renewal-failed"

@@ -23,13 +23,13 @@ from merlin.app.views import described
 from merlin.chat.feedback import EditorQuestions
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.changes import MOST_AT_ONCE, Edit
+from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Editor
 from merlin.dataset.corrections import Replacement
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Severity, escape_unprintable
 from merlin.dataset.proposals import (
-    MOST_LETTERS,
+    MAX_CHARACTERS,
     Draft,
     Proposal,
     Proposals,
@@ -94,9 +94,9 @@ def draft_proposal(dataset: str, words: ExampleWords, language: str) -> Draft:
     asked, said = words.question, words.answer
     if words.text is not None or asked is None or said is None:
         raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
-    if max(len(asked), len(said)) > MOST_LETTERS:
+    if max(len(asked), len(said)) > MAX_CHARACTERS:
         key = "api-problem-too-long-example-detail"
-        raise DatasetError("too long", key, limit=MOST_LETTERS)
+        raise DatasetError("too long", key, limit=MAX_CHARACTERS)
     question, answer = (mask_personal_data(each, language).words.strip() for each in (asked, said))
     return Draft(question, answer, dataset)
 
@@ -204,7 +204,7 @@ def read_several(
         raise Refused("none is named", "proposals-none-chosen")
     found = [
         each
-        for each in waiting(ctx, actor, 0, MOST_AT_ONCE, dataset)
+        for each in waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
         if each.proposal_id in proposal_ids
     ]
     if not found:

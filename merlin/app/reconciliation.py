@@ -108,7 +108,7 @@ SETTING, BY = "stars.reconciled", "bot"
 NIGHT_HOUR = 4
 # What Telegram may not have listed yet, and how far clocks may lie apart.
 FRESH = timedelta(minutes=15)
-_MOST_KEPT = 50
+_MAX_KEPT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class StarComparison:
 
 # A part of Telegram's list: the ids on it, and what of it is payments and refunds of ours.
 StarsPage = tuple[Sequence[str], Sequence[GatewayPayment | GatewayRefund]]
-MOST_MOVED = 100
+MAX_MOVED = 100
 
 
 def last_comparison(settings: Settings) -> StarComparison:
@@ -162,19 +162,19 @@ def is_due(last: datetime | None, now: datetime, zone: tzinfo) -> bool:
 async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPage]]) -> None:
     """Hold Telegram's list against the ledger.
 
-    `read` returns up to MOST_MOVED movements behind so many, oldest first. Raises what it raises.
+    `read` returns up to MAX_MOVED movements behind so many, oldest first. Raises what it raises.
     """
     began = ctx.clock()
     last = await ctx.store.read(lambda: last_comparison(Settings(ctx.db)))
     # The last page is read again: at its end something may have been under way.
-    offset, charges = max(last.seen - MOST_MOVED, 0), set[str]()
+    offset, charges = max(last.seen - MAX_MOVED, 0), set[str]()
     found: list[StarDifference] = []
     while True:
         listed, moved = await read(offset)
         found += await ctx.write(_store_movements, moved)
         charges |= {*listed}
         offset += len(listed)
-        if len(listed) < MOST_MOVED:
+        if len(listed) < MAX_MOVED:
             break
     since = last.at if last.at is None else min(last.at, began - EVERY)
     found += await ctx.store.read(lambda: _missing_stars(ctx, since, began, charges))
@@ -218,7 +218,7 @@ def _keep(ctx: Context, comparison: StarComparison) -> None:
     told = {
         "at": iso(comparison.at or ctx.clock()),
         "seen": comparison.seen,
-        "differences": [asdict(each) for each in comparison.differences[:_MOST_KEPT]],
+        "differences": [asdict(each) for each in comparison.differences[:_MAX_KEPT]],
     }
     Settings(ctx.db).put(SETTING, json.dumps(told), BY)
     for each in comparison.differences:

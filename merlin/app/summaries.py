@@ -37,7 +37,7 @@ from merlin.chat.model_catalogue import (
     first_candidate,
 )
 from merlin.chat.prompt import split_text
-from merlin.chat.sessions import MOST_TURNS, SUMMARY, ChatPlace, Session, Sessions
+from merlin.chat.sessions import MAX_TURNS, SUMMARY, ChatPlace, Session, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
@@ -72,7 +72,7 @@ def begin(ctx: Context, question: ChatQuestion, session: Session) -> SummaryTask
         system=text(asker.language, "sum-system"),
         assistant=ctx.config.assistant,
     )
-    history = Turns(ctx.db, ctx.bot_id).history(session.session_id, MOST_TURNS)
+    history = Turns(ctx.db, ctx.bot_id).history(session.session_id, MAX_TURNS)
     first = first_candidate(ModelCatalogue(ctx.db), request)
     return SummaryTask(asker, session, history, request, first)
 
@@ -130,8 +130,8 @@ def _store_costs(ctx: Context, task: SummaryTask, replies: Sequence[Reply]) -> N
 SHARE = 4
 # What is so short needs no proof of shortness.
 SHORT_CHARACTERS = 400
-MOST_PARTS = 32
-_LEAST_NAME = 3
+MAX_PARTS = 32
+_MIN_NAME_LENGTH = 3
 # Russian names change their ends by case, at most so much.
 _ENDING = 3
 _NUMBER = re.compile(r"\d+")
@@ -181,7 +181,7 @@ def _names(summary: str) -> Iterator[str]:
     for found in _WORD.finditer(summary):
         word, before = found.group(), summary[: found.start()].rstrip(_AROUND)
         is_first = not before or before[-1] in _BEGINNING
-        if not is_first and len(word) >= _LEAST_NAME and word[0].isupper():
+        if not is_first and len(word) >= _MIN_NAME_LENGTH and word[0].isupper():
             yield word
 
 
@@ -194,7 +194,7 @@ def _is_said(name: str, said: str, lead: int) -> bool:
     is_of_talk = lead >= 0 if "a" <= low[0] <= "z" else lead <= 0
     if low in _OWN or not is_of_talk:
         return True
-    return low[: max(_LEAST_NAME, len(low) - _ENDING)] in said
+    return low[: max(_MIN_NAME_LENGTH, len(low) - _ENDING)] in said
 
 
 def split_conversation(
@@ -225,7 +225,7 @@ async def summarize(
     replies: list[Reply] = []
     labels = (text(language, "sum-asked"), text(language, "sum-answered"))
     pieces = split_conversation(talk, room_tokens, labels)
-    if len(pieces) > MOST_PARTS:
+    if len(pieces) > MAX_PARTS:
         log.warning("a talk is too long to be summed up", parts=len(pieces))
         return "", replies
     known = earlier

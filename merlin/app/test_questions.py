@@ -23,7 +23,7 @@ from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.proposals import Draft, Proposals, mask_personal_data
 from merlin.dataset.split import TEST
 
-_MOST_LIKED = 200
+_MAX_LIKED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[
         each.facts.question for each in read if each
     }
     found = dict[str, LikedAnswer]()
-    liked = QuestionStatistics(ctx.db, ctx.default_dataset).liked(dataset, _MOST_LIKED)
+    liked = QuestionStatistics(ctx.db, ctx.default_dataset).liked(dataset, _MAX_LIKED)
     for each in liked:
         asked, said = (
             mask_personal_data(words, language).words for words in (each.question, each.answer)

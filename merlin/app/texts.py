@@ -16,7 +16,7 @@ from merlin.db.database import Repository, transaction
 from merlin.db.tables import SETTING
 from merlin.db.values import storable_text
 
-MOST_CHARACTERS = 1500
+MAX_CHARACTERS = 1500
 # The operator's own words are settings of these names and a language: privacy.ru.
 PRIVACY, TERMS = "privacy", "terms"
 BOT_ID, BOT_NAME = "bot.id", "bot.name"

@@ -196,7 +196,7 @@ class HourlyFigures(Repository):
 
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 # The hour of so many weeks before says what is usual now; fewer than two say nothing.
-_WEEKS, _LEAST_WEEKS = 4, 2
+_WEEKS, _MIN_WEEKS = 4, 2
 
 
 class Span(StrEnum):
@@ -267,7 +267,7 @@ def trends(ctx: Context, actor: Actor, span: Span, zone: tzinfo) -> Trends:
         points=points,
         total=add_up(first, shown),
         this_hour=shown[-1].answers,
-        usual=round(median(earlier)) if len(earlier) >= _LEAST_WEEKS else None,
+        usual=round(median(earlier)) if len(earlier) >= _MIN_WEEKS else None,
         failed_at=next((each.hour for each in reversed(shown) if each.failures), None),
         money=_money(ctx, actor, [*told.values()], now, span.money_days, zone),
     )

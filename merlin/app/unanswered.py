@@ -32,11 +32,11 @@ from merlin.dataset.proposals import mask_personal_data
 
 DAYS = 7
 # Newest first; more of a week are no list that anybody works through.
-_MOST_ASKED, _MOST_GROUPS = 5_000, 200
+_MAX_ASKED, _MAX_GROUPS = 5_000, 200
 # Of the examples that say all words of a question, so many are compared with it.
 _COMPARED = 20
 # So many questions one person may tell in a week.
-MOST_TOLD = 20
+MAX_LISTED = 20
 # A mark may be named by its first digits, at least so many.
 MARK_DIGITS = 12
 
@@ -87,7 +87,7 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
     Personal words are masked in `language`. Raises NotFound.
     """
     groups = _read_groups(ctx, actor, dataset)
-    shown = [each for each in groups if each.wordings][:_MOST_GROUPS]
+    shown = [each for each in groups if each.wordings][:_MAX_GROUPS]
     dismissed = EditorQuestions(ctx.db, ctx.clock).among(dataset, shown)
     return Unanswered(
         groups=[
@@ -133,7 +133,7 @@ def tell_editors(
         raise Refused("no consent", "tell-no-consent")
     masked = mask_personal_data(words, language).words
     rows = EditorQuestions(ctx.db, ctx.clock)
-    if not rows.add(actor.user_id, dataset, masked, turn_id, MOST_TOLD):
+    if not rows.add(actor.user_id, dataset, masked, turn_id, MAX_LISTED):
         raise Refused("too many told", "tell-too-many")
 
 
@@ -142,7 +142,7 @@ def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup
     since = ctx.clock().date() - timedelta(days=DAYS - 1)
     asked = QuestionStatistics(ctx.db, ctx.default_dataset)
     told = EditorQuestions(ctx.db, ctx.clock).since(dataset, since)
-    questions = join_told(asked.unanswered(dataset, since, _MOST_ASKED), told)
+    questions = join_told(asked.unanswered(dataset, since, _MAX_ASKED), told)
     return group_questions(sorted(questions, key=attrgetter("at"), reverse=True))
 
 

@@ -21,7 +21,7 @@ from merlin.app.accounts import create_key
 from merlin.app.actor import Actor, missing_dataset, require_approval
 from merlin.app.context import Context
 from merlin.app.views import INTERNAL, described, finite, view_of
-from merlin.billing.promo_codes import MOST_DAYS
+from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.quota import Format, Gift, Left, Quotas, Source, plan_named, plan_of
 from merlin.billing.subscriptions import Term, Terms
 from merlin.core.errors import NotFound, Refused
@@ -266,7 +266,7 @@ def give_plan(
     plan = plan_named(ctx.plans, name)
     if plan is None or plan.is_pack:
         raise _missing_plan(name)
-    if not 1 <= days <= MOST_DAYS:
+    if not 1 <= days <= MAX_DAYS:
         raise Refused(f"a plan for {days} days", "bot-button-old")
     terms, key = Terms(ctx.db, ctx.clock), f"gift:{once or secrets.token_hex(8)}"
     is_new = terms.add(user_id, name, days, Source.GIFT, key, actor.name)

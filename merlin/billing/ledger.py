@@ -122,7 +122,7 @@ def _grant_faults(grant: Entry, resting: Sequence[Entry]) -> Iterator[str]:
 
 BY = "billing"
 _ENTRIES = RowMap(Entry, columns={"entry_id": "id", "gateway": "till", "by": "by_what"})
-_MOST_TEXT = 250
+_MAX_TEXT_LENGTH = 250
 
 
 class Ledger(Repository):
@@ -229,7 +229,7 @@ class Ledger(Repository):
             at=iso(sent.at),
             # Who it was stands in the refund, from where it can be erased.
             by_what=storable_text(by).partition(":")[0],
-            reason=storable_text(reason)[:_MOST_TEXT],
+            reason=storable_text(reason)[:_MAX_TEXT_LENGTH],
         )
         if refund is not None:
             self._take_back(purchase, grant)

@@ -21,8 +21,8 @@ from merlin.db.database import Database, Repository, Row, lock_known_user, trans
 from merlin.db.tables import PROMO, PROMO_USE, PURCHASE
 from merlin.db.values import RowMap
 
-MOST_DAYS = 3650
-MOST_PERCENT = 99
+MAX_DAYS = 3650
+MAX_PERCENT = 99
 # Letters that people can tell from each other and type on a phone; `-` and `_` within.
 _CODE = re.compile(r"[0-9A-ZА-ЯЁ][0-9A-ZА-ЯЁ_-]{2,31}")
 
@@ -105,12 +105,12 @@ class Promos(Repository):
         code = normal_code(promo.code)
         if not code:
             raise Refused(f"no code {promo.code}", "promo-no-code")
-        has_days = 0 < promo.days <= MOST_DAYS and not promo.percent
-        has_percent = 0 < promo.percent <= MOST_PERCENT and not promo.days
+        has_days = 0 < promo.days <= MAX_DAYS and not promo.percent
+        has_percent = 0 < promo.percent <= MAX_PERCENT and not promo.days
         is_for_some = promo.most_uses is None or promo.most_uses > 0
         is_over = promo.ends_at is not None and promo.ends_at <= self._clock()
         if not (has_days or has_percent) or not is_for_some or is_over:
-            raise Refused(f"{code} gives nothing that it can", "promo-wrong", days=MOST_DAYS)
+            raise Refused(f"{code} gives nothing that it can", "promo-wrong", days=MAX_DAYS)
         row = _PROMOS.write(replace(promo, code=code))
         row |= {"at": iso(self._clock()), "stopped_at": None}
         if not self.db.add_new(PROMO, row):

@@ -36,7 +36,7 @@ from merlin.providers.payments import Gateway
 ID_LENGTH = 32
 # By so many first digits people name an order.
 _NUMBER_LENGTH = 8
-_LONGEST_USER = 18
+_MAX_USER_LENGTH = 18
 
 
 class PurchaseState(StrEnum):
@@ -182,7 +182,7 @@ class Purchase:
 
 def _named(words: str) -> Any:
     """Return the condition of the orders of this person, or of this number."""
-    if words.isascii() and words.isdigit() and len(words) <= _LONGEST_USER:
+    if words.isascii() and words.isdigit() and len(words) <= _MAX_USER_LENGTH:
         mine = PURCHASE.user_id == int(words)
     else:
         mine = PURCHASE.id == ""
@@ -213,9 +213,9 @@ _PURCHASES = RowMap(
 _OPEN = tuple(state.value for state in PurchaseState if state.is_open)
 _UNASKED = (PurchaseState.CREATED.value, PurchaseState.ASKING.value)
 _GIVEN_UP = (PurchaseState.CANCELED.value, PurchaseState.EXPIRED.value)
-_MOST_REASON = 100
+_MAX_REASON_LENGTH = 100
 # More unpaid orders than anybody means to have.
-MOST_OPEN = 20
+MAX_OPEN = 20
 
 
 class Purchases(Repository):
@@ -243,7 +243,7 @@ class Purchases(Repository):
             for same in waiting:
                 if same.order == order:
                     return same
-            if len(waiting) >= MOST_OPEN:
+            if len(waiting) >= MAX_OPEN:
                 raise Refused(f"{len(waiting)} open orders", "billing-too-many")
         ends = now + lasts
         new = Purchase(purchase_id, order, PurchaseState.CREATED, now, ends, look_at=ends)
@@ -316,7 +316,7 @@ class Purchases(Repository):
         `is_closed`: the gateway takes no money for it any more. Then nobody looks at it again, and
         the use of its code is free; also where it was given up before.
         """
-        told = {"state": state.value, "reason": storable_text(reason)[:_MOST_REASON]}
+        told = {"state": state.value, "reason": storable_text(reason)[:_MAX_REASON_LENGTH]}
         this = PURCHASE.id == storable_text(purchase_id)
         was_open = self.db.change(PURCHASE.update(told).where(this & PURCHASE.state.in_(_OPEN))) > 0
         # A payment that was begun may still be made: it is looked at for a while. In Stars nothing

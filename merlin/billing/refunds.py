@@ -25,7 +25,7 @@ from merlin.db.tables import PURCHASE, REFUND
 from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway, GatewayRefund
 
-MOST_REASON = 250
+MAX_REASON_LENGTH = 250
 
 
 class RefundState(StrEnum):
@@ -103,7 +103,7 @@ class Refunds(Repository):
             payment_id=self._ledger.entry(grant.refers).outside_id,
             user_id=user_id,
             amount=wanted,
-            reason=storable_text(reason)[:MOST_REASON],
+            reason=storable_text(reason)[:MAX_REASON_LENGTH],
             by=storable_text(by),
             state=RefundState.WANTED,
             at=self._clock(),
@@ -172,7 +172,10 @@ class Refunds(Repository):
     def refused(self, refund_id: str, trouble: str) -> bool:
         """Note that the gateway refused for good."""
         this = (REFUND.id == storable_text(refund_id)) & REFUND.state.in_(_UNDER_WAY)
-        told = {"state": RefundState.REFUSED.value, "trouble": storable_text(trouble)[:MOST_REASON]}
+        told = {
+            "state": RefundState.REFUSED.value,
+            "trouble": storable_text(trouble)[:MAX_REASON_LENGTH],
+        }
         return self.db.change(REFUND.update({**told, "look_at": None}).where(this)) > 0
 
     def of(self, purchase_id: str) -> list[Refund]:

@@ -30,7 +30,7 @@ from merlin.providers.payments import Gateway
 REMIND_BEFORE = timedelta(days=3)
 PAY_BEFORE = timedelta(days=1)
 AGAIN_AFTER = timedelta(days=1)
-MOST_TRIES = 3
+MAX_ATTEMPTS = 3
 _TICK = timedelta(microseconds=1)
 
 
@@ -172,7 +172,7 @@ class Renewals(Repository):
     def due(self, now: datetime, limit: int = 20) -> list[Renewal]:
         """Return the renewals of saved methods to pay now; each is put off by AGAIN_AFTER."""
         is_due = _IS_ON & (RENEWAL.till == Gateway.YOOKASSA.value)
-        is_due &= (RENEWAL.next_at <= iso(now + PAY_BEFORE)) & (RENEWAL.tries < MOST_TRIES)
+        is_due &= (RENEWAL.next_at <= iso(now + PAY_BEFORE)) & (RENEWAL.tries < MAX_ATTEMPTS)
         query = RENEWAL.select().where(is_due).order_by(RENEWAL.next_at, RENEWAL.id)
         rows = self.db.rows(query.limit(limit))
         return [_RENEWALS.read(row, self.db) for row in rows if self._is_mine(row, now)]

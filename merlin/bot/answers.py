@@ -131,7 +131,7 @@ async def both(first: Awaitable[T], beside: Awaitable[S]) -> tuple[T, S]:
 # How soon to look again after a limit made an edit give way.
 AGAIN_S = 0.2
 # Of a growing answer no more is read than can be seen of it, however many marks are in it.
-MOST_CHARACTERS = 16_000
+MAX_CHARACTERS = 16_000
 
 
 class AnswerIndicator(AnswerObserver, ABC):
@@ -170,7 +170,7 @@ class AnswerIndicator(AnswerObserver, ABC):
 
     async def draw(self) -> FormattedMessage:
         """Return what is there of the answer, as far as one message shows it."""
-        text = self._text[:MOST_CHARACTERS]
+        text = self._text[:MAX_CHARACTERS]
         return await draw(lambda: first_part(render(text)), len(text))
 
     @abstractmethod
@@ -235,7 +235,7 @@ class StreamingEditor(AnswerIndicator):
             await asyncio.sleep(rest_s)
             await self._news.wait()
             self._news.clear()
-            rest_s = await self._edit(self._text[:MOST_CHARACTERS])
+            rest_s = await self._edit(self._text[:MAX_CHARACTERS])
 
     async def _edit(self, text: str) -> float:
         """Try one edit; return after how many seconds the next one may be tried."""

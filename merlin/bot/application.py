@@ -54,7 +54,7 @@ from merlin.bot.handlers import (
 )
 from merlin.bot.handlers.example_proof import STEP as EDITOR_STEP
 from merlin.bot.menu import View
-from merlin.bot.processor import MOST_WAITING, ChatProcessor, Task, retry_until_stored
+from merlin.bot.processor import MAX_WAITING, ChatProcessor, Task, retry_until_stored
 from merlin.bot.registry import ADMIN_STEP
 from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, pause
@@ -368,7 +368,7 @@ async def refuse_updates(
             key = f"full:{newest.update_id}"
             user, _ = read_known_user(services, newest.stored)
             told = replace(newest, language=user.speaks(newest.language))
-            words = told.translate("bot-queue-full", waiting=MOST_WAITING)
+            words = told.translate("bot-queue-full", waiting=MAX_WAITING)
             (letter,) = letters(told, menu.message(told, words))
             letter = replace(letter, key=key, update_id=None, spot=Target())
             services.outbox.put([letter])

@@ -389,7 +389,7 @@ def _edit(chat_id: int, message_id: int, page: FormattedMessage) -> dict[str, An
 
 TOTAL_S = 120.0
 TRIES = 3
-LONGEST_PAUSE_S = 10.0
+MAX_PAUSE_S = 10.0
 # What the Bot API hands out at most. Source: the Bot API, getFile.
 TELEGRAM_BYTES = 20 * MEGABYTE
 _CHUNK = 65_536
@@ -411,7 +411,7 @@ class Files:
         *,
         total_s: float = TOTAL_S,
         read_s: float = READ_S,
-        longest_pause_s: float = LONGEST_PAUSE_S,
+        longest_pause_s: float = MAX_PAUSE_S,
         tries: int = TRIES,
     ) -> None:
         self._transport = transport

@@ -39,7 +39,7 @@ from merlin.core.i18n import format_moment, language_of, text
 from merlin.core.permissions import Authority
 
 NOBODY = User(0)
-_MOST_DIGITS = 17
+_MAX_DIGITS = 17
 _FILES = frozenset({"voice", "photo", "document"})
 
 
@@ -56,7 +56,7 @@ def read_known_user(services: BotServices, update: Update) -> KnownUser:
 # How long an answer about who somebody is in a chat is good for.
 KNOWN_S = 60.0
 _LEADING = frozenset({"creator", "administrator"})
-_MOST_KNOWN = 1024
+_MAX_KNOWN = 1024
 # Telegram's limit of an alert. Source: the Bot API, answerCallbackQuery.
 ALERT_LENGTH = 200
 
@@ -209,7 +209,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def number(self, place: int = 0) -> int:
         """Return a button's argument as a number, 0 for none: anybody can send any data."""
         word = self.argument(place)
-        return int(word) if word.isascii() and word.isdecimal() and len(word) < _MOST_DIGITS else 0
+        return int(word) if word.isascii() and word.isdecimal() and len(word) < _MAX_DIGITS else 0
 
     @property
     def format(self) -> str:
@@ -283,7 +283,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         member = await self.calls.ask("getChatMember", asked)
         if not isinstance(member, Mapping):
             return False
-        if len(known) >= _MOST_KNOWN:
+        if len(known) >= _MAX_KNOWN:
             known.clear()
         is_admin = member.get("status") in _LEADING
         known[self.chat_id, user_id] = (now + KNOWN_S, is_admin)

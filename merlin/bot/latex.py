@@ -23,8 +23,8 @@ from pylatexenc.latexwalker import (  # type: ignore[import-untyped]
 from pylatexenc.macrospec import MacroSpec  # type: ignore[import-untyped]
 
 # A longer formula, or one of more groups, stays as it was written.
-MOST_CHARACTERS = 2000
-MOST_GROUPS = 150
+MAX_CHARACTERS = 2000
+MAX_GROUPS = 150
 # The brackets of a matrix; its rows stand in one line.
 _MATRICES = {
     "matrix": ("[", "]"),
@@ -48,7 +48,7 @@ _RELATION = re.compile(r"[^\S\n]*([=<>≤≥≠≈≡∼≃≅≪≫∈∉⊂⊆
 def to_unicode(formula: str) -> str:
     """Return a formula of LaTeX as text, the lines of an equation as lines; never raises."""
     source = formula.strip()
-    if len(source) > MOST_CHARACTERS or len(_GROUP.findall(source)) > MOST_GROUPS:
+    if len(source) > MAX_CHARACTERS or len(_GROUP.findall(source)) > MAX_GROUPS:
         return source
     try:
         plain = _EMPTY_SIDE.sub("", source)

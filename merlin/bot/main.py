@@ -78,7 +78,7 @@ def housekeeping(services: BotServices) -> Callable[[], Awaitable[None]]:
 
 LISTS_EVERY_S = 3600.0
 LISTS_LOOK_S = 60.0
-MOST_LISTED = 1000
+MAX_LISTED = 1000
 
 
 def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
@@ -93,7 +93,7 @@ def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
         except ProviderError as error:
             log.info("models are not listed", provider=provider, reason=str(error))
             return
-        listed = {card.model_id: card.context_window for card in cards[:MOST_LISTED]}
+        listed = {card.model_id: card.context_window for card in cards[:MAX_LISTED]}
         due[provider] = asyncio.get_running_loop().time() + LISTS_EVERY_S
         # What a refusal told meanwhile is truer than the same list once more.
         if listed != said.get(provider):

@@ -35,7 +35,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
-from merlin.bot.latex import MOST_CHARACTERS as MOST_OF_FORMULA
+from merlin.bot.latex import MAX_CHARACTERS as MAX_FORMULA_CHARACTERS
 from merlin.bot.latex import to_unicode
 from merlin.core.formatted_text import FormattedMessage, TextBuilder
 from merlin.core.log import get_logger
@@ -43,8 +43,8 @@ from merlin.core.log import get_logger
 log = get_logger(__name__)
 
 # Beyond these a text is shown as it is: markdown-it takes a second for it, and the bot waits.
-MOST_CHARACTERS = 64_000
-MOST_OF = {"[": 2000, "|": 5000}
+MAX_CHARACTERS = 64_000
+MAX_DELIMITERS = {"[": 2000, "|": 5000}
 # What is nested deeper would be left out by markdown-it.
 DEEPEST = 40
 _UNSHOWN = re.compile(r"[\0\ud800-\udfff]")
@@ -52,21 +52,21 @@ _UNSHOWN = re.compile(r"[\0\ud800-\udfff]")
 _MARKUP = re.compile(r"[*_`~\[<|$\\&]|\n\n\n")
 _LINE_SIGN = re.compile(r"[-+=>#]|\d{1,9}[.)]")
 _ASTERISK = "*"
-_MOST_ASTERISKS = 2
+_MAX_ASTERISKS = 2
 RULE = "———"
 _LANGUAGE = re.compile(r"[\w+#.-]{1,40}")
 _TASK = re.compile(r"\[([ xX])\](?:\s+|$)")
 _MARKS = {"strong": "bold", "em": "italic", "s": "strikethrough"}
-MOST_ADDRESS = 2048
+MAX_URL_LENGTH = 2048
 _TELEGRAM = re.compile(r"tg://[a-z_-]+(?:[/?#]\S*)?", re.IGNORECASE | re.ASCII)
 _MAIL = "mailto:"
 # What a telephone shows of a block of code without breaking its lines.
-MOST_COLUMNS = 46
+MAX_COLUMNS = 46
 _BETWEEN = " | "
 _CROSSING = "-+-"
 # Markdown has no other way to write two lines into one cell.
 _LINE_BREAK = re.compile(r"\s*<br\s*/?>\s*", re.IGNORECASE)
-MOST_LINES = 60
+MAX_LINES = 60
 # Longer marks first: `$$` is no empty formula between two `$`.
 _PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 _SIGNS = re.compile(r"[\\^_{=]")
@@ -87,8 +87,8 @@ def render(markdown: str) -> FormattedMessage:
     is_marked = _MARKUP.search(text) or any(
         line != line.strip() or _LINE_SIGN.match(line) for line in text.split("\n")
     )
-    is_heavy = len(text) > MOST_CHARACTERS or any(
-        text.count(sign) > most for sign, most in MOST_OF.items()
+    is_heavy = len(text) > MAX_CHARACTERS or any(
+        text.count(sign) > most for sign, most in MAX_DELIMITERS.items()
     )
     if not is_marked or is_heavy:
         return FormattedMessage(text)
@@ -132,7 +132,7 @@ def _product(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdo
     while end < state.posMax and state.src[end] == _ASTERISK:
         end += 1
     before, after = state.src[start - 1 : start], state.src[end : end + 1]
-    if end - start > _MOST_ASTERISKS or not _is_product(before, after, is_power=end - start > 1):
+    if end - start > _MAX_ASTERISKS or not _is_product(before, after, is_power=end - start > 1):
         return False
     if not silent:
         state.pending += state.src[start:end]
@@ -156,7 +156,7 @@ def _formula_in_line(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 
     for opening, closing in _PAIRS:
         if state.src.startswith(opening, state.pos):
             start = state.pos + len(opening)
-            end = state.src.find(closing, start, min(state.posMax, start + MOST_OF_FORMULA))
+            end = state.src.find(closing, start, min(state.posMax, start + MAX_FORMULA_CHARACTERS))
             if end <= start or not _is_formula(state.src, opening, start, end):
                 return False
             if not silent:
@@ -204,7 +204,7 @@ def _formula_block(state: StateBlock, start: int, last: int, silent: bool) -> bo
 def _last_line(state: StateBlock, start: int, last: int, opening: str, closing: str) -> int | None:
     """Return the line that ends the formula; none where words follow or a blank line comes."""
     skipped = len(opening)
-    for line in range(start, min(last, start + MOST_LINES)):
+    for line in range(start, min(last, start + MAX_LINES)):
         text = _line(state, line).strip()
         place = text.find(closing, skipped)
         skipped = 0
@@ -332,7 +332,7 @@ def _write_link(builder: TextBuilder, node: SyntaxTreeNode) -> str:
 
 def _is_link(address: str) -> bool:
     """Return whether Telegram takes `address` for a link."""
-    if len(address) > MOST_ADDRESS:
+    if len(address) > MAX_URL_LENGTH:
         return False
     if _TELEGRAM.fullmatch(address):
         return True
@@ -383,7 +383,7 @@ def _draw_table(builder: TextBuilder, rows: Sequence[Row]) -> None:
     has_links = any(
         mark.kind == "text_link" for row in written for one in row for mark in one.marks
     )
-    if not has_links and sum(widths) + len(_BETWEEN) * (len(widths) - 1) <= MOST_COLUMNS:
+    if not has_links and sum(widths) + len(_BETWEEN) * (len(widths) - 1) <= MAX_COLUMNS:
         builder.gap(2)
         builder.block(_in_columns(rows, written, widths))
     else:

@@ -34,7 +34,7 @@ from merlin.db.notices import ADMINS, NEWS, OTHERS, Notice, Notices, cause_of
 
 log = get_logger(__name__)
 
-MOST_TOLD, _MOST_ACTS = 8, 2
+MAX_LISTED, _MAX_ACTS = 8, 2
 _TO_ADMINS = (ADMINS, OTHERS)
 
 
@@ -66,11 +66,11 @@ def _readers(services: BotServices, group: Sequence[Notice]) -> Sequence[int]:
 
 def _page(services: BotServices, group: Sequence[Notice], language: str) -> FormattedMessage:
     told = list(dict.fromkeys(_rendered(services, notice, language) for notice in group))
-    words = told[:MOST_TOLD]
+    words = told[:MAX_LISTED]
     if len(group) > 1:
         words.insert(0, text(language, "admin-grouped", count=len(group)))
-    if len(told) > MOST_TOLD:
-        words.append(text(language, "admin-grouped-more", count=len(told) - MOST_TOLD))
+    if len(told) > MAX_LISTED:
+        words.append(text(language, "admin-grouped-more", count=len(told) - MAX_LISTED))
     change_id = str(group[0].arguments.get("change", ""))
     if group[0].key == "notice-change-conflict":
         row = solving(change_id, language, ANEW) if change_id else ()
@@ -78,7 +78,7 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
         row = decisions
     else:
         acts = filter(None, (act_button(each, language) for each in group))
-        row = tuple({each.label: each for each in acts}.values())[:_MOST_ACTS]
+        row = tuple({each.label: each for each in acts}.values())[:_MAX_ACTS]
     rows = row, runbook_row(group[0].key, language)
     return FormattedMessage("\n\n".join(words), buttons=tuple(filter(None, rows)))
 

@@ -37,7 +37,7 @@ from merlin.bot.context import KnownUser, read_known_user
 from merlin.bot.services import STORE_PAUSE_S, BotServices
 from merlin.bot.transport import ConnectionState, pause
 from merlin.bot.updates import (
-    MOST_PARTS,
+    MAX_PARTS,
     WAIT_S,
     is_continuation,
     is_of_money,
@@ -107,7 +107,7 @@ def takes_room(update: Update) -> bool:
 
 
 AT_ONCE = 256
-MOST_WAITING = 5
+MAX_WAITING = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class _ChatQueue:
     def has_room(self, update: Update, most: int) -> bool:
         # A part of what waits already is not one more.
         if self.waiting and is_continuation(update, self.waiting[-1].update):
-            return len(self.waiting) < MOST_PARTS
+            return len(self.waiting) < MAX_PARTS
         updates = [task.update for task in self.waiting]
         # A question may have come in several parts.
         parts = sum(is_continuation(update, before) for before, update in pairwise(updates))
@@ -174,7 +174,7 @@ class ChatProcessor(BaseUpdateProcessor):
         refuse: Refuse,
         *,
         at_once: int = AT_ONCE,
-        most_waiting: int = MOST_WAITING,
+        most_waiting: int = MAX_WAITING,
     ) -> None:
         super().__init__(at_once)
         self._work = work

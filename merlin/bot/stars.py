@@ -13,7 +13,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from merlin.app.inbox import Update, json_object
 from merlin.app.outbox import Target
 from merlin.app.reconciliation import (
-    MOST_MOVED,
+    MAX_MOVED,
     StarsPage,
     is_due,
     last_comparison,
@@ -31,7 +31,7 @@ from merlin.chat.sessions import ChatPlace
 from merlin.core.clock import utc_now, zone_of
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from merlin.core.log import get_logger, redact
-from merlin.core.money import MOST_MINOR, Amount, Currency
+from merlin.core.money import MAX_MINOR, Amount, Currency
 from merlin.providers.payments import (
     Gateway,
     GatewayPayment,
@@ -45,7 +45,7 @@ log = get_logger(__name__)
 
 # One second behind the last that a datetime holds would break whoever reads it.
 _LAST_S = 253_402_300_799
-_LONGEST_S = 366 * 24 * 3600
+_MAX_DURATION_S = 366 * 24 * 3600
 PERIOD_S = 2_592_000
 # Telegram's own sizes of an invoice.
 _TITLE, _DESCRIPTION = 32, 255
@@ -100,8 +100,8 @@ class StarsGateway:
         await self._ask("editUserStarSubscription", {**fields, "is_canceled": True})
 
     async def movements(self, offset: int) -> StarsPage:
-        """Return up to MOST_MOVED movements behind so many, oldest first. Raises PaymentError."""
-        fields = {"offset": offset, "limit": MOST_MOVED}
+        """Return up to MAX_MOVED movements behind so many, oldest first. Raises PaymentError."""
+        fields = {"offset": offset, "limit": MAX_MOVED}
         found = await self._ask("getStarTransactions", fields)
         listed = found.get("transactions") if isinstance(found, Mapping) else None
         if not isinstance(listed, list):
@@ -245,7 +245,7 @@ def _moved(said: Mapping[str, Any], side: str) -> GatewayPayment | None:
         return None
     # Only a subscription has a period.
     period = _whole(partner.get("subscription_period"))
-    until = at + timedelta(seconds=period) if period and period < _LONGEST_S else None
+    until = at + timedelta(seconds=period) if period and period < _MAX_DURATION_S else None
     paid = _paid(charge, user_id, partner.get("invoice_payload", ""), count, at)
     return replace(paid, paid_until=until)
 
@@ -254,7 +254,7 @@ def _whole(said: object) -> int | None:
     """Return a number above 0 that every database holds."""
     if not isinstance(said, int) or isinstance(said, bool):
         return None
-    return said if 0 < said <= MOST_MINOR else None
+    return said if 0 < said <= MAX_MINOR else None
 
 
 def _time(said: object) -> datetime | None:

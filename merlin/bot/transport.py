@@ -38,12 +38,12 @@ log = get_logger(__name__)
 # One request that goes wrong on a line that works is no news.
 TOLD_AFTER = 3
 FIRST_PAUSE_S = 0.5
-_MOST_DOUBLINGS = 10
+_MAX_DOUBLINGS = 10
 
 
 async def pause(attempt: int, longest_s: float) -> None:
     """Wait: longer after each of the attempts (counted from 0), and never all at one moment."""
-    most = min(longest_s, FIRST_PAUSE_S * 2 ** min(attempt, _MOST_DOUBLINGS))
+    most = min(longest_s, FIRST_PAUSE_S * 2 ** min(attempt, _MAX_DOUBLINGS))
     await asyncio.sleep(most * (0.5 + random.random() / 2))  # noqa: S311 - spreads load
 
 
@@ -194,7 +194,7 @@ PRIVATE_BURST = 3
 GROUP_BURST = 3
 # A progress edit takes one place, and one stays for a final edit.
 _SPARE = 2.0
-MOST_CHATS = 4096
+MAX_CHATS = 4096
 
 
 class SendClass(StrEnum):
@@ -288,7 +288,7 @@ class RateLimiter(BaseRateLimiter[SendClass]):
         chat = self._chats.get(chat_id)
         if chat is not None:
             return chat
-        if len(self._chats) >= MOST_CHATS:
+        if len(self._chats) >= MAX_CHATS:
             now = _now()
             self._chats = {key: one for key, one in self._chats.items() if not one.is_idle(now)}
         bucket = TokenBucket(self._limits.group_per_min / 60, GROUP_BURST)

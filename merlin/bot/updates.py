@@ -258,7 +258,7 @@ def _message(update: Update) -> Mapping[str, Any]:
 
 # How long the rest of what belongs together is waited for.
 WAIT_S = 1.0
-MOST_PARTS = 60
+MAX_PARTS = 60
 # Parts are sent at once; by Telegram's clock of whole seconds these may lie so far apart.
 APART_S = 2
 # Clients split at words, so a part that is followed by another may be a little short of 4,096.

@@ -47,7 +47,7 @@ AT_ONCE_S = 0.3
 
 
 # Several times what any model says at once; nobody reads on, and memory is not endless.
-LONGEST_ANSWER = 300_000
+MAX_ANSWER_LENGTH = 300_000
 
 
 class Ending(StrEnum):
@@ -466,7 +466,7 @@ class AnswerService:
                         piece.finish_reason or said.finish_reason,
                         piece.nearest or said.nearest,
                     )
-                    if len(said.text) > LONGEST_ANSWER:
+                    if len(said.text) > MAX_ANSWER_LENGTH:
                         raise ProviderError("the answer does not end")  # noqa: TRY301
                     if piece.text:
                         if first_ms is None:

@@ -23,10 +23,10 @@ from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.example import parse_example
 from merlin.db.database import Database
 
-MOST_EXAMPLES, MOST_PASSAGES = 8, 4
+MAX_EXAMPLES, MAX_PASSAGES = 8, 4
 # Of a source so many characters are shown to the model: it is to find the answer, not a book.
-MOST_CHARACTERS = 1_000
-_SHORTEST_PASSAGE, _MOST_STEMS, _SHORTEST_WORD = 200, 24, 3
+MAX_CHARACTERS = 1_000
+_MIN_PASSAGE_LENGTH, _MAX_STEMS, _MIN_WORD_LENGTH = 200, 24, 3
 _TELLING_SHARE = 0.6
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 _HEAD = re.compile(r"\s*((?:\[\d{1,3}\][\s,;:]*)+)")
@@ -80,7 +80,7 @@ def split_passages(words: str) -> Iterator[tuple[int, str]]:
     number = 0
     for number, paragraph in enumerate(_PARAGRAPHS.split(words.strip()), 1):
         waiting = f"{waiting}\n\n{paragraph.strip()}".strip()
-        if len(waiting) >= _SHORTEST_PASSAGE:
+        if len(waiting) >= _MIN_PASSAGE_LENGTH:
             yield first, waiting
             first, waiting = number + 1, ""
     if waiting:
@@ -111,8 +111,8 @@ def _materials(catalogue: Catalogue, dataset: str) -> list[tuple[Material, str]]
 
 
 def _stems(words: str) -> list[str]:
-    long_enough = (word for word in split_words(fold(words)) if len(word) >= _SHORTEST_WORD)
-    return list(dict.fromkeys(map(stem, long_enough)))[:_MOST_STEMS]
+    long_enough = (word for word in split_words(fold(words)) if len(word) >= _MIN_WORD_LENGTH)
+    return list(dict.fromkeys(map(stem, long_enough)))[:_MAX_STEMS]
 
 
 def find_passage(db: Database, cache: PassageCache, dataset: str, words: str) -> Source | None:
@@ -134,12 +134,12 @@ def find_sources(db: Database, cache: PassageCache, dataset: str, question: str)
     if not stems:
         return []
     found: list[Source] = []
-    for said in ExampleEntries(db).nearest(dataset, stems, MOST_EXAMPLES):
+    for said in ExampleEntries(db).nearest(dataset, stems, MAX_EXAMPLES):
         if example := parse_example(said):
-            shown = f"{example.question}\n{example.answer}"[:MOST_CHARACTERS]
+            shown = f"{example.question}\n{example.answer}"[:MAX_CHARACTERS]
             found.append(Source(len(found) + 1, shown, question=example.question))
-    for material, paragraph, passage in cache.read(db, dataset).nearest(stems, MOST_PASSAGES):
-        shown = passage[:MOST_CHARACTERS]
+    for material, paragraph, passage in cache.read(db, dataset).nearest(stems, MAX_PASSAGES):
+        shown = passage[:MAX_CHARACTERS]
         found.append(Source(len(found) + 1, shown, material=material, paragraph=paragraph))
     return found
 

@@ -22,7 +22,7 @@ from merlin.core.messages import Image
 
 # As the window estimates: rather too many tokens than too few.
 BYTES_PER_TOKEN = 4
-LONGEST_NAME = 100
+MAX_NAME_LENGTH = 100
 _MARK_LETTERS = 16
 _INTRODUCTION = (
     'The user sent the file "{name}". Its text stands between the two lines marked {mark}. '
@@ -49,7 +49,7 @@ def wrap_document(text: str, name: str) -> str:
 
     Neither `text` nor `name`, whatever they hold, contains the mark of the lines around them.
     """
-    shown = _BORDERS.sub(r"\g<0> ", _NO_NAME.sub(" ", name).strip()[:LONGEST_NAME])
+    shown = _BORDERS.sub(r"\g<0> ", _NO_NAME.sub(" ", name).strip()[:MAX_NAME_LENGTH])
     safe = _BORDERS.sub(r"\g<0> ", text)
     mark = _mark(f"{shown}\n{safe}")
     return "\n".join(
@@ -124,7 +124,7 @@ def _size(text: str) -> int:
 
 
 # More than these would take minutes and cost much; what is behind them is left out and told.
-MOST_PARTS = 40
+MAX_PARTS = 40
 AT_ONCE = 3
 # Short versions of short versions are made so often at most; then the rest is cut off.
 ROUNDS = 3
@@ -152,7 +152,7 @@ async def shorten_text(
     room_tokens: int,
     tell: Tell,
     progress: Progress,
-    most_parts: int = MOST_PARTS,
+    most_parts: int = MAX_PARTS,
 ) -> ShortenedText:
     """Return the text so short that it takes `room_tokens` at most, read in so many parts at most.
 

@@ -262,7 +262,7 @@ class Sessions(BotRepository):
         return _SESSIONS.read(row, self.db, touched_at=touched_at)
 
 
-MOST_TURNS = 400
+MAX_TURNS = 400
 # What every model in use takes at least; used where nobody knows better.
 CAUTIOUS_TOKENS = 8192
 WARN_SHARE = 0.8
@@ -337,7 +337,7 @@ VOICE = "voice"
 TRANSLATOR = "translator"
 BUILT_IN = (TRANSLATOR, "summary", VOICE)
 
-MOST_OWN = 20
+MAX_OWN = 20
 PROMPT_LENGTH = 4000
 NAME_LENGTH = 40
 PAIR_LENGTH = 60
@@ -385,7 +385,7 @@ def untold(session: Session, model: General | None = None) -> Session:
 
 def room_for(presets: Sequence[OwnPreset], name: str) -> bool:
     """Return whether a person who has these may keep one more of this name."""
-    return len(presets) < MOST_OWN or any(each.name == name for each in presets)
+    return len(presets) < MAX_OWN or any(each.name == name for each in presets)
 
 
 class OwnPresets(Repository):

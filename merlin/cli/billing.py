@@ -26,7 +26,7 @@ from merlin.app.context import Context
 from merlin.app.payments import add_code, show_payment, stop_code
 from merlin.app.reconciliation import Reconciliation, compare_all
 from merlin.billing.ledger import Entry
-from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo
+from merlin.billing.promo_codes import MAX_DAYS, MAX_PERCENT, Promo
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds, RefundState
 from merlin.billing.report import COLUMNS, Sum, day_start, export_rows, signed
@@ -306,12 +306,8 @@ def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 def add(
     code: Code,
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
-    days: Annotated[
-        int, typer.Option(min=0, max=MOST_DAYS, help="Give so many days for free.")
-    ] = 0,
-    percent: Annotated[
-        int, typer.Option(min=0, max=MOST_PERCENT, help="Discount in per cent.")
-    ] = 0,
+    days: Annotated[int, typer.Option(min=0, max=MAX_DAYS, help="Give so many days for free.")] = 0,
+    percent: Annotated[int, typer.Option(min=0, max=MAX_PERCENT, help="Discount in per cent.")] = 0,
     uses: Annotated[int | None, typer.Option(min=1, help="For so many people at most.")] = None,
     until: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Up to this day, left out.")

@@ -25,7 +25,7 @@ from merlin.core.word_difference import compare_words
 
 FOLDER = WEB / "builds"
 # A browser still scrolls through so many examples of a kind; the rest is counted.
-MOST_EXAMPLES = 500
+MAX_EXAMPLES = 500
 
 
 def comparison_page(told: BuildComparison, language: str) -> str:
@@ -42,7 +42,7 @@ def comparison_page(told: BuildComparison, language: str) -> str:
         "comparison.html",
         language,
         told=told,
-        most=MOST_EXAMPLES,
+        most=MAX_EXAMPLES,
         style=Markup(style),  # noqa: S704 - files of ours
         style_hash=b64encode(sha256(style.encode()).digest()).decode(),
     )

@@ -32,7 +32,7 @@ from merlin.training.promote import Promotions
 from merlin.wiring.context import reading, reading_context, text_key
 
 _SUNSET_DAYS, _SPENT = 30, 0.9
-_LONGEST_WAIT = timedelta(minutes=10)
+_MAX_WAIT = timedelta(minutes=10)
 
 app = typer.Typer()
 
@@ -296,7 +296,7 @@ def _budget(view: HealthView) -> Good:
 
 def _queues(view: HealthView) -> Good:
     for each in view.queues:
-        if each.oldest is not None and view.now - each.oldest > _LONGEST_WAIT:
+        if each.oldest is not None and view.now - each.oldest > _MAX_WAIT:
             raise fault("doctor-queue-waits", queue=each.name, count=each.waiting)
     return "doctor-queues", {}
 

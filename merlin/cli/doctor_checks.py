@@ -48,7 +48,7 @@ from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state
 from merlin.wiring.context import yookassa_gateway
 from merlin.wiring.providers import forge_of, trainer
 
-LEAST_FREE, LEAST_MEMORY = 1 << 30, 256 << 20
+MIN_FREE, MIN_MEMORY = 1 << 30, 256 << 20
 ANSWER_S = 15.0
 _CLOCK_S = 30.0
 _BACKUP_AGE, _CERTIFICATE_LEFT = timedelta(days=2), timedelta(days=14)
@@ -71,7 +71,7 @@ def check_folder(folder: Path) -> Good:
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise fault("doctor-folder-closed", **told)
     free = shutil.disk_usage(place).free
-    if free < LEAST_FREE:
+    if free < MIN_FREE:
         raise fault("doctor-folder-full", free=free >> 20, **told)
     return "doctor-folder", {"free": free >> 30, **told}
 
@@ -102,7 +102,7 @@ def check_rights(state_dir: Path) -> Good:
 def check_memory() -> Good:
     """Look whether there is memory for a process more."""
     free = psutil.virtual_memory().available
-    if free < LEAST_MEMORY:
+    if free < MIN_MEMORY:
         raise fault("doctor-no-memory", free=free >> 20)
     return "doctor-memory", {}
 

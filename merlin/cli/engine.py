@@ -273,7 +273,7 @@ def _engine_view(config: Config) -> dict[str, Any]:
 
 GB, MB = 1e9, 1e6
 # So much of an id that a hub's or a file's own name is told.
-LONGEST_SOURCE = 48
+MAX_SOURCE_LENGTH = 48
 
 
 @models.command()
@@ -321,7 +321,7 @@ def list_bases(
             json=json,
             under="models",
             prefix="library-col",
-            source=lambda each: each["source"][-LONGEST_SOURCE:],
+            source=lambda each: each["source"][-MAX_SOURCE_LENGTH:],
             size=lambda each: _size(each["size_bytes"]),
             training=lambda each: _size(each["training_bytes"]),
             answering=lambda each: _size(each["answering_bytes"]),

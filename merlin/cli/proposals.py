@@ -18,7 +18,7 @@ from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, changing, re
 from merlin.cli.output import print_json, print_list, print_message, record
 from merlin.core import money
 from merlin.core.errors import ConfigError
-from merlin.dataset.changes import MOST_AT_ONCE
+from merlin.dataset.changes import MAX_BATCH_SIZE
 from merlin.dataset.commit_message import local_editor
 from merlin.dataset.corrections import Replacement
 from merlin.dataset.finding import shorten
@@ -40,7 +40,7 @@ app.add_typer(proposals_app)
 def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List what waits, oldest first."""
     with reading(config, dataset) as (ctx, actor):
-        found = proposals.waiting(ctx, actor, 0, MOST_AT_ONCE, dataset)
+        found = proposals.waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
         replaced = proposals.find_replacements(ctx, actor, found)
     # Whole for programs, short in a table.
     told = [_record(each, replaced[each.proposal_id]) for each in found]
@@ -122,7 +122,7 @@ def _chosen(
     """
     if is_all == bool(numbers):
         raise ConfigError("numbers, or --all", "proposals-which")
-    found = proposals.waiting(ctx, actor, 0, MOST_AT_ONCE, dataset)
+    found = proposals.waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
     return [each.proposal_id for each in found if is_all or each.proposal_id in (numbers or ())]
 
 

@@ -16,7 +16,7 @@ from merlin.account.accounts import LAST_ID
 from merlin.account.api_keys import Scope
 from merlin.app import users
 from merlin.app.users import UserDetails, UserView
-from merlin.billing.promo_codes import MOST_DAYS
+from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.quota import Format, Gift
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, changing, print_result, reading
@@ -297,7 +297,7 @@ def key(
 def give_plan(
     user: PersonId,
     name: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
-    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="For so many days.")],
+    days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="For so many days.")],
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:

@@ -30,8 +30,8 @@ from merlin.config.section import (
 from merlin.core.money import Amount, roubles, stars
 
 # Telegram's own limits: of an invoice, of a subscription, and the one period it knows.
-MOST_STARS = 25_000
-MOST_STARS_RENEWED = 10_000
+MAX_STARS = 25_000
+MAX_STARS_RENEWED = 10_000
 STARS_PERIOD_DAYS = 30
 # The networks that notifications come from, as the `yookassa` package 3.13.0 lists them.
 NETWORKS = (
@@ -96,7 +96,7 @@ class PlanPrice(NotEmpty):
         le=1_000_000,
     )
     stars: Opt[int] = setting(
-        "Telegram's Stars, at most 25,000; renewed 10,000.", 200, default=None, ge=1, le=MOST_STARS
+        "Telegram's Stars, at most 25,000; renewed 10,000.", 200, default=None, ge=1, le=MAX_STARS
     )
 
     @field_validator("rub")
@@ -315,7 +315,7 @@ def _faults(plan: Plan) -> Iterator[str]:
 
 def _renewal_faults(plan: Plan) -> Iterator[str]:
     stars = plan.price.stars if plan.price else None
-    most = MOST_STARS_RENEWED if plan.renewed else MOST_STARS
+    most = MAX_STARS_RENEWED if plan.renewed else MAX_STARS
     if stars is not None and stars > most:
         yield f".price.stars: Telegram takes {most} Stars at most"
     if plan.renewed and plan.pack:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 WIDE, HIGH = 1000, 300
-MOST_POINTS = 400
+MAX_POINTS = 400
 # Up to the first share of the width a name stands right of the line's end, up to the second above
 # or below it, and then it ends there.
 _BESIDE, _ABOVE = 0.5, 0.75
@@ -35,7 +35,7 @@ _NAMED = 0.5
 # Nearer than that, in per cent of the height, two names would lie over one another.
 _NEAR = 9.0
 _LOW = 78.0  # below it a name would stand among the numbers of the lower axis
-_MOST_ROWS = 6
+_MAX_ROWS = 6
 # Of the highest loss; what is lower lies on the axis.
 _DEPTH = 1e-6
 
@@ -46,7 +46,7 @@ _FINE = 3
 # On a picture so wide the sizes below are pixels.
 _PLAIN_WIDTH = 640
 # More dots than that would be a line of their own.
-_MOST_DOTS = 60
+_MAX_DOTS = 60
 _TRAIN = ("train_loss", "training_loss")
 _TEST = ("valid_loss", "full_valid_loss")
 
@@ -225,7 +225,7 @@ def log_ticks(least: float, most: float) -> list[float]:
         first = max(place for place, each in enumerate(ticks) if each <= least)
         last = min(place for place, each in enumerate(ticks) if each >= most)
         found = ticks[min(first, max(last - 2, 0)) : last + 1]
-        if len(found) <= _MOST_ROWS:
+        if len(found) <= _MAX_ROWS:
             break
     return found
 
@@ -278,7 +278,7 @@ def _apart(names: list[Name]) -> tuple[Name, ...]:
     return (replace(upper, dy=-9), replace(lower, dy=18)) if is_near or is_late else tuple(names)
 
 
-def thin(series: Sequence[Point], most: int = MOST_POINTS) -> Sequence[Point]:
+def thin(series: Sequence[Point], most: int = MAX_POINTS) -> Sequence[Point]:
     """Return so many points as can be seen, the last one among them."""
     if len(series) <= most:
         return series
@@ -409,7 +409,7 @@ class Painter:
         checked = [self.fine(each) for each in thin(test)]
         for dash in _dashes(checked, 7 * unit, 4.5 * unit):
             draw.line(dash, colours.test, bold, joint="curve")
-        for each in checked if len(checked) <= _MOST_DOTS else checked[-1:]:
+        for each in checked if len(checked) <= _MAX_DOTS else checked[-1:]:
             draw.circle(each, 3.5 * unit, colours.test)
 
     def draw_interval(self, x: float, share: float, ends: Point, colour: str, hole: str) -> None:

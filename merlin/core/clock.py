@@ -51,7 +51,7 @@ def _found(name: str) -> tzinfo | None:
 
 Clock = Callable[[], datetime]
 # A smaller step back is no more than a clock that is put right.
-LEAST_STEP_S = 1.0
+MIN_STEP_S = 1.0
 _DAY = timedelta(days=1)
 
 
@@ -98,7 +98,7 @@ class StepWatch:
         """Return by how many seconds the clock was set back since the last call, 0 for not."""
         before, self._ahead_s = self._ahead_s, self._ahead()
         step_s = before - self._ahead_s
-        return step_s if step_s > LEAST_STEP_S else 0.0
+        return step_s if step_s > MIN_STEP_S else 0.0
 
     def _ahead(self) -> float:
         """Return by how many seconds the wall clock is ahead of the monotonic one."""

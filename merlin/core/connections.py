@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-MOST_HEAD_BYTES = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 SWEEP_S = 1.0
 # uvicorn looks around ten times a second.
 _SWEEP_TICKS = round(10 * SWEEP_S)
@@ -204,7 +204,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._head_bytes += len(data)
         super().data_received(data)
         # What came last may have been a body, or the end of the head.
-        is_too_long = self._is_in_head and self._head_bytes > MOST_HEAD_BYTES
+        is_too_long = self._is_in_head and self._head_bytes > MAX_HEAD_BYTES
         if is_too_long and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
 

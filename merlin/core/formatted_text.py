@@ -26,9 +26,9 @@ LIMIT_UNITS = 4096
 PART_UNITS = 3900
 # What a text that goes along with a file may have.
 CAPTION_UNITS = 1024
-MOST_MARKS = 100
+MAX_MARKS = 100
 COPY_UNITS = 256
-MOST_COPIES = 3
+MAX_COPIES = 3
 _BREAKS = ("\n\n", "\n", ". ", " ")
 _JOINER = "\u200d"
 _FLAGS = range(0x1F1E6, 0x1F200)
@@ -315,7 +315,7 @@ def copy_buttons(page: FormattedMessage, label: str) -> tuple[Button, ...]:
     Several are numbered from top to bottom.
     """
     blocks = [page.text[span.start : span.end] for span in to_spans(page) if span.kind == "pre"]
-    short = [block for block in blocks if utf16_length(block) <= COPY_UNITS][:MOST_COPIES]
+    short = [block for block in blocks if utf16_length(block) <= COPY_UNITS][:MAX_COPIES]
     if len(short) == 1:
         return (Button(label, copy=short[0]),)
     return tuple(Button(f"{label} {place}", copy=block) for place, block in enumerate(short, 1))
@@ -332,7 +332,7 @@ def _parts(page: FormattedMessage) -> Iterator[FormattedMessage]:
         part = text[start:end].rstrip()
         if part:
             within = clip_spans(spans, start, start + len(part))
-            yield FormattedMessage(part, to_marks(part, within)[:MOST_MARKS])
+            yield FormattedMessage(part, to_marks(part, within)[:MAX_MARKS])
         start = _skip_blank(text, end, spans)
         spans = [span for span in spans if span.end > start]
 
@@ -352,8 +352,8 @@ def _reach(places: Sequence[int], spans: Sequence[Span], start: int) -> int:
     last = len(places) - 1
     fits_whole = start == 0 and places[last] <= LIMIT_UNITS
     reach = last if fits_whole else bisect_right(places, places[start] + PART_UNITS) - 1
-    if len(spans) > MOST_MARKS and spans[MOST_MARKS].start > start:
-        return min(reach, spans[MOST_MARKS].start)
+    if len(spans) > MAX_MARKS and spans[MAX_MARKS].start > start:
+        return min(reach, spans[MAX_MARKS].start)
     return reach
 
 

@@ -15,7 +15,7 @@ from merlin.core.i18n import text
 SILENT_AFTER_S = 10.0
 # A bug that comes so often in a row comes by no accident.
 LASTING = 3
-_LONGEST_REASON = 300
+_MAX_REASON_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class BugCount:
     def failed(self, step: str, bug: Exception) -> None:
         """Count one more bug of a step."""
         self.counts[step] = self.counts.get(step, 0) + 1
-        self.reasons[step] = f"{type(bug).__name__}: {bug}"[:_LONGEST_REASON]
+        self.reasons[step] = f"{type(bug).__name__}: {bug}"[:_MAX_REASON_LENGTH]
 
     def succeeded(self, step: str) -> None:
         """Forget the bugs of a step."""

@@ -32,13 +32,13 @@ _SECRETS = re.compile(
 )
 # All but a tab and the line feeds of a trace.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_SHORTEST_SECRET = 8
+_MIN_SECRET_LENGTH = 8
 _known: set[str] = set()
 
 
 def hide_secrets(values: Iterable[str]) -> None:
     """Take these secrets (credentials as read at start) out of every later log line."""
-    _known.update(value for value in values if len(value) >= _SHORTEST_SECRET)
+    _known.update(value for value in values if len(value) >= _MIN_SECRET_LENGTH)
 
 
 def redact(text: str) -> str:

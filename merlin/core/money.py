@@ -12,7 +12,7 @@ from merlin.core.i18n import LANGUAGES, format_number, text
 
 _KOPECKS = 100
 # No shop sells for more, and every database holds it.
-MOST_MINOR = 10**12
+MAX_MINOR = 10**12
 
 
 class Currency(StrEnum):
@@ -63,7 +63,7 @@ def roubles(said: float | str) -> Amount:
         raise ValueError(f"{said!r} is no amount") from None
     if not kopecks.is_finite() or kopecks != kopecks.to_integral_value():
         raise ValueError(f"{said!r} is no whole number of kopecks")
-    if not 0 <= kopecks <= MOST_MINOR:
+    if not 0 <= kopecks <= MAX_MINOR:
         raise ValueError(f"{said!r} is out of range")
     return Amount(int(kopecks), Currency.RUB)
 

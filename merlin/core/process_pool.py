@@ -20,7 +20,7 @@ from itertools import islice
 from typing import IO, Any, TypeVar, cast
 
 # Each takes the memory of what it imports.
-_MOST_PROCESSES = 4
+_MAX_PROCESSES = 4
 _MANY = 5_000
 _CHUNK = 50
 _PROGRAM = (
@@ -69,7 +69,7 @@ def _processes() -> int:
     """Return how many are of use: none beside this one where there is one processor."""
     has_affinity = hasattr(os, "sched_getaffinity")  # Linux alone
     processors = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return min(processors, _MOST_PROCESSES) if processors > 1 else 0
+    return min(processors, _MAX_PROCESSES) if processors > 1 else 0
 
 
 class _Worker:

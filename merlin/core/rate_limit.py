@@ -9,10 +9,10 @@ from collections import OrderedDict
 from collections.abc import Hashable
 
 FREE_TRIES = 5
-LONGEST_WAIT_S = 300.0
+MAX_WAIT_S = 300.0
 FORGOTTEN_S = 3600.0
-MOST_FAILING = 10_000
-MOST_BUCKETS = 50_000
+MAX_FAILING = 10_000
+MAX_BUCKETS = 50_000
 # Sums of sixtieths are not exact.
 _TINY_S = 1e-6
 
@@ -80,7 +80,7 @@ class TokenBucket:
 class TokenBuckets:
     """Buckets by key; full ones are forgotten, and of too many those that came first."""
 
-    def __init__(self, most: int = MOST_BUCKETS) -> None:
+    def __init__(self, most: int = MAX_BUCKETS) -> None:
         self._most = most
         self._buckets: dict[Hashable, TokenBucket] = {}
 
@@ -107,7 +107,7 @@ class Throttle:
     Failures count by a key, known or not, so that waiting tells nobody which keys there are.
     """
 
-    def __init__(self, free: int = FREE_TRIES, most: int = MOST_FAILING) -> None:
+    def __init__(self, free: int = FREE_TRIES, most: int = MAX_FAILING) -> None:
         self._free = free
         self._most = most
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
@@ -118,7 +118,7 @@ class Throttle:
         if failures < self._free:
             return 0.0
         # Above that the power would be a number nobody waits for.
-        pause_s = min(2.0 ** min(failures - self._free, 16), LONGEST_WAIT_S)
+        pause_s = min(2.0 ** min(failures - self._free, 16), MAX_WAIT_S)
         return max(at + pause_s - now, 0.0)
 
     def add_failure(self, key: str, now: float) -> None:

@@ -224,7 +224,7 @@ _FIRST, _LAST = 20_000, 32_000
 # The newest ports stay bound, listened on by nobody: no other process is given one of them
 # before its server starts, or while it starts again.
 _KEPT: deque[int] = deque()
-_MOST_KEPT = 64
+_MAX_KEPT = 64
 
 
 async def wait_for_disconnect(request: Request) -> None:
@@ -277,7 +277,7 @@ def _is_free(port: int, *, is_kept: bool) -> bool:
             # Only now: a port that was bound so from the beginning could be bound by two.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             _KEPT.append(probe.detach())
-            if len(_KEPT) > _MOST_KEPT:
+            if len(_KEPT) > _MAX_KEPT:
                 socket.close(_KEPT.popleft())
     return True
 

@@ -15,7 +15,7 @@ from merlin.core.charts import HIGH, WIDE, PlotArea, Scale, Tick, log_ticks
 AREA = PlotArea(9.0, 8.0, 89.0, 74.0)
 # A bar takes that share of its place.
 _FILLED = 0.72
-_MOST_COLUMNS = 3
+_MAX_COLUMNS = 3
 
 # One series: its class, and the d of its path.
 Series = tuple[str, str]
@@ -53,7 +53,7 @@ def log_scale(count: int, least: float, most: float) -> Scale:
 def draw_columns(words: Sequence[str]) -> tuple[Tick, ...]:
     """Return the names of the first, the last and two points between."""
     last = len(words) - 1
-    chosen = sorted({round(last * part / _MOST_COLUMNS) for part in range(_MOST_COLUMNS + 1)})
+    chosen = sorted({round(last * part / _MAX_COLUMNS) for part in range(_MAX_COLUMNS + 1)})
     anchors = {0: "start", last: "end"}
     return tuple(
         Tick(AREA.right(x), x, words[place], anchors.get(place, "middle"))

@@ -29,7 +29,7 @@ from typing import Any
 # A longer one is no word that anybody types.
 LONGEST = 64
 # Of a query so many count.
-MOST_WORDS = 8
+MAX_WORDS = 8
 _AT_ONCE = 200
 _WORD = re.compile(r"[^\W_]+(?:\+\+|#)?")
 _CYRILLIC = re.compile("[а-я]")
@@ -140,7 +140,7 @@ class Term:
 
 def parse_terms(letters: str) -> tuple[Term, ...]:
     """Return the terms of a folded query; the last word may be half typed."""
-    return terms_of([(word,) for word in split_words(letters)[:MOST_WORDS]])
+    return terms_of([(word,) for word in split_words(letters)[:MAX_WORDS]])
 
 
 def terms_of(said: Sequence[Sequence[str]]) -> tuple[Term, ...]:

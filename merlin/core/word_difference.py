@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal
 
 # Parts of a text that are compared with each other; more would take seconds.
-MOST_PARTS = 5000
+MAX_PARTS = 5000
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 
 # Parts of a text in their order, and whether the other text has not got them there.
@@ -47,7 +47,7 @@ def _cut(*texts: str) -> Sequence[list[str]]:
     )
     for cut in ways:
         parts = [cut(each) for each in texts]
-        if max(map(len, parts)) <= MOST_PARTS:
+        if max(map(len, parts)) <= MAX_PARTS:
             return parts
     return [[each] for each in texts]
 

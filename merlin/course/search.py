@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
 from merlin.core.vocabulary import (
-    MOST_WORDS,
+    MAX_WORDS,
     Term,
     Vocabulary,
     fold,
@@ -94,7 +94,7 @@ def search(
 ) -> Found:
     """Return what is found; nothing for a query without a letter or digit.
 
-    Only the first `LONGEST` signs and the first `MOST_WORDS` words count. `vocabulary` reads the
+    Only the first `LONGEST` signs and the first `MAX_WORDS` words count. `vocabulary` reads the
     words of the catalogue: where hardly anything is found, mistyped ones are put right.
     """
     letters = fold(query[:LONGEST])
@@ -105,7 +105,7 @@ def search(
     found = Found(_once(hits)[:most], terms, letters)
     if len(found.hits) >= min(FEW, most) or not terms:
         return found
-    meant = vocabulary().meant(letters, MOST_WORDS)
+    meant = vocabulary().meant(letters, MAX_WORDS)
     if meant is None:
         return found
     meant_terms = terms_of(meant)
@@ -238,7 +238,7 @@ _VECTOR = (
 )
 _SIDES: dict[Kind, str] = {"course": "< 0", "material": "> 0"}
 # With so many, hardly any text is left to look into.
-_MOST_THIRDS = 12
+_MAX_THIRDS = 12
 
 
 class SearchIndex(Repository):
@@ -271,7 +271,7 @@ class SearchIndex(Repository):
         """Return what holds these letters, folded, within its name or description."""
         if self._is_sqlite:
             # FTS5 knows every three letters; shorter queries look through all texts.
-            places = range(min(len(letters) - 2, _MOST_THIRDS))
+            places = range(min(len(letters) - 2, _MAX_THIRDS))
             thirds = dict.fromkeys(letters[place : place + 3] for place in places)
             words = " AND ".join('"' + third.replace('"', '""') + '"' for third in thirds)
             if words:

@@ -26,7 +26,7 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.git.push import ContentRefused
 
 log = get_logger(__name__)
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 2.0, 300.0
 TOLD_LETTERS = 1000
 # A server that is unwell may refuse for a moment what it takes afterwards.
 REFUSALS = 4
@@ -136,7 +136,7 @@ class ChangeProcessor:
 
     def _put_back(self, batch: Batch, failure: MerlinError) -> None:
         self._rest_until = self._monotonic() + self._pause_s
-        self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+        self._pause_s = min(MAX_PAUSE_S, 2 * self._pause_s)
         self._queue.put_aside(batch, ChangeState.WAITING, failure.key, failure.arguments)
         day = self._clock().date().isoformat()
         told = {"reason": _reason(failure)}

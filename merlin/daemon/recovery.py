@@ -42,7 +42,7 @@ from merlin.training.models import ModelState
 from merlin.training.promote import NEWEST
 
 log = get_logger(__name__)
-_MOST_ATTEMPTS = 100
+_MAX_ATTEMPTS = 100
 _ENDED = (VerdictStatus.SERVING, VerdictStatus.SUPERSEDED, VerdictStatus.FAILED)
 
 
@@ -119,7 +119,7 @@ def _find(services: DaemonServices, noted: NotedVerdict) -> _Found:
     found.verdict = verdict = migrate_verdict(services.launches, verdict, base)
     plan = plan_by_hand(services.launches, verdict)
     key = report.metadata.get(LAUNCH_KEY, plan.launch_key)
-    keys = [launch_key(verdict.wish, number) for number in range(1, _MOST_ATTEMPTS)]
+    keys = [launch_key(verdict.wish, number) for number in range(1, _MAX_ATTEMPTS)]
     attempt = keys.index(key) + 1 if key in keys else plan.attempt
     begun = report.created_at or plan.created_at
     job = replace(plan, launch_key=key, attempt=attempt, created_at=begun)

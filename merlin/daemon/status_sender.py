@@ -23,7 +23,7 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.providers.forge import CommitState, CommitStatus, Forge, ForgeAway, ForgeDenied
 
 log = get_logger(__name__)
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 60.0, 3600.0
 _STATES: Mapping[VerdictStatus, CommitState] = {
     VerdictStatus.HELD: "pending",
     VerdictStatus.BUILT: "pending",
@@ -73,8 +73,8 @@ class StatusSender:
         if is_first:
             self._pause_s = FIRST_PAUSE_S
         asked_s = failure.pause_s if isinstance(failure, ForgeAway) else 0.0
-        self._next_at = time.monotonic() + min(LONGEST_PAUSE_S, max(self._pause_s, asked_s))
-        self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+        self._next_at = time.monotonic() + min(MAX_PAUSE_S, max(self._pause_s, asked_s))
+        self._pause_s = min(MAX_PAUSE_S, 2 * self._pause_s)
         if isinstance(failure, ForgeDenied):
             day = self._services.clock().date().isoformat()
             told = {"project": self._forge.project, "reason": failure.arguments["reason"]}

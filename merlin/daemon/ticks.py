@@ -59,8 +59,8 @@ from merlin.training.prove import prove_new
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
 BASELINES_S = 10.0
-LONGEST_WAIT = timedelta(seconds=HOUR_S)
-FIRST_PUSH_PAUSE_S, LONGEST_PUSH_PAUSE_S = MINUTE_S, HOUR_S
+MAX_WAIT = timedelta(seconds=HOUR_S)
+FIRST_PUSH_PAUSE_S, MAX_PUSH_PAUSE_S = MINUTE_S, HOUR_S
 
 
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
@@ -241,7 +241,7 @@ def _is_due(services: DaemonServices, job: Job) -> bool:
     """Return whether the job may be looked at; after the clock was set back it may, too."""
     if job.not_before is None:
         return True
-    return not timedelta() < job.not_before - services.clock() <= LONGEST_WAIT
+    return not timedelta() < job.not_before - services.clock() <= MAX_WAIT
 
 
 def _tell_failed(services: DaemonServices, job: Job) -> None:
@@ -321,7 +321,7 @@ class NoteWriter:
                 source.share_notes()
             except SourceError:
                 self._share_at = time.monotonic() + self._pause_s
-                self._pause_s = min(LONGEST_PUSH_PAUSE_S, 2 * self._pause_s)
+                self._pause_s = min(MAX_PUSH_PAUSE_S, 2 * self._pause_s)
                 raise
             self._is_owed, self._pause_s = False, FIRST_PUSH_PAUSE_S
         if failures:
@@ -356,8 +356,8 @@ def _served(services: DaemonServices) -> Callable[[], bool]:
 
 # A short outage mends itself; longer ones may want a person (a key, money, an address).
 SILENT = timedelta(minutes=5)
-LONGEST_QUEUED, LONGEST = timedelta(hours=6), timedelta(hours=24)
-LONGEST_PROOF = timedelta(hours=1)
+MAX_QUEUED_LENGTH, LONGEST = timedelta(hours=6), timedelta(hours=24)
+MAX_PROOF_TIME = timedelta(hours=1)
 
 # Tells the admins: a Fluent key with arguments, and the word that keeps it single.
 Tell = Callable[[str, Mapping[str, object], str], object]
@@ -369,7 +369,7 @@ def warn_of_problems(services: DaemonServices) -> bool:
     for job in Jobs(services.db).open_jobs():
         _warn_of_job(services, job, now, tell)
     for model in Models(services.db, services.clock).unproved():
-        if model.note and now - model.created_at > LONGEST_PROOF:
+        if model.note and now - model.created_at > MAX_PROOF_TIME:
             _warn_of_silence(model.provider, model.note, now, tell)
     for dataset, serving in Promotions(services.db).serving().items():
         model = serving.model
@@ -412,7 +412,7 @@ def _warn_of_job(services: DaemonServices, job: Job, now: datetime, tell: Tell) 
         strange = {**told, "status": job.status}
         tell("notice-status", strange, f"status:{job.job_id}:{job.status}")
     is_begun = job.state in (JobState.RUNNING, JobState.PAUSED)
-    longest = LONGEST if is_begun else LONGEST_QUEUED
+    longest = LONGEST if is_begun else MAX_QUEUED_LENGTH
     if now - job.created_at > longest:
         late = {**told, "hours": int(longest.total_seconds() // 3600), "status": job.status or "-"}
         tell("notice-late", late, f"late:{job.job_id}:{late['hours']}")

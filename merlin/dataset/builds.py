@@ -329,7 +329,7 @@ def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
 
 
 # Older ones are read in git.
-MOST_VERSIONS = 50
+MAX_VERSIONS = 50
 _VERSIONS = """
 SELECT made.sha, made.author_name, made.committed_at, made.subject, said.messages, build.number
 FROM taught_example AS taught
@@ -358,7 +358,7 @@ def read_versions(db: Database, dataset: str, example_id: str) -> Sequence[Examp
     """Return an example's versions, newest first; builds that taught the same are one."""
     versions = list[ExampleVersion]()
     for sha, author, at, subject, messages, number in db.sql(
-        _VERSIONS, dataset, example_id, MOST_VERSIONS
+        _VERSIONS, dataset, example_id, MAX_VERSIONS
     ):
         said = messages_of(str(messages))
         version = ExampleVersion(

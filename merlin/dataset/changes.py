@@ -30,9 +30,9 @@ from merlin.db.tables import CHANGE
 from merlin.db.values import RowMap, decrypt, dump_json
 from merlin.git.source import blob_id
 
-MOST_AT_ONCE = 10_000
+MAX_BATCH_SIZE = 10_000
 # git's own recursion ends the process for a path of a thousand times that.
-MOST_PATH_BYTES = 1_000
+MAX_PATH_BYTES = 1_000
 _ENDINGS = {EXAMPLES: ".yaml", MATERIALS: ".md"}
 
 
@@ -162,8 +162,8 @@ def make_changes(
     Raises Refused for no edits or too many, for a path that is no place of a dataset's file,
     for a path twice, and for a text that is too long.
     """
-    if not 0 < len(edits) <= MOST_AT_ONCE or len({each.path for each in edits}) < len(edits):
-        told = {"count": len(edits), "limit": MOST_AT_ONCE}
+    if not 0 < len(edits) <= MAX_BATCH_SIZE or len({each.path for each in edits}) < len(edits):
+        told = {"count": len(edits), "limit": MAX_BATCH_SIZE}
         raise Refused(f"{len(edits)} edits at once", "change-count", **told)
     batch = uuid.uuid4().hex
     line = clean_subject(subject) or file_subject(edits[0].kind.value, edits[0].path)
@@ -212,7 +212,7 @@ def is_writable_path(inside: str) -> bool:
     if not folder or not inside.endswith(ending):
         return False
     steps = inside[len(folder) : -len(ending)].split("/")
-    is_short = len(inside.encode("utf-8", "replace")) <= MOST_PATH_BYTES
+    is_short = len(inside.encode("utf-8", "replace")) <= MAX_PATH_BYTES
     return is_short and all(layout.is_valid_name(step) for step in steps)
 
 

@@ -51,12 +51,12 @@ log = get_logger(__name__)
 
 # Four committers at once needed up to 16 tries in a measured race.
 TRIES = 30
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.02, 1.0
 
 
 def wait_before_retry(attempt: int) -> None:
     """Wait before another try: longer each time, and never in step with others who wait."""
-    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 10))
+    longest = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 10))
     time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret hangs on it
 
 

@@ -19,7 +19,7 @@ from merlin.dataset.split import TEST
 from merlin.db.database import Database
 
 # So many are looked through of those that hold all words of a question or of an answer.
-_MOST_READ = 500
+_MAX_READ = 500
 _PAIR = 2
 
 
@@ -63,7 +63,7 @@ def _pairs(
     db: Database, dataset: str, words: str, split: str = ""
 ) -> Iterator[tuple[Example, bool]]:
     """Yield the examples that hold these words and those on their way; whether each is a test."""
-    found = ExampleEntries(db).find(dataset, ExampleFilter(words, split=split), _MOST_READ)
+    found = ExampleEntries(db).find(dataset, ExampleFilter(words, split=split), _MAX_READ)
     files = [FileText(dataset, each.path, each.blob, each.text) for each in found]
     sides = {each.path: each.split for each in found}
     for file in apply_pending_changes(dataset, files, Changes(db).pending(dataset)):

@@ -25,7 +25,7 @@ from merlin.db.tables import EXAMPLE_DRAFT
 from merlin.db.values import decrypt
 
 # More is an import, or a push.
-MOST_DRAFTS = 500
+MAX_DRAFTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _of(user_id: int, dataset: str) -> object:
 _COLUMNS = ("question", "answer", "tags")
 _RULE = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?")
 _DIVIDERS = "\t;,"
-_FEWEST_LINES = 2
+_MIN_LINES = 2
 
 
 def is_table(text: str) -> bool:
@@ -90,7 +90,7 @@ def is_table(text: str) -> bool:
     A single row without a heading may as well be a sentence.
     """
     lines = [each for each in text.splitlines() if each.strip()]
-    if len(lines) < _FEWEST_LINES:
+    if len(lines) < _MIN_LINES:
         return False
     is_marked = all(each.lstrip().startswith("|") for each in lines)
     return (

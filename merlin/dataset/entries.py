@@ -39,7 +39,7 @@ from merlin.db.tables import (
 )
 
 # A longer query says no more; a longer text is found by its beginning.
-MOST_QUERY, MOST_LETTERS = 200, 50_000
+MAX_QUERY_LENGTH, MAX_CHARACTERS = 200, 50_000
 # Words of so many entries are written at once: while SQLite writes, nobody else does.
 _AT_ONCE = 50
 # Dataset, path, blob and text of a file, None where its bytes are no text.
@@ -216,7 +216,7 @@ class ExampleEntries(Repository):
 
         Those whose numbers are less than `before`, 0: from the first.
         """
-        terms = parse_terms(fold(wanted.query[:MOST_QUERY]))
+        terms = parse_terms(fold(wanted.query[:MAX_QUERY_LENGTH]))
         if wanted.query.strip() and not terms:
             return []  # signs alone
         source, number = "example_entry AS entry", "entry.id"
@@ -305,7 +305,7 @@ def _entry(file: _File) -> tuple[Row, list[Row]]:
     example, name = parse_example(text), example_id_of(path)
     tags = dict.fromkeys(example.tags) if example else {}
     said = [each.content for each in example.messages] if example else [text or ""]
-    words = index_words("\n".join((name, *tags, *said))[:MOST_LETTERS])
+    words = index_words("\n".join((name, *tags, *said))[:MAX_CHARACTERS])
     row: Row = {"dataset": dataset, "path": path, "example_id": name, "blob": blob, "words": words}
     return row, [{"dataset": dataset, "tag": tag, "path": path} for tag in tags]
 

@@ -121,10 +121,10 @@ def _all_but(alphabet: str) -> bytes:
 _NOT_RUSSIAN = _all_but("абвгдеёжзийклмнопрстуфхцчшщъыьэюя")
 _NOT_ENGLISH = _all_but("abcdefghijklmnopqrstuvwxyz")
 _SEEN = 200  # letters of a text that tell its language
-_FEWEST_LETTERS = 8  # fewer tell nothing
+_MIN_CHARACTERS = 8  # fewer tell nothing
 
 
-def detect_language(words: str, fewest: int = _FEWEST_LETTERS) -> str:
+def detect_language(words: str, fewest: int = _MIN_CHARACTERS) -> str:
     """Return `ru` or `en` by the letters of the words without code; "" where few or mixed."""
     plain = _CODE.sub("", words[:2000]) if "`" in words else words[:_SEEN]
     written = plain.encode(_CODE_PAGE, "ignore")

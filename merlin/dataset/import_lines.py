@@ -48,7 +48,7 @@ _JSON_ENDINGS = ("json", "jsonl", "ndjson")
 _BOM = b"\xef\xbb\xbf"
 # A zip; the older form of Office files, which those with a password have too.
 _WORKBOOKS = (b"PK", b"\xd0\xcf\x11\xe0")
-_MOST_BYTES = Limits().file_bytes
+_MAX_BYTES = Limits().file_bytes
 
 
 def detect_format(name: str, file: BufferedReader) -> ImportFormat:
@@ -110,8 +110,8 @@ def _size(text: str) -> int:
 def _unfit(line: int, text: str, column: int = 1) -> ImportedLine | None:
     """Return what forbids reading a piece of text that begins in this place."""
     size = _size(text)
-    if size > _MOST_BYTES:
-        return _bad(line, "too-large", size=size, limit=_MOST_BYTES)
+    if size > _MAX_BYTES:
+        return _bad(line, "too-large", size=size, limit=_MAX_BYTES)
     found = _NO_UTF8.search(text)
     if found is None:
         return None
@@ -127,20 +127,20 @@ Record = tuple[int, int, str] | ImportedLine
 
 def _lines(text: TextIOWrapper) -> Iterator[Record]:
     number = 0
-    while line := text.readline(_MOST_BYTES + 1):
+    while line := text.readline(_MAX_BYTES + 1):
         number, piece, beyond = number + 1, line, 0
-        while not piece.endswith("\n") and (piece := text.readline(_MOST_BYTES)):
+        while not piece.endswith("\n") and (piece := text.readline(_MAX_BYTES)):
             beyond += _size(piece.removesuffix("\n"))
         line = line.removesuffix("\n")
         if beyond:
-            yield _bad(number, "too-large", size=_size(line) + beyond, limit=_MOST_BYTES)
+            yield _bad(number, "too-large", size=_size(line) + beyond, limit=_MAX_BYTES)
         elif line.strip():
             yield _unfit(number, line) or (number, 1, line)
 
 
 _CHUNK = 1 << 16
 _NO_BLANK = re.compile(r"[^ \t\n\r]")
-_LONGEST_TOKEN = len("\\ud83d\\ude00")
+_MAX_TOKEN_LENGTH = len("\\ud83d\\ude00")
 
 
 class _Window:
@@ -187,7 +187,7 @@ class _Window:
             try:
                 _, end = decoder.raw_decode(self.text, self.at)
             except json.JSONDecodeError as error:
-                if self.is_ended or rest > _MOST_BYTES or not _may_go_on(error):
+                if self.is_ended or rest > _MAX_BYTES or not _may_go_on(error):
                     raise
             else:
                 # A number at the end of what was read may have more digits.
@@ -198,7 +198,7 @@ class _Window:
 
 def _may_go_on(error: json.JSONDecodeError) -> bool:
     """Return whether what follows may mend it: the text ends within a value."""
-    near_end = error.pos >= len(error.doc) - _LONGEST_TOKEN
+    near_end = error.pos >= len(error.doc) - _MAX_TOKEN_LENGTH
     return near_end or error.msg.startswith("Unterminated string")
 
 
@@ -223,8 +223,8 @@ def _list_items(text: TextIOWrapper) -> Iterator[Record]:
             record = window.value()
         except json.JSONDecodeError as error:
             rest = len(window.text) - window.at
-            if rest > _MOST_BYTES and _may_go_on(error):
-                yield _bad(line, "too-large", size=rest, limit=_MOST_BYTES)
+            if rest > _MAX_BYTES and _may_go_on(error):
+                yield _bad(line, "too-large", size=rest, limit=_MAX_BYTES)
             else:
                 window.pass_by(error.pos)
                 yield _broken(window, error.msg)
@@ -360,7 +360,7 @@ class _Unreadable(Exception):
 
 def _table_lines(text: TextIOWrapper) -> Iterator[str]:
     number = 0
-    while line := text.readline(_MOST_BYTES + 1):
+    while line := text.readline(_MAX_BYTES + 1):
         number += 1
         unfit = _unfit(number, line)
         if unfit:
@@ -403,8 +403,8 @@ def _of_cells(number: int, heading: Sequence[str], cells: Sequence[str]) -> Impo
     return _of_node(_Nodes(number, 1).node(value))
 
 
-_MOST_UNPACKED = 50_000_000
-_MOST_ROWS, _MOST_COLUMNS = Limits().files, 100
+_MAX_UNPACKED = 50_000_000
+_MAX_ROWS, _MAX_COLUMNS = Limits().files, 100
 
 
 def _read_workbook(file: BufferedReader) -> Iterator[ImportedLine]:
@@ -413,15 +413,15 @@ def _read_workbook(file: BufferedReader) -> Iterator[ImportedLine]:
     Unlike text it is in memory as a whole: so what it unpacks to is bounded.
     """
     with file:
-        content = BytesIO(file.read(_MOST_UNPACKED + 1))
+        content = BytesIO(file.read(_MAX_UNPACKED + 1))
     number = 0
     try:
         with ZipFile(content) as packed:
             # What a member tells of its size is also where unpacking it ends.
             size = sum(member.file_size for member in packed.infolist())
         size = max(size, content.getbuffer().nbytes)
-        if size > _MOST_UNPACKED:
-            yield _bad(1, "too-large", size=size, limit=_MOST_UNPACKED)
+        if size > _MAX_UNPACKED:
+            yield _bad(1, "too-large", size=size, limit=_MAX_UNPACKED)
             return
         heading: list[str] = []
         for number, cells in enumerate(_sheet_rows(content), start=1):
@@ -447,9 +447,9 @@ def _sheet_rows(content: BytesIO) -> Iterator[list[str]]:
     sheet = book.worksheets[0]
     # Some programs write a size that is not the sheet's.
     sheet.reset_dimensions()
-    rows = sheet.iter_rows(max_col=_MOST_COLUMNS, values_only=True)
+    rows = sheet.iter_rows(max_col=_MAX_COLUMNS, values_only=True)
     for number, row in enumerate(rows, start=1):
-        if number > _MOST_ROWS:
+        if number > _MAX_ROWS:
             raise ValueError("too many rows")
         cells = ["" if value is None else str(value).strip() for value in row]
         while cells and not cells[-1]:

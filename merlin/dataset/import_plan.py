@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from merlin.core.errors import Refused
-from merlin.dataset.changes import MOST_AT_ONCE, Edit
+from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import import_subject
 from merlin.dataset.example import Example, detect_language, normalise, write_example
 from merlin.dataset.files import FileText
@@ -110,8 +110,8 @@ class _LineCollector:
             self.unread += 1
         else:
             self._add_example(Place(each.file, each.line, each.column), each.example)
-        if max(len(self.texts), len(self.findings)) > MOST_AT_ONCE:
-            raise Refused("too much at once", "import-too-much", limit=MOST_AT_ONCE)
+        if max(len(self.texts), len(self.findings)) > MAX_BATCH_SIZE:
+            raise Refused("too much at once", "import-too-much", limit=MAX_BATCH_SIZE)
 
     def _add_example(self, place: Place, example: Example) -> None:
         example = without_system(example, self.system)

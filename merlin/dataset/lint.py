@@ -85,7 +85,7 @@ _TRANSLATES = re.compile(
 )
 _ENOUGH = 20  # examples from which a habit of a dataset is seen
 _ODD = 0.1  # a smaller share of examples is odd in a dataset
-_LEAST_WORDS = 5  # of an answer that is a sentence
+_MIN_WORDS = 5  # of an answer that is a sentence
 _HABIT = 0.8  # share of examples that makes one
 _TAGGED = 50  # examples whose tags and wordings are counted
 _NAMED = 3  # names in a finding about many
@@ -152,7 +152,7 @@ _OF_ANSWERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
 
 def describe_ending(answer: str) -> str:
     """Return how an answer ends: `open` in a letter, else `closed`; "" where it is too short."""
-    if len(answer.split()) < _LEAST_WORDS:
+    if len(answer.split()) < _MIN_WORDS:
         return ""
     return "open" if answer.rstrip()[-1:].isalnum() else "closed"
 

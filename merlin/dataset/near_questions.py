@@ -26,10 +26,10 @@ _FILLERS = """
 a an the do does did i me you can could would please tell so is are to
 """
 _NO_CONTENT = frozenset(_FILLERS.split())
-_MOST_FORMS = 2  # words of a question that may differ
-_MOST_ENDING = 2  # letters
+_MAX_FORMS = 2  # words of a question that may differ
+_MAX_ENDING_LENGTH = 2  # letters
 _BEGINNING = 4  # letters: forms of one word share them
-_MOST_PAIRED = 64  # questions of which all pairs are compared
+_MAX_PAIRED = 64  # questions of which all pairs are compared
 _WINDOW = 8  # questions of a larger number that one is compared with
 _LONG = 8  # letters: from here on two typing errors are one word still
 
@@ -82,7 +82,7 @@ def _initial(word: str) -> str:
 
 def _pairs(bags: Sequence[frozenset[str]]) -> Iterator[tuple[int, int]]:
     """Yield pairs of places (earlier, later) that are worth comparing; some come twice."""
-    if len(bags) <= _MOST_PAIRED:
+    if len(bags) <= _MAX_PAIRED:
         yield from combinations(range(len(bags)), 2)
         return
     blocks: dict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -104,7 +104,7 @@ def _pairs(bags: Sequence[frozenset[str]]) -> Iterator[tuple[int, int]]:
 
 def _are_near(one: frozenset[str], other: frozenset[str]) -> bool:
     left = one - other
-    if len(one) != len(other) or len(left) > _MOST_FORMS:
+    if len(one) != len(other) or len(left) > _MAX_FORMS:
         return False
     return all(map(_is_form, sorted(left), sorted(other - one)))
 
@@ -122,7 +122,7 @@ def _is_form(one: str, other: str) -> bool:
     from rapidfuzz.distance import OSA, Prefix  # noqa: PLC0415 - loaded at the first pair
 
     common = Prefix.similarity(one, other)
-    if common >= _BEGINNING and longer - common <= _MOST_ENDING:
+    if common >= _BEGINNING and longer - common <= _MAX_ENDING_LENGTH:
         return True
     if shorter == _BEGINNING or (one[1] != other[1] and shorter != longer):
         return False

@@ -54,8 +54,8 @@ from merlin.db.tables import (
 from merlin.db.values import RowMap, decrypt
 from merlin.training.promote import Promotions
 
-MOST_WAITING = 20
-MOST_LETTERS = 8000
+MAX_WAITING = 20
+MAX_CHARACTERS = 8000
 
 
 class ProposalState(StrEnum):
@@ -205,7 +205,7 @@ class Proposals(Repository):
         mine = (PROPOSAL.user_id == user_id) & _WAITS
         if draft.turn_id:
             self.db.change(PROPOSAL.delete().where(mine & (PROPOSAL.turn_id == draft.turn_id)))
-        if self.db.count(PROPOSAL, mine) >= MOST_WAITING:
+        if self.db.count(PROPOSAL, mine) >= MAX_WAITING:
             return None
         return self._add(user_id, draft)
 

@@ -25,7 +25,7 @@ from merlin.dataset.finding import Finding
 from merlin.dataset.spec import validate_file
 from merlin.dataset.yaml_io import format_entry, format_flow, format_item, format_scalar, read_yaml
 
-MOST_EDITS = 100
+MAX_EDITS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def edit_yaml(
     """
     value = read_value(name, text)
     moved = _item_lines(text, value)
-    for _ in range(MOST_EDITS):
+    for _ in range(MAX_EDITS):
         edit = _difference(value, wanted)
         if edit is None:
             return text

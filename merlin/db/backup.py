@@ -93,7 +93,7 @@ def last_backup(state_dir: Path) -> datetime | None:
 
 
 # Source: NIST SP 800-38D, 5.2.1.1.
-MOST_ENCRYPTED = 2**36 - 32
+MAX_ENCRYPTED = 2**36 - 32
 
 
 class _Encryption:
@@ -113,7 +113,7 @@ class _Encryption:
     def write(self, plain: bytes) -> int:
         """Encrypt and write all of it."""
         self._size += len(plain)
-        if self._size > MOST_ENCRYPTED:
+        if self._size > MAX_ENCRYPTED:
             raise MerlinError("more than can be encrypted", "backup-too-large")
         self._target.write(self._encryptor.update(plain))
         return len(plain)

@@ -21,7 +21,7 @@ from merlin.db.processes import read_change_counter
 
 log = get_logger(__name__)
 
-LOOK_S, LONGEST_WAIT_S = 0.05, 1.0
+LOOK_S, MAX_WAIT_S = 0.05, 1.0
 # Where every message changes it, who waits works so many seconds after its last time.
 REST_S = 0.2
 
@@ -55,11 +55,11 @@ def _watch(db: Database, tell: Tell, stop: threading.Event) -> None:
             if db.dialect == "sqlite":
                 stop.wait(LOOK_S)
             else:
-                db.wait_for_notification(LONGEST_WAIT_S)
+                db.wait_for_notification(MAX_WAIT_S)
         except Exception as error:
             if not isinstance(error, MerlinError):  # of a database that is away others tell
                 log.exception("changes are not heard of")
-            stop.wait(LONGEST_WAIT_S)
+            stop.wait(MAX_WAIT_S)
 
 
 class Changes:

@@ -28,12 +28,12 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 
-MOST_AT_ONCE = 500
+MAX_BATCH_SIZE = 500
 READERS = 4
 # So many groups make about a thousand pages of log, at which SQLite itself would begin.
 GROUPS_A_CHECKPOINT = 100
 # Where writers never rest, no checkpoint beside them ever meets the end of the log.
-MOST_LOG_PAGES = 16_000
+MAX_LOG_PAGES = 16_000
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ class Store:
         groups = 0
         # Where that fails, whoever writes first is told why.
         with suppress(Exception):
-            self.db.let_log_grow(MOST_LOG_PAGES)
+            self.db.let_log_grow(MAX_LOG_PAGES)
         while is_open:
             pieces, is_open = self._waiting()
             if pieces:
@@ -135,7 +135,7 @@ class Store:
         item = self._queue.get()
         while item is not None:
             pieces.append(item)
-            if len(pieces) == MOST_AT_ONCE:
+            if len(pieces) == MAX_BATCH_SIZE:
                 return pieces, True
             try:
                 item = self._queue.get_nowait()

@@ -27,7 +27,7 @@ from merlin.openai_protocol.errors import ApiError
 
 PREFIX = "mre_"
 MINUTE_S = 60.0
-LONGEST_NAME = 64
+MAX_NAME_LENGTH = 64
 _BYTES = 32
 _HINT = len(PREFIX) + 4
 _JOB_AGAIN_S = 60.0
@@ -129,8 +129,8 @@ class Clients:
         A name whose key was revoked is the same client again, with all that it made. Raises
         Refused for a name that cannot be used, and for one whose key counts.
         """
-        if not name.isprintable() or not 0 < len(name.strip()) <= LONGEST_NAME:
-            raise Refused("a name that cannot be used", "engine-key-bad-name", most=LONGEST_NAME)
+        if not name.isprintable() or not 0 < len(name.strip()) <= MAX_NAME_LENGTH:
+            raise Refused("a name that cannot be used", "engine-key-bad-name", most=MAX_NAME_LENGTH)
         key = PREFIX + secrets.token_urlsafe(_BYTES)
         client_id, now = f"client_{secrets.token_hex(12)}", self.clock().timestamp()
         made = self.rows.change(

@@ -254,7 +254,7 @@ def rows_of(
 
 
 KEPT = timedelta(days=2)
-LONGEST_KEY = 255
+MAX_KEY_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,8 +271,8 @@ class IdempotencyKey:
 
 def idempotency_of(call: str, key: str, body: object, owner: str = "") -> IdempotencyKey:
     """Return the key of a call ("files", "jobs"). Raises ApiError 400 for an overlong one."""
-    if len(key) > LONGEST_KEY:
-        raise ApiError(400, f"Idempotency-Key has more than {LONGEST_KEY} characters")
+    if len(key) > MAX_KEY_LENGTH:
+        raise ApiError(400, f"Idempotency-Key has more than {MAX_KEY_LENGTH} characters")
     content = json.dumps(body, sort_keys=True, ensure_ascii=False)
     named = " ".join(filter(None, [owner, call, key])) if key else ""
     return IdempotencyKey(named, hashlib.sha256(content.encode()).hexdigest(), owner)

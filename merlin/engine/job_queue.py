@@ -39,12 +39,12 @@ from merlin.engine.trainers.base import (
     TrainingDevices,
     Untrainable,
 )
-from merlin.engine.training_file import LEAST_EXAMPLES, BadFile, conversations, preferences
+from merlin.engine.training_file import MIN_EXAMPLES, BadFile, conversations, preferences
 
 log = get_logger(__name__)
 
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
+MAX_PAUSE_S = 30.0
 JOIN_S = 20.0
 # A commit and a file cost more than a short epoch itself: they are made together, at most
 # this late.
@@ -60,7 +60,7 @@ def check(repositories: Repositories, job: Job) -> bool:
     on, OSError, FileNotFoundError for one that was deleted.
     """
     read: Reader = preferences if job.method == DPO else conversations
-    wanted = [("training_file", job.training_file, LEAST_EXAMPLES)]
+    wanted = [("training_file", job.training_file, MIN_EXAMPLES)]
     if job.validation_file:
         wanted.append(("validation_file", job.validation_file, 1))
     counts = []
@@ -119,7 +119,7 @@ class JobThread(threading.Thread):
         except Exception:
             log.exception("work failed", thread=self.name)
             self._stopping.wait(self._pause_s)
-            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
             return True
         self._pause_s = self._first_pause_s
         return found

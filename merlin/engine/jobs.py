@@ -32,9 +32,9 @@ SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
 AT_WORK = (VALIDATING, QUEUED, RUNNING)
 STATES = (*AT_WORK, PAUSED, *FINAL)
-MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
-LONGEST_SUFFIX = 64
-MOST_SEED = 2**31 - 1
+MAX_METADATA, MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 16, 64, 512
+MAX_SUFFIX_LENGTH = 64
+MAX_SEED = 2**31 - 1
 # The columns of a Job that hold JSON.
 _AS_JSON = ("metadata", "hyperparameters")
 # One fixed seed where none is given: the same file gives the same model.
@@ -91,8 +91,8 @@ class Job:
         return f"ft:{self.base}:merlin:{self.suffix}:{self.job_id[-8:]}"
 
 
-_Key = Annotated[str, Field(max_length=LONGEST_KEY)]
-_Value = Annotated[str, Field(max_length=LONGEST_VALUE)]
+_Key = Annotated[str, Field(max_length=MAX_KEY_LENGTH)]
+_Value = Annotated[str, Field(max_length=MAX_VALUE_LENGTH)]
 
 
 class JobRequest(Fields):
@@ -101,9 +101,9 @@ class JobRequest(Fields):
     model: Name
     training_file: Name
     validation_file: str | None = None
-    suffix: Annotated[str, Field(max_length=LONGEST_SUFFIX, pattern=r"^[\w.-]+$")] | None = None
-    seed: int | None = Field(default=None, ge=0, le=MOST_SEED)
-    metadata: dict[_Key, _Value] | None = Field(default=None, max_length=MOST_METADATA)
+    suffix: Annotated[str, Field(max_length=MAX_SUFFIX_LENGTH, pattern=r"^[\w.-]+$")] | None = None
+    seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
+    metadata: dict[_Key, _Value] | None = Field(default=None, max_length=MAX_METADATA)
     method: dict[str, Any] | None = None
     hyperparameters: Any = None
     integrations: Annotated[

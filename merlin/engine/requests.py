@@ -19,16 +19,16 @@ from merlin.core.server import read_pieces
 from merlin.engine.training_file import read_json
 from merlin.openai_protocol.errors import ApiError, bad_field
 
-MOST_UPLOAD = 512 * 1024 * 1024
-MOST_JSON = 4_000_000
+MAX_UPLOAD_BYTES = 512 * 1024 * 1024
+MAX_JSON_BYTES = 4_000_000
 _PIECE = 1 << 20
 _FRAMING = 1 << 20  # what a multipart form may have beside the file
 
 
 async def json_object(request: Request) -> dict[str, object]:
     """Return a call's JSON object. Raises ApiError 400, or 413 above 4 MB."""
-    too_large = _too_large(MOST_JSON)
-    content = b"".join([piece async for piece in read_pieces(request, MOST_JSON, too_large)])
+    too_large = _too_large(MAX_JSON_BYTES)
+    content = b"".join([piece async for piece in read_pieces(request, MAX_JSON_BYTES, too_large)])
     try:
         body = read_json(content.decode("utf-8-sig"))
     except UnicodeEncodeError as error:
@@ -43,7 +43,7 @@ async def json_object(request: Request) -> dict[str, object]:
 
 @asynccontextmanager
 async def form_of(
-    request: Request, most_bytes: int = MOST_UPLOAD, needs: str = "'file' and 'purpose'"
+    request: Request, most_bytes: int = MAX_UPLOAD_BYTES, needs: str = "'file' and 'purpose'"
 ) -> AsyncIterator[FormData]:
     """Give a multipart form; its file lies on disk above 1 MB.
 

@@ -68,9 +68,9 @@ def first_tokens(text: str, most: int) -> str:
 
 T = TypeVar("T")
 
-LEAST_EXAMPLES = 10
-MOST_EXAMPLES = 200_000
-LONGEST_LINE = 4_000_000
+MIN_EXAMPLES = 10
+MAX_EXAMPLES = 200_000
+MAX_LINE_LENGTH = 4_000_000
 ROLES = (*MESSAGE_ROLES, "developer")  # the protocol's newer word for system
 
 
@@ -113,12 +113,12 @@ class BadFile(Exception):
 Preference = tuple[Sequence[Message], Sequence[Message], Sequence[Message]]
 
 
-def conversations(path: Path, least: int = LEAST_EXAMPLES) -> Iterator[list[Message]]:
+def conversations(path: Path, least: int = MIN_EXAMPLES) -> Iterator[list[Message]]:
     """Yield each line's conversation. Raises BadFile, also at the end for too few of them."""
     return _examples(path, least, _conversation)
 
 
-def preferences(path: Path, least: int = LEAST_EXAMPLES) -> Iterator[Preference]:
+def preferences(path: Path, least: int = MIN_EXAMPLES) -> Iterator[Preference]:
     """Yield each line's pair of preferences. Raises BadFile as `conversations`.
 
     Source: OpenAI's guide "Direct preference optimization", data format.
@@ -134,8 +134,8 @@ def _examples(path: Path, least: int, read: Callable[[bytes], T]) -> Iterator[T]
         except BadFile as error:
             raise error.at(number) from error
         n += 1
-        if n > MOST_EXAMPLES:
-            raise BadFile("engine-file-too-many", most=MOST_EXAMPLES)
+        if n > MAX_EXAMPLES:
+            raise BadFile("engine-file-too-many", most=MAX_EXAMPLES)
     if n < least:
         raise BadFile("engine-file-too-few", n=n, least=least)
 
@@ -143,10 +143,10 @@ def _examples(path: Path, least: int, read: Callable[[bytes], T]) -> Iterator[T]
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     with path.open("rb") as file:
         number = 0
-        while line := file.readline(LONGEST_LINE + 1):
+        while line := file.readline(MAX_LINE_LENGTH + 1):
             number += 1
-            if len(line) > LONGEST_LINE:
-                raise BadFile("engine-file-long-line", most=LONGEST_LINE).at(number)
+            if len(line) > MAX_LINE_LENGTH:
+                raise BadFile("engine-file-long-line", most=MAX_LINE_LENGTH).at(number)
             if number == 1:
                 line = line.removeprefix(codecs.BOM_UTF8)
             if line.strip():

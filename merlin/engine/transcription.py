@@ -23,7 +23,7 @@ log = get_logger(__name__)
 
 CHILD = "merlin.engine.transcription_child"
 PACKAGE = "faster_whisper"
-MOST_WAITING = 7
+MAX_WAITING = 7
 _WEIGHTS = "model.bin"
 
 
@@ -45,7 +45,7 @@ class Transcriber:
             name="Hearing",
             command=(CHILD, model, device.partition(":")[0]),
             log=log_file,
-            queue=FairQueue(1, MOST_WAITING),
+            queue=FairQueue(1, MAX_WAITING),
             idle_s=idle_s,
             restarts=RestartPolicy("Hearing", "take a smaller Whisper model"),
             check=lambda: log.info("hearing starts", model=model),

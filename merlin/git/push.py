@@ -35,7 +35,7 @@ from merlin.git.remote_url import RemoteUrl
 
 _TRIES = 10
 _NOT_FOUND = 1
-_LONGEST_NOTE = 100_000  # bytes
+_MAX_NOTE_BYTES = 100_000  # bytes
 
 
 def write_note(run: GitRunner, commit: str, text: str, lock: int) -> bool:
@@ -66,7 +66,7 @@ def list_notes(run: GitRunner) -> set[tuple[str, str]]:
         for ref in (NOTES_REF, THEIRS_REF)
         if read_ref(run, ref)
         for words, path in list_tree(run, "-r", "-l", ref)
-        if words[3].isdecimal() and int(words[3]) <= _LONGEST_NOTE
+        if words[3].isdecimal() and int(words[3]) <= _MAX_NOTE_BYTES
     }
 
 

@@ -50,9 +50,9 @@ _PERSON = re.compile(rb"(?P<name>[^<>]*)<(?P<email>[^<>]*)> (?P<seconds>\d+)")
 _CODECS = re.compile(
     r"utf-8|ascii|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+|gb\w+|big5\w*|euc_\w+|shift_jis\w*|tis-620"
 )
-_LONGEST_CODEC = 40
+_MAX_CODEC_LENGTH = 40
 _ASCII = bytes(range(0x20, 0x5C))
-_MOST_DIGITS = 20
+_MAX_DIGITS = 20
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999, where datetime ends
 
 
@@ -87,7 +87,7 @@ def _commit(sha: str, position: int, raw: bytes, *, is_whole: bool) -> Commit:
         _PERSON.match(headers.get(name, b"")) for name in (b"author", b"committer")
     )
     parent = headers.get(b"parent", b"").decode("ascii", "replace")
-    seconds = int(committer["seconds"][:_MOST_DIGITS]) if committer else 0
+    seconds = int(committer["seconds"][:_MAX_DIGITS]) if committer else 0
     return Commit(
         sha=sha,
         parent=parent or None,
@@ -107,7 +107,7 @@ def _codec(declared: bytes) -> str:
     The headers are lines of ASCII, so UTF-16 and the like are never true.
     """
     try:
-        name = codecs.lookup(declared.decode("ascii")[:_LONGEST_CODEC]).name
+        name = codecs.lookup(declared.decode("ascii")[:_MAX_CODEC_LENGTH]).name
     except (LookupError, ValueError):
         return "utf-8"
     is_known = _CODECS.fullmatch(name) and _ASCII.decode(name, "replace") == _ASCII.decode()

@@ -30,11 +30,11 @@ PROJECT = "OpenAI-Project"
 CONNECT_S = 5.0
 KEEP_S = 20.0
 # What is longer is no answer but an attack on memory, or a server that has gone wrong.
-LARGEST_ANSWER = 16_000_000
+MAX_RESPONSE_BYTES = 16_000_000
 # A token comes in a chunk of a few hundred bytes.
-LARGEST_STREAM = 4 * LARGEST_ANSWER
-LARGEST_EVENT = 1_000_000
-_LARGEST_REFUSAL = 64 * 1024
+MAX_STREAM_BYTES = 4 * MAX_RESPONSE_BYTES
+MAX_EVENT_BYTES = 1_000_000
+_MAX_ERROR_BYTES = 64 * 1024
 JSON_SENT = {"Content-Type": "application/json"}
 # aiohttp's word for it.
 _ANY_NUMBER = 0
@@ -91,7 +91,7 @@ class ProtocolClient:
         async with response:
             if response.status not in _OK:
                 try:
-                    reading = read_whole(response, _LARGEST_REFUSAL)
+                    reading = read_whole(response, _MAX_ERROR_BYTES)
                     error = error_in(await asyncio.wait_for(reading, total_s))
                 except InvalidResponse:  # too long to be a refusal
                     error = None
@@ -125,7 +125,7 @@ class ProtocolClient:
             self._session = None
 
 
-async def read_whole(response: aiohttp.ClientResponse, largest: int = LARGEST_ANSWER) -> bytes:
+async def read_whole(response: aiohttp.ClientResponse, largest: int = MAX_RESPONSE_BYTES) -> bytes:
     """Return the whole of an answer. Raises InvalidResponse for one that is too long."""
     too_long = InvalidResponse(f"longer than {largest // 1_000_000} MB")
     return await join_pieces(response.content.iter_any(), largest, too_long)
@@ -158,8 +158,8 @@ async def read_events(
         if total_s < 0:
             raise TimeoutError
         size += len(content)
-        if size > LARGEST_STREAM:
-            raise InvalidResponse(f"longer than {LARGEST_STREAM // 1_000_000} MB")
+        if size > MAX_STREAM_BYTES:
+            raise InvalidResponse(f"longer than {MAX_STREAM_BYTES // 1_000_000} MB")
         for event in events.feed(content):
             yield event
         begun = time.monotonic()
@@ -178,7 +178,7 @@ class EventReader:
         """Yield the objects of the events that are whole now. Raises InvalidResponse."""
         # A CR at the very end may be half of a CRLF, so it waits for what follows.
         *lines, self._rest = _lines(self._rest + content)
-        if len(self._rest) > LARGEST_EVENT:
+        if len(self._rest) > MAX_EVENT_BYTES:
             raise InvalidResponse("an event without an end")
         for line in lines:
             if line:
@@ -194,7 +194,7 @@ class EventReader:
         name, _, value = line.partition(b":")
         if name == b"data":
             self._size += len(value)
-            if self._size > LARGEST_EVENT:
+            if self._size > MAX_EVENT_BYTES:
                 raise InvalidResponse("an event without an end")
             self._data.append(value.removeprefix(b" "))
 

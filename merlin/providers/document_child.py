@@ -228,10 +228,10 @@ def _reached() -> list[str]:
     return reached
 
 
-MOST_MEMBERS = 2000
-MOST_BYTES = 100_000_000
+MAX_MEMBERS = 2000
+MAX_BYTES = 100_000_000
 # Real documents shrink to a tenth; what holds repeated words, further.
-SMALL_BYTES, MOST_TIMES = 10_000_000, 100
+SMALL_BYTES, MAX_TIMES = 10_000_000, 100
 _ENCRYPTED_FLAG = 0x1
 # A document with a password lies in this container, under this name. Source: MS-OFFCRYPTO 2.3.
 _OLE = b"\xd0\xcf\x11\xe0"
@@ -272,8 +272,8 @@ def _look_over(content: bytes) -> None:
         raise Fault(UnreadableReason.DAMAGED) from error
     # What a member tells of its size is also where unpacking it ends.
     size = sum(member.file_size for member in members)
-    is_dense = size > SMALL_BYTES and size > MOST_TIMES * len(content)
-    if len(members) > MOST_MEMBERS or size > MOST_BYTES or is_dense:
+    is_dense = size > SMALL_BYTES and size > MAX_TIMES * len(content)
+    if len(members) > MAX_MEMBERS or size > MAX_BYTES or is_dense:
         raise Fault(UnreadableReason.BOMB)
     if any(member.flag_bits & _ENCRYPTED_FLAG for member in members):
         raise Fault(UnreadableReason.PASSWORD)
@@ -303,7 +303,7 @@ def _words(paragraph: BaseOxmlElement) -> str:
     return "".join(_DOCX_SIGNS.get(str(sign.tag)) or sign.text or "" for sign in signs)
 
 
-MOST_PAGES = 5000
+MAX_PAGES = 5000
 
 
 def read_pdf(content: bytes, most_characters: int) -> Found:
@@ -321,7 +321,7 @@ def read_pdf(content: bytes, most_characters: int) -> Found:
 
 
 def _read(pages: Sequence[PageObject], most_characters: int) -> Found:
-    if len(pages) > MOST_PAGES:
+    if len(pages) > MAX_PAGES:
         raise Fault(UnreadableReason.BOMB)
     damaged = pictures = 0
 
@@ -367,9 +367,9 @@ _CYRILLIC, _WESTERN = ("cp1251", "koi8-r", "cp866"), "cp1252"
 TABLES = ("utf-8", "utf-16-le", *_BOMS.values(), *_CYRILLIC, _WESTERN)
 _ASCII, _ROWS = bytes(range(128)), re.compile(rb"[\x80-\xff]{2,}")
 _SAMPLE = 100_000
-_LEAST_SHARE = 0.25
+_MIN_SHARE = 0.25
 # So few broken bytes in a text of UTF-8 are damage, not another table.
-_MOST_BROKEN = 0.01
+_MAX_BROKEN = 0.01
 _TEXT_SIGNS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -392,7 +392,7 @@ def _decoded(content: bytes) -> tuple[str, bool]:
             return text, "\ufffd" not in text
     text = content.decode("utf-8", "replace")
     broken = text.count("\ufffd")
-    if broken <= _MOST_BROKEN * len(text):
+    if broken <= _MAX_BROKEN * len(text):
         return text, not broken
     return content.decode(_table(content), "replace"), True
 
@@ -409,7 +409,7 @@ def _table(content: bytes) -> str:
         return _WESTERN
     shares = {table: _share(sample.decode(table, "replace")) for table in _CYRILLIC}
     best = max(shares, key=lambda table: shares[table])
-    return best if shares[best] >= _LEAST_SHARE else _WESTERN
+    return best if shares[best] >= _MIN_SHARE else _WESTERN
 
 
 def _share(text: str) -> float:

@@ -21,7 +21,7 @@ from merlin.openai_protocol.errors import one_line, retry_after_s
 from merlin.providers.http import http_client
 
 ANSWER_S = 15.0
-LONGEST_REASON = 200
+MAX_REASON_LENGTH = 200
 
 
 # What a status says of its commit, in GitHub's words.
@@ -149,4 +149,4 @@ def _reason(answer: httpx2.Response) -> str:
         said = {}
     words = said.get("message") or said.get("error") if isinstance(said, dict) else ""
     plain = words if isinstance(words, str) else json.dumps(words, ensure_ascii=False)
-    return one_line(plain)[:LONGEST_REASON] or answer.reason_phrase
+    return one_line(plain)[:MAX_REASON_LENGTH] or answer.reason_phrase

@@ -14,7 +14,7 @@ from merlin.core.loopback import is_loopback
 
 CONNECT_S = 5.0
 BETWEEN_BYTES_S = 30.0
-LARGEST_ANSWER = 64_000_000
+MAX_RESPONSE_BYTES = 64_000_000
 _DEADLINE = "merlin_deadline"
 
 
@@ -62,7 +62,7 @@ class _Bounded(httpx2.SyncByteStream):
             size += len(chunk)
             if time.monotonic() > self._request.extensions[_DEADLINE]:
                 raise httpx2.ReadTimeout("the answer came too slowly", request=self._request)
-            if size > LARGEST_ANSWER:
+            if size > MAX_RESPONSE_BYTES:
                 raise httpx2.ReadError("the answer is endless", request=self._request)
             yield chunk
 

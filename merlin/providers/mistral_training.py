@@ -25,13 +25,13 @@ from merlin.providers.base import (
 )
 from merlin.providers.openai_chat import Json
 from merlin.providers.openai_training import (
-    MOST_PAGES,
+    MAX_PAGES,
     OpenAIProvider,
     RawResponse,
     provider_errors,
 )
 
-LONGEST_SUFFIX = 18
+MAX_SUFFIX_LENGTH = 18
 _PAGE = 100
 # Its words for hyper-parameters of OpenAI's; the others of its own are passed on.
 _NAMES = {"n_epochs": "epochs"}
@@ -42,7 +42,7 @@ class MistralProvider(OpenAIProvider):
 
     def _pages(self, ask: Callable[..., RawResponse]) -> Iterator[list[Json]]:
         seen = 0
-        for number in range(MOST_PAGES):
+        for number in range(MAX_PAGES):
             told = json_object(ask(extra_query={"page": number, "page_size": _PAGE}).content)
             # A list without anything has no `data` at all.
             found = openai_chat.rows({"data": [], **told})
@@ -74,7 +74,7 @@ class MistralProvider(OpenAIProvider):
                 for name, value in hyperparameters.items()
                 if value != "auto"
             },
-            "suffix": metadata[LAUNCH_KEY][:LONGEST_SUFFIX],
+            "suffix": metadata[LAUNCH_KEY][:MAX_SUFFIX_LENGTH],
             "auto_start": True,
         }
         with provider_errors(creates=True):
@@ -82,7 +82,7 @@ class MistralProvider(OpenAIProvider):
             return self._report(json_object(raw.content))
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
-        wanted = launch_key[:LONGEST_SUFFIX]
+        wanted = launch_key[:MAX_SUFFIX_LENGTH]
         return self._find_jobs(
             lambda row: row.get("suffix") == wanted, extra_query={"suffix": wanted}
         )

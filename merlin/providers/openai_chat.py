@@ -42,9 +42,9 @@ Json = Mapping[str, object]
 # How servers of the protocol call a model's context length; the protocol itself has no word.
 _CONTEXT_WORDS = ("context_window", "context_length", "max_model_len", "max_context_length")
 # A hundred times what any model takes; a database could not add up numbers without bounds.
-_MOST_TOKENS = 1_000_000_000
+_MAX_TOKENS = 1_000_000_000
 # Of what a server offers with a refusal, as many as fit under an answer; characters of one.
-MOST_OFFERS, LONGEST_OFFER = 3, 300
+MAX_OFFERS, MAX_OFFER_LENGTH = 3, 300
 
 
 def must_text(raw: Json, key: str) -> str:
@@ -111,7 +111,7 @@ def checkpoint(raw: Json) -> Checkpoint:
 def model_card(raw: Json) -> ModelCard:
     """Return what a list says of one model."""
     sizes = (_number(raw, word) for word in _CONTEXT_WORDS)
-    context = next((int(size) for size in sizes if size and 0 < size <= _MOST_TOKENS), None)
+    context = next((int(size) for size in sizes if size and 0 < size <= _MAX_TOKENS), None)
     return ModelCard(must_text(raw, "id"), _day(_text(raw, "shutdown_date")), context)
 
 
@@ -136,7 +136,7 @@ def usage(raw: object) -> Usage:
     if not isinstance(raw, Mapping):
         return NOT_COUNTED
     both = [int(_number(raw, name) or 0) for name in ("prompt_tokens", "completion_tokens")]
-    is_counted = any(both) and all(0 <= each <= _MOST_TOKENS for each in both)
+    is_counted = any(both) and all(0 <= each <= _MAX_TOKENS for each in both)
     return Usage(*both) if is_counted else NOT_COUNTED
 
 
@@ -151,7 +151,7 @@ def extension_nearest(extension: object) -> tuple[str, ...]:
     told = extension.get("nearest") if isinstance(extension, Mapping) else None
     listed = told if isinstance(told, list) else []
     lines = (" ".join(each.split()) for each in listed if isinstance(each, str))
-    return tuple(each for each in lines if 0 < len(each) <= LONGEST_OFFER)[:MOST_OFFERS]
+    return tuple(each for each in lines if 0 < len(each) <= MAX_OFFER_LENGTH)[:MAX_OFFERS]
 
 
 def _error(error: Json) -> str:
@@ -261,7 +261,7 @@ ANSWER_TOTAL_S = 120.0
 BETWEEN_BYTES_S = 30.0
 ANSWERS = "/chat/completions"
 # Characters; the longest answers of models have a tenth of it.
-LONGEST_TEXT = 4_000_000
+MAX_TEXT_LENGTH = 4_000_000
 
 
 class OpenAIChat:
@@ -317,7 +317,7 @@ class OpenAIChat:
                     piece = _piece(chunk)
                     usage = usage if piece.usage is NOT_COUNTED else piece.usage
                     length += len(piece.text)
-                    if length > LONGEST_TEXT:
+                    if length > MAX_TEXT_LENGTH:
                         raise InvalidResponse("a text without an end")
                     is_whole = is_whole or piece.finish_reason is not None
                     if piece.text or piece.known is not None or piece.finish_reason:

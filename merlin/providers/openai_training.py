@@ -119,7 +119,7 @@ def sync_client(
     )
 
 
-MOST_PAGES = 1000
+MAX_PAGES = 1000
 
 
 class RawResponse(Protocol):
@@ -138,7 +138,7 @@ def pages(ask: Callable[..., RawResponse]) -> Iterator[list[Json]]:
     """
     seen: set[str] = set()
     cursor: dict[str, str] = {}
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         page = json_object(ask(extra_query=cursor).content)
         found = rows(page)
         yield found

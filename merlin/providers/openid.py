@@ -27,7 +27,7 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 import aiohttp
 import jwt
 
-from merlin.account.sign_ins import MOST_ID
+from merlin.account.sign_ins import MAX_ID
 from merlin.config.settings import OpenIdConfig
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import join_surrogates
@@ -38,7 +38,7 @@ from merlin.core.server import join_pieces
 LIFE = timedelta(minutes=10)
 _BYTES, _PARTS, _NAME_LENGTH = 32, 4, 129
 # A browser keeps no cookie over 4096 bytes.
-_LONGEST_BACK = 2048
+_MAX_RETURN_URL_LENGTH = 2048
 _SEPARATOR = "."
 
 
@@ -67,7 +67,7 @@ class SignInState:
     def to_cookie(self) -> str:
         """Return it as one word, for a cookie."""
         back = base64.urlsafe_b64encode(self.back.encode()).decode()
-        is_short = len(back) <= _LONGEST_BACK
+        is_short = len(back) <= _MAX_RETURN_URL_LENGTH
         return _SEPARATOR.join((self.state, self.nonce, self.verifier, back if is_short else ""))
 
 
@@ -99,7 +99,7 @@ def person_from_claims(claims: Mapping[str, Any]) -> tuple[int, str]:
     """
     said = claims.get("id")
     user_id = int(said) if isinstance(said, str) and said.isascii() and said.isdecimal() else said
-    if type(user_id) is not int or not 0 < user_id < MOST_ID:
+    if type(user_id) is not int or not 0 < user_id < MAX_ID:
         raise OpenIdRefused("the claims name nobody")
     name = claims.get("name")
     return user_id, join_surrogates(name)[:_NAME_LENGTH] if isinstance(name, str) else ""
@@ -107,7 +107,7 @@ def person_from_claims(claims: Mapping[str, Any]) -> tuple[int, str]:
 
 ANSWER_S = 10.0
 KNOWN_S = 3600.0
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 _LEEWAY_S = 30
 _ALGORITHMS = ("RS256", "ES256", "EdDSA")
 _WANTED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -213,7 +213,7 @@ class Issuer:
                     raise OpenIdRefused(f"the issuer answered {answer.status}")
                 too_long = OpenIdRefused("the issuer's answer is too long")
                 found = json.loads(
-                    await join_pieces(answer.content.iter_any(), MOST_BYTES, too_long)
+                    await join_pieces(answer.content.iter_any(), MAX_BYTES, too_long)
                 )
         # A body of brackets within brackets ends Python's recursion, not its syntax.
         except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:

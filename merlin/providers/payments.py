@@ -19,7 +19,7 @@ from typing import Protocol
 
 from merlin.core.money import Amount
 
-MOST_CONTACT = 254
+MAX_CONTACT_LENGTH = 254
 # Whether there is such an address the gateway finds out; this keeps slips of the finger away.
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 _FILLING = re.compile(r"[\s().‐-―-]+")
@@ -34,7 +34,7 @@ def contact_of(said: str) -> str:
     A Russian number may begin with 8, or with nothing before its ten digits.
     """
     plain = said.strip()
-    if len(plain) > MOST_CONTACT:
+    if len(plain) > MAX_CONTACT_LENGTH:
         return ""
     if "@" in plain:
         return plain if _EMAIL.fullmatch(plain) and ".." not in plain else ""

@@ -32,7 +32,7 @@ from merlin.providers.base import (
 from merlin.providers.http import http_client, patience
 from merlin.providers.openai_chat import Json, model_card, must_text, rows
 from merlin.providers.openai_training import (
-    MOST_PAGES,
+    MAX_PAGES,
     UPLOAD_S,
     gone_already,
     none_if_unknown,
@@ -241,7 +241,7 @@ class YandexProvider:
         """Return all rows of a list; protobuf leaves an empty one out. Raises as `_call`."""
         found: list[Json] = []
         asked = {"folderId": self._folder, "pageSize": _PAGE, **query}
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             told = self._call("GET", path, asked)
             with provider_errors():
                 found += rows({"data": told.get(name, [])})

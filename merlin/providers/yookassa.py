@@ -42,7 +42,7 @@ from merlin.providers.payments import (
 )
 
 Body = Mapping[str, Any]
-LONGEST_WORDS, LONGEST_REFUND_WORDS = 128, 250
+MAX_WORDS_LENGTH, MAX_REFUND_WORDS = 128, 250
 _IS_DONE = {"succeeded": True, "canceled": False}
 
 
@@ -62,7 +62,7 @@ def payment_body(request: PaymentRequest, shop: YooKassaConfig) -> Body:
     }
     words = request.description
     if words:
-        body["description"] = words[:LONGEST_WORDS]
+        body["description"] = words[:MAX_WORDS_LENGTH]
     if request.method_id:
         body["payment_method_id"] = request.method_id
     else:
@@ -77,7 +77,7 @@ def refund_body(request: RefundRequest, receipt: Receipt | None) -> Body:
     """Return what asks for a refund; its receipt names what was bought, where that is known."""
     body: dict[str, Any] = {"payment_id": request.payment_id, "amount": money(request.amount)}
     if request.reason.strip():
-        body["description"] = request.reason.strip()[:LONGEST_REFUND_WORDS]
+        body["description"] = request.reason.strip()[:MAX_REFUND_WORDS]
     # Without a receipt YooKassa makes that of a whole refund from the payment's.
     if receipt is not None and request.contact:
         body["receipt"] = receipt_body(receipt, request.contact, request.title, request.amount)
@@ -87,7 +87,7 @@ def refund_body(request: RefundRequest, receipt: Receipt | None) -> Body:
 def receipt_body(receipt: Receipt, contact: str, words: str, amount: Amount) -> Body:
     """Return a receipt of one thing for all of an amount."""
     item = {
-        "description": words[:LONGEST_WORDS],
+        "description": words[:MAX_WORDS_LENGTH],
         "quantity": "1.00",
         "amount": money(amount),
         "vat_code": receipt.vat_code,
@@ -196,12 +196,12 @@ T = TypeVar("T")
 CONNECT_S, DEADLINE_S = 3.0, 9.5
 _OK, _PROCESSING, _TIMED_OUT, _TOO_MANY, _BROKEN = 200, 202, 408, 429, 500
 # A full page of a hundred payments has some 300 kB.
-MOST_BYTES = 8 * 1024 * 1024
-_LONGEST_CODE, _LONGEST_FAULT = 64, 200
+MAX_BYTES = 8 * 1024 * 1024
+_MAX_CODE_LENGTH, _MAX_FAULT_LENGTH = 64, 200
 
 log = get_logger(__name__)
 
-PAGE, MOST_PAGES = 100, 1000
+PAGE, MAX_PAGES = 100, 1000
 # Ids come in notifications too, which anybody can send: none may lead to another address.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -314,7 +314,7 @@ class YooKassaGateway:
                 ) as answer,
             ):
                 too_long = ValueError("the answer is too long")
-                content = await join_pieces(answer.content.iter_any(), MOST_BYTES, too_long)
+                content = await join_pieces(answer.content.iter_any(), MAX_BYTES, too_long)
                 status = answer.status
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failed = type(error).__name__
@@ -337,7 +337,7 @@ class YooKassaGateway:
         """
         rows: list[T] = []
         asked, cursors = {**query, "limit": str(PAGE)}, set[str]()
-        while len(cursors) < MOST_PAGES:
+        while len(cursors) < MAX_PAGES:
             page = await self._call("GET", path, params=asked)
             items, cursor = page.get("items"), page.get("next_cursor")
             for item in items or []:
@@ -392,13 +392,13 @@ def _refusal(status: int, told: Body | None) -> PaymentError:
     else:
         code = str(told.get("code") or f"http_{status}")
         place = f" ({told['parameter']})" if told.get("parameter") else ""
-        words = f"YooKassa: {code}: {told.get('description', '')}{place}"[:_LONGEST_FAULT]
+        words = f"YooKassa: {code}: {told.get('description', '')}{place}"[:_MAX_FAULT_LENGTH]
     kind = PaymentError
     if status == _TOO_MANY:
         kind = GatewayUnavailable
     elif status in {_OK, _PROCESSING, _TIMED_OUT} or status >= _BROKEN:
         kind = PaymentUnknown
-    return kind(words, code=code[:_LONGEST_CODE])
+    return kind(words, code=code[:_MAX_CODE_LENGTH])
 
 
 def _proxy(url: str) -> str | None:

@@ -247,7 +247,7 @@ class StandIn(ABC):
         return self.call(function) if self.is_running else function()
 
 
-MOST_CALLS = 50_000
+MAX_CALLS = 50_000
 # (name, method, path, handler) of an address. A handler that is a coroutine function gets the
 # request and returns the response, any other one gets what the path names and returns the JSON.
 Address = tuple[str, str, str, Callable[..., Any]]
@@ -275,7 +275,7 @@ class ApiStandIn(StandIn):
         """Take the addresses of the API, and the routes of all that faults do not hit."""
         super().__init__(port)
         self.faults = Faults(seed=seed)
-        self._calls: deque[ApiCall] = deque(maxlen=MOST_CALLS)
+        self._calls: deque[ApiCall] = deque(maxlen=MAX_CALLS)
         self._addresses = [self._route(*address) for address in addresses]
         control = [control_route("/control/behaviour", self.change), *fault_routes(self.faults)]
         app = Starlette(

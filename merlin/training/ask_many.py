@@ -31,7 +31,7 @@ from merlin.providers.openai_chat import fields_of
 AT_ONCE = 8
 # Seconds before a question is asked again whose provider was busy, where it says none.
 WAITS_S = (0.5, 1.0, 2.0)
-LONGEST_WAIT_S = 60.0
+MAX_WAIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def _ask(
         try:
             answer = asker.ask(model_id, query.messages)
         except ProviderBusy as failure:
-            wait_s = min(failure.retry_after_s or usual_s or 0.0, LONGEST_WAIT_S)
+            wait_s = min(failure.retry_after_s or usual_s or 0.0, MAX_WAIT_S)
             if usual_s is None or is_over.wait(wait_s):
                 raise
         else:

@@ -42,10 +42,10 @@ from merlin.training.models import (
 )
 
 log = get_logger(__name__)
-MOST_CHECKPOINTS, ASKED_AT_ONCE = 3, 40
+MAX_CHECKPOINTS, ASKED_AT_ONCE = 3, 40
 _KEPT = 10  # of the engine; what is older cannot be asked any more
 _LOSSES = ("full_valid_loss", "valid_loss")
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 60.0, 3600.0
 _NOW = (0.0, FIRST_PAUSE_S)
 
 
@@ -55,7 +55,7 @@ def find_baselines(db: Database, model: Model) -> dict[str, int]:
     of_job = CHECKPOINT.select().where(CHECKPOINT.job_id == model.job_id)
     rows = db.rows(of_job.order_by(CHECKPOINT.step))[-_KEPT:-1]
     told = [(load_json(row["metrics"]), row) for row in rows]
-    best = sorted(told, key=lambda each: _loss(each[0]))[:MOST_CHECKPOINTS]
+    best = sorted(told, key=lambda each: _loss(each[0]))[:MAX_CHECKPOINTS]
     by_step = sorted((row["step"], row["model_id"]) for _, row in best)
     return {base: 0, **{model_id: step for step, model_id in by_step}}
 
@@ -171,7 +171,7 @@ class BaselineTick:
         key = (model.model_row, baseline)
         if failed:
             _, pause_s = self._rests.get(key, _NOW)
-            self._rests[key] = self._monotonic() + pause_s, min(LONGEST_PAUSE_S, 2 * pause_s)
+            self._rests[key] = self._monotonic() + pause_s, min(MAX_PAUSE_S, 2 * pause_s)
         elif queries:
             self._rests.pop(key, None)
         else:

@@ -52,7 +52,7 @@ RESAMPLES, _AT_ONCE = 10_000, 100
 _SEED = 20261122
 _TAILS = (0.025, 0.975)
 _PERCENT = 100
-MOST_VERSIONS = 12
+MAX_VERSIONS = 12
 _Z = 1.959964  # of the normal distribution, for 95 %
 
 
@@ -266,16 +266,16 @@ def _baseline_scores(
 def score_versions(db: Database, model: Model) -> list[VersionScore]:
     """Return the scores of a dataset's newest models, this one among them, oldest first.
 
-    `MOST_VERSIONS` at most. Those that failed or whose answers were not kept are left out.
+    `MAX_VERSIONS` at most. Those that failed or whose answers were not kept are left out.
     """
     stands = MODEL.state.in_([ModelState.GOOD.value, ModelState.GONE.value])
     of_dataset = (MODEL.dataset == model.dataset) & stands
     query = select_models().where(of_dataset).order_by(MODEL.id)
     models = [model_of(row) for row in db.rows(query)]
     place = next((at for at, each in enumerate(models) if each.model_row == model.model_row), 0)
-    begin = max(0, min(place, len(models) - MOST_VERSIONS))
+    begin = max(0, min(place, len(models) - MAX_VERSIONS))
     found = []
-    for each in models[begin : begin + MOST_VERSIONS]:
+    for each in models[begin : begin + MAX_VERSIONS]:
         kinds = [said.kind for said in judge_answers(db, each)]
         if kinds:
             right = kinds.count(AnswerKind.RIGHT)

@@ -25,7 +25,7 @@ from merlin.training.models import Model
 from merlin.training.prompt_check import Base, VariantQueries
 
 _VOTE = re.compile(r"\[\[(right|wrong)\]\]", re.IGNORECASE)
-_MOST_UNREADABLE = 0.1
+_MAX_UNREADABLE = 0.1
 _ANSWER_TOKENS = 200  # a reason and the vote
 _SAMPLE = 80  # characters of an unreadable vote that are told
 
@@ -116,7 +116,7 @@ def read_grading(
         else:
             unreadable.append(reply.answer.text)
     judge = f"{asked.provider}/{asked.model_id}"
-    if len(unreadable) > _MOST_UNREADABLE * len(asked.queries):
+    if len(unreadable) > _MAX_UNREADABLE * len(asked.queries):
         told = {"judge": judge, "count": len(unreadable), "votes": len(asked.queries)}
         sample = " ".join(unreadable[0].split())[:_SAMPLE]
         raise Refused("the judge cannot be read", "judge-unreadable", sample=sample, **told)

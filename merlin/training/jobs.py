@@ -40,7 +40,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
-LONGEST_PAUSE_S = 60.0
+MAX_PAUSE_S = 60.0
 # Our word for a job that the provider may not create for this account at all.
 FORBIDDEN = "forbidden"
 FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
@@ -121,7 +121,7 @@ def again_s(job: Job, now: datetime, least_s: float) -> float:
     At least `least_s`, at most a minute; `updated_at` is when it last said something.
     """
     silent_s = (now - job.updated_at).total_seconds()
-    return max(least_s, min(LONGEST_PAUSE_S, silent_s / 10))
+    return max(least_s, min(MAX_PAUSE_S, silent_s / 10))
 
 
 def launch_key(wish: str, attempt: int) -> str:
@@ -271,7 +271,7 @@ def new_model(job: Job) -> Row:
 
 log = get_logger(__name__)
 NOT_FOUND = 404
-LONGEST_S = 3600.0
+MAX_DURATION_S = 3600.0
 DIARY_WAIT = timedelta(minutes=1)
 
 
@@ -332,7 +332,7 @@ def _later(provider: TrainingProvider, job: Job, reason: ProviderError) -> Job:
     now = provider.clock()
     asked = reason.retry_after_s if isinstance(reason, ProviderBusy) else None
     wait = asked or again_s(job, now, 2 * provider.poll_s)
-    later = now + timedelta(seconds=min(wait, LONGEST_S))
+    later = now + timedelta(seconds=min(wait, MAX_DURATION_S))
     return replace(job, not_before=later, error=str(reason))
 
 

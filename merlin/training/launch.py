@@ -40,7 +40,7 @@ from merlin.training.jobs import (
 
 log = get_logger(__name__)
 EMPTY_FINDS = 2
-BUSY_S, LONGEST_S = 5.0, 3600.0
+BUSY_S, MAX_DURATION_S = 5.0, 3600.0
 # A rotated key or an empty account is mended by a person: the launch waits, it does not fail.
 LOCKED_OUT_S = 60.0
 SPLITS = ("train", "test")
@@ -84,7 +84,7 @@ def carry(provider: TrainingProvider, job: Job, build: Build, prepare: Callable[
 def wait(job: Job, reason: Exception, now: datetime, seconds: float = BUSY_S) -> Job:
     """Return the job as one to be tried again after so many seconds, at most an hour."""
     log.warning("launch waits", job=job.job_id, reason=str(reason))
-    later = now + timedelta(seconds=min(seconds, LONGEST_S))
+    later = now + timedelta(seconds=min(seconds, MAX_DURATION_S))
     return replace(job, not_before=later, error=str(reason))
 
 

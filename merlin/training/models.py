@@ -45,7 +45,7 @@ from merlin.db.values import RowMap, dump_json, messages_of, read_row, storable_
 from merlin.providers.base import Answer
 
 # So long at most is between two probes of a model.
-LONGEST_WAIT_S = 600.0
+MAX_WAIT_S = 600.0
 
 
 class ModelState(StrEnum):
@@ -178,7 +178,7 @@ def score(
 
 
 NEAREST = 3
-_LONGEST_QUESTION = 120  # letters by which questions are compared
+_MAX_QUESTION_LENGTH = 120  # letters by which questions are compared
 Conversations = Sequence[tuple[str, tuple[Message, ...]]]
 
 
@@ -221,7 +221,7 @@ class Models(Repository):
         One that would wait for longer than it was put off by is due: the clock was set back.
         """
         now = self._clock()
-        latest = now + timedelta(seconds=LONGEST_WAIT_S)
+        latest = now + timedelta(seconds=MAX_WAIT_S)
         has_passed = (MODEL.not_before <= iso(now)) | (MODEL.not_before > iso(latest))
         is_due = MODEL.not_before.is_null() | has_passed
         new = select_models().where((MODEL.state == ModelState.NEW.value) & is_due)
@@ -375,7 +375,7 @@ def find_taught(
     # Each message of the words is a line: first the question, last the answer.
     words = f"\n{normalise(answer)}"
     end = fn.SUBSTR(EXAMPLE_TEXT.words, fn.LENGTH(EXAMPLE_TEXT.words) - len(words) + 1)
-    begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _LONGEST_QUESTION)
+    begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _MAX_QUESTION_LENGTH)
     same = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
     taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, begun, end == words)
     taught = taught.join(EXAMPLE_TEXT, on=same).where(_taught_by(row["build_id"]))

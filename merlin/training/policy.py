@@ -24,8 +24,8 @@ from merlin.dataset.spec import DPO, SUPERVISED, Hyperparameter, LaunchRule, Rec
 from merlin.dataset.verdicts import Verdict, VerdictStatus
 from merlin.providers.base import HYPERPARAMETERS
 
-LONGEST_QUIET = timedelta(minutes=15)
-LEAST_LIFE_DAYS = 30
+MAX_QUIET_TIME = timedelta(minutes=15)
+MIN_LIFETIME_DAYS = 30
 
 
 class Step(StrEnum):
@@ -71,7 +71,7 @@ def decide(
     # Commits may still come in a burst, but never for over fifteen minutes. After the clock was set
     # back nobody waits until it has caught up with a commit.
     begun = next(each for each in waiting if each.word is VerdictStatus.BUILT or each is newest)
-    is_burst = newest.seen_at <= now < min(newest.seen_at + quiet, begun.seen_at + LONGEST_QUIET)
+    is_burst = newest.seen_at <= now < min(newest.seen_at + quiet, begun.seen_at + MAX_QUIET_TIME)
     if is_burst and not asked:
         return Decision(Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())})
     if slots_free < 1:
@@ -92,8 +92,8 @@ def _held(rule: LaunchRule, newest: Verdict, new_examples: int) -> Decision | No
 
 # Source: openai-cookbook, "Data preparation and analysis for chat model fine-tuning".
 _EPOCHS = 3
-_FEWEST_SHOWN, _MOST_SHOWN = 100, 25_000
-_MOST_EPOCHS = 25
+_MIN_SHOWN, _MAX_SHOWN = 100, 25_000
+_MAX_EPOCHS = 25
 
 
 def count_epochs(examples: int, n_epochs: Hyperparameter = "auto") -> int:
@@ -104,10 +104,10 @@ def count_epochs(examples: int, n_epochs: Hyperparameter = "auto") -> int:
     """
     if isinstance(n_epochs, int):
         return n_epochs
-    if examples * _EPOCHS < _FEWEST_SHOWN:
-        return min(_MOST_EPOCHS, _FEWEST_SHOWN // examples)
-    if examples * _EPOCHS > _MOST_SHOWN:
-        return max(1, _MOST_SHOWN // examples)
+    if examples * _EPOCHS < _MIN_SHOWN:
+        return min(_MAX_EPOCHS, _MIN_SHOWN // examples)
+    if examples * _EPOCHS > _MAX_SHOWN:
+        return max(1, _MAX_SHOWN // examples)
     return _EPOCHS
 
 
@@ -155,7 +155,7 @@ def refusal(
 
 def refuse_fading_base(base_model: str, sunset: date | None, today: date) -> Decision | None:
     """Return a hold when a model tuned today would live under thirty days, else None."""
-    if sunset is None or (sunset - today).days >= LEAST_LIFE_DAYS:
+    if sunset is None or (sunset - today).days >= MIN_LIFETIME_DAYS:
         return None
     days = (sunset - today).days
     told = {"model": base_model, "date": sunset.isoformat(), "days": days}

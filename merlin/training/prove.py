@@ -28,7 +28,7 @@ from merlin.providers.base import NOT_COUNTED, Answer, Asker
 from merlin.training.ask_many import Query, Reply, ask_many, says_nothing
 from merlin.training.jobs import TrainingProvider
 from merlin.training.models import (
-    LONGEST_WAIT_S,
+    MAX_WAIT_S,
     Model,
     Models,
     ModelState,
@@ -42,8 +42,8 @@ from merlin.training.promote import serving_rows
 
 log = get_logger(__name__)
 FIRST_WAIT_S = 5.0
-GIVE_UP, FEWEST_PROBES = timedelta(hours=1), 5
-MOST_DOUBLINGS = 10
+GIVE_UP, MIN_PROBES = timedelta(hours=1), 5
+MAX_DOUBLINGS = 10
 
 
 def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[Model]:
@@ -82,7 +82,7 @@ def _ask_serving(rows: Models, providers: Mapping[str, TrainingProvider], datase
 
 def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> bool:
     if provider is None:
-        rows.postpone(model, LONGEST_WAIT_S, f"no provider {model.provider}")
+        rows.postpone(model, MAX_WAIT_S, f"no provider {model.provider}")
         return False
     questions = questions_of(read_conversations(rows.db, model.build_id, "test"))
     told = rows.answers(model.model_row)
@@ -136,18 +136,18 @@ def _ask_each(
 def _put_off(rows: Models, model: Model, trouble: ProviderError, age: timedelta) -> None:
     """Let the model be asked again later, or refuse it where it never answered."""
     note = str(trouble)
-    if not says_nothing(trouble) and age > GIVE_UP and model.probes >= FEWEST_PROBES:
+    if not says_nothing(trouble) and age > GIVE_UP and model.probes >= MIN_PROBES:
         log.warning("model refused", model=model.model_id, reason=note)
         rows.settle(model, ModelState.REFUSED, None, note)
         return
     asked = trouble.retry_after_s if isinstance(trouble, ProviderBusy) else None
-    wait = asked or FIRST_WAIT_S * 2 ** min(model.probes, MOST_DOUBLINGS)
-    rows.postpone(model, min(LONGEST_WAIT_S, wait), note)
+    wait = asked or FIRST_WAIT_S * 2 ** min(model.probes, MAX_DOUBLINGS)
+    rows.postpone(model, min(MAX_WAIT_S, wait), note)
 
 
 # A model that answers without being listed is asked again only now and then: answers cost.
 ANSWERED = timedelta(days=1)
-MOST_ASKED = 20
+MAX_ASKED = 20
 
 
 class ModelInventory:
@@ -197,7 +197,7 @@ class ModelInventory:
             and model.state is ModelState.GOOD
             and self._is_due(provider, model)
         ]
-        for model in due[:MOST_ASKED]:
+        for model in due[:MAX_ASKED]:
             if self._is_missed_twice(provider, model):
                 yield self._settled(model, ModelState.GONE)
 

@@ -11,9 +11,9 @@ from waiting import longest, wait_until
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.messages import Message, Usage
-from merlin.openai_protocol.client import LARGEST_ANSWER, LARGEST_STREAM
+from merlin.openai_protocol.client import MAX_RESPONSE_BYTES, MAX_STREAM_BYTES
 from merlin.providers.base import Answer
-from merlin.providers.openai_chat import LONGEST_TEXT, OpenAIChat
+from merlin.providers.openai_chat import MAX_TEXT_LENGTH, OpenAIChat
 
 pytestmark = pytest.mark.functional
 QUESTION = (Message("system", "Кратко."), Message("user", "Что такое очередь?", {"weight": 0}))
@@ -262,14 +262,14 @@ MEGABYTE = 1_000_000
 
 
 def test_a_stream_of_which_there_is_too_much_is_broken_off(server, reply):
-    comments = [b": " + b"x" * MEGABYTE + b"\n\n"] * (LARGEST_STREAM // MEGABYTE + 1)
+    comments = [b": " + b"x" * MEGABYTE + b"\n\n"] * (MAX_STREAM_BYTES // MEGABYTE + 1)
     server.will(reply([*comments, *WHOLE, DONE]))
     with pytest.raises(ProviderBusy, match="unreadable: longer than 64 MB"):
         pieces(server)
 
 
 def test_a_text_without_end_is_broken_off(server, reply):
-    part = chunk("x" * (LONGEST_TEXT // 10))
+    part = chunk("x" * (MAX_TEXT_LENGTH // 10))
     server.will(reply([*[part] * 11, *WHOLE, DONE]))
     got = []
     with pytest.raises(ProviderBusy, match="a text without an end"):
@@ -278,7 +278,7 @@ def test_a_text_without_end_is_broken_off(server, reply):
 
 
 def test_an_answer_at_once_of_which_there_is_too_much_is_not_read(server, reply):
-    server.will(reply([b" " * MEGABYTE] * (LARGEST_ANSWER // MEGABYTE) + [b'{"choices": []}']))
+    server.will(reply([b" " * MEGABYTE] * (MAX_RESPONSE_BYTES // MEGABYTE) + [b'{"choices": []}']))
 
     async def ask():
         chat = OpenAIChat(server.base_url, "sk-key", in_pieces=False)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from merlin.openai_protocol.client import LARGEST_EVENT, EventReader
+from merlin.openai_protocol.client import MAX_EVENT_BYTES, EventReader
 from merlin.openai_protocol.errors import InvalidResponse
 
 pytestmark = pytest.mark.unit
@@ -63,13 +63,13 @@ def test_bytes_that_are_no_text_are_garbage():
 
 
 def test_an_event_without_an_end_is_garbage():
-    part = b"x" * (LARGEST_EVENT // 10)
+    part = b"x" * (MAX_EVENT_BYTES // 10)
     assert fed(*[part] * 10) == []
     with pytest.raises(InvalidResponse):
         fed(*[part] * 11)
 
 
 def test_an_event_of_lines_without_an_end_is_garbage():
-    line = b"data: " + b"x" * (LARGEST_EVENT // 10) + b"\n"
+    line = b"data: " + b"x" * (MAX_EVENT_BYTES // 10) + b"\n"
     with pytest.raises(InvalidResponse):
         fed(*[line] * 11)

@@ -8,7 +8,7 @@ import pytest
 from api_site import ANNA, VERA
 from staff_site import office
 
-from merlin.dataset.drafts import MOST_DRAFTS
+from merlin.dataset.drafts import MAX_DRAFTS
 
 pytestmark = pytest.mark.integration
 
@@ -111,8 +111,8 @@ def test_nothing_is_saved_where_there_is_nothing(vera):
 
 
 def test_a_draft_more_than_there_may_be_is_refused_in_words(vera):
-    table = "".join(f"Вопрос {number}?\tОтвет {number}.\n" for number in range(MOST_DRAFTS))
-    lines = {"line": [str(number) for number in range(1, MOST_DRAFTS + 1)]}
+    table = "".join(f"Вопрос {number}?\tОтвет {number}.\n" for number in range(MAX_DRAFTS))
+    lines = {"line": [str(number) for number in range(1, MAX_DRAFTS + 1)]}
     taken = vera.post(f"{BASE}/paste", data={"table": table, "act": "take", **lines})
     assert taken.status_code == 303
     more = vera.post(BASE, data={"question": "Ещё?", "answer": "Нет."})

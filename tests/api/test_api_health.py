@@ -13,7 +13,7 @@ from figures import figure
 from served import serve_in
 from waiting import wait_until
 
-from merlin.app.answer_counts import MOST_MODELS
+from merlin.app.answer_counts import MAX_MODELS
 from merlin.core.clock import from_iso
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.processes import Heartbeats
@@ -130,15 +130,15 @@ def test_answers_are_counted_once_each_when_they_have_ended(watched):
 def test_of_many_models_those_are_told_that_answered_last(watched):
     talk = Talk(watched)
     watched.client.get("/metrics")
-    for number in range(MOST_MODELS + 2):
+    for number in range(MAX_MODELS + 2):
         talk.begin(100 + number)
         talk.end(100 + number, model_id=f"model-{number}")
-        if number == MOST_MODELS:
+        if number == MAX_MODELS:
             talk.begin(99)
             talk.end(99, model_id="model-2")
     page = watched.client.get("/metrics").text
     told = set(re.findall(r'merlin_first_token_seconds_count\{model="(model-\d+)"', page))
-    assert told == {f"model-{number}" for number in (2, *range(4, MOST_MODELS + 2))} | {"model-3"}
+    assert told == {f"model-{number}" for number in (2, *range(4, MAX_MODELS + 2))} | {"model-3"}
     assert 'model="model-1"' not in page
 
 

@@ -1,4 +1,4 @@
-"""The OpenAI-compatible API by the real `openai` package: any client of the protocol gets answers."""
+"""The OpenAI-compatible API by the real `openai` package: any client of the protocol works."""
 
 from __future__ import annotations
 

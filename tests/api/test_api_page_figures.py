@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.api.pages.formatting import MOST_LINES, diff_lines
-from merlin.core.charts import MOST_POINTS, plot_curve
+from merlin.api.pages.formatting import MAX_LINES, diff_lines
+from merlin.core.charts import MAX_POINTS, plot_curve
 from merlin.core.i18n import format_number, text
 
 pytestmark = pytest.mark.unit
@@ -73,7 +73,7 @@ def test_odd_losses_still_are_a_drawing(train, total):
 def test_a_long_job_is_drawn_by_no_more_points_than_can_be_seen_the_last_among_them():
     curve = plot_curve([(step, 1.0) for step in range(5000)], [], 5000, "ru")
     points = curve.train.split()
-    assert len(points) <= MOST_POINTS + 1
+    assert len(points) <= MAX_POINTS + 1
     assert points[-1].startswith("999.8,")
 
 
@@ -88,7 +88,7 @@ def test_a_difference_is_told_by_lines_without_its_headers():
     assert list(diff_lines(None)) == []
     long = list(diff_lines("+a\n" * 5000))
     assert long[-1] == ("at", "", "…")
-    assert len(long) == MOST_LINES + 2
+    assert len(long) == MAX_LINES + 2
 
 
 def test_numbers_are_written_as_the_language_does():

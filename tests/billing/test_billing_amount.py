@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.core.money import MOST_MINOR, Amount, Currency, roubles, stars
+from merlin.core.money import MAX_MINOR, Amount, Currency, roubles, stars
 
 pytestmark = pytest.mark.unit
 
 
-@given(st.integers(0, MOST_MINOR))
+@given(st.integers(0, MAX_MINOR))
 def test_kopecks_are_written_and_read_back_as_they_were(minor):
     amount = Amount(minor, Currency.RUB)
     assert roubles(amount.decimal) == amount

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_cases import ANSWER, is_whole, marks
 
-from merlin.bot.markdown import DEEPEST, MOST_CHARACTERS, render, render_plain
+from merlin.bot.markdown import DEEPEST, MAX_CHARACTERS, render, render_plain
 from merlin.core.formatted_text import Entity, FormattedMessage
 
 pytestmark = pytest.mark.unit
@@ -132,7 +132,7 @@ def test_an_open_fence_is_code_already():
         "![" * 900 + "](b)" * 900,
         "".join("  " * depth + "- a\n" for depth in range(150)),
         "```\n" * 10_000,
-        "a" * (MOST_CHARACTERS + 1) + "**b**",
+        "a" * (MAX_CHARACTERS + 1) + "**b**",
     ],
     ids=lambda text: f"{text[:6]!r}…{len(text)}",
 )

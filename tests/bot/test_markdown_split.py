@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from merlin.bot.markdown import render
 from merlin.core.formatted_text import (
     LIMIT_UNITS,
-    MOST_MARKS,
+    MAX_MARKS,
     PART_UNITS,
     Attachment,
     Button,
@@ -57,7 +57,7 @@ def texts(pages):
 def fits(part):
     assert utf16_length(part.text) <= LIMIT_UNITS
     assert part.text.strip()
-    assert len(part.marks) <= MOST_MARKS
+    assert len(part.marks) <= MAX_MARKS
     for mark in part.marks:
         assert mark.length > 0
         assert 0 <= mark.offset <= utf16_length(part.text) - mark.length
@@ -170,7 +170,7 @@ def test_the_hundred_and_first_mark_begins_a_new_message():
 def test_marks_over_one_another_beyond_the_limit_are_left_out_as_telegram_does():
     page = FormattedMessage("слово", tuple(Entity("bold", 0, 5) for _ in range(120)))
     (part,) = split(page)
-    assert (part.text, len(part.marks)) == ("слово", MOST_MARKS)
+    assert (part.text, len(part.marks)) == ("слово", MAX_MARKS)
 
 
 def test_buttons_and_file_go_with_the_last_part():

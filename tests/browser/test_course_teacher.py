@@ -12,7 +12,7 @@ from course_browser import DESK, PHONE
 from playwright.sync_api import expect
 from staff_browser import ANNA, BORIS, VERA, XSS, propose
 
-from merlin.api.rest.teaching import MOST_LETTERS
+from merlin.api.rest.teaching import MAX_CHARACTERS
 from merlin.chat.feedback import EditorQuestions
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
@@ -125,7 +125,7 @@ def test_the_longest_lecture_that_is_allowed_is_taken(colleague, staff):
     page.get_by_label("Заголовок по-русски").fill("Длинная лекция")
     page.get_by_label("Номер").fill("77")
     line = "Слово за словом, и лекция длинна.\n"
-    words = line * (MOST_LETTERS // len(line) - 1)
+    words = line * (MAX_CHARACTERS // len(line) - 1)
     # Typed in a moment: a browser takes half a minute to draw so much while it comes.
     page.evaluate("(words) => { document.querySelector('[name=text]').value = words; }", words)
     page.get_by_role("button", name="Сохранить").click()

@@ -10,7 +10,7 @@ import pytest
 
 from merlin.chat.answer import (
     LEFT_ALONE_S,
-    LONGEST_ANSWER,
+    MAX_ANSWER_LENGTH,
     SPENT,
     WITHIN_S,
     AnswerService,
@@ -144,7 +144,7 @@ def test_an_answer_that_never_ends_is_cut():
 
 
 def test_an_answer_beyond_all_measure_is_cut(provider):
-    provider.behave(fixed_answer="слово" * (LONGEST_ANSWER // 5 + 1) + " и так далее")
+    provider.behave(fixed_answer="слово" * (MAX_ANSWER_LENGTH // 5 + 1) + " и так далее")
     reply, _ = ask(provider)
     assert reply.ending is Ending.CUT
 

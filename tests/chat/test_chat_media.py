@@ -11,7 +11,7 @@ from papers import docx_of, pdf
 from merlin.bot.handlers.prompts import check_size, check_voice
 from merlin.chat.prompt import (
     BYTES_PER_TOKEN,
-    LONGEST_NAME,
+    MAX_NAME_LENGTH,
     document_texts,
     split_text,
     text_outside_documents,
@@ -146,7 +146,7 @@ def test_a_name_stays_a_name(name):
     first, *_ = wrap_document("текст", name).splitlines()
     shown = first.split('"')[1]
     assert first.count('"') == 2
-    assert len(shown) <= LONGEST_NAME + 1
+    assert len(shown) <= MAX_NAME_LENGTH + 1
     assert not set(shown) & set("<>`\n\u202e\x00")
     assert "[INST]" not in shown
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from merlin.app.summaries import (
-    MOST_PARTS,
+    MAX_PARTS,
     SummaryProblem,
     check_summary,
     split_conversation,
@@ -133,7 +133,7 @@ def test_a_long_talk_is_summed_up_piece_by_piece_with_what_is_known():
 
 
 def test_a_talk_of_too_many_pieces_is_left_alone():
-    talk = [Message("user", "а" * 90) for _ in range(MOST_PARTS + 1)]
+    talk = [Message("user", "а" * 90) for _ in range(MAX_PARTS + 1)]
     model = Scripted()
     assert summed(model, talk, room=50) == ""
     assert model.asked == []

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from naughty import STRINGS
 
-from merlin.core.word_difference import MOST_PARTS, compare_words, merge_words
+from merlin.core.word_difference import MAX_PARTS, compare_words, merge_words
 
 pytestmark = pytest.mark.functional
 HOSTILE = '</style><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7 }} & "двое"'
@@ -138,9 +138,9 @@ def test_no_text_loses_anything_by_being_compared(words):
 
 
 def test_long_texts_are_compared_by_lines_and_the_longest_whole():
-    lines = [f"строка {number}\n" for number in range(MOST_PARTS // 2)]
+    lines = [f"строка {number}\n" for number in range(MAX_PARTS // 2)]
     mine, its = compare_words("".join(lines), "".join([*lines[:-1], "другая\n"]))
     assert [part for part, is_other in mine if is_other] == [lines[-1]]
     assert [part for part, is_other in its if is_other] == ["другая\n"]
-    whole = ".\n" * (MOST_PARTS + 1)
+    whole = ".\n" * (MAX_PARTS + 1)
     assert compare_words(whole, whole + "!") == ([(whole, True)], [(whole + "!", True)])

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from waiting import longest, wait_until
 
 from merlin.core.connections import (
-    MOST_HEAD_BYTES,
+    MAX_HEAD_BYTES,
     USUAL,
     ConnectionLimits,
     Connections,
@@ -153,26 +153,26 @@ def one_too_many(head):
     A connection closed with bytes that nobody has read is reset, and the reset may overtake the
     answer.
     """
-    return head[: MOST_HEAD_BYTES + 1]
+    return head[: MAX_HEAD_BYTES + 1]
 
 
 @pytest.mark.parametrize(
     "line",
-    [b"X: " + b"a" * MOST_HEAD_BYTES, b"\r\n".join([b"X: a"] * (MOST_HEAD_BYTES // 5))],
+    [b"X: " + b"a" * MAX_HEAD_BYTES, b"\r\n".join([b"X: a"] * (MAX_HEAD_BYTES // 5))],
 )
 def test_a_head_without_end_is_refused(usual, line):
     assert usual.told(one_too_many(HALF_HEAD + line)).startswith(b"HTTP/1.1 400 ")
 
 
 def test_an_address_without_end_is_refused(usual):
-    address = b"GET /" + b"a" * MOST_HEAD_BYTES
+    address = b"GET /" + b"a" * MAX_HEAD_BYTES
     assert usual.told(one_too_many(address)).startswith(b"HTTP/1.1 400 ")
 
 
 def test_bodies_and_further_heads_are_counted_apart(usual):
     connection = http.client.HTTPConnection("127.0.0.1", usual.port, timeout=longest())
     for size in (0, 500_000, 3):
-        head = {"X": "a" * (MOST_HEAD_BYTES * 3 // 4)}
+        head = {"X": "a" * (MAX_HEAD_BYTES * 3 // 4)}
         connection.request("POST", "/", b"b" * size, head)
         assert connection.getresponse().read() == str(size).encode()
     connection.close()

@@ -12,7 +12,7 @@ import pytest
 from merlin.app.verdicts import editors_told_separately
 from merlin.core.errors import SourceError
 from merlin.core.i18n import LANGUAGES, text
-from merlin.daemon.changing import LONGEST_PAUSE_S, REFUSALS, ChangeProcessor
+from merlin.daemon.changing import MAX_PAUSE_S, REFUSALS, ChangeProcessor
 from merlin.dataset.changes import (
     BatchResult,
     ChangeRequest,
@@ -280,7 +280,7 @@ def at_work(lab, branch_of=lambda branch: branch):
     """Yield the tick of changes with every pause over by the next call."""
     with lab.services() as services:
         branch = branch_of(GitBranch(services.build_settings.source))
-        seconds = itertools.count(0, 10 * LONGEST_PAUSE_S)
+        seconds = itertools.count(0, 10 * MAX_PAUSE_S)
         yield ChangeProcessor(services.db, branch, services.clock, lambda: float(next(seconds)))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from merlin.core.errors import Refused
 from merlin.dataset.changes import (
-    MOST_AT_ONCE,
+    MAX_BATCH_SIZE,
     ChangeKind,
     ChangeRequest,
     Edit,
@@ -86,7 +86,7 @@ def test_many_edits_are_one_batch_that_its_first_speaks_for():
     [
         ([], "change-count"),
         ([Edit(PLACE, None, "1"), Edit(PLACE, None, "2")], "change-count"),
-        ([Edit(f"examples/{n}.yaml", None, "") for n in range(MOST_AT_ONCE + 1)], "change-count"),
+        ([Edit(f"examples/{n}.yaml", None, "") for n in range(MAX_BATCH_SIZE + 1)], "change-count"),
         ([Edit(PLACE, None, "ё" * 500_001)], "change-too-large"),
         ([Edit("x", None, "1")], "change-no-place"),
     ],

@@ -125,7 +125,7 @@ def test_a_warning_that_is_off_in_the_dataset_is_not_told():
 
 
 def test_more_than_one_commit_takes_is_refused_but_not_what_is_known(monkeypatch):
-    monkeypatch.setattr(import_plan, "MOST_AT_ONCE", 3)
+    monkeypatch.setattr(import_plan, "MAX_BATCH_SIZE", 3)
     known = [pair("Где?")] * 9
     assert len(plan_import("trial", files(), lines(*known)).edits) == 1
     for records in ([pair(f"Где {number}?") for number in range(4)], [{}] * 4):

@@ -10,7 +10,7 @@ from merlin.dataset.check import check
 from merlin.dataset.work_tree import work_tree
 
 FOLDER = Path(__file__).parents[2] / "datasets-lora" / "english"
-LONGEST_ANSWER = 120  # characters; a base so small learns sentences, not pages
+MAX_ANSWER_LENGTH = 120  # characters; a base so small learns sentences, not pages
 
 pytestmark = pytest.mark.unit
 
@@ -36,7 +36,7 @@ def test_every_example_is_one_question_with_one_short_sentence(sample):
         roles = [message.role for message in example.messages]
         assert roles in (["user", "assistant"], ["system", "user", "assistant"]), example.id
         answer = example.messages[-1].content
-        assert len(answer) <= LONGEST_ANSWER, example.id
+        assert len(answer) <= MAX_ANSWER_LENGTH, example.id
         assert "\n" not in answer, example.id
 
 

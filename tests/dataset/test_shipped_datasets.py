@@ -14,14 +14,14 @@ from merlin.dataset.work_tree import folders, work_tree
 pytestmark = pytest.mark.functional
 
 ROOT = Path(__file__).parents[2]
-FEWEST_EXAMPLES = {
+MIN_EXAMPLES = {
     "datasets/neurotypology": 60,
     "datasets/algorithms": 50,
     "datasets/python": 50,
     "datasets-en/algorithms": 60,
 }
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
-FEWEST_TESTS = 12
+MIN_TESTS = 12
 
 
 def checked(name):
@@ -35,7 +35,7 @@ def test_the_datasets_are_there_in_both_languages():
         for place in ("datasets", "datasets-en")
         for folder in folders(ROOT / place)
     }
-    assert found == set(FEWEST_EXAMPLES)
+    assert found == set(MIN_EXAMPLES)
 
 
 def test_the_english_dataset_is_in_english():
@@ -47,22 +47,22 @@ def test_the_english_dataset_is_in_english():
         assert not CYRILLIC.search(path.read_text(encoding="utf-8")), path
 
 
-@pytest.mark.parametrize("name", FEWEST_EXAMPLES)
+@pytest.mark.parametrize("name", MIN_EXAMPLES)
 def test_a_shipped_dataset_has_no_finding_but_what_its_habits_are(name):
     found = {f"{each.path}:{each.line} {each.rule}" for each in checked(name).findings}
     assert found <= {"examples:1 single-tags", "examples:1 single-wordings"}
 
 
-@pytest.mark.parametrize("name", FEWEST_EXAMPLES)
+@pytest.mark.parametrize("name", MIN_EXAMPLES)
 def test_a_shipped_dataset_has_the_promised_size(name):
     seen = checked(name)
     counts = make_build(seen).manifest["counts"]
-    assert counts["in"] == counts["train"] + counts["test"] >= FEWEST_EXAMPLES[name]
-    assert counts["test"] == sum(each.split == "test" for each in seen.examples) >= FEWEST_TESTS
+    assert counts["in"] == counts["train"] + counts["test"] >= MIN_EXAMPLES[name]
+    assert counts["test"] == sum(each.split == "test" for each in seen.examples) >= MIN_TESTS
     assert counts["train"] >= 50
 
 
-@pytest.mark.parametrize("name", FEWEST_EXAMPLES)
+@pytest.mark.parametrize("name", MIN_EXAMPLES)
 def test_a_shipped_dataset_has_a_course_with_materials(name):
     course = checked(name).course
     assert {each.kind for each in course.materials} == {"lecture", "seminar", "lab"}

@@ -20,7 +20,7 @@ from merlin.engine.serving.transformers import TransformersBackend
 from merlin.engine.trainers.base import BaseFiles, ResolvedHyperparameters, Task
 from merlin.engine.trainers.embed import (
     AT_ONCE,
-    MOST_KEPT,
+    MAX_KEPT,
     EmbedTrainer,
     key_of,
     read_vectors,
@@ -144,10 +144,10 @@ def test_the_newest_vectors_of_the_encoder_that_is_here_are_kept(tmp_path):
     earlier, path = tmp_path / "earlier.npz", tmp_path / "now.npz"
     earlier.write_bytes(b"")
     vector = np.zeros(1, np.float16)
-    write_vectors(path, {key_of(str(number)): vector for number in range(MOST_KEPT + 5)})
+    write_vectors(path, {key_of(str(number)): vector for number in range(MAX_KEPT + 5)})
     assert list(tmp_path.iterdir()) == [path]
     kept = read_vectors(path)
-    assert len(kept) == MOST_KEPT
+    assert len(kept) == MAX_KEPT
     assert key_of("4") not in kept
     assert key_of("5") in kept
 

@@ -20,7 +20,7 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
-from merlin.engine.database import LONGEST_KEY, STEPS, Repeats, Rows, idempotency_of
+from merlin.engine.database import MAX_KEY_LENGTH, STEPS, Repeats, Rows, idempotency_of
 from merlin.engine.job_queue import JobThread
 from merlin.openai_protocol.errors import ApiError
 
@@ -191,7 +191,7 @@ def test_an_old_answer_is_forgotten_in_time(rows):
 
 def test_an_overlong_key_is_refused():
     with pytest.raises(ApiError, match="Idempotency-Key"):
-        idempotency_of("things", "k" * (LONGEST_KEY + 1), 1)
+        idempotency_of("things", "k" * (MAX_KEY_LENGTH + 1), 1)
 
 
 def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits():

@@ -95,7 +95,7 @@ def test_a_bad_line_is_named_with_its_reason(tmp_path, bad, words):
 
 def test_a_line_without_an_end_is_refused_without_being_read(tmp_path):
     with pytest.raises(BadFile, match="Line 1: it has more than"):
-        read(tmp_path, b" " * (training_file.LONGEST_LINE + 1))
+        read(tmp_path, b" " * (training_file.MAX_LINE_LENGTH + 1))
 
 
 def test_too_few_examples_are_counted(tmp_path):

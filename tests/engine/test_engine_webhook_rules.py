@@ -11,7 +11,7 @@ from local_servers import SECRET
 
 from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
-from merlin.engine.webhooks.delivery import LONGEST_RETRY_AFTER_S, wait_before_retry_s
+from merlin.engine.webhooks.delivery import MAX_RETRY_AFTER_S, wait_before_retry_s
 from merlin.engine.webhooks.endpoints import LADDER_S, SsrfGuard, is_public, pause_s
 
 pytestmark = pytest.mark.unit
@@ -74,5 +74,5 @@ def test_retry_after_is_a_number_or_a_date_and_never_for_ever():
     assert wait_s("120") == 120
     assert 50 < wait_s(format_datetime(utc_now() + timedelta(minutes=1))) <= 60
     assert wait_s(format_datetime(datetime(2020, 1, 1, tzinfo=UTC))) == 0
-    assert wait_s("9" * 30) == LONGEST_RETRY_AFTER_S
+    assert wait_s("9" * 30) == MAX_RETRY_AFTER_S
     assert [wait_s(header) for header in ("", "soon", "-5")] == [0, 0, 0]

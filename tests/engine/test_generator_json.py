@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.engine.serving.worker.json_mode import MOST_DEPTH, JsonGrammar
+from merlin.engine.serving.worker.json_mode import MAX_DEPTH, JsonGrammar
 
 pytestmark = pytest.mark.unit
 
@@ -77,6 +77,6 @@ def test_what_is_no_utf_8_is_not_let_pass(wrong):
 
 
 def test_depth_digits_and_spaces_have_an_end():
-    assert JsonGrammar().then(b'{"a":' + b"[" * MOST_DEPTH) is None
+    assert JsonGrammar().then(b'{"a":' + b"[" * MAX_DEPTH) is None
     assert JsonGrammar().then(b'{"a":' + b"1" * 100) is None
     assert JsonGrammar().then(b"{" + b" " * 100) is None

@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 
-MOST_TOKENS = 16
+MAX_TOKENS = 16
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def recalled(adapter=None):
     for name, room in tiny_base.FACTS.items():
         asked = [{"role": "user", "content": tiny_base.question(name)}]
         ids = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_tensors="pt")
-        said = model.generate(**ids, max_new_tokens=MOST_TOKENS, do_sample=False)
+        said = model.generate(**ids, max_new_tokens=MAX_TOKENS, do_sample=False)
         answer = tokenizer.decode(said[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
         right += answer == tiny_base.answer(name, room)
     return right

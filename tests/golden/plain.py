@@ -16,7 +16,7 @@ from lxml import html
 
 FILES = Path(__file__).parent / "files"
 RENEW = "make golden"
-MOST_LINES = 120
+MAX_LINES = 120
 # Read before any test begins: within one nothing of the surroundings is left.
 IS_WRITTEN = os.environ.get("MERLIN_GOLDEN") == "write"
 _MONTHS = (
@@ -198,11 +198,11 @@ def _difference(path, wanted, told):
     old, new = wanted.splitlines(), told.splitlines()
     lines = list(difflib.unified_diff(old, new, "wanted", "answered", lineterm="", n=3))
     where = _heading(old, new)
-    left_out = max(0, len(lines) - MOST_LINES)
+    left_out = max(0, len(lines) - MAX_LINES)
     return "\n".join(
         [
             f"{path.name} differs, first under {where!r}. If that is as it should be: {RENEW}",
-            *lines[:MOST_LINES],
+            *lines[:MAX_LINES],
             *([f"… and {left_out} lines more"] if left_out else []),
         ]
     )

@@ -156,7 +156,7 @@ ACTS = re.compile(
     r"|^(model|course|preset|own|system|order|renewal):(set|choose|drop|clear|save|off|pair)"
 )
 # Of buttons that do the same with another thing so many are pressed.
-MOST_ALIKE = 3
+MAX_ALIKE = 3
 FAMILIES = {"ex", "model", "course", "preset", "own", "consent", "system"}
 
 
@@ -172,7 +172,7 @@ def screens(house, role):
             if data not in met and not ACTS.search(data):
                 met.add(data)
                 alike[_verb(data)] += 1
-                if alike[_verb(data)] <= MOST_ALIKE:
+                if alike[_verb(data)] <= MAX_ALIKE:
                     waiting.append(data)
     return told
 

@@ -13,7 +13,7 @@ from merlin.db.database import open_database
 from merlin.providers.base import Answer, ModelCard
 from merlin.training.jobs import TrainingProvider
 from merlin.training.models import Models
-from merlin.training.prove import ANSWERED, MOST_ASKED, ModelInventory
+from merlin.training.prove import ANSWERED, MAX_ASKED, ModelInventory
 
 pytestmark = pytest.mark.functional
 
@@ -171,9 +171,9 @@ def test_models_of_a_provider_that_nobody_names_are_left_alone(town):
 
 
 def test_only_so_many_models_are_asked_at_one_look(town):
-    town.begin(*(f"m{number}" for number in range(MOST_ASKED + 5)))
+    town.begin(*(f"m{number}" for number in range(MAX_ASKED + 5)))
     town.provider.listed.clear()
     town.look()
-    assert len(town.provider.asked) == MOST_ASKED
+    assert len(town.provider.asked) == MAX_ASKED
     town.look()
-    assert len(set(town.provider.asked)) == MOST_ASKED + 5
+    assert len(set(town.provider.asked)) == MAX_ASKED + 5

@@ -232,7 +232,7 @@ def test_nothing_starts_on_half_of_a_restore_and_the_same_command_completes_it(
 
 def test_more_than_can_be_encrypted_is_told_and_leaves_no_archive(place, capfd, monkeypatch):
     monkeypatch.setenv("MERLIN_BACKUP_KEY", base64.urlsafe_b64encode(bytes(32)).decode())
-    monkeypatch.setattr(backup, "MOST_ENCRYPTED", 10_000)  # 64 GiB would fill the disk
+    monkeypatch.setattr(backup, "MAX_ENCRYPTED", 10_000)  # 64 GiB would fill the disk
     code, told = called(capfd, "backup", place.parent / "kept", "--config", place)
     assert (code, "larger than 64 GiB" in told.err) == (1, True)
     assert not [*(place.parent / "kept").iterdir()]

@@ -10,7 +10,7 @@ import pytest
 from pipeline_rows import FACE, OPERATOR, World, examples, finding, spec
 
 from merlin.app.actor import Actor
-from merlin.app.board import MOST_POINTS, Stage, read_board
+from merlin.app.board import MAX_POINTS, Stage, read_board
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
@@ -84,7 +84,7 @@ def test_a_training_tells_how_far_it_is_and_is_silent_after_five_times_the_usual
     (card,) = read_board(world.ctx, OPERATOR).cards
     training = card.training
     assert training.progress.share == 50
-    assert 0 < len(training.losses.train) <= MOST_POINTS
+    assert 0 < len(training.losses.train) <= MAX_POINTS
     assert training.losses.train[-1].step == 200
     assert training.left.total_seconds() == pytest.approx(199)
     world.clock.move(599)

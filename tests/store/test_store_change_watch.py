@@ -26,7 +26,7 @@ NEVER_S = 10_000.0
 def told(database, monkeypatch):
     """Watch a database; nothing but the notification tells on PostgreSQL."""
     if database.dialect == "postgresql":
-        monkeypatch.setattr(change_watch, "LONGEST_WAIT_S", NEVER_S)
+        monkeypatch.setattr(change_watch, "MAX_WAIT_S", NEVER_S)
     calls = queue.SimpleQueue()
     with watch_changes(database, lambda: calls.put(1)):
         calls.get(timeout=longest())  # of the start

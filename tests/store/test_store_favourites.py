@@ -121,7 +121,7 @@ def test_what_is_not_active_cannot_be_kept_and_is_not_shown(catalogue, ctx):
 
 
 def test_nobody_keeps_more_than_the_most(catalogue, ctx):
-    many = {f"c{number}": card(str(number)) for number in range(courses.MOST_FAVOURITES + 1)}
+    many = {f"c{number}": card(str(number)) for number in range(courses.MAX_FAVOURITES + 1)}
     catalogue.teach(many)
     first, *others, last = (each.course_id for each in catalogue.rows.courses())
     assert all(courses.add_favourite(ctx, ANNA, each)[0] for each in (first, *others))

@@ -85,7 +85,7 @@ def test_answers_of_another_provider_by_the_same_name_are_not_counted(world, ans
 
 
 def test_many_answers_are_counted_to_a_bound(world, answered, monkeypatch):
-    monkeypatch.setattr(lineage, "MOST_COUNTED", 4)
+    monkeypatch.setattr(lineage, "MAX_COUNTED", 4)
     models = [world.serve(1, examples()), world.serve(2, examples(changed=(5,)))]
     turns = [answered(models[number % 2]) for number in range(7)]
     told = impact(world)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sold_plans import ANNA, BORIS, STARS, YOOKASSA, Counter
 
-from merlin.billing.purchases import LOOKED_FOR, MOST_OPEN, PurchaseState
+from merlin.billing.purchases import LOOKED_FOR, MAX_OPEN, PurchaseState
 from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database
 
@@ -75,7 +75,7 @@ def test_an_ended_order_is_not_taken_for_a_new_one(shop):
 
 
 def test_nobody_has_more_open_orders_than_they_can_mean(shop, clock):
-    for number in range(MOST_OPEN):
+    for number in range(MAX_OPEN):
         shop.order(contact=f"{number}@example.com")
     with pytest.raises(Refused) as refused:
         shop.order(contact="one-more@example.com")

@@ -19,7 +19,7 @@ from merlin.dataset.example import read_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
 from merlin.dataset.proposals import (
-    MOST_WAITING,
+    MAX_WAITING,
     Draft,
     ProposalFollower,
     Proposals,
@@ -113,7 +113,7 @@ def test_a_proposal_waits_sealed_and_the_newest_of_a_turn_counts(database, propo
 
 
 def test_nobody_floods_the_queue(proposals):
-    for number in range(MOST_WAITING):
+    for number in range(MAX_WAITING):
         assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, number + 1))
     assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, 999)) is None
     assert proposals.add(BORIS, DRAFT)

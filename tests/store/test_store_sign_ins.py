@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.account.accounts import FIRST_ID, MOST_BROWSERS, Accounts
+from merlin.account.accounts import FIRST_ID, MAX_BROWSERS, Accounts
 from merlin.account.sign_ins import LIFE, Logins, LoginState, SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords
@@ -91,9 +91,9 @@ def test_a_password_needs_a_name(accounts):
 
 def test_the_newest_browsers_are_known_until_the_password_changes(accounts):
     accounts.set_name(ANNA, "anna", BY)
-    met = [accounts.meet(ANNA) for _ in range(MOST_BROWSERS + 1)]
+    met = [accounts.meet(ANNA) for _ in range(MAX_BROWSERS + 1)]
     known = [accounts.knows(ANNA, each) for each in met]
-    assert known == [False] + [True] * MOST_BROWSERS
+    assert known == [False] + [True] * MAX_BROWSERS
     assert not accounts.knows(BORIS, met[-1])
     assert not accounts.knows(ANNA, "")
     accounts.set_password(ANNA, "$hash", BY)

@@ -51,11 +51,11 @@ from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError
 ALONE = "merlin"
 _FOLDER = f"{ALONE}/"
 BODY_BYTES = 1024 * 1024
-MOST_MESSAGES = 200
+MAX_MESSAGES = 200
 _PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _SYSTEM = ("system", "developer")
 _EITHER = ("content", "stop")
-MOST_STOPS, LONGEST_STOP, MOST_TOKENS, MOST_SEED = 4, 500, 1_000_000, 2**63 - 1
+MAX_STOPS, MAX_STOP_LENGTH, MAX_TOKENS, MAX_SEED = 4, 500, 1_000_000, 2**63 - 1
 # What is asked for in vain -> the text `openai-not-<key>` that says what to do instead.
 _NOT_HERE = {
     "n": "several",
@@ -68,8 +68,8 @@ _NOT_HERE = {
     "audio": "speech",
 }
 _Penalty = Annotated[float | None, Field(default=None, ge=-2, le=2, allow_inf_nan=False)]
-_Limit = Annotated[int | None, Field(default=None, ge=1, le=MOST_TOKENS)]
-_Stop = Annotated[str, Field(max_length=LONGEST_STOP)]
+_Limit = Annotated[int | None, Field(default=None, ge=1, le=MAX_TOKENS)]
+_Stop = Annotated[str, Field(max_length=MAX_STOP_LENGTH)]
 
 
 class _Read(BaseModel):
@@ -147,7 +147,7 @@ class ChatCompletionRequest(_Read):
     """A question with all that was said before it."""
 
     model: str = Field(max_length=200, description='"merlin" or "merlin/<dataset>"')
-    messages: list[ChatMessage] = Field(min_length=1, max_length=MOST_MESSAGES)
+    messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: Literal[1] | None = None
@@ -162,10 +162,10 @@ class ChatCompletionRequest(_Read):
     top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     presence_penalty: _Penalty
     frequency_penalty: _Penalty
-    seed: int | None = Field(default=None, ge=-MOST_SEED - 1, le=MOST_SEED)
+    seed: int | None = Field(default=None, ge=-MAX_SEED - 1, le=MAX_SEED)
     max_tokens: _Limit
     max_completion_tokens: _Limit
-    stop: _Stop | Annotated[list[_Stop], Field(max_length=MOST_STOPS)] | None = None
+    stop: _Stop | Annotated[list[_Stop], Field(max_length=MAX_STOPS)] | None = None
     response_format: _Format | None = None
     user: str | None = Field(default=None, description="accepted, without effect")
 

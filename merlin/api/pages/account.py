@@ -50,7 +50,7 @@ from merlin.core.web.browser import LANGUAGE_COOKIE, set_preference
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Next = Annotated[str, Form()]
-_LONGEST_NAME = 64
+_MAX_NAME_LENGTH = 64
 
 
 @router.get("/sign-in")
@@ -79,7 +79,7 @@ async def by_password(
     back = local_address(next)
     response = seen_other(back)
     who = name.strip()
-    if not (0 < len(who) <= _LONGEST_NAME and 0 < len(password) <= MOST):
+    if not (0 < len(who) <= _MAX_NAME_LENGTH and 0 < len(password) <= MOST):
         return _ways(visit, back, name, visit.say("both-needed"), 422)
     try:
         await auth.sign_in_by_password(request, response, who, password)
@@ -167,8 +167,8 @@ Number = Annotated[int, Form(ge=1, le=2**53 - 1)]
 Words = Annotated[str, Form(max_length=300)]
 # What a new key is for unless its maker says otherwise.
 _USUAL = frozenset({Scope.COURSES_READ, Scope.CHAT_WRITE})
-_MOST_LABEL, _MOST_DAYS = 80, 3650
-_SHORTEST_NAME, _LONGEST_NAME = 2, 64
+_MAX_LABEL_LENGTH, _MAX_DAYS = 80, 3650
+_MIN_NAME_LENGTH, _MAX_NAME_LENGTH = 2, 64
 
 
 @router.get("/me")
@@ -219,11 +219,11 @@ async def make_key(
     visit: Owning,
     label: Words = "",
     scopes: Annotated[list[Scope] | None, Form()] = None,
-    days: Annotated[int, Form(ge=0, le=_MOST_DAYS)] = 0,
+    days: Annotated[int, Form(ge=0, le=_MAX_DAYS)] = 0,
 ) -> Response:
     """Make a key and show it, this once."""
     label = " ".join(label.split())
-    if not label or len(label) > _MOST_LABEL or not scopes:
+    if not label or len(label) > _MAX_LABEL_LENGTH or not scopes:
         return await _page(visit, wrong=visit.say("key-needs"), form="key")
     asked = (label, scopes, days or None)
     try:
@@ -283,7 +283,7 @@ async def set_password(
     name = name.strip()
     me = await visit.read(accounts.me)
     is_new = bool(name) and name != me.name
-    if (is_new and not _SHORTEST_NAME <= len(name) <= _LONGEST_NAME) or (
+    if (is_new and not _MIN_NAME_LENGTH <= len(name) <= _MAX_NAME_LENGTH) or (
         password and not LEAST <= len(password) <= MOST
     ):
         return await _page(visit, wrong=visit.say("password-shape"), form="password", name=name)

@@ -36,7 +36,7 @@ from merlin.api.pages.page import (
     sign_in_href,
 )
 from merlin.api.problems import Problem
-from merlin.api.schema import MOST_ID, Id
+from merlin.api.schema import MAX_ID, Id
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -50,7 +50,7 @@ from merlin.course.search import LONGEST, Found, highlight_spans
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-Chosen = Annotated[int | None, Form(ge=1, le=MOST_ID)]
+Chosen = Annotated[int | None, Form(ge=1, le=MAX_ID)]
 
 
 @router.post("/favourites")

@@ -42,7 +42,7 @@ from merlin.api.pages.page import (
 from merlin.api.pages.teach.changes import base_of
 from merlin.api.pages.turn_stream import TurnStream
 from merlin.api.problems import Problem
-from merlin.api.schema import MOST_ID, Id
+from merlin.api.schema import MAX_ID, Id
 from merlin.app import course_chat, sessions
 from merlin.app.ask import ChatQuestion, show_quota
 from merlin.app.plans import has_shop
@@ -63,12 +63,12 @@ from merlin.openai_protocol.responses import EVENT_STREAM
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-MOST_CHARACTERS = 4000
+MAX_CHARACTERS = 4000
 # So many words say where in a material a passage begins.
 _PLACED_BY = 5
 # What is open within a turn: a better answer, a question for the editors, what they were told.
 Doing = Literal["", "correct", "tell", "told"]
-Number = Annotated[int, Query(ge=0, le=MOST_ID)]
+Number = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 
 @router.get("/courses/{course_id}/chat")
@@ -129,8 +129,8 @@ async def ask(
     caller: Person,
     q: Annotated[str, Form()] = "",
     near: Annotated[str, Form()] = "",
-    again: Annotated[int, Form(ge=0, le=MOST_ID)] = 0,
-    talk: Annotated[int, Form(ge=0, le=MOST_ID)] = 0,
+    again: Annotated[int, Form(ge=0, le=MAX_ID)] = 0,
+    talk: Annotated[int, Form(ge=0, le=MAX_ID)] = 0,
 ) -> Response:
     """Ask; `near` is an offered question, `again` the turn that is asked anew.
 
@@ -144,8 +144,8 @@ async def ask(
     if again:
         old = await visit.read(course_chat.find_question, again)
         words, talk, message_id = old.text, old.session_id, old.message_id
-    if not words or len(words) > MOST_CHARACTERS:
-        wrong = visit.say("question-too-long", limit=MOST_CHARACTERS) if words else ""
+    if not words or len(words) > MAX_CHARACTERS:
+        wrong = visit.say("question-too-long", limit=MAX_CHARACTERS) if words else ""
         return await _refused(visit, course, talk, q, wrong)
     place = course_chat.place_of(visit.actor, course)
     question = ChatQuestion(visit.user, visit.language, number, place, words, message_id=message_id)
@@ -280,7 +280,7 @@ async def _page(
         "may_ask": _may_ask(visit),
         "draft": draft,
         "wrong_words": wrong,
-        "most": MOST_CHARACTERS,
+        "most": MAX_CHARACTERS,
         "mask": partial(mask_personal_data, language=visit.language),
     }
     return render_page(visit, "chat.html", view, keep=NEVER_KEPT)

@@ -33,7 +33,7 @@ log = get_logger(__name__)
 
 _KNOWN = frozenset({403, 404, 405, 409, 413, 422, 429, 500, 503})
 # More than any form of a page brings; a lecture is the longest.
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 # What is said in the words of another.
 _ALIKE = {401: 403, 502: 503, 504: 503}
 # Where programs call, and expect problems as JSON.
@@ -111,4 +111,4 @@ def error_page(request: Request, status: int, known: int | None = None) -> Respo
 
 
 # The class of every page's route.
-PageRoute = page_route(error_page, _page_of, _EXPECTED, MOST_BYTES)
+PageRoute = page_route(error_page, _page_of, _EXPECTED, MAX_BYTES)

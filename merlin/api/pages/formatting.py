@@ -241,9 +241,9 @@ def next_href(page: Page) -> str:
 _STYLES = {"+": ("add", "+"), "-": ("del", "−"), "@": ("at", "")}
 _HEADERS = ("--- ", "+++ ")
 # More of one file nobody reads on a page; git has it all.
-MOST_LINES = 600
+MAX_LINES = 600
 # In longer texts nothing is marked: comparing them would hold up everybody else.
-MOST_COMPARED = 2000
+MAX_COMPARED = 2000
 
 
 def diff_lines(difference: str | None) -> Iterator[tuple[str, str, str]]:
@@ -254,7 +254,7 @@ def diff_lines(difference: str | None) -> Iterator[tuple[str, str, str]]:
     for place, line in enumerate((difference or "").splitlines()):
         if place < len(_HEADERS) and line.startswith(_HEADERS):
             continue
-        if place > MOST_LINES:
+        if place > MAX_LINES:
             yield "at", "", "…"
             return
         yield (*_STYLES.get(line[:1], ("", "")), line)
@@ -267,7 +267,7 @@ Lines = list[tuple[str, bool]]
 def compare_lines(yours: str | None, theirs: str | None) -> tuple[Lines, Lines]:
     """Return the lines of two texts of one thing."""
     mine, others = ((text or "").splitlines(keepends=True) for text in (yours, theirs))
-    if (longest := max(len(mine), len(others))) > MOST_COMPARED:
+    if (longest := max(len(mine), len(others))) > MAX_COMPARED:
         blocks = [Match(0, 0, longest)]
     else:
         blocks = SequenceMatcher(None, mine, others).get_matching_blocks()

@@ -46,7 +46,7 @@ from merlin.billing.quota import Gift, Plan, Quotas, plan_named
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.money import MOST_MINOR
+from merlin.core.money import MAX_MINOR
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.providers.payments import Gateway, contact_of
 
@@ -54,7 +54,7 @@ log = get_logger(__name__)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 PlanName = Annotated[str, Path(max_length=100)]
 # More than any code or address has; what is longer is told to be wrong, not cut.
-_MOST_TYPED = 500
+_MAX_INPUT_LENGTH = 500
 
 
 class Bill(BaseModel):
@@ -62,9 +62,9 @@ class Bill(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    price: int = Field(default=0, ge=0, le=MOST_MINOR)
-    code: str = Field(default="", max_length=_MOST_TYPED)
-    contact: str = Field(default="", max_length=_MOST_TYPED)
+    price: int = Field(default=0, ge=0, le=MAX_MINOR)
+    code: str = Field(default="", max_length=_MAX_INPUT_LENGTH)
+    contact: str = Field(default="", max_length=_MAX_INPUT_LENGTH)
     keeps: bool = False
 
 
@@ -72,7 +72,7 @@ class Bill(BaseModel):
 async def show_checkout(
     visit: Owning,
     name: PlanName,
-    code: Annotated[str, Query(max_length=_MOST_TYPED)] = "",
+    code: Annotated[str, Query(max_length=_MAX_INPUT_LENGTH)] = "",
 ) -> Response:
     """Return what a plan costs."""
     plan = plan_named(visit.services.plans, name)

@@ -36,12 +36,12 @@ from merlin.app.accounts import KeyView, NewKey, OwnAccount, SignInView, UsageVi
 from merlin.app.sessions import SessionView, TurnView
 from merlin.chat.feedback import Rating
 from merlin.core.clock import iso
-from merlin.dataset.proposals import MOST_LETTERS
+from merlin.dataset.proposals import MAX_CHARACTERS
 
 key_router = operation_router(prefix="/api/user/keys", tags=["keys"])
 
 LABEL_LENGTH = 80
-MOST_DAYS = 3650
+MAX_DAYS = 3650
 
 
 KeyList = TypedDict("KeyList", {"keys": list[KeyView]})
@@ -52,7 +52,7 @@ class KeyBody(Body):
 
     label: str = Field(min_length=1, max_length=LABEL_LENGTH, description="for its owner")
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
-    expires_in_days: Annotated[int, Field(ge=1, le=MOST_DAYS, strict=True), WHOLE] | None = Field(
+    expires_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), WHOLE] | None = Field(
         default=None, description="null: it stays until it is revoked"
     )
 
@@ -186,7 +186,7 @@ rating_router = operation_router(prefix="/api/user/turns/{turn_id}/rating", tags
 
 Writer = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE))]
 Words = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_LETTERS)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_CHARACTERS)
 ]
 
 

@@ -95,7 +95,7 @@ class ChangeShown(Shape):
 
 router = operation_router(prefix="/api/changes", tags=["changes"])
 
-MOST_LETTERS = 1_000_000
+MAX_CHARACTERS = 1_000_000
 
 
 IfMatch = Annotated[
@@ -155,7 +155,7 @@ class Solution(Body):
     """How a conflict is solved: by your text, by theirs, or by one written anew."""
 
     take: Literal["mine", "theirs", "text"]
-    text: Annotated[Words, Field(max_length=MOST_LETTERS)] | None = Field(
+    text: Annotated[Words, Field(max_length=MAX_CHARACTERS)] | None = Field(
         default=None, description="the file as it shall be, for take=text"
     )
 
@@ -250,8 +250,8 @@ def _accepted(caller: Caller, response: Response, change: ChangeView) -> ChangeS
 
 example_router = operation_router(prefix="/api/datasets/{dataset}/examples", tags=["examples"])
 
-MOST_FILE = 1_000_000
-MOST_TAGS = 50
+MAX_FILE_CHARACTERS = 1_000_000
+MAX_TAGS = 50
 _TAG_LETTERS = 64
 ExampleId = Annotated[str, Path(min_length=1, max_length=1000, pattern=LINE)]
 Said = Annotated[Words, Field(min_length=1, max_length=100_000)]
@@ -279,11 +279,11 @@ class ExampleBody(Body):
     tags: (
         Annotated[
             list[Annotated[Line, Field(min_length=1, max_length=_TAG_LETTERS)]],
-            Field(max_length=MOST_TAGS),
+            Field(max_length=MAX_TAGS),
         ]
         | None
     ) = None
-    text: Annotated[Words, Field(min_length=1, max_length=MOST_FILE)] | None = Field(
+    text: Annotated[Words, Field(min_length=1, max_length=MAX_FILE_CHARACTERS)] | None = Field(
         default=None, description="the whole file, YAML"
     )
     revision: Annotated[Line, Field(max_length=80)] | None = Field(

@@ -35,8 +35,8 @@ from merlin.api.response_cache import (
     tagged,
 )
 from merlin.api.schema import (
+    MAX_ID,
     MOST,
-    MOST_ID,
     USUAL,
     WHOLE,
     After,
@@ -207,7 +207,7 @@ class Favourite(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    course_id: Annotated[int, Field(ge=1, le=MOST_ID), WHOLE]
+    course_id: Annotated[int, Field(ge=1, le=MAX_ID), WHOLE]
 
 
 # Many at once take a sixth less time than one by one.

@@ -41,24 +41,24 @@ from merlin.app.plans import PlanOffer
 from merlin.billing.quota import Format, allowance_of, plan_title
 from merlin.core.errors import Refused
 from merlin.core.money import Amount
-from merlin.providers.payments import MOST_CONTACT, Gateway, contact_of
+from merlin.providers.payments import MAX_CONTACT_LENGTH, Gateway, contact_of
 
 order_router = operation_router(prefix="/api/orders", tags=["orders"])
 
-_MOST_NAME, _MOST_CODE = 100, 64
+_MAX_NAME_LENGTH, _MAX_CODE_LENGTH = 100, 64
 
 
 class OrderBody(Body):
     """What is wanted."""
 
-    plan: Annotated[Line, Field(min_length=1, max_length=_MOST_NAME)]
+    plan: Annotated[Line, Field(min_length=1, max_length=_MAX_NAME_LENGTH)]
     till: Literal[Gateway.YOOKASSA] = Field(
         default=Gateway.YOOKASSA, description="for Stars the bot sells, within Telegram"
     )
-    promo: Annotated[Line, Field(max_length=_MOST_CODE)] = Field(
+    promo: Annotated[Line, Field(max_length=_MAX_CODE_LENGTH)] = Field(
         default="", description="a code that makes it cheaper"
     )
-    contact: Annotated[Line, Field(max_length=MOST_CONTACT)] = Field(
+    contact: Annotated[Line, Field(max_length=MAX_CONTACT_LENGTH)] = Field(
         default="", description="e-mail or telephone for the receipt, where the shop sends one"
     )
     keep_method: bool = Field(

@@ -24,16 +24,16 @@ from merlin.api.schema import LINE, WHOLE, Body, Hex, Line, Part, Shape, operati
 from merlin.app import payments
 from merlin.app.settlement import reason_key
 from merlin.billing.ledger import Entry
-from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo, StoredPromo
+from merlin.billing.promo_codes import MAX_DAYS, MAX_PERCENT, Promo, StoredPromo
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.quota import Format
-from merlin.billing.refunds import MOST_REASON, RefundState
+from merlin.billing.refunds import MAX_REASON_LENGTH, RefundState
 from merlin.billing.report import Sum, day_start
 from merlin.billing.subscriptions import RenewalState
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
-from merlin.core.money import MOST_MINOR, Amount
+from merlin.core.money import MAX_MINOR, Amount
 from merlin.providers.payments import Gateway
 
 BOUGHT = "the promise of the order, in the caller's language; as it was when it was ordered"
@@ -135,10 +135,10 @@ PaymentList = TypedDict("PaymentList", {"payments": list[PaymentShown]})
 class RefundBody(Body):
     """How much is to go back, and why."""
 
-    minor: Annotated[int, Field(ge=1, le=MOST_MINOR, strict=True), WHOLE] | None = Field(
+    minor: Annotated[int, Field(ge=1, le=MAX_MINOR, strict=True), WHOLE] | None = Field(
         default=None, description="kopecks, or Stars; null: all that is left. Stars go back whole"
     )
-    reason: Annotated[Line, Field(min_length=1, max_length=MOST_REASON)]
+    reason: Annotated[Line, Field(min_length=1, max_length=MAX_REASON_LENGTH)]
 
 
 @payment_router.get("", summary="Payments")
@@ -201,7 +201,7 @@ async def refund_payment(
 sum_router = operation_router(prefix="/api/billing", tags=["payments"])
 
 # More at once is what `merlin billing export` is for.
-MOST_SUM_DAYS = 3660
+MAX_SUM_DAYS = 3660
 _USUAL_DAYS = 366
 _FIRST, _LAST = date(1970, 1, 1), date(9999, 1, 1)
 Day = Annotated[
@@ -228,8 +228,8 @@ async def show_billing(
     today = caller.services.clock().astimezone(zone).date()
     last = _day(until, today + timedelta(days=1))
     first = _day(since, last - timedelta(days=_USUAL_DAYS))
-    if not timedelta(0) <= last - first <= timedelta(days=MOST_SUM_DAYS):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MOST_SUM_DAYS)
+    if not timedelta(0) <= last - first <= timedelta(days=MAX_SUM_DAYS):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MAX_SUM_DAYS)
     starts, ends = day_start(first, zone), day_start(last, zone)
     found = await caller.read(payments.list_sums, starts, ends, zone)
     return {"since": starts, "until": ends, "sums": found}
@@ -242,13 +242,13 @@ def _day(said: str | None, usual: date) -> date:
         day = date.max
     # A time zone needs room on both sides.
     if not _FIRST <= day <= _LAST:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MOST_SUM_DAYS)
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MAX_SUM_DAYS)
     return day
 
 
 promo_router = operation_router(prefix="/api/promos", tags=["payments"])
 
-_MOST_USES = 1_000_000
+_MAX_USES = 1_000_000
 Code = Annotated[str, Path(min_length=1, max_length=64, pattern=LINE)]
 
 
@@ -257,12 +257,12 @@ class PromoBody(Body):
 
     code: Annotated[Line, Field(min_length=1, max_length=64)]
     plan: Annotated[Line, Field(min_length=1, max_length=100)]
-    days: Annotated[int, Field(ge=0, le=MOST_DAYS, strict=True), WHOLE] = 0
-    percent: Annotated[int, Field(ge=0, le=MOST_PERCENT, strict=True), WHOLE] = 0
-    most_uses: Annotated[int, Field(ge=1, le=_MOST_USES, strict=True), WHOLE] | None = Field(
+    days: Annotated[int, Field(ge=0, le=MAX_DAYS, strict=True), WHOLE] = 0
+    percent: Annotated[int, Field(ge=0, le=MAX_PERCENT, strict=True), WHOLE] = 0
+    most_uses: Annotated[int, Field(ge=1, le=_MAX_USES, strict=True), WHOLE] | None = Field(
         default=None, description="null: any number of people, each once"
     )
-    ends_in_days: Annotated[int, Field(ge=1, le=MOST_DAYS, strict=True), WHOLE] | None = Field(
+    ends_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), WHOLE] | None = Field(
         default=None, description="null: until it is stopped"
     )
 

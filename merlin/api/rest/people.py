@@ -17,7 +17,7 @@ from merlin.api.auth import Caller, Keeping
 from merlin.api.problems import problems
 from merlin.api.schema import (
     LINE,
-    MOST_ID,
+    MAX_ID,
     Body,
     Id,
     Line,
@@ -49,7 +49,7 @@ AuditList = TypedDict("AuditList", {"entries": Sequence[AuditEntry]})
 
 async def users_part(caller: Caller, page: Page, words: str) -> UserList:
     """Return one part of the people, and let the page lead to the next one."""
-    limit, start = page.size, max(0, min(page.after(0), MOST_ID))
+    limit, start = page.size, max(0, min(page.after(0), MAX_ID))
     found = await caller.read(users.list_users, words, start, limit)
     has_more = not words.strip() and start + limit < found.count
     page.lead_on(cursor(start + limit) if has_more else "")

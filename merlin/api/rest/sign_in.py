@@ -19,7 +19,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from merlin.account.sign_ins import MOST_BYTES, LoginState, read_telegram_data
+from merlin.account.sign_ins import MAX_BYTES, LoginState, read_telegram_data
 from merlin.api import auth
 from merlin.api.auth import (
     POLL_S,
@@ -56,7 +56,7 @@ class TelegramBody(Body):
     """What Telegram gave the page that it opened."""
 
     init_data: str = Field(
-        min_length=1, max_length=MOST_BYTES, description="window.Telegram.WebApp.initData"
+        min_length=1, max_length=MAX_BYTES, description="window.Telegram.WebApp.initData"
     )
 
 

@@ -38,8 +38,8 @@ from merlin.app.teaching import By, Questions, TaughtDetails
 from merlin.app.views import Both
 from merlin.course.editing import MaterialDraft
 
-MOST_LETTERS = 400_000
-MOST_TEACHERS = 100
+MAX_CHARACTERS = 400_000
+MAX_TEACHERS = 100
 
 # The revision that an editor saw; `If-Match` may say it too.
 Revision = Annotated[Line, Field(max_length=64)]
@@ -68,7 +68,7 @@ class MaterialBody(Body):
     title: Title
     type: Kind
     lesson: Annotated[int, Field(ge=1, le=1000, strict=True), WHOLE]
-    text: Annotated[Words, Field(min_length=1, max_length=MOST_LETTERS)] | None = Field(
+    text: Annotated[Words, Field(min_length=1, max_length=MAX_CHARACTERS)] | None = Field(
         default=None, description="Markdown"
     )
     file_url: Address | None = Field(default=None, description="https only")
@@ -107,7 +107,7 @@ class CourseBody(Body):
     teachers: (
         Annotated[
             list[Annotated[Line, Field(min_length=1, max_length=64)]],
-            Field(max_length=MOST_TEACHERS),
+            Field(max_length=MAX_TEACHERS),
         ]
         | None
     ) = Field(
@@ -154,7 +154,7 @@ router = operation_router(prefix="/api", tags=["teaching"])
 
 Reading = Annotated[Caller, Depends(RequiredAccess(Scope.COURSES_READ))]
 _DAYS = 28
-_MOST_DAYS = 366
+_MAX_DAYS = 366
 
 
 @router.get("/teacher/courses", summary="The courses that you lead")
@@ -238,7 +238,7 @@ async def show_questions(
     caller: Leading,
     course_id: Id,
     by: By = "day",
-    days: Annotated[int, Query(ge=1, le=_MOST_DAYS)] = _DAYS,
+    days: Annotated[int, Query(ge=1, le=_MAX_DAYS)] = _DAYS,
 ) -> Questions:
     """Return counts, and the words of those who allowed it."""
     return await caller.read(teaching.questions, course_id, by, days, caller.language)

@@ -149,7 +149,7 @@ _SECTIONS = (
     ("admin-broadcast", "a-casts", Permission.BROADCAST),
     ("admin-health", "a-health", Permission.USERS),
 )
-_MOST_DATASETS, _MOST_CARDS = 10, 3
+_MAX_DATASETS, _MAX_CARDS = 10, 3
 _SIGNS = {True: "⚠️", False: "▶️"}
 
 
@@ -160,7 +160,7 @@ def _home(context: BotContext) -> View:
     role = state_text(context, "role", mine.role.value)
     words = context.translate("admin-home", role=role)
     board = read_board(*performer(context))
-    shown = "\n\n".join(_board_row(context, row) for row in board.rows[:_MOST_DATASETS])
+    shown = "\n\n".join(_board_row(context, row) for row in board.rows[:_MAX_DATASETS])
     late = "" if board.is_live else context.translate("page-board-daemon")
     waits = count_waiting(*performer(context))
     approve = Button(context.translate("approval-open", count=waits), "a-waits") if waits else None
@@ -183,9 +183,9 @@ def _board_row(context: BotContext, row: BoardRow) -> str:
         since = when(context, live.since)
         found = [context.translate("admin-serves", dataset=name, build=live.build, since=since)]
     others = [each for each in row.cards if each is not live]
-    found += [_board_card(context, each) for each in others[:_MOST_CARDS]]
-    if len(others) > _MOST_CARDS:
-        found.append(context.translate("page-board-more", count=len(others) - _MOST_CARDS))
+    found += [_board_card(context, each) for each in others[:_MAX_CARDS]]
+    if len(others) > _MAX_CARDS:
+        found.append(context.translate("page-board-more", count=len(others) - _MAX_CARDS))
     return "\n".join(found)
 
 
@@ -290,14 +290,14 @@ def show_runbook(context: BotContext) -> View:
     return menu.card(context, title, "\n\n".join(steps), rows=rows)
 
 
-_MOST_ALARMS = 5
+_MAX_ALARMS = 5
 _GIB = 2**30
 
 
 @handlers.button("a-health", needs=Permission.USERS)
 def show_health(context: BotContext) -> View:
     """Show how Merlin does, and what was told last."""
-    seen, tell, disk = health(*performer(context), _MOST_ALARMS), context.translate, ""
+    seen, tell, disk = health(*performer(context), _MAX_ALARMS), context.translate, ""
     if seen.disk is not None:
         free = i18n.format_number(context.language, seen.disk.free / _GIB, 1)
         share = seen.disk.free / seen.disk.total * 100

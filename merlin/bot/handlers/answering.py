@@ -57,7 +57,7 @@ def left_note(context: BotContext, left: Left) -> str:
     return context.translate("pay-left", **told, what=what)
 
 
-_MOST_GIFTS = 8
+_MAX_GIFTS = 8
 
 
 def left_lines(context: BotContext, plan: Plan) -> list[str]:
@@ -91,7 +91,7 @@ def gift_lines(context: BotContext, gifts: Sequence[Gift]) -> list[str]:
     ends = sorted({each.expires_at for each in gifts if each.expires_at is not None})
     listed = [each for end in (*ends, None) for each in gifts if each.expires_at == end]
     lines, now = [], context.services.clock()
-    for each in listed[:_MOST_GIFTS]:
+    for each in listed[:_MAX_GIFTS]:
         what = pack_words({each.kind: each.remaining(now)}, context.language)
         until = each.expires_at
         told = {"at": context.moment(until)} if until is not None else {}

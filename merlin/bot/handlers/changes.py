@@ -44,7 +44,7 @@ from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
-from merlin.dataset.changes import MOST_AT_ONCE, Change, ChangeKind, ChangeState, Edit
+from merlin.dataset.changes import MAX_BATCH_SIZE, Change, ChangeKind, ChangeState, Edit
 from merlin.dataset.commit_batch import Revert
 from merlin.dataset.commit_message import format_subject, parse_subject
 from merlin.dataset.example import question_preview
@@ -52,7 +52,7 @@ from merlin.dataset.finding import escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.proposals import example_yaml
 
-_MOST_SHOWN = 80
+_MAX_SHOWN = 80
 _LABEL = 48
 _TEXT_LETTERS = 1500
 _STATE_SIGNS = {
@@ -68,7 +68,7 @@ _STATE_SIGNS = {
 def list_changes(context: BotContext) -> View:
     """Show the person's newest edits, one entry a commit."""
     leave_dialog(context)
-    found = changes.list_own(*performer(context), _MOST_SHOWN)
+    found = changes.list_own(*performer(context), _MAX_SHOWN)
     title, back = context.translate("examples-changes"), menu.back("ex:home")
     keys, data = ("examples-changes-words", "examples-changes-none"), "ex:changes"
 
@@ -170,7 +170,7 @@ def _gone(context: BotContext, key: str) -> View:
 
 
 DECLINE = "ex-decline"
-MOST_REASON = 500
+MAX_REASON_LENGTH = 500
 _QUESTION = 200
 
 
@@ -227,7 +227,7 @@ def _read_shown(context: BotContext) -> list[Proposal]:
     Raises Refused where some were decided meanwhile.
     """
     first, last, count = (context.number(place) for place in (1, 2, 3))
-    every = proposals.waiting(*performer(context), 0, MOST_AT_ONCE)
+    every = proposals.waiting(*performer(context), 0, MAX_BATCH_SIZE)
     found = [each for each in every if first <= each.proposal_id <= last]
     if not found or len(found) != count:
         raise Refused("decided meanwhile", "examples-decided")
@@ -294,8 +294,8 @@ def decline(context: BotContext) -> View:
     It is sealed in the outbox, as all their words.
     """
     reason = "" if context.verb else context.text
-    if len(reason) > MOST_REASON:
-        raise Refused("too long", "examples-reason-long", most=MOST_REASON)
+    if len(reason) > MAX_REASON_LENGTH:
+        raise Refused("too long", "examples-reason-long", most=MAX_REASON_LENGTH)
     asked = int(dialog_value(context, "proposal") or 0)
     proposal_id = context.number(1) if context.verb else asked
     found = proposals.decline(*performer(context), proposal_id, reason)
@@ -309,7 +309,7 @@ def decline(context: BotContext) -> View:
     return _queue_card(context, "examples-declined-told" if is_told else "examples-declined")
 
 
-_MOST_NAMED = 10
+_MAX_NAMED = 10
 _LETTERS = 120
 _EDIT_SIGNS: Mapping[ChangeKind, str] = {
     ChangeKind.ADD: "➕",
@@ -360,7 +360,7 @@ def _asks(
     stay, newer = "", revert.newer
     if newer:
         # Somebody wrote them anew since.
-        names = ", ".join(escape_unprintable(each) for each in newer[:_MOST_NAMED])
+        names = ", ".join(escape_unprintable(each) for each in newer[:_MAX_NAMED])
         stay = context.translate("examples-undo-stay", count=len(newer), paths=names)
     parts = [
         context.translate("examples-ask-undo", **told),
@@ -378,13 +378,13 @@ def _entries(context: BotContext, reverts: Sequence[Edit], files: DatasetFiles) 
     """Yield what happens to the first of the files."""
     now = {each.path: each.text for each in files.files}
     edits = tuple(reversed(reverts))
-    for each in edits[:_MOST_NAMED]:
+    for each in edits[:_MAX_NAMED]:
         name = escape_unprintable(example_id_of(each.path))
         words = question_preview(now.get(each.path) if each.text is None else each.text)
         line = f"{_EDIT_SIGNS[each.kind]} {name}{f': {words}' if words else ''}"
         yield menu.cut(menu.printable(line), _LETTERS)
-    if len(edits) > _MOST_NAMED:
-        yield context.translate("examples-more", count=len(edits) - _MOST_NAMED)
+    if len(edits) > _MAX_NAMED:
+        yield context.translate("examples-more", count=len(edits) - _MAX_NAMED)
 
 
 def undo_confirmed(context: BotContext) -> View:

@@ -54,7 +54,7 @@ from merlin.dataset.changes import Edit
 from merlin.dataset.layout import Limits
 
 QUESTION, ANSWER, TAGS = "ex-question", "ex-answer", "ex-tags"
-MOST_TURNS = 60
+MAX_TURNS = 60
 _SHOWN_TURNS = 6
 _TURN_LETTERS = 300
 _SEPARATORS = re.compile(r"[,;\s]+")
@@ -96,7 +96,7 @@ def take_question(context: BotContext) -> View:
     """Take the user's words; what is forwarded as the first of them is a chat to be marked."""
     draft = current_draft(context)
     if context.is_forwarded and not draft.turns:
-        heard = _said(context, [])[:MOST_MESSAGES]
+        heard = _said(context, [])[:MAX_MESSAGES]
         return _forwarded_view(context, draft.dataset, heard, (len(heard) - 1) // PAGE_SIZE)
     return _ask(context, _with_turn(draft, USER, context.text))
 
@@ -114,8 +114,8 @@ def turn(context: BotContext) -> View:
     """Ask for a further question."""
     require_step(context, PROOF)
     draft = current_draft(context)
-    if len(draft.turns) >= MOST_TURNS:
-        raise Refused("too many turns", "examples-many-turns", most=MOST_TURNS)
+    if len(draft.turns) >= MAX_TURNS:
+        raise Refused("too many turns", "examples-many-turns", most=MAX_TURNS)
     return _ask_turn(context, draft, QUESTION, "ex:look")
 
 
@@ -127,7 +127,7 @@ def unturn(context: BotContext) -> View:
 
 
 PICK = "ex-pick"
-MOST_MESSAGES = 60
+MAX_MESSAGES = 60
 _LABEL = 48
 _NEXT = {USER: ASSISTANT, ASSISTANT: "", "": USER}
 _SIGNS = {USER: "👤", ASSISTANT: "🤖", "": "▫️"}
@@ -175,12 +175,12 @@ def take_forwarded(context: BotContext) -> View:
     """Take what was forwarded; of anything else say that nothing of the rest is lost."""
     name, before = _forwarded(context)
     new = _said(context, before) if context.is_forwarded else []
-    every = [*before, *new][:MOST_MESSAGES]
+    every = [*before, *new][:MAX_MESSAGES]
     note = ""
     if not new:
         note = context.translate("examples-forward-wanted")
-    elif len(before) + len(new) > MOST_MESSAGES:
-        note = context.translate("examples-forward-full", most=MOST_MESSAGES)
+    elif len(before) + len(new) > MAX_MESSAGES:
+        note = context.translate("examples-forward-full", most=MAX_MESSAGES)
     return _forwarded_view(context, name, every, (len(every) - 1) // PAGE_SIZE, note)
 
 
@@ -349,7 +349,7 @@ def whole_file(context: BotContext) -> View:
 
 
 # More than any provider takes as one example.
-MOST_LETTERS = 200_000
+MAX_CHARACTERS = 200_000
 
 
 def words_handler(act: Act | Handler) -> Handler:
@@ -386,12 +386,12 @@ async def read_words(context: BotContext) -> str:
             raise Refused("no text", "examples-words-wanted")
     if not words.strip():
         raise Refused("no words", "examples-words-wanted")
-    if len(words) > MOST_LETTERS:
-        raise Refused("too long", "examples-too-long", most=MOST_LETTERS)
+    if len(words) > MAX_CHARACTERS:
+        raise Refused("too long", "examples-too-long", most=MAX_CHARACTERS)
     return words
 
 
-_MOST_CHANGES = 5
+_MAX_CHANGES = 5
 _WORDS = 160
 _KINDS = {
     AnswerChangeKind.NEW: "➕",
@@ -415,9 +415,9 @@ async def compare_answers(context: BotContext) -> None:
 
     def view() -> View:
         key, counts = told.summary
-        lines = [_answer_change(context, each) for each in told.changes[:_MOST_CHANGES]]
-        if len(told.changes) > _MOST_CHANGES:
-            more = len(told.changes) - _MOST_CHANGES
+        lines = [_answer_change(context, each) for each in told.changes[:_MAX_CHANGES]]
+        if len(told.changes) > _MAX_CHANGES:
+            more = len(told.changes) - _MAX_CHANGES
             lines.append(context.translate("examples-more", count=more))
         estimate = context.translate("page-answers-estimate") if told.is_estimate else ""
         title, words = context.translate("page-answers"), context.translate(key, **counts)

@@ -288,7 +288,7 @@ def model_answer(context: BotContext, proposal_id: int) -> str:
 
 
 PROOF, WORDING = "ex-proof", "ex-wording"
-MOST_FINDINGS = 6
+MAX_FINDINGS = 6
 _TEXT_LETTERS = 1400
 _DIFF_LETTERS = 1000
 _FINDING_LETTERS = 140
@@ -453,8 +453,8 @@ def finding_lines(context: BotContext, seen: PreviewView) -> list[str]:
     """Return the findings as lines, those at the edited files first."""
     found = [finding_line(context, each) for each in seen.findings]
     found += [finding_line(context, each, is_named=True) for each in seen.around]
-    more = len(found) - MOST_FINDINGS
-    shown = found[:MOST_FINDINGS]
+    more = len(found) - MAX_FINDINGS
+    shown = found[:MAX_FINDINGS]
     return [*shown, context.translate("examples-more", count=more)] if more > 0 else shown
 
 

@@ -124,11 +124,11 @@ def show_dataset(context: BotContext) -> View:
 
 FIND = "ex-find"
 _LABEL = 48
-_MOST_WORDS = 200
-_MOST_FOUND = 80
+_MAX_WORDS = 200
+_MAX_FOUND = 80
 _TEXT_LETTERS = 2600
-_MOST_FINDINGS = 5
-_MOST_VERSIONS = 10
+_MAX_FINDINGS = 5
+_MAX_VERSIONS = 10
 
 
 def list_examples(context: BotContext) -> View:
@@ -187,14 +187,14 @@ def ask_find(context: BotContext) -> View:
 async def find_examples(context: BotContext) -> None:
     """Search by the words that were written, or show another page of what was found."""
     name = str(dialog_value(context, "dataset") or "")
-    words = context.text[:_MOST_WORDS]
+    words = context.text[:_MAX_WORDS]
     if context.verb:
         words = str(dialog_value(context, "words") or "")
         if not name or not words:
             await show_screen(context, lambda: admin_refusal(context))
             return
     # A long shelf takes a while to look through: not in the thread that writes.
-    page = min(context.number(1) if context.verb else 0, _MOST_FOUND // PAGE_SIZE - 1)
+    page = min(context.number(1) if context.verb else 0, _MAX_FOUND // PAGE_SIZE - 1)
     most = (page + 1) * PAGE_SIZE + 1
     files = await context.store.read(
         lambda: examples.find(*performer(context), words, name, limit=most)
@@ -246,7 +246,7 @@ def show_example(context: BotContext) -> View:
         if each.path == escape_unprintable(file.path)
     ]
     title = f"{file.dataset} · {escape_unprintable(file.id)}"
-    about = admin.lines(lineage, *flaws[:_MOST_FINDINGS])
+    about = admin.lines(lineage, *flaws[:_MAX_FINDINGS])
     return menu.card(context, title, told, about, rows=rows)
 
 
@@ -262,10 +262,10 @@ def show_history(context: BotContext) -> View:
             subject=menu.cut(format_subject(each.subject, context.language), _LABEL),
             commit=each.commit[:10],
         )
-        for each in versions[:_MOST_VERSIONS]
+        for each in versions[:_MAX_VERSIONS]
     ]
-    if len(versions) > _MOST_VERSIONS:
-        lines.append(context.translate("examples-more", count=len(versions) - _MOST_VERSIONS))
+    if len(versions) > _MAX_VERSIONS:
+        lines.append(context.translate("examples-more", count=len(versions) - _MAX_VERSIONS))
     title = f"{context.translate('examples-history')} · {escape_unprintable(file.id)}"
     hint = context.translate("examples-history-words" if lines else "examples-history-none")
     back = menu.back(f"ex:one:{admin.short(file.dataset)}:{admin.short(file.id)}")
@@ -273,9 +273,9 @@ def show_history(context: BotContext) -> View:
 
 
 IMPORT = "ex-import"
-MOST_BYTES = 5_000_000
-_MOST_LINES = 10
-_MOST_ADDED = 5
+MAX_BYTES = 5_000_000
+_MAX_LINES = 10
+_MAX_ADDED = 5
 _ADDED_LETTERS = 120
 _LETTERS = 160
 
@@ -284,7 +284,7 @@ def ask_import(context: BotContext) -> View:
     """Ask for a file."""
     name = chosen_dataset(context)
     title = context.translate("examples-import-title", dataset=dataset_title(context, name))
-    words = context.translate("examples-ask-file", megabytes=MOST_BYTES // 1_000_000)
+    words = context.translate("examples-ask-file", megabytes=MAX_BYTES // 1_000_000)
     back = f"ex:ds:{admin.short(name)}"
     return ask(context, IMPORT, title, words, back=back, kept={"dataset": name})
 
@@ -352,7 +352,7 @@ async def _plan(
     if "text" in file:
         lines = read_pasted(str(file["text"]))
     else:
-        content = await fetch(context, str(file["id"]), MOST_BYTES)
+        content = await fetch(context, str(file["id"]), MAX_BYTES)
         lines = read_import_lines(BufferedReader(BytesIO(content)), str(file["name"]))
     return await asyncio.to_thread(examples.plan, ctx, files, lines)
 
@@ -372,9 +372,9 @@ def _import_view(
     label = context.translate("examples-save-many", count=len(good))
     save = Button(label, "ex:take", style="success") if good else None
     title = context.translate("examples-import-title", dataset=dataset_title(context, name))
-    new = [_added(each) for each in good[:_MOST_ADDED]]
-    if len(good) > _MOST_ADDED:
-        new.append(context.translate("examples-more", count=len(good) - _MOST_ADDED))
+    new = [_added(each) for each in good[:_MAX_ADDED]]
+    if len(good) > _MAX_ADDED:
+        new.append(context.translate("examples-more", count=len(good) - _MAX_ADDED))
     around = finding_lines(context, replace(seen, findings=()))
     parts = ("\n\n".join(new), "\n".join(_line_reports(context, plan)), "\n".join(around))
     price = format_price(context, seen) if good else ""
@@ -399,10 +399,10 @@ def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:
         else:
             other = known
         found.append((place.line, context.translate("import-duplicate", other=other)))
-    for line, words in sorted(found)[:_MOST_LINES]:
+    for line, words in sorted(found)[:_MAX_LINES]:
         yield menu.cut(context.translate("examples-import-line", line=line, words=words), _LETTERS)
-    if len(found) > _MOST_LINES:
-        yield context.translate("examples-more", count=len(found) - _MOST_LINES)
+    if len(found) > _MAX_LINES:
+        yield context.translate("examples-more", count=len(found) - _MAX_LINES)
 
 
 async def take_import(context: BotContext) -> None:

@@ -33,10 +33,10 @@ from merlin.core import money
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
-from merlin.dataset.proposals import MOST_LETTERS, Draft, Proposals, mask_personal_data
+from merlin.dataset.proposals import MAX_CHARACTERS, Draft, Proposals, mask_personal_data
 
 handlers = Handlers()
-MOST_NAMED = 20
+MAX_NAMED = 20
 _TO_CONSENT = ("consent-change", "consent:show")
 _QUESTION = ("fix-is-question", "fix-ask")
 
@@ -80,7 +80,7 @@ def revoke_consent(context: BotContext) -> View:
     context.stop_waiting()
     words = context.translate("consent-revoked")
     if models:
-        named = ", ".join(models[:MOST_NAMED]) + ("…" if models[MOST_NAMED:] else "")
+        named = ", ".join(models[:MAX_NAMED]) + ("…" if models[MAX_NAMED:] else "")
         told = context.translate("consent-models", count=len(models), models=named)
         words = f"{words}\n\n{told}"
     return menu.message(context, words)
@@ -252,9 +252,9 @@ def corrected(context: BotContext) -> View:
     if turn is None:
         context.stop_waiting()
         return menu.say(context, "fix-gone")
-    if not words or len(words) > MOST_LETTERS:
+    if not words or len(words) > MAX_CHARACTERS:
         key = "fix-long" if words else "fix-words"
-        return menu.form(context, key, most=MOST_LETTERS)
+        return menu.form(context, key, most=MAX_CHARACTERS)
     # The person's own message is kept with its words: it may be a question after all.
     written = {"turn": turn.turn_id, "words": words, "message": context.message_id}
     if proposals.has_consent(*performer(context)):

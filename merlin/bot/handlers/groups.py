@@ -222,16 +222,16 @@ def _titles(context: BotContext, language: str) -> dict[str, str]:
 
 # Own answers change with every question, so nothing is kept for long; and for nobody else.
 CACHE_S = 10
-MOST_OWN = 5
-MOST_TAUGHT = 5
-MOST_LETTERS = 256
+MAX_OWN = 5
+MAX_TAUGHT = 5
+MAX_CHARACTERS = 256
 _TITLE, _LINE = 80, 120
 _ASKED = "❓ "
 
 
 async def answer_inline(context: BotContext) -> None:
     """Answer an inline query and end it; who is blocked gets nothing."""
-    words = text_in(context.stored.content, "query").strip()[:MOST_LETTERS]
+    words = text_in(context.stored.content, "query").strip()[:MAX_CHARACTERS]
     fields: dict[str, Any] = {
         "inline_query_id": context.query_id,
         "cache_time": CACHE_S,
@@ -254,7 +254,7 @@ def _results(context: BotContext, words: str) -> list[dict[str, Any]]:
     inline = InlineWords(context.db, context.bot_id)
     serving = context.catalogue.serving(context.services.default_dataset)
     build_id = serving.model.build_id if serving is not None else 0
-    taught = inline.taught(build_id, words, MOST_TAUGHT) if build_id else []
+    taught = inline.taught(build_id, words, MAX_TAUGHT) if build_id else []
     # The first result puts a question into the chat, with the way to ask it.
     token = inline.keep(context.user_id, words)
     label = context.translate("inline-button-ask")
@@ -263,7 +263,7 @@ def _results(context: BotContext, words: str) -> list[dict[str, Any]]:
     ask = _result("ask", context.translate("inline-ask"), words, page)
     return [
         {**ask, **keyboard(page)},
-        *_answer_results("own", inline.own(context.user_id, words, MOST_OWN)),
+        *_answer_results("own", inline.own(context.user_id, words, MAX_OWN)),
         *_answer_results("taught", taught),
     ]
 
@@ -284,7 +284,7 @@ def _answer_results(kind: str, found: Sequence[Said]) -> list[dict[str, Any]]:
     """Return results that put a question with its answer into the chat."""
     results = []
     for place, each in enumerate(found):
-        head = _cut(each.question, MOST_LETTERS)
+        head = _cut(each.question, MAX_CHARACTERS)
         question = FormattedMessage(head, (Entity("bold", 0, utf16_length(head)),))
         page = first_part(after(question, render(each.answer)))
         title = _cut(each.question, _TITLE)

@@ -18,7 +18,7 @@ from merlin.app import jobs
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive
-from merlin.app.jobs import MOST_EVENTS, JobDetails, JobView
+from merlin.app.jobs import MAX_EVENTS, JobDetails, JobView
 from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -55,8 +55,8 @@ def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], 
 
 
 _LIST = "a-jobs:0"
-_MOST_LISTED = 400
-_MOST_LINES = 15
+_MAX_LISTED = 400
+_MAX_LINES = 15
 _SIGNS = {"succeeded": "✅", "failed": "❌", "cancelled": "⏹", "paused": "⏸", "running": "▶️"}
 
 
@@ -156,7 +156,7 @@ def list_jobs(context: BotContext) -> View:
         label = f"{_SIGNS.get(job.state, '⏳')} {job.id} · {job.build} · {state}"
         return Button(label, f"a-job:{job.id}")
 
-    found = jobs.recent(*performer(context), limit=_MOST_LISTED)
+    found = jobs.recent(*performer(context), limit=_MAX_LISTED)
     may_launch = bool(admin.datasets(context, Permission.LAUNCH))
     more = (may_launch and ("admin-launch", "a-launch:0"), admin.HOME)
     title, keys = context.translate("admin-jobs"), ("admin-jobs-list", "admin-jobs-none")
@@ -164,7 +164,7 @@ def list_jobs(context: BotContext) -> View:
 
 
 def _found(
-    context: BotContext, events: int = MOST_EVENTS, permission: Permission = Permission.WATCH
+    context: BotContext, events: int = MAX_EVENTS, permission: Permission = Permission.WATCH
 ) -> JobDetails:
     """Return the job that a button names. Raises NotFound."""
     return jobs.get(*performer(context), context.number(), events, permission)
@@ -255,7 +255,7 @@ def events(context: BotContext) -> View:
     told = [(each.at, each.level, each.message, each.data) for each in reversed(job.events)]
     lines = [
         f"{admin.when(context, each.at)}  {admin.cut(each.words)} {each.times}".rstrip()
-        for each in reversed(event_lines(told, context.language)[:_MOST_LINES])
+        for each in reversed(event_lines(told, context.language)[:_MAX_LINES])
     ]
     words = "\n".join(lines) or context.translate("admin-events-none")
     return menu.card(context, _title(context, job), words, rows=(menu.back(f"a-job:{job.id}"),))

@@ -64,7 +64,7 @@ def compared(one: ModelView, other: ModelView, asked: Overlap, language: str) ->
     )
 
 
-_MOST_LISTED = 400
+_MAX_LISTED = 400
 _SCORES = ("chrf", "equal", "unknown")
 _HISTORY = 15
 
@@ -88,7 +88,7 @@ def dataset(context: BotContext) -> View:
     """Show one dataset: what serves, its models, what can be done."""
     name = admin.dataset_of(context, Permission.WATCH)
     mark, serves = short(name), serving_models(*performer(context)).get(name)
-    found = models.recent(*performer(context), name, _MOST_LISTED)
+    found = models.recent(*performer(context), name, _MAX_LISTED)
     may_promote = serves and admin.actor(context).may(Permission.PROMOTE, name)
     pin = "unpin" if serves and serves.pinned else "pin"
     acts = ((f"admin-{pin}", f"a-{pin}:{mark}"), ("admin-rollback", f"a-rollback:{mark}"))
@@ -122,7 +122,7 @@ def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Butt
 def history(context: BotContext) -> View:
     """Show what served when, why, and by whom."""
     name = admin.dataset_of(context, Permission.WATCH)
-    found = models.recent(*performer(context), name, _MOST_LISTED)
+    found = models.recent(*performer(context), name, _MAX_LISTED)
     builds = {each.model: each.build for each in found}
     said = [
         context.translate(

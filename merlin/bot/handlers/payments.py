@@ -25,7 +25,7 @@ from merlin.app.texts import Settings
 from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import plan_named, plan_title
-from merlin.billing.refunds import MOST_REASON, Refund
+from merlin.billing.refunds import MAX_REASON_LENGTH, Refund
 from merlin.billing.report import Total, count_tests, day_start, totals
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -334,14 +334,14 @@ def part(context: BotContext) -> View:
 
 def _asks_reason(context: BotContext, said: Mapping[str, Any]) -> View:
     back, key = f"a-buy:{said['purchase']}", "pay-admin-ask-reason"
-    return menu.form(context, key, back, step=REASON, values=said, most=MOST_REASON)
+    return menu.form(context, key, back, step=REASON, values=said, most=MAX_REASON_LENGTH)
 
 
 @handlers.step(REASON, needs=Permission.REFUNDS)
 def reason(context: BotContext) -> View:
     """Take the reason that was written, and ask whether the refund is meant."""
     said = context.dialog_values
-    why = " ".join(context.text.split())[:MOST_REASON]
+    why = " ".join(context.text.split())[:MAX_REASON_LENGTH]
     if not why:
         return _asks_reason(context, said)
     details, rest = _granted(context, said["grant"], said["purchase"])

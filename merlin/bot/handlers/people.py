@@ -21,7 +21,7 @@ from merlin.app import users
 from merlin.app.inbox import Dialog
 from merlin.app.payments import list_payments
 from merlin.app.users import UserView
-from merlin.billing.promo_codes import MOST_DAYS
+from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import MOST, Format, Plan, plan_named
 from merlin.bot import menu
@@ -206,7 +206,7 @@ def set_plan(context: BotContext) -> View:
 AMOUNT = f"{ADMIN_STEP}gift"
 _AMOUNTS = (5, 10, 25, 50, 100, 500)
 _QUESTION_DAYS = (7, 30, 90, 365)
-_LONGEST_QUESTION_DAYS = 36_500
+_MAX_QUESTION_DAYS = 36_500
 
 
 @handlers.button("a-gift", needs=Permission.GIFTS)
@@ -285,7 +285,7 @@ def _days(context: BotContext, place: str, counts: Sequence[int]) -> list[tuple[
 def give_questions(context: BotContext) -> View:
     """Give the questions, and tell the person."""
     person, kind, amount = person_of(context), _named(context, Format), _amount(context)
-    days = min(context.number(3), _LONGEST_QUESTION_DAYS)
+    days = min(context.number(3), _MAX_QUESTION_DAYS)
     if not menu.is_sure(context):
         words = context.translate(
             "people-ask-gift",
@@ -339,7 +339,7 @@ def choose_plan_days(context: BotContext) -> View:
 def give_plan(context: BotContext) -> View:
     """Give the plan, and tell the person. Raises Refused for days that nobody means."""
     person, plan, days = person_of(context), _plan(context), context.number(2)
-    if not 1 <= days <= MOST_DAYS:
+    if not 1 <= days <= MAX_DAYS:
         raise Refused(f"a plan for {days} days", "bot-button-old")
     if not menu.is_sure(context):
         title = plan.titled(context.language)

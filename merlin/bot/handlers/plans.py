@@ -83,7 +83,7 @@ LINK = "ref"
 MOST = 20
 _SHARING = "https://t.me/share/url"
 _GIFT = "invitation:"
-_MOST_DIGITS = 17
+_MAX_DIGITS = 17
 
 
 def are_invites_on(context: BotContext) -> bool:
@@ -108,7 +108,7 @@ def came_by(context: BotContext, number: str) -> None:
     inviter = int(number) if number.isascii() and number.isdecimal() else 0
     # A start keeps the name: who has one has started the bot before.
     is_new = context.is_private and not context.user.shown_name
-    if not (are_invites_on(context) and is_new) or not 0 < inviter < 10**_MOST_DIGITS:
+    if not (are_invites_on(context) and is_new) or not 0 < inviter < 10**_MAX_DIGITS:
         return
     known, quotas = Users(context.db).get(inviter), context.quotas
     if known is None or known.is_blocked or inviter == context.user_id:
@@ -310,7 +310,7 @@ def try_it(context: BotContext) -> View:
 
 STEP = "pay-code"
 # Nobody guesses codes for long.
-MOST_TRIES = 5
+MAX_ATTEMPTS = 5
 
 
 @handlers.button("code")
@@ -328,7 +328,7 @@ def code_typed(context: BotContext) -> View:
     except MerlinError as error:
         tries = int(context.dialog_values.get("tries", 0)) + 1
         words = context.translate(error.key, **error.arguments)
-        if tries >= MOST_TRIES:
+        if tries >= MAX_ATTEMPTS:
             context.stop_waiting()
             return menu.message(context, f"{words}\n\n{context.translate('pay-code-enough')}")
         context.wait(Dialog(STEP, {"tries": tries}))

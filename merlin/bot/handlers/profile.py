@@ -144,7 +144,7 @@ def _save_zone(context: BotContext, zone: str) -> View:
 
 
 # Telegram takes files of 50 MB from bots; sealed and coded, a file takes twice its size here.
-MOST_BYTES = 20_000_000
+MAX_BYTES = 20_000_000
 # The tables whose rows mean something to people, in the order in which they are told of.
 _LISTED = (
     *("turn", "chat_session", "rating", "proposal", "preset", "consent"),
@@ -161,7 +161,7 @@ async def export(context: BotContext) -> None:
     kept = await context.store.read(lambda: accounts.export(*performer(context)))
     content = json.dumps(kept, ensure_ascii=False, indent=1, default=str).encode()
     name = f"merlin-{context.user_id}.json"
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         name, content = f"{name}.gz", gzip.compress(content, mtime=0)
     page = FormattedMessage(context.translate("my-data-export"), file=Attachment(name, content))
     await context.show(lambda: View(page))
@@ -223,8 +223,8 @@ async def _erase(context: BotContext) -> None:
 
 STEP = "paysupport"
 ANSWER_STEP = "paysupport-answer"
-MOST_A_DAY = 3
-MOST_CHARACTERS = 2000
+MAX_PER_DAY = 3
+MAX_CHARACTERS = 2000
 _ASKED = "paysupport.ask"
 _ANSWERED = "paysupport.answer"
 _DAY = timedelta(days=1)
@@ -252,14 +252,14 @@ def _refusal(context: BotContext) -> View | None:
     since = context.services.clock() - _DAY
     newest = Audit(context.db).newest(_LOOK_BACK, person_reference(context.user_id))
     asked = [entry for entry in newest if entry.action == _ASKED and entry.at > since]
-    if len(asked) >= MOST_A_DAY:
-        return menu.say(context, "paysupport-enough", most=MOST_A_DAY)
+    if len(asked) >= MAX_PER_DAY:
+        return menu.say(context, "paysupport-enough", most=MAX_PER_DAY)
     return None if context.services.roles.admins() else menu.say(context, "paysupport-nobody")
 
 
 def _hand_over(context: BotContext, words: str) -> View:
     if not _is_good(words):
-        return menu.form(context, "paysupport-bad", most=MOST_CHARACTERS)
+        return menu.form(context, "paysupport-bad", most=MAX_CHARACTERS)
     context.stop_waiting()
     refusal, asker = _refusal(context), person_reference(context.user_id)
     if refusal is not None:
@@ -277,7 +277,7 @@ def _handed(context: BotContext, key: str) -> str:
 
 
 def _is_good(words: str) -> bool:
-    return 0 < len(words.strip()) <= MOST_CHARACTERS
+    return 0 < len(words.strip()) <= MAX_CHARACTERS
 
 
 def _letter(context: BotContext, admin: int, words: str) -> OutgoingMessage:
@@ -312,7 +312,7 @@ def answer(context: BotContext) -> View:
 def answered(context: BotContext) -> View:
     """Send an admin's answer to the person who asked."""
     if not _is_good(context.text):
-        return menu.form(context, "paysupport-bad", most=MOST_CHARACTERS)
+        return menu.form(context, "paysupport-bad", most=MAX_CHARACTERS)
     asker = context.dialog_values.get("user")
     context.stop_waiting()
     if not isinstance(asker, int) or not context.authority.may(Permission.REFUNDS):

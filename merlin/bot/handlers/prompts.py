@@ -20,7 +20,7 @@ from merlin.bot.updates import Sent
 from merlin.chat.answer import AnswerObserver, Reply
 from merlin.chat.model_catalogue import Candidate, CandidateKind, only_candidate
 from merlin.chat.prompt import (
-    MOST_PARTS,
+    MAX_PARTS,
     AttachedText,
     Prompt,
     attach_texts,
@@ -40,10 +40,10 @@ from merlin.providers.openai_chat import OpenAIAudio
 
 log = get_logger(__name__)
 
-MOST_IMAGES = 10
+MAX_IMAGES = 10
 MINUTE_S = 60
 TRIES = 3
-LONGEST_PAUSE_S = 10.0
+MAX_PAUSE_S = 10.0
 # Files that are something else than they were sent as, by what they should be sent as.
 _MISNAMED = {FileKind.IMAGE: "photo", FileKind.SOUND: "voice"}
 # What makes a prompt of a message: reads files, listens. Raises MerlinError with its text's key.
@@ -90,7 +90,7 @@ async def read_photos(context: BotContext) -> Prompt:
     for photo in photos:
         check_size(photo.size, limits.photo_bytes)
     images = []
-    for photo in photos[:MOST_IMAGES]:
+    for photo in photos[:MAX_IMAGES]:
         content = await _fetched(context, photo, limits.photo_bytes)
         mime = image_mime(content[:HEAD_BYTES])
         if not mime:
@@ -171,7 +171,7 @@ async def _transcribed(context: BotContext, transcriber: OpenAIAudio, sent: Sent
             if attempt >= TRIES:
                 raise Refused(str(busy), "media-hear-busy") from busy
             pause = busy.retry_after_s or context.services.patience.first_pause_s * attempt
-            await asyncio.sleep(min(pause, LONGEST_PAUSE_S))
+            await asyncio.sleep(min(pause, MAX_PAUSE_S))
         except ProviderError as error:
             await _report(context, error)
             raise Refused(str(error), "media-hear-failed") from error
@@ -192,7 +192,7 @@ async def _report(context: BotContext, error: ProviderError) -> None:
 # The rest of the window is for the answer and for what the estimate is wrong by.
 MATERIAL_SHARE = 0.75
 # However much was said before, a document gets so much; what does not fit then is left behind.
-LEAST_SHARE = 0.25
+MIN_SHARE = 0.25
 PART_SHARE = 0.5
 QUESTION_LENGTH = 500
 
@@ -236,7 +236,7 @@ def _room(context: BotContext, talk: Talk, prompt: Prompt) -> tuple[int, int]:
     room = int(window * MATERIAL_SHARE) - count_window_tokens(talk.before) - own
     helper = _helper(context, prompt)
     part = int(window_of(context.services, helper) * PART_SHARE) if helper else window
-    return max(room, int(window * LEAST_SHARE), 1), max(part, 1)
+    return max(room, int(window * MIN_SHARE), 1), max(part, 1)
 
 
 def _helper(context: BotContext, prompt: Prompt) -> Candidate | None:
@@ -258,7 +258,7 @@ async def _in_short(
     They share the room, and the parts that may be read.
     """
     count = len(prompt.papers)
-    room_tokens, most_parts = max(room_tokens // count, 1), max(MOST_PARTS // count, 1)
+    room_tokens, most_parts = max(room_tokens // count, 1), max(MAX_PARTS // count, 1)
     spent: list[Reply] = []
     papers: list[AttachedText] = []
     notes = [prompt.note]

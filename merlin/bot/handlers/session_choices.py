@@ -251,7 +251,7 @@ def name_typed(context: BotContext) -> View:
     if not session.system:
         return menu.say(context, "system-none", _SET)
     if not sessions.room_for(presets.of(context.user_id), name):
-        return menu.say(context, "system-full", _TO_PRESETS, most=sessions.MOST_OWN)
+        return menu.say(context, "system-full", _TO_PRESETS, most=sessions.MAX_OWN)
     own = presets.put(context.user_id, name, session.system)
     put_under(context, own.key, own.prompt)
     return menu.say(context, "system-saved", _TO_PRESETS, name=name)

@@ -39,7 +39,7 @@ from merlin.bot.handlers.session_choices import chosen
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
 from merlin.chat.model_catalogue import first_candidate
-from merlin.chat.sessions import MOST_TURNS, Session, WindowCounter, count_window_tokens, title_of
+from merlin.chat.sessions import MAX_TURNS, Session, WindowCounter, count_window_tokens, title_of
 from merlin.chat.turns import Turn
 from merlin.core import money
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
@@ -299,7 +299,7 @@ def _gauge_lines(
     is_counted = used > 0 and answer is not None and answer.usage != Usage()
     if not used:
         summary = (Message("system", session.summary),) if session.summary else ()
-        history = context.turns.history(session.session_id, MOST_TURNS)
+        history = context.turns.history(session.session_id, MAX_TURNS)
         used = count_window_tokens((*summary, *history))
     gauge = WindowCounter(used, limit)
     share = f"{min(gauge.share, 1) * 100:.0f}"

@@ -24,7 +24,7 @@ from merlin.app import course_chat, courses, sign_in
 from merlin.app.ask import dataset_of
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.app.proposals import has_consent
-from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, Settings, legal_text, put_text
+from merlin.app.texts import MAX_CHARACTERS, PRIVACY, TERMS, Settings, legal_text, put_text
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotContext
@@ -261,7 +261,7 @@ def _is_text(words: object) -> bool:
 
 def _asks(context: BotContext, name: str) -> View:
     now = Settings(context.db).get(name)
-    words = context.translate("own-words-ask", name=name, most=MOST_CHARACTERS)
+    words = context.translate("own-words-ask", name=name, most=MAX_CHARACTERS)
     if now:
         words = f"{words}\n\n{context.translate('own-words-now')}\n{now}"
     drop = ("own-words-drop", f"own-drop:{name.replace('.', ':')}", "danger")
@@ -276,7 +276,7 @@ def text_written(context: BotContext) -> View:
         context.stop_waiting()
         return menu.say(context, "bot-cancelled")
     words = context.text.strip()
-    if not 0 < len(words) <= MOST_CHARACTERS:
+    if not 0 < len(words) <= MAX_CHARACTERS:
         return _asks(context, ".".join(wanted))
     return _put(context, ".".join(wanted), words)
 

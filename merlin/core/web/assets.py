@@ -106,7 +106,7 @@ VARY = "Accept-Language, Accept-Encoding, Cookie, HX-Request"
 ASKED_AGAIN, NEVER_KEPT = "private, no-cache", "no-store"
 # Below this, packing gains nothing.
 _SMALL = 700
-_LONGEST_ADDRESS = 1000
+_MAX_URL_LENGTH = 1000
 
 
 def compressed_response(
@@ -133,7 +133,7 @@ def local_address(text: str) -> str:
     "//host", "/\host" and all that browsers read as one of another site are none of ours.
     """
     is_plain = text.startswith("/") and text.isprintable() and "\\" not in text
-    if not is_plain or text.startswith("//") or len(text) > _LONGEST_ADDRESS:
+    if not is_plain or text.startswith("//") or len(text) > _MAX_URL_LENGTH:
         return "/"
     try:
         parts = urlsplit(text)

@@ -30,7 +30,7 @@ def is_too_large(request: Request, most_bytes: int) -> bool:
     return not (length.isascii() and length.isdigit() and int(length) <= most_bytes)
 
 
-MOST_RANGES = 20
+MAX_RANGES = 20
 
 
 def language_of_header(header: str, default: str) -> str:
@@ -39,7 +39,7 @@ def language_of_header(header: str, default: str) -> str:
     Source: RFC 9110, 12.5.4: ranges by comma, weights `;q=` from 0 to 1, 0 = not wanted.
     """
     best, best_weight = default, 0.0
-    for part in header.split(",")[:MOST_RANGES]:
+    for part in header.split(",")[:MAX_RANGES]:
         name, _, parameter = part.partition(";")
         language = language_of(name.strip(), "")
         weight = _weight(parameter)

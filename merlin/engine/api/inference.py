@@ -33,7 +33,7 @@ from merlin.engine.auth import (
     owner_of,
 )
 from merlin.engine.context import engine_of
-from merlin.engine.jobs import MOST_SEED
+from merlin.engine.jobs import MAX_SEED
 from merlin.engine.requests import Fields, Name, as_list, form_of, json_object, only, write_upload
 from merlin.engine.serving.base import Chunk, Embedded, Finish, GenerationRequest, TokenChance
 from merlin.engine.training_file import ROLES, text_of
@@ -43,9 +43,9 @@ from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, eve
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
 
-MOST_STOPS, MOST_LIKELIEST = 4, 20
-MOST_TEXTS = 2048
-MOST_SOUND = 25_000_000
+MAX_STOPS, MAX_TOP_LOGPROBS = 4, 20
+MAX_TEXTS = 2048
+MAX_AUDIO_BYTES = 25_000_000
 _KINDS = ("", "text", "json_object")
 _GRANULARITIES = ("segment", "word")
 _VERBOSE = "verbose_json"
@@ -89,11 +89,11 @@ class ChatRequest(Fields):
     temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
     top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     seed: int | None = Field(default=None, gt=-(2**63), lt=2**63)
-    stop: Annotated[list[str], Field(max_length=MOST_STOPS), BeforeValidator(as_list)] = Field(
+    stop: Annotated[list[str], Field(max_length=MAX_STOPS), BeforeValidator(as_list)] = Field(
         default_factory=list
     )
     logprobs: Any = None
-    top_logprobs: int | None = Field(default=None, ge=0, le=MOST_LIKELIEST)
+    top_logprobs: int | None = Field(default=None, ge=0, le=MAX_TOP_LOGPROBS)
     response_format: Annotated[
         Any, only(lambda value: _kind_of(value) in _KINDS, "type must be 'text' or 'json_object'")
     ] = None
@@ -117,7 +117,7 @@ class ChatRequest(Fields):
             most_tokens=self.max_completion_tokens or self.max_tokens or 0,
             temperature=self.temperature,
             top_p=self.top_p,
-            seed=None if self.seed is None else self.seed % (MOST_SEED + 1),
+            seed=None if self.seed is None else self.seed % (MAX_SEED + 1),
             stops=[each for each in self.stop if each],
             logprobs=(self.top_logprobs or 0) if self.logprobs else None,
             is_json=_kind_of(self.response_format) == "json_object",
@@ -211,7 +211,7 @@ class EmbeddingRequest(Fields):
 
     model: Name
     input: Annotated[
-        list[Name], Field(min_length=1, max_length=MOST_TEXTS), BeforeValidator(as_list)
+        list[Name], Field(min_length=1, max_length=MAX_TEXTS), BeforeValidator(as_list)
     ]
     dimensions: Annotated[
         None, only(lambda value: value is None, "cannot be chosen: a base has as many as it has")
@@ -255,7 +255,7 @@ def _embeddings_object(model: str, embedded: Embedded, *, is_base64: bool) -> di
 async def transcribe(request: Request) -> Response:
     """Write a recording down."""
     transcriber = engine_of(request).transcriber
-    async with form_of(request, MOST_SOUND, "'file' and 'model'") as form:
+    async with form_of(request, MAX_AUDIO_BYTES, "'file' and 'model'") as form:
         transcriber.check(_field(form, "model"))
         upload = form.get("file")
         if not isinstance(upload, UploadFile):

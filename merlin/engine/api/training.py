@@ -39,8 +39,8 @@ from merlin.openai_protocol.responses import deleted_object, list_object, list_p
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
 
-MOST_FILES = 10_000
-_LONGEST_NAME = 255
+MAX_FILES = 10_000
+_MAX_NAME_LENGTH = 255
 
 
 @router.post("/files")
@@ -77,9 +77,9 @@ def _name(upload_name: str) -> str:
     name = upload_name.replace("\\", "/").rsplit("/", 1)[-1]
     if not name.endswith(".jsonl"):
         raise bad_field("file", "Invalid file format: a .jsonl file is needed for fine-tuning.")
-    if len(name) > _LONGEST_NAME or not name.isprintable():
+    if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
         raise bad_field(
-            "file", f"The file's name must be printable, {_LONGEST_NAME} characters at most."
+            "file", f"The file's name must be printable, {_MAX_NAME_LENGTH} characters at most."
         )
     return name
 
@@ -88,7 +88,7 @@ def _name(upload_name: str) -> str:
 def list_files(request: Request) -> Response:
     """List files, newest first unless `order=asc`."""
     query = request.query_params
-    page = page_of(query, MOST_FILES, MOST_FILES)
+    page = page_of(query, MAX_FILES, MAX_FILES)
     purpose, files = query.get("purpose", ""), engine_of(request).repositories.files
     found, more = files.list(purpose, page, owner_of(request))
     return JSONResponse(list_page([file_of(row) for row in found], has_more=more))
@@ -246,7 +246,7 @@ def _tuned(engine: Engine, row: Row) -> dict[str, object]:
     return model_of(row["name"], row["created_at"], base)
 
 
-_MOST_ENDPOINTS = 100
+_MAX_ENDPOINTS = 100
 
 
 @router.get("/webhook_event_types")
@@ -269,7 +269,7 @@ async def create_endpoint(request: Request) -> Response:
 def list_endpoints(request: Request) -> Response:
     """List endpoints, newest first."""
     sender = _sender(request)
-    page = page_of(request.query_params, _PAGE, _MOST_ENDPOINTS)
+    page = page_of(request.query_params, _PAGE, _MAX_ENDPOINTS)
     found, more = sender.endpoints.list(page, owner_of(request))
     return JSONResponse(list_page([_endpoint_object(sender, row) for row in found], has_more=more))
 

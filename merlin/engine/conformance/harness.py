@@ -67,7 +67,7 @@ def training_file(examples: int) -> bytes:
 NO_KEY = "none"
 CALL_S = 120.0
 _TIMEOUT = httpx2.Timeout(CALL_S, connect=5.0)
-MOST_TOKENS = 200
+MAX_TOKENS = 200
 QUESTION = "Назови по порядку дни недели."
 _OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"
 _FORBIDDEN = (401, 403)
@@ -118,7 +118,7 @@ class Server:
         """Return what lets a plain call in."""
         return {"Authorization": f"Bearer {self.key}"}
 
-    def question(self, *, most: int = MOST_TOKENS, **other: object) -> dict[str, object]:
+    def question(self, *, most: int = MAX_TOKENS, **other: object) -> dict[str, object]:
         """Return the body of a chat call with one short question; `most` tokens may answer."""
         messages = [{"role": "user", "content": QUESTION}]
         return {"model": self.model, "messages": messages, self._limit: most, **other}
@@ -339,7 +339,7 @@ def _words(statuses: tuple[int, ...]) -> str:
     return " | ".join(map(str, statuses))
 
 
-MOST_PAGES = 4
+MAX_PAGES = 4
 _WHOLE, _LEAST = 100, 2
 
 # A call of the SDK that lists: it takes `limit` and `after`, and returns a page with `data`.
@@ -354,7 +354,7 @@ def check_paging(listing: Listing, limit: int) -> None:
     whole = _ids(listing(limit=_WHOLE))
     require(len(whole) >= _LEAST, "data", len(whole), f">= {_LEAST}")
     seen: list[str] = []
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         page = listing(limit=limit, **({"after": seen[-1]} if seen else {}))
         got = _ids(page)
         if len(got) > limit:
@@ -365,7 +365,7 @@ def check_paging(listing: Listing, limit: int) -> None:
         if not page.has_more or not got:
             break
     require(len(seen) >= _LEAST, "data", len(seen), f">= {_LEAST}")
-    for walked, listed in zip_longest(seen, whole[: limit * MOST_PAGES]):
+    for walked, listed in zip_longest(seen, whole[: limit * MAX_PAGES]):
         if listed is not None and walked != listed:
             raise Wrong("page-gap", id=listed)
 

@@ -43,7 +43,7 @@ _RANK = {state: rank for rank, state in enumerate((*WAITING, "running", *FINAL))
 SUFFIX, SEED = "merlin-test", 7
 KEY = "merlin_test"
 _NO_JOB = "ftjob-0000000000000000deadbeef"
-_MOST_BASES = 10
+_MAX_BASES = 10
 _FIRST_LOOK_S, _LAST_LOOK_S, _SLOWER = 0.02, 5.0, 1.3
 
 
@@ -95,7 +95,7 @@ def created(server: Server, file: FileObject) -> FineTuningJob:
 def _create_on_a_base(server: Server, file: FileObject, metadata: dict[str, str]) -> FineTuningJob:
     """Create the first job; where no base was named, the first is found that can be tuned."""
     refused: openai.APIStatusError | None = None
-    for base in server.models[:_MOST_BASES]:
+    for base in server.models[:_MAX_BASES]:
         try:
             asked = {"suffix": SUFFIX, "seed": SEED, "metadata": metadata, "model": base}
             job = launch(server, file.id, harness.EPOCHS, **asked)

@@ -84,7 +84,7 @@ class Receiver:
 Endpoint = tuple[WebhookEndpointWithSecret, Receiver]
 SUCCEEDED: Final = "fine_tuning.job.succeeded"
 _FAILED = "fine_tuning.job.failed"
-MOST_PATIENCE_S = 60.0
+MAX_TIMEOUT_S = 60.0
 _NAME = "merlin-test"
 
 
@@ -138,7 +138,7 @@ def _delivery(
     server: Server, endpoint: Endpoint, number: int, otherwise: str, **arguments: object
 ) -> Delivery:
     """Wait for a delivery; `otherwise` with `arguments` is what is wrong where none comes."""
-    patience_s = min(MOST_PATIENCE_S, server.timeout_s)
+    patience_s = min(MAX_TIMEOUT_S, server.timeout_s)
     came = endpoint[1].wait(number + 1, patience_s)
     if len(came) <= number:
         raise Wrong(otherwise, seconds=f"{patience_s:g}", **arguments)

@@ -39,7 +39,7 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 WINDOWS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 # Source: safetensors' format: eight bytes of length, little-endian, then a header in JSON.
 LENGTH = struct.Struct("<Q")
-LONGEST_HEADER = 100_000_000
+MAX_HEADER_BYTES = 100_000_000
 
 
 def check(folder: Path, model: EngineModelConfig) -> None:
@@ -94,7 +94,7 @@ def _parameters(path: Path) -> int:
     try:
         with path.open("rb") as file:
             (length,) = LENGTH.unpack(file.read(LENGTH.size))
-            header = json.loads(file.read(min(length, LONGEST_HEADER)))
+            header = json.loads(file.read(min(length, MAX_HEADER_BYTES)))
         shapes = [each["shape"] for name, each in header.items() if name != "__metadata__"]
         return sum(math.prod(shape) for shape in shapes)
     except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -32,9 +32,9 @@ from merlin.engine.pages.page import (
 from merlin.engine.status import JobFacts, base_facts
 from merlin.engine.trainers.base import Untrainable
 
-MOST_OVER = 20
-MOST_JOBS = 100
-MOST_LINES = 200
+MAX_FINISHED = 20
+MAX_JOBS = 100
+MAX_LINES = 200
 LOG_BYTES = 16 * 1024
 
 
@@ -45,7 +45,7 @@ def _tail(path: Path) -> str:
             lines = file.read(LOG_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:  # not there, or just moved to where ended jobs' logs lie
         return ""
-    return "\n".join(lines[-MOST_LINES:])
+    return "\n".join(lines[-MAX_LINES:])
 
 
 def _job_list(page: PageRequest, after: str = "") -> Mapping[str, object]:
@@ -69,11 +69,11 @@ def _over(page: PageRequest, after: str) -> tuple[list[Job], bool]:
     """Return the newest jobs that are over, and whether there are more of them."""
     over: list[Job] = []
     has_more = True
-    while len(over) <= MOST_OVER and has_more:
-        jobs, has_more = page.engine.repositories.jobs.list({}, Page(after, MOST_OVER))
+    while len(over) <= MAX_FINISHED and has_more:
+        jobs, has_more = page.engine.repositories.jobs.list({}, Page(after, MAX_FINISHED))
         over += [job for job in jobs if job.is_over]
         after = jobs[-1].job_id if jobs else after
-    return over[:MOST_OVER], has_more or len(over) > MOST_OVER
+    return over[:MAX_FINISHED], has_more or len(over) > MAX_FINISHED
 
 
 def _version(page: PageRequest) -> str:
@@ -113,7 +113,7 @@ def front(page: SignedInPage, after: Short = "") -> Response:
         **_machine(page),
         "jobs": _job_list(page, after),
         "bases": _bases(page),
-        "models": page.engine.repositories.models.final()[:MOST_OVER],
+        "models": page.engine.repositories.models.final()[:MAX_FINISHED],
     }
     return render_page(page, "board.html", v=view)
 
@@ -136,7 +136,7 @@ def machine(page: SignedInPage) -> Response:
 def view_all(page: SignedInPage) -> Response:
     """Return jobs, bases, models and machine for programs."""
     repositories = page.engine.repositories
-    jobs, _ = repositories.jobs.list({}, Page(limit=MOST_JOBS))
+    jobs, _ = repositories.jobs.list({}, Page(limit=MAX_JOBS))
     view = {
         "jobs": [JobFacts(repositories, job).as_json(page.language) for job in jobs],
         "counts": repositories.jobs.counts(),
@@ -155,7 +155,7 @@ def _job_view(page: PageRequest, job_id: str) -> Mapping[str, Any]:
     # Taken before the rest: what comes between is seen once more rather than never.
     version, repositories = _version(page), page.engine.repositories
     job = repositories.jobs.get(job_id)
-    events = repositories.job_events.page(job_id, Page(limit=MOST_LINES))[0]
+    events = repositories.job_events.page(job_id, Page(limit=MAX_LINES))[0]
     told = [
         (each["created_at"], each["level"], each["message"], json.loads(each["content"]))
         for each in events
@@ -173,7 +173,7 @@ def _job_view(page: PageRequest, job_id: str) -> Mapping[str, Any]:
 def show_job(page: SignedInPage, job_id: str) -> Response:
     """Return a job's page."""
     view = _job_view(page, job_id)
-    checkpoints, _ = page.engine.repositories.models.checkpoints(job_id, Page(limit=MOST_LINES))
+    checkpoints, _ = page.engine.repositories.models.checkpoints(job_id, Page(limit=MAX_LINES))
     return render_page(page, "job.html", **view, checkpoints=checkpoints)
 
 

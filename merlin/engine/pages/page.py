@@ -55,11 +55,11 @@ from merlin.openai_protocol.errors import ApiError
 
 COOKIE = "merlin-engine"
 LASTS_S = 7 * 24 * 3600
-MOST_SESSIONS = 1000
+MAX_SESSIONS = 1000
 PREFIX = "engine-page"
 SIGN_IN = "/sign-in"
 # More than any form of these pages brings.
-MOST_BYTES = 16 * 1024
+MAX_BYTES = 16 * 1024
 # Nothing from elsewhere, nothing written into the page itself, in nobody's frame.
 HEADERS = {
     "Content-Security-Policy": (
@@ -105,7 +105,7 @@ class SignIns:
         """Begin a session in this browser."""
         token = secrets.token_urlsafe(32)
         self._sessions[_digest(token)] = time.monotonic() + LASTS_S
-        while len(self._sessions) > MOST_SESSIONS:
+        while len(self._sessions) > MAX_SESSIONS:
             self._sessions.popitem(last=False)
         name, is_safe = cookie_name(request, COOKIE), is_secure(request)
         response.set_cookie(name, token, LASTS_S, httponly=True, samesite="strict", secure=is_safe)
@@ -302,4 +302,4 @@ def _ask_to_sign_in(request: Request) -> Response:
 
 _EXPECTED = (ApiError, HTTPException, RequestValidationError)
 # The class of every page's route.
-PageRoute = page_route(error_page, _page_of_error, _EXPECTED, MOST_BYTES)
+PageRoute = page_route(error_page, _page_of_error, _EXPECTED, MAX_BYTES)

@@ -37,7 +37,7 @@ log = get_logger(__name__)
 
 COMMAND = "llama-server"
 # The ones asked last; each costs its size in memory and makes every start longer.
-MOST_ADAPTERS = 20
+MAX_ADAPTERS = 20
 START_S = 300.0
 LOOK_S = 0.05
 STOP_S = 10.0
@@ -95,7 +95,7 @@ class LlamaProcess:
         await self._end()
         # One that was deleted since must not keep the others from starting.
         kept = [each for each in self._files if each != file and each.exists()]
-        self._files = [*kept, *([file] if file else [])][-MOST_ADAPTERS:]
+        self._files = [*kept, *([file] if file else [])][-MAX_ADAPTERS:]
         await self._start()
 
     async def _start(self) -> None:

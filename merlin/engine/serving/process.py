@@ -27,7 +27,7 @@ from merlin.engine.serving.base import Busy, Unavailable, refusal_of
 
 # The first death costs nothing; from the second in a row on the pause doubles.
 _FREE = 1
-_LONGEST_RESTART_S = 60.0
+_MAX_RESTART_S = 60.0
 # The longest line of a process: every word of an hour of speech with its times.
 _LONGEST = 64 * 1024 * 1024
 _LEAVING_S = 5.0
@@ -35,7 +35,7 @@ _BY_NUMBER = ("piece", "end", "vector", "vectors", "refused", "failed")
 _REMEMBERED = 32
 # Until a first answer has ended nobody knows how long one takes.
 _FIRST_S = 2.0
-_LONGEST_S = 600
+_MAX_DURATION_S = 600
 Line = Mapping[str, Any]
 log = get_logger(__name__)
 
@@ -56,7 +56,7 @@ class RestartPolicy:
         self.restarts += 1
         self._in_a_row += 1
         pause_s = 2.0**self._in_a_row if self._in_a_row > _FREE else 0.0
-        self._not_before = time.monotonic() + min(pause_s, _LONGEST_RESTART_S)
+        self._not_before = time.monotonic() + min(pause_s, _MAX_RESTART_S)
         why = f"its process ended with code {code}; its log says more"
         if code == -signal.SIGKILL:
             why = f"its process was killed, most likely for want of memory; {self._advice}"
@@ -210,7 +210,7 @@ class FairQueue:
         """Return when there should be room, by how long the last answers took."""
         mean_s = sum(self._took_s) / len(self._took_s) if self._took_s else _FIRST_S
         rounds = (self.waiting + 1) / self._at_once
-        return max(1, min(math.ceil(mean_s * rounds), _LONGEST_S))
+        return max(1, min(math.ceil(mean_s * rounds), _MAX_DURATION_S))
 
     async def _wait(self, asker: str) -> None:
         if self._free:

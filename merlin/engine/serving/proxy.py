@@ -49,7 +49,7 @@ CONNECT_S = 5.0
 SILENCE_S = 300.0
 _OK = 200
 # What is longer is no answer: a server that has gone wrong must not take the engine's memory.
-LARGEST_ANSWER = 64_000_000
+MAX_RESPONSE_BYTES = 64_000_000
 _CHAT, _EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
 _NO_EMBEDDINGS = (400, 404, 501)
 _COUNTED = ("prompt_tokens", "completion_tokens")
@@ -140,7 +140,7 @@ class Calls:
 
     async def read(self, url: str, response: aiohttp.ClientResponse) -> Answer:
         """Read a whole answer. Raises InvalidResponse for one that is too long."""
-        body = await read_whole(response, LARGEST_ANSWER)
+        body = await read_whole(response, MAX_RESPONSE_BYTES)
         return Answer(self.who, url, response.status, response.headers, body)
 
     @contextmanager

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CAPACITY = 16
 # Of an encoder.
-MOST_TEXTS = 4_000
+MAX_TEXTS = 4_000
 _WORDS = re.compile(r"\s*(?:\S+\s*){1,3}")
 
 
@@ -162,7 +162,7 @@ class EmbedBackend(RecallBackend):
                 for text, each in zip(missing, vectors, strict=True)
             }
             known |= told
-            if len(self._vectors) > MOST_TEXTS:
+            if len(self._vectors) > MAX_TEXTS:
                 self._vectors.clear()
             self._vectors |= told
         return known

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 64
 # Of one encoder: 77 MB with vectors of 384 numbers.
-MOST_KEPT = 100_000
+MAX_KEPT = 100_000
 
 
 class EmbedTrainer(RecallTrainer):
@@ -104,7 +104,7 @@ def read_vectors(path: Path) -> dict[bytes, Floats]:
 
 def write_vectors(path: Path, kept: Mapping[bytes, Floats]) -> None:
     """Keep the newest vectors of one encoder; those of an encoder that was here before go."""
-    newest = list(kept)[-MOST_KEPT:]
+    newest = list(kept)[-MAX_KEPT:]
     write_durably(path, partial(_write, newest, [kept[key] for key in newest]))
     for other in path.parent.glob("*.npz"):
         if other != path:

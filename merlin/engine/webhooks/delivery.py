@@ -42,7 +42,7 @@ from merlin.engine.webhooks.endpoints import (
 from merlin.openai_protocol.errors import ApiError, retry_after_s
 
 TIMEOUT_S = 15.0
-LONGEST_RETRY_AFTER_S = 24 * 3600.0
+MAX_RETRY_AFTER_S = 24 * 3600.0
 AFTER_FAILURE_S = 5.0
 JOIN_S = 20.0
 # So often it is looked whether the clock was set back, while something waits.
@@ -66,7 +66,7 @@ class Outcome:
 
 def wait_before_retry_s(headers: Mapping[str, str]) -> float:
     """Return the seconds that a header Retry-After asks for, a day at most; 0 where it does not."""
-    return min(retry_after_s(headers) or 0.0, LONGEST_RETRY_AFTER_S)
+    return min(retry_after_s(headers) or 0.0, MAX_RETRY_AFTER_S)
 
 
 class WebhookSender:

@@ -39,12 +39,12 @@ ON, PAUSED, GONE = "on", "paused", "gone"
 LADDER_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 6 * 3600.0, 12 * 3600.0)
 JITTER = 0.2
 KEPT_S = 30 * 24 * 3600.0
-LONGEST_TROUBLE = 200
+MAX_ERROR_LENGTH = 200
 _RANDOM = secrets.SystemRandom()
 OLD_SECRET_S = 24 * 3600.0
 PAUSED_AFTER_S = 7 * 24 * 3600.0
-LONGEST_NAME = 256
-MOST_OF_ONE = 50
+MAX_NAME_LENGTH = 256
+MAX_PER_ITEM = 50
 _AFRESH = "state = 'on', failing_since = NULL, not_before = 0"
 _CHANGE = (
     "UPDATE endpoint SET name = ?, url = ?, event_types = ?, updated_at = ?,"  # noqa: S608 - as below
@@ -55,7 +55,7 @@ _WELL = f"UPDATE endpoint SET {_AFRESH} WHERE id = ?"  # noqa: S608 - our own wo
 
 EndpointName = Annotated[
     str,
-    Field(min_length=1, max_length=LONGEST_NAME),
+    Field(min_length=1, max_length=MAX_NAME_LENGTH),
     only(lambda name: str(name).isprintable(), "must be a printable text"),
 ]
 EventType = Annotated[
@@ -117,8 +117,10 @@ class Endpoints:
         """Keep a new endpoint with a new secret. Raises ApiError 400 where the owner has many."""
         with self._rows.transaction():
             sql = "SELECT COUNT(*) AS n FROM endpoint WHERE owner = ?"
-            if self._rows.select(sql, owner)[0]["n"] >= MOST_OF_ONE:
-                raise ApiError(400, f"There are {MOST_OF_ONE} webhook endpoints; delete one first.")
+            if self._rows.select(sql, owner)[0]["n"] >= MAX_PER_ITEM:
+                raise ApiError(
+                    400, f"There are {MAX_PER_ITEM} webhook endpoints; delete one first."
+                )
             endpoint_id = f"we_{secrets.token_hex(12)}"
             self._insert(endpoint_id, change, new_secret(), owner)
         return self.get(endpoint_id)
@@ -225,7 +227,7 @@ class Endpoints:
         sql = "UPDATE delivery SET tries = tries + 1, due_at = ?, trouble = ? WHERE id = ?"
         due_at = now + pause_s(delivery["tries"])
         with self._rows.transaction():
-            self._rows.change(sql, due_at, trouble[:LONGEST_TROUBLE], delivery["id"])
+            self._rows.change(sql, due_at, trouble[:MAX_ERROR_LENGTH], delivery["id"])
             self._rows.change(
                 "UPDATE endpoint SET failing_since = COALESCE(failing_since, ?), not_before = ?,"
                 " state = CASE WHEN ? THEN 'gone'"

@@ -145,7 +145,7 @@ def _composed(sources: Mapping[str, str], question: str) -> str:
         for sentence in _SENTENCE_END.split(" ".join(words.split()))
     ]
     best, number, sentence = max(shared, key=lambda each: each[0])
-    if best < _FEWEST_SHARED:
+    if best < _MIN_SHARED:
         return _NO_SOURCE
     said = text(_language_of(question), "stand-in-known", answer=sentence)
     return f"[{number}] {said}"
@@ -237,7 +237,7 @@ _SOURCE, _NO_SOURCE = (
     re.compile(r"^\[([1-9]\d*)\] (.+?)(?=\n\n\[\d|\Z)", re.DOTALL | re.MULTILINE),
     "[0]",
 )
-_FEWEST_SHARED, _LONG_WORD = 2, 4
+_MIN_SHARED, _LONG_WORD = 2, 4
 _DATA_URL = re.compile(r"data:([\w/+.-]+);base64,(.*)", re.DOTALL)
 
 
@@ -383,7 +383,7 @@ def _short(question: str) -> str:
 
 
 _CODE = re.compile(r"```.*?```", re.DOTALL)
-_FEWEST_WORDS, _TOPIC_WORDS = 8, 4
+_MIN_WORDS, _TOPIC_WORDS = 8, 4
 _WORDINGS = (1, 2, 3)
 
 
@@ -396,7 +396,7 @@ def draft_examples(asked: str) -> str:
     else:
         parts = _CODE.sub("", documents[0]).split("\n\n")
         told = [" ".join(part.split()) for part in parts if part.strip()[:1].isalnum()]
-        whole = [part for part in told if len(part.split()) >= _FEWEST_WORDS and part[-1] == "."]
+        whole = [part for part in told if len(part.split()) >= _MIN_WORDS and part[-1] == "."]
         drafts = [_of_paragraph(part) for part in whole[:PAIRS]]
     return json.dumps({"examples": drafts}, ensure_ascii=False)
 

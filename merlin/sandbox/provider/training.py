@@ -67,7 +67,7 @@ EPOCHS = 3
 # What stands between a tuned model's id and the step of one of its checkpoints.
 CHECKPOINT = ":ckpt-step-"
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
-MOST_METADATA = 16
+MAX_METADATA = 16
 PURPOSES = frozenset({"assistants", "batch", "evals", "fine-tune", "user_data", "vision"})
 # What a hyper-parameter may be besides "auto".
 _RANGES = {"n_epochs": (1, 50), "batch_size": (1, 256), "learning_rate_multiplier": (0, 1000)}
@@ -210,7 +210,7 @@ class Account:
             if (file_id or name == "training_file") and file_id not in self.files:
                 raise bad_field(name, f"invalid {name}: {file_id}")
         metadata = asked.get("metadata") or {}
-        if not isinstance(metadata, dict) or len(metadata) > MOST_METADATA:
+        if not isinstance(metadata, dict) or len(metadata) > MAX_METADATA:
             raise bad_field("metadata", "Too many properties in 'metadata': at most 16")
         method = asked.get("method") or {}
         block = method.get(method.get("type")) or asked

@@ -145,7 +145,7 @@ def of_status(status: int, retry_after_s: int | None = None) -> BotApiError:
 
 TEXT_UNITS = 4096
 CAPTION_UNITS = 1024
-MOST_ENTITIES = 100
+MAX_ENTITIES = 100
 _TYPED = {
     "url": re.compile(r"https?://[^\s<>«»\"]+[^\s<>«»\".,;:!?)]"),
     "email": re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]*\w"),
@@ -211,7 +211,7 @@ def formatted(arguments: Arguments, name: str = "text") -> tuple[str, list[Entit
         if end > start:
             fitting.append({**entity, "offset": start, "length": end - start})
     fitting.sort(key=lambda one: (one["offset"], -one["length"]))
-    return text, fitting[:MOST_ENTITIES]
+    return text, fitting[:MAX_ENTITIES]
 
 
 def _check(entities: list[Entity], text: str) -> None:
@@ -229,10 +229,10 @@ def _check(entities: list[Entity], text: str) -> None:
             raise bad_request(f"entity at UTF-16 offset {start} is in a middle of a UTF-16 symbol")
 
 
-MOST_BUTTONS = 100
+MAX_BUTTONS = 100
 CALLBACK_BYTES = 64
 COPY_CHARACTERS = 256
-MOST_IN_ROW = 8
+MAX_PER_ROW = 8
 STYLES = frozenset({"primary", "success", "danger"})
 _ACTIONS = frozenset(
     {
@@ -249,7 +249,7 @@ def checked_markup(raw: dict[str, Any] | None) -> dict[str, Any] | None:
     """
     rows = [row for row in (raw or {}).get("inline_keyboard", []) if row]
     buttons = [button for row in rows for button in row]
-    if len(buttons) > MOST_BUTTONS or any(len(row) > MOST_IN_ROW for row in rows):
+    if len(buttons) > MAX_BUTTONS or any(len(row) > MAX_PER_ROW for row in rows):
         raise bad_request("reply markup is too long")
     for button in buttons:
         if not button["text"].strip() or not _ACTIONS & set(button):
@@ -275,7 +275,7 @@ def find_button(markup: dict[str, Any] | None, wanted: str) -> dict[str, Any] | 
     return None
 
 
-MOST_COMMANDS = 100
+MAX_COMMANDS = 100
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 
 
@@ -293,7 +293,7 @@ def _menu_name(language: str, kind: str, *places: object) -> str:
 async def set_my_commands(world: World, arguments: Arguments) -> bool:
     """Answer setMyCommands."""
     wanted = arguments.parsed("commands")
-    if len(wanted) > MOST_COMMANDS:
+    if len(wanted) > MAX_COMMANDS:
         raise bad_request("BOT_COMMANDS_TOO_MUCH")
     if not all(_COMMAND.fullmatch(one["command"]) and one["description"] for one in wanted):
         raise bad_request("BOT_COMMAND_INVALID")

@@ -47,7 +47,7 @@ SHOWN_TYPES = frozenset(
         *("audio/ogg", "audio/mpeg", "video/mp4", "video/webm"),
     }
 )
-MOST_WAITING = 1000
+MAX_WAITING = 1000
 KEEP_ALIVE_S = 15.0
 # Other kinds of change are the bot's business, not the page's.
 _SHOWN = frozenset(
@@ -168,7 +168,7 @@ class ControlSide:
         data = {"name": change["name"]} if kind == "setting" else change
         line = f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
         for queue in list(self._queues):
-            if queue.qsize() >= MOST_WAITING:
+            if queue.qsize() >= MAX_WAITING:
                 self._queues.discard(queue)
             queue.put_nowait(line if queue in self._queues else None)
 

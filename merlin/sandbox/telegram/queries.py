@@ -45,7 +45,7 @@ async def answer_callback_query(world: World, arguments: Arguments) -> bool:
 
 ANSWER_S = 30.0
 CACHE_S = 300
-MOST_RESULTS = 50
+MAX_RESULTS = 50
 ID_BYTES = 64
 
 
@@ -65,7 +65,7 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
     query_id = arguments.text("inline_query_id")
     query = open_query(world, query_id, "inline_query", ANSWER_S)
     raw = arguments.parsed("results")
-    if len(raw) > MOST_RESULTS:
+    if len(raw) > MAX_RESULTS:
         raise bad_request("RESULTS_TOO_MUCH")
     results = tuple(_checked_result(one) for one in raw)
     if len({one["id"] for one in results}) < len(results):
@@ -109,7 +109,7 @@ def cached_answer(world: World, person_id: int, query: str) -> InlineAnswer | No
 
 
 PERIOD_S = 2_592_000
-MOST_TRANSACTIONS = 100
+MAX_TRANSACTIONS = 100
 
 
 def balance(world: World, person_id: int) -> int:
@@ -203,9 +203,9 @@ async def refund_star_payment(world: World, arguments: Arguments) -> bool:
 
 async def get_star_transactions(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer getStarTransactions: the oldest first, a hundred at most."""
-    limit = arguments.integer("limit", MOST_TRANSACTIONS)
+    limit = arguments.integer("limit", MAX_TRANSACTIONS)
     offset = arguments.integer("offset")
-    if not 1 <= limit <= MOST_TRANSACTIONS or offset < 0:
+    if not 1 <= limit <= MAX_TRANSACTIONS or offset < 0:
         raise bad_request("LIMIT_INVALID")
     return {"transactions": world.transactions[offset : offset + limit]}
 
@@ -224,8 +224,8 @@ async def edit_user_star_subscription(world: World, arguments: Arguments) -> boo
 CHECKOUT_S = 10.0
 # What is kept of an invoice that somebody is about to pay: where it stands, and what it is for.
 CHECKED_OUT = ("title", "period", "chat_id", "message_id")
-MOST_STARS = 25_000
-MOST_STARS_RENEWED = 10_000
+MAX_STARS = 25_000
+MAX_STARS_RENEWED = 10_000
 _SIZES = {"title": 32, "description": 255}
 _PAYLOAD_BYTES = 128
 
@@ -233,7 +233,7 @@ _PAYLOAD_BYTES = 128
 async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer sendInvoice: in Stars (XTR), with Telegram's sizes."""
     receiver(world, arguments)
-    amount = _checked_price(arguments, MOST_STARS)
+    amount = _checked_price(arguments, MAX_STARS)
     names = ("title", "description", "start_parameter")
     said = {name: arguments.text(name) for name in names}
     invoice = {**said, "currency": "XTR", "total_amount": amount}
@@ -249,7 +249,7 @@ async def create_invoice_link(world: World, arguments: Arguments) -> str:
     period = arguments.integer("subscription_period")
     if period not in {0, PERIOD_S}:
         raise bad_request("SUBSCRIPTION_PERIOD_INVALID")
-    amount = _checked_price(arguments, MOST_STARS_RENEWED if period else MOST_STARS)
+    amount = _checked_price(arguments, MAX_STARS_RENEWED if period else MAX_STARS)
     slug = secrets.token_urlsafe(16)
     named = {name: arguments.text(name) for name in ("title", "description", "payload")}
     invoice = {**named, "total_amount": amount, "currency": "XTR", "period": period}

@@ -47,13 +47,13 @@ from merlin.sandbox.telegram.world import (
     bot_user,
 )
 
-MOST_UPDATES = 100
-LONGEST_POLL_S = 50
+MAX_UPDATES = 100
+MAX_POLL_S = 50
 
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 FIRST_RETRY_S = 0.1
-LONGEST_RETRY_S = 5.0
+MAX_RETRY_S = 5.0
 ANSWER_S = 60.0
 
 log = get_logger(__name__)
@@ -107,8 +107,8 @@ class Updates:
         offset = arguments.integer("offset")
         if gone := [update_id for update_id in self._world.updates if update_id < offset]:
             self._world.record("confirm", update_ids=gone)
-        limit = min(max(arguments.integer("limit", MOST_UPDATES), 1), MOST_UPDATES)
-        timeout_s = min(max(arguments.integer("timeout"), 0), LONGEST_POLL_S)
+        limit = min(max(arguments.integer("limit", MAX_UPDATES), 1), MAX_UPDATES)
+        timeout_s = min(max(arguments.integer("timeout"), 0), MAX_POLL_S)
         if not self._world.updates and timeout_s and not self._closing:
             await self._wait(timeout_s)
         return list(islice(self._world.updates.values(), limit))
@@ -175,7 +175,7 @@ class Updates:
                     pause_s = FIRST_RETRY_S
                 else:
                     await asyncio.sleep(pause_s)
-                    pause_s = min(pause_s * 2, LONGEST_RETRY_S)
+                    pause_s = min(pause_s * 2, MAX_RETRY_S)
 
     async def _deliver(self, session: aiohttp.ClientSession, update: Mapping[str, Any]) -> bool:
         webhook = self._world.settings["webhook"]

@@ -221,7 +221,7 @@ class Call:
     status: int
 
 
-MOST_CALLS = 50_000
+MAX_CALLS = 50_000
 # What everybody has at first; enough for a demo, and it can be spent.
 FIRST_STARS = 5000
 Listener = Callable[[str, Mapping[str, Any]], None]
@@ -264,7 +264,7 @@ class World:
     checkouts: dict[str, dict[str, Any]] = field(default_factory=dict)
     # The bot's answers to inline queries by query id; kept in memory alone, as a cache is.
     inline_answers: dict[str, Any] = field(default_factory=dict)
-    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=MOST_CALLS))
+    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
     listeners: list[Listener] = field(default_factory=list)
     last_message_id: int = 0
     pollers: int = 0

@@ -146,7 +146,7 @@ ANSWER_S = 10.0
 GOOD = 200
 # A notification that is not answered 200 is posted again: so often, after so long, then twice that.
 TRIES, RETRY_S = 5, 0.2
-MOST_ON_PAGE = 100
+MAX_PER_PAGE = 100
 SHOP_ID, KEY = "100500", "test_stand-in"
 
 
@@ -386,8 +386,8 @@ def _page(request: Request, rows: Sequence[Json]) -> Response:
         limit = int(query.get("limit", 10))
     except ValueError as error:
         raise bad_request("query", str(error)) from None
-    if not 1 <= limit <= MOST_ON_PAGE:
-        raise bad_request("limit", f"Limit must be from 1 to {MOST_ON_PAGE}")
+    if not 1 <= limit <= MAX_PER_PAGE:
+        raise bad_request("limit", f"Limit must be from 1 to {MAX_PER_PAGE}")
     found = [
         row
         for row in reversed(rows)

@@ -34,7 +34,7 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.rest.jobs import RequestAct, failure, picture_of
-from merlin.api.schema import LINE, MOST_ID, DatasetName, Id, Name, Part, part
+from merlin.api.schema import LINE, MAX_ID, DatasetName, Id, Name, Part, part
 from merlin.app import builds, evaluation, jobs, models, requests, verdicts
 from merlin.app.actor import Actor
 from merlin.app.board import read_commit
@@ -53,7 +53,7 @@ from merlin.core.web.assets import NEVER_KEPT, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-MOST_LINES = 200
+MAX_LINES = 200
 # The number of what was asked of the daemon; the page that comes next tells of it.
 Asked = Annotated[int, Query(ge=0, le=2**53 - 1)]
 
@@ -143,7 +143,7 @@ def _seen(job: JobDetails) -> str:
 def _live(visit: PageRequest, job: JobDetails) -> dict[str, object]:
     """Return a job, its curve, that in words, and the steps with their losses, newest first."""
     train, test = (dict(each) for each in job.losses.series().values())
-    newest = sorted(train.keys() | test.keys(), reverse=True)[:MOST_LINES]
+    newest = sorted(train.keys() | test.keys(), reverse=True)[:MAX_LINES]
     rows = [(step, train.get(step), test.get(step)) for step in newest]
     told = [(each.at, each.level, each.message, each.data) for each in reversed(job.events)]
     events = event_lines(told, visit.language)
@@ -222,7 +222,7 @@ async def _quote(visit: PageRequest, dataset: str) -> tuple[QuoteView | None, st
     return told, ""
 
 
-_PERCENT, _MOST_SHOWN = 100, 100
+_PERCENT, _MAX_SHOWN = 100, 100
 Against = Annotated[str, Query(max_length=200, pattern=LINE)]
 Shown = Annotated[Literal["", "lost", "gained", "wrong", "right"], Query()]
 
@@ -267,8 +267,8 @@ def _answers(report: ProofReport, show: Shown) -> dict[str, object]:
     ends = [(compared.low, compared.high)] if compared else []
     return {
         "show": show,
-        "shown": answers[:_MOST_SHOWN],
-        "left_out": max(len(answers) - _MOST_SHOWN, 0),
+        "shown": answers[:_MAX_SHOWN],
+        "left_out": max(len(answers) - _MAX_SHOWN, 0),
         "counts": {each.value: len(report.of(each)) for each in Change},
         "declined": sum(each.kind == "refused" for each in report.of(Change.LOST)),
         "common": common,
@@ -280,7 +280,7 @@ def _answers(report: ProofReport, show: Shown) -> dict[str, object]:
 
 
 _HISTORY = 20
-Number = Annotated[int, Field(ge=1, le=MOST_ID)]
+Number = Annotated[int, Field(ge=1, le=MAX_ID)]
 Chosen = Annotated[list[Number] | None, Query(max_length=2)]
 QuestionDigest = Annotated[str, Form(max_length=64, pattern="^[0-9a-f]*$")]
 Back = Annotated[Literal["", "evaluation"], Form()]
@@ -358,7 +358,7 @@ async def roll_back(
 
 
 # More ids than these nobody reads on a page; the api tells them all.
-MOST_IDS = 200
+MAX_IDS = 200
 
 
 @router.get("/admin/builds")
@@ -376,7 +376,7 @@ async def show_build(visit: Watching, version: Name) -> Response:
     with suppress(NotFound):  # the first one has none before it
         before = f"{build.dataset}-{build.number - 1}"
         diff = await visit.read(builds.compare, before, build.version)
-    return render_page(visit, "admin_build.html", {"build": build, "diff": diff, "most": MOST_IDS})
+    return render_page(visit, "admin_build.html", {"build": build, "diff": diff, "most": MAX_IDS})
 
 
 Commit = Annotated[str, Query(pattern="^([0-9a-f]{4,64})?$")]

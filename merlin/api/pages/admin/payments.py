@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PATTERN, PageRequest, Selling, nowhere, refusal_text, render_page
-from merlin.api.schema import MOST_ID
+from merlin.api.schema import MAX_ID
 from merlin.app import payments
 from merlin.app.reconciliation import StarComparison, last_comparison
 from merlin.app.settlement import reason_key
@@ -27,7 +27,7 @@ from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import ID_LENGTH, Purchase, PurchaseState
 from merlin.billing.quota import MOST
-from merlin.billing.refunds import MOST_REASON
+from merlin.billing.refunds import MAX_REASON_LENGTH
 from merlin.billing.report import count_tests, day_start, totals
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
@@ -37,7 +37,7 @@ from merlin.core.web.assets import NEVER_KEPT, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-_MOST_CODES = 200
+_MAX_CODES = 200
 # A day and a time zone need room behind it.
 _LAST = date.max - timedelta(days=2)
 
@@ -110,7 +110,7 @@ async def _promo_codes_page(
     found = await visit.read(payments.list_codes)
     now = visit.services.clock()
     view = {
-        "codes": [(each, code_state(each, now)) for each in found[:_MOST_CODES]],
+        "codes": [(each, code_state(each, now)) for each in found[:_MAX_CODES]],
         "plans": payments.plans_for_codes(visit.services),
         "wrong_words": wrong,
         "typed": typed or {},
@@ -129,7 +129,7 @@ def code_state(promo: StoredPromo, now: datetime) -> str:
     return "used-up" if is_used_up else "on"
 
 
-_PAGE, _MOST_DIFFERENCES = 30, 20
+_PAGE, _MAX_DIFFERENCES = 30, 20
 _ORDER = f"^([0-9a-f]{{{ID_LENGTH}}})?$"
 _MONEY = (EntryKind.PAYMENT, EntryKind.REFUND)
 
@@ -197,7 +197,7 @@ async def show_billing(
         "person": person,
         "next_href": _next(found, chosen, person),
         "compared": compared,
-        "most": _MOST_DIFFERENCES,
+        "most": _MAX_DIFFERENCES,
     }
     return render_page(visit, "admin_billing.html", view, keep=NEVER_KEPT)
 
@@ -230,7 +230,7 @@ class Back(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     once: str = Field(pattern=PATTERN)
-    grant: int = Field(ge=1, le=MOST_ID)
+    grant: int = Field(ge=1, le=MAX_ID)
     amount: str = Field(default="", max_length=30)
     reason: str = Field(default="", max_length=2000)
     sure: bool = False
@@ -282,8 +282,8 @@ def _wrong(visit: PageRequest, reason: str, amount: Amount | None, rest: Amount)
         return visit.say("refund-too-much", rest=rest.format(visit.language))
     if not reason:
         return visit.say("refund-no-reason")
-    is_long = len(reason) > MOST_REASON
-    return visit.say("refund-long-reason", most=MOST_REASON) if is_long else ""
+    is_long = len(reason) > MAX_REASON_LENGTH
+    return visit.say("refund-long-reason", most=MAX_REASON_LENGTH) if is_long else ""
 
 
 async def _page(
@@ -304,7 +304,7 @@ async def _page(
         "reason": reason,
         "sure_amount": sure,
         "wrong_words": wrong,
-        "most_reason": MOST_REASON,
+        "most_reason": MAX_REASON_LENGTH,
     }
     status = 409 if wrong else 200
     return render_page(visit, "admin_payment.html", view, keep=NEVER_KEPT, status=status)

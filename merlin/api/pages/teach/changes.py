@@ -31,7 +31,7 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.schema import MOST_ID, Hex, Name
+from merlin.api.schema import MAX_ID, Hex, Name
 from merlin.app import changes, examples, proposals, test_questions, unanswered
 from merlin.app.answer_changes import AnswerChanges
 from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
@@ -229,7 +229,7 @@ async def _view(visit: PageRequest, change_id: str) -> dict[str, object]:
 
 
 _AT_ONCE = 50
-Number = Annotated[int, Field(ge=1, le=MOST_ID)]
+Number = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
 @router.get("/courses/{course_id}/proposals")

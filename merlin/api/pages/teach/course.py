@@ -29,7 +29,7 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.pages.teach.changes import EditForm, Noted, Outcome, edit, edit_form, noted_change
-from merlin.api.rest.teaching import MOST_LETTERS, CourseBody, MaterialBody
+from merlin.api.rest.teaching import MAX_CHARACTERS, CourseBody, MaterialBody
 from merlin.api.schema import Id, Texts
 from merlin.app import teaching
 from merlin.app.changes import ChangeView, Make
@@ -177,7 +177,7 @@ class MaterialForm(EditForm):
     title_en: str = ""
     kind: str = KINDS[0]
     lesson: int = 1
-    text: str = Field(default="", max_length=2 * MOST_LETTERS)
+    text: str = Field(default="", max_length=2 * MAX_CHARACTERS)
     file_url: str = ""
     act: Literal["check", "save"] = "check"
 
@@ -230,7 +230,7 @@ async def show_material(visit: Teaching, course: LedCourse, material_id: Id) -> 
 
 @router.post("/courses/{course_id}/edit/preview", dependencies=[Depends(course_led)])
 async def preview(
-    visit: Teaching, text: Annotated[str, Form(max_length=2 * MOST_LETTERS)] = ""
+    visit: Teaching, text: Annotated[str, Form(max_length=2 * MAX_CHARACTERS)] = ""
 ) -> Response:
     """Return what a text looks like, for a script that shows it while somebody writes."""
     html, _ = render_markdown(text.replace("\r\n", "\n"), visit.language)

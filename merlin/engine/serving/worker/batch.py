@@ -31,7 +31,7 @@ from merlin.openai_protocol.errors import bad_field, context_exceeded
 # Where this many of the likeliest tokens hold `top_p` or an allowed one, the rest is not sorted.
 FIRST = 256
 # Tokens of prompts that are read in one step, padding counted.
-MOST_READ = 512
+MAX_READ = 512
 
 
 def prompt_of(base: Base, messages: Sequence[Message]) -> list[int]:
@@ -275,7 +275,7 @@ class Batch:
 
     def _read(self) -> None:
         first = self._joining[0]
-        if self._passes.can_part and len(first.prompt) > MOST_READ:
+        if self._passes.can_part and len(first.prompt) > MAX_READ:
             self._read_half(first)
             return
         rows = self._alike(first)
@@ -290,7 +290,7 @@ class Batch:
         """Read the next piece of a prompt that is too long for one step."""
         memory = self._half or self._passes.memory(1)
         start = memory.lengths[0]
-        piece = row.prompt[start : start + MOST_READ]
+        piece = row.prompt[start : start + MAX_READ]
         logits = self._passes.read(memory, [piece], [row.adapter])
         is_read = start + len(piece) == len(row.prompt)
         self._half = None if is_read else memory
@@ -303,7 +303,7 @@ class Batch:
         rows = [first]
         for row in alike[1:]:
             longest = max(len(one.prompt) for one in (*rows, row))
-            if longest * (len(rows) + 1) > MOST_READ:
+            if longest * (len(rows) + 1) > MAX_READ:
                 break
             rows.append(row)
         return rows

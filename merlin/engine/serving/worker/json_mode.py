@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 # Far more than people write; json.loads refuses 4,300 digits and recurses by depth.
-MOST_DEPTH = 64
-MOST_DIGITS = 40
+MAX_DEPTH = 64
+MAX_DIGITS = 40
 # A model that knows no way on would write spaces for ever.
-MOST_SPACE = 32
+MAX_SPACE = 32
 _SPACE = b" \n\r\t"
 _DIGITS = b"0123456789"
 _HEX = b"0123456789abcdefABCDEF"
@@ -92,7 +92,7 @@ class JsonGrammar:
         if self.state in within:
             return within[self.state](byte)
         if byte in _SPACE and self.state != "done":
-            return replace(self, count=self.count + 1) if self.count < MOST_SPACE else None
+            return replace(self, count=self.count + 1) if self.count < MAX_SPACE else None
         return self._between(chr(byte))
 
     def closing(self) -> bytes:
@@ -147,7 +147,7 @@ class JsonGrammar:
     def _in_number(self, byte: int) -> JsonGrammar | None:
         for signs, state in _NUMBER_STEPS[self.state].items():
             if byte in signs:
-                is_room = self.count < MOST_DIGITS or self.state in _NUMBER_NEEDS
+                is_room = self.count < MAX_DIGITS or self.state in _NUMBER_NEEDS
                 return replace(self, state=state, count=self.count + 1) if is_room else None
         return self._to("after").step(byte) if self.state in _NUMBER_ENDS else None
 
@@ -158,7 +158,7 @@ class JsonGrammar:
         return replace(self, tail=self.tail[1:], state="after" if is_last_letter else self.state)
 
     def _open(self, bracket: str) -> JsonGrammar | None:
-        if len(self.within) == MOST_DEPTH:
+        if len(self.within) == MAX_DEPTH:
             return None
         state = "key or end" if bracket == "{" else "value or end"
         return JsonGrammar(state, self.within + bracket)

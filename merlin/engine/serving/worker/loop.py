@@ -30,7 +30,7 @@ log = get_logger(__name__)
 
 Line = Mapping[str, Any]
 Send = Callable[[Line], None]
-LEAST_JSON = len("{}")
+MIN_JSON = len("{}")
 
 
 def serve(setup: base.Setup, inbox: SimpleQueue[Line], send: Send) -> NoReturn:
@@ -110,9 +110,9 @@ class GenerationWorker:
         adapter, asking = base.QUESTION.validate_python(line["question"])
         if self._batch is None:
             raise bad_field("model", "this model makes embeddings alone; ask it at /v1/embeddings")
-        if asking.is_json and 0 < asking.most_tokens < LEAST_JSON:
+        if asking.is_json and 0 < asking.most_tokens < MIN_JSON:
             raise bad_field(
-                "max_completion_tokens", f"a JSON object takes at least {LEAST_JSON} tokens"
+                "max_completion_tokens", f"a JSON object takes at least {MIN_JSON} tokens"
             )
         prompt = prompt_of(self._base, asking.messages)
         try:

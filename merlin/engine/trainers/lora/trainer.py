@@ -53,7 +53,7 @@ from merlin.engine.trainers.base import (
 ALL_LINEAR = "all-linear"
 # The learning rate at a multiplier of 1, by method.
 RATE = {SUPERVISED: 1e-3, DPO: 1e-4}
-MOST_EPOCHS = 50
+MAX_EPOCHS = 50
 # From so many parameters on, the multiplier where none is asked for.
 _SLOWER = ((3_000_000_000, 0.2), (1_000_000_000, 0.5))
 
@@ -116,14 +116,14 @@ def _epochs(examples: int) -> int:
 class LoraHyperparameters(Hyperparameters):
     """What supervised training takes."""
 
-    n_epochs: Auto | Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = AUTO
+    n_epochs: Auto | Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = AUTO
     rank: Auto | Annotated[int, Field(ge=1, le=256)] = AUTO
     alpha: Auto | Annotated[int, Field(ge=1, le=1024)] = AUTO
     dropout: Auto | Annotated[float, Field(ge=0, le=0.9)] = AUTO
     targets: Auto | Literal["all-linear"] | Layers = AUTO
     packing: Auto | bool = AUTO
     gradient_checkpointing: Auto | bool = AUTO
-    early_stop: Auto | Annotated[int, Field(ge=0, le=MOST_EPOCHS)] = AUTO
+    early_stop: Auto | Annotated[int, Field(ge=0, le=MAX_EPOCHS)] = AUTO
 
 
 class DpoHyperparameters(LoraHyperparameters):
@@ -148,9 +148,9 @@ STOP = "stop"
 _STOPPING_S = 60.0
 # How long a child may be silent before whoever listens may look about.
 _SILENT_MS = 500
-_MOST_READ = 65_536
+_MAX_READ = 65_536
 # So many deaths without a checkpoint between them, and the job is given up.
-MOST_DEATHS = 3
+MAX_CRASHES = 3
 # What a child says once it has loaded all it needs: only then is there work to keep.
 _SETTLED = "settled"
 log = get_logger(__name__)
@@ -262,7 +262,7 @@ class Child:
         while True:
             if not poll.poll(_SILENT_MS):
                 yield None
-            elif more := os.read(self._lines.fileno(), _MOST_READ):
+            elif more := os.read(self._lines.fileno(), _MAX_READ):
                 *lines, rest = (rest + more).split(b"\n")
                 yield from lines
             else:
@@ -352,11 +352,11 @@ class _ProgressReader:
     def note_death(self, code: int) -> None:
         """Raise Untrainable when too many children died at the same place."""
         self._deaths += 1
-        if self._deaths < MOST_DEATHS:
+        if self._deaths < MAX_CRASHES:
             return
         if code == -signal.SIGKILL:
             raise Untrainable("out_of_memory", "engine-lora-killed", None)
-        raise Untrainable("trainer_died", "engine-lora-died", None, n=MOST_DEATHS)
+        raise Untrainable("trainer_died", "engine-lora-died", None, n=MAX_CRASHES)
 
 
 def _link_files(source: Path, folder: Path) -> None:

@@ -19,7 +19,7 @@ from merlin.engine.trainers.recall import Answer
 from merlin.engine.trainers.recall.draws import Floats, Whole
 from merlin.engine.trainers.recall.sentences import SentenceSpace, Vectors, is_sentence
 from merlin.engine.trainers.recall.text import (
-    LEAST_ALONE,
+    MIN_ALONE_SCORE,
     Space,
     Terms,
     bare_question,
@@ -35,7 +35,7 @@ _CACHED_TERMS = 50_000
 # A refused question is offered the taught ones of up to so many answers that score at least this
 # share of what is needed. Of the shipped sets' refused questions that is the right one for 11 of 12
 # paraphrases and 8 of 46 hard ones, and any for 1 of 135 everyday ones.
-MOST_NEAREST, LEAST_SHARE = 3, 0.65
+MAX_NEAREST, MIN_SHARE = 3, 0.65
 
 
 @dataclass
@@ -80,7 +80,9 @@ class RecallModel:
             if bare and self.bare is not None and bare not in self.bare:
                 continue
             if back:  # with earlier turns in it, only what was taught that deep can be meant
-                scores = np.where((self.turns >> back & 1) & (alone >= LEAST_ALONE), scores, -1.0)
+                scores = np.where(
+                    (self.turns >> back & 1) & (alone >= MIN_ALONE_SCORE), scores, -1.0
+                )
             chosen = int(np.argmax(scores))
             if scores[chosen] > 0 and scores[chosen] >= score:
                 best, score = chosen, float(scores[chosen])
@@ -107,9 +109,9 @@ class RecallModel:
             return ()
         point = self._point(asked, vectors)
         share = self.weights @ point / self.thresholds
-        likeliest = np.argsort(-share, kind="stable")[: MOST_NEAREST + 1]
-        best = [each for each in likeliest if self.answers[each] != said][:MOST_NEAREST]
-        wordings = [self.taught[each] for each in best if share[each] >= LEAST_SHARE]
+        likeliest = np.argsort(-share, kind="stable")[: MAX_NEAREST + 1]
+        best = [each for each in likeliest if self.answers[each] != said][:MAX_NEAREST]
+        wordings = [self.taught[each] for each in best if share[each] >= MIN_SHARE]
 
         def likeness(words: str) -> float:
             return float(self._point(terms(words), None) @ point)

@@ -27,10 +27,10 @@ from merlin.engine.trainers.recall.text import (
 )
 
 WEIGHT = 2.5
-MOST_AXES = 256
+MAX_AXES = 256
 # About what encoders read of a text; the rest of a long one says little more.
 LONGEST = 1_000
-_LEAST_LENGTH = 1e-6
+_MIN_LENGTH = 1e-6
 Vectors = Mapping[str, Floats]
 
 
@@ -85,7 +85,7 @@ class SentenceSpace(Space):
         middle = told.mean(0)
         rows = _unit(told - middle)
         lengths, axes = np.linalg.eigh(rows.T @ rows)
-        count = int((lengths[::-1][: min(MOST_AXES, dimensions)] > _LEAST_LENGTH).sum())
+        count = int((lengths[::-1][: min(MAX_AXES, dimensions)] > _MIN_LENGTH).sum())
         # random rows come in pairs of columns
         axes = np.ascontiguousarray(axes[:, ::-1][:, : count - count % 2])
         return cls(words, encoder, middle, axes)
@@ -126,4 +126,4 @@ def _text(term: str) -> str:
 
 def _unit(rows: Floats) -> Floats:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, _LEAST_LENGTH), np.float32)
+    return np.asarray(rows / np.maximum(lengths, _MIN_LENGTH), np.float32)

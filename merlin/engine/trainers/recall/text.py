@@ -33,7 +33,7 @@ DEEPEST = 2
 # An answer to a follow-up must score at least so much with the follow-up alone: else «спасибо»
 # after a taught question would get the answer that was taught to follow it. Taught follow-ups
 # score 0.35 and more alone, words of another subject 0.03 and less (the shipped sets).
-LEAST_ALONE = 0.1
+MIN_ALONE_SCORE = 0.1
 EARLIER = "<"
 # The term that stands for a whole text, where an encoder gives it a vector.
 SENTENCE = "s:"
@@ -41,7 +41,7 @@ Terms = tuple[str, ...]
 Read = Callable[..., Terms]
 HASH_BITS = 20
 _MASK = (1 << HASH_BITS) - 1
-_SHORTEST_WITH_NGRAMS = 4
+_MIN_WITH_NGRAMS_LENGTH = 4
 _NGRAMS = (3, 4, 5)
 # What was said before a follow-up question weighs less than the question itself.
 EARLIER_WEIGHT = 0.5
@@ -195,7 +195,7 @@ def features(term: str) -> tuple[Whole, Floats]:
     weight = WEIGHTS[kind] * EARLIER_WEIGHT**back
     names = [f"w:{bare}"]
     values = [weight]
-    if kind in "nv" and len(word) >= _SHORTEST_WITH_NGRAMS:
+    if kind in "nv" and len(word) >= _MIN_WITH_NGRAMS_LENGTH:
         marked = f"<{word}>"
         grams = dict.fromkeys(
             marked[start : start + size]

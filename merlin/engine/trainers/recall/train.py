@@ -28,7 +28,7 @@ from merlin.engine.trainers.recall.sentences import (
 from merlin.engine.trainers.recall.text import Read, Space, Taught, bare_question, taught, terms
 from merlin.engine.trainers.recall.weights import Documents, Evaluation, Weights, mean, thresholds
 
-LEAST_EPOCHS, MOST_EPOCHS = 25, 200
+MIN_EPOCHS, MAX_EPOCHS = 25, 200
 RIGHT_IN_A_ROW = 5
 _SAMPLE = 1_000
 _NEARLY = 0.01
@@ -36,19 +36,19 @@ _NARROW, _WATCHED = 0.05, 0.15
 LEARNING_RATE = 0.5
 QUESTION_WEIGHT = 1.0
 ANSWER_WEIGHT = 0.5
-MOST_WITH_ANSWERS = 2_000
-MOST_TAUGHT = 50_000
+MAX_WITH_ANSWERS = 2_000
+MAX_TAUGHT = 50_000
 _DIMENSIONS = ((250, 1_024), (1_000, 512), (2_000, 256))
 _SHORTEST = 128
 _BATCH, _LARGE_BATCH = 32, 256
-_MOST_TESTED = 1_000
+_MAX_TESTED = 1_000
 _NAMED = 5
 _SETTLING = 0.8
 _AVERAGED = 10
 # Up to so many answers it is trained several times, from other random numbers.
-MOST_REPEATED, REPEATED = 300, 5
+MAX_REPEATED, REPEATED = 300, 5
 # What is longer is a text rather than a question, and is not offered; letters.
-LONGEST_OFFERED = 300
+MAX_OFFERED_LENGTH = 300
 
 
 NOTHING: Whole = np.empty(0, np.int64)
@@ -72,12 +72,12 @@ def train(
     """
     read = sentence_terms if encoded else terms
     turns = _taught(talks, read)
-    if not 0 < len(turns) <= MOST_TAUGHT:
-        raise Untrainable("invalid_n_examples", "engine-taught", n=len(turns), most=MOST_TAUGHT)
+    if not 0 < len(turns) <= MAX_TAUGHT:
+        raise Untrainable("invalid_n_examples", "engine-taught", n=len(turns), most=MAX_TAUGHT)
     hopeless = _contradicting(turns)
     if hopeless:
         yield _named("engine-contradicting", [turns[number].text for number in hopeless])
-    asked = _taught(test, read)[:_MOST_TESTED]
+    asked = _taught(test, read)[:_MAX_TESTED]
     training = _Training(turns, asked, hopeless, hyperparameters, seed, encoded)
     yield from _epochs(training, talks, hyperparameters["n_epochs"])
     if left := training.left():
@@ -87,7 +87,7 @@ def train(
 
 
 def _epochs(training: _Training, talks: Sequence[Conversation], wanted: object) -> Iterator[Epoch]:
-    last = wanted if isinstance(wanted, int) else MOST_EPOCHS
+    last = wanted if isinstance(wanted, int) else MAX_EPOCHS
     tokens = sum(training_file.count_messages(talk) for talk in talks)
     for number in range(1, last + 1):
         loss = training.run_epoch()
@@ -103,7 +103,7 @@ def texts_of(talks: Sequence[Conversation], test: Sequence[Conversation]) -> lis
     said = (message for talk in (*talks, *test) for message in talk)
     texts = {cut(message.content) for message in said if message.role == "user"}
     turns = _taught(talks, sentence_terms)
-    if len(turns) <= MOST_WITH_ANSWERS:
+    if len(turns) <= MAX_WITH_ANSWERS:
         texts |= {cut(turn.answer) for turn in turns}
     return sorted(texts)
 
@@ -165,17 +165,17 @@ class _Training:
         self.offered: list[list[str]] = [[] for _ in answers]
         for turn, number in zip(taught_turns, classes, strict=True):
             self.turns[number] |= 1 << turn.back
-            if not turn.back and len(turn.text) <= LONGEST_OFFERED:
+            if not turn.back and len(turn.text) <= MAX_OFFERED_LENGTH:
                 self.offered[number].append(turn.text)
         rows = [turn.readings[-1] for turn in taught_turns]
         weights = [QUESTION_WEIGHT] * len(rows)
-        if len(taught_turns) <= MOST_WITH_ANSWERS:
+        if len(taught_turns) <= MAX_WITH_ANSWERS:
             read = sentence_terms if encoded else terms
             rows += [read(answer, question=False) for answer in answers]
             classes += answers.values()
             weights += [ANSWER_WEIGHT] * len(answers)
         self._classes, self._text_weights = np.array(classes), np.array(weights, np.float32)
-        self._is_large = len(rows) > MOST_WITH_ANSWERS
+        self._is_large = len(rows) > MAX_WITH_ANSWERS
         self.answers = list(answers)
         numbers: dict[str, int] = {}
         self._documents = Documents.of(rows, numbers)
@@ -191,7 +191,7 @@ class _Training:
         placed, drawn = self.space.place(list(numbers), vectors), (keys(numbers), keys(answers))
         words = np.array([not is_sentence(term) for term in numbers])
         self._words = np.flatnonzero(words[: len(self.terms)])
-        times = REPEATED if len(answers) <= MOST_REPEATED else 1
+        times = REPEATED if len(answers) <= MAX_REPEATED else 1
         self._trained = [Weights(placed, words, *drawn, (seed, number)) for number in range(times)]
         self._recent: deque[Weights] = deque(maxlen=1 if self._is_large else _AVERAGED * times)
         self.served = self._trained[0]
@@ -257,7 +257,7 @@ class _Training:
         """Return whether training may end; call it after `accuracy` of the same epoch."""
         asked, learnable = self._watched, self._learnable
         if not self._is_large:
-            self._is_all_right = self._in_a_row >= RIGHT_IN_A_ROW and epoch >= LEAST_EPOCHS
+            self._is_all_right = self._in_a_row >= RIGHT_IN_A_ROW and epoch >= MIN_EPOCHS
         elif not self._is_near or not self._is_right(asked):
             self._is_all_right = False
         else:

@@ -27,24 +27,24 @@ from merlin.engine.trainers.recall.draws import (
     splitmix,
     uniform,
 )
-from merlin.engine.trainers.recall.text import LEAST_ALONE, Taught, Terms
+from merlin.engine.trainers.recall.text import MIN_ALONE_SCORE, Taught, Terms
 
 SHARPNESS = np.float32(14.0)
 DROPOUT = 0.3
 GAIN_RATE = 0.05
-LEAST_GAIN, MOST_GAIN = 0.1, 3.0
+MIN_GAIN, MAX_GAIN = 0.1, 3.0
 START_SPREAD = 0.001
 # So much at the start keeps an answer's first, still random steps small.
 START_MEMORY = 0.2
 # Above so many answers, each step tells the batch's answers from some random others only.
-MOST_COMPARED = 1_000
+MAX_COMPARED = 1_000
 RANDOM_OTHERS = 500
 _TINY = np.float32(1e-12)
 UNKNOWN_ANSWER = -1
 _SCORES_AT_A_TIME = 4_000_000
 # Both raise what is rejected and lower what is answered; chosen on the three shipped sets.
 QUANTILE = 0.8
-LEAST_THRESHOLD = 0.3
+MIN_THRESHOLD = 0.3
 _ASKED = 1_000
 _LEAST = 1e-6
 
@@ -183,7 +183,7 @@ class Weights:
         return np.asarray(kept | np.repeat(empty, counts), np.float32)
 
     def _compared(self, classes: Whole, beside: Whole, drawn: Bits) -> Whole:
-        if len(self.rows) <= MOST_COMPARED:
+        if len(self.rows) <= MAX_COMPARED:
             return np.arange(len(self.rows))
         share = RANDOM_OTHERS / len(self.rows)
         others = np.flatnonzero(uniform(splitmix(self._answers ^ drawn)) < share)
@@ -201,7 +201,7 @@ class Weights:
         total = np.bincount(terms, slope, minlength=len(self.gains)).astype(np.float32)
         self._gain_memory += total * total
         step = self._gain_rates * total / np.sqrt(self._gain_memory + _TINY)
-        self.gains = np.clip(self.gains - step, LEAST_GAIN, MOST_GAIN)
+        self.gains = np.clip(self.gains - step, MIN_GAIN, MAX_GAIN)
 
 
 def mean(frozen: Sequence[Weights]) -> Weights:
@@ -275,7 +275,7 @@ class Evaluation:
         rows = np.repeat(np.arange(len(asked)), counts)
         deep = back > 0
         alone = scores[(lasts - counts + 1)[rows[deep]]]
-        may_follow = (turns >> back[deep, None] & 1) & (alone >= LEAST_ALONE)
+        may_follow = (turns >> back[deep, None] & 1) & (alone >= MIN_ALONE_SCORE)
         scores[deep] = np.where(may_follow, scores[deep], -1.0)
         nearest = scores.argmax(1)
         best = scores[np.arange(len(scores)), nearest]
@@ -324,14 +324,14 @@ def thresholds(weights: Weights, evaluation: Evaluation, turns: Whole) -> tuple[
     It lies half-way between what is usual in the whole file, the QUANTILE of the best other scores,
     and the best score that a taught question of another answer has with this one: a crowded subject
     does not silence a sparse one beside it. Few questions say little, so it is at least
-    LEAST_THRESHOLD. No question that is answered as taught may lie under it, and it is above 0.
+    MIN_THRESHOLD. No question that is answered as taught may lie under it, and it is above 0.
     """
     asked = np.unique(
         np.linspace(0, len(evaluation) - 1, min(len(evaluation), _ASKED)).astype(np.int64)
     )
     result = evaluation.ask(weights, turns, asked)
     usual = np.quantile(result.other, QUANTILE)
-    wanted = np.maximum((usual + evaluation.nearest(weights, asked)) / 2, LEAST_THRESHOLD)
+    wanted = np.maximum((usual + evaluation.nearest(weights, asked)) / 2, MIN_THRESHOLD)
     is_right = result.chosen == evaluation.right[asked]
     lowest = np.ones(len(turns))
     np.minimum.at(lowest, result.chosen[is_right], result.own[is_right])
