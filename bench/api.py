@@ -30,10 +30,10 @@ def run(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench api")
     parser.add_argument("rows", nargs="*", choices=[*ROWS, []], help="all by default")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
-    for name in asked.rows or ROWS:
+    args = parser.parse_args(arguments)
+    for name in args.rows or ROWS:
         for figure in ROWS[name]():
-            print(json.dumps(asdict(figure)) if asked.json else shown(figure), flush=True)
+            print(json.dumps(asdict(figure)) if args.json else shown(figure), flush=True)
 
 
 def _runs(server: Serving, *paths: str, **asked: object) -> Figures:
@@ -75,7 +75,7 @@ def cold() -> list[Figure]:
 
 
 def _large(side: Side, how: str) -> list[Figure]:
-    words = [f"{LIST}/search?limit=20&query={quote(each)}" for each in queries(500)]
+    words = [f"{LIST}/search?limit=20&query={quote(query)}" for query in queries(500)]
     with catalogue(MANY) as state:
         pages = [f"{LIST}?limit=50{cursor}" for cursor in _cursors(state)]
         materials = [f"{LIST}/{n + 1}/materials/{n * LESSONS + 1}" for n in range(0, MANY, 7)]

@@ -61,10 +61,10 @@ def post(path: str, headers: dict[str, str], body: dict[str, Any]) -> bytes:
 
 
 def _request(method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
-    told = {"Host": "127.0.0.1", **headers}
+    values = {"Host": "127.0.0.1", **headers}
     if body:
-        told["Content-Length"] = str(len(body))
-    lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+        values["Content-Length"] = str(len(body))
+    lines = "".join(f"{name}: {value}\r\n" for name, value in values.items())
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
@@ -107,8 +107,8 @@ async def _load(port: int, requests: list[bytes], pid: int, clients: int) -> dic
     took: list[float] = []
     statuses: Counter[int] = Counter()
     await asyncio.gather(*(_ask(port, left, took, statuses) for _ in range(clients)))
-    told = {str(status): count for status, count in statuses.items()}
-    return {**meter.read(len(took)), **spread(took), "statuses": told}
+    values = {str(status): count for status, count in statuses.items()}
+    return {**meter.read(len(took)), **spread(took), "statuses": values}
 
 
 async def _ask(port: int, left: Iterator[bytes], took: list[float], statuses: Counter[int]) -> None:

@@ -53,8 +53,8 @@ class Clients:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"do": load, **arguments}).encode() + b"\n")
         self._process.stdin.flush()
-        told: Figures = json.loads(self._process.stdout.readline())
-        return told
+        figures: Figures = json.loads(self._process.stdout.readline())
+        return figures
 
 
 class Serving:

@@ -51,8 +51,8 @@ def _restore(side: Ours, folder: Path) -> None:
     seconds, memory = _command(side.config, "backup")
     (archive,) = (side.state / "backups").iterdir()
     there = folder / "there.yaml"
-    said = side.config.read_text(encoding="utf-8")
-    there.write_text(said.replace(str(side.state), str(folder / "there")), encoding="utf-8")
+    text = side.config.read_text(encoding="utf-8")
+    there.write_text(text.replace(str(side.state), str(folder / "there")), encoding="utf-8")
     back_s, back_memory = _command(there, "restore", str(archive))
     counts = [_counts(state) for state in (side.state, folder / "there")]
     size = archive.stat().st_size / 1e6

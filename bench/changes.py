@@ -47,7 +47,7 @@ def run() -> None:
             pushes = editor.result()
         seconds = time.monotonic() - begun
         made = [sha for shas, _ in told for sha in shas]
-        tries = [each for _, counts in told for each in counts]
+        tries = [count for _, counts in told for count in counts]
         _prove(remote, made)
     print(f"an editor by hand: {BY_HAND} commits in {pushes} pushes")
     print(f"{COMMITTERS} committers x {CHANGES} changes: {len(made)} commits in {seconds:.1f} s")
@@ -128,8 +128,8 @@ def _press(folder: Path, number: int) -> Iterator[tuple[CommitSettings, list[int
 
 def _batch(name: str) -> Batch:
     text = f"messages:\n  - user: What is {name}?\n  - assistant: It is {name}.\n"
-    asked = ChangeRequest(telegram_editor(1, "Boris"), "1", utc_now())
-    changes = make_changes("trial", [Edit(f"examples/{name}.yaml", None, text)], asked)
+    change_request = ChangeRequest(telegram_editor(1, "Boris"), "1", utc_now())
+    changes = make_changes("trial", [Edit(f"examples/{name}.yaml", None, text)], change_request)
     return Batch(changes[0].batch, changes)
 
 
@@ -142,7 +142,7 @@ def _prove(remote: Path, made: list[str]) -> None:
     assert set(made) <= set(line), "every commit that was promised is on the branch"
     assert len(line) == len(files) == wanted + BY_HAND
     assert len(set(made)) == len(set(ids)) == wanted
-    files = [each for each in files if "by-hand" not in each]
+    files = [file for file in files if "by-hand" not in file]
     print(f"{len(files)} of {wanted} examples on the branch, 0 lost, 0 doubled")
 
 

@@ -31,10 +31,10 @@ def run(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench chat")
     parser.add_argument("rows", nargs="*", choices=[*ROWS, []], help="all but storm by default")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
-    for name in asked.rows or (row for row in ROWS if row != "storm"):
+    args = parser.parse_args(arguments)
+    for name in args.rows or (row for row in ROWS if row != "storm"):
         for figure in ROWS[name]():
-            print(json.dumps(asdict(figure)) if asked.json else shown(figure), flush=True)
+            print(json.dumps(asdict(figure)) if args.json else shown(figure), flush=True)
 
 
 def _runs(side: Side, load: str, *, streams: bool, **asked: object) -> Load:
@@ -48,9 +48,9 @@ def _runs(side: Side, load: str, *, streams: bool, **asked: object) -> Load:
 
 def whole() -> list[Figure]:
     """Let 200 users ask in a closed loop, model 1 s, no streaming."""
-    asked = {"users": USERS, "answers": ANSWERS}
-    ours = _runs(Ours, "closed", streams=False, **asked)
-    stock = _runs(Stock, "closed", streams=False, **asked)
+    arguments = {"users": USERS, "answers": ANSWERS}
+    ours = _runs(Ours, "closed", streams=False, **arguments)
+    stock = _runs(Stock, "closed", streams=False, **arguments)
     return [
         Figure.ratio("closed loop, answers", ours, stock, "answers_per_s", 1.0, 1.12),
         Figure.ratio("closed loop, CPU an answer", ours, stock, "cpu_ms", 0.8, 0.35, is_less=True),
@@ -94,9 +94,9 @@ def _warmed(load: str, first: Load, then: Load, **both: int) -> Load:
 
 def echo() -> list[Figure]:
     """Compare the answer to a command that there is not, with its rows and without."""
-    asked = {"users": USERS, "answers": ECHOES, "command": "/echo"}
-    ours = _runs(Ours, "closed", streams=True, **asked)
-    bare = _runs(Echo, "closed", streams=True, **asked)
+    arguments = {"users": USERS, "answers": ECHOES, "command": "/echo"}
+    ours = _runs(Ours, "closed", streams=True, **arguments)
+    bare = _runs(Echo, "closed", streams=True, **arguments)
     return [Figure.ratio("durable echo", ours, bare, "answers_per_s", 0.75, 0.8)]
 
 

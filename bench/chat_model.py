@@ -35,37 +35,37 @@ class Provider:
         self.seconds = 1.0
         self.asked: Callable[[int], None] = lambda _number: None
 
-    def handle(self, target: bytes, body: bytes, there: Connection) -> None:
+    def handle(self, target: bytes, body: bytes, connection: Connection) -> None:
         """Answer one call."""
         if target.endswith(b"/models"):
-            there.reply(b'{"object":"list","data":[{"id":"bench","object":"model"}]}')
+            connection.reply(b'{"object":"list","data":[{"id":"bench","object":"model"}]}')
             return
         found = _NUMBER.findall(body)
         number = int(found[-1]) if found else 0
         self.asked(number)
         if b'"stream":true' in body.replace(b" ", b""):
-            self._stream(number, there)
+            self._stream(number, connection)
             return
         whole = _completion(answer(number))
-        asyncio.get_running_loop().call_later(self.seconds, there.reply, whole)
+        asyncio.get_running_loop().call_later(self.seconds, connection.reply, whole)
 
-    def _stream(self, number: int, there: Connection) -> None:
+    def _stream(self, number: int, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
-        there.begin()
+        connection.begin()
         text, size = answer(number), LENGTH // CHUNKS
         first = min(FIRST_S, self.seconds)
         gap = (self.seconds - first) / (CHUNKS - 1)
         for place in range(CHUNKS):
             piece = _chunk({"content": text[place * size : (place + 1) * size]})
-            loop.call_later(first + place * gap, there.piece, piece)
-        loop.call_later(self.seconds, _finish, there)
+            loop.call_later(first + place * gap, connection.piece, piece)
+        loop.call_later(self.seconds, _finish, connection)
 
 
-def _finish(there: Connection) -> None:
-    there.piece(_chunk({}, "stop"))
-    there.piece(_sse({**_HEAD, "choices": [], "usage": _USAGE}))
-    there.piece(b"data: [DONE]\n\n")
-    there.end()
+def _finish(connection: Connection) -> None:
+    connection.piece(_chunk({}, "stop"))
+    connection.piece(_sse({**_HEAD, "choices": [], "usage": _USAGE}))
+    connection.piece(b"data: [DONE]\n\n")
+    connection.end()
 
 
 _HEAD = {"id": "chatcmpl-1", "created": 1795000000, "model": "bench", "system_fingerprint": None}
@@ -84,5 +84,5 @@ def _sse(told: object) -> bytes:
 def _completion(text: str) -> bytes:
     message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    told = {**_HEAD, "object": "chat.completion", "choices": [choice], "usage": _USAGE}
-    return json.dumps(told).encode()
+    values = {**_HEAD, "object": "chat.completion", "choices": [choice], "usage": _USAGE}
+    return json.dumps(values).encode()

@@ -66,8 +66,8 @@ class World:
     def ended(self) -> Figures:
         """Return the figures of the load that was begun."""
         assert self._process.stdout is not None
-        told: Figures = json.loads(self._process.stdout.readline())
-        return told
+        figures: Figures = json.loads(self._process.stdout.readline())
+        return figures
 
 
 def cores() -> list[int]:

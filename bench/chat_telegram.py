@@ -54,37 +54,37 @@ class Telegram:
         self._hooks: Iterator[str] = iter(())
         self._pushes: set[asyncio.Task[None]] = set()
 
-    def handle(self, target: bytes, body: bytes, there: Connection) -> None:
+    def handle(self, target: bytes, body: bytes, connection: Connection) -> None:
         """Answer one call of the Bot API."""
         path, _, query = target.partition(b"?")
         method = path.rpartition(b"/")[2].decode()
         if method == "getUpdates":
-            self._get_updates(query + b"&" + body, there)
+            self._get_updates(query + b"&" + body, connection)
             return
         self.called(method, body)
         if method == "getMe":
-            there.reply(_ME)
+            connection.reply(_ME)
         elif method in {"sendMessage", "editMessageText"}:
-            self._show(body, there)
+            self._show(body, connection)
         else:
-            there.reply(_DONE)
+            connection.reply(_DONE)
 
     def flood(self, chat_id: int, seconds: float) -> None:
         """Refuse every message in a chat for so long."""
         self._floods[chat_id] = asyncio.get_running_loop().time() + seconds
 
-    def _show(self, body: bytes, there: Connection) -> None:
+    def _show(self, body: bytes, connection: Connection) -> None:
         chat_id, message_id, text = _read(body)
         if chat_id in self._floods:
             left = self._floods[chat_id] - asyncio.get_running_loop().time()
             if left > 0:
                 wait = max(1, round(left))
-                there.reply(_error(429, f"Too Many Requests: retry after {wait}", wait), 429)
+                connection.reply(_error(429, f"Too Many Requests: retry after {wait}", wait), 429)
                 return
         if not message_id:
             self._next_message += 1
             message_id = self._next_message
-        there.reply(
+        connection.reply(
             b'{"ok":true,"result":{"message_id":%d,"date":%d,"from":{"id":123456789,"is_bot":true,'
             b'"first_name":"M","username":"mbot"},"chat":{"id":%d,"type":"private","first_name":'
             b'"U"},"text":%s}}' % (message_id, self._now, chat_id, _quoted(text))
@@ -156,14 +156,14 @@ class Telegram:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._deliver)
 
-    def _get_updates(self, asked: bytes, there: Connection) -> None:
+    def _get_updates(self, asked: bytes, connection: Connection) -> None:
         self.polled.set()
         offset, wait = _OFFSET.search(asked), _WAIT.search(asked)
         self._confirm(int(offset[1]) if offset else 0)
         self._forget_poll()
         loop = asyncio.get_running_loop()
         seconds = int(wait[1]) if wait else 0
-        self._poll = (there, loop.call_later(seconds, self._deliver))
+        self._poll = (connection, loop.call_later(seconds, self._deliver))
         if self._updates or self._storm:
             self._deliver()
 
@@ -205,12 +205,12 @@ class Telegram:
 def _read(body: bytes) -> tuple[int, int, str]:
     """Return chat, message (0 for a new one) and text of a call, from a form or from JSON."""
     if body[:1] == b"{":
-        told = json.loads(body)
-        return int(told["chat_id"]), int(told.get("message_id", 0)), told["text"]
+        values = json.loads(body)
+        return int(values["chat_id"]), int(values.get("message_id", 0)), values["text"]
     chat, message, text = _CHAT.search(body), _MESSAGE.search(body), _TEXT.search(body)
     if chat is None or text is None:
-        told = dict(parse_qsl(body.decode()))
-        return int(told["chat_id"]), int(told.get("message_id", 0)), told["text"]
+        values = dict(parse_qsl(body.decode()))
+        return int(values["chat_id"]), int(values.get("message_id", 0)), values["text"]
     return int(chat[1]), int(message[1]) if message else 0, _decoded(text[1])
 
 
@@ -225,5 +225,5 @@ def _quoted(text: str) -> bytes:
 
 
 def _error(code: int, words: str, retry_after: int) -> bytes:
-    told = {"ok": False, "error_code": code, "description": words}
-    return json.dumps({**told, "parameters": {"retry_after": retry_after}}).encode()
+    values = {"ok": False, "error_code": code, "description": words}
+    return json.dumps({**values, "parameters": {"retry_after": retry_after}}).encode()

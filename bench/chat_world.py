@@ -54,12 +54,12 @@ async def _done(
         await loads.telegram.polled.wait()
         return {"at": time.monotonic()}
     of = troubles if hasattr(troubles, verb) else loads
-    told: dict[str, Any] = await getattr(of, verb)(**wish)
-    return told
+    values: dict[str, Any] = await getattr(of, verb)(**wish)
+    return values
 
 
-def _tell(told: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(told) + "\n")
+def _tell(values: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(values) + "\n")
     sys.stdout.flush()
 
 

@@ -149,8 +149,8 @@ def _timed(command: Sequence[str]) -> float:
 
 
 def _environment() -> dict[str, str]:
-    said = {key: each for key, each in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return {**said, "PYTHONPATH": str(ROOT)}
+    values = {key: each for key, each in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**values, "PYTHONPATH": str(ROOT)}
 
 
 def whole() -> list[Figure]:
@@ -254,8 +254,8 @@ def _asked(place: Place, builds: int) -> float:
 
 
 def _peak_mb(pid: int) -> int:
-    told = Path(f"/proc/{pid}/status").read_text("utf-8")
-    line = next(each for each in told.splitlines() if each.startswith("VmHWM"))
+    text = Path(f"/proc/{pid}/status").read_text("utf-8")
+    line = next(splitline for splitline in text.splitlines() if splitline.startswith("VmHWM"))
     return int(line.split()[1]) // 1024
 
 

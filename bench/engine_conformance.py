@@ -29,8 +29,8 @@ def conform(base: str, models: Mapping[str, Model]) -> None:
             check=False,
         )
     checks = json.loads(done.stdout)["checks"]
-    results = Counter(each["result"] for each in checks)
+    results = Counter(check["result"] for check in checks)
     print(f"{len(checks)} checks: {', '.join(f'{results[each]} {each}' for each in results)}")
-    for each in checks:
-        if each["result"] != "passed":
-            print(f"{each['result']}: {each['name']}: {each['detail']}")
+    for check in checks:
+        if check["result"] != "passed":
+            print(f"{check['result']}: {check['name']}: {check['detail']}")

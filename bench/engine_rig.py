@@ -87,7 +87,7 @@ class Rig:
         events = self.client.fine_tuning.jobs.list_events(job_id, limit=100)
         told = [event.data for event in events if isinstance(event.data, dict)]
         figures = [each for each in told if "train_loss" in each]
-        epochs = [each for each in figures if "epoch" in each]
+        epochs = [figure for figure in figures if "epoch" in figure]
         first = min(figures, key=lambda each: (each["step"], "epoch" in each))
         last = max(epochs, key=lambda each: each["epoch"])
         return float(first["train_loss"]), float(last["train_loss"])

@@ -66,11 +66,12 @@ def _side(side: str, base: str, train: Path, place: Path) -> Mapping[str, float]
     )
     if done.returncode:
         sys.exit((place / "log").read_text(errors="replace")[-2000:])
-    told: Mapping[str, float] = json.loads(done.stdout.splitlines()[-1])
+    values: Mapping[str, float] = json.loads(done.stdout.splitlines()[-1])
     print(
-        f"{side} | {told['tokens_s']:.0f} | {told['peak_mib']:.0f} | {told['loss']:.3f}", flush=True
+        f"{side} | {values['tokens_s']:.0f} | {values['peak_mib']:.0f} | {values['loss']:.3f}",
+        flush=True,
     )
-    return told
+    return values
 
 
 def tokens_in(lesson: Lesson) -> int:

@@ -91,7 +91,10 @@ def _full_disk(folder: Path) -> None:
         until(lambda: any("«" in one.text for one in telegram.answers("anna")))
         answered = time.monotonic() - freed
         until(lambda: lab.status()["serving"]["build"] == "trial-2")
-        served, are_alive = time.monotonic() - freed, all(each.is_alive() for each in processes)
+        served, are_alive = (
+            time.monotonic() - freed,
+            all(process.is_alive() for process in processes),
+        )
     left = [path.name for path in (folder / "state").rglob("*.part")]
     print(
         f"| full disk for {FAULT_S:.0f} s | page {page}, call that writes {call}, commands {codes};"
@@ -105,8 +108,8 @@ def _no_name(folder: Path) -> None:
     from forked import running
 
     with _house(folder) as (lab, telegram, _, url):
-        said = lab.path.read_text("utf-8")
-        lab.path.write_text(said.replace(url, "https://provider.invalid/v1"), "utf-8")
+        text = lab.path.read_text("utf-8")
+        lab.path.write_text(text.replace(url, "https://provider.invalid/v1"), "utf-8")
         lab.repository.example("trial", 50)
         lab.repository.commit()
         with running(lab.path, "daemon", "bot"):
@@ -115,7 +118,7 @@ def _no_name(folder: Path) -> None:
             until(lambda: any(len(one.text) > 1 for one in telegram.answers("anna")))
             told = time.monotonic() - begun
             code, words = _merlin(lab, "ask", "Что?")
-        lab.path.write_text(said, "utf-8")
+        lab.path.write_text(text, "utf-8")
         begun = time.monotonic()
         with running(lab.path, "daemon", "bot"):
             until(lambda: lab.status()["serving"]["build"] == "trial-2")

@@ -33,7 +33,7 @@ def run() -> None:
     dice = random.Random(1)  # noqa: S311 - the same files every time
     files = [mutated(dice, dice.choice(GOOD)) for _ in range(FILES)]
     told, good = _check(files)
-    longest = 1000 * max(_timed(each) for each in files)
+    longest = 1000 * max(_timed(file) for file in files)
     what = f"{FILES:,} files with drawn mistakes ({good:,} good all the same)"
     print(shown(Figure.most(f"{what}: not told of", {"files": FILES - told}, "files", 0, 0)))
     print(shown(Figure.most(f"{what}: the slowest", {"ms": longest}, "ms", 1000, 100)))

@@ -41,7 +41,10 @@ class Course:
         }
         own = read_yaml(ROOT / f"tests/engine/questions/{name}.yaml")
         self.wordings = [(one["ask"], one["expect"]) for one in own["hard"]]
-        tests = [_pair(each["messages"]) for each in example_files(name, test=True).values()]
+        tests = [
+            _pair(example_file["messages"])
+            for example_file in example_files(name, test=True).values()
+        ]
         taught = [(one["ask"], _pair(self.taught[one["expect"]])[1]) for one in own["paraphrases"]]
         self.tests = len(tests)
         self.questions = [
@@ -121,7 +124,7 @@ def add_wording(course: Course, chance: random.Random) -> Examples:
 
 def remove_untested(course: Course, chance: random.Random) -> Examples:
     """Return the examples without one that no question asks for."""
-    asked = {each.reference.strip() for each in course.questions}
+    asked = {question.reference.strip() for question in course.questions}
     unasked = [key for key, talk in course.taught.items() if _pair(talk)[1].strip() not in asked]
     gone = chance.choice(unasked)
     return {key: talk for key, talk in course.taught.items() if key != gone}
@@ -142,7 +145,7 @@ def run() -> None:
             print(_row(f"{title}: {change.__name__}", found), flush=True)
             total += found
         print(_row(f"{title}: all", total), flush=True)
-    asked = ", ".join(f"{len(each.questions)} ({each.tests})" for each in courses)
+    asked = ", ".join(f"{len(course.questions)} ({course.tests})" for course in courses)
     print(f"questions a set (its test examples): {asked}")
 
 
@@ -167,15 +170,15 @@ def _judge(course: Course, taught: Examples) -> Found:
     return find_hold(RULE, answers, pairs), find_hold(RULE, [now for now, _ in few], few)
 
 
-def _row(title: str, found: Sequence[Found]) -> str:
-    by_all, by_tests = (sum(map(bool, holds)) for holds in zip(*found, strict=True))
-    return f"{title} | {len(found)} | {by_all} | {by_tests}"
+def _row(title: str, founds: Sequence[Found]) -> str:
+    by_all, by_tests = (sum(map(bool, holds)) for holds in zip(*founds, strict=True))
+    return f"{title} | {len(founds)} | {by_all} | {by_tests}"
 
 
 def _pair(talk: Sequence[dict[str, str]]) -> tuple[str, str]:
     """Return the first question of an example and its answer."""
-    said = {role: text for one in reversed(talk) for role, text in one.items()}
-    return said.get("user", ""), said["assistant"]
+    values = {role: text for one in reversed(talk) for role, text in one.items()}
+    return values.get("user", ""), values["assistant"]
 
 
 def _with_one(course: Course, pair: tuple[str, str], chance: random.Random) -> Examples:

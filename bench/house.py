@@ -76,14 +76,14 @@ def _tree(revision: str) -> Iterator[Path]:
 
 
 def _ways(root: Path) -> Mapping[str, object]:
-    told: dict[str, object] = {}
+    values: dict[str, object] = {}
     for name, walk in walks(root).items():
         for of, way in (("", walk), (" of its subjects", walk.subject)):
-            told[f"{name}: files{of}"] = len(way.files)
-            told[f"{name}: folders{of}"] = way.folders
-            told[f"{name}: changes of folder{of}"] = way.changes
-        told[f"{name}: way"] = list(walk.files)
-    return told
+            values[f"{name}: files{of}"] = len(way.files)
+            values[f"{name}: folders{of}"] = way.folders
+            values[f"{name}: changes of folder{of}"] = way.changes
+        values[f"{name}: way"] = list(walk.files)
+    return values
 
 
 def _trees(package: Path) -> Mapping[str, ast.Module]:
@@ -117,7 +117,7 @@ def figures(package: Path) -> Mapping[str, int]:
         "classes": len(classes),
         "Protocols": len(protocols),
         "Protocols with one implementation at most": _lonely(protocols, classes),
-        "modules with one importer": sum(len(each) == 1 for each in importers.values()),
+        "modules with one importer": sum(len(importer) == 1 for importer in importers.values()),
         "widest import list": widest,
         "private names imported from other packages": private,
         "definitions with a retired name": sum(1 for _ in _retired(trees)),
@@ -146,7 +146,7 @@ def _methods(node: ast.ClassDef) -> frozenset[str]:
 def _lonely(protocols: Sequence[ast.ClassDef], classes: Sequence[ast.ClassDef]) -> int:
     """Count the Protocols whose public methods stand together in one other class at most."""
     others = [_methods(each) for each in classes if not _is_protocol(each)]
-    wanted = [_methods(each) for each in protocols]
+    wanted = [_methods(protocol) for protocol in protocols]
     return sum(sum(names <= other for other in others) <= 1 for names in wanted if names)
 
 

@@ -98,7 +98,7 @@ def _merlin(place: Place, world: World) -> Iterator[psutil.Process]:
 
 
 def _child(supervisor: psutil.Process, name: str) -> int:
-    pid: int = next(each.pid for each in supervisor.children() if name in each.cmdline())
+    pid: int = next(child.pid for child in supervisor.children() if name in child.cmdline())
     return pid
 
 

@@ -93,7 +93,7 @@ def under_way(place: Place, said: Said) -> list[str]:
     if sorted(rows(place, newest)) != sorted(rows(place, serving)):
         found.append("the newest build does not serve")
     payments = _payments(place)
-    paid = {_order(each) for each in payments if each["status"] == "succeeded"}
+    paid = {_order(payment) for payment in payments if payment["status"] == "succeeded"}
     settled = rows(place, "SELECT DISTINCT purchase_id FROM ledger WHERE kind = 'payment'")
     if paid - {each for (each,) in settled}:
         found.append("payments not in the ledger")
@@ -134,7 +134,7 @@ def _check_answers(place: Place) -> Iterator[str]:
                 "SELECT chat_id, message_id FROM outgoing WHERE state = 'sent' AND tries > 1"
             )
         )
-        shown = {
+        values = {
             (chat, placeholder): number
             for number, chat, placeholder in database.sql(
                 "SELECT turn.update_id, chat_id, placeholder_id FROM turn JOIN updates"
@@ -159,7 +159,7 @@ def _check_answers(place: Place) -> Iterator[str]:
             continue
         key = chat, message["message"]["message_id"]
         text = message["versions"][-1]["text"]
-        number = shown.pop(key, None)
+        number = values.pop(key, None)
         twice = next(
             (each for each in repeated if each[0] == chat and each[1].endswith(text)), None
         )
@@ -169,7 +169,9 @@ def _check_answers(place: Place) -> Iterator[str]:
             yield f"a message that no row knows: {key} {text[:80]!r}"
         if number in answers and _letters(answers[number])[:200] not in _letters(text):
             yield f"update {number} shows {text[:80]!r} for {answers[number][:80]!r}"
-    yield from (f"update {number} has no message" for number in shown.values() if number in answers)
+    yield from (
+        f"update {number} has no message" for number in values.values() if number in answers
+    )
 
 
 def _letters(words: str) -> str:
@@ -291,13 +293,13 @@ def _check_money(place: Place, said: Said) -> Iterator[str]:
     with reading(load(place.config)) as database:
         ledger = Ledger(database)
         known = {each for (each,) in database.sql("SELECT id FROM purchase")}
-        yield from (f"order {each} is lost" for each in said.orders - known)
+        yield from (f"order {order} is lost" for order in said.orders - known)
         for payment in payments:
             key = _order(payment)
             entries = ledger.entries(key)
             yield from (f"order {key}: {fault}" for fault in faults(entries))
-            paid = sum(each.amount.minor for each in entries if each.kind.value == "payment")
-            back = sum(each.amount.minor for each in entries if each.kind.value == "refund")
+            paid = sum(entry.amount.minor for entry in entries if entry.kind.value == "payment")
+            back = sum(entry.amount.minor for entry in entries if entry.kind.value == "refund")
             wanted = _kopecks(payment["amount"]) if payment["status"] == "succeeded" else 0
             returned = _kopecks(payment.get("refunded_amount", {"value": "0"}))
             if (paid, back) != (wanted, returned):

@@ -46,7 +46,7 @@ def _survived(point: str) -> bool:
     return bool(good)
 
 
-def _whole_answers(place: Path, told: dict[str, dict[str, str]]) -> list[int]:
+def _whole_answers(place: Path, values: dict[str, dict[str, str]]) -> list[int]:
     """Return how often each of the two whole answers stands in anna's chat."""
     from merlin.sandbox.telegram.world import World
 
@@ -60,4 +60,4 @@ def _whole_answers(place: Path, told: dict[str, dict[str, str]]) -> list[int]:
         ]
     finally:
         world.close()
-    return [texts.count(told[key]["answer"]) for key in ("first", "second") if key in told]
+    return [texts.count(values[key]["answer"]) for key in ("first", "second") if key in values]

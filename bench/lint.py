@@ -240,16 +240,16 @@ def _score_habits(scores: dict[str, Score], language: str, seed: int) -> None:
             tag = "one" if rule == "one-sided-tags" and number % 10 else f"tag{number % 4}"
             tag = "lonely" if rule == "single-tags" and number == 7 else tag
             planted.examples[-1] = replace(example, tags=(tag,))
-        found = {each.rule for each in _checked(planted.examples).findings} & set(HABITS)
-        for each in HABITS:
-            scores[each].planted += each == rule
-            scores[each].found += each in found
-            scores[each].hits += each == rule and each in found
+        found = {finding.rule for finding in _checked(planted.examples).findings} & set(HABITS)
+        for habit in HABITS:
+            scores[habit].planted += habit == rule
+            scores[habit].found += habit in found
+            scores[habit].hits += habit == rule and habit in found
 
 
 def _checked(examples: Sequence[Example]) -> CheckedDataset:
     """Return what the check says of the examples as files in memory."""
-    files = {each.path: write_example(each).encode() for each in examples}
+    files = {example.path: write_example(example).encode() for example in examples}
     files["dataset.yaml"] = SPEC
     blobs = {hashlib.sha256(content).hexdigest(): content for content in files.values()}
     entries = [
@@ -270,17 +270,17 @@ def _hosts(language: str) -> list[Example]:
     for place, name in _shipped():
         if place in HOSTS[language]:
             hosts += [
-                replace(each, path=each.path.replace("/", f"/{name}/", 1))
-                for each in _check_shipped(place, name).examples
+                replace(example, path=example.path.replace("/", f"/{name}/", 1))
+                for example in _check_shipped(place, name).examples
             ]
-    found = {each.path for each in _checked(hosts).findings}
-    return [each for each in hosts if each.path not in found]
+    found = {finding.path for finding in _checked(hosts).findings}
+    return [host for host in hosts if host.path not in found]
 
 
 def _alarms(place: str, name: str) -> tuple[int, int]:
     """Return how many examples have a warning, and how many there are."""
     checked = _check_shipped(place, name)
-    warned = {each.path for each in checked.findings if each.severity is not Severity.NOTE}
+    warned = {finding.path for finding in checked.findings if finding.severity is not Severity.NOTE}
     return len(warned), len(checked.examples)
 
 

@@ -180,7 +180,7 @@ def _messages(url: str, folder: Path, provider: ProviderStandIn, telegram: Teleg
 
 def _told(what: str, processes: list[Any], ask: Callable[[], Callable[[], bool]], n: int) -> None:
     time.sleep(IDLE_S)
-    before = [cpu_s(each.pid) for each in processes]
+    before = [cpu_s(process.pid) for process in processes]
     time.sleep(IDLE_S)
     idle = [
         100 * (cpu_s(each.pid) - was) / IDLE_S for each, was in zip(processes, before, strict=True)

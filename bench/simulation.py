@@ -21,8 +21,8 @@ def run(words: Sequence[str] = ()) -> None:
     options = argparse.ArgumentParser(prog="python -m bench simulation")
     options.add_argument("--seeds", type=int, default=10_000)
     options.add_argument("--first", type=int, default=0)
-    told = options.parse_args(words)
-    seeds = range(told.first, told.first + told.seeds)
+    args = options.parse_args(words)
+    seeds = range(args.first, args.first + args.seeds)
     begun, faults = time.monotonic(), []
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for count, line in enumerate(pool.map(lived, seeds), 1):

@@ -187,15 +187,15 @@ class Load:
         """Begin every kind."""
         self.is_on.set()
         kinds = (self._chat, self._course, self._push, self._edit, self._buy, self._watch_serving)
-        self._threads = [threading.Thread(target=each, daemon=True) for each in kinds]
-        for each in self._threads:
-            each.start()
+        self._threads = [threading.Thread(target=kind, daemon=True) for kind in kinds]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Stop, once what was begun has an answer."""
         self.is_on.clear()
-        for each in self._threads:
-            each.join()
+        for thread in self._threads:
+            thread.join()
 
     def _until_stop(self, pause_s: float) -> Iterator[int]:
         while self.is_on.is_set():
@@ -227,8 +227,8 @@ class Load:
         for number in self._until_stop(8.0):
             path = f"datasets/{PUSHED}/examples/soak/{number}.yaml"
             (clone / path).parent.mkdir(exist_ok=True)
-            said = f"Что такое пример номер {number}?\n- assistant: Пример {number} из коммита."
-            (clone / path).write_text(f"messages:\n- user: {said}\n", encoding="utf-8")
+            text = f"Что такое пример номер {number}?\n- assistant: Пример {number} из коммита."
+            (clone / path).write_text(f"messages:\n- user: {text}\n", encoding="utf-8")
             git(clone, "add", "-A")
             git(clone, "commit", "-q", "-m", f"Add example {number}")
             while True:
@@ -310,7 +310,7 @@ class Kills:
     def kill_all(self) -> list[str]:
         """Kill the supervisor; return what did not go with it."""
         assert self.demo.process is not None
-        below = [each.pid for each in self.demo.processes()]
+        below = [process.pid for process in self.demo.processes()]
         self.demo.process.kill()
         self.demo.process.wait()
         self.counts["supervisor"] += 1
@@ -328,7 +328,7 @@ def _prepare(demo: Demo) -> None:
     config = load(demo.place.config)
     with opened(config) as database:
         database.cipher = make_cipher(config)
-        Users(database).seen([User(each) for each in PEOPLE.values()])
+        Users(database).seen([User(person) for person in PEOPLE.values()])
         for name, number in PEOPLE.items():
             demo.cookies[name] = SignIns(database).open(number, SignInMethod.CODE, "soak")[1]
     with writing_context(config) as ctx:
@@ -340,11 +340,11 @@ def _prepare(demo: Demo) -> None:
 def _measure(demo: Demo) -> str:
     """Return memory and open files of all processes, and what lies on the disk."""
     memory = files = 0
-    for each in demo.processes():
+    for process in demo.processes():
         with suppress(OSError):
-            pages = int(Path(f"/proc/{each.pid}/statm").read_text().split()[1])
+            pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
             memory += pages * os.sysconf("SC_PAGE_SIZE")
-            files += len(list(Path(f"/proc/{each.pid}/fd").iterdir()))
+            files += len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
     kept = [
         path.stat().st_size for path in (demo.place.folder / "state").rglob("*") if path.is_file()
     ]
@@ -357,10 +357,10 @@ def run(words: Sequence[str] = ()) -> None:
     options.add_argument("--kills", type=int, default=KILLS)
     options.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
     options.add_argument("--port", type=int, default=8800, help="the first of six")
-    told = options.parse_args(words)
-    print(f"seed {told.seed}", flush=True)
+    args = options.parse_args(words)
+    print(f"seed {args.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="merlin-soak-"))
-    faults = soak(folder, told.kills, told.seed, told.port)
+    faults = soak(folder, args.kills, args.seed, args.port)
     if faults:
         sys.exit("\n".join([*faults, f"all lies in {folder}"]))
     shutil.rmtree(folder)

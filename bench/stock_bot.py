@@ -57,16 +57,16 @@ def main() -> None:
     for name in ("token", "telegram", "provider"):
         parser.add_argument(name)
     parser.add_argument("--edits", action="store_true")
-    asked = parser.parse_args()
-    stock = Stock(asked.provider)
+    args = parser.parse_args()
+    stock = Stock(args.provider)
     application = (
         ApplicationBuilder()
-        .token(asked.token)
-        .base_url(asked.telegram)
+        .token(args.token)
+        .base_url(args.telegram)
         .concurrent_updates(AT_ONCE)
         .build()
     )
-    handler = stock.edits if asked.edits else stock.whole
+    handler = stock.edits if args.edits else stock.whole
     application.add_handler(MessageHandler(filters.TEXT, handler))
     application.run_polling()
 

@@ -119,7 +119,7 @@ class Load:
             if self._over.is_set():
                 return
             is_kept, at = number % 2 == 0, self.apis[number % len(self.apis)]
-            told: dict[str, Any] = {
+            arguments: dict[str, Any] = {
                 "cookies": {"merlin": self.cookies[person]},
                 "headers": {"Origin": at},
                 "timeout": CALL_S,
@@ -127,9 +127,9 @@ class Load:
             path = f"{at}/api/user/courses"
             try:
                 answer = (
-                    httpx2.post(path, json={"course_id": 1}, **told)
+                    httpx2.post(path, json={"course_id": 1}, **arguments)
                     if is_kept
-                    else httpx2.delete(f"{path}/1", **told)
+                    else httpx2.delete(f"{path}/1", **arguments)
                 )
             except httpx2.HTTPError as error:
                 self.failed.append(repr(error))
@@ -253,5 +253,7 @@ def _count(database: Database, table: str) -> int:
 
 
 def _sign_in(database: Database) -> dict[int, str]:
-    Users(database).seen([User(each) for each in PEOPLE])
-    return {each: SignIns(database).open(each, SignInMethod.CODE, "bench")[1] for each in PEOPLE}
+    Users(database).seen([User(person) for person in PEOPLE])
+    return {
+        person: SignIns(database).open(person, SignInMethod.CODE, "bench")[1] for person in PEOPLE
+    }

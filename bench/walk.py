@@ -46,17 +46,17 @@ class Walk:
     @property
     def subject(self) -> Walk:
         """Return the way without what every step of every way shares."""
-        return Walk([each for each in self.files if not each.startswith(SHARED)])
+        return Walk([file for file in self.files if not file.startswith(SHARED)])
 
     @property
     def folders(self) -> int:
         """Return how many folders the files lie in."""
-        return len({str(Path(each).parent) for each in self.files})
+        return len({str(Path(file).parent) for file in self.files})
 
     @property
     def changes(self) -> int:
         """Return how often the next file lies in another folder."""
-        parents = [Path(each).parent for each in self.files]
+        parents = [Path(file).parent for file in self.files]
         return sum(one != other for one, other in pairwise(parents))
 
 
@@ -67,7 +67,7 @@ def walks(root: Path) -> Mapping[str, Walk]:
         traced.mkdir()
         with _demo(root, Path(folder) / "demo", traced) as place:
             _live(place, lambda phase: (traced / "phase").write_text(phase, "utf-8"))
-            _until(lambda: all((traced / ".".join(each)).exists() for each in WALKS.values()))
+            _until(lambda: all((traced / ".".join(walk)).exists() for walk in WALKS.values()))
         return {name: _walk(traced, root, *each) for name, each in WALKS.items()}
 
 
@@ -126,8 +126,8 @@ def _serving(place: Place, other_than: str) -> str:
 
 def _ask(place: Place, question: str) -> None:
     before = _answers(place)
-    said = {"person": PERSON, "text": question}
-    httpx.post(f"{place.chat_url}control/send", json=said, timeout=CALL_S).raise_for_status()
+    values = {"person": PERSON, "text": question}
+    httpx.post(f"{place.chat_url}control/send", json=values, timeout=CALL_S).raise_for_status()
     _until(lambda: _answers(place) > before)
     time.sleep(SETTLED_S)
 

@@ -84,7 +84,7 @@ class Supervisor:
         try:
             while not (self._is_stopping or is_hopeless):
                 self._look()
-                wrong = [each.is_set_up_wrongly for each in self._children.values()]
+                wrong = [child.is_set_up_wrongly for child in self._children.values()]
                 is_hopeless = any(wrong) if self._needs_all else all(wrong)
                 if while_up is not None and not while_up():
                     break
@@ -99,7 +99,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ask every child to end, wait, then kill what is left."""
-        alive = [each.process for each in self._children.values() if each.process is not None]
+        alive = [child.process for child in self._children.values() if child.process is not None]
         for process in alive:
             if process.poll() is None:
                 process.terminate()
@@ -113,12 +113,12 @@ class Supervisor:
 
     def _look(self) -> None:
         now = time.monotonic()
-        for each in self._children.values():
-            if each.process is None:
-                if now >= each.start_at and each.can_start():
-                    self._start(each)
-            elif (code := each.process.poll()) is not None:
-                self._ended(each, code, now)
+        for child in self._children.values():
+            if child.process is None:
+                if now >= child.start_at and child.can_start():
+                    self._start(child)
+            elif (code := child.process.poll()) is not None:
+                self._ended(child, code, now)
 
     def _start(self, each: Child) -> None:
         each.process = subprocess.Popen(  # noqa: S603 - our own interpreter and verbs

@@ -37,7 +37,7 @@ def follow() -> None:
             continue
         ended, called = called, {}
         ours = [each for each in ended.values() if "/merlin/" in each.co_filename]
-        lines = [f"{each.co_filename}:{each.co_qualname}\n" for each in ours]
+        lines = [f"{our.co_filename}:{our.co_qualname}\n" for our in ours]
         path = FOLDER / f"{phase or 'start'}.{verb}"
         path.with_suffix(path.suffix + ".new").write_text("".join(lines), "utf-8")
         path.with_suffix(path.suffix + ".new").rename(path)

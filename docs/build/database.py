@@ -199,7 +199,7 @@ def tables_told() -> str:
             sections.append(f"## {title}\n")
             for name in names.split():
                 person = "" if name in nobody else "👤 "
-                rows = "\n".join(_row(TABLES[name], each) for each in columns(db, name))
+                rows = "\n".join(_row(TABLES[name], column) for column in columns(db, name))
                 head = "| column | type | | leads to |\n| --- | --- | --- | --- |"
                 sections.append(f"### {name}\n\n{person}One row: {ROWS[name]}.\n\n{head}\n{rows}\n")
     return "\n".join(sections)

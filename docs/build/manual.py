@@ -122,7 +122,7 @@ def _page(language: str, word: str, commands: dict[str, Any]) -> str:
     titles = _WORDS[language]
     about = describe_command(language, *next(iter(commands.items())))
     if word not in commands:
-        line = next(each[word][1] for each in PANELS.values() if word in each)
+        line = next(panel[word][1] for panel in PANELS.values() if word in panel)
         about = russian_help()[word]["does"] if language == "ru" else line
     synopsis = "\n.br\n".join(_usage(language, words, each) for words, each in commands.items())
     lines = [_head(f"merlin-{word}", language, about.rstrip("."), synopsis)]

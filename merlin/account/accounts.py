@@ -224,8 +224,8 @@ class Accounts(Repository):
         owner = self.named(given)
         if owner is not None or not self._write(user_id, given):
             raise Refused(f"the name {given} is taken", "account-name-taken", name=given)
-        told = {"name": given, "before": before.name if before else ""}
-        self._audit.note(by, "account.name", person_reference(user_id), told)
+        values = {"name": given, "before": before.name if before else ""}
+        self._audit.note(by, "account.name", person_reference(user_id), values)
 
     def _write(self, user_id: int, name: str) -> bool:
         """Write a name; False where somebody took it at the same moment."""

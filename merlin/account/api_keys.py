@@ -144,8 +144,8 @@ class ApiKeys(Repository):
             "used_at": None,
         }
         key = _KEYS.read({"id": self.db.add(API_KEY, row), **row}, self.db)
-        told = {"key": key.key_id, "scopes": row["scopes"]}
-        self._audit.note(person_reference(user_id), "key.make", person_reference(user_id), told)
+        values = {"key": key.key_id, "scopes": row["scopes"]}
+        self._audit.note(person_reference(user_id), "key.make", person_reference(user_id), values)
         return key, secret
 
     def find(self, secret: str) -> ApiKey | None:

@@ -143,8 +143,8 @@ class Approvals(Repository):
     def tell_asker(self, approval: Approval, key: str, **more: object) -> None:
         """Tell who asked what became of it, where the bot can."""
         if is_of_telegram(approval.asked_by):
-            told = {"what": approval.words, "number": str(approval.number), **more}
-            Notices(self.db, self._clock).tell(str(approval.asked_by), key, told)
+            arguments = {"what": approval.words, "number": str(approval.number), **more}
+            Notices(self.db, self._clock).tell(str(approval.asked_by), key, arguments)
 
     def _waits(self) -> Any:
         is_open = APPROVAL.state == ApprovalState.WAITING.value

@@ -309,8 +309,8 @@ class Logins(Repository):
         this = LOGIN_CODE.code_hash == digest(key)
         is_new = (LOGIN_CODE.state == LoginState.PENDING.value) & LOGIN_CODE.user_id.is_null()
         is_mine = (LOGIN_CODE.state == LoginState.SHOWN.value) & (LOGIN_CODE.user_id == user_id)
-        shown = {"state": LoginState.SHOWN.value, "user_id": user_id}
-        return self._moved(this & (is_new | is_mine), shown, this)
+        values = {"state": LoginState.SHOWN.value, "user_id": user_id}
+        return self._moved(this & (is_new | is_mine), values, this)
 
     @transaction
     def settle(self, login_id: int, user_id: int, *, is_own: bool) -> Login | None:

@@ -78,8 +78,8 @@ class Roles(Repository):
             }
             is_changed |= self.db.add_new(ROLE_GRANT, new)
         if is_changed:
-            told = {"role": role.value, "scope": scope}
-            self._audit.note(by, "role.grant", person_reference(user_id), told)
+            values = {"role": role.value, "scope": scope}
+            self._audit.note(by, "role.grant", person_reference(user_id), values)
         return is_changed
 
     @transaction
@@ -94,8 +94,8 @@ class Roles(Repository):
             those &= ROLE_GRANT.scope == storable_text(scope)
         is_changed = self._end(those)
         if is_changed:
-            told = {"role": was.value, "scope": scope}
-            self._audit.note(by, "role.revoke", person_reference(user_id), told)
+            values = {"role": was.value, "scope": scope}
+            self._audit.note(by, "role.revoke", person_reference(user_id), values)
         return is_changed
 
     def admins(self) -> list[int]:
@@ -275,9 +275,9 @@ class Users(Repository):
     @transaction
     def seen(self, users: Sequence[User]) -> None:
         """Store who wrote, with their newest language; who writes can be reached again."""
-        here = {user.user_id: user for user in users}
-        blocked = self._leaving.blocked(here)
-        for user in here.values():
+        by_user_id = {user.user_id: user for user in users}
+        blocked = self._leaving.blocked(by_user_id)
+        for user in by_user_id.values():
             now, language = iso(self._clock()), storable_text(user.language_code)
             self.db.change(_SEEN(user_id=user.user_id, language_code=language, first_seen_at=now))
         for user_id in blocked:
@@ -367,7 +367,7 @@ class Users(Repository):
             these = TERM.user_id.in_([each.user_id for each in chunk])
             for row in self.db.rows(TERM.select(TERM.user_id, TERM.plan).where(runs & these)):
                 found.setdefault(row["user_id"], []).append(row["plan"])
-        return [replace(each, terms=tuple(found.get(each.user_id, ()))) for each in users]
+        return [replace(user, terms=tuple(found.get(user.user_id, ()))) for user in users]
 
     @transaction
     def block(self, user_id: int, by: str, *, is_blocked: bool = True) -> bool:

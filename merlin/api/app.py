@@ -137,8 +137,8 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
                 yield
             finally:
                 await _cancel([*state.askings])
-                for each in services.answerers.values():
-                    await each.aclose()
+                for answerer in services.answerers.values():
+                    await answerer.aclose()
             await _cancel(beside)
 
     return lifespan

@@ -177,10 +177,10 @@ async def sign_in_by_password(
     request: Request, response: Response, name: str, password: str
 ) -> NewSignIn:
     """Sign this browser in by a password. Raises Problem 401, 429 for too many tries; Blocked."""
-    known = read_cookie(request, BROWSER)
-    account = await check_password(request, name, password, known)
+    cookie = read_cookie(request, BROWSER)
+    account = await check_password(request, name, password, cookie)
     entered = await services_of(request).write(
-        sign_in.by_password, account, known, browser_of(request)
+        sign_in.by_password, account, cookie, browser_of(request)
     )
     remember_browser(request, response, entered)
     if entered.browser:
@@ -285,10 +285,10 @@ async def identify_caller(request: Request) -> Caller:
 
     A call that changes something is refused when a page of another site sent it.
     """
-    known: Caller | None = getattr(request.state, "caller", None)
-    if known is None:
-        known = request.state.caller = await _look_up(request)
-    return known
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
+        caller = request.state.caller = await _look_up(request)
+    return caller
 
 
 async def _look_up(request: Request) -> Caller:

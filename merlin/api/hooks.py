@@ -291,9 +291,9 @@ async def payment(request: Request) -> Response:
         log.warning("a notification from elsewhere", address=host, count=refused["payment"])
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     try:
-        told = read_webhook(await read_body(request, HOOK_BYTES))
+        webhook = read_webhook(await read_body(request, HOOK_BYTES))
     except ValueError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
-    if await mark_order_due(services, *told):
+    if await mark_order_due(services, *webhook):
         request.app.state.payment_worker.ring()
     return Response(status_code=HTTPStatus.OK)

@@ -94,7 +94,9 @@ async def run_once_in_pieces(
     return await _done(services, found, deed)
 
 
-async def _done(services: ApiServices, begun: idempotency.StartedCall, deed: LongDeed) -> Response:
+async def _done(
+    services: ApiServices, started_call: idempotency.StartedCall, deed: LongDeed
+) -> Response:
     repeats = idempotency.IdempotencyKeys(services.db)
 
     async def keep(response: Response) -> None:
@@ -104,16 +106,18 @@ async def _done(services: ApiServices, begun: idempotency.StartedCall, deed: Lon
             if name.lower() in _KEPT_HEADERS or name.lower().startswith(_OURS)
         }
         media_type, body = response.media_type or "", bytes(response.body).decode()
-        told = idempotency.StoredResponse(response.status_code, media_type, body, headers)
-        await services.store.do(lambda: repeats.end(begun, told))
+        stored_response = idempotency.StoredResponse(
+            response.status_code, media_type, body, headers
+        )
+        await services.store.do(lambda: repeats.end(started_call, stored_response))
 
     try:
-        response = await deed(begun.number, keep)
+        response = await deed(started_call.number, keep)
     except _NOTHING_HAPPENED:
-        await services.store.do(lambda: repeats.forget(begun))
+        await services.store.do(lambda: repeats.forget(started_call))
         raise
     if response.status_code >= HTTPStatus.BAD_REQUEST:
-        await services.store.do(lambda: repeats.forget(begun))
+        await services.store.do(lambda: repeats.forget(started_call))
     return response
 
 

@@ -146,9 +146,11 @@ def _labels(beat: Heartbeat) -> dict[str, str]:
 
 
 def _of_queues(queues: Sequence[QueueView], now: datetime) -> Iterable[Metric]:
-    depth = ((each.waiting, {"queue": each.name}) for each in queues)
+    depth = ((queue.waiting, {"queue": queue.name}) for queue in queues)
     yield gauge("merlin_queue_depth", "What waits in each queue.", *depth)
-    ages = (((now - (each.oldest or now)).total_seconds(), {"queue": each.name}) for each in queues)
+    ages = (
+        ((now - (queue.oldest or now)).total_seconds(), {"queue": queue.name}) for queue in queues
+    )
     yield gauge("merlin_queue_oldest_seconds", "How long the oldest entry of a queue waits.", *ages)
 
 
@@ -177,7 +179,10 @@ def _of_money(budget: Sequence[BudgetView]) -> Iterable[Metric]:
 
 def _of_sunsets(sunsets: Sequence[SunsetView]) -> Iterable[Metric]:
     about = "Days until the provider turns a model off that is in use."
-    days = ((each.days_left, {"model": each.model, "used_for": each.used_for}) for each in sunsets)
+    days = (
+        (sunset.days_left, {"model": sunset.model, "used_for": sunset.used_for})
+        for sunset in sunsets
+    )
     yield gauge("merlin_model_sunset_days", about, *days)
 
 

@@ -166,9 +166,9 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
                 traffic.count(method, route, status, took_s)
                 if path not in _PROBES:
                     ms = round(1000 * took_s, 1)
-                    told = {"method": method, "path": path, "status": status, "ms": ms}
+                    arguments = {"method": method, "path": path, "status": status, "ms": ms}
                     caller = scope["state"].get("caller")
-                    log.info("request answered", **told, user=caller.user_id if caller else 0)
+                    log.info("request answered", **arguments, user=caller.user_id if caller else 0)
 
     return guard
 

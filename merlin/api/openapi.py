@@ -188,13 +188,13 @@ def add_description(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
 
 
-def _complete(app: FastAPI, told: Json) -> None:
+def _complete(app: FastAPI, json: Json) -> None:
     about = text("en", "api-about")
-    told["info"] |= {"summary": SUMMARY, "description": about, "license": LICENCE}
-    told["servers"] = SERVERS
+    json["info"] |= {"summary": SUMMARY, "description": about, "license": LICENCE}
+    json["servers"] = SERVERS
     words = topic_words("en")
-    told["tags"] = [{"name": name, "description": words[name]} for name in TOPICS]
-    parts = told.setdefault("components", {})
+    json["tags"] = [{"name": name, "description": words[name]} for name in TOPICS]
+    parts = json.setdefault("components", {})
     parts["securitySchemes"] = dict(SCHEMES)
     string = {"schema": {"type": "string"}}
     parts["headers"] = {name: {**about, **string} for name, about in DESCRIBED_HEADERS.items()}
@@ -206,7 +206,7 @@ def _complete(app: FastAPI, told: Json) -> None:
         if isinstance(route, APIRoute) and route.include_in_schema
         for verb in route.methods or ()
     }
-    for path, methods in told["paths"].items():
+    for path, methods in json["paths"].items():
         for verb, operation in methods.items():
             _complete_operation(path, verb, operation, routes[path, verb])
             _share(operation["responses"], parts.setdefault("responses", {}))
@@ -220,7 +220,7 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
     No choice: nobody is asked who they are; an empty one among others: nobody need be signed in.
     """
     calls = set(_calls(route.dependant))
-    needed = next((each for each in calls if isinstance(each, RequiredAccess)), None)
+    needed = next((call for call in calls if isinstance(call, RequiredAccess)), None)
     own: list[Json] = [{"browser": []}, {"token": []}]
     if require_person in calls:
         return own, "For people who are signed in; no key opens this."
@@ -234,17 +234,17 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
 
 
 def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
-    for each in dependant.dependencies:
-        if each.call is not None:
-            yield each.call
-        yield from _calls(each)
+    for dependency in dependant.dependencies:
+        if dependency.call is not None:
+            yield dependency.call
+        yield from _calls(dependency)
 
 
 def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) -> None:
     security, access = _access_of(route)
     operation.setdefault("security", security)
     words = [operation.get("description", ""), access]
-    operation["description"] = "\n\n".join(each for each in words if each)
+    operation["description"] = "\n\n".join(word for word in words if word)
     answers: Json = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):  # FastAPI's own guess
         del answers["422"]
@@ -303,6 +303,6 @@ def _share(answers: Json, shared: Json) -> None:
         if kind is None or others:
             continue
         headers = ["X-Request-Id", *([_TELLING[status]] if status in _TELLING else [])]
-        shown = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
-        shared.setdefault(f"{kind}{status}", {**told, "headers": shown})
+        values = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+        shared.setdefault(f"{kind}{status}", {**told, "headers": values})
         answers[status] = {"$ref": f"#/components/responses/{kind}{status}"}

@@ -113,14 +113,14 @@ def _wrong_value(error: Mapping[str, Any], language: str) -> dict[str, str]:
         key = "deep" if "recursion" in str(context.get("error", "")) else key
     # As text: Fluent would write ids and bounds with spaces between the thousands. What pydantic
     # lists comes without its English "or" before the last.
-    told = {
+    arguments = {
         name.replace("_", ""): str(context.get(name, "")).replace("' or '", "', '")
         for name in names
     }
     return {
         "place": place if place in _PLACES else "body",
         "pointer": "".join(f"/{_token(each)}" for each in path),
-        "detail": text(language, f"api-wrong-{key}", **told),
+        "detail": text(language, f"api-wrong-{key}", **arguments),
     }
 
 
@@ -325,17 +325,17 @@ def _in_its_words(
     return said
 
 
-def _problem_response(request: Request, said: dict[str, object]) -> Response:
+def _problem_response(request: Request, values: dict[str, object]) -> Response:
     headers = headers_of(language_of_request(request))
-    status = int(str(said["status"]))
+    status = int(str(values["status"]))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE
     if request.scope["path"].startswith(ROOT):
         # As the protocol tells it.
-        code = str(said["type"]).rpartition(":")[2]
+        code = str(values["type"]).rpartition(":")[2]
         told = _OPENAI_CODES.get(code, code.replace("-", "_"))
-        return JSONResponse(error_object(status, str(said["detail"]), told), status, headers)
-    return JSONResponse(said, status, headers, MEDIA_TYPE)
+        return JSONResponse(error_object(status, str(values["detail"]), told), status, headers)
+    return JSONResponse(values, status, headers, MEDIA_TYPE)
 
 
 HOOK_BYTES = 64 * 1024

@@ -168,12 +168,16 @@ def cache_layer(app: ASGIApp) -> ASGIApp:
         is_get = scope["type"] == "http" and scope["method"] == "GET"
         reply = app
         if is_get and scope["path"].startswith(PLACES):
-            asked = scope["state"]["asked"] = CatalogueRequest(scope)
-            version = asked.cache.version
-            answer = None if version is None else asked.cache.find(asked.tag(version))
+            catalogue_request = scope["state"]["asked"] = CatalogueRequest(scope)
+            version = catalogue_request.cache.version
+            answer = (
+                None
+                if version is None
+                else catalogue_request.cache.find(catalogue_request.tag(version))
+            )
             if answer is not None:
                 scope["route"] = answer.route  # for the counters
-                reply = await asked.response(answer)
+                reply = await catalogue_request.response(answer)
         await reply(scope, receive, send)
 
     return answer_kept
@@ -262,28 +266,30 @@ MakeAnswer = Callable[[Context, str], tuple[object, str]]
 
 async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     """Return the answer for anybody; kept, with an ETag, until the catalogue changes."""
-    asked: CatalogueRequest = request.state.asked
-    known = asked.cache.version
-    unchanged = None if known is None else asked.not_modified(asked.tag(known))
+    catalogue_request: CatalogueRequest = request.state.asked
+    known = catalogue_request.cache.version
+    unchanged = (
+        None if known is None else catalogue_request.not_modified(catalogue_request.tag(known))
+    )
     if unchanged is not None:
         return unchanged
 
     def read(ctx: Context) -> tuple[int, bytes, str] | None:
         version = Catalogue(ctx.db).version()
         for _ in range(_TRIES):
-            said, link = make(ctx, asked.language)
+            said, link = make(ctx, catalogue_request.language)
             before, version = version, Catalogue(ctx.db).version()
             if before == version:
                 return version, to_json(said), link
         return None
 
-    made = await asked.services.read(read)
+    made = await catalogue_request.services.read(read)
     if made is None:  # it changes faster than it can be read; the next call will do
         return await private_answer(request, make)
     version, body, link = made
-    answer = CachedAnswer(body, asked.tag(version), link, request.scope.get("route"))
-    asked.cache.keep(version, answer)
-    return await asked.response(answer)
+    answer = CachedAnswer(body, catalogue_request.tag(version), link, request.scope.get("route"))
+    catalogue_request.cache.keep(version, answer)
+    return await catalogue_request.response(answer)
 
 
 async def private_answer(request: Request, make: MakeAnswer) -> Response:

@@ -234,9 +234,9 @@ class Texts(Body):
 
 def needs(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the schema of an object in which these are given, and those are not."""
-    told: dict[str, Any] = {name: {"not": {"type": "null"}} for name in names}
-    told |= {name: {"type": "null"} for name in without}
-    return {"required": list(names), "properties": told}
+    values: dict[str, Any] = {name: {"not": {"type": "null"}} for name in names}
+    values |= {name: {"type": "null"} for name in without}
+    return {"required": list(names), "properties": values}
 
 
 def _titled(texts: Texts) -> Texts:

@@ -131,7 +131,7 @@ def me(ctx: Context, actor: Actor) -> OwnAccount:
         role=authority.role,
         scopes=sorted(authority.scopes),
         permissions=sorted(PERMISSIONS[authority.role]),
-        courses=[each.course_id for each in led_courses(ctx, actor)],
+        courses=[led_course.course_id for led_course in led_courses(ctx, actor)],
         plan=plan_of(ctx.plans, user.plans).name if ctx.plans else None,
         has_password=account is not None and account.has_password,
         has_telegram=is_of_telegram(user.user_id),
@@ -154,7 +154,7 @@ def set_name(ctx: Context, actor: Actor, name: str) -> None:
     Raises Refused for one that cannot be had.
     """
     courses = Catalogue(ctx.db).courses(active_only=False)
-    given = frozenset(fold_name(each) for course in courses for each in course.teachers)
+    given = frozenset(fold_name(teacher) for course in courses for teacher in course.teachers)
     Accounts(ctx.db, ctx.clock).set_name(actor.user_id, check_own_name(name, given), actor.name)
 
 
@@ -172,7 +172,7 @@ def has_just_signed_in(ctx: Context, actor: Actor, current_sign_in: int) -> bool
     found = SignIns(ctx.db, ctx.clock).of(actor.user_id)
     here = (each for each in found if each.sign_in_id == current_sign_in)
     others = (each for each in here if each.how is not SignInMethod.PASSWORD)
-    return any(ctx.clock() - each.at <= JUST_NOW for each in others)
+    return any(ctx.clock() - other.at <= JUST_NOW for other in others)
 
 
 def list_keys(ctx: Context, actor: Actor) -> list[KeyView]:
@@ -207,7 +207,7 @@ def create_key(
 
     A key never does what its owner may not. Raises ScopeBeyondRole, Refused.
     """
-    useless = {each for each in scopes if each in NEEDS and not authority.may(NEEDS[each])}
+    useless = {scope for scope in scopes if scope in NEEDS and not authority.may(NEEDS[scope])}
     if useless:
         raise ScopeBeyondRole(sorted(useless), is_own=actor.user_id == user_id)
     ends = ctx.clock() + timedelta(days=days) if days is not None else None
@@ -246,7 +246,7 @@ def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     """Return what is left of each format and when it comes back, and what this month took."""
     found, now = show_quota(ctx, actor), ctx.clock()
     first = now.astimezone(found.zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    titles = {each.name: each.titled(language) for each in ctx.plans}
+    titles = {plan.name: plan.titled(language) for plan in ctx.plans}
     terms = (
         each
         for each in Terms(ctx.db, ctx.clock).of(actor.user_id)

@@ -80,7 +80,7 @@ class AnswerChanges:
 
     def of(self, kind: AnswerChangeKind) -> list[AnswerChange]:
         """Return the changes of a kind."""
-        return [each for each in self.changes if each.kind is kind]
+        return [change for change in self.changes if change.kind is kind]
 
 
 def plan_comparison(ctx: Context, actor: Actor, dataset: str) -> tuple[DatasetFiles, Sequence[str]]:
@@ -89,7 +89,7 @@ def plan_comparison(ctx: Context, actor: Actor, dataset: str) -> tuple[DatasetFi
     Raises NotFound, Refused for more examples than are taught soon.
     """
     files = changes.read_files(ctx, actor, dataset)
-    if sum(each.path.startswith(EXAMPLES) for each in files.files) > MAX_EXAMPLES:
+    if sum(file.path.startswith(EXAMPLES) for file in files.files) > MAX_EXAMPLES:
         raise Refused("too many examples", "page-answers-too-many", limit=MAX_EXAMPLES)
     asked = QuestionStatistics(ctx.db, ctx.default_dataset).newest_questions(dataset, MAX_ASKED)
     return files, list({normalise(each): each for each in asked}.values())
@@ -107,12 +107,12 @@ def compare_answers(
     Takes seconds in processes of its own, and reads no rows. Personal words are masked in
     `language`.
     """
-    lying = {each.path: each.text for each in files.files}
+    lying = {file.path: file.text for file in files.files}
     spec, _ = read_dataset(files.dataset, (lying.get(DATASET_FILE) or "").encode())
     before = {
         path: parse_example(text) for path, text in lying.items() if path.startswith(EXAMPLES)
     }
-    after = before | {each.path: parse_example(each.text) for each in edits}
+    after = before | {edit.path: parse_example(edit.text) for edit in edits}
     rule = spec.split if spec else SplitRule()
     lessons = [(_taught(each, rule), questions) for each in (before, after)]
     assert ctx.teach is not None  # noqa: S101 - wiring gives it to whoever tries edits

@@ -140,8 +140,8 @@ class AnswerCounts:
         if len(self._models) > MAX_MODELS:
             provider, model_id = next(iter(self._models))
             del self._models[provider, model_id]
-            for each in self._of_models:
-                each.remove_by_labels({"provider": provider, "model": model_id})
+            for of_model in self._of_models:
+                of_model.remove_by_labels({"provider": provider, "model": model_id})
 
     def collect(self) -> Iterable[Metric]:
         """Yield the figures as Prometheus reads them."""

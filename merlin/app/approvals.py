@@ -46,7 +46,7 @@ def list_waiting(ctx: Context, actor: Actor) -> list[ApprovalView]:
     """Return what waits of what the actor may do, the oldest first; also what they asked for."""
     found = Approvals(ctx.db, ctx.clock).waiting()
     views = (_view(ctx, actor, each) for each in found)
-    return [each for each in views if each.is_own or _may(actor, each.approval)]
+    return [view for view in views if view.is_own or _may(actor, view.approval)]
 
 
 def count_waiting(ctx: Context, actor: Actor) -> int:
@@ -111,13 +111,13 @@ def decline(ctx: Context, actor: Actor, number: int) -> ApprovalView:
 
 def _note(ctx: Context, actor: Actor, approval: Approval, *, is_approved: bool) -> None:
     asker = person_reference(approval.asked_by)
-    told = {"number": approval.number, "act": approval.act, "asked_by": asker}
+    values = {"number": approval.number, "act": approval.act, "asked_by": asker}
     audit = Audit(ctx.db, ctx.clock)
     audit.note(
         actor.name,
         "approval.approve" if is_approved else "approval.decline",
         approval.subject,
-        told,
+        values,
     )
 
 
@@ -164,25 +164,25 @@ def _may(actor: Actor, approval: Approval) -> bool:
 _Perform = Callable[[Context, Actor, Mapping[str, Any], str], object]
 
 
-def _refund(ctx: Context, actor: Actor, said: Mapping[str, Any], once: str) -> None:
-    payments.request_refund(ctx, actor, **said, once=once)
+def _refund(ctx: Context, actor: Actor, arguments: Mapping[str, Any], once: str) -> None:
+    payments.request_refund(ctx, actor, **arguments, once=once)
 
 
-def _grant(ctx: Context, actor: Actor, said: Mapping[str, Any], _once: str) -> None:
-    users.grant_role(ctx, actor, said["user_id"], Role(said["role"]), said["scope"])
+def _grant(ctx: Context, actor: Actor, values: Mapping[str, Any], _once: str) -> None:
+    users.grant_role(ctx, actor, values["user_id"], Role(values["role"]), values["scope"])
 
 
-def _revoke(ctx: Context, actor: Actor, said: Mapping[str, Any], _once: str) -> None:
-    users.revoke_role(ctx, actor, **said)
+def _revoke(ctx: Context, actor: Actor, arguments: Mapping[str, Any], _once: str) -> None:
+    users.revoke_role(ctx, actor, **arguments)
 
 
-def _serve(ctx: Context, actor: Actor, said: Mapping[str, Any], once: str) -> None:
-    kind = RequestKind(said["kind"])
-    models.submit(ctx, actor, kind, said["dataset"], said["arguments"], once)
+def _serve(ctx: Context, actor: Actor, values: Mapping[str, Any], once: str) -> None:
+    kind = RequestKind(values["kind"])
+    models.submit(ctx, actor, kind, values["dataset"], values["arguments"], once)
 
 
-def _broadcast(ctx: Context, actor: Actor, said: Mapping[str, Any], _once: str) -> None:
-    broadcasts.start(ctx, actor, **said)
+def _broadcast(ctx: Context, actor: Actor, arguments: Mapping[str, Any], _once: str) -> None:
+    broadcasts.start(ctx, actor, **arguments)
 
 
 # By its name: what performs an act, and the permission of who may approve it. Changed answers are

@@ -246,8 +246,8 @@ def open_talk(ctx: Context, question: ChatQuestion) -> Talk:
 
 
 def _has_room(talk: Talk, question: ChatQuestion) -> bool:
-    asked = Message("user", question.text)
-    return not talk.history or fits_window((*talk.before, asked), talk.limit)
+    message = Message("user", question.text)
+    return not talk.history or fits_window((*talk.before, message), talk.limit)
 
 
 def _talk(ctx: Context, question: ChatQuestion, session: Session) -> Talk:
@@ -411,9 +411,9 @@ def reserve(ctx: Context, asker: Asker, kind: Format) -> Over | Left | None:
 
     Over: today's answers cost as much as they may. Left: the plan has no room.
     """
-    found = find_reached_cap(ctx, asker.user_id)
-    if found is not None or asker.plan is UNLIMITED:
-        return found
+    reached_cap = find_reached_cap(ctx, asker.user_id)
+    if reached_cap is not None or asker.plan is UNLIMITED:
+        return reached_cap
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     taken = quotas.reserve(asker.user_id, asker.number, kind, asker.plan, asker.zone)
     return taken if isinstance(taken, Left) else None
@@ -466,18 +466,23 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
     mark = ctx.db.cipher.marks(str(user_id))[0]
     ctx.db.sql(_FORGET, (date.fromisoformat(day) - _KEPT).isoformat())
     ctx.db.sql(_ADD, day, mark, cost.currency, cost.micro)
-    found = find_reached_cap(ctx, user_id)
-    if found is None:
+    reached_cap = find_reached_cap(ctx, user_id)
+    if reached_cap is None:
         return
-    told: dict[str, object] = {
-        "spent": cost_argument(found.spent.micro, found.spent.currency),
-        "cap": cost_argument(found.cap_micro, found.spent.currency),
-        "until": moment_argument(in_zone(found.until, zone_of(ctx.config.timezone)), is_named=True),
+    arguments: dict[str, object] = {
+        "spent": cost_argument(reached_cap.spent.micro, reached_cap.spent.currency),
+        "cap": cost_argument(reached_cap.cap_micro, reached_cap.spent.currency),
+        "until": moment_argument(
+            in_zone(reached_cap.until, zone_of(ctx.config.timezone)), is_named=True
+        ),
     }
-    if found.reach == "person":
-        told["user"] = str(user_id)
-    key, once = f"notice-answers-{found.reach}", f"answers-{found.reach}:{found.day}"
-    Notices(ctx.db, ctx.clock).tell(ADMINS, key, told, once)
+    if reached_cap.reach == "person":
+        arguments["user"] = str(user_id)
+    key, once = (
+        f"notice-answers-{reached_cap.reach}",
+        f"answers-{reached_cap.reach}:{reached_cap.day}",
+    )
+    Notices(ctx.db, ctx.clock).tell(ADMINS, key, arguments, once)
 
 
 def _is_capped(ctx: Context) -> bool:

@@ -170,14 +170,14 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         seen, beats = _visible(ctx, actor, dataset), processes(ctx)
         files, counts = FileIndex(ctx.db), _counts(ctx)
         titles = {**{name: {} for name in files.trees()}, **files.titles()}
-        led = {each.slug: each.name for each in led_courses(ctx, actor)}
+        led = {led_course.slug: led_course.name for led_course in led_courses(ctx, actor)}
         known = {*titles, *led, *(name for name, _ in counts)} if seen is None else seen
         # As in the catalogue: courses by semester, then datasets without one.
         places = {slug: place for place, slug in enumerate(led)}
         names = sorted(known, key=lambda name: (places.get(name, len(places)), name))
         cards = [*_edit_cards(ctx, names), *_commit_cards(ctx, names, counts)]
-        daemon = max((each.at for each in beats if each.process == "daemon"), default=None)
-        is_live = any(each.alive for each in beats if each.process == "daemon")
+        daemon = max((beat.at for beat in beats if beat.process == "daemon"), default=None)
+        is_live = any(beat.alive for beat in beats if beat.process == "daemon")
         return Board(
             at=ctx.clock(),
             is_live=is_live,
@@ -200,7 +200,11 @@ def _visible(ctx: Context, actor: Actor, dataset: str) -> set[str] | None:
         require_editing(ctx, actor, dataset)
         return {dataset}
     mine = actor.visible_datasets()
-    return None if mine is None else {*mine, *(each.slug for each in led_courses(ctx, actor))}
+    return (
+        None
+        if mine is None
+        else {*mine, *(led_course.slug for led_course in led_courses(ctx, actor))}
+    )
 
 
 # Dataset and word -> how many commits have it, and the position of the newest.
@@ -312,7 +316,7 @@ def _card(
         state = "testing"
     elif state == VerdictStatus.TRAINING.value and training and training.silence:
         state = "silent"
-    errors = sum(each.severity is Severity.ERROR for each in verdict.findings)
+    errors = sum(finding.severity is Severity.ERROR for finding in verdict.findings)
     return Card(
         dataset=verdict.dataset,
         stage=stage,
@@ -391,7 +395,7 @@ def _training(
 
 
 def _few(points: Sequence[LossPoint]) -> list[LossPoint]:
-    pairs = thin([(each.step, each.loss) for each in points], MAX_POINTS)
+    pairs = thin([(point.step, point.loss) for point in points], MAX_POINTS)
     return [LossPoint(*pair) for pair in pairs]
 
 

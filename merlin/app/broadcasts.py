@@ -199,8 +199,8 @@ class Broadcasts(BotRepository):
         while True:
             those = USER.select().where(_can_hear() & was_there & (USER.user_id > cursor))
             people = self.db.rows(those.order_by(USER.user_id).limit(_CHUNK))
-            for each in people:
-                yield each["user_id"], row["language"] in {"", self._speaks(each)}
+            for person in people:
+                yield person["user_id"], row["language"] in {"", self._speaks(person)}
             if len(people) < _CHUNK:
                 return
             cursor = people[-1]["user_id"]

@@ -151,8 +151,10 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
         version=_version(row),
         manifest=load_json(row["manifest"]),
         examples=[
-            read_row(BuildExample, each, id=each["example_id"], author=each["author"] or "")
-            for each in examples
+            read_row(
+                BuildExample, example, id=example["example_id"], author=example["author"] or ""
+            )
+            for example in examples
         ],
     )
 
@@ -168,7 +170,8 @@ def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
     """Return what one build has that another has not. Raises NotFound."""
     one, other = get(ctx, actor, old), get(ctx, actor, new)
     sides = (
-        {each.id: (each.blob, each.split) for each in build.examples} for build in (one, other)
+        {example.id: (example.blob, example.split) for example in build.examples}
+        for build in (one, other)
     )
     return BuildDiff(old=one.version, new=other.version, **diff(*sides))
 

@@ -203,7 +203,7 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
             files=apply_pending_changes(dataset, files, pending),
             materials=materials,
             build=index.newest_build(dataset),
-            mark=(*(each.blob for each in files), *(each.change_id for each in pending)),
+            mark=(*(file.blob for file in files), *(each.change_id for each in pending)),
             is_behind=is_behind(files, changes.committed(dataset, ctx.clock() - _FRESH)),
         )
 
@@ -216,7 +216,7 @@ def check_edits(
     ctx: Context, files: DatasetFiles, edits: Sequence[Edit], *, is_whole: bool = False
 ) -> PreviewView:
     """Return what the checker says of edits; takes a while, and reads no rows."""
-    texts = {each.path: each.text for each in edits}
+    texts = {edit.path: edit.text for edit in edits}
     seen = ctx.checker.preview(files.dataset, files.files, texts, ctx.config.example_tokens)
     return preview_view(ctx, files, edits, seen, is_whole=is_whole)
 
@@ -231,7 +231,7 @@ def preview_view(
 ) -> PreviewView:
     """Return what the checker said of edits, and what the next training would cost."""
     provider = seen.spec.recipe.provider if seen.spec else ""
-    old = {each.path: each.text for each in files.files}
+    old = {file.path: file.text for file in files.files}
     return PreviewView(
         dataset=files.dataset,
         is_good=seen.is_good,
@@ -240,11 +240,11 @@ def preview_view(
         around=seen.around,
         files=[
             FileDifference(
-                path=each.path,
-                kind=each.kind,
-                difference=unified_diff(old.get(each.path), each.text, each.path),
+                path=edit.path,
+                kind=edit.kind,
+                difference=unified_diff(old.get(edit.path), edit.text, edit.path),
             )
-            for each in edits
+            for edit in edits
         ],
         tokens=sum(seen.tokens.values()),
         next_training=forecast(files.build, seen, partial(ctx.config.price, provider)),
@@ -279,7 +279,7 @@ async def submit(
                 raise EditNotGood(seen)
             known = await ctx.write(_save_unless_changed, actor, files, proposed, batch)
         if known:
-            texts = {each.blob: each.text for each in files.files}
+            texts = {file.blob: file.text for file in files.files}
             return _view(known, texts.get)
     raise Refused("others edit it", "api-problem-busy-file-detail")
 
@@ -330,10 +330,10 @@ def save(
     no dataset can take.
     """
     require_editing(ctx, actor, dataset)
-    asked = ChangeRequest(editor or editor_of(ctx, actor), asker(actor), ctx.clock())
-    changes = make_changes(dataset, edits, asked, subject)
+    change_request = ChangeRequest(editor or editor_of(ctx, actor), asker(actor), ctx.clock())
+    changes = make_changes(dataset, edits, change_request, subject)
     if batch:
-        first, *others = (replace(each, batch=batch) for each in changes)
+        first, *others = (replace(change, batch=batch) for change in changes)
         changes = (replace(first, change_id=batch), *others)
     _changes(ctx).put(changes)
     return list(changes)
@@ -358,7 +358,7 @@ def recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -> lis
     with ctx.db.snapshot():
         by = None if actor.may(Permission.USERS) else asker(actor)
         firsts, text = _changes(ctx).batches(by, limit, before), FileIndex(ctx.db).text
-        return [_view(_changes(ctx).of_batch(each.batch), text) for each in firsts]
+        return [_view(_changes(ctx).of_batch(first.batch), text) for first in firsts]
 
 
 def list_own(ctx: Context, actor: Actor, limit: int) -> list[Change]:
@@ -461,7 +461,7 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
     texts = {each.before: text(each.before) for each in batch if each.before}
 
     def make(files: DatasetFiles) -> CourseEdits:
-        blobs = {each.path: each.blob for each in files.files}
+        blobs = {file.path: file.blob for file in files.files}
         found = plan_revert(batch, blobs, texts.get)
         if found.newer:  # nobody is asked here which of the files are to go back all the same
             raise Refused("written anew", "change-undo-since", path=found.newer[0])

@@ -111,7 +111,9 @@ class Context:
     def general(self) -> Sequence[General]:
         """Return each provider that answers here with the model it is named with, in order."""
         return [
-            (each.name, each.model) for each in self.config.providers if each.name in self.answerers
+            (provider.name, provider.model)
+            for provider in self.config.providers
+            if provider.name in self.answerers
         ]
 
     @property

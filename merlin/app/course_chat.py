@@ -141,7 +141,7 @@ def _oldest_pending(ctx: Context) -> datetime:
     """
     now = ctx.clock()
     beats = [each for each in Heartbeats(ctx.db).all() if each.process == "api"]
-    begun = min((each.since for each in beats if each.is_alive(now)), default=now - ABANDONED)
+    begun = min((beat.since for beat in beats if beat.is_alive(now)), default=now - ABANDONED)
     return max(begun, now - ABANDONED)
 
 
@@ -155,10 +155,10 @@ def read_talk(
     if Sessions(ctx.db, ctx.bot_id).find(place_of(actor, course), session_id) is None:
         raise NotFound("no such session", "session-unknown")
     turns = sessions.counted_turns(ctx, session_id)
-    models = {each.model for each in turns if each.model}
+    models = {turn.model for turn in turns if turn.model}
     origins = {model: find_origin(ctx.db, model) for model in models}
-    newest = next((each.id for each in reversed(turns) if each.answer), 0)
-    told = next((each for each in turns if each.id == (source_of or newest)), None)
+    newest = next((turn.id for turn in reversed(turns) if turn.answer), 0)
+    told = next((turn for turn in turns if turn.id == (source_of or newest)), None)
     proposed = Proposals(ctx.db, ctx.clock).of_user(actor.user_id)
     return CourseTalk(
         session_id,
@@ -170,19 +170,19 @@ def read_talk(
 
 
 def _source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource | None:
-    found = lineage.find_source(ctx, actor, turn.id)
-    if found.origin is None or turn.known is False:
+    source = lineage.find_source(ctx, actor, turn.id)
+    if source.origin is None or turn.known is False:
         return None
-    dataset, entries = found.origin.dataset, ExampleEntries(ctx.db)
+    dataset, entries = source.origin.dataset, ExampleEntries(ctx.db)
     examples = []
-    for example_id in found.said_by or found.nearest:
+    for example_id in source.said_by or source.nearest:
         example = parse_example(entries.text(dataset, example_id))
         if example is not None:
             examples.append((example_id, example.question))
     may_edit = may_edit_examples(ctx, actor, dataset)
-    said = f"{turn.question}\n{turn.answer}"
-    passage = find_passage(ctx.db, ctx.passages, dataset, said)
-    return AnswerSource(turn.id, examples, bool(found.said_by), may_edit, passage)
+    text = f"{turn.question}\n{turn.answer}"
+    passage = find_passage(ctx.db, ctx.passages, dataset, text)
+    return AnswerSource(turn.id, examples, bool(source.said_by), may_edit, passage)
 
 
 def starters(ctx: Context, actor: Actor, dataset: str, before: int = 0) -> Starters:

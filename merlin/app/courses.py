@@ -72,13 +72,13 @@ def active(ctx: Context) -> ActiveCourses:
 
 def chat_states(ctx: Context) -> dict[str, str]:
     """Return what may be asked about: dataset -> "ask" where a model serves, else "training"."""
-    training = {each.dataset: "training" for each in Jobs(ctx.db).open_jobs()}
+    training = {job.dataset: "training" for job in Jobs(ctx.db).open_jobs()}
     return training | {each.dataset: "ask" for each in ModelCatalogue(ctx.db).all_serving()}
 
 
 def titles(ctx: Context, language: str) -> dict[str, str]:
     """Return dataset -> title of the active courses."""
-    return {each.dataset: each.title(language) for each in active(ctx).courses}
+    return {course.dataset: course.title(language) for course in active(ctx).courses}
 
 
 def part(
@@ -117,7 +117,7 @@ def details(ctx: Context, actor: Actor, course_id: int) -> CourseDetails:
     """Return a course with its materials. Raises NotFound."""
     course, all_of_it = materials(ctx, actor, course_id)
     lengths = Catalogue(ctx.db).lengths(course.dataset)
-    named = [_called(ctx, actor, each) for each in course.teachers]
+    named = [_called(ctx, actor, teacher) for teacher in course.teachers]
     teachers = [each for each in named if each]
     return CourseDetails(course, all_of_it, lengths, teachers, is_led(ctx, actor, course))
 

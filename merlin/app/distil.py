@@ -76,8 +76,8 @@ class _Drafts(BaseModel):
 
 def _object(**properties: object) -> dict[str, object]:
     """Return the schema of an object as strict mode takes it."""
-    told = {"type": "object", "properties": properties, "required": list(properties)}
-    return {**told, "additionalProperties": False}
+    values = {"type": "object", "properties": properties, "required": list(properties)}
+    return {**values, "additionalProperties": False}
 
 
 SHAPE_NAME = "merlin_examples"
@@ -115,10 +115,10 @@ class Passage:
 def read_passages(files: Sequence[FileText]) -> list[Passage]:
     """Return a course's texts in passages of about `PASSAGE_TOKENS` at most."""
     return [
-        Passage(each.path, part)
-        for each in files
-        if each.path.startswith(MATERIALS) and each.text
-        for part in split_text(each.text, PASSAGE_TOKENS)
+        Passage(file.path, part)
+        for file in files
+        if file.path.startswith(MATERIALS) and file.text
+        for part in split_text(file.text, PASSAGE_TOKENS)
     ]
 
 
@@ -130,8 +130,8 @@ def read_questions(words: str, name: str) -> list[Passage]:
     found = []
     for number, line in enumerate(words.lstrip("\ufeff").splitlines(), 1):
         if len(line) > MAX_CHARACTERS:
-            told = {"line": number, "limit": MAX_CHARACTERS}
-            raise Refused(f"line {number} is too long", "distil-long-line", **told)
+            arguments = {"line": number, "limit": MAX_CHARACTERS}
+            raise Refused(f"line {number} is too long", "distil-long-line", **arguments)
         if line.strip():
             found.append(Passage(f"{name}:{number}", line.strip(), is_question=True))
     return found
@@ -163,7 +163,7 @@ class Teacher:
 
     def key(self, dataset: str, messages: Sequence[Message]) -> str:
         """Return what the Intent of a call is known by."""
-        said = [dataset, self.provider, self.model_id, *(each.as_json() for each in messages)]
+        said = [dataset, self.provider, self.model_id, *(message.as_json() for message in messages)]
         digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
         return f"{DISTIL}-{digest}"
 
@@ -255,14 +255,14 @@ def plan(
 def _messages(system: str, passage: Passage, wordings: int, default: str) -> tuple[Message, ...]:
     """Return what a teacher is asked, in the language of the passage."""
     language = detect_language(passage.words) or detect_language(system) or default
-    told = text(language, "distil-system", shape=_SHAPE)
+    message = text(language, "distil-system", shape=_SHAPE)
     if passage.is_question:
         wish = text(language, "distil-question", others=wordings - 1)
         words = passage.words
     else:
         wish = text(language, "distil-materials", pairs=PAIRS, wordings=wordings)
         words = wrap_document(passage.words, passage.source)
-    return (Message("system", f"{told}\n\n{system}"), Message("user", f"{wish}\n\n{words}"))
+    return (Message("system", f"{message}\n\n{system}"), Message("user", f"{wish}\n\n{words}"))
 
 
 UNREADABLE, BROKEN, DUPLICATE = "unreadable", "broken", "duplicate"
@@ -357,35 +357,37 @@ def run(
 
 
 def _accept(
-    plan: DistilPlan, passage: Passage, said: str, cost: int
+    plan: DistilPlan, passage: Passage, message: str, cost: int
 ) -> tuple[list[Draft], Counter[str]]:
     """Return the good new drafts of an answer, and how many were rejected, by reason."""
-    pairs, currency = _read_pairs(passage, said), plan.teacher.price.currency
+    pairs, currency = _read_pairs(passage, message), plan.teacher.price.currency
     if pairs is None:
         return [], Counter({UNREADABLE: 1})
     model_id, note = plan.teacher.model_id, passage.note
     split = TEST if passage.answer else ""
     drafts = [Draft(*pair, plan.dataset, 0, model_id, DISTIL, note, split=split) for pair in pairs]
-    good = [each for each in drafts if _is_good(each)]
+    good = [draft for draft in drafts if _is_good(draft)]
     new = _without_duplicates(good, plan.known)
     rejected = Counter({BROKEN: len(drafts) - len(good), DUPLICATE: len(good) - len(new)})
     share = cost // max(len(new), 1)
     return [replace(each, cost_micro=share, currency=currency) for each in new], +rejected
 
 
-def _read_pairs(passage: Passage, said: str) -> list[tuple[str, str]] | None:
+def _read_pairs(passage: Passage, message: str) -> list[tuple[str, str]] | None:
     """Return question and answer of each draft, None for an answer that has another shape."""
-    begin, end = said.find("{"), said.rfind("}")  # some put it into a block of code
+    begin, end = message.find("{"), message.rfind("}")  # some put it into a block of code
     try:
-        told = _Drafts.model_validate_json(said[begin : end + 1].encode("utf-8", "replace"))
+        told = _Drafts.model_validate_json(message[begin : end + 1].encode("utf-8", "replace"))
     except ValidationError:
         return None
     if passage.answer:
-        pairs = [(each.questions, passage.answer) for each in told.examples[:1]]
+        pairs = [(example.questions, passage.answer) for example in told.examples[:1]]
     elif not passage.is_question:
-        pairs = [(each.questions, each.answer) for each in told.examples]
+        pairs = [(example.questions, example.answer) for example in told.examples]
     else:  # it is asked as it was given, and one answer is enough of it
-        pairs = [([passage.words, *each.questions], each.answer) for each in told.examples[:1]]
+        pairs = [
+            ([passage.words, *example.questions], example.answer) for example in told.examples[:1]
+        ]
     return [(one.strip(), answer.strip()) for questions, answer in pairs for one in questions]
 
 

@@ -91,17 +91,17 @@ def list_drafts(ctx: Context, actor: Actor, dataset: str) -> list[DraftView]:
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
         drafts = _drafts(ctx).of(actor.user_id, dataset)
-        lying = FileIndex(ctx.db).texts(dataset, [each.edit.path for each in drafts])
-    return [_view(dataset, each.edit, lying) for each in reversed(drafts)]
+        lying = FileIndex(ctx.db).texts(dataset, [draft.edit.path for draft in drafts])
+    return [_view(dataset, draft.edit, lying) for draft in reversed(drafts)]
 
 
 def _view(dataset: str, edit: Edit, files: Mapping[str, FileText]) -> DraftView:
     lying = files.get(edit.path)
-    shown = FileText(dataset, edit.path, edit.before or "", edit.text)
+    file_text = FileText(dataset, edit.path, edit.before or "", edit.text)
     if edit.text is None and lying is not None:
-        shown = lying
+        file_text = lying
     return DraftView(
-        example=examples.view_of(shown),
+        example=examples.view_of(file_text),
         kind=edit.kind,
         before=edit.before or "",
         lying=examples.view_of(lying) if lying else None,
@@ -124,7 +124,7 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
 
     def read(ctx: Context) -> tuple[list[Edit], list[FileText], Build | None, Serving | None]:
         edits, index = list_edits(ctx, actor, dataset), FileIndex(ctx.db)
-        paths = [DATASET_FILE, *(each.path for each in edits)]
+        paths = [DATASET_FILE, *(edit.path for edit in edits)]
         files = index.texts(dataset, paths) if len(edits) <= _MAX_CHECKED else {}
         serving = Promotions(ctx.db, ctx.clock).serving().get(dataset) if edits else None
         return edits, list(files.values()), index.newest_build(dataset), serving
@@ -132,12 +132,12 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
     edits, files, build, serving = await ctx.read(read)
     if not edits or len(edits) > _MAX_CHECKED:
         return DraftsCheck(findings={})
-    texts = {each.path: each.text for each in edits}
+    texts = {edit.path: edit.text for edit in edits}
     limits = ctx.config.example_tokens
     seen = await asyncio.to_thread(EditChecker().preview, dataset, files, texts, limits)
     findings: dict[str, list[Finding]] = {}
-    for each in seen.findings:
-        findings.setdefault(example_id_of(each.path), []).append(each)
+    for finding in seen.findings:
+        findings.setdefault(example_id_of(finding.path), []).append(finding)
     provider = seen.spec.recipe.provider if seen.spec else ""
     return DraftsCheck(
         findings=findings,
@@ -162,9 +162,9 @@ def draft_example(
     """
     require_editing(ctx, actor, dataset)
     rows, index = _drafts(ctx), FileIndex(ctx.db)
-    mine = {each.edit.path: each for each in rows.of(actor.user_id, dataset)}
+    by_path = {each.edit.path: each for each in rows.of(actor.user_id, dataset)}
     path = example_path(example_id) if example_id else ""
-    drafted = mine.get(path)
+    drafted = by_path.get(path)
     lying = index.texts(dataset, [path]).get(path) if path else None
     if path and drafted is None and lying is None:
         raise NotFound(f"no example {example_id}", "change-no-example")
@@ -173,14 +173,14 @@ def draft_example(
     if parse_example(text) is None:
         raise DraftNotGood(findings)
     if not path:
-        drafted_ids = [example_id_of(each) for each in mine]
+        drafted_ids = [example_id_of(each) for each in by_path]
         taken = [*index.example_ids(dataset), *drafted_ids]
         path = example_path(free_example_id(text, taken))
     if lying is not None and lying.text == text and lying.blob == revision:
         rows.drop(actor.user_id, dataset, path)
         return example_id_of(path)
-    if len(mine) >= MAX_DRAFTS and drafted is None:
-        raise Refused(f"{len(mine)} drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
+    if len(by_path) >= MAX_DRAFTS and drafted is None:
+        raise Refused(f"{len(by_path)} drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
     rows.put(actor.user_id, dataset, Edit(path, revision or None, text))
     return example_id_of(path)
 
@@ -242,10 +242,10 @@ async def save_drafts(ctx: Context, actor: Actor, dataset: str, once: str) -> Ch
     drafts = await ctx.read(read)
 
     def make(files: DatasetFiles) -> CourseEdits:
-        lying = {each.path: each for each in files.files if each.path.startswith(EXAMPLES)}
+        lying = {file.path: file for file in files.files if file.path.startswith(EXAMPLES)}
         edits, stale = list[Edit](), 0
-        for each in drafts:
-            edit, here = each.edit, lying.get(each.edit.path)
+        for draft in drafts:
+            edit, here = draft.edit, lying.get(draft.edit.path)
             if (here.text if here else None) == edit.text:
                 continue  # saved before
             if (here.blob if here else None) == edit.before:
@@ -340,8 +340,8 @@ def take_pasted(
     A row that asks what an example asks already changes its answer, and its tags where it has any.
     """
     rows = [each for each in judge_pasted(ctx, actor, dataset, text) if each.line in chosen]
-    mine = ExampleDrafts(ctx.db, ctx.clock)
-    known = [each.edit.path for each in mine.of(actor.user_id, dataset)]
+    example_drafts = ExampleDrafts(ctx.db, ctx.clock)
+    known = [each.edit.path for each in example_drafts.of(actor.user_id, dataset)]
     if len(known) + len(rows) > MAX_DRAFTS:
         raise Refused("too many drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
     names = NameAllocator([*FileIndex(ctx.db).example_ids(dataset), *map(example_id_of, known)])
@@ -351,7 +351,7 @@ def take_pasted(
             continue
         if row.known is None:
             path = example_path(names.new(row.example.question))
-            mine.put(actor.user_id, dataset, Edit(path, None, write_example(row.example)))
+            example_drafts.put(actor.user_id, dataset, Edit(path, None, write_example(row.example)))
         else:
             words = ExampleWords(None, row.example.answer, row.example.tags or None)
             draft_example(ctx, actor, dataset, row.known.id, words, row.known.revision)

@@ -149,18 +149,18 @@ def explain_wrong(ctx: Context, actor: Actor, found: EvaluationView) -> dict[str
 def scores_of(found: EvaluationView, language: str, zone: tzinfo) -> list[Score]:
     """Return the scores of the versions; the one that serves and the one looked at have names."""
     scores = []
-    for each in found.versions:
-        style = "this" if each.model_row == found.model.id else ""
-        style = "serves" if each.model == found.serving else style
-        told = {"right": each.right, "questions": each.questions}
+    for version in found.versions:
+        style = "this" if version.model_row == found.model.id else ""
+        style = "serves" if version.model == found.serving else style
+        arguments = {"right": version.right, "questions": version.questions}
         score = Score(
-            share=_PERCENT * each.right / each.questions,
-            low=_PERCENT * each.low,
-            high=_PERCENT * each.high,
-            name=each.model.removeprefix(f"{found.model.dataset}-"),
-            day=format_day_briefly(in_zone(each.at, zone), language),
+            share=_PERCENT * version.right / version.questions,
+            low=_PERCENT * version.low,
+            high=_PERCENT * version.high,
+            name=version.model.removeprefix(f"{found.model.dataset}-"),
+            day=format_day_briefly(in_zone(version.at, zone), language),
             style=style,
-            words=text(language, f"eval-score-{style}", **told) if style else "",
+            words=text(language, f"eval-score-{style}", **arguments) if style else "",
         )
         scores.append(score)
     return scores
@@ -180,6 +180,6 @@ def comparison_text(comparison: Comparison, language: str) -> str:
         for name in ("difference", "low", "high")
     }
     points = format_number(language, abs(comparison.difference or 0.0), 1)
-    told = {"model": comparison.now.model, "against": comparison.against, "points": points}
+    arguments = {"model": comparison.now.model, "against": comparison.against, "points": points}
     counts = {"questions": comparison.now.questions, "enough": ENOUGH_QUESTIONS}
-    return text(language, f"eval-verdict-{comparison.verdict}", **told, **counts, **figures)
+    return text(language, f"eval-verdict-{comparison.verdict}", **arguments, **counts, **figures)

@@ -79,7 +79,7 @@ class ExampleWords:
 def datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
     """Return the datasets of which the actor may edit the examples, by name."""
     cards = FileIndex(ctx.db).datasets()
-    return [each for each in cards if actor.may(Permission.EDIT_EXAMPLES, each.name)]
+    return [card for card in cards if actor.may(Permission.EDIT_EXAMPLES, card.name)]
 
 
 def recent(
@@ -145,7 +145,13 @@ def get_dataset(ctx: Context, actor: Actor, name: str) -> DatasetView:
 
 
 def browse(
-    ctx: Context, actor: Actor, dataset: str, wanted: ExampleFilter, *, limit: int, before: int = 0
+    ctx: Context,
+    actor: Actor,
+    dataset: str,
+    example_filter: ExampleFilter,
+    *,
+    limit: int,
+    before: int = 0,
 ) -> list[ListedExample]:
     """Return one part of the examples that are wanted, newest change first.
 
@@ -154,10 +160,10 @@ def browse(
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
         entries = ExampleEntries(ctx.db)
-        found = entries.find(dataset, wanted, limit, before)
-        said: dict[str, list[Finding]] = {each.path: [] for each in found}
-        for finding in entries.findings(dataset, list(said)):
-            said[finding.path].append(finding)
+        found = entries.find(dataset, example_filter, limit, before)
+        values: dict[str, list[Finding]] = {each.path: [] for each in found}
+        for finding in entries.findings(dataset, list(values)):
+            values[finding.path].append(finding)
     return [
         ListedExample(
             example=view_of(FileText(dataset, each.path, each.blob, each.text)),
@@ -165,7 +171,7 @@ def browse(
             author=each.author,
             at=each.at,
             split=each.split,
-            findings=said[each.path],
+            findings=values[each.path],
         )
         for each in found
     ]
@@ -272,7 +278,7 @@ def end_line(text: str) -> str:
 
 def add_example(text: str, files: DatasetFiles) -> CourseEdits:
     """Return what adds an example with the file of `write_words`."""
-    taken = (each.example_id for each in files.files if each.path.startswith(EXAMPLES))
+    taken = (file.example_id for file in files.files if file.path.startswith(EXAMPLES))
     return CourseEdits((Edit(example_path(free_example_id(text, taken)), None, text),), "")
 
 
@@ -298,8 +304,8 @@ def remove_example(example_id: str, revision: str | None, files: DatasetFiles) -
 def _lying(files: DatasetFiles, example_id: str) -> FileText:
     file = files.file(example_path(example_id))
     if file is None:
-        told = {"dataset": files.dataset, "example": example_id}
-        raise NotFound(f"no example {example_id}", "change-no-example", **told)
+        arguments = {"dataset": files.dataset, "example": example_id}
+        raise NotFound(f"no example {example_id}", "change-no-example", **arguments)
     return file
 
 

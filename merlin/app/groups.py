@@ -78,11 +78,11 @@ def stems(words: str) -> list[str]:
     return list(dict.fromkeys(word[: max(_SHORT, len(word) - 2)] for word in long))
 
 
-def closeness(wanted: Sequence[str], said: str) -> float:
-    """Return which share of the stems begins a word of `said` (normal form), 0 to 1."""
+def closeness(wanted: Sequence[str], text: str) -> float:
+    """Return which share of the stems begins a word of `text` (normal form), 0 to 1."""
     if not wanted:
         return 0.0
-    words = "".join(each if each.isalnum() else " " for each in said).split()
+    words = "".join(each if each.isalnum() else " " for each in text).split()
     found = (
         any(word.startswith(stem) if len(stem) >= _SHORT else word == stem for word in words)
         for stem in wanted
@@ -243,7 +243,7 @@ class InlineWords(BotRepository):
 def _said(rows: Iterable[Row]) -> Iterator[Said]:
     """Yield the first question and answer of each example."""
     for row in rows:
-        told = [each for each in messages_of(row["messages"]) if each.role != "system"]
+        told = [message for message in messages_of(row["messages"]) if message.role != "system"]
         roles = tuple(each.role for each in told[:2])
         if roles == ("user", "assistant"):
             yield Said(told[0].content, told[1].content)

@@ -201,7 +201,7 @@ def processes(ctx: Context) -> list[ProcessView]:
 
 def is_daemon_alive(ctx: Context) -> bool:
     """Return whether somebody is there who does what is asked of the daemon."""
-    return any(each.process == "daemon" and each.alive for each in processes(ctx))
+    return any(process.process == "daemon" and process.alive for process in processes(ctx))
 
 
 def _disk(ctx: Context) -> DiskView:
@@ -219,11 +219,13 @@ def _budget(ctx: Context, now: datetime) -> list[BudgetView]:
 
 def _currencies(config: Config) -> dict[str, str]:
     """Return what each provider charges in: as its own prices say, else as all prices do."""
-    every = {each.price.currency for each in config.base_models.values() if each.price}
+    every = {
+        base_model.price.currency for base_model in config.base_models.values() if base_model.price
+    }
     usual = every.pop() if len(every) == 1 else "USD"
     return {
-        each.name: next((price.currency for price in each.prices.values()), usual)
-        for each in config.providers
+        provider.name: next((price.currency for price in provider.prices.values()), usual)
+        for provider in config.providers
     }
 
 

@@ -358,15 +358,15 @@ class Inbox(BotRepository):
 
     def _hold(self, chat_id: int, owner: Owner) -> bool:
         """Take the lease of a chat that is free, ours, run out, or held by a dead process."""
-        mine = {"owner": str(owner), "until": self._until()}
+        arguments = {"owner": str(owner), "until": self._until()}
         now = iso(self._clock())
-        if self.db.change(_TAKE(bot=self._bot_id, chat_id=chat_id, now=now, **mine)):
+        if self.db.change(_TAKE(bot=self._bot_id, chat_id=chat_id, now=now, **arguments)):
             return True
         here = (LEASE.bot_id == self._bot_id) & (LEASE.chat_id == chat_id)
         holder = str(self.db.value(LEASE.select(LEASE.owner).where(here)))
         if not owner.outlived(holder):
             return False
-        return self.db.change(LEASE.update(mine).where(here & (LEASE.owner == holder))) > 0
+        return self.db.change(LEASE.update(arguments).where(here & (LEASE.owner == holder))) > 0
 
     @transaction
     def claim(self, owner: Owner, limit: int) -> list[Update]:

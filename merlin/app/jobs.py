@@ -84,11 +84,11 @@ class JobView:
 
     def measure(self, events: Iterable[object]) -> Progress:
         """Return how far the job is, from the data of its events."""
-        metrics = [each for each in events if isinstance(each, Mapping)]
+        metrics = [event for event in events if isinstance(event, Mapping)]
         settings = self.recipe.get("hyperparameters")
         wanted = _positive(settings.get("n_epochs")) if isinstance(settings, Mapping) else 0.0
         epoch, step, steps = (
-            max((_positive(each.get(name)) for each in metrics), default=0.0)
+            max((_positive(metric.get(name)) for metric in metrics), default=0.0)
             for name in ("epoch", "step", "total_steps")
         )
         if not steps and epoch and wanted and step:
@@ -145,8 +145,8 @@ class Losses:
     @classmethod
     def read(cls, events: Iterable[object], checkpoints: Iterable[Measured]) -> Losses:
         """Return what `read_losses` finds in them."""
-        found = read_losses(events, checkpoints)
-        return cls(*([LossPoint(*pair) for pair in found[name]] for name in ("train", "test")))
+        losses = read_losses(events, checkpoints)
+        return cls(*([LossPoint(*pair) for pair in losses[name]] for name in ("train", "test")))
 
     @property
     def are_known(self) -> bool:
@@ -156,7 +156,7 @@ class Losses:
     def series(self) -> dict[str, list[tuple[float, float]]]:
         """Return (step, loss) pairs of "train" and "test", as charts take them."""
         both = (("train", self.train), ("test", self.test))
-        return {name: [(each.step, each.loss) for each in points] for name, points in both}
+        return {name: [(point.step, point.loss) for point in points] for name, points in both}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class JobDetails(JobView):
     @property
     def progress(self) -> Progress:
         """Return how far the job is, from the metrics in its events."""
-        return self.measure(each.data for each in self.events)
+        return self.measure(event.data for event in self.events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +246,7 @@ def get(
             )
             for each in ctx.db.rows(query)
         ]
-        measured = ((each.step, each.metrics or {}) for each in checkpoints)
+        measured = ((checkpoint.step, checkpoint.metrics or {}) for checkpoint in checkpoints)
         losses = Losses.read((each.data for each in told), measured)
         return _read(
             JobDetails,

@@ -85,22 +85,22 @@ class OrderDetails:
     @property
     def grants(self) -> list[Entry]:
         """Return what was granted, oldest first."""
-        return [each for each in self.entries if each.kind is EntryKind.GRANT]
+        return [entry for entry in self.entries if entry.kind is EntryKind.GRANT]
 
     @property
     def is_empty(self) -> bool:
         """Return whether all that was paid grants nothing, because its code was used before."""
-        return bool(self.grants) and all(each.is_empty for each in self.grants)
+        return bool(self.grants) and all(grant.is_empty for grant in self.grants)
 
     @property
     def returned(self) -> list[Entry]:
         """Return the money that went back."""
-        return [each for each in self.entries if each.kind is EntryKind.REFUND]
+        return [entry for entry in self.entries if entry.kind is EntryKind.REFUND]
 
     @property
     def returning(self) -> list[Refund]:
         """Return the refunds under way."""
-        return [each for each in self.refunds if each.state in UNDER_WAY]
+        return [refund for refund in self.refunds if refund.state in UNDER_WAY]
 
     @property
     def rests(self) -> dict[int, Amount]:
@@ -109,8 +109,8 @@ class OrderDetails:
         for each in self.returned:
             back[each.refers] += each.amount.minor
         return {
-            each.entry_id: Amount(each.amount.minor - back[each.entry_id], each.amount.currency)
-            for each in self.grants
+            grant.entry_id: Amount(grant.amount.minor - back[grant.entry_id], grant.amount.currency)
+            for grant in self.grants
         }
 
     @property
@@ -464,9 +464,9 @@ async def note_failure(ctx: Context, error: PaymentError, **about: object) -> No
     if error.code not in _WRONG_KEY:
         return
     once = f"till-key:{ctx.clock():%Y-%m-%dT%H}"
-    told = {"reason": error.code}
+    arguments = {"reason": error.code}
     tell = Notices(ctx.db, ctx.clock).tell
-    await ctx.store.do(lambda: tell(ADMINS, "notice-till-key", told, once))
+    await ctx.store.do(lambda: tell(ADMINS, "notice-till-key", arguments, once))
 
 
 async def _read(ctx: Context, purchase_id: str) -> Purchase:

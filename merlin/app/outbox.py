@@ -118,35 +118,37 @@ _of_mark, _of_button, _of_spot = (
 
 def dump_page(page: FormattedMessage, spot: Target) -> str:
     """Return the page and its spot as one text."""
-    said: dict[str, Any] = {"text": page.text}
+    values: dict[str, Any] = {"text": page.text}
     if page.marks:
-        said["marks"] = [_of_mark(mark) for mark in page.marks]
+        values["marks"] = [_of_mark(mark) for mark in page.marks]
     if page.buttons:
-        said["buttons"] = [[_of_button(button) for button in row] for row in page.buttons]
+        values["buttons"] = [[_of_button(button) for button in row] for row in page.buttons]
     if page.file is not None:
         file, content = page.file, base64.b64encode(page.file.content).decode()
-        said["file"] = {"name": file.name, "content": content}
+        values["file"] = {"name": file.name, "content": content}
         if file.is_picture:
-            said["file"]["picture"] = True
+            values["file"]["picture"] = True
     if spot != Target():
-        said["spot"] = _of_spot(spot)
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+        values["spot"] = _of_spot(spot)
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def load_page(text: str) -> tuple[FormattedMessage, Target]:
     """Return what `written` wrote; a forgotten text ("") is an empty page."""
-    said: Mapping[str, Any] = json.loads(text) if text else {"text": ""}
+    values: Mapping[str, Any] = json.loads(text) if text else {"text": ""}
     file = None
-    if kept := said.get("file"):
+    if kept := values.get("file"):
         content = base64.b64decode(kept["content"])
         file = Attachment(kept["name"], content, is_picture=kept.get("picture", False))
     page = FormattedMessage(
-        text=said["text"],
-        marks=tuple(Entity(*mark) for mark in said.get("marks", ())),
-        buttons=tuple(tuple(Button(*button) for button in row) for row in said.get("buttons", ())),
+        text=values["text"],
+        marks=tuple(Entity(*mark) for mark in values.get("marks", ())),
+        buttons=tuple(
+            tuple(Button(*button) for button in row) for row in values.get("buttons", ())
+        ),
         file=file,
     )
-    return page, Target(*said.get("spot", ()))
+    return page, Target(*values.get("spot", ()))
 
 
 _OVER = (RequestState.DONE.value, RequestState.FAILED.value)

@@ -130,7 +130,7 @@ def list_codes(ctx: Context, actor: Actor) -> list[StoredPromo]:
 
 def plans_for_codes(ctx: Context) -> list[Plan]:
     """Return the plans that a code can be for; everybody's is not among them."""
-    return [each for each in ctx.plans[1:] if not each.is_pack or each.is_sold]
+    return [plan for plan in ctx.plans[1:] if not plan.is_pack or plan.is_sold]
 
 
 def add_code(ctx: Context, actor: Actor, promo: Promo) -> StoredPromo:

@@ -22,7 +22,7 @@ def account_name(ctx: Context, actor: Actor) -> str:
 
 def leads(standing: Authority, name: str, course: Course) -> bool:
     """Return whether somebody leads a course; `name` is their account's, "" without one."""
-    is_named = bool(name) and fold_name(name) in {fold_name(each) for each in course.teachers}
+    is_named = bool(name) and fold_name(name) in {fold_name(teacher) for teacher in course.teachers}
     is_teacher = standing.may(Permission.EDIT_MATERIALS)
     return (is_named and is_teacher) or standing.may(Permission.EDIT_MATERIALS, course.slug)
 

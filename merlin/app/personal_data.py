@@ -85,8 +85,8 @@ class PersonalRecords(Repository):
         sealed = {name: row[name] for name in traces.table.sealed if row[name]}
         words = {name: decrypt(self.db.cipher, text) for name, text in sealed.items()}
         papers = {name: load_json(row[name] or None) for name in traces.papers}
-        told = {name: value for name, value in row.items() if name not in traces.secrets}
-        return {**told, **words, **papers}
+        values = {name: value for name, value in row.items() if name not in traces.secrets}
+        return {**values, **words, **papers}
 
     @transaction
     def forget(self, user_id: int, until: datetime, spared: int | None = None) -> Mapping[str, int]:
@@ -160,7 +160,7 @@ class PersonalRecords(Repository):
             for name in traces.papers
             if row[name] and scrub_text(row[name], user_id) != row[name]
         }
-        is_named = (each for each in traces.nulls if row[each])
+        is_named = (null for null in traces.nulls if row[null])
         nulls = {each: None for each in is_named if scrub_text(row[each], user_id) != row[each]}
         new = {
             name: value
@@ -179,12 +179,12 @@ class PersonalRecords(Repository):
         nobody = telegram_editor(_NOBODY, "erased")
         for row in mine:
             message = row["message"].replace(row["author_name"], nobody.name)
-            told = {
+            values = {
                 "author_name": nobody.name,
                 "author_email": nobody.email,
                 "message": scrub_text(message, user_id),
             }
-            self.db.change(COMMIT.update(told).where(COMMIT.sha == row["sha"]))
+            self.db.change(COMMIT.update(values).where(COMMIT.sha == row["sha"]))
         for shas in in_portions([row["sha"] for row in mine], CHUNK):
             for table in (EXAMPLE, TAUGHT_EXAMPLE):
                 theirs = table.update({"author": nobody.name}).where(table.commit_sha.in_(shas))

@@ -71,12 +71,12 @@ class Subscriptions:
     @property
     def running(self) -> list[Renewal]:
         """Return the renewals that are on."""
-        return [each for each in self.renewals if each.state is RenewalState.ON]
+        return [renewal for renewal in self.renewals if renewal.state is RenewalState.ON]
 
     def ends(self, plan: Plan, now: datetime) -> datetime | None:
         """Return when what they have of a plan ends, None where they have it not for a time."""
-        ends = [each.ends_at for each in self.terms if each.plan == plan.name]
-        return max((each for each in ends if each > now), default=None)
+        ends = [term.ends_at for term in self.terms if term.plan == plan.name]
+        return max((end for end in ends if end > now), default=None)
 
     def renewal(self, plan: Plan) -> Renewal | None:
         """Return by what a plan renews itself, None where it does not."""
@@ -109,19 +109,19 @@ def current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> Curr
         here=plan_of(ctx.plans, user.plans, dataset),
         terms=mine.terms,
         renewals=mine.renewals,
-        gifts=[each for each in gifts if each.remaining(now) > 0],
+        gifts=[gift for gift in gifts if gift.remaining(now) > 0],
     )
     until = mine.ends(plan, now)
     if until is None or user.plan == plan.name:
         return found
-    left = [each.plan for each in mine.terms if each.starts_at <= until < each.ends_at]
+    left = [term.plan for term in mine.terms if term.starts_at <= until < term.ends_at]
     after = plan_of(ctx.plans, [*left, *([user.plan] if user.plan else [])])
     return replace(found, until=until, next_plan=after)
 
 
 def has_shop(ctx: Context) -> bool:
     """Return whether anything is on sale, or may be tried."""
-    return bool(on_sale(ctx.plans)) or any(each.trial_days for each in ctx.plans)
+    return bool(on_sale(ctx.plans)) or any(plan.trial_days for plan in ctx.plans)
 
 
 def list_plans(ctx: Context, actor: Actor) -> list[PlanOffer]:
@@ -211,13 +211,13 @@ def stop_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
 
     Of one in Stars the bot lets Telegram know.
     """
-    found = find_renewal(ctx, actor, renewal_id)
+    renewal = find_renewal(ctx, actor, renewal_id)
     Renewals(ctx.db).stop(renewal_id, actor.user_id)
-    told = {"plan": found.plan, "till": found.gateway.value}
+    values = {"plan": renewal.plan, "till": renewal.gateway.value}
     Audit(ctx.db, ctx.clock).note(
-        actor.name, "renewal.stop", audit.person_reference(actor.user_id), told
+        actor.name, "renewal.stop", audit.person_reference(actor.user_id), values
     )
-    return found
+    return renewal
 
 
 def next_payment(ctx: Context, renewal: Renewal) -> tuple[Amount | None, datetime]:
@@ -245,7 +245,7 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
         price, at = next_payment(ctx, renewal)
         if price is None:
             continue
-        told = {
+        values = {
             **_titles(ctx, renewal.plan),
             "amount": money_text(price),
             "at": _moment(ctx, renewal.user_id, max(at, now)),
@@ -253,7 +253,7 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
         once = f"renewal-soon:{renewal.renewal_id}:{iso(renewal.next_at)}"
         is_ours = renewal.gateway is Gateway.YOOKASSA
         key = "notice-renewal-soon" if is_ours else "notice-renewal-soon-stars"
-        _tell(ctx, renewal.user_id, key, told, once)
+        _tell(ctx, renewal.user_id, key, values, once)
 
 
 def notify_expiry(ctx: Context, now: datetime, told_at: datetime | None = None) -> None:
@@ -264,12 +264,14 @@ def notify_expiry(ctx: Context, now: datetime, told_at: datetime | None = None) 
     after = now if told_at is None else max(now, told_at + ENDS_BEFORE)
     for term in Terms(ctx.db, ctx.clock).ending(after, now + ENDS_BEFORE):
         renewals = Renewals(ctx.db).of(term.user_id)
-        if any(each.plan == term.plan and each.state is RenewalState.ON for each in renewals):
+        if any(
+            renewal.plan == term.plan and renewal.state is RenewalState.ON for renewal in renewals
+        ):
             continue
         at = _moment(ctx, term.user_id, term.ends_at)
-        told = {**_titles(ctx, term.plan), "at": at}
+        values = {**_titles(ctx, term.plan), "at": at}
         once = f"ends:{term.term_id}:{iso(term.ends_at)}"
-        _tell(ctx, term.user_id, "notice-plan-ends", told, once)
+        _tell(ctx, term.user_id, "notice-plan-ends", values, once)
 
 
 def renewal_of(ctx: Context, purchase: Purchase) -> Renewal | None:
@@ -288,8 +290,8 @@ def record_failed_renewal(ctx: Context, purchase: Purchase, reason: str) -> None
         Renewals(ctx.db).stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
     key = "notice-renewal-over" if is_last else "notice-renewal-failed"
     why = {"key": reason_key(reason), "arguments": {}}
-    told = {**_titles(ctx, renewal.plan), "reason": why}
-    _tell(ctx, renewal.user_id, key, told, f"not-renewed:{purchase.purchase_id}")
+    values = {**_titles(ctx, renewal.plan), "reason": why}
+    _tell(ctx, renewal.user_id, key, values, f"not-renewed:{purchase.purchase_id}")
 
 
 def order_due(ctx: Context, now: datetime) -> int:
@@ -330,7 +332,7 @@ def _tell(ctx: Context, user_id: int, key: str, arguments: Mapping[str, object],
 
 def _titles(ctx: Context, name: str) -> dict[str, object]:
     """Return a plan's title in each language, as texts of notices take it."""
-    return {each: plan_title(ctx.plans, name, each) for each in LANGUAGES}
+    return {language: plan_title(ctx.plans, name, language) for language in LANGUAGES}
 
 
 def _moment(ctx: Context, user_id: int, at: datetime) -> dict[str, object]:

@@ -134,7 +134,7 @@ def add(ctx: Context, actor: Actor, draft: Draft) -> int | None:
 
 def count_waiting(ctx: Context, actor: Actor) -> int:
     """Return how many wait for the actor."""
-    names = [each.name for each in examples.datasets(ctx, actor)]
+    names = [dataset.name for dataset in examples.datasets(ctx, actor)]
     return Proposals(ctx.db, ctx.clock).count(names) if names else 0
 
 
@@ -162,13 +162,13 @@ def get_waiting(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:
 
 
 def find_replacements(
-    ctx: Context, actor: Actor, found: Sequence[Proposal]
+    ctx: Context, actor: Actor, proposals: Sequence[Proposal]
 ) -> dict[int, Replacement]:
     """Return by number what goes once each of these is approved. Raises NotFound."""
-    for dataset in {each.draft.dataset for each in found}:
+    for dataset in {proposal.draft.dataset for proposal in proposals}:
         require_editing(ctx, actor, dataset)
     rows = Proposals(ctx.db, ctx.clock)
-    return {each.proposal_id: rows.replacement(each.proposal_id) for each in found}
+    return {proposal.proposal_id: rows.replacement(proposal.proposal_id) for proposal in proposals}
 
 
 def approve(
@@ -218,7 +218,7 @@ def check_several(
 ) -> list[int]:
     """Return the proposals that can become examples; takes a while, and reads no rows."""
     seen = changes.check_edits(ctx, files, [*chain(*edits.values())])
-    broken = {each.path for each in seen.findings if each.severity is Severity.ERROR}
+    broken = {finding.path for finding in seen.findings if finding.severity is Severity.ERROR}
     return [one for one, (new, *_) in edits.items() if escape_unprintable(new.path) not in broken]
 
 
@@ -231,7 +231,9 @@ def approve_several(
     """
     if not proposal_ids:
         raise Refused("none can be an example", "change-not-good")
-    drafts = {each: get_waiting(ctx, actor, each).draft for each in proposal_ids}
+    drafts = {
+        proposal_id: get_waiting(ctx, actor, proposal_id).draft for proposal_id in proposal_ids
+    }
     name, asker = editor or changes.editor_of(ctx, actor), changes.asker(actor)
     done = Proposals(ctx.db, ctx.clock).approve_all(drafts, name, asker)
     assert done is not None  # noqa: S101 - all of them wait, as was read in this transaction
@@ -241,7 +243,7 @@ def approve_several(
 def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -> int:
     """Decline what still waits of these, and forget the words; return how many. Raises NotFound."""
     rows, asker = Proposals(ctx.db, ctx.clock), changes.asker(actor)
-    for each in proposal_ids:
-        if not may_edit_examples(ctx, actor, (dataset := rows.get(each).draft.dataset)):
+    for proposal_id in proposal_ids:
+        if not may_edit_examples(ctx, actor, (dataset := rows.get(proposal_id).draft.dataset)):
             raise missing_dataset(dataset)
-    return sum(rows.decline(each, asker) for each in proposal_ids)
+    return sum(rows.decline(proposal_id, asker) for proposal_id in proposal_ids)

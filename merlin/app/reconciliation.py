@@ -74,7 +74,7 @@ def _differing(ctx: Context, listed: Iterable[GatewayPayment]) -> Iterator[Diffe
         purchase = _purchase_of(ctx, payment)
         number = "" if purchase is None else purchase.purchase_id
         entries = Ledger(ctx.db, ctx.clock).entries(number)
-        paid = {each.outside_id for each in entries if each.kind is EntryKind.PAYMENT}
+        paid = {entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT}
         if payment.outside_id not in paid or payment.refunded > money_back(entries):
             yield payment, purchase
 
@@ -94,13 +94,13 @@ def _note(ctx: Context, differing: Iterable[Differing], now: datetime) -> None:
         if purchase is not None:
             Purchases(ctx.db, ctx.clock).look(purchase.purchase_id, now)
             continue
-        told = {
+        arguments = {
             "payment": payment.outside_id,
             "purchase": payment.purchase_id,
             "amount": money_text(payment.amount),
         }
         once = f"payment-unknown:{payment.outside_id}"
-        Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-payment-unknown", told, once)
+        Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-payment-unknown", arguments, once)
 
 
 # Where what came of the last comparison with Telegram is kept, and who keeps it.
@@ -168,26 +168,26 @@ async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPag
     last = await ctx.store.read(lambda: last_comparison(Settings(ctx.db)))
     # The last page is read again: at its end something may have been under way.
     offset, charges = max(last.seen - MAX_MOVED, 0), set[str]()
-    found: list[StarDifference] = []
+    star_differences: list[StarDifference] = []
     while True:
         listed, moved = await read(offset)
-        found += await ctx.write(_store_movements, moved)
+        star_differences += await ctx.write(_store_movements, moved)
         charges |= {*listed}
         offset += len(listed)
         if len(listed) < MAX_MOVED:
             break
     since = last.at if last.at is None else min(last.at, began - EVERY)
-    found += await ctx.store.read(lambda: _missing_stars(ctx, since, began, charges))
-    comparison = StarComparison(began, offset, found)
+    star_differences += await ctx.store.read(lambda: _missing_stars(ctx, since, began, charges))
+    comparison = StarComparison(began, offset, star_differences)
     await ctx.store.do(lambda: _keep(ctx, comparison))
-    log.info("stars were compared", seen=offset, differences=len(found))
+    log.info("stars were compared", seen=offset, differences=len(star_differences))
 
 
 def _store_movements(
     ctx: Context, moved: Iterable[GatewayPayment | GatewayRefund]
 ) -> list[StarDifference]:
     """Store what the ledger lacks; return what differed."""
-    found: list[StarDifference] = []
+    star_differences: list[StarDifference] = []
     for each in moved:
         if isinstance(each, GatewayPayment):
             outcome, kind = receive_payment(ctx, each), "paid"
@@ -195,8 +195,8 @@ def _store_movements(
             outcome, kind = receive_refund(ctx, each), "returned"
         if outcome is not Outcome.NOTHING:
             kind = "odd" if outcome is Outcome.WRONG else kind
-            found.append(StarDifference(kind, each.outside_id))
-    return found
+            star_differences.append(StarDifference(kind, each.outside_id))
+    return star_differences
 
 
 def _missing_stars(
@@ -215,17 +215,17 @@ def _missing_stars(
 
 
 def _keep(ctx: Context, comparison: StarComparison) -> None:
-    told = {
+    values = {
         "at": iso(comparison.at or ctx.clock()),
         "seen": comparison.seen,
-        "differences": [asdict(each) for each in comparison.differences[:_MAX_KEPT]],
+        "differences": [asdict(difference) for difference in comparison.differences[:_MAX_KEPT]],
     }
-    Settings(ctx.db).put(SETTING, json.dumps(told), BY)
-    for each in comparison.differences:
-        if each.kind == "missing":
-            once = f"missing:{each.charge}"
+    Settings(ctx.db).put(SETTING, json.dumps(values), BY)
+    for difference in comparison.differences:
+        if difference.kind == "missing":
+            once = f"missing:{difference.charge}"
             Notices(ctx.db, ctx.clock).tell(
-                ADMINS, "notice-stars-missing", {"charge": each.charge}, once
+                ADMINS, "notice-stars-missing", {"charge": difference.charge}, once
             )
 
 
@@ -278,10 +278,10 @@ async def compare_all(
 
 
 async def _listed(
-    gateway: YooKassaGateway, mine: Sequence[Entry], since: datetime, until: datetime
+    gateway: YooKassaGateway, entries: Sequence[Entry], since: datetime, until: datetime
 ) -> list[GatewayPayment]:
     listed = [*await gateway.between(since, until)]
-    for outside_id in missing(mine, listed):
+    for outside_id in missing(entries, listed):
         try:
             listed.append(await gateway.find(outside_id))
         except PaymentError as error:
@@ -291,5 +291,5 @@ async def _listed(
 
 
 def _whole(ctx: Context, purchase_ids: set[str]) -> list[Entry]:
-    found = [each for one in purchase_ids for each in Ledger(ctx.db, ctx.clock).entries(one)]
+    found = [entry for one in purchase_ids for entry in Ledger(ctx.db, ctx.clock).entries(one)]
     return sorted(found, key=lambda each: each.entry_id)

@@ -44,8 +44,8 @@ def perform_once(
 
     def work() -> T | None:
         rows = IdempotencyKeys(ctx.db, ctx.clock)
-        asked = f"{act.__module__}.{act.__name__}{args}{sorted(named.items())}"
-        found = rows.begin(actor.user_id, once, asked)
+        text = f"{act.__module__}.{act.__name__}{args}{sorted(named.items())}"
+        found = rows.begin(actor.user_id, once, text)
         if isinstance(found, str):
             raise Refused(found, f"api-problem-idempotency-{found}-detail")
         if not isinstance(found, StartedCall):
@@ -117,5 +117,5 @@ def get(ctx: Context, actor: Actor, request_id: int) -> Request:
 
 def _plain(request: Request) -> Request:
     """Return a request without the mark of its call."""
-    told = {key: value for key, value in request.arguments.items() if key != _CALL}
-    return replace(request, arguments=told)
+    values = {key: value for key, value in request.arguments.items() if key != _CALL}
+    return replace(request, arguments=values)

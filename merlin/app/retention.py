@@ -180,7 +180,9 @@ class RemovableFiles(Repository):
     def needed_commits(self) -> list[str]:
         """Return commits off the line from which a build that is kept is made anew."""
         off_line = t.VERDICT.position.is_null() & t.VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own
-        needed = reduce(or_, (t.VERDICT.build_id.in_(each) for each in _needed_builds()))
+        needed = reduce(
+            or_, (t.VERDICT.build_id.in_(needed_build) for needed_build in _needed_builds())
+        )
         found = t.VERDICT.select(t.VERDICT.commit_sha).where(off_line & needed).distinct()
         return [row["commit_sha"] for row in self.db.rows(found)]
 

@@ -157,16 +157,16 @@ def session_as_markdown(
     said = [f"# {session.title}"]
     if session.summary:
         said.append("\n".join(f"> {line}" for line in session.summary.splitlines()))
-    for each in turns:
-        said += [f"## {asker} · {when(each.asked_at)}", each.question]
-        if each.answer:
-            said += [f"**{each.model or 'Merlin'}**", each.answer]
+    for turn in turns:
+        said += [f"## {asker} · {when(turn.asked_at)}", turn.question]
+        if turn.answer:
+            said += [f"**{turn.model or 'Merlin'}**", turn.answer]
     return "\n\n".join(said) + "\n"
 
 
 def session_as_json(session: Session, turns: Sequence[TurnView]) -> str:
     """Return the session as JSON, times as ISO 8601 in UTC, costs in millionths."""
-    told = {
+    values = {
         "title": session.title,
         "dataset": session.dataset,
         "preset": session.preset,
@@ -174,21 +174,21 @@ def session_as_json(session: Session, turns: Sequence[TurnView]) -> str:
         "summary": session.summary,
         "turns": [
             {
-                "asked_at": iso(each.asked_at),
-                "format": each.format,
-                "question": each.question,
-                "answer": each.answer,
-                "provider": each.provider,
-                "model": each.model,
-                "input_tokens": each.usage.input_tokens,
-                "output_tokens": each.usage.output_tokens,
-                "cost_micro": each.cost.micro if each.cost else 0,
-                "currency": each.cost.currency if each.cost else "",
+                "asked_at": iso(turn.asked_at),
+                "format": turn.format,
+                "question": turn.question,
+                "answer": turn.answer,
+                "provider": turn.provider,
+                "model": turn.model,
+                "input_tokens": turn.usage.input_tokens,
+                "output_tokens": turn.usage.output_tokens,
+                "cost_micro": turn.cost.micro if turn.cost else 0,
+                "currency": turn.cost.currency if turn.cost else "",
             }
-            for each in turns
+            for turn in turns
         ],
     }
-    return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(values, ensure_ascii=False, indent=2) + "\n"
 
 
 def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:

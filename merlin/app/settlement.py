@@ -76,8 +76,8 @@ def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> 
         number, outside_id = purchase.purchase_id, payment.outside_id
         log.error("a payment is not its order's", purchase=number, differs=wrong)
         # Admins hear of it; nothing is granted for it.
-        told = {"purchase": purchase.number, "payment": outside_id, "differs": wrong}
-        _tell(ctx, ADMINS, "notice-payment-wrong", told, f"wrong:{number}:{outside_id}")
+        values = {"purchase": purchase.number, "payment": outside_id, "differs": wrong}
+        _tell(ctx, ADMINS, "notice-payment-wrong", values, f"wrong:{number}:{outside_id}")
         return Outcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:
         return _apply_paid(ctx, purchase, payment)
@@ -127,8 +127,8 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
         _tell(ctx, purchase.user_id, "notice-paid", _bought(purchase, paid.amount), once)
     else:
         # There is nobody to grant anything to: it is for an admin to send it back.
-        told = {"purchase": purchase.number, "amount": money_text(paid.amount)}
-        _tell(ctx, ADMINS, "notice-paid-nobody", told, once)
+        values = {"purchase": purchase.number, "amount": money_text(paid.amount)}
+        _tell(ctx, ADMINS, "notice-paid-nobody", values, once)
     log.info("paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value)
     return grant
 
@@ -142,13 +142,13 @@ def receive_payment(ctx: Context, payment: GatewayPayment) -> Outcome:
         purchase = Purchases(ctx.db, ctx.clock).get(payment.purchase_id)
     except NotFound:
         log.warning("stars came for no order", user=payment.user_id)
-        told = {
+        values = {
             "user": payment.user_id,
             "charge": payment.outside_id,
             "stars": payment.amount.minor,
             "payload": payment.purchase_id[:64],
         }
-        _tell(ctx, ADMINS, "notice-stars-unknown", told, f"unknown:{payment.outside_id}")
+        _tell(ctx, ADMINS, "notice-stars-unknown", values, f"unknown:{payment.outside_id}")
         outcome = Outcome.WRONG
     else:
         outcome = apply_payment(ctx, purchase, payment)
@@ -161,7 +161,7 @@ def receive_payment(ctx: Context, payment: GatewayPayment) -> Outcome:
 def plan_ends(ctx: Context, user_id: int, plan: str) -> datetime | None:
     """Return when the last of somebody's terms of a plan ends, None for no term."""
     terms = [each for each in Terms(ctx.db, ctx.clock).of(user_id) if each.plan == plan]
-    return max((each.ends_at for each in terms), default=None)
+    return max((term.ends_at for term in terms), default=None)
 
 
 def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> None:
@@ -202,14 +202,17 @@ RUNNING = (RenewalState.ON, RenewalState.STOPPING)
 
 
 def _renewed_by_telegram(
-    ctx: Context, purchase: Purchase, payment: GatewayPayment, mine: list[Renewal]
+    ctx: Context, purchase: Purchase, payment: GatewayPayment, renewals: list[Renewal]
 ) -> None:
     at = payment.at or purchase.created_at
     until = payment.paid_until or at + _STARS_PERIOD
-    known = next((each for each in mine if each.gateway is Gateway.STARS and each.method), None)
+    known = next(
+        (renewal for renewal in renewals if renewal.gateway is Gateway.STARS and renewal.method),
+        None,
+    )
     # Telegram knows a subscription by its first payment.
     entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
-    paid = (each.outside_id for each in entries if each.kind is EntryKind.PAYMENT)
+    paid = (entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT)
     first = next(paid, "") or payment.outside_id
     if known is None or known.method != first:
         plan, on = purchase.order.promise.plan, RenewalState.ON
@@ -234,9 +237,9 @@ def cancel(ctx: Context, purchase: Purchase, reason: str) -> bool:
     is_by_hand = purchase.user_id and purchase.order.renewal_id is None
     if is_by_hand and reason != "expired_on_confirmation":
         why = {"reason": {"key": reason_key(reason), "arguments": {}}}
-        told = {**_bought(purchase, purchase.order.amount), **why}
+        values = {**_bought(purchase, purchase.order.amount), **why}
         once = f"canceled:{purchase.purchase_id}"
-        _tell(ctx, purchase.user_id, "notice-payment-canceled", told, once)
+        _tell(ctx, purchase.user_id, "notice-payment-canceled", values, once)
     return True
 
 
@@ -247,26 +250,32 @@ def expire(ctx: Context, purchase: Purchase) -> bool:
     return Purchases(ctx.db, ctx.clock).give_up(purchase.purchase_id, PurchaseState.EXPIRED)
 
 
-def apply_refund(ctx: Context, gateway: Gateway, sent: GatewayRefund) -> Entry | None:
+def apply_refund(ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund) -> Entry | None:
     """Store money that went back, whoever sent it, and tell the person; None for a known one.
 
     Raises NotFound for an unknown payment, Refused for more than was paid.
     """
-    for refund in Refunds(ctx.db, ctx.clock).of(sent.purchase_id) if sent.purchase_id else ():
-        if refund.state in UNDER_WAY and refund.payment_id == sent.payment_id:
+    for refund in (
+        Refunds(ctx.db, ctx.clock).of(gateway_refund.purchase_id)
+        if gateway_refund.purchase_id
+        else ()
+    ):
+        if refund.state in UNDER_WAY and refund.payment_id == gateway_refund.payment_id:
             # Ours: it knows who asked for it, and why.
-            return finish_refund(ctx, refund, sent)
-    entry = Ledger(ctx.db, ctx.clock).returned(gateway, sent, BY_HAND[gateway], sent.reason)
+            return finish_refund(ctx, refund, gateway_refund)
+    entry = Ledger(ctx.db, ctx.clock).returned(
+        gateway, gateway_refund, BY_HAND[gateway], gateway_refund.reason
+    )
     if entry is not None:
-        _notify_returned(ctx, entry.purchase_id, sent)
+        _notify_returned(ctx, entry.purchase_id, gateway_refund)
     return entry
 
 
-def finish_refund(ctx: Context, refund: Refund, sent: GatewayRefund) -> Entry | None:
+def finish_refund(ctx: Context, refund: Refund, gateway_refund: GatewayRefund) -> Entry | None:
     """Store that a refund we asked for went through; None where that is known."""
-    entry = Refunds(ctx.db, ctx.clock).done(refund.refund_id, sent)
+    entry = Refunds(ctx.db, ctx.clock).done(refund.refund_id, gateway_refund)
     if entry is not None:
-        _notify_returned(ctx, refund.purchase_id, sent)
+        _notify_returned(ctx, refund.purchase_id, gateway_refund)
     return entry
 
 
@@ -278,31 +287,35 @@ def refuse_refund(ctx: Context, refund: Refund, reason: str) -> None:
     is_stars = refund.gateway is Gateway.STARS
     key = "notice-stars-refused" if is_stars else "notice-refund-refused"
     amount = money_text(refund.amount)
-    told = {"purchase": order_number(refund.purchase_id), "amount": amount, "reason": reason}
-    _tell(ctx, ADMINS, key, told, f"refund-refused:{refund.refund_id}")
+    values = {"purchase": order_number(refund.purchase_id), "amount": amount, "reason": reason}
+    _tell(ctx, ADMINS, key, values, f"refund-refused:{refund.refund_id}")
 
 
-def receive_refund(ctx: Context, sent: GatewayRefund) -> Outcome:
+def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> Outcome:
     """Store that the Stars of a payment went back, whoever sent them; WRONG: for none of ours."""
     try:
-        entry = apply_refund(ctx, Gateway.STARS, sent)
+        entry = apply_refund(ctx, Gateway.STARS, gateway_refund)
     except (NotFound, Refused):
-        log.warning("stars went back for no payment of ours", user=sent.user_id)
-        charge = sent.outside_id
-        told = {"user": sent.user_id, "charge": charge, "stars": sent.amount.minor}
-        _tell(ctx, ADMINS, "notice-stars-left", told, f"left:{charge}")
+        log.warning("stars went back for no payment of ours", user=gateway_refund.user_id)
+        charge = gateway_refund.outside_id
+        values = {
+            "user": gateway_refund.user_id,
+            "charge": charge,
+            "stars": gateway_refund.amount.minor,
+        }
+        _tell(ctx, ADMINS, "notice-stars-left", values, f"left:{charge}")
         return Outcome.WRONG
     return Outcome.NOTHING if entry is None else Outcome.RETURNED
 
 
-def _notify_returned(ctx: Context, purchase_id: str, sent: GatewayRefund) -> None:
+def _notify_returned(ctx: Context, purchase_id: str, gateway_refund: GatewayRefund) -> None:
     """Tell the person that money is on its way back; what Telegram renews of it ends."""
     purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
     if not purchase.user_id:
         return
     gateway = purchase.order.gateway
-    once = f"refunded:{gateway.value}:{sent.outside_id}"
-    _tell(ctx, purchase.user_id, "notice-refunded", _bought(purchase, sent.amount), once)
+    once = f"refunded:{gateway.value}:{gateway_refund.outside_id}"
+    _tell(ctx, purchase.user_id, "notice-refunded", _bought(purchase, gateway_refund.amount), once)
     for each in Renewals(ctx.db).of(purchase.user_id) if gateway is Gateway.STARS else ():
         is_this = each.plan == purchase.order.promise.plan and each.gateway is Gateway.STARS
         if is_this and each.state is RenewalState.ON:
@@ -312,14 +325,16 @@ def _notify_returned(ctx: Context, purchase_id: str, sent: GatewayRefund) -> Non
 def notify_code_taken(ctx: Context, purchase: Purchase, outside_id: str) -> None:
     """Tell the person and admins of a payment that goes back, as its code was used by then."""
     log.warning("a payment came after its code was used", purchase=purchase.purchase_id)
-    told = {**_bought(purchase, purchase.order.amount), "code": purchase.order.promo}
+    values = {**_bought(purchase, purchase.order.amount), "code": purchase.order.promo}
     once = f"code-taken:{purchase.order.gateway.value}:{outside_id}"
-    _tell(ctx, purchase.user_id, "notice-code-taken", told, once)
-    _tell(ctx, ADMINS, "notice-code-taken-admins", told, f"{once}:admins")
+    _tell(ctx, purchase.user_id, "notice-code-taken", values, once)
+    _tell(ctx, ADMINS, "notice-code-taken-admins", values, f"{once}:admins")
 
 
-def _tell(ctx: Context, to: int | str, key: str, told: Mapping[str, object], once: str) -> None:
-    Notices(ctx.db, ctx.clock).tell(str(to), key, told, once)
+def _tell(
+    ctx: Context, to: int | str, key: str, arguments: Mapping[str, object], once: str
+) -> None:
+    Notices(ctx.db, ctx.clock).tell(str(to), key, arguments, once)
 
 
 def reason_key(reason: str) -> str:

@@ -184,6 +184,6 @@ def _open(
         sign_ins.close(before.user_id, before.sign_in_id)
     sign_in, token = sign_ins.open(user_id, how, browser.agent, source)
     if how is SignInMethod.PASSWORD:
-        told = {"sign_in": sign_in.sign_in_id}
-        Audit(ctx.db, ctx.clock).note(whose, "sign-in.password", whose, told)
+        values = {"sign_in": sign_in.sign_in_id}
+        Audit(ctx.db, ctx.clock).note(whose, "sign-in.password", whose, values)
     return NewSignIn(sign_in, token, me(ctx, Actor.person(user_id, authority)), made)

@@ -77,7 +77,7 @@ def datasets_by_name(ctx: Context, actor: Actor) -> list[DatasetView]:
     """Return the datasets that the actor may watch, by name."""
     with ctx.db.snapshot():
         known, mine = status(ctx, actor).datasets, actor.visible_datasets()
-        cards = {each.name: each for each in FileIndex(ctx.db).datasets()}
+        cards = {dataset.name: dataset for dataset in FileIndex(ctx.db).datasets()}
         names = [each for each in sorted({*known, *cards}) if mine is None or each in mine]
         return [
             view_of(

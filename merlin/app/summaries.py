@@ -82,9 +82,9 @@ async def summarize_session(
 ) -> tuple[str, list[Reply]]:
     """Return the session in short, "" where no summary could be believed; all that models said."""
 
-    async def ask(asked: Message) -> Reply:
+    async def ask(message: Message) -> Reply:
         route = candidates(ModelCatalogue(ctx.db), ctx.store, task.request, task.first)
-        return await service.reply(route, (asked,), onlooker)
+        return await service.reply(route, (message,), onlooker)
 
     room_tokens = window_of(ctx, task.first) // _ROOM_SHARE
     earlier = task.session.summary
@@ -113,7 +113,7 @@ def finish(
 
 def _store_costs(ctx: Context, task: SummaryTask, replies: Sequence[Reply]) -> None:
     """Keep what the models took for it, as a turn without words."""
-    last = next((each for each in reversed(replies) if each.choice), None)
+    last = next((reply for reply in reversed(replies) if reply.choice), None)
     if last is None or last.choice is None:
         return
     asker, turns = task.asker, Turns(ctx.db, ctx.bot_id)
@@ -153,27 +153,27 @@ class SummaryProblem:
     word: str = ""
 
 
-def check_summary(summary: str, said: str) -> SummaryProblem | None:
-    """Return why `summary` of what was `said` is not to be believed, None for nothing found."""
+def check_summary(summary: str, message: str) -> SummaryProblem | None:
+    """Return why `summary` of what was `message` is not to be believed, None for nothing found."""
     if not summary.strip():
         return SummaryProblem("empty")
-    if len(summary) > summary_limit(said):
+    if len(summary) > summary_limit(message):
         return SummaryProblem("long")
-    known = {*_NUMBER.findall(said), *_NUMBER.findall(_SPACED.sub("", said))}
+    known = {*_NUMBER.findall(message), *_NUMBER.findall(_SPACED.sub("", message))}
     numbers = _NUMBER.findall(_SPACED.sub("", _LIST_SIGN.sub("", summary)))
     number = next((each for each in numbers if each not in known), None)
     if number is not None:
         return SummaryProblem("number", number)
-    low = said.casefold()
+    low = message.casefold()
     # By how many letters Latin script leads over Cyrillic; long talks take a moment.
     lead = len(_LATIN.findall(low)) - len(_CYRILLIC.findall(low))
     name = next((each for each in _names(summary) if not _is_said(each, low, lead)), None)
     return SummaryProblem("name", name) if name is not None else None
 
 
-def summary_limit(said: str) -> int:
+def summary_limit(message: str) -> int:
     """Return how long a summary may be."""
-    return max(len(said) // SHARE, SHORT_CHARACTERS)
+    return max(len(message) // SHARE, SHORT_CHARACTERS)
 
 
 def _names(summary: str) -> Iterator[str]:
@@ -185,7 +185,7 @@ def _names(summary: str) -> Iterator[str]:
             yield word
 
 
-def _is_said(name: str, said: str, lead: int) -> bool:
+def _is_said(name: str, message: str, lead: int) -> bool:
     """Return whether a name was said, in any case; True where it is of another script.
 
     Names of another script than that of the talk are written in a way nobody can look up.
@@ -194,7 +194,7 @@ def _is_said(name: str, said: str, lead: int) -> bool:
     is_of_talk = lead >= 0 if "a" <= low[0] <= "z" else lead <= 0
     if low in _OWN or not is_of_talk:
         return True
-    return low[: max(_MIN_NAME_LENGTH, len(low) - _ENDING)] in said
+    return low[: max(_MIN_NAME_LENGTH, len(low) - _ENDING)] in message
 
 
 def split_conversation(
@@ -237,17 +237,17 @@ async def summarize(
     return known, replies
 
 
-async def _sum_up_piece(ask: Ask, language: str, said: str, replies: list[Reply]) -> str:
+async def _sum_up_piece(ask: Ask, language: str, message: str, replies: list[Reply]) -> str:
     hint = ""
     for _ in range(TRIES):
-        reply = await ask(Message("user", f"{said}\n\n{hint}" if hint else said))
+        reply = await ask(Message("user", f"{message}\n\n{hint}" if hint else message))
         replies.append(reply)
         if reply.ending not in {Ending.WHOLE, Ending.EMPTY}:
             break
-        doubt = check_summary(reply.text, said)
+        doubt = check_summary(reply.text, message)
         if doubt is None:
             return reply.text
         log.info("a summary is not believed", flaw=doubt.flaw)
-        most = str(summary_limit(said))
+        most = str(summary_limit(message))
         hint = text(language, f"sum-again-{doubt.flaw}", word=doubt.word, most=most)
     return ""

@@ -96,8 +96,8 @@ def details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
     """
     course = led_course(ctx, actor, course_id)
     files = changes.read_files(ctx, actor, course.slug)
-    told = CourseFiles(files.files)
-    card = told.card()
+    course_files = CourseFiles(files.files)
+    card = course_files.card()
     return TaughtDetails(
         id=course.course_id,
         slug=course.slug,
@@ -106,13 +106,15 @@ def details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
         description=Both(**card.get("description", {})),
         active=card.get("active", True),
         teachers=card.get("teachers", []),
-        revision=told.revision,
-        materials=[_material(each, told) for each in told.lessons(files.materials)],
+        revision=course_files.revision,
+        materials=[
+            _material(lesson, course_files) for lesson in course_files.lessons(files.materials)
+        ],
     )
 
 
-def _material(lesson: MaterialText, told: CourseFiles) -> TaughtMaterial:
-    spec, entry = lesson.spec, told.value["materials"][lesson.place]
+def _material(lesson: MaterialText, course_files: CourseFiles) -> TaughtMaterial:
+    spec, entry = lesson.spec, course_files.value["materials"][lesson.place]
     return TaughtMaterial(
         id=lesson.material_id,
         place=lesson.place,
@@ -128,9 +130,9 @@ def _material(lesson: MaterialText, told: CourseFiles) -> TaughtMaterial:
 
 def edit_card(values: Mapping[str, Any], revision: str | None, files: DatasetFiles) -> CourseEdits:
     """Return what changes course.yaml but for its materials; None takes a key away."""
-    told = CourseFiles(files.files)
-    proposed = told.with_card(values)
-    require_revision(revision, told.revision, proposed.edits[0].text, told.text)
+    course_files = CourseFiles(files.files)
+    proposed = course_files.with_card(values)
+    require_revision(revision, course_files.revision, proposed.edits[0].text, course_files.text)
     return proposed
 
 
@@ -143,28 +145,28 @@ def edit_material(
     material_id: int, draft: MaterialDraft, revision: str | None, files: DatasetFiles
 ) -> CourseEdits:
     """Return what makes a material as the draft says."""
-    told = CourseFiles(files.files)
-    lesson = told.material(files.materials, material_id)
+    course_files = CourseFiles(files.files)
+    lesson = course_files.material(files.materials, material_id)
     require_revision(revision, lesson.revision, draft.text or None, lesson.words)
-    return told.changed(lesson.place, draft)
+    return course_files.changed(lesson.place, draft)
 
 
 def move_material(material_id: int, place: int, files: DatasetFiles) -> CourseEdits:
     """Return what puts a material at another place in course.yaml."""
-    told = CourseFiles(files.files)
-    lesson = told.material(files.materials, material_id)
-    spec, title = lesson.spec, told.value["materials"][lesson.place]["title"]
+    course_files = CourseFiles(files.files)
+    lesson = course_files.material(files.materials, material_id)
+    spec, title = lesson.spec, course_files.value["materials"][lesson.place]["title"]
     words = lesson.words or ""
     draft = MaterialDraft(spec.kind, spec.lesson, title, words, spec.file_url, place)
-    return told.changed(lesson.place, draft)
+    return course_files.changed(lesson.place, draft)
 
 
 def remove_material(material_id: int, revision: str | None, files: DatasetFiles) -> CourseEdits:
     """Return what removes a material, and its text where no other material names it."""
-    told = CourseFiles(files.files)
-    lesson = told.material(files.materials, material_id)
+    course_files = CourseFiles(files.files)
+    lesson = course_files.material(files.materials, material_id)
     require_revision(revision, lesson.revision, None, lesson.words)
-    return told.dropped(lesson.place)
+    return course_files.dropped(lesson.place)
 
 
 def questions(

@@ -63,7 +63,7 @@ def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[
     """
     missing = count_test_questions(ctx, actor, dataset).missing
     files = changes.read_files(ctx, actor, dataset).files if missing else []
-    read = (parse_example(each.text) for each in files if each.path.startswith(EXAMPLES))
+    read = (parse_example(file.text) for file in files if file.path.startswith(EXAMPLES))
     open_questions = Proposals(ctx.db, ctx.clock).open_questions(dataset)
     known = {normalise(words) for words in open_questions} | {
         each.facts.question for each in read if each

@@ -256,12 +256,12 @@ def trends(ctx: Context, actor: Actor, span: Span, zone: tzinfo) -> Trends:
     this = begin_of_hour(now)
     first = this - HOUR * (span.hours - 1)
     hours = HourlyFigures(ctx.db, ctx.clock)
-    told = {each.hour: each for each in hours.since(min(first, this - _WEEK * _WEEKS))}
+    values = {each.hour: each for each in hours.since(min(first, this - _WEEK * _WEEKS))}
     hours_shown = [first + HOUR * place for place in range(span.hours)]
-    shown = [told.get(hour, HourFigures(hour)) for hour in hours_shown]
+    shown = [values.get(hour, HourFigures(hour)) for hour in hours_shown]
     points = [*_points(shown, span.step_hours, zone)]
     weeks = [this - _WEEK * number for number in range(1, _WEEKS + 1)]
-    earlier = [told[hour].answers for hour in weeks if hour in told]
+    earlier = [values[hour].answers for hour in weeks if hour in values]
     return Trends(
         span=span,
         points=points,
@@ -269,18 +269,18 @@ def trends(ctx: Context, actor: Actor, span: Span, zone: tzinfo) -> Trends:
         this_hour=shown[-1].answers,
         usual=round(median(earlier)) if len(earlier) >= _MIN_WEEKS else None,
         failed_at=next((each.hour for each in reversed(shown) if each.failures), None),
-        money=_money(ctx, actor, [*told.values()], now, span.money_days, zone),
+        money=_money(ctx, actor, [*values.values()], now, span.money_days, zone),
     )
 
 
 def _points(hours: Sequence[HourFigures], step: int, zone: tzinfo) -> Iterator[HourFigures]:
     """Yield the hours in groups that begin at a whole multiple of `step` hours of the day."""
     group: list[HourFigures] = []
-    for each in hours:
-        if group and in_zone(each.hour, zone).hour % step == 0:
+    for hour in hours:
+        if group and in_zone(hour.hour, zone).hour % step == 0:
             yield add_up(group[0].hour, group)
             group = []
-        group.append(each)
+        group.append(hour)
     yield add_up(group[0].hour, group)
 
 
@@ -303,9 +303,9 @@ def _money(
         income[cost.currency, in_zone(at, zone).date()] += cost.micro
     for at, cost in job_costs(ctx.db, since):
         spend[cost.currency, in_zone(at, zone).date()] += cost.micro
-    for each in hours:
-        for currency, micro in each.spent.items():
-            spend[currency, in_zone(each.hour, zone).date()] += micro
+    for hour in hours:
+        for currency, micro in hour.spent.items():
+            spend[currency, in_zone(hour.hour, zone).date()] += micro
     moved = {key for sums in (income, spend) for key, micro in sums.items() if micro}
     currencies = sorted({currency for currency, day in moved if day in days})
     return {
@@ -317,9 +317,12 @@ def _money(
 def _income(entries: Iterable[Entry]) -> Iterator[tuple[datetime, Cost]]:
     """Yield what came; what went back is below nothing. Payments of tests are none."""
     signs = {EntryKind.PAYMENT: 1, EntryKind.REFUND: -1}
-    for each in entries:
-        if each.kind in signs and not each.is_test:
-            yield each.at, Cost(signs[each.kind] * _micro(each.amount), each.amount.currency.value)
+    for entry in entries:
+        if entry.kind in signs and not entry.is_test:
+            yield (
+                entry.at,
+                Cost(signs[entry.kind] * _micro(entry.amount), entry.amount.currency.value),
+            )
 
 
 def _micro(amount: Amount) -> int:

@@ -78,7 +78,7 @@ class Unanswered:
 
     def of(self, state: GroupState) -> list[UnansweredView]:
         """Return the groups of a state."""
-        return [each for each in self.groups if each.state is state]
+        return [group for group in self.groups if group.state is state]
 
 
 def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> Unanswered:
@@ -87,14 +87,14 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
     Personal words are masked in `language`. Raises NotFound.
     """
     groups = _read_groups(ctx, actor, dataset)
-    shown = [each for each in groups if each.wordings][:_MAX_GROUPS]
+    shown = [group for group in groups if group.wordings][:_MAX_GROUPS]
     dismissed = EditorQuestions(ctx.db, ctx.clock).among(dataset, shown)
     return Unanswered(
         groups=[
             _view(ctx, dataset, each, language, is_dismissed=place in dismissed)
             for place, each in enumerate(shown)
         ],
-        hidden=sum(len(each.questions) for each in groups if not each.wordings),
+        hidden=sum(len(group.questions) for group in groups if not group.wordings),
     )
 
 
@@ -140,9 +140,9 @@ def tell_editors(
 def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup]:
     require_editing(ctx, actor, dataset)
     since = ctx.clock().date() - timedelta(days=DAYS - 1)
-    asked = QuestionStatistics(ctx.db, ctx.default_dataset)
+    question_statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
     told = EditorQuestions(ctx.db, ctx.clock).since(dataset, since)
-    questions = join_told(asked.unanswered(dataset, since, _MAX_ASKED), told)
+    questions = join_told(question_statistics.unanswered(dataset, since, _MAX_ASKED), told)
     return group_questions(sorted(questions, key=attrgetter("at"), reverse=True))
 
 
@@ -183,8 +183,8 @@ def _example(ctx: Context, dataset: str, forms: Sequence[str]) -> ExampleEntry |
     """Return the example of a dataset that asks one of these questions or nearly so."""
     entries = ExampleEntries(ctx.db)
     for form in forms:
-        wanted = ExampleFilter(" ".join(sorted(content_words(form))))
-        for each in entries.find(dataset, wanted, _COMPARED):
+        example_filter = ExampleFilter(" ".join(sorted(content_words(form))))
+        for each in entries.find(dataset, example_filter, _COMPARED):
             example = parse_example(each.text)
             asked = normalise(example.question) if example else ""
             if asked == form or (asked and any(find_near_questions([form, asked]))):

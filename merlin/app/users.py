@@ -147,11 +147,11 @@ def audit_log(
 def display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:
     """Return what known people are called whom the audit names: "user:1001" -> "Anna"."""
     users, found = Users(ctx.db), dict[str, str]()
-    for each in set(references):
-        kind, _, number = each.partition(":")
+    for reference in set(references):
+        kind, _, number = reference.partition(":")
         user = users.get(int(number)) if kind == "user" and number.isdecimal() else None
         if user is not None:
-            found[each] = user.shown_name
+            found[reference] = user.shown_name
     return found
 
 
@@ -159,7 +159,7 @@ def grantable_scopes(ctx: Context, actor: Actor) -> list[str]:
     """Return the datasets that a teacher may be given, by name."""
     if not actor.may(Permission.USERS):
         return []
-    files = {each.name for each in FileIndex(ctx.db).datasets()}
+    files = {dataset.name for dataset in FileIndex(ctx.db).datasets()}
     return sorted(files.union(models.dataset_names(ctx, actor)))
 
 
@@ -271,9 +271,9 @@ def give_plan(
     terms, key = Terms(ctx.db, ctx.clock), f"gift:{once or secrets.token_hex(8)}"
     is_new = terms.add(user_id, name, days, Source.GIFT, key, actor.name)
     if is_new and not actor.is_operator:
-        told = {"ru": plan.titled("ru"), "en": plan.titled("en"), "days": days}
+        arguments = {"ru": plan.titled("ru"), "en": plan.titled("en"), "days": days}
         notices = Notices(ctx.db, ctx.clock)
-        notices.tell(str(user_id), "notice-plan-gift", told, once=f"term:{key}")
+        notices.tell(str(user_id), "notice-plan-gift", arguments, once=f"term:{key}")
     return next(each for each in terms.of(user_id) if each.key == key)
 
 
@@ -296,9 +296,9 @@ def give_questions(
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     gift_id = quotas.gifts.give(Gift(user_id, kind, amount, actor.name, reason, until, once))
     if not actor.is_operator:
-        told = {"amount": amount, "format": {"key": f"format-{kind.value}", "arguments": {}}}
+        arguments = {"amount": amount, "format": {"key": f"format-{kind.value}", "arguments": {}}}
         notices = Notices(ctx.db, ctx.clock)
-        notices.tell(str(user_id), "notice-gift", told, once=f"gift:{once or gift_id}")
+        notices.tell(str(user_id), "notice-gift", arguments, once=f"gift:{once or gift_id}")
     return next(each for each in quotas.gifts.all(user_id) if each.gift_id == gift_id)
 
 
@@ -382,8 +382,8 @@ def give_key(
     """
     _existing_user(ctx, actor, user_id)
     key, secret = create_key(ctx, actor, user_id, ctx.roles.authority(user_id), label, scopes, days)
-    told = {"key": key.key_id}
-    Audit(ctx.db, ctx.clock).note(actor.name, "key.give", person_reference(user_id), told)
+    values = {"key": key.key_id}
+    Audit(ctx.db, ctx.clock).note(actor.name, "key.give", person_reference(user_id), values)
     return key, secret
 
 

@@ -238,20 +238,20 @@ def editors_told_separately(db: Database, key: str, arguments: Mapping[str, obje
 
 def news_message(
     word: VerdictStatus,
-    told: Mapping[str, object],
+    values: Mapping[str, object],
     reason: Mapping[str, object] | None = None,
     now: Score | None = None,
     before: Score | None = None,
 ) -> tuple[str, Mapping[str, object]]:
     """Return the Fluent key and arguments that tell an editor what became of a commit.
 
-    `told` names subject, dataset and version; `reason` is a text within the text. `now` and
+    `values` names subject, dataset and version; `reason` is a text within the text. `now` and
     `before` are scores of the model that serves with the commit and of the one before it, where
     they were evaluated, both on the same questions.
     """
     if word is not VerdictStatus.SERVING:
         key = f"notice-change-{word}"
-        return (f"{key}-why", {**told, "reason": reason}) if reason else (key, told)
+        return (f"{key}-why", {**values, "reason": reason}) if reason else (key, values)
     score: dict[str, object] = {"key": "change-score-none", "arguments": {}}
     if now is not None and before is None:
         score = {"key": "change-score", "arguments": {"now": round(now[1], 1)}}
@@ -261,7 +261,7 @@ def news_message(
         difference = {"key": sign, "arguments": {"by": abs(by)}}
         arguments = {"now": round(now[1], 1), "difference": difference, "before": before[0]}
         score = {"key": "change-score-against", "arguments": arguments}
-    return "notice-change-serving", {**told, "score": score}
+    return "notice-change-serving", {**values, "score": score}
 
 
 _AT_ONCE = 100
@@ -285,14 +285,14 @@ def tell_editors(db: Database, clock: Clock = utc_now) -> None:
     )
     for row in db.rows(query):
         word, change_id = VerdictStatus(row["word"]), row["change_id"]
-        told = {
+        values = {
             "subject": _subject(db, row),
             "dataset": row["dataset"],
             "version": build_version(row["dataset"], row["number"]) or "-",
         }
         why = {"key": row["reason"], "arguments": load_json(row["arguments"])}
         scores = _scores(db, row) if word is VerdictStatus.SERVING else (None, None)
-        key, news = news_message(word, told, why if row["reason"] else None, *scores)
+        key, news = news_message(word, values, why if row["reason"] else None, *scores)
         Notices(db, clock).tell(row["by_whom"], key, news, once=f"news:{change_id}:{word}")
         is_last = int(word not in MAY_CHANGE)
         noted = CHANGE.update({"told_word": word.value, "is_told": is_last})
@@ -301,10 +301,10 @@ def tell_editors(db: Database, clock: Clock = utc_now) -> None:
 
 def _subject(db: Database, row: Row) -> Mapping[str, Any] | str:
     """Return the line of a commit; its example is called by the question as it is taught now."""
-    told = parse_subject(row["subject"])
-    example = "" if isinstance(told, str) else told["arguments"].get("example")
+    subject = parse_subject(row["subject"])
+    example = "" if isinstance(subject, str) else subject["arguments"].get("example")
     if not example:
-        return told
+        return subject
     text = ExampleEntries(db).text(row["dataset"], example)
     return parse_subject(row["subject"], question_preview(text))
 

@@ -72,27 +72,27 @@ class Entry:
 
 def money_back(entries: Sequence[Entry]) -> int:
     """Return how many kopecks or Stars went back."""
-    return sum(each.amount.minor for each in entries if each.kind is EntryKind.REFUND)
+    return sum(entry.amount.minor for entry in entries if entry.kind is EntryKind.REFUND)
 
 
 def faults(entries: Sequence[Entry]) -> Iterator[str]:
     """Return a line for everything in a whole ledger that cannot be; none for a sound one."""
-    known = {each.entry_id: each for each in entries}
+    by_entry_id = {entry.entry_id: entry for entry in entries}
     resting: dict[int, list[Entry]] = defaultdict(list)
-    for each in entries:
-        if each.amount.minor < 0:
-            yield f"row {each.entry_id}: a negative amount"
-        if each.refers is not None:
-            resting[each.refers].append(each)
-    for each in entries:
-        yield from _rest_faults(each, known)
-        above = resting[each.entry_id]
-        if each.kind is EntryKind.PAYMENT and len(above) != 1:
-            yield f"payment {each.entry_id}: {len(above)} grants"
-        elif each.kind is EntryKind.PAYMENT and above[0].amount != each.amount:
-            yield f"payment {each.entry_id}: granted for another amount"
-        elif each.kind is EntryKind.GRANT:
-            yield from _grant_faults(each, above)
+    for entry in entries:
+        if entry.amount.minor < 0:
+            yield f"row {entry.entry_id}: a negative amount"
+        if entry.refers is not None:
+            resting[entry.refers].append(entry)
+    for entry in entries:
+        yield from _rest_faults(entry, by_entry_id)
+        above = resting[entry.entry_id]
+        if entry.kind is EntryKind.PAYMENT and len(above) != 1:
+            yield f"payment {entry.entry_id}: {len(above)} grants"
+        elif entry.kind is EntryKind.PAYMENT and above[0].amount != entry.amount:
+            yield f"payment {entry.entry_id}: granted for another amount"
+        elif entry.kind is EntryKind.GRANT:
+            yield from _grant_faults(entry, above)
 
 
 _RESTS_ON = {
@@ -199,34 +199,34 @@ class Ledger(Repository):
 
     @transaction
     def returned(
-        self, gateway: Gateway, sent: GatewayRefund, by: str = "", reason: str = ""
+        self, gateway: Gateway, gateway_refund: GatewayRefund, by: str = "", reason: str = ""
     ) -> Entry | None:
         """Store a refund, and take back what was granted as far as no money is left for it.
 
         None for a refund that is stored already. Raises NotFound for an unknown payment, Refused
         for more than was paid.
         """
-        paid = self._find(f"payment:{gateway.value}:{sent.payment_id}")
+        paid = self._find(f"payment:{gateway.value}:{gateway_refund.payment_id}")
         grant = None if paid is None else self._find(f"grant:{paid.entry_id}")
         if grant is None:
-            raise NotFound(f"no payment {sent.payment_id}", "billing-no-payment")
+            raise NotFound(f"no payment {gateway_refund.payment_id}", "billing-no-payment")
         purchase = self._held(grant.purchase_id)
-        key = f"refund:{gateway.value}:{sent.outside_id}"
+        key = f"refund:{gateway.value}:{gateway_refund.outside_id}"
         if self._find(key) is not None:
             return None
         before = self.rest(grant.entry_id)
-        is_same = sent.amount.currency is before.currency
-        if not is_same or not 0 < sent.amount.minor <= before.minor:
+        is_same = gateway_refund.amount.currency is before.currency
+        if not is_same or not 0 < gateway_refund.amount.minor <= before.minor:
             words = "more than was paid"
             raise Refused(words, "billing-refund-too-much", rest=before.decimal)
         refund = self._add(
             purchase,
             key,
             EntryKind.REFUND,
-            sent.amount,
+            gateway_refund.amount,
             refers=grant.entry_id,
-            outside_id=sent.outside_id,
-            at=iso(sent.at),
+            outside_id=gateway_refund.outside_id,
+            at=iso(gateway_refund.at),
             # Who it was stands in the refund, from where it can be erased.
             by_what=storable_text(by).partition(":")[0],
             reason=storable_text(reason)[:_MAX_TEXT_LENGTH],
@@ -249,7 +249,7 @@ class Ledger(Repository):
             self.db.change(QUOTA_GIFT.update({"expires_at": now}).where(is_of_grant & is_open))
             self._end_renewal(purchase)
         entries = self.entries(purchase.purchase_id)
-        grants = (each.entry_id for each in entries if each.kind is EntryKind.GRANT)
+        grants = (entry.entry_id for entry in entries if entry.kind is EntryKind.GRANT)
         is_all_back = not any(self.rest(each).minor for each in grants)
         is_back = PurchaseState.REFUNDED if is_all_back else PurchaseState.REFUNDED_IN_PART
         self._move(purchase, is_back)
@@ -258,7 +258,7 @@ class Ledger(Repository):
         """Let nothing be paid again by who got all back and has nothing left."""
         plan, now = purchase.order.promise.plan, self._clock()
         terms = self._terms.of(purchase.user_id)
-        if any(each.plan == plan and each.ends_at > now for each in terms):
+        if any(term.plan == plan and term.ends_at > now for term in terms):
             return
         for renewal in self._renewals.of(purchase.user_id):
             if renewal.plan == plan:
@@ -298,8 +298,8 @@ class Ledger(Repository):
     def _move(self, purchase: Purchase, state: PurchaseState) -> None:
         before = [each.value for each in PurchaseState if each.rank < state.rank]
         this = (PURCHASE.id == purchase.purchase_id) & PURCHASE.state.in_(before)
-        told = {"state": state.value, "look_at": None}
-        self.db.change(PURCHASE.update(told).where(this))
+        values = {"state": state.value, "look_at": None}
+        self.db.change(PURCHASE.update(values).where(this))
 
     def _add(
         self, purchase: Purchase, key: str, kind: EntryKind, amount: Amount, **more: object

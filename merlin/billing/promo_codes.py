@@ -115,8 +115,8 @@ class Promos(Repository):
         row |= {"at": iso(self._clock()), "stopped_at": None}
         if not self.db.add_new(PROMO, row):
             raise Refused(f"{code} is there", "promo-there", code=code)
-        told = {"plan": promo.plan, "days": promo.days, "percent": promo.percent}
-        self._audit.note(promo.by, "promo.add", f"promo:{code}", told)
+        values = {"plan": promo.plan, "days": promo.days, "percent": promo.percent}
+        self._audit.note(promo.by, "promo.add", f"promo:{code}", values)
 
     @transaction
     def stop(self, code: str, by: str) -> None:

@@ -119,10 +119,10 @@ def promise_of(plan: Plan) -> Promise:
     return Promise(plan.name, dict(plan.title.items()), plan.days, plan.questions)
 
 
-def read_promise(said: Mapping[str, Any]) -> Promise:
+def read_promise(values: Mapping[str, Any]) -> Promise:
     """Return what `Promise.as_json` wrote."""
-    pack = {Format(kind): int(amount) for kind, amount in said["pack"].items()}
-    return Promise(said["plan"], dict(said["title"]), said["days"], pack)
+    pack = {Format(kind): int(amount) for kind, amount in values["pack"].items()}
+    return Promise(values["plan"], dict(values["title"]), values["days"], pack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,9 +316,11 @@ class Purchases(Repository):
         `is_closed`: the gateway takes no money for it any more. Then nobody looks at it again, and
         the use of its code is free; also where it was given up before.
         """
-        told = {"state": state.value, "reason": storable_text(reason)[:_MAX_REASON_LENGTH]}
+        values = {"state": state.value, "reason": storable_text(reason)[:_MAX_REASON_LENGTH]}
         this = PURCHASE.id == storable_text(purchase_id)
-        was_open = self.db.change(PURCHASE.update(told).where(this & PURCHASE.state.in_(_OPEN))) > 0
+        was_open = (
+            self.db.change(PURCHASE.update(values).where(this & PURCHASE.state.in_(_OPEN))) > 0
+        )
         # A payment that was begun may still be made: it is looked at for a while. In Stars nothing
         # is begun: Telegram asks us at the moment of paying.
         is_over = PURCHASE.asked_at.is_null() | (PURCHASE.till == Gateway.STARS.value)
@@ -353,18 +355,18 @@ class Purchases(Repository):
         # Nobody asked in the future: the clock was set back since.
         is_free |= PURCHASE.asked_at > iso(at + abs(patience))
         this = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
-        told = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
-        told["look_at"] = iso(at + next_poll_delay(0))
-        return self.db.change(PURCHASE.update(told).where(this)) > 0
+        values = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
+        values["look_at"] = iso(at + next_poll_delay(0))
+        return self.db.change(PURCHASE.update(values).where(this)) > 0
 
     @transaction
     def pending(self, purchase_id: str, outside_id: str, pay_url: str, look_at: datetime) -> bool:
         """Note what the gateway said; False when the purchase is further already."""
         this = PURCHASE.id == purchase_id
-        told = {"outside_id": storable_text(outside_id), "pay_url": storable_text(pay_url)}
+        values = {"outside_id": storable_text(outside_id), "pay_url": storable_text(pay_url)}
         # Also of one that was given up in between: what is paid late is known by it, and found.
-        told["look_at"] = iso(look_at)
-        self.db.change(PURCHASE.update(told).where(this & (PURCHASE.outside_id == "")))
+        values["look_at"] = iso(look_at)
+        self.db.change(PURCHASE.update(values).where(this & (PURCHASE.outside_id == "")))
         next_step = {"state": PurchaseState.PENDING.value, "look_at": iso(look_at), "looks": 0}
         is_before = PURCHASE.state.in_(_UNASKED)
         return self.db.change(PURCHASE.update(next_step).where(this & is_before)) > 0
@@ -398,9 +400,9 @@ class Purchases(Repository):
             later = now + next_poll_delay(looks)
             # Also just when the order ends.
             look_at = min(later, ends) if now < ends else later
-        told = {"looks": looks, "look_at": dump_time(look_at)}
+        values = {"looks": looks, "look_at": dump_time(look_at)}
         this = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
-        if not self.db.change(PURCHASE.update(told).where(this)):
+        if not self.db.change(PURCHASE.update(values).where(this)):
             return False
         if look_at is None:
             self._free_use(row["id"])

@@ -66,7 +66,7 @@ def plan_of(plans: Sequence[Plan], names: Iterable[str], dataset: str | None = N
     had = {*names}
     if not had:
         return next(iter(plans), UNLIMITED)
-    mine = [each for each in plans if each.name in had and not each.is_pack]
+    mine = [plan for plan in plans if plan.name in had and not plan.is_pack]
     own = [each for each in mine if dataset in each.courses]
     general = [each for each in mine if not each.courses]
     return next(reversed(own or general or plans[:1]), UNLIMITED)
@@ -94,7 +94,7 @@ def allows_model(plan: Plan, model_id: str) -> bool:
 
 def plan_named(plans: Sequence[Plan], name: str) -> Plan | None:
     """Return the plan of this name, None where the config has none."""
-    return next((each for each in plans if each.name == name), None)
+    return next((plan for plan in plans if plan.name == name), None)
 
 
 def plan_title(plans: Sequence[Plan], name: str, language: str) -> str:
@@ -105,7 +105,7 @@ def plan_title(plans: Sequence[Plan], name: str, language: str) -> str:
 
 def on_sale(plans: Sequence[Plan]) -> list[Plan]:
     """Return what may be bought, in the config's order."""
-    return [each for each in plans if each.is_sold]
+    return [plan for plan in plans if plan.is_sold]
 
 
 # Above what anybody means, below what a database holds.
@@ -233,7 +233,7 @@ class Gifts(Repository):
         """
         if not 1 <= gift.amount <= MOST:
             raise Refused(f"a gift of {gift.amount}", "quota-gift-amount", most=MOST)
-        told = {"format": gift.kind.value, "amount": gift.amount, "reason": gift.reason}
+        values = {"format": gift.kind.value, "amount": gift.amount, "reason": gift.reason}
         gift = replace(gift, key=gift.key or None, at=self._clock())
         row = _GIFTS.write(gift, but=("gift_id", "used"))
         same = QUOTA_GIFT.select(QUOTA_GIFT.id).where(QUOTA_GIFT.key == row["key"])
@@ -243,7 +243,7 @@ class Gifts(Repository):
         else:
             is_new, gift_id = True, self.db.add(QUOTA_GIFT, row)
         if is_new:
-            self._audit.note(gift.by, "quota.gift", person_reference(gift.user_id), told)
+            self._audit.note(gift.by, "quota.gift", person_reference(gift.user_id), values)
         return gift_id
 
     def open_gift(self, user_id: int, kind: Format) -> int | None:

@@ -111,20 +111,20 @@ class Refunds(Repository):
         row = _REFUNDS.write(refund, but=("user_id",))
         self.db.put(REFUND.insert({**row, "look_at": row["at"], "looks": 0}))
         self.db.bump()
-        told = {"purchase": refund.purchase_id, "amount": wanted.decimal, "reason": refund.reason}
-        told["currency"] = wanted.currency.value
-        self._audit.note(by, "payment.refund", person_reference(user_id), told)
+        values = {"purchase": refund.purchase_id, "amount": wanted.decimal, "reason": refund.reason}
+        values["currency"] = wanted.currency.value
+        self._audit.note(by, "payment.refund", person_reference(user_id), values)
         return refund
 
-    def _judge(self, grant: Entry, user_id: int, wanted: Amount, rest: Amount) -> None:
+    def _judge(self, grant: Entry, user_id: int, amount: Amount, rest: Amount) -> None:
         """Raise Refused where this may not go back."""
-        is_same = wanted.currency is rest.currency
+        is_same = amount.currency is rest.currency
         if not rest.minor:
             raise Refused("all of it went back", "billing-refund-done")
-        if not is_same or not 0 < wanted.minor <= rest.minor:
-            words = f"{wanted.decimal} of {rest.decimal}"
+        if not is_same or not 0 < amount.minor <= rest.minor:
+            words = f"{amount.decimal} of {rest.decimal}"
             raise Refused(words, "billing-refund-too-much", rest=rest.decimal)
-        if grant.gateway is Gateway.STARS and wanted.minor != rest.minor:
+        if grant.gateway is Gateway.STARS and amount.minor != rest.minor:
             raise Refused("Stars go back whole", "billing-refund-stars")
         if grant.gateway is Gateway.STARS and not user_id:
             raise Refused("nobody knows whose the Stars are", "billing-refund-left")
@@ -147,9 +147,9 @@ class Refunds(Repository):
     def _is_mine(self, row: Row, now: datetime) -> bool:
         looks = row["looks"] + 1
         look_at = now + (_PATIENCE if looks == 1 else next_poll_delay(looks - 2))
-        told = {"state": RefundState.SENDING.value, "looks": looks, "look_at": iso(look_at)}
+        values = {"state": RefundState.SENDING.value, "looks": looks, "look_at": iso(look_at)}
         this = (REFUND.id == row["id"]) & (REFUND.look_at == row["look_at"])
-        return self.db.change(REFUND.update(told).where(this)) > 0
+        return self.db.change(REFUND.update(values).where(this)) > 0
 
     @transaction
     def look_at_all(self, gateway: Gateway, at: datetime) -> None:
@@ -158,25 +158,28 @@ class Refunds(Repository):
         self.db.change(REFUND.update({"look_at": iso(at)}).where(is_later))
 
     @transaction
-    def done(self, refund_id: str, sent: GatewayRefund) -> Entry | None:
+    def done(self, refund_id: str, gateway_refund: GatewayRefund) -> Entry | None:
         """Note that the money went back, with the ledger's rows; None where that is known."""
         missing = NotFound(f"no refund {refund_id}", "billing-no-payment")
         row = self.db.one(REFUND.select().where(REFUND.id == storable_text(refund_id)), missing)
         # The reason stands here, from where it can be erased.
-        entry = self._ledger.returned(Gateway(row["till"]), sent, row["by_whom"])
-        told = {"state": RefundState.DONE.value, "outside_id": storable_text(sent.outside_id)}
-        self.db.change(REFUND.update({**told, "look_at": None}).where(REFUND.id == row["id"]))
+        entry = self._ledger.returned(Gateway(row["till"]), gateway_refund, row["by_whom"])
+        values = {
+            "state": RefundState.DONE.value,
+            "outside_id": storable_text(gateway_refund.outside_id),
+        }
+        self.db.change(REFUND.update({**values, "look_at": None}).where(REFUND.id == row["id"]))
         return entry
 
     @transaction
     def refused(self, refund_id: str, trouble: str) -> bool:
         """Note that the gateway refused for good."""
         this = (REFUND.id == storable_text(refund_id)) & REFUND.state.in_(_UNDER_WAY)
-        told = {
+        values = {
             "state": RefundState.REFUSED.value,
             "trouble": storable_text(trouble)[:MAX_REASON_LENGTH],
         }
-        return self.db.change(REFUND.update({**told, "look_at": None}).where(this)) > 0
+        return self.db.change(REFUND.update({**values, "look_at": None}).where(this)) > 0
 
     def of(self, purchase_id: str) -> list[Refund]:
         """Return the refunds of a purchase, oldest first."""

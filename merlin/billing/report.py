@@ -47,11 +47,11 @@ def compare(entries: Sequence[Entry], seen: Iterable[GatewayPayment]) -> list[Fo
     `entries` are whole purchases: those of the time, and those that the gateway names. A payment
     that nobody made is no difference.
     """
-    theirs = {each.outside_id: each for each in seen}
-    ours = {each.outside_id: each for each in entries if each.kind is EntryKind.PAYMENT}
-    found = [*_of_theirs(theirs, ours, _back(entries))]
+    by_outside_id = {each.outside_id: each for each in seen}
+    ours = {entry.outside_id: entry for entry in entries if entry.kind is EntryKind.PAYMENT}
+    found = [*_of_theirs(by_outside_id, ours, _back(entries))]
     for outside_id, payment in ours.items():
-        if outside_id not in theirs:
+        if outside_id not in by_outside_id:
             what = Difference.NOT_THERE
             found.append(Found(what, outside_id, payment.purchase_id, payment.amount, None))
     return found
@@ -60,7 +60,7 @@ def compare(entries: Sequence[Entry], seen: Iterable[GatewayPayment]) -> list[Fo
 def missing(entries: Iterable[Entry], seen: Iterable[GatewayPayment]) -> list[str]:
     """Return the payments of a ledger that a gateway's list lacks, to be read one by one."""
     known = {each.outside_id for each in seen}
-    paid = [each.outside_id for each in entries if each.kind is EntryKind.PAYMENT]
+    paid = [entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT]
     return [each for each in paid if each not in known]
 
 
@@ -89,13 +89,13 @@ def _of_theirs(
 
 def _back(entries: Sequence[Entry]) -> dict[int, int]:
     """Return what went back of each payment, by its row."""
-    payments = {each.entry_id: each.refers for each in entries if each.kind is EntryKind.GRANT}
+    payments = {entry.entry_id: entry.refers for entry in entries if entry.kind is EntryKind.GRANT}
     back: dict[int, int] = {}
-    for each in entries:
-        if each.kind is EntryKind.REFUND and each.refers is not None:
-            payment = payments.get(each.refers)
+    for entry in entries:
+        if entry.kind is EntryKind.REFUND and entry.refers is not None:
+            payment = payments.get(entry.refers)
             if payment is not None:
-                back[payment] = back.get(payment, 0) + each.amount.minor
+                back[payment] = back.get(payment, 0) + entry.amount.minor
     return back
 
 
@@ -140,16 +140,16 @@ class Total:
 def totals(entries: Iterable[Entry]) -> list[Total]:
     """Return the totals of real money, a gateway and currency each, Stars last."""
     found: dict[tuple[Gateway, Currency], Total] = {}
-    for each in entries:
-        if each.kind in _MONEY and not each.is_test:
-            gateway, currency = key = each.gateway, each.amount.currency
-            found[key] = found.get(key, Total(gateway=gateway, currency=currency)) + each
+    for entry in entries:
+        if entry.kind in _MONEY and not entry.is_test:
+            gateway, currency = key = entry.gateway, entry.amount.currency
+            found[key] = found.get(key, Total(gateway=gateway, currency=currency)) + entry
     return [found[key] for key in sorted(found, reverse=True)]
 
 
 def count_tests(entries: Iterable[Entry]) -> int:
     """Return how many payments were tests; tests are no money: they are counted apart."""
-    return sum(each.kind is EntryKind.PAYMENT and each.is_test for each in entries)
+    return sum(entry.kind is EntryKind.PAYMENT and entry.is_test for entry in entries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +199,7 @@ def export_rows(
         amount, is_payment = entry.amount.decimal, entry.kind is EntryKind.PAYMENT
         promise = purchase.order.promise
         in_roubles = entry.amount.currency is Currency.RUB
-        told = {
+        values = {
             "date": f"{in_zone(entry.at, zone):%Y-%m-%d %H:%M:%S}",
             "kind": entry.kind.value,
             "order": entry.purchase_id,
@@ -213,4 +213,4 @@ def export_rows(
             "till_id": entry.outside_id,
             "test": "test" if entry.is_test else "",
         }
-        yield {name: escape_formula(cell) for name, cell in told.items()}
+        yield {name: escape_formula(cell) for name, cell in values.items()}

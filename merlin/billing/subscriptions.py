@@ -88,7 +88,7 @@ class Term:
 
 def term_start(terms: Sequence[Term], plan: str, now: datetime) -> datetime:
     """Return when a new term of a plan begins: now, or where the last one of it ends."""
-    return max([now, *[each.ends_at for each in terms if each.plan == plan]])
+    return max([now, *[term.ends_at for term in terms if term.plan == plan]])
 
 
 def shorten(of: Term, length: timedelta, paid: Amount, rest: Amount, now: datetime) -> Term:
@@ -107,7 +107,7 @@ def shorten(of: Term, length: timedelta, paid: Amount, rest: Amount, now: dateti
 def bring_forward(terms: Sequence[Term], before: Term, after: Term) -> list[Term]:
     """Return the later terms of the same plan, moved up by what one was shortened."""
     by = before.ends_at - after.ends_at
-    later = (each for each in terms if each.plan == before.plan and each.term_id != before.term_id)
+    later = (term for term in terms if term.plan == before.plan and term.term_id != before.term_id)
     return [
         replace(each, starts_at=each.starts_at - by, ends_at=each.ends_at - by)
         for each in later
@@ -181,14 +181,14 @@ class Renewals(Repository):
         # After a long sleep too a day lies between two tries.
         next_at = max(from_iso(row["next_at"]), now + PAY_BEFORE) + AGAIN_AFTER
         this = (RENEWAL.id == row["id"]) & (RENEWAL.tries == row["tries"]) & _IS_ON
-        told = {"tries": row["tries"] + 1, "next_at": iso(next_at)}
-        return self.db.change(RENEWAL.update(told).where(this)) > 0
+        values = {"tries": row["tries"] + 1, "next_at": iso(next_at)}
+        return self.db.change(RENEWAL.update(values).where(this)) > 0
 
     @transaction
     def paid(self, renewal_id: int, next_at: datetime) -> None:
         """Note that it was paid, and when it is next."""
-        told = {"next_at": iso(next_at), "tries": 0}
-        self.db.change(RENEWAL.update(told).where(RENEWAL.id == renewal_id))
+        values = {"next_at": iso(next_at), "tries": 0}
+        self.db.change(RENEWAL.update(values).where(RENEWAL.id == renewal_id))
 
     @transaction
     def to_remind(self, now: datetime, limit: int = 20) -> list[Renewal]:
@@ -228,8 +228,8 @@ class Terms(Repository):
         ends = starts + timedelta(days=days)
         is_new = self.give(Term(0, user_id, plan, starts, ends, source, key, None, by))
         if is_new:
-            told = {"plan": plan, "days": days, "source": source.value}
-            self._audit.note(by, "plan.give", person_reference(user_id), told)
+            values = {"plan": plan, "days": days, "source": source.value}
+            self._audit.note(by, "plan.give", person_reference(user_id), values)
         return is_new
 
     def of(self, user_id: int) -> list[Term]:
@@ -266,5 +266,5 @@ class Terms(Repository):
         before, now = _TERMS.read(row), self._clock()
         after = shorten(before, length, paid, rest, now)
         for term in [after, *bring_forward(self.of(before.user_id), before, after)]:
-            told = {"starts_at": iso(term.starts_at), "ends_at": iso(term.ends_at)}
-            self.db.change(TERM.update(told).where(TERM.id == term.term_id))
+            values = {"starts_at": iso(term.starts_at), "ends_at": iso(term.ends_at)}
+            self.db.change(TERM.update(values).where(TERM.id == term.term_id))

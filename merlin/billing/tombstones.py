@@ -85,10 +85,10 @@ class LeavingRows(Repository):
         dated = {"day": day, "month": month}
         return [{**row, "day_used": int(row["day_used"]), **dated} for row in rows]
 
-    def _put(self, mark: str, told: Row, until: str) -> None:
-        key = {"mark": mark, "format": told["format"]}
+    def _put(self, mark: str, values: Row, until: str) -> None:
+        key = {"mark": mark, "format": values["format"]}
         names = ("day", "day_used", "month", "month_used")
-        newest = {**{name: told[name] for name in names}, "until": until}
+        newest = {**{name: values[name] for name in names}, "until": until}
         self.db.upsert(LEFT_BEHIND, key, newest)
 
     def had(self, user_id: int, source: Source, name: str) -> bool:

@@ -263,8 +263,11 @@ async def _not_served(context: BotContext) -> None:
 
 async def handle_update(application: BotApplication, task: Task) -> None:
     """Work on one update until it is final; raises nothing but cancellation."""
-    said: Attributes = {"merlin.update": task.update.update_id, "merlin.kind": task.update.kind}
-    with open_span("update", said, since=task.received_at):
+    attributes: Attributes = {
+        "merlin.update": task.update.update_id,
+        "merlin.kind": task.update.kind,
+    }
+    with open_span("update", attributes, since=task.received_at):
         await _work_on(application, task)
 
 

@@ -96,7 +96,7 @@ def _menu(names: Sequence[str], language: str) -> list[BotCommand]:
 def _earlier_menus(services: BotServices) -> dict[int, tuple[str, ...]]:
     """Return whose role changed lately: their menu may still be that of an earlier one."""
     entries = Audit(services.db).newest(_LOOK_BACK)
-    changed = (each.target for each in entries if each.action.startswith(_ROLE))
+    changed = (entry.target for entry in entries if entry.action.startswith(_ROLE))
     ids = (target.partition(":")[2] for target in changed)
     return {int(user_id): ("",) for user_id in ids if user_id.isdecimal()}
 
@@ -106,13 +106,13 @@ def _wanted_menus(services: BotServices) -> dict[int, tuple[str, ...]]:
     roles = services.roles
     granted = (grant.user_id for grant in roles.granted())
     people = {*services.config.telegram.admins, *granted}
-    found = {each: staff_commands(roles.authority(each)) for each in people}
+    found = {person: staff_commands(roles.authority(person)) for person in people}
     return {user_id: names for user_id, names in found.items() if names}
 
 
 def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None]]:
     """Return what keeps the menus of those who may do more than ask, each in their chat."""
-    told: dict[int, tuple[str, ...]] = {}
+    values: dict[int, tuple[str, ...]] = {}
     not_before: dict[int, float] = {}
 
     async def tell(user_id: int, names: tuple[str, ...]) -> None:
@@ -128,18 +128,18 @@ def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None
             # Who has not written yet has no chat with the bot.
             log.info("a menu was not taken", chat=user_id, reason=redact(str(error)))
         else:
-            told[user_id] = names
+            values[user_id] = names
             not_before.pop(user_id, None)
 
     async def watch() -> None:
         """Look at the roles every second; tell Telegram of each menu that is another one."""
-        told.update(await services.store.read(partial(_earlier_menus, services)))
+        values.update(await services.store.read(partial(_earlier_menus, services)))
         clock = asyncio.get_running_loop().time
         while True:
             wanted = await services.store.read(partial(_wanted_menus, services))
-            for user_id in {*told, *wanted}:
+            for user_id in {*values, *wanted}:
                 names = wanted.get(user_id, ())
-                if clock() >= not_before.get(user_id, 0) and told.get(user_id, ()) != names:
+                if clock() >= not_before.get(user_id, 0) and values.get(user_id, ()) != names:
                     not_before[user_id] = clock() + _AGAIN_S
                     await tell(user_id, names)
             await asyncio.sleep(services.pace.beat_s)

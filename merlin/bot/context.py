@@ -340,15 +340,15 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
                 known.set_result(screen)
 
         def prepare() -> Sequence[QueuedMessage]:
-            begun: Sequence[QueuedMessage] = []
+            queued_messages: Sequence[QueuedMessage] = []
             if self.is_resumed:
                 # What an earlier try stored to be said; a screen costs nothing of a plan.
                 self.quotas.give_back(self.update_id)
-                begun = self.outbox.of_update(self.update_id)
-            screen = View(None) if begun else act()
+                queued_messages = self.outbox.of_update(self.update_id)
+            screen = View(None) if queued_messages else act()
             # In the thread that writes to the database; perhaps once more.
             loop.call_soon_threadsafe(tell, screen)
-            return begun or self.outbox.put(letters(self, screen))
+            return queued_messages or self.outbox.put(letters(self, screen))
 
         try:
             await self.bot_data.sender.deliver(prepare, self.ending(state, reason), self.language)

@@ -84,7 +84,7 @@ MAX_LISTED = 1000
 def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
     """Return what asks every provider of the bot for its list, and stores what is new."""
     due: dict[str, float] = {}
-    said: dict[str, Mapping[str, int | None]] = {}
+    values: dict[str, Mapping[str, int | None]] = {}
     windows = Windows(services.db)
 
     async def ask(provider: str) -> None:
@@ -96,9 +96,9 @@ def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
         listed = {card.model_id: card.context_window for card in cards[:MAX_LISTED]}
         due[provider] = asyncio.get_running_loop().time() + LISTS_EVERY_S
         # What a refusal told meanwhile is truer than the same list once more.
-        if listed != said.get(provider):
+        if listed != values.get(provider):
             await services.store.do(lambda: windows.relist(provider, listed))
-            said[provider] = listed
+            values[provider] = listed
 
     async def run() -> None:
         while True:
@@ -106,11 +106,13 @@ def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
             models = [one.model for one in serving]
             # A list that does not have a model that serves by now is asked for at once.
             lacking = {
-                one.provider for one in models if one.model_id not in said.get(one.provider, {})
+                one.provider for one in models if one.model_id not in values.get(one.provider, {})
             }
             now = asyncio.get_running_loop().time()
             asked = [
-                each for each in services.answerers if each in lacking or due.get(each, now) <= now
+                answerer
+                for answerer in services.answerers
+                if answerer in lacking or due.get(answerer, now) <= now
             ]
             await asyncio.gather(*map(ask, asked))
             await asyncio.sleep(LISTS_LOOK_S)

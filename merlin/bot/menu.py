@@ -54,7 +54,9 @@ def buttons_of(context: BotContext, *wanted: RowOf) -> tuple[Row, ...]:
         is_row = isinstance(row, list | tuple) and not (row and isinstance(row[0], str))
         entries = cast("Sequence[Entry]", row if is_row else (row,))
         made = (
-            each if isinstance(each, Button) else button(context, *each) for each in entries if each
+            entry if isinstance(entry, Button) else button(context, *entry)
+            for entry in entries
+            if entry
         )
         found.append(tuple(made))
     return tuple(row for row in found if row)

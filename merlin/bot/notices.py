@@ -60,7 +60,7 @@ def _readers(services: BotServices, group: Sequence[Notice]) -> Sequence[int]:
         # Whom it was done to is told by a message of their own.
         concerned = {str(each.arguments.get("to", "")) for each in group}
         known = {_doer(notice), *(concerned if len(concerned) == 1 else ())}
-        return [each for each in services.roles.admins() if person_reference(each) not in known]
+        return [admin for admin in services.roles.admins() if person_reference(admin) not in known]
     return [int(notice.to)] if notice.to.lstrip("-").isdecimal() else []
 
 
@@ -78,22 +78,22 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
         row = decisions
     else:
         acts = filter(None, (act_button(each, language) for each in group))
-        row = tuple({each.label: each for each in acts}.values())[:_MAX_ACTS]
+        row = tuple({act.label: act for act in acts}.values())[:_MAX_ACTS]
     rows = row, runbook_row(group[0].key, language)
     return FormattedMessage("\n\n".join(words), buttons=tuple(filter(None, rows)))
 
 
 def _rendered(services: BotServices, notice: Notice, language: str) -> str:
-    told = dict(notice.arguments)
-    amount = read_amount(str(told.get("amount", "")))
+    arguments = dict(notice.arguments)
+    amount = read_amount(str(arguments.get("amount", "")))
     if amount is not None:
         # As people say it: "299.00 RUB" is 299 ₽.
-        told["amount"] = amount.format(language)
+        arguments["amount"] = amount.format(language)
     if notice.to == OTHERS:
-        for name in told.keys() & {"by", "to", "subject"}:
-            told[name] = named(services, str(told[name]), language)
+        for name in arguments.keys() & {"by", "to", "subject"}:
+            arguments[name] = named(services, str(arguments[name]), language)
     try:
-        return text(language, notice.key, **told)
+        return text(language, notice.key, **arguments)
     except (KeyError, ValueError, TypeError):
         log.exception("a notice has no text", key=notice.key)
         return text(language, "notice-untranslated", name=notice.key)

@@ -77,7 +77,7 @@ def _end(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) ->
     services.db.bump()
 
 
-def report(broadcast: Broadcast, done: Delivered, language: str) -> str:
+def report(broadcast: Broadcast, delivered: Delivered, language: str) -> str:
     """Return how far a broadcast is, or what came of it."""
     return text(
         language,
@@ -85,10 +85,10 @@ def report(broadcast: Broadcast, done: Delivered, language: str) -> str:
         number=broadcast.broadcast_id,
         state=broadcast.state.value,
         total=broadcast.total,
-        sent=done.sent,
-        blocked=done.blocked,
-        failed=done.failed,
-        left=max(broadcast.total - done.sent - done.blocked - done.failed, 0),
+        sent=delivered.sent,
+        blocked=delivered.blocked,
+        failed=delivered.failed,
+        left=max(broadcast.total - delivered.sent - delivered.blocked - delivered.failed, 0),
     )
 
 
@@ -178,8 +178,10 @@ class OutboxSender:
                 self._outbox.settle(ended.outgoing_id, ended.state, ended.message_id)
                 # A notice about a notice in doubt would lead to the next one.
                 if _is_lost(ended) and ended.letter.update_id:
-                    told = {"chat": str(ended.letter.chat_id)}
-                    Notices(self._db).tell(ADMINS, "notice-unconfirmed", told, ended.letter.key)
+                    arguments = {"chat": str(ended.letter.chat_id)}
+                    Notices(self._db).tell(
+                        ADMINS, "notice-unconfirmed", arguments, ended.letter.key
+                    )
             return begin(waiting, is_sure=is_sure)
 
         # What is still to be sent, and whether all before it was confirmed.
@@ -277,12 +279,14 @@ class LiveMessages:
     def __init__(self) -> None:
         self._watches: dict[tuple[int, int], _LiveMessage] = {}
 
-    def add(self, chat_id: int, message_id: int, look: Look, shown: FormattedMessage) -> None:
-        """Keep a message that shows `shown` up to date; `look` reads within the store's work."""
+    def add(
+        self, chat_id: int, message_id: int, look: Look, formatted_message: FormattedMessage
+    ) -> None:
+        """Keep a message up to date with what `look` reads in a transaction."""
         if len(self._watches) >= MOST:
             self._watches.pop(next(iter(self._watches)))
         until = asyncio.get_running_loop().time() + LASTS_S
-        self._watches[chat_id, message_id] = _LiveMessage(look, until, shown)
+        self._watches[chat_id, message_id] = _LiveMessage(look, until, formatted_message)
 
     async def drop(self, chat_id: int, message_id: int) -> None:
         """Let a message be: another screen will stand there. Waits for an edit on its way."""

@@ -78,9 +78,9 @@ def allowance_words(allowance: Allowance, language: str) -> str:
     return text(language, "pay-allows-both", day=day, month=month)
 
 
-def read_amount(said: str) -> Amount | None:
+def read_amount(message: str) -> Amount | None:
     """Return the amount of a notice, "299.00 RUB" or "200 XTR"; None for anything else."""
-    number, _, currency = said.partition(" ")
+    number, _, currency = message.partition(" ")
     try:
         if currency == Currency.XTR.value:
             return stars(int(number))

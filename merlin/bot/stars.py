@@ -231,16 +231,16 @@ def read_page(listed: list[Mapping[str, Any]]) -> StarsPage:
     return [str(each.get("id")) for each in listed], moved
 
 
-def _moved(said: Mapping[str, Any], side: str) -> GatewayPayment | None:
+def _moved(values: Mapping[str, Any], side: str) -> GatewayPayment | None:
     """Return what a StarTransaction tells of the person on one `side`, "source" or "receiver".
 
     None for what is no payment of an invoice: gifts, advertising, what the owner takes out.
     """
-    partner, count = json_object(said, side), _whole(said.get("amount"))
+    partner, count = json_object(values, side), _whole(values.get("amount"))
     if partner.get("type") != "user":
         return None
     user_id = _whole(json_object(partner, "user").get("id"))
-    charge, at = said.get("id"), _time(said.get("date"))
+    charge, at = values.get("id"), _time(values.get("date"))
     if not isinstance(charge, str) or user_id is None or count is None or at is None:
         return None
     # Only a subscription has a period.

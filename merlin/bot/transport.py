@@ -273,10 +273,10 @@ class RateLimiter(BaseRateLimiter[SendClass]):
         now = _now()
         if lane is SendClass.PROGRESS:
             buckets = chat.bucket, self._overall
-            if chat.cool_until > now or not all(each.has(_SPARE, now) for each in buckets):
+            if chat.cool_until > now or not all(bucket.has(_SPARE, now) for bucket in buckets):
                 raise GaveWay("a limit is near")
-            for each in buckets:
-                each.reserve(now)
+            for bucket in buckets:
+                bucket.reserve(now)
             return
         await _sleep_until(now + chat.bucket.reserve(now))
         while chat.cool_until > _now():

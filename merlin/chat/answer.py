@@ -136,13 +136,13 @@ def report_troubles(
     `by` is the process that met it, as requests name it.
     """
     for trouble in troubles:
-        told = {
+        arguments = {
             "provider": trouble.provider,
             "model": trouble.model_id,
             "reason": trouble.reason,
         }
         once = f"answer:{trouble.kind}:{trouble.provider}:{trouble.model_id}:{now:%Y-%m-%dT%H}"
-        is_news = Notices(db).tell(ADMINS, f"notice-answer-{trouble.kind}", told, once)
+        is_news = Notices(db).tell(ADMINS, f"notice-answer-{trouble.kind}", arguments, once)
         if is_news and trouble.kind == "gone":
             # The daemon looks at once which models there still are.
             Requests(db).ask(RequestKind.CENSUS, {"model": trouble.model_id}, by)
@@ -449,7 +449,7 @@ class AnswerService:
 
     async def _once(self, seat: _Attempt) -> Reply:
         answerer = self._answerers[seat.choice.provider]
-        said = Answer()
+        answer = Answer()
         model_id, first_ms, span = seat.choice.model_id, None, get_current_span()
         span.set_attribute("gen_ai.provider.name", seat.choice.provider)
         clock = asyncio.get_running_loop().time
@@ -459,54 +459,54 @@ class AnswerService:
                 span.set_attribute("gen_ai.request.model", model_id)
                 asked, begun = (*seat.choice.before, *seat.talk), clock()
                 async for piece in answerer.stream(model_id, asked, seat.steering):
-                    said = Answer(
-                        said.text + piece.text,
-                        said.usage if piece.usage is NOT_COUNTED else piece.usage,
-                        said.known if piece.known is None else piece.known,
-                        piece.finish_reason or said.finish_reason,
-                        piece.nearest or said.nearest,
+                    answer = Answer(
+                        answer.text + piece.text,
+                        answer.usage if piece.usage is NOT_COUNTED else piece.usage,
+                        answer.known if piece.known is None else piece.known,
+                        piece.finish_reason or answer.finish_reason,
+                        piece.nearest or answer.nearest,
                     )
-                    if len(said.text) > MAX_ANSWER_LENGTH:
+                    if len(answer.text) > MAX_ANSWER_LENGTH:
                         raise ProviderError("the answer does not end")  # noqa: TRY301
                     if piece.text:
                         if first_ms is None:
                             first_ms = round(1000 * (clock() - begun))
                             span.add_event("first_token")
-                        seat.onlooker.wrote(said.text)
+                        seat.onlooker.wrote(answer.text)
         except asyncio.CancelledError:
-            if seat.stop is not None and seat.stop.is_pressed and said.text.strip():
-                return _reply(said, seat.choice, model_id, first_ms, Ending.STOPPED)
+            if seat.stop is not None and seat.stop.is_pressed and answer.text.strip():
+                return _reply(answer, seat.choice, model_id, first_ms, Ending.STOPPED)
             raise
         except (ProviderError, TimeoutError) as error:
-            if said.text.strip():
+            if answer.text.strip():
                 log.warning("answer was cut off", provider=seat.choice.provider, reason=str(error))
-                return _reply(said, seat.choice, model_id, first_ms, Ending.CUT)
+                return _reply(answer, seat.choice, model_id, first_ms, Ending.CUT)
             if isinstance(error, TimeoutError):
                 raise ProviderBusy("no answer in time") from error
             raise
-        span.set_attribute("gen_ai.usage.input_tokens", said.usage.input_tokens)
-        span.set_attribute("gen_ai.usage.output_tokens", said.usage.output_tokens)
-        return _reply(said, seat.choice, model_id, first_ms, _ending(said, seat.steering))
+        span.set_attribute("gen_ai.usage.input_tokens", answer.usage.input_tokens)
+        span.set_attribute("gen_ai.usage.output_tokens", answer.usage.output_tokens)
+        return _reply(answer, seat.choice, model_id, first_ms, _ending(answer, seat.steering))
 
 
-def _ending(said: Answer, steering: SamplingParams) -> Ending:
+def _ending(answer: Answer, steering: SamplingParams) -> Ending:
     """Return how an answer that the provider called finished has ended."""
-    if said.finish_reason == "content_filter":
+    if answer.finish_reason == "content_filter":
         return Ending.FILTERED
     # Whoever asked may have had the model stop where not a word may have come.
-    if not said.text.strip() and not (steering.stops or steering.most_tokens):
+    if not answer.text.strip() and not (steering.stops or steering.most_tokens):
         return Ending.EMPTY
-    return Ending.LENGTH if said.finish_reason == "length" else Ending.WHOLE
+    return Ending.LENGTH if answer.finish_reason == "length" else Ending.WHOLE
 
 
 def _reply(
-    said: Answer, choice: Candidate, model_id: str | None, first_ms: int | None, ending: Ending
+    answer: Answer, choice: Candidate, model_id: str | None, first_ms: int | None, ending: Ending
 ) -> Reply:
     # A character beyond the first 65,536 may have come in two pieces.
-    text = join_surrogates(said.text.strip())
-    known, nearest = said.known, said.nearest
+    text = join_surrogates(answer.text.strip())
+    known, nearest = answer.known, answer.nearest
     return Reply(
-        ending, text, choice, model_id or "", said.usage, known, nearest, first_ms=first_ms
+        ending, text, choice, model_id or "", answer.usage, known, nearest, first_ms=first_ms
     )
 
 

@@ -161,9 +161,9 @@ class Canaries(Repository):
             transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, overtaken)
             end_canary(self.db, new.dataset)
             ends = at + timedelta(hours=rule.hours)
-            begun = Canary(new.dataset, new.model_row, rule.share, rule.answers, at, ends)
-            self.db.put(CANARY.insert(_CANARIES.write(begun)))
-            self._tell(begun, new, serving)
+            canary = Canary(new.dataset, new.model_row, rule.share, rule.answers, at, ends)
+            self.db.put(CANARY.insert(_CANARIES.write(canary)))
+            self._tell(canary, new, serving)
 
     def _judge(self, tried: Canary, rule: CanaryRule, new: Model, serving: Model) -> bool:
         """Return whether a model is tried further, or held; else it is to serve."""
@@ -205,44 +205,44 @@ class Canaries(Repository):
             self._tell(wider, new, serving)
 
     def _tell(self, canary: Canary, new: Model, serving: Model) -> None:
-        told = {
+        values = {
             "version": new.build_version,
             "against": serving.build_version,
             "share": round(_PERCENT * canary.share),
             "answers": canary.least,
         }
-        self._note(new, verdicts.CANARY, told)
+        self._note(new, verdicts.CANARY, values)
         log.info("model is tried", model=new.model_id, share=canary.share)
         once = f"canary:{new.model_row}:{canary.share}:{iso(canary.since)}"
         notices = Notices(self.db, self._clock)
-        notices.tell(ADMINS, "notice-canary", {"dataset": new.dataset, **told}, once=once)
+        notices.tell(ADMINS, "notice-canary", {"dataset": new.dataset, **values}, once=once)
         self.db.bump()
 
     @transaction
-    def _hold(self, found: Comparison, tried: Canary, new: Model, serving: Model) -> None:
+    def _hold(self, comparison: Comparison, tried: Canary, new: Model, serving: Model) -> None:
         """Let the serving model answer everybody again, and tell why."""
         is_it = CANARY.model_row == tried.model_row
         if not self.db.change(CANARY.delete().where(is_it)):
             return
-        told = {
+        values = {
             "version": new.build_version,
             "against": serving.build_version,
-            "sign": found.sign,
-            "bad": found.bad,
-            "of": found.of,
-            "serving_bad": found.serving_bad,
+            "sign": comparison.sign,
+            "bad": comparison.bad,
+            "of": comparison.of,
+            "serving_bad": comparison.serving_bad,
             "serving_of": tried.serving_answers + tried.serving_failures,
         }
-        self._note(new, "canary-worse", told)
-        log.info("model did worse", model=new.model_id, sign=found.sign)
-        reason = {"key": "canary-worse", "arguments": told}
+        self._note(new, "canary-worse", values)
+        log.info("model did worse", model=new.model_id, sign=comparison.sign)
+        reason = {"key": "canary-worse", "arguments": values}
         notice = {"dataset": new.dataset, "version": new.build_version, "reason": reason}
         once = f"canary-worse:{new.model_row}:{iso(tried.since)}"
         Notices(self.db, self._clock).tell(ADMINS, "notice-canary-worse", notice, once=once)
         self.db.bump()
 
-    def _note(self, model: Model, reason: str, told: dict[str, object]) -> None:
+    def _note(self, model: Model, reason: str, values: dict[str, object]) -> None:
         """Keep with the verdicts that wait for a model why it does not answer everybody."""
         waits = (VERDICT.job_id == model.job_id) & (VERDICT.word == VerdictStatus.TRAINING.value)
-        why = {"reason": reason, "arguments": dump_json(told), "updated_at": iso(self._clock())}
+        why = {"reason": reason, "arguments": dump_json(values), "updated_at": iso(self._clock())}
         self.db.change(VERDICT.update(why).where(waits))

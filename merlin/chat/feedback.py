@@ -320,32 +320,38 @@ class QuestionGroup:
     @property
     def forms(self) -> list[str]:
         """Return their different words in normal form."""
-        return list(dict.fromkeys(normalise(each.words) for each in self.questions))
+        return list(dict.fromkeys(normalise(question.words) for question in self.questions))
 
     @property
     def wordings(self) -> list[tuple[str, int]]:
         """Return the words that may be shown with how often they were asked, most often first."""
-        return Counter(each.words for each in self.questions if each.is_shown).most_common()
+        return Counter(
+            question.words for question in self.questions if question.is_shown
+        ).most_common()
 
     def last(self, reason: Reason | None = None) -> datetime | None:
         """Return when one was asked last, for this reason; None for never."""
-        times = (each.at for each in self.questions if reason is None or reason in each.reasons)
+        times = (
+            question.at
+            for question in self.questions
+            if reason is None or reason in question.reasons
+        )
         return next(times, None)
 
     def count(self, reason: Reason) -> int:
         """Return how many count for this reason."""
-        return sum(reason in each.reasons for each in self.questions)
+        return sum(reason in question.reasons for question in self.questions)
 
 
 def group_questions(questions: Iterable[UnansweredQuestion]) -> list[QuestionGroup]:
     """Return the groups of questions that come newest first; the newest group is the first."""
     asked = defaultdict[str, list[UnansweredQuestion]](list)
     forms = defaultdict[str, list[str]](list)
-    for each in questions:
-        form = normalise(each.words)
+    for question in questions:
+        form = normalise(question.words)
         if form not in asked:
             forms[near_key(form)].append(form)
-        asked[form].append(each)
+        asked[form].append(question)
     first: dict[str, str] = {}
     for alike in forms.values():
         for later, earlier in find_near_questions(alike):
@@ -353,7 +359,7 @@ def group_questions(questions: Iterable[UnansweredQuestion]) -> list[QuestionGro
     groups = defaultdict[str, list[UnansweredQuestion]](list)
     for form, same in asked.items():
         groups[first.get(form, form)] += same
-    newest = [sorted(each, key=lambda one: one.at, reverse=True) for each in groups.values()]
+    newest = [sorted(group, key=lambda one: one.at, reverse=True) for group in groups.values()]
     return [QuestionGroup(each) for each in sorted(newest, key=lambda each: each[0].at)][::-1]
 
 
@@ -402,9 +408,11 @@ class EditorQuestions(Repository):
 
     def dismiss(self, dataset: str, forms: Sequence[str], by_whom: str) -> None:
         """Keep these questions out of the list."""
-        said = {"by_whom": by_whom, "at": iso(self._clock())}
+        values = {"by_whom": by_whom, "at": iso(self._clock())}
         for form in forms:
-            self.db.upsert(DISMISSED_QUESTION, {"dataset": dataset, "mark": self.mark(form)}, said)
+            self.db.upsert(
+                DISMISSED_QUESTION, {"dataset": dataset, "mark": self.mark(form)}, values
+            )
 
     def restore(self, dataset: str, forms: Sequence[str]) -> None:
         """Take these questions back into the list."""
@@ -429,14 +437,22 @@ class EditorQuestions(Repository):
 
 
 def join_told(
-    questions: Sequence[UnansweredQuestion], told: Sequence[UnansweredQuestion]
+    questions: Sequence[UnansweredQuestion], unanswered_questions: Sequence[UnansweredQuestion]
 ) -> list[UnansweredQuestion]:
     """Return both, a turn once: one that was told counts for that reason too."""
-    turns = {each.turn_id: each for each in told if each.turn_id}
+    turns = {
+        unanswered_question.turn_id: unanswered_question
+        for unanswered_question in unanswered_questions
+        if unanswered_question.turn_id
+    }
     joined = [
-        replace(each, reasons=each.reasons | turns.pop(each.turn_id).reasons)
-        if each.turn_id in turns
-        else each
-        for each in questions
+        replace(question, reasons=question.reasons | turns.pop(question.turn_id).reasons)
+        if question.turn_id in turns
+        else question
+        for question in questions
     ]
-    return joined + [each for each in told if not each.turn_id or each.turn_id in turns]
+    return joined + [
+        unanswered_question
+        for unanswered_question in unanswered_questions
+        if not unanswered_question.turn_id or unanswered_question.turn_id in turns
+    ]

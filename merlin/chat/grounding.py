@@ -104,9 +104,9 @@ class PassageCache:
 
 def _materials(catalogue: Catalogue, dataset: str) -> list[tuple[Material, str]]:
     return [
-        (each, words)
-        for each in catalogue.course_materials(dataset)
-        if each.has_text and (words := catalogue.text(dataset, each.text))
+        (course_material, words)
+        for course_material in catalogue.course_materials(dataset)
+        if course_material.has_text and (words := catalogue.text(dataset, course_material.text))
     ]
 
 
@@ -133,20 +133,20 @@ def find_sources(db: Database, cache: PassageCache, dataset: str, question: str)
     stems = _stems(question)
     if not stems:
         return []
-    found: list[Source] = []
+    sources: list[Source] = []
     for said in ExampleEntries(db).nearest(dataset, stems, MAX_EXAMPLES):
         if example := parse_example(said):
             shown = f"{example.question}\n{example.answer}"[:MAX_CHARACTERS]
-            found.append(Source(len(found) + 1, shown, question=example.question))
+            sources.append(Source(len(sources) + 1, shown, question=example.question))
     for material, paragraph, passage in cache.read(db, dataset).nearest(stems, MAX_PASSAGES):
         shown = passage[:MAX_CHARACTERS]
-        found.append(Source(len(found) + 1, shown, material=material, paragraph=paragraph))
-    return found
+        sources.append(Source(len(sources) + 1, shown, material=material, paragraph=paragraph))
+    return sources
 
 
 def grounding_prompt(sources: Sequence[Source], language: str) -> Message:
     """Return what a composing model is told: the rules, then the sources by number."""
-    shown = "\n\n".join(f"[{each.number}] {each.text}" for each in sources)
+    shown = "\n\n".join(f"[{source.number}] {source.text}" for source in sources)
     return Message("system", f"{text(language, 'grounding-prompt')}\n\n{shown}")
 
 
@@ -159,7 +159,7 @@ def read_citations(answer: str, sources: Sequence[Source]) -> tuple[list[Source]
     head = _HEAD.match(answer)
     body = answer[head.end() :] if head else answer
     numbers = {int(each) for each in _NUMBER.findall(head[1] if head else answer)}
-    cited = [each for each in sources if each.number in numbers and 0 not in numbers]
+    cited = [source for source in sources if source.number in numbers and 0 not in numbers]
     return cited, body.strip()
 
 
@@ -180,5 +180,5 @@ def source_name(source: Source, language: str) -> str:
 
 def sources_note(sources: Sequence[Source], language: str) -> str:
     """Return the line under a composed answer."""
-    names = "; ".join(source_name(each, language) for each in sources)
+    names = "; ".join(source_name(source, language) for source in sources)
     return text(language, "grounding-note", sources=names)

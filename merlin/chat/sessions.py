@@ -323,13 +323,13 @@ def window_limit(
     return min(found, cap) if cap else found
 
 
-def limit_from_refusal(reason: str, sent: Sequence[Message]) -> int:
+def limit_from_refusal(reason: str, messages: Sequence[Message]) -> int:
     """Return the limit that a provider's refusal of a long talk tells, else less than was sent.
 
     Source: openai/openai-openapi, context_length_exceeded: "maximum context length is N tokens".
     """
     found = _NUMBER.search(reason)
-    return int(found.group(1)) if found else max(1, count_window_tokens(sent) * 3 // 4)
+    return int(found.group(1)) if found else max(1, count_window_tokens(messages) * 3 // 4)
 
 
 # The words that a session keeps in `preset`; a voice under VOICE is written down and summarised.
@@ -385,7 +385,7 @@ def untold(session: Session, model: General | None = None) -> Session:
 
 def room_for(presets: Sequence[OwnPreset], name: str) -> bool:
     """Return whether a person who has these may keep one more of this name."""
-    return len(presets) < MAX_OWN or any(each.name == name for each in presets)
+    return len(presets) < MAX_OWN or any(preset.name == name for preset in presets)
 
 
 class OwnPresets(Repository):

@@ -220,19 +220,19 @@ class Turns(BotRepository):
                 "asked_at": iso(self._clock()),
             }
             return Turn(self.db.stored(_NEW(**new)), question, placeholder_id)
-        known = {
+        arguments = {
             "placeholder_id": placeholder_id,
             "question": self.db.cipher.seal(question.text) if question.text else "",
             "format": question.format,
         }
-        self.db.change(_AGAIN(id=stored.turn_id, **known))
+        self.db.change(_AGAIN(id=stored.turn_id, **arguments))
         return replace(stored, question=question, placeholder_id=placeholder_id)
 
     @transaction
-    def write(self, update_id: int, written: StoredAnswer) -> None:
+    def write(self, update_id: int, stored_answer: StoredAnswer) -> None:
         """Store the whole answer; the first one stays."""
         change = {"state": TurnState.WRITTEN.value, "written_at": iso(self._clock())}
-        change |= _ANSWERS.write(written, self.db)
+        change |= _ANSWERS.write(stored_answer, self.db)
         self.db.change(_WRITE(bot=self._bot_id, update_id=update_id, **change))
 
     @transaction

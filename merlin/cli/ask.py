@@ -71,16 +71,16 @@ def _ask_model(
         grounding = find_grounding(ctx, model.dataset, question, language())
     before = [Message("system", system)] if system else []
     answer = _ask(config, model.provider, model.model_id, [*before, Message("user", question)])
-    told: dict[str, object] = {
+    values: dict[str, object] = {
         "answer": answer.text,
         "model": model.model_id,
         "known": answer.known,
         "sources": [],
     }
     if answer.known is False and grounding is not None:
-        told |= _compose(config, grounding, question)
+        values |= _compose(config, grounding, question)
     return {
-        **told,
+        **values,
         "build": model.build_version,
         "dataset": model.dataset,
         "input_tokens": answer.usage.input_tokens,

@@ -159,13 +159,15 @@ def _require_room(stack: ExitStack, config: Config, *, may_replace: bool) -> Non
 
 
 def _print_manifest(key: str, manifest: Manifest, *, json: bool) -> None:
-    size = sum(each.size for each in manifest.members.values())
-    told = {"merlin": manifest.merlin, "files": len(manifest.members)}
+    size = sum(member.size for member in manifest.members.values())
+    arguments = {"merlin": manifest.merlin, "files": len(manifest.members)}
     if json:
         at, database = manifest.created_at, manifest.database
-        print_json({"created_at": at, "database": database, **told, "bytes": size})
+        print_json({"created_at": at, "database": database, **arguments, "bytes": size})
         return
-    print_message(key, at=format_local_time(manifest.created_at), mb=round(size / 1e6, 1), **told)
+    print_message(
+        key, at=format_local_time(manifest.created_at), mb=round(size / 1e6, 1), **arguments
+    )
 
 
 @app.command()

@@ -75,12 +75,12 @@ def report(
     with reading(config) as (ctx, actor):
         zone = zone_of(ctx.config.timezone)
         first, last = day_bounds(zone, since, until)
-        found = payments.list_sums(ctx, actor, first, last, zone)
+        sums = payments.list_sums(ctx, actor, first, last, zone)
     if json:
-        print_json({"since": first, "until": last, "sums": [_sum(each) for each in found]})
+        print_json({"since": first, "until": last, "sums": [_sum(each) for each in sums]})
         return
     print_list(
-        [_sum(each) for each in found],
+        [_sum(each) for each in sums],
         "month till=till:till plan payments paid refunds returned net test",
         json=False,
         prefix="billing-col",
@@ -132,12 +132,12 @@ def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
     with reading(config) as (ctx, actor):
         found = show_payment(ctx, actor, order)
     told = _order_json(found.purchase)
-    told["ledger"] = [_entry_json(each) for each in found.entries]
+    told["ledger"] = [_entry_json(entry) for entry in found.entries]
     told["refunds"] = [_refund_json(each) for each in found.refunds]
     if json:
         print_json(told)
         return
-    shown = {
+    values = {
         "order": told["number"],
         "user": told["user"],
         "plan": told["plan"],
@@ -149,7 +149,7 @@ def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
         "promo": told["promo"],
         "reason": told["reason"],
     }
-    print_pairs(shown, "billing-col")
+    print_pairs(values, "billing-col")
     _table(told["ledger"], "row kind=kind:entry amount at till-id=till_id by")
     if told["refunds"]:
         refunds = [{**each, "refund": each["refund"][:8]} for each in told["refunds"]]
@@ -195,9 +195,9 @@ def refund(
         rest = details.rests[number]
         minor = None if amount is None else _amount(amount, rest.currency).minor
         bought = details.purchase.order
-        told = {"user": bought.user_id, "plan": bought.promise.plan}
-        told |= {"amount": amount or rest.decimal, "currency": rest.currency.value}
-        require_yes("billing-refund-sure", "billing-refund-not-sure", is_given=yes, **told)
+        arguments = {"user": bought.user_id, "plan": bought.promise.plan}
+        arguments |= {"amount": amount or rest.decimal, "currency": rest.currency.value}
+        require_yes("billing-refund-sure", "billing-refund-not-sure", is_given=yes, **arguments)
         want = partial(payments.request_refund, ctx, actor, order, number, minor, reason)
         made = ctx.db.transact(want)
         print_message(
@@ -212,12 +212,12 @@ def refund(
     print_message("billing-refund-sent" if is_done else "billing-refund-waits", order=order)
 
 
-def _amount(said: str, currency: Currency) -> Amount:
+def _amount(text: str, currency: Currency) -> Amount:
     """Return what somebody typed, roubles or Stars. Raises ConfigError for no amount."""
     try:
-        return roubles(said.replace(",", ".")) if currency is Currency.RUB else stars(int(said))
+        return roubles(text.replace(",", ".")) if currency is Currency.RUB else stars(int(text))
     except ValueError:
-        raise ConfigError(f"{said} is no amount", "billing-no-amount", said=said) from None
+        raise ConfigError(f"{text} is no amount", "billing-no-amount", said=text) from None
 
 
 def _outcome(ctx: Context, refund: Refund) -> Refund:
@@ -225,7 +225,7 @@ def _outcome(ctx: Context, refund: Refund) -> Refund:
     until = time.monotonic() + WAIT_S
     while True:
         rows = Refunds(ctx.db, ctx.clock).of(refund.purchase_id)
-        now = next(each for each in rows if each.refund_id == refund.refund_id)
+        now = next(row for row in rows if row.refund_id == refund.refund_id)
         if now.state not in UNDER_WAY or time.monotonic() >= until:
             return now
         time.sleep(LOOK_S)
@@ -289,7 +289,7 @@ Code = Annotated[str, typer.Argument(metavar="CODE", help="The code, in any case
 def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List codes, newest first, with how often each was used."""
     with reading(config) as (ctx, actor):
-        codes = [asdict(each) for each in payments.list_codes(ctx, actor)]
+        codes = [asdict(code) for code in payments.list_codes(ctx, actor)]
     print_list(
         codes,
         "code plan gives uses until=ends_at promo-state",
@@ -329,14 +329,14 @@ def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None
     """Stop a code; what it gave stays."""
     with changing(config) as (ctx, actor):
         stop_code(ctx, actor, code)
-    told = {"code": code.strip().upper(), "stopped": True}
-    print_result(told, "promo-did-stop", json=json)
+    values = {"code": code.strip().upper(), "stopped": True}
+    print_result(values, "promo-did-stop", json=json)
 
 
-def _gain(told: dict[str, Any]) -> str:
-    if told["percent"]:
-        return f"−{told['percent']} %"
-    return f"{told['days']} {translate_word('billing', 'days')}"
+def _gain(values: dict[str, Any]) -> str:
+    if values["percent"]:
+        return f"−{values['percent']} %"
+    return f"{values['days']} {translate_word('billing', 'days')}"
 
 
 @app.command()
@@ -360,7 +360,7 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def _compared(came: Reconciliation) -> dict[str, Any]:
+def _compared(reconciliation: Reconciliation) -> dict[str, Any]:
     found = [
         {
             "difference": each.difference.value,
@@ -369,17 +369,19 @@ def _compared(came: Reconciliation) -> dict[str, Any]:
             "ledger": each.ours.decimal if each.ours else None,
             "till": each.theirs.decimal if each.theirs else None,
         }
-        for each in came.found
+        for each in reconciliation.found
     ]
     return {
-        "clean": came.is_clean,
-        "yookassa": None if came.payments is None else {"payments": came.payments, "found": found},
-        "stars": came.stars and record(came.stars),
-        "faults": list(came.wrong),
+        "clean": reconciliation.is_clean,
+        "yookassa": None
+        if reconciliation.payments is None
+        else {"payments": reconciliation.payments, "found": found},
+        "stars": reconciliation.stars and record(reconciliation.stars),
+        "faults": list(reconciliation.wrong),
     }
 
 
-def _tell_reconciled(came: Reconciliation) -> None:
+def _tell_reconciled(reconciliation: Reconciliation) -> None:
     rows: list[Sequence[object]] = [
         [
             translate_word("differs", each.difference.value),
@@ -388,24 +390,28 @@ def _tell_reconciled(came: Reconciliation) -> None:
             each.ours and each.ours.decimal,
             each.theirs and each.theirs.decimal,
         ]
-        for each in came.found
+        for each in reconciliation.found
     ]
     rows += [
         [translate_word("differs-stars", each.kind), each.charge, "", "", ""]
-        for each in (came.stars.differences if came.stars else ())
+        for each in (reconciliation.stars.differences if reconciliation.stars else ())
     ]
-    rows += [[translate_word("differs", "ledger"), "", "", fault, ""] for fault in came.wrong]
+    rows += [
+        [translate_word("differs", "ledger"), "", "", fault, ""] for fault in reconciliation.wrong
+    ]
     if rows:
         names = ("differs", "till-id", "order", "ledger", "theirs")
         print_table([f"billing-col-{name}" for name in names], rows)
-    if came.payments is None:
+    if reconciliation.payments is None:
         print_message("billing-no-shop")
     else:
-        print_message("billing-compared", payments=came.payments, found=len(came.found))
-    if came.stars is None or came.stars.at is None:
+        print_message(
+            "billing-compared", payments=reconciliation.payments, found=len(reconciliation.found)
+        )
+    if reconciliation.stars is None or reconciliation.stars.at is None:
         print_message("billing-stars-never")
     else:
-        at, count = iso(came.stars.at), len(came.stars.differences)
+        at, count = iso(reconciliation.stars.at), len(reconciliation.stars.differences)
         print_message("billing-stars-compared", at=at, found=count)
 
 

@@ -157,9 +157,9 @@ def _format_proof(proof: BuildProof, *, is_restored: bool) -> list[str]:
         lines.append("  " + text(language(), "verify-digest", **names, **digests))
     elif proof.state == "different":
         lines.append("  " + text(language(), "verify-may-restore", **names))
-    for each in proof.files:
-        kind = ("line" if each.line else "strange") if each.is_there else "absent"
-        place = {"file": each.file, "line": str(each.line), "example": each.example or "none"}
+    for file in proof.files:
+        kind = ("line" if file.line else "strange") if file.is_there else "absent"
+        place = {"file": file.file, "line": str(file.line), "example": file.example or "none"}
         lines.append("  " + text(language(), f"verify-{kind}", **place))
     return lines
 

@@ -183,15 +183,15 @@ def _of_folder(folder: Folder, kept: Kept | None) -> Seen:
     checked = examine(folder.name, entries, read, limits=limits)
     if kept is not None:
         kept.append((folder.shown, checked, folder.holds))
-    findings = [each for each in checked.findings if folder.holds(each.path)]
-    files = sum(folder.holds(each.path) for each in entries)
+    findings = [finding for finding in checked.findings if folder.holds(finding.path)]
+    files = sum(folder.holds(entry.path) for entry in entries)
     examples = sum(map(folder.holds, checked.good_paths()))
     return files, examples, _with_prefix(findings, folder.shown)
 
 
 def _with_prefix(findings: Iterable[Finding], prefix: str) -> list[Finding]:
     """Return the findings under the path that the person knows."""
-    return [each.at(_under(prefix, each.path)) for each in findings]
+    return [finding.at(_under(prefix, finding.path)) for finding in findings]
 
 
 def _under(prefix: str, path: str) -> str:
@@ -236,7 +236,7 @@ class Outcome:
 
     def count(self, severity: Severity) -> int:
         """Return how many findings are of this severity."""
-        return sum(each.severity is severity for each in self.findings)
+        return sum(finding.severity is severity for finding in self.findings)
 
 
 def fix_text(fix: Fix, language: str) -> str:
@@ -252,7 +252,7 @@ def fix_text(fix: Fix, language: str) -> str:
 
 def as_text(outcome: Outcome, language: str) -> str:
     """Return a line per finding, as linters write it, and a last line with the counts."""
-    lines = [each.line_text(language) for each in outcome.findings]
+    lines = [finding.line_text(language) for finding in outcome.findings]
     summary = text(
         language,
         "check-summary",
@@ -270,20 +270,20 @@ def as_json(outcome: Outcome, language: str) -> str:
     """Return the one JSON document of the contract (DESIGN.md, section 11)."""
     findings = [
         {
-            "path": each.path,
-            "line": each.line,
-            "column": each.column,
-            "rule": each.rule,
-            "severity": each.severity,
-            "message": each.text(language),
+            "path": finding.path,
+            "line": finding.line,
+            "column": finding.column,
+            "rule": finding.rule,
+            "severity": finding.severity,
+            "message": finding.text(language),
         }
-        for each in outcome.findings
+        for finding in outcome.findings
     ]
-    told = {"files": outcome.files, "examples": outcome.examples, "findings": findings}
+    values = {"files": outcome.files, "examples": outcome.examples, "findings": findings}
     if outcome.fixes is not None:
-        fixes = ({**asdict(each), "message": fix_text(each, language)} for each in outcome.fixes)
-        told["fixes"] = list(fixes)
-    return json.dumps(told, ensure_ascii=False, indent=2)
+        fixes = ({**asdict(fix), "message": fix_text(fix, language)} for fix in outcome.fixes)
+        values["fixes"] = list(fixes)
+    return json.dumps(values, ensure_ascii=False, indent=2)
 
 
 def as_github(outcome: Outcome, language: str) -> str:
@@ -292,9 +292,9 @@ def as_github(outcome: Outcome, language: str) -> str:
     Source: GitHub documentation, "Workflow commands for GitHub Actions".
     """
     return "\n".join(
-        f"::{_GITHUB[each.severity]} file={_property(each.path)},line={each.line},"
-        f"col={each.column},title={_property(each.rule)}::{_data(each.text(language))}"
-        for each in outcome.findings
+        f"::{_GITHUB[finding.severity]} file={_property(finding.path)},line={finding.line},"
+        f"col={finding.column},title={_property(finding.rule)}::{_data(finding.text(language))}"
+        for finding in outcome.findings
     )
 
 
@@ -308,25 +308,25 @@ def _property(words: str) -> str:
 
 def as_sarif(outcome: Outcome, language: str) -> str:
     """Return a SARIF 2.1.0 log (OASIS), which code hosts and editors read."""
-    found = sorted({each.rule for each in outcome.findings})
+    found = sorted({finding.rule for finding in outcome.findings})
     rules = [_sarif_rule(RULES[name], language) for name in found]
     driver = {"name": "merlin", "version": __version__, "rules": rules}
     results = [
         {
-            "ruleId": each.rule,
-            "ruleIndex": found.index(each.rule),
-            "level": str(each.severity),
-            "message": {"text": each.text(language)},
+            "ruleId": finding.rule,
+            "ruleIndex": found.index(finding.rule),
+            "level": str(finding.severity),
+            "message": {"text": finding.text(language)},
             "locations": [
                 {
                     "physicalLocation": {
-                        "artifactLocation": {"uri": quote(each.path)},
-                        "region": {"startLine": each.line, "startColumn": each.column},
+                        "artifactLocation": {"uri": quote(finding.path)},
+                        "region": {"startLine": finding.line, "startColumn": finding.column},
                     }
                 }
             ],
         }
-        for each in outcome.findings
+        for finding in outcome.findings
     ]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     log = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
@@ -363,11 +363,11 @@ def rules(name: _NAME = "", json: AsJson = False) -> None:
         near = nearest(name, RULES) or "none"
         raise NotFound(f"no rule {name}", "rules-unknown", rule=name, near=near)
     if json:
-        print_json(_to_json(RULES[name]) if name else [_to_json(each) for each in RULES.values()])
+        print_json(_to_json(RULES[name]) if name else [_to_json(rule) for rule in RULES.values()])
     elif name:
         sys.stdout.write(_as_text(RULES[name]))
     else:
-        rows = [[each.name, each.severity, each.meaning(language())] for each in RULES.values()]
+        rows = [[rule.name, rule.severity, rule.meaning(language())] for rule in RULES.values()]
         print_table(["col-rule", "col-severity", "col-meaning"], rows)
 
 

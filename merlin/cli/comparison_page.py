@@ -28,7 +28,7 @@ FOLDER = WEB / "builds"
 MAX_EXAMPLES = 500
 
 
-def comparison_page(told: BuildComparison, language: str) -> str:
+def comparison_page(build_comparison: BuildComparison, language: str) -> str:
     """Return the whole page, in a language."""
     assets = Assets(STATIC, FOLDER / "static")
     style = assets.text("merlin.css") + assets.text("builds.css")
@@ -41,7 +41,7 @@ def comparison_page(told: BuildComparison, language: str) -> str:
     page = Templates(FOLDER / "templates", assets, "page", functions).render(
         "comparison.html",
         language,
-        told=told,
+        told=build_comparison,
         most=MAX_EXAMPLES,
         style=Markup(style),  # noqa: S704 - files of ours
         style_hash=b64encode(sha256(style.encode()).digest()).decode(),

@@ -53,13 +53,13 @@ def _course_values(course: Course, materials: Sequence[Material]) -> dict[str, o
         "teachers": list(course.teachers),
         "materials": [
             {
-                "id": each.material_id,
-                "lesson": each.lesson,
-                "type": each.kind,
-                "title": dict(each.name),
-                "text": each.text or None,
-                "file_url": each.file_url or None,
+                "id": material.material_id,
+                "lesson": material.lesson,
+                "type": material.kind,
+                "title": dict(material.name),
+                "text": material.text or None,
+                "file_url": material.file_url or None,
             }
-            for each in materials
+            for material in materials
         ],
     }

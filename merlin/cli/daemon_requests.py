@@ -120,11 +120,11 @@ def ask(
         return done.result
 
 
-def _refusal(said: Mapping[str, object]) -> MerlinError:
-    arguments = said.get("arguments")
+def _refusal(values: Mapping[str, object]) -> MerlinError:
+    arguments = values.get("arguments")
     told = dict(arguments) if isinstance(arguments, Mapping) else {}
     told.pop("message", None)
-    return MerlinError(str(said.get("message")), str(said.get("key")), **told)
+    return MerlinError(str(values.get("message")), str(values.get("key")), **told)
 
 
 @contextmanager
@@ -155,7 +155,7 @@ def at_work(
 
 def _missing_credentials(config: Config) -> list[str]:
     """Return the names of the providers' credentials that are not given, in order."""
-    names = dict.fromkeys(each.credential for each in config.providers)
+    names = dict.fromkeys(provider.credential for provider in config.providers)
     return [name for name in names if not credential(name, is_needed=False)]
 
 

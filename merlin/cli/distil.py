@@ -86,21 +86,21 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         confirm(plan, limit, yes=yes)
         provider = session.config.provider(chosen.provider)
         assert provider is not None  # noqa: S101 - the teacher was found there
-        done = DistilReport()
+        distil_report = DistilReport()
         with (
             closing(asker(provider, act.WISHES)) as service,
             show_progress("asking-progress", len(plan.queries)) as advance,
         ):
             try:
-                told = act.run(ctx, plan, service, limit, done, advance)
+                told = act.run(ctx, plan, service, limit, distil_report, advance)
             except (ProviderError, KeyboardInterrupt):
-                show(plan, done, json=json)
+                show(plan, distil_report, json=json)
                 raise
         if told.failed:
             print_message("distil-failed", count=len(told.failed), reason=str(told.first_failure))
         if told.is_over_budget:
             print_message("distil-over-budget")
-        show(plan, done, json=json)
+        show(plan, distil_report, json=json)
 
 
 def _questions(origin: str, file: Path | None) -> list[Passage] | None:
@@ -117,9 +117,9 @@ def confirm(plan: DistilPlan, limit: int, *, yes: bool) -> None:
     most, spoken = estimate(price, plan.queries), language()
     rest = max(limit - plan.spent_micro, 0)
     costs = {"spent": plan.spent_micro, "rest": rest}
-    shown = {name: format_cost(spoken, micro, currency) for name, micro in costs.items()}
-    shown["most"] = format_price(spoken, most, currency)
-    print_message("distil-plan", calls=len(plan.queries), done=plan.answered, **shown)
+    arguments = {name: format_cost(spoken, micro, currency) for name, micro in costs.items()}
+    arguments["most"] = format_price(spoken, most, currency)
+    print_message("distil-plan", calls=len(plan.queries), done=plan.answered, **arguments)
     payable = Cost(min(most, rest), currency)
     confirm_price(len(plan.queries), [payable], budget=None, yes=yes)
 
@@ -129,9 +129,9 @@ def show(plan: DistilPlan, report: DistilReport, *, json: bool) -> None:
     currency, left = plan.teacher.price.currency, len(plan.queries) - report.answered
     counts = {"answered": report.answered, "left": left, "proposed": report.proposed}
     if json:
-        told = {"dataset": plan.dataset, "teacher": plan.teacher.model_id, **counts}
+        values = {"dataset": plan.dataset, "teacher": plan.teacher.model_id, **counts}
         spent = {"spent_micro": report.spent_micro, "currency": currency}
-        print_json({**told, **spent, "rejected": dict(report.rejected)})
+        print_json({**values, **spent, "rejected": dict(report.rejected)})
         return
     cost = format_price(language(), report.spent_micro, currency)
     print_message("distil-done", price=cost, dataset=plan.dataset, **counts)
@@ -171,19 +171,19 @@ def compare(
         names = ("dataset", "build", "questions", "left_out", "ahead")
         print_json({**{name: getattr(told, name) for name in names}, "variants": rows})
         return
-    print_table([*_COLUMNS, *_MORE], [_row(each) for each in rows])
+    print_table([*_COLUMNS, *_MORE], [_row(row) for row in rows])
     print_message("distil-legend", build=told.build, questions=told.questions)
     if told.left_out:
         print_message("prompt-left-out", count=told.left_out)
 
 
-def _row(told: Mapping[str, Any]) -> list[object]:
-    spoken, cost = language(), told["cost_micro"]
+def _row(values: Mapping[str, Any]) -> list[object]:
+    spoken, cost = language(), values["cost_micro"]
     return [
-        text(spoken, f"distil-who-{told['variant']}"),
-        told["model"],
-        format_number(spoken, told["chrf"], 1),
-        told["instruction"],
-        "?" if cost is None else format_price(spoken, cost, told["currency"]),
-        format_number(spoken, told["seconds"], 2),
+        text(spoken, f"distil-who-{values['variant']}"),
+        values["model"],
+        format_number(spoken, values["chrf"], 1),
+        values["instruction"],
+        "?" if cost is None else format_price(spoken, cost, values["currency"]),
+        format_number(spoken, values["seconds"], 2),
     ]

@@ -115,7 +115,7 @@ def _of_state(config: Config) -> Iterator[_Look]:
     yield "text.key", partial(_text_key, config)
     if not config.database.startswith("sqlite:"):
         yield "pg_dump", checks.check_dump_programs
-    if any(each.path for each in config.engine.models.values()):
+    if any(model.path for model in config.engine.models.values()):
         yield "engine.models", partial(_bases, config)
 
 
@@ -189,8 +189,8 @@ def _tried(what: str, look: Callable[[], Good]) -> Examined:
     except MerlinError as error:
         return Examined(what, is_good=False, key=error.key, arguments=error.arguments)
     except OSError as error:
-        told = {"message": str(error)}
-        return Examined(what, is_good=False, key="error-plain", arguments=told)
+        values = {"message": str(error)}
+        return Examined(what, is_good=False, key="error-plain", arguments=values)
     return Examined(what, is_good=True, key=key, arguments=arguments)
 
 
@@ -237,10 +237,10 @@ def _default(config: Config) -> Good:
             seen = models.dataset_names(ctx, Actor.operator())
     except NotFound:
         seen = []
-    told = {"dataset": config.datasets.default, "known": ", ".join(seen)}
+    arguments = {"dataset": config.datasets.default, "known": ", ".join(seen)}
     if seen and config.datasets.default not in seen:
-        raise MerlinError("no such dataset", "doctor-no-default", **told)
-    return "doctor-default", told
+        raise MerlinError("no such dataset", "doctor-no-default", **arguments)
+    return "doctor-default", arguments
 
 
 def _admins(config: Config) -> Good:
@@ -280,10 +280,14 @@ def _seen(config: Config, judge: Callable[[HealthView], Good]) -> Good:
 
 
 def _sunset(view: HealthView) -> Good:
-    for each in view.sunsets:
-        if each.days_left <= _SUNSET_DAYS:
-            told = {"model": each.model, "name": each.used_for, "date": day_argument(each.ends)}
-            raise fault("doctor-sunset", **told)
+    for sunset in view.sunsets:
+        if sunset.days_left <= _SUNSET_DAYS:
+            arguments = {
+                "model": sunset.model,
+                "name": sunset.used_for,
+                "date": day_argument(sunset.ends),
+            }
+            raise fault("doctor-sunset", **arguments)
     return "doctor-no-sunset", {}
 
 
@@ -295,9 +299,9 @@ def _budget(view: HealthView) -> Good:
 
 
 def _queues(view: HealthView) -> Good:
-    for each in view.queues:
-        if each.oldest is not None and view.now - each.oldest > _MAX_WAIT:
-            raise fault("doctor-queue-waits", queue=each.name, count=each.waiting)
+    for queue in view.queues:
+        if queue.oldest is not None and view.now - queue.oldest > _MAX_WAIT:
+            raise fault("doctor-queue-waits", queue=queue.name, count=queue.waiting)
     return "doctor-queues", {}
 
 

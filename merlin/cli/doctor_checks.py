@@ -67,13 +67,13 @@ def fault(key: str, **told: object) -> MerlinError:
 def check_folder(folder: Path) -> Good:
     """Look at the state's folder, or at where it would be made."""
     place = _existing(folder)
-    told = {"folder": str(folder)}
+    arguments = {"folder": str(folder)}
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise fault("doctor-folder-closed", **told)
+        raise fault("doctor-folder-closed", **arguments)
     free = shutil.disk_usage(place).free
     if free < MIN_FREE:
-        raise fault("doctor-folder-full", free=free >> 20, **told)
-    return "doctor-folder", {"free": free >> 30, **told}
+        raise fault("doctor-folder-full", free=free >> 20, **arguments)
+    return "doctor-folder", {"free": free >> 30, **arguments}
 
 
 def _existing(folder: Path) -> Path:
@@ -83,7 +83,10 @@ def _existing(folder: Path) -> Path:
 def check_file_system(folder: Path) -> Good:
     """Look whether the state lies on a disk of this machine."""
     place = _existing(folder).resolve()
-    mounts = {Path(each.mountpoint): each.fstype for each in psutil.disk_partitions(all=True)}
+    mounts = {
+        Path(disk_partition.mountpoint): disk_partition.fstype
+        for disk_partition in psutil.disk_partitions(all=True)
+    }
     kind = next((mounts[each] for each in (place, *place.parents) if each in mounts), "?")
     if kind in _REMOTE:
         raise fault("doctor-remote-disk", folder=str(folder), kind=kind)
@@ -140,8 +143,8 @@ def check_port(config: Config, process: str) -> Good:
     try:
         listen(process, *address).close()
     except ConfigError as error:
-        told = {"place": url_place(address), "reason": str(error.__cause__), "name": process}
-        raise fault("doctor-port-taken", **told) from None
+        arguments = {"place": url_place(address), "reason": str(error.__cause__), "name": process}
+        raise fault("doctor-port-taken", **arguments) from None
     return "doctor-port", {"place": url_place(address)}
 
 
@@ -149,10 +152,10 @@ def check_certificate(tls: TlsConfig, section: str) -> Good:
     """Look whether a server's certificate fits its key and stays good for two weeks."""
     tls_context(tls.certificate, tls.key, section)
     ends = load_pem_x509_certificate(tls.certificate.read_bytes()).not_valid_after_utc
-    told = {"path": str(tls.certificate), "date": day_argument(ends.date())}
+    arguments = {"path": str(tls.certificate), "date": day_argument(ends.date())}
     if ends - utc_now() < _CERTIFICATE_LEFT:
-        raise fault("doctor-certificate-ends", **told)
-    return "doctor-certificate", told
+        raise fault("doctor-certificate-ends", **arguments)
+    return "doctor-certificate", arguments
 
 
 def check_backup(config: Config) -> Good:
@@ -162,10 +165,10 @@ def check_backup(config: Config) -> Good:
     at = last_backup(config.state_dir)
     if at is None:
         raise fault("doctor-no-backup")
-    told = {"date": day_argument(at.date())}
+    arguments = {"date": day_argument(at.date())}
     if utc_now() - at > _BACKUP_AGE:
-        raise fault("doctor-old-backup", **told)
-    return "doctor-backup", told
+        raise fault("doctor-old-backup", **arguments)
+    return "doctor-backup", arguments
 
 
 def check_dump_programs() -> Good:
@@ -213,12 +216,12 @@ def check_git() -> Good:
 
 def check_repository(repository: RepositoryConfig) -> Good:
     """Ask the repository itself; the mirror is the daemon's."""
-    told = {"url": repository.url, "branch": repository.branch}
+    arguments = {"url": repository.url, "branch": repository.branch}
     with _source(repository) as source:
         newest = source.newest()
     if newest is None:
-        raise fault("doctor-no-branch", **told)
-    return "doctor-repository", {"commit": newest[:7], **told}
+        raise fault("doctor-no-branch", **arguments)
+    return "doctor-repository", {"commit": newest[:7], **arguments}
 
 
 def check_push(repository: RepositoryConfig) -> Good:
@@ -252,15 +255,18 @@ def check_telegram(base_url: str) -> Good:
 
 def check_webhook(telegram: TelegramConfig) -> Good:
     """Ask Telegram where updates go, and whether they arrive there."""
-    told = _ask_telegram(telegram.base_url, "getWebhookInfo", "url")
-    url, wanted = str(told["url"]), telegram.webhook_url if telegram.mode == "webhook" else ""
+    arguments = _ask_telegram(telegram.base_url, "getWebhookInfo", "url")
+    url, wanted = str(arguments["url"]), telegram.webhook_url if telegram.mode == "webhook" else ""
     if url != wanted:
         key = "doctor-other-webhook" if wanted else "doctor-webhook-set"
         raise fault(key, url=url or "-", wanted=wanted)
     since = utc_now().timestamp() - _HOUR_S
-    if int(told.get("last_error_date", 0)) > since:
-        told = {"waiting": told["pending_update_count"], "reason": told["last_error_message"]}
-        raise fault("doctor-webhook-fails", url=url, **told)
+    if int(arguments.get("last_error_date", 0)) > since:
+        arguments = {
+            "waiting": arguments["pending_update_count"],
+            "reason": arguments["last_error_message"],
+        }
+        raise fault("doctor-webhook-fails", url=url, **arguments)
     return "doctor-webhook" if url else "doctor-polling", {"url": url}
 
 
@@ -318,14 +324,14 @@ def check_yookassa(shop: YooKassaConfig) -> Good:
     return "doctor-shop", {}
 
 
-def check_openid(said: OpenIdConfig) -> Good:
+def check_openid(open_id_config: OpenIdConfig) -> Good:
     """Ask the issuer for its description."""
-    issuer = Issuer(said, credential(said.credential))
+    issuer = Issuer(open_id_config, credential(open_id_config.credential))
     try:
-        asyncio.run(issuer.sign_in_url(new_sign_in_state(), said.issuer))
+        asyncio.run(issuer.sign_in_url(new_sign_in_state(), open_id_config.issuer))
     except OpenIdRefused as error:
-        raise fault("doctor-no-issuer", issuer=said.issuer, reason=str(error)) from None
-    return "doctor-issuer", {"issuer": said.issuer}
+        raise fault("doctor-no-issuer", issuer=open_id_config.issuer, reason=str(error)) from None
+    return "doctor-issuer", {"issuer": open_id_config.issuer}
 
 
 def check_traces(endpoint: str) -> Good:

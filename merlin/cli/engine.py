@@ -77,8 +77,8 @@ def add(
     limits = Limits(per_minute, tokens, jobs, megabytes * 1_000_000)
     with clients_of(configuration(config)) as clients:
         key = clients.add(name, limits)
-    told = {"name": name, "key": key, "limits": asdict(limits)}
-    print_result(told, "engine-key-made", json=json, name=name)
+    values = {"name": name, "key": key, "limits": asdict(limits)}
+    print_result(values, "engine-key-made", json=json, name=name)
     if not json:
         sys.stdout.write(f"{key}\n")
 
@@ -262,13 +262,13 @@ def _engine_view(config: Config) -> dict[str, Any]:
     request = urllib.request.Request(url, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310 - as above
-            told: dict[str, Any] = json_.load(answer)
+            values: dict[str, Any] = json_.load(answer)
     except (OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code == HTTPStatus.UNAUTHORIZED:
             raise ConfigError("wrong engine key", "engine-view-key", place=url) from error
         silent = {"place": url, "reason": str(error)}
         raise Refused("engine does not answer", "engine-view-silent", **silent) from error
-    return told
+    return values
 
 
 GB, MB = 1e9, 1e6
@@ -300,7 +300,9 @@ def pull(
         folder = files_of(name, model, library_of(engine))
         print_message("library-pulled" if is_new else "library-here", name=name, folder=str(folder))
     if json:
-        print_json({"models": [_plain(each) for each in _entries(settings) if each.name in wanted]})
+        print_json(
+            {"models": [_plain(entry) for entry in _entries(settings) if entry.name in wanted]}
+        )
 
 
 @models.command("list")
@@ -368,8 +370,8 @@ def _bases(config: Config, names: Sequence[str] = ()) -> Mapping[str, EngineMode
     by_name = engine_models(config)
     for name in names:
         if name not in by_name:
-            told = {"name": name, "known": ", ".join(by_name) or "–"}
-            raise NotFound(f"no base {name}", "library-unknown", **told)
+            arguments = {"name": name, "known": ", ".join(by_name) or "–"}
+            raise NotFound(f"no base {name}", "library-unknown", **arguments)
     return {name: by_name[name] for name in names or by_name}
 
 

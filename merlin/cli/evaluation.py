@@ -104,8 +104,8 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     if json:
         graded = record(grading, kinds="") if grading else None
         held = {"held": judged.held, "reason": judged.reason, "arguments": judged.arguments}
-        told = {"advice": advice, "grading": graded, "gate": {**record(gate), **held}}
-        print_json({**record(report), **told})
+        values = {"advice": advice, "grading": graded, "gate": {**record(gate), **held}}
+        print_json({**record(report), **values})
         return
     _print_scores(report)
     _print_tags(report)
@@ -128,7 +128,7 @@ def _print_scores(report: ProofReport) -> None:
     if comparison and comparison.now.questions:
         is_part = comparison.now != report.scores
         told += [*([comparison.now] if is_part else []), comparison.before]
-    told += [each.scores for each in report.baselines]
+    told += [baseline.scores for baseline in report.baselines]
     rows = [
         [*(getattr(each, name) for name in _COLUMNS[:-1]), format_number(language(), each.chrf, 1)]
         for each in told
@@ -139,7 +139,7 @@ def _print_scores(report: ProofReport) -> None:
 def _print_tags(report: ProofReport) -> None:
     if not report.tags:
         return
-    rows = [[getattr(each, name) for name in _TAGS] for each in report.tags]
+    rows = [[getattr(tag, name) for name in _TAGS] for tag in report.tags]
     headings = [f"eval-col-{name}" for name in _TAGS]
     if report.comparison and report.comparison.now.questions:
         headings.append("eval-col-before")
@@ -185,8 +185,8 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
         subject = read_subject(ctx.db, dataset)
     asked = base_to_ask(settings, subject.recipe, base)
     if not base and asked[1] != subject.recipe.base_model:
-        told = {"base": subject.recipe.base_model, "provider": asked[0], "model": asked[1]}
-        print_message("prompt-other-base", **told)
+        arguments = {"base": subject.recipe.base_model, "provider": asked[0], "model": asked[1]}
+        print_message("prompt-other-base", **arguments)
     variants = variants_of(subject, settings, asked, examples, limit)
     wishes = SamplingParams(most_tokens=answer_tokens)
     replies = ask_all(settings, variants, wishes, budget=budget, yes=yes)
@@ -195,7 +195,7 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
     if json:
         print_json({**record(report), "examples": examples, "advice": advice})
         return
-    rows = [_row(each, report.questions) for each in report.variants]
+    rows = [_row(variant, report.questions) for variant in report.variants]
     print_table([f"prompt-col-{name}" for name in _PROMPT_CHECK_COLUMNS], rows)
     print_message("prompt-legend", build=report.build, questions=report.questions)
     if report.left_out:
@@ -219,7 +219,7 @@ def _row(report: VariantReport, questions: int) -> list[object]:
 def _advice(report: PromptReport) -> str:
     """Return in plain words whether tuning pays."""
     points = format_number(language(), abs(report.ahead or 0.0), 1)
-    prompts = [each for each in report.variants if each.variant != "tuned"]
+    prompts = [variant for variant in report.variants if variant.variant != "tuned"]
     best = max(prompts, key=lambda each: each.chrf)
     return text(
         language(),

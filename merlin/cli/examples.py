@@ -108,7 +108,7 @@ def edit(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Change an example: first question, last answer, tags, or all of it in your $EDITOR."""
     words = [question, answer, tag or None]
-    has_words = any(each is not None for each in words)
+    has_words = any(word is not None for word in words)
     if file is not None and has_words:
         raise ConfigError("--file with words", "example-file-or-words")
     with open_editing(config) as session:
@@ -213,10 +213,10 @@ def _one(session: EditSession, example_id: str, dataset: str | None) -> ExampleV
         with suppress(NotFound):
             found.append(examples.get(session.ctx, session.actor, name, example_id))
     if not found:
-        told = {"dataset": ", ".join(names), "example": example_id}
+        arguments = {"dataset": ", ".join(names), "example": example_id}
         if is_named:
-            told = {"dataset": head, "example": rest}
-        raise NotFound(f"no example {example_id}", "change-no-example", **told)
+            arguments = {"dataset": head, "example": rest}
+        raise NotFound(f"no example {example_id}", "change-no-example", **arguments)
     if len(found) > 1:
         several = ", ".join(each.dataset for each in found)
         raise Refused("several datasets have it", "example-several", datasets=several)
@@ -250,8 +250,8 @@ def file_text(path: Path) -> str:
 
 def unreadable_file(path: Path, error: OSError) -> ConfigError:
     """Return the error about a file that the system does not let be read."""
-    told = {"path": str(path), "reason": error.strerror or str(error)}
-    return ConfigError(f"{path}: {error}", "example-unreadable", **told)
+    arguments = {"path": str(path), "reason": error.strerror or str(error)}
+    return ConfigError(f"{path}: {error}", "example-unreadable", **arguments)
 
 
 def open_editor(text: str) -> str:
@@ -307,7 +307,9 @@ def show_answers(session: EditSession, dataset: str, edits: Sequence[Edit], *, j
         return
     if told.changes:
         headings = ["page-example-question", "page-answers-before", "page-answers-after"]
-        print_table(headings, [[each.question, each.before, each.after] for each in told.changes])
+        print_table(
+            headings, [[change.question, change.before, change.after] for change in told.changes]
+        )
     key, counts = told.summary
     print_message(key, **counts)
     if told.is_estimate:
@@ -332,7 +334,7 @@ def outcome(session: EditSession, change_id: str, *, is_waiting: bool) -> Shown:
     return {
         "change": change_id,
         "dataset": change.dataset,
-        "paths": [each.path for each in change.files],
+        "paths": [file.path for file in change.files],
         "state": change.state.value,
         "commit": change.commit,
         "subject": change.subject,
@@ -353,25 +355,25 @@ def of_preview(seen: PreviewView) -> Shown:
 
 def print_findings(findings: Iterable[Finding]) -> None:
     """Say findings on stderr, a line each."""
-    for each in findings:
-        sys.stderr.write(f"{each.line_text(language())}\n")
+    for finding in findings:
+        sys.stderr.write(f"{finding.line_text(language())}\n")
 
 
-def print_commit(told: Mapping[str, object]) -> None:
+def print_commit(values: Mapping[str, object]) -> None:
     """Say which commit was made; nothing where it is still waited for."""
-    if told.get("commit"):
-        sys.stdout.write(f"{str(told['commit'])[:10]}  {told['subject']}\n")
+    if values.get("commit"):
+        sys.stdout.write(f"{str(values['commit'])[:10]}  {values['subject']}\n")
 
 
-def show(told: Mapping[str, object], *, json: bool) -> None:
+def show(values: Mapping[str, object], *, json: bool) -> None:
     """Show what came of an edit."""
     if json:
-        print_json(told)
+        print_json(values)
         return
-    print_commit(told)
-    training = told.get("next_training")
+    print_commit(values)
+    training = values.get("next_training")
     if isinstance(training, Mapping):
-        about = {"tokens": told["tokens"], "examples": training["examples"]}
+        about = {"tokens": values["tokens"], "examples": training["examples"]}
         if training["cost_micro"] is None:
             print_message("did-change", **about)
         else:

@@ -39,9 +39,9 @@ def print_failure(problem: BaseException) -> int:
         return _say(problem)
     if isinstance(problem, OSError) and problem.filename and problem.errno in _SURROUNDINGS:
         # A place on the disk that cannot be used: no bug, but its owner's.
-        told = {"path": str(problem.filename), "reason": problem.strerror or str(problem)}
+        arguments = {"path": str(problem.filename), "reason": problem.strerror or str(problem)}
         kind = MerlinError if problem.errno in _FULL else ConfigError
-        return _say(kind(str(problem), "cli-no-place", **told))
+        return _say(kind(str(problem), "cli-no-place", **arguments))
     return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report(problem)
 
 

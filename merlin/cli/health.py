@@ -67,8 +67,8 @@ def _silent(address: tuple[str, int], *, by_tls: bool = False) -> MerlinError | 
         with urllib.request.urlopen(url, timeout=PROBE_S, context=context):  # noqa: S310 - ours
             return None
     except OSError as error:
-        told = {"url": url, "reason": plain_reason(error)}
-        return MerlinError(f"{url}: {error}", "ill-silent", **told)
+        arguments = {"url": url, "reason": plain_reason(error)}
+        return MerlinError(f"{url}: {error}", "ill-silent", **arguments)
 
 
 def _still(config: Config, process: str) -> MerlinError | None:

@@ -128,8 +128,8 @@ def _print_lines(plan: ImportPlan) -> None:
 
 def _print_plan(plan: ImportPlan) -> None:
     """Say what would be written: the paths on stdout, what they hold on stderr."""
-    for each in plan.good_edits:
-        sys.stdout.write(f"{each.path}\n")
+    for good_edit in plan.good_edits:
+        sys.stdout.write(f"{good_edit.path}\n")
     sys.stdout.flush()
     counts = {"import-by-tag": plan.count_tags(), "import-by-language": plan.count_languages()}
     for key, count in counts.items():
@@ -157,7 +157,9 @@ def _counts(plan: ImportPlan) -> dict[str, int]:
 
 
 def _to_json(plan: ImportPlan) -> dict[str, object]:
-    findings = [{**asdict(each), "message": each.text(language())} for each in plan.findings]
+    findings = [
+        {**asdict(finding), "message": finding.text(language())} for finding in plan.findings
+    ]
     known = [
         {**place._asdict(), "same_as": _where(other, place, "en")}
         for place, other in plan.duplicates
@@ -168,7 +170,7 @@ def _to_json(plan: ImportPlan) -> dict[str, object]:
         "rejected": plan.rejected,
         "tags": plan.count_tags(),
         "languages": plan.count_languages(),
-        "paths": [each.path for each in plan.good_edits],
+        "paths": [good_edit.path for good_edit in plan.good_edits],
         "same": known,
         "at_lines": findings,
         "commit": None,
@@ -212,24 +214,24 @@ def export(
         raise ConfigError("options that exclude each other", "export-options")
     with reading_context(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)
-    told: dict[str, object] = {"dataset": dataset}
+    values: dict[str, object] = {"dataset": dataset}
     if folder is not None:
         files, left_out = _folder_files(checked, shape, card)
         _write_folder(folder, files)
-        told |= {"folder": str(folder), "files": sorted(files)}
+        values |= {"folder": str(folder), "files": sorted(files)}
     else:
         system = checked.spec.system if checked.spec else ""
         words, left_out = export_examples(checked.examples, system, _file_format(shape))
         if output is not None:
             write_file(output, words)
-            told["file"] = str(output)
+            values["file"] = str(output)
         elif json:
-            told["text"] = words
+            values["text"] = words
         else:
             sys.stdout.write(words)
     count = len(checked.examples) - len(left_out)
     if json:
-        print_json({**told, "examples": count, "left_out": left_out})
+        print_json({**values, "examples": count, "left_out": left_out})
         return
     if left_out:
         print_message("export-left-out", count=len(left_out), first=left_out[0], format=shape)
@@ -239,7 +241,7 @@ def export(
 
 
 def _file_format(shape: ExportFormat) -> FileFormat:
-    return next(each for each in get_args(FileFormat) if each == shape)
+    return next(arg for arg in get_args(FileFormat) if arg == shape)
 
 
 def _folder_files(

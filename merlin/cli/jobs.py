@@ -144,8 +144,10 @@ def migrate(
     if dry_run and json:
         print_json(record(quote))
         return
-    told = {name: getattr(quote, name) for name in ("build", "provider", "base_model", "examples")}
-    print_message("migrate-price", **told, price=price)
+    arguments = {
+        name: getattr(quote, name) for name in ("build", "provider", "base_model", "examples")
+    }
+    print_message("migrate-price", **arguments, price=price)
     if quote.refusal:
         raise Refused(quote.refusal)
     if dry_run:
@@ -166,7 +168,7 @@ def _commit(session: EditSession, dataset: str, base: tuple[str, str]) -> Shown:
     file = changes.read_files(session.ctx, session.actor, dataset).file(DATASET_FILE)
     text = name_base(file.text, base) if file is not None and file.text else None
     if file is None or text is None:
-        told = {"dataset": dataset, "provider": base[0], "base_model": base[1]}
-        raise Refused("dataset.yaml is edited by hand", "migrate-next", **told)
+        arguments = {"dataset": dataset, "provider": base[0], "base_model": base[1]}
+        raise Refused("dataset.yaml is edited by hand", "migrate-next", **arguments)
     edits = [Edit(DATASET_FILE, file.blob, text)]
     return commit(session, dataset, edits, f"Train on {'/'.join(base)}", is_waiting=True)

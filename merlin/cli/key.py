@@ -63,11 +63,11 @@ def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
             unreadable = _sealed_anew(database, progress)
         else:
             unreadable = _sealed_by_new(settings, database, progress)
-    told = {"key": database.cipher.newest, "unreadable": unreadable, "dropped": not is_given}
+    values = {"key": database.cipher.newest, "unreadable": unreadable, "dropped": not is_given}
     if json:
-        print_json(told)
+        print_json(values)
         return
-    print_message("key-rotated", name=told["key"], unreadable=unreadable)
+    print_message("key-rotated", name=values["key"], unreadable=unreadable)
 
 
 def _sealed_by_new(config: Config, database: Database, progress: Progress) -> int:
@@ -102,8 +102,8 @@ def _need_sealing(database: Database, name: str, key: str, where: str) -> None:
 
 def _need_nobody(late: Sequence[KeyHolder], key: str, where: str) -> None:
     if late:
-        told = {"processes": ", ".join(map(str, late)), "name": where}
-        raise Refused(f"{told['processes']}: {key}", key, **told)
+        arguments = {"processes": ", ".join(map(str, late)), "name": where}
+        raise Refused(f"{arguments['processes']}: {key}", key, **arguments)
 
 
 def _sealed_anew(database: Database, progress: Progress) -> int:

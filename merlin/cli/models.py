@@ -49,11 +49,11 @@ def list_models(
 
 
 def _row(model: ModelView) -> list[object]:
-    told, scores = "", model.scores
+    text, scores = "", model.scores
     if scores:
         chrf = format_number(language(), scores.chrf or 0, 1)
-        told = f"{chrf} ={scores.equal_share:.0%} ?{scores.unknown_share:.0%}"
-    return [model.build, model.model, translate_word("model", model.display_state), told]
+        text = f"{chrf} ={scores.equal_share:.0%} ?{scores.unknown_share:.0%}"
+    return [model.build, model.model, translate_word("model", model.display_state), text]
 
 
 @models_app.command()
@@ -108,7 +108,7 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
     with reading(config, dataset) as (ctx, actor):
         promotions = models.history(ctx, actor, dataset or "")
         found = models.recent(ctx, actor, dataset or "", 1000)
-    told = [record(each, id="") for each in promotions]
+    told = [record(promotion, id="") for promotion in promotions]
     if not json:
         builds = {each.model: each.build for each in found}
         for each in told:
@@ -133,15 +133,22 @@ def impact(
         print_json(record(found))
         return
     names = ("dataset", "example", "builds", "tests", "models", "answers")
-    told = {name: getattr(found, name) for name in names}
+    values = {name: getattr(found, name) for name in names}
     if found.is_cut:
-        told["answers"] = f"{found.answers}+"
-    print_pairs(told | ({"builds": _listed(found.builds, found.newest_builds)}))
+        values["answers"] = f"{found.answers}+"
+    print_pairs(values | ({"builds": _listed(found.builds, found.newest_builds)}))
     if found.newest_models:
-        models = [{**record(each), "word": _model_state(each)} for each in found.newest_models]
+        models = [
+            {**record(newest_model), "word": _model_state(newest_model)}
+            for newest_model in found.newest_models
+        ]
         print_list(models, "model build provider state=word", json=False)
     if found.newest_answers:
-        print_list([record(each) for each in found.newest_answers], "turn at model", json=False)
+        print_list(
+            [record(newest_answer) for newest_answer in found.newest_answers],
+            "turn at model",
+            json=False,
+        )
 
 
 def _listed(count: int, newest: list[str]) -> str:
@@ -161,17 +168,21 @@ def why(
 ) -> None:
     """Show where an answer is from: model, build, commit, and the examples that say it."""
     with reading(config) as (ctx, actor):
-        found = lineage.find_source(ctx, actor, turn)
+        source = lineage.find_source(ctx, actor, turn)
     if json:
-        print_json(record(found))
+        print_json(record(source))
         return
-    told: dict[str, object] = {"at": found.at, "model": found.model, "provider": found.provider}
-    if found.origin is not None:
+    values: dict[str, object] = {
+        "at": source.at,
+        "model": source.model,
+        "provider": source.provider,
+    }
+    if source.origin is not None:
         names = ("dataset", "build", "commit", "trained_at", "examples")
-        told |= {name: getattr(found.origin, name) for name in names}
-    print_pairs(told)
-    if found.origin is None:
+        values |= {name: getattr(source.origin, name) for name in names}
+    print_pairs(values)
+    if source.origin is None:
         print_message("why-general")
-    for key, examples in (("why-taught", found.said_by), ("why-nearest", found.nearest)):
+    for key, examples in (("why-taught", source.said_by), ("why-nearest", source.nearest)):
         if examples:
             print_message(key, examples=", ".join(examples))

@@ -133,7 +133,7 @@ def require_stopped(config: Config) -> Iterator[None]:
         with open_database(config.database) as database:
             beats = Heartbeats(database).all() if applied(database) else []
         now = utc_now()
-        if alive := sorted(each.process for each in beats if each.is_alive(now)):
+        if alive := sorted(beat.process for beat in beats if beat.is_alive(now)):
             raise Refused("processes run", "processes-running", names=", ".join(alive))
         yield
 

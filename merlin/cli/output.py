@@ -104,12 +104,12 @@ def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> T
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        made.add_column(text(language(), heading), overflow="fold")
+        table.add_column(text(language(), heading), overflow="fold")
     for row in rows:
-        made.add_row(*(Text(format_cell(value)) for value in row))
-    return made
+        table.add_row(*(Text(format_cell(value)) for value in row))
+    return table
 
 
 def format_cell(value: object) -> str:
@@ -176,8 +176,8 @@ def write_whole(path: Path, fill: Callable[[Path], object]) -> None:
 
 def unwritable_place(path: Path, error: OSError) -> ConfigError:
     """Return the error for a file or a folder that cannot be written."""
-    told = {"path": str(path), "reason": error.strerror or str(error)}
-    return ConfigError(f"{path}: {error}", "export-unwritable", **told)
+    arguments = {"path": str(path), "reason": error.strerror or str(error)}
+    return ConfigError(f"{path}: {error}", "export-unwritable", **arguments)
 
 
 Since = Annotated[

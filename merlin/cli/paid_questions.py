@@ -75,7 +75,10 @@ def ask_all(
     not; ProviderError.
     """
     folder = config.state_dir
-    every = [(each, KeptAnswers(folder, each.provider, each.model_id, wishes)) for each in variants]
+    every = [
+        (variant, KeptAnswers(folder, variant.provider, variant.model_id, wishes))
+        for variant in variants
+    ]
     new = [
         (each, kept, queries)
         for each, kept in every
@@ -105,15 +108,15 @@ def ask_all(
 def _asker(config: Config, variant: VariantQueries, wishes: SamplingParams) -> OpenAIAsker:
     provider = config.provider(variant.provider)
     if provider is None:
-        told = {"provider": variant.provider}
-        raise NotFound(f"no provider {variant.provider}", "held-no-provider", **told)
+        arguments = {"provider": variant.provider}
+        raise NotFound(f"no provider {variant.provider}", "held-no-provider", **arguments)
     return asker(provider, wishes)
 
 
 def _ask(
     service: Asker,
     variant: VariantQueries,
-    kept: KeptAnswers,
+    kept_answers: KeptAnswers,
     queries: Sequence[Query],
     budget_micro: int | None,
     advance: Callable[[], None],
@@ -121,7 +124,7 @@ def _ask(
     """Ask one variant's queries, and keep the answers; return what they cost, in millionths."""
 
     def keep(query: Query, reply: Reply) -> None:
-        kept.keep(query.messages, reply)
+        kept_answers.keep(query.messages, reply)
         advance()
 
     model_id, price = variant.model_id, variant.price

@@ -53,7 +53,7 @@ def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = F
                 f"{name}: {shorten(was, _QUESTION)}" for name, was in old.items()
             )
     print_list(told, "proposal question answer replaces source", json=json)
-    tests = sorted({each.id for one in replaced.values() for each in one.tests})
+    tests = sorted({test.id for one in replaced.values() for test in one.tests})
     if tests and not json:
         print_message("page-proposal-tests", count=len(tests), examples=", ".join(tests))
 

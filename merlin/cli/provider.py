@@ -47,7 +47,7 @@ def probe(
 
     checks = select_checks(only or (), keep=keep)
     if listed:
-        told = [{"name": each.name, "title": _title(each.name)} for each in checks]
+        told = [{"name": check.name, "title": _title(check.name)} for check in checks]
         print_list(told, "check=name title", json=json, under="checks", prefix=f"{FAMILY}-col")
         return
     if not url:
@@ -83,11 +83,11 @@ def _show(outcomes: Sequence[Outcome], json: bool) -> None:
     print_list(
         [
             {
-                "name": each.name,
-                "result": each.result,
-                "detail": text(language(), each.key, **each.arguments) if each.key else "",
+                "name": outcome.name,
+                "result": outcome.result,
+                "detail": text(language(), outcome.key, **outcome.arguments) if outcome.key else "",
             }
-            for each in outcomes
+            for outcome in outcomes
         ],
         f"check=name title result=result:{FAMILY}-result detail",
         json=json,
@@ -95,7 +95,7 @@ def _show(outcomes: Sequence[Outcome], json: bool) -> None:
         prefix=f"{FAMILY}-col",
         title=lambda each: _title(each["name"]),
     )
-    results = [each.result for each in outcomes]
+    results = [outcome.result for outcome in outcomes]
     counts = {name: results.count(name) for name in ("passed", "failed", "missing")}
     print_message(f"{FAMILY}-sum", **counts)
 

@@ -104,8 +104,8 @@ def _show(
         # No entry has all keys at once.
         for name, keys in value["entries"].items():
             lines.append(f"  {pad}{name}:")
-            shown = {"properties": {key: entry["properties"][key] for key in keys}}
-            _explain(root, shown, lines, depth + 2)
+            values = {"properties": {key: entry["properties"][key] for key in keys}}
+            _explain(root, values, lines, depth + 2)
     else:
         lines.append(f"{pad}{key}: {_written(value.get('start', value['examples'][0]))}")
 
@@ -178,18 +178,18 @@ def init(
         raise ConfigError(f"not a dataset's name: {dataset}", "init-bad-name", **named)
     if shutil.which("git") is None:
         raise Refused("git is not installed", "git-absent")
-    told = {"folder": str(folder)}
+    arguments = {"folder": str(folder)}
     try:
         if folder.exists() and any(folder.iterdir()):
-            raise Refused(f"{folder} is not empty", "init-not-empty", **told)
+            raise Refused(f"{folder} is not empty", "init-not-empty", **arguments)
         _write(folder, dataset)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise Refused(f"{folder}: {error}", "init-no-folder", reason=reason, **told) from error
+        raise Refused(f"{folder}: {error}", "init-no-folder", reason=reason, **arguments) from error
     _git(folder, "init", "-q", "-b", "main")
     # A push to a checked-out branch is taken, and its files follow.
     _git(folder, "config", "receive.denyCurrentBranch", "updateInstead")
-    print_message("init-done", dataset=dataset, path=str(folder.resolve()), **told)
+    print_message("init-done", dataset=dataset, path=str(folder.resolve()), **arguments)
 
 
 def _write(folder: Path, dataset: str) -> None:

@@ -61,21 +61,28 @@ def _megabytes(size: int) -> str:
     return format_number(language(), size / 1_000_000, 1)
 
 
-def dataset_record(told: DatasetStatus) -> dict[str, Any]:
+def dataset_record(dataset_status: DatasetStatus) -> dict[str, Any]:
     """Return how a dataset stands, as programs read it."""
     verdict: dict[str, Any] = {"commit": None, "build": None, "verdict": None}
-    if told.verdict:
-        verdict = record(told.verdict, id="", served_until="", findings="")
+    if dataset_status.verdict:
+        verdict = record(dataset_status.verdict, id="", served_until="", findings="")
     return {
         **verdict,
-        "serving": record(told.serving) if told.serving else None,
-        "job": record(told.job, id="job") if told.job else None,
+        "serving": record(dataset_status.serving) if dataset_status.serving else None,
+        "job": record(dataset_status.job, id="job") if dataset_status.job else None,
     }
 
 
-def _row(name: str, told: DatasetStatus) -> list[object]:
-    verdict, serving = told.verdict, told.serving.build if told.serving else ""
-    job = f"{told.job.id} {translate_word('job', told.job.state)}" if told.job else ""
+def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
+    verdict, serving = (
+        dataset_status.verdict,
+        dataset_status.serving.build if dataset_status.serving else "",
+    )
+    job = (
+        f"{dataset_status.job.id} {translate_word('job', dataset_status.job.state)}"
+        if dataset_status.job
+        else ""
+    )
     if verdict is None:
         return [name, "", "", None, serving, job]
     said = translate_word("word", verdict.shown_word)
@@ -100,8 +107,12 @@ def surroundings(config: Config) -> dict[str, Any]:
             for beat in beats
         },
         "providers": {
-            each.name: {"base_url": each.base_url, "model": each.model, "dialect": each.dialect}
-            for each in config.providers
+            provider.name: {
+                "base_url": provider.base_url,
+                "model": provider.model,
+                "dialect": provider.dialect,
+            }
+            for provider in config.providers
         },
     }
 

@@ -55,11 +55,11 @@ def list_users(
     """List people, newest first."""
     with reading(config) as (ctx, actor):
         found = users.list_users(ctx, actor, words, offset, limit)
-    lines, count = [_line(each) for each in found.users], found.count
+    lines, count = [_line(user) for user in found.users], found.count
     if json:
         print_json({"users": lines, "count": count})
         return
-    print_table([f"account-col-{name}" for name in SHOWN], [_row(each) for each in lines])
+    print_table([f"account-col-{name}" for name in SHOWN], [_row(line) for line in lines])
     print_message("account-count", shown=len(lines), count=count)
 
 
@@ -113,7 +113,7 @@ def _card(user: UserDetails) -> dict[str, Any]:
             for kind, each in user.left.items()
         },
         "gifts": [_given(each) for each in user.gifts],
-        "consents": [record(each) for each in user.consents],
+        "consents": [record(consent) for consent in user.consents],
     }
 
 
@@ -176,8 +176,8 @@ def plan(
     """Give somebody a plan; the first one of the configuration is everybody's."""
     with changing(config) as (ctx, actor):
         users.set_plan(ctx, actor, user, name)
-    told = {"user": user, "plan": name}
-    print_result(told, "account-did-plan", json=json, user=str(user), plan=name)
+    values = {"user": user, "plan": name}
+    print_result(values, "account-did-plan", json=json, user=str(user), plan=name)
 
 
 @app.command()
@@ -193,9 +193,9 @@ def gift(
     """Give extra questions; they are used when the plan's are spent."""
     with changing(config) as (ctx, actor):
         given = _given(users.give_questions(ctx, actor, user, kind, amount, days, reason))
-    shown = {"user": str(user), "amount": amount, "until": format_cell(given["expires_at"])}
+    arguments = {"user": str(user), "amount": amount, "until": format_cell(given["expires_at"])}
     kind_shown = translate_word("format", kind.value)
-    print_result(given, "account-did-gift", json=json, format=kind_shown, **shown)
+    print_result(given, "account-did-gift", json=json, format=kind_shown, **arguments)
 
 
 UserId = Annotated[int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Their id.")]
@@ -217,13 +217,13 @@ def add(
     """Add somebody without Telegram; their first password is shown once, or asked for."""
     given = _read_password() if ask else None
     with changing(config) as (ctx, actor):
-        made = users.add_account(ctx, actor, name, given, role, scope)
+        account = users.add_account(ctx, actor, name, given, role, scope)
     if json:
-        print_json(record(made))
+        print_json(record(account))
         return
-    told = " ".join(filter(None, [translate_word("role", made.role.value), *made.scopes]))
-    print_message("account-did-add", name=made.name, user=str(made.user), role=told)
-    _tell(made.password)
+    told = " ".join(filter(None, [translate_word("role", account.role.value), *account.scopes]))
+    print_message("account-did-add", name=account.name, user=str(account.user), role=told)
+    _tell(account.password)
 
 
 @app.command()
@@ -231,8 +231,8 @@ def name(user: UserId, name: Name, config: ConfigPath = DEFAULT, json: AsJson = 
     """Give somebody a user name; those of a course.yaml are given here alone."""
     with changing(config) as (ctx, actor):
         given = users.set_name(ctx, actor, user, name)
-    told = {"user": user, "name": given}
-    print_result(told, "account-did-name", json=json, user=str(user), name=given)
+    values = {"user": user, "name": given}
+    print_result(values, "account-did-name", json=json, user=str(user), name=given)
 
 
 @app.command()
@@ -262,8 +262,8 @@ def _read_password() -> str:
 
 def _tell(password: str | None) -> None:
     if password is not None:
-        told = text(language(), "account-first-password", password=password)
-        sys.stdout.write(f"{told}\n")
+        message = text(language(), "account-first-password", password=password)
+        sys.stdout.write(f"{message}\n")
 
 
 Scopes = Annotated[list[Scope], typer.Option("--scope", help="What it is for; more than once.")]
@@ -285,8 +285,8 @@ def key(
         made, secret = users.give_key(ctx, actor, user, label, scope, days)
     scopes = sorted(made.scopes)
     if json:
-        told = {"user": user, "key": made.key_id, "scopes": scopes, "expires_at": made.expires_at}
-        print_json({**told, "secret": secret})
+        values = {"user": user, "key": made.key_id, "scopes": scopes, "expires_at": made.expires_at}
+        print_json({**values, "secret": secret})
         return
     number = str(made.key_id)
     print_message("account-did-key", user=str(user), number=number, scopes=", ".join(scopes))
@@ -304,6 +304,6 @@ def give_plan(
     """Give somebody a plan for some days, from when the same plan ends."""
     with changing(config) as (ctx, actor):
         ends = users.give_plan(ctx, actor, user, name, days).ends_at
-    told = {"user": user, "plan": name, "days": days, "ends_at": ends}
-    shown = {"user": str(user), "plan": name, "until": format_cell(ends)}
-    print_result(told, "account-did-give-plan", json=json, **shown)
+    values = {"user": user, "plan": name, "days": days, "ends_at": ends}
+    arguments = {"user": str(user), "plan": name, "until": format_cell(ends)}
+    print_result(values, "account-did-give-plan", json=json, **arguments)

@@ -130,10 +130,10 @@ class Config(Section):
         table = dict(self.models)
         for name, own in self.engine.models.items():
             said = table.get(name, ModelConfig())
-            told = {
+            arguments = {
                 key: getattr(said, key) or getattr(own, key) for key in ModelConfig.model_fields
             }
-            table[name] = ModelConfig.model_construct(**told)
+            table[name] = ModelConfig.model_construct(**arguments)
         return table
 
     @cached_property
@@ -172,8 +172,10 @@ class Config(Section):
         """Return the general model for summaries and presets, None without any provider."""
         if self.chat.assistant is not None:
             return self.chat.assistant.pair
-        named = [(each.name, each.model) for each in self.providers if each.model]
-        return next(iter([*named, *((each.name, each.model) for each in self.providers)]), None)
+        named = [(provider.name, provider.model) for provider in self.providers if provider.model]
+        return next(
+            iter([*named, *((provider.name, provider.model) for provider in self.providers)]), None
+        )
 
     @property
     def named_models(self) -> tuple[tuple[str, ModelChoice], ...]:
@@ -185,7 +187,7 @@ class Config(Section):
             "vision": chat.vision,
             "grounding": chat.grounding,
         }
-        presets = (("preset", each.model) for each in chat.presets.values() if each.model)
+        presets = (("preset", preset.model) for preset in chat.presets.values() if preset.model)
         return (*((name, each) for name, each in named.items() if each), *presets)
 
 
@@ -197,13 +199,13 @@ def schema() -> dict[str, Any]:
 def load(path: Path) -> Config:
     """Return the configuration at `path`. Raises ConfigError with every fault found."""
     try:
-        written = path.read_text(encoding="utf-8")
-        root = yaml.compose(written, Loader=yaml.CSafeLoader)
-        said = yaml.load(written, Loader=yaml.CSafeLoader)
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        said = yaml.load(text, Loader=yaml.CSafeLoader)
     except OSError as error:
         key = "config-absent" if isinstance(error, FileNotFoundError) else "config-unreadable"
-        told = {"path": str(path), "reason": error.strerror or str(error)}
-        raise ConfigError(f"{path}: {error.strerror}", key, **told) from error
+        arguments = {"path": str(path), "reason": error.strerror or str(error)}
+        raise ConfigError(f"{path}: {error.strerror}", key, **arguments) from error
     except UnicodeDecodeError as error:
         raise wrong([{"key": "config-no-utf8", "arguments": {"place": str(path)}}]) from error
     except yaml.YAMLError as error:
@@ -237,9 +239,9 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     if has_zones() and not is_zone(config.timezone):
         yield at("timezone", "config-no-zone", zone=config.timezone)
     yield from _unknown_providers(config)
-    for each in config.providers:
-        if each.form == "yandex" and not each.folder:
-            yield at(f"providers.{each.name}.folder", "config-no-folder")
+    for provider in config.providers:
+        if provider.form == "yandex" and not provider.folder:
+            yield at(f"providers.{provider.name}.folder", "config-no-folder")
     if config.repository is not None and "" in (config.repository.forge or ()):
         yield at("repository.statuses", "config-no-forge")
     if config.security.two_people and len(set(config.telegram.admins)) < _TWO:
@@ -361,7 +363,7 @@ def _from_file(name: str) -> str:
 
 def process_names(config: Config) -> list[str]:
     """Return the processes of `merlin run`: the engine where a provider points at it."""
-    wanted = ["engine"] if any(is_engine(config, each) for each in config.providers) else []
+    wanted = ["engine"] if any(is_engine(config, provider) for provider in config.providers) else []
     wanted += ["daemon"] if config.repository is not None else []
     return [*wanted, "bot", "api"]
 
@@ -380,12 +382,12 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
 
     Units and compose file load what this names where everything is switched on.
     """
-    providers = [each.credential for each in config.providers]
+    providers = [provider.credential for provider in config.providers]
     errors = {SENTRY_DSN: False}
     optional = {TEXT_KEY: False, DATABASE_PASSWORD: False} | errors
     if process == "engine":
-        models = [each.credential for each in config.engine.models.values()]
-        webhooks = [each.credential for each in config.engine.webhooks]
+        models = [model.credential for model in config.engine.models.values()]
+        webhooks = [webhook.credential for webhook in config.engine.webhooks]
         needed = [config.engine.credential, *filter(None, models), *webhooks]
         return dict.fromkeys(needed, True) | errors
     if process == "daemon":

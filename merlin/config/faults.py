@@ -71,8 +71,8 @@ def unfulfilled(
 
 def wrong(faults: Sequence[Fault]) -> ConfigError:
     """Return the error that tells all faults at once."""
-    told = text("en", "config-faults", faults=faults)
-    return ConfigError(told, "config-faults", faults=faults)
+    message = text("en", "config-faults", faults=faults)
+    return ConfigError(message, "config-faults", faults=faults)
 
 
 def at(place: str, key: str, **arguments: object) -> Fault:
@@ -109,22 +109,22 @@ def _message(
     if kind == "missing":
         return "config-missing-key", {"name": name}
     node = _node(schema, steps)
-    told: dict[str, object] = {"found": _as_yaml(limits.get("found", error["input"]))}
+    values: dict[str, object] = {"found": _as_yaml(limits.get("found", error["input"]))}
     key = kind if kind.startswith("config-") else _KEYS.get(kind, "error-plain")
     if kind in _LIMITS:
-        told["limit"] = str(limits[_LIMITS[kind]])
+        values["limit"] = str(limits[_LIMITS[kind]])
     elif kind in _KINDS:
-        told["expected"] = _expected([_KINDS[kind]])
+        values["expected"] = _expected([_KINDS[kind]])
     elif kind == "literal_error":
-        told["allowed"] = ", ".join(map(str, node["enum"]))
+        values["allowed"] = ", ".join(map(str, node["enum"]))
     elif kind == "string_pattern_mismatch":
         judge = node["propertyNames"] if is_name else node
-        told["example"] = str(judge["examples"][0])
+        values["example"] = str(judge["examples"][0])
     elif "expected" in limits:
-        told["expected"] = _expected(limits["expected"])
+        values["expected"] = _expected(limits["expected"])
     elif key == "error-plain":
-        told["message"] = str(limits.get("error", error["msg"]))
-    return key, {**limits, **told}
+        values["message"] = str(limits.get("error", error["msg"]))
+    return key, {**limits, **values}
 
 
 def _node(schema: Mapping[str, Any], steps: Sequence[Any]) -> Mapping[str, Any]:
@@ -157,10 +157,10 @@ def _as_yaml(found: object) -> str:
 
 
 def _expected(kinds: Sequence[str]) -> Fault:
-    told: list[Fault] = [{"key": f"config-kind-{kind}", "arguments": {}} for kind in kinds]
-    if len(told) == 1:
-        return told[0]
-    return {"key": "config-kind-either", "arguments": {"first": told[0], "second": told[1]}}
+    faults: list[Fault] = [{"key": f"config-kind-{kind}", "arguments": {}} for kind in kinds]
+    if len(faults) == 1:
+        return faults[0]
+    return {"key": "config-kind-either", "arguments": {"first": faults[0], "second": faults[1]}}
 
 
 def _fault(place: str, name: str, what: Fault) -> Fault:

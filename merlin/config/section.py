@@ -119,11 +119,11 @@ def in_micro(amount: float | None) -> int | None:
     return None if amount is None else round(amount * MICRO)
 
 
-def address_of(said: str) -> tuple[str, int]:
+def address_of(text: str) -> tuple[str, int]:
     """Return host and port of "host:port". Raises ValueError."""
-    host, _, port = said.rpartition(":")
+    host, _, port = text.rpartition(":")
     if not host or not port.isdigit():
-        raise ValueError(f"{said!r} is not host:port")
+        raise ValueError(f"{text!r} is not host:port")
     return host.strip("[]"), int(port)
 
 
@@ -151,21 +151,21 @@ def _day(said: object) -> object:
     try:
         return date.fromisoformat(said) if isinstance(said, str) else said
     except ValueError:
-        told = {"example": "2027-01-14", "found": said}
-        raise PydanticCustomError("config-wrong-form", "no day", told) from None
+        arguments = {"example": "2027-01-14", "found": said}
+        raise PydanticCustomError("config-wrong-form", "no day", arguments) from None
 
 
-def _listen(said: str) -> str:
-    address_of(said)
-    return said
+def _listen(text: str) -> str:
+    address_of(text)
+    return text
 
 
-def _network(said: str) -> str:
+def _network(text: str) -> str:
     try:
-        ip_network(said)
+        ip_network(text)
     except ValueError:
-        raise ValueError(f"{said} is neither an address nor a network") from None
-    return said
+        raise ValueError(f"{text} is neither an address nor a network") from None
+    return text
 
 
 def _in_both(words: Mapping[Language, str]) -> Mapping[Language, str]:
@@ -185,12 +185,12 @@ def _devices(said: object) -> object:
     """Return a group of devices: one of any kind, or several GPUs."""
     group, form = ([said], _DEVICE) if isinstance(said, str) else (said, r"cuda:\d+")
     if not isinstance(group, list | tuple):
-        told = {"expected": ["string", "array"], "found": said}
-        raise PydanticCustomError("config-wrong-type", "no devices", told)
+        arguments = {"expected": ["string", "array"], "found": said}
+        raise PydanticCustomError("config-wrong-type", "no devices", arguments)
     for each in group:
         if not isinstance(each, str) or not re.fullmatch(form, each):
-            told = {"example": "cuda:0", "found": each}
-            raise PydanticCustomError("config-wrong-form", "no device", told)
+            arguments = {"example": "cuda:0", "found": each}
+            raise PydanticCustomError("config-wrong-form", "no device", arguments)
     return tuple(group)
 
 

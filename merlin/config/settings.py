@@ -58,8 +58,8 @@ BUILT_IN_PRESETS = ("translator", "summary", "voice")
 
 def _not_built_in(name: str) -> str:
     if name in BUILT_IN_PRESETS:
-        told = {"example": "tutor", "found": name}
-        raise PydanticCustomError("config-wrong-form", "built in", told)
+        arguments = {"example": "tutor", "found": name}
+        raise PydanticCustomError("config-wrong-form", "built in", arguments)
     return name
 
 
@@ -68,8 +68,8 @@ PresetName = Annotated[
 ]
 
 
-def _credential_of(said: Mapping[str, Any]) -> str:
-    return DEFAULT_CREDENTIALS.get(said["name"], "OPENAI_API_KEY")
+def _credential_of(values: Mapping[str, Any]) -> str:
+    return DEFAULT_CREDENTIALS.get(values["name"], "OPENAI_API_KEY")
 
 
 class PriceConfig(Section):
@@ -549,8 +549,8 @@ class HooksConfig(Section):
     @property
     def credentials(self) -> dict[str, str]:
         """Return the credential of each hook that has one."""
-        said = {"git": self.git, "provider": self.provider}
-        return {name: hook.credential for name, hook in said.items() if hook is not None}
+        values = {"git": self.git, "provider": self.provider}
+        return {name: hook.credential for name, hook in values.items() if hook is not None}
 
 
 class OpenIdConfig(Section):

@@ -64,8 +64,8 @@ def _a_day(said: object) -> object:
             raise PydanticCustomError("config-too-little", "below", {"limit": "0", "found": said})
         return {"day": said}
     if not isinstance(said, Mapping | Section):
-        told = {"expected": ["integer", "object"], "found": said}
-        raise PydanticCustomError("config-wrong-type", "no allowance", told)
+        arguments = {"expected": ["integer", "object"], "found": said}
+        raise PydanticCustomError("config-wrong-type", "no allowance", arguments)
     return said
 
 

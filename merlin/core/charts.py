@@ -63,8 +63,8 @@ def read_losses(
     loss that is no number is left out, and so is an epoch's mean of the train loss where steps
     told their own: it is above the last of them.
     """
-    metrics = [each for each in events if isinstance(each, dict)]
-    dated = ((each.get("step", each.get("epoch")), each) for each in metrics)
+    metrics = [event for event in events if isinstance(event, dict)]
+    dated = ((metric.get("step", metric.get("epoch")), metric) for metric in metrics)
     told = [(step, each) for step, each in dated if isinstance(step, int | float)]
     steps = [each for each in told if "epoch" not in each[1]]
     own = _series(steps, _TRAIN)
@@ -185,7 +185,7 @@ def fit_scale(train: Sequence[Point], test: Sequence[Point], total: float) -> Sc
     columns = _ticks(last or 1.0)
     end = max(last, columns[-1] if not total else 0.0) or 1.0
     rows = log_ticks(max(min(above), max(above) * _DEPTH), max(above))
-    return Scale(end, tuple(rows), tuple(each for each in columns if each <= end))
+    return Scale(end, tuple(rows), tuple(column for column in columns if column <= end))
 
 
 def plot_curve(
@@ -202,7 +202,7 @@ def plot_curve(
         test=scale.line(thin(test)),
         dots=tuple(scale.point(each) for each in thin(test)),
         rows=_AREA.rows(scale, language),
-        columns=tuple(_column(scale, each, language) for each in scale.columns),
+        columns=tuple(_column(scale, column, language) for column in scale.columns),
         names=_apart(names),
     )
 

@@ -357,19 +357,21 @@ def tls_context(certificate: Path, private_key: Path, section: str) -> ssl.SSLCo
             path.open("rb").close()
         except OSError as error:
             reason, setting = error.strerror or str(error), f"{section}.{name}"
-            told = {"setting": setting, "path": str(path), "reason": reason}
-            raise ConfigError(f"{setting}: {path}: {reason}", "tls-unreadable", **told) from error
+            arguments = {"setting": setting, "path": str(path), "reason": reason}
+            raise ConfigError(
+                f"{setting}: {path}: {reason}", "tls-unreadable", **arguments
+            ) from error
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION
-    told = {"setting": section, "certificate": str(certificate), "private": str(private_key)}
+    arguments = {"setting": section, "certificate": str(certificate), "private": str(private_key)}
     try:
         # Without an answer of ours OpenSSL would ask for a password at the terminal.
         context.load_cert_chain(certificate, private_key, password=_no_password)
     except (ssl.SSLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or str(error)
         words = f"{section}: {certificate} and {private_key}: {reason}"
-        raise ConfigError(words, "tls-mismatch", reason=str(reason), **told) from error
+        raise ConfigError(words, "tls-mismatch", reason=str(reason), **arguments) from error
     return context
 
 

@@ -25,10 +25,10 @@ _NBSP = "\u00a0"
 
 def format_number(language: str, value: float, digits: int = 2) -> str:
     """Return a number as the language writes it: 0,79; whole ones by thousands."""
-    said = f"{value:,.{digits}f}"
+    message = f"{value:,.{digits}f}"
     if language == "ru":
-        said = said.replace(",", _NBSP).replace(".", ",")
-    return said
+        message = message.replace(",", _NBSP).replace(".", ",")
+    return message
 
 
 def format_signed(language: str, value: float, digits: int = 0) -> str:
@@ -126,8 +126,8 @@ def _filled(language: str, key: str, arguments: Mapping[str, object]) -> str:
     pattern = texts.message(key).value
     if pattern is None:
         raise KeyError(key)
-    said = {name: _said(language, value) for name, value in arguments.items()}
-    filled, errors = texts.bundle.format_pattern(pattern, said)
+    values = {name: _said(language, value) for name, value in arguments.items()}
+    filled, errors = texts.bundle.format_pattern(pattern, values)
     if errors:
         raise ValueError(f"text {key}: {errors[0]}")
     return str(filled)
@@ -157,7 +157,7 @@ def format_moment(at: datetime, zone: tzinfo, language: str, *, is_named: bool =
     `is_named`: with the zone, for somebody who did not choose it.
     """
     here = in_zone(at, zone)
-    said = text(
+    message = text(
         language,
         "moment-told",
         day=here.day,
@@ -165,14 +165,14 @@ def format_moment(at: datetime, zone: tzinfo, language: str, *, is_named: bool =
         year=str(here.year),
         time=f"{here:%H:%M}",
     )
-    return _in_named_zone(said, here, language) if is_named else said
+    return _in_named_zone(message, here, language) if is_named else message
 
 
 def moment_argument(here: datetime, *, is_named: bool = False) -> dict[str, object]:
     """Return an aware moment as an argument of a text; `is_named` as for `format_moment`."""
     month = {"key": "moment-month", "arguments": {"month": here.month}}
-    told = {"day": here.day, "month": month, "year": str(here.year), "time": f"{here:%H:%M}"}
-    moment: dict[str, object] = {"key": "moment-told", "arguments": told}
+    values = {"day": here.day, "month": month, "year": str(here.year), "time": f"{here:%H:%M}"}
+    moment: dict[str, object] = {"key": "moment-told", "arguments": values}
     if not is_named:
         return moment
     return {"key": "moment-in-zone", "arguments": {"moment": moment, "zone": zone_name(here)}}
@@ -181,8 +181,8 @@ def moment_argument(here: datetime, *, is_named: bool = False) -> dict[str, obje
 def day_argument(day: date) -> dict[str, object]:
     """Return a day as an argument of a text, told in its language: "14 января 2027"."""
     month = {"key": "moment-month", "arguments": {"month": day.month}}
-    told = {"day": day.day, "month": month, "year": str(day.year)}
-    return {"key": "moment-day", "arguments": told}
+    values = {"day": day.day, "month": month, "year": str(day.year)}
+    return {"key": "moment-day", "arguments": values}
 
 
 def format_day_briefly(day: date, language: str) -> str:
@@ -197,12 +197,12 @@ def format_moment_briefly(
     """Return the moment without its year, for lists: "20 ноя, 13:12"; as `format_moment`."""
     here = in_zone(at, zone)
     month = text(language, "moment-month-brief", month=here.month)
-    said = text(language, "moment-brief", day=here.day, month=month, time=f"{here:%H:%M}")
-    return _in_named_zone(said, here, language) if is_named else said
+    message = text(language, "moment-brief", day=here.day, month=month, time=f"{here:%H:%M}")
+    return _in_named_zone(message, here, language) if is_named else message
 
 
-def _in_named_zone(said: str, here: datetime, language: str) -> str:
-    return text(language, "moment-in-zone", moment=said, zone=zone_name(here))
+def _in_named_zone(message: str, here: datetime, language: str) -> str:
+    return text(language, "moment-in-zone", moment=message, zone=zone_name(here))
 
 
 def zone_name(here: datetime) -> str:

@@ -131,8 +131,8 @@ def format_estimate(language: str, micro: int, currency: str) -> str:
 
 def cost_argument(micro: int, currency: str) -> dict[str, object]:
     """Return an amount as an argument of a text, told in its language."""
-    told = {each: format_cost(each, micro, currency) for each in LANGUAGES}
-    return {"key": "price-told", "arguments": told}
+    values = {language: format_cost(language, micro, currency) for language in LANGUAGES}
+    return {"key": "price-told", "arguments": values}
 
 
 def format_cost_plainly(micro: int, currency: str) -> str:

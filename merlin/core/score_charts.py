@@ -59,7 +59,7 @@ class ScoreChart:
 
 def fit_scores(scores: Sequence[Score]) -> Scale:
     """Return the scale of scores, each at the middle of its place; at least one."""
-    least = min(math.floor(min(each.low for each in scores) / _FLOOR) * _FLOOR, _FULL - _FLOOR)
+    least = min(math.floor(min(score.low for score in scores) / _FLOOR) * _FLOOR, _FULL - _FLOOR)
     rows = tuple(float(each) for each in range(least, _FULL + 1, _FLOOR))
     return Scale(len(scores), rows, tuple(at + 0.5 for at in range(len(scores))), is_log=False)
 

@@ -43,9 +43,9 @@ def send_traces(endpoint: str, process: str) -> Iterator[None]:
 
     A receiver that does not answer costs spans and nothing else.
     """
-    said = {"service.name": f"merlin-{process}", "service.version": __version__}
+    values = {"service.name": f"merlin-{process}", "service.version": __version__}
     provider = TracerProvider(
-        resource=Resource.create(said), id_generator=_Ids(), shutdown_on_exit=False
+        resource=Resource.create(values), id_generator=_Ids(), shutdown_on_exit=False
     )
     provider.add_span_processor(BatchSpanProcessor(_exporter(endpoint)))
     before, TRACING.tracer = TRACING.tracer, provider.get_tracer("merlin", __version__)

@@ -120,7 +120,7 @@ def index_words(text: str) -> str:
     Itself, because what is half typed begins a word and not always its stem.
     """
     said = [(stem(word), word) for word in split_words(fold(text))]
-    return " ".join(each for pair in said for each in dict.fromkeys(pair))
+    return " ".join(fromkey for pair in said for fromkey in dict.fromkeys(pair))
 
 
 # ruff: noqa: SIM905 - lists of words read best as words

@@ -46,10 +46,10 @@ def _cut(*texts: str) -> Sequence[list[str]]:
         partial(str.splitlines, keepends=True),
     )
     for cut in ways:
-        parts = [cut(each) for each in texts]
+        parts = [cut(text) for text in texts]
         if max(map(len, parts)) <= MAX_PARTS:
             return parts
-    return [[each] for each in texts]
+    return [[text] for text in texts]
 
 
 def _joined(parts: Sequence[str], steps: Sequence[tuple[str, int, int]]) -> Parts:

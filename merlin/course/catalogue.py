@@ -111,7 +111,8 @@ def has_course_change(dataset: str, checked: CheckedDataset | None) -> bool:
     if checked is None:
         return True
     broken = any(
-        each.path == COURSE_FILE and each.severity is Severity.ERROR for each in checked.findings
+        finding.path == COURSE_FILE and finding.severity is Severity.ERROR
+        for finding in checked.findings
     )
     return is_valid_name(dataset) and not broken
 
@@ -124,19 +125,21 @@ _SIGNS: tuple[Callable[[Material | MaterialSpec], object], ...] = (
 )
 
 
-def match_materials(known: Sequence[Material], told: Sequence[MaterialSpec]) -> list[int | None]:
+def match_materials(
+    materials: Sequence[Material], material_specs: Sequence[MaterialSpec]
+) -> list[int | None]:
     """Return, for each material of a course.yaml, the id of the known one that it is, or None.
 
     So an id outlives another title, lesson, type, file or place; no id is given twice.
     """
-    ids: list[int | None] = [None] * len(told)
+    ids: list[int | None] = [None] * len(material_specs)
     for sign in _SIGNS:
         given = set(ids)
         left: dict[object, list[int]] = {}
-        for each in known:
-            if each.material_id not in given:
-                left.setdefault(sign(each), []).append(each.material_id)
-        for place, spec in enumerate(told):
+        for material in materials:
+            if material.material_id not in given:
+                left.setdefault(sign(material), []).append(material.material_id)
+        for place, spec in enumerate(material_specs):
             if ids[place] is None and left.get(sign(spec)):
                 ids[place] = left[sign(spec)].pop(0)
     return ids
@@ -326,7 +329,7 @@ def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at
 
 
 def _keep_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int:
-    counted = Counter(each.kind for each in spec.materials)
+    counted = Counter(material.kind for material in spec.materials)
     row = {
         "semester": spec.semester,
         "name_ru": storable_text(spec.name["ru"]),

@@ -75,7 +75,7 @@ class CourseFiles:
     """A course as its files say it. Raises Refused where course.yaml is missing or broken."""
 
     def __init__(self, files: Sequence[FileText]) -> None:
-        self._files = {each.path: each for each in files}
+        self._files = {file.path: file for file in files}
         found = self._files.get(COURSE_FILE)
         self.text = (found.text if found else None) or ""
         self.blob = found.blob if found else None
@@ -91,22 +91,22 @@ class CourseFiles:
         """Return what the file says of the course itself, languages as they are given."""
         return {key: self.value[key] for key in CARD if key in self.value}
 
-    def lessons(self, known: Sequence[Material]) -> list[MaterialText]:
+    def lessons(self, materials: Sequence[Material]) -> list[MaterialText]:
         """Return the materials in the file's order, with the ids by which they are known."""
-        ids = match_materials(known, self.spec.materials)
+        ids = match_materials(materials, self.spec.materials)
         lessons = []
         for place, spec in enumerate(self.spec.materials):
             file = self._files.get(spec.text)
-            said = {"entry": self.value["materials"][place], "blob": file.blob if file else ""}
+            values = {"entry": self.value["materials"][place], "blob": file.blob if file else ""}
             words = file.text if file else None
-            lessons.append(MaterialText(place, ids[place], spec, words, _digest(said)))
+            lessons.append(MaterialText(place, ids[place], spec, words, _digest(values)))
         return lessons
 
-    def material(self, known: Sequence[Material], material_id: int) -> MaterialText:
+    def material(self, materials: Sequence[Material], material_id: int) -> MaterialText:
         """Return one material. Raises NotFound for one that the file has no more."""
-        for each in self.lessons(known):
-            if each.material_id == material_id:
-                return each
+        for lesson in self.lessons(materials):
+            if lesson.material_id == material_id:
+                return lesson
         raise NotFound(f"no material {material_id}", "material-none", material=str(material_id))
 
     def with_card(self, values: Mapping[str, Any]) -> CourseEdits:
@@ -164,7 +164,7 @@ class CourseFiles:
 
     def _is_alone(self, path: str) -> bool:
         """Return whether one material alone names a text."""
-        return sum(each.text == path for each in self.spec.materials) == 1
+        return sum(material.text == path for material in self.spec.materials) == 1
 
     def _text_of(self, place: int, draft: MaterialDraft) -> tuple[str, list[Edit]]:
         """Return where the text of a changed material lies, and the edits that bring it there.
@@ -182,7 +182,7 @@ class CourseFiles:
 
     def _free_path(self, draft: MaterialDraft) -> str:
         """Return a path below materials/ that no file has and no material names."""
-        named = {each.text.casefold() for each in self.spec.materials}
+        named = {material.text.casefold() for material in self.spec.materials}
         taken = {path.casefold() for path in self._files} | named
         base = f"{MATERIALS}{draft.kind}-{draft.lesson:02d}"
         paths = chain([f"{base}.md"], (f"{base}-{number}.md" for number in count(2)))
@@ -191,16 +191,16 @@ class CourseFiles:
 
 def _entry(draft: MaterialDraft, path: str) -> dict[str, Any]:
     """Return a material as course.yaml says it."""
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "lesson": draft.lesson,
         "type": draft.kind,
         "title": {language: words for language, words in draft.title.items() if words},
     }
     if path:
-        told["text"] = path
+        values["text"] = path
     if draft.file_url:
-        told["file_url"] = draft.file_url
-    return told
+        values["file_url"] = draft.file_url
+    return values
 
 
 def _ended(text: str) -> str:
@@ -229,25 +229,25 @@ def parse_course(text: str | None) -> dict[str, Any]:
     value, findings = ({}, (node,)) if isinstance(node, Finding) else validate_file(_COURSE, node)
     if findings:
         first = {"key": f"finding-{findings[0].rule}", "arguments": findings[0].arguments}
-        told = {"line": findings[0].line, "reason": first}
-        raise Refused("course.yaml is broken", "course-broken", **told)
+        arguments = {"line": findings[0].line, "reason": first}
+        raise Refused("course.yaml is broken", "course-broken", **arguments)
     course: dict[str, Any] = value
     return course
 
 
-def edit_course(text: str, wanted: Course) -> tuple[str, bool]:
-    """Return the course.yaml `text` so that it says `wanted`. Raises Refused for a broken one.
+def edit_course(text: str, course: Course) -> tuple[str, bool]:
+    """Return the course.yaml `text` so that it says `course`. Raises Refused for a broken one.
 
     True: all of it had to be written anew. Then comments and the form that editors had chosen are
     lost, which they must be told.
     """
-    if is_same(parse_course(text), wanted):
+    if is_same(parse_course(text), course):
         return text, False
-    found = edit_yaml(_COURSE, text, wanted, _ORDER)
+    found = edit_yaml(_COURSE, text, course, _ORDER)
     if found is not None:
         return found, False
-    whole = write_course(wanted)
-    if not is_same(read_value(_COURSE, whole), wanted):
+    whole = write_course(course)
+    if not is_same(read_value(_COURSE, whole), course):
         raise Refused("these words cannot be written", "course-unwritable")
     return whole, True
 

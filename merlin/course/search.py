@@ -251,21 +251,21 @@ class SearchIndex(Repository):
     def ranked(self, terms: Sequence[Term], kind: Kind, most: int) -> list[Hit]:
         """Return what holds every term, best first."""
         if self._is_sqlite:
-            asked = (
+            text = (
                 "SELECT course_id, found.id FROM (SELECT rowid AS id, rank AS place"
                 " FROM search_stem WHERE search_stem MATCH ?"
                 f" AND rank MATCH 'bm25({NAME_WEIGHT}, 1.0)'"
                 f" AND rowid {_SIDES[kind]} ORDER BY rank, abs(rowid) LIMIT ?) AS found"
                 " JOIN search_entry ON search_entry.id = found.id ORDER BY place, abs(found.id)"
             )
-            return self._hits(asked, match_query(terms), most)
+            return self._hits(text, match_query(terms), most)
         weights = f"{{{1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, 1.0}}"
-        asked = (
+        text = (
             "SELECT course_id, id FROM search_entry, to_tsquery('simple', ?) AS asked"
             f" WHERE {_VECTOR} @@ asked AND id {_SIDES[kind]}"
             f" ORDER BY ts_rank('{weights}', {_VECTOR}, asked) DESC, abs(id) LIMIT ?"
         )
-        return self._hits(asked, vector_query(terms), most)
+        return self._hits(text, vector_query(terms), most)
 
     def containing(self, letters: str, kind: Kind, most: int) -> list[Hit]:
         """Return what holds these letters, folded, within its name or description."""
@@ -277,19 +277,19 @@ class SearchIndex(Repository):
             if words:
                 # By MATCH, then by looking: FTS5 of SQLite 3.40 crashes on some patterns of LIKE
                 # and GLOB.
-                asked = (
+                text = (
                     "SELECT course_id, id FROM search_letter"
                     " JOIN search_entry ON id = search_letter.rowid"
                     f" WHERE search_letter MATCH ? AND search_letter.rowid {_SIDES[kind]}"
                     " AND instr(search_entry.letters, ?) > 0 LIMIT ?"
                 )
-                return self._hits(asked, words, letters, most)
-        asked = (
+                return self._hits(text, words, letters, most)
+        text = (
             f"SELECT course_id, id FROM search_entry"
             f" WHERE {'instr' if self._is_sqlite else 'strpos'}(letters, ?) > 0"
             f" AND id {_SIDES[kind]} ORDER BY id {'DESC' if kind == 'course' else 'ASC'} LIMIT ?"
         )
-        return self._hits(asked, letters, most)
+        return self._hits(text, letters, most)
 
     def texts(self) -> Iterable[str]:
         """Return every folded text that can be found."""

@@ -90,18 +90,18 @@ class ChangeProcessor:
     def _settle(self, batch: Batch, landed: BatchResult) -> None:
         first = batch.first
         if landed.commit is not None:
-            told = {"subject": _subject(first), "commit": landed.commit[:10]}
-            self._tell(first, "notice-change-committed", told)
+            values = {"subject": _subject(first), "commit": landed.commit[:10]}
+            self._tell(first, "notice-change-committed", values)
         for change in batch.changes:
             theirs = landed.conflicts.get(change.change_id)
             if theirs is not None:
-                told = {
+                values = {
                     "path": change.path,
                     "ours": _cut_or_dash(change.text),
                     "theirs": _cut_or_dash(theirs.text),
                     "change": change.change_id,
                 }
-                self._tell(change, "notice-change-conflict", told)
+                self._tell(change, "notice-change-conflict", values)
         # Last of all: a death before it tells nothing twice, for notices are told by their word.
         self._queue.settle(batch, landed)
         kill_point("change.recorded")
@@ -109,8 +109,8 @@ class ChangeProcessor:
         log.info("change settled", batch=batch.batch_id, files=len(batch.changes), outcome=what)
 
     def _refuse(self, batch: Batch, refusal: Refused) -> None:
-        told = {"subject": _subject(batch.first), "reason": _reason(refusal)}
-        self._tell(batch.first, "notice-change-refused", told)
+        values = {"subject": _subject(batch.first), "reason": _reason(refusal)}
+        self._tell(batch.first, "notice-change-refused", values)
         self._queue.put_aside(batch, ChangeState.REFUSED, refusal.key, refusal.arguments)
         log.info("change refused", batch=batch.batch_id, reason=str(refusal))
 
@@ -122,14 +122,14 @@ class ChangeProcessor:
             return False
         self._pause_s = FIRST_PAUSE_S
         first = batch.first
-        told = {"subject": _subject(first), "reason": _reason(refusal)}
+        arguments = {"subject": _subject(first), "reason": _reason(refusal)}
         if first.by.isdecimal():
-            told["change"] = first.change_id
-            self._tell(first, "notice-change-parked", told, refusals)
+            arguments["change"] = first.change_id
+            self._tell(first, "notice-change-parked", arguments, refusals)
         else:
-            told |= {"change": first.change_id, "by": first.by}
+            arguments |= {"change": first.change_id, "by": first.by}
             once = f"change:{first.change_id}:parked:{refusals}"
-            self._notices.tell(ADMINS, "notice-change-parked-of", told, once=once)
+            self._notices.tell(ADMINS, "notice-change-parked-of", arguments, once=once)
         self._queue.put_aside(batch, ChangeState.PARKED, refusal.key, refusal.arguments)
         log.warning("change parked", batch=batch.batch_id, reason=redact(str(refusal)))
         return True
@@ -139,17 +139,17 @@ class ChangeProcessor:
         self._pause_s = min(MAX_PAUSE_S, 2 * self._pause_s)
         self._queue.put_aside(batch, ChangeState.WAITING, failure.key, failure.arguments)
         day = self._clock().date().isoformat()
-        told = {"reason": _reason(failure)}
-        self._notices.tell(ADMINS, "notice-change-waits", told, once=f"change-waits:{day}")
+        arguments = {"reason": _reason(failure)}
+        self._notices.tell(ADMINS, "notice-change-waits", arguments, once=f"change-waits:{day}")
 
     def _tell(
-        self, change: Change, key: str, told: Mapping[str, object], refusals: int | None = None
+        self, change: Change, key: str, arguments: Mapping[str, object], refusals: int | None = None
     ) -> None:
         if change.by.isdecimal() and self._queue.stands(change.change_id):
             word = key.removeprefix("notice-change-")
             mark = (change.before or "") if refusals is None else refusals
             once = f"change:{change.change_id}:{word}:{mark}"
-            self._notices.tell(change.by, key, told, once=once)
+            self._notices.tell(change.by, key, arguments, once=once)
 
 
 def _subject(change: Change) -> Mapping[str, object] | str:

@@ -28,9 +28,9 @@ def engine_of(config: Config) -> SplitResult | None:
 
     It may run on another machine or in another container: it is the provider with its key.
     """
-    for each in config.providers:
-        if is_engine(config, each) or each.credential == config.engine.credential:
-            return urlsplit(each.base_url)
+    for provider in config.providers:
+        if is_engine(config, provider) or provider.credential == config.engine.credential:
+            return urlsplit(provider.base_url)
     return None
 
 

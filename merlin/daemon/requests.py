@@ -73,16 +73,16 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
         _refuse(services, request, MerlinError(f"{type(bug).__name__}: {bug}"))
         return
     if request.kind in _TOLD and is_person(request.by):
-        told = {**result, "by": request.by}
+        arguments = {**result, "by": request.by}
         key, once = f"notice-deed-{request.kind}", f"deed:{request.request_id}"
-        Notices(services.db).tell(OTHERS, key, told, once=once)
+        Notices(services.db).tell(OTHERS, key, arguments, once=once)
     Requests(services.db).finish(request.request_id, RequestState.DONE, result)
     log.info("request done", kind=request.kind, by=request.by, result=result)
 
 
 def _refuse(services: DaemonServices, request: Request, error: MerlinError) -> None:
-    told = {"key": error.key, "arguments": dict(error.arguments), "message": str(error)}
-    Requests(services.db).finish(request.request_id, RequestState.FAILED, told)
+    values = {"key": error.key, "arguments": dict(error.arguments), "message": str(error)}
+    Requests(services.db).finish(request.request_id, RequestState.FAILED, values)
 
 
 def _argument(request: Request, name: str) -> str:

@@ -77,8 +77,8 @@ class StatusSender:
         self._pause_s = min(MAX_PAUSE_S, 2 * self._pause_s)
         if isinstance(failure, ForgeDenied):
             day = self._services.clock().date().isoformat()
-            told = {"project": self._forge.project, "reason": failure.arguments["reason"]}
-            Notices(self._services.db).tell(ADMINS, "notice-forge", told, once=f"forge:{day}")
+            arguments = {"project": self._forge.project, "reason": failure.arguments["reason"]}
+            Notices(self._services.db).tell(ADMINS, "notice-forge", arguments, once=f"forge:{day}")
             self._services.db.bump()
 
     def _status(self, owed: Row) -> CommitStatus:

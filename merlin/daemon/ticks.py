@@ -153,27 +153,27 @@ def _tell_today(services: DaemonServices, key: str, **told: object) -> None:
 
 def _tell_rewritten(services: DaemonServices, head: str, count: int) -> None:
     log.warning("history was rewritten", commits_left=count, head=head)
-    left = {"count": count, "head": head[:10]}
-    Notices(services.db).tell(ADMINS, "notice-rewritten", left, once=f"rewritten:{head}")
+    arguments = {"count": count, "head": head[:10]}
+    Notices(services.db).tell(ADMINS, "notice-rewritten", arguments, once=f"rewritten:{head}")
 
 
 def _tell_outcome(services: DaemonServices, commit: Commit, outcome: Outcome) -> None:
     """Tell of a rejected commit, and of one whose bad examples were left out."""
     found = outcome.checked.findings if outcome.checked else ()
     errors = [finding for finding in found if finding.severity == "error"]
-    told: dict[str, object] = {"dataset": outcome.dataset, "commit": commit.sha[:10]}
+    arguments: dict[str, object] = {"dataset": outcome.dataset, "commit": commit.sha[:10]}
     if outcome.word is VerdictStatus.REJECTED:
         key = "notice-rejected"
-        told["reason"] = {"key": outcome.reason, "arguments": dict(outcome.arguments or {})}
+        arguments["reason"] = {"key": outcome.reason, "arguments": dict(outcome.arguments or {})}
     elif errors:
         key, first = "notice-findings", errors[0]
-        told["errors"] = len(errors)
-        told["place"] = f"{first.path}:{first.line}:{first.column}"
-        told["reason"] = {"key": f"finding-{first.rule}", "arguments": dict(first.arguments)}
+        arguments["errors"] = len(errors)
+        arguments["place"] = f"{first.path}:{first.line}:{first.column}"
+        arguments["reason"] = {"key": f"finding-{first.rule}", "arguments": dict(first.arguments)}
     else:
         return
     once = f"{key.removeprefix('notice-')}:{commit.sha}:{outcome.dataset}"
-    Notices(services.db).tell(ADMINS, key, told, once=once)
+    Notices(services.db).tell(ADMINS, key, arguments, once=once)
 
 
 def launch(services: DaemonServices) -> bool:
@@ -271,14 +271,14 @@ def promote(services: DaemonServices) -> bool:
         switched = promote_newest(Promotions(services.db), partial(canaries.holds, gate))
     for candidate in switched:
         model = candidate.model
-        told = {
+        arguments = {
             "dataset": model.dataset,
             "version": model.build_version,
             "job": model.job_id,
             "proof": _proof(proof_of(services.db, model.model_row)),
         }
         once = f"serving:{model.model_row}:{candidate.position}"
-        Notices(services.db).tell(ADMINS, "notice-serving", told, once=once)
+        Notices(services.db).tell(ADMINS, "notice-serving", arguments, once=once)
     return bool(switched)
 
 
@@ -374,8 +374,12 @@ def warn_of_problems(services: DaemonServices) -> bool:
     for dataset, serving in Promotions(services.db).serving().items():
         model = serving.model
         if model.state is ModelState.GONE:
-            told = {"dataset": dataset, "version": model.build_version, "provider": model.provider}
-            tell("notice-gone", told, f"gone:{model.model_row}:{now.date().isoformat()}")
+            arguments = {
+                "dataset": dataset,
+                "version": model.build_version,
+                "provider": model.provider,
+            }
+            tell("notice-gone", arguments, f"gone:{model.model_row}:{now.date().isoformat()}")
     return False
 
 
@@ -394,30 +398,34 @@ def warn_of_sunsets(services: DaemonServices) -> bool:
         ends = sunset(model_id) if sunset else None
         step = warning_due(ends, services.clock().date()) if ends else None
         if ends is not None and step is not None:
-            told = {**about, "model": model_id, "date": day_argument(ends)}
+            arguments = {**about, "model": model_id, "date": day_argument(ends)}
             key = f"notice-sunset-{purpose}" if purpose else "notice-sunset"
             of = f"{purpose}:{provider}" if purpose else about["dataset"]
             once = f"sunset:{of}:{model_id}:{step}"
-            Notices(services.db).tell(ADMINS, key, told, once=once)
+            Notices(services.db).tell(ADMINS, key, arguments, once=once)
     return False
 
 
 def _warn_of_job(services: DaemonServices, job: Job, now: datetime, tell: Tell) -> None:
-    told = {"job": job.job_id, "dataset": job.dataset, "provider": job.provider}
+    arguments = {"job": job.job_id, "dataset": job.dataset, "provider": job.provider}
     if job.provider not in services.providers:
-        tell("notice-no-provider", told, f"no-provider:{job.job_id}")
+        tell("notice-no-provider", arguments, f"no-provider:{job.job_id}")
     if job.error and now - job.updated_at > SILENT:
         _warn_of_silence(job.provider, job.error, now, tell)
     if job.status and state_of(job.status) is None:
-        strange = {**told, "status": job.status}
+        strange = {**arguments, "status": job.status}
         tell("notice-status", strange, f"status:{job.job_id}:{job.status}")
     is_begun = job.state in (JobState.RUNNING, JobState.PAUSED)
     longest = LONGEST if is_begun else MAX_QUEUED_LENGTH
     if now - job.created_at > longest:
-        late = {**told, "hours": int(longest.total_seconds() // 3600), "status": job.status or "-"}
+        late = {
+            **arguments,
+            "hours": int(longest.total_seconds() // 3600),
+            "status": job.status or "-",
+        }
         tell("notice-late", late, f"late:{job.job_id}:{late['hours']}")
 
 
 def _warn_of_silence(provider: str, reason: str, now: datetime, tell: Tell) -> None:
-    told = {"provider": provider, "reason": reason}
-    tell("notice-provider", told, f"provider:{provider}:{now.date().isoformat()}")
+    arguments = {"provider": provider, "reason": reason}
+    tell("notice-provider", arguments, f"provider:{provider}:{now.date().isoformat()}")

@@ -115,9 +115,9 @@ def training_key(dataset: str, digest: str, recipe: Recipe) -> str:
     The suffix is left out: it names a model, it does not change one. The dataset stays in: a
     copied folder is a dataset of its own, with a model of its own.
     """
-    told = {**recipe.as_json(), "dataset": dataset, "digest": digest}
-    del told["suffix"]
-    plain = json.dumps(told, sort_keys=True, ensure_ascii=False)
+    values = {**recipe.as_json(), "dataset": dataset, "digest": digest}
+    del values["suffix"]
+    plain = json.dumps(values, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
@@ -174,12 +174,14 @@ def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildConte
     if spec is None or index is None:
         raise DatasetError(f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name)
     if good < FEWEST:
-        told = {"dataset": name, "good": good, "fewest": FEWEST}
-        raise DatasetError(f"{name}: {good} good examples", "build-too-few", **told)
+        arguments = {"dataset": name, "good": good, "fewest": FEWEST}
+        raise DatasetError(f"{name}: {good} good examples", "build-too-few", **arguments)
     if not checked.is_buildable:
-        told = {"dataset": name, "rejected": checked.rejected}
-        raise DatasetError(f"{name}: strict, {checked.rejected} rejected", "build-strict", **told)
-    trained = (each.trained_by(spec.recipe.method) for each in checked.examples)
+        arguments = {"dataset": name, "rejected": checked.rejected}
+        raise DatasetError(
+            f"{name}: strict, {checked.rejected} rejected", "build-strict", **arguments
+        )
+    trained = (example.trained_by(spec.recipe.method) for example in checked.examples)
     index.add_lines((*training_line(each), each.facts.tokens, each.id) for each in trained)
     part, hashes = system_part(spec.system), {}
     for side, name in _FILES:

@@ -154,7 +154,7 @@ class Edit:
 
 
 def make_changes(
-    dataset: str, edits: Sequence[Edit], asked: ChangeRequest, subject: str = ""
+    dataset: str, edits: Sequence[Edit], change_request: ChangeRequest, subject: str = ""
 ) -> tuple[Change, ...]:
     """Return the changes that make these edits of one dataset one commit.
 
@@ -163,19 +163,21 @@ def make_changes(
     for a path twice, and for a text that is too long.
     """
     if not 0 < len(edits) <= MAX_BATCH_SIZE or len({each.path for each in edits}) < len(edits):
-        told = {"count": len(edits), "limit": MAX_BATCH_SIZE}
-        raise Refused(f"{len(edits)} edits at once", "change-count", **told)
+        arguments = {"count": len(edits), "limit": MAX_BATCH_SIZE}
+        raise Refused(f"{len(edits)} edits at once", "change-count", **arguments)
     batch = uuid.uuid4().hex
     line = clean_subject(subject) or file_subject(edits[0].kind.value, edits[0].path)
-    first, *others = (_change(dataset, edit, asked, batch, line) for edit in edits)
+    first, *others = (_change(dataset, edit, change_request, batch, line) for edit in edits)
     return (replace(first, change_id=batch), *others)
 
 
-def _change(dataset: str, edit: Edit, asked: ChangeRequest, batch: str, subject: str) -> Change:
+def _change(
+    dataset: str, edit: Edit, change_request: ChangeRequest, batch: str, subject: str
+) -> Change:
     size, limit = len((edit.text or "").encode("utf-8", "replace")), Limits().file_bytes
     if size > limit:
-        told = {"path": shorten(edit.path), "size": size, "limit": limit}
-        raise Refused(f"{edit.path}: {size} bytes", "change-too-large", **told)
+        arguments = {"path": shorten(edit.path), "size": size, "limit": limit}
+        raise Refused(f"{edit.path}: {size} bytes", "change-too-large", **arguments)
     return Change(
         change_id=uuid.uuid4().hex,
         batch=batch,
@@ -184,10 +186,10 @@ def _change(dataset: str, edit: Edit, asked: ChangeRequest, batch: str, subject:
         path=check_path(f"{dataset}/{edit.path}"),
         before=edit.before,
         text=edit.text,
-        editor=asked.editor,
-        by=asked.by,
+        editor=change_request.editor,
+        by=change_request.by,
         subject=subject,
-        created_at=asked.at,
+        created_at=change_request.at,
     )
 
 
@@ -240,7 +242,7 @@ class Changes(Repository):
     @transaction
     def put(self, changes: Sequence[Change]) -> None:
         """Store the changes of one batch; those that are stored already stay as they are."""
-        self.db.add_missing(CHANGE, (self._row(each) for each in changes))
+        self.db.add_missing(CHANGE, (self._row(change) for change in changes))
         self.db.bump()
 
     def _row(self, change: Change) -> Row:
@@ -356,7 +358,7 @@ class Changes(Repository):
         if not self._move(batch_id, ChangeState.WAITING, taken):
             return None
         changes = tuple(self.of_batch(batch_id))
-        if any(each.reason == UNREADABLE for each in changes):
+        if any(change.reason == UNREADABLE for change in changes):
             working, refused = ChangeState.WORKING, ChangeState.REFUSED
             self._put_aside(batch_id, working, refused, UNREADABLE, {})
             return None

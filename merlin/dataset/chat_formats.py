@@ -65,21 +65,21 @@ def to_openai(value: Mapping[str, Any], shape: ChatFormat) -> tuple[dict[str, An
     `tools` are a string that is no JSON.
     """
     if shape == "openai":
-        told, left = dict(value), []
+        values, left = dict(value), []
     else:
         said = _READERS[shape](value)
-        told = {"messages": said, **{key: value[key] for key in _BESIDE if key in value}}
+        values = {"messages": said, **{key: value[key] for key in _BESIDE if key in value}}
         left = [key for key in value if key not in _KEYS[shape]]
         if shape == "preference":
-            left += _add_pair(told, value)
-    if isinstance(told.get("tools"), str):
+            left += _add_pair(values, value)
+    if isinstance(values.get("tools"), str):
         try:
-            told["tools"] = json.loads(told["tools"] or "null")
+            values["tools"] = json.loads(values["tools"] or "null")
         except ValueError as error:
             raise ValueError(f"tools: {error}") from error
-    if not told.get("tools", True):
-        del told["tools"]
-    return told, left
+    if not values.get("tools", True):
+        del values["tools"]
+    return values, left
 
 
 def _system(value: Mapping[str, Any]) -> list[Any]:
@@ -115,7 +115,7 @@ def _from_alpaca(value: Mapping[str, Any]) -> Any:
         is_pair = isinstance(pair, list) and len(pair) == _PAIR
         said += _pair(*pair) if is_pair else [pair]
     words = [value.get(key) for key in ("instruction", "input")]
-    asked: Any = [each for each in words if each not in (None, "")]
+    asked: Any = [word for word in words if word not in (None, "")]
     if all(isinstance(each, str) for each in asked):
         asked = "\n".join(asked)
     return [*said, *_pair(asked, value.get("output"))]
@@ -127,16 +127,16 @@ def _from_preference(value: Mapping[str, Any]) -> Any:
     return [*said, *better] if isinstance(said, list) and isinstance(better, list) else said
 
 
-def _add_pair(told: dict[str, Any], value: Mapping[str, Any]) -> list[str]:
+def _add_pair(values: dict[str, Any], value: Mapping[str, Any]) -> list[str]:
     """Add the worse answer and the tools; return the keys of `input` that there is no room for."""
     worse, asked = value.get("non_preferred_output"), value.get("input")
-    told["rejected"] = worse[0] if isinstance(worse, list) and len(worse) == 1 else worse
-    if told["rejected"] is None:
-        del told["rejected"]
+    values["rejected"] = worse[0] if isinstance(worse, list) and len(worse) == 1 else worse
+    if values["rejected"] is None:
+        del values["rejected"]
     if not isinstance(asked, dict):
         return []
     if "tools" in asked:
-        told["tools"] = asked["tools"]
+        values["tools"] = asked["tools"]
     return [f"input.{key}" for key in asked if key not in ("messages", "tools")]
 
 
@@ -167,11 +167,11 @@ def from_example(example: Example, system: str, shape: ChatFormat) -> dict[str, 
     if shape == "openai":
         told = {"messages": messages}
     elif shape == "sharegpt":
-        told = {"conversations": [_to_turn(each) for each in messages]}
+        told = {"conversations": [_to_turn(message) for message in messages]}
     elif example.tools or any(each.extra for each in (*example.messages, worse) if each):
         return None
     else:
-        told = _to_alpaca([str(each["content"]) for each in messages])
+        told = _to_alpaca([str(message["content"]) for message in messages])
     told |= _other_keys(example)
     if worse is not None:
         told["rejected"] = write_rejected(worse)
@@ -218,8 +218,8 @@ def _to_alpaca(said: Sequence[str]) -> dict[str, Any]:
     system, *turns = said
     pairs = [list(pair) for pair in zip(turns[::2], turns[1::2], strict=True)]
     (question, answer), before = pairs[-1], pairs[:-1]
-    told: dict[str, Any] = {"instruction": question, "input": "", "output": answer}
-    return {**told, "system": system, **({"history": before} if before else {})}
+    values: dict[str, Any] = {"instruction": question, "input": "", "output": answer}
+    return {**values, "system": system, **({"history": before} if before else {})}
 
 
 class TrainingLine(NamedTuple):

@@ -128,7 +128,7 @@ class CheckedDataset:
 
     def count(self, severity: Severity) -> int:
         """Return how many findings are of this severity."""
-        return sum(each.severity is severity for each in self.findings)
+        return sum(finding.severity is severity for finding in self.findings)
 
 
 def check(
@@ -214,8 +214,8 @@ def check_settings(name: str, entries: Sequence[Entry], read: Read) -> CheckedDa
     """Return what a dataset's own files say, and its course; its examples are not looked at."""
     layout = read_layout(entries, Limits())
     files = [each for each in (layout.dataset, layout.course) if each]
-    found = dict(read([each.blob for each in files]))
-    contents = {each.path: found.get(each.blob) for each in files}
+    found = dict(read([file.blob for file in files]))
+    contents = {file.path: found.get(file.blob) for file in files}
     spec, of_dataset = read_dataset(name, contents.get(DATASET_FILE))
     card, of_course = read_course(contents.get(COURSE_FILE), layout.materials)
     return CheckedDataset(name, spec, card, 0, 0, 0, (*of_dataset, *of_course))
@@ -245,7 +245,7 @@ def _parse(
         return blob, ParsedFile(None, findings)
     answers = judge_answers(example, method)
     findings += (*lint_example(example), *([answers] if answers else []))
-    if any(each.severity is Severity.ERROR for each in findings):
+    if any(finding.severity is Severity.ERROR for finding in findings):
         return blob, ParsedFile(None, findings)
     row = index_row(example, method, limit)
     return blob, ParsedFile(example if keeps_example else None, findings, row)
@@ -273,7 +273,7 @@ def _check(name: str, index: ExampleIndex, layout: Layout, source: _Source) -> C
     findings += [*index.findings(), *_pairs(index), *_too_long(index, tokens)]
     findings += [*lint_dataset(index, spec), *_few(good), *_few_tests(index, spec)]
     off = spec.rules_off if spec else {}
-    told = (each for each in findings if each.rule not in off)
+    told = (finding for finding in findings if finding.rule not in off)
     files = index.count_files(_REJECTED, _BROKEN) + int(index.state("beyond") or 0)
     return CheckedDataset(
         name=name,
@@ -334,8 +334,8 @@ def _store_examples(
             for entry in places.pop(blob)
         )
         index.add_examples([row for row in rows if row])
-    for left in places.values():
-        for entry in left:
+    for place in places.values():
+        for entry in place:
             index.add_findings(entry.path, [Finding("", 1, 1, "unreadable")])
             index.add_file(entry, _BROKEN)
 
@@ -405,8 +405,11 @@ def _pairs(index: ExampleIndex) -> Iterator[Finding]:
 def _too_long(index: ExampleIndex, limit: TokenLimit) -> Iterator[Finding]:
     over = "SELECT id, tokens, system FROM example WHERE status = ?"
     for example_id, tokens, system in index.rows(over, TOO_LONG):
-        told = {"tokens": limit.total(tokens, has_system=bool(system)), "limit": limit.most or 0}
-        yield report(example_id, (1, 1), "too-many-tokens", Severity.ERROR, **told)
+        arguments = {
+            "tokens": limit.total(tokens, has_system=bool(system)),
+            "limit": limit.most or 0,
+        }
+        yield report(example_id, (1, 1), "too-many-tokens", Severity.ERROR, **arguments)
 
 
 def _few(good: int) -> Iterator[Finding]:
@@ -424,5 +427,5 @@ def _few_tests(index: ExampleIndex, spec: DatasetSpec | None) -> Iterator[Findin
         return
     tests, least = index.sides().get(TEST, (0, 0, 0))[0], max(spec.split.min_test, 1)
     if not has_gate(tests, spec.split):
-        told: dict[str, str | int] = {"tests": tests, "least": least}
-        yield Finding(DATASET_FILE, 1, 1, "few-tests", Severity.NOTE, told)
+        arguments: dict[str, str | int] = {"tests": tests, "least": least}
+        yield Finding(DATASET_FILE, 1, 1, "few-tests", Severity.NOTE, arguments)

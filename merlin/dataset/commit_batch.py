@@ -296,7 +296,9 @@ class GitBranch:
 
     def _blobs(self, batch: Batch, scratch: Path, lock: int) -> dict[str, str]:
         """Return the blob of each text by change id; a change that deletes has none."""
-        named = {each.change_id: each.text for each in batch.changes if each.text is not None}
+        named = {
+            change.change_id: change.text for change in batch.changes if change.text is not None
+        }
         if not named:
             return {}
         paths = []

@@ -50,9 +50,9 @@ def local_editor(login: str, name: str = "", email: str = "") -> Editor:
     )
 
 
-def _name(shown: str) -> str:
+def _name(message: str) -> str:
     """Return what of a name may stand in a commit: letters, digits, marks between them."""
-    composed = unicodedata.normalize("NFC", shown)
+    composed = unicodedata.normalize("NFC", message)
     kept = "".join(letter if _is_fine(letter) else " " for letter in composed)
     name = " ".join(kept.split())[:MAX_NAME].strip(_MARKS)
     while name and unicodedata.category(name[0])[0] == "M":
@@ -139,20 +139,24 @@ def parse_subject(line: str, question: str = "") -> Mapping[str, Any] | str:
 
 def format_subject(line: str, language: str) -> str:
     """Return a line as a person reads it."""
-    told = parse_subject(line)
-    return told if isinstance(told, str) else text(language, str(told["key"]), **told["arguments"])
+    subject = parse_subject(line)
+    return (
+        subject
+        if isinstance(subject, str)
+        else text(language, str(subject["key"]), **subject["arguments"])
+    )
 
 
 def _arguments(found: Mapping[str, str], question: str) -> dict[str, object]:
-    told: dict[str, object] = dict(found)
-    if question and "example" in told:
-        told["example"] = {"key": "page-source-quoted", "arguments": {"question": question}}
-    if "count" in told:
-        told["count"] = int(found["count"])
-    if "kind" in told:
+    values: dict[str, object] = dict(found)
+    if question and "example" in values:
+        values["example"] = {"key": "page-source-quoted", "arguments": {"question": question}}
+    if "count" in values:
+        values["count"] = int(found["count"])
+    if "kind" in values:
         lesson = {"lesson": found["lesson"]}
-        told = {"material": {"key": f"page-lesson-{told['kind']}", "arguments": lesson}}
-    return told
+        values = {"material": {"key": f"page-lesson-{values['kind']}", "arguments": lesson}}
+    return values
 
 
 def clean_subject(words: str) -> str:

@@ -68,19 +68,19 @@ class CommitHistory(Repository):
         return dict(self.db.tuples(COMMIT.select(COMMIT.sha, COMMIT.position).where(on_line)))
 
     def next_number(
-        self, dataset: str, name: str = "", told: Mapping[str, int] = MappingProxyType({})
+        self, dataset: str, name: str = "", values: Mapping[str, int] = MappingProxyType({})
     ) -> int:
         """Return the number of the dataset's next build, 1 for the first.
 
-        `told` are numbers that builds were given before, by name: a database may have been lost.
+        `values` are numbers that builds were given before, by name: a database may have been lost.
         The build of this `name` gets its own again, another one a higher one than all.
         """
         whole = (BUILD.dataset == dataset) & (BUILD.is_whole == 1)
-        old = BUILD.select(BUILD.id).where(whole & (BUILD.number == told.get(name)))
-        if name in told and self.db.row(old) is None:
-            return told[name]
+        old = BUILD.select(BUILD.id).where(whole & (BUILD.number == values.get(name)))
+        if name in values and self.db.row(old) is None:
+            return values[name]
         highest = BUILD.select(fn.MAX(BUILD.number)).where(whole)
-        return max(int(self.db.value(highest) or 0), *told.values(), 0) + 1
+        return max(int(self.db.value(highest) or 0), *values.values(), 0) + 1
 
     def latest(self, dataset: str) -> Verdict | None:
         """Return the newest verdict on the line that wished for something, or None.
@@ -203,7 +203,7 @@ class CommitHistory(Repository):
             )
             this = {"verdict_id": verdict_id}
             findings = outcome.checked.findings if outcome.checked else ()
-            self.db.add_many(FINDING, (FINDINGS.write(each) | this for each in findings))
+            self.db.add_many(FINDING, (FINDINGS.write(finding) | this for finding in findings))
 
     def _enter(self, commit: Commit, at: datetime) -> bool:
         """Put the commit on the line; False when it is there."""
@@ -293,12 +293,13 @@ def follow_examples(db: Database, dataset: str, commit: Commit, index: ExampleIn
     Written in portions. Cut off in the middle, the same call goes on to the same rows.
     """
     for moved in index.moved():
-        known = _read_origins(db, dataset, [each.id for each in moved])
-        gone = [each.id for each in moved if each.blob is None and each.id in known]
+        origins = _read_origins(db, dataset, [each.id for each in moved])
+        gone = [each.id for each in moved if each.blob is None and each.id in origins]
         changed = {
             each.id: Origin(each.blob, commit.sha)
             for each in moved
-            if each.blob is not None and (each.id not in known or known[each.id].blob != each.blob)
+            if each.blob is not None
+            and (each.id not in origins or origins[each.id].blob != each.blob)
         }
         if gone or changed:
             db.joined(partial(_put, db, dataset, gone, changed))

@@ -33,7 +33,7 @@ class Replacement:
     @property
     def edits(self) -> list[Edit]:
         """Return the edits that delete what goes."""
-        return [Edit(each.path, each.blob, None) for each in self.examples]
+        return [Edit(example.path, example.blob, None) for example in self.examples]
 
 
 def find_replacement(db: Database, dataset: str, question: str, answer: str) -> Replacement:

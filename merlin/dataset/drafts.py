@@ -69,8 +69,8 @@ class ExampleDrafts(Repository):
 
     def settle(self, drafts: Sequence[ExampleDraft]) -> None:
         """Forget drafts that were saved; one that was written anew meanwhile stays."""
-        for each in drafts:
-            same = (EXAMPLE_DRAFT.id == each.draft_id) & (EXAMPLE_DRAFT.at == each.at)
+        for draft in drafts:
+            same = (EXAMPLE_DRAFT.id == draft.draft_id) & (EXAMPLE_DRAFT.at == draft.at)
             self.db.change(EXAMPLE_DRAFT.delete().where(same))
 
 
@@ -89,14 +89,14 @@ def is_table(text: str) -> bool:
 
     A single row without a heading may as well be a sentence.
     """
-    lines = [each for each in text.splitlines() if each.strip()]
+    lines = [splitline for splitline in text.splitlines() if splitline.strip()]
     if len(lines) < _MIN_LINES:
         return False
-    is_marked = all(each.lstrip().startswith("|") for each in lines)
+    is_marked = all(line.lstrip().startswith("|") for line in lines)
     return (
         is_marked
-        or all("\t" in each for each in lines)
-        or any(is_heading(lines[0].split(each)) for each in _DIVIDERS)
+        or all("\t" in line for line in lines)
+        or any(is_heading(lines[0].split(divider)) for divider in _DIVIDERS)
     )
 
 
@@ -113,8 +113,8 @@ def read_pasted(text: str) -> Iterator[ImportedLine]:
         if not is_heading(first.split(divider)):
             plain, shift = f"{divider.join(_COLUMNS)}\n{plain}", 1
     raw: Any = BytesIO(plain.encode("utf-8", "replace"))
-    for each in read_import_lines(BufferedReader(raw), ""):
-        yield replace(each, line=max(each.line - shift, 1))
+    for import_line in read_import_lines(BufferedReader(raw), ""):
+        yield replace(import_line, line=max(import_line.line - shift, 1))
 
 
 def _from_markdown(text: str) -> str:

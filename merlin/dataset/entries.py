@@ -210,14 +210,14 @@ class ExampleEntries(Repository):
                 pass
 
     def find(
-        self, dataset: str, wanted: ExampleFilter, limit: int, before: int = 0
+        self, dataset: str, example_filter: ExampleFilter, limit: int, before: int = 0
     ) -> list[ExampleEntry]:
         """Return the examples that are wanted, newest change first.
 
         Those whose numbers are less than `before`, 0: from the first.
         """
-        terms = parse_terms(fold(wanted.query[:MAX_QUERY_LENGTH]))
-        if wanted.query.strip() and not terms:
+        terms = parse_terms(fold(example_filter.query[:MAX_QUERY_LENGTH]))
+        if example_filter.query.strip() and not terms:
             return []  # signs alone
         source, number = "example_entry AS entry", "entry.id"
         conditions, values = ["entry.dataset = ?"], list[object]([dataset])
@@ -234,10 +234,10 @@ class ExampleEntries(Repository):
             conditions.append(f"{number} < ?")
             values.append(before)
         for name, condition in _FILTERS.items():
-            if value := getattr(wanted, name):
+            if value := getattr(example_filter, name):
                 conditions.append(f"entry.{condition}")
                 values += [dataset, value]
-        if wanted.has_finding:
+        if example_filter.has_finding:
             conditions.append(f"entry.{_HAS_FINDING}")
             values.append(dataset)
         part = (
@@ -258,12 +258,12 @@ class ExampleEntries(Repository):
 
     def nearest(self, dataset: str, stems: Sequence[str], limit: int) -> list[str]:
         """Return the texts of taught examples that share the most telling stems, best first."""
-        terms = [Term((each,)) for each in stems]
-        either: object = [vector_query([each]) for each in terms]
+        terms = [Term((stem,)) for stem in stems]
+        either: object = [vector_query([term]) for term in terms]
         asked = _NEAREST_POSTGRESQL
         if self.db.dialect == "sqlite":
             asked = _NEAREST
-            either = _matching(dataset, " OR ".join(f"({match_query([each])})" for each in terms))
+            either = _matching(dataset, " OR ".join(f"({match_query([term])})" for term in terms))
         rows = self.db.sql(asked.format(no_end=NO_END), either, dataset, limit)
         return [str(said) for (said,) in rows if said is not None]
 
@@ -304,7 +304,7 @@ def _entry(file: _File) -> tuple[Row, list[Row]]:
     dataset, path, blob, text = file
     example, name = parse_example(text), example_id_of(path)
     tags = dict.fromkeys(example.tags) if example else {}
-    said = [each.content for each in example.messages] if example else [text or ""]
+    said = [message.content for message in example.messages] if example else [text or ""]
     words = index_words("\n".join((name, *tags, *said))[:MAX_CHARACTERS])
     row: Row = {"dataset": dataset, "path": path, "example_id": name, "blob": blob, "words": words}
     return row, [{"dataset": dataset, "tag": tag, "path": path} for tag in tags]

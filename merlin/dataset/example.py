@@ -226,7 +226,7 @@ def digest_words(words: str) -> bytes:
 
 
 def _first(messages: Sequence[Message], role: str) -> str:
-    return next(each.content for each in messages if each.role == role)
+    return next(message.content for message in messages if message.role == role)
 
 
 def _plain(value: Mapping[str, object]) -> str:
@@ -338,8 +338,8 @@ def check_conversation(example: Example) -> tuple[Finding, ...]:
     found, worse = check_turns(example.messages, example.marks), example.rejected
     if worse is None or worse.content.strip() or "tool_calls" in worse.extra:
         return found
-    told = {"role": worse.role}
-    return (*found, Finding("", *example.rejected_mark, "empty-content", arguments=told))
+    values = {"role": worse.role}
+    return (*found, Finding("", *example.rejected_mark, "empty-content", arguments=values))
 
 
 def example_from_json(

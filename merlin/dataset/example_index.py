@@ -266,10 +266,10 @@ class ExampleIndex:
         key, shown = _key(path), escape_unprintable(path)
         rows = (
             (
-                *(key, shown, each.line, each.column, each.rule),
-                *(each.severity.value, json.dumps(dict(each.arguments))),
+                *(key, shown, finding.line, finding.column, finding.rule),
+                *(finding.severity.value, json.dumps(dict(finding.arguments))),
             )
-            for each in findings
+            for finding in findings
         )
         self._db.executemany("INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -310,19 +310,20 @@ class ExampleIndex:
     def touch(self, example_ids: Iterable[str]) -> None:
         """Let the groups that these examples stand in be judged again; note that they moved."""
         for example_id in example_ids:
-            for each in GROUPS:
+            for group in GROUPS:
                 self._db.execute(
-                    f"INSERT OR IGNORE INTO touched_{each} (value)"
-                    f" SELECT {each} FROM example WHERE id = ?",
+                    f"INSERT OR IGNORE INTO touched_{group} (value)"
+                    f" SELECT {group} FROM example WHERE id = ?",
                     (example_id,),
                 )
             self._db.execute("INSERT OR IGNORE INTO moved VALUES (?)", (example_id,))
 
     def touch_all(self) -> None:
         """Let every group be judged again; note that all examples moved."""
-        for each in GROUPS:
+        for group in GROUPS:
             self._db.execute(
-                f"INSERT OR IGNORE INTO touched_{each} (value) SELECT DISTINCT {each} FROM example"
+                f"INSERT OR IGNORE INTO touched_{group} (value)"
+                f" SELECT DISTINCT {group} FROM example"
             )
         self._db.execute("INSERT OR IGNORE INTO moved SELECT id FROM example")
 
@@ -374,8 +375,8 @@ class ExampleIndex:
 
     def forget_touched(self) -> None:
         """Note that every touched group was judged."""
-        for each in GROUPS:
-            self._db.execute(f"DELETE FROM touched_{each}")
+        for group in GROUPS:
+            self._db.execute(f"DELETE FROM touched_{group}")
 
     def add_pairs(self, kind: str, pairs: Iterable[tuple[str, str, str, str]]) -> None:
         """Store what concerns two examples of one group: its value, id, rule, the other's id."""

@@ -78,9 +78,9 @@ def write_repository(
     of_message = [
         key
         for key in _OF_MESSAGE
-        if any(key in said.extra for each in examples for said in each.messages)
+        if any(key in message.extra for example in examples for message in example.messages)
     ]
-    of_example = [key for key in _OF_EXAMPLE if any(getattr(each, key) for each in examples)]
+    of_example = [key for key in _OF_EXAMPLE if any(getattr(example, key) for example in examples)]
     files = {}
     for side, here in sides.items():
         rows = (_row(each, spec.system, of_message, of_example) for each in here)
@@ -165,7 +165,7 @@ def export_examples(
     if shape == "csv":
         return _write_csv(examples)
     if shape == "yaml":
-        return "".join(f"--- # {each.id}\n{write_example(each)}" for each in examples), []
+        return "".join(f"--- # {example.id}\n{write_example(example)}" for example in examples), []
     chat = "openai" if shape == "jsonl" else shape
     lines, left_out = [], []
     for each in examples:
@@ -182,14 +182,16 @@ def _write_csv(examples: Sequence[Example]) -> tuple[str, list[str]]:
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("question", "answer", "tags"))
     left_out = []
-    for each in examples:
-        is_pair = tuple(message.role for message in each.messages) == _PAIR
-        is_plain = each.rejected is None and not any(message.extra for message in each.messages)
+    for example in examples:
+        is_pair = tuple(message.role for message in example.messages) == _PAIR
+        is_plain = example.rejected is None and not any(
+            message.extra for message in example.messages
+        )
         if is_pair and is_plain:
-            cells = (each.question, each.answer, " ".join(each.tags))
+            cells = (example.question, example.answer, " ".join(example.tags))
             writer.writerow(map(escape_formula, cells))
         else:
-            left_out.append(each.id)
+            left_out.append(example.id)
     return table.getvalue(), left_out
 
 
@@ -203,7 +205,8 @@ def export_folder(
     """
     dealt = split(examples, spec.split)
     sides = {
-        side: [each for each in examples if dealt[each.id] == side] for side in ("train", "test")
+        side: [example for example in examples if dealt[example.id] == side]
+        for side in ("train", "test")
     }
     if shape == "huggingface":
         return write_repository(sides, spec, card), []

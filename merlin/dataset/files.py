@@ -102,8 +102,8 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
     for name in changed:
         moved = source.changes(before[name], now[name]) if before.get(name) else None
         if moved is None:
-            found = {each.path: each for each in source.entries(head, name)}
-            moved = {**dict.fromkeys(index.blobs(name)), **found}
+            by_path = {entry.path: entry for entry in source.entries(head, name)}
+            moved = {**dict.fromkeys(index.blobs(name)), **by_path}
         files = {
             path: each.blob if each is not None and _is_shown(each) else None
             for path, each in moved.items()
@@ -155,7 +155,7 @@ def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:
     One lies as it was before, and not as the newest of them left it: an edit and its undoing
     leave what was there before.
     """
-    blobs = {each.path: each.blob for each in files}
+    blobs = {file.path: file.blob for file in files}
     left = {each.inside: each.left for each in committed}
     unmoved = {each.inside for each in committed if blobs.get(each.inside) == each.before}
     return any(blobs.get(path) != left[path] for path in unmoved)
@@ -168,19 +168,19 @@ def apply_pending_changes(
 
     A change that no longer fits what lies there is passed over: it will be a conflict.
     """
-    found = {each.path: each for each in files}
+    by_path = {file.path: file for file in files}
     like = files[0].blob if files else ""
     for change in changes:
         path = change.path.removeprefix(f"{dataset}/")
-        here = found.get(path)
+        here = by_path.get(path)
         if change.dataset != dataset or change.before != (here.blob if here else None):
             continue
         if change.text is None:
-            found.pop(path, None)
+            by_path.pop(path, None)
         else:
             blob = blob_id(change.text, like)
-            found[path] = FileText(dataset, path, blob, change.text)
-    return [found[path] for path in sorted(found)]
+            by_path[path] = FileText(dataset, path, blob, change.text)
+    return [by_path[path] for path in sorted(by_path)]
 
 
 _COMING = ""  # stands for the tree of a dataset whose files are still being written
@@ -259,8 +259,10 @@ class FileIndex(Repository):
         named = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == example_path(example_id))
         found = self._read(_files().where(named))
         if not found:
-            told = {"dataset": shorten(dataset), "example": shorten(example_id)}
-            raise NotFound(f"no example {example_id} in {dataset}", "change-no-example", **told)
+            arguments = {"dataset": shorten(dataset), "example": shorten(example_id)}
+            raise NotFound(
+                f"no example {example_id} in {dataset}", "change-no-example", **arguments
+            )
         return found[0]
 
     def texts(self, dataset: str, paths: Sequence[str]) -> dict[str, FileText]:

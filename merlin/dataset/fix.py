@@ -109,16 +109,16 @@ def fix_files(
     folder: Path,
     entries: Sequence[Entry],
     held: Mapping[str, tuple[str, str]],
-    asked: Callable[[str], bool],
+    ask: Callable[[str], bool],
 ) -> list[Fix]:
-    """Mend the files of the dataset in `folder` whose paths are `asked` for; return what was done.
+    """Mend the files of the dataset in `folder` whose paths are `ask` for; return what was done.
 
     `entries` are all that lie there, `held` what git could bring back (`merlin.dataset.work_tree`).
     """
-    wanted = [each for each in entries if asked(each.path) and _is_ours(each)]
+    wanted = [each for each in entries if ask(each.path) and _is_ours(each)]
     proposals = [each for entry in wanted if (each := _propose(folder, entry)) and each.mended]
     names = {each.path.casefold() for each in entries}
-    return [_fix(folder, each, held, names) for each in proposals]
+    return [_fix(folder, proposal, held, names) for proposal in proposals]
 
 
 def _is_ours(entry: Entry) -> bool:

@@ -238,9 +238,9 @@ def _check_whole(
 def _outcome(shop: BuildSettings, commit: Commit, checked: CheckedDataset) -> Outcome:
     dataset = checked.name.encode("utf-8", "backslashreplace").decode("utf-8")
     if checked.spec is None or not checked.is_buildable:
-        told = {"errors": checked.count(Severity.ERROR), "good": checked.good}
+        values = {"errors": checked.count(Severity.ERROR), "good": checked.good}
         reason = "verdict-rejected"
-        return Outcome(dataset, VerdictStatus.REJECTED, checked, reason=reason, arguments=told)
+        return Outcome(dataset, VerdictStatus.REJECTED, checked, reason=reason, arguments=values)
     if not commit.is_readable:
         return Outcome(dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable")
     span = open_span("build", {"merlin.dataset": dataset})
@@ -259,7 +259,7 @@ def _outcome(shop: BuildSettings, commit: Commit, checked: CheckedDataset) -> Ou
 def _number(shop: BuildSettings, dataset: str, digest: str) -> int:
     """Return a new build's number; what a lost database told, notes and folders still tell."""
     told = builds_on_disk(shop.builds / dataset)
-    noted = (each for each in read_notes(shop.source.notes()) if each.dataset == dataset)
+    noted = (note for note in read_notes(shop.source.notes()) if note.dataset == dataset)
     told |= {each.digest[:SHORT]: each.number for each in noted}
     return shop.journal.next_number(dataset, digest[:SHORT], told)
 

@@ -255,8 +255,8 @@ def _read_json(records: Iterator[Record], shape: ImportFormat) -> Iterator[Impor
             told.add(tuple(left))
             arguments: dict[str, str | int] = {"keys": shorten(", ".join(left))}
             mark, severity = record[:2], Severity.WARNING
-            found = Finding("", *mark, "import-left-keys", severity, arguments)
-            read = replace(read, findings=(*read.findings, found))
+            finding = Finding("", *mark, "import-left-keys", severity, arguments)
+            read = replace(read, findings=(*read.findings, finding))
         yield read
 
 
@@ -308,8 +308,8 @@ class _Nodes:
             raise ValueError("too many values, or too deep")
         if isinstance(value, dict):
             # The protocol writes null for what a message has not; deeper it may mean something.
-            told = {k: each for k, each in value.items() if each is not None or depth > _MESSAGE}
-            return Node({k: self.node(v, depth + 1) for k, v in told.items()}, *self._place)
+            values = {k: each for k, each in value.items() if each is not None or depth > _MESSAGE}
+            return Node({k: self.node(v, depth + 1) for k, v in values.items()}, *self._place)
         if isinstance(value, list):
             return Node([self.node(each, depth + 1) for each in value], *self._place)
         if isinstance(value, str):
@@ -329,7 +329,7 @@ def _of_node(node: Node) -> ImportedLine:
         example = example_from_json(value, marks, (line, column))
         findings = check_conversation(example)
     # Keys have no place of their own here.
-    found = tuple(replace(each, line=line, column=column) for each in findings)
+    found = tuple(replace(finding, line=line, column=column) for finding in findings)
     return ImportedLine(line, None if findings else example, found, column=column)
 
 

@@ -47,8 +47,8 @@ class ImportPlan:
     @property
     def good_edits(self) -> list[Edit]:
         """Return the edits without an error."""
-        bad = {each.path for each in self.seen.findings if each.severity is Severity.ERROR}
-        return [each for each in self.edits if escape_unprintable(each.path) not in bad]
+        bad = {finding.path for finding in self.seen.findings if finding.severity is Severity.ERROR}
+        return [edit for edit in self.edits if escape_unprintable(edit.path) not in bad]
 
     @property
     def rejected(self) -> int:
@@ -62,17 +62,17 @@ class ImportPlan:
 
     def count_tags(self) -> dict[str, int]:
         """Return how many good new examples have each tag, the most frequent first; "": none."""
-        found = Counter(tag for each in self._good() for tag in each.tags or ("",))
-        return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+        counter = Counter(tag for each in self._good() for tag in each.tags or ("",))
+        return dict(sorted(counter.items(), key=lambda each: (-each[1], each[0])))
 
     def count_languages(self) -> dict[str, int]:
         """Return how many good new examples ask in each language: ru, en, "" for neither."""
-        found = Counter(detect_language(each.question, 1) for each in self._good())
-        return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+        counter = Counter(detect_language(each.question, 1) for each in self._good())
+        return dict(sorted(counter.items(), key=lambda each: (-each[1], each[0])))
 
     def _good(self) -> list[Example]:
         good = self.seen.good
-        return [good[each.path] for each in self.good_edits if each.path in good]
+        return [good[good_edit.path] for good_edit in self.good_edits if good_edit.path in good]
 
 
 def without_system(example: Example, system: str) -> Example:
@@ -146,7 +146,7 @@ def plan_import(
     when more would be new, or wrong, than one commit takes.
     """
     checker = checker or EditChecker()
-    taken = [each.example_id for each in files if each.path.startswith(EXAMPLES)]
+    taken = [file.example_id for file in files if file.path.startswith(EXAMPLES)]
     there = check_files(dataset, files, limit_tokens)
     system = there.spec.system if there.spec else ""
     known: dict[bytes, str | Place] = {}
@@ -157,8 +157,8 @@ def plan_import(
         collector.add(line)
     seen = checker.preview(dataset, files, collector.texts, limit_tokens)
     off = there.spec.rules_off if there.spec else {}
-    findings = (each for each in collector.findings if each.rule not in off)
-    found = [*findings, *(collector.at_line(each) for each in seen.findings)]
+    findings = (finding for finding in collector.findings if finding.rule not in off)
+    found = [*findings, *(collector.at_line(finding) for finding in seen.findings)]
     return ImportPlan(
         dataset=dataset,
         lines=collector.lines,

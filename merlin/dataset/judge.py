@@ -126,17 +126,17 @@ def _judge_questions(
     regrouped, pairs = [], []
     for members in questions:
         statuses, found = _judge_question(members, limit)
-        good = [each for each in members if statuses.get(each.id, GOOD) == GOOD]
+        good = [member for member in members if statuses.get(member.id, GOOD) == GOOD]
         is_taught = any(each.mark == TRAIN for each in good)
         pairs += [(members[0].question, *pair) for pair in found]
-        for each in members:
-            status, side = statuses.get(each.id, GOOD), ""
+        for member in members:
+            status, side = statuses.get(member.id, GOOD), ""
             if status == GOOD and rule is not None:
-                side = side_of(each.mark, each.question, rule, is_taught=is_taught)
-            if (status, side) != (each.status, each.side):
-                changes.append((status, side, each.id))
-            if each.status and (each.status == GOOD) != (status == GOOD):
-                regrouped.append(each.id)
+                side = side_of(member.mark, member.question, rule, is_taught=is_taught)
+            if (status, side) != (member.status, member.side):
+                changes.append((status, side, member.id))
+            if member.status and (member.status == GOOD) != (status == GOOD):
+                regrouped.append(member.id)
     index.set_status(changes)
     index.mark_moved(example_id for _, _, example_id in changes)
     index.touch(regrouped)
@@ -147,7 +147,7 @@ def _judge_question(
     members: Sequence[IndexedExample], limit: TokenLimit
 ) -> tuple[dict[str, str], list[Pair]]:
     """Return the status of examples that are not good, and what is told of pairs."""
-    statuses = {each.id: TOO_LONG for each in members if limit.is_over(each)}
+    statuses = {member.id: TOO_LONG for member in members if limit.is_over(member)}
     pairs: list[Pair] = []
     if len(members) == 1:
         return statuses, pairs

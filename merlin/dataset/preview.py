@@ -45,7 +45,7 @@ class Preview:
     @property
     def is_good(self) -> bool:
         """Return whether nothing at the edited files is an error."""
-        return not any(each.severity is Severity.ERROR for each in self.findings)
+        return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
 
 _REMEMBERED = 4  # datasets
@@ -90,15 +90,15 @@ class EditChecker:
             new = self._look(dataset, after, limit_tokens)
             good = _good_examples(new, after, edits)
         own = {escape_unprintable(path) for path in edits}
-        told = {(each.path, each.rule) for each in old.findings}
+        told = {(finding.path, finding.rule) for finding in old.findings}
         tokens = {path: _count(each, new.spec) for path, each in good.items()}
         less = sum(_count(each, new.spec) for each in gone.values())
         return Preview(
-            findings=tuple(each for each in new.findings if each.path in own),
+            findings=tuple(finding for finding in new.findings if finding.path in own),
             around=tuple(
-                each
-                for each in new.findings
-                if each.path not in own and (each.path, each.rule) not in told
+                finding
+                for finding in new.findings
+                if finding.path not in own and (finding.path, finding.rule) not in told
             ),
             spec=new.spec,
             good=good,
@@ -143,8 +143,8 @@ def check_files(
 def _contents(files: Sequence[FileText]) -> dict[str, tuple[str, bytes]]:
     """Return path -> blob and bytes."""
     return {
-        each.path: (each.blob, _NO_TEXT if each.text is None else each.text.encode("utf-8"))
-        for each in files
+        file.path: (file.blob, _NO_TEXT if file.text is None else file.text.encode("utf-8"))
+        for file in files
     }
 
 

@@ -166,9 +166,9 @@ def mask_personal_data(words: str, language: str) -> MaskedText:
     """Return the words with personal data and secrets replaced by words of `language`."""
     found: dict[str, None] = {}
 
-    def replaced(kind: str, pattern: re.Pattern[str], said: str) -> str:
-        masked = pattern.sub(lambda _: text(language, f"mask-{kind}"), said)
-        if masked != said:
+    def replaced(kind: str, pattern: re.Pattern[str], message: str) -> str:
+        masked = pattern.sub(lambda _: text(language, f"mask-{kind}"), message)
+        if masked != message:
             found[kind] = None
         return masked
 
@@ -310,18 +310,18 @@ class Proposals(Repository):
 
         `by` is who asked, as `Change` has it. None where one does not wait any more.
         """
-        if any(self.get(each).state is not ProposalState.WAITING for each in drafts):
+        if any(self.get(draft).state is not ProposalState.WAITING for draft in drafts):
             return None
         edits = self.edits(drafts, tags)
-        (dataset,) = {each.dataset for each in drafts.values()}
-        asked = ChangeRequest(editor, by, self._clock())
+        (dataset,) = {draft.dataset for draft in drafts.values()}
+        change_request = ChangeRequest(editor, by, self._clock())
         made = [*chain(*edits.values())]
-        changes = make_changes(dataset, made, asked, _subject(dataset, [*edits.values()]))
+        changes = make_changes(dataset, made, change_request, _subject(dataset, [*edits.values()]))
         self._changes.put(changes)
-        change_ids = {each.inside: each.change_id for each in changes}
+        change_ids = {change.inside: change.change_id for change in changes}
         for proposal_id, (new, *_) in edits.items():
-            told = {"example_id": example_id_of(new.path), "change_id": change_ids[new.path]}
-            self._review(proposal_id, ProposalState.APPROVED, by, {"dataset": dataset, **told})
+            values = {"example_id": example_id_of(new.path), "change_id": change_ids[new.path]}
+            self._review(proposal_id, ProposalState.APPROVED, by, {"dataset": dataset, **values})
         return changes[0].change_id
 
     def replacement(self, proposal_id: int) -> Replacement:
@@ -346,7 +346,7 @@ class Proposals(Repository):
                 names[draft.folder] = self._names(draft)
             name = names[draft.folder].new(draft.question)
             path = example_path(f"{draft.folder}{name}")
-            old = [each for each in self.replacement(proposal_id).edits if each.path not in gone]
+            old = [edit for edit in self.replacement(proposal_id).edits if edit.path not in gone]
             gone |= {each.path for each in old}
             edits[proposal_id] = [Edit(path, None, example_yaml(draft, tags)), *old]
         return edits
@@ -365,8 +365,8 @@ class Proposals(Repository):
     def decline(self, proposal_id: int, by: int | str, reason: str = "") -> bool:
         """Say no; the words are forgotten. False where it does not wait any more."""
         why = self.db.cipher.seal(reason) if reason else ""
-        told = {**_FORGOTTEN, "reason": why}
-        return self._review(proposal_id, ProposalState.DECLINED, str(by), told)
+        values = {**_FORGOTTEN, "reason": why}
+        return self._review(proposal_id, ProposalState.DECLINED, str(by), values)
 
     def _review(self, proposal_id: int, state: ProposalState, by: str, told: Row) -> bool:
         reviewer = person_reference(int(by)) if by.isdecimal() else by
@@ -403,10 +403,10 @@ def example_yaml(draft: Draft, tags: tuple[str, ...] = ()) -> str:
     """Return a draft as the file that it would be."""
     turns = (Message("user", draft.question), Message("assistant", draft.answer))
     worse = Message("assistant", draft.rejected) if draft.rejected else None
-    said = Example(
+    example = Example(
         "", "", "", turns, tags, draft.split or None, draft.source, draft.note, rejected=worse
     )
-    return write_example(said)
+    return write_example(example)
 
 
 def _waiting(datasets: Sequence[str] | None) -> Any:
@@ -485,8 +485,8 @@ class ProposalFollower(Repository):
             return  # the shelf has yet to get it
         # Of a file that is on no shelf git itself is asked: nothing waits for what never comes.
         edit = Edit(path, None if blob is None else str(blob), None)
-        asked = ChangeRequest(local_editor(MERLIN), MERLIN, self._clock())
-        changes = make_changes(row["dataset"], [edit], asked)
+        change_request = ChangeRequest(local_editor(MERLIN), MERLIN, self._clock())
+        changes = make_changes(row["dataset"], [edit], change_request)
         self._changes.put(changes)
         self._set(row, removal_id=changes[0].change_id)
 

@@ -96,7 +96,7 @@ def validate_file(name: str, node: Node) -> tuple[Any, tuple[Finding, ...]]:
     findings: list[Finding] = []
     for error in errors:
         # Two missing keys are two errors that each tell of both.
-        findings += (each for each in _findings(error, node) if each not in findings)
+        findings += (finding for finding in _findings(error, node) if finding not in findings)
     findings.sort(key=lambda each: (each.line, each.column))
     return value, tuple(findings[:MAX_FINDINGS])
 
@@ -454,8 +454,8 @@ def _missing_texts(node: Node, value: Any, materials: Collection[str]) -> list[F
         text = material.get("text", "")
         if text and not (text in materials and text.endswith(".md")):
             where = inside["materials"].value[place].value["text"]
-            told = {"text": shorten(text), "folder": MATERIALS}
-            findings.append(_finding(where, "missing-text", **told))
+            arguments = {"text": shorten(text), "folder": MATERIALS}
+            findings.append(_finding(where, "missing-text", **arguments))
     return findings
 
 

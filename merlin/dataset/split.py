@@ -25,17 +25,20 @@ def split(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
     Train is never left under `FEWEST`: test questions go back, those with the highest hash
     first, which is what a smaller share would have done; marked ones last.
     """
-    marked = {each.facts.question for each in examples if each.split == TRAIN}
+    marked = {example.facts.question for example in examples if example.split == TRAIN}
     sides = {
-        each.id: side_of(
-            each.split or "", each.facts.question, rule, is_taught=each.facts.question in marked
+        example.id: side_of(
+            example.split or "",
+            example.facts.question,
+            rule,
+            is_taught=example.facts.question in marked,
         )
-        for each in examples
+        for example in examples
     }
     tests = [
-        (each.id, each.split or "", each.facts.question)
-        for each in examples
-        if sides[each.id] == TEST
+        (example.id, example.split or "", example.facts.question)
+        for example in examples
+        if sides[example.id] == TEST
     ]
     taken_back = take_back(tests, len(examples) - len(tests), rule)
     sides.update(dict.fromkeys(taken_back, TRAIN))

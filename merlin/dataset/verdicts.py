@@ -366,17 +366,17 @@ def read_notes(notes: Iterable[tuple[str, str]]) -> Iterator[NotedVerdict]:
     for commit, text in notes:
         for found in filter(None, map(_NOTED.fullmatch, text.splitlines())):
             dataset, status, number, digest, more = found.groups()
-            said = dict(word.split("=", 1) for word in more.split() if "=" in word)
+            values = dict(word.split("=", 1) for word in more.split() if "=" in word)
             yield NotedVerdict(
                 commit,
                 dataset,
                 status,
                 int(number),
                 digest,
-                said.get("provider", ""),
-                said.get("base", ""),
-                said.get("job", ""),
-                is_revoked=said.get("state") == _REVOKED,
-                serves=said.get("serves", said.get("pinned", "")),
-                is_pinned="pinned" in said,
+                values.get("provider", ""),
+                values.get("base", ""),
+                values.get("job", ""),
+                is_revoked=values.get("state") == _REVOKED,
+                serves=values.get("serves", values.get("pinned", "")),
+                is_pinned="pinned" in values,
             )

@@ -74,7 +74,7 @@ class BuildProof:
     @property
     def has_other_manifest(self) -> bool:
         """Return whether the manifest, which another commit may word otherwise, alone differs."""
-        return self.made == self.digest and [each.file for each in self.files] == [MANIFEST_FILE]
+        return self.made == self.digest and [file.file for file in self.files] == [MANIFEST_FILE]
 
 
 def verify_build(
@@ -101,8 +101,10 @@ def verify_build(
             return proof
         first = first or proof
     if first is None:
-        told = {"name": build.version, "dataset": build.dataset}
-        raise NotFound(f"no commit of {build.version} in the mirror", "build-no-commit", **told)
+        arguments = {"name": build.version, "dataset": build.dataset}
+        raise NotFound(
+            f"no commit of {build.version} in the mirror", "build-no-commit", **arguments
+        )
     return first
 
 

@@ -168,8 +168,8 @@ def read_index(folder: Path) -> dict[str, tuple[str, str]]:
     )
     if asked.returncode:
         reason = asked.stderr.decode("utf-8", "replace").strip()
-        told = {"path": str(folder), "reason": reason}
-        raise SourceError(f"{folder}: {reason}", "git-no-work-tree", **told)
+        arguments = {"path": str(folder), "reason": reason}
+        raise SourceError(f"{folder}: {reason}", "git-no-work-tree", **arguments)
     held = {}
     for line in asked.stdout.split(b"\0")[:-1]:
         head, _, path = line.partition(b"\t")

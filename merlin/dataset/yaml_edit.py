@@ -65,7 +65,7 @@ def edit_yaml(
         value = _apply(value, edit)
         raw = moved.get(_key(edit.value), "") if edit.kind == "add" else ""
         proposals = _proposals(_Target(text, _locate(text), edit, raw), order)
-        proven = (each for each in proposals if is_same(read_value(name, each), value))
+        proven = (proposal for proposal in proposals if is_same(read_value(name, proposal), value))
         found = next(proven, None)
         if found is None:
             return None

@@ -258,9 +258,11 @@ def _call_postgresql(program: str, url: str, *arguments: str) -> None:
 
     # By the environment: a password among arguments would stand in every ps.
     options = [each for each in pq.Conninfo.parse(url.encode()) if each.val is not None]
-    named = {each.keyword.decode(): (each.val or b"").decode() for each in options}
+    named = {option.keyword.decode(): (option.val or b"").decode() for option in options}
     environment = {
-        each.envvar.decode(): named[each.keyword.decode()] for each in options if each.envvar
+        option.envvar.decode(): named[option.keyword.decode()]
+        for option in options
+        if option.envvar
     }
     words = [program, *arguments, "--no-password"]
     if program == "pg_restore":

@@ -69,14 +69,14 @@ def is_lock_conflict(error: BaseException) -> bool:
 def describe_driver_error(error: Exception) -> MerlinError | None:
     """Return what a person should be told of a driver's error; None: it is a bug of ours."""
     cause = _cause(error)
-    told = redact(str(cause)).strip()
+    text = redact(str(cause)).strip()
     code = _code(cause) if isinstance(cause, sqlite3.Error) else 0
-    if code in _SQLITE_DAMAGED or told.startswith("Could not decode to UTF-8"):  # Python's words
-        return DatabaseDamaged(told, "store-damaged", found=told)
+    if code in _SQLITE_DAMAGED or text.startswith("Could not decode to UTF-8"):  # Python's words
+        return DatabaseDamaged(text, "store-damaged", found=text)
     if code == sqlite3.SQLITE_FULL or getattr(cause, "sqlstate", None) == "53100":
-        return DatabaseAway(told, "store-full")
+        return DatabaseAway(text, "store-full")
     if code in _SQLITE_AWAY or (isinstance(cause, _POSTGRESQL) and _is_away(cause)):
-        return DatabaseAway(told, "store-away", reason=told)
+        return DatabaseAway(text, "store-away", reason=text)
     return None
 
 

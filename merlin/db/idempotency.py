@@ -97,21 +97,21 @@ class IdempotencyKeys(Repository):
         return StartedCall(row["id"], row["number"]) if self.db.change(again) else "running"
 
     @transaction
-    def end(self, begun: StartedCall, answer: StoredResponse) -> None:
+    def end(self, started_call: StartedCall, answer: StoredResponse) -> None:
         """Keep what the call was answered with; the first answer stays."""
-        told = {
+        values = {
             "status": answer.status,
             "media_type": answer.media_type,
             "headers": json.dumps(dict(answer.headers)),
             "body": self.db.cipher.seal(answer.body) if answer.body else "",
         }
-        this = (IDEMPOTENCY.id == begun.repeat_id) & IDEMPOTENCY.status.is_null()
-        self.db.change(IDEMPOTENCY.update(told).where(this))
+        this = (IDEMPOTENCY.id == started_call.repeat_id) & IDEMPOTENCY.status.is_null()
+        self.db.change(IDEMPOTENCY.update(values).where(this))
 
     @transaction
-    def forget(self, begun: StartedCall) -> None:
+    def forget(self, started_call: StartedCall) -> None:
         """Let the key be free again, because nothing happened."""
-        this = (IDEMPOTENCY.id == begun.repeat_id) & IDEMPOTENCY.status.is_null()
+        this = (IDEMPOTENCY.id == started_call.repeat_id) & IDEMPOTENCY.status.is_null()
         self.db.change(IDEMPOTENCY.delete().where(this))
 
     @transaction

@@ -100,8 +100,8 @@ def _replace(path: Path, keys: list[bytes]) -> None:
         finally:
             draft.unlink(missing_ok=True)
     except PermissionError as error:
-        told = {"name": str(path), "user": str(before.st_uid)}
-        raise Refused(f"{path} is another user's", "key-other-owner", **told) from error
+        arguments = {"name": str(path), "user": str(before.st_uid)}
+        raise Refused(f"{path} is another user's", "key-other-owner", **arguments) from error
     durable_files.sync_file(path.parent)
 
 
@@ -156,8 +156,8 @@ class KeyHolders(Repository):
             forgotten = KEY_HOLDER.at < iso(at - _FORGOTTEN_AFTER)
             self.db.change(KEY_HOLDER.delete().where(forgotten))
         named = {"process": process, "host": socket.gethostname(), "pid": os.getpid()}
-        said = {"at": iso(at), "holds": " ".join(holds)}
-        self.db.upsert(KEY_HOLDER, named, said)
+        values = {"at": iso(at), "holds": " ".join(holds)}
+        self.db.upsert(KEY_HOLDER, named, values)
         self._told, self._due = holds, time.monotonic() + AGAIN_S
 
     def all(self) -> list[KeyHolder]:

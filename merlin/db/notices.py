@@ -66,9 +66,9 @@ def notify_failing_steps(
     `failing` is what `BugCount.failing` says.
     """
     for step, reason in failing.items():
-        told = {"process": process, "step": step, "reason": redact(reason)}
+        arguments = {"process": process, "step": step, "reason": redact(reason)}
         once = f"failing:{process}:{step}:{day.isoformat()}"
-        notices.tell(ADMINS, "notice-failing", told, once=once)
+        notices.tell(ADMINS, "notice-failing", arguments, once=once)
 
 
 class Notices(Repository):

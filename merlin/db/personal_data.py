@@ -25,8 +25,8 @@ def scrub_text(words: str, user_id: int) -> str:
 def scrub_json(value: Any, user_id: int) -> Any:
     """Return a JSON value without the person: a number becomes 0, words are scrubbed."""
     if isinstance(value, Mapping):
-        told = {scrub_text(key, user_id): each for key, each in value.items()}
-        return {key: scrub_json(each, user_id) for key, each in told.items()}
+        values = {scrub_text(key, user_id): each for key, each in value.items()}
+        return {key: scrub_json(each, user_id) for key, each in values.items()}
     if isinstance(value, list):
         return [scrub_json(each, user_id) for each in value]
     if isinstance(value, str):

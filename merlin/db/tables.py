@@ -35,9 +35,9 @@ class Table(peewee.Table):
 def _table(name: str, columns: str, *, key: str = "id", sealed: str = "") -> Table:
     """Return a table; `key` tells its rows apart, `sealed` are its encrypted columns."""
     named = columns.split()
-    made = Table(name, named, primary_key="id" if named[0] == "id" else None)
-    made.row_key, made.sealed = tuple(key.split()), tuple(sealed.split())
-    return made
+    table = Table(name, named, primary_key="id" if named[0] == "id" else None)
+    table.row_key, table.sealed = tuple(key.split()), tuple(sealed.split())
+    return table
 
 
 MIGRATION = _table("migration", "name applied_at")

@@ -68,7 +68,7 @@ REJECTED = "rejected"
 
 def messages_of(text: str, *, with_rejected: bool = False) -> tuple[Message, ...]:
     """Return the messages of a row of `example_text`; by default what is said alone."""
-    told = (_message(each) for each in json.loads(text))
+    told = (_message(load) for load in json.loads(text))
     return tuple(each for each in told if with_rejected or each.role != REJECTED)
 
 
@@ -101,7 +101,7 @@ class RowMap(Generic[V]):
         self._kind = kind
         self._columns, self._sealed, self._json = columns or {}, sealed, json or {}
         hints = get_type_hints(kind)
-        names = [each.name for each in fields(kind)]
+        names = [field.name for field in fields(kind)]
         self._fields = {name: self._field(name, hints[name]) for name in names}
 
     def read(self, row: Row, db: Database | None = None, **given: object) -> V:

@@ -49,8 +49,8 @@ def wrong_key() -> ApiError:
 
 def client_of(request: Request) -> Client | None:
     """Return the client that calls, None for the engine's own key."""
-    found: Client | None = request.scope.get("state", {}).get("client")
-    return found
+    client: Client | None = request.scope.get("state", {}).get("client")
+    return client
 
 
 def owner_of(request: Request) -> str:

@@ -377,7 +377,7 @@ class JobQueue:
             waiting = self._repositories.jobs.waiting(states.RUNNING, states.QUEUED)
             heavy = {name for name, base in self._bases.items() if base.is_heavy}
             ours = (each for each in waiting if (each.base in heavy) == is_heavy)
-            job = next((each for each in ours if each.job_id not in self._claimed), None)
+            job = next((our for our in ours if our.job_id not in self._claimed), None)
             if job is not None:
                 self._claimed.add(job.job_id)
         try:

@@ -143,15 +143,15 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
     )
 
 
-def _method(base: Base, asked: JobRequest) -> tuple[str, object]:
+def _method(base: Base, job_request: JobRequest) -> tuple[str, object]:
     """Return the method's name and what is said of its hyper-parameters."""
-    if asked.method is None:
-        return SUPERVISED, asked.hyperparameters
-    kind = asked.method.get("type")
+    if job_request.method is None:
+        return SUPERVISED, job_request.hyperparameters
+    kind = job_request.method.get("type")
     if not isinstance(kind, str) or kind not in base.methods:
-        known = ", ".join(f"'{each}'" for each in base.methods)
+        known = ", ".join(f"'{method}'" for method in base.methods)
         raise bad_field("method", f"method.type must be one of {known} for the model `{base.name}`")
-    block = asked.method.get(kind) or {}
+    block = job_request.method.get(kind) or {}
     return kind, block.get("hyperparameters") if isinstance(block, dict) else block
 
 
@@ -308,7 +308,7 @@ def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
     """Return the protocol's FineTuningJob, why it failed in a language."""
     hyperparameters = dict(job.hyperparameters)
     finish = job.estimated_finish if job.status == RUNNING else None
-    shown = FineTuningJob(
+    fine_tuning_job = FineTuningJob(
         id=job.job_id,
         status=job.status,
         model=job.base,
@@ -326,4 +326,4 @@ def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
         estimated_finish=int(finish) if finish else None,
         trained_tokens=job.trained_tokens,
     )
-    return asdict(shown)
+    return asdict(fine_tuning_job)

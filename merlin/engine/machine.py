@@ -127,7 +127,7 @@ def parse_gpus(output: str) -> Iterator[Gpu]:
     for line in output.splitlines():
         name, *numbers = (part.strip() for part in line.rsplit(",", 3))
         try:
-            share, used, total = (float(each) for each in numbers)
+            share, used, total = (float(number) for number in numbers)
         except ValueError:  # "[N/A]" on some devices, or words instead of an answer
             continue
         yield Gpu(name, share, int(used * _MEBI), int(total * _MEBI))

@@ -127,7 +127,7 @@ def create_app(
         openapi_url=None,
         lifespan=None if engine else _own_engine,
         # Those of a router that is included would be made anew at the first request.
-        routes=[route for each in _SUBJECTS for route in each.router.routes],
+        routes=[route for subject in _SUBJECTS for route in subject.router.routes],
     )
     app.state.settings, app.state.engine, app.state.calls = settings, engine, calls
     app.state.bases, app.state.sign_ins = bases, SignIns(settings.key)

@@ -418,14 +418,14 @@ class GitSource:
         `HEAD` is the followed branch as last fetched. Raises NotFound.
         """
         named = HEAD_REF if revision == "HEAD" else revision
-        told = {"revision": revision[:100]}
+        arguments = {"revision": revision[:100]}
         if named != HEAD_REF and not _COMMIT_ID.fullmatch(named):
-            raise NotFound(f"no commit id: {revision[:100]!r}", "git-no-commit", **told)
+            raise NotFound(f"no commit id: {revision[:100]!r}", "git-no-commit", **arguments)
         with mirror.as_source_errors():
             try:
                 found = self.run("rev-parse", "--verify", "--quiet", f"{named}^{{commit}}")
             except GitFailed as failure:
-                raise NotFound(f"no commit {revision}", "git-no-commit", **told) from failure
+                raise NotFound(f"no commit {revision}", "git-no-commit", **arguments) from failure
         return found.decode().strip()
 
     @contextmanager

@@ -201,13 +201,13 @@ def main() -> None:
     is_closed = close_walls()
     try:
         if kind == WALLS:
-            told: dict[str, object] = {WALLS: is_closed and not _reached()}
+            values: dict[str, object] = {WALLS: is_closed and not _reached()}
         else:
             text, is_cut = parse(read, sys.stdin.buffer.read(), int(most_characters))
-            told = {"text": text, "is_cut": is_cut}
+            values = {"text": text, "is_cut": is_cut}
     except Fault as fault:
-        told = {"fault": fault.word}
-    sys.stdout.buffer.write(json.dumps(told, ensure_ascii=False).encode())
+        values = {"fault": fault.word}
+    sys.stdout.buffer.write(json.dumps(values, ensure_ascii=False).encode())
     sys.stdout.buffer.flush()
 
 

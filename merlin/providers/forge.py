@@ -102,19 +102,19 @@ class Forge:
 
         Raises ForgeAway, ForgeDenied, Refused: it takes others, but never this one.
         """
-        told = {
+        values = {
             "state": self._dialect.words.get(status.state, status.state),
             "context": status.context,
             "description": cut(status.description, self._dialect.longest),
         }
         if status.target_url:
-            told["target_url"] = status.target_url
-        self._call("POST", f"{self.url}/statuses/{commit}", told)
+            values["target_url"] = status.target_url
+        self._call("POST", f"{self.url}/statuses/{commit}", values)
 
-    def _call(self, method: str, url: str, told: Mapping[str, str] | None = None) -> None:
+    def _call(self, method: str, url: str, values: Mapping[str, str] | None = None) -> None:
         headers = {self._dialect.header: self._dialect.token.format(self._token)}
         try:
-            answer = self._http.request(method, url, json=told, headers=headers)
+            answer = self._http.request(method, url, json=values, headers=headers)
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ValueError) as error:
             words = f"{type(error).__name__} {error}".replace(self._token, "[hidden]")
             raise ForgeAway(self.url, one_line(words)) from None
@@ -131,12 +131,12 @@ class Forge:
             is_spent = True
         if is_spent:
             return ForgeAway(self.url, reason, pause_s or 0.0)
-        told = {"project": self.project, "url": self.url, "reason": reason}
+        arguments = {"project": self.project, "url": self.url, "reason": reason}
         # A project that was renamed is told by a redirect, which would carry the token on.
         denials = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
         if code in denials or answer.is_redirect:
-            return ForgeDenied(f"{self.url}: {reason}", "forge-denied", **told)
-        return Refused(f"{self.url}: {reason}", "forge-refused", **told)
+            return ForgeDenied(f"{self.url}: {reason}", "forge-denied", **arguments)
+        return Refused(f"{self.url}: {reason}", "forge-refused", **arguments)
 
 
 def _reason(answer: httpx2.Response) -> str:

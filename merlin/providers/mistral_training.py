@@ -93,7 +93,7 @@ class MistralProvider(OpenAIProvider):
         failures = (event.data.get("error") for event in _events(raw))
         return replace(
             report,
-            error=next((str(each) for each in failures if each), ""),
+            error=next((str(failure) for failure in failures if failure), ""),
             finished_at=openai_chat.moment(raw, "modified_at") if report.model_id else None,
         )
 

@@ -151,7 +151,7 @@ def extension_nearest(extension: object) -> tuple[str, ...]:
     told = extension.get("nearest") if isinstance(extension, Mapping) else None
     listed = told if isinstance(told, list) else []
     lines = (" ".join(each.split()) for each in listed if isinstance(each, str))
-    return tuple(each for each in lines if 0 < len(each) <= MAX_OFFER_LENGTH)[:MAX_OFFERS]
+    return tuple(line for line in lines if 0 < len(line) <= MAX_OFFER_LENGTH)[:MAX_OFFERS]
 
 
 def _error(error: Json) -> str:
@@ -235,11 +235,11 @@ _PLAIN = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed
 
 def fields_of(steering: SamplingParams, limit: str = OLD_LIMIT) -> dict[str, object]:
     """Return what a question says of its answer; nothing where nothing is wished."""
-    told: dict[str, object] = {name: getattr(steering, name) for name in _PLAIN}
-    told[limit] = steering.most_tokens
-    told["stop"] = list(steering.stops) or None
-    told["response_format"] = steering.response_format
-    return {name: value for name, value in told.items() if value is not None}
+    values: dict[str, object] = {name: getattr(steering, name) for name in _PLAIN}
+    values[limit] = steering.most_tokens
+    values["stop"] = list(steering.stops) or None
+    values["response_format"] = steering.response_format
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def blamed(error: ProviderError, sent: Mapping[str, object]) -> ParameterRefused | None:
@@ -299,16 +299,16 @@ class OpenAIChat:
         An error after the first piece means that the answer is cut off: what came is all there
         is of it. An iterator that ends without an error has brought the whole answer.
         """
-        asked: Json = {"model": model_id, "messages": request_messages(messages)}
+        json: Json = {"model": model_id, "messages": request_messages(messages)}
         if not self._in_pieces:
-            yield await self._whole(asked, steering)
+            yield await self._whole(json, steering)
             return
-        asked = {**asked, "stream": True, "stream_options": {"include_usage": True}}
+        json = {**json, "stream": True, "stream_options": {"include_usage": True}}
         usage = NOT_COUNTED
         is_whole, length = False, 0
         with call_errors():
             async with (
-                self._sent(asked, steering, BETWEEN_BYTES_S) as response,
+                self._sent(json, steering, BETWEEN_BYTES_S) as response,
                 aclosing(read_events(response, self._total_s)) as chunks,
             ):
                 async for chunk in chunks:
@@ -328,16 +328,16 @@ class OpenAIChat:
         if usage is not NOT_COUNTED:
             yield Answer(usage=usage)
 
-    async def _whole(self, asked: Json, steering: SamplingParams) -> Answer:
+    async def _whole(self, json: Json, steering: SamplingParams) -> Answer:
         with call_errors():
             async with asyncio.timeout(self._total_s):
                 # The first byte comes with the last: silence is no sign here.
-                async with self._sent(asked, steering, self._total_s) as told:
+                async with self._sent(json, steering, self._total_s) as told:
                     return answer(json_object(await read_whole(told)))
 
     @asynccontextmanager
     async def _sent(
-        self, asked: Json, steering: SamplingParams, between_s: float
+        self, json: Json, steering: SamplingParams, between_s: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield what answers a question; what was learnt of the limit's name is used at once."""
         # Another question may learn it while this one is on its way.
@@ -345,7 +345,7 @@ class OpenAIChat:
         async with AsyncExitStack() as held:
             while True:
                 wishes = fields_of(steering, limit)
-                sending = self._client.send(ANSWERS, {**asked, **wishes}, self._total_s, between_s)
+                sending = self._client.send(ANSWERS, {**json, **wishes}, self._total_s, between_s)
                 try:
                     answer = await held.enter_async_context(sending)
                 except ProviderError as error:

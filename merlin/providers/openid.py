@@ -223,11 +223,13 @@ class Issuer:
         return found
 
 
-def _check(told: Mapping[str, Any], issuer: str) -> None:
+def _check(values: Mapping[str, Any], issuer: str) -> None:
     """Raise OpenIdRefused for a description of somebody else, or that leads elsewhere."""
     own = urlsplit(issuer)
-    addresses = [urlsplit(str(told.get(name, ""))) for name in _WANTED]
-    is_near = all((each.scheme, each.netloc) == (own.scheme, own.netloc) for each in addresses)
+    addresses = [urlsplit(str(values.get(name, ""))) for name in _WANTED]
+    is_near = all(
+        (address.scheme, address.netloc) == (own.scheme, own.netloc) for address in addresses
+    )
     is_safe = own.scheme == "https" or is_loopback(own.hostname)
-    if told.get("issuer") != issuer or not is_near or not is_safe:
+    if values.get("issuer") != issuer or not is_near or not is_safe:
         raise OpenIdRefused("the issuer's description leads elsewhere")

@@ -28,12 +28,12 @@ _PHONE = re.compile(r"\+?([1-9][0-9]{9,14})")
 _RUSSIAN = 11
 
 
-def contact_of(said: str) -> str:
+def contact_of(text: str) -> str:
     """Return an address as it was written, or a number's digits ("79161234567"); "" for neither.
 
     A Russian number may begin with 8, or with nothing before its ten digits.
     """
-    plain = said.strip()
+    plain = text.strip()
     if len(plain) > MAX_CONTACT_LENGTH:
         return ""
     if "@" in plain:

@@ -180,7 +180,7 @@ class YandexProvider:
         errors = none_if_unknown(
             lambda: self._listed(f"{_TUNING}/{provider_job_id}/errors", "tuningError", {})
         )
-        told = (json.dumps(each, ensure_ascii=False, sort_keys=True) for each in errors)
+        told = (json.dumps(error, ensure_ascii=False, sort_keys=True) for error in errors)
         return [
             JobEvent(_digest(words), utc_now(), "error", words)
             for words in told
@@ -280,8 +280,8 @@ def _line(line: bytes) -> bytes:
     if "tools" in said or not all(map(_is_plain, [*before, last])):
         raise ProviderError("Yandex trains on words of system, user and assistant alone")
     request = [{"role": each["role"], "text": each["content"]} for each in before]
-    told = {"request": request, "response": last["content"]}
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    values = {"request": request, "response": last["content"]}
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _is_plain(message: Json) -> bool:

@@ -94,10 +94,10 @@ def receipt_body(receipt: Receipt, contact: str, words: str, amount: Amount) -> 
         "payment_subject": receipt.subject,
         "payment_mode": receipt.mode,
     }
-    told: dict[str, Any] = {"customer": customer(contact), "items": [item]}
+    values: dict[str, Any] = {"customer": customer(contact), "items": [item]}
     if receipt.tax_system is not None:
-        told["tax_system_code"] = receipt.tax_system
-    return told
+        values["tax_system_code"] = receipt.tax_system
+    return values
 
 
 def customer(contact: str) -> Body:
@@ -108,45 +108,45 @@ def customer(contact: str) -> Body:
     return {"email": plain} if "@" in plain else {"phone": plain}
 
 
-def seen(told: Body) -> GatewayPayment:
+def seen(body: Body) -> GatewayPayment:
     """Return a payment as YooKassa told it. Raises PaymentError for what is unreadable."""
-    metadata, method = _part(told, "metadata"), _part(told, "payment_method")
+    metadata, method = _part(body, "metadata"), _part(body, "payment_method")
     is_kept = method.get("saved") is True
-    returned = told.get("refunded_amount")
+    returned = body.get("refunded_amount")
     return GatewayPayment(
-        outside_id=_id(told.get("id")),
-        status=Status(_text(told.get("status"))),
-        is_paid=told.get("paid") is True,
-        amount=_amount(told.get("amount")),
-        is_test=told.get("test") is True,
+        outside_id=_id(body.get("id")),
+        status=Status(_text(body.get("status"))),
+        is_paid=body.get("paid") is True,
+        amount=_amount(body.get("amount")),
+        is_test=body.get("test") is True,
         purchase_id=_text(metadata.get("purchase")),
         user_id=_text(metadata.get("user")),
-        pay_url=_address(_part(told, "confirmation").get("confirmation_url")),
-        reason=_text(_part(told, "cancellation_details").get("reason")),
+        pay_url=_address(_part(body, "confirmation").get("confirmation_url")),
+        reason=_text(_part(body, "cancellation_details").get("reason")),
         refunded=0 if returned is None else _amount(returned).minor,
-        at=_moment(told.get("captured_at")) or _moment(told.get("created_at")),
+        at=_moment(body.get("captured_at")) or _moment(body.get("created_at")),
         method_id=_text(method.get("id")) if is_kept else "",
         method_title=_text(method.get("title")) if is_kept else "",
     )
 
 
-def seen_refund(told: Body) -> GatewayRefund:
+def seen_refund(body: Body) -> GatewayRefund:
     """Return a refund as YooKassa told it. Raises PaymentError when it cannot be read."""
-    at = _moment(told.get("created_at"))
+    at = _moment(body.get("created_at"))
     if at is None:
-        raise _unreadable("created_at", told.get("created_at"))
+        raise _unreadable("created_at", body.get("created_at"))
     return GatewayRefund(
-        outside_id=_id(told.get("id")),
-        payment_id=_id(told.get("payment_id")),
-        amount=_amount(told.get("amount")),
-        is_done=_IS_DONE.get(_text(told.get("status"))),
+        outside_id=_id(body.get("id")),
+        payment_id=_id(body.get("payment_id")),
+        amount=_amount(body.get("amount")),
+        is_done=_IS_DONE.get(_text(body.get("status"))),
         at=at,
-        reason=_text(_part(told, "cancellation_details").get("reason")),
+        reason=_text(_part(body, "cancellation_details").get("reason")),
     )
 
 
-def _part(told: Body, name: str) -> Body:
-    part = told.get(name)
+def _part(body: Body, name: str) -> Body:
+    part = body.get(name)
     return part if isinstance(part, Mapping) else {}
 
 
@@ -385,14 +385,14 @@ def _object(content: bytes) -> Body | None:
     return told if isinstance(told, Mapping) else None
 
 
-def _refusal(status: int, told: Body | None) -> PaymentError:
+def _refusal(status: int, body: Body | None) -> PaymentError:
     """Return our error for an answer that is no success, or cannot be read."""
-    if told is None:
+    if body is None:
         code, words = f"http_{status}", f"YooKassa answered {status} and nothing that can be read"
     else:
-        code = str(told.get("code") or f"http_{status}")
-        place = f" ({told['parameter']})" if told.get("parameter") else ""
-        words = f"YooKassa: {code}: {told.get('description', '')}{place}"[:_MAX_FAULT_LENGTH]
+        code = str(body.get("code") or f"http_{status}")
+        place = f" ({body['parameter']})" if body.get("parameter") else ""
+        words = f"YooKassa: {code}: {body.get('description', '')}{place}"[:_MAX_FAULT_LENGTH]
     kind = PaymentError
     if status == _TOO_MANY:
         kind = GatewayUnavailable

@@ -160,8 +160,8 @@ def serve_from_arguments(make_app: Callable[[argparse.Namespace], StandIn], **op
     parser.add_argument("--folder", type=Path, help="keeps the state over restarts")
     for name, words in options.items():
         parser.add_argument(f"--{name.replace('_', '-')}", default="", help=words)
-    given = parser.parse_args()
-    serve(make_app(given), given.host, given.port)
+    args = parser.parse_args()
+    serve(make_app(args), args.host, args.port)
 
 
 class StandIn(ABC):

@@ -225,7 +225,7 @@ class KeptAnswers:
         """Write an answer down. Raises OSError where the disk does not take it."""
         answer, digest = reply.answer, self._digest(messages)
         self._replies[digest] = reply
-        said = {
+        values = {
             "digest": digest,
             "provider": self._model[0],
             "model": self._model[1],
@@ -239,7 +239,7 @@ class KeptAnswers:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             # The line end first: a line that was cut short stays alone.
-            file.write("\n" + json.dumps(said, ensure_ascii=False))
+            file.write("\n" + json.dumps(values, ensure_ascii=False))
 
     def _digest(self, messages: Sequence[Message]) -> str:
         wishes = fields_of(self._wishes)

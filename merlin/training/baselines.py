@@ -62,7 +62,7 @@ def find_baselines(db: Database, model: Model) -> dict[str, int]:
 
 def _loss(metrics: Mapping[str, object]) -> float:
     losses = (metrics.get(name) for name in _LOSSES)
-    return next((float(each) for each in losses if isinstance(each, int | float)), inf)
+    return next((float(loss) for loss in losses if isinstance(loss, int | float)), inf)
 
 
 def read_answers(db: Database, provider: str, model_id: str) -> dict[str, Answer]:
@@ -75,7 +75,7 @@ def read_answers(db: Database, provider: str, model_id: str) -> dict[str, Answer
 
 def conversation_digest(question: Question) -> str:
     """Return what names a question with its system text, whatever was taught to answer it."""
-    said = [each.as_json() for each in question.messages]
+    said = [message.as_json() for message in question.messages]
     return hashlib.sha256(dump_json(said).encode()).hexdigest()
 
 
@@ -83,9 +83,9 @@ def forget_answers(db: Database, model: Model) -> None:
     """Delete the answers to those test questions whose consent was taken back."""
     of_dataset = REVOKED_EXAMPLE.select().where(REVOKED_EXAMPLE.dataset == model.dataset)
     revoked = {row["example_id"] for row in db.rows(of_dataset)}
-    for each in questions_of(read_conversations(db, model.build_id, TEST)):
-        if each.example_id in revoked:
-            is_it = BASELINE_ANSWER.digest == conversation_digest(each)
+    for question in questions_of(read_conversations(db, model.build_id, TEST)):
+        if question.example_id in revoked:
+            is_it = BASELINE_ANSWER.digest == conversation_digest(question)
             db.change(BASELINE_ANSWER.delete().where(is_it))
 
 
@@ -145,10 +145,10 @@ class BaselineTick:
         for row in self._db.rows(select_models().where(_is_newest_good())):
             model = model_of(row)
             if provider := self._providers.get(model.provider):
-                for each in find_baselines(self._db, model):
-                    again_at, _ = self._rests.get((model.model_row, each), _NOW)
+                for baseline in find_baselines(self._db, model):
+                    again_at, _ = self._rests.get((model.model_row, baseline), _NOW)
                     if self._monotonic() >= again_at:
-                        self._ask(provider, model, each)
+                        self._ask(provider, model, baseline)
         return False
 
     def _ask(self, provider: TrainingProvider, model: Model, baseline: str) -> None:
@@ -157,9 +157,9 @@ class BaselineTick:
 
         def keep(query: Query, reply: Reply) -> None:
             answer, known = reply.answer, reply.answer.known
-            told = {"answer": storable_text(answer.text), "known": known and int(known)}
+            values = {"answer": storable_text(answer.text), "known": known and int(known)}
             key = {"provider": model.provider, "model_id": baseline, "digest": query.key}
-            self._db.transact(lambda: self._db.add_new(BASELINE_ANSWER, {**key, **told}))
+            self._db.transact(lambda: self._db.add_new(BASELINE_ANSWER, {**key, **values}))
 
         try:
             if queries:
@@ -180,11 +180,11 @@ class BaselineTick:
     def _queries(self, model: Model, baseline: str) -> list[Query]:
         if not self._is_free(model, baseline):
             return []
-        known = read_answers(self._db, model.provider, baseline)
+        answers = read_answers(self._db, model.provider, baseline)
         asked = questions_of(read_conversations(self._db, model.build_id, TEST))
         waiting = {conversation_digest(each): each.messages for each in asked}
         queries = [Query(key, said, NOT_COUNTED) for key, said in waiting.items()]
-        return [each for each in queries if each.key not in known][:ASKED_AT_ONCE]
+        return [query for query in queries if query.key not in answers][:ASKED_AT_ONCE]
 
     def _is_free(self, model: Model, baseline: str) -> bool:
         base = Jobs(self._db).get(model.job_id).recipe.base_model

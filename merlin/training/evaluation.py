@@ -220,7 +220,7 @@ class ProofReport:
 
     def of(self, *changes: Change) -> list[ComparedAnswer]:
         """Return the answers that changed so."""
-        return [each for each in self.answers if each.change in changes]
+        return [answer for answer in self.answers if answer.change in changes]
 
 
 def evaluate(
@@ -236,8 +236,8 @@ def evaluate(
         key = "eval-not-tested"
         if proof is not None:
             key = "eval-no-answers" if proof.questions else "prompt-no-test"
-        told = {"model": model.build_version, "build": model.build_version}
-        raise Refused(f"{model.build_version} has no answers", key, **told)
+        arguments = {"model": model.build_version, "build": model.build_version}
+        raise Refused(f"{model.build_version} has no answers", key, **arguments)
     scores = _scores(model.build_version, mine)
     theirs = judge_answers(db, against, graded) if against else []
     pairs, tags = list(pair_answers(mine, theirs)), _tags(db, model.build_id)
@@ -256,8 +256,8 @@ def _baseline_scores(
     db: Database, model: Model, questions: Sequence[Question]
 ) -> Iterator[BaselineScores]:
     for model_id, step in find_baselines(db, model).items():
-        kept = read_answers(db, model.provider, model_id)
-        asked = [(kept.get(conversation_digest(question)), question) for question in questions]
+        answers = read_answers(db, model.provider, model_id)
+        asked = [(answers.get(conversation_digest(question)), question) for question in questions]
         judged = [JudgedAnswer(q, said, kind_of(said, q)) for said, q in asked if said]
         if judged:
             yield BaselineScores(step=step, scores=_scores(model_id, judged))
@@ -276,7 +276,7 @@ def score_versions(db: Database, model: Model) -> list[VersionScore]:
     begin = max(0, min(place, len(models) - MAX_VERSIONS))
     found = []
     for each in models[begin : begin + MAX_VERSIONS]:
-        kinds = [said.kind for said in judge_answers(db, each)]
+        kinds = [judge_answer.kind for judge_answer in judge_answers(db, each)]
         if kinds:
             right = kinds.count(AnswerKind.RIGHT)
             low, high = wilson_interval(right, len(kinds))
@@ -324,10 +324,12 @@ def judge_answers(db: Database, model: Model, graded: Graded = _UNGRADED) -> lis
     questions = questions_of(read_conversations(db, model.build_id, TEST))
     return [
         JudgedAnswer(
-            each, said, graded.get((model.model_row, each.example_id)) or kind_of(said, each)
+            question,
+            said,
+            graded.get((model.model_row, question.example_id)) or kind_of(said, question),
         )
-        for each in questions
-        if (said := answers.get(each.example_id))
+        for question in questions
+        if (said := answers.get(question.example_id))
     ]
 
 
@@ -355,11 +357,13 @@ def _scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
     )
 
 
-def pair_answers(mine: Sequence[JudgedAnswer], theirs: Sequence[JudgedAnswer]) -> Iterator[Pair]:
+def pair_answers(
+    mine: Sequence[JudgedAnswer], judged_answers: Sequence[JudgedAnswer]
+) -> Iterator[Pair]:
     """Yield the answers of both to each common question."""
     waiting = defaultdict[object, list[JudgedAnswer]](list)
-    for each in theirs:
-        waiting[question_key(each.question)].append(each)
+    for their in judged_answers:
+        waiting[question_key(their.question)].append(their)
     for each in mine:
         if found := waiting[question_key(each.question)]:
             yield each, found.pop(0)
@@ -370,7 +374,7 @@ def _compare(model: Model, against: Model, pairs: Sequence[Pair], *, is_kept: bo
     difference, low, high = None, None, None
     if gains:
         figures = sum(gains) / len(gains), *bootstrap_interval(gains)
-        difference, low, high = (round(_PERCENT * each, 1) for each in figures)
+        difference, low, high = (round(_PERCENT * figure, 1) for figure in figures)
     return Comparison(
         against=against.build_version,
         verdict=_verdict(len(pairs), low, high) if is_kept else "unkept",

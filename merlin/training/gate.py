@@ -69,7 +69,7 @@ def find_hold(
     model was asked too, as `pair_answers` gives them; `accepted` are digests of questions.
     """
     if rule.kind == FLOOR and answers:
-        right = sum(each.kind is AnswerKind.RIGHT for each in answers)
+        right = sum(answer.kind is AnswerKind.RIGHT for answer in answers)
         floor = {"right": right, "questions": len(answers), "floor": round(_PERCENT * rule.right)}
         return HoldReason("gate-floor", floor) if right < rule.right * len(answers) else None
     if rule.kind != NOT_WORSE:
@@ -77,11 +77,11 @@ def find_hold(
     rest = [pair for pair in pairs if question_digest(pair[0].question) not in accepted]
     lost = [now for now, _ in lost_of(rest)]
     wrong = sum(each.kind is AnswerKind.WRONG for each in lost)
-    told = {"wrong": wrong, "refused": len(lost) - wrong, "questions": len(pairs)}
+    values = {"wrong": wrong, "refused": len(lost) - wrong, "questions": len(pairs)}
     is_enough = bool(lost) and len(pairs) >= ENOUGH_QUESTIONS
     if wrong or (is_enough and bootstrap_interval(gains_of(rest))[1] < 0):
         reason = "gate-lost" if wrong else "gate-worse"
-        return HoldReason(reason, told, list(map(_text_of, lost)))
+        return HoldReason(reason, values, list(map(_text_of, lost)))
     return None
 
 
@@ -111,9 +111,9 @@ class Gates(Repository):
             return False
         kill_point("gate.judged")
         against = serving.build_version if serving else ""
-        told = {"version": new.build_version, "against": against, **hold.told}
-        stored = {**told, "lost": hold.lost, "compared": dump_json(compared)}
-        self._keep(new, str(stands["reason"]), replace(hold, told=told), stored)
+        values = {"version": new.build_version, "against": against, **hold.told}
+        stored = {**values, "lost": hold.lost, "compared": dump_json(compared)}
+        self._keep(new, str(stands["reason"]), replace(hold, told=values), stored)
         kill_point("gate.recorded")
         return True
 
@@ -141,7 +141,7 @@ class Gates(Repository):
         older = of_others & VERDICT.reason.in_(HOLDS) & (VERDICT.position < newest)
         transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, older)
         more = {"key": "gate-more", "arguments": {"count": len(hold.lost) - _SHOWN}}
-        told = {
+        arguments = {
             "dataset": new.dataset,
             "version": new.build_version,
             "job": new.job_id,
@@ -153,7 +153,7 @@ class Gates(Repository):
         editors = sorted({row["by_whom"] for row in self.db.rows(edits)})
         for reader in (ADMINS, *editors):
             once = f"held:{new.model_row}:{hold.told['against']}:{reader}"
-            Notices(self.db, self._clock).tell(reader, "notice-held", told, once=once)
+            Notices(self.db, self._clock).tell(reader, "notice-held", arguments, once=once)
         self.db.bump()
 
     @transaction
@@ -165,13 +165,13 @@ class Gates(Repository):
         held for no question, or not for the one named by `digest`.
         """
         held = self.db.row(VERDICT.select().where(_waits(model) & VERDICT.reason.in_(HOLDS)))
-        told = {"model": model.build_version}
+        arguments = {"model": model.build_version}
         if held is None:
-            raise Refused(f"{model.build_version} is not held", "gate-not-held", **told)
+            raise Refused(f"{model.build_version} is not held", "gate-not-held", **arguments)
         every = [each["arguments"] for each in load_json(held["arguments"]).get("lost", [])]
         lost = [each for each in every if digest in {"", each["digest"]}]
         if not lost:
-            raise Refused("held for no such question", "gate-nothing-to-accept", **told)
+            raise Refused("held for no such question", "gate-nothing-to-accept", **arguments)
         at = iso(self._clock())
         by_whom = {"dataset": model.dataset, "by_whom": by, "at": at}
         for each in lost:
@@ -191,10 +191,10 @@ def _waits(model: Model) -> Any:
 def _text_of(lost: JudgedAnswer) -> Row:
     """Return the text of a lost question, with what names it when it is accepted."""
     question = lost.question
-    told = {
+    values = {
         "question": shorten(question.messages[-1].content),
         "answer": shorten(lost.answer.text),
         "example": question.example_id,
         "digest": question_digest(question),
     }
-    return {"key": f"gate-{lost.kind}", "arguments": told}
+    return {"key": f"gate-{lost.kind}", "arguments": values}

@@ -85,11 +85,11 @@ def grading_queries(
 
 def _query(model: Model, judged: JudgedAnswer, rubric: str, vote: int, language: str) -> Query:
     question = judged.question
-    told = {"expected": question.reference, "answer": judged.answer.text, "vote": vote}
-    asked = "\n".join(each.content for each in question.messages if each.role != "system")
+    arguments = {"expected": question.reference, "answer": judged.answer.text, "vote": vote}
+    asked = "\n".join(message.content for message in question.messages if message.role != "system")
     messages = (
         Message("system", f"{rubric}\n\n{text(language, 'judge-form')}"),
-        Message("user", text(language, "judge-question", question=asked, **told)),
+        Message("user", text(language, "judge-question", question=asked, **arguments)),
     )
     expected = Usage(count_messages(messages), _ANSWER_TOKENS)
     return Query(_key(model, question.example_id, vote), messages, expected)
@@ -100,12 +100,12 @@ def _key(model: Model, example_id: str, vote: int) -> str:
 
 
 def read_grading(
-    asked: VariantQueries, replies: Mapping[str, Reply], models: Sequence[Model]
+    variant_queries: VariantQueries, replies: Mapping[str, Reply], models: Sequence[Model]
 ) -> Grading:
     """Return what the judge's answers about `models` say. Raises Refused where it is too little."""
     votes: dict[tuple[int, str], list[bool]] = {}
     unreadable: list[str] = []
-    for query in asked.queries:
+    for query in variant_queries.queries:
         row, _, example_id = query.key.split("/", 2)
         mine = votes.setdefault((int(row), example_id), [])
         if (reply := replies.get(query.key)) is None:
@@ -115,12 +115,16 @@ def read_grading(
             mine.append(said[-1].lower() == "right")
         else:
             unreadable.append(reply.answer.text)
-    judge = f"{asked.provider}/{asked.model_id}"
-    if len(unreadable) > _MAX_UNREADABLE * len(asked.queries):
-        told = {"judge": judge, "count": len(unreadable), "votes": len(asked.queries)}
+    judge = f"{variant_queries.provider}/{variant_queries.model_id}"
+    if len(unreadable) > _MAX_UNREADABLE * len(variant_queries.queries):
+        arguments = {
+            "judge": judge,
+            "count": len(unreadable),
+            "votes": len(variant_queries.queries),
+        }
         sample = " ".join(unreadable[0].split())[:_SAMPLE]
-        raise Refused("the judge cannot be read", "judge-unreadable", sample=sample, **told)
-    names = {each.model_row: each.model_id for each in models}
+        raise Refused("the judge cannot be read", "judge-unreadable", sample=sample, **arguments)
+    names = {model.model_row: model.model_id for model in models}
     is_right = {key: 2 * sum(mine) > len(mine) for key, mine in votes.items()}
     kinds = {key: AnswerKind.RIGHT if each else AnswerKind.WRONG for key, each in is_right.items()}
     return Grading(

@@ -228,8 +228,10 @@ class Jobs(Repository):
     ) -> None:
         """Store new events and checkpoints; one seen before is left as it is."""
         this = {"job_id": job_id}
-        self.db.add_missing(JOB_EVENT, (_EVENTS.write(each) | this for each in events))
-        self.db.add_missing(CHECKPOINT, (_CHECKPOINTS.write(each) | this for each in checkpoints))
+        self.db.add_missing(JOB_EVENT, (_EVENTS.write(event) | this for event in events))
+        self.db.add_missing(
+            CHECKPOINT, (_CHECKPOINTS.write(checkpoint) | this for checkpoint in checkpoints)
+        )
 
 
 def insert_job(db: Database, job: Job, wish: str) -> None:
@@ -249,8 +251,8 @@ def why_failed(job: Job) -> Row:
     """Return the columns of a verdict that say why its job gave no model."""
     is_cancelled = job.state is JobState.CANCELLED
     reason = "verdict-job-cancelled" if is_cancelled else "verdict-job-failed"
-    told = {"job": job.job_id, "error": job.error or job.status}
-    return {"reason": reason, "arguments": dump_json(told)}
+    values = {"job": job.job_id, "error": job.error or job.status}
+    return {"reason": reason, "arguments": dump_json(values)}
 
 
 def new_model(job: Job) -> Row:

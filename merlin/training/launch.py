@@ -185,7 +185,7 @@ def _upload_key(job: Job, name: str) -> str:
 def _oldest(provider: TrainingProvider, key: str) -> str | None:
     """Return the oldest job of this key, a failed one last; cancel others that still run."""
     jobs = [(state_of(report.status), report) for report in provider.api.find_jobs(key)]
-    found = [each for each in jobs if each[0] is not JobState.CANCELLED]
+    found = [job for job in jobs if job[0] is not JobState.CANCELLED]
     kept = sorted(found, key=lambda each: each[0] is JobState.FAILED)
     for state, surplus in kept[1:]:
         if state not in FINAL:

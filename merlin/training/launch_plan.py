@@ -105,8 +105,8 @@ def refuse_by_hand(launches: Launches, verdict: Verdict, job: Job) -> Decision |
     refused = _refuse(launches, verdict, job)
     active, most = launches.active(job.provider), launches.most_active(job.provider)
     if refused is None and active >= most:
-        told = {"provider": job.provider, "count": active, "limit": most}
-        refused = Decision(Step.WAIT, "launch-full", told)
+        values = {"provider": job.provider, "count": active, "limit": most}
+        refused = Decision(Step.WAIT, "launch-full", values)
     return refused
 
 
@@ -119,8 +119,8 @@ def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
     refused = _refuse(launches, newest, job)
     if refused is None and launches.is_forbidden(job.provider):
         # Automatic launches alone: one by hand asks the provider anew.
-        told = {"provider": job.provider, "dataset": job.dataset}
-        refused = Decision(Step.HOLD, "held-forbidden", told)
+        values = {"provider": job.provider, "dataset": job.dataset}
+        refused = Decision(Step.HOLD, "held-forbidden", values)
     decision = decide(
         spec.launch,
         waiting,
@@ -234,7 +234,7 @@ class Launches(Repository):
     ) -> None:
         super().__init__(db, clock)
         self.config, self.clock = config, clock
-        names = (each.name for each in config.providers)
+        names = (provider.name for provider in config.providers)
         self.sunsets = dict.fromkeys(names, config.sunsets.get) if sunsets is None else sunsets
         # Builds never change, so neither does what one has that another has not.
         self._new: dict[tuple[int, int], int] = {}
@@ -386,14 +386,14 @@ class Launches(Repository):
         self._supersede(older, at)
 
 
-def parse_base(said: str) -> tuple[str, str]:
+def parse_base(text: str) -> tuple[str, str]:
     """Return provider and base model of `PROVIDER/BASE`; a base may hold slashes.
 
     Raises Refused for what is none.
     """
-    provider, _, base_model = said.partition("/")
+    provider, _, base_model = text.partition("/")
     if not provider or not base_model or base_model.split() != [base_model]:
-        raise Refused(f"{said!r} is no base", "migrate-form", said=said)
+        raise Refused(f"{text!r} is no base", "migrate-form", said=text)
     return provider, base_model
 
 
@@ -403,8 +403,8 @@ def migrate_verdict(launches: Launches, verdict: Verdict, base: tuple[str, str])
     Raises Refused while a job of it is under way.
     """
     if verdict.word is VerdictStatus.TRAINING or verdict.build_id is None:
-        told = {"job": verdict.job_id, "dataset": verdict.dataset}
-        raise Refused("a job is under way", "migrate-training", **told)
+        arguments = {"job": verdict.job_id, "dataset": verdict.dataset}
+        raise Refused("a job is under way", "migrate-training", **arguments)
     spec, (provider, base_model) = spec_of(verdict), base
     recipe = replace(spec.recipe, provider=provider, base_model=base_model)
     digest = launches.build(verdict.build_id).digest
@@ -416,8 +416,8 @@ def require_base(config: Config, base: tuple[str, str], listed: Collection[str])
     """Raise Refused for a base that the provider neither lists nor has a price of its own for."""
     (name, base_model), provider = base, config.provider(base[0])
     if base_model not in {*listed, *(provider.prices if provider else ())}:
-        told = {"provider": name, "model": base_model}
-        raise Refused(f"{name} has no base {base_model}", "migrate-no-base", **told)
+        arguments = {"provider": name, "model": base_model}
+        raise Refused(f"{name} has no base {base_model}", "migrate-no-base", **arguments)
 
 
 def name_base(text: str, base: tuple[str, str]) -> str | None:
@@ -425,8 +425,8 @@ def name_base(text: str, base: tuple[str, str]) -> str | None:
 
     None where that cannot be done entry by entry.
     """
-    said = read_value("dataset", text)
-    if said is None:
+    value = read_value("dataset", text)
+    if value is None:
         return None
-    recipe = {**said["recipe"], "provider": base[0], "base_model": base[1]}
-    return edit_yaml("dataset", text, {**said, "recipe": recipe}, ())
+    recipe = {**value["recipe"], "provider": base[0], "base_model": base[1]}
+    return edit_yaml("dataset", text, {**value, "recipe": recipe}, ())

@@ -139,7 +139,9 @@ class Overlap:
 
 def question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
     """Return what makes two builds' questions the same one: all but the id and system text."""
-    said = ((each.role, each.content) for each in question.messages if each.role != "system")
+    said = (
+        (message.role, message.content) for message in question.messages if message.role != "system"
+    )
     return tuple(said), question.reference
 
 
@@ -314,8 +316,8 @@ def overlap_of(db: Database, one: int, other: int) -> Overlap:
 
 def why_lost(model_id: str, state: str, note: str) -> Row:
     """Return the columns of a verdict that say why its model cannot serve: refused or gone."""
-    told = {"model": model_id, "note": note}
-    return {"reason": f"verdict-model-{state}", "arguments": dump_json(told)}
+    values = {"model": model_id, "note": note}
+    return {"reason": f"verdict-model-{state}", "arguments": dump_json(values)}
 
 
 def proof_of(db: Database, model_row: int) -> Evaluation | None:

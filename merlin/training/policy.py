@@ -137,19 +137,19 @@ def refusal(
         has_cap = caps.per_job_micro is not None or caps.per_month_micro is not None
         return Decision(Step.HOLD, "held-no-price") if has_cap else None
     if caps.per_job_micro is not None and price_micro > caps.per_job_micro:
-        told = {
+        values = {
             "price": cost_argument(price_micro, currency),
             "cap": cost_argument(caps.per_job_micro, currency),
         }
-        return Decision(Step.HOLD, "held-job-cap", told)
+        return Decision(Step.HOLD, "held-job-cap", values)
     month = caps.per_month_micro
     if month is not None and price_micro + spent_micro > month:
-        told = {
+        values = {
             "price": cost_argument(price_micro, currency),
             "spent": cost_argument(spent_micro, currency),
             "cap": cost_argument(month, currency),
         }
-        return Decision(Step.HOLD, "held-month-cap", told)
+        return Decision(Step.HOLD, "held-month-cap", values)
     return None
 
 
@@ -158,20 +158,20 @@ def refuse_fading_base(base_model: str, sunset: date | None, today: date) -> Dec
     if sunset is None or (sunset - today).days >= MIN_LIFETIME_DAYS:
         return None
     days = (sunset - today).days
-    told = {"model": base_model, "date": sunset.isoformat(), "days": days}
-    return Decision(Step.HOLD, "held-sunset" if days > 0 else "held-dark", told)
+    values = {"model": base_model, "date": sunset.isoformat(), "days": days}
+    return Decision(Step.HOLD, "held-sunset" if days > 0 else "held-dark", values)
 
 
 def refuse_recipe(recipe: Recipe, form: str, engine: EngineConfig) -> Decision | None:
     """Return a hold for a recipe that a provider of this form would refuse, else None."""
     if (known := HYPERPARAMETERS.get(form)) is not None:
-        told: dict[str, object] = {"provider": recipe.provider}
+        values: dict[str, object] = {"provider": recipe.provider}
         if recipe.method != SUPERVISED:
-            return Decision(Step.HOLD, "held-no-method", {**told, "method": recipe.method})
+            return Decision(Step.HOLD, "held-no-method", {**values, "method": recipe.method})
         asked = {name for name, value in recipe.hyperparameters.items() if value != "auto"}
         if strange := asked - known:
             lists = {"names": ", ".join(sorted(strange)), "known": ", ".join(sorted(known))}
-            return Decision(Step.HOLD, "held-hyperparameters", {**told, **lists})
+            return Decision(Step.HOLD, "held-hyperparameters", {**values, **lists})
     if recipe.method == DPO and engine.chooses(recipe.base_model):
         return Decision(Step.HOLD, "held-no-pairs", {"model": recipe.base_model})
     if recipe.method != DPO and "beta" in recipe.hyperparameters:

@@ -79,8 +79,8 @@ def promote_newest(rows: Promotions, holds: Holds) -> list[Candidate]:
         kill_point("promote.before")
         new = candidate.model
         commit = VerdictHistory(rows.db).commit_of(new.job_id)
-        said = {"merlin.dataset": new.dataset, "gen_ai.request.model": new.model_id}
-        with open_span("promotion", said, commit=commit):
+        values = {"merlin.dataset": new.dataset, "gen_ai.request.model": new.model_id}
+        with open_span("promotion", values, commit=commit):
             is_promoted = rows.promote(old, candidate, "newest", "merlin")
         if is_promoted:
             switched.append(candidate)
@@ -306,13 +306,13 @@ class Promotions(Repository):
         of_dataset = SERVING.dataset == dataset
         self.db.row(self.db.locked(SERVING.select().where(of_dataset)))
         old = self.serving().get(dataset)
-        told: dict[str, object] = {
+        arguments: dict[str, object] = {
             "dataset": dataset,
             "count": len(lost),
             "models": ", ".join(model.build_version for model in lost),
         }
         if old is None or old.model.model_row not in {model.model_row for model in lost}:
-            self._notices.tell(ADMINS, "notice-revoked", told)
+            self._notices.tell(ADMINS, "notice-revoked", arguments)
             return
         # As the chain goes: what served before, newest first, then what is good.
         before = (self.model(model_id) for model_id in dict.fromkeys(self.served(dataset)))
@@ -321,10 +321,10 @@ class Promotions(Repository):
         heir = next(good, None)
         if heir is None:
             self.db.change(SERVING.delete().where(of_dataset))
-            self._notices.tell(ADMINS, "notice-revoked-nothing", told)
+            self._notices.tell(ADMINS, "notice-revoked-nothing", arguments)
             return
         self.promote(old, Candidate(heir, old.position), REVOKED, "merlin")
-        now = {**told, "version": heir.build_version}
+        now = {**arguments, "version": heir.build_version}
         self._notices.tell(ADMINS, "notice-revoked-switched", now)
 
     def served(self, dataset: str) -> list[str]:

@@ -174,11 +174,11 @@ def variants_of(
     subject: Subject, config: Config, base: Base, shown: int, limit: int | None = None
 ) -> list[VariantQueries]:
     """Return what is to be asked: `shown` examples before a question, `limit` questions at most."""
-    chosen = set(spread([each.example_id for each in subject.questions], limit))
-    questions = [each for each in subject.questions if each.example_id in chosen]
-    alone = [_query(each, each.messages) for each in questions]
+    chosen = set(spread([question.example_id for question in subject.questions], limit))
+    questions = [question for question in subject.questions if question.example_id in chosen]
+    alone = [_query(question, question.messages) for question in questions]
     nearest = NearestExamples(subject.train)
-    helped = [_query(each, nearest.prompt(each.messages, shown)) for each in questions]
+    helped = [_query(question, nearest.prompt(question.messages, shown)) for question in questions]
     price = config.price(*base)
     variants = [
         VariantQueries("prompt", *base, price, alone),
@@ -210,13 +210,13 @@ class NearestExamples:
         """Return the messages with the `count` nearest before the question, the nearest last."""
         found = nearest_questions(_first_question(messages), self._questions, count)
         shown = [said for place in reversed(found) for said in self._taught[place]]
-        head = [each for each in messages if each.role == "system"]
+        head = [message for message in messages if message.role == "system"]
         talk = [each for each in (*shown, *messages) if each.role != "system"]
         return (*head, *talk)
 
 
 def _first_question(messages: Sequence[Message]) -> str:
-    return normalise(next((each.content for each in messages if each.role == "user"), ""))
+    return normalise(next((message.content for message in messages if message.role == "user"), ""))
 
 
 @lru_cache(maxsize=4096)  # kept answers are compared again whenever a page shows them
@@ -246,8 +246,8 @@ def report_of(
     `replies` are those of each variant, by example id. Raises Refused where there is no such
     question.
     """
-    common = set.intersection(*(set(each) for each in replies))
-    questions = [each for each in subject.questions if each.example_id in common]
+    common = set.intersection(*(set(reply) for reply in replies))
+    questions = [question for question in subject.questions if question.example_id in common]
     if not questions:
         raise Refused("nothing was answered", "prompt-nothing-answered")
     told = [_measured(*each, questions) for each in zip(variants, replies, strict=True)]
@@ -265,10 +265,10 @@ def report_of(
 
 
 def _measured(
-    asked: VariantQueries, replies: Mapping[str, Reply], questions: Sequence[Question]
+    variant_queries: VariantQueries, replies: Mapping[str, Reply], questions: Sequence[Question]
 ) -> tuple[VariantReport, list[float]]:
     """Return what one variant's answers come to, and how like each is to what was taught."""
-    queries = {query.key: query for query in asked.queries}
+    queries = {query.key: query for query in variant_queries.queries}
     mine = [replies[each.example_id] for each in questions]
     answers = [reply.answer for reply in mine]
     pairs = [
@@ -278,13 +278,13 @@ def _measured(
         queries[question.example_id].used(reply.answer.usage)
         for question, reply in zip(questions, mine, strict=True)
     ]
-    price = asked.price
+    price = variant_queries.price
     costs = [price.answer(each.input_tokens, each.output_tokens) for each in used if price]
     scores = score(0, answers, questions, utc_now())
     report = VariantReport(
-        variant=asked.variant,
-        provider=asked.provider,
-        model=asked.model_id,
+        variant=variant_queries.variant,
+        provider=variant_queries.provider,
+        model=variant_queries.model_id,
         chrf=scores.chrf,
         right=sum(is_right(*pair) for pair in pairs),
         unknown_share=scores.unknown_share,
@@ -334,12 +334,12 @@ def base_queries(
     base = base_to_ask(config, spec.recipe, named)
     sides = split(checked.examples, spec.split)
     taught = {
-        each.id: each.with_system(spec.system)
-        for each in checked.examples
-        if sides[each.id] == TRAIN and holds(each.path)
+        example.id: example.with_system(spec.system)
+        for example in checked.examples
+        if sides[example.id] == TRAIN and holds(example.path)
     }
     questions = questions_of([(name, taught[name]) for name in spread(list(taught), limit)])
-    queries = [_query(each, each.messages) for each in questions]
+    queries = [_query(question, question.messages) for question in questions]
     return VariantQueries("prompt", *base, config.price(*base), queries)
 
 
@@ -347,8 +347,10 @@ def find_known(
     examples: Sequence[Example], replies: Mapping[str, Reply], model: str
 ) -> Iterator[Finding]:
     """Tell of examples that a base answers rightly, untaught; `replies` are by example id."""
-    for each in examples:
-        reply = replies.get(each.id)
-        if reply and is_right(reply.answer.text, each.answer):
-            told: dict[str, str | int] = {"model": escape_unprintable(model)}
-            yield Finding("", *each.question_mark, KNOWN, Severity.NOTE, told).at(each.path)
+    for example in examples:
+        reply = replies.get(example.id)
+        if reply and is_right(reply.answer.text, example.answer):
+            arguments: dict[str, str | int] = {"model": escape_unprintable(model)}
+            yield Finding("", *example.question_mark, KNOWN, Severity.NOTE, arguments).at(
+                example.path
+            )

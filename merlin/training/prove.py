@@ -53,8 +53,8 @@ def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[M
         # First: a model that is good may serve at once.
         _ask_serving(rows, providers, model.dataset)
         commit = VerdictHistory(rows.db).commit_of(model.job_id)
-        said = {"merlin.dataset": model.dataset, "gen_ai.request.model": model.model_id}
-        with open_span("evaluation", said, commit=commit):
+        values = {"merlin.dataset": model.dataset, "gen_ai.request.model": model.model_id}
+        with open_span("evaluation", values, commit=commit):
             is_good = _prove(rows, providers.get(model.provider), model)
         if is_good:
             good.append(model)

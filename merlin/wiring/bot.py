@@ -70,9 +70,9 @@ def stop_on_signal() -> asyncio.Event:
 
 @asynccontextmanager
 async def services_of(
-    config: Config, told: Callable[[str], object] | None = None
+    config: Config, report: Callable[[str], object] | None = None
 ) -> AsyncIterator[BotServices]:
-    """Yield the bot's services; `told` hears READY=1 and the rest of what systemd is told.
+    """Yield the bot's services; `report` hears READY=1 and the rest of what systemd is told.
 
     Raises ConfigError for a credential that is missing or no good.
     """
@@ -110,5 +110,5 @@ async def services_of(
             transcriber=transcriber,
             reader=ChildReader(chat.limits),
             webhook=(telegram.webhook_url, webhook_secret(token)) if is_webhook else None,
-            notify=told,
+            notify=report,
         )

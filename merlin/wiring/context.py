@@ -75,8 +75,8 @@ def opened_whole(config: Config) -> Iterator[Database]:
             _upgrade(config, database)
             yield database
     except DatabaseDamaged as fault:
-        told = {"found": fault.arguments["found"], "path": str(sqlite_path(url))}
-        raise DatabaseDamaged(str(fault), "store-damaged-start", **told) from fault
+        arguments = {"found": fault.arguments["found"], "path": str(sqlite_path(url))}
+        raise DatabaseDamaged(str(fault), "store-damaged-start", **arguments) from fault
 
 
 @contextmanager
@@ -103,8 +103,8 @@ def reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
         ctx = Context(config=config, db=database)
         known = dataset_names(ctx, Actor.operator()) if dataset else ()
         if dataset and dataset not in known:
-            told = {"dataset": dataset, "known": ", ".join(known) or "none"}
-            raise NotFound(f"no dataset {dataset}", "dataset-unknown", **told)
+            arguments = {"dataset": dataset, "known": ", ".join(known) or "none"}
+            raise NotFound(f"no dataset {dataset}", "dataset-unknown", **arguments)
         yield ctx
 
 
@@ -130,7 +130,7 @@ def answerers_of(
     """
     from merlin.providers.openai_chat import OpenAIChat
 
-    keys = [credential(each.credential, is_needed=all_needed) for each in config.providers]
+    keys = [credential(provider.credential, is_needed=all_needed) for provider in config.providers]
     return {
         each.name: OpenAIChat(each.base_url, key, in_pieces=in_pieces, project=each.folder)
         for each, key in zip(config.providers, keys, strict=True)

@@ -80,7 +80,10 @@ def _lead(lead: Lead, stop: threading.Event, database: Database) -> bool:
             if lead.take():
                 return True
             all_beats = Heartbeats(database).all()
-            before, beats = beats, [each.at for each in all_beats if each.process == "daemon"]
+            before, beats = (
+                beats,
+                [all_beat.at for all_beat in all_beats if all_beat.process == "daemon"],
+            )
             silent_s = 0.0 if beats != before else silent_s + LEAD_LOOK_S
             if database.is_shared and silent_s >= SILENT_AFTER_S:
                 lead.end_session_of_leader()

@@ -53,7 +53,7 @@ def engine_settings(config: Config) -> EngineSettings:
         },
         training=said.training,
         answering=said.answering,
-        webhooks={each.url: credential(each.credential) for each in said.webhooks},
+        webhooks={webhook.url: credential(webhook.credential) for webhook in said.webhooks},
         hearing=said.hearing.model if said.hearing else "",
         tls=said.tls,
     )

@@ -65,7 +65,7 @@ def asker(provider: ProviderConfig, wishes: SamplingParams = FREELY) -> OpenAIAs
 
 def sunset_of(config: Config, service: TrainingApi) -> Callable[[str], date | None]:
     """Return who answers for a base's sunset: the table first, then the provider, asked daily."""
-    told: dict[str, date | None] = {}
+    values: dict[str, date | None] = {}
     ask_at = 0.0
 
     def ends(base_model: str) -> date | None:
@@ -75,12 +75,12 @@ def sunset_of(config: Config, service: TrainingApi) -> Callable[[str], date | No
             return known.sunset
         if time.monotonic() >= ask_at:
             try:
-                told.update({card.model_id: card.shutdown_date for card in service.models()})
+                values.update({card.model_id: card.shutdown_date for card in service.models()})
                 ask_at = time.monotonic() + DAY_S
             except ProviderError as error:
                 # A provider that cannot answer now will refuse the launch itself.
                 log.warning("sunsets cannot be read", reason=str(error))
                 ask_at = time.monotonic() + AGAIN_S
-        return told.get(base_model)
+        return values.get(base_model)
 
     return ends

@@ -142,8 +142,8 @@ class ChatStream(AnswerObserver):
             await self._settle(reply)
         except ParameterRefused as refused:
             await self._give_back()
-            told = {"field": refused.field, "why": str(refused)}
-            raise wrong(asker.language, refused.field, "unwished", **told) from refused
+            arguments = {"field": refused.field, "why": str(refused)}
+            raise wrong(asker.language, refused.field, "unwished", **arguments) from refused
         except BaseException:
             await self._give_back()
             raise

@@ -300,17 +300,17 @@ def question_of(
     return asked
 
 
-def _message(language: str, number: int, said: ChatMessage) -> Message:
-    parts = said.content if isinstance(said.content, list) else []
-    if isinstance(said.content, str):
-        return Message(said.role, said.content)
+def _message(language: str, number: int, chat_message: ChatMessage) -> Message:
+    parts = chat_message.content if isinstance(chat_message.content, list) else []
+    if isinstance(chat_message.content, str):
+        return Message(chat_message.role, chat_message.content)
     words = "\n".join(part.text for part in parts if isinstance(part, TextPart))
     pictures = [
         _image(language, f"messages[{number}].content[{place}]", part.image_url.url)
         for place, part in enumerate(parts)
         if isinstance(part, ImagePart)
     ]
-    return Message(said.role, words, images=tuple(pictures))
+    return Message(chat_message.role, words, images=tuple(pictures))
 
 
 def _image(language: str, place: str, url: str) -> Image:
@@ -356,8 +356,8 @@ def reserve_question(services: ApiServices, asked: Asked, asker: Asker) -> Candi
     if not _is_offered(services, asked):
         names = ", ".join(offered_models(services))
         status = HTTPStatus.NOT_FOUND
-        told: dict[str, Any] = {"model": asked.name, "names": names}
-        raise refusal(asker.language, status, "no-model", NO_MODEL, "model", **told)
+        arguments: dict[str, Any] = {"model": asked.name, "names": names}
+        raise refusal(asker.language, status, "no-model", NO_MODEL, "model", **arguments)
     wish = request_of_call(services, asked, asker.user_id)
     first = first_candidate(ModelCatalogue(services.db), wish)
     window, before = asker.plan.window, first.before if first is not None else ()
@@ -382,14 +382,18 @@ def _is_offered(services: ApiServices, asked: Asked) -> bool:
 
 def used_up(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
     """Return the refusal where today's answers cost all that they may, or the plan has no room."""
-    status, told = HTTPStatus.TOO_MANY_REQUESTS, dict[str, Any]()
+    status, arguments = HTTPStatus.TOO_MANY_REQUESTS, dict[str, Any]()
     if isinstance(found, Over):
         key, until = f"guard-{found.reach}", found.until
     elif found.limit == 0:
         return refusal(asker.language, status, "closed", NO_CREDIT, kind=found.kind.value)
     else:
         key, until = "spent", found.resets_at
-        told = {"kind": found.kind.value, "limit": found.limit or 0, "period": found.period.value}
+        arguments = {
+            "kind": found.kind.value,
+            "limit": found.limit or 0,
+            "period": found.period.value,
+        }
     return refusal(
         asker.language,
         status,
@@ -397,7 +401,7 @@ def used_up(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
         NO_CREDIT,
         retry_after_s=max(ceil((until - now).total_seconds()), 1),
         until=i18n.format_moment(until, asker.zone, asker.language, is_named=True),
-        **told,
+        **arguments,
     )
 
 

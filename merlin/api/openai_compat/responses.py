@@ -236,7 +236,7 @@ def extension(reply: Reply, origin: Origin | None, language: str) -> Json:
         "ending": reply.ending.value,
         "is_alone": reply.limit_tokens is not None,
         "note": note(language, reply),
-        "sources": [source_name(each, language) for each in reply.sources],
+        "sources": [source_name(source, language) for source in reply.sources],
     }
 
 
@@ -254,11 +254,11 @@ def lineage(
     choice: Candidate | None, model_id: str | None, origin: Origin | None
 ) -> dict[str, str]:
     """Return the headers that name who answers; what nobody knows is left out."""
-    told = {
+    values = {
         "Merlin-Model": model_id or "",
         "Merlin-Standing": choice.standing.value if choice else "",
         "Merlin-Build": origin.build if origin else "",
         "Merlin-Commit": origin.commit if origin else "",
     }
     # Names of datasets have letters of any script, headers have not.
-    return {name: quote(value, safe=_SAFE) for name, value in told.items() if value}
+    return {name: quote(value, safe=_SAFE) for name, value in values.items() if value}

@@ -65,8 +65,8 @@ async def show_openai_model(caller: Asker, name: str) -> Response:
     found = await services.store.read(lambda: requests.offered_models(services))
     if name in found:
         return JSONResponse(_card(name, found[name]))
-    told: dict[str, Any] = {"model": name, "names": ", ".join(found)}
-    raise refusal(caller.language, HTTPStatus.NOT_FOUND, "no-model", NO_MODEL, "model", **told)
+    arguments: dict[str, Any] = {"model": name, "names": ", ".join(found)}
+    raise refusal(caller.language, HTTPStatus.NOT_FOUND, "no-model", NO_MODEL, "model", **arguments)
 
 
 def _card(name: str, since: datetime | None) -> dict[str, Any]:

@@ -56,7 +56,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 async def render_board(
-    visit: PageRequest, template: str, asked: BoardQuery, dataset: str = "", **more: object
+    visit: PageRequest, template: str, board_query: BoardQuery, dataset: str = "", **more: object
 ) -> Response:
     """Return the page, or for a script its board, of one dataset or ("") of all.
 
@@ -64,17 +64,17 @@ async def render_board(
     """
     board = await visit.read(read_board, dataset)
     opened: list[CommitDetails] = []
-    if asked.commit:
-        opened = await visit.read(partial(read_commit, commit=asked.commit, dataset=dataset))
+    if board_query.commit:
+        opened = await visit.read(partial(read_commit, commit=board_query.commit, dataset=dataset))
     shown = repr((board.rows, board.silent_since, opened)).encode("utf-8", "replace")
     tag = hashlib.sha256(shown).hexdigest()[:20]
-    if asked.seen == tag:
+    if board_query.seen == tag:
         return Response(status_code=204)
     view = {
         "board": board,
         "lanes": list(Stage),
-        "show": asked.show,
-        "chosen": asked.commit,
+        "show": board_query.show,
+        "chosen": board_query.commit,
         "opened": {each.verdict.dataset: each for each in opened},
         "curves": {
             each.verdict.dataset: curve_view(visit, each.job) for each in opened if each.job
@@ -86,7 +86,7 @@ async def render_board(
         "courses": {},
         **more,
     }
-    if asked.seen is not None:
+    if board_query.seen is not None:
         return render_fragment(visit, "board_live.html", view)
     return render_page(visit, template, view)
 
@@ -142,16 +142,16 @@ async def show_asked(
     return render_page(visit, "teach_questions.html", view)
 
 
-def _periods(told: Questions, days: int) -> Iterator[Period]:
+def _periods(questions: Questions, days: int) -> Iterator[Period]:
     """Yield every day or week of the span, those without a question too."""
-    known = {each.begins: each for each in told.asked}
-    begins = told.since
-    if told.by == "week":
+    known = {each.begins: each for each in questions.asked}
+    begins = questions.since
+    if questions.by == "week":
         begins -= timedelta(days=begins.weekday())
-    last = told.since + timedelta(days=days - 1)
+    last = questions.since + timedelta(days=days - 1)
     while begins <= last:
         yield known.get(begins) or Period(begins, 0, 0)
-        begins += timedelta(days=_STEPS[told.by])
+        begins += timedelta(days=_STEPS[questions.by])
 
 
 # That many days before a base model goes dark it is time to choose another one.
@@ -183,10 +183,10 @@ async def _cares(visit: PageRequest) -> list[tuple[str, str, str, str, str]]:
         title = visit.say("approvals-waiting", count=count)
         cares.append(("warn", "clock", "/admin/approvals", title, ""))
     told = await visit.read(health, 0)
-    for each in told.processes:
-        if not each.alive:
-            title = visit.say("silent", process=state_text(visit, "process", each.process))
-            cares.append(("bad", "warn", "/admin/health", title, each.host))
+    for process in told.processes:
+        if not process.alive:
+            title = visit.say("silent", process=state_text(visit, "process", process.process))
+            cares.append(("bad", "warn", "/admin/health", title, process.host))
     for base in told.sunsets:
         if base.days_left <= _SOON_DAYS:
             title = visit.say("sunset-soon", model=base.model, count=base.days_left)

@@ -119,8 +119,8 @@ def _begun(cookie: str, ctx: Context, actor: Actor) -> dict[str, object] | None:
 
 
 def _closed(visit: PageRequest) -> set[int]:
-    said = read_cookie(visit.request, CLOSED_COOKIE)
-    return {int(each) for each in re.findall(r"\b[0-9]{1,4}\b", said)}
+    cookie = read_cookie(visit.request, CLOSED_COOKIE)
+    return {int(each) for each in re.findall(r"\b[0-9]{1,4}\b", cookie)}
 
 
 # A course, its name and description; only the description says why it was found.
@@ -166,7 +166,7 @@ async def listing(visit: PageRequest, query: str, states: Mapping[str, str]) -> 
     every, here, found = visit.courses.courses, visit.courses.courses, Found()
     if query:
         hits, found = await visit.services.read(courses.search, query, max(len(every), 1))
-        here = [each for each in hits if each.course_id in visit.courses.by_id]
+        here = [hit for hit in hits if hit.course_id in visit.courses.by_id]
     total, meant = len(here), found.suggestion
     return {
         "query": query,

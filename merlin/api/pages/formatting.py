@@ -272,8 +272,8 @@ def compare_lines(yours: str | None, theirs: str | None) -> tuple[Lines, Lines]:
     else:
         blocks = SequenceMatcher(None, mine, others).get_matching_blocks()
     return (
-        _marked(mine, ((each.a, each.size) for each in blocks)),
-        _marked(others, ((each.b, each.size) for each in blocks)),
+        _marked(mine, ((block.a, block.size) for block in blocks)),
+        _marked(others, ((block.b, block.size) for block in blocks)),
     )
 
 

@@ -205,13 +205,13 @@ def _lead(
     elif state in _UNASKED:
         by_card = "silent" if is_silent else "asking"
         name = by_card if order.gateway is Gateway.YOOKASSA else "pending"
-    said = {
+    arguments = {
         "amount": order.amount.format(visit.language),
         "until": when(visit, purchase.expires_at),
         "till": order.gateway.value,
         "why": text(visit.language, reason_key(purchase.reason)),
     }
-    return visit.say(f"order-lead-{name}", **said)
+    return visit.say(f"order-lead-{name}", **arguments)
 
 
 def _again(visit: PageRequest, purchase: Purchase, state: PurchaseState) -> str:
@@ -362,7 +362,7 @@ async def _view(
 
     details, gifts, bot_href = await services.store.read(read)
     purchase, pack = details.purchase, details.purchase.order.promise.pack
-    packs = {f"grant:{each.entry_id}:{kind.value}" for each in details.grants for kind in pack}
+    packs = {f"grant:{grant.entry_id}:{kind.value}" for grant in details.grants for kind in pack}
     state, by_card = order_state(visit, purchase), purchase.order.gateway is Gateway.YOOKASSA
     waits, is_by_hand = state in WAITS, purchase.order.renewal_id is None
     has_page = waits and may_be_led_to(visit, purchase)
@@ -378,7 +378,7 @@ async def _view(
     return {
         "details": details,
         "purchase": purchase,
-        "packs": [each for each in gifts if each.key in packs],
+        "packs": [gift for gift in gifts if gift.key in packs],
         "bot_href": bot_href,
         "moment": services.clock(),
         "lead": _lead(visit, details, state, is_silent=is_silent),

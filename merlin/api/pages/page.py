@@ -424,7 +424,7 @@ def say_next(visit: PageRequest, response: Response, key: str, *numbers: int) ->
 def _message(visit: PageRequest) -> tuple[str, int, str]:
     """Return what a form left to say: "<key>.<course id>", and a talk's number."""
     key, *numbers = browser.read_cookie(visit.request, SAID_COOKIE).split(".")
-    course_id, talk, *_ = [int(each) for each in numbers if _NUMBER.fullmatch(each)] + [0, 0]
+    course_id, talk, *_ = [int(number) for number in numbers if _NUMBER.fullmatch(number)] + [0, 0]
     course = visit.courses.by_id.get(course_id)
     if key not in {"added", "removed", "deleted"} or course is None:
         return "", 0, ""

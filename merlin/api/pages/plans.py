@@ -72,7 +72,7 @@ def brings(visit: PageRequest, plan: Plan) -> list[Line]:
         return [(amount_of(visit, *each), True) for each in plan.questions.items()]
     allowances = {kind: allowance_of(plan, kind) for kind in Format}
     lines = [(_allowed(visit, kind, each), not each.is_closed) for kind, each in allowances.items()]
-    if not any(is_limited(each) for each in allowances.values()):
+    if not any(is_limited(allowance) for allowance in allowances.values()):
         lines = [(visit.say("brings-any"), True)]
     # What there is not stands last.
     return sorted([*lines, *_rest(visit, plan)], key=lambda line: not line[1])
@@ -97,11 +97,11 @@ def _rest(visit: PageRequest, plan: Plan) -> Iterator[Line]:
     if plan.window is not None:
         yield visit.say("brings-window", said=number(visit, plan.window)), True
     if plan.models:
-        named = ", ".join(each.replace("*", "…") for each in plan.models)
+        named = ", ".join(model.replace("*", "…") for model in plan.models)
         yield visit.say("brings-models", models=named), True
     if plan.courses:
         # One that is not shown is called by its short name.
-        titles = {each.slug: each.title(visit.language) for each in visit.courses.courses}
+        titles = {course.slug: course.title(visit.language) for course in visit.courses.courses}
         named = ", ".join(titles.get(slug, slug) for slug in plan.courses)
         yield visit.say("brings-courses", courses=named), True
 
@@ -163,7 +163,7 @@ def my_plan(visit: PageRequest) -> dict[str, object]:
 def _others(visit: PageRequest, mine: CurrentPlan) -> list[str]:
     """Return the plans beside the one that counts: a course's own, and a lower one that waits."""
     clock, lines = visit.services.clock(), []
-    for name in dict.fromkeys(each.plan for each in mine.terms):
+    for name in dict.fromkeys(term.plan for term in mine.terms):
         plan = plan_named(visit.services.plans, name)
         ends = mine.ends(plan, clock) if plan is not None and plan is not mine.plan else None
         if plan is not None and ends is not None:
@@ -175,9 +175,9 @@ def _others(visit: PageRequest, mine: CurrentPlan) -> list[str]:
 def _packs(visit: PageRequest, gifts: Sequence[Gift]) -> list[str]:
     """Return what is left of packs and gifts, a line for each kind and last day."""
     now, left = visit.services.clock(), Counter[tuple[str, Format]]()
-    for each in gifts:
-        day = until(visit, each.expires_at) if each.expires_at else ""
-        left[day, each.kind] += each.remaining(now)
+    for gift in gifts:
+        day = until(visit, gift.expires_at) if gift.expires_at else ""
+        left[day, gift.kind] += gift.remaining(now)
     return [
         visit.say(
             "pack-left",
@@ -232,8 +232,8 @@ async def begin(visit: Owning, name: PlanName) -> Response:
     except (NotFound, Refused) as error:
         # One that began a moment ago: the button was pressed twice.
         since, mine = visit.services.clock() - _MOMENT, await visit.read(my_subscriptions)
-        trials = [each for each in mine.terms if each.plan == name and each.source is Source.TRIAL]
-        if not any(each.starts_at > since for each in trials):
+        trials = [term for term in mine.terms if term.plan == name and term.source is Source.TRIAL]
+        if not any(trial.starts_at > since for trial in trials):
             return await _page(visit, wrong=refusal_text(visit, error))
     return seen_other(f"/plans?tried={quote(name)}")
 
@@ -272,19 +272,19 @@ async def _page(
 
     offers, mine, bot_href = await services.store.read(read)
     now = services.clock()
-    had = {each.plan for each in mine.terms if each.ends_at > now}
+    had = {term.plan for term in mine.terms if term.ends_at > now}
     if visit.user and visit.user.plan:
         had.add(visit.user.plan)
     # Everybody's plan, what is sold or may be tried, and what the person has.
     cards = [
-        _card(visit, each, mine)
-        for each in offers
-        if each.is_default or each.plan.is_sold or each.plan.trial_days or each.plan.name in had
+        _card(visit, offer, mine)
+        for offer in offers
+        if offer.is_default or offer.plan.is_sold or offer.plan.trial_days or offer.plan.name in had
     ]
-    done = next((each for each in cards if each["plan"].name == tried and each["mine"]), None)
+    done = next((card for card in cards if card["plan"].name == tried and card["mine"]), None)
     view = {
-        "plans": [each for each in cards if not each["plan"].is_pack],
-        "packs": [each for each in cards if each["plan"].is_pack],
+        "plans": [card for card in cards if not card["plan"].is_pack],
+        "packs": [card for card in cards if card["plan"].is_pack],
         "bot_href": bot_href,
         "has_shop": has_shop(services),
         "is_owner": actor.user_id != 0,
@@ -297,29 +297,33 @@ async def _page(
     return render_page(visit, "plans.html", view, keep=NEVER_KEPT, status=status)
 
 
-def _card(visit: PageRequest, told: PlanOffer, mine: Subscriptions) -> dict[str, Any]:
+def _card(
+    visit: PageRequest, plan_offer: PlanOffer, subscriptions: Subscriptions
+) -> dict[str, Any]:
     """Return a plan, what it brings, until when the person has it, and whether they may try it."""
-    plan, user = told.plan, visit.user
+    plan, user = plan_offer.plan, visit.user
     now = plan_of(visit.services.plans, user.plans) if user else None
     # Who is not signed in may try it once they are.
-    may_try = bool(plan.trial_days) if told.may_try is None else told.may_try
+    may_try = bool(plan.trial_days) if plan_offer.may_try is None else plan_offer.may_try
     return {
         "plan": plan,
         "brings": brings(visit, plan),
         "roubles": plan.rub if takes_roubles(visit, plan) else None,
-        "mine": _mine(visit, plan, mine),
+        "mine": _mine(visit, plan, subscriptions),
         "is_now": now is plan,
-        "is_free": told.is_default,
+        "is_free": plan_offer.is_default,
         "may_try": may_try,
     }
 
 
-def _mine(visit: PageRequest, plan: Plan, mine: Subscriptions) -> str:
+def _mine(visit: PageRequest, plan: Plan, subscriptions: Subscriptions) -> str:
     """Return until when the person has a plan, "" where they have it not."""
     user, now = visit.user, visit.services.clock()
     if user is not None and user.plan == plan.name:
         return visit.say("mine-always")
-    ends = mine.ends(plan, now)
+    ends = subscriptions.ends(plan, now)
     if ends is None:
         return ""
-    return visit.say("mine-renewed" if mine.renewal(plan) else "mine-until", day=until(visit, ends))
+    return visit.say(
+        "mine-renewed" if subscriptions.renewal(plan) else "mine-until", day=until(visit, ends)
+    )

@@ -45,7 +45,7 @@ STAFF = (
 def page_routes() -> list[BaseRoute]:
     """Return the routes of all pages, and of the assets, which are read before the first call."""
     page.assets()
-    routers = (page.asset_router, *(each.router for each in TOPICS), router)
+    routers = (page.asset_router, *(topic.router for topic in TOPICS), router)
     return [route for one in (*routers, *(each.router for each in STAFF)) for route in one.routes]
 
 

@@ -135,8 +135,8 @@ class EditCall:
                 return shape_response(PreviewShown.of(seen, language), language, HTTPStatus.OK)
             found = await changes.submit(ctx, actor, dataset, make, once)
         except StaleEdit as error:
-            told = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
-            return _problem(request, HTTPStatus.CONFLICT, "stale", **told)
+            arguments = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
+            return _problem(request, HTTPStatus.CONFLICT, "stale", **arguments)
         except EditNotGood as error:
             preview = PreviewShown.of(error.preview, language).model_dump(mode="json")
             status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -189,9 +189,13 @@ async def solve_change(
         one, theirs = await ctx.read(changes.conflict, actor, change_id)
         seen = await changes.check_rewrite(ctx, actor, one, text)
         if not seen.is_good:
-            first = next(each for each in seen.findings if each.severity is Severity.ERROR)
-            told = {"path": first.path, "line": first.line, "reason": first.text(caller.language)}
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not-good-text", **told)
+            first = next(finding for finding in seen.findings if finding.severity is Severity.ERROR)
+            arguments = {
+                "path": first.path,
+                "line": first.line,
+                "reason": first.text(caller.language),
+            }
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not-good-text", **arguments)
         found = await ctx.write(changes.rewrite, actor, one.change_id, text, theirs.blob)
     else:
         found = await caller.write(changes.solve, change_id, body.take)
@@ -238,9 +242,9 @@ async def undo_change(edit: Edit, change_id: Hex) -> Response:
 
 def _problem(request: Request, status: HTTPStatus, code: str, **members: object) -> Response:
     """Return a problem that tells more than others do."""
-    said = {**problem_of(request, status, code), **members}
+    values = {**problem_of(request, status, code), **members}
     headers = headers_of(language_of_request(request))
-    return JSONResponse(said, status.value, headers, MEDIA_TYPE)
+    return JSONResponse(values, status.value, headers, MEDIA_TYPE)
 
 
 def _accepted(caller: Caller, response: Response, change: ChangeView) -> ChangeShown:
@@ -297,8 +301,8 @@ class ExampleBody(Body):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         parts = (self.question, self.answer, self.tags)
-        is_empty = self.text is None and all(each is None for each in parts)
-        if is_empty or (self.text is not None and any(each is not None for each in parts)):
+        is_empty = self.text is None and all(part is None for part in parts)
+        if is_empty or (self.text is not None and any(part is not None for part in parts)):
             raise ValueError("parts or the whole text are wanted")
         return self
 

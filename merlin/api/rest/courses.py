@@ -243,12 +243,12 @@ def kind_of(word: str) -> str | None:
     return kind
 
 
-def mark_found(found: Found, shown: Shape, *fields: MarkedField) -> list[TextRange]:
+def mark_found(found: Found, shape: Shape, *fields: MarkedField) -> list[TextRange]:
     """Return where in these fields of what is shown stands what was found."""
     return [
         TextRange(field=field, start=start, length=end - start)
         for field in fields
-        for start, end in highlight_spans(getattr(shown, field), found)
+        for start, end in highlight_spans(getattr(shape, field), found)
     ]
 
 
@@ -344,8 +344,8 @@ async def list_materials(
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         course, materials = courses.materials(ctx, actor, course_id)
         told = [one for one in materials if wanted in (None, one.kind)]
-        said = {**course_fields(course, language), "materials": told}
-        return MaterialsShown.of(said, language), ""
+        values = {**course_fields(course, language), "materials": told}
+        return MaterialsShown.of(values, language), ""
 
     return await course_answer(request, make)
 
@@ -362,8 +362,8 @@ async def get_material(request: Request, course_id: Id, material_id: Id) -> Resp
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         found = courses.material(ctx, actor, course_id, material_id)
         shown = MaterialShown.of(found.material, language)
-        said = {**course_fields(found.course, language), **dict(shown), "text": found.text}
-        return MaterialWhole(**said), ""
+        arguments = {**course_fields(found.course, language), **dict(shown), "text": found.text}
+        return MaterialWhole(**arguments), ""
 
     return await course_answer(request, make)
 
@@ -468,7 +468,7 @@ async def search(
             query=query,
             suggestion=suggestion or None,
             courses=[_course(each, by_course, language) for each in here],
-            materials=[_material(*each, by_material, language) for each in materials],
+            materials=[_material(*material, by_material, language) for material in materials],
         )
         return results, ""
 

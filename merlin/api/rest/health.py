@@ -166,10 +166,10 @@ def refuse_strangers(request: Request) -> None:
 def _ready_processes(beats: Sequence[Heartbeat], now: datetime) -> dict[str, dict[str, object]]:
     """Return the newest words of each process; more hosts may run the same one."""
     newest = {beat.process: beat for beat in sorted(beats, key=lambda beat: beat.at)}
-    told: dict[str, dict[str, object]] = {
+    values: dict[str, dict[str, object]] = {
         name: {"alive": False, "age_s": None, "step": ""} for name in OTHERS
     }
     for name, beat in newest.items():
         age_s = round((now - beat.at).total_seconds(), 1)
-        told[name] = {"alive": beat.is_alive(now), "age_s": age_s, "step": beat.step}
-    return told
+        values[name] = {"alive": beat.is_alive(now), "age_s": age_s, "step": beat.step}
+    return values

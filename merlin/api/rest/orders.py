@@ -204,19 +204,19 @@ def _given(caller: Caller, plan: str, days: int, language: str) -> PlanGiven:
     return {"plan": plan, "title": title, "days": days}
 
 
-def _plan_answer(told: PlanOffer, language: str) -> PlanShown:
-    plan = told.plan
+def _plan_answer(plan_offer: PlanOffer, language: str) -> PlanShown:
+    plan = plan_offer.plan
     values = {
         **dict(plan),
         "name": plan.name,
         "title": plan.titled(language),
         "about": plan.described(language),
-        "is_default": told.is_default,
+        "is_default": plan_offer.is_default,
         "formats": {kind: allowance_of(plan, kind) for kind in Format},
         "price": {"roubles": plan.rub, "stars": plan.xtr} if plan.is_sold else None,
         "pack": plan.questions,
         "trial_days": plan.trial_days or 0,
-        "may_try": told.may_try,
+        "may_try": plan_offer.may_try,
     }
     return PlanShown.of(values, language)
 
@@ -238,8 +238,10 @@ async def list_renewals(caller: Reader, language: Language) -> RenewalList:
     """Return what is paid again by itself, and what was."""
     mine, sold = await caller.read(plans.my_subscriptions), caller.services.plans
     shown = [
-        RenewalShown.of({**asdict(each), "title": plan_title(sold, each.plan, language)}, language)
-        for each in mine.renewals
+        RenewalShown.of(
+            {**asdict(renewal), "title": plan_title(sold, renewal.plan, language)}, language
+        )
+        for renewal in mine.renewals
     ]
     return {"renewals": shown}
 

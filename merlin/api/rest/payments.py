@@ -113,7 +113,7 @@ def order_shown(shape: type[S], purchase: Purchase, language: str, **more: objec
     """Return an order in a shape for its owner or for admins, with `more` of its fields."""
     order, promise = purchase.order, purchase.order.promise
     is_canceled = purchase.state is PurchaseState.CANCELED
-    told = {
+    values = {
         **asdict(promise),
         **asdict(order),
         **asdict(purchase),
@@ -123,7 +123,7 @@ def order_shown(shape: type[S], purchase: Purchase, language: str, **more: objec
         "reason": text(language, reason_key(purchase.reason)) if is_canceled else "",
         "till_reason": purchase.reason,
     }
-    return shape.of({**told, **more}, language)
+    return shape.of({**values, **more}, language)
 
 
 payment_router = operation_router(prefix="/api/payments", tags=["payments"])
@@ -235,9 +235,9 @@ async def show_billing(
     return {"since": starts, "until": ends, "sums": found}
 
 
-def _day(said: str | None, usual: date) -> date:
+def _day(message: str | None, usual: date) -> date:
     try:
-        day = usual if said is None else date.fromisoformat(said)
+        day = usual if message is None else date.fromisoformat(message)
     except ValueError:
         day = date.max
     # A time zone needs room on both sides.

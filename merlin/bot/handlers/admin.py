@@ -165,7 +165,7 @@ def _home(context: BotContext) -> View:
     waits = count_waiting(*performer(context))
     approve = Button(context.translate("approval-open", count=waits), "a-waits") if waits else None
     # The message is kept up to date, also until a silent daemon speaks again.
-    moves = any(each.is_under_way for each in board.cards)
+    moves = any(card.is_under_way for card in board.cards)
     rows = (
         approve,
         *button_rows(ways, 2),
@@ -177,13 +177,13 @@ def _home(context: BotContext) -> View:
 def _board_row(context: BotContext, row: BoardRow) -> str:
     """Return which model of a dataset is live, and below it the cards that move or wait."""
     name = row.title_in(context.language)
-    live = next((each for each in row.cards if each.since), None)
+    live = next((card for card in row.cards if card.since), None)
     found = [context.translate("admin-serves-none", dataset=name)]
     if live:
         since = when(context, live.since)
         found = [context.translate("admin-serves", dataset=name, build=live.build, since=since)]
-    others = [each for each in row.cards if each is not live]
-    found += [_board_card(context, each) for each in others[:_MAX_CARDS]]
+    others = [card for card in row.cards if card is not live]
+    found += [_board_card(context, other) for other in others[:_MAX_CARDS]]
     if len(others) > _MAX_CARDS:
         found.append(context.translate("page-board-more", count=len(others) - _MAX_CARDS))
     return "\n".join(found)
@@ -193,16 +193,16 @@ def _board_card(context: BotContext, card: Card) -> str:
     """Return a commit's or an edit's line: where it stands, how far it is, or why it waits."""
     state, training = card.state, card.training
     if training and training.silence:
-        said = context.translate("page-board-silent", time=_long(context, training.silence))
+        caption = context.translate("page-board-silent", time=_long(context, training.silence))
     else:
-        said = state_text(context, "word" if card.commit else "page-change", state)
+        caption = state_text(context, "word" if card.commit else "page-change", state)
     about = card.why(context.language)
     if card.is_under_way and training and training.progress.share is not None:
         left = _long(context, training.left or timedelta())
         about = context.translate("admin-board-left", share=training.progress.share, time=left)
     subject, sign = format_subject(card.subject, context.language), _SIGNS[card.needs_care]
-    told = context.translate("admin-board-card", sign=sign, state=said, subject=subject)
-    return cut(f"{told}. {about}" if about else told)
+    message = context.translate("admin-board-card", sign=sign, state=caption, subject=subject)
+    return cut(f"{message}. {about}" if about else message)
 
 
 async def admin_home(context: BotContext) -> None:
@@ -305,15 +305,15 @@ def show_health(context: BotContext) -> View:
     sunsets = [
         tell(
             "health-sunset",
-            model=each.model,
-            used=each.used_for,
-            date=i18n.day_argument(each.ends),
-            days=each.days_left,
+            model=sunset.model,
+            used=sunset.used_for,
+            date=i18n.day_argument(sunset.ends),
+            days=sunset.days_left,
         )
-        for each in seen.sunsets
+        for sunset in seen.sunsets
     ]
     parts = (
-        "\n".join(_process(context, each, seen.now) for each in seen.processes),
+        "\n".join(_process(context, process, seen.now) for process in seen.processes),
         "\n".join(_queues(context, seen)),
         "\n".join(_budget(context, each) for each in seen.budget),
         "\n".join(sunsets),
@@ -350,12 +350,12 @@ def _queues(context: BotContext, told: HealthView) -> Iterator[str]:
     waiting = [
         context.translate(
             "health-waits",
-            queue=context.translate(f"health-queue-{each.name}"),
-            count=each.waiting,
-            age=_long(context, told.now - (each.oldest or told.now)),
+            queue=context.translate(f"health-queue-{queue.name}"),
+            count=queue.waiting,
+            age=_long(context, told.now - (queue.oldest or told.now)),
         )
-        for each in told.queues
-        if each.waiting
+        for queue in told.queues
+        if queue.waiting
     ]
     yield from waiting or [context.translate("health-nothing-waits")]
     yield context.translate("health-failures", **told.failures)
@@ -363,11 +363,11 @@ def _queues(context: BotContext, told: HealthView) -> Iterator[str]:
 
 def _budget(context: BotContext, seen: BudgetView) -> str:
     price = partial(money.format_cost, context.language, currency=seen.currency)
-    told = {"provider": seen.provider, "spent": price(seen.spent_micro)}
+    arguments = {"provider": seen.provider, "spent": price(seen.spent_micro)}
     if seen.cap_micro is None:
-        return context.translate("health-spent", **told)
+        return context.translate("health-spent", **arguments)
     left = price(max(seen.cap_micro - seen.spent_micro, 0))
-    return context.translate("health-spent-of", **told, left=left)
+    return context.translate("health-spent-of", **arguments, left=left)
 
 
 def _alarms(context: BotContext, alarms: Sequence[Notice]) -> Iterator[str]:

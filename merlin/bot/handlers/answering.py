@@ -41,8 +41,8 @@ def refusal_of(context: BotContext, found: Over | Left) -> StoredAnswer:
     words = context.translate("bot-plan-closed", kind=kind)
     if found.limit != 0:
         until, period = context.moment(found.resets_at), found.period.value
-        told = {"kind": kind, "limit": limit, "period": period, "until": until}
-        words = context.translate("bot-plan-spent", **told)
+        arguments = {"kind": kind, "limit": limit, "period": period, "until": until}
+        words = context.translate("bot-plan-spent", **arguments)
     return StoredAnswer("", words, UpdateState.REFUSED, offer=answers.PLAN)
 
 
@@ -50,11 +50,11 @@ def left_note(context: BotContext, left: Left) -> str:
     """Return what is said under an answer where hardly any question of its format is left."""
     # What is beyond the plan does not come anew with the day.
     is_beyond = left.limit == 0 or left.gifts > 0
-    told = {"kind": left.kind.value, "period": "beyond" if is_beyond else left.period.value}
+    arguments = {"kind": left.kind.value, "period": "beyond" if is_beyond else left.period.value}
     if not left.remaining:
-        return context.translate("pay-left-none", **told)
+        return context.translate("pay-left-none", **arguments)
     what = pack_words({left.kind: left.remaining}, context.language)
-    return context.translate("pay-left", **told, what=what)
+    return context.translate("pay-left", **arguments, what=what)
 
 
 _MAX_GIFTS = 8
@@ -88,8 +88,8 @@ def _left_line(context: BotContext, left: Left) -> str:
 
 def gift_lines(context: BotContext, gifts: Sequence[Gift]) -> list[str]:
     """Return what is left of packs and gifts, a line each, the first to end first."""
-    ends = sorted({each.expires_at for each in gifts if each.expires_at is not None})
-    listed = [each for end in (*ends, None) for each in gifts if each.expires_at == end]
+    ends = sorted({gift.expires_at for gift in gifts if gift.expires_at is not None})
+    listed = [gift for end in (*ends, None) for gift in gifts if gift.expires_at == end]
     lines, now = [], context.services.clock()
     for each in listed[:_MAX_GIFTS]:
         what = pack_words({each.kind: each.remaining(now)}, context.language)
@@ -124,15 +124,15 @@ def open_in_topic(context: BotContext, thread_id: int) -> Session:
 
     None of them takes it to another company.
     """
-    here = context.open_session()
+    session = context.open_session()
     there = context.sessions.open(ChatPlace(context.chat_id, context.user_id, thread_id))
     fresh = replace(
         there,
-        dataset=here.dataset,
-        provider=here.provider,
-        model_id=here.model_id,
-        preset=here.preset,
-        system=here.system,
+        dataset=session.dataset,
+        provider=session.provider,
+        model_id=session.model_id,
+        preset=session.preset,
+        system=session.system,
         title=UNNAMED,
     )
     fresh = at_home(context, fresh)

@@ -38,13 +38,13 @@ def show_waiting(context: BotContext) -> View:
 
 def _line(context: BotContext, each: ApprovalView) -> str:
     found = each.approval
-    told = {
+    arguments = {
         "what": stored_text(context.language, f"approval-act-{found.act}", found.told),
         "subject": named(context.services, found.subject, context.language),
         "by": named(context.services, person_reference(found.asked_by), context.language),
         "until": when(context, found.expires_at),
     }
-    line = context.translate("approval-line-own" if each.is_own else "approval-line", **told)
+    line = context.translate("approval-line-own" if each.is_own else "approval-line", **arguments)
     return f"{line}\n\n{each.text}" if each.text else line
 
 
@@ -79,8 +79,8 @@ def approve(context: BotContext) -> View:
     """Approve what another admin asked for, and perform it."""
     number = context.number()
     if not menu.is_sure(context):
-        found = approvals.get_waiting(*performer(context), number)
-        words = f"{_line(context, found)}\n\n{context.translate('approval-ask-approve')}"
+        waiting = approvals.get_waiting(*performer(context), number)
+        words = f"{_line(context, waiting)}\n\n{context.translate('approval-ask-approve')}"
         return menu.confirm(context, words, "approval-approve-yes", _LIST, number)
     done = approvals.approve(*performer(context), number)
     if done.reason is None:

@@ -272,15 +272,15 @@ def _queue_card(context: BotContext, key: str, **arguments: object) -> View:
 
 def proposal_draft(context: BotContext) -> Draft:
     """Return one correction as the example that it would be."""
-    found = proposals.get_waiting(*performer(context), context.number(1))
-    text = example_yaml(found.draft)
-    return Draft(found.draft.dataset, text=text, proposal=found.proposal_id)
+    waiting = proposals.get_waiting(*performer(context), context.number(1))
+    text = example_yaml(waiting.draft)
+    return Draft(waiting.draft.dataset, text=text, proposal=waiting.proposal_id)
 
 
 def ask_reason(context: BotContext) -> View:
     """Ask why the correction is declined."""
-    found = proposals.get_waiting(*performer(context), context.number(1))
-    number, question = found.proposal_id, shorten(found.draft.question, _QUESTION)
+    waiting = proposals.get_waiting(*performer(context), context.number(1))
+    number, question = waiting.proposal_id, shorten(waiting.draft.question, _QUESTION)
     title = context.translate("examples-decline")
     words = context.translate("examples-ask-reason", question=question)
     bare = (("examples-decline-bare", f"ex:no-yes:{number}", "danger"),)
@@ -301,8 +301,8 @@ def decline(context: BotContext) -> View:
     found = proposals.decline(*performer(context), proposal_id, reason)
     is_told = reason and found.is_persons
     if is_told:
-        told = {"question": shorten(found.draft.question, _QUESTION), "reason": reason.strip()}
-        words = text(context.services.language_of(found.user_id), "examples-not-taken", **told)
+        arguments = {"question": shorten(found.draft.question, _QUESTION), "reason": reason.strip()}
+        words = text(context.services.language_of(found.user_id), "examples-not-taken", **arguments)
         key, page = f"declined:{found.proposal_id}", FormattedMessage(words)
         context.outbox.put([OutgoingMessage(key, found.user_id, page)])
     leave_dialog(context)
@@ -356,14 +356,14 @@ def _asks(
     context: BotContext, first: Change, revert: Revert, files: DatasetFiles, seen: PreviewView
 ) -> View:
     """Ask whether a commit is to be taken back, and show what that does."""
-    told = {"subject": parse_subject(first.subject), "count": len(revert.edits)}
+    arguments = {"subject": parse_subject(first.subject), "count": len(revert.edits)}
     stay, newer = "", revert.newer
     if newer:
         # Somebody wrote them anew since.
         names = ", ".join(escape_unprintable(each) for each in newer[:_MAX_NAMED])
         stay = context.translate("examples-undo-stay", count=len(newer), paths=names)
     parts = [
-        context.translate("examples-ask-undo", **told),
+        context.translate("examples-ask-undo", **arguments),
         "\n".join(_entries(context, revert.edits, files)),
         stay,
         "\n".join(finding_lines(context, seen)),
@@ -376,12 +376,12 @@ def _asks(
 
 def _entries(context: BotContext, reverts: Sequence[Edit], files: DatasetFiles) -> Iterator[str]:
     """Yield what happens to the first of the files."""
-    now = {each.path: each.text for each in files.files}
+    now = {file.path: file.text for file in files.files}
     edits = tuple(reversed(reverts))
-    for each in edits[:_MAX_NAMED]:
-        name = escape_unprintable(example_id_of(each.path))
-        words = question_preview(now.get(each.path) if each.text is None else each.text)
-        line = f"{_EDIT_SIGNS[each.kind]} {name}{f': {words}' if words else ''}"
+    for edit in edits[:_MAX_NAMED]:
+        name = escape_unprintable(example_id_of(edit.path))
+        words = question_preview(now.get(edit.path) if edit.text is None else edit.text)
+        line = f"{_EDIT_SIGNS[edit.kind]} {name}{f': {words}' if words else ''}"
         yield menu.cut(menu.printable(line), _LETTERS)
     if len(edits) > _MAX_NAMED:
         yield context.translate("examples-more", count=len(edits) - _MAX_NAMED)

@@ -241,7 +241,9 @@ def picked_draft(context: BotContext) -> Draft:
 
 
 def _picked(messages: Sequence[Heard]) -> DraftTurns:
-    return conversation([(each["role"], each["words"]) for each in messages if each["role"]])
+    return conversation(
+        [(message["role"], message["words"]) for message in messages if message["role"]]
+    )
 
 
 def _pairs(messages: Sequence[Heard]) -> list[DraftTurns]:
@@ -257,7 +259,7 @@ def picked_table(context: BotContext) -> tuple[str, str]:
         {"messages": [{"role": role, "content": words} for role, words in pair]}
         for pair in _pairs(messages)
     ]
-    return name, "\n".join(json.dumps(each, ensure_ascii=False) for each in chats)
+    return name, "\n".join(json.dumps(chat, ensure_ascii=False) for chat in chats)
 
 
 REWORD = "ex-reword"
@@ -415,7 +417,7 @@ async def compare_answers(context: BotContext) -> None:
 
     def view() -> View:
         key, counts = told.summary
-        lines = [_answer_change(context, each) for each in told.changes[:_MAX_CHANGES]]
+        lines = [_answer_change(context, change) for change in told.changes[:_MAX_CHANGES]]
         if len(told.changes) > _MAX_CHANGES:
             more = len(told.changes) - _MAX_CHANGES
             lines.append(context.translate("examples-more", count=more))

@@ -179,7 +179,11 @@ def titled(context: BotContext, card: DatasetCard) -> str:
 
 def dataset_title(context: BotContext, name: str) -> str:
     """Return what people call a dataset that the person may edit."""
-    found = (each for each in editable_datasets(context) if each.name == name)
+    found = (
+        editable_dataset
+        for editable_dataset in editable_datasets(context)
+        if editable_dataset.name == name
+    )
     return next((titled(context, each) for each in found), name)
 
 
@@ -347,15 +351,15 @@ def replacement_lines(context: BotContext, replaced: Replacement) -> list[str]:
     lines = [
         context.translate(
             "page-proposal-replaces",
-            example=each.id,
-            answer=menu.cut(" ".join(each.answer.split()), _LETTERS),
+            example=example.id,
+            answer=menu.cut(" ".join(example.answer.split()), _LETTERS),
         )
-        for each in replaced.examples
+        for example in replaced.examples
     ]
     if replaced.tests:
-        named = ", ".join(each.id for each in replaced.tests)
-        told = {"count": len(replaced.tests), "examples": named}
-        lines.append(context.translate("page-proposal-tests", **told))
+        named = ", ".join(test.id for test in replaced.tests)
+        arguments = {"count": len(replaced.tests), "examples": named}
+        lines.append(context.translate("page-proposal-tests", **arguments))
     return lines
 
 
@@ -406,8 +410,8 @@ def _preview(
     text = (old if new is None else new) or ""
     example = parse_example(text)
     messages = example.messages if example and not (example.tools or example.rejected) else ()
-    if messages and all(each.role in _ROLES and not each.extra for each in messages):
-        lines = said_lines([(each.role, each.content) for each in messages])
+    if messages and all(message.role in _ROLES and not message.extra for message in messages):
+        lines = said_lines([(message.role, message.content) for message in messages])
         yield menu.cut("\n".join(lines), _TEXT_LETTERS)
         tags = ", ".join(example.tags) if example else ""
         is_test = example is not None and example.split == TEST
@@ -451,7 +455,7 @@ def _title(draft: Draft) -> str:
 
 def finding_lines(context: BotContext, seen: PreviewView) -> list[str]:
     """Return the findings as lines, those at the edited files first."""
-    found = [finding_line(context, each) for each in seen.findings]
+    found = [finding_line(context, finding) for finding in seen.findings]
     found += [finding_line(context, each, is_named=True) for each in seen.around]
     more = len(found) - MAX_FINDINGS
     shown = found[:MAX_FINDINGS]

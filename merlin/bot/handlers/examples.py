@@ -113,8 +113,8 @@ def show_dataset(context: BotContext) -> View:
         _common(context),
         menu.back("ex:home"),
     )
-    errors = sum(each.severity is Severity.ERROR for each in flaws)
-    warnings = sum(each.severity is Severity.WARNING for each in flaws)
+    errors = sum(flaw.severity is Severity.ERROR for flaw in flaws)
+    warnings = sum(flaw.severity is Severity.WARNING for flaw in flaws)
     health = context.translate("examples-findings", errors=errors, warnings=warnings)
     if not errors and not warnings:
         health = context.translate("examples-no-findings")
@@ -204,10 +204,10 @@ async def find_examples(context: BotContext) -> None:
     def act() -> View:
         require_editing(context, name)
         key = "examples-found" if files else "examples-found-none"
-        said = context.translate(key, words=menu.cut(" ".join(words.split()), 80))
+        message = context.translate(key, words=menu.cut(" ".join(words.split()), 80))
         title, back = context.translate("examples-find"), f"ex:ds:{admin.short(name)}"
         kept, rows = {"dataset": name, "words": words}, _entries("ex:found", page, here)
-        return ask(context, FIND, title, said, back=back, rows=rows, kept=kept)
+        return ask(context, FIND, title, message, back=back, rows=rows, kept=kept)
 
     await show_screen(context, act)
 
@@ -217,7 +217,7 @@ def show_example(context: BotContext) -> View:
     leave_dialog(context)
     file = chosen_example(context)
     mark, name = admin.short(file.dataset), admin.short(file.id)
-    told = menu.CodeBlock(
+    code_block = menu.CodeBlock(
         menu.cut(file.text or context.translate("examples-no-text"), _TEXT_LETTERS)
     )
     way = f"{mark}:{name}"
@@ -241,13 +241,13 @@ def show_example(context: BotContext) -> View:
         blob = file.revision[:10]
         lineage = context.translate("examples-taught", first=first, last=last, blob=blob)
     flaws = [
-        f"• {menu.cut(each.text(context.language), 160)}"
-        for each in examples.findings(*performer(context), file.dataset)
-        if each.path == escape_unprintable(file.path)
+        f"• {menu.cut(finding.text(context.language), 160)}"
+        for finding in examples.findings(*performer(context), file.dataset)
+        if finding.path == escape_unprintable(file.path)
     ]
     title = f"{file.dataset} · {escape_unprintable(file.id)}"
     about = admin.lines(lineage, *flaws[:_MAX_FINDINGS])
-    return menu.card(context, title, told, about, rows=rows)
+    return menu.card(context, title, code_block, about, rows=rows)
 
 
 def show_history(context: BotContext) -> View:
@@ -257,12 +257,12 @@ def show_history(context: BotContext) -> View:
     lines = [
         context.translate(
             "examples-history-line",
-            at=admin.when(context, each.at),
-            author=each.author,
-            subject=menu.cut(format_subject(each.subject, context.language), _LABEL),
-            commit=each.commit[:10],
+            at=admin.when(context, version.at),
+            author=version.author,
+            subject=menu.cut(format_subject(version.subject, context.language), _LABEL),
+            commit=version.commit[:10],
         )
-        for each in versions[:_MAX_VERSIONS]
+        for version in versions[:_MAX_VERSIONS]
     ]
     if len(versions) > _MAX_VERSIONS:
         lines.append(context.translate("examples-more", count=len(versions) - _MAX_VERSIONS))
@@ -392,7 +392,7 @@ def _added(edit: Edit) -> str:
 
 def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:
     """Yield the first lines that something is wrong with or that are known."""
-    found = [(each.line, each.text(context.language)) for each in plan.findings]
+    found = [(finding.line, finding.text(context.language)) for finding in plan.findings]
     for place, known in plan.duplicates:
         if isinstance(known, Place):
             other = context.translate("examples-line", line=known.line)

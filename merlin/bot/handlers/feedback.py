@@ -81,8 +81,8 @@ def revoke_consent(context: BotContext) -> View:
     words = context.translate("consent-revoked")
     if models:
         named = ", ".join(models[:MAX_NAMED]) + ("…" if models[MAX_NAMED:] else "")
-        told = context.translate("consent-models", count=len(models), models=named)
-        words = f"{words}\n\n{told}"
+        message = context.translate("consent-models", count=len(models), models=named)
+        words = f"{words}\n\n{message}"
     return menu.message(context, words)
 
 

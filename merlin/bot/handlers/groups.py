@@ -138,7 +138,7 @@ def _done(context: BotContext, *, hears_all: bool) -> View:
 def _changed(context: BotContext, group: Group, what: str, word: str) -> Group | None:
     """Return the group with the choice of a button, None for one that there is not."""
     match what:
-        case "hears" if word in {each.value for each in Hears}:
+        case "hears" if word in {Hear.value for Hear in Hears}:
             return replace(group, hears=Hears(word))
         case "language" if word in {*LANGUAGES, _DEFAULT}:
             return replace(group, language=None if word == _DEFAULT else word)
@@ -147,7 +147,7 @@ def _changed(context: BotContext, group: Group, what: str, word: str) -> Group |
         case "dataset" if word == _DEFAULT:
             return replace(group, dataset=None)
         case "dataset":
-            found = [each for each in _titles(context, LANGUAGES[0]) if _marked(each) == word]
+            found = [title for title in _titles(context, LANGUAGES[0]) if _marked(title) == word]
             return replace(group, dataset=found[0]) if found else None
         case _:
             return None
@@ -175,14 +175,16 @@ def _page(context: BotContext, *, hears_all: bool) -> View:
         context,
         "\n".join(lines),
         *(
-            button(tell(f"groups-hears-{each}"), f"hears:{each}", group.hears is each)
-            for each in Hears
+            button(tell(f"groups-hears-{Hear}"), f"hears:{Hear}", group.hears is Hear)
+            for Hear in Hears
         ),
         ("groups-button-datasets", "group:datasets:0"),
         [
             *(
-                button(text(each, "lang-name"), f"language:{each}", group.language == each)
-                for each in LANGUAGES
+                button(
+                    text(language, "lang-name"), f"language:{language}", group.language == language
+                )
+                for language in LANGUAGES
             ),
             button(asker, f"language:{_DEFAULT}", group.language is None),
         ],

@@ -242,20 +242,20 @@ async def show_picture(
     await context.show(lambda: shown(context))
 
 
-def picture_view(shown: View, name: str, content: bytes) -> View:
+def picture_view(view: View, name: str, content: bytes) -> View:
     """Return a card as a new message with a picture."""
     file = Attachment(name, content, is_picture=True)
-    return View(replace(shown.page or FormattedMessage(""), file=file), is_new=True)
+    return View(replace(view.page or FormattedMessage(""), file=file), is_new=True)
 
 
 @handlers.button("a-events", needs=Permission.WATCH)
 def events(context: BotContext) -> View:
     """Show the newest lines of a job's diary, oldest first."""
     job = _found(context)
-    told = [(each.at, each.level, each.message, each.data) for each in reversed(job.events)]
+    told = [(event.at, event.level, event.message, event.data) for event in reversed(job.events)]
     lines = [
-        f"{admin.when(context, each.at)}  {admin.cut(each.words)} {each.times}".rstrip()
-        for each in reversed(event_lines(told, context.language)[:_MAX_LINES])
+        f"{admin.when(context, line.at)}  {admin.cut(line.words)} {line.times}".rstrip()
+        for line in reversed(event_lines(told, context.language)[:_MAX_LINES])
     ]
     words = "\n".join(lines) or context.translate("admin-events-none")
     return menu.card(context, _title(context, job), words, rows=(menu.back(f"a-job:{job.id}"),))

@@ -46,7 +46,7 @@ def _figures(scores: Scores | Evaluation, language: str) -> dict[str, str]:
     }
 
 
-def compared(one: ModelView, other: ModelView, asked: Overlap, language: str) -> str:
+def compared(one: ModelView, other: ModelView, overlap: Overlap, language: str) -> str:
     """Return two models side by side, in columns of even width.
 
     Scores on different questions are left out: side by side they say nothing.
@@ -55,8 +55,8 @@ def compared(one: ModelView, other: ModelView, asked: Overlap, language: str) ->
     asked_each = [str(each.questions) if each else "–" for each in both]
     rows.append([text(language, "admin-score-questions"), *asked_each])
     figures = [_figures(each, language) if each else {} for each in both]
-    for name in _SCORES if asked.is_same else ():
-        cells = [each.get(name, "–") for each in figures]
+    for name in _SCORES if overlap.is_same else ():
+        cells = [figure.get(name, "–") for figure in figures]
         rows.append([text(language, f"admin-score-{name}"), *cells])
     wide, *widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

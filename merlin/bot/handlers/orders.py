@@ -122,8 +122,8 @@ async def _link(context: BotContext, purchase: Purchase) -> Callable[[], View]:
         Purchases(context.db).pending(purchase.purchase_id, "", url, purchase.expires_at)
         price = purchase.order.amount.format(context.language)
         label = context.translate("pay-button-subscribe", price=price)
-        told = {"title": purchase.order.promise.titled(context.language), "price": price}
-        return menu.say(context, "pay-subscribe", Button(label, url=url), TO_PLAN, **told)
+        arguments = {"title": purchase.order.promise.titled(context.language), "price": price}
+        return menu.say(context, "pay-subscribe", Button(label, url=url), TO_PLAN, **arguments)
 
     return act
 
@@ -189,9 +189,9 @@ def _store(context: BotContext) -> None:
     else:
         # No Stars: nothing that we sell is paid for so.
         log.error("a payment could not be read", update=context.update_id)
-        said = {"user": str(context.user_id), "update": str(context.update_id)}
+        arguments = {"user": str(context.user_id), "update": str(context.update_id)}
         once = f"unread:{context.update_id}"
-        Notices(context.db).tell(ADMINS, "notice-payment-unread", said, once)
+        Notices(context.db).tell(ADMINS, "notice-payment-unread", arguments, once)
     context.finish(UpdateState.ANSWERED, "payment")
 
 
@@ -202,9 +202,9 @@ def renewal(context: BotContext) -> View:
     mine = _own(context)
     at = context.moment(mine.next_at)
     title = plan_title(context.services.plans, mine.plan, context.language)
-    told = {"title": title, "at": at, "till": mine.gateway.value}
+    arguments = {"title": title, "at": at, "till": mine.gateway.value}
     stop = ("pay-button-stop", f"renewal-off:{mine.renewal_id}", "danger")
-    return menu.say(context, "pay-ask-stop", stop, TO_PLAN, **told)
+    return menu.say(context, "pay-ask-stop", stop, TO_PLAN, **arguments)
 
 
 def _own(context: BotContext) -> Renewal:

@@ -56,10 +56,10 @@ def list_codes(context: BotContext) -> View:
         label = f"{mark}{each.code} · {_gives(context, each)}"
         return Button(label, f"a-code:{short(each.code)}")
 
-    found = payments.list_codes(context.services, admin.actor(context))
+    codes = payments.list_codes(context.services, admin.actor(context))
     title, keys = context.translate("pay-admin-codes"), ("", "pay-admin-no-codes")
     more = (("pay-admin-code-add", "a-code-add"), menu.back("a-pay"))
-    return menu.list_card(context, title, keys, found, entry, "a-codes", *more)
+    return menu.list_card(context, title, keys, codes, entry, "a-codes", *more)
 
 
 def _gives(context: BotContext, promo: Promo) -> str:
@@ -70,8 +70,8 @@ def _gives(context: BotContext, promo: Promo) -> str:
 
 def _of(context: BotContext) -> StoredPromo:
     """Return the code that a button names. Raises NotFound."""
-    found = payments.list_codes(context.services, admin.actor(context))
-    return admin.marked(context, found, lambda each: each.code, key="promo-unknown")
+    codes = payments.list_codes(context.services, admin.actor(context))
+    return admin.marked(context, codes, lambda each: each.code, key="promo-unknown")
 
 
 @handlers.button("a-code", needs=Permission.REFUNDS)
@@ -109,8 +109,8 @@ def stop_code(context: BotContext) -> View:
 def choose_code_plan(context: BotContext) -> View:
     """Ask what the code is for."""
     buttons = [
-        Button(each.titled(context.language), f"a-code-for:{short(each.name)}")
-        for each in context.services.plans[1:]
+        Button(plan.titled(context.language), f"a-code-for:{short(plan.name)}")
+        for plan in context.services.plans[1:]
     ]
     title, words = context.translate("pay-admin-code-add"), context.translate("pay-admin-code-for")
     return menu.card(context, title, words, rows=(*buttons, menu.back("a-codes:0")))
@@ -200,11 +200,11 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
     entries = (
         context.translate(
             "pay-admin-entry",
-            at=admin.when(context, each.at),
-            kind=each.kind.value,
-            price=each.amount.format(language),
+            at=admin.when(context, entry.at),
+            kind=entry.kind.value,
+            price=entry.amount.format(language),
         )
-        for each in details.entries
+        for entry in details.entries
     )
     back = menu.back(f"a-buys:{purchase.user_id}:0" if purchase.user_id else "a-pay")
     promo = purchase.order.promo
@@ -249,19 +249,19 @@ def _month(context: BotContext) -> list[str]:
     """Return what came in and went back this month, a line a gateway; tests are told apart."""
     now, zone = context.services.clock(), context.zone
     first = day_start(now.astimezone(zone).date().replace(day=1), zone)
-    found = payments.list_entries(context.services, admin.actor(context), first, now)
+    entries = payments.list_entries(context.services, admin.actor(context), first, now)
     lines = []
-    brought = {each.gateway: each for each in totals(entry for entry, _ in found)}
+    brought = {each.gateway: each for each in totals(entry for entry, _ in entries)}
     for gateway, currency in _GATEWAYS.items():
         total = brought.get(gateway) or Total(gateway=gateway, currency=currency)
-        told = {
+        arguments = {
             "till": context.translate(f"pay-till-{gateway.value}"),
             "came": total.amount(total.paid).format(context.language),
             "count": total.payments,
             "back": total.amount(total.returned).format(context.language),
         }
-        lines.append(context.translate("pay-admin-month", **told))
-    if tests := count_tests(entry for entry, _ in found):
+        lines.append(context.translate("pay-admin-month", **arguments))
+    if tests := count_tests(entry for entry, _ in entries):
         lines.append(context.translate("page-tests-apart", count=tests))
     return lines
 
@@ -269,7 +269,7 @@ def _month(context: BotContext) -> list[str]:
 @handlers.button("a-pays", needs=Permission.REFUNDS)
 def newest_payments(context: BotContext) -> View:
     """Show a page of everybody's purchases; a button's data names the one before the page."""
-    before = next((each for each in context.arguments if each != ANEW), "")
+    before = next((argument for argument in context.arguments if argument != ANEW), "")
     found = payments.list_payments(context.services, admin.actor(context), PAGE_SIZE + 1, before)
     here = found[:PAGE_SIZE]
     is_more = len(found) > PAGE_SIZE
@@ -332,9 +332,9 @@ def part(context: BotContext) -> View:
     return _asks_reason(context, {**said, "amount": wanted.minor})
 
 
-def _asks_reason(context: BotContext, said: Mapping[str, Any]) -> View:
-    back, key = f"a-buy:{said['purchase']}", "pay-admin-ask-reason"
-    return menu.form(context, key, back, step=REASON, values=said, most=MAX_REASON_LENGTH)
+def _asks_reason(context: BotContext, values: Mapping[str, Any]) -> View:
+    back, key = f"a-buy:{values['purchase']}", "pay-admin-ask-reason"
+    return menu.form(context, key, back, step=REASON, values=values, most=MAX_REASON_LENGTH)
 
 
 @handlers.step(REASON, needs=Permission.REFUNDS)
@@ -361,9 +361,9 @@ def reason(context: BotContext) -> View:
     return _asks_refund(context, words, kept)
 
 
-def _asks_refund(context: BotContext, words: str, said: Mapping[str, Any]) -> View:
-    sure = ("pay-admin-refund-yes", f"a-back-yes:{said['asked']}")
-    return menu.second_question(context, words, sure, f"a-buy:{said['purchase']}")
+def _asks_refund(context: BotContext, words: str, values: Mapping[str, Any]) -> View:
+    sure = ("pay-admin-refund-yes", f"a-back-yes:{values['asked']}")
+    return menu.second_question(context, words, sure, f"a-buy:{values['purchase']}")
 
 
 @handlers.step(SURE, needs=Permission.REFUNDS)

@@ -65,7 +65,7 @@ def list_people(context: BotContext) -> View:
 
 
 def _entries(context: BotContext, people: list[UserView]) -> list[Button]:
-    return [Button(called(context, each), f"a-user:{each.id}") for each in people]
+    return [Button(called(context, person), f"a-user:{person.id}") for person in people]
 
 
 def called(context: BotContext, person: UserView) -> str:
@@ -83,10 +83,10 @@ def person_found(context: BotContext) -> View:
         people = users.list_users(*performer(context), words, 0, PAGE_SIZE).users
     if words and not people and admin.actor(context).may(Permission.REFUNDS):
         orders = list_payments(*performer(context), PAGE_SIZE, whose=words)
-    said = context.translate("people-found" if people or orders else "people-found-none")
-    found = (*_entries(context, people), *(purchase_button(context, each) for each in orders))
+    message = context.translate("people-found" if people or orders else "people-found-none")
+    found = (*_entries(context, people), *(purchase_button(context, order) for order in orders))
     rows: menu.Rows = (*found, menu.back("a-users:0"))
-    return menu.card(context, context.translate("admin-users"), said, rows=rows)
+    return menu.card(context, context.translate("admin-users"), message, rows=rows)
 
 
 def person_of(context: BotContext) -> UserView:
@@ -126,11 +126,11 @@ def show_person(context: BotContext, alert: str = "") -> View:
     done = (
         context.translate(
             "people-deed",
-            at=admin.when(context, each.at),
-            deed=audit_text(each.action, context.language),
-            by=named(context.services, each.by, context.language),
+            at=admin.when(context, entry.at),
+            deed=audit_text(entry.action, context.language),
+            by=named(context.services, entry.by, context.language),
         )
-        for each in person.entries
+        for entry in person.entries
     )
     marks = ", ".join(context.translate(f"account-{name}") for name, is_so in notes if is_so)
     number, block = person.id, "unblock" if person.blocked else "block"
@@ -278,7 +278,7 @@ def _asks_days(context: BotContext, person: UserView, kind: Format, amount: int)
 
 
 def _days(context: BotContext, place: str, counts: Sequence[int]) -> list[tuple[str, str]]:
-    return [(context.translate("people-days", days=each), f"{place}:{each}") for each in counts]
+    return [(context.translate("people-days", days=count), f"{place}:{count}") for count in counts]
 
 
 @handlers.button("a-gift-ask", needs=Permission.GIFTS, twice=True)
@@ -307,7 +307,7 @@ _PLAN_DAYS = (3, 7, 14, 30, 90, 365)
 
 def _gift_plans(context: BotContext) -> list[Plan]:
     """Return the plans that can be given; the first one everybody has."""
-    return [each for each in context.services.plans[1:] if not each.is_pack]
+    return [plan for plan in context.services.plans[1:] if not plan.is_pack]
 
 
 @handlers.button("a-term", needs=Permission.GIFTS)
@@ -316,8 +316,8 @@ def choose_gift_plan(context: BotContext) -> View:
     person, plans = person_of(context), _gift_plans(context)
     key = "people-ask-term" if plans else "people-no-terms"
     choices = [
-        (each.titled(context.language), f"a-term-d:{person.id}:{short(each.name)}")
-        for each in plans
+        (plan.titled(context.language), f"a-term-d:{person.id}:{short(plan.name)}")
+        for plan in plans
     ]
     return _choose(context, person, key, choices, f"a-user:{person.id}")
 

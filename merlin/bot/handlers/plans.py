@@ -99,8 +99,8 @@ def invite(context: BotContext) -> View:
     link = context.link(f"{LINK}_{context.user_id}")
     greeting = {"url": link, "text": context.translate("invite-greeting")}
     share = Button(context.translate("invite-share"), url=f"{_SHARING}?{urlencode(greeting)}")
-    told = {"link": link, "amount": context.services.config.payments.invitation, "most": MOST}
-    return menu.say(context, "invite-link", share, TO_PLAN, **told)
+    arguments = {"link": link, "amount": context.services.config.payments.invitation, "most": MOST}
+    return menu.say(context, "invite-link", share, TO_PLAN, **arguments)
 
 
 def came_by(context: BotContext, number: str) -> None:
@@ -166,21 +166,21 @@ handlers.button("plan")(lambda context: replace(plan(context), is_new=not contex
 def _mine(context: BotContext, mine: CurrentPlan) -> list[str]:
     if mine.plan is UNLIMITED:
         return [context.translate("plan-unlimited")]
-    told = {"title": mine.plan.titled(context.language)}
-    head = context.translate("plan-title", **told)
+    arguments = {"title": mine.plan.titled(context.language)}
+    head = context.translate("plan-title", **arguments)
     renewal = mine.renewal(mine.plan)
     if renewal is not None:
-        head = context.translate("pay-renews", **told, at=context.moment(renewal.next_at))
+        head = context.translate("pay-renews", **arguments, at=context.moment(renewal.next_at))
     elif mine.until is not None:
-        told["at"] = context.moment(mine.until)
-        head = context.translate("pay-title-until", **told)
+        arguments["at"] = context.moment(mine.until)
+        head = context.translate("pay-title-until", **arguments)
         if mine.next_plan is not UNLIMITED and mine.next_plan is not mine.plan:
             then = mine.next_plan.titled(context.language)
-            head = context.translate("pay-title-then", **told, then=then)
+            head = context.translate("pay-title-then", **arguments, then=then)
     lines = [head, *left_lines(context, mine.plan), *plan_lines(context, mine.plan)]
     beyond = gift_lines(context, mine.gifts)
     parts = [lines, [context.translate("pay-beyond"), *beyond]] if beyond else [lines]
-    return ["\n".join(each) for each in parts]
+    return ["\n".join(part) for part in parts]
 
 
 def plan_lines(context: BotContext, of: Plan) -> list[str]:
@@ -277,11 +277,11 @@ def _price(context: BotContext, of: Plan, promo: Promo | None) -> str:
     price, pay = prices(of, promo)[1], context.translate
     if price is None or of.xtr is None:
         return ""
-    told = {"price": price.format(context.language), "days": STARS_PERIOD_DAYS}
+    arguments = {"price": price.format(context.language), "days": STARS_PERIOD_DAYS}
     if promo is not None:
         before = of.xtr.format(context.language)
-        return pay("pay-price-code", **told, code=promo.code, before=before)
-    return pay("pay-price-renewed" if of.renewed else "pay-price", **told)
+        return pay("pay-price-code", **arguments, code=promo.code, before=before)
+    return pay("pay-price-renewed" if of.renewed else "pay-price", **arguments)
 
 
 def _buying(context: BotContext, of: Plan, promo: Promo | None) -> list[Button]:

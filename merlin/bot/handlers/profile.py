@@ -70,8 +70,8 @@ def languages(context: BotContext) -> View:
     """Show the languages, and the way to the time zones."""
     chosen, client = context.user.language, context.translate("lang-client")
     buttons = [
-        menu.choice(text(each, "lang-name"), f"lang:{each}", is_chosen=chosen == each)
-        for each in LANGUAGES
+        menu.choice(text(language, "lang-name"), f"lang:{language}", is_chosen=chosen == language)
+        for language in LANGUAGES
     ]
     usual = menu.choice(client, f"lang:{_OF_CLIENT}", is_chosen=chosen is None)
     now = _now(context, context.user.zone or context.services.config.timezone)
@@ -129,7 +129,11 @@ def zone_typed(context: BotContext) -> View:
     """Keep the zone that was written: one of ours by its city, else by its name in any case."""
     words = context.text.strip()
     low = words.casefold()
-    ours = [zone for zone in ZONES if low in {_city(zone, each).casefold() for each in LANGUAGES}]
+    ours = [
+        zone
+        for zone in ZONES
+        if low in {_city(zone, language).casefold() for language in LANGUAGES}
+    ]
     zone = next(iter(ours), words if is_zone(words) else words.title())
     if not is_zone(zone):
         return menu.form(context, "zone-unknown", "zones")

@@ -135,7 +135,11 @@ def _alike(context: BotContext) -> tuple[list[Sent], str]:
 
     The plan counts the question by the first; so nothing else is looked at.
     """
-    alike = [each for each in context.attachments if each.kind == context.attachments[0].kind]
+    alike = [
+        attachment
+        for attachment in context.attachments
+        if attachment.kind == context.attachments[0].kind
+    ]
     if len(alike) == len(context.attachments):
         return alike, ""
     return alike, context.translate("media-left-out", kind=alike[0].kind)
@@ -182,10 +186,10 @@ async def _report(context: BotContext, error: ProviderError) -> None:
     named = context.services.config.chat.transcription
     provider, model_id = named.pair if named is not None else ("", "")
     log.warning("a voice was not heard", provider=provider, reason=str(error))
-    told = {"provider": provider, "model": model_id, "reason": str(error)}
+    arguments = {"provider": provider, "model": model_id, "reason": str(error)}
     once = f"hear:{provider}:{model_id}:{context.services.clock():%Y-%m-%dT%H}"
     await context.store.do(
-        lambda: Notices(context.db).tell(ADMINS, "notice-hear-failed", told, once)
+        lambda: Notices(context.db).tell(ADMINS, "notice-hear-failed", arguments, once)
     )
 
 
@@ -209,8 +213,8 @@ async def fitted(
         return prompt
     room, part_tokens = await context.store.read(lambda: _room(context, talk, prompt))
     if prompt.format == "voice" and not prompt.papers and not fits_into(prompt.text, room):
-        asked = context.translate("media-ask-voice")
-        prompt = replace(prompt, text=asked, papers=(AttachedText("voice", prompt.text),))
+        message = context.translate("media-ask-voice")
+        prompt = replace(prompt, text=message, papers=(AttachedText("voice", prompt.text),))
     if fits_into("".join(paper.text for paper in prompt.papers), room):
         return attach_texts(prompt)
     return await _in_short(context, prompt, part_tokens, room, onlooker)
@@ -295,9 +299,9 @@ async def _summarize_part(
         raise Refused("no model to read with", "bot-nobody")
     question = prompt.text[:QUESTION_LENGTH] or "—"
     task = context.translate("media-part-wish", part=number, parts=count, question=question)
-    asked = Message("user", f"{task}\n\n{wrap_document(part, name)}")
+    message = Message("user", f"{task}\n\n{wrap_document(part, name)}")
     models = only_candidate(helper)
-    reply = await context.bot_data.desk.reply(models, (asked,), AnswerObserver())
+    reply = await context.bot_data.desk.reply(models, (message,), AnswerObserver())
     spent.append(reply)
     if not reply.text:
         raise Refused("a part was not told", "media-part-failed", part=number)

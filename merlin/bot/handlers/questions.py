@@ -267,9 +267,9 @@ async def _reply(
     if prompt.model is not None:
         wish = replace(wish, chosen=prompt.model)
         first = await context.store.read(lambda: first_candidate(context.catalogue, wish))
-    asked = Message("user", with_author(prompt.text, talk.name), images=prompt.images)
+    message = Message("user", with_author(prompt.text, talk.name), images=prompt.images)
     models = ask.route(context.services, wish, first, has_images=bool(prompt.images))
-    said = (*talk.summary, *talk.history, asked)
+    said = (*talk.summary, *talk.history, message)
     sources = ask.ground(context.services, first, prompt.text, context.language)
     asking = context.bot_data.desk.reply(
         models, said, *looks, ground=None if prompt.images else sources
@@ -342,20 +342,24 @@ def _question(context: BotContext, talk: ask.Talk, prompt: Prompt) -> Question:
     )
 
 
-async def _drawn(context: BotContext, turn: Turn, written: StoredAnswer) -> list[FormattedMessage]:
+async def _drawn(
+    context: BotContext, turn: Turn, stored_answer: StoredAnswer
+) -> list[FormattedMessage]:
     """Return the messages that the answer takes."""
     if turn.question.format == "voice":
-        return await context.store.read(lambda: _pages(context, turn, written))
-    return await draw(lambda: pages(turn, written, context.language), len(written.answer))
+        return await context.store.read(lambda: _pages(context, turn, stored_answer))
+    return await draw(
+        lambda: pages(turn, stored_answer, context.language), len(stored_answer.answer)
+    )
 
 
-async def _show(context: BotContext, turn: Turn, written: StoredAnswer) -> None:
+async def _show(context: BotContext, turn: Turn, stored_answer: StoredAnswer) -> None:
     """Let a stored answer stand in the chat, and end the update."""
-    await _stand(context, turn, written, await _drawn(context, turn, written))
+    await _stand(context, turn, stored_answer, await _drawn(context, turn, stored_answer))
 
 
 async def _stand(
-    context: BotContext, turn: Turn, written: StoredAnswer, parts: Sequence[FormattedMessage]
+    context: BotContext, turn: Turn, stored_answer: StoredAnswer, parts: Sequence[FormattedMessage]
 ) -> None:
     """Let the whole answer stand in the chat, and end the update."""
     chat_id, place_id, edited = context.chat_id, turn.placeholder_id, 0
@@ -369,21 +373,21 @@ async def _stand(
         context.outbox.put(page_letters(context, parts[edited:], number=edited))
         return context.outbox.of_update(context.update_id)
 
-    await context.bot_data.sender.deliver(prepare, _end(context, written), context.language)
+    await context.bot_data.sender.deliver(prepare, _end(context, stored_answer), context.language)
 
 
-def _pages(context: BotContext, turn: Turn, written: StoredAnswer) -> list[FormattedMessage]:
+def _pages(context: BotContext, turn: Turn, stored_answer: StoredAnswer) -> list[FormattedMessage]:
     """Return the messages of a turn; to be called within the store's work.
 
     Under the preset for voices the whole of what was heard is part of the answer.
     """
     session = context.sessions.find(context.place, turn.question.session_id)
     is_script = session is not None and session.preset == VOICE
-    return pages(turn, written, context.language, is_script=is_script)
+    return pages(turn, stored_answer, context.language, is_script=is_script)
 
 
-def _end(context: BotContext, written: StoredAnswer) -> OnSent:
-    ending = context.ending(written.ending)
+def _end(context: BotContext, stored_answer: StoredAnswer) -> OnSent:
+    ending = context.ending(stored_answer.ending)
 
     def after(is_sure: bool) -> None:  # noqa: FBT001 - an `OnSent`
         context.turns.mark_delivered(context.update_id)

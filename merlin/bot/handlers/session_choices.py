@@ -354,13 +354,13 @@ LABEL_LENGTH = 49
 def options(context: BotContext, session: sessions.Session) -> list[model_catalogue.ModelOption]:
     """Return the models that the person's plan lets them choose; within the store's work."""
     plan = plan_for(context)
-    found = model_catalogue.list_models(
+    models = model_catalogue.list_models(
         context.catalogue,
         model_catalogue.Windows(context.db),
         request_of_session(context.services, session),
         context.services.config,
     )
-    return [option for option in found if allows_model(plan, option.model_id)]
+    return [option for option in models if allows_model(plan, option.model_id)]
 
 
 @handlers.button("model")
@@ -442,14 +442,14 @@ def _use(context: BotContext, sign: str) -> View:
     if session.touched_at is not None:
         # What serves already is told of here, and not under the next answer.
         context.sessions.touch(session.session_id, "")
-    done = context.translate("models-chosen", model=option.title)
+    message = context.translate("models-chosen", model=option.title)
     newer = model_catalogue.newer_serving(
         context.catalogue, request_of_session(context.services, own)
     )
-    told = {"newest": newer.model.build_version if newer else "none"}
-    kept = context.translate("models-chosen-version", **told) if option.version else ""
+    arguments = {"newest": newer.model.build_version if newer else "none"}
+    kept = context.translate("models-chosen-version", **arguments) if option.version else ""
     rows = (("models-button-newest" if newer else "models-newest", "model:auto"), _TO_MODELS)
-    return menu.paragraphs(context, done, kept, abroad(context, own), rows=rows)
+    return menu.paragraphs(context, message, kept, abroad(context, own), rows=rows)
 
 
 def _return(context: BotContext) -> View:

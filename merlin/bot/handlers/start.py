@@ -250,7 +250,8 @@ def choose_text(context: BotContext) -> View:
         return _asks(context, ".".join(context.arguments))
     context.stop_waiting()
     rows = [
-        [Button(f"/{name} · {each}", f"own:{name}:{each}") for each in LANGUAGES] for name in TEXTS
+        [Button(f"/{name} · {language}", f"own:{name}:{language}") for language in LANGUAGES]
+        for name in TEXTS
     ]
     return menu.say(context, "own-words-choose", *rows)
 
@@ -335,7 +336,7 @@ def _exhibit(context: BotContext, serving: Serving) -> str:
     return lines(model, evaluation_words(scores, context.language), against)
 
 
-def _against(context: BotContext, model: Model, mine: Evaluation) -> str:
+def _against(context: BotContext, model: Model, evaluation: Evaluation) -> str:
     """Return how the model did beside the one before it, where both were asked the same."""
     before = next(iter(context.catalogue.earlier(model.dataset)), None)
     other = proof_of(context.db, before.model_row) if before is not None else None
@@ -343,9 +344,9 @@ def _against(context: BotContext, model: Model, mine: Evaluation) -> str:
         return ""
     if not overlap_of(context.db, model.build_id, before.build_id).is_same:
         return ""
-    by = mine.chrf - other.chrf
-    told = f"{'−' if by < 0 else '+'}{format_number(context.language, abs(by), 1)}"
-    return context.translate("bot-info-against", model=before.build_version, by=told)
+    by = evaluation.chrf - other.chrf
+    message = f"{'−' if by < 0 else '+'}{format_number(context.language, abs(by), 1)}"
+    return context.translate("bot-info-against", model=before.build_version, by=message)
 
 
 def _info_session(context: BotContext, session: Session) -> str:

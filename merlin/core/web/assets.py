@@ -62,15 +62,15 @@ class Assets:
         return self._made[name].plain.decode()
 
     def _make(self, name: str) -> Asset:
-        made = self._made.get(name)
-        if made is None:
+        asset = self._made.get(name)
+        if asset is None:
             path = self._sources[name]
             content = self._content(path)
             hashed = f"{path.stem}.{_digest(content)}{path.suffix}"
             # Without the time of packing the bytes follow from the content alone.
             packed = gzip.compress(content, 9, mtime=0)
-            made = self._made[name] = Asset(hashed, _TYPES[path.suffix], content, packed)
-        return made
+            asset = self._made[name] = Asset(hashed, _TYPES[path.suffix], content, packed)
+        return asset
 
     def _content(self, path: Path) -> bytes:
         if path.suffix != ".js":

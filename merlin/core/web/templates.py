@@ -131,16 +131,16 @@ class Templates:
 
     @cached_property
     def _environment(self) -> Environment:
-        made = Environment(
+        environment = Environment(
             loader=FileSystemLoader([self.folder, TEMPLATES]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        made.globals.update(self.functions)
-        made.globals["asset"] = self.assets.address
-        return made
+        environment.globals.update(self.functions)
+        environment.globals["asset"] = self.assets.address
+        return environment
 
     @cached_property
     def _symbols(self) -> Mapping[str, Markup]:

@@ -111,8 +111,8 @@ class ChatRequest(Fields):
         """Return what a model is asked by `asker`; the newer name of the limit counts first."""
         return GenerationRequest(
             messages=[
-                Message("system" if each.role == "developer" else each.role, each.content)
-                for each in self.messages
+                Message("system" if message.role == "developer" else message.role, message.content)
+                for message in self.messages
             ],
             most_tokens=self.max_completion_tokens or self.max_tokens or 0,
             temperature=self.temperature,
@@ -181,17 +181,20 @@ def _token(token: str, logprob: float) -> dict[str, object]:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
 
 
-async def _streamed(asked: ChatRequest, parts: AnswerStream) -> Response:
+async def _streamed(chat_request: ChatRequest, parts: AnswerStream) -> Response:
     """Answer once the first piece is there: what refuses the question has its own status.
 
     The extension `merlin` stands in the chunk that says why the answer ended.
     """
-    options = asked.stream_options
+    options = chat_request.stream_options
     with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
     first = await anext(parts)
 
     async def events() -> AsyncGenerator[bytes, None]:
-        answer, part = ChatAnswer(asked.model, utc_now().timestamp(), with_usage=with_usage), first
+        answer, part = (
+            ChatAnswer(chat_request.model, utc_now().timestamp(), with_usage=with_usage),
+            first,
+        )
         async with aclosing(parts):
             yield event(answer.first_chunk())
             while isinstance(part, Chunk):

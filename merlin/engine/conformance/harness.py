@@ -111,8 +111,8 @@ class Server:
 
     def call(self, method: str, path: str, **other: object) -> httpx2.Response:
         """Make a plain call; a refusal is an answer as any other."""
-        told: dict[str, object] = {"headers": self.headers(), **other}
-        return self.http.request(method, f"{self.base_url}{path}", **told)  # type: ignore[arg-type]
+        arguments: dict[str, object] = {"headers": self.headers(), **other}
+        return self.http.request(method, f"{self.base_url}{path}", **arguments)  # type: ignore[arg-type]
 
     def headers(self) -> dict[str, str]:
         """Return what lets a plain call in."""

@@ -55,8 +55,8 @@ def launch(server: Server, file_id: str, epochs: int, **other: Any) -> FineTunin
         return _create(server, file_id, asked)
 
 
-def _create(server: Server, file_id: str, asked: dict[str, Any]) -> FineTuningJob:
-    job = server.sdk.fine_tuning.jobs.create(training_file=file_id, **asked)
+def _create(server: Server, file_id: str, arguments: dict[str, Any]) -> FineTuningJob:
+    job = server.sdk.fine_tuning.jobs.create(training_file=file_id, **arguments)
     server.undo_at_end("POST", f"/fine_tuning/jobs/{job.id}/cancel")
     return job
 
@@ -97,8 +97,8 @@ def _create_on_a_base(server: Server, file: FileObject, metadata: dict[str, str]
     refused: openai.APIStatusError | None = None
     for base in server.models[:_MAX_BASES]:
         try:
-            asked = {"suffix": SUFFIX, "seed": SEED, "metadata": metadata, "model": base}
-            job = launch(server, file.id, harness.EPOCHS, **asked)
+            arguments = {"suffix": SUFFIX, "seed": SEED, "metadata": metadata, "model": base}
+            job = launch(server, file.id, harness.EPOCHS, **arguments)
         except openai.APIStatusError as error:
             refused = refused or error
             if error.status_code not in (*BAD, *GONE):
@@ -126,12 +126,12 @@ def seed(_server: Server, job: FineTuningJob) -> None:
 @check("jobs.metadata", created)
 def metadata(server: Server, job: FineTuningJob) -> dict[str, str]:
     """Prove that metadata come back as they were given, Russian letters too."""
-    told = dict(server.sdk.fine_tuning.jobs.retrieve(job.id).metadata or {})
-    if not told:
+    values = dict(server.sdk.fine_tuning.jobs.retrieve(job.id).metadata or {})
+    if not values:
         raise Missing("unheeded", what="metadata")
-    require_equal("metadata", told, dict(job.metadata or {}))
-    require(told.get(KEY, "").startswith("проверка "), "metadata", told, "проверка …")
-    return told
+    require_equal("metadata", values, dict(job.metadata or {}))
+    require(values.get(KEY, "").startswith("проверка "), "metadata", values, "проверка …")
+    return values
 
 
 @check("jobs.retrieve", created)
@@ -267,8 +267,8 @@ def param(server: Server, _job: object) -> None:
     """Prove that a job without its file is refused, and the error names the field."""
     answer = server.call("POST", "/fine_tuning/jobs", json={"model": server.model})
     error = require_error_object(answer, BAD)
-    told = f"{error['param']} {error['message']}"
-    require("training_file" in told, "error.param", error["param"], "training_file")
+    text = f"{error['param']} {error['message']}"
+    require("training_file" in text, "error.param", error["param"], "training_file")
 
 
 _LEVELS = ("info", "warn", "error")
@@ -307,9 +307,9 @@ def metrics(_server: Server, told: list[FineTuningJobEvent]) -> None:
     """Prove that events of the type `metrics` carry the step and a loss."""
     figures = [event.data for event in told if event.type == "metrics"]
     require(figures, "type", "message", "metrics")
-    for each in figures:
-        require(isinstance(each, Mapping) and "step" in each, "data", each, "step")
-        require(isinstance(each, Mapping) and _has_loss(each), "data", each, "…loss")
+    for figure in figures:
+        require(isinstance(figure, Mapping) and "step" in figure, "data", figure, "step")
+        require(isinstance(figure, Mapping) and _has_loss(figure), "data", figure, "…loss")
 
 
 def _has_loss(figures: Mapping[str, object]) -> bool:

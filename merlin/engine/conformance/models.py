@@ -48,9 +48,9 @@ def list_models(server: Server) -> None:
 def retrieve_model(server: Server, _listed: None) -> None:
     """Prove that GET /models/{name} tells of the base."""
     with optional_call("GET /models/{name}"):
-        told: Model = server.sdk.models.retrieve(server.model)
-    require_equal("id", told.id, server.model)
-    require_equal("object", told.object, "model")
+        model: Model = server.sdk.models.retrieve(server.model)
+    require_equal("id", model.id, server.model)
+    require_equal("object", model.object, "model")
 
 
 NO_MODEL = "no-such-model-of-merlin"
@@ -120,7 +120,7 @@ def filtered(server: Server, _listed: None, made: FileObject) -> None:
     ids = [each.id for each in server.sdk.files.list(purpose=PURPOSE, limit=100).data]
     require(made.id in ids, "data", ids[:3], made.id)
     others = server.sdk.files.list(purpose="batch", limit=100).data
-    if made.id in [each.id for each in others]:
+    if made.id in [other.id for other in others]:
         raise Missing("unheeded", what="purpose=batch")
 
 
@@ -183,9 +183,9 @@ def plain(server: Server) -> ChatCompletion:
     return told
 
 
-def text_of(told: ChatCompletion) -> str:
+def text_of(chat_completion: ChatCompletion) -> str:
     """Return what was answered."""
-    return told.choices[0].message.content or ""
+    return chat_completion.choices[0].message.content or ""
 
 
 @check("chat.finish_reason", plain)
@@ -297,9 +297,11 @@ def _answered(server: Server) -> bool:
 DONE = "[DONE]"
 
 
-def text_of_chunks(told: Iterable[ChatCompletionChunk]) -> str:
+def text_of_chunks(chat_completion_chunks: Iterable[ChatCompletionChunk]) -> str:
     """Return what was answered."""
-    return "".join(choice.delta.content or "" for chunk in told for choice in chunk.choices)
+    return "".join(
+        choice.delta.content or "" for chunk in chat_completion_chunks for choice in chunk.choices
+    )
 
 
 @check("stream.chunks", plain)

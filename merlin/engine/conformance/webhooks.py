@@ -167,9 +167,9 @@ def forged(server: Server, _signed: None, endpoint: Endpoint, delivery: Delivery
         (body, {"webhook-timestamp": moment}),
     )
     for forged_body, other in changed:
-        told = {**headers, **other}
+        values = {**headers, **other}
         try:
-            server.sdk.webhooks.unwrap(forged_body, told, secret=endpoint[0].signing_secret)
+            server.sdk.webhooks.unwrap(forged_body, values, secret=endpoint[0].signing_secret)
         except openai.InvalidWebhookSignatureError:
             continue
         raise Wrong("forged", field=next(iter(other), "body"))

@@ -157,8 +157,8 @@ def _job_view(page: PageRequest, job_id: str) -> Mapping[str, Any]:
     job = repositories.jobs.get(job_id)
     events = repositories.job_events.page(job_id, Page(limit=MAX_LINES))[0]
     told = [
-        (each["created_at"], each["level"], each["message"], json.loads(each["content"]))
-        for each in events
+        (event["created_at"], event["level"], event["message"], json.loads(event["content"]))
+        for event in events
     ]
     logs = (repositories.work_of(job_id) / "log", repositories.log_of(job_id))
     return {

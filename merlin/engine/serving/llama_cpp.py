@@ -243,7 +243,7 @@ class LlamaCppBackend(ProxyBackend):
         if answer.status != _OK:
             raise answer.refusal()
         try:
-            names = [PurePosixPath(each["path"]).name for each in json.loads(answer.body)]
+            names = [PurePosixPath(load["path"]).name for load in json.loads(answer.body)]
         except (ValueError, KeyError, TypeError) as error:
             raise Unavailable(f"There is no llama.cpp server at {url}: {answer.words}") from error
         self._count = len(names)

@@ -45,7 +45,7 @@ class OnnxEncoder:
         cpu = ["CPUExecutionProvider"]
         self._session = onnxruntime.InferenceSession(str(onnx_of(folder)), options, providers=cpu)
         self._wanted = {each.name for each in self._session.get_inputs()}
-        names = [each.name for each in self._session.get_outputs()]
+        names = [output.name for output in self._session.get_outputs()]
         self._told = _WHOLE if _WHOLE in names else names[0]
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()

@@ -157,14 +157,14 @@ class EmbedBackend(RecallBackend):
         missing = [text for text in texts if text not in known]
         if missing:
             vectors, _tokens = await self._encoder.embed(missing)
-            told = {
+            values = {
                 text: np.array(each, np.float32)
                 for text, each in zip(missing, vectors, strict=True)
             }
-            known |= told
+            known |= values
             if len(self._vectors) > MAX_TEXTS:
                 self._vectors.clear()
-            self._vectors |= told
+            self._vectors |= values
         return known
 
 

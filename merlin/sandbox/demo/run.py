@@ -178,7 +178,7 @@ def appoint_teacher(config: Config, place: Place) -> None:
         for course in place.courses():
             users.grant_role(ctx, Actor.operator(), BORIS.person_id, Role.TEACHER, course)
         # The courses name their teacher by the account; pages say what he is called.
-        called = {each.name: each.first_name for each in people_of(config.language)}
+        called = {person.name: person.first_name for person in people_of(config.language)}
         Users(ctx.db).met(User(BORIS.person_id))
         Users(ctx.db).set_name(BORIS.person_id, called[BORIS.name])
         users.set_name(ctx, Actor.operator(), BORIS.person_id, BORIS.name)

@@ -216,8 +216,8 @@ def _notes(
     if verdict.build:
         build = builds.get(ctx, Actor.operator(), verdict.build)
         key = "demo-unchanged" if verdict.verdict is VerdictStatus.UNCHANGED else "demo-built"
-        told = {"build": build.version, "train": build.train, "test": build.test}
-        notes["built"] = text(language, key, **told)
+        arguments = {"build": build.version, "train": build.train, "test": build.test}
+        notes["built"] = text(language, key, **arguments)
     if verdict.reason and verdict.verdict is not VerdictStatus.REJECTED:
         notes["training"] = text(language, verdict.reason, **verdict.arguments)
     if job:
@@ -259,8 +259,8 @@ def _proof(ctx: Context, job: JobDetails, language: str) -> dict[str, str]:
     scores = model.evaluation
     if scores is None:
         return {}
-    told = {
+    arguments = {
         "right": round((scores.equal_share or 0) * scores.questions),
         "questions": scores.questions,
     }
-    return {"proved": text(language, "demo-proved", **told), "serving": model.title}
+    return {"proved": text(language, "demo-proved", **arguments), "serving": model.title}

@@ -131,8 +131,8 @@ def _answer(account: Account, asked: Mapping[str, Any], messages: list[Mapping[s
 
 def _sources(messages: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return number -> text of the sources that an answer is to be composed from."""
-    systems = (each for each in messages if each["role"] == "system")
-    told = "\n\n".join(words for each in systems for words in _texts(each))
+    systems = (message for message in messages if message["role"] == "system")
+    told = "\n\n".join(words for system in systems for words in _texts(system))
     return dict(_SOURCE.findall(told)) if _NO_SOURCE in told else {}
 
 
@@ -147,12 +147,14 @@ def _composed(sources: Mapping[str, str], question: str) -> str:
     best, number, sentence = max(shared, key=lambda each: each[0])
     if best < _MIN_SHARED:
         return _NO_SOURCE
-    said = text(_language_of(question), "stand-in-known", answer=sentence)
-    return f"[{number}] {said}"
+    message = text(_language_of(question), "stand-in-known", answer=sentence)
+    return f"[{number}] {message}"
 
 
 def _stems(words: str) -> set[str]:
-    return {stem(each) for each in split_words(fold(words)) if len(each) >= _LONG_WORD}
+    return {
+        stem(split_word) for split_word in split_words(fold(words)) if len(split_word) >= _LONG_WORD
+    }
 
 
 def _is_for_examples(asked: Mapping[str, Any]) -> bool:
@@ -162,11 +164,11 @@ def _is_for_examples(asked: Mapping[str, Any]) -> bool:
 
 
 async def _stream(
-    account: Account, answer: ChatAnswer, said: str, usage: Mapping[str, int], reason: str
+    account: Account, answer: ChatAnswer, message: str, usage: Mapping[str, int], reason: str
 ) -> AsyncIterator[bytes]:
     await account.pause("think_s")
     yield event(answer.first_chunk())
-    for piece in _WORD.findall(said):
+    for piece in _WORD.findall(message):
         yield event(answer.chunk(piece))
         await account.pause("piece_s")
     yield event({**answer.last_chunk(reason), **_extended(account)})
@@ -272,12 +274,12 @@ def read_messages(messages: object) -> list[Mapping[str, Any]]:
 def answer(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return what the stand-in says to this conversation."""
     last, question = _last_of_user(messages), last_question(messages)
-    systems = [each for each in messages if each["role"] in {"system", "developer"}]
-    wish = "\n".join([*(words for each in systems for words in _texts(each)), question])
+    systems = [message for message in messages if message["role"] in {"system", "developer"}]
+    wish = "\n".join([*(words for system in systems for words in _texts(system)), question])
     language = _language_of(question or wish)
     if images := [_described(part) for part in _images(last)]:
-        shown = {"images": "; ".join(images), "question": _short(question)}
-        return text(language, "stand-in-image", **shown)
+        arguments = {"images": "; ".join(images), "question": _short(question)}
+        return text(language, "stand-in-image", **arguments)
     is_order = _SUMMARY.search(question) or _TRANSLATION.search(question)
     known = "" if is_order else _shown_answer(messages, question) or _KNOWLEDGE.get(question, "")
     if known:
@@ -318,10 +320,10 @@ def _shown_answer(messages: Sequence[Mapping[str, Any]], question: str) -> str:
 
 
 def _last_of_user(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    return next((each for each in reversed(messages) if each["role"] == "user"), {})
+    return next((message for message in reversed(messages) if message["role"] == "user"), {})
 
 
-def cut_answer(said: str, asked: Mapping[str, Any]) -> tuple[str, str]:
+def cut_answer(message: str, asked: Mapping[str, Any]) -> tuple[str, str]:
     """Return what is left of an answer by `stop` and the limit of tokens, and why it ends.
 
     Raises ApiError for a shape: what is composed by rule keeps to none.
@@ -331,11 +333,11 @@ def cut_answer(said: str, asked: Mapping[str, Any]) -> tuple[str, str]:
         raise bad_field("response_format", "Invalid parameter: a stand-in answers in text alone.")
     stops = asked.get("stop") or []
     for stop in [stops] if isinstance(stops, str) else stops:
-        said = said.partition(str(stop))[0]
+        message = message.partition(str(stop))[0]
     limit = asked.get("max_completion_tokens") or asked.get("max_tokens")
-    if not limit or count_tokens(said) <= limit:
-        return said, "stop"
-    return said.encode()[: limit * BYTES_PER_TOKEN].decode("utf-8", "ignore"), "length"
+    if not limit or count_tokens(message) <= limit:
+        return message, "stop"
+    return message.encode()[: limit * BYTES_PER_TOKEN].decode("utf-8", "ignore"), "length"
 
 
 def last_question(messages: Sequence[Mapping[str, Any]]) -> str:

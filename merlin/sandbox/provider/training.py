@@ -264,8 +264,8 @@ class Account:
 
     def models(self) -> dict[str, TrainingJob]:
         """Return the tuned models that can be asked, by id."""
-        made = {job.model_id: job for job in self.jobs.values() if self.tuned_model(job)}
-        return {name: job for name, job in made.items() if name not in self._gone}
+        by_model_id = {job.model_id: job for job in self.jobs.values() if self.tuned_model(job)}
+        return {name: job for name, job in by_model_id.items() if name not in self._gone}
 
     def remove_model(self, name: str) -> dict[str, Any]:
         """Forget a tuned model or a checkpoint; return the answer. Raises ApiError 404."""
@@ -304,7 +304,7 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
     if job.status == "failed":
         words = "The job failed due to an invalid training file."
         failure = {"code": "invalid_training_file", "message": words, "param": "training_file"}
-    shown = FineTuningJob(
+    fine_tuning_job = FineTuningJob(
         id=job.job_id,
         status=job.status,
         model=asked["model"],
@@ -321,7 +321,7 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
         finished_at=int(job.finished_at) if job.finished_at else None,
         trained_tokens=file["bytes"] // 4 * EPOCHS if job.status == "succeeded" else None,
     )
-    return asdict(shown)
+    return asdict(fine_tuning_job)
 
 
 def event_objects(job: TrainingJob) -> list[dict[str, Any]]:

@@ -87,11 +87,11 @@ def receiver(world: World, arguments: Arguments) -> Chat:
     Raises BotApiError for no chat, a person who blocked the bot, a group that it is not in or
     that became a supergroup.
     """
-    wanted = arguments.text("chat_id")
-    if not wanted:
+    message = arguments.text("chat_id")
+    if not message:
         raise bad_request("chat_id is empty")
-    number = wanted.removeprefix("-")
-    chat = world.chat(int(wanted)) if number.isdecimal() else None
+    number = message.removeprefix("-")
+    chat = world.chat(int(message)) if number.isdecimal() else None
     if chat is None:
         raise bad_request("chat not found")
     if isinstance(chat, Person):

@@ -252,11 +252,11 @@ class ControlSide:
     def _chats(self) -> dict[str, list[dict[str, Any]]]:
         """Return the chats of each of the three by name: the one with the bot, then groups."""
         groups = [group for group in self._world.groups.values() if not group.moved_to]
-        told: dict[str, list[dict[str, Any]]] = {}
+        values: dict[str, list[dict[str, Any]]] = {}
         for person in PEOPLE:
             there = [group for group in groups if group.status(person.person_id) in PRESENT]
             chats: list[Chat] = [person, *there]
-            told[person.name] = [
+            values[person.name] = [
                 {
                     "chat_id": chat.chat_id,
                     "person_id": person.person_id,
@@ -267,7 +267,7 @@ class ControlSide:
                 }
                 for chat in chats
             ]
-        return told
+        return values
 
     def _inline(self, person: str, query: str) -> dict[str, Any]:
         """Return the results that stand under the field for an inline query; none at first."""

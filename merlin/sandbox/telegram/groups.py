@@ -88,14 +88,14 @@ _RIGHTS = (
 
 def member(user: dict[str, Any], status: str) -> dict[str, Any]:
     """Return the ChatMember object of somebody with this status."""
-    told: dict[str, Any] = {"user": user, "status": status}
+    values: dict[str, Any] = {"user": user, "status": status}
     if status in LEADING:
-        told["is_anonymous"] = False
+        values["is_anonymous"] = False
     if status == "administrator":
-        told.update(dict.fromkeys(_RIGHTS, True))
+        values.update(dict.fromkeys(_RIGHTS, True))
     if status == "kicked":
-        told["until_date"] = 0
-    return told
+        values["until_date"] = 0
+    return values
 
 
 NAME_CHARACTERS = 128
@@ -187,10 +187,10 @@ def thread_fields(
 
 def make_topic(world: World, chat: Chat, sender: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Make a topic by its service message; return that message. An empty name is implicit."""
-    shown = {"name": name or "New topic", "icon_color": DEFAULT_COLOR}
-    told = shown if name else {**shown, "is_name_implicit": True}
+    values = {"name": name or "New topic", "icon_color": DEFAULT_COLOR}
+    told = values if name else {**values, "is_name_implicit": True}
     message = world.post(chat, sender, forum_topic_created=told, is_topic_message=True)
-    topic = {"message_thread_id": message["message_id"], **shown}
+    topic = {"message_thread_id": message["message_id"], **values}
     world.record("topic", chat_id=chat.chat_id, topic=topic)
     return message
 

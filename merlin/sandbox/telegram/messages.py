@@ -243,9 +243,13 @@ def _sizes(world: World, file: dict[str, Any], base: dict[str, Any]) -> list[dic
         width, height = struct.unpack_from(">II", content, 16)
     largest = max(width, height, 1)
     small = keep_file(world, "photo", Upload(file["name"], file["mime"], content))
-    shown = {name: small[name] for name in base}
+    values = {name: small[name] for name in base}
     return [
-        {**shown, "width": width * THUMB_SIDE // largest, "height": height * THUMB_SIDE // largest},
+        {
+            **values,
+            "width": width * THUMB_SIDE // largest,
+            "height": height * THUMB_SIDE // largest,
+        },
         {**base, "width": width, "height": height},
     ]
 

@@ -38,8 +38,8 @@ async def answer_callback_query(world: World, arguments: Arguments) -> bool:
     query_id = arguments.text("callback_query_id")
     query = open_query(world, query_id, "callback_query", CALLBACK_S)
     world.record("answered", query_id=query_id)
-    shown = {"text": text, "alert": arguments.flag("show_alert"), "url": arguments.text("url")}
-    world.tell("answer", {"person_id": query.person_id, **shown})
+    values = {"text": text, "alert": arguments.flag("show_alert"), "url": arguments.text("url")}
+    world.tell("answer", {"person_id": query.person_id, **values})
     return True
 
 
@@ -148,8 +148,8 @@ def _renewed(
     kept = {"person_id": person.person_id, "until": until, "is_canceled": False}
     named = {name: invoice[name] for name in ("title", "total_amount", "payload", "period")}
     world.record("subscription", charge=first, subscription={**named, **kept})
-    told: dict[str, Any] = {"is_recurring": True, "subscription_expiration_date": until}
-    return told if known else told | {"is_first_recurring": True}
+    values: dict[str, Any] = {"is_recurring": True, "subscription_expiration_date": until}
+    return values if known else values | {"is_first_recurring": True}
 
 
 def _move(world: World, person: Person, payment: Mapping[str, Any], *, is_in: bool) -> None:
@@ -235,8 +235,8 @@ async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
     receiver(world, arguments)
     amount = _checked_price(arguments, MAX_STARS)
     names = ("title", "description", "start_parameter")
-    said = {name: arguments.text(name) for name in names}
-    invoice = {**said, "currency": "XTR", "total_amount": amount}
+    values = {name: arguments.text(name) for name in names}
+    invoice = {**values, "currency": "XTR", "total_amount": amount}
     keys = {"inline_keyboard": [[{"text": f"⭐ {amount}", "pay": True}]]}
     message = post(world, arguments, keys, invoice=invoice)
     name = f"payload:{message['chat']['id']}:{message['message_id']}"

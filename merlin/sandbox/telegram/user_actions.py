@@ -302,8 +302,8 @@ class UserActions:
             "total_amount": invoice["total_amount"],
             "invoice_payload": invoice["payload"],
         }
-        told = {name: invoice[name] for name in CHECKED_OUT if name in invoice}
-        self.world.record("checkout", query_id=query["id"], about=told)
+        values = {name: invoice[name] for name in CHECKED_OUT if name in invoice}
+        self.world.record("checkout", query_id=query["id"], about=values)
         update_id = self.world.add_update("pre_checkout_query", query)
         # Acts of a test whose stand-in is down have no loop.
         with suppress(RuntimeError):
@@ -396,7 +396,7 @@ class UserActions:
         if isinstance(place.chat, Group) and place.chat.status(BOT_ID) not in LEADING:
             return 0
         old, new = ([{"type": "emoji", "emoji": one}] if one else [] for one in words)
-        told = {
+        values = {
             "chat": place.chat.as_chat(),
             "message_id": message_id,
             "user": place.person.as_user(),
@@ -404,7 +404,7 @@ class UserActions:
             "old_reaction": old,
             "new_reaction": new,
         }
-        return self.world.add_update("message_reaction", told)
+        return self.world.add_update("message_reaction", values)
 
     def block(self, who: str | int, *, blocked: bool = True) -> int:
         """Block the bot, or let it write again."""
@@ -425,14 +425,14 @@ class UserActions:
         place = self.place(who)
         if cached_answer(self.world, place.person.person_id, query):
             return 0
-        told = {
+        values = {
             "id": str(secrets.randbits(62)),
             "from": place.person.as_user(),
             "query": query,
             "offset": "",
             "chat_type": place.chat.as_chat()["type"] if place.chat != place.person else "sender",
         }
-        return self.world.add_update("inline_query", told)
+        return self.world.add_update("inline_query", values)
 
     def inline_answer(self, who: str | int, query: str) -> InlineAnswer | None:
         """Return what stands under the field for `@bot query`, None while nothing does."""

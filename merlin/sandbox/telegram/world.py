@@ -65,7 +65,7 @@ _FIRST_NAMES = {"ru": ("Анна", "Борис", "Вера"), "en": ("Anna", "Bo
 def people_of(language: str) -> tuple[Person, ...]:
     """Return the three as people whose Telegram speaks a language."""
     names = zip((1001, 1002, 1003), ("anna", "boris", "vera"), _FIRST_NAMES[language], strict=True)
-    return tuple(Person(*each, language) for each in names)
+    return tuple(Person(*name, language) for name in names)
 
 
 PEOPLE = ANNA, BORIS, VERA = people_of("ru")
@@ -110,10 +110,10 @@ class Group:
 
     def as_chat(self) -> dict[str, Any]:
         """Return the Chat object."""
-        told: dict[str, Any] = {"id": self.group_id, "type": self.kind, "title": self.title}
+        values: dict[str, Any] = {"id": self.group_id, "type": self.kind, "title": self.title}
         if self.is_forum:
-            told["is_forum"] = True
-        return told
+            values["is_forum"] = True
+        return values
 
     def status(self, user_id: int) -> str:
         """Return somebody's ChatMember status; who never came has left."""
@@ -146,7 +146,7 @@ def groups_of(language: str) -> tuple[Group, ...]:
     """Return the two groups as they are called in a language."""
     if language == "ru":
         return GROUPS
-    return tuple(replace(each, title=_ENGLISH_TITLES[each.name]) for each in GROUPS)
+    return tuple(replace(group, title=_ENGLISH_TITLES[group.name]) for group in GROUPS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,7 +293,7 @@ class YooKassaStandIn(ApiStandIn):
         )
 
     async def _payments(self, request: Request) -> Response:
-        return _page(request, [each.as_json() for each in self._shop.payments()])
+        return _page(request, [payment.as_json() for payment in self._shop.payments()])
 
     async def _capture(self, request: Request) -> Response:
         payment_id = request.path_params["payment_id"]
@@ -315,7 +315,7 @@ class YooKassaStandIn(ApiStandIn):
         )
 
     async def _refunds(self, request: Request) -> Response:
-        return _page(request, [each.as_json() for each in self._shop.state.refunds.values()])
+        return _page(request, [refund.as_json() for refund in self._shop.state.refunds.values()])
 
     def notify_to(self, url: str) -> None:
         """Post notifications to an address from now on; "" nowhere."""
@@ -350,7 +350,7 @@ class YooKassaStandIn(ApiStandIn):
 
     def payments(self) -> list[Json]:
         """Return every payment that was really made, oldest first."""
-        return self._read(lambda: [each.as_json() for each in self._shop.payments()])
+        return self._read(lambda: [payment.as_json() for payment in self._shop.payments()])
 
     def payment(self, which: str) -> Json:
         """Return one payment. Raises NotFound."""
@@ -358,7 +358,9 @@ class YooKassaStandIn(ApiStandIn):
 
     def refunds(self) -> list[Json]:
         """Return every refund, oldest first."""
-        return self._read(lambda: [each.as_json() for each in self._shop.state.refunds.values()])
+        return self._read(
+            lambda: [refund.as_json() for refund in self._shop.state.refunds.values()]
+        )
 
     def receipts(self) -> list[Json]:
         """Return every receipt that was registered, oldest first."""

@@ -48,12 +48,12 @@ async def decide(
 
 async def _page(visit: PageRequest, wrong: str = "", said: str = "") -> Response:
     def read(ctx: Context, actor: Actor) -> tuple[list[ApprovalView], dict[str, str]]:
-        found = approvals.list_waiting(ctx, actor)
-        people = {each.approval.subject for each in found}
-        people |= {person_reference(each.approval.asked_by) for each in found}
-        return found, dict(users.display_names(ctx, sorted(people)))
+        waiting = approvals.list_waiting(ctx, actor)
+        people = {each.approval.subject for each in waiting}
+        people |= {person_reference(each.approval.asked_by) for each in waiting}
+        return waiting, dict(users.display_names(ctx, sorted(people)))
 
-    found, names = await visit.read(read)
-    view = {"found": found, "names": names, "erased": ERASED, "wrong_words": wrong, "said": said}
+    waiting, names = await visit.read(read)
+    view = {"found": waiting, "names": names, "erased": ERASED, "wrong_words": wrong, "said": said}
     status = 409 if wrong else 200
     return render_page(visit, "admin_approvals.html", view, status=status, keep=NEVER_KEPT)

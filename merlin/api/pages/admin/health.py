@@ -70,29 +70,32 @@ async def show(visit: Keeping, span: Span = Span.DAY) -> Response:
 
 def _causes(found: HealthView) -> list[str]:
     """Return the causes of the newest alarms, each once."""
-    return [*filter(None, dict.fromkeys(cause_of(each.key) for each in found.alarms))]
+    return [*filter(None, dict.fromkeys(cause_of(alarm.key) for alarm in found.alarms))]
 
 
 def _is_calm(found: HealthView, now: datetime) -> bool:
     """Return whether the daemon works, no process is silent and nothing has waited for long."""
-    has_daemon = any(each.process == "daemon" for each in found.processes)
-    waits = ((now - each.oldest).total_seconds() for each in found.queues if each.oldest)
+    has_daemon = any(process.process == "daemon" for process in found.processes)
+    waits = ((now - queue.oldest).total_seconds() for queue in found.queues if queue.oldest)
     return (
         has_daemon
-        and all(each.alive for each in found.processes)
+        and all(process.alive for process in found.processes)
         and max(waits, default=0) <= _LATE_S
     )
 
 
 def _by_kind(found: HealthView) -> dict[str, list[ProcessView]]:
     """Return the processes of each kind, those that are not there too."""
-    kinds = {*_PROCESSES, *(each.process for each in found.processes)}
+    kinds = {*_PROCESSES, *(process.process for process in found.processes)}
     ordered = [*_PROCESSES, *sorted(kinds - {*_PROCESSES})]
-    return {kind: [each for each in found.processes if each.process == kind] for kind in ordered}
+    return {
+        kind: [process for process in found.processes if process.process == kind]
+        for kind in ordered
+    }
 
 
 def _cards(visit: PageRequest, told: Trends) -> list[Card]:
-    names = [_point_name(visit, told.span, each.hour) for each in told.points]
+    names = [_point_name(visit, told.span, point.hour) for point in told.points]
     columns = time_charts.draw_columns(names)
     return [
         _answers(visit, told, columns),
@@ -109,7 +112,7 @@ def _point_name(visit: PageRequest, span: Span, at: datetime) -> str:
 
 
 def _answers(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
-    counts = [each.answers for each in told.points]
+    counts = [point.answers for point in told.points]
     scale = time_charts.linear_scale(len(counts), max(counts))
     words = visit.say(
         "trend-answers-usual" if told.usual is not None else "trend-answers-now",
@@ -137,7 +140,7 @@ def _seconds(visit: PageRequest, value: float | None) -> str:
 def _times(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
     half, nearly = (quantile(told.total.times, share) for share in (_HALF, _NEARLY_ALL))
     lines = [
-        (style, [quantile(each.times, share) for each in told.points])
+        (style, [quantile(point.times, share) for point in told.points])
         for style, share in (("t", _NEARLY_ALL), ("", _HALF))
     ]
     known = [value for _, values in lines for value in values if value is not None]
@@ -157,7 +160,7 @@ def _times(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
 
 
 def _failures(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
-    counts = [sum(each.failures.values()) for each in told.points]
+    counts = [sum(point.failures.values()) for point in told.points]
     failed = sum(counts)
     scale = time_charts.linear_scale(len(counts), max(counts))
     asked = failed + told.total.answers
@@ -175,9 +178,9 @@ def _failures(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Ca
 def _ratings(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
     total = told.total
     series = [
-        ("p", [each.liked for each in told.points]),
-        ("w", [each.unknown for each in told.points]),
-        ("b", [each.disliked for each in told.points]),
+        ("p", [point.liked for point in told.points]),
+        ("w", [point.unknown for point in told.points]),
+        ("b", [point.disliked for point in told.points]),
     ]
     sums = [sum(each) for each in zip(*(values for _, values in series), strict=True)]
     scale = time_charts.linear_scale(len(sums), max(sums))

@@ -145,7 +145,7 @@ def _live(visit: PageRequest, job: JobDetails) -> dict[str, object]:
     train, test = (dict(each) for each in job.losses.series().values())
     newest = sorted(train.keys() | test.keys(), reverse=True)[:MAX_LINES]
     rows = [(step, train.get(step), test.get(step)) for step in newest]
-    told = [(each.at, each.level, each.message, each.data) for each in reversed(job.events)]
+    told = [(event.at, event.level, event.message, event.data) for event in reversed(job.events)]
     events = event_lines(told, visit.language)
     view = {"job": job, "seen": _seen(job), **curve_view(visit, job)}
     return {**view, "rows": rows, "events": events}

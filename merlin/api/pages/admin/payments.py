@@ -150,11 +150,11 @@ def days_of(
     """
     length = (until - since).days + 1
     sums = {since + timedelta(days=place): [0, 0] for place in range(length)}
-    for each in entries:
-        day = in_zone(each.at, zone).date()
-        is_money = each.kind in _MONEY and each.amount.currency is currency and not each.is_test
+    for entry in entries:
+        day = in_zone(entry.at, zone).date()
+        is_money = entry.kind in _MONEY and entry.amount.currency is currency and not entry.is_test
         if is_money and day in sums:
-            sums[day][each.kind is EntryKind.REFUND] += each.amount.minor
+            sums[day][entry.kind is EntryKind.REFUND] += entry.amount.minor
     return [{"day": day, "paid": paid, "returned": back} for day, (paid, back) in sums.items()]
 
 
@@ -214,10 +214,10 @@ SHOWN = (
 )
 
 
-def _next(found: Sequence[Purchase], state: str, person: str) -> str:
-    if len(found) <= _PAGE:
+def _next(purchases: Sequence[Purchase], state: str, person: str) -> str:
+    if len(purchases) <= _PAGE:
         return ""
-    asked = {"state": state, "person": person, "before": found[_PAGE - 1].purchase_id}
+    asked = {"state": state, "person": person, "before": purchases[_PAGE - 1].purchase_id}
     return "/admin/billing?" + urlencode({name: value for name, value in asked.items() if value})
 
 
@@ -264,9 +264,9 @@ async def refund(
     return await _page(visit, purchase_id, back, reason, None if wrong else amount, wrong)
 
 
-def _amount(said: str, rest: Amount) -> Amount | None:
+def _amount(message: str, rest: Amount) -> Amount | None:
     """Return what is to go back, None for what is no amount."""
-    plain = "".join(said.split()).replace(",", ".").rstrip("₽")
+    plain = "".join(message.split()).replace(",", ".").rstrip("₽")
     if not plain or rest.currency is Currency.XTR:
         return rest
     try:

@@ -68,7 +68,7 @@ class CardForm(EditForm):
 
     def fields(self, visit: PageRequest) -> dict[str, str]:
         """Return what each field says, by its name in the person's language."""
-        said = {
+        values = {
             "name-ru": self.name_ru.strip(),
             "name-en": self.name_en.strip(),
             "about-ru": self.about_ru.strip().replace("\r\n", "\n"),
@@ -77,7 +77,7 @@ class CardForm(EditForm):
             "teachers": " ".join(self.teachers.replace(",", " ").split()),
             "active": visit.say("is-so" if self.active else "is-not-so"),
         }
-        return {visit.say(name): words for name, words in said.items()}
+        return {visit.say(name): words for name, words in values.items()}
 
 
 @router.get("/courses/{course_id}/edit")
@@ -157,16 +157,16 @@ async def _course_page(
     return render_page(visit, "teach_course.html", view, status=422 if came.wrong else 200)
 
 
-def _card(told: TaughtDetails) -> CardForm:
+def _card(taught_details: TaughtDetails) -> CardForm:
     return CardForm(
-        name_ru=told.name.ru or "",
-        name_en=told.name.en or "",
-        about_ru=told.description.ru or "",
-        about_en=told.description.en or "",
-        semester=told.semester,
-        active=told.active,
-        teachers=" ".join(told.teachers),
-        revision=told.revision,
+        name_ru=taught_details.name.ru or "",
+        name_en=taught_details.name.en or "",
+        about_ru=taught_details.description.ru or "",
+        about_en=taught_details.description.en or "",
+        semester=taught_details.semester,
+        active=taught_details.active,
+        teachers=" ".join(taught_details.teachers),
+        revision=taught_details.revision,
     )
 
 
@@ -296,7 +296,11 @@ async def _read_form(visit: PageRequest, course: Course, material_id: int) -> Ma
 
 
 def _material_page(
-    visit: PageRequest, course: Course, material_id: int | None, form: MaterialForm, came: Outcome
+    visit: PageRequest,
+    course: Course,
+    material_id: int | None,
+    form: MaterialForm,
+    outcome: Outcome,
 ) -> Response:
     view = {
         "course": course,
@@ -304,6 +308,6 @@ def _material_page(
         "form": form,
         "kinds": KINDS,
         "html": render_markdown(form.words, visit.language)[0],
-        "came": came,
+        "came": outcome,
     }
-    return render_page(visit, "teach_material.html", view, status=422 if came.wrong else 200)
+    return render_page(visit, "teach_material.html", view, status=422 if outcome.wrong else 200)

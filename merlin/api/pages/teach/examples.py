@@ -152,8 +152,8 @@ async def filters_of(
     finding: Literal["", "any"] = "",
 ) -> Filters:
     """Return what the address narrows the list down to."""
-    wanted = ExampleFilter(query.strip(), tag, author, split, finding == "any")
-    return Filters(base_of(dataset), wanted)
+    example_filter = ExampleFilter(query.strip(), tag, author, split, finding == "any")
+    return Filters(base_of(dataset), example_filter)
 
 
 Filtered = Annotated[Filters, Depends(filters_of)]
@@ -161,16 +161,16 @@ Filtered = Annotated[Filters, Depends(filters_of)]
 
 def _filters_back(dataset: str, back: str) -> Filters:
     """Return what a form's list was narrowed down to; what no address would say is left out."""
-    said = {name: value for name, value in parse_qsl(back) if re.search(LINE, value)}
-    split = said.get("split", "")
-    wanted = ExampleFilter(
-        said.get("query", "")[:200],
-        said.get("tag", "")[:200],
-        said.get("author", "")[:200],
+    values = {name: value for name, value in parse_qsl(back) if re.search(LINE, value)}
+    split = values.get("split", "")
+    example_filter = ExampleFilter(
+        values.get("query", "")[:200],
+        values.get("tag", "")[:200],
+        values.get("author", "")[:200],
         split if split in ("train", "test") else "",
-        said.get("finding") == "any",
+        values.get("finding") == "any",
     )
-    return Filters(base_of(dataset), wanted)
+    return Filters(base_of(dataset), example_filter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +256,7 @@ async def draft_example(
     visit: Teaching, dataset: EditedDataset, page: Part, form: Annotated[ExampleForm, Form()]
 ) -> Response:
     """Keep an edit of an example, or a new one, among the drafts."""
-    filters, came = _filters_back(dataset.name, form.back), Outcome(visit.say("needs-both"))
+    filters, outcome = _filters_back(dataset.name, form.back), Outcome(visit.say("needs-both"))
     if form.is_whole:
         try:
             act, words = drafts.draft_example, form.words()
@@ -265,12 +265,12 @@ async def draft_example(
         except NotFound:
             # Removed by somebody meanwhile: the same words make a new one.
             form = form.model_copy(update={"example": "", "revision": ""})
-            came = Outcome(visit.say("gone-example"))
+            outcome = Outcome(visit.say("gone-example"))
         except DraftNotGood as error:
-            came = Outcome(visit.say("not-good"), findings=error.findings)
+            outcome = Outcome(visit.say("not-good"), findings=error.findings)
         except REFUSALS as error:
-            came = Outcome(refusal_text(visit, error))
-    return await _page(visit, dataset, page, filters, Opened(form), came)
+            outcome = Outcome(refusal_text(visit, error))
+    return await _page(visit, dataset, page, filters, Opened(form), outcome)
 
 
 @router.post("/datasets/{dataset}/examples/remove")
@@ -319,10 +319,10 @@ async def save_drafts(
     except EditNotGood as error:
         seen = error.preview
         findings = [*seen.findings, *seen.around]
-        came = Outcome(visit.say("drafts-not-good"), findings=findings)
+        outcome = Outcome(visit.say("drafts-not-good"), findings=findings)
     except REFUSALS as error:
-        came = Outcome(refusal_text(visit, error))
-    return await _page(visit, dataset, page, filters, came=came)
+        outcome = Outcome(refusal_text(visit, error))
+    return await _page(visit, dataset, page, filters, came=outcome)
 
 
 @router.post("/datasets/{dataset}/examples/answers")
@@ -335,10 +335,10 @@ async def compare_answers(
         edits = await visit.read(drafts.list_edits, name)
         plan = await visit.read(answer_changes.plan_comparison, name)
         ask = partial(answer_changes.compare_answers, visit.services, *plan, edits, visit.language)
-        came = Outcome(answers=await asyncio.to_thread(ask))
+        outcome = Outcome(answers=await asyncio.to_thread(ask))
     except REFUSALS as error:
-        came = Outcome(refusal_text(visit, error))
-    return await _page(visit, dataset, page, filters, came=came)
+        outcome = Outcome(refusal_text(visit, error))
+    return await _page(visit, dataset, page, filters, came=outcome)
 
 
 # A pasted table: its text, and what each row is; None before it was looked at.
@@ -370,8 +370,8 @@ async def paste_table(
             return seen_other(filters.href())
         rows = await visit.read(drafts.judge_pasted, name, table)
     except REFUSALS as error:
-        came = Outcome(refusal_text(visit, error))
-        return await _page(visit, dataset, page, filters, came=came, paste=paste)
+        outcome = Outcome(refusal_text(visit, error))
+        return await _page(visit, dataset, page, filters, came=outcome, paste=paste)
     return await _page(visit, dataset, page, filters, paste=(table, rows))
 
 
@@ -424,29 +424,29 @@ async def _page(
     size, before = page.size, page.after(0)
     found = await visit.read(examples.browse, name, filters.wanted, limit=size + 1, before=before)
     shown = page.cut(found, lambda each: each.number)
-    mine = {each.example.id: each for each in await visit.read(drafts.list_drafts, name)}
+    by_id = {each.example.id: each for each in await visit.read(drafts.list_drafts, name)}
     rows = [
         Row(draft.example if draft else each.example, each, draft)
         for each in shown
-        for draft in [mine.get(each.example.id)]
+        for draft in [by_id.get(each.example.id)]
         if draft is None or not filters.wanted.is_empty
     ]
     if filters.wanted.is_empty and not before:
-        rows = [*(Row(each.example, None, each) for each in mine.values()), *rows]
+        rows = [*(Row(each.example, None, each) for each in by_id.values()), *rows]
     view = {
         "dataset": dataset,
         "course": dataset.course,
         "filters": filters,
         "wanted": filters.wanted,
         "rows": rows,
-        "drafts": list(mine.values()),
-        "draft_counts": Counter(each.kind.value for each in mine.values()),
+        "drafts": list(by_id.values()),
+        "draft_counts": Counter(each.kind.value for each in by_id.values()),
         "facets": await visit.read(examples.count_facets, name),
         "is_whole": not before and not page.following,
         "next_href": page.following and filters.next_href(page.following),
         "opened": opened,
         "is_apart": opened is not None
-        and opened.form.example not in {each.example.id for each in rows},
+        and opened.form.example not in {row.example.id for row in rows},
         "check": await drafts.check_drafts(visit.services, visit.actor, name),
         "came": came,
         "paste": paste,

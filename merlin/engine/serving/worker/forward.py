@@ -259,9 +259,9 @@ class Together:
 
     def memory(self, rows: int) -> RowMemory:
         """Return an empty memory of so many rows."""
-        made = RowMemory()
-        made.lengths = [0] * rows
-        return made
+        row_memory = RowMemory()
+        row_memory.lengths = [0] * rows
+        return row_memory
 
     def read(
         self, memory: RowMemory, tokens: Tokens, adapters: Sequence[LoraWeights | None]

@@ -83,4 +83,4 @@ def teach_and_ask(lesson: tuple[Sequence[Conversation], Sequence[str]]) -> list[
         path = Path(folder) / "model"
         last.save(path)
         model = load(path)
-    return [model.answer([Message("user", each)]).text for each in questions]
+    return [model.answer([Message("user", question)]).text for question in questions]

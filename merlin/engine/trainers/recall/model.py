@@ -100,17 +100,17 @@ class RecallModel:
             return False
         return all(vector.shape == space.middle.shape for vector in vectors.values())
 
-    def _nearest(self, asked: Terms, said: str, vectors: Vectors | None) -> tuple[str, ...]:
+    def _nearest(self, asked: Terms, text: str, vectors: Vectors | None) -> tuple[str, ...]:
         """Return a taught question of each answer that nearly reaches its threshold, best first.
 
-        None of the answer that was `said` before.
+        None of the answer that was `text` before.
         """
         if not (self.taught and asked):
             return ()
         point = self._point(asked, vectors)
         share = self.weights @ point / self.thresholds
         likeliest = np.argsort(-share, kind="stable")[: MAX_NEAREST + 1]
-        best = [each for each in likeliest if self.answers[each] != said][:MAX_NEAREST]
+        best = [each for each in likeliest if self.answers[each] != text][:MAX_NEAREST]
         wordings = [self.taught[each] for each in best if share[each] >= MIN_SHARE]
 
         def likeness(words: str) -> float:
@@ -118,7 +118,9 @@ class RecallModel:
 
         # To place words never placed before takes milliseconds.
         return tuple(
-            max(each, key=likeness) if len(each) > 1 else each[0] for each in wordings if each
+            max(wording, key=likeness) if len(wording) > 1 else wording[0]
+            for wording in wordings
+            if wording
         )
 
     def _point(self, terms: Sequence[str], vectors: Vectors | None) -> Floats:

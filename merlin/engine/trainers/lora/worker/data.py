@@ -93,9 +93,9 @@ class Texts:
                 yield rows
                 number += 1
         except TemplateError as error:
-            said = {"line": _line(path, number), "reason": str(error)[:200]}
+            arguments = {"line": _line(path, number), "reason": str(error)[:200]}
             key = "engine-lora-template-refuses"
-            raise Untrainable(f"invalid_{param}", key, param, **said) from error
+            raise Untrainable(f"invalid_{param}", key, param, **arguments) from error
         if too_long:
             number, tokens = too_long[0]
             words = {"line": _line(path, number), "tokens": tokens, "most": self._longest}

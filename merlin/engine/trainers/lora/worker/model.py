@@ -156,7 +156,7 @@ def load_with_adapters(base: Base, settings: Mapping[str, Any], device: torch.de
     # An adapter is known by its base's name; where that lay when it was trained concerns nobody.
     model.name_or_path = base.files.folder.name
     try:
-        made = get_peft_model(model, config)
+        peft_model = get_peft_model(model, config)
     except ValueError as error:
         linear = torch.nn.Linear
         parts = [name for name, part in model.named_modules() if isinstance(part, linear)]
@@ -167,8 +167,8 @@ def load_with_adapters(base: Base, settings: Mapping[str, Any], device: torch.de
             "hyperparameters.targets",
             known=", ".join(layers),
         ) from error
-    made.peft_config["default"].base_model_name_or_path = base.files.folder.name
-    return made
+    peft_model.peft_config["default"].base_model_name_or_path = base.files.folder.name
+    return peft_model
 
 
 def _load(base: Base, device: torch.device) -> Any:
