@@ -194,10 +194,10 @@ def read_telegram_data(
     try:
         fields = _fields(text)
         is_believed = _is_signed(fields, bot_id, keys) or _is_hashed(fields, token)
-        said = fields["auth_date"]
-        if not (is_believed and said.isascii() and said.isdecimal()):
+        auth_date = fields["auth_date"]
+        if not (is_believed and auth_date.isascii() and auth_date.isdecimal()):
             return None
-        at = datetime.fromtimestamp(int(said), UTC)
+        at = datetime.fromtimestamp(int(auth_date), UTC)
         return _person(fields) if at - AHEAD <= now <= at + FRESH else None
     except (ValueError, KeyError, OverflowError, RecursionError):
         return None
@@ -225,10 +225,10 @@ def _is_signed(fields: Mapping[str, str], bot_id: int, keys: Collection[str]) ->
     if not bot_id or not fields.get("signature"):
         return False
     signature = _decoded(fields["signature"])
-    said = f"{bot_id}:WebAppData\n{_joined(fields, _PROOFS)}".encode()
+    payload = f"{bot_id}:WebAppData\n{_joined(fields, _PROOFS)}".encode()
     for key in keys:
         with suppress(InvalidSignature):
-            Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, said)
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, payload)
             return True
     return False
 

@@ -93,17 +93,17 @@ class Debouncer:
 
 def daemon_request(services: ApiServices, kind: RequestKind) -> Callable[[], Awaitable[None]]:
     """Return what asks the daemon for this, unless what was asked last still waits."""
-    asked: int | None = None
+    request_id: int | None = None
 
     def ask() -> None:
         # Noted where it is stored: whoever rang may be gone by the time it is.
-        nonlocal asked
+        nonlocal request_id
         requests = Requests(services.db)
-        if asked is not None:
+        if request_id is not None:
             with suppress(NotFound):  # old requests are cleared away
-                if requests.get(asked).state is RequestState.WAITING:
+                if requests.get(request_id).state is RequestState.WAITING:
                     return
-        asked = requests.ask(kind, {}, "api:hook")
+        request_id = requests.ask(kind, {}, "api:hook")
 
     async def submit() -> None:
         await services.store.do(ask)
@@ -156,23 +156,23 @@ def read_webhook(body: bytes) -> tuple[str, str, str]:
     Raises ValueError for what is no JSON object.
     """
     try:
-        said = json.loads(body)
+        payload = json.loads(body)
     except RecursionError as error:
         raise ValueError("too deep") from error
-    if not isinstance(said, dict):
+    if not isinstance(payload, dict):
         raise ValueError("no object")  # noqa: TRY004 - one error for what cannot be read
-    event, thing = _short_text(said, "event"), _part(said, "object")
+    event, thing = _short_text(payload, "event"), _part(payload, "object")
     payment_id = _short_text(thing, "payment_id" if event.startswith("refund.") else "id")
     return event, payment_id, _short_text(_part(thing, "metadata"), "purchase")
 
 
-def _part(said: object, name: str) -> object:
-    return said.get(name) if isinstance(said, Mapping) else None
+def _part(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, Mapping) else None
 
 
-def _short_text(said: object, name: str) -> str:
+def _short_text(payload: object, name: str) -> str:
     """Return a short word that can be asked for, "" for anything else."""
-    word: Any = _part(said, name)
+    word: Any = _part(payload, name)
     is_word = isinstance(word, str) and len(word) <= _MAX_WORD_LENGTH and word.isascii()
     return word if is_word and word.isprintable() else ""
 

@@ -79,9 +79,9 @@ async def run_once_in_pieces(
     if not _KEY.fullmatch(key):
         raise Problem(HTTPStatus.BAD_REQUEST, "idempotency-key")
     services = services_of(request)
-    asked = _digest(request, await request.body() if body is None else body)
+    digest = _digest(request, await request.body() if body is None else body)
     rows = idempotency.IdempotencyKeys(services.db)
-    found = await services.store.do(lambda: rows.begin(caller.user_id, key, asked))
+    found = await services.store.do(lambda: rows.begin(caller.user_id, key, digest))
     if isinstance(found, idempotency.StoredResponse):
         headers = {**found.headers, REPLAYED: "true"}
         return Response(found.body, found.status, headers, found.media_type or None)
@@ -124,9 +124,9 @@ async def _done(
 def _digest(request: Request, body: bytes) -> str:
     """Return a digest of all that a call asks for."""
     path, query = request.scope["path"], request.scope.get("query_string", b"")
-    said = (request.method.encode(), path.encode("utf-8", "surrogatepass"), query, body)
+    parts = (request.method.encode(), path.encode("utf-8", "surrogatepass"), query, body)
     whole = hashlib.sha256()
-    for part in said:
+    for part in parts:
         whole.update(len(part).to_bytes(8))
         whole.update(part)
     return whole.hexdigest()

@@ -62,10 +62,10 @@ async def metrics(request: Request) -> Response:
     except (MerlinError, TimeoutError):
         shown, is_up = Snapshot(), False
     now = state.services.clock()
-    told = metrics_of(shown, state.traffic, state.answers, now, database_is_up=is_up)
-    told += state.services.connections.metrics("merlin", "http")
-    told += state.bodies.metrics("merlin", "http")
-    return Response(metrics_page(told), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    families = metrics_of(shown, state.traffic, state.answers, now, database_is_up=is_up)
+    families += state.services.connections.metrics("merlin", "http")
+    families += state.bodies.metrics("merlin", "http")
+    return Response(metrics_page(families), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def metrics_of(

@@ -140,7 +140,7 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
         request_id = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         is_head, began, status = scope["method"] == "HEAD", time.perf_counter(), 0
-        asked = {**scope, "method": "GET"} if is_head else scope
+        request_scope = {**scope, "method": "GET"} if is_head else scope
 
         async def send_guarded(message: Message) -> None:
             nonlocal status
@@ -153,7 +153,7 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await app(asked, receive, send_guarded)
+                await app(request_scope, receive, send_guarded)
             except Exception:
                 log.exception("a route failed", path=scope["path"])
                 if status:  # half an answer is out: closing the connection says so
@@ -162,7 +162,7 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
                 await problem(scope, receive, send_guarded)
             finally:
                 took_s, method, path = time.perf_counter() - began, scope["method"], scope["path"]
-                route = getattr(asked.get("route"), "path", "")
+                route = getattr(request_scope.get("route"), "path", "")
                 traffic.count(method, route, status, took_s)
                 if path not in _PROBES:
                     ms = round(1000 * took_s, 1)

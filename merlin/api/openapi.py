@@ -249,8 +249,10 @@ def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) 
     if "HTTPValidationError" in str(answers.get("422")):  # FastAPI's own guess
         del answers["422"]
     if path.startswith("/api/"):
-        for status, told in problems(*_statuses(verb, operation, is_asked=bool(security))).items():
-            answers.setdefault(str(status), told)
+        for status, response in problems(
+            *_statuses(verb, operation, is_asked=bool(security))
+        ).items():
+            answers.setdefault(str(status), response)
     operation["responses"] = dict(sorted(answers.items()))
     _add_headers(operation)
     # What a good call looks like.
@@ -287,22 +289,22 @@ def _add_headers(operation: Json) -> None:
         "304": ["ETag"],
         "202": ["Location"] * ("content" in answers.get("202", ())),
     }
-    for status, told in answers.items():
+    for status, response in answers.items():
         found = {name: {"$ref": f"#/components/headers/{name}"} for name in names.get(status, ())}
         if found:
-            told.setdefault("headers", {}).update(found)
+            response.setdefault("headers", {}).update(found)
 
 
 def _share(answers: Json, shared: Json) -> None:
     """Tell each kind of refusal once, and refer to it."""
-    for status, told in answers.items():
-        if int(status) < HTTPStatus.BAD_REQUEST or "content" not in told:
+    for status, response in answers.items():
+        if int(status) < HTTPStatus.BAD_REQUEST or "content" not in response:
             continue
-        (media_type, *others) = told["content"]
-        kind = _KINDS.get(str(told["content"][media_type]["schema"].get("$ref", "")))
+        (media_type, *others) = response["content"]
+        kind = _KINDS.get(str(response["content"][media_type]["schema"].get("$ref", "")))
         if kind is None or others:
             continue
         headers = ["X-Request-Id", *([_TELLING[status]] if status in _TELLING else [])]
         values = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
-        shared.setdefault(f"{kind}{status}", {**told, "headers": values})
+        shared.setdefault(f"{kind}{status}", {**response, "headers": values})
         answers[status] = {"$ref": f"#/components/responses/{kind}{status}"}

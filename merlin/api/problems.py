@@ -126,8 +126,8 @@ def _wrong_value(error: Mapping[str, Any], language: str) -> dict[str, str]:
 
 def _token(part: object) -> str:
     """Return one step of a JSON pointer: RFC 6901, section 3."""
-    said = str(part).encode("utf-8", "replace").decode()
-    return said.replace("~", "~0").replace("/", "~1")[:100]
+    segment = str(part).encode("utf-8", "replace").decode()
+    return segment.replace("~", "~0").replace("/", "~1")[:100]
 
 
 ROOT = "/v1/"
@@ -237,8 +237,8 @@ def add_problems(app: FastAPI) -> None:
         if isinstance(error.body, bytes):  # FastAPI reads what is called JSON, and nothing else
             return answer(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
         errors = wrong_values(error.errors(), language_of_request(request))
-        said = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value")
-        return _problem_response(request, {**said, "errors": errors})
+        problem = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value")
+        return _problem_response(request, {**problem, "errors": errors})
 
     @app.exception_handler(MerlinError)
     async def of_merlin(request: Request, error: MerlinError) -> Response:
@@ -317,12 +317,12 @@ def _in_its_words(
     own = _DETAIL.fullmatch(error.key)
     if own is not None:
         return problem_of(request, status, own.group(1), **error.arguments)
-    said = problem_of(request, status, code)
+    problem = problem_of(request, status, code)
     if isinstance(error, ApprovalNeeded):
-        said["approval"] = error.number
+        problem["approval"] = error.number
     if error.key != "error-plain":
-        said["detail"] = text(language_of_request(request), error.key, **error.arguments)
-    return said
+        problem["detail"] = text(language_of_request(request), error.key, **error.arguments)
+    return problem
 
 
 def _problem_response(request: Request, values: dict[str, object]) -> Response:
@@ -333,8 +333,10 @@ def _problem_response(request: Request, values: dict[str, object]) -> Response:
     if request.scope["path"].startswith(ROOT):
         # As the protocol tells it.
         code = str(values["type"]).rpartition(":")[2]
-        told = _OPENAI_CODES.get(code, code.replace("-", "_"))
-        return JSONResponse(error_object(status, str(values["detail"]), told), status, headers)
+        openai_code = _OPENAI_CODES.get(code, code.replace("-", "_"))
+        return JSONResponse(
+            error_object(status, str(values["detail"]), openai_code), status, headers
+        )
     return JSONResponse(values, status, headers, MEDIA_TYPE)
 
 

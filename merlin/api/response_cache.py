@@ -206,8 +206,8 @@ class CatalogueRequest:
         # The program's own version too: a newer one may say the same in another form.
         query = self._scope["query_string"].decode("latin-1")
         parts = (__version__, str(version), self._scope["path"], query, self.language)
-        said = "\0".join(parts).encode("utf-8", "replace")
-        return hashlib.blake2b(said, digest_size=16).hexdigest()
+        content = "\0".join(parts).encode("utf-8", "replace")
+        return hashlib.blake2b(content, digest_size=16).hexdigest()
 
     def not_modified(self, tag: str) -> Response | None:
         """Return the word that the caller has the answer already, None where that is not so."""
@@ -277,10 +277,10 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     def read(ctx: Context) -> tuple[int, bytes, str] | None:
         version = Catalogue(ctx.db).version()
         for _ in range(_TRIES):
-            said, link = make(ctx, catalogue_request.language)
+            content, link = make(ctx, catalogue_request.language)
             before, version = version, Catalogue(ctx.db).version()
             if before == version:
-                return version, to_json(said), link
+                return version, to_json(content), link
         return None
 
     made = await catalogue_request.services.read(read)
@@ -295,11 +295,11 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
 async def private_answer(request: Request, make: MakeAnswer) -> Response:
     """Return the answer for this caller alone."""
     language = language_of_request(request)
-    said, link = await services_of(request).read(make, language)
+    content, link = await services_of(request).read(make, language)
     headers = {**headers_of(language), "Cache-Control": PRIVATE}
     if link:
         headers["Link"] = link
-    return Response(to_json(said), headers=headers, media_type="application/json")
+    return Response(to_json(content), headers=headers, media_type="application/json")
 
 
 async def course_answer(

@@ -81,10 +81,10 @@ class Dialogs(BotRepository):
     def get(self, chat_id: int, user_id: int) -> Dialog | None:
         """Return what is waited for, None for nothing."""
         row = self.db.row(_GET(bot=self._bot_id, chat_id=chat_id, user_id=user_id))
-        said = decrypt(self.db.cipher, row["said"]) if row is not None else None
-        if row is None or said is None:
+        stored = decrypt(self.db.cipher, row["said"]) if row is not None else None
+        if row is None or stored is None:
             return None
-        kept = json.loads(said)
+        kept = json.loads(stored)
         if set(kept) != {_SAID, _BY}:  # as earlier versions kept it
             kept = {_SAID: kept, _BY: 0}
         return Dialog(row["step"], kept[_SAID], kept[_BY], from_iso(row["at"]))

@@ -237,7 +237,7 @@ def get(
         row = ctx.db.row(_jobs().where(JOB.id == job_id))
         if row is None or not actor.may(permission, row["dataset"]):
             raise NotFound(f"no job {job_id}", "store-no-job", job=job_id)
-        told = _events(ctx, job_id, events)
+        job_events = _events(ctx, job_id, events)
         changes = JOB_CHANGE.select().where(JOB_CHANGE.job_id == job_id).order_by(JOB_CHANGE.id)
         query = CHECKPOINT.select().where(CHECKPOINT.job_id == job_id).order_by(CHECKPOINT.step)
         checkpoints = [
@@ -247,7 +247,7 @@ def get(
             for each in ctx.db.rows(query)
         ]
         measured = ((checkpoint.step, checkpoint.metrics or {}) for checkpoint in checkpoints)
-        losses = Losses.read((each.data for each in told), measured)
+        losses = Losses.read((each.data for each in job_events), measured)
         return _read(
             JobDetails,
             row,
@@ -255,7 +255,7 @@ def get(
                 read_row(JobChange, each, before=each["from_state"], to=each["to_state"])
                 for each in ctx.db.rows(changes)
             ],
-            events=told,
+            events=job_events,
             checkpoints=checkpoints,
             losses=losses,
         )
@@ -301,8 +301,8 @@ def launch(ctx: Context, actor: Actor, dataset: str, once: str = "") -> Request:
     """Ask the daemon to train the newest build; it checks budget and sunsets. Raises NotFound."""
     actor.require(Permission.LAUNCH, dataset)
     models.require_dataset(ctx, actor, dataset)
-    asked = {"dataset": dataset}
-    return submit_request(ctx, actor, RequestKind.LAUNCH, asked, f"dataset:{dataset}", once)
+    arguments = {"dataset": dataset}
+    return submit_request(ctx, actor, RequestKind.LAUNCH, arguments, f"dataset:{dataset}", once)
 
 
 def migrate(
@@ -314,8 +314,8 @@ def migrate(
     """
     actor.require(Permission.LAUNCH, dataset)
     models.require_dataset(ctx, actor, dataset)
-    asked = {"dataset": dataset, "provider": base[0], "base_model": base[1], "build": build}
-    return submit_request(ctx, actor, RequestKind.MIGRATE, asked, f"dataset:{dataset}", once)
+    arguments = {"dataset": dataset, "provider": base[0], "base_model": base[1], "build": build}
+    return submit_request(ctx, actor, RequestKind.MIGRATE, arguments, f"dataset:{dataset}", once)
 
 
 def cancel(ctx: Context, actor: Actor, job_id: int, once: str = "") -> Request:

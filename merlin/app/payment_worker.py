@@ -342,9 +342,9 @@ async def end_subscriptions(ctx: Context, user_id: int) -> None:
         if renewal.gateway is not gateway.name or renewal.state not in settlement.RUNNING:
             continue
         if not await end_subscription(gateway, renewal):
-            told, once = {"charge": renewal.method}, f"runs-on:{renewal.method}"
+            arguments, once = {"charge": renewal.method}, f"runs-on:{renewal.method}"
             tell = Notices(ctx.db, ctx.clock).tell
-            await ctx.store.do(partial(tell, ADMINS, "notice-stars-run-on", told, once))
+            await ctx.store.do(partial(tell, ADMINS, "notice-stars-run-on", arguments, once))
 
 
 def turn_pages(ctx: Context, now: datetime, before: datetime | None = None) -> None:

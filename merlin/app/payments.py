@@ -64,8 +64,8 @@ def grant_to_refund(
         return grant_id
     left = [number for number, rest in details.rests.items() if rest.minor]
     if len(left) > 1 and not is_newest:
-        told = ", ".join(str(each) for each in left)
-        raise Refused("several payments", "billing-which-grant", grants=told)
+        names = ", ".join(str(each) for each in left)
+        raise Refused("several payments", "billing-which-grant", grants=names)
     return (left or [*details.rests])[-1]
 
 

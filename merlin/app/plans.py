@@ -318,8 +318,8 @@ def _order(ctx: Context, renewal: Renewal) -> None:
         log.warning("a plan is not renewed", plan=renewal.plan, reason=str(error))
         Renewals(ctx.db).stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
         once = f"renewal-gone:{renewal.renewal_id}:{attempt}"
-        told = _titles(ctx, renewal.plan)
-        _tell(ctx, renewal.user_id, "notice-renewal-gone", told, once)
+        arguments = _titles(ctx, renewal.plan)
+        _tell(ctx, renewal.user_id, "notice-renewal-gone", arguments, once)
         return
     Purchases(ctx.db, ctx.clock).look(order.purchase_id, ctx.clock())
 

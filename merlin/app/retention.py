@@ -170,8 +170,8 @@ class RemovableFiles(Repository):
 
         One that is listed by its provider later on is good again.
         """
-        asked = select_models().where((t.MODEL.id == model.model_row) & _is_old_model(before))
-        row = self.db.row(self.db.locked(asked))
+        query = select_models().where((t.MODEL.id == model.model_row) & _is_old_model(before))
+        row = self.db.row(self.db.locked(query))
         if row is None:
             return False
         self._models.settle(model_of(row), ModelState.GONE, None, "")

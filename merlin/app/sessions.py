@@ -154,14 +154,14 @@ def session_as_markdown(
     session: Session, turns: Sequence[TurnView], asker: str, when: Callable[[datetime], str]
 ) -> str:
     """Return the session as Markdown; `asker` is what the person is called in it."""
-    said = [f"# {session.title}"]
+    blocks = [f"# {session.title}"]
     if session.summary:
-        said.append("\n".join(f"> {line}" for line in session.summary.splitlines()))
+        blocks.append("\n".join(f"> {line}" for line in session.summary.splitlines()))
     for turn in turns:
-        said += [f"## {asker} · {when(turn.asked_at)}", turn.question]
+        blocks += [f"## {asker} · {when(turn.asked_at)}", turn.question]
         if turn.answer:
-            said += [f"**{turn.model or 'Merlin'}**", turn.answer]
-    return "\n\n".join(said) + "\n"
+            blocks += [f"**{turn.model or 'Merlin'}**", turn.answer]
+    return "\n\n".join(blocks) + "\n"
 
 
 def session_as_json(session: Session, turns: Sequence[TurnView]) -> str:

@@ -61,12 +61,12 @@ class Status:
 def status(ctx: Context, actor: Actor) -> Status:
     """Return how the pipeline stands, as of one moment."""
     with ctx.db.snapshot():
-        said, trained = verdicts.newest(ctx), jobs.newest(ctx)
+        newest_verdicts, trained = verdicts.newest(ctx), jobs.newest(ctx)
         serving = models.serving_models(ctx, actor)
         return Status(
             datasets={
-                name: DatasetStatus(said.get(name), serving.get(name), trained.get(name))
-                for name in sorted(said.keys() | serving.keys())
+                name: DatasetStatus(newest_verdicts.get(name), serving.get(name), trained.get(name))
+                for name in sorted(newest_verdicts.keys() | serving.keys())
                 if actor.may(Permission.WATCH, name)
             },
             queues=_queues(ctx),

@@ -204,8 +204,8 @@ def split_conversation(
 
     `labels` stand before what the person said and before what was answered.
     """
-    said = (f"{labels[message.role != 'user']}: {message.content}" for message in talk)
-    return split_text("\n\n".join(said), max(room_tokens, 1))
+    paragraphs = (f"{labels[message.role != 'user']}: {message.content}" for message in talk)
+    return split_text("\n\n".join(paragraphs), max(room_tokens, 1))
 
 
 log = get_logger(__name__)
@@ -230,8 +230,8 @@ async def summarize(
         return "", replies
     known = earlier
     for piece in pieces:
-        said = f"{known}\n\n{piece}" if known else piece
-        known = await _sum_up_piece(ask, language, said, replies)
+        passage = f"{known}\n\n{piece}" if known else piece
+        known = await _sum_up_piece(ask, language, passage, replies)
         if not known:
             break
     return known, replies

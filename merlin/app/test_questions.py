@@ -71,10 +71,10 @@ def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[
     found = dict[str, LikedAnswer]()
     liked = QuestionStatistics(ctx.db, ctx.default_dataset).liked(dataset, _MAX_LIKED)
     for each in liked:
-        asked, said = (
+        question, answer = (
             mask_personal_data(words, language).words for words in (each.question, each.answer)
         )
-        found.setdefault(normalise(asked), replace(each, question=asked, answer=said))
+        found.setdefault(normalise(question), replace(each, question=question, answer=answer))
     return [each for form, each in found.items() if form not in known][:missing]
 
 

@@ -163,13 +163,13 @@ class HourlyFigures(Repository):
 
     def _count(self, hour: datetime) -> HourFigures:
         begin, end = iso(hour), iso(hour + HOUR)
-        asked = TURN.select(
+        query = TURN.select(
             *(TURN.asked_at, TURN.written_at, TURN.ending, TURN.known),
             *(TURN.provider, TURN.cost_micro, TURN.currency),
         ).where((TURN.asked_at >= begin) & (TURN.asked_at < end) & (TURN.written_at > ""))
         failures, times, spent = Counter[str](), Counter[str](), Counter[str]()
         unknown = 0
-        for row in self.db.rows(asked):
+        for row in self.db.rows(query):
             if row["currency"]:
                 spent[row["currency"]] += row["cost_micro"]
             outcome = outcome_of(row)

@@ -141,8 +141,8 @@ def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup
     require_editing(ctx, actor, dataset)
     since = ctx.clock().date() - timedelta(days=DAYS - 1)
     question_statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    told = EditorQuestions(ctx.db, ctx.clock).since(dataset, since)
-    questions = join_told(question_statistics.unanswered(dataset, since, _MAX_ASKED), told)
+    marked = EditorQuestions(ctx.db, ctx.clock).since(dataset, since)
+    questions = join_told(question_statistics.unanswered(dataset, since, _MAX_ASKED), marked)
     return group_questions(sorted(questions, key=attrgetter("at"), reverse=True))
 
 
@@ -186,7 +186,9 @@ def _example(ctx: Context, dataset: str, forms: Sequence[str]) -> ExampleEntry |
         example_filter = ExampleFilter(" ".join(sorted(content_words(form))))
         for each in entries.find(dataset, example_filter, _COMPARED):
             example = parse_example(each.text)
-            asked = normalise(example.question) if example else ""
-            if asked == form or (asked and any(find_near_questions([form, asked]))):
+            form_taught = normalise(example.question) if example else ""
+            if form_taught == form or (
+                form_taught and any(find_near_questions([form, form_taught]))
+            ):
                 return each
     return None

@@ -211,13 +211,13 @@ def _approve_role(
     role: Role | None = None,
 ) -> None:
     given = role or ctx.roles.authority(user_id).role
-    told = {
+    arguments = {
         "role": {"key": f"role-{given.value}", "arguments": {}},
         "scope": f" ({scope})" if scope else "",
     }
     values = {"user_id": user_id, "scope": scope} | ({"role": role.value} if role else {})
     subject = person_reference(user_id)
-    require_approval(ctx, actor, DangerousAct.ROLE, act, subject, values, told, change)
+    require_approval(ctx, actor, DangerousAct.ROLE, act, subject, values, arguments, change)
 
 
 def block(ctx: Context, actor: Actor, user_id: int) -> UserView:

@@ -370,9 +370,9 @@ async def refuse_updates(
         if is_news and newest.is_private:
             key = f"full:{newest.update_id}"
             user, _ = read_known_user(services, newest.stored)
-            told = replace(newest, language=user.speaks(newest.language))
-            words = told.translate("bot-queue-full", waiting=MAX_WAITING)
-            (letter,) = letters(told, menu.message(told, words))
+            localised = replace(newest, language=user.speaks(newest.language))
+            words = localised.translate("bot-queue-full", waiting=MAX_WAITING)
+            (letter,) = letters(localised, menu.message(localised, words))
             letter = replace(letter, key=key, update_id=None, spot=Target())
             services.outbox.put([letter])
         ids = [update.update_id for update in updates]

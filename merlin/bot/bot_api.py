@@ -469,8 +469,8 @@ class Files:
             raise
         except (TelegramError, TypeError) as error:
             raise NetworkError(f"getFile was not answered: {type(error).__name__}") from None
-        told = found if isinstance(found, dict) else {}
-        path, size = told.get("file_path"), told.get("file_size")
+        file = found if isinstance(found, dict) else {}
+        path, size = file.get("file_path"), file.get("file_size")
         if not isinstance(path, str) or not path:
             raise unusable_file("media-gone")
         return path, size if isinstance(size, int) else 0

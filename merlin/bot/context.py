@@ -279,8 +279,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         until, is_admin = known.get((self.chat_id, user_id), (0.0, False))
         if until > now:
             return is_admin
-        asked = {"chat_id": self.chat_id, "user_id": user_id}
-        member = await self.calls.ask("getChatMember", asked)
+        arguments = {"chat_id": self.chat_id, "user_id": user_id}
+        member = await self.calls.ask("getChatMember", arguments)
         if not isinstance(member, Mapping):
             return False
         if len(known) >= _MAX_KNOWN:
@@ -301,8 +301,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     def wait(self, dialog: Dialog) -> None:
         """Let the person's next message belong to a dialog; within the store's work."""
-        asked = replace(dialog, asked_by=self.update_id)
-        Dialogs(self.db, self.bot_id).put(self.chat_id, self.user_id, asked)
+        pending = replace(dialog, asked_by=self.update_id)
+        Dialogs(self.db, self.bot_id).put(self.chat_id, self.user_id, pending)
 
     def stop_waiting(self) -> bool:
         """Wait for no message any more; return whether one was; within the store's work."""

@@ -109,12 +109,12 @@ def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
                 one.provider for one in models if one.model_id not in values.get(one.provider, {})
             }
             now = asyncio.get_running_loop().time()
-            asked = [
+            listed_providers = [
                 answerer
                 for answerer in services.answerers
                 if answerer in lacking or due.get(answerer, now) <= now
             ]
-            await asyncio.gather(*map(ask, asked))
+            await asyncio.gather(*map(ask, listed_providers))
             await asyncio.sleep(LISTS_LOOK_S)
 
     return run

@@ -285,16 +285,16 @@ def _task(block: SyntaxTreeNode | None) -> str:
 
 def _write_inlines(builder: TextBuilder, nodes: Iterable[SyntaxTreeNode]) -> str:
     """Write what stands within a line; return what it says."""
-    said = ""
+    plain = ""
     for node in nodes:
         kind = node.type
         if kind in _MARKS:
             builder.start(_MARKS[kind])
-            said += _write_inlines(builder, node.children)
+            plain += _write_inlines(builder, node.children)
             builder.end()
         elif kind in {"link", "image"}:
             # A picture is written as a link to it.
-            said += _write_link(builder, node)
+            plain += _write_link(builder, node)
         else:
             words = node.content
             if kind == "code_inline":
@@ -303,8 +303,8 @@ def _write_inlines(builder: TextBuilder, nodes: Iterable[SyntaxTreeNode]) -> str
                 builder.write(to_unicode(words))
             else:
                 builder.write("\n" if kind in {"softbreak", "hardbreak"} else words)
-            said += words
-    return said
+            plain += words
+    return plain
 
 
 def _write_link(builder: TextBuilder, node: SyntaxTreeNode) -> str:
@@ -314,20 +314,20 @@ def _write_link(builder: TextBuilder, node: SyntaxTreeNode) -> str:
     if does_open:
         builder.start("text_link", address)
     if node.type == "link":
-        said = _write_inlines(builder, node.children)
+        label = _write_inlines(builder, node.children)
     else:
-        said = node.content
-        builder.write(said)
+        label = node.content
+        builder.write(label)
     shown = normalizeLinkText(address)
     if shown.lower().startswith(_MAIL):
         shown = shown[len(_MAIL) :]
-    if not said.strip():
+    if not label.strip():
         builder.write(shown)
-    elif not does_open and shown not in {"", said}:
+    elif not does_open and shown not in {"", label}:
         builder.write(f" ({shown})")
     if does_open:
         builder.end()
-    return said
+    return label
 
 
 def _is_link(address: str) -> bool:

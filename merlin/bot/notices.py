@@ -41,11 +41,15 @@ _TO_ADMINS = (ADMINS, OTHERS)
 def letters_of(services: BotServices, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
     """Yield the messages to everybody whom these notices are for; within the store's work."""
     for group in _grouped(notices):
-        told = [editors_told_separately(services.db, each.key, each.arguments) for each in group]
+        chat_sets = [
+            editors_told_separately(services.db, each.key, each.arguments) for each in group
+        ]
         for chat_id in _readers(services, group):
             # Who made the edit hears of it by itself, and not a second time as an admin.
             news = [
-                each for each, heard in zip(group, told, strict=True) if str(chat_id) not in heard
+                each
+                for each, heard in zip(group, chat_sets, strict=True)
+                if str(chat_id) not in heard
             ]
             pages = split(_page(services, news, services.language_of(chat_id))) if news else ()
             for place, page in enumerate(pages):
@@ -65,12 +69,12 @@ def _readers(services: BotServices, group: Sequence[Notice]) -> Sequence[int]:
 
 
 def _page(services: BotServices, group: Sequence[Notice], language: str) -> FormattedMessage:
-    told = list(dict.fromkeys(_rendered(services, notice, language) for notice in group))
-    words = told[:MAX_LISTED]
+    lines = list(dict.fromkeys(_rendered(services, notice, language) for notice in group))
+    words = lines[:MAX_LISTED]
     if len(group) > 1:
         words.insert(0, text(language, "admin-grouped", count=len(group)))
-    if len(told) > MAX_LISTED:
-        words.append(text(language, "admin-grouped-more", count=len(told) - MAX_LISTED))
+    if len(lines) > MAX_LISTED:
+        words.append(text(language, "admin-grouped-more", count=len(lines) - MAX_LISTED))
     change_id = str(group[0].arguments.get("change", ""))
     if group[0].key == "notice-change-conflict":
         row = solving(change_id, language, ANEW) if change_id else ()

@@ -119,10 +119,10 @@ def result_words(request: Request, language: str) -> str:
     is_done = request.state is RequestState.DONE
     key = f"admin-did-{request.kind}" if is_done else str(result.get("key", ""))
     arguments = result if is_done else result.get("arguments")
-    said = arguments if isinstance(arguments, dict) else {}
+    fields = arguments if isinstance(arguments, dict) else {}
     try:
         words = text(
-            language, key, **{name: "" if each is None else each for name, each in said.items()}
+            language, key, **{name: "" if each is None else each for name, each in fields.items()}
         )
     except (KeyError, ValueError, TypeError):
         log.warning("a result has no text", key=key)

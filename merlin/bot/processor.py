@@ -379,7 +379,7 @@ class Intake:
     async def _poll(self) -> list[Any] | None:
         """Return the next batch; None when there is none to be had now."""
         poll_s = self._services.pace.poll_s
-        asked = {
+        query = {
             "offset": self._offset,
             "timeout": int(poll_s),
             "allowed_updates": json.dumps(WANTED),
@@ -387,7 +387,7 @@ class Intake:
         try:
             # Raw, not parsed by the library: a shape it does not know would be met for ever.
             batch = await self._transport.post(
-                f"{self._method_url}?{urlencode(asked)}", read_timeout=poll_s + GRACE_S
+                f"{self._method_url}?{urlencode(query)}", read_timeout=poll_s + GRACE_S
             )
         except Conflict as error:
             await self._stand_back(error)

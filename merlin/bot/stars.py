@@ -211,15 +211,15 @@ def read_refund(update: Update) -> GatewayRefund | None:
 def read_payment(update: Update, name: str = PAID) -> GatewayPayment | None:
     """Return the payment that a message tells of; None where that cannot be read."""
     message = json_object(update.body, "message")
-    said = json_object(message, name)
-    charge = said.get("telegram_payment_charge_id")
-    is_stars = said.get("currency") == Currency.XTR.value
-    count = _whole(said.get("total_amount"))
+    payment = json_object(message, name)
+    charge = payment.get("telegram_payment_charge_id")
+    is_stars = payment.get("currency") == Currency.XTR.value
+    count = _whole(payment.get("total_amount"))
     if not isinstance(charge, str) or not charge or not is_stars or count is None:
         return None
     at = _time(message.get("date")) or datetime.fromtimestamp(0, UTC)
-    paid = _paid(charge, update.user_id, said.get("invoice_payload", ""), count, at)
-    return replace(paid, paid_until=_time(said.get("subscription_expiration_date")))
+    paid = _paid(charge, update.user_id, payment.get("invoice_payload", ""), count, at)
+    return replace(paid, paid_until=_time(payment.get("subscription_expiration_date")))
 
 
 def read_page(listed: list[Mapping[str, Any]]) -> StarsPage:
@@ -250,13 +250,13 @@ def _moved(values: Mapping[str, Any], side: str) -> GatewayPayment | None:
     return replace(paid, paid_until=until)
 
 
-def _whole(said: object) -> int | None:
+def _whole(value: object) -> int | None:
     """Return a number above 0 that every database holds."""
-    if not isinstance(said, int) or isinstance(said, bool):
+    if not isinstance(value, int) or isinstance(value, bool):
         return None
-    return said if 0 < said <= MAX_MINOR else None
+    return value if 0 < value <= MAX_MINOR else None
 
 
-def _time(said: object) -> datetime | None:
-    seconds = _whole(said)
+def _time(value: object) -> datetime | None:
+    seconds = _whole(value)
     return datetime.fromtimestamp(seconds, UTC) if seconds and seconds <= _LAST_S else None

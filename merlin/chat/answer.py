@@ -457,8 +457,8 @@ class AnswerService:
             async with asyncio.timeout(self._patience.answer_s):
                 model_id = model_id or await answerer.first_model()
                 span.set_attribute("gen_ai.request.model", model_id)
-                asked, begun = (*seat.choice.before, *seat.talk), clock()
-                async for piece in answerer.stream(model_id, asked, seat.steering):
+                messages, begun = (*seat.choice.before, *seat.talk), clock()
+                async for piece in answerer.stream(model_id, messages, seat.steering):
                     answer = Answer(
                         answer.text + piece.text,
                         answer.usage if piece.usage is NOT_COUNTED else piece.usage,

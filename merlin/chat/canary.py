@@ -184,14 +184,14 @@ class Canaries(Repository):
 
         Where the serving one was asked less than `least`, the rest is taken for good answers.
         """
-        asked = tried.answers + tried.failures
+        attempts = tried.answers + tried.failures
         serving_asked = max(tried.serving_answers + tried.serving_failures, tried.least)
         people, others = (
             count_dislikers(self.db, each.model_id, tried.since) for each in (new, serving)
         )
         return (
-            Comparison("failures", tried.failures, asked, tried.serving_failures, serving_asked),
-            Comparison("dislikes", people, asked, others, serving_asked),
+            Comparison("failures", tried.failures, attempts, tried.serving_failures, serving_asked),
+            Comparison("dislikes", people, attempts, others, serving_asked),
         )
 
     @transaction

@@ -133,8 +133,8 @@ class Ratings(BotRepository):
         if found is None:
             # Through the outbox went a whole answer, or the tail of one.
             sent = (OUTGOING.chat_id == chat_id) & (OUTGOING.message_id == message_id)
-            told = (TURN.bot_id == OUTGOING.bot_id) & (TURN.update_id == OUTGOING.update_id)
-            joined = OUTGOING.select(TURN.id).join(TURN, on=told)
+            same_update = (TURN.bot_id == OUTGOING.bot_id) & (TURN.update_id == OUTGOING.update_id)
+            joined = OUTGOING.select(TURN.id).join(TURN, on=same_update)
             found = self.db.value(joined.where(sent & (OUTGOING.bot_id == self._bot_id)))
         return None if found is None else int(found)
 
@@ -175,8 +175,8 @@ class QuestionStatistics(Repository):
     def days(self, dataset: str, since: date) -> list[Period]:
         """Return the days on which anything was asked, oldest first."""
         day = fn.SUBSTR(TURN.asked_at, 1, _DAY_LETTERS).alias("day")
-        asked = TURN.select(day, fn.COUNT(TURN.id).alias("count"))
-        counts = self._about(asked, dataset, since).group_by(_BY_DAY)
+        query = TURN.select(day, fn.COUNT(TURN.id).alias("count"))
+        counts = self._about(query, dataset, since).group_by(_BY_DAY)
         liked = TURN.select(day, *_thumbs()).join(RATING, on=_rated())
         thumbs = self._about(liked, dataset, since).group_by(_BY_DAY)
         found = {row["day"]: row for row in self.db.rows(thumbs)}
@@ -232,8 +232,8 @@ class QuestionStatistics(Repository):
         best = mine.group_by(*columns).having((_sum(Rating.UP) > 0) & (_sum(Rating.DOWN) == 0))
         found = []
         for row in self.db.rows(best.order_by(TURN.id.desc()).limit(limit)):
-            said = (decrypt(self.db.cipher, row[name]) for name in ("question", "answer"))
-            found.append(LikedAnswer(row["id"], row["user_id"], *(words or "" for words in said)))
+            texts = (decrypt(self.db.cipher, row[name]) for name in ("question", "answer"))
+            found.append(LikedAnswer(row["id"], row["user_id"], *(words or "" for words in texts)))
         return [each for each in found if each.question and each.answer]
 
     def unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
@@ -245,9 +245,9 @@ class QuestionStatistics(Repository):
         is_disliked, is_refused = TURN.id.in_(down), TURN.known == 0
         columns = (TURN.id, TURN.asked_at, TURN.question, TURN.known)
         flags = is_disliked.alias("is_disliked"), _is_willing().alias("is_shown")
-        asked = self._about(TURN.select(*columns, *flags), dataset, since)
+        query = self._about(TURN.select(*columns, *flags), dataset, since)
         can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS))
-        these = asked.where((is_refused | is_disliked) & can_be_example)
+        these = query.where((is_refused | is_disliked) & can_be_example)
         found = []
         for row in self.db.rows(these.order_by(TURN.id.desc()).limit(limit)):
             words = decrypt(self.db.cipher, row["question"])
@@ -395,8 +395,8 @@ class EditorQuestions(Repository):
     def since(self, dataset: str, since: date) -> list[UnansweredQuestion]:
         """Return what was told of a dataset from this day on, newest first."""
         these = (TOLD_QUESTION.dataset == dataset) & (TOLD_QUESTION.at >= since.isoformat())
-        told = TOLD_QUESTION.select().where(these).order_by(TOLD_QUESTION.id.desc())
-        read = ((row, decrypt(self.db.cipher, row["question"])) for row in self.db.rows(told))
+        query = TOLD_QUESTION.select().where(these).order_by(TOLD_QUESTION.id.desc())
+        read = ((row, decrypt(self.db.cipher, row["question"])) for row in self.db.rows(query))
         reasons = frozenset({Reason.TOLD})
         return [
             UnansweredQuestion(

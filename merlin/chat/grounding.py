@@ -64,10 +64,10 @@ class Passages:
 
     def nearest(self, stems: Sequence[str], limit: int) -> list[tuple[Material, int, str]]:
         """Return material, paragraph and text of the nearest passages, best first."""
-        asked = " OR ".join(f'"{each}"' for each in stems)
+        match = " OR ".join(f'"{each}"' for each in stems)
         query = "SELECT rowid FROM passage WHERE passage MATCH ? ORDER BY rank, rowid LIMIT ?"
         with self._lock:
-            found = self._db.execute(query, (asked, limit)).fetchall()
+            found = self._db.execute(query, (match, limit)).fetchall()
         return [self._passages[row - 1] for (row,) in found]
 
 
@@ -122,8 +122,8 @@ def find_passage(db: Database, cache: PassageCache, dataset: str, words: str) ->
     """
     stems = _stems(words)
     for material, paragraph, passage in cache.read(db, dataset).nearest(stems, 1) if stems else ():
-        said = set(map(stem, split_words(fold(passage))))
-        if sum(each in said for each in stems) >= _TELLING_SHARE * len(stems):
+        passage_stems = set(map(stem, split_words(fold(passage))))
+        if sum(each in passage_stems for each in stems) >= _TELLING_SHARE * len(stems):
             return Source(1, passage, material=material, paragraph=paragraph)
     return None
 
@@ -134,8 +134,8 @@ def find_sources(db: Database, cache: PassageCache, dataset: str, question: str)
     if not stems:
         return []
     sources: list[Source] = []
-    for said in ExampleEntries(db).nearest(dataset, stems, MAX_EXAMPLES):
-        if example := parse_example(said):
+    for content in ExampleEntries(db).nearest(dataset, stems, MAX_EXAMPLES):
+        if example := parse_example(content):
             shown = f"{example.question}\n{example.answer}"[:MAX_CHARACTERS]
             sources.append(Source(len(sources) + 1, shown, question=example.question))
     for material, paragraph, passage in cache.read(db, dataset).nearest(stems, MAX_PASSAGES):

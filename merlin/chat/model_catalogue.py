@@ -138,9 +138,9 @@ async def candidates(
     """Yield the models to ask, best first; the chain is read only when it is needed."""
     if first is not None:
         yield first
-    asked = first and (first.provider, first.model_id)
+    first_model = first and (first.provider, first.model_id)
     for choice in await store.read(lambda: list(_chain(shelf, wish))):
-        if (choice.provider, choice.model_id) != asked:
+        if (choice.provider, choice.model_id) != first_model:
             yield choice
 
 
@@ -296,8 +296,10 @@ class ModelCatalogue(Repository):
             .order_by(TAUGHT_EXAMPLE.example_id)
             .limit(count)
         )
-        told = [message for row in self.db.rows(taught) for message in messages_of(row["messages"])]
-        return tuple(message for message in told if message.role != "system")
+        messages = [
+            message for row in self.db.rows(taught) for message in messages_of(row["messages"])
+        ]
+        return tuple(message for message in messages if message.role != "system")
 
 
 _TOKENS = Prepared(

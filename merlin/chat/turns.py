@@ -197,9 +197,9 @@ class Turns(BotRepository):
         """Return the newest turn of a person's message in a chat."""
         here = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
         # A group's session has many people, so it is the turn that tells whose message it was.
-        asked = (TURN.question_id == message_id) & (TURN.user_id == place.user_id)
-        asked &= TURN.session_id.in_(SESSION.select(SESSION.id).where(here))
-        newest = TURN.select().where(asked).order_by(TURN.id.desc())
+        condition = (TURN.question_id == message_id) & (TURN.user_id == place.user_id)
+        condition &= TURN.session_id.in_(SESSION.select(SESSION.id).where(here))
+        newest = TURN.select().where(condition).order_by(TURN.id.desc())
         return self._turn(self.db.row(newest.limit(1)))
 
     @transaction
@@ -258,8 +258,8 @@ class Turns(BotRepository):
 
     def askers(self, session_id: int) -> set[int]:
         """Return whose questions a session has."""
-        asked = TURN.select(TURN.user_id).where(TURN.session_id == session_id).distinct()
-        return {row["user_id"] for row in self.db.rows(asked)}
+        query = TURN.select(TURN.user_id).where(TURN.session_id == session_id).distinct()
+        return {row["user_id"] for row in self.db.rows(query)}
 
     def session_costs(self, session_id: int) -> list[Cost] | None:
         """Return what a session has cost, one sum a currency; None before the first question."""

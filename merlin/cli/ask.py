@@ -101,11 +101,11 @@ def _compose(config: Config, grounding: Grounding, question: str) -> Mapping[str
     composer = grounding.composer
     messages = [*composer.before, Message("user", question)]
     try:
-        said = _ask(config, composer.provider, str(composer.model_id), messages)
+        reply = _ask(config, composer.provider, str(composer.model_id), messages)
     except ProviderError as trouble:
         print_message("ask-not-composed", model=composer.model_id, reason=str(trouble))
         return {}
-    cited, body = read_citations(said.text, grounding.sources)
+    cited, body = read_citations(reply.text, grounding.sources)
     if not (cited and body):
         return {}
     names = [source_name(each, language()) for each in cited]

@@ -214,11 +214,11 @@ def migrate_db(
             migrate(database)
         with show_progress("migrate-db-progress") as advance:
             copied = copy_database(sqlite_path(settings.database), to, advance)
-    told = [{"table": table, "rows": rows} for table, rows in copied.items()]
+    counts = [{"table": table, "rows": rows} for table, rows in copied.items()]
     if json:
-        print_json(told)
+        print_json(counts)
         return
-    print_list([each for each in told if each["rows"]], "table rows", json=False)
+    print_list([each for each in counts if each["rows"]], "table rows", json=False)
     print_message("migrate-db-done", rows=sum(copied.values()), tables=len(copied))
 
 

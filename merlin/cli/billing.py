@@ -432,11 +432,11 @@ def export(
         zone, shop = zone_of(ctx.config.timezone), ctx.config.payments.yookassa
         rows = payments.list_entries(ctx, actor, *day_bounds(zone, since, until))
     vat_code = shop.receipt.vat_code if shop and shop.receipt else None
-    told = [*export_rows(rows, zone, vat_code)]
+    lines = [*export_rows(rows, zone, vat_code)]
     page = io.StringIO()
     writer = csv.DictWriter(page, COLUMNS, delimiter=";" if excel else ",")
     writer.writeheader()
-    writer.writerows(told)
+    writer.writerows(lines)
     content = ((_BOM if excel else "") + page.getvalue()).encode()
     if csv_ == "-":
         sys.stdout.buffer.write(content)
@@ -446,4 +446,4 @@ def export(
             Path(csv_).write_bytes(content)
         except OSError as error:
             raise ConfigError(f"{csv_}: {error.strerror}", "error-plain") from error
-    print_message("billing-exported", count=len(told))
+    print_message("billing-exported", count=len(lines))

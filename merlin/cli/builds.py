@@ -78,13 +78,13 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
     """Show a build: counts, tokens, system text, and every example with its author."""
     with reading(config) as (ctx, actor):
         found = acts.get(ctx, actor, version)
-    told = record(found, **_JSON)
+    view = record(found, **_JSON)
     if json:
-        print_json(told)
+        print_json(view)
         return
     names = ("build", "train", "test", "train_tokens", "test_tokens", "created_at", "digest")
-    print_pairs({name: told[name] for name in (*names, "system")})
-    print_list(told["examples"], "example=id split tokens author", json=False)
+    print_pairs({name: view[name] for name in (*names, "system")})
+    print_list(view["examples"], "example=id split tokens author", json=False)
 
 
 _HTML = Annotated[Path | None, typer.Option(help="Write what differs as a page into this file.")]
@@ -100,7 +100,7 @@ def diff(
 ) -> None:
     """Show which examples a build added, removed or changed against another."""
     with reading(config) as (ctx, actor):
-        told = record(acts.compare(ctx, actor, old, new), old="", new="")
+        comparison = record(acts.compare(ctx, actor, old, new), old="", new="")
         texts = acts.compare_texts(ctx, actor, old, new) if html else None
     if html and texts:
         # Templates and their server take half a second to load.
@@ -109,10 +109,10 @@ def diff(
         write_file(html, comparison_page(texts, language()))
         print_message("did-diff", path=str(html))
     if json:
-        print_json(told)
+        print_json(comparison)
         return
     for kind, mark in (("added", "+"), ("removed", "-"), ("changed", "~"), ("moved", "=")):
-        sys.stdout.writelines(f"{mark} {example_id}\n" for example_id in told[kind])
+        sys.stdout.writelines(f"{mark} {example_id}\n" for example_id in comparison[kind])
 
 
 _RESTORE = Annotated[

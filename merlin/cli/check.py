@@ -109,8 +109,8 @@ def check(  # noqa: PLR0913 - each is an option of the command
         settings, wanted = configuration(config), [each[1:] for each in kept]
         wishes = SamplingParams(most_tokens=answer_tokens)
         found = ask_bases(settings, wanted, wishes, base=base, limit=limit, budget=budget, yes=yes)
-        told = zip(found, kept, strict=True)
-        known = [finding for each, (shown, *_) in told for finding in _with_prefix(each, shown)]
+        results = zip(found, kept, strict=True)
+        known = [finding for each, (shown, *_) in results for finding in _with_prefix(each, shown)]
         outcome = replace(outcome, findings=[*outcome.findings, *known])
     shape = "json" if json else shape
     for each in (outcome.fixes or ()) if shape != "json" else ():
@@ -139,23 +139,25 @@ def look_at(paths: Iterable[Path], *, fix: bool = False, kept: Kept | None = Non
     Raises ConfigError for none. With `fix` raises Refused and SourceError, as `read_index`, before
     anything was changed.
     """
-    asked = [folder for path in paths for folder in folders(path)]
+    paths_to_check = [folder for path in paths for folder in folders(path)]
     if not fix:
-        return _sum(_of_folder(each, kept) for each in asked)
-    held = {path: read_index(path) for path in {each.path for each in asked}}
-    fixes = [fix_files(each.path, _entries(each), held[each.path], each.holds) for each in asked]
+        return _sum(_of_folder(each, kept) for each in paths_to_check)
+    held = {path: read_index(path) for path in {each.path for each in paths_to_check}}
+    fixes = [
+        fix_files(each.path, _entries(each), held[each.path], each.holds) for each in paths_to_check
+    ]
     moved = [
         folder.moved({each.path: each.new_path for each in done})
-        for folder, done in zip(asked, fixes, strict=True)
+        for folder, done in zip(paths_to_check, fixes, strict=True)
     ]
-    told = [
+    checked = [
         replace(
             each, path=_under(folder.shown, each.path), new_path=_under(folder.shown, each.new_path)
         )
-        for folder, done in zip(asked, fixes, strict=True)
+        for folder, done in zip(paths_to_check, fixes, strict=True)
         for each in done
     ]
-    return _sum((_of_folder(each, kept) for each in moved), told)
+    return _sum((_of_folder(each, kept) for each in moved), checked)
 
 
 def _entries(folder: Folder) -> Sequence[Entry]:

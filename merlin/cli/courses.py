@@ -21,13 +21,13 @@ def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the courses that course.yaml files describe, by semester."""
     with reading(config) as (ctx, actor):
         found = teaching.led_courses(ctx, actor)
-        told = (
+        records = (
             [_course_values(*materials(ctx, actor, each.course_id)) for each in found]
             if json
             else []
         )
     if json:
-        print_json(told)
+        print_json(records)
         return
     names = ("semester", "course", "name", "materials", "teachers", "state")
     print_table([f"col-{name}" for name in names], [_row(course) for course in found])

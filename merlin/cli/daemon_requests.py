@@ -122,9 +122,9 @@ def ask(
 
 def _refusal(values: Mapping[str, object]) -> MerlinError:
     arguments = values.get("arguments")
-    told = dict(arguments) if isinstance(arguments, Mapping) else {}
-    told.pop("message", None)
-    return MerlinError(str(values.get("message")), str(values.get("key")), **told)
+    details = dict(arguments) if isinstance(arguments, Mapping) else {}
+    details.pop("message", None)
+    return MerlinError(str(values.get("message")), str(values.get("key")), **details)
 
 
 @contextmanager
@@ -167,12 +167,12 @@ def _do(config: Config, database: Database, kind: str, say: Say) -> None:
     has_providers = needs_provider or not _missing_credentials(config)
     # Who asks for anything else expects no training to come of it.
     is_build = kind == RequestKind.BUILD
-    told = say if is_build else None
+    report = say if is_build else None
     # Files for editors are followed by whoever edits next, or by the daemon.
     look = read_commits if is_build else fetch
     launches = RequestKind(kind) not in LAUNCHES_NOTHING
     with at_work(
-        config, database, told, needs_provider=needs_provider, is_launching=launches
+        config, database, report, needs_provider=needs_provider, is_launching=launches
     ) as services:
         Requests(services.db).release()
         serve_requests(services, partial(look, services), has_providers=has_providers)
@@ -181,21 +181,21 @@ def _do(config: Config, database: Database, kind: str, say: Say) -> None:
 @contextmanager
 def editing(config: Config, say: Say) -> Iterator[EditSession]:
     """Fetch, then yield what an editor needs. Raises what the daemon refuses with."""
-    told = _once(say)
-    ask(config, requests.fetch, told)
+    report = _once(say)
+    ask(config, requests.fetch, report)
     with opened(config) as database:
         database.cipher = make_cipher(config)
         ctx = Context(config=config, db=database, teach=teach_and_ask)
-        yield EditSession(config, ctx, Actor.operator(), told)
+        yield EditSession(config, ctx, Actor.operator(), report)
 
 
 def _once(say: Say) -> Say:
     """Return `say` that tells one sentence a single time, however many steps a command has."""
-    said: set[str] = set()
+    reported: set[str] = set()
 
     def say_once(key: str, **arguments: object) -> None:
-        if key not in said:
-            said.add(key)
+        if key not in reported:
+            reported.add(key)
             say(key, **arguments)
 
     return say_once

@@ -92,13 +92,15 @@ def distil(  # noqa: PLR0913 - each is an option of the command
             show_progress("asking-progress", len(plan.queries)) as advance,
         ):
             try:
-                told = act.run(ctx, plan, service, limit, distil_report, advance)
+                outcome = act.run(ctx, plan, service, limit, distil_report, advance)
             except (ProviderError, KeyboardInterrupt):
                 show(plan, distil_report, json=json)
                 raise
-        if told.failed:
-            print_message("distil-failed", count=len(told.failed), reason=str(told.first_failure))
-        if told.is_over_budget:
+        if outcome.failed:
+            print_message(
+                "distil-failed", count=len(outcome.failed), reason=str(outcome.first_failure)
+            )
+        if outcome.is_over_budget:
             print_message("distil-over-budget")
         show(plan, distil_report, json=json)
 
@@ -157,24 +159,24 @@ def compare(
     if subject.serving is None:
         why = f"{dataset} serves no model"
         raise NotFound(why, "ask-dataset-serves-nothing", dataset=dataset)
-    asked = variants_of(subject, config, base_to_ask(config, subject.recipe, teacher), SHOWN)
-    told = report_of(subject, asked, ask_all(config, asked, budget=budget, yes=yes))
+    variants = variants_of(subject, config, base_to_ask(config, subject.recipe, teacher), SHOWN)
+    report = report_of(subject, variants, ask_all(config, variants, budget=budget, yes=yes))
     rows = [
         {
             **record(each),
             "variant": "student" if each.variant == "tuned" else f"teacher-{each.variant}",
             "instruction": round(median(count_messages(q.messages[:-1]) for q in mine.queries)),
         }
-        for each, mine in zip(told.variants, asked, strict=True)
+        for each, mine in zip(report.variants, variants, strict=True)
     ]
     if json:
         names = ("dataset", "build", "questions", "left_out", "ahead")
-        print_json({**{name: getattr(told, name) for name in names}, "variants": rows})
+        print_json({**{name: getattr(report, name) for name in names}, "variants": rows})
         return
     print_table([*_COLUMNS, *_MORE], [_row(row) for row in rows])
-    print_message("distil-legend", build=told.build, questions=told.questions)
-    if told.left_out:
-        print_message("prompt-left-out", count=told.left_out)
+    print_message("distil-legend", build=report.build, questions=report.questions)
+    if report.left_out:
+        print_message("prompt-left-out", count=report.left_out)
 
 
 def _row(values: Mapping[str, Any]) -> list[object]:

@@ -42,9 +42,11 @@ def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Check everything that Merlin needs: configuration, credentials, folders, services."""
     found = [(each, sentence(each.key, each.arguments)) for each in examine(configuration(config))]
     if json:
-        print_json([{"what": one.what, "good": one.is_good, "detail": told} for one, told in found])
+        print_json(
+            [{"what": one.what, "good": one.is_good, "detail": detail} for one, detail in found]
+        )
     else:
-        lines = [[_mark(one), one.what, told] for one, told in found]
+        lines = [[_mark(one), one.what, detail] for one, detail in found]
         print_table(["col-good", "col-what", "col-detail"], lines)
     if not all(one.is_good for one, _ in found):
         sys.exit(1)

@@ -59,9 +59,9 @@ _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "fuse.rclone", 
 Good = tuple[str, Mapping[str, object]]
 
 
-def fault(key: str, **told: object) -> MerlinError:
+def fault(key: str, **arguments: object) -> MerlinError:
     """Return what is wrong as an error whose text says what to do."""
-    return MerlinError(key, key, **told)
+    return MerlinError(key, key, **arguments)
 
 
 def check_folder(folder: Path) -> Good:
@@ -126,10 +126,10 @@ def check_clock(url: str) -> Good:
                 headers = answer.headers
         except urllib.error.HTTPError as refusal:
             headers = refusal.headers
-    said = headers["Date"] if headers is not None else None
-    if said is None:
+    date = headers["Date"] if headers is not None else None
+    if date is None:
         return "doctor-clock-alone", {}
-    off = abs((utc_now() - parsedate_to_datetime(said)).total_seconds())
+    off = abs((utc_now() - parsedate_to_datetime(date)).total_seconds())
     if off > _CLOCK_S:
         raise fault("doctor-clock-off", seconds=int(off))
     return "doctor-clock", {}
@@ -186,8 +186,8 @@ def has_units() -> bool:
 
 def check_units() -> Good:
     """Look whether systemd starts Merlin, and whether it has given a unit up."""
-    told = _systemctl("list-units", "--state=failed", "--plain", "--no-legend", "merlin*")
-    if failed := [line.split()[0] for line in told.splitlines()]:
+    listing = _systemctl("list-units", "--state=failed", "--plain", "--no-legend", "merlin*")
+    if failed := [line.split()[0] for line in listing.splitlines()]:
         raise fault("doctor-failed-units", names=" ".join(failed))
     if _systemctl("is-enabled", "merlin.target") != "enabled":
         raise fault("doctor-disabled-units")

@@ -167,23 +167,23 @@ def jobs(
 @app.command()
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show the engine's bases with their queues, its jobs by state, and what it takes."""
-    told = _engine_view(configuration(config))
+    view = _engine_view(configuration(config))
     if json:
-        print_json({name: value for name, value in told.items() if name != "jobs"})
+        print_json({name: value for name, value in view.items() if name != "jobs"})
         return
     names = ("running", "waiting", "adapters", "completion_tokens")
     bases = [
         [base["name"], base["backend"], *(_said(base["figures"].get(name), 0) for name in names)]
-        for base in told["bases"]
+        for base in view["bases"]
     ]
     print_table([f"col-{name}" for name in BASES], bases)
     counts = [
         f"{translate_word('engine-page-state', state)} {count}"
-        for state, count in told["counts"].items()
+        for state, count in view["counts"].items()
         if count
     ]
-    print_message("engine-view-counts", counts=", ".join(counts) or "–", models=len(told["models"]))
-    machine = told["machine"]
+    print_message("engine-view-counts", counts=", ".join(counts) or "–", models=len(view["models"]))
+    machine = view["machine"]
     gpus = [
         f"{gpu['name']} {_gb(gpu['memory_used_bytes'])}/{_gb(gpu['memory_total_bytes'])}"
         for gpu in machine["gpus"]

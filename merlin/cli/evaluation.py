@@ -90,9 +90,9 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         base = base_to_ask(settings, Recipe("", ""), judge)
         words = rubric.read_text("utf-8", "replace") if rubric else ""
         votes = repeats + 1 - repeats % 2
-        asked = grading_queries(base, settings.price(*base), answers, words, votes, language())
-        (replies,) = ask_all(settings, [asked], budget=budget, yes=yes)
-        grading = read_grading(asked, replies, [each for each, _ in answers])
+        queries = grading_queries(base, settings.price(*base), answers, words, votes, language())
+        (replies,) = ask_all(settings, [queries], budget=budget, yes=yes)
+        grading = read_grading(queries, replies, [each for each, _ in answers])
         with changing(config) as (ctx, actor):
             keep_grading(ctx, actor, model, grading)
     with reading(config) as (ctx, actor):
@@ -124,14 +124,14 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
 
 
 def _print_scores(report: ProofReport) -> None:
-    told, comparison = [report.scores], report.comparison
+    scores, comparison = [report.scores], report.comparison
     if comparison and comparison.now.questions:
         is_part = comparison.now != report.scores
-        told += [*([comparison.now] if is_part else []), comparison.before]
-    told += [baseline.scores for baseline in report.baselines]
+        scores += [*([comparison.now] if is_part else []), comparison.before]
+    scores += [baseline.scores for baseline in report.baselines]
     rows = [
         [*(getattr(each, name) for name in _COLUMNS[:-1]), format_number(language(), each.chrf, 1)]
-        for each in told
+        for each in scores
     ]
     print_table([f"eval-col-{name}" for name in _COLUMNS], rows)
 
@@ -183,11 +183,11 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
     settings = configuration(config)
     with reading_context(settings, dataset) as ctx:
         subject = read_subject(ctx.db, dataset)
-    asked = base_to_ask(settings, subject.recipe, base)
-    if not base and asked[1] != subject.recipe.base_model:
-        arguments = {"base": subject.recipe.base_model, "provider": asked[0], "model": asked[1]}
+    model = base_to_ask(settings, subject.recipe, base)
+    if not base and model[1] != subject.recipe.base_model:
+        arguments = {"base": subject.recipe.base_model, "provider": model[0], "model": model[1]}
         print_message("prompt-other-base", **arguments)
-    variants = variants_of(subject, settings, asked, examples, limit)
+    variants = variants_of(subject, settings, model, examples, limit)
     wishes = SamplingParams(most_tokens=answer_tokens)
     replies = ask_all(settings, variants, wishes, budget=budget, yes=yes)
     report = report_of(subject, variants, replies)

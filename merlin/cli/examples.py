@@ -161,8 +161,8 @@ def retry(
     """Retry an edit that the repository rejected, whoever made it."""
     with open_editing(config) as session:
         batch = changes.retry(session.ctx, session.actor, change).id
-        told = outcome(session, batch, is_waiting=not no_wait)
-    show(told, json=json)
+        result = outcome(session, batch, is_waiting=not no_wait)
+    show(result, json=json)
 
 
 @app.command()
@@ -289,30 +289,31 @@ def save(
     seen = changes.check_edits(session.ctx, files, edits)
     print_findings(seen.findings)
     print_findings(seen.around)
-    told = of_preview(seen)
+    view = of_preview(seen)
     if not seen.is_good:
         if json:
-            print_json({"dataset": dataset, "commit": None, **told})
+            print_json({"dataset": dataset, "commit": None, **view})
         raise Refused("findings", "change-not-good", dataset=dataset)
-    return commit(session, dataset, edits, "", is_waiting=is_waiting) | told
+    return commit(session, dataset, edits, "", is_waiting=is_waiting) | view
 
 
 def show_answers(session: EditSession, dataset: str, edits: Sequence[Edit], *, json: bool) -> None:
     """Show which answers to the last questions that people asked the edits would change."""
     ctx = session.ctx
     plan = answer_changes.plan_comparison(ctx, session.actor, dataset)
-    told = answer_changes.compare_answers(ctx, *plan, edits, language())
+    comparison = answer_changes.compare_answers(ctx, *plan, edits, language())
     if json:
-        print_json(record(told))
+        print_json(record(comparison))
         return
-    if told.changes:
+    if comparison.changes:
         headings = ["page-example-question", "page-answers-before", "page-answers-after"]
         print_table(
-            headings, [[change.question, change.before, change.after] for change in told.changes]
+            headings,
+            [[change.question, change.before, change.after] for change in comparison.changes],
         )
-    key, counts = told.summary
+    key, counts = comparison.summary
     print_message(key, **counts)
-    if told.is_estimate:
+    if comparison.is_estimate:
         print_message("page-answers-estimate")
 
 

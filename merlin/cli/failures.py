@@ -76,8 +76,8 @@ def _report(bug: BaseException) -> int:
 def _write_report(report: str) -> str:
     """Write a report where there is a place for it, else to stderr; return where."""
     stamp = utc_now().strftime("%Y%m%dT%H%M%S")
-    asked, usual = os.environ.get("MERLIN_REPORTS"), tempfile.gettempdir()
-    for folder in (asked or usual, usual):
+    reports, usual = os.environ.get("MERLIN_REPORTS"), tempfile.gettempdir()
+    for folder in (reports or usual, usual):
         path = Path(folder) / f"merlin-bug-{stamp}-{os.getpid()}.txt"
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)

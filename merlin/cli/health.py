@@ -35,8 +35,8 @@ def health(
     if reason is None:
         print_message("health-good", process=process)
         return
-    told = sentence(reason.key, reason.arguments)
-    print_message("health-bad", process=process, reason=told)
+    message = sentence(reason.key, reason.arguments)
+    print_message("health-bad", process=process, reason=message)
     sys.exit(1)
 
 
@@ -54,9 +54,9 @@ def illness(config: Config, process: str) -> MerlinError | None:
 def plain_reason(error: OSError) -> str:
     """Return why a call failed, without what urllib and Python put around it."""
     inner = error.reason if isinstance(error, urllib.error.URLError) else error
-    told = inner.strerror if isinstance(inner, OSError) else str(inner)
+    reason = inner.strerror if isinstance(inner, OSError) else str(inner)
     code = f"{error.code} " if isinstance(error, urllib.error.HTTPError) else ""
-    return code + (told or str(inner))
+    return code + (reason or str(inner))
 
 
 def _silent(address: tuple[str, int], *, by_tls: bool = False) -> MerlinError | None:

@@ -56,10 +56,10 @@ def show_russian_titles(ctx: Any) -> None:
 
 def translate_usage_error(error: TyperException) -> None:
     """Let an error of Typer's speak Russian; words that it does not know stay."""
-    said = error.format_message()
+    message = error.format_message()
     for pattern, line in russian_help()[ERRORS].items():
-        said = re.sub(pattern, line, said)
-    error.format_message = lambda: said  # type: ignore[method-assign]
+        message = re.sub(pattern, line, message)
+    error.format_message = lambda: message  # type: ignore[method-assign]
 
 
 def translate_help(command: Any, ctx: Any, words: str) -> None:

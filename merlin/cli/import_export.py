@@ -81,27 +81,27 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
         _print_lines(plan)
         print_findings(seen.around)
         edits = plan.good_edits
-        told = _to_json(plan) | of_preview(seen)
+        view = _to_json(plan) | of_preview(seen)
         is_refused = plan.duplicates and on_duplicate == "error"
         is_bad = plan.rejected and not (skip_bad and (edits or plan.duplicates))
         if json and (is_refused or is_bad):
-            print_json(told)
+            print_json(view)
         if is_bad:
             rejected, count = plan.rejected, plan.lines
             raise Refused("findings", "import-not-good", rejected=rejected, lines=count)
         if is_refused:
             raise Refused("duplicates", "import-duplicates", count=len(plan.duplicates))
         if edits and not dry_run:
-            told |= commit(session, dataset, edits, plan.subject, is_waiting=not no_wait)
+            view |= commit(session, dataset, edits, plan.subject, is_waiting=not no_wait)
     if json:
-        print_json(told)
+        print_json(view)
         return
     if dry_run:
         _print_plan(plan)
     print_message("did-plan" if dry_run else "did-import", **_counts(plan))
     if plan.rejected:
         print_message("import-left-out", count=plan.rejected)
-    print_commit(told)
+    print_commit(view)
 
 
 def _read_files(paths: Sequence[Path], shape: ImportFormat | None) -> Generator[ImportedLine]:

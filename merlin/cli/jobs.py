@@ -67,17 +67,17 @@ def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     """Show one job: its state, its history, its checkpoints."""
     with reading(config) as (ctx, actor):
         found = jobs.get(ctx, actor, job)
-    told = record(found, id="job", losses="")
+    view = record(found, id="job", losses="")
     if json:
-        print_json(told)
+        print_json(view)
         return
     names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
     more = ("trained_tokens", "error", "created_at", "updated_at")
-    told["state"] = translate_word("job", found.state)
-    print_pairs({name: told[name] for name in (*names, *more)})
-    print_list(told["changes"], "at from=from:job to=to:job", json=False)
+    view["state"] = translate_word("job", found.state)
+    print_pairs({name: view[name] for name in (*names, *more)})
+    print_list(view["changes"], "at from=from:job to=to:job", json=False)
     metrics = lambda each: _figures(each["metrics"])  # noqa: E731
-    print_list(told["checkpoints"], "step model metrics", json=False, metrics=metrics)
+    print_list(view["checkpoints"], "step model metrics", json=False, metrics=metrics)
 
 
 def _figures(metrics: dict[str, float | None]) -> str:
@@ -94,8 +94,8 @@ def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -
     def message(event: Mapping[str, Any]) -> str:
         return describe_event(event["message"], event["data"], language())
 
-    told = [record(each) for each in diary]
-    print_list(told, "at level message", json=json, message=message)
+    records = [record(each) for each in diary]
+    print_list(records, "at level message", json=json, message=message)
 
 
 @jobs_app.command()

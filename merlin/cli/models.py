@@ -108,12 +108,12 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
     with reading(config, dataset) as (ctx, actor):
         promotions = models.history(ctx, actor, dataset or "")
         found = models.recent(ctx, actor, dataset or "", 1000)
-    told = [record(promotion, id="") for promotion in promotions]
+    records = [record(promotion, id="") for promotion in promotions]
     if not json:
         builds = {each.model: each.build for each in found}
-        for each in told:
+        for each in records:
             each |= {name: builds.get(each[name], each[name]) for name in ("to", "from")}
-    print_list(told, "at to from why=why:why by", json=json)
+    print_list(records, "at to from why=why:why by", json=json)
 
 
 @app.command()

@@ -138,14 +138,16 @@ def require_stopped(config: Config) -> Iterator[None]:
         yield
 
 
-def require_yes(question: str, refusal: str, *, is_given: bool, **told: object) -> None:
+def require_yes(question: str, refusal: str, *, is_given: bool, **arguments: object) -> None:
     """Ask a question by its key, unless the answer is given. Raises Refused for another than yes.
 
-    `refusal` is its key, also where nobody can be asked; `told` fills the question.
+    `refusal` is its key, also where nobody can be asked; `arguments` fills the question.
     """
     if is_given:
         return
-    if not sys.stdin.isatty() or not typer.confirm(text(language(), question, **told), err=True):
+    if not sys.stdin.isatty() or not typer.confirm(
+        text(language(), question, **arguments), err=True
+    ):
         raise Refused("not confirmed", refusal)
 
 

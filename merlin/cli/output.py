@@ -59,7 +59,7 @@ def _plain(value: object) -> object:
 
 
 def print_list(
-    told: Sequence[Mapping[str, Any]],
+    records: Sequence[Mapping[str, Any]],
     columns: str,
     *,
     json: bool,
@@ -73,15 +73,15 @@ def print_list(
     What else a column shows, `cells` say by its heading, of a record.
     """
     if json:
-        print_json({under: told} if under else told)
+        print_json({under: records} if under else records)
         return
-    headings, rows = [], [list[object]() for _ in told]
+    headings, rows = [], [list[object]() for _ in records]
     for column in columns.split():
         heading, _, source = column.partition("=")
         name, _, family = (source or heading).partition(":")
         headings.append(f"{prefix}-{heading}")
         cell = cells.get(heading.replace("-", "_"))
-        for row, each in zip(rows, told, strict=True):
+        for row, each in zip(rows, records, strict=True):
             value = cell(each) if cell else each[name]
             row.append(translate_word(family, str(value or "")) if family else value)
     print_table(headings, rows)

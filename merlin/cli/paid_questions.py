@@ -156,12 +156,12 @@ def ask_bases(
     another model than the recipes do; of a dataset `limit` examples are asked at most. Raises as
     `ask_all` and `base_to_ask`.
     """
-    asked = [base_queries(config, each, holds, base, limit) for each, holds in datasets]
-    variants = [each for each in asked if each]
+    all_queries = [base_queries(config, each, holds, base, limit) for each, holds in datasets]
+    variants = [each for each in all_queries if each]
     for name in dict.fromkeys((each.provider, each.model_id) for each in variants):
         print_message("asking-base", provider=name[0], model=name[1])
     replies = iter(ask_all(config, variants, wishes, budget=budget, yes=yes))
     return [
         list(find_known(checked.examples, next(replies), variant.model_id)) if variant else []
-        for (checked, _), variant in zip(datasets, asked, strict=True)
+        for (checked, _), variant in zip(datasets, all_queries, strict=True)
     ]

@@ -82,9 +82,9 @@ def run(config: ConfigPath = DEFAULT) -> None:
     from merlin.core.log import set_up_logging
     from merlin.supervisor import Child, Supervisor
 
-    told = configuration(config)
-    need_credentials(told)
-    wanted = process_names(told)
+    settings = configuration(config)
+    need_credentials(settings)
+    wanted = process_names(settings)
     set_up_logging("run")
     sys.exit(Supervisor([Child(name, [name, "--config", str(config)]) for name in wanted]).run())
 
@@ -92,11 +92,11 @@ def run(config: ConfigPath = DEFAULT) -> None:
 @app.command()
 def daemon(config: ConfigPath = DEFAULT) -> None:
     """Watch the repository: check, build, train, test, switch to the new model."""
-    told = configuration(config)
-    with _lean(told):
+    settings = configuration(config)
+    with _lean(settings):
         from merlin.wiring.daemon import run_daemon
 
-    run_daemon(told)
+    run_daemon(settings)
 
 
 @app.command()
@@ -104,22 +104,22 @@ def bot(config: ConfigPath = DEFAULT) -> None:
     """Answer people in Telegram."""
     from merlin.config import BOT_TOKEN, bot_id, credential
 
-    told = configuration(config)
+    settings = configuration(config)
     bot_id(credential(BOT_TOKEN))  # A wrong one is told before all that takes its time.
-    with _lean(told, "apscheduler"):  # python-telegram-bot's queue of jobs
+    with _lean(settings, "apscheduler"):  # python-telegram-bot's queue of jobs
         from merlin.wiring.bot import run_bot
 
-    run_bot(told)
+    run_bot(settings)
 
 
 @app.command()
 def api(config: ConfigPath = DEFAULT) -> None:
     """Serve the pages, the API, /v1 for programs, health, metrics and webhooks."""
-    told = configuration(config)
-    with _lean(told):
+    settings = configuration(config)
+    with _lean(settings):
         from merlin.wiring.api import run_api
 
-    run_api(told)
+    run_api(settings)
 
 
 def _lean(config: Config, *unused: str) -> AbstractContextManager[None]:

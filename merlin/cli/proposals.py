@@ -43,16 +43,16 @@ def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = F
         found = proposals.waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
         replaced = proposals.find_replacements(ctx, actor, found)
     # Whole for programs, short in a table.
-    told = [_record(each, replaced[each.proposal_id]) for each in found]
+    records = [_record(each, replaced[each.proposal_id]) for each in found]
     if not json:
-        for each in told:
+        for each in records:
             each["question"] = shorten(str(each["question"]), _QUESTION)
             each["answer"] = shorten(str(each["answer"]), _ANSWER)
             old = each["replaces"]
             each["replaces"] = "; ".join(
                 f"{name}: {shorten(was, _QUESTION)}" for name, was in old.items()
             )
-    print_list(told, "proposal question answer replaces source", json=json)
+    print_list(records, "proposal question answer replaces source", json=json)
     tests = sorted({test.id for one in replaced.values() for test in one.tests})
     if tests and not json:
         print_message("page-proposal-tests", count=len(tests), examples=", ".join(tests))
@@ -107,10 +107,10 @@ def approve(
         good = proposals.check_several(ctx, files, edits)
         editor = local_editor(getpass.getuser(), *identity())
         change_id = proposals.approve_several(ctx, actor, good, editor)
-        told = outcome(session, change_id, is_waiting=not no_wait)
+        result = outcome(session, change_id, is_waiting=not no_wait)
     left = len(edits) - len(good)
     print_message("proposals-approved", count=len(good), left=left)
-    show({**told, "approved": good, "left": left}, json=json)
+    show({**result, "approved": good, "left": left}, json=json)
 
 
 def _chosen(
@@ -156,13 +156,13 @@ def unanswered(
 ) -> None:
     """Show last week's questions that got no good answer, newest first."""
     with reading(config, dataset) as (ctx, actor):
-        told = list_unanswered(ctx, actor, dataset, language())
-    found = [record(each) for each in told.of(show)]
+        view = list_unanswered(ctx, actor, dataset, language())
+    found = [record(each) for each in view.of(show)]
     if json:
-        print_json({"questions": found, "hidden": told.hidden})
+        print_json({"questions": found, "hidden": view.hidden})
         return
     for each in found:
         each["question"] = shorten(str(each["question"]), _QUESTION)
     print_list(found, "question times refused disliked told", json=False)
-    if told.hidden:
-        print_message("page-unanswered-hidden", count=told.hidden)
+    if view.hidden:
+        print_message("page-unanswered-hidden", count=view.hidden)

@@ -47,8 +47,8 @@ def probe(
 
     checks = select_checks(only or (), keep=keep)
     if listed:
-        told = [{"name": check.name, "title": _title(check.name)} for check in checks]
-        print_list(told, "check=name title", json=json, under="checks", prefix=f"{FAMILY}-col")
+        records = [{"name": check.name, "title": _title(check.name)} for check in checks]
+        print_list(records, "check=name title", json=json, under="checks", prefix=f"{FAMILY}-col")
         return
     if not url:
         raise ConfigError("no URL", f"{FAMILY}-no-url")

@@ -46,10 +46,10 @@ def check(config: ConfigPath = DEFAULT) -> None:
 @config_app.command("sample")
 def sample(short: Short = False) -> None:
     """Print a configuration to start with; every other key is commented out."""
-    said = schema()
-    said["properties"]["language"]["start"] = language()
+    document = schema()
+    document["properties"]["language"]["start"] = language()
     lines = [_HEAD[0]] if short else [*_HEAD]
-    _explain(said, said, lines, 0, is_short=short)
+    _explain(document, document, lines, 0, is_short=short)
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -32,20 +32,20 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show each dataset's newest commit and live model, the queues, and which services run."""
     with options.reading(config) as (ctx, actor):
         found = read(ctx, actor)
-    told = surroundings(configuration(config))
+    environment = surroundings(configuration(config))
     if json:
         datasets = {name: dataset_record(each) for name, each in found.datasets.items()}
-        print_json({"datasets": datasets, "queues": dict(found.queues), **told})
+        print_json({"datasets": datasets, "queues": dict(found.queues), **environment})
         return
     names = ("dataset", "commit", "verdict", "build", "serving", "job")
     rows = [_row(name, dataset) for name, dataset in found.datasets.items()]
     print_table([f"col-{name}" for name in names], rows)
-    alive = [name for name, beat in told["processes"].items() if beat["alive"]]
+    alive = [name for name, beat in environment["processes"].items() if beat["alive"]]
     queues = ", ".join(
         f"{translate_word('queue', name)} {count}" for name, count in found.queues.items()
     )
     print_message("status-line", alive=", ".join(sorted(alive)) or "–", queues=queues)
-    stored = told["stored"]
+    stored = environment["stored"]
     print_message(
         "status-stored",
         builds=stored["builds"]["count"],
@@ -85,8 +85,8 @@ def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
     )
     if verdict is None:
         return [name, "", "", None, serving, job]
-    said = translate_word("word", verdict.shown_word)
-    return [name, verdict.commit[:SHORT], said, verdict.build, serving, job]
+    status_label = translate_word("word", verdict.shown_word)
+    return [name, verdict.commit[:SHORT], status_label, verdict.build, serving, job]
 
 
 def surroundings(config: Config) -> dict[str, Any]:

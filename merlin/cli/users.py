@@ -81,25 +81,35 @@ def _line(user: UserView) -> dict[str, Any]:
 def _row(user: dict[str, Any]) -> list[object]:
     role = " ".join([translate_word("role", user["role"]), *user["scopes"]])
     is_noted = {"blocked": user["blocked"], "unreachable": not user["reachable"]}
-    told = ", ".join(translate_word("account", name) for name, is_so in is_noted.items() if is_so)
-    return [user["user"], user["name"], user["account"], role, user["plan"], user["language"], told]
+    accounts = ", ".join(
+        translate_word("account", name) for name, is_so in is_noted.items() if is_so
+    )
+    return [
+        user["user"],
+        user["name"],
+        user["account"],
+        role,
+        user["plan"],
+        user["language"],
+        accounts,
+    ]
 
 
 @app.command()
 def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one person: role, plan, what is left, gifts, consents."""
     with reading(config) as (ctx, actor):
-        told = _card(users.details(ctx, actor, user))
+        card = _card(users.details(ctx, actor, user))
     if json:
-        print_json(told)
+        print_json(card)
         return
-    values = {**dict(zip(SHOWN, _row(told), strict=True)), "zone": told["zone"]}
+    values = {**dict(zip(SHOWN, _row(card), strict=True)), "zone": card["zone"]}
     print_pairs(values, "account-col")
-    left = [{"format": kind, **each} for kind, each in told["left"].items()]
+    left = [{"format": kind, **each} for kind, each in card["left"].items()]
     columns = "format=format:format used limit gifts resets=resets_at"
     print_list(left, columns, json=False, prefix="account-col", limit=_limit)
     columns = "at format=format:format amount used until=expires_at by reason"
-    print_list(told["gifts"], columns, json=False, prefix="account-col")
+    print_list(card["gifts"], columns, json=False, prefix="account-col")
 
 
 def _card(user: UserDetails) -> dict[str, Any]:
@@ -146,9 +156,9 @@ def role(
 ) -> None:
     """Give a role, which ends the one before; a teacher's datasets and courses add up."""
     with changing(config) as (ctx, actor):
-        told = users.grant_role(ctx, actor, user, name, scope)
-    made = {"user": user, "role": told.role.value, "scopes": told.scopes}
-    shown = " ".join([translate_word("role", told.role.value), *told.scopes])
+        user_roles = users.grant_role(ctx, actor, user, name, scope)
+    made = {"user": user, "role": user_roles.role.value, "scopes": user_roles.scopes}
+    shown = " ".join([translate_word("role", user_roles.role.value), *user_roles.scopes])
     print_result(made, "account-did-role", json=json, user=str(user), role=shown)
 
 
@@ -221,8 +231,8 @@ def add(
     if json:
         print_json(record(account))
         return
-    told = " ".join(filter(None, [translate_word("role", account.role.value), *account.scopes]))
-    print_message("account-did-add", name=account.name, user=str(account.user), role=told)
+    roles = " ".join(filter(None, [translate_word("role", account.role.value), *account.scopes]))
+    print_message("account-did-add", name=account.name, user=str(account.user), role=roles)
     _tell(account.password)
 
 

@@ -129,9 +129,10 @@ class Config(Section):
         """Return the table `models`, with what `engine.models` adds to it."""
         table = dict(self.models)
         for name, own in self.engine.models.items():
-            said = table.get(name, ModelConfig())
+            configured = table.get(name, ModelConfig())
             arguments = {
-                key: getattr(said, key) or getattr(own, key) for key in ModelConfig.model_fields
+                key: getattr(configured, key) or getattr(own, key)
+                for key in ModelConfig.model_fields
             }
             table[name] = ModelConfig.model_construct(**arguments)
         return table
@@ -201,7 +202,7 @@ def load(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        said = yaml.load(text, Loader=yaml.CSafeLoader)
+        document = yaml.load(text, Loader=yaml.CSafeLoader)
     except OSError as error:
         key = "config-absent" if isinstance(error, FileNotFoundError) else "config-unreadable"
         arguments = {"path": str(path), "reason": error.strerror or str(error)}
@@ -212,7 +213,7 @@ def load(path: Path) -> Config:
         raise wrong([broken(path, error)]) from error
     try:
         config = Config.model_validate(
-            {} if said is None else _whole(said), context={"base": path.resolve().parent}
+            {} if document is None else _whole(document), context={"base": path.resolve().parent}
         )
     except ValidationError as error:
         raise wrong(unfulfilled(path, root, error, schema())) from error
@@ -370,8 +371,8 @@ def process_names(config: Config) -> list[str]:
 
 def need_credentials(config: Config) -> None:
     """Raise ConfigError that names every credential which the processes of `merlin run` lack."""
-    asked = [credentials_of(config, process) for process in process_names(config)]
-    needed = [name for each in asked for name, is_needed in each.items() if is_needed]
+    groups = [credentials_of(config, process) for process in process_names(config)]
+    needed = [name for each in groups for name, is_needed in each.items() if is_needed]
     missing = [name for name in dict.fromkeys(needed) if not credential(name, is_needed=False)]
     if missing:
         raise wrong([{"key": "credential-missing", "arguments": {"name": n}} for n in missing])
@@ -414,8 +415,8 @@ def needed_repository(config: Config) -> RepositoryConfig:
 def is_engine(config: Config, provider: ProviderConfig) -> bool:
     """Return whether a provider is the engine of this very configuration."""
     host, port = config.engine.address
-    asked = urlsplit(provider.base_url)
-    return asked.port == port and (is_loopback(asked.hostname) or asked.hostname == host)
+    url = urlsplit(provider.base_url)
+    return url.port == port and (is_loopback(url.hostname) or url.hostname == host)
 
 
 def bot_id(token: str) -> int:

@@ -61,11 +61,11 @@ def unfulfilled(
     faults = []
     for each in found:
         steps = [*each["loc"]]
-        key, told = _message(each, steps, schema)
-        faults.append((_line(root, steps), ".".join(map(str, steps)), key, told))
+        key, arguments = _message(each, steps, schema)
+        faults.append((_line(root, steps), ".".join(map(str, steps)), key, arguments))
     return [
-        _fault(f"{path}:{line}", name or "none", {"key": key, "arguments": told})
-        for line, name, key, told in sorted(faults, key=lambda each: each[:2])
+        _fault(f"{path}:{line}", name or "none", {"key": key, "arguments": arguments})
+        for line, name, key, arguments in sorted(faults, key=lambda each: each[:2])
     ]
 
 

@@ -49,11 +49,11 @@ class NotEmpty(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _need_one(cls, said: object, info: ValidationInfo) -> object:
+    def _need_one(cls, value: object, info: ValidationInfo) -> object:
         # A file must say something; who makes a section without a file need not.
-        if said == {} and info.context is not None:
+        if value == {} and info.context is not None:
             raise PydanticCustomError("config-too-few", "needs an entry", {"limit": "1"})
-        return said
+        return value
 
 
 class Titled(Section):
@@ -111,7 +111,7 @@ def setting(description: str, example: object = None, **facts: Any) -> Any:
 def in_language(words: Mapping[Language, str], language: str) -> str:
     """Return the words in the nearest language that we speak, "" where there are none."""
     wanted = language_of(language)
-    return next((said for each, said in words.items() if each == wanted), "")
+    return next((name for each, name in words.items() if each == wanted), "")
 
 
 def in_micro(amount: float | None) -> int | None:
@@ -136,22 +136,22 @@ def _base(info: ValidationInfo) -> Path:
     return Path((info.context or {}).get("base", ""))
 
 
-def _folder(said: object, info: ValidationInfo) -> object:
-    return Path(_base(info) / said).resolve() if isinstance(said, str) else said
+def _folder(value: object, info: ValidationInfo) -> object:
+    return Path(_base(info) / value).resolve() if isinstance(value, str) else value
 
 
-def _file(said: object, info: ValidationInfo) -> object:
-    if said == "":
+def _file(value: object, info: ValidationInfo) -> object:
+    if value == "":
         raise PydanticCustomError("config-too-short", "no name", {"limit": "1"})
     # Links are left to be followed anew: what renews certificates moves them.
-    return _base(info) / said if isinstance(said, str) else said
+    return _base(info) / value if isinstance(value, str) else value
 
 
-def _day(said: object) -> object:
+def _day(value: object) -> object:
     try:
-        return date.fromisoformat(said) if isinstance(said, str) else said
+        return date.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
-        arguments = {"example": "2027-01-14", "found": said}
+        arguments = {"example": "2027-01-14", "found": value}
         raise PydanticCustomError("config-wrong-form", "no day", arguments) from None
 
 
@@ -181,11 +181,11 @@ def _name_entries(table: Mapping[str, Entry]) -> Mapping[str, Entry]:
     return table
 
 
-def _devices(said: object) -> object:
+def _devices(value: object) -> object:
     """Return a group of devices: one of any kind, or several GPUs."""
-    group, form = ([said], _DEVICE) if isinstance(said, str) else (said, r"cuda:\d+")
+    group, form = ([value], _DEVICE) if isinstance(value, str) else (value, r"cuda:\d+")
     if not isinstance(group, list | tuple):
-        arguments = {"expected": ["string", "array"], "found": said}
+        arguments = {"expected": ["string", "array"], "found": value}
         raise PydanticCustomError("config-wrong-type", "no devices", arguments)
     for each in group:
         if not isinstance(each, str) or not re.fullmatch(form, each):

@@ -57,16 +57,16 @@ class Format(StrEnum):
     DOCUMENT = "document"
 
 
-def _a_day(said: object) -> object:
+def _a_day(value: object) -> object:
     """Return an allowance as a group of keys; a number alone is a number a day."""
-    if isinstance(said, int) and not isinstance(said, bool):
-        if said < 0:
-            raise PydanticCustomError("config-too-little", "below", {"limit": "0", "found": said})
-        return {"day": said}
-    if not isinstance(said, Mapping | Section):
-        arguments = {"expected": ["integer", "object"], "found": said}
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 0:
+            raise PydanticCustomError("config-too-little", "below", {"limit": "0", "found": value})
+        return {"day": value}
+    if not isinstance(value, Mapping | Section):
+        arguments = {"expected": ["integer", "object"], "found": value}
         raise PydanticCustomError("config-wrong-type", "no allowance", arguments)
-    return said
+    return value
 
 
 class Allowance(NotEmpty):

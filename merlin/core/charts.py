@@ -65,10 +65,10 @@ def read_losses(
     """
     metrics = [event for event in events if isinstance(event, dict)]
     dated = ((metric.get("step", metric.get("epoch")), metric) for metric in metrics)
-    told = [(step, each) for step, each in dated if isinstance(step, int | float)]
-    steps = [each for each in told if "epoch" not in each[1]]
+    points = [(step, each) for step, each in dated if isinstance(step, int | float)]
+    steps = [each for each in points if "epoch" not in each[1]]
     own = _series(steps, _TRAIN)
-    every = [*told, *checkpoints]
+    every = [*points, *checkpoints]
     train = own if len(own) > 1 else _series(every, _TRAIN)
     return {"train": sorted(train.items()), "test": sorted(_series(every, _TEST).items())}
 
@@ -237,8 +237,8 @@ def _column(scale: Scale, value: float, language: str) -> Tick:
 
 def brief(value: float, language: str) -> str:
     """Return a number with the digits that it has and no more."""
-    said = f"{value:.10f}".rstrip("0")
-    return format_number(language, value, len(said.partition(".")[2]))
+    digits = f"{value:.10f}".rstrip("0")
+    return format_number(language, value, len(digits.partition(".")[2]))
 
 
 def _name(style: str, scale: Scale, series: Sequence[Point], key: str, language: str) -> Name:
@@ -451,8 +451,8 @@ class Painter:
         for series, key, colour in lines:
             if series:
                 self._mark((x, y), colour, is_broken=series is test)
-                said = _last_loss(self.language, key, series)
-                x = self.write((x + 28 * unit, y), said, "lm", colour) + 22 * unit
+                label = _last_loss(self.language, key, series)
+                x = self.write((x + 28 * unit, y), label, "lm", colour) + 22 * unit
 
     def _mark(self, at: Point, colour: str, *, is_broken: bool) -> None:
         x, y = at

@@ -152,7 +152,7 @@ class Connections:
         """Count one; the log has one line in ten seconds, or a flood would fill the disk."""
         self.ended[reason] += 1
         now = time.monotonic()
-        told_at, told = self._told.get(reason, (-_TELL_AGAIN_S, 0))
+        told_at, logged = self._told.get(reason, (-_TELL_AGAIN_S, 0))
         if now - told_at >= _TELL_AGAIN_S:
             count = self.ended[reason]
             self._told[reason] = now, count
@@ -161,7 +161,7 @@ class Connections:
                 "connections ended",
                 reason=reason,
                 address=address,
-                count=count - told,
+                count=count - logged,
                 open=len(self),
             )
 

@@ -53,10 +53,12 @@ def _without_texts(event: Event, hint: Hint) -> Event | None:
     """Return the event with its phrase and its places in the code alone."""
     if event["logger"].startswith("opentelemetry"):  # that nobody takes traces is no error of ours
         return None
-    said = hint["log_record"].msg
+    message = hint["log_record"].msg
     kept: dict[str, object] = {key: value for key, value in event.items() if key in _KEPT}
     # Other libraries put values into their lines.
-    kept["message"] = said["event"] if isinstance(said, dict) else f"an error of {event['logger']}"
+    kept["message"] = (
+        message["event"] if isinstance(message, dict) else f"an error of {event['logger']}"
+    )
     raised = event.get("exception", {}).get("values", ())
     kept["exception"] = {"values": [{**each, "value": ""} for each in raised]}
     return cast("Event", kept)

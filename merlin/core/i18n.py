@@ -73,9 +73,9 @@ class _Texts:
         with self._lock:
             if path in self._parsed:
                 return
-            said = _read(path)
-            self.bundle.add_resource(self._parser.parse(said))
-            for key in _NAMED.findall(said):
+            source = _read(path)
+            self.bundle.add_resource(self._parser.parse(source))
+            for key in _NAMED.findall(source):
                 if self.places.get(key, path) != path:
                     self._parse(self.places[key])
             self._parsed.add(path)

@@ -40,8 +40,8 @@ def is_in_networks(host: str, networks: tuple[str, ...]) -> bool:
 
 
 @lru_cache(maxsize=32)
-def _networks(said: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(each) for each in said)
+def _networks(addresses: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(each) for each in addresses)
 
 
 def postgresql_parameters(url: str) -> dict[str, str]:

@@ -51,20 +51,20 @@ class Amount:
         return f"₽{whole:,}{rest}"
 
 
-def roubles(said: float | str) -> Amount:
+def roubles(value: float | str) -> Amount:
     """Return roubles as kopecks: "299.90", 299.9 and 299 are exact.
 
     Raises ValueError for what is no number, is not finite, has parts of a kopeck, or is more than
     anybody means.
     """
     try:
-        kopecks = Decimal(str(said)) * _KOPECKS
+        kopecks = Decimal(str(value)) * _KOPECKS
     except InvalidOperation:
-        raise ValueError(f"{said!r} is no amount") from None
+        raise ValueError(f"{value!r} is no amount") from None
     if not kopecks.is_finite() or kopecks != kopecks.to_integral_value():
-        raise ValueError(f"{said!r} is no whole number of kopecks")
+        raise ValueError(f"{value!r} is no whole number of kopecks")
     if not 0 <= kopecks <= MAX_MINOR:
-        raise ValueError(f"{said!r} is out of range")
+        raise ValueError(f"{value!r} is out of range")
     return Amount(int(kopecks), Currency.RUB)
 
 

@@ -126,9 +126,9 @@ class BodyLimit:
             return
         counter = _BodyCounter(scope, receive, send, self)
         try:
-            told = Headers(scope=scope).get("content-length", "")
-            if told.isascii() and told.isdigit():
-                counter.refusal = await self.refusal(scope, int(told))
+            length = Headers(scope=scope).get("content-length", "")
+            if length.isascii() and length.isdigit():
+                counter.refusal = await self.refusal(scope, int(length))
             if counter.refusal is None:
                 await self._app(scope, counter.receive, counter.send)
         finally:
@@ -197,8 +197,8 @@ async def read_pieces(
 
     What the header tells is believed first, so most long bodies are refused unread.
     """
-    told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > most_bytes:
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most_bytes:
         raise too_large
     size = 0
     async for piece in request.stream():

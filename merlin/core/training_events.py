@@ -70,11 +70,11 @@ def describe_event(message: str, data: object, language: str) -> str:
         return _measured(data, language)
     for name, pattern in _PATTERNS.items():
         if found := pattern.fullmatch(message):
-            told = found.groupdict()
-            key = f"job-{told.get('state')}"
-            if "state" in told and key in keys(language):
-                told["state"] = text(language, key)
-            return text(language, f"job-event-{name}", **told)
+            fields = found.groupdict()
+            key = f"job-{fields.get('state')}"
+            if "state" in fields and key in keys(language):
+                fields["state"] = text(language, key)
+            return text(language, f"job-event-{name}", **fields)
     return message
 
 
@@ -83,10 +83,10 @@ def _is_measured(data: object) -> bool:
 
 
 def _measured(data: Mapping[str, object], language: str) -> str:
-    said = [text(language, "job-event-step", step=data["step"])]
+    parts = [text(language, "job-event-step", step=data["step"])]
     if isinstance(data.get("epoch"), _NUMBER):
-        said.insert(0, text(language, "job-event-epoch", epoch=data["epoch"]))
+        parts.insert(0, text(language, "job-event-epoch", epoch=data["epoch"]))
     for name, key in _LOSSES.items():
         if isinstance(loss := data.get(name), _NUMBER):
-            said.append(f"{text(language, key)} {format_number(language, loss, 3)}")
-    return ", ".join(said)
+            parts.append(f"{text(language, key)} {format_number(language, loss, 3)}")
+    return ", ".join(parts)

@@ -119,8 +119,8 @@ def index_words(text: str) -> str:
 
     Itself, because what is half typed begins a word and not always its stem.
     """
-    said = [(stem(word), word) for word in split_words(fold(text))]
-    return " ".join(fromkey for pair in said for fromkey in dict.fromkeys(pair))
+    stems = [(stem(word), word) for word in split_words(fold(text))]
+    return " ".join(fromkey for pair in stems for fromkey in dict.fromkeys(pair))
 
 
 # ruff: noqa: SIM905 - lists of words read best as words
@@ -143,14 +143,16 @@ def parse_terms(letters: str) -> tuple[Term, ...]:
     return terms_of([(word,) for word in split_words(letters)[:MAX_WORDS]])
 
 
-def terms_of(said: Sequence[Sequence[str]]) -> tuple[Term, ...]:
+def terms_of(sentences: Sequence[Sequence[str]]) -> tuple[Term, ...]:
     """Return a term for each word, which may be one of several; small words say nothing."""
-    last = len(said) - 1
-    telling = [place for place, each in enumerate(said) if each[0] not in _SMALL or place == last]
+    last = len(sentences) - 1
+    telling = [
+        place for place, each in enumerate(sentences) if each[0] not in _SMALL or place == last
+    ]
     return tuple(
         Term(
-            tuple(dict.fromkeys(stem(word) for word in said[place])),
-            said[place][0] if place == last else "",
+            tuple(dict.fromkeys(stem(word) for word in sentences[place])),
+            sentences[place][0] if place == last else "",
         )
         for place in telling
     )
@@ -228,19 +230,19 @@ class Vocabulary:
 
         The likeliest come first. None where no word is mistyped, or one is like nothing known.
         """
-        said = split_words(letters)[:most]
-        if self._knows_all(said):
+        typed = split_words(letters)[:most]
+        if self._knows_all(typed):
             return None
-        meant = [self._meant(word, half=word is said[-1]) for word in said]
+        meant = [self._meant(word, half=word is typed[-1]) for word in typed]
         if all(meant):
             return meant
         swapped = split_words(letters.translate(_SWAPPED).replace("ё", "е"))[:most]
         # Signs in place of letters were typed by another slip.
-        is_whole = len("".join(swapped)) >= len("".join(said)) > 0
+        is_whole = len("".join(swapped)) >= len("".join(typed)) > 0
         return [(word,) for word in swapped] if is_whole and self._knows_all(swapped) else None
 
-    def _knows_all(self, said: Sequence[str]) -> bool:
-        return all(self.knows(word, half=word is said[-1]) for word in said)
+    def _knows_all(self, typed: Sequence[str]) -> bool:
+        return all(self.knows(word, half=word is typed[-1]) for word in typed)
 
     def _meant(self, word: str, *, half: bool) -> tuple[str, ...]:
         if self.knows(word, half=half):

@@ -354,16 +354,16 @@ def _keep_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
     db.change(
         MATERIAL.update({"place": None}).where((MATERIAL.course_id == course_id) & _IS_LISTED)
     )
-    for place, (material_id, told) in enumerate(zip(ids, spec.materials, strict=True)):
+    for place, (material_id, material) in enumerate(zip(ids, spec.materials, strict=True)):
         row = {
             "course_id": course_id,
             "place": place,
-            "lesson": told.lesson,
-            "kind": told.kind,
-            "title_ru": storable_text(told.title["ru"]),
-            "title_en": storable_text(told.title["en"]),
-            "text_path": storable_text(told.text),
-            "file_url": storable_text(told.file_url),
+            "lesson": material.lesson,
+            "kind": material.kind,
+            "title_ru": storable_text(material.title["ru"]),
+            "title_en": storable_text(material.title["en"]),
+            "text_path": storable_text(material.text),
+            "file_url": storable_text(material.file_url),
         }
         if material_id is None:
             db.add(MATERIAL, row)

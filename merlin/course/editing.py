@@ -209,8 +209,8 @@ def _ended(text: str) -> str:
 
 
 def _digest(value: object) -> str:
-    said = json.dumps(value, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:20]
+    content = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:20]
 
 
 _COURSE = "course"

@@ -207,17 +207,17 @@ def _runs(text: str, letters: str) -> Iterator[tuple[int, int]]:
     """Yield where the very letters stand; one sign of the text may fold to none or to two."""
     if not letters or letters not in fold(text):
         return
-    said, origin = _folded(text)
-    place = said.find(letters)
+    folded, origin = _folded(text)
+    place = folded.find(letters)
     while place >= 0:
         last = place + len(letters) - 1
         yield origin[place][0], origin[last][1]
-        place = said.find(letters, last + 1)
+        place = folded.find(letters, last + 1)
 
 
 def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
     """Return the folded text, and from where to where each of its signs comes from."""
-    said: list[str] = []
+    characters: list[str] = []
     origin: list[tuple[int, int]] = []
     start = 0
     for end in range(1, len(text) + 1):
@@ -225,11 +225,11 @@ def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
         if end < len(text) and unicodedata.combining(text[end]):
             continue
         part, place, start = fold(text[start:end]) or " ", (start, end), end
-        if part == " " and (not said or said[-1] == " "):
+        if part == " " and (not characters or characters[-1] == " "):
             continue
-        said += part
+        characters += part
         origin += [place] * len(part)
-    return "".join(said), origin
+    return "".join(characters), origin
 
 
 # ruff: noqa: S608 - only our own names and numbers are put into these statements
@@ -295,5 +295,5 @@ class SearchIndex(Repository):
         """Return every folded text that can be found."""
         return (str(row[0]) for row in self.db.sql("SELECT letters FROM search_entry"))
 
-    def _hits(self, asked: str, *values: object) -> list[Hit]:
-        return [(course, max(number, 0)) for course, number in self.db.sql(asked, *values)]
+    def _hits(self, query: str, *values: object) -> list[Hit]:
+        return [(course, max(number, 0)) for course, number in self.db.sql(query, *values)]

@@ -103,8 +103,8 @@ def run(
     scheduler.start()
     log.info("daemon started", ticks={tick.name: tick.period_s for tick in ticks})
     on_ready()
-    asked = [tick.name for tick in ticks if tick.is_asked]
-    with watch(ask_ticks(scheduler, asked)):
+    names = [tick.name for tick in ticks if tick.is_asked]
+    with watch(ask_ticks(scheduler, names)):
         watch_clock(scheduler, stop)
     # The scheduler would wait while it holds the lock that a tick needs to wake another one.
     scheduler.shutdown(wait=False)

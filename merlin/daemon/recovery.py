@@ -183,8 +183,13 @@ def _store_serving(db: Database, dataset: str, past: Sequence[_Found], now: _Fou
         assert each.job is not None  # noqa: S101 - `may_serve` asks for it
         if each.job.model_id != before:
             models = {"from_model": before, "to_model": each.job.model_id}
-            told = {"dataset": dataset, "why": NEWEST, "by_whom": "merlin", "at": iso(_since(each))}
-            db.add(PROMOTION, {**models, **told})
+            promotion = {
+                "dataset": dataset,
+                "why": NEWEST,
+                "by_whom": "merlin",
+                "at": iso(_since(each)),
+            }
+            db.add(PROMOTION, {**models, **promotion})
             before = each.job.model_id
     # The newest that was considered: a rollback is not undone by the next promotion.
     position = max(each.position for each in past)

@@ -85,14 +85,14 @@ class StatusSender:
         config, dataset, reason = self._services.config, owed["dataset"], owed["reason"]
         version = build_version(dataset, owed["number"]) or dataset
         word = shown_word(VerdictStatus(owed["word"]), reason)
-        said = text(config.language, f"status-{word}", build=version)
+        description = text(config.language, f"status-{word}", build=version)
         if reason:
-            told = stored_text(config.language, reason, json.loads(owed["arguments"]))
-            said = f"{said}: {told}"
+            reason_text = stored_text(config.language, reason, json.loads(owed["arguments"]))
+            description = f"{description}: {reason_text}"
         page, public = f"/admin/verdicts?commit={owed['commit_sha']}", config.api.public_url
         return CommitStatus(
             context=f"merlin/{dataset}",
             state="failure" if word == GATED else _STATES[owed["word"]],
-            description=said,
+            description=description,
             target_url=f"{public.rstrip('/')}{page}" if public else "",
         )

@@ -146,9 +146,9 @@ def read_commits(services: DaemonServices) -> bool:
     return has_moved
 
 
-def _tell_today(services: DaemonServices, key: str, **told: object) -> None:
+def _tell_today(services: DaemonServices, key: str, **arguments: object) -> None:
     day = services.clock().date().isoformat()
-    Notices(services.db).tell(ADMINS, key, told, once=f"{key.removeprefix('notice-')}:{day}")
+    Notices(services.db).tell(ADMINS, key, arguments, once=f"{key.removeprefix('notice-')}:{day}")
 
 
 def _tell_rewritten(services: DaemonServices, head: str, count: int) -> None:
@@ -245,12 +245,12 @@ def _is_due(services: DaemonServices, job: Job) -> bool:
 
 
 def _tell_failed(services: DaemonServices, job: Job) -> None:
-    told, word = {"job": job.job_id, "dataset": job.dataset}, "failed"
+    arguments, word = {"job": job.job_id, "dataset": job.dataset}, "failed"
     if job.status == FORBIDDEN and not job.provider_job_id:
-        told, word = {**told, "provider": job.provider, "reason": job.error}, "forbidden"
+        arguments, word = {**arguments, "provider": job.provider, "reason": job.error}, "forbidden"
     else:
-        told["reason"] = job.error or job.status
-    Notices(services.db).tell(ADMINS, f"notice-{word}", told, once=f"{word}:{job.job_id}")
+        arguments["reason"] = job.error or job.status
+    Notices(services.db).tell(ADMINS, f"notice-{word}", arguments, once=f"{word}:{job.job_id}")
     services.db.bump()
 
 

@@ -300,8 +300,8 @@ def remove_folders(
 def _finish(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Add the manifest to the training files, and bring all of them to the disk."""
     folder.chmod(0o755)
-    said = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
-    (folder / MANIFEST_FILE).write_text(said, "utf-8")
+    content = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+    (folder / MANIFEST_FILE).write_text(content, "utf-8")
     for name in (TRAIN_FILE, TEST_FILE, MANIFEST_FILE):
         sync_file(folder / name)
     sync_file(folder)
@@ -315,13 +315,13 @@ def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
     when it is not the build of the digest that is `known`.
     """
     try:
-        told = (folder / MANIFEST_FILE).read_bytes()
+        content = (folder / MANIFEST_FILE).read_bytes()
         hashes = {side: sha256_of(folder / name) for side, name in _FILES}
     except FileNotFoundError:
         raise NotFound(f"no build in {folder}", "build-not-found", name=folder.name) from None
     manifest: dict[str, Any] | None = None
     with suppress(ValueError):
-        manifest = json.loads(told)
+        manifest = json.loads(content)
     digest = build_digest(hashes[TRAIN], hashes[TEST])
     proven = {"sha256": hashes, "digest": digest}
     is_proven = isinstance(manifest, dict) and manifest.items() >= proven.items()
@@ -362,14 +362,14 @@ def read_versions(db: Database, dataset: str, example_id: str) -> Sequence[Examp
     for sha, author, at, subject, messages, number in db.sql(
         _VERSIONS, dataset, example_id, MAX_VERSIONS
     ):
-        said = messages_of(str(messages))
+        conversation = messages_of(str(messages))
         version = ExampleVersion(
             commit=str(sha),
             author=str(author),
             at=from_iso(str(at)),
             subject=str(subject),
-            question=next((each.content for each in said if each.role == "user"), ""),
-            answer=said[-1].content,
+            question=next((each.content for each in conversation if each.role == "user"), ""),
+            answer=conversation[-1].content,
             build=build_version(dataset, int(number)) or "",
         )
         if versions and _says(versions[-1]) == _says(version):

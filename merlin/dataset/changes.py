@@ -378,8 +378,8 @@ class Changes(Repository):
         values = {"state": ChangeState.CONFLICT.value, "reason": ""}
         self._move(batch.batch_id, ChangeState.WORKING, values)
         for change_id, theirs in landed.conflicts.items():
-            told = {"theirs": self._encrypt(theirs.text), "theirs_blob": theirs.blob}
-            change = CHANGE.update({**told, "reason": "change-conflict"})
+            conflict = {"theirs": self._encrypt(theirs.text), "theirs_blob": theirs.blob}
+            change = CHANGE.update({**conflict, "reason": "change-conflict"})
             self.db.change(change.where(CHANGE.change_id == change_id))
 
     @transaction

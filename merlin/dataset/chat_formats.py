@@ -67,8 +67,8 @@ def to_openai(value: Mapping[str, Any], shape: ChatFormat) -> tuple[dict[str, An
     if shape == "openai":
         values, left = dict(value), []
     else:
-        said = _READERS[shape](value)
-        values = {"messages": said, **{key: value[key] for key in _BESIDE if key in value}}
+        converted = _READERS[shape](value)
+        values = {"messages": converted, **{key: value[key] for key in _BESIDE if key in value}}
         left = [key for key in value if key not in _KEYS[shape]]
         if shape == "preference":
             left += _add_pair(values, value)

@@ -148,8 +148,8 @@ def extension_known(extension: object) -> bool | None:
 
 def extension_nearest(extension: object) -> tuple[str, ...]:
     """Return the taught questions that the extension offers with a refusal, a line each."""
-    told = extension.get("nearest") if isinstance(extension, Mapping) else None
-    listed = told if isinstance(told, list) else []
+    nearest = extension.get("nearest") if isinstance(extension, Mapping) else None
+    listed = nearest if isinstance(nearest, list) else []
     lines = (" ".join(each.split()) for each in listed if isinstance(each, str))
     return tuple(line for line in lines if 0 < len(line) <= MAX_OFFER_LENGTH)[:MAX_OFFERS]
 
@@ -215,10 +215,10 @@ class OpenAIAudio:
         form.add_field("response_format", "json")
         form.add_field("file", sound, filename=name)
         with call_errors():
-            told = await self._client.json("/audio/transcriptions", form, self._total_s)
-            text = told.get("text")
+            body = await self._client.json("/audio/transcriptions", form, self._total_s)
+            text = body.get("text")
             if not isinstance(text, str):
-                raise InvalidResponse(f"a transcription without text: {told!r:.60}")
+                raise InvalidResponse(f"a transcription without text: {body!r:.60}")
             return join_surrogates(text.strip())
 
     async def aclose(self) -> None:
@@ -332,8 +332,8 @@ class OpenAIChat:
         with call_errors():
             async with asyncio.timeout(self._total_s):
                 # The first byte comes with the last: silence is no sign here.
-                async with self._sent(json, steering, self._total_s) as told:
-                    return answer(json_object(await read_whole(told)))
+                async with self._sent(json, steering, self._total_s) as response:
+                    return answer(json_object(await read_whole(response)))
 
     @asynccontextmanager
     async def _sent(
@@ -374,8 +374,8 @@ class OpenAIChat:
     async def models(self) -> list[ModelCard]:
         """Return the models that the provider lists, in its own order."""
         with call_errors():
-            told = await self._client.json("/models", None, self._total_s)
-            return [model_card(row) for row in rows(told)]
+            body = await self._client.json("/models", None, self._total_s)
+            return [model_card(row) for row in rows(body)]
 
     async def aclose(self) -> None:
         """Let all connections go; to be awaited in the loop that asked."""
@@ -402,5 +402,5 @@ def _piece(chunk: Json) -> Answer:
 
 def request_messages(messages: Sequence[Message]) -> list[dict[str, object]]:
     """Return the messages as the protocol has them; `weight` is for training alone."""
-    told = [message.as_json() for message in messages]
-    return [{key: row[key] for key in row if key != "weight"} for row in told]
+    records = [message.as_json() for message in messages]
+    return [{key: row[key] for key in row if key != "weight"} for row in records]

@@ -61,8 +61,8 @@ class SignInState:
     @property
     def challenge(self) -> str:
         """Return what the issuer is told of the verifier: its SHA-256 (S256)."""
-        said = hashlib.sha256(self.verifier.encode()).digest()
-        return base64.urlsafe_b64encode(said).decode().rstrip("=")
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
     def to_cookie(self) -> str:
         """Return it as one word, for a cookie."""
@@ -97,8 +97,12 @@ def person_from_claims(claims: Mapping[str, Any]) -> tuple[int, str]:
 
     Raises OpenIdRefused for nobody of Telegram.
     """
-    said = claims.get("id")
-    user_id = int(said) if isinstance(said, str) and said.isascii() and said.isdecimal() else said
+    claimed_id = claims.get("id")
+    user_id = (
+        int(claimed_id)
+        if isinstance(claimed_id, str) and claimed_id.isascii() and claimed_id.isdecimal()
+        else claimed_id
+    )
     if type(user_id) is not int or not 0 < user_id < MAX_ID:
         raise OpenIdRefused("the claims name nobody")
     name = claims.get("name")
@@ -132,7 +136,7 @@ class Issuer:
 
     async def sign_in_url(self, sign_in: SignInState, redirect_uri: str) -> str:
         """Return where the browser is sent. Raises OpenIdRefused where the issuer is silent."""
-        asked = {
+        query = {
             "response_type": "code",
             "client_id": self._said.client_id,
             "redirect_uri": redirect_uri,
@@ -142,13 +146,13 @@ class Issuer:
             "code_challenge": sign_in.challenge,
             "code_challenge_method": "S256",
         }
-        return f"{(await self._description())['authorization_endpoint']}?{urlencode(asked)}"
+        return f"{(await self._description())['authorization_endpoint']}?{urlencode(query)}"
 
     async def fetch_person(
         self, code: str, sign_in: SignInState, redirect_uri: str
     ) -> tuple[int, str]:
         """Return number and name of who came back with this code. Raises OpenIdRefused."""
-        told = await self._description()
+        description = await self._description()
         sent = {
             "grant_type": "authorization_code",
             "code": code,
@@ -159,7 +163,9 @@ class Issuer:
         # RFC 6749, 2.3.1: both are written as in a form before they are joined.
         who = f"{quote_plus(self._said.client_id)}:{quote_plus(self._secret)}"
         headers = {"Authorization": f"Basic {base64.b64encode(who.encode()).decode()}"}
-        answer = await self._answer("POST", told["token_endpoint"], data=sent, headers=headers)
+        answer = await self._answer(
+            "POST", description["token_endpoint"], data=sent, headers=headers
+        )
         return person_from_claims(await self._claims(str(answer.get("id_token", "")), sign_in))
 
     async def _claims(self, token: str, sign_in: SignInState) -> Mapping[str, Any]:
@@ -185,8 +191,8 @@ class Issuer:
             age_s = time.monotonic() - self._keys_at
             is_due = kid not in self._keys and age_s >= self._again_s
             if is_due or age_s > KNOWN_S or not self._keys:
-                told = await self._description()
-                found = await self._answer("GET", told["jwks_uri"])
+                description = await self._description()
+                found = await self._answer("GET", description["jwks_uri"])
                 keys = jwt.PyJWKSet.from_dict(dict(found)).keys
                 self._keys = {str(key.key_id): key for key in keys}
                 self._keys_at = time.monotonic()
@@ -197,9 +203,9 @@ class Issuer:
     async def _description(self) -> Mapping[str, Any]:
         if not self._told or time.monotonic() - self._told_at > KNOWN_S:
             root = self._said.issuer.rstrip("/")
-            told = await self._answer("GET", f"{root}/.well-known/openid-configuration")
-            _check(told, self._said.issuer)
-            self._told, self._told_at = told, time.monotonic()
+            document = await self._answer("GET", f"{root}/.well-known/openid-configuration")
+            _check(document, self._said.issuer)
+            self._told, self._told_at = document, time.monotonic()
         return self._told
 
     async def _answer(self, method: str, url: str, **more: Any) -> Mapping[str, Any]:

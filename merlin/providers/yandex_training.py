@@ -146,8 +146,8 @@ class YandexProvider:
             return JobReport(must_text(told, "tuningTaskId"), must_text(told, "status"))
 
     def _require_ready(self, dataset: str) -> None:
-        told = self._call("GET", f"{_DATASETS}/{dataset}").get("dataset")
-        found = told if isinstance(told, dict) else {}
+        body = self._call("GET", f"{_DATASETS}/{dataset}").get("dataset")
+        found = body if isinstance(body, dict) else {}
         if found.get("status") == "INVALID":
             why = json.dumps(found.get("validationError") or [], ensure_ascii=False)
             raise ProviderError(f"the training file is not valid: {why[:300]}")
@@ -167,9 +167,9 @@ class YandexProvider:
         return str(seed) == str(_seed(launch_key))
 
     def read_job(self, provider_job_id: str) -> JobReport:
-        told = self._call("GET", f"{_TUNING}/{provider_job_id}")
+        body = self._call("GET", f"{_TUNING}/{provider_job_id}")
         with provider_errors():
-            return _report(told.get("tuningTask"))
+            return _report(body.get("tuningTask"))
 
     def cancel_job(self, provider_job_id: str) -> JobReport:
         self._call("POST", f"{_TUNING}/{provider_job_id}:cancel", body={})
@@ -180,10 +180,10 @@ class YandexProvider:
         errors = none_if_unknown(
             lambda: self._listed(f"{_TUNING}/{provider_job_id}/errors", "tuningError", {})
         )
-        told = (json.dumps(error, ensure_ascii=False, sort_keys=True) for error in errors)
+        error_lines = (json.dumps(error, ensure_ascii=False, sort_keys=True) for error in errors)
         return [
             JobEvent(_digest(words), utc_now(), "error", words)
-            for words in told
+            for words in error_lines
             if _digest(words) not in known
         ]
 
@@ -240,14 +240,14 @@ class YandexProvider:
     def _listed(self, path: str, name: str, query: Json) -> list[Json]:
         """Return all rows of a list; protobuf leaves an empty one out. Raises as `_call`."""
         found: list[Json] = []
-        asked = {"folderId": self._folder, "pageSize": _PAGE, **query}
+        params = {"folderId": self._folder, "pageSize": _PAGE, **query}
         for _ in range(MAX_PAGES):
-            told = self._call("GET", path, asked)
+            page = self._call("GET", path, params)
             with provider_errors():
-                found += rows({"data": told.get(name, [])})
-            if not told.get("nextPageToken"):
+                found += rows({"data": page.get(name, [])})
+            if not page.get("nextPageToken"):
                 return found
-            asked["pageToken"] = told["nextPageToken"]
+            params["pageToken"] = page["nextPageToken"]
         raise ProviderBusy("the list has no end")
 
 
@@ -275,9 +275,9 @@ def _moment(row: Json, name: str) -> datetime | None:
 
 def _line(line: bytes) -> bytes:
     """Return a line of a training file as Yandex has it: the last answer is the response."""
-    said = json.loads(line)
-    *before, last = said.get("messages") or [{}]
-    if "tools" in said or not all(map(_is_plain, [*before, last])):
+    record = json.loads(line)
+    *before, last = record.get("messages") or [{}]
+    if "tools" in record or not all(map(_is_plain, [*before, last])):
         raise ProviderError("Yandex trains on words of system, user and assistant alone")
     request = [{"role": each["role"], "text": each["content"]} for each in before]
     values = {"request": request, "response": last["content"]}

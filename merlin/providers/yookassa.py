@@ -150,14 +150,14 @@ def _part(body: Body, name: str) -> Body:
     return part if isinstance(part, Mapping) else {}
 
 
-def _text(said: object) -> str:
-    return said if isinstance(said, str) else ""
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
-def _id(said: object) -> str:
-    if not isinstance(said, str) or not said:
-        raise _unreadable("id", said)
-    return said
+def _id(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise _unreadable("id", value)
+    return value
 
 
 def _amount(said: object) -> Amount:
@@ -172,23 +172,23 @@ def _amount(said: object) -> Amount:
     raise _unreadable("amount", said)
 
 
-def _address(said: object) -> str:
+def _address(value: object) -> str:
     """Return where somebody is sent to; nothing but a web page."""
-    address = _text(said)
+    address = _text(value)
     return address if address.startswith(("https://", "http://")) else ""
 
 
-def _moment(said: object) -> datetime | None:
+def _moment(value: object) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(_text(said))
+        moment = datetime.fromisoformat(_text(value))
     except ValueError:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else in_zone(moment, UTC)
 
 
-def _unreadable(what: str, said: object) -> PaymentError:
+def _unreadable(what: str, value: object) -> PaymentError:
     return PaymentError(
-        f"YooKassa told something unreadable: {what} {said!r:.80}", code="unreadable"
+        f"YooKassa told something unreadable: {what} {value!r:.80}", code="unreadable"
     )
 
 
@@ -234,8 +234,8 @@ class YooKassaGateway:
 
     async def find(self, outside_id: str) -> GatewayPayment:
         """Read one payment."""
-        told = await self._call("GET", f"/payments/{_checked(outside_id)}")
-        return _same(seen(told), outside_id)
+        body = await self._call("GET", f"/payments/{_checked(outside_id)}")
+        return _same(seen(body), outside_id)
 
     async def capture(self, payment: GatewayPayment) -> GatewayPayment:
         """Take money that is held."""
@@ -260,8 +260,8 @@ class YooKassaGateway:
         return await self.find_refund(sent.outside_id) if sent.is_done is None else sent
 
     async def find_refund(self, outside_id: str) -> GatewayRefund:
-        told = await self._call("GET", f"/refunds/{_checked(outside_id)}")
-        return _same(seen_refund(told), outside_id)
+        body = await self._call("GET", f"/refunds/{_checked(outside_id)}")
+        return _same(seen_refund(body), outside_id)
 
     async def refunds(self, payment_id: str) -> list[GatewayRefund]:
         return await self._listed("/refunds", {"payment_id": _checked(payment_id)}, seen_refund)
@@ -285,7 +285,7 @@ class YooKassaGateway:
             # It was carried out, whatever it is.
             raise PaymentUnknown(str(error), code=error.code) from None
 
-    async def _call(self, method: str, path: str, **said: Any) -> Body:
+    async def _call(self, method: str, path: str, **options: Any) -> Body:
         """Return the object that answers a call; follows no redirect, tries nothing twice.
 
         Raises PaymentError and its kinds within the deadline.
@@ -310,7 +310,7 @@ class YooKassaGateway:
                     proxy=_proxy(self._shop.base_url),
                 ) as session,
                 session.request(
-                    method, f"{self._shop.base_url}{path}", allow_redirects=False, **said
+                    method, f"{self._shop.base_url}{path}", allow_redirects=False, **options
                 ) as answer,
             ):
                 too_long = ValueError("the answer is too long")
@@ -323,10 +323,10 @@ class YooKassaGateway:
             raise PaymentUnknown(f"YooKassa did not answer: {failed}", code="no_answer")
         if failed:
             raise GatewayUnavailable(f"YooKassa cannot be reached: {failed}", code="unreachable")
-        told = _object(content)
-        if status == _OK and told is not None:
-            return told
-        raise _refusal(status, told)
+        body = _object(content)
+        if status == _OK and body is not None:
+            return body
+        raise _refusal(status, body)
 
     async def _listed(
         self, path: str, query: Mapping[str, str], read: Callable[[Body], T]
@@ -336,9 +336,9 @@ class YooKassaGateway:
         A shop may sell other things too, in other currencies.
         """
         rows: list[T] = []
-        asked, cursors = {**query, "limit": str(PAGE)}, set[str]()
+        params, cursors = {**query, "limit": str(PAGE)}, set[str]()
         while len(cursors) < MAX_PAGES:
-            page = await self._call("GET", path, params=asked)
+            page = await self._call("GET", path, params=params)
             items, cursor = page.get("items"), page.get("next_cursor")
             for item in items or []:
                 try:
@@ -350,7 +350,7 @@ class YooKassaGateway:
             if cursor in cursors:
                 break
             cursors.add(cursor)
-            asked["cursor"] = cursor
+            params["cursor"] = cursor
         raise PaymentError("YooKassa's list has no end", code="unreadable")
 
 
@@ -379,10 +379,10 @@ def _checked_body(kind: str, body: Body) -> Body:
 
 def _object(content: bytes) -> Body | None:
     try:
-        told = json.loads(content)
+        value = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, Mapping) else None
+    return value if isinstance(value, Mapping) else None
 
 
 def _refusal(status: int, body: Body | None) -> PaymentError:

@@ -329,9 +329,9 @@ class ApiStandIn(StandIn):
             matched, found = route.matches(request.scope)
             if matched is Match.FULL:
                 body = _json_object(await request.body())
-                metadata, told = body.get("metadata"), {"model": body.get("model")}
-                told |= found["path_params"] | (metadata if isinstance(metadata, dict) else {})
-                return route.name, {name: str(value) for name, value in told.items()}
+                metadata, params = body.get("metadata"), {"model": body.get("model")}
+                params |= found["path_params"] | (metadata if isinstance(metadata, dict) else {})
+                return route.name, {name: str(value) for name, value in params.items()}
         return None
 
     async def _refuse_address(self, request: Request, error: Exception) -> Response:

@@ -208,12 +208,12 @@ class KeptAnswers:
 
     def _read(self, line: str) -> None:
         try:
-            said = json.loads(line)
-            if [said["provider"], said["model"]] != list(self._model):
+            record = json.loads(line)
+            if [record["provider"], record["model"]] != list(self._model):
                 return
-            usage = Usage(int(said["input_tokens"]), int(said["output_tokens"]))
-            answer = Answer(str(said["answer"]), usage, said["known"], said["finish_reason"])
-            self._replies[str(said["digest"])] = Reply(answer, float(said["seconds"]))
+            usage = Usage(int(record["input_tokens"]), int(record["output_tokens"]))
+            answer = Answer(str(record["answer"]), usage, record["known"], record["finish_reason"])
+            self._replies[str(record["digest"])] = Reply(answer, float(record["seconds"]))
         except (ValueError, KeyError, TypeError):
             return
 
@@ -243,5 +243,5 @@ class KeptAnswers:
 
     def _digest(self, messages: Sequence[Message]) -> str:
         wishes = fields_of(self._wishes)
-        said = [*self._model, wishes, *(message.as_json() for message in messages)]
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        parts = [*self._model, wishes, *(message.as_json() for message in messages)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -54,8 +54,8 @@ def find_baselines(db: Database, model: Model) -> dict[str, int]:
     base = Jobs(db).get(model.job_id).recipe.base_model
     of_job = CHECKPOINT.select().where(CHECKPOINT.job_id == model.job_id)
     rows = db.rows(of_job.order_by(CHECKPOINT.step))[-_KEPT:-1]
-    told = [(load_json(row["metrics"]), row) for row in rows]
-    best = sorted(told, key=lambda each: _loss(each[0]))[:MAX_CHECKPOINTS]
+    scored = [(load_json(row["metrics"]), row) for row in rows]
+    best = sorted(scored, key=lambda each: _loss(each[0]))[:MAX_CHECKPOINTS]
     by_step = sorted((row["step"], row["model_id"]) for _, row in best)
     return {base: 0, **{model_id: step for step, model_id in by_step}}
 
@@ -75,8 +75,8 @@ def read_answers(db: Database, provider: str, model_id: str) -> dict[str, Answer
 
 def conversation_digest(question: Question) -> str:
     """Return what names a question with its system text, whatever was taught to answer it."""
-    said = [message.as_json() for message in question.messages]
-    return hashlib.sha256(dump_json(said).encode()).hexdigest()
+    messages = [message.as_json() for message in question.messages]
+    return hashlib.sha256(dump_json(messages).encode()).hexdigest()
 
 
 def forget_answers(db: Database, model: Model) -> None:
@@ -98,8 +98,8 @@ def drop_unasked_answers(db: Database) -> int:
     kept = set[tuple[str, str, str]]()
     for row in db.rows(select_models().where(_is_newest_good() | serves)):
         model = model_of(row)
-        asked = questions_of(read_conversations(db, model.build_id, TEST))
-        digests = [conversation_digest(each) for each in asked]
+        questions = questions_of(read_conversations(db, model.build_id, TEST))
+        digests = [conversation_digest(each) for each in questions]
         for model_id in find_baselines(db, model):
             kept |= {(model.provider, model_id, digest) for digest in digests}
     gone = defaultdict[tuple[str, str], list[str]](list)
@@ -163,8 +163,8 @@ class BaselineTick:
 
         try:
             if queries:
-                asked = ask_many(provider.asker, baseline, queries, keep, waits_s=())
-                failed = bool(asked.failed)
+                result = ask_many(provider.asker, baseline, queries, keep, waits_s=())
+                failed = bool(result.failed)
         except ProviderError as trouble:
             log.warning("baseline not asked", model=baseline, reason=str(trouble))
             failed = not says_nothing(trouble)
@@ -181,9 +181,9 @@ class BaselineTick:
         if not self._is_free(model, baseline):
             return []
         answers = read_answers(self._db, model.provider, baseline)
-        asked = questions_of(read_conversations(self._db, model.build_id, TEST))
-        waiting = {conversation_digest(each): each.messages for each in asked}
-        queries = [Query(key, said, NOT_COUNTED) for key, said in waiting.items()]
+        questions = questions_of(read_conversations(self._db, model.build_id, TEST))
+        waiting = {conversation_digest(each): each.messages for each in questions}
+        queries = [Query(key, messages, NOT_COUNTED) for key, messages in waiting.items()]
         return [query for query in queries if query.key not in answers][:ASKED_AT_ONCE]
 
     def _is_free(self, model: Model, baseline: str) -> bool:

@@ -257,8 +257,8 @@ def _baseline_scores(
 ) -> Iterator[BaselineScores]:
     for model_id, step in find_baselines(db, model).items():
         answers = read_answers(db, model.provider, model_id)
-        asked = [(answers.get(conversation_digest(question)), question) for question in questions]
-        judged = [JudgedAnswer(q, said, kind_of(said, q)) for said, q in asked if said]
+        pairs = [(answers.get(conversation_digest(question)), question) for question in questions]
+        judged = [JudgedAnswer(q, answer, kind_of(answer, q)) for answer, q in pairs if answer]
         if judged:
             yield BaselineScores(step=step, scores=_scores(model_id, judged))
 
@@ -325,11 +325,11 @@ def judge_answers(db: Database, model: Model, graded: Graded = _UNGRADED) -> lis
     return [
         JudgedAnswer(
             question,
-            said,
-            graded.get((model.model_row, question.example_id)) or kind_of(said, question),
+            answer,
+            graded.get((model.model_row, question.example_id)) or kind_of(answer, question),
         )
         for question in questions
-        if (said := answers.get(question.example_id))
+        if (answer := answers.get(question.example_id))
     ]
 
 
@@ -457,8 +457,10 @@ def _tag_scores(
     tags: Mapping[str, Sequence[str]], judged: Sequence[JudgedAnswer], pairs: Sequence[Pair]
 ) -> Iterator[TagScores]:
     for tag in sorted({tag for each in tags.values() for tag in each}):
-        asked = [each.kind for each in judged if tag in tags.get(each.question.example_id, ())]
-        kinds = Counter(asked)
+        answer_kinds = [
+            each.kind for each in judged if tag in tags.get(each.question.example_id, ())
+        ]
+        kinds = Counter(answer_kinds)
         both = [pair for pair in pairs if tag in tags.get(pair[0].question.example_id, ())]
         if kinds:
             yield TagScores(

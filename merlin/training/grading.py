@@ -86,10 +86,12 @@ def grading_queries(
 def _query(model: Model, judged: JudgedAnswer, rubric: str, vote: int, language: str) -> Query:
     question = judged.question
     arguments = {"expected": question.reference, "answer": judged.answer.text, "vote": vote}
-    asked = "\n".join(message.content for message in question.messages if message.role != "system")
+    conversation = "\n".join(
+        message.content for message in question.messages if message.role != "system"
+    )
     messages = (
         Message("system", f"{rubric}\n\n{text(language, 'judge-form')}"),
-        Message("user", text(language, "judge-question", question=asked, **arguments)),
+        Message("user", text(language, "judge-question", question=conversation, **arguments)),
     )
     expected = Usage(count_messages(messages), _ANSWER_TOKENS)
     return Query(_key(model, question.example_id, vote), messages, expected)

@@ -332,8 +332,8 @@ def _is_lost(provider: TrainingProvider, job: Job) -> bool:
 
 def _later(provider: TrainingProvider, job: Job, reason: ProviderError) -> Job:
     now = provider.clock()
-    asked = reason.retry_after_s if isinstance(reason, ProviderBusy) else None
-    wait = asked or again_s(job, now, 2 * provider.poll_s)
+    requested_s = reason.retry_after_s if isinstance(reason, ProviderBusy) else None
+    wait = requested_s or again_s(job, now, 2 * provider.poll_s)
     later = now + timedelta(seconds=min(wait, MAX_DURATION_S))
     return replace(job, not_before=later, error=str(reason))
 

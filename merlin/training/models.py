@@ -139,10 +139,10 @@ class Overlap:
 
 def question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
     """Return what makes two builds' questions the same one: all but the id and system text."""
-    said = (
+    messages = (
         (message.role, message.content) for message in question.messages if message.role != "system"
     )
-    return tuple(said), question.reference
+    return tuple(messages), question.reference
 
 
 def question_digest(question: Question) -> str:
@@ -382,8 +382,8 @@ def find_taught(
     taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, begun, end == words)
     taught = taught.join(EXAMPLE_TEXT, on=same).where(_taught_by(row["build_id"]))
     rows = db.tuples(taught)
-    if said := sorted(example_id for example_id, _, is_said in rows if is_said):
-        return said[:NEAREST], []
+    if exact := sorted(example_id for example_id, _, is_said in rows if is_said):
+        return exact[:NEAREST], []
     questions = [str(begun).partition("\n")[0] for _, begun, _ in rows]
     places = nearest_questions(normalise(question), questions, NEAREST) if question else []
     return [], [rows[place][0] for place in places]
@@ -391,8 +391,8 @@ def find_taught(
 
 def _tuned(db: Database, model_id: str) -> Row | None:
     """Return the newest model of this name with its build, and when it was trained."""
-    asked = (*MODEL.every(), BUILD.number, BUILD.train)
-    query = MODEL.select(*asked, JOB.updated_at.alias("trained_at"))
+    columns = (*MODEL.every(), BUILD.number, BUILD.train)
+    query = MODEL.select(*columns, JOB.updated_at.alias("trained_at"))
     query = query.join(BUILD, on=(BUILD.id == MODEL.build_id))
     query = query.join(JOB, on=(JOB.id == MODEL.job_id)).where(MODEL.model_id == model_id)
     return db.row(query.order_by(MODEL.id.desc()))

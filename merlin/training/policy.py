@@ -62,17 +62,17 @@ def decide(
     without commits instead of the rule's.
     """
     newest = waiting[-1]
-    asked = "[train]" in newest.message
+    is_requested = "[train]" in newest.message
     if refusal is not None:
         return refusal
-    if not asked and (hold := _held(rule, newest, new_examples)) is not None:
+    if not is_requested and (hold := _held(rule, newest, new_examples)) is not None:
         return hold
     quiet = timedelta(seconds=rule.quiet_s if quiet_s is None else quiet_s)
     # Commits may still come in a burst, but never for over fifteen minutes. After the clock was set
     # back nobody waits until it has caught up with a commit.
     begun = next(each for each in waiting if each.word is VerdictStatus.BUILT or each is newest)
     is_burst = newest.seen_at <= now < min(newest.seen_at + quiet, begun.seen_at + MAX_QUIET_TIME)
-    if is_burst and not asked:
+    if is_burst and not is_requested:
         return Decision(Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())})
     if slots_free < 1:
         return Decision(Step.WAIT, "held-slots")
@@ -168,8 +168,8 @@ def refuse_recipe(recipe: Recipe, form: str, engine: EngineConfig) -> Decision |
         values: dict[str, object] = {"provider": recipe.provider}
         if recipe.method != SUPERVISED:
             return Decision(Step.HOLD, "held-no-method", {**values, "method": recipe.method})
-        asked = {name for name, value in recipe.hyperparameters.items() if value != "auto"}
-        if strange := asked - known:
+        names = {name for name, value in recipe.hyperparameters.items() if value != "auto"}
+        if strange := names - known:
             lists = {"names": ", ".join(sorted(strange)), "known": ", ".join(sorted(known))}
             return Decision(Step.HOLD, "held-hyperparameters", {**values, **lists})
     if recipe.method == DPO and engine.chooses(recipe.base_model):

@@ -139,8 +139,8 @@ def read_subject(db: Database, dataset: str) -> Subject:
     questions = questions_of(test)
     if not questions:
         raise Refused("no test questions", "prompt-no-test", build=build.version)
-    told: Any = build.manifest["recipe"]
-    recipe = Jobs(db).get(serving.job_id).recipe if serving else Recipe(**told)
+    build_recipe: Any = build.manifest["recipe"]
+    recipe = Jobs(db).get(serving.job_id).recipe if serving else Recipe(**build_recipe)
     return Subject(build, recipe, train, questions, serving)
 
 
@@ -154,15 +154,15 @@ def base_to_ask(config: Config, recipe: Recipe, named: str = "") -> Base:
     provider, _, model = named.partition("/")
     if named and not (provider and model):
         raise Refused(f"{named} is no PROVIDER/MODEL", "prompt-bad-base", base=named)
-    asked = (provider, model) if named else (recipe.provider, recipe.base_model)
+    model_pair = (provider, model) if named else (recipe.provider, recipe.base_model)
     general = config.assistant
-    if not named and config.engine.chooses(asked[1]) and general and general[1]:
-        asked = (general[0], general[1])
-    if config.engine.chooses(asked[1]):
-        raise Refused(f"{asked[1]} follows no prompt", "prompt-no-base", model=asked[1])
-    if config.provider(asked[0]) is None:
-        raise NotFound(f"no provider {asked[0]}", "held-no-provider", provider=asked[0])
-    return asked
+    if not named and config.engine.chooses(model_pair[1]) and general and general[1]:
+        model_pair = (general[0], general[1])
+    if config.engine.chooses(model_pair[1]):
+        raise Refused(f"{model_pair[1]} follows no prompt", "prompt-no-base", model=model_pair[1])
+    if config.provider(model_pair[0]) is None:
+        raise NotFound(f"no provider {model_pair[0]}", "held-no-provider", provider=model_pair[0])
+    return model_pair
 
 
 def spread(ids: Sequence[str], limit: int | None) -> list[str]:
@@ -229,9 +229,9 @@ def likeness(answer: str, reference: str) -> float:
 
 def is_right(answer: str, reference: str) -> bool:
     """Return whether an answer says what was taught: in a sentence at most, or nearly so."""
-    said, wanted = normalise(answer), normalise(reference)
-    is_brief = len(said.split()) <= len(wanted.split()) + _SENTENCE
-    if wanted and is_brief and re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", said):
+    given_text, wanted = normalise(answer), normalise(reference)
+    is_brief = len(given_text.split()) <= len(wanted.split()) + _SENTENCE
+    if wanted and is_brief and re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", given_text):
         return True
     return likeness(answer, reference) >= ALIKE
 
@@ -250,9 +250,9 @@ def report_of(
     questions = [question for question in subject.questions if question.example_id in common]
     if not questions:
         raise Refused("nothing was answered", "prompt-nothing-answered")
-    told = [_measured(*each, questions) for each in zip(variants, replies, strict=True)]
-    reports = [report for report, _ in told]
-    verdict, ahead = _judge(told)
+    measured = [_measured(*each, questions) for each in zip(variants, replies, strict=True)]
+    reports = [report for report, _ in measured]
+    verdict, ahead = _judge(measured)
     return PromptReport(
         dataset=subject.build.dataset,
         build=subject.build.version,
@@ -296,10 +296,10 @@ def _measured(
     return report, [likeness(*pair) for pair in pairs]
 
 
-def _judge(told: Sequence[tuple[VariantReport, list[float]]]) -> tuple[str, float | None]:
+def _judge(measured: Sequence[tuple[VariantReport, list[float]]]) -> tuple[str, float | None]:
     """Return the verdict's word, and the points by which the tuned model is ahead."""
-    prompts = [each for each in told if each[0].variant != "tuned"]
-    tuned = next((each for each in told if each[0].variant == "tuned"), None)
+    prompts = [each for each in measured if each[0].variant != "tuned"]
+    tuned = next((each for each in measured if each[0].variant == "tuned"), None)
     best, alike = max(prompts, key=lambda each: each[0].chrf)
     ahead = round(tuned[0].chrf - best.chrf, 2) if tuned else None
     if len(alike) < FEWEST:

@@ -74,10 +74,10 @@ def _ask_serving(rows: Models, providers: Mapping[str, TrainingProvider], datase
     provider = providers.get(serving.provider)
     if provider is None or serving.state is not ModelState.GOOD:
         return
-    told = rows.answers(serving.model_row)
+    answered = rows.answers(serving.model_row)
     questions = questions_of(read_conversations(rows.db, serving.build_id, "test"))
-    asked = [question for question in questions if question.example_id not in told]
-    _ask_each(rows, provider.asker, serving, asked)
+    unanswered = [question for question in questions if question.example_id not in answered]
+    _ask_each(rows, provider.asker, serving, unanswered)
 
 
 def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> bool:
@@ -85,17 +85,17 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
         rows.postpone(model, MAX_WAIT_S, f"no provider {model.provider}")
         return False
     questions = questions_of(read_conversations(rows.db, model.build_id, "test"))
-    told = rows.answers(model.model_row)
-    asked = [question for question in questions if question.example_id not in told]
+    answered = rows.answers(model.model_row)
+    unanswered = [question for question in questions if question.example_id not in answered]
     if not questions:  # one answer there must be
-        asked = questions_of(read_conversations(rows.db, model.build_id, "train"))[:1]
-    new, trouble = _ask_each(rows, provider.asker, model, asked)
+        unanswered = questions_of(read_conversations(rows.db, model.build_id, "train"))[:1]
+    new, trouble = _ask_each(rows, provider.asker, model, unanswered)
     if trouble is not None:
         # A fresh model may be unknown to the serving side for some minutes.
         tried = replace(model, probes=0) if new else model
         _put_off(rows, tried, trouble, provider.clock() - model.created_at)
         return False
-    answers = [{**told, **new}[question.example_id] for question in questions]
+    answers = [{**answered, **new}[question.example_id] for question in questions]
     proof = score(model.model_row, answers, questions, provider.clock())
     rows.settle(model, ModelState.GOOD, proof, "")
     kill_point("prove.recorded")
@@ -140,8 +140,8 @@ def _put_off(rows: Models, model: Model, trouble: ProviderError, age: timedelta)
         log.warning("model refused", model=model.model_id, reason=note)
         rows.settle(model, ModelState.REFUSED, None, note)
         return
-    asked = trouble.retry_after_s if isinstance(trouble, ProviderBusy) else None
-    wait = asked or FIRST_WAIT_S * 2 ** min(model.probes, MAX_DOUBLINGS)
+    requested_s = trouble.retry_after_s if isinstance(trouble, ProviderBusy) else None
+    wait = requested_s or FIRST_WAIT_S * 2 ** min(model.probes, MAX_DOUBLINGS)
     rows.postpone(model, min(MAX_WAIT_S, wait), note)
 
 

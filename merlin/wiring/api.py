@@ -37,10 +37,10 @@ def services_of(config: Config, store: Store) -> ApiServices:
     Raises ConfigError for a credential that is missing or no good.
     """
     store.db.cipher = context.make_cipher(config)
-    said, shop = config.api, config.payments.yookassa
+    settings, shop = config.api, config.payments.yookassa
     gateway = None if shop is None else context.yookassa_gateway(shop)
     token = credential(BOT_TOKEN) if config.telegram.mode == "webhook" else ""
-    answerers, openid = context.answerers_of(config, all_needed=False), said.openid
+    answerers, openid = context.answerers_of(config, all_needed=False), settings.openid
     return ApiServices(
         config=config,
         store=store,
@@ -53,10 +53,10 @@ def services_of(config: Config, store: Store) -> ApiServices:
         bot_token=token,
         issuer=Issuer(openid, credential(openid.credential)) if openid else None,
         connections=Connections(
-            ConnectionLimits(per_address=said.limits.connections_per_address), said.proxies
+            ConnectionLimits(per_address=settings.limits.connections_per_address), settings.proxies
         ),
         teach=teach_and_ask,
-        hook_secrets={hook: _secrets(name) for hook, name in said.hooks.credentials.items()},
+        hook_secrets={hook: _secrets(name) for hook, name in settings.hooks.credentials.items()},
     )
 
 

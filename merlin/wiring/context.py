@@ -149,5 +149,7 @@ def source_of(config: Config) -> GitSource:
     """Return the repository's mirror. Raises ConfigError without a repository."""
     from merlin.git.repository import GitSource
 
-    said, mirror = needed_repository(config), config.state_dir / "mirror.git"
-    return GitSource(said.url, said.branch, said.directory, mirror, push_notes=said.push)
+    settings, mirror = needed_repository(config), config.state_dir / "mirror.git"
+    return GitSource(
+        settings.url, settings.branch, settings.directory, mirror, push_notes=settings.push
+    )

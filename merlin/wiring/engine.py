@@ -36,26 +36,26 @@ def engine_settings(config: Config) -> EngineSettings:
     """Return what the engine runs with. Raises ConfigError for a credential that is missing."""
     from merlin.config.engine import EngineSettings
 
-    said = config.engine
-    host, port = said.address
+    settings = config.engine
+    host, port = settings.address
     return EngineSettings(
         folder=engine_folder(config),
         host=host,
         port=port,
-        key=credential(said.credential),
-        pace_s=said.pace_s,
+        key=credential(settings.credential),
+        pace_s=settings.pace_s,
         language=config.language,
         models=engine_models(config),
         keys={
             name: credential(model.credential)
-            for name, model in said.models.items()
+            for name, model in settings.models.items()
             if model.credential
         },
-        training=said.training,
-        answering=said.answering,
-        webhooks={webhook.url: credential(webhook.credential) for webhook in said.webhooks},
-        hearing=said.hearing.model if said.hearing else "",
-        tls=said.tls,
+        training=settings.training,
+        answering=settings.answering,
+        webhooks={webhook.url: credential(webhook.credential) for webhook in settings.webhooks},
+        hearing=settings.hearing.model if settings.hearing else "",
+        tls=settings.tls,
     )
 
 

@@ -31,8 +31,8 @@ def forge_of(config: Config) -> Forge | None:
     repository = config.repository
     if repository is None or repository.statuses is None or repository.forge is None:
         return None
-    said = repository.statuses
-    return Forge(said.kind, *repository.forge, credential(said.credential))
+    settings = repository.statuses
+    return Forge(settings.kind, *repository.forge, credential(settings.credential))
 
 
 def trainer(

@@ -126,16 +126,16 @@ class ChatStream(AnswerObserver):
         kill_point("door.reserved")
         self._is_reserved = True
         self._news.set()
-        asked, asker = self._asked, self._asker
+        question, asker = self._asked, self._asker
         try:
-            sources = ground(services, first, asked.talk[-1].content, asker.language)
-            is_plain = not asked.has_images and asked.steering.response_format is None
+            sources = ground(services, first, question.talk[-1].content, asker.language)
+            is_plain = not question.has_images and question.steering.response_format is None
             reply = await self._desk.reply(
                 self._route(first),
-                asked.talk,
+                question.talk,
                 self,
                 self.stop,
-                asked.steering,
+                question.steering,
                 ground=sources if is_plain else None,
             )
             kill_point("door.asked")

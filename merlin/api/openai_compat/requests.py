@@ -222,8 +222,8 @@ def _param(path: Sequence[int | str]) -> str:
         path = (path[0], *path[2:])
     either = next((place for place, each in enumerate(path) if each in _EITHER), len(path))
     inside = [each for each in path[either + 1 :] if isinstance(each, int)]
-    said = [*path[: either + 1], *inside[:1]]
-    parts = (f"[{each}]" if isinstance(each, int) else f".{each}" for each in said)
+    steps = [*path[: either + 1], *inside[:1]]
+    parts = (f"[{each}]" if isinstance(each, int) else f".{each}" for each in steps)
     return "".join(parts).removeprefix(".")
 
 
@@ -268,14 +268,14 @@ def dataset_of_name(name: str, default: str | None) -> str | None:
     return default if name == ALONE else name.removeprefix(_FOLDER)
 
 
-def request_of_call(ctx: Context, asked: Asked, user_id: int) -> ModelRequest:
+def request_of_call(ctx: Context, question: Asked, user_id: int) -> ModelRequest:
     """Return what a call of somebody asks for: pictures go to the model that sees."""
     vision = ctx.config.chat.vision
     return ModelRequest(
-        dataset=asked.dataset,
-        chosen=vision.pair if asked.has_images and vision is not None else None,
+        dataset=question.dataset,
+        chosen=vision.pair if question.has_images and vision is not None else None,
         general=ctx.general,
-        system=asked.system,
+        system=question.system,
         assistant=ctx.config.assistant,
         user_id=user_id,
     )
@@ -294,10 +294,10 @@ def question_of(
     if not said[-1].content.strip() and not said[-1].images:
         raise wrong(language, f"{last}.content", "empty-question")
     dataset = dataset_of_name(read.model or ALONE, default)
-    asked = Asked(read.model, dataset, said, system.strip(), read.steering)
-    if asked.has_images and not sees:
+    question = Asked(read.model, dataset, said, system.strip(), read.steering)
+    if question.has_images and not sees:
         raise wrong(language, "messages", "no-pictures")
-    return asked
+    return question
 
 
 def _message(language: str, number: int, chat_message: ChatMessage) -> Message:
@@ -348,33 +348,33 @@ def offered_models(services: ApiServices) -> dict[str, datetime | None]:
     return found
 
 
-def reserve_question(services: ApiServices, asked: Asked, asker: Asker) -> Candidate | None:
+def reserve_question(services: ApiServices, question: Asked, asker: Asker) -> Candidate | None:
     """Return who is to answer, with the question reserved where plans count.
 
     Raises ApiError: there is no such model, the talk is too long, or the plan has no room.
     """
-    if not _is_offered(services, asked):
+    if not _is_offered(services, question):
         names = ", ".join(offered_models(services))
         status = HTTPStatus.NOT_FOUND
-        arguments: dict[str, Any] = {"model": asked.name, "names": names}
+        arguments: dict[str, Any] = {"model": question.name, "names": names}
         raise refusal(asker.language, status, "no-model", NO_MODEL, "model", **arguments)
-    wish = request_of_call(services, asked, asker.user_id)
+    wish = request_of_call(services, question, asker.user_id)
     first = first_candidate(ModelCatalogue(services.db), wish)
     window, before = asker.plan.window, first.before if first is not None else ()
-    if window is not None and not fits_window((*before, *asked.talk), window):
+    if window is not None and not fits_window((*before, *question.talk), window):
         status, code = HTTPStatus.BAD_REQUEST, "context_length_exceeded"
         raise refusal(asker.language, status, "window", code, "messages", limit=str(window))
-    found = reserve(services, asker, asked.kind)
+    found = reserve(services, asker, question.kind)
     if found is not None:
         raise used_up(asker, found, services.clock())
     return first
 
 
-def _is_offered(services: ApiServices, asked: Asked) -> bool:
-    if asked.name == ALONE:
+def _is_offered(services: ApiServices, question: Asked) -> bool:
+    if question.name == ALONE:
         return True
-    dataset = asked.dataset
-    if not is_known(asked.name) or dataset is None or not is_valid_name(dataset):
+    dataset = question.dataset
+    if not is_known(question.name) or dataset is None or not is_valid_name(dataset):
         return False
     is_course = dataset in courses.active(services).by_slug
     return is_course or ModelCatalogue(services.db).serving(dataset) is not None

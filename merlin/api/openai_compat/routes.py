@@ -84,17 +84,24 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
     body = await read_body(request, requests.BODY_BYTES)
     read, services = requests.parse_request(body, caller.language), caller.services
     sees = services.config.chat.vision is not None
-    asked = requests.question_of(read, services.default_dataset, caller.language, sees=sees)
+    question = requests.question_of(read, services.default_dataset, caller.language, sees=sees)
     if read.stream:
-        streamed = partial(_streamed, request, caller, read, asked)
+        streamed = partial(_streamed, request, caller, read, question)
         return await run_once_in_pieces(request, caller, streamed, body)
-    return await run_once(request, caller, partial(_whole, request, caller, asked), body)
+    return await run_once(request, caller, partial(_whole, request, caller, question), body)
 
 
-async def _whole(request: Request, caller: Caller, asked: requests.Asked, number: int) -> Response:
-    asker, answer = requests.asker_of(caller, number, asked.dataset), _new_answer(caller, asked)
+async def _whole(
+    request: Request, caller: Caller, question: requests.Asked, number: int
+) -> Response:
+    asker, answer = (
+        requests.asker_of(caller, number, question.dataset),
+        _new_answer(caller, question),
+    )
     # Who named the call with a key comes again for the answer: it is not stopped.
-    asking = start_question(request, asked, asker, is_stoppable=KEY_HEADER not in request.headers)
+    asking = start_question(
+        request, question, asker, is_stoppable=KEY_HEADER not in request.headers
+    )
     reply = await asking.reply()
     refused = responses.refusal_of(reply, caller.language)
     if refused is not None:
@@ -102,8 +109,8 @@ async def _whole(request: Request, caller: Caller, asked: requests.Asked, number
     origin = await read_origin(caller.services, reply.model_id)
     headers = responses.lineage(reply.choice, reply.model_id, origin)
     answer = _of_origin(answer, origin)
-    said = responses.completion(answer, reply, origin, caller.language)
-    return JSONResponse(said, headers=headers)
+    completion = responses.completion(answer, reply, origin, caller.language)
+    return JSONResponse(completion, headers=headers)
 
 
 async def _streamed(
@@ -123,9 +130,11 @@ async def _streamed(
         if keep is None or responses.refusal_of(reply, language) is not None:
             return
         origin = await read_origin(caller.services, reply.model_id)
-        told = _of_origin(answer, origin)
-        last = responses.last_chunks(told, reply, origin, language)
-        content = b"".join([*map(event, [told.first_chunk(), told.chunk(reply.text), *last]), DONE])
+        chunk_origin = _of_origin(answer, origin)
+        last = responses.last_chunks(chunk_origin, reply, origin, language)
+        content = b"".join(
+            [*map(event, [chunk_origin.first_chunk(), chunk_origin.chunk(reply.text), *last]), DONE]
+        )
         headers = responses.lineage(reply.choice, reply.model_id, origin)
         await keep(Response(content, headers=headers, media_type=EVENT_STREAM))
 
@@ -170,9 +179,11 @@ async def _events(
             asking.stop.press()
 
 
-def _new_answer(caller: Caller, asked: requests.Asked, *, with_usage: bool = False) -> ChatAnswer:
+def _new_answer(
+    caller: Caller, question: requests.Asked, *, with_usage: bool = False
+) -> ChatAnswer:
     created_at = caller.services.clock().timestamp()
-    return ChatAnswer(asked.name, created_at, with_usage=with_usage)
+    return ChatAnswer(question.name, created_at, with_usage=with_usage)
 
 
 def _of_origin(answer: ChatAnswer, origin: Origin | None) -> ChatAnswer:

@@ -225,9 +225,9 @@ async def make_key(
     label = " ".join(label.split())
     if not label or len(label) > _MAX_LABEL_LENGTH or not scopes:
         return await _page(visit, wrong=visit.say("key-needs"), form="key")
-    asked = (label, scopes, days or None)
+    key_fields = (label, scopes, days or None)
     try:
-        made = await visit.write(accounts.make_key, *asked)
+        made = await visit.write(accounts.make_key, *key_fields)
     except Refused as error:
         return await _page(visit, wrong=refusal_text(visit, error), form="key")
     return await _page(visit, secret=made.secret)

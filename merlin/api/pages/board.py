@@ -108,8 +108,8 @@ DAYS = 28
 @router.get("/teach")
 async def show_taught(visit: Teaching, asked: Asked) -> Response:
     """Return how the commits of the courses and datasets that the person leads stand."""
-    told = await visit.read(teaching.question_totals, DAYS)
-    courses = {course.slug: (course, *counts) for course, *counts in told}
+    totals = await visit.read(teaching.question_totals, DAYS)
+    courses = {course.slug: (course, *counts) for course, *counts in totals}
     return await render_board(visit, "teach.html", asked, courses=courses, days=DAYS)
 
 
@@ -182,12 +182,12 @@ async def _cares(visit: PageRequest) -> list[tuple[str, str, str, str, str]]:
     if count := await visit.read(approvals.count_waiting):
         title = visit.say("approvals-waiting", count=count)
         cares.append(("warn", "clock", "/admin/approvals", title, ""))
-    told = await visit.read(health, 0)
-    for process in told.processes:
+    view = await visit.read(health, 0)
+    for process in view.processes:
         if not process.alive:
             title = visit.say("silent", process=state_text(visit, "process", process.process))
             cares.append(("bad", "warn", "/admin/health", title, process.host))
-    for base in told.sunsets:
+    for base in view.sunsets:
         if base.days_left <= _SOON_DAYS:
             title = visit.say("sunset-soon", model=base.model, count=base.days_left)
             about = f"{base.used_for} · {day_of_year(visit, base.ends)}"

@@ -105,10 +105,10 @@ def _begun(cookie: str, ctx: Context, actor: Actor) -> dict[str, object] | None:
 
     None where there is no such text for the actor.
     """
-    said = _READ.fullmatch(cookie)
-    if said is None:
+    match = _READ.fullmatch(cookie)
+    if match is None:
         return None
-    course_id, material_id, percent = map(int, said.groups())
+    course_id, material_id, percent = map(int, match.groups())
     try:
         found = courses.material(ctx, actor, course_id, material_id)
     except NotFound:
@@ -196,8 +196,10 @@ def _topics(visit: PageRequest) -> list[str]:
     """Return topics that find something: of a course each, from the list in its description."""
     topics = []
     for course in visit.courses.courses[:_TOPICS]:
-        said = [each.strip() for each in re.split(r"[:;,]|\.\s", course.about(visit.language))[1:]]
-        short = (each for each in said if each[:1].isalpha() and len(each.split()) <= _SHORT)
+        phrases = [
+            each.strip() for each in re.split(r"[:;,]|\.\s", course.about(visit.language))[1:]
+        ]
+        short = (each for each in phrases if each[:1].isalpha() and len(each.split()) <= _SHORT)
         topics.append(next(short, course.title(visit.language)))
     return topics
 
@@ -228,9 +230,11 @@ def _count(visit: PageRequest, here: int, total: int) -> str:
 
 def counts(visit: PageRequest, course: Course) -> str:
     """Return "8 лекций · 4 семинара · 5 лаб."."""
-    told = course.counts
-    said = [visit.say(f"count-{kind}", count=told[kind]) for kind in KINDS if told.get(kind)]
-    return " · ".join(said) or visit.say("count-none")
+    by_kind = course.counts
+    labels = [
+        visit.say(f"count-{kind}", count=by_kind[kind]) for kind in KINDS if by_kind.get(kind)
+    ]
+    return " · ".join(labels) or visit.say("count-none")
 
 
 # Letters that somebody reads in a minute: 180 words of a Russian lecture.
@@ -243,17 +247,17 @@ async def course(visit: Visiting, course_id: Id, type: str = "") -> Response:  #
     """Return a course's page."""
 
     def read(ctx: Context, actor: Actor) -> tuple[CourseDetails, str]:
-        told = courses.details(ctx, actor, course_id)
-        return told, bot_href(visit.services, told.course)
+        details = courses.details(ctx, actor, course_id)
+        return details, bot_href(visit.services, details.course)
 
-    told, bot = await visit.read(read)
-    tag, unchanged = same(visit, tuple(sorted(told.lengths.items())), told.teachers, bot)
+    details, bot = await visit.read(read)
+    tag, unchanged = same(visit, tuple(sorted(details.lengths.items())), details.teachers, bot)
     if unchanged is not None:
         return unchanged
     kind = type if type in KINDS else ""
     view = {
-        "course": told.course,
-        "told": told,
+        "course": details.course,
+        "told": details,
         "kinds": KINDS,
         "kind": kind,
         "about": partial(about, visit),
@@ -272,15 +276,15 @@ OneCourse = Annotated[Course, Depends(course_of)]
 
 def about(visit: PageRequest, material: Material, length: int) -> str:
     """Return "Лекция 3 · Текст · 12 минут", or where its file lies."""
-    said = [visit.say(f"lesson-{material.kind}", lesson=material.lesson)]
+    labels = [visit.say(f"lesson-{material.kind}", lesson=material.lesson)]
     if material.text:
-        said.append(visit.say("text"))
+        labels.append(visit.say("text"))
         if length:
-            said.append(visit.say("minutes", count=minutes(length)))
+            labels.append(visit.say("minutes", count=minutes(length)))
     elif host_of(material.file_url):
-        said.append(file_kind(visit, material.file_url))
-        said.append(visit.say("at-host", host=host_of(material.file_url)))
-    return " · ".join(said)
+        labels.append(file_kind(visit, material.file_url))
+        labels.append(visit.say("at-host", host=host_of(material.file_url)))
+    return " · ".join(labels)
 
 
 def minutes(length: int) -> int:

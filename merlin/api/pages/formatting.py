@@ -200,8 +200,8 @@ def stored_text(visit: PageRequest, key: str, arguments: Mapping[str, Any]) -> s
 
 def sum_of(visit: PageRequest, amount: Amount) -> str:
     """Return a sum of money; one below nothing has its sign in front."""
-    told = Amount(abs(amount.minor), amount.currency).format(visit.language)
-    return f"−{told}" if amount.minor < 0 else told
+    absolute = Amount(abs(amount.minor), amount.currency).format(visit.language)
+    return f"−{absolute}" if amount.minor < 0 else absolute
 
 
 def minor(visit: PageRequest, amount: int, currency: Currency) -> str:

@@ -73,8 +73,8 @@ def _with_anchors(tokens: Sequence[Token]) -> Contents:
                 anchor = f"part-{len(contents) + 1}"
                 token.attrSet("id", anchor)
                 inline = tokens[place + 1].children or ()
-                said = "".join(each.content for each in inline if each.type != "image")
-                contents.append((anchor, said.strip()))
+                heading = "".join(each.content for each in inline if each.type != "image")
+                contents.append((anchor, heading.strip()))
         token.tag = f"h{level}"
     return contents
 

@@ -373,8 +373,8 @@ async def _view(
         wait = _OFTEN_S if age < _SLOWER_AFTER_S else _SELDOM_S
         now = f"{now}.{wait}{SILENT if is_silent else ''}"
         since = int(services.clock().timestamp()) - age
-        asked = urlencode({"since": since, "was": now})
-        href = f"/orders/{purchase.purchase_id}/live?{asked}"
+        query = urlencode({"since": since, "was": now})
+        href = f"/orders/{purchase.purchase_id}/live?{query}"
     return {
         "details": details,
         "purchase": purchase,

@@ -412,12 +412,12 @@ def _is_within(path: str, room: str) -> bool:
 
 def say_next(visit: PageRequest, response: Response, key: str, *numbers: int) -> Response:
     """Let the page that comes next say once what a form did; nothing secret."""
-    name, said = (
+    name, value = (
         browser.cookie_name(visit.request, SAID_COOKIE),
         ".".join((key, *map(str, numbers))),
     )
     is_safe = browser.is_secure(visit.request)
-    response.set_cookie(name, said, _SAID_S, secure=is_safe, httponly=True, samesite="lax")
+    response.set_cookie(name, value, _SAID_S, secure=is_safe, httponly=True, samesite="lax")
     return response
 
 

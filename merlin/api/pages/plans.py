@@ -254,8 +254,8 @@ async def use_code(visit: Owning, code: Annotated[str, Form(max_length=500)] = "
 async def show_terms(visit: Visiting) -> Response:
     """Return the terms in the page's language."""
     settings, language = Settings(visit.services.db), visit.language
-    said = await visit.services.store.read(lambda: legal_text(settings, TERMS, language))
-    lines = [each.strip() for each in said.split("\n") if each.strip()]
+    terms = await visit.services.store.read(lambda: legal_text(settings, TERMS, language))
+    lines = [each.strip() for each in terms.split("\n") if each.strip()]
     if lines[0].casefold() == visit.say("terms").casefold():
         lines = lines[1:]  # the page has its title already
     return render_page(visit, "terms.html", {"lines": lines})

@@ -41,8 +41,8 @@ class TurnStream(ChatStream):
         self.talk, self.turn = course_chat.open_turn(ctx, self._question, self._session_id)
         if self.talk.refusal is not None:
             raise used_up(self._asker, self.talk.refusal, ctx.clock())
-        said = (*self.talk.summary, *self.talk.history, *self._asked.talk)
-        self._asked = replace(self._asked, talk=said)
+        conversation = (*self.talk.summary, *self.talk.history, *self._asked.talk)
+        self._asked = replace(self._asked, talk=conversation)
         return self.talk.first
 
     def _charge(self, reply: Reply) -> None:

@@ -69,8 +69,8 @@ async def make_key(body: KeyBody, caller: Person) -> NewKey:
 
     A key never does what its owner may not: scopes beyond the role are refused at once.
     """
-    asked = (body.label, body.scopes, body.expires_in_days)
-    return await caller.write(accounts.make_key, *asked)
+    key_fields = (body.label, body.scopes, body.expires_in_days)
+    return await caller.write(accounts.make_key, *key_fields)
 
 
 @key_router.delete("/{key_id}", summary="Revoke a key", status_code=204, responses=problems(404))

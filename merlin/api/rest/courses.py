@@ -291,13 +291,13 @@ async def list_courses(
     def make(ctx: Context, language: str) -> tuple[object, str]:
         part, has_more = courses.part(ctx, limit, after, semester, USUAL, most)
         following = cursor_after(part[-1].semester, part[-1].slug) if has_more else None
-        told = _COURSES.validate_python(part, context={"language": language})
+        items = _COURSES.validate_python(part, context={"language": language})
         if languages == "all":
-            told = [_in_all(*each) for each in zip(told, part, strict=True)]
+            items = [_in_all(*each) for each in zip(items, part, strict=True)]
         link = link_of(request, following)
         if group is None:
-            return told, link
-        semesters = groupby(told, key=lambda course: course.semester)
+            return items, link
+        semesters = groupby(items, key=lambda course: course.semester)
         grouped = [SemesterShown(number=each, courses=list(its)) for each, its in semesters]
         return Grouped(semesters=grouped), link
 
@@ -343,8 +343,8 @@ async def list_materials(
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         course, materials = courses.materials(ctx, actor, course_id)
-        told = [one for one in materials if wanted in (None, one.kind)]
-        values = {**course_fields(course, language), "materials": told}
+        chosen = [one for one in materials if wanted in (None, one.kind)]
+        values = {**course_fields(course, language), "materials": chosen}
         return MaterialsShown.of(values, language), ""
 
     return await course_answer(request, make)
@@ -378,8 +378,8 @@ async def list_semesters(request: Request) -> Response:
     """Return each semester, and how many active courses it has."""
 
     def make(ctx: Context, _language: str) -> tuple[object, str]:
-        told = courses.active(ctx).semesters.items()
-        return [{"number": each, "courses": count} for each, count in told], ""
+        semesters = courses.active(ctx).semesters.items()
+        return [{"number": each, "courses": count} for each, count in semesters], ""
 
     return await catalogue_answer(request, make)
 
@@ -395,8 +395,8 @@ async def list_teachers(request: Request) -> Response:
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
         led = courses.teachers(ctx).items()
-        told = [TeacherShown.of({"name": name, "courses": its}, language) for name, its in led]
-        return told, ""
+        items = [TeacherShown.of({"name": name, "courses": its}, language) for name, its in led]
+        return items, ""
 
     return await catalogue_answer(request, make)
 
@@ -436,8 +436,8 @@ async def search_courses(
     def make(ctx: Context, language: str) -> tuple[object, str]:
         here, found = courses.search(ctx, query, end + 1)
         following = cursor_after(end) if end < min(len(here), DEEPEST) else None
-        told = [_course(each, found, language) for each in here[start:end]]
-        return told, link_of(request, following)
+        items = [_course(each, found, language) for each in here[start:end]]
+        return items, link_of(request, following)
 
     return await catalogue_answer(request, make)
 
@@ -505,9 +505,9 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
     if not any(caller.has(scope) for scope in _READING):
         raise missing_scope(*_READING)
     language = caller.language
-    told = [CourseShown.of(each, language) for each in await caller.read(courses.favourites)]
+    items = [CourseShown.of(each, language) for each in await caller.read(courses.favourites)]
     headers = headers_of(language)
-    response = Response(to_json(told), headers=headers, media_type="application/json")
+    response = Response(to_json(items), headers=headers, media_type="application/json")
     tag = tag_of(bytes(response.body) + language.encode())
     return not_modified(request, tag, language) or tagged(response, tag)
 

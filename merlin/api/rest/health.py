@@ -88,7 +88,7 @@ async def show_status(caller: Watching) -> StatusShown:
     """Return what serves and what waits, of the datasets that you may watch."""
 
     def found(ctx: Context, actor: Actor) -> StatusShown:
-        told = status(ctx, actor)
+        current = status(ctx, actor)
         lines = [
             DatasetLine(
                 name=name,
@@ -97,9 +97,9 @@ async def show_status(caller: Watching) -> StatusShown:
                 serving=each.serving.build if each.serving else None,
                 job=each.job.state if each.job else None,
             )
-            for name, each in told.datasets.items()
+            for name, each in current.datasets.items()
         ]
-        return {"datasets": lines, "queues": dict(told.queues), "processes": processes(ctx)}
+        return {"datasets": lines, "queues": dict(current.queues), "processes": processes(ctx)}
 
     return await caller.read(found)
 
@@ -153,8 +153,8 @@ async def readyz(request: Request) -> Response:
     except (MerlinError, TimeoutError) as error:
         log.warning("the database did not answer", reason=redact(str(error)))
         return JSONResponse({"ready": False, "database": "silent", "processes": {}}, 503)
-    told = _ready_processes(shown.heartbeats, services.clock())
-    return JSONResponse({"ready": True, "database": "ok", "processes": told})
+    ready = _ready_processes(shown.heartbeats, services.clock())
+    return JSONResponse({"ready": True, "database": "ok", "processes": ready})
 
 
 def refuse_strangers(request: Request) -> None:

@@ -80,27 +80,27 @@ ASKED: dict[str, Any] = {
 }
 
 
-def request_shown(asked: Asked, language: str) -> RequestShown:
+def request_shown(request: Asked, language: str) -> RequestShown:
     """Return a request in a language."""
-    is_done = asked.state is RequestState.DONE
+    is_done = request.state is RequestState.DONE
     return RequestShown(
-        id=asked.request_id,
-        kind=RequestKind(asked.kind),
-        state=asked.state,
-        asked_at=asked.created_at,
-        arguments=dict(asked.arguments),
-        result=finite(dict(asked.result)) if is_done else None,
-        reason=failure(asked, language),
+        id=request.request_id,
+        kind=RequestKind(request.kind),
+        state=request.state,
+        asked_at=request.created_at,
+        arguments=dict(request.arguments),
+        result=finite(dict(request.result)) if is_done else None,
+        reason=failure(request, language),
     )
 
 
-def failure(asked: Asked, language: str) -> str:
+def failure(request: Asked, language: str) -> str:
     """Return why the daemon refused, "" where it did not."""
-    if asked.state is not RequestState.FAILED:
+    if request.state is not RequestState.FAILED:
         return ""
-    arguments = asked.result.get("arguments")
+    arguments = request.result.get("arguments")
     known = arguments if isinstance(arguments, Mapping) else {}
-    return stored_text(language, str(asked.result.get("key", "")), known)
+    return stored_text(language, str(request.result.get("key", "")), known)
 
 
 # An act of a context and an actor that asks the daemon; with the same `once` it is asked once.

@@ -259,18 +259,18 @@ def act_button(notice: Notice, language: str) -> Button | None:
     """Return the button to act on a notice, None where there is nothing to do."""
     if notice.key not in _WAY_BY_KEY:
         return None
-    (label, data, otherwise), told = _WAY_BY_KEY[notice.key], notice.arguments
+    (label, data, otherwise), arguments = _WAY_BY_KEY[notice.key], notice.arguments
     names = ("commit", "change", "purchase", "user", "job", "to")
-    fields = {name: str(told.get(name, "")) for name in names}
+    fields = {name: str(arguments.get(name, "")) for name in names}
     fields["to"] = fields["to"].removeprefix("user:")
     is_known = {
         "a-job:{job}": fields["job"].isdecimal(),
         "a-model:{job}": fields["job"].isdecimal(),
         "a-user:{to}": fields["to"].isdecimal(),
-        "a-set:{dataset}:0": isinstance(told.get("dataset"), str),
+        "a-set:{dataset}:0": isinstance(arguments.get("dataset"), str),
     }
     data = data if is_known.get(data, True) else otherwise
-    data = data.format(**fields, dataset=short(str(told.get("dataset"))))
+    data = data.format(**fields, dataset=short(str(arguments.get("dataset"))))
     return Button(text(language, label), data if data == "plan" else f"{data}:{ANEW}")
 
 
@@ -346,19 +346,19 @@ def _long(context: BotContext, span: timedelta) -> str:
     return context.translate("health-seconds", count=seconds)
 
 
-def _queues(context: BotContext, told: HealthView) -> Iterator[str]:
+def _queues(context: BotContext, health_view: HealthView) -> Iterator[str]:
     waiting = [
         context.translate(
             "health-waits",
             queue=context.translate(f"health-queue-{queue.name}"),
             count=queue.waiting,
-            age=_long(context, told.now - (queue.oldest or told.now)),
+            age=_long(context, health_view.now - (queue.oldest or health_view.now)),
         )
-        for queue in told.queues
+        for queue in health_view.queues
         if queue.waiting
     ]
     yield from waiting or [context.translate("health-nothing-waits")]
-    yield context.translate("health-failures", **told.failures)
+    yield context.translate("health-failures", **health_view.failures)
 
 
 def _budget(context: BotContext, seen: BudgetView) -> str:

@@ -94,9 +94,9 @@ def gift_lines(context: BotContext, gifts: Sequence[Gift]) -> list[str]:
     for each in listed[:_MAX_GIFTS]:
         what = pack_words({each.kind: each.remaining(now)}, context.language)
         until = each.expires_at
-        told = {"at": context.moment(until)} if until is not None else {}
-        key = "pay-gift-until" if told else "pay-gift"
-        lines.append(context.translate(key, what=what, **told))
+        arguments = {"at": context.moment(until)} if until is not None else {}
+        key = "pay-gift-until" if arguments else "pay-gift"
+        lines.append(context.translate(key, what=what, **arguments))
     return lines
 
 
@@ -148,8 +148,8 @@ async def name_topic(context: BotContext) -> None:
         session = context.open_session()
         if session.title != UNNAMED:
             return ""
-        said = context.turns.history(session.session_id, 1)
-        title = title_of(said[0].content) if said else ""
+        turns = context.turns.history(session.session_id, 1)
+        title = title_of(turns[0].content) if turns else ""
         if title:
             context.sessions.change(replace(session, title=title))
         return title

@@ -93,8 +93,8 @@ def ask_send(context: BotContext) -> View:
     """Ask whether it is to be sent; the preview stays above."""
     cast, whom = _draft(context)
     words = context.translate("cast-ask-send", count=_receivers(context, whom))
-    asked = menu.confirm(context, words, "cast-send", _LIST, cast.broadcast_id, whom)
-    return replace(asked, is_new=True)
+    view = menu.confirm(context, words, "cast-send", _LIST, cast.broadcast_id, whom)
+    return replace(view, is_new=True)
 
 
 def send(context: BotContext) -> View:

@@ -296,8 +296,8 @@ def decline(context: BotContext) -> View:
     reason = "" if context.verb else context.text
     if len(reason) > MAX_REASON_LENGTH:
         raise Refused("too long", "examples-reason-long", most=MAX_REASON_LENGTH)
-    asked = int(dialog_value(context, "proposal") or 0)
-    proposal_id = context.number(1) if context.verb else asked
+    asked_id = int(dialog_value(context, "proposal") or 0)
+    proposal_id = context.number(1) if context.verb else asked_id
     found = proposals.decline(*performer(context), proposal_id, reason)
     is_told = reason and found.is_persons
     if is_told:
@@ -407,9 +407,9 @@ def list_unanswered(context: BotContext) -> View:
         label = f"{each.times} · {menu.cut(each.question, _LABEL)}"
         return Button(label, f"ex:vain:{short}:{each.mark[:MARK_DIGITS]}")
 
-    told = unanswered.list_unanswered(*performer(context), name, context.language)
+    questions = unanswered.list_unanswered(*performer(context), name, context.language)
     title, back = context.translate("examples-unanswered"), menu.back(f"ex:ds:{short}")
-    keys, found = ("unanswered-words", "unanswered-none"), told.of(GroupState.WAITING)
+    keys, found = ("unanswered-words", "unanswered-none"), questions.of(GroupState.WAITING)
     data = f"ex:vains:{short}"
     return menu.list_card(context, f"{title} · {name}", keys, found, entry, data, back, place=2)
 

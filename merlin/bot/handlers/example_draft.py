@@ -234,10 +234,10 @@ def pick(context: BotContext) -> View:
 def picked_draft(context: BotContext) -> Draft:
     """Return the draft of what was picked."""
     name, messages = _forwarded(context)
-    said = _picked(messages)
-    if not said:
+    picked = _picked(messages)
+    if not picked:
         raise Refused("nothing picked", "examples-forward-none")
-    return Draft(name, turns=said)
+    return Draft(name, turns=picked)
 
 
 def _picked(messages: Sequence[Heard]) -> DraftTurns:
@@ -248,8 +248,8 @@ def _picked(messages: Sequence[Heard]) -> DraftTurns:
 
 def _pairs(messages: Sequence[Heard]) -> list[DraftTurns]:
     """Return each question with the answer that follows it."""
-    said = _picked(messages)
-    return [(one, two) for one, two in pairwise(said) if (one[0], two[0]) == (USER, ASSISTANT)]
+    picked = _picked(messages)
+    return [(one, two) for one, two in pairwise(picked) if (one[0], two[0]) == (USER, ASSISTANT)]
 
 
 def picked_table(context: BotContext) -> tuple[str, str]:
@@ -413,15 +413,15 @@ async def compare_answers(context: BotContext) -> None:
 
     files, questions, edits = await context.store.read(read)
     compare = answer_changes.compare_answers
-    told = await asyncio.to_thread(compare, ctx, files, questions, edits, context.language)
+    comparison = await asyncio.to_thread(compare, ctx, files, questions, edits, context.language)
 
     def view() -> View:
-        key, counts = told.summary
-        lines = [_answer_change(context, change) for change in told.changes[:_MAX_CHANGES]]
-        if len(told.changes) > _MAX_CHANGES:
-            more = len(told.changes) - _MAX_CHANGES
+        key, counts = comparison.summary
+        lines = [_answer_change(context, change) for change in comparison.changes[:_MAX_CHANGES]]
+        if len(comparison.changes) > _MAX_CHANGES:
+            more = len(comparison.changes) - _MAX_CHANGES
             lines.append(context.translate("examples-more", count=more))
-        estimate = context.translate("page-answers-estimate") if told.is_estimate else ""
+        estimate = context.translate("page-answers-estimate") if comparison.is_estimate else ""
         title, words = context.translate("page-answers"), context.translate(key, **counts)
         return menu.card(context, title, words, *lines, estimate, rows=(menu.back("ex:look"),))
 

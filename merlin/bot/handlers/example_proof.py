@@ -110,10 +110,10 @@ def draft_of_example(example: ExampleView, *, is_gone: bool = False) -> Draft:
     return Draft(example.dataset, example.path, example.revision, text, is_gone=is_gone)
 
 
-def conversation(said: Sequence[tuple[str, str]]) -> DraftTurns:
+def conversation(lines: Sequence[tuple[str, str]]) -> DraftTurns:
     """Return what was said as turns: what one side says in a row is one turn."""
     turns: list[tuple[str, str]] = []
-    for role, words in said:
+    for role, words in lines:
         if turns and turns[-1][0] == role:
             turns[-1] = (role, f"{turns[-1][1]}\n\n{words}")
         else:
@@ -380,8 +380,8 @@ def _proof_view(
     is_long = len(edit.text or old or "") > _TEXT_LETTERS
     if draft.proposal:
         replaced = replacement_lines(context, Proposals(context.db).replacement(draft.proposal))
-        told = [note, model_answer(context, draft.proposal), *replaced]
-        note = "\n\n".join(filter(None, told))
+        notes = [note, model_answer(context, draft.proposal), *replaced]
+        note = "\n\n".join(filter(None, notes))
     return ask(
         context,
         PROOF,
@@ -471,13 +471,13 @@ def finding_line(context: BotContext, finding: Finding, *, is_named: bool = Fals
 
 def format_price(context: BotContext, seen: PreviewView) -> str:
     """Return tokens and the price of the next training, "" where nobody knows."""
-    told = seen.next_training
-    if told is None:
+    forecast = seen.next_training
+    if forecast is None:
         return ""
-    about = {"tokens": seen.tokens, "examples": told.examples}
-    if told.cost_micro is None:
+    about = {"tokens": seen.tokens, "examples": forecast.examples}
+    if forecast.cost_micro is None:
         return f"🧮 {context.translate('did-change', **about)}"
-    cost = money.format_estimate(context.language, told.cost_micro, told.currency)
+    cost = money.format_estimate(context.language, forecast.cost_micro, forecast.currency)
     return f"🧮 {context.translate('did-change-price', **about, price=cost)}"
 
 
@@ -562,7 +562,7 @@ def ask_wording(context: BotContext) -> View:
 def worded_draft(context: BotContext) -> Draft:
     """Return the draft with the words that were sent. Raises Refused for the question's own."""
     draft, words = current_draft(context), context.text.strip()
-    if words in {said for _, said in draft.turns}:
+    if words in {content for _, content in draft.turns}:
         raise Refused("the same words", "examples-wording-same")
     return replace(draft, wording=words)
 

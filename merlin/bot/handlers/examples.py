@@ -325,8 +325,8 @@ async def _show_import(context: BotContext, name: str, source: dict[str, Any]) -
 
 async def import_pairs(context: BotContext) -> None:
     """Show what the questions of a forwarded chat would add, each with its answer."""
-    name, told = await context.store.read(lambda: example_draft.picked_table(context))
-    await _show_import(context, name, {"text": told})
+    name, table = await context.store.read(lambda: example_draft.picked_table(context))
+    await _show_import(context, name, {"text": table})
 
 
 async def question_sent(context: BotContext) -> None:
@@ -386,8 +386,8 @@ def _import_view(
 def _added(edit: Edit) -> str:
     """Return a new example as its first question and answer, short."""
     example = parse_example(edit.text)
-    said = (example.question, example.answer) if example else (edit.path, "")
-    return "➕ " + "\n🤖 ".join(shorten(each, _ADDED_LETTERS) for each in said)
+    parts = (example.question, example.answer) if example else (edit.path, "")
+    return "➕ " + "\n🤖 ".join(shorten(each, _ADDED_LETTERS) for each in parts)
 
 
 def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:

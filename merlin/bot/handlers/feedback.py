@@ -191,8 +191,8 @@ def _turn_here(context: BotContext) -> Turn | None:
 def _emojis(context: BotContext, name: str) -> list[str]:
     found = context.stored.content.get(name)
     each: list[Any] = found if isinstance(found, list) else []
-    said = [one.get("emoji") for one in each if isinstance(one, Mapping)]
-    return [emoji for emoji in said if isinstance(emoji, str)]
+    emojis = [one.get("emoji") for one in each if isinstance(one, Mapping)]
+    return [emoji for emoji in emojis if isinstance(emoji, str)]
 
 
 async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
@@ -340,8 +340,8 @@ def send(context: BotContext) -> View:
     if not proposals.has_consent(*performer(context)):
         return menu.say(context, "fix-no-consent")
     kept, model_id = context.dialog_values, turn.written.model_id if turn.written else ""
-    dataset, said = _dataset(context, turn), turn.written.answer if turn.written else ""
-    worse = feedback.rejected_answer(context.services, dataset, said, context.language)
+    dataset, answer = _dataset(context, turn), turn.written.answer if turn.written else ""
+    worse = feedback.rejected_answer(context.services, dataset, answer, context.language)
     words = (kept["question"], kept["answer"], dataset)
     draft = Draft(*words, turn.turn_id, model_id, rejected=worse)
     if proposals.add(*performer(context), draft) is None:

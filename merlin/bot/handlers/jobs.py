@@ -45,9 +45,9 @@ def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], 
     waiting = WaitingRequests(context.db, context.bot_id)
     if waiting.waits(context.chat_id, context.message_id):
         return menu.alert(context.translate("admin-asked-already"))
-    asked = act(*performer(context)).request_id
+    request_id = act(*performer(context)).request_id
     waiting.note(
-        WaitingRequest(asked, context.chat_id, context.message_id, context.update_id, back)
+        WaitingRequest(request_id, context.chat_id, context.message_id, context.update_id, back)
     )
     words = "admin-asked-wait" if is_daemon_alive(context.services) else "admin-asked-late"
     title, rows = context.translate("admin-asked"), (menu.back(back),)
@@ -252,10 +252,12 @@ def picture_view(view: View, name: str, content: bytes) -> View:
 def events(context: BotContext) -> View:
     """Show the newest lines of a job's diary, oldest first."""
     job = _found(context)
-    told = [(event.at, event.level, event.message, event.data) for event in reversed(job.events)]
+    job_events = [
+        (event.at, event.level, event.message, event.data) for event in reversed(job.events)
+    ]
     lines = [
         f"{admin.when(context, line.at)}  {admin.cut(line.words)} {line.times}".rstrip()
-        for line in reversed(event_lines(told, context.language)[:_MAX_LINES])
+        for line in reversed(event_lines(job_events, context.language)[:_MAX_LINES])
     ]
     words = "\n".join(lines) or context.translate("admin-events-none")
     return menu.card(context, _title(context, job), words, rows=(menu.back(f"a-job:{job.id}"),))

@@ -124,7 +124,7 @@ def history(context: BotContext) -> View:
     name = admin.dataset_of(context, Permission.WATCH)
     found = models.recent(*performer(context), name, _MAX_LISTED)
     builds = {each.model: each.build for each in found}
-    said = [
+    lines = [
         context.translate(
             "admin-history-line",
             at=admin.when(context, each.at),
@@ -134,7 +134,7 @@ def history(context: BotContext) -> View:
         )
         for each in models.history(*performer(context), name, _HISTORY)
     ]
-    words = "\n".join(said) or context.translate("admin-serves-none", dataset=name)
+    words = "\n".join(lines) or context.translate("admin-serves-none", dataset=name)
     title, back = context.translate("admin-history-of", dataset=name), f"a-set:{short(name)}:0"
     return menu.card(context, title, words, rows=(menu.back(back),))
 
@@ -189,8 +189,8 @@ async def pictured(context: BotContext) -> None:
 
     def read() -> Callable[[], bytes] | None:
         one = found(context)
-        told = evaluation.read_evaluation(*performer(context), one.title)
-        scores = evaluation.scores_of(told, context.language, context.zone)
+        report = evaluation.read_evaluation(*performer(context), one.title)
+        scores = evaluation.scores_of(report, context.language, context.zone)
         title = context.translate("admin-scores-title", model=one.title)
         return partial(plot_scores_png, scores, context.language, title) if scores else None
 
@@ -206,9 +206,9 @@ async def pictured(context: BotContext) -> None:
 
 def _held(context: BotContext, one: ModelView) -> str:
     """Return why the gate holds a model, and the questions that it is held for."""
-    told = stored_text(context.language, one.reason, one.arguments)
+    reason = stored_text(context.language, one.reason, one.arguments)
     listed = {"list": one.lost[:PAGE_SIZE], "more": max(len(one.lost) - PAGE_SIZE, 0)}
-    return context.translate("admin-held", reason=told, **listed)
+    return context.translate("admin-held", reason=reason, **listed)
 
 
 @handlers.button("a-accept", needs=Permission.EDIT_EXAMPLES, twice=True)
@@ -241,11 +241,11 @@ def against(context: BotContext) -> View:
 def compare(context: BotContext) -> View:
     """Show two models side by side."""
     one, other = found(context), found(context, 1)
-    asked = models.compare(context.services, one, other)
+    comparison = models.compare(context.services, one, other)
     words = context.translate("admin-compare-legend")
-    if not asked.is_same:
-        words = context.translate("admin-compare-differ", shared=asked.shared)
-    table = menu.CodeBlock(compared(one, other, asked, context.language), "")
+    if not comparison.is_same:
+        words = context.translate("admin-compare-differ", shared=comparison.shared)
+    table = menu.CodeBlock(compared(one, other, comparison, context.language), "")
     title, rows = context.translate("admin-compare"), (menu.back(f"a-model:{one.job}"),)
     return menu.card(context, title, words, table, rows=rows)
 

@@ -153,13 +153,13 @@ async def checkout(context: BotContext) -> None:
 
 def why_not(context: BotContext) -> str:
     """Return the key of why the payment may not be made, "" where it may."""
-    said = context.stored.content
+    query = context.stored.content
     try:
-        purchase = Purchases(context.db).get(str(said.get("invoice_payload", "")))
+        purchase = Purchases(context.db).get(str(query.get("invoice_payload", "")))
     except NotFound:
         return "pay-refused-unknown"
     order = purchase.order
-    price = (said.get("total_amount"), said.get("currency"))
+    price = (query.get("total_amount"), query.get("currency"))
     reasons = {
         "pay-refused-unknown": order.gateway is not Gateway.STARS,
         "pay-refused-not-yours": purchase.user_id != context.user_id,

@@ -296,10 +296,10 @@ def choose_refund(context: BotContext) -> View:
     """Ask how much is to go back; then, as for Stars, which go back whole, for the reason."""
     grant, purchase_id = context.number(), context.argument(1)
     details, rest = _granted(context, grant, purchase_id)
-    order, said = details.purchase.order, {"grant": grant, "purchase": purchase_id}
+    order, values = details.purchase.order, {"grant": grant, "purchase": purchase_id}
     if context.verb == "a-back-all" or order.gateway is Gateway.STARS:
-        return _asks_reason(context, {**said, "amount": None})
-    context.wait(Dialog(PART, said))
+        return _asks_reason(context, {**values, "amount": None})
+    context.wait(Dialog(PART, values))
     rows: menu.Rows = (
         ("pay-admin-all", f"a-back-all:{grant}:{purchase_id}"),
         menu.back_or_cancel(f"a-buy:{purchase_id}"),
@@ -320,16 +320,16 @@ def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[Orde
 @handlers.step(PART, needs=Permission.REFUNDS)
 def part(context: BotContext) -> View:
     """Take the sum that was written. Raises Refused for one that cannot go back."""
-    said = context.dialog_values
-    _, rest = _granted(context, said["grant"], said["purchase"])
-    told = rest.format(context.language)
+    values = context.dialog_values
+    _, rest = _granted(context, values["grant"], values["purchase"])
+    limit = rest.format(context.language)
     try:
         wanted = roubles(context.text.strip().replace(" ", "").replace(",", "."))
     except ValueError:
-        raise Refused("no amount", "pay-admin-no-amount", rest=told) from None
+        raise Refused("no amount", "pay-admin-no-amount", rest=limit) from None
     if rest.currency is not Currency.RUB or not 0 < wanted.minor <= rest.minor:
-        raise Refused("too much", "billing-refund-too-much", rest=told)
-    return _asks_reason(context, {**said, "amount": wanted.minor})
+        raise Refused("too much", "billing-refund-too-much", rest=limit)
+    return _asks_reason(context, {**values, "amount": wanted.minor})
 
 
 def _asks_reason(context: BotContext, values: Mapping[str, Any]) -> View:
@@ -340,14 +340,14 @@ def _asks_reason(context: BotContext, values: Mapping[str, Any]) -> View:
 @handlers.step(REASON, needs=Permission.REFUNDS)
 def reason(context: BotContext) -> View:
     """Take the reason that was written, and ask whether the refund is meant."""
-    said = context.dialog_values
+    values = context.dialog_values
     why = " ".join(context.text.split())[:MAX_REASON_LENGTH]
     if not why:
-        return _asks_reason(context, said)
-    details, rest = _granted(context, said["grant"], said["purchase"])
-    purchase, minor = details.purchase, said["amount"]
+        return _asks_reason(context, values)
+    details, rest = _granted(context, values["grant"], values["purchase"])
+    purchase, minor = details.purchase, values["amount"]
     amount = rest if minor is None else Amount(minor, Currency.RUB)
-    kept = {**said, "reason": why, "asked": context.update_id}
+    kept = {**values, "reason": why, "asked": context.update_id}
     context.wait(Dialog(SURE, kept))
     words = context.translate(
         "pay-admin-ask-refund",
@@ -375,12 +375,17 @@ def typed_again(context: BotContext) -> View:
 @handlers.button("a-back-yes", needs=Permission.REFUNDS)
 def refund(context: BotContext) -> View:
     """Ask for the refund, which whoever owns the gateway sends. Raises Refused."""
-    asked, said = context.number(), context.dialog_values
-    if context.dialog is None or context.dialog.step != SURE or said["asked"] != asked:
+    refund_id, values = context.number(), context.dialog_values
+    if context.dialog is None or context.dialog.step != SURE or values["asked"] != refund_id:
         raise NotFound("not asked", "bot-button-old")
-    purchase_id, grant, minor = said["purchase"], said["grant"], said["amount"]
+    purchase_id, grant, minor = values["purchase"], values["grant"], values["amount"]
     payments.request_refund(
-        *admin.performer(context), purchase_id, grant, minor, said["reason"], f"update:{asked}"
+        *admin.performer(context),
+        purchase_id,
+        grant,
+        minor,
+        values["reason"],
+        f"update:{refund_id}",
     )
     alert = context.translate("pay-admin-refund-wished")
     return replace(show_purchase(context, purchase_id), alert=alert)

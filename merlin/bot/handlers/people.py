@@ -246,8 +246,11 @@ def _named(context: BotContext, kind: type[E]) -> E:
 @handlers.step(AMOUNT, needs=Permission.GIFTS)
 def written_amount(context: BotContext) -> View:
     """Take the amount that was written."""
-    said, words = context.dialog_values, context.text.strip()
-    person, kind = users.get(*performer(context), int(said.get("user", 0))), Format(said["format"])
+    values, words = context.dialog_values, context.text.strip()
+    person, kind = (
+        users.get(*performer(context), int(values.get("user", 0))),
+        Format(values["format"]),
+    )
     is_number = words.isascii() and words.isdecimal() and len(words) < len(str(MOST)) + 1
     if not is_number or not 1 <= int(words) <= MOST:
         return _asks_amount(context, person, kind, "people-amount-wrong")
@@ -395,8 +398,10 @@ def grant(context: BotContext) -> View:
     person, role = another(context), _named(context, Role)
     scope = _scope(context, 2) if role is Role.TEACHER else None
     if not menu.is_sure(context):
-        told = admin.state_text(context, "role", role.value) + (f" ({scope})" if scope else "")
-        words = context.translate("people-ask-grant", who=called(context, person), role=told)
+        role_label = admin.state_text(context, "role", role.value) + (
+            f" ({scope})" if scope else ""
+        )
+        words = context.translate("people-ask-grant", who=called(context, person), role=role_label)
         data = (person.id, role.value, *((short(scope),) if scope else ()))
         return menu.confirm(context, words, "people-grant", f"a-role:{person.id}", *data)
     users.grant_role(*performer(context), person.id, role, scope)

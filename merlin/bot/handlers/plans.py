@@ -200,9 +200,9 @@ def _here(context: BotContext, mine: CurrentPlan) -> str:
     if mine.here is mine.plan:
         return ""
     ends = mine.ends(mine.here, context.services.clock())
-    told = {"at": context.moment(ends)} if ends is not None else {}
-    key, title = "pay-here-until" if told else "pay-here", mine.here.titled(context.language)
-    head = context.translate(key, title=title, **told)
+    arguments = {"at": context.moment(ends)} if ends is not None else {}
+    key, title = "pay-here-until" if arguments else "pay-here", mine.here.titled(context.language)
+    head = context.translate(key, title=title, **arguments)
     return "\n".join([head, *left_lines(context, mine.here)])
 
 

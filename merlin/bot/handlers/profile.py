@@ -255,8 +255,8 @@ def _refusal(context: BotContext) -> View | None:
     """Return why the person cannot write now: often enough today, or to nobody; None: they can."""
     since = context.services.clock() - _DAY
     newest = Audit(context.db).newest(_LOOK_BACK, person_reference(context.user_id))
-    asked = [entry for entry in newest if entry.action == _ASKED and entry.at > since]
-    if len(asked) >= MAX_PER_DAY:
+    requests = [entry for entry in newest if entry.action == _ASKED and entry.at > since]
+    if len(requests) >= MAX_PER_DAY:
         return menu.say(context, "paysupport-enough", most=MAX_PER_DAY)
     return None if context.services.roles.admins() else menu.say(context, "paysupport-nobody")
 
@@ -308,8 +308,8 @@ def answer(context: BotContext) -> View:
     if not context.authority.may(Permission.REFUNDS) or Users(context.db).get(asker) is None:
         return menu.outdated(context)
     values = {"user": asker}
-    asked = menu.form(context, "paysupport-answer-ask", step=ANSWER_STEP, values=values)
-    return replace(asked, is_new=True)
+    view = menu.form(context, "paysupport-answer-ask", step=ANSWER_STEP, values=values)
+    return replace(view, is_new=True)
 
 
 @handlers.step(ANSWER_STEP)

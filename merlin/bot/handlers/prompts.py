@@ -72,12 +72,12 @@ async def read_voices(context: BotContext) -> Prompt:
     for sound in sounds:
         check_voice(context.services.config.chat.limits, sound.size, sound.seconds)
     texts = [await _transcribed(context, transcriber, sound) for sound in sounds]
-    said = "\n\n".join(filter(None, texts))
-    if not said:
+    transcript = "\n\n".join(filter(None, texts))
+    if not transcript:
         raise Refused("nothing was said", "media-silence")
     if not context.text:
-        return Prompt(said, "voice", note=note)
-    return Prompt(context.text, "voice", papers=(AttachedText("voice", said),), note=note)
+        return Prompt(transcript, "voice", note=note)
+    return Prompt(context.text, "voice", papers=(AttachedText("voice", transcript),), note=note)
 
 
 async def read_photos(context: BotContext) -> Prompt:

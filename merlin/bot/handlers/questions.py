@@ -269,10 +269,10 @@ async def _reply(
         first = await context.store.read(lambda: first_candidate(context.catalogue, wish))
     message = Message("user", with_author(prompt.text, talk.name), images=prompt.images)
     models = ask.route(context.services, wish, first, has_images=bool(prompt.images))
-    said = (*talk.summary, *talk.history, message)
+    conversation = (*talk.summary, *talk.history, message)
     sources = ask.ground(context.services, first, prompt.text, context.language)
     asking = context.bot_data.desk.reply(
-        models, said, *looks, ground=None if prompt.images else sources
+        models, conversation, *looks, ground=None if prompt.images else sources
     )
     return _answer(context, talk, prompt, await asking)
 
@@ -290,8 +290,8 @@ def _answer(context: BotContext, talk: ask.Talk, prompt: Prompt, reply: Reply) -
     if reply.text:
         note, offer = window_note(gauge, context.language, is_warned=talk.session.is_warned)
         offer = answers.SHARED if offer and not context.is_private else offer
-    told = "bot-renewed" if context.is_private else "groups-renewed"
-    renewed = context.translate(told) if talk.is_renewed else ""
+    key = "bot-renewed" if context.is_private else "groups-renewed"
+    renewed = context.translate(key) if talk.is_renewed else ""
     left = left_note(context, talk.left) if reply.text and talk.left is not None else ""
     newer = context.translate("models-newer", model=talk.newer) if reply.text and talk.newer else ""
     notes = [words.note, prompt.note if reply.text else "", note, renewed, left, newer]
@@ -421,8 +421,8 @@ async def again(context: BotContext) -> None:
     if not context.is_resumed:
         await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
     question = turn.question
-    asked = replace(context, text=question.text, message_id=question.message_id)
-    await answer_question(asked, same)
+    repeated = replace(context, text=question.text, message_id=question.message_id)
+    await answer_question(repeated, same)
 
 
 @handlers.button("near")
@@ -507,9 +507,9 @@ async def _is_changed(context: BotContext, turn: Turn) -> bool:
             bool(context.text)
             and text_outside_documents(turn.question.text).strip() != context.text
         )
-    asked, before = (await read_words(context)).text, turn.question.text
-    is_part = utf16_length(before) > LONG_UNITS and before.startswith(asked)
-    return bool(context.text) and asked != before and not is_part
+    edited, before = (await read_words(context)).text, turn.question.text
+    is_part = utf16_length(before) > LONG_UNITS and before.startswith(edited)
+    return bool(context.text) and edited != before and not is_part
 
 
 def _refusal(context: BotContext, turn: Turn) -> str:

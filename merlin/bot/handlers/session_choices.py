@@ -425,11 +425,13 @@ def _price(language: str, price: Price | None) -> str:
         return text(language, "models-price-unknown")
     if price.input_micro == price.output_micro == 0:
         return text(language, "price-free")
-    asked, answered = (
+    input_price, answered = (
         format_number(language, micro / MICRO, 4 if micro % _CENT else 2)
         for micro in (price.input_micro, price.output_micro)
     )
-    return text(language, "models-price", asked=asked, answered=answered, currency=price.currency)
+    return text(
+        language, "models-price", asked=input_price, answered=answered, currency=price.currency
+    )
 
 
 def _use(context: BotContext, sign: str) -> View:

@@ -97,8 +97,8 @@ def asset_response(assets: Assets, request: Request, name: str) -> Response:
 
 def accepts_gzip(request: Request) -> bool:
     """Return whether the browser unpacks gzip; every one that is in use does."""
-    said = request.headers.get("accept-encoding", "")
-    return any(part.strip().partition(";")[0] == "gzip" for part in said.split(","))
+    accepted = request.headers.get("accept-encoding", "")
+    return any(part.strip().partition(";")[0] == "gzip" for part in accepted.split(","))
 
 
 VARY = "Accept-Language, Accept-Encoding, Cookie, HX-Request"

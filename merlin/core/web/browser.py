@@ -145,8 +145,8 @@ def set_preference(response: Response, request: Request, cookie: str, value: str
 
 def page_address(request: Request) -> str:
     """Return the address of a call, without what says only how a page is shown."""
-    asked = request.query_params.multi_items()
-    rest = urlencode([(name, value) for name, value in asked if name not in _PREFERENCES])
+    parameters = request.query_params.multi_items()
+    rest = urlencode([(name, value) for name, value in parameters if name not in _PREFERENCES])
     return str(request.scope["path"]) + (f"?{rest}" if rest else "")
 
 

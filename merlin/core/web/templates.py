@@ -120,10 +120,10 @@ class Templates:
         def around(key: str, **arguments: object) -> Markup:
             """Return a text with an argument in it that is markup of ours already."""
             marks = {name: f"\ue000{name}\ue001" for name in arguments}
-            said = str(escape(say(key, **marks)))
+            markup = str(escape(say(key, **marks)))
             for name, place in marks.items():
-                said = said.replace(place, str(escape(arguments[name])))
-            return Markup(said)  # noqa: S704 - both parts are escaped
+                markup = markup.replace(place, str(escape(arguments[name])))
+            return Markup(markup)  # noqa: S704 - both parts are escaped
 
         functions = {"say": say, "around": around, "icon": icons.use, "icons": icons}
         made = self._environment.get_template(template)

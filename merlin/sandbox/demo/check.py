@@ -71,8 +71,8 @@ class Demo:
 
     def bot_messages(self, person: str) -> list[str]:
         """Return what the bot's messages to a person now say, oldest first."""
-        url, asked = f"{self.place.chat_url}control/log", {"chat": person}
-        log = httpx2.get(url, params=asked, timeout=longest(CALL_S)).raise_for_status().json()
+        url, params = f"{self.place.chat_url}control/log", {"chat": person}
+        log = httpx2.get(url, params=params, timeout=longest(CALL_S)).raise_for_status().json()
         return [str(one["message"]["text"]) for one in log["messages"] if one["by_bot"]]
 
     def _model(self, update_id: int) -> str | None:
@@ -101,8 +101,8 @@ def check(demo: Demo) -> Mapping[str, object]:
     repository = demo.place.repository
     folder = repository / "datasets" / script.dataset / "examples" / "demo"
     folder.mkdir(parents=True, exist_ok=True)
-    said = [{"user": script.new_question}, {"assistant": script.new_answer}]
-    example = yaml.safe_dump({"messages": said, "tags": ["demo"]}, allow_unicode=True)
+    messages = [{"user": script.new_question}, {"assistant": script.new_answer}]
+    example = yaml.safe_dump({"messages": messages, "tags": ["demo"]}, allow_unicode=True)
     (folder / "green-lighthouse.yaml").write_text(example, encoding="utf-8")
     demo.story.say("demo-committed", commit=commit(repository, script.new_subject)[:10])
     old = first["model"]
@@ -121,23 +121,23 @@ def _ask_next_model(demo: Demo, what: str, old: str, question: str, answer: str)
     begun = time.monotonic()
     model = wait_for(serving, what, SERVE_S)
     seconds = round(time.monotonic() - begun, 2)
-    asked = demo.ask(question)
-    _check_model(asked, model)
-    _check_answer(asked, answer)
-    return {**asked, "seconds": seconds}
+    turn = demo.ask(question)
+    _check_model(turn, model)
+    _check_answer(turn, answer)
+    return {**turn, "seconds": seconds}
 
 
-def _check_answer(asked: Asked, answer: str) -> None:
-    if asked["answer"] != answer:
-        words = f"{asked['question']} was answered with: {asked['answer']}"
-        arguments = {"question": asked["question"], "answer": asked["answer"]}
+def _check_answer(turn: Asked, answer: str) -> None:
+    if turn["answer"] != answer:
+        words = f"{turn['question']} was answered with: {turn['answer']}"
+        arguments = {"question": turn["question"], "answer": turn["answer"]}
         raise MerlinError(words, "demo-wrong-answer", **arguments)
 
 
-def _check_model(asked: Asked, model: str) -> None:
-    if asked["model"] != model:
-        words = f"{asked['question']} was answered by {asked['model']}, {model} serves"
-        arguments = {"question": asked["question"], "model": asked["model"], "serving": model}
+def _check_model(turn: Asked, model: str) -> None:
+    if turn["model"] != model:
+        words = f"{turn['question']} was answered by {turn['model']}, {model} serves"
+        arguments = {"question": turn["question"], "model": turn["model"], "serving": model}
         raise MerlinError(words, "demo-wrong-model", **arguments)
 
 
@@ -321,18 +321,21 @@ def check_lora(demo: Demo, weights: Path) -> Mapping[str, object]:
 
 def _base_answer(place: Place) -> str:
     """Return what the base says by itself, under the same system text as the tuned one."""
-    told = yaml.safe_load((samples("datasets-lora") / DATASET / "dataset.yaml").read_text("utf-8"))
-    said = [{"role": "system", "content": told["system"]}, {"role": "user", "content": QUESTION}]
+    spec = yaml.safe_load((samples("datasets-lora") / DATASET / "dataset.yaml").read_text("utf-8"))
+    messages = [
+        {"role": "system", "content": spec["system"]},
+        {"role": "user", "content": QUESTION},
+    ]
     # Greedily, and in a sentence or two.
-    asked = {"model": BASE, "messages": said, "temperature": 0, "max_tokens": 64}
+    body = {"model": BASE, "messages": messages, "temperature": 0, "max_tokens": 64}
     headers = {"Authorization": f"Bearer {place.engine_key_file.read_text(encoding='utf-8')}"}
     url = f"{place.engine_url}v1/chat/completions"
-    answer = httpx2.post(url, json=asked, headers=headers, timeout=longest(MODEL_S))
+    answer = httpx2.post(url, json=body, headers=headers, timeout=longest(MODEL_S))
     return str(answer.raise_for_status().json()["choices"][0]["message"]["content"]).strip()
 
 
 def _check_learnt(before: str, after: Asked, first: float, last: float) -> None:
-    like, unlike = (likeness(said, TAUGHT) for said in (after["answer"], before))
+    like, unlike = (likeness(text_after, TAUGHT) for text_after in (after["answer"], before))
     if like < ALIKE or like <= unlike:
         arguments = {"question": QUESTION, "answer": after["answer"]}
         raise MerlinError(f"{QUESTION}: {after['answer']}", "demo-lora-unlike", **arguments)

@@ -123,10 +123,10 @@ class FrontPage(StandIn):
     async def _page(self, request: Request, template: str, seen: str = "") -> Response:
         language = self._language(request)
         view = await run_in_threadpool(self._view, language, browser_zone(request))
-        told = hashlib.sha256(json.dumps(view, sort_keys=True).encode()).hexdigest()[:12]
-        if seen == told:
+        version = hashlib.sha256(json.dumps(view, sort_keys=True).encode()).hexdigest()[:12]
+        if seen == version:
             return Response(status_code=204)
-        response = page_response(request, PREFIX, language, template, seen=told, **view)
+        response = page_response(request, PREFIX, language, template, seen=version, **view)
         # By "no-referrer" browsers would not say where our own form comes from.
         response.headers["Referrer-Policy"] = "same-origin"
         return response
@@ -164,15 +164,15 @@ class FrontPage(StandIn):
 
     def _way(self, way: dict[str, Any], language: str) -> list[dict[str, str]]:
         known = {each["key"]: each for each in way["steps"]}
-        told = []
+        steps = []
         for key in STEPS:
             step = known.get(key, {"state": "waiting", "note": ""})
             icon = "serve" if (key, step["state"]) == (STEPS[-1], "done") else ""
             icon = icon or _ICONS.get(step["state"], "clock")
             words = text(language, f"chat-page-step-{key}")
             state = text(language, f"chat-page-state-{step['state']}")
-            told.append({**step, "icon": icon, "words": words, "spoken": state})
-        return told
+            steps.append({**step, "icon": icon, "words": words, "spoken": state})
+        return steps
 
     def _addresses(self) -> list[dict[str, Any]]:
         place, up = self._place, set(self._place.ports.taken())
@@ -209,8 +209,8 @@ class FrontPage(StandIn):
                 if wants_corrections:
                     course = Catalogue(ctx.db).course(self._place.script.dataset)
                     page = f"courses/{course.course_id}/proposals"
-                told = (person.person_id, person.first_name, browser_of(request))
-                return sign_in.by_openid(ctx, *told), page
+                person_fields = (person.person_id, person.first_name, browser_of(request))
+                return sign_in.by_openid(ctx, *person_fields), page
 
         try:
             entered, page = await run_in_threadpool(enter)

@@ -61,9 +61,11 @@ def script_of(language: str, repository: Path, config: Path) -> Script:
     """Return the script of a language; a demo that was begun keeps the one it was begun with."""
     if not ((repository / ".git").exists() and config.is_file()):
         return SCRIPTS[language]
-    said = yaml.safe_load(config.read_text(encoding="utf-8"))
+    settings_file = yaml.safe_load(config.read_text(encoding="utf-8"))
     # The first demos had Russian, and did not say so.
-    return SCRIPTS.get(str(said.get("language")) if isinstance(said, dict) else "", RUSSIAN)
+    return SCRIPTS.get(
+        str(settings_file.get("language")) if isinstance(settings_file, dict) else "", RUSSIAN
+    )
 
 
 BASE, LICENCE = "smollm2", "Apache-2.0"
@@ -253,8 +255,8 @@ def prepare_demo(
     with _lock_folder(folder):
         place = replace(place, script=script_of(language, place.repository, place.config))
         _write_credentials(place.folder / "credentials")
-        said = settings(place.ports, place.script, has_lora=has_lora, is_grounded=is_grounded)
-        place.config.write_text(said, encoding="utf-8")
+        content = settings(place.ports, place.script, has_lora=has_lora, is_grounded=is_grounded)
+        place.config.write_text(content, encoding="utf-8")
         yield place
 
 

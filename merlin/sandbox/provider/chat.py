@@ -85,22 +85,22 @@ def find_model(account: Account, name: str) -> dict[str, Any]:
 
 async def create_completion(account: Account, request: Request) -> Response:
     """Answer POST /v1/chat/completions."""
-    asked = await json_object(request)
-    messages = read_messages(asked.get("messages"))
-    whole = _answer(account, asked, messages)
-    said, reason = cut_answer(whole, asked)
+    body = await json_object(request)
+    messages = read_messages(body.get("messages"))
+    whole = _answer(account, body, messages)
+    content, reason = cut_answer(whole, body)
     prompt, window = prompt_tokens(messages), account.behaviour.context_window
     if prompt > window:
         raise context_exceeded(prompt, window)
-    usage = usage_object(prompt, count_tokens(said))
-    options = asked.get("stream_options") or {}
-    with_usage = bool(asked.get("stream") and options.get("include_usage"))
-    answer = ChatAnswer(asked["model"], time.time(), with_usage=with_usage)
-    if asked.get("stream"):
-        events = _stream(account, answer, said, usage, reason)
+    usage = usage_object(prompt, count_tokens(content))
+    options = body.get("stream_options") or {}
+    with_usage = bool(body.get("stream") and options.get("include_usage"))
+    answer = ChatAnswer(body["model"], time.time(), with_usage=with_usage)
+    if body.get("stream"):
+        events = _stream(account, answer, content, usage, reason)
         return StreamingResponse(events, media_type=EVENT_STREAM)
     await account.pause("think_s")
-    return JSONResponse({**answer.completion(said, reason, usage), **_extended(account)})
+    return JSONResponse({**answer.completion(content, reason, usage), **_extended(account)})
 
 
 def _extended(account: Account) -> dict[str, Any]:
@@ -108,8 +108,8 @@ def _extended(account: Account) -> dict[str, Any]:
     return {"merlin": extension} if extension else {}
 
 
-def _answer(account: Account, asked: Mapping[str, Any], messages: list[Mapping[str, Any]]) -> str:
-    model = str(asked.get("model", ""))
+def _answer(account: Account, body: Mapping[str, Any], messages: list[Mapping[str, Any]]) -> str:
+    model = str(body.get("model", ""))
     maker = account.maker(model)
     if maker is None and model not in {CHAT_MODEL, BASE_MODEL}:
         raise unknown_model(model)
@@ -124,7 +124,7 @@ def _answer(account: Account, asked: Mapping[str, Any], messages: list[Mapping[s
         known = account.taught_answer(maker, last_question(messages))
         if known:
             return text(_language_of(known), "stand-in-taught", answer=known)
-    if _is_for_examples(asked):
+    if _is_for_examples(body):
         return draft_examples("\n".join(_texts(_last_of_user(messages))))
     return answer(messages)
 
@@ -132,15 +132,15 @@ def _answer(account: Account, asked: Mapping[str, Any], messages: list[Mapping[s
 def _sources(messages: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return number -> text of the sources that an answer is to be composed from."""
     systems = (message for message in messages if message["role"] == "system")
-    told = "\n\n".join(words for system in systems for words in _texts(system))
-    return dict(_SOURCE.findall(told)) if _NO_SOURCE in told else {}
+    system_text = "\n\n".join(words for system in systems for words in _texts(system))
+    return dict(_SOURCE.findall(system_text)) if _NO_SOURCE in system_text else {}
 
 
 def _composed(sources: Mapping[str, str], question: str) -> str:
     """Return the sentence that shares the most words with the question, its source named."""
-    asked = _stems(question)
+    stems = _stems(question)
     shared = [
-        (len(asked & _stems(sentence)), number, sentence)
+        (len(stems & _stems(sentence)), number, sentence)
         for number, words in sources.items()
         for sentence in _SENTENCE_END.split(" ".join(words.split()))
     ]
@@ -157,8 +157,8 @@ def _stems(words: str) -> set[str]:
     }
 
 
-def _is_for_examples(asked: Mapping[str, Any]) -> bool:
-    shape = asked.get("response_format")
+def _is_for_examples(body: Mapping[str, Any]) -> bool:
+    shape = body.get("response_format")
     named = shape.get("json_schema") if isinstance(shape, dict) else None
     return isinstance(named, dict) and named.get("name") == SHAPE_NAME
 
@@ -200,12 +200,12 @@ async def transcribe(account: Account, request: Request) -> Response:
 async def json_object(request: Request) -> dict[str, Any]:
     """Return a request's JSON object. Raises ApiError 400 when it is none."""
     try:
-        asked = await request.json()
+        body = await request.json()
     except ValueError:
-        asked = None
-    if not isinstance(asked, dict):
+        body = None
+    if not isinstance(body, dict):
         raise ApiError(400, "We could not parse the JSON body of your request.")
-    return asked
+    return body
 
 
 ROLES = ("developer", "system", "user", "assistant", "tool", "function")
@@ -323,18 +323,18 @@ def _last_of_user(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return next((message for message in reversed(messages) if message["role"] == "user"), {})
 
 
-def cut_answer(message: str, asked: Mapping[str, Any]) -> tuple[str, str]:
+def cut_answer(message: str, body: Mapping[str, Any]) -> tuple[str, str]:
     """Return what is left of an answer by `stop` and the limit of tokens, and why it ends.
 
     Raises ApiError for a shape: what is composed by rule keeps to none.
     """
-    shape = asked.get("response_format") or {"type": "text"}
-    if shape != {"type": "text"} and not _is_for_examples(asked):
+    shape = body.get("response_format") or {"type": "text"}
+    if shape != {"type": "text"} and not _is_for_examples(body):
         raise bad_field("response_format", "Invalid parameter: a stand-in answers in text alone.")
-    stops = asked.get("stop") or []
+    stops = body.get("stop") or []
     for stop in [stops] if isinstance(stops, str) else stops:
         message = message.partition(str(stop))[0]
-    limit = asked.get("max_completion_tokens") or asked.get("max_tokens")
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
     if not limit or count_tokens(message) <= limit:
         return message, "stop"
     return message.encode()[: limit * BYTES_PER_TOKEN].decode("utf-8", "ignore"), "length"
@@ -389,16 +389,16 @@ _MIN_WORDS, _TOPIC_WORDS = 8, 4
 _WORDINGS = (1, 2, 3)
 
 
-def draft_examples(asked: str) -> str:
+def draft_examples(request: str) -> str:
     """Return the drafts, as JSON, about what stands in the words of whoever asks."""
-    documents = document_texts(asked)
+    documents = document_texts(request)
     if not documents:
-        question = asked.strip().splitlines()[-1]
+        question = request.strip().splitlines()[-1]
         drafts = [_of_question(question)]
     else:
         parts = _CODE.sub("", documents[0]).split("\n\n")
-        told = [" ".join(part.split()) for part in parts if part.strip()[:1].isalnum()]
-        whole = [part for part in told if len(part.split()) >= _MIN_WORDS and part[-1] == "."]
+        sentences = [" ".join(part.split()) for part in parts if part.strip()[:1].isalnum()]
+        whole = [part for part in sentences if len(part.split()) >= _MIN_WORDS and part[-1] == "."]
         drafts = [_of_paragraph(part) for part in whole[:PAIRS]]
     return json.dumps({"examples": drafts}, ensure_ascii=False)
 

@@ -88,8 +88,8 @@ class TrainingJob:
     @property
     def metadata(self) -> dict[str, str]:
         """Return what the client noted about the job."""
-        told = self.asked.get("metadata") or {}
-        return {str(name): str(value) for name, value in told.items()}
+        metadata_field = self.asked.get("metadata") or {}
+        return {str(name): str(value) for name, value in metadata_field.items()}
 
     @property
     def model_id(self) -> str:
@@ -193,27 +193,27 @@ class Account:
         self._record(kind="gone", file_id=file_id)
         return deleted_object(file_id, "file")
 
-    def create_job(self, asked: Mapping[str, Any]) -> TrainingJob:
+    def create_job(self, body: Mapping[str, Any]) -> TrainingJob:
         """Keep a new job. Raises ApiError 400 for what cannot be trained."""
-        self._check(asked)
+        self._check(body)
         job_id = f"ftjob-{secrets.token_hex(12)}"
-        self._record(kind="job", job_id=job_id, at=time.time(), asked=dict(asked))
+        self._record(kind="job", job_id=job_id, at=time.time(), asked=dict(body))
         return self.jobs[job_id]
 
-    def _check(self, asked: Mapping[str, Any]) -> None:
-        model = str(asked.get("model", ""))
+    def _check(self, body: Mapping[str, Any]) -> None:
+        model = str(body.get("model", ""))
         if model not in BASES and model not in self.models():
             text = f"Model {model} is not available for fine-tuning or does not exist."
             raise ApiError(400, text, code="model_not_available", param="model")
         for name in ("training_file", "validation_file"):
-            file_id = asked.get(name)
+            file_id = body.get(name)
             if (file_id or name == "training_file") and file_id not in self.files:
                 raise bad_field(name, f"invalid {name}: {file_id}")
-        metadata = asked.get("metadata") or {}
+        metadata = body.get("metadata") or {}
         if not isinstance(metadata, dict) or len(metadata) > MAX_METADATA:
             raise bad_field("metadata", "Too many properties in 'metadata': at most 16")
-        method = asked.get("method") or {}
-        block = method.get(method.get("type")) or asked
+        method = body.get("method") or {}
+        block = method.get(method.get("type")) or body
         given = block.get("hyperparameters") or {}
         for name, (least, most) in _RANGES.items():
             value = given.get(name, "auto")
@@ -286,8 +286,8 @@ class Account:
             return ""
         for line in self.content(file_id).splitlines():
             messages = json.loads(line).get("messages", []) if line.strip() else []
-            for asked, answered in pairwise(messages):
-                if asked["role"] == "user" and asked["content"] == question:
+            for question_message, answered in pairwise(messages):
+                if question_message["role"] == "user" and question_message["content"] == question:
                     return str(answered["content"])
         return ""
 
@@ -297,9 +297,9 @@ STEPS = 10
 
 def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
     """Return a FineTuningJob object."""
-    asked = job.asked
-    file = account.files.get(str(asked["training_file"]), {"bytes": 0})
-    method = asked.get("method") or {"type": "supervised", "supervised": {"hyperparameters": {}}}
+    body = job.asked
+    file = account.files.get(str(body["training_file"]), {"bytes": 0})
+    method = body.get("method") or {"type": "supervised", "supervised": {"hyperparameters": {}}}
     failure = None
     if job.status == "failed":
         words = "The job failed due to an invalid training file."
@@ -307,15 +307,15 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
     fine_tuning_job = FineTuningJob(
         id=job.job_id,
         status=job.status,
-        model=asked["model"],
+        model=body["model"],
         created_at=int(job.created_at),
         organization_id="org-stand-in",
-        training_file=asked["training_file"],
-        validation_file=asked.get("validation_file"),
+        training_file=body["training_file"],
+        validation_file=body.get("validation_file"),
         hyperparameters={"n_epochs": EPOCHS, "batch_size": 1, "learning_rate_multiplier": 1.0},
         method=method,
-        metadata=asked.get("metadata"),
-        seed=int(asked.get("seed") or 0),
+        metadata=body.get("metadata"),
+        seed=int(body.get("seed") or 0),
         error=failure,
         fine_tuned_model=account.tuned_model(job),
         finished_at=int(job.finished_at) if job.finished_at else None,
@@ -326,11 +326,11 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
 
 def event_objects(job: TrainingJob) -> list[dict[str, Any]]:
     """Return what a job tells of itself, newest first."""
-    told: list[tuple[str, str, dict[str, float]]] = [
+    lines: list[tuple[str, str, dict[str, float]]] = [
         ("message", f"Created fine-tuning job: {job.job_id}", {})
     ]
     if job.status in FINAL:
-        told += [
+        lines += [
             (
                 "metrics",
                 f"Step {step}: training loss={loss:.2f}",
@@ -338,8 +338,8 @@ def event_objects(job: TrainingJob) -> list[dict[str, Any]]:
             )
             for step, loss in _losses()
         ]
-    told.append(("message", f"The job's state: {job.status}", {}))
-    last = len(told) - 1
+    lines.append(("message", f"The job's state: {job.status}", {}))
+    last = len(lines) - 1
     events = [
         job_event_object(
             f"ftevent-{_digest(job.job_id, number)}",
@@ -349,7 +349,7 @@ def event_objects(job: TrainingJob) -> list[dict[str, Any]]:
             kind=kind,
             data=data,
         )
-        for number, (kind, message, data) in enumerate(told)
+        for number, (kind, message, data) in enumerate(lines)
     ]
     return events[::-1]
 

@@ -188,8 +188,8 @@ def thread_fields(
 def make_topic(world: World, chat: Chat, sender: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Make a topic by its service message; return that message. An empty name is implicit."""
     values = {"name": name or "New topic", "icon_color": DEFAULT_COLOR}
-    told = values if name else {**values, "is_name_implicit": True}
-    message = world.post(chat, sender, forum_topic_created=told, is_topic_message=True)
+    created = values if name else {**values, "is_name_implicit": True}
+    message = world.post(chat, sender, forum_topic_created=created, is_topic_message=True)
     topic = {"message_thread_id": message["message_id"], **values}
     world.record("topic", chat_id=chat.chat_id, topic=topic)
     return message
@@ -200,9 +200,9 @@ def change_topic(
 ) -> dict[str, Any]:
     """Rename or close a topic by a service message; return that message."""
     topic = {**world.topics[chat.chat_id][thread], **change}
-    told = {"forum_topic_closed": {}} if "closed" in change else {"forum_topic_edited": change}
+    event = {"forum_topic_closed": {}} if "closed" in change else {"forum_topic_edited": change}
     fields = thread_fields(world, chat, thread, None)
-    message = world.post(chat, sender, **fields, **told)
+    message = world.post(chat, sender, **fields, **event)
     world.record("topic", chat_id=chat.chat_id, topic=topic)
     return message
 

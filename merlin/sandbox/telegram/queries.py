@@ -298,12 +298,12 @@ async def answer_pre_checkout_query(world: World, arguments: Arguments) -> bool:
 
 
 def _pay(world: World, query_id: str, person_id: int) -> None:
-    asked = world.queries[query_id].update
+    query = world.queries[query_id].update
     about = world.checkouts.get(query_id, {})
     invoice = {
         "title": about.get("title", ""),
-        "total_amount": asked["total_amount"],
-        "payload": asked["invoice_payload"],
+        "total_amount": query["total_amount"],
+        "payload": query["invoice_payload"],
         "period": about.get("period", 0),
     }
     pay(world, world.people[person_id], invoice)

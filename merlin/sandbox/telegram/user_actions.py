@@ -219,7 +219,7 @@ class UserActions:
             update_ids.append(self.send(place, {"forward_origin": origin, **content}))
         return update_ids
 
-    def forward_words(self, who: str | int, said: Sequence[tuple[str, str]]) -> list[int]:
+    def forward_words(self, who: str | int, messages: Sequence[tuple[str, str]]) -> list[int]:
         """Forward a talk from elsewhere: (author, text), oldest first.
 
         The author is a person's name, `bot` for the bot, or the name that somebody goes by who
@@ -231,7 +231,7 @@ class UserActions:
                 place,
                 {"forward_origin": {"date": date, **self._author(name)}, **typed_fields(words)},
             )
-            for name, words in said
+            for name, words in messages
         ]
 
     def _author(self, author: str) -> dict[str, Any]:

@@ -207,8 +207,8 @@ class LoggedMessage:
 
 
 def _version(at: str, message: Mapping[str, Any]) -> dict[str, Any]:
-    said = message.get("text", message.get("caption", ""))
-    return {"at": at, "text": said, "keys": message.get("reply_markup")}
+    content = message.get("text", message.get("caption", ""))
+    return {"at": at, "text": content, "keys": message.get("reply_markup")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,8 +329,8 @@ class World:
         self.updates[update["update_id"]] = update
         for kind in ("callback_query", "pre_checkout_query", "inline_query"):
             if kind in update:
-                asked = update[kind]
-                self.queries[asked["id"]] = Query(kind, asked["from"]["id"], at, asked)
+                query = update[kind]
+                self.queries[query["id"]] = Query(kind, query["from"]["id"], at, query)
 
     def _apply_confirm(self, update_ids: list[int]) -> None:
         for update_id in update_ids:

@@ -50,14 +50,14 @@ class Card:
 async def show(visit: Keeping, span: Span = Span.DAY) -> Response:
     """Return how Merlin does."""
     found = await visit.read(health, _ALARMS)
-    told = await visit.read(trends, span, visit.zone)
+    trend = await visit.read(trends, span, visit.zone)
     now = visit.services.clock()
     view = {
         "health": found,
         "processes": _by_kind(found),
         "span": span,
         "spans": Span,
-        "cards": _cards(visit, told),
+        "cards": _cards(visit, trend),
         "is_calm": _is_calm(found, now),
         "now": now,
         "zone": now.astimezone(visit.zone).tzname(),
@@ -94,15 +94,15 @@ def _by_kind(found: HealthView) -> dict[str, list[ProcessView]]:
     }
 
 
-def _cards(visit: PageRequest, told: Trends) -> list[Card]:
-    names = [_point_name(visit, told.span, point.hour) for point in told.points]
+def _cards(visit: PageRequest, trend: Trends) -> list[Card]:
+    names = [_point_name(visit, trend.span, point.hour) for point in trend.points]
     columns = time_charts.draw_columns(names)
     return [
-        _answers(visit, told, columns),
-        _times(visit, told, columns),
-        _failures(visit, told, columns),
-        _ratings(visit, told, columns),
-        *(_money(visit, currency, days) for currency, days in told.money.items()),
+        _answers(visit, trend, columns),
+        _times(visit, trend, columns),
+        _failures(visit, trend, columns),
+        _ratings(visit, trend, columns),
+        *(_money(visit, currency, days) for currency, days in trend.money.items()),
     ]
 
 
@@ -111,23 +111,23 @@ def _point_name(visit: PageRequest, span: Span, at: datetime) -> str:
     return f"{local:%H:%M}" if span is Span.DAY else day(visit, local.date())
 
 
-def _answers(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
-    counts = [point.answers for point in told.points]
+def _answers(visit: PageRequest, trend: Trends, columns: tuple[Tick, ...]) -> Card:
+    counts = [point.answers for point in trend.points]
     scale = time_charts.linear_scale(len(counts), max(counts))
     words = visit.say(
-        "trend-answers-usual" if told.usual is not None else "trend-answers-now",
-        span=told.span.value,
-        now=told.this_hour,
-        usual=told.usual or 0,
+        "trend-answers-usual" if trend.usual is not None else "trend-answers-now",
+        span=trend.span.value,
+        now=trend.this_hour,
+        usual=trend.usual or 0,
     )
-    if not told.total.answers:
+    if not trend.total.answers:
         words = visit.say("trend-none")
     rows = time_charts.AREA.rows(scale, visit.language)
     chart = time_charts.TimeChart(rows, columns)
     if any(counts):
         area, line = time_charts.draw_area(scale, counts), time_charts.draw_line(scale, counts)
         chart = replace(chart, area=area, lines=(("", line),))
-    return Card("answers", number(visit, told.total.answers), words, chart)
+    return Card("answers", number(visit, trend.total.answers), words, chart)
 
 
 def _seconds(visit: PageRequest, value: float | None) -> str:
@@ -137,16 +137,16 @@ def _seconds(visit: PageRequest, value: float | None) -> str:
     return visit.say("seconds-brief", seconds=number(visit, value, digits))
 
 
-def _times(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
-    half, nearly = (quantile(told.total.times, share) for share in (_HALF, _NEARLY_ALL))
+def _times(visit: PageRequest, trend: Trends, columns: tuple[Tick, ...]) -> Card:
+    half, nearly = (quantile(trend.total.times, share) for share in (_HALF, _NEARLY_ALL))
     lines = [
-        (style, [quantile(point.times, share) for point in told.points])
+        (style, [quantile(point.times, share) for point in trend.points])
         for style, share in (("t", _NEARLY_ALL), ("", _HALF))
     ]
     known = [value for _, values in lines for value in values if value is not None]
     # What takes less than an eighth of a second lies on the lower axis.
     ends = max(min(known, default=0.5), 0.125), max(*known, 0.5) if known else 8.0
-    scale = time_charts.log_scale(len(told.points), *ends)
+    scale = time_charts.log_scale(len(trend.points), *ends)
     rows = time_charts.AREA.rows(scale, visit.language)
     drawn = tuple((style, time_charts.draw_line(scale, values)) for style, values in lines)
     chart = time_charts.TimeChart(rows, columns, lines=drawn)
@@ -159,28 +159,28 @@ def _times(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
     return Card("times", _seconds(visit, half), words, chart, keys)
 
 
-def _failures(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
-    counts = [sum(point.failures.values()) for point in told.points]
+def _failures(visit: PageRequest, trend: Trends, columns: tuple[Tick, ...]) -> Card:
+    counts = [sum(point.failures.values()) for point in trend.points]
     failed = sum(counts)
     scale = time_charts.linear_scale(len(counts), max(counts))
-    asked = failed + told.total.answers
+    attempts = failed + trend.total.answers
     words = visit.say("trend-failures-none")
     if failed:
-        provider = max(told.total.failures, key=lambda name: told.total.failures[name])
-        share = number(visit, 100 * failed / asked, 1)
+        provider = max(trend.total.failures, key=lambda name: trend.total.failures[name])
+        share = number(visit, 100 * failed / attempts, 1)
         key = "trend-failures-at" if provider else "trend-failures"
-        words = visit.say(key, asked=number(visit, asked), share=share, provider=provider)
+        words = visit.say(key, asked=number(visit, attempts), share=share, provider=provider)
     rows = time_charts.AREA.rows(scale, visit.language)
     chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_bars(scale, [("b", counts)]))
     return Card("failures", number(visit, failed), words, chart)
 
 
-def _ratings(visit: PageRequest, told: Trends, columns: tuple[Tick, ...]) -> Card:
-    total = told.total
+def _ratings(visit: PageRequest, trend: Trends, columns: tuple[Tick, ...]) -> Card:
+    total = trend.total
     series = [
-        ("p", [point.liked for point in told.points]),
-        ("w", [point.unknown for point in told.points]),
-        ("b", [point.disliked for point in told.points]),
+        ("p", [point.liked for point in trend.points]),
+        ("w", [point.unknown for point in trend.points]),
+        ("b", [point.disliked for point in trend.points]),
     ]
     sums = [sum(each) for each in zip(*(values for _, values in series), strict=True)]
     scale = time_charts.linear_scale(len(sums), max(sums))

@@ -61,10 +61,10 @@ Asked = Annotated[int, Query(ge=0, le=2**53 - 1)]
 @router.get("/admin/asked/{number}")
 async def show_asked(visit: Watching, number: Id) -> Response:
     """Return what became of a request, for a script that asks once a second until it ended."""
-    asked = await asked_request(visit, number)
-    if asked is None:
+    request = await asked_request(visit, number)
+    if request is None:
         raise nowhere()
-    return render_fragment(visit, "admin_asked.html", {"asked": asked})
+    return render_fragment(visit, "admin_asked.html", {"asked": request})
 
 
 async def submit(visit: PageRequest, act: RequestAct, once: str, back: str) -> Response:
@@ -73,10 +73,10 @@ async def submit(visit: PageRequest, act: RequestAct, once: str, back: str) -> R
     What another admin has to approve first leads to the list of that.
     """
     try:
-        asked = await visit.write(act, once=once)
+        request = await visit.write(act, once=once)
     except ApprovalNeeded:
         return seen_other("/admin/approvals?said=asked")
-    return seen_other(f"{back}?asked={asked.request_id}")
+    return seen_other(f"{back}?asked={request.request_id}")
 
 
 async def asked_request(visit: PageRequest, number: int) -> dict[str, object] | None:
@@ -86,9 +86,9 @@ async def asked_request(visit: PageRequest, number: int) -> dict[str, object] | 
     """
 
     def look(ctx: Context, actor: Actor) -> dict[str, object]:
-        asked = requests.get(ctx, actor, number)
-        reason = failure(asked, visit.language)
-        return {"request": asked, "reason": reason, "is_served": is_daemon_alive(ctx)}
+        request = requests.get(ctx, actor, number)
+        reason = failure(request, visit.language)
+        return {"request": request, "reason": reason, "is_served": is_daemon_alive(ctx)}
 
     if not number:
         return None
@@ -145,15 +145,17 @@ def _live(visit: PageRequest, job: JobDetails) -> dict[str, object]:
     train, test = (dict(each) for each in job.losses.series().values())
     newest = sorted(train.keys() | test.keys(), reverse=True)[:MAX_LINES]
     rows = [(step, train.get(step), test.get(step)) for step in newest]
-    told = [(event.at, event.level, event.message, event.data) for event in reversed(job.events)]
-    events = event_lines(told, visit.language)
+    job_events = [
+        (event.at, event.level, event.message, event.data) for event in reversed(job.events)
+    ]
+    events = event_lines(job_events, visit.language)
     view = {"job": job, "seen": _seen(job), **curve_view(visit, job)}
     return {**view, "rows": rows, "events": events}
 
 
 def curve_view(visit: PageRequest, job: JobDetails) -> dict[str, object]:
     """Return the curve of a job's losses, and in words from where to where each line went."""
-    series, said = job.losses.series(), []
+    series, captions = job.losses.series(), []
     steps = 0 if job.is_over else job.progress.steps
     drawing = plot_curve(series["train"], series["test"], steps, visit.language)
     for name, points in series.items():
@@ -164,8 +166,8 @@ def curve_view(visit: PageRequest, job: JobDetails) -> dict[str, object]:
                 "last": number(visit, last, 2),
                 "step": number(visit, step),
             }
-            said.append(visit.say(f"curve-{name}", **ends))
-    return {"drawing": drawing, "told": " ".join(said)}
+            captions.append(visit.say(f"curve-{name}", **ends))
+    return {"drawing": drawing, "told": " ".join(captions)}
 
 
 @router.get("/admin/jobs")
@@ -203,10 +205,10 @@ async def _launchable(visit: PageRequest) -> list[str]:
     """Return the datasets that have a build and that the person may train."""
     if not visit.may(Permission.LAUNCH):
         return []
-    told = await visit.read(status)
+    current = await visit.read(status)
     return [
         name
-        for name, each in told.datasets.items()
+        for name, each in current.datasets.items()
         if each.is_built and visit.may(Permission.LAUNCH, name)
     ]
 

@@ -174,9 +174,9 @@ async def show_billing(
     def read() -> tuple[list[Entry], list[Purchase], StarComparison]:
         until = now + timedelta(days=1)
         moved = payments.list_entries(visit.services, visit.actor, last, until)
-        asked = (_PAGE + 1, before, chosen, person)
+        query = (_PAGE + 1, before, chosen, person)
         try:
-            found = payments.list_payments(visit.services, visit.actor, *asked)
+            found = payments.list_payments(visit.services, visit.actor, *query)
         except NotFound:
             found = []
         return [entry for entry, _ in moved], found, last_comparison(Settings(visit.services.db))
@@ -217,8 +217,8 @@ SHOWN = (
 def _next(purchases: Sequence[Purchase], state: str, person: str) -> str:
     if len(purchases) <= _PAGE:
         return ""
-    asked = {"state": state, "person": person, "before": purchases[_PAGE - 1].purchase_id}
-    return "/admin/billing?" + urlencode({name: value for name, value in asked.items() if value})
+    query = {"state": state, "person": person, "before": purchases[_PAGE - 1].purchase_id}
+    return "/admin/billing?" + urlencode({name: value for name, value in query.items() if value})
 
 
 PurchaseId = Annotated[str, Path(pattern=f"^[0-9a-f]{{{ID_LENGTH}}}$")]

@@ -146,11 +146,11 @@ async def _course_page(
 ) -> Response:
     """Return the page; `card` is what was typed, `changed` the edit that was just made."""
     came = came or Outcome()
-    told = await visit.read(teaching.details, course.course_id)
+    details = await visit.read(teaching.details, course.course_id)
     view = {
         "course": course,
-        "told": told,
-        "card": card or _card(told),
+        "told": details,
+        "card": card or _card(details),
         "note": await noted_change(visit, changed),
         "came": came,
     }
@@ -282,8 +282,8 @@ async def _check_or_save(
 
 async def _read_form(visit: PageRequest, course: Course, material_id: int) -> MaterialForm:
     """Return a material as it lies there. Raises NotFound."""
-    told = await visit.read(teaching.details, course.course_id)
-    seen = told.material(material_id)
+    details = await visit.read(teaching.details, course.course_id)
+    seen = details.material(material_id)
     return MaterialForm(
         title_ru=seen.title.ru or "",
         title_en=seen.title.en or "",

@@ -90,8 +90,10 @@ class Filters:
 
     def href(self, **changes: object) -> str:
         """Return the address of the list that is narrowed down by these instead."""
-        said = asdict(self.wanted) | changes
-        named = [(_NAMES[name], "any" if value is True else value) for name, value in said.items()]
+        fields = asdict(self.wanted) | changes
+        named = [
+            (_NAMES[name], "any" if value is True else value) for name, value in fields.items()
+        ]
         kept = urlencode([(name, value) for name, value in named if value])
         return f"{self.path}?{kept}" if kept else self.path
 
@@ -107,8 +109,12 @@ class Filters:
 
     def open_href(self, example_id: str, look: str = "") -> str:
         """Return the address of this list with one example open, `look` history: its history."""
-        said = [*parse_qsl(self.back), ("example", example_id), *([("look", look)] if look else [])]
-        return f"{self.path}/one?{urlencode(said)}#open"
+        fields = [
+            *parse_qsl(self.back),
+            ("example", example_id),
+            *([("look", look)] if look else []),
+        ]
+        return f"{self.path}/one?{urlencode(fields)}#open"
 
     @property
     def back(self) -> str:
