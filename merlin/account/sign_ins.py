@@ -245,8 +245,8 @@ def _is_hashed(fields: Mapping[str, str], token: str) -> bool:
     if not token or "hash" not in fields:
         return False
     secret = hmac.digest(b"WebAppData", token.encode(), "sha256")
-    said = hmac.digest(secret, _joined(fields, ("hash",)).encode(), "sha256").hex()
-    return hmac.compare_digest(said.encode(), fields["hash"].encode())
+    expected_hash = hmac.digest(secret, _joined(fields, ("hash",)).encode(), "sha256").hex()
+    return hmac.compare_digest(expected_hash.encode(), fields["hash"].encode())
 
 
 def _joined(fields: Mapping[str, str], without: tuple[str, ...]) -> str:

@@ -91,8 +91,8 @@ def plan_comparison(ctx: Context, actor: Actor, dataset: str) -> tuple[DatasetFi
     files = changes.read_files(ctx, actor, dataset)
     if sum(file.path.startswith(EXAMPLES) for file in files.files) > MAX_EXAMPLES:
         raise Refused("too many examples", "page-answers-too-many", limit=MAX_EXAMPLES)
-    asked = QuestionStatistics(ctx.db, ctx.default_dataset).newest_questions(dataset, MAX_ASKED)
-    return files, list({normalise(each): each for each in asked}.values())
+    recent = QuestionStatistics(ctx.db, ctx.default_dataset).newest_questions(dataset, MAX_ASKED)
+    return files, list({normalise(each): each for each in recent}.values())
 
 
 def compare_answers(

@@ -150,9 +150,9 @@ def _view(ctx: Context, actor: Actor, approval: Approval) -> ApprovalView:
 def _text(ctx: Context, approval: Approval) -> str:
     if approval.act != "broadcast":
         return ""
-    said = approval.arguments
-    rows = broadcasts.Broadcasts(ctx.db, said["bot_id"], ctx.config.language, ctx.clock)
-    found = rows.get(said["broadcast_id"])
+    arguments = approval.arguments
+    rows = broadcasts.Broadcasts(ctx.db, arguments["bot_id"], ctx.config.language, ctx.clock)
+    found = rows.get(arguments["broadcast_id"])
     return found.text if found else ""
 
 

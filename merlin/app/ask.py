@@ -145,8 +145,8 @@ def window_of(ctx: Context, choice: Candidate | None, cap: int | None = None) ->
     if choice is None:
         return min(CAUTIOUS_TOKENS, cap or CAUTIOUS_TOKENS)
     model_id = choice.model_id or ""
-    said = Windows(ctx.db).get(choice.provider, model_id)
-    return window_limit(said, ctx.config.context_lengths, (model_id, choice.base), cap)
+    window = Windows(ctx.db).get(choice.provider, model_id)
+    return window_limit(window, ctx.config.context_lengths, (model_id, choice.base), cap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,8 +336,8 @@ def with_spent(ctx: Context, words: StoredAnswer, replies: Sequence[Reply]) -> S
 def used_tokens(talk: Talk, question: str, reply: Reply) -> int:
     """Return how much of the window a talk takes now: as the provider counted, else estimated."""
     counted = reply.usage.input_tokens + reply.usage.output_tokens
-    said = (Message("user", question), Message("", reply.text))
-    return counted or count_window_tokens((*talk.before, *said))
+    exchange = (Message("user", question), Message("", reply.text))
+    return counted or count_window_tokens((*talk.before, *exchange))
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,8 +258,8 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
         is_live = verdict.verdict is VerdictStatus.SERVING
         # Of several commits that one model holds the newest is shown.
         began = since.pop(job_id, None) if is_live else None
-        told = of_job.get(job_id), made.get(job_id), trainings.get(job_id)
-        card = _card(verdict, *told, began)
+        job_rows = of_job.get(job_id), made.get(job_id), trainings.get(job_id)
+        card = _card(verdict, *job_rows, began)
         # A commit that changed nothing is shown for the errors that the check found in it.
         if began or not (is_live or (card.state == _UNCHANGED and not card.errors)):
             yield card
@@ -345,11 +345,11 @@ def _trainings(ctx: Context, found: Mapping[int, JobView]) -> dict[int, Training
     place = fn.ROW_NUMBER().over(**same, order_by=[JOB_EVENT.id])
     counted = fn.COUNT(JOB_EVENT.id).over(**same)
     first, last = fn.MIN(JOB_EVENT.at).over(**same), fn.MAX(JOB_EVENT.at).over(**same)
-    told = JOB_EVENT.select(
+    events_query = JOB_EVENT.select(
         *(JOB_EVENT.id, JOB_EVENT.job_id, JOB_EVENT.data, place.alias("place")),
         *(counted.alias("total"), first.alias("first"), last.alias("last")),
     )
-    every = told.where(JOB_EVENT.job_id.in_(list(found))).alias("every")
+    every = events_query.where(JOB_EVENT.job_id.in_(list(found))).alias("every")
     step = every.c.total / MAX_POINTS + 1
     is_read = (every.c.place / step * step == every.c.place) | (every.c.place == every.c.total)
     columns = [every.c[name] for name in ("job_id", "data", "total", "first", "last")]
@@ -453,6 +453,6 @@ def _details(ctx: Context, actor: Actor, verdict: VerdictView) -> CommitDetails:
 
 
 def _written(example_id: str, stored: str) -> WrittenExample:
-    said = messages_of(stored)
-    question = next((each.content for each in said if each.role == "user"), "")
-    return WrittenExample(id=example_id, question=question, answer=said[-1].content)
+    conversation = messages_of(stored)
+    question = next((each.content for each in conversation if each.role == "user"), "")
+    return WrittenExample(id=example_id, question=question, answer=conversation[-1].content)

@@ -255,8 +255,8 @@ def start(ctx: Context, actor: Actor, broadcast_id: int, whom: str, bot_id: int 
             raise Refused("nobody", "cast-nobody")
 
     values = {"broadcast_id": broadcast_id, "whom": whom, "bot_id": bot_id or ctx.bot_id}
-    kind, told = DangerousAct.BROADCAST, {"whom": whom}
-    require_approval(ctx, actor, kind, "broadcast", target, values, told, begin)
+    kind, details = DangerousAct.BROADCAST, {"whom": whom}
+    require_approval(ctx, actor, kind, "broadcast", target, values, details, begin)
     begin()
     Audit(ctx.db, ctx.clock).note(actor.name, "broadcast.start", target, {"language": whom})
 

@@ -162,8 +162,8 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
 def build(ctx: Context, actor: Actor, dataset: str, commit: str | None = None) -> Request:
     """Ask the daemon to read the repository and build; it tells what a commit led to."""
     actor.require(Permission.WATCH, dataset)
-    asked = {"dataset": dataset, "commit": commit}
-    return submit_request(ctx, actor, RequestKind.BUILD, asked, f"dataset:{dataset}")
+    arguments = {"dataset": dataset, "commit": commit}
+    return submit_request(ctx, actor, RequestKind.BUILD, arguments, f"dataset:{dataset}")
 
 
 def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
@@ -179,7 +179,7 @@ def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
 def compare_texts(ctx: Context, actor: Actor, old: str, new: str) -> BuildComparison:
     """Return what differs between two builds, with what each example says. Raises NotFound."""
     sides = [_find(ctx, actor, version) for version in (old, new)]
-    told = compare(ctx, actor, old, new)
+    comparison = compare(ctx, actor, old, new)
     before, after = (_conversations(ctx, row) for row in sides)
 
     def changes(ids: Sequence[str]) -> list[ExampleChange]:
@@ -196,10 +196,10 @@ def compare_texts(ctx: Context, actor: Actor, old: str, new: str) -> BuildCompar
         new=views[1],
         old_system=sides[0]["system"],
         new_system=sides[1]["system"],
-        added=changes(told.added),
-        removed=changes(told.removed),
-        changed=changes(told.changed),
-        moved=changes(told.moved),
+        added=changes(comparison.added),
+        removed=changes(comparison.removed),
+        changed=changes(comparison.changed),
+        moved=changes(comparison.moved),
     )
 
 
@@ -228,8 +228,8 @@ def verify(ctx: Context, actor: Actor, source: GitSource, version: str) -> Build
 def restore(ctx: Context, actor: Actor, version: str, commit: str) -> Request:
     """Ask the daemon to make a build's folder anew from a commit. Raises NotFound."""
     build = build_from_row(_find(ctx, actor, version))
-    asked = {"dataset": build.dataset, "build": build.build_id, "commit": commit}
-    return submit_request(ctx, actor, RequestKind.RESTORE, asked, f"build:{build.version}")
+    arguments = {"dataset": build.dataset, "build": build.build_id, "commit": commit}
+    return submit_request(ctx, actor, RequestKind.RESTORE, arguments, f"build:{build.version}")
 
 
 def unneeded(ctx: Context, actor: Actor, keep: int) -> UnneededBuilds:

@@ -158,14 +158,14 @@ def read_talk(
     models = {turn.model for turn in turns if turn.model}
     origins = {model: find_origin(ctx.db, model) for model in models}
     newest = next((turn.id for turn in reversed(turns) if turn.answer), 0)
-    told = next((turn for turn in turns if turn.id == (source_of or newest)), None)
+    shown_turn = next((turn for turn in turns if turn.id == (source_of or newest)), None)
     proposed = Proposals(ctx.db, ctx.clock).of_user(actor.user_id)
     return CourseTalk(
         session_id,
         turns,
         {model: origin.build for model, origin in origins.items() if origin is not None},
         {each.draft.turn_id: each for each in proposed},
-        _source(ctx, actor, told) if told is not None and told.model else None,
+        _source(ctx, actor, shown_turn) if shown_turn is not None and shown_turn.model else None,
     )
 
 

@@ -163,8 +163,13 @@ class Teacher:
 
     def key(self, dataset: str, messages: Sequence[Message]) -> str:
         """Return what the Intent of a call is known by."""
-        said = [dataset, self.provider, self.model_id, *(message.as_json() for message in messages)]
-        digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        parts = [
+            dataset,
+            self.provider,
+            self.model_id,
+            *(message.as_json() for message in messages),
+        ]
+        digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         return f"{DISTIL}-{digest}"
 
 
@@ -224,8 +229,8 @@ def plan(
     checked = check_files(dataset, files.files, ctx.config.example_tokens)
     if checked.spec is None:
         raise Refused(f"{dataset} has no good dataset.yaml", "change-not-good", dataset=dataset)
-    asked = read_passages(files.files) if passages is None else passages
-    if not asked:
+    inputs = read_passages(files.files) if passages is None else passages
+    if not inputs:
         raise Refused("nothing to ask about", "distil-nothing", dataset=dataset)
     lying = [example.facts.question for example in checked.examples]
     proposed = map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))
@@ -235,7 +240,7 @@ def plan(
     for question in taken:
         known[near_key(question)].append(question)
     queries, by_key, spent = [], dict[str, Passage](), dict[str, int]()
-    for each in asked:
+    for each in inputs:
         messages = _messages(checked.spec.system, each, wordings, ctx.config.language)
         key = teacher.key(dataset, messages)
         query = Query(key, messages, Usage(count_messages(messages), MAX_ANSWER_TOKENS))
@@ -377,16 +382,16 @@ def _read_pairs(passage: Passage, message: str) -> list[tuple[str, str]] | None:
     """Return question and answer of each draft, None for an answer that has another shape."""
     begin, end = message.find("{"), message.rfind("}")  # some put it into a block of code
     try:
-        told = _Drafts.model_validate_json(message[begin : end + 1].encode("utf-8", "replace"))
+        parsed = _Drafts.model_validate_json(message[begin : end + 1].encode("utf-8", "replace"))
     except ValidationError:
         return None
     if passage.answer:
-        pairs = [(example.questions, passage.answer) for example in told.examples[:1]]
+        pairs = [(example.questions, passage.answer) for example in parsed.examples[:1]]
     elif not passage.is_question:
-        pairs = [(example.questions, example.answer) for example in told.examples]
+        pairs = [(example.questions, example.answer) for example in parsed.examples]
     else:  # it is asked as it was given, and one answer is enough of it
         pairs = [
-            ([passage.words, *example.questions], example.answer) for example in told.examples[:1]
+            ([passage.words, *example.questions], example.answer) for example in parsed.examples[:1]
         ]
     return [(one.strip(), answer.strip()) for questions, answer in pairs for one in questions]
 

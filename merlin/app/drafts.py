@@ -304,7 +304,7 @@ def judge_pasted(ctx: Context, actor: Actor, dataset: str, text: str) -> list[Pa
         each.edit.path: FileText(dataset, each.edit.path, each.edit.before or "", each.edit.text)
         for each in ExampleDrafts(ctx.db, ctx.clock).of(actor.user_id, dataset)
     }
-    entries, rows, said = ExampleEntries(ctx.db), list[PastedRow](), set[bytes]()
+    entries, rows, contents = ExampleEntries(ctx.db), list[PastedRow](), set[bytes]()
     for line in read_pasted(text):
         if len(rows) >= MAX_DRAFTS:
             raise Refused("too many rows", "page-paste-too-many", limit=MAX_DRAFTS)
@@ -315,13 +315,15 @@ def judge_pasted(ctx: Context, actor: Actor, dataset: str, text: str) -> list[Pa
         found = entries.find(dataset, ExampleFilter(example.question[:MAX_QUERY_LENGTH]), _NEAR)
         lying = [FileText(dataset, each.path, each.blob, each.text) for each in found]
         near = [*drafted.values(), *(each for each in lying if each.path not in drafted)]
-        rows.append(_judge(line.line, example, near, said))
-        said.add(example.facts.content)
+        rows.append(_judge(line.line, example, near, contents))
+        contents.add(example.facts.content)
     return rows
 
 
-def _judge(line: int, example: Example, near: Sequence[FileText], said: set[bytes]) -> PastedRow:
-    if example.facts.content in said:
+def _judge(
+    line: int, example: Example, near: Sequence[FileText], contents: set[bytes]
+) -> PastedRow:
+    if example.facts.content in contents:
         return PastedRow(line, PastedVerdict.SAME, example)
     for each in near:
         other = parse_example(each.text)

@@ -140,9 +140,9 @@ def explain_wrong(ctx: Context, actor: Actor, found: EvaluationView) -> dict[str
     wrong = found.report.of(Change.LOST, Change.WRONG)
     explained = {}
     for each in [each for each in wrong if each.kind is AnswerKind.WRONG][:_MAX_EXPLAINED]:
-        said, _ = find_taught(ctx.db, found.model.model, "", each.now)
+        taught_ids, _ = find_taught(ctx.db, found.model.model, "", each.now)
         like = likeness(each.now, each.expected)
-        explained[each.example] = WrongAnswer(like, next(iter(said), ""))
+        explained[each.example] = WrongAnswer(like, next(iter(taught_ids), ""))
     return explained
 
 

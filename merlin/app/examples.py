@@ -266,8 +266,8 @@ def write_words(words: ExampleWords) -> str:
         return end_line(words.text)
     if not words.question or not words.answer:
         raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
-    said = (("user", words.question.strip()), ("assistant", words.answer.strip()))
-    return write_turns(said, words.tags or ())
+    turns = (("user", words.question.strip()), ("assistant", words.answer.strip()))
+    return write_turns(turns, words.tags or ())
 
 
 def end_line(text: str) -> str:

@@ -72,8 +72,8 @@ class Said:
 
 def stems(words: str) -> list[str]:
     """Return the words that tell what a question is about, without endings, each once."""
-    told = normalise("".join(each if each.isalnum() else " " for each in words)).split()
-    long = [word for word in told if len(word) >= _SHORT] or told
+    tokens = normalise("".join(each if each.isalnum() else " " for each in words)).split()
+    long = [word for word in tokens if len(word) >= _SHORT] or tokens
     # Without its last letters a Russian word is found in its other cases too.
     return list(dict.fromkeys(word[: max(_SHORT, len(word) - 2)] for word in long))
 
@@ -177,11 +177,11 @@ class InlineWords(BotRepository):
     def own(self, user_id: int, words: str, limit: int) -> list[Said]:
         """Return the person's newest answers that these words are about."""
         wanted, found = stems(words), dict[str, Said]()
-        for said in self._newest(user_id):
+        for previous in self._newest(user_id):
             if len(found) == limit:
                 break
-            if closeness(wanted, normalise(f"{said.question} {said.answer}")) == 1:
-                found.setdefault(normalise(said.question), said)
+            if closeness(wanted, normalise(f"{previous.question} {previous.answer}")) == 1:
+                found.setdefault(normalise(previous.question), previous)
         return list(found.values())
 
     def _newest(self, user_id: int) -> Iterator[Said]:
@@ -243,7 +243,9 @@ class InlineWords(BotRepository):
 def _said(rows: Iterable[Row]) -> Iterator[Said]:
     """Yield the first question and answer of each example."""
     for row in rows:
-        told = [message for message in messages_of(row["messages"]) if message.role != "system"]
-        roles = tuple(each.role for each in told[:2])
+        conversation = [
+            message for message in messages_of(row["messages"]) if message.role != "system"
+        ]
+        roles = tuple(each.role for each in conversation[:2])
         if roles == ("user", "assistant"):
-            yield Said(told[0].content, told[1].content)
+            yield Said(conversation[0].content, conversation[1].content)

@@ -314,9 +314,11 @@ def submit(
 
     if kind in _APPROVED:
         values = {"kind": kind.value, "dataset": dataset, "arguments": arguments}
-        told = {"model": arguments.get("model", arguments.get("to", ""))}
+        model_arguments = {"model": arguments.get("model", arguments.get("to", ""))}
         act, subject = kind.value, f"dataset:{dataset}"
-        require_approval(ctx, actor, DangerousAct.PROMOTE, act, subject, values, told, ask)
+        require_approval(
+            ctx, actor, DangerousAct.PROMOTE, act, subject, values, model_arguments, ask
+        )
     return ask()
 
 

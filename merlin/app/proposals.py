@@ -91,13 +91,15 @@ class ProposalView:
 
 def draft_proposal(dataset: str, words: ExampleWords, language: str) -> Draft:
     """Return an example as its editors would see it, masked. Raises DatasetError."""
-    asked, said = words.question, words.answer
-    if words.text is not None or asked is None or said is None:
+    question_text, answer_text = words.question, words.answer
+    if words.text is not None or question_text is None or answer_text is None:
         raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
-    if max(len(asked), len(said)) > MAX_CHARACTERS:
+    if max(len(question_text), len(answer_text)) > MAX_CHARACTERS:
         key = "api-problem-too-long-example-detail"
         raise DatasetError("too long", key, limit=MAX_CHARACTERS)
-    question, answer = (mask_personal_data(each, language).words.strip() for each in (asked, said))
+    question, answer = (
+        mask_personal_data(each, language).words.strip() for each in (question_text, answer_text)
+    )
     return Draft(question, answer, dataset)
 
 

@@ -178,12 +178,12 @@ def questions(
     """
     course = led_course(ctx, actor, course_id)
     since, rows = _since(ctx, days), QuestionStatistics(ctx.db, ctx.default_dataset)
-    told = rows.days(course.slug, since)
+    day_rows = rows.days(course.slug, since)
     return Questions(
         course=course.course_id,
         by=by,
         since=since,
-        asked=group_by_week(told) if by == "week" else told,
+        asked=group_by_week(day_rows) if by == "week" else day_rows,
         disliked=[
             replace(
                 each,
@@ -200,9 +200,9 @@ def question_totals(ctx: Context, actor: Actor, days: int) -> list[tuple[Course,
     rows, since = QuestionStatistics(ctx.db, ctx.default_dataset), _since(ctx, days)
     totals = []
     for course in led_courses(ctx, actor):
-        told = rows.days(course.slug, since)
-        disliked = sum(each.disliked for each in told)
-        totals.append((course, sum(each.questions for each in told), disliked))
+        day_rows = rows.days(course.slug, since)
+        disliked = sum(each.disliked for each in day_rows)
+        totals.append((course, sum(each.questions for each in day_rows), disliked))
     return totals
 
 

@@ -345,19 +345,19 @@ class QuestionGroup:
 
 def group_questions(questions: Iterable[UnansweredQuestion]) -> list[QuestionGroup]:
     """Return the groups of questions that come newest first; the newest group is the first."""
-    asked = defaultdict[str, list[UnansweredQuestion]](list)
+    by_form = defaultdict[str, list[UnansweredQuestion]](list)
     forms = defaultdict[str, list[str]](list)
     for question in questions:
         form = normalise(question.words)
-        if form not in asked:
+        if form not in by_form:
             forms[near_key(form)].append(form)
-        asked[form].append(question)
+        by_form[form].append(question)
     first: dict[str, str] = {}
     for alike in forms.values():
         for later, earlier in find_near_questions(alike):
             first[alike[later]] = first.get(alike[earlier], alike[earlier])
     groups = defaultdict[str, list[UnansweredQuestion]](list)
-    for form, same in asked.items():
+    for form, same in by_form.items():
         groups[first.get(form, form)] += same
     newest = [sorted(group, key=lambda one: one.at, reverse=True) for group in groups.values()]
     return [QuestionGroup(each) for each in sorted(newest, key=lambda each: each[0].at)][::-1]

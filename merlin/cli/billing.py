@@ -131,28 +131,28 @@ def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
     """Show one order: what it is, its rows in the ledger, its refunds."""
     with reading(config) as (ctx, actor):
         found = show_payment(ctx, actor, order)
-    told = _order_json(found.purchase)
-    told["ledger"] = [_entry_json(entry) for entry in found.entries]
-    told["refunds"] = [_refund_json(each) for each in found.refunds]
+    document = _order_json(found.purchase)
+    document["ledger"] = [_entry_json(entry) for entry in found.entries]
+    document["refunds"] = [_refund_json(each) for each in found.refunds]
     if json:
-        print_json(told)
+        print_json(document)
         return
     values = {
-        "order": told["number"],
-        "user": told["user"],
-        "plan": told["plan"],
-        "till": translate_word("till", told["till"]),
-        "amount": f"{told['amount']} {told['currency']}",
-        "state": translate_word("purchase", told["state"]),
-        "created": told["created_at"],
-        "till-id": told["till_id"],
-        "promo": told["promo"],
-        "reason": told["reason"],
+        "order": document["number"],
+        "user": document["user"],
+        "plan": document["plan"],
+        "till": translate_word("till", document["till"]),
+        "amount": f"{document['amount']} {document['currency']}",
+        "state": translate_word("purchase", document["state"]),
+        "created": document["created_at"],
+        "till-id": document["till_id"],
+        "promo": document["promo"],
+        "reason": document["reason"],
     }
     print_pairs(values, "billing-col")
-    _table(told["ledger"], "row kind=kind:entry amount at till-id=till_id by")
-    if told["refunds"]:
-        refunds = [{**each, "refund": each["refund"][:8]} for each in told["refunds"]]
+    _table(document["ledger"], "row kind=kind:entry amount at till-id=till_id by")
+    if document["refunds"]:
+        refunds = [{**each, "refund": each["refund"][:8]} for each in document["refunds"]]
         _table(refunds, "refund amount state=state:refund-state at by reason trouble")
 
 

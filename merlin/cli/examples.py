@@ -88,8 +88,8 @@ def add(  # noqa: PLR0913 - each is an option of the command
         if preview:
             show_answers(session, dataset, edits, json=json)
             return
-        told = save(session, dataset, edits, is_waiting=not no_wait, json=json)
-    show({**told, "example": example_id}, json=json)
+        saved = save(session, dataset, edits, is_waiting=not no_wait, json=json)
+    show({**saved, "example": example_id}, json=json)
 
 
 @app.command()
@@ -125,8 +125,8 @@ def edit(  # noqa: PLR0913 - each is an option of the command
         if preview:
             show_answers(session, known.dataset, edits, json=json)
             return
-        told = save(session, known.dataset, edits, is_waiting=not no_wait, json=json)
-    show({**told, "example": known.id}, json=json)
+        saved = save(session, known.dataset, edits, is_waiting=not no_wait, json=json)
+    show({**saved, "example": known.id}, json=json)
 
 
 @app.command()
@@ -145,8 +145,8 @@ def rm(
         if preview:
             show_answers(session, known.dataset, edits, json=json)
             return
-        told = save(session, known.dataset, edits, is_waiting=not no_wait, json=json)
-    show({**told, "example": known.id}, json=json)
+        saved = save(session, known.dataset, edits, is_waiting=not no_wait, json=json)
+    show({**saved, "example": known.id}, json=json)
 
 
 @app.command()

@@ -36,12 +36,12 @@ def record(view: Any, **names: str) -> dict[str, Any]:
 
     `names` gives some another one, and leaves out those whose new name is "".
     """
-    told = {}
+    result = {}
     for field in fields(view):
         name = names.get(field.name, field.metadata.get("alias", field.name))
         if name:
-            told[name] = _recorded(getattr(view, field.name))
-    return told
+            result[name] = _recorded(getattr(view, field.name))
+    return result
 
 
 def _recorded(value: object) -> object:

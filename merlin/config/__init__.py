@@ -222,13 +222,13 @@ def load(path: Path) -> Config:
     return config
 
 
-def _whole(said: Any) -> Any:
+def _whole(loaded: Any) -> Any:
     """Return what a file says with 20.0 as 20: a whole number, however it is written."""
-    if isinstance(said, dict):
-        return {key: _whole(value) for key, value in said.items()}
-    if isinstance(said, list):
-        return [_whole(each) for each in said]
-    return int(said) if isinstance(said, float) and said.is_integer() else said
+    if isinstance(loaded, dict):
+        return {key: _whole(value) for key, value in loaded.items()}
+    if isinstance(loaded, list):
+        return [_whole(each) for each in loaded]
+    return int(loaded) if isinstance(loaded, float) and loaded.is_integer() else loaded
 
 
 _TWO = 2

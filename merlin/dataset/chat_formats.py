@@ -107,37 +107,41 @@ def _from_turn(turn: Any) -> Any:
 
 
 def _from_alpaca(value: Mapping[str, Any]) -> Any:
-    said = _system(value)
+    turns = _system(value)
     history = value.get("history") or []
     if not isinstance(history, list):
         return history
     for pair in history:
         is_pair = isinstance(pair, list) and len(pair) == _PAIR
-        said += _pair(*pair) if is_pair else [pair]
+        turns += _pair(*pair) if is_pair else [pair]
     words = [value.get(key) for key in ("instruction", "input")]
-    asked: Any = [word for word in words if word not in (None, "")]
-    if all(isinstance(each, str) for each in asked):
-        asked = "\n".join(asked)
-    return [*said, *_pair(asked, value.get("output"))]
+    question: Any = [word for word in words if word not in (None, "")]
+    if all(isinstance(each, str) for each in question):
+        question = "\n".join(question)
+    return [*turns, *_pair(question, value.get("output"))]
 
 
 def _from_preference(value: Mapping[str, Any]) -> Any:
-    asked, better = value.get("input"), value.get("preferred_output")
-    said = asked.get("messages") if isinstance(asked, dict) else asked
-    return [*said, *better] if isinstance(said, list) and isinstance(better, list) else said
+    prompt, better = value.get("input"), value.get("preferred_output")
+    messages = prompt.get("messages") if isinstance(prompt, dict) else prompt
+    return (
+        [*messages, *better]
+        if isinstance(messages, list) and isinstance(better, list)
+        else messages
+    )
 
 
 def _add_pair(values: dict[str, Any], value: Mapping[str, Any]) -> list[str]:
     """Add the worse answer and the tools; return the keys of `input` that there is no room for."""
-    worse, asked = value.get("non_preferred_output"), value.get("input")
+    worse, prompt = value.get("non_preferred_output"), value.get("input")
     values["rejected"] = worse[0] if isinstance(worse, list) and len(worse) == 1 else worse
     if values["rejected"] is None:
         del values["rejected"]
-    if not isinstance(asked, dict):
+    if not isinstance(prompt, dict):
         return []
-    if "tools" in asked:
-        values["tools"] = asked["tools"]
-    return [f"input.{key}" for key in asked if key not in ("messages", "tools")]
+    if "tools" in prompt:
+        values["tools"] = prompt["tools"]
+    return [f"input.{key}" for key in prompt if key not in ("messages", "tools")]
 
 
 _READERS = {
@@ -157,27 +161,27 @@ def from_example(example: Example, system: str, shape: ChatFormat) -> dict[str, 
     The dataset's `system` stands first unless the example has its own. Alpaca has no room for
     tools, nor for what the long form says of a message; `preference` has room for pairs alone.
     """
-    told: dict[str, Any]
+    record: dict[str, Any]
     messages = [each.as_json() for each in example.with_system(system)]
     worse = example.rejected
     if shape == "preference":
-        told = {} if worse is None else trained_record(example, system) | _other_keys(example)
-        told.pop("tools", None)
-        return told or None
+        record = {} if worse is None else trained_record(example, system) | _other_keys(example)
+        record.pop("tools", None)
+        return record or None
     if shape == "openai":
-        told = {"messages": messages}
+        record = {"messages": messages}
     elif shape == "sharegpt":
-        told = {"conversations": [_to_turn(message) for message in messages]}
+        record = {"conversations": [_to_turn(message) for message in messages]}
     elif example.tools or any(each.extra for each in (*example.messages, worse) if each):
         return None
     else:
-        told = _to_alpaca([str(message["content"]) for message in messages])
-    told |= _other_keys(example)
+        record = _to_alpaca([str(message["content"]) for message in messages])
+    record |= _other_keys(example)
     if worse is not None:
-        told["rejected"] = write_rejected(worse)
+        record["rejected"] = write_rejected(worse)
     if shape == "sharegpt" and example.tools:
-        told["tools"] = json.dumps(told["tools"], ensure_ascii=False)
-    return told
+        record["tools"] = json.dumps(record["tools"], ensure_ascii=False)
+    return record
 
 
 def _other_keys(example: Example) -> dict[str, Any]:
@@ -213,9 +217,9 @@ def _to_turn(message: Mapping[str, object]) -> dict[str, object]:
     return {"from": _SPEAKERS.get(role, role), "value": message["content"], **rest}
 
 
-def _to_alpaca(said: Sequence[str]) -> dict[str, Any]:
+def _to_alpaca(contents: Sequence[str]) -> dict[str, Any]:
     """Return a conversation of system, then user and assistant by turns."""
-    system, *turns = said
+    system, *turns = contents
     pairs = [list(pair) for pair in zip(turns[::2], turns[1::2], strict=True)]
     (question, answer), before = pairs[-1], pairs[:-1]
     values: dict[str, Any] = {"instruction": question, "input": "", "output": answer}

@@ -273,7 +273,7 @@ def _check(name: str, index: ExampleIndex, layout: Layout, source: _Source) -> C
     findings += [*index.findings(), *_pairs(index), *_too_long(index, tokens)]
     findings += [*lint_dataset(index, spec), *_few(good), *_few_tests(index, spec)]
     off = spec.rules_off if spec else {}
-    told = (finding for finding in findings if finding.rule not in off)
+    enabled = (finding for finding in findings if finding.rule not in off)
     files = index.count_files(_REJECTED, _BROKEN) + int(index.state("beyond") or 0)
     return CheckedDataset(
         name=name,
@@ -283,7 +283,7 @@ def _check(name: str, index: ExampleIndex, layout: Layout, source: _Source) -> C
         duplicate=statuses.get(DUPLICATE, 0),
         rejected=files + statuses.get(TOO_LONG, 0) + statuses.get(LEAK, 0),
         findings=tuple(
-            sorted(told, key=lambda each: (each.path, each.line, each.column, each.rule))
+            sorted(enabled, key=lambda each: (each.path, each.line, each.column, each.rule))
         ),
         index=index,
     )
@@ -363,7 +363,7 @@ def index_row(example: Example, method: str, limit: TokenLimit | None = None) ->
     """
     trained = example.trained_by(method)
     facts = example.facts
-    asked, told = facts.languages
+    question_language, answer_language = facts.languages
     line = training_line(trained) if limit is None else None
     marks = example.marks or ((1, 1),)
     return ExampleRow(
@@ -376,12 +376,17 @@ def index_row(example: Example, method: str, limit: TokenLimit | None = None) ->
         content=facts.content,
         answer=facts.answer,
         system=facts.system,
-        asked=asked,
-        told=told,
+        asked=question_language,
+        told=answer_language,
         ending=describe_ending(example.answer),
         is_learned=is_learned(example.messages[-1]),
         is_single=len(example.messages) <= _ONE_TURN,
-        translates=bool(asked and told and asked != told and asks_translation(example.question)),
+        translates=bool(
+            question_language
+            and answer_language
+            and question_language != answer_language
+            and asks_translation(example.question)
+        ),
         tags=json.dumps(example.tags, ensure_ascii=False),
         tokens=trained.facts.tokens if limit is None else limit.estimate(trained),
         folded=example.id.casefold(),

@@ -202,9 +202,9 @@ class GitBranch:
             return None
         # The anchors keep git from PCRE, which compiles its patterns into memory that may be
         # executed: the daemon's unit forbids that, to git as well (MemoryDenyWriteExecute).
-        asked = ("--basic-regexp", "--grep", f"^{_trailer_id(batch_id)}$", "--format=%H")
+        arguments = ("--basic-regexp", "--grep", f"^{_trailer_id(batch_id)}$", "--format=%H")
         with self._checked_mirror():
-            found = self._run("log", "-1", *asked, head, "--").decode().split()
+            found = self._run("log", "-1", *arguments, head, "--").decode().split()
         return found[0] if found else None
 
     def write(self, head: str | None, batch: Batch) -> BatchResult:
@@ -227,8 +227,8 @@ class GitBranch:
             if not lines:
                 # The newest commit of the line that touched the batch's first file, else head.
                 path = f":(literal,top){self._path(batch.first.path)}"
-                asked = ("log", "-1", "--first-parent", "--format=%H")
-                made = self._run(*asked, head, "--", path).decode().split() if head else []
+                arguments = ("log", "-1", "--first-parent", "--format=%H")
+                made = self._run(*arguments, head, "--", path).decode().split() if head else []
                 return BatchResult(made[0] if made else head, is_there=True)
             tree = self._tree(head, lines, scratch, lock)
             return BatchResult(self._commit(head, batch, tree, lock))
@@ -264,8 +264,10 @@ class GitBranch:
     def _blocked(self, head: str, folders: Sequence[str]) -> Iterator[str]:
         """Yield those of the folders in whose place something else lies."""
         feed = "".join(f"{head}:{folder}\n" for folder in folders).encode()
-        told = self._run("cat-file", "--batch-check=%(objecttype)", feed=feed).decode().splitlines()
-        kinds = dict(zip(folders, told, strict=True))
+        object_types = (
+            self._run("cat-file", "--batch-check=%(objecttype)", feed=feed).decode().splitlines()
+        )
+        kinds = dict(zip(folders, object_types, strict=True))
         missing = [each for each, kind in kinds.items() if kind.endswith(" missing")]
         # A submodule's commit is missing from the objects, and stands in the tree all the same.
         yield from self._entries(head, missing)
@@ -280,8 +282,16 @@ class GitBranch:
         if not written or declared in written or self._entries(head, [path]):
             return
         # One that never had the file is not ours to judge: the check tells of it.
-        asked = ("log", "-1", "--first-parent", "--format=%H", head, "--", f":(literal,top){path}")
-        if self._run(*asked):
+        arguments = (
+            "log",
+            "-1",
+            "--first-parent",
+            "--format=%H",
+            head,
+            "--",
+            f":(literal,top){path}",
+        )
+        if self._run(*arguments):
             text = f"{dataset} is not in the repository any more"
             raise Refused(text, "change-dataset-gone", dataset=dataset)
 
@@ -289,8 +299,8 @@ class GitBranch:
         """Return mode and blob of what the head's tree has at these paths."""
         found = {}
         for at in range(0, len(paths), _AT_ONCE):
-            asked = paths[at : at + _AT_ONCE]
-            for (mode, _, name), path in mirror.list_tree(self._run, head, "--", *asked):
+            batch_paths = paths[at : at + _AT_ONCE]
+            for (mode, _, name), path in mirror.list_tree(self._run, head, "--", *batch_paths):
                 found[path] = (mode, name)
         return found
 
@@ -306,8 +316,8 @@ class GitBranch:
             path = scratch / str(number)
             path.write_bytes(text.encode())
             paths.append(f"{path}\n")
-        asked = ("hash-object", "-w", "--no-filters", "--stdin-paths")
-        blobs = self._run(*asked, feed="".join(paths).encode(), lock=lock).decode().split()
+        arguments = ("hash-object", "-w", "--no-filters", "--stdin-paths")
+        blobs = self._run(*arguments, feed="".join(paths).encode(), lock=lock).decode().split()
         return dict(zip(named, blobs, strict=True))
 
     def _tree(self, head: str | None, lines: list[str], scratch: Path, lock: int) -> str:

@@ -346,8 +346,8 @@ def _authors(db: Database, commits: Iterable[str]) -> dict[str, str]:
     """
     authors: dict[str, str] = {}
     for shas in in_portions(sorted(commits), CHUNK):
-        asked = COMMIT.select(COMMIT.sha, COMMIT.author_name).where(COMMIT.sha.in_(shas))
-        authors |= {row["sha"]: row["author_name"] for row in db.rows(asked)}
+        query = COMMIT.select(COMMIT.sha, COMMIT.author_name).where(COMMIT.sha.in_(shas))
+        authors |= {row["sha"]: row["author_name"] for row in db.rows(query)}
     return authors
 
 
@@ -399,9 +399,11 @@ def _texts(
 ) -> Iterator[Row]:
     """Yield the rows of what these examples say; adds their digests."""
     for some in in_portions(example_ids, _LINES):
-        for example_id, said in content.messages_of(some):
-            messages = dump_json(said)
-            spoken = (each["content"] for each in said if each["role"] in ("user", "assistant"))
+        for example_id, conversation in content.messages_of(some):
+            messages = dump_json(conversation)
+            spoken = (
+                each["content"] for each in conversation if each["role"] in ("user", "assistant")
+            )
             words = storable_text("\n".join(normalise(each) for each in spoken))
             digests[example_id] = hashlib.sha256(messages.encode()).hexdigest()
             yield {"digest": digests[example_id], "messages": messages, "words": words}

@@ -42,11 +42,11 @@ def find_replacement(db: Database, dataset: str, question: str, answer: str) -> 
     Questions and answers are the same where their normal forms are. What waits for its commit
     counts as done.
     """
-    asked, said = normalise(question), normalise(answer)
+    question_form, answer_form = normalise(question), normalise(answer)
     same = [
         (each, is_test)
         for each, is_test in _pairs(db, dataset, question)
-        if normalise(each.question) == asked and normalise(each.answer) != said
+        if normalise(each.question) == question_form and normalise(each.answer) != answer_form
     ]
     examples = tuple(each for each, is_test in same if not is_test)
     expecting = {each.path: each for each, is_test in same if is_test}

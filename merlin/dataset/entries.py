@@ -184,9 +184,10 @@ class ExampleEntries(Repository):
         self, dataset: str, blobs: Mapping[str, str | None], paths: Sequence[str]
     ) -> Iterator[_File]:
         for some in in_portions(paths, _AT_ONCE):
-            asked = DATASET_TEXT.blob.in_([blobs[path] for path in some])
+            condition = DATASET_TEXT.blob.in_([blobs[path] for path in some])
             texts = {
-                row["blob"]: row["text"] for row in self.db.rows(DATASET_TEXT.select().where(asked))
+                row["blob"]: row["text"]
+                for row in self.db.rows(DATASET_TEXT.select().where(condition))
             }
             for path in some:
                 blob = str(blobs[path])
@@ -260,12 +261,12 @@ class ExampleEntries(Repository):
         """Return the texts of taught examples that share the most telling stems, best first."""
         terms = [Term((stem,)) for stem in stems]
         either: object = [vector_query([term]) for term in terms]
-        asked = _NEAREST_POSTGRESQL
+        query = _NEAREST_POSTGRESQL
         if self.db.dialect == "sqlite":
-            asked = _NEAREST
+            query = _NEAREST
             either = _matching(dataset, " OR ".join(f"({match_query([term])})" for term in terms))
-        rows = self.db.sql(asked.format(no_end=NO_END), either, dataset, limit)
-        return [str(said) for (said,) in rows if said is not None]
+        rows = self.db.sql(query.format(no_end=NO_END), either, dataset, limit)
+        return [str(content) for (content,) in rows if content is not None]
 
     def facets(self, dataset: str) -> Facets:
         """Return how many examples each filter leaves; takes some milliseconds for 100,000."""
@@ -304,8 +305,8 @@ def _entry(file: _File) -> tuple[Row, list[Row]]:
     dataset, path, blob, text = file
     example, name = parse_example(text), example_id_of(path)
     tags = dict.fromkeys(example.tags) if example else {}
-    said = [message.content for message in example.messages] if example else [text or ""]
-    words = index_words("\n".join((name, *tags, *said))[:MAX_CHARACTERS])
+    contents = [message.content for message in example.messages] if example else [text or ""]
+    words = index_words("\n".join((name, *tags, *contents))[:MAX_CHARACTERS])
     row: Row = {"dataset": dataset, "path": path, "example_id": name, "blob": blob, "words": words}
     return row, [{"dataset": dataset, "tag": tag, "path": path} for tag in tags]
 

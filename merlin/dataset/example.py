@@ -187,11 +187,13 @@ class ExampleFacts:
     def content(self) -> bytes:
         """Return a digest of the normal form of all that can be trained, tools too."""
         if self._content is None:
-            said = [
+            messages = [
                 [each.role, normalise(each.content), _plain(each.extra)] for each in self._spoken
             ]
-            told = json.dumps([said, [_plain(tool) for tool in self.tools]], ensure_ascii=False)
-            self._content = digest_words(told)
+            serialised = json.dumps(
+                [messages, [_plain(tool) for tool in self.tools]], ensure_ascii=False
+            )
+            self._content = digest_words(serialised)
         return self._content
 
     @property
@@ -204,8 +206,8 @@ class ExampleFacts:
     def languages(self) -> tuple[str, str]:
         """Return the languages of the first question and of the last answer."""
         if self._languages is None:
-            asked, told = _first(self.messages, "user"), self.messages[-1].content
-            self._languages = detect_language(asked), detect_language(told)
+            question, answer = _first(self.messages, "user"), self.messages[-1].content
+            self._languages = detect_language(question), detect_language(answer)
         return self._languages
 
     @property
@@ -404,8 +406,8 @@ def write_turns(
     turns: Iterable[tuple[str, str]], tags: Sequence[str] = (), split: str | None = None
 ) -> str:
     """Return the file's text of a conversation; `turns` are role and words."""
-    said = tuple(Message(role, words) for role, words in turns)
-    return write_example(Example("", "", "", said, tuple(tags), split or None))
+    messages = tuple(Message(role, words) for role, words in turns)
+    return write_example(Example("", "", "", messages, tuple(tags), split or None))
 
 
 def _message_yaml(message: Message) -> Iterator[str]:

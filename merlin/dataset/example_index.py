@@ -278,8 +278,8 @@ class ExampleIndex:
         columns = "path, line, col, rule, severity, arguments"
         for row in self.rows(f"SELECT {columns} FROM finding"):
             path, line, column, rule, severity, arguments = row
-            told = json.loads(arguments)
-            yield Finding(path, line, column, rule, Severity(severity), told)
+            finding_arguments = json.loads(arguments)
+            yield Finding(path, line, column, rule, Severity(severity), finding_arguments)
 
     def pairs(self) -> Iterator[tuple[str, str, str, str]]:
         """Yield id, rule, id of the other one, and places, of examples that concern another."""

@@ -103,9 +103,9 @@ def _row(
     example: Example, system: str, of_message: Iterable[str], of_example: Iterable[str]
 ) -> dict[str, object]:
     messages = [
-        {"role": said.role, "content": said.content}
-        | {key: said.extra.get(key) for key in of_message}
-        for said in example.with_system(system)
+        {"role": message.role, "content": message.content}
+        | {key: message.extra.get(key) for key in of_message}
+        for message in example.with_system(system)
     ]
     row: dict[str, object] = {"messages": messages}
     for key in of_example:
@@ -136,10 +136,10 @@ def _write_card(
         "configs": [{"config_name": "default", "data_files": files}],
         "dataset_info": {"features": features},
     }
-    told = yaml.safe_dump(header, allow_unicode=True, sort_keys=False)
+    front_matter = yaml.safe_dump(header, allow_unicode=True, sort_keys=False)
     sizes = "".join(f"- {side}: {count}\n" for side, count in counts.items())
     return (
-        f"---\n{told}---\n\n# {spec.title['en']}\n\n"
+        f"---\n{front_matter}---\n\n# {spec.title['en']}\n\n"
         "Conversations in the chat format of fine-tuning, one in a row of `messages`.\n\n"
         f"{sizes}"
     )

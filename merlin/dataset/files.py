@@ -349,8 +349,8 @@ class FileIndex(Repository):
         """Return those of the blobs whose text is not kept."""
         known: set[str] = set()
         for portion in in_portions(blobs, CHUNK):
-            asked = DATASET_TEXT.blob.in_(portion)
-            rows = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(asked))
+            condition = DATASET_TEXT.blob.in_(portion)
+            rows = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(condition))
             known.update(row["blob"] for row in rows)
         return [blob for blob in blobs if blob not in known]
 

@@ -85,8 +85,8 @@ def mend_text(content: bytes) -> tuple[bytes, tuple[str, ...]]:
 def _says_the_same(before: str, after: str) -> bool:
     """Return whether two files can be read and say the same to everybody who sees them."""
     nodes = [read_yaml(each.encode("utf-8")) for each in (before, after)]
-    said = [None if isinstance(node, Finding) else _said(node) for node in nodes]
-    return said[0] is not None and said[0] == said[1]
+    meanings = [None if isinstance(node, Finding) else _said(node) for node in nodes]
+    return meanings[0] is not None and meanings[0] == meanings[1]
 
 
 def _said(node: Node) -> object:

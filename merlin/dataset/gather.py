@@ -157,11 +157,11 @@ def _record(
 
 def _index(shop: BuildSettings, head: str) -> None:
     """Look at every dataset of the head for its course."""
-    told = {}
+    checked = {}
     for name in shop.source.dataset_trees(head):
-        told[name] = check_settings(name, shop.source.entries(head, name), shop.source.read)
-    shop.courses.index(told, shop.clock())
-    log.info("courses are indexed anew", commit=head, datasets=len(told))
+        checked[name] = check_settings(name, shop.source.entries(head, name), shop.source.read)
+    shop.courses.index(checked, shop.clock())
+    log.info("courses are indexed anew", commit=head, datasets=len(checked))
 
 
 def _leave(shop: BuildSettings, head: str, line: Mainline, commits: Sequence[Commit]) -> int:
@@ -258,10 +258,10 @@ def _outcome(shop: BuildSettings, commit: Commit, checked: CheckedDataset) -> Ou
 
 def _number(shop: BuildSettings, dataset: str, digest: str) -> int:
     """Return a new build's number; what a lost database told, notes and folders still tell."""
-    told = builds_on_disk(shop.builds / dataset)
+    numbers = builds_on_disk(shop.builds / dataset)
     noted = (note for note in read_notes(shop.source.notes()) if note.dataset == dataset)
-    told |= {each.digest[:SHORT]: each.number for each in noted}
-    return shop.journal.next_number(dataset, digest[:SHORT], told)
+    numbers |= {each.digest[:SHORT]: each.number for each in noted}
+    return shop.journal.next_number(dataset, digest[:SHORT], numbers)
 
 
 def _status(latest: Verdict | None, wish: str, spec: DatasetSpec) -> VerdictStatus:

@@ -244,15 +244,15 @@ def _broken(window: _Window, words: str) -> ImportedLine:
 
 def _read_json(records: Iterator[Record], shape: ImportFormat) -> Iterator[ImportedLine]:
     chosen = next((each for each in FORMATS if each == shape), None)
-    told: set[tuple[str, ...]] = set()
+    reported: set[tuple[str, ...]] = set()
     for record in records:
         if isinstance(record, ImportedLine):
             yield record
             continue
         read, left = _of_json(*record, chosen)
         # Every line has the same ones as a rule: once is enough.
-        if left and tuple(left) not in told:
-            told.add(tuple(left))
+        if left and tuple(left) not in reported:
+            reported.add(tuple(left))
             arguments: dict[str, str | int] = {"keys": shorten(", ".join(left))}
             mark, severity = record[:2], Severity.WARNING
             finding = Finding("", *mark, "import-left-keys", severity, arguments)
@@ -397,9 +397,9 @@ def _of_cells(number: int, heading: Sequence[str], cells: Sequence[str]) -> Impo
     if len(cells) > len(heading):
         return _bad(number, "import-cells", found=str(len(cells)), expected=str(len(heading)))
     row = {name: cell.replace("\r\n", "\n") for name, cell in zip(heading, cells, strict=False)}
-    said = [{"user": row.get("question", "")}, {"assistant": row.get("answer", "")}]
+    messages = [{"user": row.get("question", "")}, {"assistant": row.get("answer", "")}]
     tags = list(dict.fromkeys(filter(None, _TAGS.split(row.get("tags", "")))))
-    value: dict[str, Any] = {"messages": said, **({"tags": tags} if tags else {})}
+    value: dict[str, Any] = {"messages": messages, **({"tags": tags} if tags else {})}
     return _of_node(_Nodes(number, 1).node(value))
 
 

@@ -217,15 +217,18 @@ def _own_systems(index: ExampleIndex, spec: DatasetSpec) -> Iterator[Finding]:
 
 def _open_ends(index: ExampleIndex) -> Iterator[Finding]:
     """Tell of answers that end in a letter where nearly all of the dataset close theirs."""
-    ((told, open_ended),) = index.rows(_ENDINGS)
-    if told >= _ENOUGH and open_ended <= _ODD * told:
+    ((answered, open_ended),) = index.rows(_ENDINGS)
+    if answered >= _ENOUGH and open_ended <= _ODD * answered:
         for example_id, places in index.rows(_OPEN_ENDS):
             yield report(example_id, json.loads(places)[-1], "cut-off")
 
 
 def _other_languages(index: ExampleIndex) -> Iterator[Finding]:
     """Tell of answers in another language than their question, where that is no habit."""
-    counts = {(asked, told): count for asked, told, count in index.rows(_LANGUAGES)}
+    counts = {
+        (question_language, answer_language): count
+        for question_language, answer_language, count in index.rows(_LANGUAGES)
+    }
     usual = max((counts[each] for each in counts if each[0] == each[1]), default=0)
     total = sum(counts.values())
     if total < _ENOUGH or usual < _HABIT * total:
@@ -268,7 +271,11 @@ def _about_all(rule: str, arguments: dict[str, str | int]) -> Finding:
 
 
 def report(
-    example_id: str, mark: Mark, rule: str, severity: Severity = Severity.WARNING, **told: str | int
+    example_id: str,
+    mark: Mark,
+    rule: str,
+    severity: Severity = Severity.WARNING,
+    **arguments: str | int,
 ) -> Finding:
     """Return what to tell of an example at a place in its file."""
-    return Finding("", *mark, rule, severity, told).at(example_path(example_id))
+    return Finding("", *mark, rule, severity, arguments).at(example_path(example_id))

@@ -71,8 +71,8 @@ def content_words(question: str) -> frozenset[str]:
     """Return the words of a question in normal form that it is about."""
     words = _WORD.findall(question)
     # "What does it do?" asks for another thing than "What is it?".
-    asked = words[-1:] if words[-1:] == ["do"] else []
-    return frozenset(words) - _NO_CONTENT | frozenset(asked) or frozenset(words)
+    kept_words = words[-1:] if words[-1:] == ["do"] else []
+    return frozenset(words) - _NO_CONTENT | frozenset(kept_words) or frozenset(words)
 
 
 def _initial(word: str) -> str:

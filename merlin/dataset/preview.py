@@ -78,7 +78,9 @@ class EditChecker:
         a time.
         """
         before = _contents(files)
-        after = {path: told for path, told in before.items() if path not in edits}
+        after = {
+            path: known_findings for path, known_findings in before.items() if path not in edits
+        }
         for path, text in edits.items():
             if text is not None:
                 content = text.encode("utf-8", "surrogatepass")
@@ -90,7 +92,7 @@ class EditChecker:
             new = self._look(dataset, after, limit_tokens)
             good = _good_examples(new, after, edits)
         own = {escape_unprintable(path) for path in edits}
-        told = {(finding.path, finding.rule) for finding in old.findings}
+        known_findings = {(finding.path, finding.rule) for finding in old.findings}
         tokens = {path: _count(each, new.spec) for path, each in good.items()}
         less = sum(_count(each, new.spec) for each in gone.values())
         return Preview(
@@ -98,7 +100,7 @@ class EditChecker:
             around=tuple(
                 finding
                 for finding in new.findings
-                if finding.path not in own and (finding.path, finding.rule) not in told
+                if finding.path not in own and (finding.path, finding.rule) not in known_findings
             ),
             spec=new.spec,
             good=good,

@@ -354,11 +354,11 @@ class Proposals(Repository):
     def _names(self, draft: Draft) -> NameAllocator:
         files = DATASET_FILE.select(DATASET_FILE.path).where(DATASET_FILE.dataset == draft.dataset)
         lying = [example_id_of(row["path"]) for row in self.db.rows(files)]
-        asked = PROPOSAL.select(PROPOSAL.example_id).where(PROPOSAL.dataset == draft.dataset)
+        own_query = PROPOSAL.select(PROPOSAL.example_id).where(PROPOSAL.dataset == draft.dataset)
         gone = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id).where(
             REVOKED_EXAMPLE.dataset == draft.dataset
         )
-        named = (row["example_id"] for query in (asked, gone) for row in self.db.rows(query))
+        named = (row["example_id"] for query in (own_query, gone) for row in self.db.rows(query))
         return NameAllocator(each.removeprefix(draft.folder) for each in (*lying, *named))
 
     @transaction
@@ -368,11 +368,11 @@ class Proposals(Repository):
         values = {**_FORGOTTEN, "reason": why}
         return self._review(proposal_id, ProposalState.DECLINED, str(by), values)
 
-    def _review(self, proposal_id: int, state: ProposalState, by: str, told: Row) -> bool:
+    def _review(self, proposal_id: int, state: ProposalState, by: str, fields: Row) -> bool:
         reviewer = person_reference(int(by)) if by.isdecimal() else by
         reviewed = {"reviewed_by": reviewer, "reviewed_at": iso(self._clock())}
         these = (PROPOSAL.id == proposal_id) & _WAITS
-        values = {**told, **reviewed, "state": state.value}
+        values = {**fields, **reviewed, "state": state.value}
         return self.db.change(PROPOSAL.update(values).where(these)) > 0
 
     def _proposal(self, row: Row) -> Proposal:
@@ -493,8 +493,8 @@ class ProposalFollower(Repository):
     def _is_recorded(self, change: Change) -> bool:
         """Return whether the commit of a change was fetched."""
         # One that is being recorded has neither a place on the line nor a verdict yet.
-        told = VERDICT.select(VERDICT.commit_sha).where(VERDICT.commit_sha == change.commit)
-        is_told = COMMIT.position.is_null(False) | COMMIT.sha.in_(told)  # noqa: FBT003 - peewee's own
+        recorded = VERDICT.select(VERDICT.commit_sha).where(VERDICT.commit_sha == change.commit)
+        is_told = COMMIT.position.is_null(False) | COMMIT.sha.in_(recorded)  # noqa: FBT003 - peewee's own
         this = COMMIT.select(COMMIT.sha).where((COMMIT.sha == change.commit) & is_told)
         return self.db.row(this) is not None
 

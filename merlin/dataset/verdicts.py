@@ -241,8 +241,10 @@ class VerdictHistory(Repository):
         )
         notes = []
         for commit, group in groupby(rows, key=lambda row: str(row["commit_sha"])):
-            said = list(group)
-            notes.append((commit, _note(said), max(str(row["updated_at"]) for row in said)))
+            verdict_rows = list(group)
+            notes.append(
+                (commit, _note(verdict_rows), max(str(row["updated_at"]) for row in verdict_rows))
+            )
         return notes
 
     @transaction
@@ -251,10 +253,10 @@ class VerdictHistory(Repository):
 
         Words that moved on meanwhile are newer than it, and will be noted in their turn.
         """
-        said = [at for _, text, at in self._notes([commit]) if text == note]
-        if said:
+        note_times = [at for _, text, at in self._notes([commit]) if text == note]
+        if note_times:
             self.db.change(NOTED.delete().where(NOTED.commit_sha == commit))
-            self.db.put(NOTED.insert({"commit_sha": commit, "words": note, "at": said[0]}))
+            self.db.put(NOTED.insert({"commit_sha": commit, "words": note, "at": note_times[0]}))
 
     def owed_statuses(self) -> list[Row]:
         """Return the newest verdicts that the forge was not told as they stand, a few at a time.

@@ -159,19 +159,19 @@ def read_index(folder: Path) -> dict[str, tuple[str, str]]:
     """
     if shutil.which("git") is None:
         raise Refused("git is not installed", "git-absent")
-    asked = subprocess.run(
+    process = subprocess.run(
         ["git", "ls-files", "--stage", "-z"],  # noqa: S607
         cwd=folder,
         env={name: value for name, value in os.environ.items() if name not in _OF_A_HOOK},
         capture_output=True,
         check=False,
     )
-    if asked.returncode:
-        reason = asked.stderr.decode("utf-8", "replace").strip()
+    if process.returncode:
+        reason = process.stderr.decode("utf-8", "replace").strip()
         arguments = {"path": str(folder), "reason": reason}
         raise SourceError(f"{folder}: {reason}", "git-no-work-tree", **arguments)
     held = {}
-    for line in asked.stdout.split(b"\0")[:-1]:
+    for line in process.stdout.split(b"\0")[:-1]:
         head, _, path = line.partition(b"\t")
         mode, blob, stage = head.decode("ascii").split()
         if stage == _MERGED:

@@ -190,10 +190,10 @@ def _write_archive(
             with suppress(FileNotFoundError):  # removed by retention meanwhile
                 members[name] = _add(archive, name, state_dir / name)
         manifest = Manifest(iso(at), dialect, schema, members)
-        said = json.dumps(asdict(manifest), indent=1).encode()
+        content = json.dumps(asdict(manifest), indent=1).encode()
         info = tarfile.TarInfo(MANIFEST)
-        info.size, info.mode = len(said), 0o600
-        archive.addfile(info, io.BytesIO(said))
+        info.size, info.mode = len(content), 0o600
+        archive.addfile(info, io.BytesIO(content))
     return manifest
 
 
@@ -314,32 +314,36 @@ def read_backup(source: io.BufferedReader, folder: Path, keys: Sequence[bytes] =
 
 def _read_archive(source: IO[bytes], folder: Path) -> Manifest:
     found: dict[str, FileDigest] = {}
-    said = b""
+    content = b""
     try:
         with tarfile.open(fileobj=source, mode="r|gz") as archive:
             for info in archive:
                 if info.name == MANIFEST:
-                    said = _reading(archive, info).read()
+                    content = _reading(archive, info).read()
                 else:
                     found[info.name] = _unpack(archive, info, folder)
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise Refused(str(error), "restore-broken", why=str(error)) from error
-    manifest = _parse_manifest(said)
-    told = manifest.members
-    differing = sorted(name for name in {*told, *found} if told.get(name) != found.get(name))
+    manifest = _parse_manifest(content)
+    expected = manifest.members
+    differing = sorted(
+        name for name in {*expected, *found} if expected.get(name) != found.get(name)
+    )
     if differing:
         raise Refused("members differ", "restore-broken", why=differing[0])
     return manifest
 
 
-def _parse_manifest(said: bytes) -> Manifest:
+def _parse_manifest(content: bytes) -> Manifest:
     """Return the manifest. Raises Refused for none, and for one of a newer version."""
     try:
-        told = json.loads(said)
-        if told["format"] > _FORMAT or {*told["schema"]} - {step.__name__ for step in STEPS}:
-            raise Refused("a newer backup", "restore-newer", version=str(told["merlin"]))
-        members = {name: FileDigest(**each) for name, each in told.pop("members").items()}
-        return Manifest(**{**told, "schema": tuple(told["schema"])}, members=members)
+        document = json.loads(content)
+        if document["format"] > _FORMAT or {*document["schema"]} - {
+            step.__name__ for step in STEPS
+        }:
+            raise Refused("a newer backup", "restore-newer", version=str(document["merlin"]))
+        members = {name: FileDigest(**each) for name, each in document.pop("members").items()}
+        return Manifest(**{**document, "schema": tuple(document["schema"])}, members=members)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Refused("no manifest", "restore-broken", why=MANIFEST) from error
 

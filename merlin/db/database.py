@@ -447,9 +447,9 @@ class Database:
     def sql(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of one plain statement with `?` for values; for what peewee lacks."""
         self._ready()
-        asked = sql if self.dialect == "sqlite" else sql.replace("%", "%%").replace("?", "%s")
+        statement = sql if self.dialect == "sqlite" else sql.replace("%", "%%").replace("?", "%s")
         with driver_errors():
-            cursor = self._execute(asked, values)
+            cursor = self._execute(statement, values)
             return list(cursor.fetchall()) if cursor.description else []
 
     def has_table(self, name: str) -> bool:

@@ -98,8 +98,8 @@ class Notices(Repository):
         """Return the keys of which admins were told since then, with those of the same cause."""
         # What was told in the future was told before the clock was set back.
         lately = NOTICE.handed_over_at.between(iso(since), iso(self._clock()))
-        told = NOTICE.select(NOTICE.key).where((NOTICE.to_whom == ADMINS) & lately).distinct()
-        found = {row["key"] for row in self.db.rows(told)}
+        query = NOTICE.select(NOTICE.key).where((NOTICE.to_whom == ADMINS) & lately).distinct()
+        found = {row["key"] for row in self.db.rows(query)}
         causes = {cause_of(key) for key in found} - {""}
         return sorted(found.union(k for k, v in _CAUSE_BY_KEY.items() if v in causes) - NEWS)
 

@@ -56,8 +56,8 @@ class Heartbeats(Repository):
         """Store the newest words; tell the admins of the steps that fail again and again."""
         failing = {step: redact(why) for step, why in heartbeat.failing.items()}
         named = {"process": heartbeat.process, "host": heartbeat.host}
-        said = _HEARTBEATS.write(replace(heartbeat, failing=failing), but=named)
-        self.db.upsert(HEARTBEAT, named, said)
+        row = _HEARTBEATS.write(replace(heartbeat, failing=failing), but=named)
+        self.db.upsert(HEARTBEAT, named, row)
         self._holders.tell(heartbeat.process, heartbeat.at)
         day = heartbeat.at.date()
         notify_failing_steps(Notices(self.db), heartbeat.process, heartbeat.failing, day)
@@ -227,8 +227,8 @@ class AsyncLead:
 
 def _number(name: str) -> int:
     """Return a signed 64-bit number that no other program takes in this database."""
-    said = hashlib.sha256(f"merlin lead {name}".encode()).digest()
-    return int.from_bytes(said[:8], "big", signed=True)
+    digest = hashlib.sha256(f"merlin lead {name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 # Every process looks at it several times a second.

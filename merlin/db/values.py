@@ -68,8 +68,8 @@ REJECTED = "rejected"
 
 def messages_of(text: str, *, with_rejected: bool = False) -> tuple[Message, ...]:
     """Return the messages of a row of `example_text`; by default what is said alone."""
-    told = (_message(load) for load in json.loads(text))
-    return tuple(each for each in told if with_rejected or each.role != REJECTED)
+    messages = (_message(load) for load in json.loads(text))
+    return tuple(each for each in messages if with_rejected or each.role != REJECTED)
 
 
 def _message(stored: Mapping[str, Any]) -> Message:

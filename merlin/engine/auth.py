@@ -85,14 +85,14 @@ def metered(request: Request, asking: GenerationRequest, answering: AnswerStream
     client = client_of(request)
     if client is None:
         return answering
-    asked = training_file.count_messages(asking.messages)
-    estimate = asked + (asking.most_tokens or USUAL_ANSWER)
+    prompt_tokens = training_file.count_messages(asking.messages)
+    estimate = prompt_tokens + (asking.most_tokens or USUAL_ANSWER)
     reservation = TokenReservation(engine_of(request).clients, client, estimate)
-    return _metered(reservation, asked, answering)
+    return _metered(reservation, prompt_tokens, answering)
 
 
 async def _metered(
-    reservation: TokenReservation, asked: int, answering: AnswerStream
+    reservation: TokenReservation, prompt_tokens: int, answering: AnswerStream
 ) -> AnswerStream:
     pieces = 0
     try:
@@ -104,7 +104,7 @@ async def _metered(
             pieces += 1
             yield part
     finally:
-        _settle_later(reservation, asked + pieces if pieces else 0)
+        _settle_later(reservation, prompt_tokens + pieces if pieces else 0)
         await answering.aclose()
 
 

@@ -30,13 +30,13 @@ def onnx_of(folder: Path) -> Path | None:
 def takes_first_token(folder: Path) -> bool:
     """Return whether the first token's vector stands for the text; else the mean of all does."""
     try:
-        told = json.loads((folder / POOLING).read_text(encoding="utf-8"))
+        config = json.loads((folder / POOLING).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    if not isinstance(told, dict):
+    if not isinstance(config, dict):
         return False
     # as sentence-transformers writes it from 6 on, and as before
-    return told.get("pooling_mode") == "cls" or told.get("pooling_mode_cls_token") is True
+    return config.get("pooling_mode") == "cls" or config.get("pooling_mode_cls_token") is True
 
 
 def digest_of(folder: Path) -> str:

@@ -116,14 +116,14 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
 
     Raises ApiError 400 that names the field.
     """
-    asked = JobRequest.read(body)
-    if asked.model not in bases:
+    request = JobRequest.read(body)
+    if request.model not in bases:
         words = (
-            f"The model `{asked.model}` cannot be tuned here; those that can: {', '.join(bases)}."
+            f"The model `{request.model}` cannot be tuned here; those that can: {', '.join(bases)}."
         )
         raise bad_field("model", words, "model_not_available")
-    base = bases[asked.model]
-    method, given = _method(base, asked)
+    base = bases[request.model]
+    method, given = _method(base, request)
     if given is not None and not isinstance(given, dict):
         raise bad_field("hyperparameters", "hyperparameters must be an object")
     try:
@@ -132,13 +132,13 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
         name = f"hyperparameters.{error.name}"
         raise bad_field(name, f"{name}: {error}") from error
     return Job(
-        base=asked.model,
+        base=request.model,
         method=method,
-        training_file=asked.training_file,
-        validation_file=asked.validation_file or None,
-        suffix=asked.suffix or "",
-        seed=DEFAULT_SEED if asked.seed is None else asked.seed,
-        metadata=asked.metadata or {},
+        training_file=request.training_file,
+        validation_file=request.validation_file or None,
+        suffix=request.suffix or "",
+        seed=DEFAULT_SEED if request.seed is None else request.seed,
+        metadata=request.metadata or {},
         hyperparameters=hyperparameters,
     )
 

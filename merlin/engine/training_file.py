@@ -164,10 +164,10 @@ def _conversation(line: bytes) -> list[Message]:
 
 def _preference(line: bytes) -> Preference:
     value = _object(line)
-    asked = value.get("input")
-    if not isinstance(asked, dict):
+    prompt = value.get("input")
+    if not isinstance(prompt, dict):
         raise BadFile("engine-file-no-preference")
-    before = _messages(asked.get("messages"), "input.messages")
+    before = _messages(prompt.get("messages"), "input.messages")
     if before[-1].role == "assistant":
         raise BadFile("engine-file-answered-before")
     better, worse = (_output(value, name) for name in ("preferred_output", "non_preferred_output"))

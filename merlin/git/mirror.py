@@ -100,16 +100,16 @@ class GitRunner(Protocol):
 
 def read_ref(run: GitRunner, name: str) -> str | None:
     """Return what a ref of the mirror points to."""
-    told = run("for-each-ref", "--format=%(objectname)", "--", name).decode().split()
-    return told[0] if told else None
+    refs = run("for-each-ref", "--format=%(objectname)", "--", name).decode().split()
+    return refs[0] if refs else None
 
 
 def list_tree(run: GitRunner, *arguments: str) -> Iterator[tuple[list[str], str]]:
     """Yield what `ls-tree` tells of each entry: its words (mode, kind, id …), and its path."""
     for line in run("ls-tree", "-z", "--full-tree", *arguments).split(b"\0"):
         if line:
-            told, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
-            yield told.split(), path
+            fields, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
+            yield fields.split(), path
 
 
 def diff_trees(run: GitRunner, old: str, new: str) -> Iterator[tuple[str, str, str]]:
@@ -117,8 +117,8 @@ def diff_trees(run: GitRunner, old: str, new: str) -> Iterator[tuple[str, str, s
 
     One that is gone has the mode "000000".
     """
-    told = run("diff-tree", "-r", "-z", "--no-renames", old, new).split(b"\0")
-    for words, path in zip(told[::2], told[1::2], strict=False):
+    fields = run("diff-tree", "-r", "-z", "--no-renames", old, new).split(b"\0")
+    for words, path in zip(fields[::2], fields[1::2], strict=False):
         _, mode, _, blob, _ = words.decode("ascii").split()
         yield mode, blob, path.decode("utf-8", "surrogateescape")
 
@@ -128,8 +128,10 @@ def check_branch(name: str) -> str:
     parts = name.split("/")
     bad = any(not part or part[0] == "." or part.endswith((".", ".lock")) for part in parts)
     if bad or ".." in name or not _BRANCH.fullmatch(name):
-        told = CONTROL.sub("?", name)[:200]
-        raise ConfigError(f"repository.branch is no branch name: {told}", "git-branch", branch=told)
+        shown_name = CONTROL.sub("?", name)[:200]
+        raise ConfigError(
+            f"repository.branch is no branch name: {shown_name}", "git-branch", branch=shown_name
+        )
     return name
 
 
@@ -137,11 +139,11 @@ def check_directory(name: str) -> str:
     """Return `name`, a folder inside the repository ("" is its top). Raises ConfigError."""
     parts = [] if name in ("", ".") else name.strip("/").split("/")
     if any(part in (".", "..") or not _FOLDER_PART.fullmatch(part) for part in parts):
-        told = CONTROL.sub("?", name)[:200]
+        shown_name = CONTROL.sub("?", name)[:200]
         raise ConfigError(
-            f"repository.directory is no folder of a repository: {told}",
+            f"repository.directory is no folder of a repository: {shown_name}",
             "git-directory",
-            directory=told,
+            directory=shown_name,
         )
     return "/".join(parts)
 
@@ -276,10 +278,10 @@ def pin_commits(run: GitRunner, needed: Collection[str], lock: int) -> None:
     here = run("for-each-ref", "--format=%(refname)", _NEEDED).decode().split()
     known = run("cat-file", "--batch-check", feed=_lines(needed)).decode() if needed else ""
     there = {line.split()[0] for line in known.splitlines() if line.split()[1:2] == ["commit"]}
-    asked = [f"update {_NEEDED}{sha} {sha}" for sha in sorted(there)]
-    asked += [f"delete {ref}" for ref in here if ref.removeprefix(_NEEDED) not in there]
-    if asked:
-        run("update-ref", "--stdin", feed=_lines(asked), lock=lock)
+    updates = [f"update {_NEEDED}{sha} {sha}" for sha in sorted(there)]
+    updates += [f"delete {ref}" for ref in here if ref.removeprefix(_NEEDED) not in there]
+    if updates:
+        run("update-ref", "--stdin", feed=_lines(updates), lock=lock)
 
 
 def _lines(words: Collection[str]) -> bytes:
@@ -422,9 +424,9 @@ class MirrorFetcher:
 
     def _there(self) -> dict[str, str]:
         """Ask the repository; its silence says nothing about the mirror."""
-        asked = ("ls-remote", "--quiet", "--", self._place.url, self._branch, NOTES_REF)
+        arguments = ("ls-remote", "--quiet", "--", self._place.url, self._branch, NOTES_REF)
         try:
-            return self._refs(*asked)
+            return self._refs(*arguments)
         except GitFailed as failure:
             reason = failure.arguments["reason"]
             raise SourceError(str(failure), failure.key, reason=reason) from failure

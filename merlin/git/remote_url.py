@@ -91,7 +91,9 @@ def _local(path: str) -> RemoteUrl:
 
 def _refused(url: str) -> ConfigError:
     # As logs and people may see it: without user and password.
-    told = re.sub(r"(?<=://)[^/\s]*@", "", CONTROL.sub("?", url))[:200]
+    shown_url = re.sub(r"(?<=://)[^/\s]*@", "", CONTROL.sub("?", url))[:200]
     return ConfigError(
-        f"repository.url is neither https, ssh nor a local path: {told}", "git-url", url=told
+        f"repository.url is neither https, ssh nor a local path: {shown_url}",
+        "git-url",
+        url=shown_url,
     )

@@ -114,13 +114,13 @@ def _codec(declared: bytes) -> str:
     return name if is_known else "utf-8"
 
 
-def parse_blobs(answers: BinaryIO, asked: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
-    """Yield (blob, bytes) from what `cat-file --batch` answers to `asked`.
+def parse_blobs(answers: BinaryIO, names: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
+    """Yield (blob, bytes) from what `cat-file --batch` answers to `names`.
 
     Raises SourceError for a blob that is missing, damaged or over `limit` bytes, before any of
     its bytes is read.
     """
-    for blob in asked:
+    for blob in names:
         size = _read_size(answers, blob, "blob")
         if size > limit:
             text = f"{blob} has {size} bytes, over {limit}"
@@ -192,12 +192,12 @@ class GitCommand:
         status = process.returncode
         if status == 0:
             return out
-        told = err.decode("utf-8", "replace")
-        reason = f"{arguments[0]}: {mirror.format_stderr(told, self._place)}"
+        stderr = err.decode("utf-8", "replace")
+        reason = f"{arguments[0]}: {mirror.format_stderr(stderr, self._place)}"
         if status < 0 or status == _NOT_FOUND:  # killed, or not even started: it judged nothing
             text = f"git did not run to its end ({status}): {reason}"
             raise SourceError(text, "git-failed", reason=reason)
-        raise GitFailed(reason, status, told)
+        raise GitFailed(reason, status, stderr)
 
     @contextmanager
     def stream(self, *arguments: str, feed: IO[bytes]) -> Iterator[BinaryIO]:
@@ -303,8 +303,8 @@ class GitSource:
         seen = frozenset(known)
         new = list(takewhile(lambda sha: sha not in seen, line))
         if len(new) == len(line):
-            asked = frozenset(since)
-            oldest = max((at for at, sha in enumerate(line) if sha in asked), default=0)
+            excluded = frozenset(since)
+            oldest = max((at for at, sha in enumerate(line) if sha in excluded), default=0)
             new = line[: oldest + 1]
         if not new:
             return []
@@ -363,19 +363,19 @@ class GitSource:
         """Return the size of each object in bytes, "" for one that is not there."""
         if not names:
             return {}
-        asked = "".join(f"{name}\n" for name in names).encode()
-        told = self.run("cat-file", "--batch-check=%(objectsize)", feed=asked).decode().split("\n")
-        found = (size if size.isdecimal() else "" for size in told)
+        stdin = "".join(f"{name}\n" for name in names).encode()
+        sizes = self.run("cat-file", "--batch-check=%(objectsize)", feed=stdin).decode().split("\n")
+        found = (size if size.isdecimal() else "" for size in sizes)
         return dict(zip(names, found, strict=False))
 
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (blob, bytes) in the order asked; SourceError for one over 2,000,000 bytes."""
-        asked = list(blobs)
-        check_object_ids(asked)
-        if not asked:
+        names = list(blobs)
+        check_object_ids(names)
+        if not names:
             return
-        with self._objects(asked) as answers:
-            yield from parse_blobs(answers, asked, BLOB_LIMIT)
+        with self._objects(names) as answers:
+            yield from parse_blobs(answers, names, BLOB_LIMIT)
 
     def note(self, commit: str, text: str) -> None:
         check_object_ids([commit])
@@ -431,10 +431,10 @@ class GitSource:
     @contextmanager
     def _objects(self, names: Sequence[str]) -> Iterator[BinaryIO]:
         """Yield what `cat-file --batch` answers to these ids."""
-        with self._reading(), TemporaryFile() as asked:
-            asked.write("".join(f"{name}\n" for name in names).encode())
-            asked.seek(0)
-            with self._git.stream("cat-file", "--batch", "--buffer", feed=asked) as answers:
+        with self._reading(), TemporaryFile() as stdin:
+            stdin.write("".join(f"{name}\n" for name in names).encode())
+            stdin.seek(0)
+            with self._git.stream("cat-file", "--batch", "--buffer", feed=stdin) as answers:
                 yield answers
 
     @contextmanager

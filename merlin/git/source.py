@@ -60,7 +60,7 @@ def blob_id(text: str | bytes, like: str = "") -> str:
     Source: git's hash-object: the hash of blob, size, NUL, bytes, SHA-1 or SHA-256.
     """
     content = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-    said = b"blob %d\0" % len(content) + content
+    data = b"blob %d\0" % len(content) + content
     if len(like) > _SHA1_DIGITS:
-        return hashlib.sha256(said).hexdigest()
-    return hashlib.sha1(said, usedforsecurity=False).hexdigest()
+        return hashlib.sha256(data).hexdigest()
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()

@@ -107,8 +107,8 @@ def error_of_status(
     code, message, wait_s = _code_of(error), _message(error), retry_after_s(headers)
     named = headers.get("x-request-id")
     request_id = one_line(f" (request {named})") if named else ""
-    said = one_line(" ".join(part for part in (code, message) if part))
-    words = f"{status} {said or 'without a word'}{request_id}"
+    detail = one_line(" ".join(part for part in (code, message) if part))
+    words = f"{status} {detail or 'without a word'}{request_id}"
     if status in _LATER or (status >= _SERVER and status != _NOT_MADE):
         return unsure(words, code=code, status=status, retry_after_s=wait_s)
     if status == _BUSY and code != NO_CREDIT:

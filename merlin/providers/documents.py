@@ -76,25 +76,25 @@ class ChildReader:
         if kind not in DOCUMENTS:
             raise unusable_file("media-unknown", kinds=_KINDS)
         async with self._room:
-            said = loads(await self._read_by_child(kind, content))
-        if "fault" not in said:
-            return said["text"], said["is_cut"]
+            result = loads(await self._read_by_child(kind, content))
+        if "fault" not in result:
+            return result["text"], result["is_cut"]
         most = self._limits.document_characters
-        raise unusable_file(f"media-{said['fault']}", characters=most, kinds=_KINDS)
+        raise unusable_file(f"media-{result['fault']}", characters=most, kinds=_KINDS)
 
     async def _read_by_child(self, kind: FileKind, content: bytes) -> bytes:
         """Return what a child says of the document. Raises Refused when it dies of it."""
         child = await self._start(kind)
         try:
             async with asyncio.timeout(self._wall_s):
-                told = await self._talk(child, content)
+                output = await self._talk(child, content)
                 status = await child.wait()
         except TimeoutError:
             raise unusable_file("media-slow") from None
         finally:
             await _end(child)
-        if status == 0 and told:
-            return told
+        if status == 0 and output:
+            return output
         log.warning("a document killed its reader", kind=kind, status=status, bytes=len(content))
         is_out_of_time = status in {-signal.SIGXCPU, -signal.SIGKILL}
         raise unusable_file("media-slow" if is_out_of_time else "media-damaged")
@@ -122,12 +122,12 @@ class ChildReader:
             child.stdin.close()
             await child.stdin.wait_closed()
         most = self._limits.document_characters * _BYTES_PER_CHARACTER + _FRAME_BYTES
-        told = bytearray()
+        output = bytearray()
         while chunk := await child.stdout.read(_CHUNK):
-            told += chunk
-            if len(told) > most:
+            output += chunk
+            if len(output) > most:
                 raise unusable_file("media-bomb")
-        return bytes(told)
+        return bytes(output)
 
 
 def is_walled() -> bool:

@@ -144,9 +144,9 @@ def _reason(answer: httpx2.Response) -> str:
     if answer.is_success:
         return ""
     try:
-        said = answer.json()
+        body = answer.json()
     except (ValueError, RecursionError):
-        said = {}
-    words = said.get("message") or said.get("error") if isinstance(said, dict) else ""
+        body = {}
+    words = body.get("message") or body.get("error") if isinstance(body, dict) else ""
     plain = words if isinstance(words, str) else json.dumps(words, ensure_ascii=False)
     return one_line(plain)[:MAX_REASON_LENGTH] or answer.reason_phrase

@@ -43,11 +43,11 @@ class MistralProvider(OpenAIProvider):
     def _pages(self, ask: Callable[..., RawResponse]) -> Iterator[list[Json]]:
         seen = 0
         for number in range(MAX_PAGES):
-            told = json_object(ask(extra_query={"page": number, "page_size": _PAGE}).content)
+            body = json_object(ask(extra_query={"page": number, "page_size": _PAGE}).content)
             # A list without anything has no `data` at all.
-            found = openai_chat.rows({"data": [], **told})
+            found = openai_chat.rows({"data": [], **body})
             yield found
-            seen, total = seen + len(found), told.get("total")
+            seen, total = seen + len(found), body.get("total")
             if not found or not isinstance(total, int) or seen >= total:
                 return
         raise InvalidResponse("the list has no end")
@@ -100,9 +100,9 @@ class MistralProvider(OpenAIProvider):
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
         """Fulfil TrainingApi: the job's changes of state, and its checkpoints as metrics."""
         with provider_errors():
-            told = _events(self._read(provider_job_id))
+            events = _events(self._read(provider_job_id))
         return sorted(
-            (each for each in told if each.event_id not in known), key=lambda each: each.at
+            (each for each in events if each.event_id not in known), key=lambda each: each.at
         )
 
     def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
@@ -123,17 +123,17 @@ def _events(raw: Json) -> list[JobEvent]:
             if not isinstance(each, dict):
                 continue
             data = each.get("metrics" if kind == "metrics" else "data")
-            told = dict(data) if isinstance(data, Mapping) else {}
+            fields = dict(data) if isinstance(data, Mapping) else {}
             if kind == "metrics":
-                told["step"] = each.get("step_number")
-            words = str(told.get("status") or each.get("name") or f"step {told.get('step')}")
+                fields["step"] = each.get("step_number")
+            words = str(fields.get("status") or each.get("name") or f"step {fields.get('step')}")
             row = {
                 "id": f"{kind}:{each.get('created_at')}:{words}",
                 "created_at": each.get("created_at"),
                 "message": words,
                 "type": kind,
-                "data": {name: value for name, value in told.items() if value is not None},
-                "level": "error" if told.get("error") else "info",
+                "data": {name: value for name, value in fields.items() if value is not None},
+                "level": "error" if fields.get("error") else "info",
             }
             events.append(openai_chat.job_event(row))
     return events

@@ -80,8 +80,8 @@ def job_report(raw: Json) -> JobReport:
 
 def metadata(raw: Json) -> dict[str, str]:
     """Return a job's metadata, empty where the server keeps none."""
-    told = raw.get("metadata")
-    return {str(k): str(v) for k, v in told.items()} if isinstance(told, Mapping) else {}
+    values = raw.get("metadata")
+    return {str(k): str(v) for k, v in values.items()} if isinstance(values, Mapping) else {}
 
 
 def job_event(raw: Json) -> JobEvent:
@@ -99,8 +99,8 @@ def job_event(raw: Json) -> JobEvent:
 
 def checkpoint(raw: Json) -> Checkpoint:
     """Return a checkpoint; only metrics that are numbers are kept."""
-    told = raw.get("metrics")
-    metrics = told if isinstance(told, Mapping) else {}
+    raw_metrics = raw.get("metrics")
+    metrics = raw_metrics if isinstance(raw_metrics, Mapping) else {}
     return Checkpoint(
         model_id=must_text(raw, "fine_tuned_model_checkpoint"),
         step=int(_number(raw, "step_number") or 0),
@@ -142,8 +142,8 @@ def usage(raw: object) -> Usage:
 
 def extension_known(extension: object) -> bool | None:
     """Return what our engine's extension `merlin` says of an answer."""
-    told = extension.get("known") if isinstance(extension, Mapping) else None
-    return told if isinstance(told, bool) else None
+    is_known = extension.get("known") if isinstance(extension, Mapping) else None
+    return is_known if isinstance(is_known, bool) else None
 
 
 def extension_nearest(extension: object) -> tuple[str, ...]:

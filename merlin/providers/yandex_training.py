@@ -140,10 +140,13 @@ class YandexProvider:
         }
         operation = self._call("POST", _TUNING, body=body, creates=True)
         with provider_errors(creates=True):
-            told = operation.get("metadata")
-            if not isinstance(told, dict):
-                raise InvalidResponse(f"metadata is {told!r:.60}")
-            return JobReport(must_text(told, "tuningTaskId"), must_text(told, "status"))
+            operation_metadata = operation.get("metadata")
+            if not isinstance(operation_metadata, dict):
+                raise InvalidResponse(f"metadata is {operation_metadata!r:.60}")
+            return JobReport(
+                must_text(operation_metadata, "tuningTaskId"),
+                must_text(operation_metadata, "status"),
+            )
 
     def _require_ready(self, dataset: str) -> None:
         body = self._call("GET", f"{_DATASETS}/{dataset}").get("dataset")

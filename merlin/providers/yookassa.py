@@ -160,16 +160,16 @@ def _id(value: object) -> str:
     return value
 
 
-def _amount(said: object) -> Amount:
+def _amount(field: object) -> Amount:
     """Return an amount to the kopeck, or say that it is none: nothing is rounded here."""
-    if isinstance(said, Mapping) and said.get("currency") == Currency.RUB.value:
-        value = said.get("value")
+    if isinstance(field, Mapping) and field.get("currency") == Currency.RUB.value:
+        value = field.get("value")
         try:
             if isinstance(value, str):
                 return roubles(value)
         except ValueError:
             pass
-    raise _unreadable("amount", said)
+    raise _unreadable("amount", field)
 
 
 def _address(value: object) -> str:
@@ -278,9 +278,9 @@ class YooKassaGateway:
         body: Body | None = None,
     ) -> T:
         checked = None if body is None else await asyncio.to_thread(_checked_body, kind, body)
-        told = await self._call("POST", path, json=checked, headers={"Idempotence-Key": key})
+        answer_body = await self._call("POST", path, json=checked, headers={"Idempotence-Key": key})
         try:
-            return read(told)
+            return read(answer_body)
         except PaymentError as error:
             # It was carried out, whatever it is.
             raise PaymentUnknown(str(error), code=error.code) from None

@@ -112,9 +112,9 @@ def read_grading(
         mine = votes.setdefault((int(row), example_id), [])
         if (reply := replies.get(query.key)) is None:
             continue
-        said = _VOTE.findall(reply.answer.text)
-        if said:
-            mine.append(said[-1].lower() == "right")
+        found_votes = _VOTE.findall(reply.answer.text)
+        if found_votes:
+            mine.append(found_votes[-1].lower() == "right")
         else:
             unreadable.append(reply.answer.text)
     judge = f"{variant_queries.provider}/{variant_queries.model_id}"

@@ -209,7 +209,9 @@ class NearestExamples:
     def prompt(self, messages: Sequence[Message], count: int) -> tuple[Message, ...]:
         """Return the messages with the `count` nearest before the question, the nearest last."""
         found = nearest_questions(_first_question(messages), self._questions, count)
-        shown = [said for place in reversed(found) for said in self._taught[place]]
+        shown = [
+            example_message for place in reversed(found) for example_message in self._taught[place]
+        ]
         head = [message for message in messages if message.role == "system"]
         talk = [each for each in (*shown, *messages) if each.role != "system"]
         return (*head, *talk)

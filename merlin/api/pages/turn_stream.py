@@ -32,9 +32,9 @@ class TurnStream(ChatStream):
     ) -> None:
         self._question, self._session_id = question, session_id
         dataset = question.place.dataset
-        asked = Asked(name_of(dataset or ""), dataset, (Message("user", question.text),))
+        chat_request = Asked(name_of(dataset or ""), dataset, (Message("user", question.text),))
         asker = asker_of(visit, question.number, dataset)
-        super().__init__(visit.services, request.app.state.desk, asked, asker)
+        super().__init__(visit.services, request.app.state.desk, chat_request, asker)
 
     def _reserve(self) -> Candidate | None:
         ctx = self._services

@@ -111,8 +111,8 @@ async def accepted(request: Request, caller: Caller, act: RequestAct) -> Respons
     """Return 202 with where to look for what comes of it; with an Idempotency-Key asked once."""
 
     async def deed(number: int) -> Response:
-        asked = await caller.write(act, once=str(number))
-        shown = request_shown(asked, caller.language)
+        stored_request = await caller.write(act, once=str(number))
+        shown = request_shown(stored_request, caller.language)
         where = f"/api/requests/{shown.id}"
         return shape_response(shown, caller.language, HTTPStatus.ACCEPTED, where)
 

@@ -358,8 +358,8 @@ def _info_session(context: BotContext, session: Session) -> str:
         "bot-info-session-preset": preset_name(context, session) if session.preset else "",
         "bot-info-session-own": "yes" if session.system and not session.preset else "",
     }
-    said = [context.translate(key, name=name) for key, name in choices.items() if name]
-    return "\n".join([context.translate("bot-info-session"), *said]) if said else ""
+    choice_lines = [context.translate(key, name=name) for key, name in choices.items() if name]
+    return "\n".join([context.translate("bot-info-session"), *choice_lines]) if choice_lines else ""
 
 
 @handlers.command("help")

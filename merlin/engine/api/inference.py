@@ -133,12 +133,12 @@ def _kind_of(response_format: object) -> object:
 @router.post("/chat/completions")
 async def complete(request: Request) -> Response:
     """Let a model go on with a conversation; who goes away stops it."""
-    asked = ChatRequest.read(await json_object(request))
-    model, question = asked.model, asked.to_request(owner_of(request))
+    chat_request = ChatRequest.read(await json_object(request))
+    model, question = chat_request.model, chat_request.to_request(owner_of(request))
     await check_model(request, model)
     answer = metered(request, question, engine_of(request).backends.ask(model, question))
-    if asked.stream:
-        return await _streamed(asked, answer)
+    if chat_request.stream:
+        return await _streamed(chat_request, answer)
     async with aclosing(answer):
         completion = await run_while_connected(request, _completion(model, answer))
     if completion is None:
@@ -225,8 +225,11 @@ class EmbeddingRequest(Fields):
 @router.post("/embeddings")
 async def embed(request: Request) -> Response:
     """Return a vector for every text, by a base that can."""
-    asked, engine = EmbeddingRequest.read(await json_object(request)), engine_of(request)
-    model = asked.model
+    embedding_request, engine = (
+        EmbeddingRequest.read(await json_object(request)),
+        engine_of(request),
+    )
+    model = embedding_request.model
     await check_model(request, model)
     if model not in engine.bases:
         tuned = await run_in_threadpool(engine.repositories.models.get, model)
@@ -234,8 +237,10 @@ async def embed(request: Request) -> Response:
             f"A tuned model answers questions alone; embeddings come from bases: {tuned['base']}"
         )
         raise bad_field("model", words)
-    vectors = await metered_vectors(request, asked.input, engine.backends.backend_of(model).embed)
-    is_base64 = asked.encoding_format == "base64"
+    vectors = await metered_vectors(
+        request, embedding_request.input, engine.backends.backend_of(model).embed
+    )
+    is_base64 = embedding_request.encoding_format == "base64"
     answer = await run_in_threadpool(_embeddings_object, model, vectors, is_base64=is_base64)
     return JSONResponse(answer)
 

@@ -128,19 +128,19 @@ _METADATA = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 @router.post("/fine_tuning/jobs")
 async def create_job(request: Request) -> Response:
     """Keep a new job; the same Idempotency-Key and body give the first answer again."""
-    asked = await json_object(request)
+    body = await json_object(request)
     key = request.headers.get("idempotency-key", "")
-    idempotency = idempotency_of("jobs", key, asked, owner_of(request))
-    answer = await run_in_threadpool(_created, request, asked, idempotency)
+    idempotency = idempotency_of("jobs", key, body, owner_of(request))
+    answer = await run_in_threadpool(_created, request, body, idempotency)
     return Response(answer, media_type="application/json")
 
 
-def _created(request: Request, asked: Mapping[str, object], idempotency: IdempotencyKey) -> bytes:
+def _created(request: Request, body: Mapping[str, object], idempotency: IdempotencyKey) -> bytes:
     engine = engine_of(request)
     stored = engine.repositories.repeats.answer(idempotency)
     if stored is not None:
         return stored
-    job = read_job(asked, engine.bases)
+    job = read_job(body, engine.bases)
     wanted = {"training_file": job.training_file, "validation_file": job.validation_file}
     for param, file_id in wanted.items():
         if file_id is not None and not engine.repositories.files.has(file_id, idempotency.owner):
@@ -315,8 +315,8 @@ class TestRequest(Fields):
 @router.post("/webhook_endpoints/{endpoint_id}/rotate_secret")
 async def rotate_secret(request: Request, endpoint_id: str) -> Response:
     """Give an endpoint a new secret, told this once; the old one may sign too for 24 hours."""
-    asked, sender = RotateRequest.read(await json_object(request)), _sender(request)
-    keeps_old = bool(asked.keep_old_secret_active_for_24_hours)
+    rotation, sender = RotateRequest.read(await json_object(request)), _sender(request)
+    keeps_old = bool(rotation.keep_old_secret_active_for_24_hours)
     rotate = partial(sender.endpoints.rotate, endpoint_id, keeps_old=keeps_old)
     return _endpoint_answer(sender, await run_in_threadpool(rotate), with_secret=True)
 

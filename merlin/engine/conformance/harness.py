@@ -197,10 +197,10 @@ def _model_names(server: Server) -> list[str]:
     if answer.status_code in _FORBIDDEN:
         raise Refused("the key is refused", "provider-test-key-refused", url=server.base_url)
     try:
-        told = answer.json()
+        body = answer.json()
     except ValueError:
         return []
-    listed = told.get("data") if isinstance(told, dict) else None
+    listed = body.get("data") if isinstance(body, dict) else None
     cards = listed if answer.status_code == _OK and isinstance(listed, list) else []
     return [str(card["id"]) for card in cards if isinstance(card, dict) and card.get("id")]
 
@@ -281,10 +281,10 @@ def optional_call(what: str) -> Iterator[None]:
 def require_refusal(call: Callable[[], object], wanted: tuple[int, ...]) -> Mapping[str, object]:
     """Raise Wrong unless a call of the SDK is refused with the protocol's error object."""
     try:
-        told = call()
+        result = call()
     except openai.APIStatusError as error:
         return require_error_object(error.response, wanted)
-    raise Wrong("accepted", wanted=_words(wanted), found=told)
+    raise Wrong("accepted", wanted=_words(wanted), found=result)
 
 
 def require_error_object(
@@ -321,10 +321,10 @@ def _describe_call(response: httpx2.Response) -> str:
 
 def _error_in(response: httpx2.Response) -> Mapping[str, object]:
     try:
-        told = json.loads(response.content)
+        body = json.loads(response.content)
     except (ValueError, RecursionError):
         return {}
-    error = told.get("error") if isinstance(told, dict) else None
+    error = body.get("error") if isinstance(body, dict) else None
     return error if isinstance(error, dict) else {}
 
 

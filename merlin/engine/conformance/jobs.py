@@ -50,9 +50,9 @@ _FIRST_LOOK_S, _LAST_LOOK_S, _SLOWER = 0.02, 5.0, 1.3
 def launch(server: Server, file_id: str, epochs: int, **other: Any) -> FineTuningJob:
     """Create a job on the base model, to be cancelled at the end if it still goes."""
     method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
-    asked: dict[str, Any] = {"model": server.model, "method": method, **other}
+    params: dict[str, Any] = {"model": server.model, "method": method, **other}
     with optional_call("POST /fine_tuning/jobs"):
-        return _create(server, file_id, asked)
+        return _create(server, file_id, params)
 
 
 def _create(server: Server, file_id: str, arguments: dict[str, Any]) -> FineTuningJob:
@@ -113,8 +113,8 @@ def _create_on_a_base(server: Server, file: FileObject, metadata: dict[str, str]
 def hyperparameters(_server: Server, job: FineTuningJob) -> None:
     """Prove that hyper-parameters given under `method` are the job's."""
     block = job.method.supervised if job.method else None
-    told = block.hyperparameters if block else job.hyperparameters
-    require_equal("n_epochs", told.n_epochs if told else None, harness.EPOCHS)
+    values = block.hyperparameters if block else job.hyperparameters
+    require_equal("n_epochs", values.n_epochs if values else None, harness.EPOCHS)
 
 
 @check("jobs.seed", created)
@@ -137,10 +137,10 @@ def metadata(server: Server, job: FineTuningJob) -> dict[str, str]:
 @check("jobs.retrieve", created)
 def retrieve_job(server: Server, job: FineTuningJob) -> None:
     """Prove that GET /fine_tuning/jobs/{id} tells of the same job."""
-    told = server.sdk.fine_tuning.jobs.retrieve(job.id)
-    require_equal("id", told.id, job.id)
-    require_equal("model", told.model, job.model)
-    require_equal("created_at", told.created_at, job.created_at)
+    retrieved = server.sdk.fine_tuning.jobs.retrieve(job.id)
+    require_equal("id", retrieved.id, job.id)
+    require_equal("model", retrieved.model, job.model)
+    require_equal("created_at", retrieved.created_at, job.created_at)
 
 
 @check("jobs.list", created)
@@ -278,21 +278,21 @@ _LEVELS = ("info", "warn", "error")
 def events(server: Server, job: FineTuningJob) -> list[FineTuningJobEvent]:
     """Prove that GET …/events lists events, each with its own id, level and message."""
     with optional_call("GET /fine_tuning/jobs/{id}/events"):
-        told = server.sdk.fine_tuning.jobs.list_events(job.id, limit=100).data
-    require(told, "data", told, ">= 1")
-    for event in told:
+        listed = server.sdk.fine_tuning.jobs.list_events(job.id, limit=100).data
+    require(listed, "data", listed, ">= 1")
+    for event in listed:
         require_equal("object", event.object, "fine_tuning.job.event")
         require_one_of("level", event.level, _LEVELS)
         require(event.message, "message", event.message, '!= ""')
-    ids = [event.id for event in told]
+    ids = [event.id for event in listed]
     require_equal("data", len(set(ids)), len(ids))
-    return told
+    return listed
 
 
 @check("events.order", events)
-def order(_server: Server, told: list[FineTuningJobEvent]) -> None:
+def order(_server: Server, listed: list[FineTuningJobEvent]) -> None:
     """Prove that events come newest first."""
-    times = [event.created_at for event in told]
+    times = [event.created_at for event in listed]
     require(times == sorted(times, reverse=True), "created_at", times[:5], "newest first")
 
 
@@ -303,9 +303,9 @@ def page_events(server: Server, _told: object, job: FineTuningJob) -> None:
 
 
 @check("events.metrics", events)
-def metrics(_server: Server, told: list[FineTuningJobEvent]) -> None:
+def metrics(_server: Server, listed: list[FineTuningJobEvent]) -> None:
     """Prove that events of the type `metrics` carry the step and a loss."""
-    figures = [event.data for event in told if event.type == "metrics"]
+    figures = [event.data for event in listed if event.type == "metrics"]
     require(figures, "type", "message", "metrics")
     for figure in figures:
         require(isinstance(figure, Mapping) and "step" in figure, "data", figure, "step")
@@ -326,28 +326,28 @@ unknown_job_of_events = refuses(
 def checkpoints(server: Server, job: FineTuningJob) -> list[FineTuningJobCheckpoint]:
     """Prove that GET …/checkpoints lists the job's checkpoints with step and figures."""
     with optional_call("GET /fine_tuning/jobs/{id}/checkpoints"):
-        told = server.sdk.fine_tuning.jobs.checkpoints.list(job.id, limit=100).data
-    require(told, "data", told, ">= 1")
-    for each in told:
+        listed = server.sdk.fine_tuning.jobs.checkpoints.list(job.id, limit=100).data
+    require(listed, "data", listed, ">= 1")
+    for each in listed:
         require_equal("object", each.object, "fine_tuning.job.checkpoint")
         require_equal("fine_tuning_job_id", each.fine_tuning_job_id, job.id)
         require(each.step_number > 0, "step_number", each.step_number, "> 0")
         require(_has_loss(each.metrics.to_dict()), "metrics", each.metrics.to_dict(), "…loss")
         server.undo_at_end("DELETE", f"/models/{each.fine_tuned_model_checkpoint}")
-    return told
+    return listed
 
 
 @check("checkpoints.order", checkpoints)
-def checkpoint_order(_server: Server, told: list[FineTuningJobCheckpoint]) -> None:
+def checkpoint_order(_server: Server, listed: list[FineTuningJobCheckpoint]) -> None:
     """Prove that checkpoints come newest first, no step twice."""
-    steps = [each.step_number for each in told]
+    steps = [each.step_number for each in listed]
     require(steps == sorted(set(steps), reverse=True), "step_number", steps, "newest first")
 
 
 @check("checkpoints.usable", checkpoints, models.plain)
-def usable(server: Server, told: list[FineTuningJobCheckpoint], _plain: object) -> None:
+def usable(server: Server, listed: list[FineTuningJobCheckpoint], _plain: object) -> None:
     """Prove that each checkpoint is a model that answers."""
-    for each in told:
+    for each in listed:
         answer = server.ask(model=each.fine_tuned_model_checkpoint)
         require_equal("object", answer.object, "chat.completion")
 
@@ -451,9 +451,9 @@ def _cancel(server: Server, job_id: str) -> str:
 def late(server: Server, _cancelled: None, done: FineTuningJob) -> None:
     """Prove that cancelling a job that succeeded is refused, and it stays succeeded."""
     require_equal("status", _cancel(server, done.id), "")
-    told = server.sdk.fine_tuning.jobs.retrieve(done.id)
-    require_equal("status", told.status, SUCCEEDED)
-    require_equal("fine_tuned_model", told.fine_tuned_model, done.fine_tuned_model)
+    retrieved = server.sdk.fine_tuning.jobs.retrieve(done.id)
+    require_equal("status", retrieved.status, SUCCEEDED)
+    require_equal("fine_tuned_model", retrieved.fine_tuned_model, done.fine_tuned_model)
 
 
 @check("cancel.race", cancelled, second)
@@ -464,12 +464,12 @@ def race(server: Server, _cancelled: None, long: FineTuningJob) -> None:
         server.idle_jobs.append(_launch_long(server, long.training_file, key).id)
     job_id = server.idle_jobs.pop()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        told = list(pool.map(_cancel, [server] * AT_ONCE, [job_id] * AT_ONCE))
+        statuses = list(pool.map(_cancel, [server] * AT_ONCE, [job_id] * AT_ONCE))
     end = until(server, job_id, FINAL)
-    wanted = CANCELLED if CANCELLED in told else str(end.status)
+    wanted = CANCELLED if CANCELLED in statuses else str(end.status)
     require_equal("status", end.status, wanted)
     _require_status(server, job_id, wanted)
-    require(any(told) or end.status != CANCELLED, "status", end.status, "cancel: 200")
+    require(any(statuses) or end.status != CANCELLED, "status", end.status, "cancel: 200")
     has_model = end.fine_tuned_model is not None
     require_equal("fine_tuned_model", has_model, end.status == SUCCEEDED)
 
@@ -491,23 +491,23 @@ def list_tuned_model(server: Server, done: FineTuningJob) -> None:
 def retrieve_tuned_model(server: Server, done: FineTuningJob) -> None:
     """Prove that GET /models/{name} tells of the tuned model."""
     with optional_call("GET /models/{name}"):
-        told = server.sdk.models.retrieve(str(done.fine_tuned_model))
-    require_equal("id", told.id, done.fine_tuned_model)
+        model = server.sdk.models.retrieve(str(done.fine_tuned_model))
+    require_equal("id", model.id, done.fine_tuned_model)
 
 
 @check("tuned.chat", succeeded, models.plain)
 def chat(server: Server, done: FineTuningJob, _plain: object) -> None:
     """Prove that the tuned model answers under its name."""
-    told = server.ask(model=done.fine_tuned_model)
-    require(text_of(told), "choices[0].message.content", text_of(told), '!= ""')
-    require_equal("model", told.model, done.fine_tuned_model)
+    completion = server.ask(model=done.fine_tuned_model)
+    require(text_of(completion), "choices[0].message.content", text_of(completion), '!= ""')
+    require_equal("model", completion.model, done.fine_tuned_model)
 
 
 @check("tuned.stream", succeeded, models.chunks)
 def stream(server: Server, done: FineTuningJob, _chunks: object) -> None:
     """Prove that the tuned model answers in a stream."""
-    told = server.stream(model=done.fine_tuned_model)
-    words = text_of_chunks(told)
+    stream_chunks = server.stream(model=done.fine_tuned_model)
+    words = text_of_chunks(stream_chunks)
     require(words, "delta.content", words, '!= ""')
 
 
@@ -516,8 +516,8 @@ def deleted(server: Server, done: FineTuningJob, _plain: object) -> None:
     """Prove that a deleted model is gone from the list, and a chat with it is 404."""
     name = str(done.fine_tuned_model)
     with optional_call("DELETE /models/{name}"):
-        told = server.sdk.models.delete(name)
-    require(told.deleted, "deleted", told.deleted, "true")
+        deletion = server.sdk.models.delete(name)
+    require(deletion.deleted, "deleted", deletion.deleted, "true")
     names = [card.id for card in server.sdk.models.list().data]
     require(name not in names, "data", name, "–")
     require_refusal(lambda: server.ask(model=name), GONE)

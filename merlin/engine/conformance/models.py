@@ -93,17 +93,17 @@ def keeps_name(_server: Server, made: FileObject) -> None:
 @check("files.retrieve", uploaded)
 def retrieve_file(server: Server, made: FileObject) -> None:
     """Prove that GET /files/{id} tells of the same file."""
-    told = server.sdk.files.retrieve(made.id)
-    require_equal("id", told.id, made.id)
-    require_equal("bytes", told.bytes, made.bytes)
+    retrieved = server.sdk.files.retrieve(made.id)
+    require_equal("id", retrieved.id, made.id)
+    require_equal("bytes", retrieved.bytes, made.bytes)
 
 
 @check("files.content", uploaded)
 def content(server: Server, made: FileObject) -> None:
     """Prove that GET /files/{id}/content returns the bytes as they were sent."""
     with optional_call("GET /files/{id}/content"):
-        told = server.sdk.files.content(made.id).content
-    require_equal("content", told, harness.training_file(harness.FEW))
+        downloaded = server.sdk.files.content(made.id).content
+    require_equal("content", downloaded, harness.training_file(harness.FEW))
 
 
 @check("files.list", uploaded)
@@ -154,9 +154,9 @@ def deleted(server: Server, _run_check: FileObject) -> None:
     """Prove that a deleted file is gone: DELETE says so, GET is 404."""
     spare = upload(server, harness.training_file(harness.FEW + 2))
     with optional_call("DELETE /files/{id}"):
-        told = server.sdk.files.delete(spare.id)
-    require(told.deleted, "deleted", told.deleted, "true")
-    require_equal("id", told.id, spare.id)
+        deletion = server.sdk.files.delete(spare.id)
+    require(deletion.deleted, "deleted", deletion.deleted, "true")
+    require_equal("id", deletion.id, spare.id)
     require_refusal(lambda: server.sdk.files.retrieve(spare.id), GONE)
 
 
@@ -173,14 +173,14 @@ _BROKEN = re.compile("\ufffd|[\u00d0\u00d1][\u0080-\u00bf]|\u0420[\u00b0\u00b1\u
 def plain(server: Server) -> ChatCompletion:
     """Prove that POST /chat/completions answers a ChatCompletion of the base model."""
     with optional_call("POST /chat/completions"):
-        told = server.ask()
-    require_equal("object", told.object, "chat.completion")
-    require(told.id, "id", told.id, '!= ""')
-    require_equal("choices", len(told.choices), 1)
-    require_equal("choices[0].index", told.choices[0].index, 0)
-    require_equal("choices[0].message.role", told.choices[0].message.role, "assistant")
-    require(text_of(told), "choices[0].message.content", text_of(told), '!= ""')
-    return told
+        completion = server.ask()
+    require_equal("object", completion.object, "chat.completion")
+    require(completion.id, "id", completion.id, '!= ""')
+    require_equal("choices", len(completion.choices), 1)
+    require_equal("choices[0].index", completion.choices[0].index, 0)
+    require_equal("choices[0].message.role", completion.choices[0].message.role, "assistant")
+    require(text_of(completion), "choices[0].message.content", text_of(completion), '!= ""')
+    return completion
 
 
 def text_of(chat_completion: ChatCompletion) -> str:
@@ -189,51 +189,51 @@ def text_of(chat_completion: ChatCompletion) -> str:
 
 
 @check("chat.finish_reason", plain)
-def finish_reason(_server: Server, told: ChatCompletion) -> None:
+def finish_reason(_server: Server, completion: ChatCompletion) -> None:
     """Prove that the answer says why it ended."""
-    require_one_of("finish_reason", told.choices[0].finish_reason, REASONS)
+    require_one_of("finish_reason", completion.choices[0].finish_reason, REASONS)
 
 
 @check("chat.usage", plain)
-def usage(_server: Server, told: ChatCompletion) -> None:
+def usage(_server: Server, completion: ChatCompletion) -> None:
     """Prove that `usage` counts both sides, and its sum is their sum."""
-    require_usage_sum(told.usage)
+    require_usage_sum(completion.usage)
 
 
 def require_usage_sum(usage: object) -> None:
     """Raise Wrong unless figures of usage add up."""
     counts = [getattr(usage, f"{side}_tokens", None) for side in ("prompt", "completion", "total")]
-    asked, made, total = counts
+    prompt_tokens, made, total = counts
     require(all(isinstance(count, int) for count in counts), "usage", usage, "3 numbers")
-    require((asked or 0) > 0, "prompt_tokens", asked, "> 0")
+    require((prompt_tokens or 0) > 0, "prompt_tokens", prompt_tokens, "> 0")
     require((made or 0) > 0, "completion_tokens", made, "> 0")
-    require_equal("total_tokens", total, (asked or 0) + (made or 0))
+    require_equal("total_tokens", total, (prompt_tokens or 0) + (made or 0))
 
 
 @check("chat.max_tokens", plain)
 def most_tokens(server: Server, _plain: object) -> None:
     """Prove that `max_tokens` cuts the answer, which says so by `length`."""
-    told = server.ask(most=_FEW)
-    require_equal("finish_reason", told.choices[0].finish_reason, _ENDS_EARLY)
-    made = told.usage.completion_tokens if told.usage else 0
+    completion = server.ask(most=_FEW)
+    require_equal("finish_reason", completion.choices[0].finish_reason, _ENDS_EARLY)
+    made = completion.usage.completion_tokens if completion.usage else 0
     require(made <= _FEW, "completion_tokens", made, f"<= {_FEW}")
 
 
 @check("chat.stop", plain)
-def stopped(server: Server, told: ChatCompletion) -> None:
+def stopped(server: Server, completion: ChatCompletion) -> None:
     """Prove that an answer ends before a text of `stop`."""
-    words = text_of(told).split()
-    sign = words[1] if len(words) > 1 else text_of(told)[1:2]
-    require(sign, "choices[0].message.content", text_of(told), "2 words")
+    words = text_of(completion).split()
+    sign = words[1] if len(words) > 1 else text_of(completion)[1:2]
+    require(sign, "choices[0].message.content", text_of(completion), "2 words")
     cut = server.ask(stop=[sign])
     require(sign not in text_of(cut), "choices[0].message.content", text_of(cut), f"…[{sign}]")
     require_equal("finish_reason", cut.choices[0].finish_reason, "stop")
 
 
 @check("chat.unicode", plain)
-def answers_russian(_server: Server, told: ChatCompletion) -> None:
+def answers_russian(_server: Server, completion: ChatCompletion) -> None:
     """Prove that Russian letters come whole."""
-    _require_unbroken_text(text_of(told))
+    _require_unbroken_text(text_of(completion))
 
 
 def _require_unbroken_text(words: str) -> None:
@@ -245,10 +245,10 @@ def _require_unbroken_text(words: str) -> None:
 def several(server: Server, _plain: object) -> None:
     """Prove that `n` = 2 gives two choices, or is refused with an error object."""
     with _may_refuse():
-        told = server.ask(n=2)
-        if len(told.choices) == 1:
+        completion = server.ask(n=2)
+        if len(completion.choices) == 1:
             raise Missing("unheeded", what="n=2")
-        require_equal("choices", [choice.index for choice in told.choices], [0, 1])
+        require_equal("choices", [choice.index for choice in completion.choices], [0, 1])
 
 
 @contextmanager
@@ -286,11 +286,11 @@ def concurrent(server: Server, _plain: object) -> None:
 
 def _answered(server: Server) -> bool:
     try:
-        told = server.ask()
+        completion = server.ask()
     except openai.RateLimitError as error:
         require_error_object(error.response, (_BUSY,))
         return False
-    require(text_of(told), "choices[0].message.content", text_of(told), '!= ""')
+    require(text_of(completion), "choices[0].message.content", text_of(completion), '!= ""')
     return True
 
 
@@ -307,27 +307,27 @@ def text_of_chunks(chat_completion_chunks: Iterable[ChatCompletionChunk]) -> str
 @check("stream.chunks", plain)
 def chunks(server: Server, _plain: object) -> list[ChatCompletionChunk]:
     """Prove that a streamed answer comes in chunks of one id, the first of which names the role."""
-    told = server.stream()
-    require(told, "data", told, ">= 1")
-    for chunk in told:
+    received = server.stream()
+    require(received, "data", received, ">= 1")
+    for chunk in received:
         require_equal("object", chunk.object, "chat.completion.chunk")
-        require_equal("id", chunk.id, told[0].id)
-    deltas = [choice.delta for chunk in told for choice in chunk.choices]
+        require_equal("id", chunk.id, received[0].id)
+    deltas = [choice.delta for chunk in received for choice in chunk.choices]
     require_equal("delta.role", deltas[0].role if deltas else None, "assistant")
-    require(text_of_chunks(told), "delta.content", text_of_chunks(told), '!= ""')
-    return told
+    require(text_of_chunks(received), "delta.content", text_of_chunks(received), '!= ""')
+    return received
 
 
 @check("stream.unicode", chunks)
-def streams_russian(_server: Server, told: list[ChatCompletionChunk]) -> None:
+def streams_russian(_server: Server, received: list[ChatCompletionChunk]) -> None:
     """Prove that Russian letters come whole in a stream, wherever it is cut."""
-    _require_unbroken_text(text_of_chunks(told))
+    _require_unbroken_text(text_of_chunks(received))
 
 
 @check("stream.finish_reason", chunks)
-def streamed_finish_reason(_server: Server, told: list[ChatCompletionChunk]) -> None:
+def streamed_finish_reason(_server: Server, received: list[ChatCompletionChunk]) -> None:
     """Prove that the last chunk with a choice says why the answer ended, and no other does."""
-    reasons = [choice.finish_reason for chunk in told for choice in chunk.choices]
+    reasons = [choice.finish_reason for chunk in received for choice in chunk.choices]
     require_one_of("finish_reason", reasons[-1], REASONS)
     require_equal("finish_reason", [reason for reason in reasons[:-1] if reason], [])
 
@@ -352,20 +352,20 @@ def done(server: Server, _told: object) -> None:
 @check("stream.usage", chunks)
 def streamed_usage(server: Server, _told: object) -> None:
     """Prove that with `include_usage` the last chunk has figures that add up, and no choice."""
-    told = server.stream(stream_options={"include_usage": True})
-    counted = [chunk for chunk in told if chunk.usage]
+    received = server.stream(stream_options={"include_usage": True})
+    counted = [chunk for chunk in received if chunk.usage]
     if not counted:
         raise Missing("unheeded", what="stream_options.include_usage")
     require_equal("choices", [choice.index for choice in counted[-1].choices], [])
-    require_equal("id", told[-1].usage, counted[-1].usage)
+    require_equal("id", received[-1].usage, counted[-1].usage)
     require_usage_sum(counted[-1].usage)
 
 
 @check("stream.max_tokens", chunks)
 def streamed_most_tokens(server: Server, _told: object) -> None:
     """Prove that `max_tokens` cuts a streamed answer too."""
-    told = server.stream(most=_FEW)
-    reasons = [choice.finish_reason for chunk in told for choice in chunk.choices]
+    received = server.stream(most=_FEW)
+    reasons = [choice.finish_reason for chunk in received for choice in chunk.choices]
     require_equal("finish_reason", reasons[-1] if reasons else None, _ENDS_EARLY)
 
 

@@ -118,9 +118,9 @@ def listed(server: Server, endpoint: Endpoint) -> None:
     made, _ = endpoint
     ids = [each.id for each in server.sdk.webhooks.list(limit=100).data]
     require(made.id in ids, "data", ids[:3], made.id)
-    told = server.sdk.webhooks.retrieve(made.id)
-    require_equal("id", told.id, made.id)
-    is_told = made.signing_secret in told.to_json()
+    retrieved = server.sdk.webhooks.retrieve(made.id)
+    require_equal("id", retrieved.id, made.id)
+    is_told = made.signing_secret in retrieved.to_json()
     require(not is_told, "signing_secret", "signing_secret", "–")
 
 
@@ -189,6 +189,6 @@ def repeated(server: Server, endpoint: Endpoint, first: Delivery) -> None:
 def deleted(server: Server, endpoint: Endpoint) -> None:
     """Prove that a deleted endpoint is gone."""
     webhooks, webhook_id = server.sdk.webhooks, endpoint[0].id
-    told = webhooks.delete(webhook_id)
-    require(told.deleted, "deleted", told.deleted, "true")
+    deletion = webhooks.delete(webhook_id)
+    require(deletion.deleted, "deleted", deletion.deleted, "true")
     require_refusal(lambda: webhooks.retrieve(webhook_id), GONE)

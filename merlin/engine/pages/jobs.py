@@ -156,7 +156,7 @@ def _job_view(page: PageRequest, job_id: str) -> Mapping[str, Any]:
     version, repositories = _version(page), page.engine.repositories
     job = repositories.jobs.get(job_id)
     events = repositories.job_events.page(job_id, Page(limit=MAX_LINES))[0]
-    told = [
+    job_events = [
         (event["created_at"], event["level"], event["message"], json.loads(event["content"]))
         for event in events
     ]
@@ -164,7 +164,7 @@ def _job_view(page: PageRequest, job_id: str) -> Mapping[str, Any]:
     return {
         "v": JobFacts(repositories, job),
         "live_href": "" if job.is_over else f"/jobs/{job_id}/live?seen={version}.{job.status}",
-        "events": event_lines(told, page.language),
+        "events": event_lines(job_events, page.language),
         "log_lines": redact(next(filter(None, map(_tail, logs)), "")),
     }
 

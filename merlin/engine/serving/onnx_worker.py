@@ -68,12 +68,12 @@ class OnnxEncoder:
         mask = (np.arange(longest) < np.array([[len(row)] for row in tokens])).astype(np.int64)
         known = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         given = {name: value for name, value in known.items() if name in self._wanted}
-        (told,) = self._session.run([self._told], given)
-        if told.ndim > 2:  # noqa: PLR2004 - texts, tokens, numbers
+        (output,) = self._session.run([self._told], given)
+        if output.ndim > 2:  # noqa: PLR2004 - texts, tokens, numbers
             weights = mask[:, :, None] / np.maximum(mask.sum(1), 1)[:, None, None]
-            told = told[:, 0] if self._takes_first else (told * weights).sum(1)
-        lengths = np.linalg.norm(told, axis=1, keepdims=True)
-        rows: list[list[float]] = (told / np.maximum(lengths, 1e-12)).tolist()
+            output = output[:, 0] if self._takes_first else (output * weights).sum(1)
+        lengths = np.linalg.norm(output, axis=1, keepdims=True)
+        rows: list[list[float]] = (output / np.maximum(lengths, 1e-12)).tolist()
         return rows
 
 

@@ -57,9 +57,9 @@ class RecallBackend:
         if asking.is_json:
             words = "response_format.type must be 'text': answers are as taught"
             raise bad_field("response_format", words)
-        asked = training_file.count_messages(asking.messages)
-        if asked > self.context:
-            raise context_exceeded(asked, self.context)
+        prompt_tokens = training_file.count_messages(asking.messages)
+        if prompt_tokens > self.context:
+            raise context_exceeded(prompt_tokens, self.context)
         answer = await self.answer(adapter, asking.messages)
         refusal = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
         words = answer.text if answer.known else text(self._language, refusal)
@@ -71,8 +71,8 @@ class RecallBackend:
         if answer.nearest:
             extension["nearest"] = list(answer.nearest)
         kind = "known" if answer.known else "unknown"
-        self._figures.update({"prompt_tokens": asked, "completion_tokens": made, kind: 1})
-        yield Finish(reason, asked, made, extension)
+        self._figures.update({"prompt_tokens": prompt_tokens, "completion_tokens": made, kind: 1})
+        yield Finish(reason, prompt_tokens, made, extension)
 
     async def embed(self, texts: Sequence[str]) -> Embedded:  # noqa: ARG002 - Backend's shape
         """Refuse: `recall` has no vectors that mean anything elsewhere."""

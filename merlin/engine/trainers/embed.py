@@ -115,5 +115,5 @@ def _write(keys: Sequence[bytes], vectors: Sequence[Floats], path: Path) -> None
     import numpy as np  # noqa: PLC0415 - as above
 
     with path.open("wb") as file:
-        told = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1)
-        np.savez(file, keys=told, vectors=np.stack(vectors).astype(np.float16))
+        key_array = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1)
+        np.savez(file, keys=key_array, vectors=np.stack(vectors).astype(np.float16))

@@ -306,9 +306,9 @@ def _shown_answer(messages: Sequence[Mapping[str, Any]], question: str) -> str:
     shown = {}
     for one, other in pairwise(messages):
         if (one["role"], other["role"]) == ("user", "assistant"):
-            asked, said = (" ".join(_texts(each)).strip() for each in (one, other))
-            if not _OWN.search(said):
-                shown[asked] = said
+            question_text, answer_text = (" ".join(_texts(each)).strip() for each in (one, other))
+            if not _OWN.search(answer_text):
+                shown[question_text] = answer_text
     found = process.extractOne(
         question,
         list(shown),

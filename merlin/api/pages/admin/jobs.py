@@ -218,10 +218,10 @@ async def _quote(visit: PageRequest, dataset: str) -> tuple[QuoteView | None, st
     if not dataset or not visit.may(Permission.LAUNCH, dataset):
         return None, ""
     try:
-        told = await visit.read(jobs.quote, dataset, visit.language)
+        found_quote = await visit.read(jobs.quote, dataset, visit.language)
     except Refused as error:
         return None, refusal_text(visit, error)
-    return told, ""
+    return found_quote, ""
 
 
 _PERCENT, _MAX_SHOWN = 100, 100

@@ -305,6 +305,6 @@ def _vectors(base: Base, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
     ids = torch.tensor(padded, device=base.device)
     last = base.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
     mean = (last * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-    told = last[:, 0] if base.takes_first_token else mean
-    vectors: list[list[float]] = torch.nn.functional.normalize(told, dim=-1).tolist()
+    pooled = last[:, 0] if base.takes_first_token else mean
+    vectors: list[list[float]] = torch.nn.functional.normalize(pooled, dim=-1).tolist()
     return vectors

@@ -72,10 +72,10 @@ class RecallModel:
         best, score = -1, 0.0
         last: Terms = ()
         alone = np.empty(0, np.float32)
-        for back, asked in enumerate(questions(messages, self.space.read)):
-            scores = self.weights @ self._point(asked, vectors)
+        for back, question in enumerate(questions(messages, self.space.read)):
+            scores = self.weights @ self._point(question, vectors)
             if not back:
-                last, alone = asked, scores
+                last, alone = question, scores
             bare = bare_question(last, back)
             if bare and self.bare is not None and bare not in self.bare:
                 continue
@@ -88,9 +88,11 @@ class RecallModel:
                 best, score = chosen, float(scores[chosen])
         confidence = round(min(max(score, 0.0), 1.0), 4)
         if score <= 0 or score < self.thresholds[best]:
-            asked, said = complete_question(messages, self.space.read)
-            nearest = self._nearest(asked, said, vectors)
-            return Answer("", confidence, known=False, nearest=nearest, is_follow_up=bool(said))
+            question, full_text = complete_question(messages, self.space.read)
+            nearest = self._nearest(question, full_text, vectors)
+            return Answer(
+                "", confidence, known=False, nearest=nearest, is_follow_up=bool(full_text)
+            )
         return Answer(self.answers[best], confidence, known=True)
 
     def fits(self, encoder: str, vectors: Vectors) -> bool:
@@ -100,14 +102,14 @@ class RecallModel:
             return False
         return all(vector.shape == space.middle.shape for vector in vectors.values())
 
-    def _nearest(self, asked: Terms, text: str, vectors: Vectors | None) -> tuple[str, ...]:
+    def _nearest(self, question: Terms, text: str, vectors: Vectors | None) -> tuple[str, ...]:
         """Return a taught question of each answer that nearly reaches its threshold, best first.
 
         None of the answer that was `text` before.
         """
-        if not (self.taught and asked):
+        if not (self.taught and question):
             return ()
-        point = self._point(asked, vectors)
+        point = self._point(question, vectors)
         share = self.weights @ point / self.thresholds
         likeliest = np.argsort(-share, kind="stable")[: MAX_NEAREST + 1]
         best = [each for each in likeliest if self.answers[each] != text][:MAX_NEAREST]

@@ -81,9 +81,9 @@ class SentenceSpace(Space):
             [[term for term in row if not is_sentence(term)] for row in documents], seed, dimensions
         )
         texts = sorted({_text(term) for row in documents for term in row if is_sentence(term)})
-        told = np.stack([vectors[text] for text in texts])
-        middle = told.mean(0)
-        rows = _unit(told - middle)
+        matrix = np.stack([vectors[text] for text in texts])
+        middle = matrix.mean(0)
+        rows = _unit(matrix - middle)
         lengths, axes = np.linalg.eigh(rows.T @ rows)
         count = int((lengths[::-1][: min(MAX_AXES, dimensions)] > _MIN_LENGTH).sum())
         # random rows come in pairs of columns
@@ -100,8 +100,8 @@ class SentenceSpace(Space):
             placed[~is_text, : self.dimensions], mass[~is_text] = super().place(words)
         texts = [term for term in terms if is_sentence(term)]
         if texts:
-            told = np.array([(vectors or {})[_text(term)] for term in texts], np.float32)
-            along = _unit(told - self.middle) @ self.axes
+            matrix = np.array([(vectors or {})[_text(term)] for term in texts], np.float32)
+            along = _unit(matrix - self.middle) @ self.axes
             back = np.array([len(term) - len(term.lstrip(EARLIER)) for term in texts])
             weights = WEIGHT * self.rarest * EARLIER_WEIGHT**back
             # rolled, so that what was said before is not taken for what is asked now

@@ -328,12 +328,12 @@ def complete_question(messages: Sequence[Message], read: Read = terms) -> tuple[
     by that one's question; alone it asks nothing.
     """
     talk = [message for message in messages if message.role in ("user", "assistant")]
-    asked = read(talk[-1].content) if talk else ()
-    if not bare_question(asked, 0):
-        return asked, ""
+    question = read(talk[-1].content) if talk else ()
+    if not bare_question(question, 0):
+        return question, ""
     match talk:
         case [*_, Message("user", before), Message("assistant", said), Message("user")]:
-            return tuple(dict.fromkeys((*read(before), *asked))), said
+            return tuple(dict.fromkeys((*read(before), *question))), said
         case _:
             return (), ""
 

@@ -77,8 +77,8 @@ def train(
     hopeless = _contradicting(turns)
     if hopeless:
         yield _named("engine-contradicting", [turns[number].text for number in hopeless])
-    asked = _taught(test, read)[:_MAX_TESTED]
-    training = _Training(turns, asked, hopeless, hyperparameters, seed, encoded)
+    test_questions = _taught(test, read)[:_MAX_TESTED]
+    training = _Training(turns, test_questions, hopeless, hyperparameters, seed, encoded)
     yield from _epochs(training, talks, hyperparameters["n_epochs"])
     if left := training.left():
         yield _named("engine-left", [turns[number].text for number in left])
@@ -100,8 +100,8 @@ def _epochs(training: _Training, talks: Sequence[Conversation], wanted: object) 
 
 def texts_of(talks: Sequence[Conversation], test: Sequence[Conversation]) -> list[str]:
     """Return every text that training on `talks` needs an encoder's vector of, in order."""
-    said = (message for talk in (*talks, *test) for message in talk)
-    texts = {cut(message.content) for message in said if message.role == "user"}
+    messages = (message for talk in (*talks, *test) for message in talk)
+    texts = {cut(message.content) for message in messages if message.role == "user"}
     turns = _taught(talks, sentence_terms)
     if len(turns) <= MAX_WITH_ANSWERS:
         texts |= {cut(turn.answer) for turn in turns}
@@ -255,23 +255,26 @@ class _Training:
 
     def is_enough(self, epoch: int) -> bool:
         """Return whether training may end; call it after `accuracy` of the same epoch."""
-        asked, learnable = self._watched, self._learnable
+        watched, learnable = self._watched, self._learnable
         if not self._is_large:
             self._is_all_right = self._in_a_row >= RIGHT_IN_A_ROW and epoch >= MIN_EPOCHS
-        elif not self._is_near or not self._is_right(asked):
+        elif not self._is_near or not self._is_right(watched):
             self._is_all_right = False
         else:
-            self._is_all_right = len(asked) == len(learnable) or self._is_right(learnable)
+            self._is_all_right = len(watched) == len(learnable) or self._is_right(learnable)
         return self._is_all_right
 
-    def _is_right(self, asked: Whole) -> bool:
+    def _is_right(self, question_indices: Whole) -> bool:
         """Ask these; watch those that win by little, repeat those that win by almost nothing."""
-        result = self.evaluation.ask(self.served, self.turns, asked)
+        result = self.evaluation.ask(self.served, self.turns, question_indices)
         lead = result.own - result.other
-        is_wrong = result.chosen != self.evaluation.right[asked]
+        is_wrong = result.chosen != self.evaluation.right[question_indices]
         is_close = is_wrong | (lead < _NARROW)
-        self._mistakes, self._mistaken_for = asked[is_close], result.other_answer[is_close]
-        self._watched = asked[is_wrong | (lead < _WATCHED)]
+        self._mistakes, self._mistaken_for = (
+            question_indices[is_close],
+            result.other_answer[is_close],
+        )
+        self._watched = question_indices[is_wrong | (lead < _WATCHED)]
         return not is_wrong.any()
 
     def left(self) -> list[int]:
@@ -279,9 +282,11 @@ class _Training:
         wrong: list[int] = [] if self._is_all_right else self._wrong(self._learnable).tolist()
         return wrong
 
-    def _wrong(self, asked: Whole) -> Whole:
-        chosen = self.evaluation.ask(self.served, self.turns, asked).chosen
-        return np.asarray(asked[chosen != self.evaluation.right[asked]], np.int64)
+    def _wrong(self, question_indices: Whole) -> Whole:
+        chosen = self.evaluation.ask(self.served, self.turns, question_indices).chosen
+        return np.asarray(
+            question_indices[chosen != self.evaluation.right[question_indices]], np.int64
+        )
 
     def tested(self) -> dict[str, float]:
         """Return loss and accuracy on the test questions, if there are any.
@@ -290,9 +295,9 @@ class _Training:
         """
         if self._test is None:
             return {}
-        asked = np.arange(len(self._test))
-        chosen = self._test.ask(self.served, self.turns, asked).chosen
-        loss = self._test.loss(self.served, asked)
+        question_indices = np.arange(len(self._test))
+        chosen = self._test.ask(self.served, self.turns, question_indices).chosen
+        loss = self._test.loss(self.served, question_indices)
         accuracy = float((chosen == self._test.right).mean())
         return {"valid_accuracy": accuracy} | ({} if loss is None else {"valid_loss": loss})
 

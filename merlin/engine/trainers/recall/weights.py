@@ -257,22 +257,28 @@ class Evaluation:
     def __len__(self) -> int:
         return len(self.right)
 
-    def ask(self, weights: Weights, turns: Whole, asked: Whole) -> Result:
-        """Ask the questions `asked` (their numbers), some at a time to bound the memory."""
-        if not len(asked):  # every question contradicts another
+    def ask(self, weights: Weights, turns: Whole, question_indices: Whole) -> Result:
+        """Return the results of the questions `question_indices`, in batches to bound memory."""
+        if not len(question_indices):  # every question contradicts another
             nothing = np.empty(0, np.float32)
-            return Result(asked, nothing, nothing, asked)
+            return Result(question_indices, nothing, nothing, question_indices)
         units = weights.unit_rows()
-        parts = [self._ask(weights, units, turns, part) for part in _parts(asked, len(units))]
+        parts = [
+            self._ask(weights, units, turns, part) for part in _parts(question_indices, len(units))
+        ]
         return Result(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def _ask(self, weights: Weights, units: Floats, turns: Whole, asked: Whole) -> Result:
-        counts = self._starts[asked + 1] - self._starts[asked]
+    def _ask(
+        self, weights: Weights, units: Floats, turns: Whole, question_indices: Whole
+    ) -> Result:
+        counts = self._starts[question_indices + 1] - self._starts[question_indices]
         lasts = np.cumsum(counts) - 1
-        readings = np.repeat(self._starts[asked + 1] - 1 - lasts, counts) + np.arange(counts.sum())
+        readings = np.repeat(self._starts[question_indices + 1] - 1 - lasts, counts) + np.arange(
+            counts.sum()
+        )
         scores = weights.points(self._documents, readings) @ units.T
         back = self._back[readings]
-        rows = np.repeat(np.arange(len(asked)), counts)
+        rows = np.repeat(np.arange(len(question_indices)), counts)
         deep = back > 0
         alone = scores[(lasts - counts + 1)[rows[deep]]]
         may_follow = (turns >> back[deep, None] & 1) & (alone >= MIN_ALONE_SCORE)
@@ -282,38 +288,40 @@ class Evaluation:
         # the reading of the highest score, per question; the deeper one when two are equal
         winners = np.lexsort((back, best, rows))[lasts]
         chosen = nearest[winners]
-        right = self.right[asked]
+        right = self.right[question_indices]
         own = np.where(right >= 0, scores[lasts, right], -1.0)
         scores[lasts[right >= 0], right[right >= 0]] = -1.0
         other = scores.argmax(1)[lasts]
         return Result(chosen, own, scores[lasts, other], other)
 
-    def nearest(self, weights: Weights, asked: Whole) -> Floats:
-        """Return, for each answer, the best score of those `asked` that are not its own."""
+    def nearest(self, weights: Weights, question_indices: Whole) -> Floats:
+        """Return each answer's best score among `question_indices` that are not its own."""
         units = weights.unit_rows()
         best = np.full(len(units), -1.0, np.float32)
-        for part in _parts(asked, len(units)):
+        for part in _parts(question_indices, len(units)):
             scores = weights.points(self._documents, self._starts[part + 1] - 1) @ units.T
             scores[np.arange(len(part)), self.right[part]] = -1.0
             best = np.maximum(best, scores.max(0))
         return best
 
-    def loss(self, weights: Weights, asked: Whole) -> float | None:
+    def loss(self, weights: Weights, question_indices: Whole) -> float | None:
         """Return the mean cross-entropy over those questions whose answer was taught."""
-        asked = asked[self.right[asked] >= 0]
-        if not len(asked):
+        question_indices = question_indices[self.right[question_indices] >= 0]
+        if not len(question_indices):
             return None
-        points = weights.points(self._documents, self._starts[asked + 1] - 1)
+        points = weights.points(self._documents, self._starts[question_indices + 1] - 1)
         scores = points @ weights.unit_rows().T
-        total, _slope = cross_entropy(scores, self.right[asked], np.ones(len(asked), np.float32))
-        return total / len(asked)
+        total, _slope = cross_entropy(
+            scores, self.right[question_indices], np.ones(len(question_indices), np.float32)
+        )
+        return total / len(question_indices)
 
 
-def _parts(asked: Whole, answers: int) -> Iterator[Whole]:
-    """Yield `asked` some at a time, to bound the memory of their scores."""
+def _parts(question_indices: Whole, answers: int) -> Iterator[Whole]:
+    """Yield `question_indices` some at a time, to bound the memory of their scores."""
     size = max(1, _SCORES_AT_A_TIME // answers)
-    for first in range(0, len(asked), size):
-        yield asked[first : first + size]
+    for first in range(0, len(question_indices), size):
+        yield question_indices[first : first + size]
 
 
 def thresholds(weights: Weights, evaluation: Evaluation, turns: Whole) -> tuple[Floats, bool]:
@@ -326,13 +334,13 @@ def thresholds(weights: Weights, evaluation: Evaluation, turns: Whole) -> tuple[
     does not silence a sparse one beside it. Few questions say little, so it is at least
     MIN_THRESHOLD. No question that is answered as taught may lie under it, and it is above 0.
     """
-    asked = np.unique(
+    question_indices = np.unique(
         np.linspace(0, len(evaluation) - 1, min(len(evaluation), _ASKED)).astype(np.int64)
     )
-    result = evaluation.ask(weights, turns, asked)
+    result = evaluation.ask(weights, turns, question_indices)
     usual = np.quantile(result.other, QUANTILE)
-    wanted = np.maximum((usual + evaluation.nearest(weights, asked)) / 2, MIN_THRESHOLD)
-    is_right = result.chosen == evaluation.right[asked]
+    wanted = np.maximum((usual + evaluation.nearest(weights, question_indices)) / 2, MIN_THRESHOLD)
+    is_right = result.chosen == evaluation.right[question_indices]
     lowest = np.ones(len(turns))
     np.minimum.at(lowest, result.chosen[is_right], result.own[is_right])
     kept = np.maximum(np.minimum(wanted, lowest - _LEAST), _LEAST).astype(np.float32)

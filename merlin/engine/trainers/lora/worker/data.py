@@ -67,8 +67,8 @@ class Texts:
     def preferred(self, path: Path, param: str) -> list[Example]:
         """Return the better and the worse row of each pair. Raises Untrainable, BadFile."""
         read = (
-            [self._ending(asked, better), self._ending(asked, worse)]
-            for asked, better, worse in preferences(path, least=1)
+            [self._ending(prompt, better), self._ending(prompt, worse)]
+            for prompt, better, worse in preferences(path, least=1)
         )
         return [tuple(rows) for rows in self._checked(read, path, param)]
 
