@@ -255,8 +255,8 @@ class Accounts(Repository):
         """Return the secret of a browser that the owner has signed in with; the newest count."""
         secret = secrets.token_urlsafe(_BROWSER_BYTES)
         newest = [digest(secret), *self._browsers(user_id)][:MAX_BROWSERS]
-        these = ACCOUNT.update({"browsers": " ".join(newest)})
-        self.db.change(these.where(ACCOUNT.user_id == user_id))
+        query = ACCOUNT.update({"browsers": " ".join(newest)})
+        self.db.change(query.where(ACCOUNT.user_id == user_id))
         return secret
 
     def _browsers(self, user_id: int) -> list[str]:

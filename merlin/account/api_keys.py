@@ -161,15 +161,15 @@ class ApiKeys(Repository):
 
     def of(self, user_id: int) -> list[ApiKey]:
         """Return a person's keys that count, newest first."""
-        mine = API_KEY.select().where(self._mine(user_id))
-        return _KEYS.read_all(self.db.rows(mine.order_by(API_KEY.id.desc())), self.db)
+        query = API_KEY.select().where(self._mine(user_id))
+        return _KEYS.read_all(self.db.rows(query.order_by(API_KEY.id.desc())), self.db)
 
     @transaction
     def revoke(self, user_id: int, key_id: int) -> bool:
         """End a key; False where the person has no such key."""
         now = {"revoked_at": iso(self._clock())}
-        this = self._mine(user_id) & (API_KEY.id == key_id)
-        is_ended = self.db.change(API_KEY.update(now).where(this)) > 0
+        condition = self._mine(user_id) & (API_KEY.id == key_id)
+        is_ended = self.db.change(API_KEY.update(now).where(condition)) > 0
         if is_ended:
             who = person_reference(user_id)
             self._audit.note(who, "key.revoke", who, {"key": key_id})

@@ -80,9 +80,9 @@ class Approvals(Repository):
         arguments, asker = dump_json(needed.values), person_reference(needed.asked_by)
         same = (APPROVAL.act == needed.act) & (APPROVAL.subject == needed.subject)
         same &= (APPROVAL.asked_by == needed.asked_by) & (APPROVAL.arguments == arguments)
-        known = self.db.row(APPROVAL.select(APPROVAL.id).where(self._waits() & same))
-        if known is not None:
-            return int(known["id"])
+        row = self.db.row(APPROVAL.select(APPROVAL.id).where(self._waits() & same))
+        if row is not None:
+            return int(row["id"])
         new = Approval(
             0,
             needed.act,
@@ -117,8 +117,8 @@ class Approvals(Repository):
     def decide(self, number: int, state: ApprovalState, by: str) -> None:
         """Decide one that waits. Raises Refused where somebody did, or it waited too long."""
         values = {"state": state.value, "decided_by": by, "decided_at": iso(self._clock())}
-        these = self._waits() & (APPROVAL.id == number)
-        if not self.db.change(APPROVAL.update(values).where(these)):
+        condition = self._waits() & (APPROVAL.id == number)
+        if not self.db.change(APPROVAL.update(values).where(condition)):
             raise Refused(f"{number} does not wait", "approval-decided", number=str(number))
 
     @transaction
@@ -135,8 +135,8 @@ class Approvals(Repository):
         found = _APPROVALS.read_all(self.db.rows(APPROVAL.select().where(late)))
         values = {"state": ApprovalState.EXPIRED.value, "decided_at": iso(self._clock())}
         for each in found:
-            these = is_open & (APPROVAL.id == each.number)
-            if self.db.change(APPROVAL.update(values).where(these)):
+            condition = is_open & (APPROVAL.id == each.number)
+            if self.db.change(APPROVAL.update(values).where(condition)):
                 self.tell_asker(each, "notice-approval-expired")
         return len(found)
 

@@ -306,19 +306,19 @@ class Logins(Repository):
     @transaction
     def show(self, key: str, user_id: int) -> Login | None:
         """Note who opened the link; None where somebody else did, or it has been answered."""
-        this = LOGIN_CODE.code_hash == digest(key)
+        condition = LOGIN_CODE.code_hash == digest(key)
         is_new = (LOGIN_CODE.state == LoginState.PENDING.value) & LOGIN_CODE.user_id.is_null()
         is_mine = (LOGIN_CODE.state == LoginState.SHOWN.value) & (LOGIN_CODE.user_id == user_id)
         values = {"state": LoginState.SHOWN.value, "user_id": user_id}
-        return self._moved(this & (is_new | is_mine), values, this)
+        return self._moved(condition & (is_new | is_mine), values, condition)
 
     @transaction
     def settle(self, login_id: int, user_id: int, *, is_own: bool) -> Login | None:
         """Say yes or no for who opened it; None for anybody else, and the second time."""
-        this = (LOGIN_CODE.id == login_id) & (LOGIN_CODE.user_id == user_id)
+        condition = (LOGIN_CODE.id == login_id) & (LOGIN_CODE.user_id == user_id)
         state = LoginState.CONFIRMED if is_own else LoginState.REFUSED
         is_shown = LOGIN_CODE.state == LoginState.SHOWN.value
-        return self._moved(this & is_shown, {"state": state.value}, this)
+        return self._moved(condition & is_shown, {"state": state.value}, condition)
 
     @transaction
     def take(self, browser: str) -> Login | None:
@@ -382,8 +382,8 @@ class SignIns(Repository):
 
     def find(self, token: str) -> SignIn | None:
         """Return the one that counts now; None for an unknown token and one that has ended."""
-        this = (SIGN_IN.token_hash == digest(token)) & self._counts()
-        row = self.db.row(SIGN_IN.select().where(this))
+        condition = (SIGN_IN.token_hash == digest(token)) & self._counts()
+        row = self.db.row(SIGN_IN.select().where(condition))
         return None if row is None else _SIGN_INS.read(row, self.db)
 
     @transaction
@@ -398,23 +398,23 @@ class SignIns(Repository):
 
     def of(self, user_id: int) -> list[SignIn]:
         """Return a person's, the newest used first."""
-        mine = SIGN_IN.select().where((SIGN_IN.user_id == user_id) & self._counts())
-        rows = self.db.rows(mine.order_by(SIGN_IN.seen_at.desc(), SIGN_IN.id.desc()))
+        query = SIGN_IN.select().where((SIGN_IN.user_id == user_id) & self._counts())
+        rows = self.db.rows(query.order_by(SIGN_IN.seen_at.desc(), SIGN_IN.id.desc()))
         return _SIGN_INS.read_all(rows, self.db)
 
     @transaction
     def close(self, user_id: int, sign_in_id: int) -> bool:
         """End one; False where the person has no such one."""
-        this = (SIGN_IN.id == sign_in_id) & (SIGN_IN.user_id == user_id)
-        return self.db.change(SIGN_IN.delete().where(this)) > 0
+        condition = (SIGN_IN.id == sign_in_id) & (SIGN_IN.user_id == user_id)
+        return self.db.change(SIGN_IN.delete().where(condition)) > 0
 
     @transaction
     def close_all(self, user_id: int, but: int | None = None) -> int:
         """End all of a person, one perhaps left; return how many ended."""
-        these = SIGN_IN.user_id == user_id
+        condition = SIGN_IN.user_id == user_id
         if but is not None:
-            these &= SIGN_IN.id != but
-        return self.db.change(SIGN_IN.delete().where(these))
+            condition &= SIGN_IN.id != but
+        return self.db.change(SIGN_IN.delete().where(condition))
 
     def _counts(self) -> Any:
         return SIGN_IN.expires_at > iso(self._clock())

@@ -343,10 +343,10 @@ class Users(Repository):
         if words.isascii() and words.isdigit():
             found = self.get(int(words)) if len(words) < len(str(2**63)) else None
             return [] if found is None else [found]
-        wanted, found_by_name = words.strip().casefold(), list[User]()
-        for row in self.db.rows(_newest().where(USER.shown_name != "")) if wanted else ():
+        requested, found_by_name = words.strip().casefold(), list[User]()
+        for row in self.db.rows(_newest().where(USER.shown_name != "")) if requested else ():
             user = self._user(row)
-            if wanted in user.shown_name.casefold() and len(found_by_name) < limit:
+            if requested in user.shown_name.casefold() and len(found_by_name) < limit:
                 found_by_name.append(user)
         return self._with_terms(found_by_name)
 
@@ -364,8 +364,8 @@ class Users(Repository):
         now, found = iso(self._clock()), dict[int, list[str]]()
         runs = (TERM.starts_at <= now) & (TERM.ends_at > now)
         for chunk in chunked(users, _MAX_NAMED):
-            these = TERM.user_id.in_([each.user_id for each in chunk])
-            for row in self.db.rows(TERM.select(TERM.user_id, TERM.plan).where(runs & these)):
+            condition = TERM.user_id.in_([each.user_id for each in chunk])
+            for row in self.db.rows(TERM.select(TERM.user_id, TERM.plan).where(runs & condition)):
                 found.setdefault(row["user_id"], []).append(row["plan"])
         return [replace(user, terms=tuple(found.get(user.user_id, ()))) for user in users]
 

@@ -87,12 +87,12 @@ class AnswerCounts:
                 self._newest_end = ctx.db.value(JOB_CHANGE.select(fn.MAX(JOB_CHANGE.id))) or 0
                 return
             self._count_jobs(ctx)
-            wanted = (TURN.id > self._newest) | TURN.id.in_([*self._open])
+            condition = (TURN.id > self._newest) | TURN.id.in_([*self._open])
             rows = TURN.select(
                 *(TURN.id, TURN.asked_at, TURN.written_at, TURN.ending, TURN.known),
                 *(TURN.provider, TURN.model_id, TURN.input_tokens, TURN.output_tokens),
                 *(TURN.cost_micro, TURN.currency, TURN.first_ms),
-            ).where(wanted)
+            ).where(condition)
             oldest = ctx.clock() - _LATEST
             for row in ctx.db.rows(rows):
                 self._newest = max(self._newest, row["id"])

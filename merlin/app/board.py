@@ -280,17 +280,17 @@ def _shown_ids(
         VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
         VerdictStatus.FAILED: {*_MOVING, VerdictStatus.SERVING},
     }
-    shown = (VERDICT.word == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(list(live_jobs))
+    condition = (VERDICT.word == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(list(live_jobs))
     for name, (word, later) in product(names, mended.items()):
         newest = [counts.get((name, each.value), (0, 0))[1] for each in (word, *later)]
         top = max(newest[1:], default=0)
         if newest[0] > top:
             is_it = (VERDICT.word == word.value) & (VERDICT.dataset == name)
-            shown |= is_it & (VERDICT.position > top)
+            condition |= is_it & (VERDICT.position > top)
     place = fn.ROW_NUMBER().over(
         partition_by=[VERDICT.dataset, VERDICT.word], order_by=[VERDICT.position.desc()]
     )
-    few = VERDICT.select(VERDICT.id, place.alias("place")).where(shown).alias("few")
+    few = VERDICT.select(VERDICT.id, place.alias("place")).where(condition).alias("few")
     rows = ctx.db.tuples(few.select_from(few.c.id).where(few.c.place <= _MAX_CARDS))
     return [row[0] for row in rows]
 

@@ -134,8 +134,8 @@ class Broadcasts(BotRepository):
             "total": total,
             "started_at": iso(self._clock()),
         }
-        this = self._this(broadcast_id) & (BROADCAST.state == BroadcastState.DRAFT.value)
-        if not total or not self.db.change(BROADCAST.update(begun).where(this)):
+        condition = self._this(broadcast_id) & (BROADCAST.state == BroadcastState.DRAFT.value)
+        if not total or not self.db.change(BROADCAST.update(begun).where(condition)):
             return False
         self.db.bump()
         return True
@@ -143,9 +143,9 @@ class Broadcasts(BotRepository):
     @transaction
     def stop(self, broadcast_id: int) -> bool:
         """Send no more of it, and take back what waits; False when it does not run."""
-        this = self._this(broadcast_id) & (BROADCAST.state == BroadcastState.RUNNING.value)
+        condition = self._this(broadcast_id) & (BROADCAST.state == BroadcastState.RUNNING.value)
         stopped = BROADCAST.update({"state": BroadcastState.STOPPED.value})
-        if not self.db.change(stopped.where(this)):
+        if not self.db.change(stopped.where(condition)):
             return False
         unsent = self._letters(broadcast_id) & (OUTGOING.state == OutgoingState.PENDING.value)
         self.db.change(OUTGOING.delete().where(unsent & (OUTGOING.tries == 0)))
@@ -154,14 +154,14 @@ class Broadcasts(BotRepository):
 
     def newest(self, limit: int) -> list[Broadcast]:
         """Return those that were begun, newest first."""
-        begun = self._mine() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
-        query = BROADCAST.select().where(begun).order_by(BROADCAST.id.desc()).limit(limit)
+        condition = self._mine() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
+        query = BROADCAST.select().where(condition).order_by(BROADCAST.id.desc()).limit(limit)
         return _BROADCASTS.read_all(self.db.rows(query), self.db)
 
     def open(self) -> list[Broadcast]:
         """Return those that were begun and whose end was not told, oldest first."""
-        begun = self._mine() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
-        query = BROADCAST.select().where(begun & BROADCAST.ended_at.is_null())
+        condition = self._mine() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
+        query = BROADCAST.select().where(condition & BROADCAST.ended_at.is_null())
         return _BROADCASTS.read_all(self.db.rows(query.order_by(BROADCAST.id)), self.db)
 
     def waiting(self) -> int:
@@ -169,8 +169,8 @@ class Broadcasts(BotRepository):
         is_doubted = (OUTGOING.state == OutgoingState.UNKNOWN.value) & (
             OUTGOING.tries < MAX_ATTEMPTS
         )
-        mine = (OUTGOING.bot_id == self._bot_id) & OUTGOING.update_id.is_null()
-        return self.db.count(OUTGOING, mine & (OUTGOING.state.in_(_WAITING) | is_doubted))
+        condition = (OUTGOING.bot_id == self._bot_id) & OUTGOING.update_id.is_null()
+        return self.db.count(OUTGOING, condition & (OUTGOING.state.in_(_WAITING) | is_doubted))
 
     @transaction
     def next(self, broadcast_id: int, most: int) -> Sequence[int]:
@@ -209,14 +209,14 @@ class Broadcasts(BotRepository):
         """Return what became of the letters."""
         letters = OUTGOING.select(OUTGOING.state, OUTGOING.tries, USER.is_reachable)
         letters = letters.join(USER, JOIN.LEFT_OUTER, on=(USER.user_id == OUTGOING.chat_id))
-        mine = self.db.rows(letters.where(self._letters(broadcast_id)))
-        return Delivered(**Counter(map(_fate, mine)))
+        rows = self.db.rows(letters.where(self._letters(broadcast_id)))
+        return Delivered(**Counter(map(_fate, rows)))
 
     @transaction
     def end(self, broadcast_id: int) -> bool:
         """Note that the end was told; False when it was so already."""
-        this = self._this(broadcast_id) & BROADCAST.ended_at.is_null()
-        if not self.db.change(BROADCAST.update({"ended_at": iso(self._clock())}).where(this)):
+        condition = self._this(broadcast_id) & BROADCAST.ended_at.is_null()
+        if not self.db.change(BROADCAST.update({"ended_at": iso(self._clock())}).where(condition)):
             return False
         ran = self._this(broadcast_id) & (BROADCAST.state == BroadcastState.RUNNING.value)
         self.db.change(BROADCAST.update({"state": BroadcastState.ENDED.value}).where(ran))

@@ -188,8 +188,10 @@ def favourites(ctx: Context, actor: Actor) -> list[Course]:
     """Return the active courses that the actor keeps at hand, in the order of adding."""
     if not actor.user_id:
         return []
-    mine = FAVOURITE.user_id == actor.user_id
-    rows = ctx.db.rows(FAVOURITE.select(FAVOURITE.course_id).where(mine).order_by(FAVOURITE.id))
+    condition = FAVOURITE.user_id == actor.user_id
+    rows = ctx.db.rows(
+        FAVOURITE.select(FAVOURITE.course_id).where(condition).order_by(FAVOURITE.id)
+    )
     known = active(ctx).by_id
     return [known[row["course_id"]] for row in rows if row["course_id"] in known]
 
@@ -204,11 +206,11 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
         raise NotFound(f"no course {course_id}", "course-unknown")
 
     def add() -> bool:
-        mine = FAVOURITE.user_id == actor.user_id
-        kept = FAVOURITE.select(FAVOURITE.id).where(mine & (FAVOURITE.course_id == course_id))
-        if ctx.db.value(kept) is not None:
+        condition = FAVOURITE.user_id == actor.user_id
+        query = FAVOURITE.select(FAVOURITE.id).where(condition & (FAVOURITE.course_id == course_id))
+        if ctx.db.value(query) is not None:
             return False
-        if ctx.db.count(FAVOURITE, mine) >= MAX_FAVOURITES:
+        if ctx.db.count(FAVOURITE, condition) >= MAX_FAVOURITES:
             words = f"{MAX_FAVOURITES} favourites"
             raise Refused(words, "course-too-many-favourites", limit=MAX_FAVOURITES)
         row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
@@ -219,5 +221,5 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
 
 def remove_favourite(ctx: Context, actor: Actor, course_id: int) -> bool:
     """Let a course go; False where it was not kept."""
-    this = (FAVOURITE.user_id == actor.user_id) & (FAVOURITE.course_id == course_id)
-    return ctx.db.change(FAVOURITE.delete().where(this)) > 0
+    condition = (FAVOURITE.user_id == actor.user_id) & (FAVOURITE.course_id == course_id)
+    return ctx.db.change(FAVOURITE.delete().where(condition)) > 0

@@ -117,8 +117,8 @@ class Groups(BotRepository):
     @transaction
     def left(self, chat_id: int) -> None:
         """Note that the bot is in the group no more; what was chosen is kept for a while."""
-        gone = GROUP_SETTING.update({"gone_at": iso(self._clock())})
-        self.db.change(gone.where(self._of(chat_id) & GROUP_SETTING.gone_at.is_null()))
+        query = GROUP_SETTING.update({"gone_at": iso(self._clock())})
+        self.db.change(query.where(self._of(chat_id) & GROUP_SETTING.gone_at.is_null()))
 
     @transaction
     def move(self, old_id: int, new_id: int) -> None:
@@ -138,10 +138,10 @@ class Groups(BotRepository):
         unused = here & (SESSION.touched_at == "")
         unused &= SESSION.id.not_in(TURN.select(TURN.session_id))
         self.db.change(SESSION.delete().where(unused))
-        there = mine & (SESSION.chat_id == old_id)
+        condition = mine & (SESSION.chat_id == old_id)
         if self.db.row(SESSION.select(SESSION.id).where(here & (SESSION.is_open == 1))):
-            self.db.change(SESSION.update({"is_open": 0}).where(there))
-        moved = [row["id"] for row in self.db.rows(SESSION.select(SESSION.id).where(there))]
+            self.db.change(SESSION.update({"is_open": 0}).where(condition))
+        moved = [row["id"] for row in self.db.rows(SESSION.select(SESSION.id).where(condition))]
         if moved:
             self.db.change(SESSION.update({"chat_id": new_id}).where(SESSION.id.in_(moved)))
             # The supergroup counts its own messages from the start.
@@ -176,18 +176,18 @@ class InlineWords(BotRepository):
 
     def own(self, user_id: int, words: str, limit: int) -> list[Said]:
         """Return the person's newest answers that these words are about."""
-        wanted, found = stems(words), dict[str, Said]()
+        requested, found = stems(words), dict[str, Said]()
         for previous in self._newest(user_id):
             if len(found) == limit:
                 break
-            if closeness(wanted, normalise(f"{previous.question} {previous.answer}")) == 1:
+            if closeness(requested, normalise(f"{previous.question} {previous.answer}")) == 1:
                 found.setdefault(normalise(previous.question), previous)
         return list(found.values())
 
     def _newest(self, user_id: int) -> Iterator[Said]:
         counts = (TURN.answer != "") & (TURN.is_replaced == 0) & (TURN.question != "")
-        mine = (TURN.bot_id == self._bot_id) & (TURN.user_id == user_id) & counts
-        query = TURN.select(TURN.question, TURN.answer).where(mine & (TURN.format == "text"))
+        condition = (TURN.bot_id == self._bot_id) & (TURN.user_id == user_id) & counts
+        query = TURN.select(TURN.question, TURN.answer).where(condition & (TURN.format == "text"))
         for row in self.db.rows(query.order_by(TURN.id.desc()).limit(_NEWEST)):
             question = decrypt(self.db.cipher, row["question"])
             answer = decrypt(self.db.cipher, row["answer"])
@@ -196,16 +196,16 @@ class InlineWords(BotRepository):
 
     def taught(self, build_id: int, words: str, limit: int) -> list[Said]:
         """Return a build's examples whose questions are close to these words, closest first."""
-        wanted = stems(words)
-        if not wanted:
+        requested = stems(words)
+        if not requested:
             return []
-        longest = max(wanted, key=len)
+        longest = max(requested, key=len)
         same = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
-        these = taught_in(build_id) & (TAUGHT_EXAMPLE.split == "train")
+        condition = taught_in(build_id) & (TAUGHT_EXAMPLE.split == "train")
         query = TAUGHT_EXAMPLE.select(EXAMPLE_TEXT.messages).join(EXAMPLE_TEXT, on=same)
-        query = query.where(these & EXAMPLE_TEXT.words.contains(longest))
+        query = query.where(condition & EXAMPLE_TEXT.words.contains(longest))
         rows = self.db.rows(query.order_by(TAUGHT_EXAMPLE.example_id).limit(_MAX_LOOKED_AT))
-        found = [(closeness(wanted, normalise(each.question)), each) for each in _said(rows)]
+        found = [(closeness(requested, normalise(each.question)), each) for each in _said(rows)]
         close = [pair for pair in found if pair[0] >= CLOSE_SHARE]
         close.sort(key=lambda pair: (-pair[0], len(pair[1].question)))
         return [each for _, each in close[:limit]]
@@ -222,18 +222,18 @@ class InlineWords(BotRepository):
             "at": iso(self._clock()),
         }
         self.db.add(INLINE_QUESTION, new)
-        mine = self._mine() & (INLINE_QUESTION.user_id == user_id)
-        newest = INLINE_QUESTION.select(INLINE_QUESTION.id).where(mine)
+        condition = self._mine() & (INLINE_QUESTION.user_id == user_id)
+        newest = INLINE_QUESTION.select(INLINE_QUESTION.id).where(condition)
         last = self.db.row(newest.order_by(INLINE_QUESTION.id.desc()).offset(KEPT).limit(1))
         if last is not None:
             old = INLINE_QUESTION.id <= last["id"]
-            self.db.change(INLINE_QUESTION.delete().where(mine & old))
+            self.db.change(INLINE_QUESTION.delete().where(condition & old))
         return token
 
     def question(self, token: str) -> str | None:
         """Return the question that a token leads to, None where it was not kept that long."""
-        this = self._mine() & (INLINE_QUESTION.token == token)
-        row = self.db.row(INLINE_QUESTION.select(INLINE_QUESTION.question).where(this))
+        condition = self._mine() & (INLINE_QUESTION.token == token)
+        row = self.db.row(INLINE_QUESTION.select(INLINE_QUESTION.question).where(condition))
         return None if row is None else decrypt(self.db.cipher, row["question"])
 
     def _mine(self) -> Any:

@@ -104,8 +104,8 @@ class Dialogs(BotRepository):
     @transaction
     def end(self, chat_id: int, user_id: int) -> bool:
         """Wait for nothing; return whether something was waited for."""
-        this = (DIALOG.bot_id == self._bot_id) & (DIALOG.chat_id == chat_id)
-        return self.db.change(DIALOG.delete().where(this & (DIALOG.user_id == user_id))) > 0
+        condition = (DIALOG.bot_id == self._bot_id) & (DIALOG.chat_id == chat_id)
+        return self.db.change(DIALOG.delete().where(condition & (DIALOG.user_id == user_id))) > 0
 
 
 LEASE_S = 10.0
@@ -362,11 +362,13 @@ class Inbox(BotRepository):
         now = iso(self._clock())
         if self.db.change(_TAKE(bot=self._bot_id, chat_id=chat_id, now=now, **arguments)):
             return True
-        here = (LEASE.bot_id == self._bot_id) & (LEASE.chat_id == chat_id)
-        holder = str(self.db.value(LEASE.select(LEASE.owner).where(here)))
+        condition = (LEASE.bot_id == self._bot_id) & (LEASE.chat_id == chat_id)
+        holder = str(self.db.value(LEASE.select(LEASE.owner).where(condition)))
         if not owner.outlived(holder):
             return False
-        return self.db.change(LEASE.update(arguments).where(here & (LEASE.owner == holder))) > 0
+        return (
+            self.db.change(LEASE.update(arguments).where(condition & (LEASE.owner == holder))) > 0
+        )
 
     @transaction
     def claim(self, owner: Owner, limit: int) -> list[Update]:
@@ -386,9 +388,9 @@ class Inbox(BotRepository):
 
     def _in_order(self, these: Any) -> list[Update]:
         # Telegram's own order: hooks of several apis may have stored them in another one.
-        wanted = UPDATE.select().where(self._waiting() & these).order_by(UPDATE.update_id)
+        query = UPDATE.select().where(self._waiting() & these).order_by(UPDATE.update_id)
         found = []
-        for row in self.db.rows(wanted):
+        for row in self.db.rows(query):
             # One that cannot be opened goes out without a body: its person can still be told.
             body = decrypt(self.db.cipher, row["body"])
             found.append(read_row(Update, row, body=load_json(body) if body else {}))
@@ -434,14 +436,14 @@ class Inbox(BotRepository):
     @transaction
     def renew(self, owner: Owner) -> None:
         """Prolong every lease of this owner."""
-        mine = (LEASE.bot_id == self._bot_id) & (LEASE.owner == str(owner))
-        self.db.change(LEASE.update({"until": self._until()}).where(mine))
+        condition = (LEASE.bot_id == self._bot_id) & (LEASE.owner == str(owner))
+        self.db.change(LEASE.update({"until": self._until()}).where(condition))
 
     @transaction
     def release(self, owner: Owner) -> None:
         """Let go of every chat."""
-        mine = (LEASE.bot_id == self._bot_id) & (LEASE.owner == str(owner))
-        if self.db.change(LEASE.update({"owner": ""}).where(mine)):
+        condition = (LEASE.bot_id == self._bot_id) & (LEASE.owner == str(owner))
+        if self.db.change(LEASE.update({"owner": ""}).where(condition)):
             self.db.bump()
 
     def waiting(self) -> int:

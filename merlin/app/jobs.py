@@ -86,16 +86,16 @@ class JobView:
         """Return how far the job is, from the data of its events."""
         metrics = [event for event in events if isinstance(event, Mapping)]
         settings = self.recipe.get("hyperparameters")
-        wanted = _positive(settings.get("n_epochs")) if isinstance(settings, Mapping) else 0.0
+        requested = _positive(settings.get("n_epochs")) if isinstance(settings, Mapping) else 0.0
         epoch, step, steps = (
             max((_positive(metric.get(name)) for metric in metrics), default=0.0)
             for name in ("epoch", "step", "total_steps")
         )
-        if not steps and epoch and wanted and step:
-            steps = step / epoch * wanted
+        if not steps and epoch and requested and step:
+            steps = step / epoch * requested
         share = min(round(_FULL * step / steps), _FULL) if steps and step else None
         share = _FULL if self.state is JobState.SUCCEEDED else share
-        return Progress(share, epoch, wanted, steps)
+        return Progress(share, epoch, requested, steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

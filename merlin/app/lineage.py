@@ -135,9 +135,9 @@ def _resolve(ctx: Context, actor: Actor, name: str, dataset: str) -> tuple[str, 
     if is_file and name.endswith(".yaml"):
         dataset, name = folder.rpartition("/")[2] or dataset, example_id_of(inside)
     head, _, rest = name.partition("/")
-    wanted = [each for each in known if dataset in {"", each}]
-    named = dict.fromkeys([(head, rest), *((each, name) for each in wanted)])
-    held = [pair for pair in named if pair[0] in wanted and _is_held(ctx, *pair)]
+    requested = [each for each in known if dataset in {"", each}]
+    named = dict.fromkeys([(head, rest), *((each, name) for each in requested)])
+    held = [pair for pair in named if pair[0] in requested and _is_held(ctx, *pair)]
     if not held:
         raise NotFound(f"no build holds {name}", "impact-none", example=name)
     if len(held) > 1:
@@ -147,8 +147,8 @@ def _resolve(ctx: Context, actor: Actor, name: str, dataset: str) -> tuple[str, 
 
 
 def _is_held(ctx: Context, dataset: str, example_id: str) -> bool:
-    mine = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
-    return ctx.db.row(TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.dataset).where(mine)) is not None
+    condition = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
+    return ctx.db.row(TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.dataset).where(condition)) is not None
 
 
 def _builds(ctx: Context, dataset: str, example_id: str) -> list[Row]:
@@ -157,8 +157,10 @@ def _builds(ctx: Context, dataset: str, example_id: str) -> list[Row]:
     holds = select_whole_builds(*columns).join(
         TAUGHT_EXAMPLE, on=taught_in(BUILD.id, BUILD.dataset)
     )
-    mine = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
-    return ctx.db.rows(holds.where(mine & (BUILD.dataset == dataset)).order_by(BUILD.id.desc()))
+    condition = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
+    return ctx.db.rows(
+        holds.where(condition & (BUILD.dataset == dataset)).order_by(BUILD.id.desc())
+    )
 
 
 def _models(ctx: Context, builds: list[int]) -> list[Row]:

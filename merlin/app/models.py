@@ -332,8 +332,8 @@ def _models() -> Select:
     query = query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
     # Of several commits that wait for one model any tells why it does not serve.
     waits = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(NOT_FOR_ALL)
-    held = VERDICT.select(fn.MAX(VERDICT.id)).where((VERDICT.job_id == MODEL.job_id) & waits)
-    return query.join(_HELD, JOIN.LEFT_OUTER, on=(_HELD.id == held))
+    select = VERDICT.select(fn.MAX(VERDICT.id)).where((VERDICT.job_id == MODEL.job_id) & waits)
+    return query.join(_HELD, JOIN.LEFT_OUTER, on=(_HELD.id == select))
 
 
 def _model(row: Row) -> ModelView:

@@ -166,8 +166,8 @@ class WaitingRequests(BotRepository):
 
     def waits(self, chat_id: int, message_id: int) -> bool:
         """Return whether this message waits for a result already."""
-        here = (ERRAND.chat_id == chat_id) & (ERRAND.message_id == message_id)
-        return self.db.row(ERRAND.select().where(self._mine() & here)) is not None
+        condition = (ERRAND.chat_id == chat_id) & (ERRAND.message_id == message_id)
+        return self.db.row(ERRAND.select().where(self._mine() & condition)) is not None
 
     def ended(self) -> list[tuple[WaitingRequest, Request]]:
         """Return errands whose request is done or failed, once their press was answered."""
@@ -189,8 +189,8 @@ class WaitingRequests(BotRepository):
     @transaction
     def forget(self, request_id: int) -> bool:
         """Forget an errand, as its result is handed over; False when somebody else did."""
-        this = self._mine() & (ERRAND.request_id == request_id)
-        return self.db.change(ERRAND.delete().where(this)) > 0
+        condition = self._mine() & (ERRAND.request_id == request_id)
+        return self.db.change(ERRAND.delete().where(condition)) > 0
 
     def _mine(self) -> Any:
         return ERRAND.bot_id == self._bot_id
@@ -233,8 +233,8 @@ _END = Prepared(
 def _of_keys(count: int) -> Prepared:
     """Return the query for the messages of so many keys."""
     keys = [Parameter(f"key{place}") for place in range(count)]
-    these = (OUTGOING.bot_id == Parameter("bot")) & OUTGOING.key.in_(keys)
-    return Prepared(OUTGOING.select().where(these).order_by(OUTGOING.id))
+    condition = (OUTGOING.bot_id == Parameter("bot")) & OUTGOING.key.in_(keys)
+    return Prepared(OUTGOING.select().where(condition).order_by(OUTGOING.id))
 
 
 class Outbox(BotRepository):
@@ -261,15 +261,15 @@ class Outbox(BotRepository):
             pending = OutgoingState.PENDING
             return [QueuedMessage(*one, pending) for one in zip(ids, letters, strict=True)]
         keys = {f"key{place}": letter.key for place, letter in enumerate(letters)}
-        found = self.db.rows(_of_keys(len(keys))(bot=self._bot_id, **keys))
-        return [self._outgoing(row) for row in found]
+        rows = self.db.rows(_of_keys(len(keys))(bot=self._bot_id, **keys))
+        return [self._outgoing(row) for row in rows]
 
     @transaction
     def of_update(self, update_id: int) -> list[QueuedMessage]:
         """Return what answers this update, in order; what was being sent is unknown now."""
-        these = OUTGOING.update_id == update_id
-        self._doubt(these)
-        return self._found(these)
+        condition = OUTGOING.update_id == update_id
+        self._doubt(condition)
+        return self._found(condition)
 
     @transaction
     def begin(self, outgoing_id: int, owner: Owner) -> bool:
@@ -320,8 +320,8 @@ class Outbox(BotRepository):
         return OUTGOING.bot_id == self._bot_id
 
     def _found(self, these: Any, limit: int | None = None) -> list[QueuedMessage]:
-        found = OUTGOING.select().where(self._mine() & these).order_by(OUTGOING.id)
-        return [self._outgoing(row) for row in self.db.rows(found.limit(limit))]
+        query = OUTGOING.select().where(self._mine() & these).order_by(OUTGOING.id)
+        return [self._outgoing(row) for row in self.db.rows(query.limit(limit))]
 
     def _outgoing(self, row: Row) -> QueuedMessage:
         page, spot = load_page(decrypt(self.db.cipher, row["body"]) or "")

@@ -103,8 +103,8 @@ class PersonalRecords(Repository):
         self._proposals.withdraw(user_id)
         # Proposals of which git has nothing go; the rest is taken out by `following`.
         mine = PROPOSAL.user_id == user_id
-        rest = mine & (PROPOSAL.example_id != "")
-        self.db.change(PROPOSAL.update({"turn_id": 0}).where(rest))
+        condition = mine & (PROPOSAL.example_id != "")
+        self.db.change(PROPOSAL.update({"turn_id": 0}).where(condition))
         loose = self.db.change(PROPOSAL.delete().where(mine & (PROPOSAL.example_id == "")))
         removed = {PROPOSAL.__name__: loose} if loose else {}
         for traces in TRACES:
@@ -175,9 +175,9 @@ class PersonalRecords(Repository):
 
     def _forget_author(self, user_id: int) -> int:
         """Take the person out of what is kept of commits; git itself keeps them."""
-        mine = self.db.rows(COMMIT.select().where(_authored(user_id)))
+        rows = self.db.rows(COMMIT.select().where(_authored(user_id)))
         nobody = telegram_editor(_NOBODY, "erased")
-        for row in mine:
+        for row in rows:
             message = row["message"].replace(row["author_name"], nobody.name)
             values = {
                 "author_name": nobody.name,
@@ -185,11 +185,11 @@ class PersonalRecords(Repository):
                 "message": scrub_text(message, user_id),
             }
             self.db.change(COMMIT.update(values).where(COMMIT.sha == row["sha"]))
-        for shas in in_portions([row["sha"] for row in mine], CHUNK):
+        for shas in in_portions([row["sha"] for row in rows], CHUNK):
             for table in (EXAMPLE, TAUGHT_EXAMPLE):
                 theirs = table.update({"author": nobody.name}).where(table.commit_sha.in_(shas))
                 self.db.change(theirs)
-        return len(mine)
+        return len(rows)
 
 
 def _own(traces: PersonalData, user_id: int) -> Iterator[Any]:

@@ -171,15 +171,15 @@ def find_discount(ctx: Context, actor: Actor, plan: Plan, code: str) -> Promo:
 
     Raises Refused for one that is no good, NotFound for somebody who is not there any more.
     """
-    promos, wanted = Promos(ctx.db, ctx.clock), code.upper()
+    promos, requested = Promos(ctx.db, ctx.clock), code.upper()
     try:
         return promos.find(actor.user_id, code, plan.name)
     except (NotFound, Refused):
         for each in Purchases(ctx.db, ctx.clock).of(actor.user_id):
-            is_same = each.order.promo == wanted and each.order.promise == promise_of(plan)
+            is_same = each.order.promo == requested and each.order.promise == promise_of(plan)
             if is_same and each.state.is_open and each.order.gateway is Gateway.YOOKASSA:
                 for promo in promos.all():
-                    if promo.code == wanted:
+                    if promo.code == requested:
                         return promo
         raise
 

@@ -82,8 +82,8 @@ class OldRows(Repository):
             yield t.APPROVAL, t.APPROVAL.decided_at < before
         uses = t.QUOTA_USE.gift_id.is_null() & (t.QUOTA_USE.at < self._before(USES_DAYS))
         yield t.QUOTA_USE, uses
-        gone = t.GROUP_SETTING.gone_at < self._before(GONE_DAYS)
-        yield t.GROUP_SETTING, gone
+        condition = t.GROUP_SETTING.gone_at < self._before(GONE_DAYS)
+        yield t.GROUP_SETTING, condition
         yield t.INLINE_QUESTION, t.INLINE_QUESTION.at < self._before(GONE_DAYS)
         yield t.LEFT_BEHIND, t.LEFT_BEHIND.until < iso(self._clock())
 
@@ -153,8 +153,8 @@ class RemovableFiles(Repository):
         old = t.MODEL.select().where(_is_old_model(before)).order_by(t.MODEL.id)
         for row in self.db.rows(old):
             key, job = f"remove-model:{row['id']}", row["job_id"]
-            mine = t.CHECKPOINT.select(t.CHECKPOINT.model_id).where(t.CHECKPOINT.job_id == job)
-            names = *(each["model_id"] for each in self.db.rows(mine)), row["model_id"]
+            query = t.CHECKPOINT.select(t.CHECKPOINT.model_id).where(t.CHECKPOINT.job_id == job)
+            names = *(each["model_id"] for each in self.db.rows(query)), row["model_id"]
             if key not in settled:
                 found.append(Removable(row["provider"], key, names, row["id"]))
         return found
@@ -183,8 +183,8 @@ class RemovableFiles(Repository):
         needed = reduce(
             or_, (t.VERDICT.build_id.in_(needed_build) for needed_build in _needed_builds())
         )
-        found = t.VERDICT.select(t.VERDICT.commit_sha).where(off_line & needed).distinct()
-        return [row["commit_sha"] for row in self.db.rows(found)]
+        query = t.VERDICT.select(t.VERDICT.commit_sha).where(off_line & needed).distinct()
+        return [row["commit_sha"] for row in self.db.rows(query)]
 
     def drop_texts(self) -> int:
         """Forget texts of examples that no build teaches; return how many. Nobody may build."""
@@ -228,8 +228,8 @@ def _deleted_sessions(before: str) -> Iterator[tuple[Table, Any]]:
     turns = t.TURN.session_id.in_(t.SESSION.select(t.SESSION.id).where(deleted))
     yield t.RATING, t.RATING.turn_id.in_(t.TURN.select(t.TURN.id).where(turns))
     yield t.TURN, turns
-    left = t.TURN.select(t.TURN.id).where(t.TURN.session_id == t.SESSION.id)
-    yield t.SESSION, deleted & ~fn.EXISTS(left)
+    query = t.TURN.select(t.TURN.id).where(t.TURN.session_id == t.SESSION.id)
+    yield t.SESSION, deleted & ~fn.EXISTS(query)
 
 
 def _finished(before: str) -> Iterator[tuple[Table, Any]]:
@@ -243,8 +243,8 @@ def _finished(before: str) -> Iterator[tuple[Table, Any]]:
     )
     yield t.SESSION, unused & t.SESSION.id.not_in(_with_turns())
     ended = (ProposalState.DECLINED.value, ProposalState.WITHDRAWN.value)
-    gone = t.PROPOSAL.state.in_(ended) & (t.PROPOSAL.example_id == "")
-    yield t.PROPOSAL, gone & (t.PROPOSAL.at < before)
+    condition = t.PROPOSAL.state.in_(ended) & (t.PROPOSAL.example_id == "")
+    yield t.PROPOSAL, condition & (t.PROPOSAL.at < before)
 
 
 def _with_turns() -> Select:

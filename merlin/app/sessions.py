@@ -123,8 +123,8 @@ def recent(
 
 def get(ctx: Context, actor: Actor, session_id: int) -> SessionView:
     """Return one of the actor's own. Raises NotFound."""
-    this = _theirs(actor) & (SESSION.id == session_id)
-    found = _sessions(ctx, ctx.db.rows(SESSION.select().where(this)))
+    condition = _theirs(actor) & (SESSION.id == session_id)
+    found = _sessions(ctx, ctx.db.rows(SESSION.select().where(condition)))
     if not found:
         raise NotFound("no such session", "session-unknown")
     return found[0]
@@ -145,8 +145,8 @@ def counted_turns(
     ctx: Context, session_id: int, limit: int | None = None, after: int = 0
 ) -> list[TurnView]:
     """Return what `turns` does, of a session that the caller knows to be the person's own."""
-    these = (TURN.session_id == session_id) & (TURN.id > after) & _SHOWN
-    rows = ctx.db.rows(_turns().where(these).order_by(TURN.id).limit(limit))
+    condition = (TURN.session_id == session_id) & (TURN.id > after) & _SHOWN
+    rows = ctx.db.rows(_turns().where(condition).order_by(TURN.id).limit(limit))
     return [_turn(ctx, row) for row in rows]
 
 
@@ -193,8 +193,8 @@ def session_as_json(session: Session, turns: Sequence[TurnView]) -> str:
 
 def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:
     """Return a turn that the actor asked. Raises NotFound."""
-    this = (TURN.id == turn_id) & (TURN.user_id == actor.user_id) & (TURN.format != SUMMARY)
-    row = ctx.db.one(_turns().where(this), NotFound("no such turn", "turn-unknown"))
+    condition = (TURN.id == turn_id) & (TURN.user_id == actor.user_id) & (TURN.format != SUMMARY)
+    row = ctx.db.one(_turns().where(condition), NotFound("no such turn", "turn-unknown"))
     return _turn(ctx, row)
 
 
@@ -215,8 +215,8 @@ def restore(ctx: Context, actor: Actor, session_id: int) -> None:
 
 def spent_since(ctx: Context, actor: Actor, since: datetime) -> Spending:
     """Return what the actor's questions have taken since then."""
-    these = (TURN.user_id == actor.user_id) & (TURN.asked_at >= iso(since))
-    sums = TURN.select(TURN.currency, *_SUMS).where(these).group_by(TURN.currency)
+    condition = (TURN.user_id == actor.user_id) & (TURN.asked_at >= iso(since))
+    sums = TURN.select(TURN.currency, *_SUMS).where(condition).group_by(TURN.currency)
     return Spending(since, *_sums(ctx.db.rows(sums.order_by(TURN.currency))))
 
 
@@ -251,10 +251,10 @@ def _theirs(actor: Actor) -> Any:
 
 def _turns() -> Any:
     """Return the query of turns, each with what its asker thinks of it and the chat it was in."""
-    theirs = (RATING.turn_id == TURN.id) & (RATING.user_id == TURN.user_id)
+    condition = (RATING.turn_id == TURN.id) & (RATING.user_id == TURN.user_id)
     query = TURN.select(*TURN.every(), RATING.value.alias("rating"), SESSION.chat_id)
     query = query.join(SESSION, on=(SESSION.id == TURN.session_id)).where(IN_USE)
-    return query.join(RATING, JOIN.LEFT_OUTER, on=theirs)
+    return query.join(RATING, JOIN.LEFT_OUTER, on=condition)
 
 
 def _sums(rows: list[Row]) -> tuple[int, Usage, tuple[Cost, ...]]:

@@ -183,9 +183,9 @@ def _ends_of_serving(ctx: Context, rows: Sequence[Row]) -> dict[int, datetime]:
     if not jobs:
         return {}
     live = {row["job_id"] for row in ctx.db.rows(serving_rows())}
-    left = (PROMOTION.dataset == MODEL.dataset) & (PROMOTION.from_model == MODEL.model_id)
+    condition = (PROMOTION.dataset == MODEL.dataset) & (PROMOTION.from_model == MODEL.model_id)
     query = MODEL.select(MODEL.job_id, fn.MAX(PROMOTION.at).alias("ended"))
-    ends = query.join(PROMOTION, on=left).where(MODEL.job_id.in_(jobs)).group_by(MODEL.job_id)
+    ends = query.join(PROMOTION, on=condition).where(MODEL.job_id.in_(jobs)).group_by(MODEL.job_id)
     return {
         row["job_id"]: from_iso(row["ended"])
         for row in ctx.db.rows(ends)

@@ -103,10 +103,10 @@ _RESTS_ON = {
 
 
 def _rest_faults(entry: Entry, known: dict[int, Entry]) -> Iterator[str]:
-    wanted = _RESTS_ON.get(entry.kind)
+    requested = _RESTS_ON.get(entry.kind)
     found = known.get(entry.refers) if entry.refers is not None else None
-    if (found.kind if found else None) is not wanted:
-        yield f"row {entry.entry_id}: a {entry.kind.value} that rests on no {wanted}"
+    if (found.kind if found else None) is not requested:
+        yield f"row {entry.entry_id}: a {entry.kind.value} that rests on no {requested}"
     elif found is not None and found.amount.currency is not entry.amount.currency:
         yield f"row {entry.entry_id}: another currency than row {found.entry_id}"
 
@@ -168,14 +168,14 @@ class Ledger(Repository):
         if has_use:
             self._give(purchase, grant.entry_id)
         self._move(purchase, PurchaseState.PAID)
-        this = PURCHASE.id == purchase.purchase_id
+        condition = PURCHASE.id == purchase.purchase_id
         # An order of which all went back, and that is paid once more, says so.
         is_back = PURCHASE.state == PurchaseState.REFUNDED.value
         again = {"state": PurchaseState.REFUNDED_IN_PART.value}
-        self.db.change(PURCHASE.update(again).where(this & is_back))
+        self.db.change(PURCHASE.update(again).where(condition & is_back))
         # It is found by its payment, also where nobody heard the gateway's answer.
         known = {"outside_id": storable_text(outside_id)}
-        self.db.change(PURCHASE.update(known).where(this & (PURCHASE.outside_id == "")))
+        self.db.change(PURCHASE.update(known).where(condition & (PURCHASE.outside_id == "")))
         return grant
 
     def _give(self, purchase: Purchase, grant_id: int) -> None:
@@ -266,8 +266,8 @@ class Ledger(Repository):
 
     def entries(self, purchase_id: str) -> list[Entry]:
         """Return the rows of a purchase, oldest first."""
-        mine = LEDGER.select().where(LEDGER.purchase_id == storable_text(purchase_id))
-        return _ENTRIES.read_all(self.db.rows(mine.order_by(LEDGER.id)))
+        query = LEDGER.select().where(LEDGER.purchase_id == storable_text(purchase_id))
+        return _ENTRIES.read_all(self.db.rows(query.order_by(LEDGER.id)))
 
     def between(self, since: datetime, until: datetime) -> list[tuple[Entry, Purchase]]:
         """Return the rows of a time with their purchases, oldest first."""
@@ -283,8 +283,8 @@ class Ledger(Repository):
         """Return what of a grant's money has not gone back. Raises NotFound."""
         grant = self.entry(grant_id)
         is_refund = (LEDGER.refers == grant_id) & (LEDGER.kind == EntryKind.REFUND.value)
-        back = self.db.rows(LEDGER.select(LEDGER.amount).where(is_refund))
-        rest = grant.amount.minor - sum(row["amount"] for row in back)
+        rows = self.db.rows(LEDGER.select(LEDGER.amount).where(is_refund))
+        rest = grant.amount.minor - sum(row["amount"] for row in rows)
         return Amount(rest, grant.amount.currency)
 
     def _held(self, purchase_id: str) -> Purchase:
@@ -297,9 +297,9 @@ class Ledger(Repository):
 
     def _move(self, purchase: Purchase, state: PurchaseState) -> None:
         before = [each.value for each in PurchaseState if each.rank < state.rank]
-        this = (PURCHASE.id == purchase.purchase_id) & PURCHASE.state.in_(before)
+        condition = (PURCHASE.id == purchase.purchase_id) & PURCHASE.state.in_(before)
         values = {"state": state.value, "look_at": None}
-        self.db.change(PURCHASE.update(values).where(this))
+        self.db.change(PURCHASE.update(values).where(condition))
 
     def _add(
         self, purchase: Purchase, key: str, kind: EntryKind, amount: Amount, **more: object

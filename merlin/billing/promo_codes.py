@@ -121,8 +121,8 @@ class Promos(Repository):
     @transaction
     def stop(self, code: str, by: str) -> None:
         """Let nobody use a code any more. Raises NotFound."""
-        this = (PROMO.code == normal_code(code)) & PROMO.stopped_at.is_null()
-        if not self.db.change(PROMO.update({"stopped_at": iso(self._clock())}).where(this)):
+        condition = (PROMO.code == normal_code(code)) & PROMO.stopped_at.is_null()
+        if not self.db.change(PROMO.update({"stopped_at": iso(self._clock())}).where(condition)):
             raise NotFound(f"no code {code}", "promo-unknown")
         self._audit.note(by, "promo.stop", f"promo:{normal_code(code)}")
 
@@ -169,8 +169,8 @@ class Promos(Repository):
 
         True for an order without a code, and for one of nobody.
         """
-        this = PROMO.select().where(PROMO.code == purchase.order.promo)
-        return not _is_coded(purchase) or self._has_room(purchase, self.db.row(this))
+        query = PROMO.select().where(PROMO.code == purchase.order.promo)
+        return not _is_coded(purchase) or self._has_room(purchase, self.db.row(query))
 
     @transaction
     def take(self, purchase: Purchase) -> bool:
@@ -181,8 +181,8 @@ class Promos(Repository):
         """
         if not _is_coded(purchase):
             return True
-        this = PROMO.select().where(PROMO.code == purchase.order.promo)
-        row = self.db.row(self.db.locked(this))
+        query = PROMO.select().where(PROMO.code == purchase.order.promo)
+        row = self.db.row(self.db.locked(query))
         if row is None or not self._has_room(purchase, row):
             return False
         self._use(row, purchase.user_id, purchase.purchase_id)
@@ -206,8 +206,8 @@ class Promos(Repository):
 
     def _use(self, row: Row, user_id: int, purchase_id: str | None) -> None:
         """Let the person's one use of a code, that they have or get now, be this order's."""
-        this = (PROMO_USE.promo_id == row["id"]) & (PROMO_USE.user_id == user_id)
-        if not self.db.change(PROMO_USE.update({"purchase_id": purchase_id}).where(this)):
+        condition = (PROMO_USE.promo_id == row["id"]) & (PROMO_USE.user_id == user_id)
+        if not self.db.change(PROMO_USE.update({"purchase_id": purchase_id}).where(condition)):
             use = {"promo_id": row["id"], "user_id": user_id, "purchase_id": purchase_id}
             self.db.put(PROMO_USE.insert({**use, "at": iso(self._clock())}))
 
@@ -226,9 +226,9 @@ class Promos(Repository):
         counts = PROMO_USE.promo_id == row["id"]
         if spared is not None:
             counts &= PROMO_USE.purchase_id.is_null() | PROMO_USE.purchase_id.not_in(spared)
-        mine = PROMO_USE.select(PROMO_USE.id).where(counts & (PROMO_USE.user_id == user_id))
+        query = PROMO_USE.select(PROMO_USE.id).where(counts & (PROMO_USE.user_id == user_id))
         had_before = self._leaving.had(user_id, Source.PROMO, row["code"])
-        if self.db.value(mine) is not None or had_before:
+        if self.db.value(query) is not None or had_before:
             raise Refused(f"{code} is used", "promo-used")
         if row["most_uses"] is not None and self.db.count(PROMO_USE, counts) >= row["most_uses"]:
             raise Refused(f"{code} is used up", "promo-used-up")
@@ -241,5 +241,5 @@ def _is_coded(purchase: Purchase) -> bool:
 
 def _unpaid(user_id: int) -> Select:
     """Return the query of the orders of somebody for which no money came."""
-    mine = (PURCHASE.user_id == user_id) & PURCHASE.state.in_(_UNPAID)
-    return PURCHASE.select(PURCHASE.id).where(mine)
+    condition = (PURCHASE.user_id == user_id) & PURCHASE.state.in_(_UNPAID)
+    return PURCHASE.select(PURCHASE.id).where(condition)

@@ -183,10 +183,10 @@ class Purchase:
 def _named(words: str) -> Any:
     """Return the condition of the orders of this person, or of this number."""
     if words.isascii() and words.isdigit() and len(words) <= _MAX_USER_LENGTH:
-        mine = PURCHASE.user_id == int(words)
+        condition = PURCHASE.user_id == int(words)
     else:
-        mine = PURCHASE.id == ""
-    return mine | _numbered(words) if len(words) >= _NUMBER_LENGTH else mine
+        condition = PURCHASE.id == ""
+    return condition | _numbered(words) if len(words) >= _NUMBER_LENGTH else condition
 
 
 def _numbered(number: str) -> Any:
@@ -254,8 +254,8 @@ class Purchases(Repository):
     def get(self, purchase_id: str) -> Purchase:
         """Return a purchase. Raises NotFound."""
         missing = NotFound(f"no purchase {purchase_id}", "billing-no-purchase")
-        found = PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id))
-        return _PURCHASES.read(self.db.one(found, missing), self.db)
+        query = PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id))
+        return _PURCHASES.read(self.db.one(query, missing), self.db)
 
     def find(self, words: str) -> Purchase:
         """Return the purchase of an id or of a number, with or without its sign.
@@ -303,8 +303,10 @@ class Purchases(Repository):
         """Return the purchase of a gateway's payment, None for an unknown one."""
         if not outside_id:
             return None
-        this = (PURCHASE.till == gateway.value) & (PURCHASE.outside_id == storable_text(outside_id))
-        row = self.db.row(PURCHASE.select().where(this))
+        condition = (PURCHASE.till == gateway.value) & (
+            PURCHASE.outside_id == storable_text(outside_id)
+        )
+        row = self.db.row(PURCHASE.select().where(condition))
         return None if row is None else _PURCHASES.read(row, self.db)
 
     @transaction
@@ -317,14 +319,14 @@ class Purchases(Repository):
         the use of its code is free; also where it was given up before.
         """
         values = {"state": state.value, "reason": storable_text(reason)[:_MAX_REASON_LENGTH]}
-        this = PURCHASE.id == storable_text(purchase_id)
+        condition = PURCHASE.id == storable_text(purchase_id)
         was_open = (
-            self.db.change(PURCHASE.update(values).where(this & PURCHASE.state.in_(_OPEN))) > 0
+            self.db.change(PURCHASE.update(values).where(condition & PURCHASE.state.in_(_OPEN))) > 0
         )
         # A payment that was begun may still be made: it is looked at for a while. In Stars nothing
         # is begun: Telegram asks us at the moment of paying.
         is_over = PURCHASE.asked_at.is_null() | (PURCHASE.till == Gateway.STARS.value)
-        these = this & PURCHASE.state.in_(_GIVEN_UP)
+        these = condition & PURCHASE.state.in_(_GIVEN_UP)
         these = these if is_closed else these & is_over
         self.db.change(PURCHASE.update({"look_at": None}).where(these))
         self._free_use(purchase_id)
@@ -342,11 +344,11 @@ class Purchases(Repository):
         mine = (PURCHASE.user_id == row["user_id"]) & (PURCHASE.promo == row["promo"])
         mine &= PURCHASE.state.in_(_OPEN) | is_begun
         other = self.db.value(PURCHASE.select(PURCHASE.id).where(mine).limit(1))
-        this = PROMO_USE.purchase_id == row["id"]
+        condition = PROMO_USE.purchase_id == row["id"]
         if other is None:
-            self.db.change(PROMO_USE.delete().where(this))
+            self.db.change(PROMO_USE.delete().where(condition))
         else:
-            self.db.change(PROMO_USE.update({"purchase_id": other}).where(this))
+            self.db.change(PROMO_USE.update({"purchase_id": other}).where(condition))
 
     @transaction
     def claim_call(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
@@ -354,29 +356,32 @@ class Purchases(Repository):
         is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - patience))
         # Nobody asked in the future: the clock was set back since.
         is_free |= PURCHASE.asked_at > iso(at + abs(patience))
-        this = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
+        condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
         values = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
         values["look_at"] = iso(at + next_poll_delay(0))
-        return self.db.change(PURCHASE.update(values).where(this)) > 0
+        return self.db.change(PURCHASE.update(values).where(condition)) > 0
 
     @transaction
     def pending(self, purchase_id: str, outside_id: str, pay_url: str, look_at: datetime) -> bool:
         """Note what the gateway said; False when the purchase is further already."""
-        this = PURCHASE.id == purchase_id
+        condition = PURCHASE.id == purchase_id
         values = {"outside_id": storable_text(outside_id), "pay_url": storable_text(pay_url)}
         # Also of one that was given up in between: what is paid late is known by it, and found.
         values["look_at"] = iso(look_at)
-        self.db.change(PURCHASE.update(values).where(this & (PURCHASE.outside_id == "")))
+        self.db.change(PURCHASE.update(values).where(condition & (PURCHASE.outside_id == "")))
         next_step = {"state": PurchaseState.PENDING.value, "look_at": iso(look_at), "looks": 0}
         is_before = PURCHASE.state.in_(_UNASKED)
-        return self.db.change(PURCHASE.update(next_step).where(this & is_before)) > 0
+        return self.db.change(PURCHASE.update(next_step).where(condition & is_before)) > 0
 
     @transaction
     def held(self, purchase_id: str) -> bool:
         """Note that the money is held; False when the purchase is further already."""
         before = [state.value for state in PurchaseState if state.rank < PurchaseState.HELD.rank]
-        this = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(before)
-        return self.db.change(PURCHASE.update({"state": PurchaseState.HELD.value}).where(this)) > 0
+        condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(before)
+        return (
+            self.db.change(PURCHASE.update({"state": PurchaseState.HELD.value}).where(condition))
+            > 0
+        )
 
     def is_due(self, now: datetime) -> bool:
         """Return whether `due` would find any; reads alone, so it holds up no writer."""
@@ -401,8 +406,8 @@ class Purchases(Repository):
             # Also just when the order ends.
             look_at = min(later, ends) if now < ends else later
         values = {"looks": looks, "look_at": dump_time(look_at)}
-        this = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
-        if not self.db.change(PURCHASE.update(values).where(this)):
+        condition = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
+        if not self.db.change(PURCHASE.update(values).where(condition)):
             return False
         if look_at is None:
             self._free_use(row["id"])
@@ -412,8 +417,8 @@ class Purchases(Repository):
     def look(self, purchase_id: str, at: datetime) -> bool:
         """Let the next look be at `at` where it would be later."""
         is_later = PURCHASE.look_at.is_null() | (PURCHASE.look_at > iso(at))
-        this = (PURCHASE.id == purchase_id) & is_later
-        return self.db.change(PURCHASE.update({"look_at": iso(at)}).where(this)) > 0
+        condition = (PURCHASE.id == purchase_id) & is_later
+        return self.db.change(PURCHASE.update({"look_at": iso(at)}).where(condition)) > 0
 
     @transaction
     def look_at_all(self, at: datetime) -> None:
@@ -423,5 +428,5 @@ class Purchases(Repository):
 
 
 def _of(user_id: int) -> Any:
-    mine = PURCHASE.select().where(PURCHASE.user_id == user_id)
-    return mine.order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())
+    query = PURCHASE.select().where(PURCHASE.user_id == user_id)
+    return query.order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())

@@ -93,8 +93,8 @@ class Refunds(Repository):
         if made and (known := self.db.row(REFUND.select().where(REFUND.id == made))) is not None:
             return self._refund(known)
         rest, user_id = self._ledger.rest(grant_id), self._payer(grant.purchase_id)
-        wanted = amount or rest
-        self._judge(grant, user_id, wanted, rest)
+        requested = amount or rest
+        self._judge(grant, user_id, requested, rest)
         refund = Refund(
             refund_id=made or secrets.token_hex(ID_LENGTH // 2),
             purchase_id=grant.purchase_id,
@@ -102,7 +102,7 @@ class Refunds(Repository):
             gateway=grant.gateway,
             payment_id=self._ledger.entry(grant.refers).outside_id,
             user_id=user_id,
-            amount=wanted,
+            amount=requested,
             reason=storable_text(reason)[:MAX_REASON_LENGTH],
             by=storable_text(by),
             state=RefundState.WANTED,
@@ -111,8 +111,12 @@ class Refunds(Repository):
         row = _REFUNDS.write(refund, but=("user_id",))
         self.db.put(REFUND.insert({**row, "look_at": row["at"], "looks": 0}))
         self.db.bump()
-        values = {"purchase": refund.purchase_id, "amount": wanted.decimal, "reason": refund.reason}
-        values["currency"] = wanted.currency.value
+        values = {
+            "purchase": refund.purchase_id,
+            "amount": requested.decimal,
+            "reason": refund.reason,
+        }
+        values["currency"] = requested.currency.value
         self._audit.note(by, "payment.refund", person_reference(user_id), values)
         return refund
 
@@ -128,8 +132,8 @@ class Refunds(Repository):
             raise Refused("Stars go back whole", "billing-refund-stars")
         if grant.gateway is Gateway.STARS and not user_id:
             raise Refused("nobody knows whose the Stars are", "billing-refund-left")
-        mine = (REFUND.grant_id == grant.entry_id) & REFUND.state.in_(_UNDER_WAY)
-        if self.db.value(REFUND.select(REFUND.id).where(mine)) is not None:
+        condition = (REFUND.grant_id == grant.entry_id) & REFUND.state.in_(_UNDER_WAY)
+        if self.db.value(REFUND.select(REFUND.id).where(condition)) is not None:
             raise Refused("a refund is under way", "billing-refund-under-way")
 
     def is_due(self, gateway: Gateway, now: datetime) -> bool:
@@ -148,8 +152,8 @@ class Refunds(Repository):
         looks = row["looks"] + 1
         look_at = now + (_PATIENCE if looks == 1 else next_poll_delay(looks - 2))
         values = {"state": RefundState.SENDING.value, "looks": looks, "look_at": iso(look_at)}
-        this = (REFUND.id == row["id"]) & (REFUND.look_at == row["look_at"])
-        return self.db.change(REFUND.update(values).where(this)) > 0
+        condition = (REFUND.id == row["id"]) & (REFUND.look_at == row["look_at"])
+        return self.db.change(REFUND.update(values).where(condition)) > 0
 
     @transaction
     def look_at_all(self, gateway: Gateway, at: datetime) -> None:
@@ -174,17 +178,17 @@ class Refunds(Repository):
     @transaction
     def refused(self, refund_id: str, trouble: str) -> bool:
         """Note that the gateway refused for good."""
-        this = (REFUND.id == storable_text(refund_id)) & REFUND.state.in_(_UNDER_WAY)
+        condition = (REFUND.id == storable_text(refund_id)) & REFUND.state.in_(_UNDER_WAY)
         values = {
             "state": RefundState.REFUSED.value,
             "trouble": storable_text(trouble)[:MAX_REASON_LENGTH],
         }
-        return self.db.change(REFUND.update({**values, "look_at": None}).where(this)) > 0
+        return self.db.change(REFUND.update({**values, "look_at": None}).where(condition)) > 0
 
     def of(self, purchase_id: str) -> list[Refund]:
         """Return the refunds of a purchase, oldest first."""
-        mine = REFUND.select().where(REFUND.purchase_id == storable_text(purchase_id))
-        return [self._refund(row) for row in self.db.rows(mine.order_by(REFUND.at, REFUND.id))]
+        query = REFUND.select().where(REFUND.purchase_id == storable_text(purchase_id))
+        return [self._refund(row) for row in self.db.rows(query.order_by(REFUND.at, REFUND.id))]
 
     def _payer(self, purchase_id: str) -> int:
         whose = PURCHASE.select(PURCHASE.user_id).where(PURCHASE.id == purchase_id)

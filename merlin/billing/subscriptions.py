@@ -129,13 +129,13 @@ class Renewals(Repository):
         row = _RENEWALS.write(renewal, self.db, but=("renewal_id", "user_id", "plan"))
         row["reminded_for"] = ""
         self.db.upsert(RENEWAL, {"user_id": renewal.user_id, "plan": renewal.plan}, row)
-        this = (RENEWAL.user_id == renewal.user_id) & (RENEWAL.plan == renewal.plan)
-        return int(self.db.value(RENEWAL.select(RENEWAL.id).where(this)))
+        condition = (RENEWAL.user_id == renewal.user_id) & (RENEWAL.plan == renewal.plan)
+        return int(self.db.value(RENEWAL.select(RENEWAL.id).where(condition)))
 
     def of(self, user_id: int) -> list[Renewal]:
         """Return somebody's renewals, those that are on first."""
-        mine = RENEWAL.select().where(RENEWAL.user_id == user_id).order_by(RENEWAL.id)
-        found = _RENEWALS.read_all(self.db.rows(mine), self.db)
+        query = RENEWAL.select().where(RENEWAL.user_id == user_id).order_by(RENEWAL.id)
+        found = _RENEWALS.read_all(self.db.rows(query), self.db)
         return sorted(found, key=lambda each: each.state is not RenewalState.ON)
 
     def find(self, user_id: int, renewal_id: int | None) -> Renewal | None:
@@ -148,12 +148,12 @@ class Renewals(Repository):
 
         One in Stars is STOPPING until `stopped`: the bot has to tell Telegram.
         """
-        this = (RENEWAL.id == renewal_id) & (RENEWAL.user_id == user_id) & _IS_ON
-        by_bot = this & (RENEWAL.till == Gateway.STARS.value)
+        condition = (RENEWAL.id == renewal_id) & (RENEWAL.user_id == user_id) & _IS_ON
+        by_bot = condition & (RENEWAL.till == Gateway.STARS.value)
         if self.db.change(RENEWAL.update({"state": RenewalState.STOPPING.value}).where(by_bot)):
             self.db.bump()
             return True
-        return self.db.change(RENEWAL.update({"state": state.value}).where(this)) > 0
+        return self.db.change(RENEWAL.update({"state": state.value}).where(condition)) > 0
 
     def stopping(self, gateway: Gateway, limit: int = 20) -> list[Renewal]:
         """Return the renewals of which a gateway has to hear that they end."""
@@ -165,8 +165,10 @@ class Renewals(Repository):
     @transaction
     def stopped(self, renewal_id: int) -> bool:
         """Note that Telegram has heard it; False where it was known."""
-        this = (RENEWAL.id == renewal_id) & (RENEWAL.state == RenewalState.STOPPING.value)
-        return self.db.change(RENEWAL.update({"state": RenewalState.OFF.value}).where(this)) > 0
+        condition = (RENEWAL.id == renewal_id) & (RENEWAL.state == RenewalState.STOPPING.value)
+        return (
+            self.db.change(RENEWAL.update({"state": RenewalState.OFF.value}).where(condition)) > 0
+        )
 
     @transaction
     def due(self, now: datetime, limit: int = 20) -> list[Renewal]:
@@ -180,9 +182,9 @@ class Renewals(Repository):
     def _is_mine(self, row: Row, now: datetime) -> bool:
         # After a long sleep too a day lies between two tries.
         next_at = max(from_iso(row["next_at"]), now + PAY_BEFORE) + AGAIN_AFTER
-        this = (RENEWAL.id == row["id"]) & (RENEWAL.tries == row["tries"]) & _IS_ON
+        condition = (RENEWAL.id == row["id"]) & (RENEWAL.tries == row["tries"]) & _IS_ON
         values = {"tries": row["tries"] + 1, "next_at": iso(next_at)}
-        return self.db.change(RENEWAL.update(values).where(this)) > 0
+        return self.db.change(RENEWAL.update(values).where(condition)) > 0
 
     @transaction
     def paid(self, renewal_id: int, next_at: datetime) -> None:
@@ -200,8 +202,8 @@ class Renewals(Repository):
         untold = []
         for row in rows:
             # Unless another process reminds them.
-            this = (RENEWAL.id == row["id"]) & (RENEWAL.reminded_for == row["reminded_for"])
-            if self.db.change(RENEWAL.update({"reminded_for": row["next_at"]}).where(this)):
+            condition = (RENEWAL.id == row["id"]) & (RENEWAL.reminded_for == row["reminded_for"])
+            if self.db.change(RENEWAL.update({"reminded_for": row["next_at"]}).where(condition)):
                 untold.append(_RENEWALS.read(row, self.db))
         return untold
 
@@ -251,8 +253,10 @@ class Terms(Repository):
 
     def had_trial(self, user_id: int, plan: str) -> bool:
         """Return whether somebody had the trial of a plan, even if they left in between."""
-        this = (TERM.user_id == user_id) & (TERM.plan == plan) & (TERM.source == Source.TRIAL.value)
-        has_row = self.db.value(TERM.select(TERM.id).where(this)) is not None
+        condition = (
+            (TERM.user_id == user_id) & (TERM.plan == plan) & (TERM.source == Source.TRIAL.value)
+        )
+        has_row = self.db.value(TERM.select(TERM.id).where(condition)) is not None
         return has_row or self._leaving.had(user_id, Source.TRIAL, plan)
 
     def shorten(self, grant_id: int, length: timedelta, paid: Amount, rest: Amount) -> None:

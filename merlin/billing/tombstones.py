@@ -94,8 +94,8 @@ class LeavingRows(Repository):
     def had(self, user_id: int, source: Source, name: str) -> bool:
         """Return whether the person had the trial of a plan, or used a code, before they left."""
         marks = self._marks(user_id)
-        this = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == f"{source.value}:{name}")
-        return self.db.value(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(this)) is not None
+        condition = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == f"{source.value}:{name}")
+        return self.db.value(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(condition)) is not None
 
     def blocked(self, user_ids: Collection[int]) -> set[int]:
         """Return those of the people who were blocked when they left."""

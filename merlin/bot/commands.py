@@ -136,9 +136,9 @@ def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None
         values.update(await services.store.read(partial(_earlier_menus, services)))
         clock = asyncio.get_running_loop().time
         while True:
-            wanted = await services.store.read(partial(_wanted_menus, services))
-            for user_id in {*values, *wanted}:
-                names = wanted.get(user_id, ())
+            requested = await services.store.read(partial(_wanted_menus, services))
+            for user_id in {*values, *requested}:
+                names = requested.get(user_id, ())
                 if clock() >= not_before.get(user_id, 0) and values.get(user_id, ()) != names:
                     not_before[user_id] = clock() + _AGAIN_S
                     await tell(user_id, names)

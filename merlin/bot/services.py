@@ -100,9 +100,9 @@ async def run_loop(
 ) -> None:
     """Do `work` after every change, and every so many seconds anyway."""
     while True:
-        known = changes.count
+        count = changes.count
         await work()
-        await changes.wait(known, every_s, rest_s)
+        await changes.wait(count, every_s, rest_s)
 
 
 async def run_every(work: Round, seconds: float) -> None:

@@ -127,9 +127,9 @@ class Ratings(BotRepository):
 
     def turn_at(self, chat_id: int, message_id: int) -> int | None:
         """Return the turn that a message of the bot's shows, None for any other message."""
-        mine = (TURN.bot_id == self._bot_id) & (TURN.placeholder_id == message_id)
-        here = TURN.select(TURN.id).join(SESSION, on=(SESSION.id == TURN.session_id))
-        found = self.db.value(here.where(mine & (SESSION.chat_id == chat_id)))
+        condition = (TURN.bot_id == self._bot_id) & (TURN.placeholder_id == message_id)
+        query = TURN.select(TURN.id).join(SESSION, on=(SESSION.id == TURN.session_id))
+        found = self.db.value(query.where(condition & (SESSION.chat_id == chat_id)))
         if found is None:
             # Through the outbox went a whole answer, or the tail of one.
             sent = (OUTGOING.chat_id == chat_id) & (OUTGOING.message_id == message_id)
@@ -150,8 +150,8 @@ def count_dislikers(db: Database, model_id: str, since: datetime) -> int:
     """Return how many people pressed 👎 under answers that a model gave since then."""
     is_down = (RATING.value == Rating.DOWN.value) & (RATING.at >= iso(since))
     people = RATING.select(fn.COUNT(RATING.user_id.distinct())).join(TURN, on=_rated())
-    mine = (TURN.model_id == model_id) & (TURN.asked_at >= iso(since))
-    return int(db.value(people.where(is_down & mine)))
+    condition = (TURN.model_id == model_id) & (TURN.asked_at >= iso(since))
+    return int(db.value(people.where(is_down & condition)))
 
 
 def _this(turn_id: int, user_id: int) -> Any:
@@ -260,15 +260,15 @@ class QuestionStatistics(Repository):
 
     def _about(self, query: Select, dataset: str, since: date) -> Select:
         """Return the SELECT of turns, of those about this dataset that count."""
-        mine = SESSION.dataset == dataset
+        condition = SESSION.dataset == dataset
         if dataset == self._default:
-            mine |= SESSION.dataset.is_null()
+            condition |= SESSION.dataset.is_null()
         else:
             taught = MODEL.select(MODEL.model_id).where(MODEL.dataset == dataset)
-            mine |= SESSION.dataset.is_null() & TURN.model_id.in_(taught)
+            condition |= SESSION.dataset.is_null() & TURN.model_id.in_(taught)
         counts = (TURN.is_replaced == 0) & (TURN.format != SUMMARY) & IN_USE
         joined = query.join(SESSION, on=(SESSION.id == TURN.session_id))
-        return joined.where(mine & counts & (TURN.asked_at >= since.isoformat()))
+        return joined.where(condition & counts & (TURN.asked_at >= since.isoformat()))
 
 
 def _is_willing() -> Any:
@@ -372,11 +372,11 @@ class EditorQuestions(Repository):
     @transaction
     def add(self, user_id: int, dataset: str, words: str, turn_id: int, most: int) -> bool:
         """Keep a question, a turn's once; return False where they told `most` in this week."""
-        mine, now = TOLD_QUESTION.user_id == user_id, self._clock()
-        if turn_id and self.db.count(TOLD_QUESTION, mine & (TOLD_QUESTION.turn_id == turn_id)):
+        condition, now = TOLD_QUESTION.user_id == user_id, self._clock()
+        if turn_id and self.db.count(TOLD_QUESTION, condition & (TOLD_QUESTION.turn_id == turn_id)):
             return True
         is_new = TOLD_QUESTION.at >= iso(now - timedelta(days=7))
-        if self.db.count(TOLD_QUESTION, mine & is_new) >= most:
+        if self.db.count(TOLD_QUESTION, condition & is_new) >= most:
             return False
         row = {
             "user_id": user_id,
@@ -394,8 +394,8 @@ class EditorQuestions(Repository):
 
     def since(self, dataset: str, since: date) -> list[UnansweredQuestion]:
         """Return what was told of a dataset from this day on, newest first."""
-        these = (TOLD_QUESTION.dataset == dataset) & (TOLD_QUESTION.at >= since.isoformat())
-        query = TOLD_QUESTION.select().where(these).order_by(TOLD_QUESTION.id.desc())
+        condition = (TOLD_QUESTION.dataset == dataset) & (TOLD_QUESTION.at >= since.isoformat())
+        query = TOLD_QUESTION.select().where(condition).order_by(TOLD_QUESTION.id.desc())
         read = ((row, decrypt(self.db.cipher, row["question"])) for row in self.db.rows(query))
         reasons = frozenset({Reason.TOLD})
         return [
@@ -417,8 +417,8 @@ class EditorQuestions(Repository):
     def restore(self, dataset: str, forms: Sequence[str]) -> None:
         """Take these questions back into the list."""
         marks = [mark for form in forms for mark in self.db.cipher.marks(form)]
-        these = (DISMISSED_QUESTION.dataset == dataset) & DISMISSED_QUESTION.mark.in_(marks)
-        self.db.change(DISMISSED_QUESTION.delete().where(these))
+        condition = (DISMISSED_QUESTION.dataset == dataset) & DISMISSED_QUESTION.mark.in_(marks)
+        self.db.change(DISMISSED_QUESTION.delete().where(condition))
 
     def mark(self, form: str) -> str:
         """Return what a question is kept and named by."""
@@ -426,8 +426,8 @@ class EditorQuestions(Repository):
 
     def among(self, dataset: str, groups: Sequence[QuestionGroup]) -> set[int]:
         """Return the places of the groups that were dismissed."""
-        mine = DISMISSED_QUESTION.select(DISMISSED_QUESTION.mark)
-        rows = self.db.rows(mine.where(DISMISSED_QUESTION.dataset == dataset))
+        query = DISMISSED_QUESTION.select(DISMISSED_QUESTION.mark)
+        rows = self.db.rows(query.where(DISMISSED_QUESTION.dataset == dataset))
         marks = {row["mark"] for row in rows}
         return {
             place

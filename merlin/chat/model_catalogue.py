@@ -274,8 +274,8 @@ class ModelCatalogue(Repository):
         )
         good = (MODEL.dataset == dataset) & (MODEL.state == ModelState.GOOD.value)
         others = select_models().where(good & MODEL.id.not_in(now))
-        found = self.db.rows(others.select_extend(*_TAUGHT, last.alias("last_at")))
-        served = [row for row in found if row["last_at"] is not None]
+        rows = self.db.rows(others.select_extend(*_TAUGHT, last.alias("last_at")))
+        served = [row for row in rows if row["last_at"] is not None]
         return sorted(served, key=lambda row: -int(row["last_at"]))
 
     def model(self, model_id: str) -> Model | None:
@@ -337,8 +337,8 @@ class Windows(Repository):
         """Store what a provider lists now; what it does not list any more is forgotten."""
         known = self.listed(provider)
         for gone in known.keys() - windows.keys():
-            this = (WINDOW.provider == provider) & (WINDOW.model_id == gone)
-            self.db.change(WINDOW.delete().where(this))
+            condition = (WINDOW.provider == provider) & (WINDOW.model_id == gone)
+            self.db.change(WINDOW.delete().where(condition))
         # Where the provider does not say, what a refusal told stays.
         new = {model_id: most or known.get(model_id) or 0 for model_id, most in windows.items()}
         self.put(provider, new)

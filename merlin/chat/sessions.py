@@ -139,8 +139,8 @@ class Sessions(BotRepository):
 
     def opened(self, place: ChatPlace) -> Session | None:
         """Return the place's open session, None where there was none yet; writes nothing."""
-        found = self.db.row(_OPEN(**self._there(place)))
-        return None if found is None else self._session(found)
+        row = self.db.row(_OPEN(**self._there(place)))
+        return None if row is None else self._session(row)
 
     @transaction
     def open(self, place: ChatPlace) -> Session:
@@ -162,13 +162,13 @@ class Sessions(BotRepository):
     @transaction
     def change(self, session: Session) -> None:
         """Store everything of a session that may change; what no key here opens stays as it is."""
-        these = (SESSION.bot_id == self._bot_id) & (SESSION.id == session.session_id)
+        condition = (SESSION.bot_id == self._bot_id) & (SESSION.id == session.session_id)
         choices = _SESSIONS.write(session, self.db, but=_KEPT)
-        row = self.db.row(SESSION.select().where(these)) or {}
+        row = self.db.row(SESSION.select().where(condition)) or {}
         for name in row.keys() & SESSION.sealed:
             if not choices[name] and decrypt(self.db.cipher, row[name]) is None:
                 choices[name] = row[name]
-        self.db.change(SESSION.update(choices).where(these))
+        self.db.change(SESSION.update(choices).where(condition))
 
     @transaction
     def used(self, session: Session) -> None:
@@ -187,11 +187,11 @@ class Sessions(BotRepository):
     @transaction
     def touch(self, session_id: int, title: str) -> None:
         """Note that it was used now; it gets the title unless it has one."""
-        this = (SESSION.bot_id == self._bot_id) & (SESSION.id == session_id)
-        self.db.change(SESSION.update({"touched_at": iso(self._clock())}).where(this))
+        condition = (SESSION.bot_id == self._bot_id) & (SESSION.id == session_id)
+        self.db.change(SESSION.update({"touched_at": iso(self._clock())}).where(condition))
         if title:
             named = SESSION.update({"title": self.db.cipher.seal(title)})
-            self.db.change(named.where(this & (SESSION.title == "")))
+            self.db.change(named.where(condition & (SESSION.title == "")))
 
     def of(self, place: ChatPlace, offset: int = 0, limit: int = 10) -> list[Session]:
         """Return the place's sessions that were ever used, the newest used first."""
@@ -216,8 +216,8 @@ class Sessions(BotRepository):
         if found is None:
             return None
         self._close(place)
-        this = self._at(place) & (SESSION.id == session_id)
-        self.db.change(SESSION.update({"is_open": 1}).where(this))
+        condition = self._at(place) & (SESSION.id == session_id)
+        self.db.change(SESSION.update({"is_open": 1}).where(condition))
         return replace(found, is_open=True)
 
     @transaction

@@ -190,15 +190,15 @@ class Turns(BotRepository):
 
     def get(self, turn_id: int) -> Turn | None:
         """Return a turn by its own number."""
-        mine = (TURN.bot_id == self._bot_id) & (TURN.id == turn_id)
-        return self._turn(self.db.row(TURN.select().where(mine)))
+        condition = (TURN.bot_id == self._bot_id) & (TURN.id == turn_id)
+        return self._turn(self.db.row(TURN.select().where(condition)))
 
     def of_message(self, place: ChatPlace, message_id: int) -> Turn | None:
         """Return the newest turn of a person's message in a chat."""
-        here = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
+        own_condition = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
         # A group's session has many people, so it is the turn that tells whose message it was.
         condition = (TURN.question_id == message_id) & (TURN.user_id == place.user_id)
-        condition &= TURN.session_id.in_(SESSION.select(SESSION.id).where(here))
+        condition &= TURN.session_id.in_(SESSION.select(SESSION.id).where(own_condition))
         newest = TURN.select().where(condition).order_by(TURN.id.desc())
         return self._turn(self.db.row(newest.limit(1)))
 

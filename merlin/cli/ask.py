@@ -113,12 +113,14 @@ def _compose(config: Config, grounding: Grounding, question: str) -> Mapping[str
 
 
 def _serving(config: Config, catalogue: ModelCatalogue, dataset: str | None) -> Model:
-    wanted = dataset or config.datasets.default or None
-    serving = catalogue.serving(wanted)
+    requested = dataset or config.datasets.default or None
+    serving = catalogue.serving(requested)
     if serving is None and dataset is None:
         serving = catalogue.serving(None)
     if serving is None:
-        if wanted is None:
+        if requested is None:
             raise NotFound("no model serves", "ask-nothing-serves")
-        raise NotFound(f"{wanted} serves no model", "ask-dataset-serves-nothing", dataset=wanted)
+        raise NotFound(
+            f"{requested} serves no model", "ask-dataset-serves-nothing", dataset=requested
+        )
     return serving.model

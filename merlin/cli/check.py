@@ -106,9 +106,11 @@ def check(  # noqa: PLR0913 - each is an option of the command
     if kept is not None:
         from merlin.cli.paid_questions import ask_bases
 
-        settings, wanted = configuration(config), [each[1:] for each in kept]
+        settings, requested = configuration(config), [each[1:] for each in kept]
         wishes = SamplingParams(most_tokens=answer_tokens)
-        found = ask_bases(settings, wanted, wishes, base=base, limit=limit, budget=budget, yes=yes)
+        found = ask_bases(
+            settings, requested, wishes, base=base, limit=limit, budget=budget, yes=yes
+        )
         results = zip(found, kept, strict=True)
         known = [finding for each, (shown, *_) in results for finding in _with_prefix(each, shown)]
         outcome = replace(outcome, findings=[*outcome.findings, *known])

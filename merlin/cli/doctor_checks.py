@@ -256,10 +256,13 @@ def check_telegram(base_url: str) -> Good:
 def check_webhook(telegram: TelegramConfig) -> Good:
     """Ask Telegram where updates go, and whether they arrive there."""
     arguments = _ask_telegram(telegram.base_url, "getWebhookInfo", "url")
-    url, wanted = str(arguments["url"]), telegram.webhook_url if telegram.mode == "webhook" else ""
-    if url != wanted:
-        key = "doctor-other-webhook" if wanted else "doctor-webhook-set"
-        raise fault(key, url=url or "-", wanted=wanted)
+    url, requested = (
+        str(arguments["url"]),
+        telegram.webhook_url if telegram.mode == "webhook" else "",
+    )
+    if url != requested:
+        key = "doctor-other-webhook" if requested else "doctor-webhook-set"
+        raise fault(key, url=url or "-", wanted=requested)
     since = utc_now().timestamp() - _HOUR_S
     if int(arguments.get("last_error_date", 0)) > since:
         arguments = {

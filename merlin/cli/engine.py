@@ -290,10 +290,10 @@ def pull(
     from merlin.wiring.engine import engine_folder
 
     settings = configuration(config)
-    wanted, engine = _bases(settings, names or []), engine_folder(settings)
-    if not wanted:
+    requested, engine = _bases(settings, names or []), engine_folder(settings)
+    if not requested:
         print_message("library-none")
-    for name, model in wanted.items():
+    for name, model in requested.items():
         print_message("library-pulling", name=name, source=model.source)
         with _progress() as tell:
             _, is_new = pull_base(name, model, engine, tell)
@@ -301,7 +301,7 @@ def pull(
         print_message("library-pulled" if is_new else "library-here", name=name, folder=str(folder))
     if json:
         print_json(
-            {"models": [_plain(entry) for entry in _entries(settings) if entry.name in wanted]}
+            {"models": [_plain(entry) for entry in _entries(settings) if entry.name in requested]}
         )
 
 

@@ -84,9 +84,9 @@ def run(config: ConfigPath = DEFAULT) -> None:
 
     settings = configuration(config)
     need_credentials(settings)
-    wanted = process_names(settings)
+    requested = process_names(settings)
     set_up_logging("run")
-    sys.exit(Supervisor([Child(name, [name, "--config", str(config)]) for name in wanted]).run())
+    sys.exit(Supervisor([Child(name, [name, "--config", str(config)]) for name in requested]).run())
 
 
 @app.command()

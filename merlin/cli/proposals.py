@@ -102,8 +102,8 @@ def approve(
     """Turn proposals into examples by one commit in your name; those with errors stay."""
     with open_editing(config) as session:
         ctx, actor = session.ctx, session.actor
-        wanted = _chosen(ctx, actor, dataset, numbers, is_all=is_all)
-        files, edits = proposals.read_several(ctx, actor, dataset, wanted)
+        requested = _chosen(ctx, actor, dataset, numbers, is_all=is_all)
+        files, edits = proposals.read_several(ctx, actor, dataset, requested)
         good = proposals.check_several(ctx, files, edits)
         editor = local_editor(getpass.getuser(), *identity())
         change_id = proposals.approve_several(ctx, actor, good, editor)
@@ -137,8 +137,8 @@ def decline(
 ) -> None:
     """Decline proposals; their texts are deleted."""
     with changing(config, makes_key=True) as (ctx, actor):
-        wanted = _chosen(ctx, actor, dataset, numbers, is_all=is_all)
-        count = proposals.decline_several(ctx, actor, wanted)
+        requested = _chosen(ctx, actor, dataset, numbers, is_all=is_all)
+        count = proposals.decline_several(ctx, actor, requested)
     print_message("proposals-declined", count=count)
     if json:
         print_json({"declined": count})

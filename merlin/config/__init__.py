@@ -364,9 +364,11 @@ def _from_file(name: str) -> str:
 
 def process_names(config: Config) -> list[str]:
     """Return the processes of `merlin run`: the engine where a provider points at it."""
-    wanted = ["engine"] if any(is_engine(config, provider) for provider in config.providers) else []
-    wanted += ["daemon"] if config.repository is not None else []
-    return [*wanted, "bot", "api"]
+    requested = (
+        ["engine"] if any(is_engine(config, provider) for provider in config.providers) else []
+    )
+    requested += ["daemon"] if config.repository is not None else []
+    return [*requested, "bot", "api"]
 
 
 def need_credentials(config: Config) -> None:

@@ -110,8 +110,8 @@ def setting(description: str, example: object = None, **facts: Any) -> Any:
 
 def in_language(words: Mapping[Language, str], language: str) -> str:
     """Return the words in the nearest language that we speak, "" where there are none."""
-    wanted = language_of(language)
-    return next((name for each, name in words.items() if each == wanted), "")
+    requested = language_of(language)
+    return next((name for each, name in words.items() if each == requested), "")
 
 
 def in_micro(amount: float | None) -> int | None:

@@ -310,11 +310,11 @@ def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at
     mark_changed(db)
     spec = checked.course if checked is not None else None
     if spec is None:
-        here = (COURSE.slug == dataset) & (COURSE.is_active == 1)
-        known = db.value(COURSE.select(COURSE.id).where(here))
+        condition = (COURSE.slug == dataset) & (COURSE.is_active == 1)
+        known = db.value(COURSE.select(COURSE.id).where(condition))
         if known is not None:
-            gone = COURSE.update({"is_active": 0, "indexed_at": iso(at)})
-            db.change(gone.where(COURSE.id == known))
+            query = COURSE.update({"is_active": 0, "indexed_at": iso(at)})
+            db.change(query.where(COURSE.id == known))
             follow_entries(db, int(known))
         return
     course_id = _keep_course(db, dataset, spec, at)

@@ -111,42 +111,42 @@ class CourseFiles:
 
     def with_card(self, values: Mapping[str, Any]) -> CourseEdits:
         """Return the edits that change what the course says of itself; None takes a key away."""
-        wanted = copy.deepcopy(self.value)
+        requested = copy.deepcopy(self.value)
         for key, value in values.items():
-            wanted.pop(key, None) if value is None else wanted.update({key: value})
-        return self._proposed(wanted, (), commit_message.COURSE)
+            requested.pop(key, None) if value is None else requested.update({key: value})
+        return self._proposed(requested, (), commit_message.COURSE)
 
     def added(self, draft: MaterialDraft) -> CourseEdits:
         """Return the edits that add a material."""
-        wanted, texts = copy.deepcopy(self.value), list[Edit]()
-        materials = wanted.setdefault("materials", [])
+        requested, texts = copy.deepcopy(self.value), list[Edit]()
+        materials = requested.setdefault("materials", [])
         place = len(materials) if draft.place is None else min(draft.place, len(materials))
         path = self._free_path(draft) if draft.text else ""
         if path:
             texts.append(Edit(path, None, _ended(draft.text)))
         materials.insert(place, _entry(draft, path))
         return self._proposed(
-            wanted, texts, commit_message.material_subject("Add", draft.kind, draft.lesson)
+            requested, texts, commit_message.material_subject("Add", draft.kind, draft.lesson)
         )
 
     def changed(self, place: int, draft: MaterialDraft) -> CourseEdits:
         """Return the edits that make the material at `place` what the draft says."""
-        wanted = copy.deepcopy(self.value)
+        requested = copy.deepcopy(self.value)
         path, texts = self._text_of(place, draft)
-        del wanted["materials"][place]
-        at = place if draft.place is None else min(draft.place, len(wanted["materials"]))
-        wanted["materials"].insert(at, _entry(draft, path))
+        del requested["materials"][place]
+        at = place if draft.place is None else min(draft.place, len(requested["materials"]))
+        requested["materials"].insert(at, _entry(draft, path))
         return self._proposed(
-            wanted, texts, commit_message.material_subject("Edit", draft.kind, draft.lesson)
+            requested, texts, commit_message.material_subject("Edit", draft.kind, draft.lesson)
         )
 
     def dropped(self, place: int) -> CourseEdits:
         """Return the edits that remove the material at `place`, and its text where it is alone."""
-        wanted = copy.deepcopy(self.value)
+        requested = copy.deepcopy(self.value)
         old = self.spec.materials[place]
-        del wanted["materials"][place]
+        del requested["materials"][place]
         subject = commit_message.material_subject("Remove", old.kind, old.lesson)
-        return self._proposed(wanted, self._removed(old.text), subject)
+        return self._proposed(requested, self._removed(old.text), subject)
 
     def _proposed(self, wanted: Mapping[str, Any], texts: Sequence[Edit], line: str) -> CourseEdits:
         text, is_whole = edit_course(self.text, wanted)

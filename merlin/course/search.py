@@ -136,8 +136,8 @@ def follow_entries(db: Database, course_id: int) -> None:
         is_listed = MATERIAL.place.is_null(False)  # noqa: FBT003 - peewee's own signature
         materials = MATERIAL.select().where((MATERIAL.course_id == course_id) & is_listed)
         entries = {row["id"]: row for row in entries_of(course, db.rows(materials))}
-    mine = SEARCH_ENTRY.select().where(SEARCH_ENTRY.course_id == course_id)
-    known = {row["id"]: row for row in db.rows(mine)}
+    query = SEARCH_ENTRY.select().where(SEARCH_ENTRY.course_id == course_id)
+    known = {row["id"]: row for row in db.rows(query)}
     old = [number for number, row in known.items() if entries.get(number) != row]
     for at in range(0, len(old), CHUNK):
         db.change(SEARCH_ENTRY.delete().where(SEARCH_ENTRY.id.in_(old[at : at + CHUNK])))
@@ -193,10 +193,10 @@ def highlight_spans(text: str, found: Found) -> list[tuple[int, int]]:
 
 
 def _words_of_text(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
-    wanted = {one for term in terms for one in term.stems}
+    requested = {one for term in terms for one in term.stems}
     prefixes = tuple(term.prefix for term in terms if term.prefix)
     for word, start, end in word_positions(text):
-        if stem(word) in wanted:
+        if stem(word) in requested:
             yield start, end
         elif prefixes and word.startswith(prefixes):
             length = max(len(prefix) for prefix in prefixes if word.startswith(prefix))

@@ -158,8 +158,8 @@ def _store_verdict(db: Database, found: _Found, at: datetime) -> None:
         if job.model_id and (found.may_serve or noted.is_revoked):
             state = ModelState.REVOKED if noted.is_revoked else ModelState.GOOD
             db.add_new(MODEL, {**new_model(job), "state": state.value})
-            mine = MODEL.select(MODEL.id).where(MODEL.job_id == job.job_id)
-            found.model_row = int(db.value(mine))
+            query = MODEL.select(MODEL.id).where(MODEL.job_id == job.job_id)
+            found.model_row = int(db.value(query))
     is_lost = noted.job and job is None  # whatever became of it, there is no model now
     if noted.status in _ENDED and verdict.word in WAITING and not is_lost:
         values |= {"word": noted.status, "updated_at": iso(at)}

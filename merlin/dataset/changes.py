@@ -260,25 +260,25 @@ class Changes(Repository):
     def get(self, change_id: str) -> Change:
         """Return the change. Raises NotFound."""
         missing = NotFound(f"no change {change_id}", "change-unknown", change=change_id)
-        found = CHANGE.select().where(CHANGE.change_id == change_id)
-        return self._change(self.db.one(found, missing))
+        query = CHANGE.select().where(CHANGE.change_id == change_id)
+        return self._change(self.db.one(query, missing))
 
     def of_batch(self, batch_id: str) -> list[Change]:
         """Return the changes of one batch, in the order in which they were asked for."""
-        mine = CHANGE.select().where(CHANGE.batch == batch_id).order_by(CHANGE.id)
-        return [self._change(row) for row in self.db.rows(mine)]
+        query = CHANGE.select().where(CHANGE.batch == batch_id).order_by(CHANGE.id)
+        return [self._change(row) for row in self.db.rows(query)]
 
     def pending(self, dataset: str) -> list[Change]:
         """Return the changes of a dataset that are to become commits, oldest first."""
         goes_on = CHANGE.state.in_([ChangeState.WAITING.value, ChangeState.WORKING.value])
-        mine = CHANGE.select().where((CHANGE.dataset == dataset) & goes_on)
-        return [self._change(row) for row in self.db.rows(mine.order_by(CHANGE.id))]
+        query = CHANGE.select().where((CHANGE.dataset == dataset) & goes_on)
+        return [self._change(row) for row in self.db.rows(query.order_by(CHANGE.id))]
 
     def committed(self, dataset: str, since: datetime) -> list[Change]:
         """Return the changes of a dataset that became commits since then, oldest first."""
         is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.updated_at >= iso(since))
-        mine = CHANGE.select().where((CHANGE.dataset == dataset) & is_new)
-        return [self._change(row) for row in self.db.rows(mine.order_by(CHANGE.id))]
+        query = CHANGE.select().where((CHANGE.dataset == dataset) & is_new)
+        return [self._change(row) for row in self.db.rows(query.order_by(CHANGE.id))]
 
     def batches(self, by: str | None, limit: int, before: str = "") -> list[Change]:
         """Return the first change of each batch, newest first, of one person or of all (None)."""
@@ -300,8 +300,8 @@ class Changes(Repository):
     def of_commit(self, by: str, mark: str) -> list[Change]:
         """Return the changes of a person that became the commit whose id begins so, in order."""
         begins = fn.SUBSTR(CHANGE.commit_sha, 1, len(mark)) == mark
-        mine = CHANGE.select().where((CHANGE.by_whom == by) & begins).order_by(CHANGE.id)
-        return [self._change(row) for row in self.db.rows(mine)]
+        query = CHANGE.select().where((CHANGE.by_whom == by) & begins).order_by(CHANGE.id)
+        return [self._change(row) for row in self.db.rows(query)]
 
     @transaction
     def again(self, change_id: str, text: str | None, before: str | None) -> bool:
@@ -317,8 +317,8 @@ class Changes(Repository):
         is_this = CHANGE.change_id == change_id
         nothing = {"theirs": None, "theirs_blob": None, "reason": ""}
         self.db.change(CHANGE.update({**solved, **nothing}).where(is_this))
-        mine = CHANGE.batch == row["batch"]
-        if self.db.row(CHANGE.select(CHANGE.id).where(mine & (CHANGE.reason != ""))) is None:
+        condition = CHANGE.batch == row["batch"]
+        if self.db.row(CHANGE.select(CHANGE.id).where(condition & (CHANGE.reason != ""))) is None:
             self._move(row["batch"], ChangeState.CONFLICT, {"state": ChangeState.WAITING.value})
         self.db.bump()
         return True
@@ -372,8 +372,8 @@ class Changes(Repository):
             self._move(batch.batch_id, ChangeState.WORKING, {**values, **_FORGOTTEN, "reason": ""})
             for each in batch.changes:
                 if each.text is not None:
-                    left = CHANGE.update({"left_blob": blob_id(each.text, landed.commit)})
-                    self.db.change(left.where(CHANGE.change_id == each.change_id))
+                    query = CHANGE.update({"left_blob": blob_id(each.text, landed.commit)})
+                    self.db.change(query.where(CHANGE.change_id == each.change_id))
             return
         values = {"state": ChangeState.CONFLICT.value, "reason": ""}
         self._move(batch.batch_id, ChangeState.WORKING, values)
@@ -392,9 +392,9 @@ class Changes(Repository):
     @transaction
     def count_refusal(self, batch: Batch) -> int:
         """Note that the repository refused it once more; return how often it did so far."""
-        mine = CHANGE.batch == batch.batch_id
-        self.db.change(CHANGE.update({"refusals": CHANGE.refusals + 1}).where(mine))
-        return int(self.db.value(CHANGE.select(fn.MAX(CHANGE.refusals)).where(mine)) or 0)
+        condition = CHANGE.batch == batch.batch_id
+        self.db.change(CHANGE.update({"refusals": CHANGE.refusals + 1}).where(condition))
+        return int(self.db.value(CHANGE.select(fn.MAX(CHANGE.refusals)).where(condition)) or 0)
 
     @transaction
     def release(self) -> int:
@@ -404,8 +404,8 @@ class Changes(Repository):
 
     def stands(self, change_id: str) -> bool:
         """Return whether it is there still: who asked for it may have deleted everything."""
-        this = CHANGE.select(CHANGE.id).where(CHANGE.change_id == change_id)
-        return self.db.row(this) is not None
+        query = CHANGE.select(CHANGE.id).where(CHANGE.change_id == change_id)
+        return self.db.row(query) is not None
 
     def _put_aside(
         self,

@@ -210,10 +210,10 @@ class GitBranch:
     def write(self, head: str | None, batch: Batch) -> BatchResult:
         with lock_mirror(self._mirror) as lock, self._checked_mirror(), self._scratch() as scratch:
             there = self._there(head, batch)
-            wanted = self._blobs(batch, scratch, lock)
+            requested = self._blobs(batch, scratch, lock)
             conflicts, lines = {}, []
             for change in batch.changes:
-                path, blob = self._path(change.path), wanted.get(change.change_id)
+                path, blob = self._path(change.path), requested.get(change.change_id)
                 mode, name = there.get(path, (FILE, None))
                 if name == blob:
                     continue

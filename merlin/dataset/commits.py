@@ -107,10 +107,10 @@ class CommitHistory(Repository):
         """
         for row in self.db.rows(BUILD.select().where(BUILD.is_whole == 0)):
             mine = TAUGHT_EXAMPLE.dataset == row["dataset"]
-            begun = mine & (TAUGHT_EXAMPLE.first_build == row["id"])
+            condition = mine & (TAUGHT_EXAMPLE.first_build == row["id"])
             ended = mine & (TAUGHT_EXAMPLE.end_build == row["id"])
             again = TAUGHT_EXAMPLE.update({"end_build": NO_END})
-            for query, these in ((TAUGHT_EXAMPLE.delete(), begun), (again, ended)):
+            for query, these in ((TAUGHT_EXAMPLE.delete(), condition), (again, ended)):
                 some = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id).where(these).limit(PORTION)
                 while self.db.change(query.where(these & TAUGHT_EXAMPLE.example_id.in_(some))):
                     pass
@@ -141,8 +141,8 @@ class CommitHistory(Repository):
 
     def newest_commit(self, dataset: str) -> str:
         """Return the newest commit of the line that has a verdict on the dataset, "" for none."""
-        mine = VERDICT.select(VERDICT.commit_sha).where((VERDICT.dataset == dataset) & ON_LINE)
-        return str(self.db.value(mine.order_by(VERDICT.position.desc())) or "")
+        query = VERDICT.select(VERDICT.commit_sha).where((VERDICT.dataset == dataset) & ON_LINE)
+        return str(self.db.value(query.order_by(VERDICT.position.desc())) or "")
 
     def _known_ids(self, dataset: str) -> Iterator[str]:
         yield from (name for (name,) in self.db.sql(_FOLLOWED_IDS, dataset))
@@ -207,14 +207,14 @@ class CommitHistory(Repository):
 
     def _enter(self, commit: Commit, at: datetime) -> bool:
         """Put the commit on the line; False when it is there."""
-        known = self.db.row(COMMIT.select(COMMIT.position).where(COMMIT.sha == commit.sha))
-        if known is None:
+        row = self.db.row(COMMIT.select(COMMIT.position).where(COMMIT.sha == commit.sha))
+        if row is None:
             self.db.put(COMMIT.insert(_commit_row(commit, at)))
             return True
-        if known["position"] is not None:
+        if row["position"] is not None:
             return False
-        back = COMMIT.update({"position": commit.position, "seen_at": iso(at)})
-        self.db.change(back.where(COMMIT.sha == commit.sha))
+        query = COMMIT.update({"position": commit.position, "seen_at": iso(at)})
+        self.db.change(query.where(COMMIT.sha == commit.sha))
         self.db.change(VERDICT.delete().where(VERDICT.commit_sha == commit.sha))
         return True
 
@@ -227,10 +227,10 @@ class CommitHistory(Repository):
         commits left.
         """
         left = self.db.change(COMMIT.update({"position": None}).where(COMMIT.position > after))
-        gone = VERDICT.position > after
+        condition = VERDICT.position > after
         why = {"reason": "verdict-history"}
-        transition(self.db, _OPEN, VerdictStatus.SUPERSEDED, at, gone, change=why)
-        self.db.change(VERDICT.update({"position": None}).where(gone))
+        transition(self.db, _OPEN, VerdictStatus.SUPERSEDED, at, condition, change=why)
+        self.db.change(VERDICT.update({"position": None}).where(condition))
         self.db.change(SERVING.update({"position": RESET_POSITION}).where(SERVING.position > after))
         if left:
             mark_incomplete(self.db)

@@ -42,8 +42,8 @@ class ExampleDrafts(Repository):
 
     def of(self, user_id: int, dataset: str) -> list[ExampleDraft]:
         """Return the drafts of an editor in a dataset, oldest first; lost ones are left out."""
-        mine = EXAMPLE_DRAFT.select().where(_of(user_id, dataset)).order_by(EXAMPLE_DRAFT.id)
-        read = ((row, self._text(row)) for row in self.db.rows(mine))
+        query = EXAMPLE_DRAFT.select().where(_of(user_id, dataset)).order_by(EXAMPLE_DRAFT.id)
+        read = ((row, self._text(row)) for row in self.db.rows(query))
         return [
             ExampleDraft(row["id"], Edit(row["path"], row["before_blob"], text), row["at"])
             for row, text in read

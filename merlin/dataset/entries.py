@@ -161,15 +161,15 @@ class ExampleEntries(Repository):
 
         Written in portions; their texts are kept already.
         """
-        wanted = {path: blob for path, blob in files.items() if path.startswith(EXAMPLES)}
+        requested = {path: blob for path, blob in files.items() if path.startswith(EXAMPLES)}
         known: dict[str, str] = {}
-        for paths in in_portions(sorted(wanted), CHUNK):
+        for paths in in_portions(sorted(requested), CHUNK):
             known |= self._blobs(dataset, paths)
-        gone = sorted(path for path in known if wanted[path] is None)
+        gone = sorted(path for path in known if requested[path] is None)
         for old in in_portions(gone, _AT_ONCE):
             self.db.joined(partial(self._put, dataset, old, ()))
-        new = [path for path, blob in sorted(wanted.items()) if blob and known.get(path) != blob]
-        entries = map_many(_entry, self._files(dataset, wanted, new), len(new))
+        new = [path for path, blob in sorted(requested.items()) if blob and known.get(path) != blob]
+        entries = map_many(_entry, self._files(dataset, requested, new), len(new))
         for some in in_portions(entries, _AT_ONCE):
             old = [str(row["path"]) for row, _ in some if row["path"] in known]
             self.db.joined(partial(self._put, dataset, old, some))
@@ -250,8 +250,8 @@ class ExampleEntries(Repository):
 
     def text(self, dataset: str, example_id: str) -> str | None:
         """Return the text of an example's file, None where there is no such one."""
-        this = (EXAMPLE_ENTRY.dataset == dataset) & (EXAMPLE_ENTRY.example_id == example_id)
-        blob = EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.blob).where(this)
+        condition = (EXAMPLE_ENTRY.dataset == dataset) & (EXAMPLE_ENTRY.example_id == example_id)
+        blob = EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.blob).where(condition)
         found = self.db.value(
             DATASET_TEXT.select(DATASET_TEXT.text).where(DATASET_TEXT.blob.in_(blob))
         )
@@ -270,7 +270,7 @@ class ExampleEntries(Repository):
 
     def facets(self, dataset: str) -> Facets:
         """Return how many examples each filter leaves; takes some milliseconds for 100,000."""
-        mine = EXAMPLE_ENTRY.dataset == dataset
+        condition = EXAMPLE_ENTRY.dataset == dataset
         sides = (
             "SELECT train, test FROM build WHERE dataset = ? AND is_whole = 1"
             " ORDER BY id DESC LIMIT 1"
@@ -281,7 +281,7 @@ class ExampleEntries(Repository):
             f" WHERE verdict_id = ({_OF_NEWEST}) AND SUBSTR(path, 1, 9) = 'examples/'"
         )
         return Facets(
-            total=self.db.count(EXAMPLE_ENTRY, mine),
+            total=self.db.count(EXAMPLE_ENTRY, condition),
             tags=self._counted("SELECT tag, COUNT(*) FROM example_tag", "tag", dataset),
             authors=self._counted("SELECT author, COUNT(*) FROM example", "author", dataset),
             splits={"train": train, "test": test} if train else {},

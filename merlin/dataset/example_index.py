@@ -425,8 +425,8 @@ class ExampleIndex:
     def lines_of(self, example_ids: Sequence[str]) -> dict[str, TrainingLine]:
         """Return the lines of these examples by id."""
         named = ", ".join("?" * len(example_ids))
-        found = self.rows(f"SELECT id, at, line FROM example WHERE id IN ({named})", *example_ids)
-        return {example_id: TrainingLine(at, line) for example_id, at, line in found}
+        rows = self.rows(f"SELECT id, at, line FROM example WHERE id IN ({named})", *example_ids)
+        return {example_id: TrainingLine(at, line) for example_id, at, line in rows}
 
     def ids(self, side: str) -> list[str]:
         """Return the ids of a side's good examples, in order."""

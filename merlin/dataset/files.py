@@ -277,21 +277,21 @@ class FileIndex(Repository):
 
     def blobs(self, dataset: str) -> Mapping[str, str]:
         """Return path -> blob of all files of a dataset."""
-        mine = DATASET_FILE.select().where(DATASET_FILE.dataset == dataset)
-        return {row["path"]: row["blob"] for row in self.db.rows(mine)}
+        query = DATASET_FILE.select().where(DATASET_FILE.dataset == dataset)
+        return {row["path"]: row["blob"] for row in self.db.rows(query)}
 
     def findings(self, dataset: str) -> list[Finding]:
         """Return what the checker found in the dataset at the newest commit that changed it."""
         verdict = self._verdict(dataset)
         if verdict is None:
             return []
-        found = FINDING.select().where(FINDING.verdict_id == verdict["id"]).order_by(FINDING.id)
-        return FINDINGS.read_all(self.db.rows(found))
+        query = FINDING.select().where(FINDING.verdict_id == verdict["id"]).order_by(FINDING.id)
+        return FINDINGS.read_all(self.db.rows(query))
 
     def example_ids(self, dataset: str) -> list[str]:
         """Return the ids of a dataset's examples, in order."""
-        mine = DATASET_FILE.select(DATASET_FILE.path)
-        rows = self.db.rows(mine.where((DATASET_FILE.dataset == dataset) & _is_example()))
+        query = DATASET_FILE.select(DATASET_FILE.path)
+        rows = self.db.rows(query.where((DATASET_FILE.dataset == dataset) & _is_example()))
         return sorted(example_id_of(row["path"]) for row in rows)
 
     def text(self, blob: str) -> str | None:
@@ -307,8 +307,8 @@ class FileIndex(Repository):
         holds = select_whole_builds(*numbers).join(
             TAUGHT_EXAMPLE, on=taught_in(BUILD.id, BUILD.dataset)
         )
-        mine = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
-        row = self.db.row(holds.where(mine))
+        condition = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
+        row = self.db.row(holds.where(condition))
         if row is None or row["first"] is None:
             return None
         return f"{dataset}-{row['first']}", f"{dataset}-{row['last']}"
@@ -321,8 +321,8 @@ class FileIndex(Repository):
             )
             for table in (EXAMPLE, TAUGHT_EXAMPLE)
         )
-        mine = COMMIT.select().where(reduce(or_, (COMMIT.sha.in_(each) for each in wrote)))
-        newest = mine.order_by(COMMIT.committed_at.desc(), COMMIT.position.desc())
+        query = COMMIT.select().where(reduce(or_, (COMMIT.sha.in_(each) for each in wrote)))
+        newest = query.order_by(COMMIT.committed_at.desc(), COMMIT.position.desc())
         return _COMMITS.read_all(self.db.rows(newest))
 
     def newest_build(self, dataset: str) -> Build | None:
@@ -434,8 +434,8 @@ class FileIndex(Repository):
         count = 0
         for portion in in_portions(blobs, CHUNK):
             # Asked here: an editor may have taken one up a moment ago.
-            these = DATASET_TEXT.blob.in_(portion) & _is_free()
-            count += self.db.joined(partial(self.db.change, DATASET_TEXT.delete().where(these)))
+            condition = DATASET_TEXT.blob.in_(portion) & _is_free()
+            count += self.db.joined(partial(self.db.change, DATASET_TEXT.delete().where(condition)))
         return count
 
 

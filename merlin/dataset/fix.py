@@ -115,8 +115,8 @@ def fix_files(
 
     `entries` are all that lie there, `held` what git could bring back (`merlin.dataset.work_tree`).
     """
-    wanted = [each for each in entries if ask(each.path) and _is_ours(each)]
-    proposals = [each for entry in wanted if (each := _propose(folder, entry)) and each.mended]
+    requested = [each for each in entries if ask(each.path) and _is_ours(each)]
+    proposals = [each for entry in requested if (each := _propose(folder, entry)) and each.mended]
     names = {each.path.casefold() for each in entries}
     return [_fix(folder, proposal, held, names) for proposal in proposals]
 

@@ -202,10 +202,10 @@ class Proposals(Repository):
     @transaction
     def add(self, user_id: int, draft: Draft) -> int | None:
         """Propose an example; one of the same turn that still waits gives way to it."""
-        mine = (PROPOSAL.user_id == user_id) & _WAITS
+        condition = (PROPOSAL.user_id == user_id) & _WAITS
         if draft.turn_id:
-            self.db.change(PROPOSAL.delete().where(mine & (PROPOSAL.turn_id == draft.turn_id)))
-        if self.db.count(PROPOSAL, mine) >= MAX_WAITING:
+            self.db.change(PROPOSAL.delete().where(condition & (PROPOSAL.turn_id == draft.turn_id)))
+        if self.db.count(PROPOSAL, condition) >= MAX_WAITING:
             return None
         return self._add(user_id, draft)
 
@@ -241,8 +241,10 @@ class Proposals(Repository):
 
     def of_user(self, user_id: int) -> list[Proposal]:
         """Return what the person proposed, oldest first, the withdrawn left out."""
-        mine = (PROPOSAL.user_id == user_id) & (PROPOSAL.state != ProposalState.WITHDRAWN.value)
-        query = PROPOSAL.select().where(mine).order_by(PROPOSAL.id)
+        condition = (PROPOSAL.user_id == user_id) & (
+            PROPOSAL.state != ProposalState.WITHDRAWN.value
+        )
+        query = PROPOSAL.select().where(condition).order_by(PROPOSAL.id)
         return [self._proposal(row) for row in self.db.rows(query)]
 
     @transaction
@@ -251,25 +253,25 @@ class Proposals(Repository):
 
         None of them serves from now on.
         """
-        mine = PROPOSAL.user_id == user_id
-        models = models_trained_on(self.db, mine)
+        condition = PROPOSAL.user_id == user_id
+        models = models_trained_on(self.db, condition)
         named = PROPOSAL.select(PROPOSAL.dataset, PROPOSAL.example_id)
-        named = named.where(mine & (PROPOSAL.example_id != ""))
+        named = named.where(condition & (PROPOSAL.example_id != ""))
         rows = [{**row, "at": iso(self._clock())} for row in self.db.rows(named)]
         if rows:
             # Their names are kept, and no model serves that learnt one.
             self.db.add_missing(REVOKED_EXAMPLE, rows)
             self._promotions.retire_revoked()
         ended = {"state": ProposalState.WITHDRAWN.value, **_FORGOTTEN}
-        if self.db.change(PROPOSAL.update(ended).where(mine)):
+        if self.db.change(PROPOSAL.update(ended).where(condition)):
             self.db.bump()
         return models
 
     def open_questions(self, dataset: str) -> list[str]:
         """Return the questions of a dataset's proposals that wait or are on their way to git."""
         states = [ProposalState.WAITING.value, ProposalState.APPROVED.value]
-        mine = (PROPOSAL.dataset == dataset) & PROPOSAL.state.in_(states)
-        rows = self.db.rows(PROPOSAL.select(PROPOSAL.question).where(mine))
+        condition = (PROPOSAL.dataset == dataset) & PROPOSAL.state.in_(states)
+        rows = self.db.rows(PROPOSAL.select(PROPOSAL.question).where(condition))
         return [decrypt(self.db.cipher, row["question"]) or "" for row in rows]
 
     def count(self, datasets: Sequence[str] | None = None, split: str = "") -> int:
@@ -355,10 +357,10 @@ class Proposals(Repository):
         files = DATASET_FILE.select(DATASET_FILE.path).where(DATASET_FILE.dataset == draft.dataset)
         lying = [example_id_of(row["path"]) for row in self.db.rows(files)]
         own_query = PROPOSAL.select(PROPOSAL.example_id).where(PROPOSAL.dataset == draft.dataset)
-        gone = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id).where(
+        select = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id).where(
             REVOKED_EXAMPLE.dataset == draft.dataset
         )
-        named = (row["example_id"] for query in (own_query, gone) for row in self.db.rows(query))
+        named = (row["example_id"] for query in (own_query, select) for row in self.db.rows(query))
         return NameAllocator(each.removeprefix(draft.folder) for each in (*lying, *named))
 
     @transaction
@@ -371,9 +373,9 @@ class Proposals(Repository):
     def _review(self, proposal_id: int, state: ProposalState, by: str, fields: Row) -> bool:
         reviewer = person_reference(int(by)) if by.isdecimal() else by
         reviewed = {"reviewed_by": reviewer, "reviewed_at": iso(self._clock())}
-        these = (PROPOSAL.id == proposal_id) & _WAITS
+        condition = (PROPOSAL.id == proposal_id) & _WAITS
         values = {**fields, **reviewed, "state": state.value}
-        return self.db.change(PROPOSAL.update(values).where(these)) > 0
+        return self.db.change(PROPOSAL.update(values).where(condition)) > 0
 
     def _proposal(self, row: Row) -> Proposal:
         return _PROPOSALS.read(row, self.db)
@@ -479,8 +481,8 @@ class ProposalFollower(Repository):
                 self._set(row, example_id="")
             return
         path = example_path(row["example_id"])
-        here = (DATASET_FILE.dataset == row["dataset"]) & (DATASET_FILE.path == path)
-        blob = self.db.value(DATASET_FILE.select(DATASET_FILE.blob).where(here))
+        condition = (DATASET_FILE.dataset == row["dataset"]) & (DATASET_FILE.path == path)
+        blob = self.db.value(DATASET_FILE.select(DATASET_FILE.blob).where(condition))
         if blob is None and change is not None and not self._is_recorded(change):
             return  # the shelf has yet to get it
         # Of a file that is on no shelf git itself is asked: nothing waits for what never comes.
@@ -495,8 +497,8 @@ class ProposalFollower(Repository):
         # One that is being recorded has neither a place on the line nor a verdict yet.
         recorded = VERDICT.select(VERDICT.commit_sha).where(VERDICT.commit_sha == change.commit)
         is_told = COMMIT.position.is_null(False) | COMMIT.sha.in_(recorded)  # noqa: FBT003 - peewee's own
-        this = COMMIT.select(COMMIT.sha).where((COMMIT.sha == change.commit) & is_told)
-        return self.db.row(this) is not None
+        query = COMMIT.select(COMMIT.sha).where((COMMIT.sha == change.commit) & is_told)
+        return self.db.row(query) is not None
 
     @transaction
     def _check_removal(self, row: Row, change: Change | None) -> None:
@@ -512,8 +514,8 @@ class ProposalFollower(Repository):
     @transaction
     def _thank(self, row: Row) -> None:
         """Thank a person, once, for what the serving model has learnt from them."""
-        these = (PROPOSAL.id == row["id"]) & (PROPOSAL.is_thanked == 0)
-        if self.db.change(PROPOSAL.update({"is_thanked": 1}).where(these)):
+        condition = (PROPOSAL.id == row["id"]) & (PROPOSAL.is_thanked == 0)
+        if self.db.change(PROPOSAL.update({"is_thanked": 1}).where(condition)):
             build, user = build_version(row["dataset"], row["number"]), str(row["user_id"])
             # Who approved it themselves hears of the edit; of several one thank is enough.
             if row["by_whom"] != user:

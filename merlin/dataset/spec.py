@@ -164,21 +164,21 @@ def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
         inside = inside.value[step]
     node: Node = inside
     there: Any = error.schema
-    wanted: Any = error.validator_value
+    requested: Any = error.validator_value
     word = str(error.validator)
     if "propertyNames" in error.schema_path:
-        yield _wrong_rule(str(error.instance), node, wanted)
+        yield _wrong_rule(str(error.instance), node, requested)
     elif word == "additionalProperties":
         known = there.get("properties", {})
         for key, child in _keys(node).items():
             if key not in known:
                 yield _unknown_key(key, child, known)
     elif word == "required":
-        for key in wanted:
+        for key in requested:
             if key not in _keys(node):
                 yield _finding(node, "missing-key", name=key)
     else:
-        rule, arguments = _rule_for(word, wanted, error.instance)
+        rule, arguments = _rule_for(word, requested, error.instance)
         yield _finding(node, rule, **arguments)
 
 

@@ -124,8 +124,8 @@ def newest_settings(db: Database, dataset: str) -> DatasetSpec | None:
     that waits.
     """
     readable = (VERDICT.dataset == dataset) & ON_LINE & VERDICT.spec.is_null(False)  # noqa: FBT003 - peewee's own signature
-    found = VERDICT.select(VERDICT.spec).where(readable).order_by(VERDICT.position.desc())
-    return load_spec(db.value(found.limit(1)))
+    query = VERDICT.select(VERDICT.spec).where(readable).order_by(VERDICT.position.desc())
+    return load_spec(db.value(query.limit(1)))
 
 
 FINDINGS = RowMap(Finding, columns={"column": "col"})
@@ -263,8 +263,8 @@ class VerdictHistory(Repository):
 
         `words` are what it was told last.
         """
-        mine = COMMIT_STATUS.commit_sha == VERDICT.commit_sha
-        mine &= COMMIT_STATUS.dataset == VERDICT.dataset
+        condition = COMMIT_STATUS.commit_sha == VERDICT.commit_sha
+        condition &= COMMIT_STATUS.dataset == VERDICT.dataset
         is_newer = COMMIT_STATUS.at.is_null() | (COMMIT_STATUS.at < VERDICT.updated_at)
         is_young = VERDICT.updated_at > iso(self._clock() - OWED_FOR)
         return self.db.rows(
@@ -272,7 +272,7 @@ class VerdictHistory(Repository):
                 *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.word, VERDICT.updated_at),
                 *(VERDICT.reason, VERDICT.arguments, BUILD.number, COMMIT_STATUS.words),
             )
-            .join(COMMIT_STATUS, JOIN.LEFT_OUTER, on=mine)
+            .join(COMMIT_STATUS, JOIN.LEFT_OUTER, on=condition)
             .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
             .where(ON_LINE & is_newer & is_young)
             .order_by(VERDICT.position.desc(), VERDICT.dataset)
@@ -330,8 +330,8 @@ def _note(rows: Iterable[Row]) -> str:
 
 def renote(db: Database, *job_ids: int) -> None:
     """Let the notes that tell of these jobs be written again: a model of theirs changed."""
-    mine = VERDICT.select(VERDICT.commit_sha).where(VERDICT.job_id.in_(job_ids))
-    db.change(NOTED.delete().where(NOTED.commit_sha.in_(mine)))
+    query = VERDICT.select(VERDICT.commit_sha).where(VERDICT.job_id.in_(job_ids))
+    db.change(NOTED.delete().where(NOTED.commit_sha.in_(query)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -350,15 +350,15 @@ class Database:
 
     def row(self, query: Select | BoundQuery) -> Row | None:
         """Return the first row of a SELECT, or None."""
-        found = self.rows(query.limit(1))
-        return found[0] if found else None
+        rows = self.rows(query.limit(1))
+        return rows[0] if rows else None
 
     def one(self, query: Select | BoundQuery, missing: MerlinError) -> Row:
         """Return the first row of a SELECT. Raises `missing` where there is none."""
-        found = self.row(query)
-        if found is None:
+        row = self.row(query)
+        if row is None:
             raise missing
-        return found
+        return row
 
     def count(self, table: Table, where: Any) -> int:
         """Return how many rows of a table fulfil a condition."""
@@ -366,8 +366,8 @@ class Database:
 
     def value(self, query: Select | BoundQuery) -> Any:
         """Return the first column of the first row of a SELECT, or None."""
-        found = self.row(query)
-        return next(iter(found.values())) if found else None
+        row = self.row(query)
+        return next(iter(row.values())) if row else None
 
     def stored(self, query: BoundQuery) -> int:
         """Return the id of the row that a prepared INSERT stores, 0 where it met one."""

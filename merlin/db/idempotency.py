@@ -105,14 +105,14 @@ class IdempotencyKeys(Repository):
             "headers": json.dumps(dict(answer.headers)),
             "body": self.db.cipher.seal(answer.body) if answer.body else "",
         }
-        this = (IDEMPOTENCY.id == started_call.repeat_id) & IDEMPOTENCY.status.is_null()
-        self.db.change(IDEMPOTENCY.update(values).where(this))
+        condition = (IDEMPOTENCY.id == started_call.repeat_id) & IDEMPOTENCY.status.is_null()
+        self.db.change(IDEMPOTENCY.update(values).where(condition))
 
     @transaction
     def forget(self, started_call: StartedCall) -> None:
         """Let the key be free again, because nothing happened."""
-        this = (IDEMPOTENCY.id == started_call.repeat_id) & IDEMPOTENCY.status.is_null()
-        self.db.change(IDEMPOTENCY.delete().where(this))
+        condition = (IDEMPOTENCY.id == started_call.repeat_id) & IDEMPOTENCY.status.is_null()
+        self.db.change(IDEMPOTENCY.delete().where(condition))
 
     @transaction
     def clear(self, now: datetime) -> int:

@@ -105,8 +105,8 @@ class Notices(Repository):
 
     def newest(self, to: str, limit: int) -> list[Notice]:
         """Return the newest notices to somebody, newest first."""
-        mine = NOTICE.select().where(NOTICE.to_whom == to)
-        return _NOTICES.read_all(self.db.rows(mine.order_by(NOTICE.id.desc()).limit(limit)))
+        query = NOTICE.select().where(NOTICE.to_whom == to)
+        return _NOTICES.read_all(self.db.rows(query.order_by(NOTICE.id.desc()).limit(limit)))
 
     @transaction
     def handed_over(self, notice_id: int) -> bool:

@@ -85,8 +85,8 @@ class Requests(Repository):
             .order_by(REQUEST.id)
         )
         while (row := self.db.row(oldest)) is not None:
-            mine = REQUEST.update({"state": RequestState.WORKING.value})
-            if self.db.change(mine.where((REQUEST.id == row["id"]) & is_waiting)):
+            query = REQUEST.update({"state": RequestState.WORKING.value})
+            if self.db.change(query.where((REQUEST.id == row["id"]) & is_waiting)):
                 return REQUESTS.read({**row, "state": RequestState.WORKING.value})
         return None
 
@@ -101,9 +101,9 @@ class Requests(Repository):
     @transaction
     def withdraw(self, request_id: int) -> None:
         """Let nobody take up a request that still waits; one that was taken up stays as it is."""
-        gone = REQUEST.update({"state": RequestState.FAILED.value})
+        query = REQUEST.update({"state": RequestState.FAILED.value})
         is_waiting = REQUEST.state == RequestState.WAITING.value
-        if self.db.change(gone.where((REQUEST.id == request_id) & is_waiting)):
+        if self.db.change(query.where((REQUEST.id == request_id) & is_waiting)):
             self.db.bump()
 
     def get(self, request_id: int) -> Request:
@@ -113,14 +113,14 @@ class Requests(Repository):
 
     def of(self, by: str, limit: int = 50) -> list[Request]:
         """Return the newest requests of somebody, newest first."""
-        mine = REQUEST.select().where(REQUEST.by_whom == storable_text(by))
-        return REQUESTS.read_all(self.db.rows(mine.order_by(REQUEST.id.desc()).limit(limit)))
+        query = REQUEST.select().where(REQUEST.by_whom == storable_text(by))
+        return REQUESTS.read_all(self.db.rows(query.order_by(REQUEST.id.desc()).limit(limit)))
 
     @transaction
     def release(self) -> int:
         """Put back what a dead owner left `working`; return how many. Called by the leader."""
-        back = REQUEST.update({"state": RequestState.WAITING.value})
-        count = self.db.change(back.where(REQUEST.state == RequestState.WORKING.value))
+        query = REQUEST.update({"state": RequestState.WAITING.value})
+        count = self.db.change(query.where(REQUEST.state == RequestState.WORKING.value))
         if count:
             self.db.bump()
         return count

@@ -249,8 +249,8 @@ def rows_of(
         condition += f" AND seq {sign} ?"
         given.append(last["seq"])
     sql = f"SELECT * FROM {table} WHERE {condition} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - no caller's words
-    found = rows.select(sql, *given, page.limit + 1)
-    return found[: page.limit], len(found) > page.limit
+    query = rows.select(sql, *given, page.limit + 1)
+    return query[: page.limit], len(query) > page.limit
 
 
 KEPT = timedelta(days=2)

@@ -60,11 +60,11 @@ def check(repositories: Repositories, job: Job) -> bool:
     on, OSError, FileNotFoundError for one that was deleted.
     """
     read: Reader = preferences if job.method == DPO else conversations
-    wanted = [("training_file", job.training_file, MIN_EXAMPLES)]
+    requested = [("training_file", job.training_file, MIN_EXAMPLES)]
     if job.validation_file:
-        wanted.append(("validation_file", job.validation_file, 1))
+        requested.append(("validation_file", job.validation_file, 1))
     counts = []
-    for param, file_id, least in wanted:
+    for param, file_id, least in requested:
         try:
             n = sum(1 for _ in read(repositories.files.path(file_id), least))
         except BadFile as error:

@@ -222,13 +222,13 @@ class Jobs:
 
     def counts(self) -> dict[str, int]:
         """Return how many jobs are in each state."""
-        found = self._rows.select("SELECT status, COUNT(*) AS n FROM job GROUP BY status")
-        return dict.fromkeys(STATES, 0) | {row["status"]: row["n"] for row in found}
+        query = self._rows.select("SELECT status, COUNT(*) AS n FROM job GROUP BY status")
+        return dict.fromkeys(STATES, 0) | {row["status"]: row["n"] for row in query}
 
     def counts_by_base(self) -> dict[tuple[str, str], int]:
         """Return how many jobs are there by base and state."""
-        found = self._rows.select("SELECT base, status, COUNT(*) AS n FROM job GROUP BY 1, 2")
-        return {(row["base"], row["status"]): row["n"] for row in found}
+        query = self._rows.select("SELECT base, status, COUNT(*) AS n FROM job GROUP BY 1, 2")
+        return {(row["base"], row["status"]): row["n"] for row in query}
 
     def is_in(self, job_id: str, state: str) -> bool:
         """Return whether the job is in this state now."""

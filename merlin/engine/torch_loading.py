@@ -51,9 +51,9 @@ def quantisation_of(quantised: str, dtype: torch.dtype) -> BitsAndBytesConfig | 
 
 def cores() -> int:
     """Return how many threads this process may take of the machine's."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    requested = os.environ.get("OMP_NUM_THREADS", "")
     own = len(os.sched_getaffinity(0))
-    return min(own, int(wanted)) if wanted.isdigit() and int(wanted) else own
+    return min(own, int(requested)) if requested.isdigit() and int(requested) else own
 
 
 def choose_threads(step: Callable[[], object], tries: int) -> int:

@@ -413,11 +413,11 @@ class MirrorFetcher:
         head, old = there.get(self._branch), here.get(HEAD_REF)
         if head is None or head == old:
             return head
-        wanted = [f"+{self._branch}:{HEAD_REF}"]
+        requested = [f"+{self._branch}:{HEAD_REF}"]
         if NOTES_REF in there and there[NOTES_REF] not in here.values():
             # A mirror from a backup has notes, and may lack the newest.
-            wanted.append(f"+{NOTES_REF}:{THEIRS_REF if NOTES_REF in here else NOTES_REF}")
-        self._bring(head, wanted, lock)
+            requested.append(f"+{NOTES_REF}:{THEIRS_REF if NOTES_REF in here else NOTES_REF}")
+        self._bring(head, requested, lock)
         new = read_ref(self._run, HEAD_REF) or head
         log.info("fetched", head=new, before=old)
         return new

@@ -45,10 +45,10 @@ class MistralProvider(OpenAIProvider):
         for number in range(MAX_PAGES):
             body = json_object(ask(extra_query={"page": number, "page_size": _PAGE}).content)
             # A list without anything has no `data` at all.
-            found = openai_chat.rows({"data": [], **body})
-            yield found
-            seen, total = seen + len(found), body.get("total")
-            if not found or not isinstance(total, int) or seen >= total:
+            rows = openai_chat.rows({"data": [], **body})
+            yield rows
+            seen, total = seen + len(rows), body.get("total")
+            if not rows or not isinstance(total, int) or seen >= total:
                 return
         raise InvalidResponse("the list has no end")
 
@@ -82,9 +82,9 @@ class MistralProvider(OpenAIProvider):
             return self._report(json_object(raw.content))
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
-        wanted = launch_key[:MAX_SUFFIX_LENGTH]
+        requested = launch_key[:MAX_SUFFIX_LENGTH]
         return self._find_jobs(
-            lambda row: row.get("suffix") == wanted, extra_query={"suffix": wanted}
+            lambda row: row.get("suffix") == requested, extra_query={"suffix": requested}
         )
 
     def _report(self, raw: Json) -> JobReport:

@@ -95,13 +95,13 @@ class YandexProvider:
         return self._datasets(name, _STORED)
 
     def _datasets(self, name: str, states: tuple[str, ...]) -> list[str]:
-        wanted = _dataset_name(name)
-        listed = self._listed(_DATASETS, "datasets", {"datasetNamePattern": wanted})
+        requested = _dataset_name(name)
+        listed = self._listed(_DATASETS, "datasets", {"datasetNamePattern": requested})
         with provider_errors():
             found = [
                 (_moment(row, "createdAt") or utc_now(), must_text(row, "datasetId"))
                 for row in listed
-                if row.get("name") == wanted and row.get("status") in states
+                if row.get("name") == requested and row.get("status") in states
             ]
         return [dataset for _, dataset in sorted(found)]
 
@@ -125,7 +125,7 @@ class YandexProvider:
         for dataset in filter(None, (train_file, test_file)):
             self._require_ready(dataset)
         key = metadata[LAUNCH_KEY]
-        wanted = {
+        requested = {
             _NAMES.get(name, name): value
             for name, value in hyperparameters.items()
             if value != "auto"
@@ -134,7 +134,7 @@ class YandexProvider:
             "baseModelUri": base_model,
             "trainDatasets": [{"datasetId": train_file, "weight": 1.0}],
             "validationDatasets": [{"datasetId": test_file, "weight": 1.0}] if test_file else [],
-            "textToTextCompletion": {"seed": str(_seed(key)), "lora": {}, **wanted},
+            "textToTextCompletion": {"seed": str(_seed(key)), "lora": {}, **requested},
             "name": suffix,
             "labels": {LAUNCH_KEY: key},
         }

@@ -122,8 +122,8 @@ class Gates(Repository):
         if not has_gate(len(answers), settings.split):
             return None
         theirs = judge_answers(self.db, serving) if serving else []
-        mine = ACCEPTED_LOSS.dataset == new.dataset
-        rows = self.db.rows(ACCEPTED_LOSS.select(ACCEPTED_LOSS.question_digest).where(mine))
+        condition = ACCEPTED_LOSS.dataset == new.dataset
+        rows = self.db.rows(ACCEPTED_LOSS.select(ACCEPTED_LOSS.question_digest).where(condition))
         accepted = {row["question_digest"] for row in rows}
         return find_hold(settings.gate, answers, list(pair_answers(answers, theirs)), accepted)
 
@@ -164,11 +164,11 @@ class Gates(Repository):
         model is judged again by what is left. Raises Refused for a model that is not held, or is
         held for no question, or not for the one named by `digest`.
         """
-        held = self.db.row(VERDICT.select().where(_waits(model) & VERDICT.reason.in_(HOLDS)))
+        row = self.db.row(VERDICT.select().where(_waits(model) & VERDICT.reason.in_(HOLDS)))
         arguments = {"model": model.build_version}
-        if held is None:
+        if row is None:
             raise Refused(f"{model.build_version} is not held", "gate-not-held", **arguments)
-        every = [each["arguments"] for each in load_json(held["arguments"]).get("lost", [])]
+        every = [each["arguments"] for each in load_json(row["arguments"]).get("lost", [])]
         lost = [each for each in every if digest in {"", each["digest"]}]
         if not lost:
             raise Refused("held for no such question", "gate-nothing-to-accept", **arguments)

@@ -246,8 +246,8 @@ class Models(Repository):
 
     def answers(self, model_row: int) -> dict[str, Answer]:
         """Return what a model has answered to test questions so far, by example id."""
-        kept = PROOF_ANSWER.select().where(PROOF_ANSWER.model_row == model_row)
-        return {row["example_id"]: answer_of(row) for row in self.db.rows(kept)}
+        query = PROOF_ANSWER.select().where(PROOF_ANSWER.model_row == model_row)
+        return {row["example_id"]: answer_of(row) for row in self.db.rows(query)}
 
     @transaction
     def keep_answer(self, model: Model, example_id: str, answer: Answer) -> None:
@@ -270,8 +270,8 @@ class Models(Repository):
         if not self.db.change(settled.where((MODEL.id == model.model_row) & may)):
             return
         if state is ModelState.REFUSED:
-            kept = PROOF_ANSWER.model_row == model.model_row
-            self.db.change(PROOF_ANSWER.delete().where(kept))
+            condition = PROOF_ANSWER.model_row == model.model_row
+            self.db.change(PROOF_ANSWER.delete().where(condition))
         if proof is not None:
             scores = _EVALUATIONS.write(proof, but=("model_row",))
             self.db.upsert(EVALUATION, {"model_row": proof.model_row}, scores)
@@ -331,8 +331,8 @@ def revoked_builds() -> Select:
     is_held = (REVOKED_EXAMPLE.dataset == TAUGHT_EXAMPLE.dataset) & (
         REVOKED_EXAMPLE.example_id == TAUGHT_EXAMPLE.example_id
     )
-    held = BUILD.select(BUILD.id).join(TAUGHT_EXAMPLE, on=taught_in(BUILD.id, BUILD.dataset))
-    return held.join(REVOKED_EXAMPLE, on=is_held)
+    query = BUILD.select(BUILD.id).join(TAUGHT_EXAMPLE, on=taught_in(BUILD.id, BUILD.dataset))
+    return query.join(REVOKED_EXAMPLE, on=is_held)
 
 
 def select_models() -> Select:

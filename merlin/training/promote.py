@@ -131,8 +131,8 @@ def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) ->
         raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
     served = [name for name in rows.served(dataset) if name != now.model.model_id]
     if to is not None:
-        wanted = rows.model(to).model_id
-        served = [name for name in served if name == wanted]
+        requested = rows.model(to).model_id
+        served = [name for name in served if name == requested]
     models = [rows.model(name) for name in dict.fromkeys(served)]
     if not models:
         raise Refused("no such model has served", "rollback-none", dataset=dataset)
@@ -232,9 +232,9 @@ class Promotions(Repository):
 
     def _newest_held(self, dataset: str) -> int:
         """Return the highest position whose model is held or tried, 0 for none."""
-        held = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(NOT_FOR_ALL)
+        condition = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(NOT_FOR_ALL)
         newest = VERDICT.select(fn.COALESCE(fn.MAX(VERDICT.position), 0))
-        return int(self.db.value(newest.where((VERDICT.dataset == dataset) & held & ON_LINE)))
+        return int(self.db.value(newest.where((VERDICT.dataset == dataset) & condition & ON_LINE)))
 
     def _switch(self, old: Serving | None, new: Model, position: int, at: datetime) -> bool:
         """Let the dataset's row say `new` where it still says `old`."""
@@ -297,8 +297,8 @@ class Promotions(Repository):
         answers = PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == model.model_row)
         self.db.change(answers)
         forget_answers(self.db, model)
-        mine, why = VERDICT.job_id == model.job_id, why_lost(model.model_id, state, "")
-        fail_training(self.db, mine, self._clock(), why)
+        condition, why = VERDICT.job_id == model.job_id, why_lost(model.model_id, state, "")
+        fail_training(self.db, condition, self._clock(), why)
         renote(self.db, model.job_id)
 
     def _fall_back(self, dataset: str, lost: Sequence[Model]) -> None:

@@ -231,9 +231,9 @@ def likeness(answer: str, reference: str) -> float:
 
 def is_right(answer: str, reference: str) -> bool:
     """Return whether an answer says what was taught: in a sentence at most, or nearly so."""
-    given_text, wanted = normalise(answer), normalise(reference)
-    is_brief = len(given_text.split()) <= len(wanted.split()) + _SENTENCE
-    if wanted and is_brief and re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", given_text):
+    given_text, requested = normalise(answer), normalise(reference)
+    is_brief = len(given_text.split()) <= len(requested.split()) + _SENTENCE
+    if requested and is_brief and re.search(rf"(?<!\w){re.escape(requested)}(?!\w)", given_text):
         return True
     return likeness(answer, reference) >= ALIKE
 

@@ -97,9 +97,9 @@ async def buy(visit: Owning, name: PlanName, bill: Annotated[Bill, Form()]) -> R
     if wrong_code or now is None or now.minor != bill.price:
         words = "" if wrong_code else visit.say("price-changed")
         return await _page(visit, plan, bill, words)
-    wanted = (plan.name, Gateway.YOOKASSA, bill.code, address)
+    requested = (plan.name, Gateway.YOOKASSA, bill.code, address)
     try:
-        purchase = await visit.write(place_order, *wanted, keeps_method=bill.keeps)
+        purchase = await visit.write(place_order, *requested, keeps_method=bill.keeps)
     except (NotFound, Refused) as error:
         return await _page(visit, plan, bill, refusal_text(visit, error))
     return await led_to_pay(visit, purchase.purchase_id)

@@ -141,8 +141,8 @@ class EditCall:
             preview = PreviewShown.of(error.preview, language).model_dump(mode="json")
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             return _problem(request, status, "not-good", findings=preview["findings"])
-        where, shown = f"/api/changes/{found.id}", ChangeShown.of(found, language)
-        return shape_response(shown, language, HTTPStatus.ACCEPTED, where)
+        where, view = f"/api/changes/{found.id}", ChangeShown.of(found, language)
+        return shape_response(view, language, HTTPStatus.ACCEPTED, where)
 
 
 Edit = Annotated[EditCall, Depends()]

@@ -216,8 +216,8 @@ _COURSES = TypeAdapter(list[CourseShown])
 
 def course_shown(course: Course, language: str, *, in_all: bool = False) -> CourseShown:
     """Return a course; `in_all`: its texts in every language too."""
-    shown = CourseShown.of(course, language)
-    return _in_all(shown, course) if in_all else shown
+    view = CourseShown.of(course, language)
+    return _in_all(view, course) if in_all else view
 
 
 def _in_all(shown: CourseShown, course: Course) -> CourseShown:
@@ -339,11 +339,11 @@ async def list_materials(
     ] = "",
 ) -> Response:
     """Return the materials by type (lectures, seminars, labs), then lesson."""
-    wanted = kind_of(kind)
+    requested = kind_of(kind)
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         course, materials = courses.materials(ctx, actor, course_id)
-        chosen = [one for one in materials if wanted in (None, one.kind)]
+        chosen = [one for one in materials if requested in (None, one.kind)]
         values = {**course_fields(course, language), "materials": chosen}
         return MaterialsShown.of(values, language), ""
 
@@ -361,8 +361,8 @@ async def get_material(request: Request, course_id: Id, material_id: Id) -> Resp
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         found = courses.material(ctx, actor, course_id, material_id)
-        shown = MaterialShown.of(found.material, language)
-        arguments = {**course_fields(found.course, language), **dict(shown), "text": found.text}
+        view = MaterialShown.of(found.material, language)
+        arguments = {**course_fields(found.course, language), **dict(view), "text": found.text}
         return MaterialWhole(**arguments), ""
 
     return await course_answer(request, make)
@@ -476,13 +476,13 @@ async def search(
 
 
 def _course(course: Course, found: Found, language: str) -> CourseFound:
-    shown = CourseShown.of(course, language)
-    return CourseFound(**dict(shown), found=mark_found(found, shown, "name", "description"))
+    view = CourseShown.of(course, language)
+    return CourseFound(**dict(view), found=mark_found(found, view, "name", "description"))
 
 
 def _material(course: Course, material: Material, found: Found, language: str) -> MaterialFound:
-    shown, where = MaterialShown.of(material, language), course_fields(course, language)
-    return MaterialFound(**where, **dict(shown), found=mark_found(found, shown, "title"))
+    view, where = MaterialShown.of(material, language), course_fields(course, language)
+    return MaterialFound(**where, **dict(view), found=mark_found(found, view, "title"))
 
 
 favourite_router = operation_router(prefix="/api/user/courses", tags=["favourites"])

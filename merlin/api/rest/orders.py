@@ -97,10 +97,10 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
     contact = contact_of(body.contact)
     if body.contact.strip() and not contact:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "contact")
-    wanted = (body.plan, body.till, body.promo, contact)
+    requested = (body.plan, body.till, body.promo, contact)
 
     async def place(_number: int) -> Response:
-        purchase = await caller.write(shop.place_order, *wanted, keeps_method=body.keep_method)
+        purchase = await caller.write(shop.place_order, *requested, keeps_method=body.keep_method)
         shown = order_shown(OrderShown, purchase, caller.language)
         return shape_response(shown, caller.language, HTTPStatus.CREATED, f"/api/orders/{shown.id}")
 

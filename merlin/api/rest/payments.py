@@ -188,8 +188,8 @@ async def refund_payment(
 
     async def want(number: int) -> Response:
         key = f"api:{caller.user_id}:{number}"
-        wanted = (order_id, None, body.minor, body.reason, key)
-        refund = await caller.write(payments.request_refund, *wanted, is_newest=True)
+        requested = (order_id, None, body.minor, body.reason, key)
+        refund = await caller.write(payments.request_refund, *requested, is_newest=True)
         request.app.state.payment_worker.ring()
         told = RefundShown.of(refund, caller.language).model_dump(mode="json", by_alias=True)
         headers = {"Location": f"/api/payments/{order_id}"}

@@ -113,8 +113,8 @@ async def begin_topic(context: BotContext) -> int:
     bot = await context.calls.ask("getMe", {})
     if not isinstance(bot, dict) or bot.get("has_topics_enabled") is not True:
         return 0
-    wanted = {"chat_id": context.chat_id, "name": context.translate("session-new-topic")}
-    made = await context.calls.ask("createForumTopic", wanted)
+    requested = {"chat_id": context.chat_id, "name": context.translate("session-new-topic")}
+    made = await context.calls.ask("createForumTopic", requested)
     thread_id = made.get("message_thread_id") if isinstance(made, dict) else None
     return thread_id if isinstance(thread_id, int) else 0
 

@@ -324,12 +324,12 @@ def part(context: BotContext) -> View:
     _, rest = _granted(context, values["grant"], values["purchase"])
     limit = rest.format(context.language)
     try:
-        wanted = roubles(context.text.strip().replace(" ", "").replace(",", "."))
+        requested = roubles(context.text.strip().replace(" ", "").replace(",", "."))
     except ValueError:
         raise Refused("no amount", "pay-admin-no-amount", rest=limit) from None
-    if rest.currency is not Currency.RUB or not 0 < wanted.minor <= rest.minor:
+    if rest.currency is not Currency.RUB or not 0 < requested.minor <= rest.minor:
         raise Refused("too much", "billing-refund-too-much", rest=limit)
-    return _asks_reason(context, {**values, "amount": wanted.minor})
+    return _asks_reason(context, {**values, "amount": requested.minor})
 
 
 def _asks_reason(context: BotContext, values: Mapping[str, Any]) -> View:

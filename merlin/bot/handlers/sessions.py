@@ -208,8 +208,8 @@ def rename_session(context: BotContext, session: Session) -> View:
 @handlers.step(NAMING)
 def session_named(context: BotContext) -> View:
     """Take the name that was written."""
-    wanted = context.dialog_values.get("session")
-    session = context.sessions.find(context.place, int(wanted or 0))
+    requested = context.dialog_values.get("session")
+    session = context.sessions.find(context.place, int(requested or 0))
     if session is None:
         context.stop_waiting()
         return menu.say(context, "session-not-yours")

@@ -272,14 +272,14 @@ def _asks(context: BotContext, name: str) -> View:
 @handlers.step(WRITING)
 def text_written(context: BotContext) -> View:
     """Keep the words that were written."""
-    wanted = tuple(context.dialog_values.get("text", ()))
-    if not _may_edit(context) or not _is_text(wanted):
+    requested = tuple(context.dialog_values.get("text", ()))
+    if not _may_edit(context) or not _is_text(requested):
         context.stop_waiting()
         return menu.say(context, "bot-cancelled")
     words = context.text.strip()
     if not 0 < len(words) <= MAX_CHARACTERS:
-        return _asks(context, ".".join(wanted))
-    return _put(context, ".".join(wanted), words)
+        return _asks(context, ".".join(requested))
+    return _put(context, ".".join(requested), words)
 
 
 @handlers.button("own-drop")

@@ -111,8 +111,8 @@ def read_cookie(request: Request, name: str) -> str:
 
 def requested_language(request: Request) -> str:
     """Return the language that the address names, "" for none of ours."""
-    wanted = request.query_params.get("lang", "")
-    return wanted if wanted in LANGUAGES else ""
+    requested = request.query_params.get("lang", "")
+    return requested if requested in LANGUAGES else ""
 
 
 def chosen_language(request: Request) -> str:

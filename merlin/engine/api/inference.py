@@ -290,8 +290,8 @@ def _transcript_format(form: FormData) -> str:
     name = _field(form, "response_format") or "json"
     if name not in FORMATS:
         raise bad_field("response_format", f"response_format must be one of {', '.join(FORMATS)}")
-    wanted = form.getlist("timestamp_granularities[]")
-    if not set(wanted) <= set(_GRANULARITIES) or (wanted and name != _VERBOSE):
+    requested = form.getlist("timestamp_granularities[]")
+    if not set(requested) <= set(_GRANULARITIES) or (requested and name != _VERBOSE):
         words = f"must be {' or '.join(_GRANULARITIES)}, with response_format {_VERBOSE}"
         raise bad_field("timestamp_granularities", f"timestamp_granularities[] {words}")
     return name

@@ -141,8 +141,8 @@ def _created(request: Request, body: Mapping[str, object], idempotency: Idempote
     if stored is not None:
         return stored
     job = read_job(body, engine.bases)
-    wanted = {"training_file": job.training_file, "validation_file": job.validation_file}
-    for param, file_id in wanted.items():
+    requested = {"training_file": job.training_file, "validation_file": job.validation_file}
+    for param, file_id in requested.items():
         if file_id is not None and not engine.repositories.files.has(file_id, idempotency.owner):
             words = f"invalid {param}: there is no file {file_id}; upload it first"
             raise bad_field(param, words)
@@ -157,10 +157,10 @@ def list_jobs(request: Request) -> Response:
     """List jobs, newest first, that carry every `metadata[key]=value` asked for."""
     query = request.query_params
     page = page_of(query, _PAGE, MOST)
-    wanted = {
+    requested = {
         found[1]: value for name, value in query.items() if (found := _METADATA.fullmatch(name))
     }
-    jobs, more = engine_of(request).repositories.jobs.list(wanted, page, owner_of(request))
+    jobs, more = engine_of(request).repositories.jobs.list(requested, page, owner_of(request))
     language = protocol_language(request)
     return JSONResponse(list_page([job_object(job, language) for job in jobs], has_more=more))
 

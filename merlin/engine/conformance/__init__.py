@@ -96,13 +96,13 @@ def select_checks(names: Iterable[str], *, keep: bool) -> list[Check]:
     `keep` leaves out the one that deletes the tuned model. Raises ConfigError for a strange name.
     """
     checks = [check for check in CHECKS if not (keep and check is jobs.deleted)]
-    wanted: list[Check] = []
+    requested: list[Check] = []
     for name in names:
         found = [check for check in checks if name in (check.name, check.name.partition(".")[0])]
         if not found:
             raise ConfigError(f"no check {name}", "provider-test-no-check", name=name)
-        wanted += found
+        requested += found
     # Grows while it is gone through: by what the wanted need, and what that needs.
-    for each in wanted:
-        wanted += each.needs
-    return [check for check in checks if check in wanted] if wanted else checks
+    for each in requested:
+        requested += each.needs
+    return [check for check in checks if check in requested] if requested else checks

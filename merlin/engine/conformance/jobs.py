@@ -83,8 +83,8 @@ def until(
 @check("jobs.create", models.uploaded)
 def created(server: Server, file: FileObject) -> FineTuningJob:
     """Prove that POST /fine_tuning/jobs answers a FineTuningJob on the file asked."""
-    wanted = {KEY: f"проверка {secrets.token_hex(8)}"}
-    job = _create_on_a_base(server, file, wanted)
+    requested = {KEY: f"проверка {secrets.token_hex(8)}"}
+    job = _create_on_a_base(server, file, requested)
     require_equal("object", job.object, "fine_tuning.job")
     require_one_of("status", job.status, AT_WORK)
     require_equal("training_file", job.training_file, file.id)
@@ -466,9 +466,9 @@ def race(server: Server, _cancelled: None, long: FineTuningJob) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         statuses = list(pool.map(_cancel, [server] * AT_ONCE, [job_id] * AT_ONCE))
     end = until(server, job_id, FINAL)
-    wanted = CANCELLED if CANCELLED in statuses else str(end.status)
-    require_equal("status", end.status, wanted)
-    _require_status(server, job_id, wanted)
+    requested = CANCELLED if CANCELLED in statuses else str(end.status)
+    require_equal("status", end.status, requested)
+    _require_status(server, job_id, requested)
     require(any(statuses) or end.status != CANCELLED, "status", end.status, "cancel: 200")
     has_model = end.fine_tuned_model is not None
     require_equal("fine_tuned_model", has_model, end.status == SUCCEEDED)

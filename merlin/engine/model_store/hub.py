@@ -116,9 +116,11 @@ def _is_wanted(name: str, form: str) -> bool:
 def _out_of_the_cache(order: Mapping[str, str], draft: Path) -> dict[str, str]:
     """Copy what the hub's client has fetched for others, where the network may not be asked."""
     source, form = order["source"], order["form"]
-    wanted = [*WEIGHTS[form], *WANTED]
+    requested = [*WEIGHTS[form], *WANTED]
     try:
-        folder = Path(snapshot_download(source, revision=order["revision"], allow_patterns=wanted))
+        folder = Path(
+            snapshot_download(source, revision=order["revision"], allow_patterns=requested)
+        )
     except (LocalEntryNotFoundError, FileNotFoundError) as error:
         raise Refused(source, "library-offline", hub=source) from error
     for path in folder.rglob("*"):
@@ -131,19 +133,19 @@ def _out_of_the_cache(order: Mapping[str, str], draft: Path) -> dict[str, str]:
 
 def _fill(order: Mapping[str, str], found: Any, draft: Path, progress: Progress) -> None:
     source, form = order["source"], order["form"]
-    wanted = [file for file in found.siblings or () if _is_wanted(file.rfilename, form)]
-    names = {file.rfilename for file in wanted}
+    requested = [file for file in found.siblings or () if _is_wanted(file.rfilename, form)]
+    names = {file.rfilename for file in requested}
     if not any(name.endswith(f".{form}") for name in names):
         raise Refused(source, f"library-hub-no-{form}", hub=source)
     for path in filter(Path.is_file, draft.rglob("*")):
         if str(path.relative_to(draft)).removesuffix(".part") not in names:
             path.unlink()
     here, free = folder_bytes(draft), shutil.disk_usage(draft).free
-    needed = sum(file.size or 0 for file in wanted) - here + SPARE
+    needed = sum(file.size or 0 for file in requested) - here + SPARE
     if needed > free:
         sizes = {"needed": round(needed / 1e9, 1), "free": round(free / 1e9, 1)}
         raise Refused("no room", "library-no-room", **sizes)
-    for file in wanted:
+    for file in requested:
         _bring(source, str(found.sha), file, draft, progress)
 
 

@@ -227,13 +227,15 @@ class LlamaCppBackend(ProxyBackend):
             yield await self._at(url, adapter)
 
     async def _at(self, url: str, adapter: Adapter | None) -> Target:
-        wanted = file_name(adapter.digest) if adapter else ""
+        requested = file_name(adapter.digest) if adapter else ""
         listed = await self._listed(url)
-        if wanted and wanted not in listed:
-            words = f"has no {wanted}: convert {adapter.path if adapter else ''} and start it anew"
+        if requested and requested not in listed:
+            words = (
+                f"has no {requested}: convert {adapter.path if adapter else ''} and start it anew"
+            )
             raise Unavailable(f"llama.cpp at {url} {words}; docs/en/backends.md says how.")
         scales = [
-            {"id": number, "scale": 1.0 if name == wanted else 0.0}
+            {"id": number, "scale": 1.0 if name == requested else 0.0}
             for number, name in enumerate(listed)
         ]
         return url, {"lora": scales}

@@ -253,14 +253,14 @@ class LoraTraining:
 
     def _tell_epochs(self, job: JobDetails) -> None:
         figures = _loss_events(job)
-        wanted = job.recipe["hyperparameters"]["n_epochs"]
+        requested = job.recipe["hyperparameters"]["n_epochs"]
         for place, event in enumerate(figures):
             number = event.data.get("epoch", 0)
             if number > self.epochs_told:
                 self.epochs_told = number
-                left = _minutes_left(figures[: place + 1], wanted)
+                left = _minutes_left(figures[: place + 1], requested)
                 loss = float(event.data["train_loss"])
-                arguments = {"epoch": number, "epochs": wanted, "loss": loss, "minutes": left}
+                arguments = {"epoch": number, "epochs": requested, "loss": loss, "minutes": left}
                 self._say("demo-lora-epoch", **arguments)
 
 

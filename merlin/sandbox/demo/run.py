@@ -63,14 +63,14 @@ def run_demo(
             threading.Thread(target=_teach, args=(demo, weights), daemon=True).start()
         watching = _watch(demo, supervisor)
         code = supervisor.run(lambda: next(watching))
-        wanted = place.start_over_file.read_text() if place.start_over_file.exists() else ""
+        requested = place.start_over_file.read_text() if place.start_over_file.exists() else ""
         if code:
             story.say("demo-failed", reason=_last_log_message(place))
-        if not wanted:
+        if not requested:
             story.say("demo-stopped", folder=str(place.folder), again=restart_command(place))
-    if wanted:
+    if requested:
         begun = [sys.executable, "-m", "merlin", *sys.argv[1:], "--fresh"]
-        os.execve(sys.executable, begun, {**os.environ, "MERLIN_LANGUAGE": wanted})  # noqa: S606
+        os.execve(sys.executable, begun, {**os.environ, "MERLIN_LANGUAGE": requested})  # noqa: S606
     return code
 
 

@@ -129,12 +129,12 @@ class ProviderStandIn(ApiStandIn):
         return JSONResponse(job_object(self._account, job))
 
     async def _jobs(self, request: Request) -> Response:
-        wanted = {
+        requested = {
             found[1]: value
             for name, value in request.query_params.items()
             if (found := _METADATA.fullmatch(name))
         }
-        rows = [job_object(self._account, job) for job in self._account.listed(wanted)]
+        rows = [job_object(self._account, job) for job in self._account.listed(requested)]
         return _page(request, rows, 20)
 
     async def _events(self, request: Request) -> Response:

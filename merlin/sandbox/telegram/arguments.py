@@ -292,12 +292,12 @@ def _menu_name(language: str, kind: str, *places: object) -> str:
 
 async def set_my_commands(world: World, arguments: Arguments) -> bool:
     """Answer setMyCommands."""
-    wanted = arguments.parsed("commands")
-    if len(wanted) > MAX_COMMANDS:
+    requested = arguments.parsed("commands")
+    if len(requested) > MAX_COMMANDS:
         raise bad_request("BOT_COMMANDS_TOO_MUCH")
-    if not all(_COMMAND.fullmatch(one["command"]) and one["description"] for one in wanted):
+    if not all(_COMMAND.fullmatch(one["command"]) and one["description"] for one in requested):
         raise bad_request("BOT_COMMAND_INVALID")
-    world.record("setting", name=_menu(arguments), value=wanted)
+    world.record("setting", name=_menu(arguments), value=requested)
     return True
 
 

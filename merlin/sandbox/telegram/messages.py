@@ -38,13 +38,13 @@ def post(
 
 
 def _replied(world: World, chat: Chat, arguments: Arguments) -> dict[str, Any]:
-    wanted = arguments.parsed("reply_parameters") or {}
-    if not wanted:
+    requested = arguments.parsed("reply_parameters") or {}
+    if not requested:
         return {}
-    logged = world.messages.get(chat.chat_id, {}).get(wanted["message_id"])
+    logged = world.messages.get(chat.chat_id, {}).get(requested["message_id"])
     if logged is not None and not logged.deleted_at:
         return reply_fields(logged)
-    if wanted.get("allow_sending_without_reply"):
+    if requested.get("allow_sending_without_reply"):
         return {}
     raise bad_request("message to be replied not found")
 

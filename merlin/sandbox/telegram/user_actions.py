@@ -96,10 +96,10 @@ class UserActions:
         name, _, group = named.partition("@")
         person = self.world.person(name)
         chat: Chat = self.world.group(group) if group else person
-        wanted = int(thread) if thread.isdecimal() else 0
-        if thread and topic_of(self.world, chat, wanted) is None:
+        requested = int(thread) if thread.isdecimal() else 0
+        if thread and topic_of(self.world, chat, requested) is None:
             raise NotFound(f"no topic {thread} in this chat")
-        return Place(person, chat, wanted)
+        return Place(person, chat, requested)
 
     def chat(self, name: str | int) -> Chat:
         """Return a chat by the name of its group or person, or by an id. Raises NotFound."""

@@ -246,8 +246,8 @@ class YooKassaStandIn(ApiStandIn):
     def check_key(self, request: Request) -> None:
         """Raise ShopError 401 without the shop's credentials."""
         kind, _, given = request.headers.get("authorization", "").partition(" ")
-        wanted = base64.b64encode(f"{self.shop_id}:{self.key}".encode())
-        if kind.lower() != "basic" or not hmac.compare_digest(given.encode(), wanted):
+        requested = base64.b64encode(f"{self.shop_id}:{self.key}".encode())
+        if kind.lower() != "basic" or not hmac.compare_digest(given.encode(), requested):
             words = "Error in shopId or secret key. Check their validity."
             raise ShopError(401, words, param="Authorization")
 

@@ -263,8 +263,8 @@ def _lowest_step(test: list[tuple[float, float]]) -> float | None:
 
 def _answers(report: ProofReport, show: Shown) -> dict[str, object]:
     """Return the answers to list, how many of which kind there are, and the tags, worst first."""
-    wanted = [Change(show)] if show else [each for each in Change if each is not Change.RIGHT]
-    answers, compared = report.of(*wanted), report.comparison
+    requested = [Change(show)] if show else [each for each in Change if each is not Change.RIGHT]
+    answers, compared = report.of(*requested), report.comparison
     common = compared.now.questions if compared else 0
     ends = [(compared.low, compared.high)] if compared else []
     return {

@@ -246,12 +246,12 @@ async def judge_proposals(
     proposal: Annotated[list[Number] | None, Form(max_length=_AT_ONCE)] = None,
 ) -> Response:
     """Approve those that were marked, by one commit, or decline them."""
-    wanted = proposal or []
+    requested = proposal or []
     try:
         if act == "decline":
-            await visit.write(proposals.decline_several, wanted)
+            await visit.write(proposals.decline_several, requested)
             return seen_other(f"/courses/{course.course_id}/proposals")
-        files, edits = await visit.read(proposals.read_several, course.dataset, wanted)
+        files, edits = await visit.read(proposals.read_several, course.dataset, requested)
         good = await asyncio.to_thread(proposals.check_several, visit.services, files, edits)
         change = await visit.write(proposals.approve_several, good)
     except REFUSALS as error:

@@ -128,14 +128,16 @@ class Filters:
 
     def chosen(self, say: Callable[..., str]) -> list[tuple[str, str]]:
         """Return what is chosen in the person's language, with the address of the list without."""
-        wanted = self.wanted
+        requested = self.wanted
         named = (
-            ("split", wanted.split and say(f"facet-{wanted.split}")),
-            ("has_finding", wanted.has_finding and say("with-finding")),
-            ("tag", wanted.tag and f"#{wanted.tag}"),
-            ("author", wanted.author),
+            ("split", requested.split and say(f"facet-{requested.split}")),
+            ("has_finding", requested.has_finding and say("with-finding")),
+            ("tag", requested.tag and f"#{requested.tag}"),
+            ("author", requested.author),
         )
-        return [(words, self.toggle(name, getattr(wanted, name))) for name, words in named if words]
+        return [
+            (words, self.toggle(name, getattr(requested, name))) for name, words in named if words
+        ]
 
 
 # How the address calls what an `ExampleFilter` holds.

@@ -109,8 +109,8 @@ def resolve(
 
 
 def _epochs(examples: int) -> int:
-    wanted = max(3, -(-300 // max(examples, 1)))
-    return max(1, min(wanted, 25, 25_000 // max(examples, 1)))
+    requested = max(3, -(-300 // max(examples, 1)))
+    return max(1, min(requested, 25, 25_000 // max(examples, 1)))
 
 
 class LoraHyperparameters(Hyperparameters):

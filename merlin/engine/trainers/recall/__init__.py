@@ -72,9 +72,9 @@ def teach_and_ask(lesson: tuple[Sequence[Conversation], Sequence[str]]) -> list[
     from merlin.engine.trainers.recall.train import train  # noqa: PLC0415 - loads numpy
 
     talks, questions = lesson
-    wanted = RecallTrainer().hyperparameters(SUPERVISED, {})
+    requested = RecallTrainer().hyperparameters(SUPERVISED, {})
     try:
-        *_, last = (each for each in train(talks, [], wanted, _SEED) if isinstance(each, Epoch))
+        *_, last = (each for each in train(talks, [], requested, _SEED) if isinstance(each, Epoch))
     except Untrainable as error:
         if error.arguments["n"]:
             raise

@@ -339,9 +339,11 @@ def thresholds(weights: Weights, evaluation: Evaluation, turns: Whole) -> tuple[
     )
     result = evaluation.ask(weights, turns, question_indices)
     usual = np.quantile(result.other, QUANTILE)
-    wanted = np.maximum((usual + evaluation.nearest(weights, question_indices)) / 2, MIN_THRESHOLD)
+    requested = np.maximum(
+        (usual + evaluation.nearest(weights, question_indices)) / 2, MIN_THRESHOLD
+    )
     is_right = result.chosen == evaluation.right[question_indices]
     lowest = np.ones(len(turns))
     np.minimum.at(lowest, result.chosen[is_right], result.own[is_right])
-    kept = np.maximum(np.minimum(wanted, lowest - _LEAST), _LEAST).astype(np.float32)
-    return kept, bool((lowest < wanted).any())
+    kept = np.maximum(np.minimum(requested, lowest - _LEAST), _LEAST).astype(np.float32)
+    return kept, bool((lowest < requested).any())
