@@ -1,1 +1,1 @@
-"""`merlin api`: the only process that listens to the world; every hook is one of its routes."""
+"""`merlin api`: the only process with a public port; every webhook is one of its routes."""

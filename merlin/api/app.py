@@ -1,7 +1,7 @@
-"""The api as one application: start, TLS, guards around routes, what runs beside them, end.
+"""The API application: startup, TLS, middleware, background tasks and shutdown.
 
-`serve` runs until SIGTERM or SIGINT, then finishes what is under way. TLS is the listener's own
-certificate, for who has no proxy that brings https.
+`serve` runs until SIGTERM or SIGINT, then finishes the requests in progress. TLS uses the
+listener's own certificate, for installations without an HTTPS proxy.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from merlin.api.middleware import (
 )
 from merlin.api.openai_compat.requests import release_stale_reservations
 from merlin.api.openapi import add_description
-from merlin.api.pages.errors import add_lost
+from merlin.api.pages.errors import add_not_found_page
 from merlin.api.pages.site import page_routes
 from merlin.api.problems import add_problems, unavailable
 from merlin.api.rate_limits import SHARE_S, Limits, LoginThrottle, limits_layer
@@ -59,12 +59,12 @@ from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind
 from merlin.db.throttle import forget
 
-# How often it is looked for questions that a killed api left behind.
+# How often stale reservations and old call counts are removed.
 RELEASE_S = 60.0
 
 
 def create_app(services: ApiServices) -> FastAPI:
-    """Return the application; it needs its lifespan to run, as every ASGI server does."""
+    """Return the ASGI application; it needs its lifespan to run."""
     app = FastAPI(
         title="Merlin",
         version=__version__,
@@ -81,11 +81,11 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.gate = LoginThrottle()
     app.state.limits = Limits(services.config.api.limits)
     app.state.bodies = server.BodyBudget(services.bodies_bytes)
-    # A picture takes a tenth of a second and 25 MB while it is drawn.
+    # Drawing a chart takes 0.1 s and 25 MB.
     app.state.easels = asyncio.Semaphore(2)
     add_problems(app)
     add_description(app)
-    add_lost(app)
+    add_not_found_page(app)
     app.add_middleware(cache_layer)
     app.add_middleware(path_alias)
     bodies = app.state.bodies
@@ -103,7 +103,7 @@ def create_app(services: ApiServices) -> FastAPI:
 def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        """Run what is done beside calls; what is still asked at the end is given back."""
+        """Run the background tasks; at shutdown, cancel open questions and release their quota."""
         state = app.state
         kinds = {"git": RequestKind.FETCH, "provider": RequestKind.POLL}
         state.bells = {
@@ -114,7 +114,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         state.payment_worker = PaymentWorker(services)
         catalogue: CatalogueCache = state.catalogue
         look, learn = partial(catalogue.look, services), partial(catalogue.learn, services)
-        say = partial(_beat, desk=state.desk)
+        say = partial(_write_heartbeat, desk=state.desk)
         beat = partial(services.write, say, socket.gethostname(), utc_now())
         release = partial(services.write, release_stale_reservations)
         share = partial(state.limits.share, services)
@@ -150,8 +150,8 @@ async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _beat(ctx: Context, host: str, since: datetime, desk: AnswerService) -> None:
-    """Say that this api lives, and which keys of people's texts it holds."""
+def _write_heartbeat(ctx: Context, host: str, since: datetime, desk: AnswerService) -> None:
+    """Write the heartbeat of this API process."""
     pid, refusals = os.getpid(), {**desk.refusals}
     beat = Heartbeat("api", host, pid, since, utc_now(), step="serving", counters=refusals)
     Heartbeats(ctx.db).beat(beat)
@@ -163,9 +163,10 @@ async def repeat(
     trouble: str,
     changes: Changes | None = None,
 ) -> None:
-    """Do `work` so many seconds after its end again, until cancelled; `trouble` is logged once.
+    """Run `work` every `every_s` seconds, counted from its end, until cancelled.
 
-    With `changes` it is done after each of them too.
+    The first of consecutive failures is logged as `trouble`. With `changes`, `work` also runs after
+    each change.
     """
     was_well = True
     while True:
@@ -188,16 +189,16 @@ FINISH_S = 15
 
 
 def serve(services: ApiServices, where: ApiConfig, on_ready: Callable[[], object]) -> None:
-    """Serve until a signal; `on_ready` is called once the port answers.
+    """Serve until a signal; `on_ready` is called once the port accepts connections.
 
-    Port 0 takes a free one, told in the log. Raises ConfigError when the address is taken, or the
-    certificate is no good.
+    Port 0 takes a free port, which is logged. Raises ConfigError if the address is in use or the
+    certificate is invalid.
     """
     config = server_config(services, where)
     with server.listen("api.listen", *where.address) as listener:
         address = listener.getsockname()
         log.info("api listens", host=address[0], port=address[1], tls=where.tls is not None)
-        # What was imported stays: the collector need not walk it again and again.
+        # Imported objects live until exit: exclude them from garbage collection.
         gc.collect()
         gc.freeze()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -206,7 +207,7 @@ def serve(services: ApiServices, where: ApiConfig, on_ready: Callable[[], object
 
 
 def server_config(services: ApiServices, where: ApiConfig) -> uvicorn.Config:
-    """Return how the api is served. Raises ConfigError for a certificate that is no good."""
+    """Return the uvicorn configuration. Raises ConfigError for an invalid certificate."""
     tls = where.tls
     context = tls_context(tls.certificate, tls.key, "api.tls") if tls else None
     return uvicorn.Config(

@@ -1,17 +1,16 @@
-"""Who calls, and whether the call comes from an own page.
+"""Authentication of a call, and protection against cross-site requests.
 
-    Authorization: Bearer mrl_…    a program with a key: its owner's role, capped by the scopes
-    Authorization: Bearer <token>  a page within Telegram, where no cookie can be kept
-    Cookie: merlin=<token>         a browser that somebody is signed in with
+    Authorization: Bearer mrl_…    an API key: its owner's role, limited by the key's scopes
+    Authorization: Bearer <token>  a page inside Telegram, where cookies cannot be stored
+    Cookie: merlin=<token>         a signed-in browser
 
-Who is signed in is known from these alone, never from anything else that the call says.
+Nothing else in the request identifies the caller.
 
-No cookie can be read by a script or be set from elsewhere. On https their names begin with
-__Host-, so that no neighbouring site can set them; on plain http, which is for this machine alone,
-they have plain names.
+Cookies are HttpOnly. Over HTTPS their names begin with __Host-, so a sibling domain cannot set
+them; over plain HTTP, which is for this machine only, they have plain names.
 
-A page of another site must not act in the name of who is signed in here: what signs in or out is
-taken from our own pages alone, and over https. Who tries many passwords waits ever longer.
+Sign-in and sign-out are accepted from our own pages only, and over HTTPS. Repeated wrong passwords
+are delayed more and more.
 """
 
 from __future__ import annotations
@@ -57,11 +56,12 @@ log = get_logger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 SIGN_IN = "merlin"
-# The browser that waits for a yes in the bot; the browser that a password was right in before.
+# Cookies of a browser with a pending login in the bot, and of one that has signed in by password
+# before.
 LOGIN = "merlin-login"
 BROWSER = "merlin-browser"
 _YEAR = timedelta(days=365)
-# How often a page asks whether somebody has said yes in the bot.
+# How often a page polls the state of a login.
 POLL_S = 3
 
 
@@ -74,9 +74,9 @@ def set_cookie(
     *,
     is_framed: bool = False,
 ) -> None:
-    """Let the browser keep a cookie so long; no time at all: let it forget it.
+    """Set a cookie for `lasts`; a zero duration deletes it.
 
-    `is_framed`: also within Telegram's frame, which is another site.
+    `is_framed`: also sent inside Telegram's frame, which is a third-party context.
     """
     parts = [f"{cookie_name(request, name)}={value}", f"Max-Age={int(lasts.total_seconds())}"]
     parts += ["Path=/", "HttpOnly"]
@@ -88,14 +88,14 @@ def set_cookie(
 
 
 def delete_cookie(request: Request, response: Response, name: str) -> None:
-    """Let the browser forget a cookie, the one within Telegram's frame too."""
+    """Delete a cookie, including its variant for Telegram's frame."""
     set_cookie(request, response, name, "", timedelta())
     if is_secure(request):
         set_cookie(request, response, name, "", timedelta(), is_framed=True)
 
 
-def refuse_plain(request: Request) -> None:
-    """Raise Problem 403 where a secret would go over the network unencrypted."""
+def require_https(request: Request) -> None:
+    """Raise Problem 403 if a secret would be sent unencrypted."""
     host = request.client.host if request.client else None
     is_allowed = services_of(request).config.allow_plain_http
     if not (is_secure(request) or is_loopback(host) or is_allowed):
@@ -103,43 +103,44 @@ def refuse_plain(request: Request) -> None:
 
 
 async def check_password(request: Request, name: str, password: str, browser: str) -> Account:
-    """Return the account whose password this is. Raises Problem 401, 429 for too many tries.
+    """Return the account with this name and password. Raises Problem 401, or 429 if throttled.
 
-    `browser` is the secret of a browser in which the owner was right before, or "". A name that
-    nobody has takes as long and waits as long as any other.
+    `browser` is the secret of a browser that has signed in before, or "". An unknown name takes as
+    long and is throttled like a known one.
     """
     gate: LoginThrottle = request.app.state.gate
     name = fold_name(name)
     account, is_known = await services_of(request).read(sign_in.find_account, name, browser)
-    # In a browser of the owner strangers' tries do not count, nor do the owner's elsewhere.
+    # A browser that signed in before has a failure counter of its own, so attempts made elsewhere
+    # do not delay it.
     whose = f"{name} {digest(browser) if is_known else ''}"
     store, network = services_of(request).store, network_of(request.scope)
-    wait_s = await gate.together(store, gate.count, whose, network)
+    wait_s = await gate.run_shared(store, gate.count, whose, network)
     if wait_s > 0:
         raise too_many(wait_s)
     stored = account.password if account else ""
-    is_right = await gate.apart(lambda: verify_password(stored, password))
+    is_right = await gate.run_hashing(lambda: verify_password(stored, password))
     if account is None or not is_right:
         place = mask_ip_address(request.client.host if request.client else "")
         log.warning("a wrong password", user=account.user_id if account else 0, place=place)
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
-    await gate.together(store, gate.uncount, whose, network)
+    await gate.run_shared(store, gate.uncount, whose, network)
     return account
 
 
-def refuse_foreign(request: Request) -> None:
-    """Raise Problem 403 for a call that changes something and comes from another site's page."""
+def refuse_cross_site(request: Request) -> None:
+    """Raise Problem 403 for a cross-site request that changes something."""
     if is_foreign(request, services_of(request).config.api.public_url):
         raise Problem(HTTPStatus.FORBIDDEN, "foreign-origin")
 
 
 async def require_password(request: Request, caller: Caller, current: str | None) -> str | None:
-    """Return the caller's user name, once the current password was right.
+    """Return the caller's user name after checking the current password.
 
-    It is not asked for where there is none, and of who has just signed in by another way. Raises
-    Problem 403 without it, 401 for a wrong one.
+    The check is skipped if the account has no password or the caller has just signed in another
+    way. Raises Problem 403 if the password is missing, 401 if it is wrong.
     """
-    refuse_plain(request)
+    require_https(request)
     me = await caller.read(accounts.me)
     if not (me.name and me.has_password):
         return me.name
@@ -153,21 +154,21 @@ async def require_password(request: Request, caller: Caller, current: str | None
 async def change_password(
     request: Request, caller: Caller, password: str, current: str | None
 ) -> None:
-    """Set a password; every other browser is signed out.
+    """Set a password and sign out every other browser.
 
-    Raises Problem as `require_password` does; Refused for somebody without a name and for a
-    password that is easy to find.
+    Raises Problem as `require_password` does; Refused for an account without a name and for a weak
+    password.
     """
     gate: LoginThrottle = request.app.state.gate
     name = await require_password(request, caller, current)
     if name is None:
         raise Refused("no user name", "account-no-name")
-    hashed = await gate.apart(lambda: hash_new_password(password, name))
+    hashed = await gate.run_hashing(lambda: hash_new_password(password, name))
     await caller.write(accounts.set_password, hashed, caller.credential)
 
 
 def browser_of(request: Request) -> Browser:
-    """Return the browser of this call, with the sign-in that it has."""
+    """Return the browser of this request with its current sign-in token."""
     return Browser(
         browser_name(request.headers.get("user-agent", "")), read_cookie(request, SIGN_IN)
     )
@@ -176,7 +177,7 @@ def browser_of(request: Request) -> Browser:
 async def sign_in_by_password(
     request: Request, response: Response, name: str, password: str
 ) -> NewSignIn:
-    """Sign this browser in by a password. Raises Problem 401, 429 for too many tries; Blocked."""
+    """Sign this browser in by password. Raises Problem 401, or 429 after many attempts; Blocked."""
     cookie = read_cookie(request, BROWSER)
     account = await check_password(request, name, password, cookie)
     entered = await services_of(request).write(
@@ -189,9 +190,9 @@ async def sign_in_by_password(
 
 
 async def start_login(request: Request, response: Response) -> tuple[Login, str, str | None]:
-    """Begin a login that is confirmed in the bot; return it, its key, and the link to the bot.
+    """Start a login that is confirmed in the bot; return it, its key and the link to the bot.
 
-    None for a link while the bot's name is not known. Raises Problem 429 for too many.
+    The link is None while the bot's name is unknown. Raises Problem 429 if the limit is exceeded.
     """
     services, limits = services_of(request), request.app.state.limits
     limits.count_login(request.scope)
@@ -204,12 +205,12 @@ async def start_login(request: Request, response: Response) -> tuple[Login, str,
 
 
 async def look_at_login(request: Request) -> Login | None:
-    """Return how far the login of this browser has come, None once it is over."""
+    """Return the state of this browser's login, None once it has ended."""
     return await services_of(request).read(sign_in.look_at_login, read_cookie(request, LOGIN))
 
 
 async def finish_login(request: Request, response: Response) -> NewSignIn | None:
-    """Sign this browser in where its login was confirmed in the bot. Raises Blocked."""
+    """Sign this browser in if its login was confirmed in the bot. Raises Blocked."""
     known, browser = read_cookie(request, LOGIN), browser_of(request)
     entered = await services_of(request).write(sign_in.by_code, known, browser)
     if entered is not None:
@@ -219,26 +220,26 @@ async def finish_login(request: Request, response: Response) -> NewSignIn | None
 
 
 def remember_browser(request: Request, response: Response, entered: NewSignIn) -> None:
-    """Give the browser its cookie; within Telegram one that its frame may keep."""
+    """Set the sign-in cookie; for a Telegram sign-in, one that its frame accepts."""
     how = entered.sign_in.how
     log.info("somebody signed in", user=entered.sign_in.user_id, how=how.value)
     is_framed = how is SignInMethod.TELEGRAM
-    # It is kept for as long as a sign-in can last; when it ends, the rows know.
+    # The cookie lives for the maximum duration; the sign-in's row decides when it ends.
     longest = WITHIN_TELEGRAM if is_framed else LONGEST
     set_cookie(request, response, SIGN_IN, entered.token, longest, is_framed=is_framed)
 
 
-# How exactly it is known when a key or a browser was used last.
+# Precision of the last use of a key or browser.
 SEEN = timedelta(minutes=1)
 _NOBODY = Authority()
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, in which language; `user` None: nobody is signed in.
+    """The authenticated caller and the language of the request; `user` is None if not signed in.
 
-    `scopes` are those of the key, None where no key limits what the person may do. `credential`
-    is the number of the key or of the sign-in.
+    `scopes` are those of the API key, None if no key limits the caller. `credential` is the id of
+    the key or of the sign-in.
     """
 
     services: ApiServices = field(repr=False)
@@ -251,54 +252,54 @@ class Caller:
 
     @property
     def user_id(self) -> int:
-        """Return who calls; 0: nobody is signed in."""
+        """Return the caller's user id, 0 if not signed in."""
         return self.user.user_id if self.user else 0
 
     @property
     def actor(self) -> Actor:
-        """Return who performs the acts that this call asks for."""
+        """Return the actor on whose behalf operations run."""
         return Actor.person(self.user_id, self.standing) if self.user else Actor()
 
     def may(self, permission: Permission, where: str | None = None) -> bool:
-        """Return whether this person may do this, at this dataset or course."""
+        """Return whether the person has a permission, for this dataset or course."""
         return self.user is not None and self.standing.may(permission, where)
 
     def has(self, scope: Scope) -> bool:
-        """Return whether what the caller is known by may be used for this."""
+        """Return whether the credential covers a scope."""
         return self.user is not None and (self.scopes is None or scope in self.scopes)
 
     async def read(
         self, act: Callable[Concatenate[Context, Actor, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
-        """Return what an act that only reads returns for this caller."""
+        """Return the result of a read-only operation run as this caller."""
         return await self.services.read(act, self.actor, *args, **named)
 
     async def write(
         self, act: Callable[Concatenate[Context, Actor, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
-        """Return what an act returns that this caller asks for, once it is stored."""
+        """Return the result of an operation run as this caller, once it is committed."""
         return await self.services.write(act, self.actor, *args, **named)
 
 
 async def identify_caller(request: Request) -> Caller:
-    """Return who makes this call. Raises Problem for a key or token that does not count.
+    """Return the caller of a request. Raises Problem for an invalid key or token.
 
-    A call that changes something is refused when a page of another site sent it.
+    A cross-site request that changes something is refused.
     """
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:
-        caller = request.state.caller = await _look_up(request)
+        caller = request.state.caller = await _find_caller(request)
     return caller
 
 
-async def _look_up(request: Request) -> Caller:
+async def _find_caller(request: Request) -> Caller:
     services = services_of(request)
     limits: Limits = request.app.state.limits
     nobody = Caller(services, language_of_request(request))
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     is_bearer = scheme.lower() == "bearer" and bool(secret)
     if not is_bearer:
-        refuse_foreign(request)
+        refuse_cross_site(request)
     secret = secret.strip() if is_bearer else read_cookie(request, SIGN_IN)
     is_key = is_bearer and is_secret(secret)
     found = None
@@ -326,16 +327,16 @@ async def _look_up(request: Request) -> Caller:
 
 
 async def require_signed_in(caller: Annotated[Caller, Depends(identify_caller)]) -> Caller:
-    """Return the caller. Raises Problem 401 where nobody is signed in."""
+    """Return the caller. Raises Problem 401 if not signed in."""
     if caller.user is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "sign-in")
     return caller
 
 
 async def require_person(caller: Annotated[Caller, Depends(require_signed_in)]) -> Caller:
-    """Return who is signed in in person. Raises Problem 401, and 403 for a program with a key.
+    """Return a caller who signed in personally. Raises Problem 401, or 403 for an API key.
 
-    What opens and closes doors is no program's: a stolen key must not make itself at home.
+    A stolen key must not be able to create credentials or change the account.
     """
     if caller.scopes is not None:
         raise Problem(HTTPStatus.FORBIDDEN, "person-only")
@@ -343,7 +344,7 @@ async def require_person(caller: Annotated[Caller, Depends(require_signed_in)]) 
 
 
 def missing_scope(*any_of: Scope) -> Problem:
-    """Return the problem of a key that has none of these scopes (RFC 6750, 3.1)."""
+    """Return the problem of a key without any of these scopes (RFC 6750, 3.1)."""
     problem = Problem(HTTPStatus.FORBIDDEN, "missing-scope", scopes=" / ".join(any_of))
     challenge = f'Bearer error="insufficient_scope", scope="{" ".join(any_of)}"'
     problem.headers["WWW-Authenticate"] = challenge
@@ -352,9 +353,9 @@ def missing_scope(*any_of: Scope) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class RequiredAccess:
-    """The dependency of a route that needs this scope of a key, and this right of a person.
+    """Dependency of a route that requires a key scope and a permission of the person.
 
-    The description of the api tells what it asks for.
+    The OpenAPI description states both.
     """
 
     scope: Scope
@@ -364,12 +365,12 @@ class RequiredAccess:
         """Return the caller. Raises Problem 401 or 403."""
         if self.permission is not None and not caller.may(self.permission):
             raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
-        need(caller, self.scope)
+        require_scope(caller, self.scope)
         return caller
 
 
 def require_person_who_may(permission: Permission) -> Callable[[Caller], Awaitable[Caller]]:
-    """Return the dependency of a route for people with a right. Raises Problem; no key opens it."""
+    """Return a dependency that requires a permission and refuses API keys. Raises Problem."""
 
     async def allowed(caller: Annotated[Caller, Depends(require_person)]) -> Caller:
         if not caller.may(permission):
@@ -379,8 +380,8 @@ def require_person_who_may(permission: Permission) -> Callable[[Caller], Awaitab
     return allowed
 
 
-def need(caller: Caller, scope: Scope) -> None:
-    """Raise Problem 403 where the caller's key was not made for this."""
+def require_scope(caller: Caller, scope: Scope) -> None:
+    """Raise Problem 403 if the caller's key lacks a scope."""
     if not caller.has(scope):
         raise missing_scope(scope)
 
@@ -388,18 +389,18 @@ def need(caller: Caller, scope: Scope) -> None:
 Anyone = Annotated[Caller, Depends(identify_caller)]
 SignedIn = Annotated[Caller, Depends(require_signed_in)]
 Person = Annotated[Caller, Depends(require_person)]
-# What a key and its person need; of which dataset or course, the acts say.
+# Scope and permission; the operations check the dataset or course.
 Reader = Annotated[Caller, Depends(RequiredAccess(Scope.ACCOUNT_READ))]
-Leading = Annotated[Caller, Depends(RequiredAccess(Scope.MATERIALS_WRITE))]
-Watching = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission.WATCH))]
-Launching = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.LAUNCH))]
-Promoting = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.PROMOTE))]
-Caring = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission.USERS))]
-Keeping = Annotated[Caller, Depends(require_person_who_may(Permission.USERS))]
-Refunding = Annotated[Caller, Depends(require_person_who_may(Permission.REFUNDS))]
+MaterialEditor = Annotated[Caller, Depends(RequiredAccess(Scope.MATERIALS_WRITE))]
+JobViewer = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission.WATCH))]
+JobLauncher = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.LAUNCH))]
+ModelPromoter = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.PROMOTE))]
+UserViewer = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission.USERS))]
+UserAdmin = Annotated[Caller, Depends(require_person_who_may(Permission.USERS))]
+RefundAdmin = Annotated[Caller, Depends(require_person_who_may(Permission.REFUNDS))]
 
 
 def require_same_origin(request: Request) -> None:
-    """Refuse what another site's page sends, and secrets without https. Raises Problem 403."""
-    refuse_foreign(request)
-    refuse_plain(request)
+    """Refuse cross-site requests, and secrets without HTTPS. Raises Problem 403."""
+    refuse_cross_site(request)
+    require_https(request)

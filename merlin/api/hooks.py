@@ -1,22 +1,22 @@
-"""Hooks of Telegram, git, providers and YooKassa: what they call when something has happened.
+"""Webhooks of Telegram, git hosts, providers and YooKassa.
 
-Telegram's update is stored before it is answered, so none is lost. The others are believed in
-nothing: they only wake somebody who asks the service itself, and must prove that they know the
-hook's secret, in the form of their service:
+A Telegram update is stored before it is acknowledged, so none is lost. The payload of the other
+hooks is not trusted: a call only triggers a request to the service itself. It must prove that the
+sender knows the hook's secret, in the form of that service:
 
     X-Hub-Signature-256: sha256=…        GitHub, Gitea, Forgejo; Bitbucket without "-256"
     X-Gitea-Signature: …                 Gitea; Forgejo, Gogs by their own names
     X-Gitlab-Token: …                    GitLab, the secret itself
     webhook-id, -timestamp, -signature   Standard Webhooks: our engine, OpenAI, GitLab
 
-A hook without a secret is called by programs of this machine alone, which no proxy called for.
+A hook without a secret accepts calls from this machine only, and not through a proxy.
 
-A flood of calls must not become a flood of writes, whoever calls: what a hook asks for is done at
-most once in `rest_s`, always once more after the last call, and again after a failure.
+Triggers are debounced so that many calls do not cause many writes: the action runs at most once in
+`rest_s`, once more after the last call, and again after a failure.
 
-A notification of YooKassa is not signed, so nothing that it says counts: it says at most which
-order to look at now. Whoever is not in YooKassa's networks is turned away, as a second wall: a
-forged one that comes through makes us read a payment, and no more.
+YooKassa's notifications are not signed, so their content is not trusted either: they only name the
+order to check. Addresses outside YooKassa's networks are refused as a second line of defence; a
+forged notification that passes only causes one read of a payment.
 """
 
 from __future__ import annotations
@@ -52,51 +52,51 @@ AFTER_FAILURE_S = 2.0
 
 
 class Debouncer:
-    """Rung by hooks, answered by the task that runs `serve`."""
+    """Runs an action in the task of `serve` when hooks trigger it, at a limited rate."""
 
-    def __init__(self, name: str, deed: Callable[[], Awaitable[None]], rest_s: float = REST_S):
+    def __init__(self, name: str, action: Callable[[], Awaitable[None]], rest_s: float = REST_S):
         self._name = name
-        self._deed = deed
+        self._action = action
         self._rest_s = rest_s
-        self._rung = asyncio.Event()
+        self._trigger = asyncio.Event()
 
     def ring(self) -> None:
-        """Ask for the deed; returns at once."""
-        self._rung.set()
+        """Trigger the action; returns at once."""
+        self._trigger.set()
 
     async def serve(self) -> None:
-        """Do the deed whenever somebody rings, until cancelled; then once more if one waits."""
+        """Run the action for each trigger until cancelled, then once more if one is pending."""
         try:
             while True:
-                await self._rung.wait()
-                await asyncio.sleep(self._rest_s if await self._done() else AFTER_FAILURE_S)
+                await self._trigger.wait()
+                await asyncio.sleep(self._rest_s if await self._run_action() else AFTER_FAILURE_S)
         finally:
-            if self._rung.is_set():
-                await self._done()
+            if self._trigger.is_set():
+                await self._run_action()
 
-    async def _done(self) -> bool:
-        self._rung.clear()
+    async def _run_action(self) -> bool:
+        self._trigger.clear()
         try:
-            await self._deed()
+            await self._action()
         except MerlinError as error:
             log.warning("a hook's wish waits", hook=self._name, reason=str(error))
         except Exception:
             log.exception("a hook's wish failed", hook=self._name)
         except asyncio.CancelledError:
-            self._rung.set()
+            self._trigger.set()
             raise
         else:
             return True
-        self._rung.set()
+        self._trigger.set()
         return False
 
 
 def daemon_request(services: ApiServices, kind: RequestKind) -> Callable[[], Awaitable[None]]:
-    """Return what asks the daemon for this, unless what was asked last still waits."""
+    """Return a function that stores a daemon request unless the previous one is still waiting."""
     request_id: int | None = None
 
     def ask() -> None:
-        # Noted where it is stored: whoever rang may be gone by the time it is.
+        # Set inside the transaction: the triggering call may have ended before the commit.
         nonlocal request_id
         requests = Requests(services.db)
         if request_id is not None:
@@ -117,19 +117,19 @@ _TOKEN = "x-gitlab-token"  # noqa: S105 - a header's name
 _FORWARDED = ("x-forwarded-for", "forwarded")
 
 
-def is_near(request: Request, networks: tuple[str, ...]) -> bool:
+def is_from_network(request: Request, networks: tuple[str, ...]) -> bool:
     """Return whether a call comes from one of these networks.
 
-    One that a proxy passed on comes from where the proxy says, and never from this machine, also
-    where the proxy is not believed.
+    For a proxied call the address that the proxy reports counts; it never counts as this machine,
+    even if the proxy is not trusted.
     """
     host = request.client.host if request.client else ""
     is_passed_on = any(name in request.headers for name in _FORWARDED)
     return not (is_passed_on and is_loopback(host)) and is_in_networks(host, networks)
 
 
-def is_proven(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> bool:
-    """Return whether headers prove one of these secrets, each compared in constant time."""
+def is_authentic(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> bool:
+    """Return whether the headers prove one of these secrets; compares in constant time."""
     prefix, given = "sha256=", [headers.get(name, "") for name in _PLAIN]
     signed = (headers.get(name, "") for name in _PREFIXED)
     given += [each.removeprefix(prefix) for each in signed if each.startswith(prefix)]
@@ -143,7 +143,7 @@ def is_proven(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -
 
 
 def _is_same(given: str, secret: str) -> bool:
-    # Header bytes come as latin-1; a secret that is longer than ASCII was sent as UTF-8.
+    # Header bytes are decoded as latin-1; a non-ASCII secret was sent as UTF-8.
     return hmac.compare_digest(given.encode("latin-1"), secret.encode())
 
 
@@ -151,9 +151,9 @@ _MAX_WORD_LENGTH = 64
 
 
 def read_webhook(body: bytes) -> tuple[str, str, str]:
-    """Return the event, the payment and the order that a notification names, "" for no word.
+    """Return event, payment id and order id of a notification, "" for each that is missing.
 
-    Raises ValueError for what is no JSON object.
+    Raises ValueError if the body is not a JSON object.
     """
     try:
         payload = json.loads(body)
@@ -171,7 +171,7 @@ def _part(value: object, name: str) -> object:
 
 
 def _short_text(payload: object, name: str) -> str:
-    """Return a short word that can be asked for, "" for anything else."""
+    """Return a short printable ASCII value, "" for anything else."""
     word: Any = _part(payload, name)
     is_word = isinstance(word, str) and len(word) <= _MAX_WORD_LENGTH and word.isascii()
     return word if is_word and word.isprintable() else ""
@@ -180,10 +180,10 @@ def _short_text(payload: object, name: str) -> str:
 router = operation_router(prefix="/hooks", tags=["hooks"])
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
-# Only who knows the secret gets so far; a refusal would make Telegram send it for ever.
+# Only calls with the secret get here; Telegram would retry a refused update forever.
 TELEGRAM_BYTES = 1024 * 1024
 EMPTY: dict[str, Any] = {"description": "Nothing more is said", "content": {}}
-_RUNG: dict[int | str, dict[str, Any]] = {202: EMPTY, **problems(400, 401, 413)}
+_TRIGGERED: dict[int | str, dict[str, Any]] = {202: EMPTY, **problems(400, 401, 413)}
 _SECRET = {
     "name": SECRET_HEADER,
     "in": "header",
@@ -204,7 +204,7 @@ _UPDATE = {
     openapi_extra={"parameters": [_SECRET], "requestBody": _UPDATE},
 )
 async def telegram(request: Request) -> Response:
-    """Store one update, then answer 200; whatever else is answered, Telegram sends it again."""
+    """Store one update, then answer 200; on any other status Telegram sends it again."""
     services = services_of(request)
     if services.webhook_bot is None or not services.telegram_secret:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
@@ -216,7 +216,7 @@ async def telegram(request: Request) -> Response:
     except (ValueError, RecursionError) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
     inbox = Inbox(services.db, services.webhook_bot)
-    # Without an owner: whoever serves the chat is woken.
+    # Without an owner: the process that serves the chat is woken.
     await services.store.do(lambda: inbox.store([update], None))
     kill_point("update.stored")
     return Response(status_code=HTTPStatus.OK)
@@ -227,11 +227,11 @@ async def telegram(request: Request) -> Response:
     summary="The repository has a new commit",
     status_code=HTTPStatus.ACCEPTED,
     response_class=Response,
-    responses=_RUNG,
+    responses=_TRIGGERED,
 )
 async def git(request: Request) -> Response:
-    """Let the daemon fetch the repository now."""
-    return await _rung(request, "git")
+    """Make the daemon fetch the repository now."""
+    return await _trigger(request, "git")
 
 
 @router.post(
@@ -239,18 +239,22 @@ async def git(request: Request) -> Response:
     summary="A fine-tune job has news",
     status_code=HTTPStatus.ACCEPTED,
     response_class=Response,
-    responses=_RUNG,
+    responses=_TRIGGERED,
 )
 async def provider(request: Request) -> Response:
-    """Let the daemon look at its fine-tune jobs now."""
-    return await _rung(request, "provider")
+    """Make the daemon poll its fine-tune jobs now."""
+    return await _trigger(request, "provider")
 
 
-async def _rung(request: Request, name: str) -> Response:
-    """Ring for a call that proves the hook's secret, or needs none. Raises Problem."""
+async def _trigger(request: Request, name: str) -> Response:
+    """Trigger the hook's action if the call proves the secret or needs none. Raises Problem."""
     body = await read_body(request, HOOK_BYTES)
     secrets = services_of(request).hook_secrets.get(name, ())
-    if not (is_proven(secrets, request.headers, body) if secrets else is_near(request, LOOPBACK)):
+    if not (
+        is_authentic(secrets, request.headers, body)
+        if secrets
+        else is_from_network(request, LOOPBACK)
+    ):
         raise _refused(request, name)
     request.app.state.bells[name].ring()
     return Response(status_code=HTTPStatus.ACCEPTED)
@@ -276,9 +280,9 @@ _EVENT = {
     openapi_extra={"requestBody": _EVENT},
 )
 async def payment(request: Request) -> Response:
-    """Let the payment be read again now; what the notification says of it is not believed.
+    """Schedule an immediate read of the payment; the notification's content is not trusted.
 
-    Answered before anybody is asked, and alike whether an order is known or not.
+    The answer does not wait for the gateway and is the same for known and unknown orders.
     """
     services = services_of(request)
     shop = services.config.payments.yookassa

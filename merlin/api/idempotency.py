@@ -1,16 +1,16 @@
-"""Calls that may be sent again: a POST that costs or launches happens once.
+"""Idempotent requests: a POST with a key has its effect once.
 
-    Idempotency-Key: 1 to 255 visible signs, the caller's own
-    the same call again         the same answer, with `Idempotency-Replayed: true`
+    Idempotency-Key: 1 to 255 visible ASCII characters, chosen by the client
+    the same request again      the same answer, with `Idempotency-Replayed: true`
     the same key, another call  422
-    while the first one runs    409, and where it never ends, begun anew after ten minutes
+    while the first one runs    409; if it never ends, it may run again after ten minutes
 
-An answer is kept for a day where something happened: 2xx. A refusal (4xx) and a failure that the
-route itself tells (5xx) mean that nothing did, so the key is free again: who had no quota left may
-send the same call tomorrow. Where nobody knows (a bug, a silent database, a kill) the call counts
-as running, and what comes again after ten minutes carries the same number, by which the effect
-knows whether it happened. An answer in pieces is kept whole once its last word was said, whoever
-has left by then.
+A successful answer (2xx) is stored for a day. A refusal (4xx) and a failure that the route itself
+reports (5xx) mean that nothing happened, so the key is released: a caller without quota may repeat
+the request tomorrow. If the outcome is unknown (a bug, an unreachable database, a kill), the
+request counts as running; a retry after ten minutes gets the same number, by which the operation
+recognises an effect that already happened. A streamed answer is stored as a whole after its end,
+even if the client has disconnected.
 """
 
 from __future__ import annotations
@@ -35,30 +35,31 @@ KEY_HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 RETRY_S = 5
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-# Those of the answer's headers that are told again; guards add the rest.
+# Headers of the answer that are stored; middleware adds the others.
 _KEPT_HEADERS = ("location", "content-language", "vary")
 _OURS = "merlin-"
-# Raised before anything happened.
+# Errors raised before anything has happened.
 _NOTHING_HAPPENED = (Problem, ApiError, NotFound, Forbidden, Refused, DatasetError)
-# What is done: it gets the number of the call, and answers with a status that says what happened.
-Deed = Callable[[int], Awaitable[Response]]
-# Keeps what is to be told again.
+# An operation: gets the number of the request; the status of its answer says whether it took
+# effect.
+Operation = Callable[[int], Awaitable[Response]]
+# Stores the answer for replays.
 Keep = Callable[[Response], Awaitable[None]]
-# As a deed, but what it answers comes in pieces: once it is whole it keeps that by itself.
-LongDeed = Callable[[int, Keep | None], Awaitable[Response]]
+# An operation with a streamed answer, which it stores itself once complete.
+StreamedOperation = Callable[[int, Keep | None], Awaitable[Response]]
 
 
 async def run_once(
-    request: Request, caller: Caller, deed: Deed, body: bytes | None = None
+    request: Request, caller: Caller, operation: Operation, body: bytes | None = None
 ) -> Response:
-    """Return what `deed` answers; with a key what it answered first.
+    """Return the answer of `operation`, or the stored answer for a key that was used before.
 
-    `body` is needed where the route has read it by itself. Without a key the deed gets a number
-    that nobody else has. Raises Problem 400 for a wrong key, and whatever the deed raises.
+    `body` is required if the route has read the body itself. Without a key, `operation` gets a
+    random number. Raises Problem 400 for an invalid key, and whatever `operation` raises.
     """
 
     async def whole(number: int, keep: Keep | None) -> Response:
-        response = await deed(number)
+        response = await operation(number)
         if keep is not None and response.status_code < HTTPStatus.BAD_REQUEST:
             await keep(response)
         return response
@@ -67,15 +68,15 @@ async def run_once(
 
 
 async def run_once_in_pieces(
-    request: Request, caller: Caller, deed: LongDeed, body: bytes | None = None
+    request: Request, caller: Caller, operation: StreamedOperation, body: bytes | None = None
 ) -> Response:
-    """Return what `deed` answers; with a key what it has kept of its first answer; else as `once`.
+    """Return the answer of `operation`, which stores it itself, or the stored answer for its key.
 
-    Without a key there is nothing to keep.
+    Otherwise as `run_once`; without a key nothing is stored.
     """
     key = request.headers.get(KEY_HEADER)
     if key is None:
-        return await deed(1 + secrets.randbits(idempotency.NUMBER_BITS), None)
+        return await operation(1 + secrets.randbits(idempotency.NUMBER_BITS), None)
     if not _KEY.fullmatch(key):
         raise Problem(HTTPStatus.BAD_REQUEST, "idempotency-key")
     services = services_of(request)
@@ -91,11 +92,11 @@ async def run_once_in_pieces(
         response = answer(request, HTTPStatus.CONFLICT, "idempotency-running")
         response.headers["Retry-After"] = str(RETRY_S)
         return response
-    return await _done(services, found, deed)
+    return await _run_operation(services, found, operation)
 
 
-async def _done(
-    services: ApiServices, started_call: idempotency.StartedCall, deed: LongDeed
+async def _run_operation(
+    services: ApiServices, started_call: idempotency.StartedCall, operation: StreamedOperation
 ) -> Response:
     repeats = idempotency.IdempotencyKeys(services.db)
 
@@ -112,7 +113,7 @@ async def _done(
         await services.store.do(lambda: repeats.end(started_call, stored_response))
 
     try:
-        response = await deed(started_call.number, keep)
+        response = await operation(started_call.number, keep)
     except _NOTHING_HAPPENED:
         await services.store.do(lambda: repeats.forget(started_call))
         raise
@@ -122,7 +123,7 @@ async def _done(
 
 
 def _digest(request: Request, body: bytes) -> str:
-    """Return a digest of all that a call asks for."""
+    """Return a digest of method, path, query and body."""
     path, query = request.scope["path"], request.scope.get("query_string", b"")
     parts = (request.method.encode(), path.encode("utf-8", "surrogatepass"), query, body)
     whole = hashlib.sha256()

@@ -1,10 +1,11 @@
-"""`/metrics`: what Prometheus reads, for those who watch over this api, by their addresses.
+"""`/metrics`: Prometheus metrics, for clients in the allowed networks.
 
-What a process says in its heartbeat as `<task>_<success|error|noop>` is counted since it began
-and becomes `merlin_task_rounds_total{task=…, status=…}`, `<task>_ms` is the time that these took,
-`<who>_429` how often somebody outside said that it is asked too often; any other number is one of
-the moment and becomes `merlin_<process>_<noun>`. Answers are counted from the first call on. All
-but the figures of calls (`merlin_http_…`) come from the database: several apis show the same.
+Heartbeat counters named `<task>_<success|error|noop>` count from the start of a process and become
+`merlin_task_rounds_total{task=…, status=…}`; `<task>_ms` is the duration of these rounds,
+`<service>_429` the number of rate-limit responses of an outside service; any other number is a
+current value and becomes the gauge `merlin_<process>_<noun>`. Answers are counted from the first
+call on. All metrics except those of calls (`merlin_http_…`) come from the database, so several APIs
+report the same values.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from merlin.api.middleware import Traffic
 from merlin.api.problems import problems
-from merlin.api.rest.health import ANSWER_S, refuse_strangers
+from merlin.api.rest.health import ANSWER_S, require_monitoring_address
 from merlin.api.schema import operation_router
 from merlin.app.answer_counts import AnswerCounts
 from merlin.app.context import Context
@@ -48,8 +49,8 @@ _SHOWN: dict[int | str, dict[str, Any]] = {
     "/metrics", summary="Everything countable", response_class=PlainTextResponse, responses=_SHOWN
 )
 async def metrics(request: Request) -> Response:
-    """Return everything countable, for Prometheus; this process's own part always."""
-    refuse_strangers(request)
+    """Return all metrics in Prometheus format; those of this process even without a database."""
+    require_monitoring_address(request)
     state = request.app.state
 
     def read(ctx: Context) -> Snapshot:
@@ -76,7 +77,7 @@ def metrics_of(
     *,
     database_is_up: bool = True,
 ) -> list[Metric]:
-    """Return everything that /metrics shows but connections and bodies."""
+    """Return all metrics except those of connections and request bodies."""
     heard = [beat for beat in shown.heartbeats if (now - beat.at).total_seconds() < FORGET_AFTER_S]
     is_up = (database_is_up, _NO_LABELS)
     jobs = ((count, {"state": state}) for state, count in sorted(shown.jobs.items()))

@@ -1,16 +1,14 @@
-"""What stands around every call: guards, size bounds, path alias, counts.
+"""Middleware around every call: security headers, body limits, the path alias, metrics.
 
-`request_guard` gives each call a request id that also stands in the log, headers that keep browsers
-careful, one log line and one count, and a problem instead of a trace when a route has a bug. HEAD
-is answered as GET, without the body (RFC 9110, 9.3.2): no route has to know of it.
+`request_guard` adds a request id that also appears in the log, security headers, one log line and
+one metric, and turns an unhandled exception into a problem. HEAD is answered as GET without the
+body (RFC 9110, 9.3.2), so routes need not implement it.
 
-Nobody may fill the memory by sending for ever: who is not signed in may bring 64 kB. Who calls is
-looked up for larger bodies alone, before they are read. The routes of hooks and of /v1 weigh
-bodies themselves: they know first who calls.
+Without authentication a body is limited to 64 kB. The caller is identified before a larger body is
+read. The routes of webhooks and of /v1 check their body size themselves, after authentication.
 
-`/api/v1/…` is the same as `/api/…`, and no second description of it. A later version that differs
-gets routes of its own before this layer; until then programs may name the version that they were
-written for.
+`/api/v1/…` is an alias of `/api/…` and is not described separately. A later incompatible version
+gets its own routes in front of this layer.
 """
 
 from __future__ import annotations
@@ -40,10 +38,10 @@ VERSIONED = "/api/v1/"
 
 
 def path_alias(app: ASGIApp) -> ASGIApp:
-    """Return a layer that hands on versioned calls as those of the one api."""
+    """Return middleware that maps /api/v1/ paths to /api/."""
 
     async def hand_on(scope: Scope, receive: Receive, send: Send) -> None:
-        # Log, counters and problems name the plain path.
+        # Log, metrics and problems use the unversioned path.
         path = scope.get("path", "")
         if path.startswith(VERSIONED):
             scope["path"] = PREFIX + path[len(VERSIONED) :]
@@ -57,15 +55,14 @@ def path_alias(app: ASGIApp) -> ASGIApp:
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-# An answer of a model takes seconds, a page some hundredths of one.
+# Model answers take seconds, pages some hundredths of a second.
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 
 
 class Traffic:
-    """Calls since the process began; a label is never a word that a caller made up.
+    """HTTP metrics of this process; labels never contain values chosen by a client.
 
-    `hooks_refused` counts calls of hooks, by name, that did not prove a secret or come from where
-    they must.
+    `hooks_refused` counts refused webhook calls by hook: wrong secret or wrong source address.
     """
 
     def __init__(self) -> None:
@@ -78,7 +75,7 @@ class Traffic:
         self.hooks_refused: Counter[str] = Counter()
 
     def count(self, method: str, route: str, status: int, took_s: float) -> None:
-        """Add one call; `route` is the pattern it met, "" where there is none."""
+        """Count one call; `route` is the matched path pattern, "" if none matched."""
         self.calls.labels(method if method in METHODS else "other", route, status).inc()
         self.seconds.labels(route).observe(took_s)
 
@@ -87,7 +84,7 @@ _OWN_WAYS = ("/hooks/", "/v1/")
 
 
 def body_weight_rule(services: ApiServices) -> Judge:
-    """Return what judges how long the body of a call is."""
+    """Return the function that checks the size of a body before it is read."""
     most_bytes = services.body_bytes
 
     async def judge(scope: Scope, size: int) -> ASGIApp | None:
@@ -111,10 +108,11 @@ def body_weight_rule(services: ApiServices) -> Judge:
 
 log = get_logger(__name__)
 
-# Over plain http browsers pass it over, and on this machine it would shut other programs out.
+# Sent over HTTPS only: browsers ignore it over plain HTTP, and on localhost it would affect other
+# programs.
 HSTS = "max-age=31536000"
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-# Probes come every few seconds; their lines would bury the others.
+# Probes are frequent: their log lines would hide the others.
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 HEADERS = {
     "Content-Security-Policy": (
@@ -129,14 +127,14 @@ HEADERS = {
 
 
 def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
-    """Return the outermost layer of the application."""
+    """Return the outermost middleware of the application."""
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        # One that a proxy gave, if it is harmless to repeat.
+        # The proxy's id, if it is safe to log.
         request_id = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         is_head, began, status = scope["method"] == "HEAD", time.perf_counter(), 0

@@ -1,13 +1,12 @@
-"""The description of the api (OpenAPI 3.1) as a whole, made from the routes alone.
+"""The OpenAPI 3.1 description, generated from the routes.
 
-A route names what only it can answer (`api.problems.problems`). Who may call it is read from the
-dependencies that it really has, and what any call of its kind can meet is added here, so neither
-can be forgotten or be told wrongly. Samples give a good body for each operation that takes one, and
-a value for what an address needs; `/api/docs` fills them in where somebody tries a call, and the
-Postman collection too.
+A route declares only its own responses (`api.problems.problems`). Required access is read from its
+actual dependencies, and responses common to all calls of a kind are added here, so that neither can
+be missing or wrong. Sample bodies and path values fill the forms of `/api/docs` and the Postman
+collection.
 
-`/api/docs` (`api.pages.site`) is the document as a page that one can try calls on. Swagger UI
-comes from the package `fastapi-offline`, and its files are served from here alone.
+`/api/docs` (`api.pages.site`) shows the document with Swagger UI, whose files come from the package
+`fastapi-offline` and are served locally.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ _FILES = {
 
 @router.get("/api/docs/{name}")
 async def part(name: str) -> Response:
-    """Return one of the files that the page is made of."""
+    """Return one of Swagger UI's files."""
     if name not in _FILES:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
     folder, media_type = _FILES[name]
@@ -124,7 +123,7 @@ PLACES: Mapping[str, int | str] = {
 }
 
 
-# In the order of the document; what each is about, the texts say.
+# Tags in the order of the document; their descriptions are localized texts.
 TOPICS = (
     *("courses", "favourites", "openai", "sessions", "ratings", "usage", "plans", "orders"),
     *("me", "sign-in", "keys", "teaching", "changes", "examples", "datasets", "builds"),
@@ -133,7 +132,7 @@ TOPICS = (
 
 
 def topic_words(language: str) -> dict[str, str]:
-    """Return what each topic is about."""
+    """Return the description of each tag."""
     return {name: text(language, f"api-topic-{name}") for name in TOPICS}
 
 
@@ -177,7 +176,7 @@ DESCRIBED_HEADERS: Mapping[str, Json] = {
 
 
 def add_description(app: FastAPI) -> None:
-    """Let the description of `app` be whole."""
+    """Extend the OpenAPI document of `app`."""
     usual = app.openapi
 
     def openapi() -> Json:
@@ -215,9 +214,9 @@ def _complete(app: FastAPI, json: Json) -> None:
 
 
 def _access_of(route: APIRoute) -> tuple[list[Json], str]:
-    """Return the `security` of a route's operation, and the same in words.
+    """Return the `security` of a route's operation and its description.
 
-    No choice: nobody is asked who they are; an empty one among others: nobody need be signed in.
+    An empty list: no authentication; an empty entry among others: authentication is optional.
     """
     calls = set(_calls(route.dependant))
     needed = next((call for call in calls if isinstance(call, RequiredAccess)), None)
@@ -255,7 +254,7 @@ def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) 
             answers.setdefault(str(status), response)
     operation["responses"] = dict(sorted(answers.items()))
     _add_headers(operation)
-    # What a good call looks like.
+    # Add sample values.
     for each in operation.get("parameters", ()):
         if each.get("required"):
             each["example"] = PLACES[each["name"]]
@@ -265,7 +264,7 @@ def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) 
 
 
 def _statuses(verb: str, operation: Json, *, is_asked: bool) -> set[int]:
-    """Return what any call of this kind can meet."""
+    """Return the statuses that any call of this kind can have."""
     found = {429}
     if is_asked:
         found |= {401, 403}  # a key that counts no more; somebody shut out
@@ -281,7 +280,7 @@ def _statuses(verb: str, operation: Json, *, is_asked: bool) -> set[int]:
 
 
 def _add_headers(operation: Json) -> None:
-    """Name the headers by which programs find their way."""
+    """Add the headers that clients follow: Link, ETag and Location."""
     answers: Json = operation["responses"]
     is_paged = any(each["name"] == "cursor" for each in operation.get("parameters", ()))
     names = {
@@ -296,7 +295,7 @@ def _add_headers(operation: Json) -> None:
 
 
 def _share(answers: Json, shared: Json) -> None:
-    """Tell each kind of refusal once, and refer to it."""
+    """Move repeated error responses to the components and refer to them."""
     for status, response in answers.items():
         if int(status) < HTTPStatus.BAD_REQUEST or "content" not in response:
             continue

@@ -1,10 +1,10 @@
-"""Errors in the caller's language: RFC 9457 problems, and OpenAI's error objects under /v1.
+"""Errors in the caller's language: RFC 9457 problems, and OpenAI error objects under /v1.
 
-Every answer that is not what was asked for is a problem. It never tells what went on inside: the
-request id finds it in the log. Nothing of what was sent is said again but where it stands, so that
-a log or a page that shows a problem shows no secret.
+Every unsuccessful answer is a problem. It shows no internals: the request id finds them in the log.
+Values from the request are not repeated, only their location, so that a log or page with a problem
+contains no secrets.
 
-What the description of the api says of them:
+Routes declare their problems for OpenAPI:
 
     @router.get("/{course_id}", responses=problems(404, 422))
 """
@@ -45,18 +45,18 @@ from merlin.openai_protocol.errors import NO_CREDIT, TOO_OFTEN, ApiError, error_
 
 
 def language_of_request(request: Request) -> str:
-    """Return the language in which this call is answered."""
+    """Return the language of the answer to a request."""
     default: str = request.app.state.services.config.language
     return language_of_header(request.headers.get("accept-language", ""), default)
 
 
 def headers_of(language: str) -> dict[str, str]:
-    """Return the headers of an answer in `language`, by which caches keep languages apart."""
+    """Return the language headers of an answer, by which caches distinguish languages."""
     return {"Content-Language": language, "Vary": "Accept-Language"}
 
 
 async def answer_language(request: Request, response: Response) -> str:
-    """Return the language of a route's answer, whose headers name it."""
+    """Return the language of a route's answer and set its headers."""
     language = language_of_request(request)
     response.headers.update(headers_of(language))
     return language
@@ -66,7 +66,7 @@ Language = Annotated[str, Depends(answer_language)]
 
 MOST = 20
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
-# pydantic's type of an error -> the text and what of its context fills it.
+# pydantic's error type -> text key and the context values it takes.
 _WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "missing": ("missing", ()),
     "extra_forbidden": ("extra", ()),
@@ -100,7 +100,7 @@ _WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 def wrong_values(errors: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, str]]:
-    """Return the first `MOST` errors, each with its place, its JSON pointer and words."""
+    """Return the first `MOST` validation errors, each with place, JSON pointer and message."""
     return [_wrong_value(error, language) for error in errors[:MOST]]
 
 
@@ -111,8 +111,8 @@ def _wrong_value(error: Mapping[str, Any], language: str) -> dict[str, str]:
     if error["type"] == "json_invalid":
         path = []  # pydantic says at which byte, which is no pointer
         key = "deep" if "recursion" in str(context.get("error", "")) else key
-    # As text: Fluent would write ids and bounds with spaces between the thousands. What pydantic
-    # lists comes without its English "or" before the last.
+    # Passed as text: Fluent would group the digits of ids and bounds. The English "or" in
+    # pydantic's list of values is removed.
     arguments = {
         name.replace("_", ""): str(context.get(name, "")).replace("' or '", "', '")
         for name in names
@@ -125,13 +125,13 @@ def _wrong_value(error: Mapping[str, Any], language: str) -> dict[str, str]:
 
 
 def _token(part: object) -> str:
-    """Return one step of a JSON pointer: RFC 6901, section 3."""
+    """Return one reference token of a JSON pointer: RFC 6901, section 3."""
     segment = str(part).encode("utf-8", "replace").decode()
     return segment.replace("~", "~0").replace("/", "~1")[:100]
 
 
 ROOT = "/v1/"
-# Codes by which clients of the protocol know what to do; every other one is ours.
+# Codes that clients of the protocol handle; all others are ours.
 _OPENAI_CODES = {
     "unauthorized": "invalid_api_key",
     "sign-in": "invalid_api_key",
@@ -149,17 +149,17 @@ def refusal(
     retry_after_s: int | None = None,
     **arguments: Any,
 ) -> ApiError:
-    """Return why a question is not answered: the text `openai-<key>` and the protocol's code."""
+    """Return an OpenAI error with the text `door-<key>` and the protocol's code."""
     error = ApiError(status, text(language, f"openai-{key}", **arguments), code=code, param=param)
     error.headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     if code == NO_CREDIT:
-        # Clients of the protocol would try again within seconds, in vain.
+        # Otherwise clients would retry within seconds, in vain.
         error.headers["X-Should-Retry"] = "false"
     return error
 
 
 def wrong(language: str, param: str, key: str, **arguments: Any) -> ApiError:
-    """Return the refusal of a field that cannot be taken."""
+    """Return the OpenAI error of an invalid field."""
     status, code = HTTPStatus.BAD_REQUEST, "invalid_value"
     return refusal(language, status, key, code, param, **arguments)
 
@@ -167,7 +167,7 @@ def wrong(language: str, param: str, key: str, **arguments: Any) -> ApiError:
 log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-# What lets a program in (RFC 9110, 11.6.1); browsers ask nobody for it by themselves.
+# RFC 9110, 11.6.1; browsers do not prompt for a Bearer token.
 CHALLENGE = 'Bearer realm="merlin"'
 _CODES = {
     400: "bad-request",
@@ -180,7 +180,8 @@ _CODES = {
     503: "unavailable",
 }
 _DETAIL = re.compile(r"api-problem-(.+)-detail")
-# What was refused on purpose; any other MerlinError is about an outside service, and may pass.
+# Deliberate refusals; any other MerlinError is a failure of an outside service and may be
+# temporary.
 REFUSALS: tuple[tuple[type[MerlinError], HTTPStatus, str], ...] = (
     (Blocked, HTTPStatus.FORBIDDEN, "blocked"),
     (ScopeBeyondRole, HTTPStatus.UNPROCESSABLE_ENTITY, "scope-beyond-role"),
@@ -193,7 +194,7 @@ REFUSALS: tuple[tuple[type[MerlinError], HTTPStatus, str], ...] = (
 
 
 class Problem(Exception):
-    """What a route cannot do: an HTTP status and a code that has a text `api-problem-<code>`."""
+    """An HTTP error: a status and a code with a text `api-problem-<code>`."""
 
     def __init__(self, status: HTTPStatus, code: str, **arguments: object) -> None:
         super().__init__(code)
@@ -204,7 +205,7 @@ class Problem(Exception):
 
 
 def status_of(error: Problem | MerlinError) -> int:
-    """Return the HTTP status of an error; 503 for one that may pass by itself."""
+    """Return the HTTP status of an error; 503 for one that may be temporary."""
     if isinstance(error, Problem):
         return int(error.status)
     unknown = HTTPStatus.SERVICE_UNAVAILABLE
@@ -212,7 +213,7 @@ def status_of(error: Problem | MerlinError) -> int:
 
 
 def add_problems(app: FastAPI) -> None:
-    """Let every error of a route become a problem."""
+    """Register the exception handlers that turn every error of a route into a problem."""
 
     @app.exception_handler(Problem)
     async def of_problem(request: Request, error: Problem) -> Response:
@@ -244,15 +245,15 @@ def add_problems(app: FastAPI) -> None:
     async def of_merlin(request: Request, error: MerlinError) -> Response:
         for kind, status, code in REFUSALS:
             if isinstance(error, kind):
-                return _problem_response(request, _in_its_words(request, status, code, error))
+                return _problem_response(request, _problem_of_error(request, status, code, error))
         log.warning("the database did not answer", reason=redact(str(error)))
         return unavailable(request)
 
-    app.add_exception_handler(PaymentError, _of_till)
+    app.add_exception_handler(PaymentError, _payment_problem)
 
 
-def _of_till(request: Request, error: Exception) -> Response:
-    """Return what became of a payment that was asked for; why is in the log."""
+def _payment_problem(request: Request, error: Exception) -> Response:
+    """Return the answer to a failed payment operation; the cause is in the log."""
     if not isinstance(error, GatewayUnavailable):
         return answer(request, HTTPStatus.BAD_GATEWAY, "till-refused")
     response = answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "till-away")
@@ -261,7 +262,7 @@ def _of_till(request: Request, error: Exception) -> Response:
 
 
 def _with_methods(app: FastAPI, request: Request, response: Response) -> Response:
-    """Let `Allow` name the methods of every route at this address; each knows its own alone."""
+    """Set `Allow` to the methods of all routes at this path; each route knows only its own."""
     if "allow" in response.headers:
         here = request.scope["path"]
         every = (route for route in app.routes if isinstance(route, Route))
@@ -273,46 +274,46 @@ def _with_methods(app: FastAPI, request: Request, response: Response) -> Respons
 
 
 def unavailable(request: Request) -> Response:
-    """Return "not now, come again", for callers that try again by themselves."""
+    """Return 503 with Retry-After."""
     response = answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
     response.headers["Retry-After"] = "5"
     return response
 
 
 def problem_response(request: Request, problem: Problem) -> Response:
-    """Return the answer of a route that raised a problem."""
+    """Return the answer for a raised problem."""
     response = answer(request, problem.status, problem.code, **problem.arguments)
     response.headers.update(problem.headers)
     return response
 
 
 def answer(request: Request, status: HTTPStatus, code: str, **arguments: object) -> Response:
-    """Return one problem; title and detail in the caller's language."""
+    """Return a problem as a response, in the caller's language."""
     return _problem_response(request, problem_of(request, status, code, **arguments))
 
 
 def problem_of(
     request: Request, status: HTTPStatus, code: str, **arguments: object
 ) -> dict[str, object]:
-    """Return what a problem says; title and detail in the caller's language."""
+    """Return the members of a problem; title and detail in the caller's language."""
     language = language_of_request(request)
     return {
         "type": f"urn:merlin:problem:{code}",
         "title": text(language, f"api-problem-{code}"),
         "status": status.value,
         "detail": text(language, f"api-problem-{code}-detail", **arguments),
-        # Not of `request.url`, which a wild Host header breaks.
+        # Not `request.url`: an invalid Host header breaks it.
         "instance": quote(request.scope["path"], errors="replace"),
         "request_id": getattr(request.state, "request_id", ""),
     }
 
 
-def _in_its_words(
+def _problem_of_error(
     request: Request, status: HTTPStatus, code: str, error: MerlinError
 ) -> dict[str, object]:
-    """Return the problem of an error, whose own text is the detail where it has one.
+    """Return the problem of an error, with the error's own text as detail if it has one.
 
-    An error whose text is the detail of a problem is that problem.
+    An error whose text key is the detail of a problem becomes that problem.
     """
     own = _DETAIL.fullmatch(error.key)
     if own is not None:
@@ -331,7 +332,7 @@ def _problem_response(request: Request, values: dict[str, object]) -> Response:
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE
     if request.scope["path"].startswith(ROOT):
-        # As the protocol tells it.
+        # In the format of the OpenAI protocol.
         code = str(values["type"]).rpartition(":")[2]
         openai_code = _OPENAI_CODES.get(code, code.replace("-", "_"))
         return JSONResponse(
@@ -344,7 +345,7 @@ HOOK_BYTES = 64 * 1024
 
 
 async def read_body(request: Request, most_bytes: int) -> bytes:
-    """Return the body. Raises Problem 413 as soon as it is longer than `most_bytes`."""
+    """Return the body. Raises Problem 413 as soon as it exceeds `most_bytes`."""
     too_large = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", limit=most_bytes // 1024)
     try:
         return b"".join([piece async for piece in read_pieces(request, most_bytes, too_large)])
@@ -355,7 +356,7 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The answer with this ETag is still the newest."}
 }
-# Anybody may call, and who is signed in is told more; `api.openapi` names the ways in.
+# Authentication is optional and extends the answer.
 FOR_ALL: dict[str, Any] = {"security": [{"key": []}, {"browser": []}, {"token": []}, {}]}
 KEY = {
     "name": "Idempotency-Key",
@@ -363,9 +364,9 @@ KEY = {
     "description": "lets a call that is sent again happen once, and be answered as it was",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
-# A call that `api.idempotency` lets happen once.
+# Operations that accept an idempotency key.
 NAMED: dict[str, Any] = {"parameters": [KEY]}
-# Any call can meet a bug, and any that asks the database its silence.
+# Any call can fail with a bug or an unreachable database.
 EVERYWHERE = (500, 503)
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
@@ -398,7 +399,7 @@ class ProblemShown(BaseModel):
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses=` of a route that may answer with these statuses and problems."""
+    """Return the `responses=` of a route for these statuses, with problems as content."""
     content = {MEDIA_TYPE: {"schema": SCHEMA}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": dict(content)}
@@ -407,6 +408,6 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def components(name: str = "Problem", model: type[BaseModel] = ProblemShown) -> dict[str, Any]:
-    """Return the schema of a model and of its parts by name, those that `problems` refers to."""
+    """Return a model's schema and its definitions by name, as `problems` refers to them."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     return {**schema.pop("$defs", {}), name: schema}

@@ -1,19 +1,19 @@
-"""Nobody may ask so much that others wait: an address, or whoever is signed in.
+"""Rate limits per address and per signed-in person.
 
-    /api, /v1    60 calls a minute an address, 600 a person; the config says how many
-    pages        ten times as many an address
-    /static, hooks, probes: not counted
+    /api, /v1    60 calls a minute per address, 600 per person; configurable
+    pages        ten times as many per address
+    /static, webhooks, probes: unlimited
 
-Who calls is known before a route has looked: by what it sent in an earlier call that was let in.
-That is looked up again once a minute, so what was revoked is nobody's from then on; where a route
-finds it revoked, at once. A page that had not changed (304) costs nothing.
+The caller is known before the route runs if the same credentials were accepted in an earlier call.
+They are verified again once a minute, so a revoked credential is forgotten within that time, or at
+once when a route finds it revoked. A call answered with 304 is not counted.
 
-A bucket holds a minute's worth of calls and fills evenly.
+Each token bucket holds one minute's calls and refills evenly.
 
-`LoginThrottle` is what is remembered of those who try to sign in.
+`LoginThrottle` counts failed sign-in attempts.
 
-Several apis on one PostgreSQL count together: wrong tries one by one, calls and logins begun once
-a second. On SQLite there is one api, and its memory is enough.
+Several APIs on one PostgreSQL share their counts: failed attempts immediately, calls and started
+logins once a second. With SQLite there is one API, which counts in memory.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from merlin.db.throttle import read_failures, spend, store_failures
 from merlin.db.writer import Store
 
 WINDOW_S = 60.0
-# Sums of sixtieths are not exact.
+# Tolerance for the sums of refill times.
 _TINY_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """So many calls a minute; 0: as many as anybody likes. `name` is what headers call it."""
+    """A limit of calls a minute, 0 for none; `name` appears in the headers."""
 
     name: str
     per_min: int
@@ -56,7 +56,7 @@ class Policy:
 
 @dataclass(slots=True)
 class Charge:
-    """One call as it was counted; `wait_s` over 0: it was refused, and may come again then."""
+    """One counted call; `wait_s` above 0: it was refused, and may be retried after that time."""
 
     bucket: TokenBucket
     policy: Policy
@@ -64,12 +64,12 @@ class Charge:
     wait_s: float = 0.0
 
     def give_back(self) -> None:
-        """Uncount the call."""
+        """Undo the count of the call."""
         self.bucket.give_back()
         self.due_s -= WINDOW_S / self.policy.per_min
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return what tells a program how much is left (draft-ietf-httpapi-ratelimit-headers)."""
+        """Return the rate-limit headers (draft-ietf-httpapi-ratelimit-headers)."""
         name, per_min = self.policy.name, self.policy.per_min
         left = max(int((WINDOW_S - self.due_s + _TINY_S) * per_min / WINDOW_S), 0)
         return [
@@ -80,13 +80,13 @@ class Charge:
 
 T = TypeVar("T")
 
-# So many may be wrong behind one address before it waits; a school has one address.
+# Failures that one address may have before it is delayed; a school shares one address.
 FREE_AT_ADDRESS = 30
 MAX_WAITING = 20
 
 
 def too_many(wait_s: float) -> Problem:
-    """Return the problem 429 that says when to come again."""
+    """Return problem 429 with the time to wait."""
     seconds = max(math.ceil(wait_s), 1)
     problem = Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many", seconds=seconds)
     problem.headers["Retry-After"] = str(seconds)
@@ -94,7 +94,7 @@ def too_many(wait_s: float) -> Problem:
 
 
 class LoginThrottle:
-    """What one process remembers of those who try, and its one lane for work on passwords."""
+    """Counts failed sign-in attempts of one process and runs password hashing one at a time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -103,15 +103,15 @@ class LoginThrottle:
         self._lane = asyncio.Lock()
         self._waiting = 0
 
-    async def together(
+    async def run_shared(
         self, store: Store, act: Callable[[Database, str, str], T], whose: str, network: str
     ) -> T:
-        """Return what `count` or `uncount` returns, where several apis count in a transaction."""
+        """Return the result of `count` or `uncount`, in a transaction if the counts are shared."""
         work = partial(act, store.db, whose, network)
         return await store.do(work) if store.db.is_shared else work()
 
     def count(self, db: Database, whose: str, network: str) -> float:
-        """Count a try as a wrong one and return 0, or return how long it has to wait."""
+        """Count an attempt as failed and return 0, or return the seconds it has to wait."""
         with self._shared(db, whose, network) as now:
             wait_s = max(self.names.wait_s(whose, now), self.addresses.wait_s(network, now))
             if wait_s <= 0:
@@ -120,14 +120,14 @@ class LoginThrottle:
             return wait_s
 
     def uncount(self, db: Database, whose: str, network: str) -> None:
-        """Note that a try was right."""
+        """Remove the failures of a successful attempt."""
         with self._shared(db, whose, network):
             self.names.forget(whose)
             self.addresses.remove_failure(network)
 
     @contextmanager
     def _shared(self, db: Database, whose: str, network: str) -> Iterator[float]:
-        """Yield the time; on PostgreSQL with what all apis have counted, part of a transaction."""
+        """Yield the time; on PostgreSQL load the shared counts before and store them after."""
         now = self.clock()
         if not db.is_shared:
             yield now
@@ -140,10 +140,10 @@ class LoginThrottle:
         for key, throttle, own in both:
             store_failures(db, key, *throttle.read(own, now))
 
-    async def apart(self, work: Callable[[], T]) -> T:
-        """Return what work on a password returns: one at a time, beside the event loop.
+    async def run_hashing(self, work: Callable[[], T]) -> T:
+        """Return the result of password hashing, run in a thread, one call at a time.
 
-        Each takes 19 MiB and tens of milliseconds. Raises Problem 429 where too many wait.
+        Each call takes 19 MiB and tens of milliseconds. Raises Problem 429 if too many are waiting.
         """
         if self._waiting >= MAX_WAITING:
             raise too_many(1)
@@ -159,7 +159,7 @@ MAX_KNOWN = 50_000
 SHARE_S = 1.0
 KNOWN_S = 60.0
 _PAGES = 10
-# Logins that one network may begin in a minute, whatever the config says.
+# Logins that one network may start in a minute, independent of the config.
 _LOGINS = Policy("login", 20)
 _FREE = ("/static/", "/hooks/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
 _API = ("/api/", "/v1/")
@@ -168,7 +168,7 @@ _IS_IN_STATE = "charge"
 
 
 class Limits:
-    """The limits of one process."""
+    """The rate limits of one process."""
 
     def __init__(self, allowed: ApiLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -181,25 +181,25 @@ class Limits:
         self._touched: dict[str, TokenBucket] = {}
 
     def charge(self, scope: Scope, now: float) -> Charge | None:
-        """Count one call; None where nothing limits it."""
+        """Count one call; None if it is not limited."""
         path = scope["path"]
         if not self._is_on or path.startswith(_FREE):
             return None
         if not path.startswith(_API):
             return self._take(("page", network_of(scope)), self._pages, now)
-        user_id, _ = self._known.get(_mark(scope), (None, now))
+        user_id, _ = self._known.get(_credentials_hash(scope), (None, now))
         if user_id is not None:
             return self._take(user_id, self._person, now)
         return self._take(("api", network_of(scope)), self._anonymous, now)
 
     def count_login(self, scope: Scope) -> None:
-        """Count a login that a browser asks for. Raises Problem 429."""
+        """Count a started login. Raises Problem 429."""
         charge = self._take(("login", network_of(scope)), _LOGINS, self.clock())
         if charge is not None and charge.wait_s > 0:
             raise too_many(charge.wait_s)
 
     async def share(self, ctx: Context) -> None:
-        """Add what was spent here since the last time to what all apis have, and take their sum."""
+        """Add the calls since the last exchange to the shared counts, and load their sum."""
         touched, self._touched = self._touched, {}
         if touched and ctx.db.is_shared:
             spent = {key: bucket.take_spent() for key, bucket in touched.items()}
@@ -207,31 +207,31 @@ class Limits:
                 touched[key].settle(full_in_s, self.clock())
 
     def is_stale(self, scope: Scope, now: float) -> bool:
-        """Return whether it is long ago that what a call carries was looked up."""
+        """Return whether the credentials of a call are due for verification."""
         if not self._is_on or not scope["path"].startswith(_API):
             return False
-        _, at = self._known.get(_mark(scope), (None, now))
+        _, at = self._known.get(_credentials_hash(scope), (None, now))
         return now - at >= KNOWN_S
 
     def recognise(self, scope: Scope, user_id: int) -> None:
-        """Note who sent what a call carries; the call is theirs, no longer its address's."""
+        """Note whose credentials a call carries; count it for the person, not for the address."""
         if not self._is_on:
             return
         charge: Charge | None = scope["state"].get(_IS_IN_STATE)
-        self._known[_mark(scope)] = user_id, self.clock()
+        self._known[_credentials_hash(scope)] = user_id, self.clock()
         if len(self._known) > MAX_KNOWN:
             del self._known[next(iter(self._known))]
         if charge is None or charge.policy is not self._anonymous:
             return
         theirs = self._take(user_id, self._person, self.clock())
-        # Who sends something else each time, to be new each time, uses up their address's calls.
+        # Callers that send new credentials each time use up their address's calls.
         if theirs is None or theirs.wait_s <= 0:
             charge.give_back()
             scope["state"][_IS_IN_STATE] = theirs
 
     def forget(self, scope: Scope) -> None:
-        """Note that what a call carries counts no more; the call is its address's."""
-        if self._known.pop(_mark(scope), None) is None:
+        """Note that a call's credentials are invalid; count it for the address."""
+        if self._known.pop(_credentials_hash(scope), None) is None:
             return
         charge: Charge | None = scope["state"].get(_IS_IN_STATE)
         if charge is not None and charge.policy is self._person:
@@ -240,7 +240,7 @@ class Limits:
             scope["state"][_IS_IN_STATE] = self._take(address, self._anonymous, self.clock())
 
     def _take(self, key: Hashable, policy: Policy, now: float) -> Charge | None:
-        """Count one call of `key`, but not a refused one; None where nothing limits it."""
+        """Count one call of `key`, unless it is refused; None if it is not limited."""
         if not policy.per_min:
             return None
         bucket = self._buckets.get(key, policy.per_min / WINDOW_S, policy.per_min, now)
@@ -252,15 +252,16 @@ class Limits:
 def limits_layer(
     app: ASGIApp, limits: Limits, look_up: Callable[[Request], Awaitable[object]]
 ) -> ASGIApp:
-    """Return the layer that refuses what is too much, and tells how much is left.
+    """Return middleware that refuses calls beyond the limit and adds rate-limit headers.
 
-    `look_up` finds out who makes a call, and tells the limits; it raises Problem for nobody.
+    `look_up` identifies the caller and updates the limits; it raises Problem for invalid
+    credentials.
     """
 
     async def limit(scope: Scope, receive: Receive, send: Send) -> None:
         is_http = scope["type"] == "http"
         if is_http and limits.is_stale(scope, limits.clock()):
-            # While the database is silent, what was known is still the best guess.
+            # Without a database, the last known caller is used.
             with suppress(Problem, MerlinError):
                 await look_up(Request(scope))
         charge = limits.charge(scope, limits.clock()) if is_http else None
@@ -278,7 +279,7 @@ def limits_layer(
 
 
 async def _send_charged(scope: Scope, send: Send, message: Message) -> None:
-    """Send what tells how much is left; a call that changed nothing is given back."""
+    """Send a message with the rate-limit headers; a 304 is not counted."""
     charge: Charge | None = scope["state"][_IS_IN_STATE]
     if message["type"] == "http.response.start" and charge is not None:
         if message["status"] == HTTPStatus.NOT_MODIFIED:
@@ -288,11 +289,11 @@ async def _send_charged(scope: Scope, send: Send, message: Message) -> None:
 
 
 def network_of(scope: Scope) -> str:
-    """Return whose call it is by its address: for IPv6 the network of a household, its /64."""
+    """Return the network that a call is counted for; for IPv6 the /64 of its address."""
     client = scope.get("client")
     return network_of_host(client[0]) if client else ""
 
 
-def _mark(scope: Scope) -> int:
-    """Return a number for what a call says of who sent it; the secret itself is not kept."""
+def _credentials_hash(scope: Scope) -> int:
+    """Return a hash of the credentials of a call; the secret itself is not stored."""
     return hash(tuple(value for name, value in scope["headers"] if name in _CREDENTIALS))

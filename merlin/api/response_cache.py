@@ -1,19 +1,17 @@
-"""Answers about the catalogue, kept as bytes until the catalogue says something else.
+"""A cache of catalogue answers, kept as bytes until the catalogue changes.
 
-    GET of the catalogue ── kept? ── its bytes, or 304 for who has them already
-                         └─ else ─── the route: made in a reading thread, then kept
+    GET of the catalogue ── cached? ── the bytes, or 304 if the client has them
+                         └─ else ───── the route, in a reading thread; then cached
 
-An answer is known by the version of the catalogue, its path and query, and the language; all of
-that is its ETag. So "not modified" needs no database, and a kept answer neither database nor route.
-`cache_layer` stands within `request_guard` and the limits, so a kept answer has the headers, the
-log line and the count of any other; the description of the api names the routes, which answer
-alike. What belongs to a person is not kept, but is known again by a tag of its own (`tag_of`).
+An answer is identified by the catalogue's version, path, query and language; its ETag is their
+hash. So a 304 needs no database, and a cached answer neither database nor route. `cache_layer` runs
+inside `request_guard` and the rate limits, so cached answers get the same headers, log lines and
+metrics. Personal answers are not cached, but have ETags too (`etag_of`).
 
-`CatalogueCache` knows which version is the newest without asking for each call: a task looks at the
-wake counter several times a second, and at the version when it has moved. What was known stays
-while the database is silent: old answers are better than none. Another learns the words of the
-catalogue once it changed; else the first mistyped query after a change would wait for that, with
-many courses a second.
+`CatalogueCache` does not query the version for each call: a task polls the change counter several
+times a second and reads the version when it has moved. While the database is unreachable the last
+version stays: old answers are better than none. Another task rebuilds the search vocabulary after a
+change; otherwise the first mistyped query would wait for it, a second with many courses.
 """
 
 from __future__ import annotations
@@ -50,15 +48,15 @@ LOOK_S = 0.2
 
 
 CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
-# What an entry costs beside its bytes.
+# Bytes that an entry needs besides its body.
 _OVERHEAD = 1024
 
 
 @dataclass(slots=True)
 class CachedAnswer:
-    """One whole answer; `link` is its Link header, "" for none, `packed` its gzip once made.
+    """One complete answer; `link` is its Link header, `packed` its gzipped body once compressed.
 
-    `tag` is its ETag without quotes, `route` the route that made it.
+    `tag` is its ETag without quotes, `route` the route that created it.
     """
 
     body: bytes
@@ -69,10 +67,9 @@ class CachedAnswer:
 
 
 class CatalogueCache:
-    """The newest version that this process has heard of, and the answers of one version.
+    """The newest known version of the catalogue and cached answers of one version.
 
-    `version` is None before it heard of any. Answers that nobody asked for the longest make room
-    for others.
+    `version` is None until first read. The least recently used answers are evicted.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -85,7 +82,7 @@ class CatalogueCache:
         self._learnt: int | None = None
 
     async def look(self, ctx: Context) -> None:
-        """Read the version if anything was written since the last look. Raises MerlinError."""
+        """Read the version if anything was written since the last poll. Raises MerlinError."""
         before = self._counter
 
         def read(ctx: Context) -> tuple[int, int | None]:
@@ -97,20 +94,20 @@ class CatalogueCache:
             self.version = version
 
     async def learn(self, ctx: Context) -> None:
-        """Learn the words of the version, once."""
+        """Build the search vocabulary of the version, once."""
         if self.version != self._learnt:
             self._learnt = self.version
             await ctx.read(courses.learn_vocabulary)
 
     def find(self, tag: str) -> CachedAnswer | None:
-        """Return the answer with this tag, None where none is kept."""
+        """Return the cached answer with this tag, or None."""
         answer = self._answers.get(tag)
         if answer is not None:
             self._answers.move_to_end(tag)
         return answer
 
     def keep(self, version: int, answer: CachedAnswer) -> None:
-        """Keep an answer of a version that was just read; those of another version go."""
+        """Cache an answer of a version just read; answers of other versions are dropped."""
         self.version = max(version, self.version or version)
         if version != self._of:
             self._answers.clear()
@@ -128,25 +125,27 @@ class CatalogueCache:
 
 
 def _size(answer: CachedAnswer) -> int:
-    # Twice: the packed form may come to it.
+    # Twice: the gzipped body may be added.
     return 2 * len(answer.body) + _OVERHEAD
 
 
-def tag_of(seed: bytes) -> str:
-    """Return a strong tag of all that an answer depends on."""
+def etag_of(seed: bytes) -> str:
+    """Return a strong ETag for the data that an answer depends on."""
     return f'"{hashlib.blake2b(seed, digest_size=16).hexdigest()}"'
 
 
 def not_modified(request: Request, tag: str, language: str) -> Response | None:
-    """Return the word that the caller has the answer with this tag, None where that is not so."""
+    """Return 304 if the request has this tag, else None."""
     known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
     if not known & {tag, f"W/{tag}", "*"}:
         return None
-    return tagged(Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers_of(language)), tag)
+    return with_etag(
+        Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers_of(language)), tag
+    )
 
 
-def tagged(response: Response, tag: str) -> Response:
-    """Return an answer that nobody but its caller may keep, and asks again before it is shown."""
+def with_etag(response: Response, tag: str) -> Response:
+    """Add the headers of a personal answer: its ETag, private, revalidated on each use."""
     response.headers["ETag"] = tag
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "Accept-Language, Authorization, Cookie"
@@ -154,17 +153,17 @@ def tagged(response: Response, tag: str) -> Response:
 
 
 PLACES = ("/api/courses", "/api/search", "/api/semesters", "/api/teachers")
-# Below this, packing gains nothing.
+# Compressing shorter bodies saves nothing.
 SMALL = 700
-# Longer headers of this kind are nobody's; what was read of them is remembered.
+# Longer headers are truncated; parsed headers are memoized.
 LONGEST = 500
 _language = lru_cache(1024)(language_of_header)
 
 
 def cache_layer(app: ASGIApp) -> ASGIApp:
-    """Return a layer of the application that answers what is kept."""
+    """Return middleware that answers from the cache."""
 
-    async def answer_kept(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer_from_cache(scope: Scope, receive: Receive, send: Send) -> None:
         is_get = scope["type"] == "http" and scope["method"] == "GET"
         reply = app
         if is_get and scope["path"].startswith(PLACES):
@@ -180,11 +179,11 @@ def cache_layer(app: ASGIApp) -> ASGIApp:
                 reply = await catalogue_request.response(answer)
         await reply(scope, receive, send)
 
-    return answer_kept
+    return answer_from_cache
 
 
 class CatalogueRequest:
-    """A call about the catalogue, and in what form it wants its answer."""
+    """A request to the catalogue, with its language, encoding and ETags."""
 
     __slots__ = ("_known", "_packs", "_scope", "cache", "language", "services")
 
@@ -203,14 +202,14 @@ class CatalogueRequest:
 
     def tag(self, version: int) -> str:
         """Return the ETag, without quotes, of the answer at a version of the catalogue."""
-        # The program's own version too: a newer one may say the same in another form.
+        # Includes the program's version: another one may format the same data differently.
         query = self._scope["query_string"].decode("latin-1")
         parts = (__version__, str(version), self._scope["path"], query, self.language)
         content = "\0".join(parts).encode("utf-8", "replace")
         return hashlib.blake2b(content, digest_size=16).hexdigest()
 
     def not_modified(self, tag: str) -> Response | None:
-        """Return the word that the caller has the answer already, None where that is not so."""
+        """Return 304 if the client has this answer, else None."""
         for is_packed in (True, False):
             headers = self._headers(tag, is_packed=is_packed)
             if headers["ETag"] in self._known:
@@ -218,7 +217,7 @@ class CatalogueRequest:
         return None
 
     async def response(self, answer: CachedAnswer) -> Response:
-        """Return the answer, or word that it is the one that the caller has."""
+        """Return the answer, or 304 if the client has it."""
         unchanged = self.not_modified(answer.tag)
         if unchanged is not None:
             return unchanged
@@ -234,13 +233,13 @@ class CatalogueRequest:
         return Response(body, HTTPStatus.OK, headers, "application/json")
 
     def _headers(self, tag: str, *, is_packed: bool) -> dict[str, str]:
-        """Return the headers that "not modified" has too."""
+        """Return the headers that 200 and 304 have in common."""
         return {
             "ETag": f'"{tag}-gzip"' if is_packed else f'"{tag}"',
             "Cache-Control": CACHE_CONTROL,
             "Content-Language": self.language,
             "Vary": "Accept-Language, Accept-Encoding",
-            # Anybody may read the catalogue, pages of other sites too.
+            # The catalogue is public, also for pages of other sites.
             "Access-Control-Allow-Origin": "*",
             "Access-Control-Expose-Headers": "ETag, Link, X-Request-Id",
         }
@@ -256,16 +255,16 @@ def takes_gzip(header: str) -> bool:
     return False
 
 
-# How often an answer is begun anew because the catalogue changed while it was made.
+# Attempts to build an answer while the catalogue changes.
 _TRIES = 3
 PRIVATE = "private, no-store"
-# Returns what is said in a language, as JSON will, and the Link header of a part of a list, ""
-# for none; called in a thread that may read the rows.
+# Returns the data in a language, JSON-serializable, and the Link header, "" for none; runs in a
+# thread that may read rows.
 MakeAnswer = Callable[[Context, str], tuple[object, str]]
 
 
 async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
-    """Return the answer for anybody; kept, with an ETag, until the catalogue changes."""
+    """Return a public answer, cached with an ETag until the catalogue changes."""
     catalogue_request: CatalogueRequest = request.state.asked
     known = catalogue_request.cache.version
     unchanged = (
@@ -293,7 +292,7 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
 
 
 async def private_answer(request: Request, make: MakeAnswer) -> Response:
-    """Return the answer for this caller alone."""
+    """Return an answer that only this caller may store."""
     language = language_of_request(request)
     content, link = await services_of(request).read(make, language)
     headers = {**headers_of(language), "Cache-Control": PRIVATE}
@@ -305,9 +304,9 @@ async def private_answer(request: Request, make: MakeAnswer) -> Response:
 async def course_answer(
     request: Request, make: Callable[[Actor, Context, str], tuple[object, str]]
 ) -> Response:
-    """Return the answer about one course; one that is not active is for those who edit it.
+    """Return the answer about one course; an inactive one is visible to its editors only.
 
-    `make` raises NotFound for a course that is not there for the actor, and so does this.
+    Raises NotFound, from `make`, if the course does not exist for the caller.
     """
     try:
         return await catalogue_answer(request, partial(make, Actor()))

@@ -1,4 +1,4 @@
-"""All routes but the pages, in the order in which they are described."""
+"""All routes except the pages, in the order of their description."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from merlin.api.rest import (
     teaching,
 )
 
-# The open API, in the order in which it is described; each router's prefix begins with /api, and
-# `path_alias` lets the same calls come under /api/v1. A route's name is its operation id, so no two
-# may be alike.
+# The public API in the order of its description; each prefix begins with /api, and `path_alias`
+# maps /api/v1 to it. A route's name is its operation id, so names must be unique.
 API: tuple[APIRouter, ...] = (
     courses.search_router,
     courses.course_router,
@@ -51,7 +50,7 @@ API: tuple[APIRouter, ...] = (
     payments.sum_router,
     payments.promo_router,
 )
-# What is no part of the open API: probes, hooks, the OpenAI protocol, the reference page.
+# Not part of the public API: probes, webhooks, the OpenAI protocol, the reference page.
 OTHERS: tuple[APIRouter, ...] = (
     health.process_router,
     metrics.router,
@@ -64,7 +63,7 @@ OTHERS: tuple[APIRouter, ...] = (
 def api_routes() -> list[BaseRoute]:
     """Return these routes.
 
-    An application takes the routes themselves: one that includes their routers makes each anew,
-    its dependencies and models, at its first request, which takes 0.2 s.
+    An application gets the routes themselves: including the routers would build each route again,
+    with dependencies and models, at the first request, which takes 0.2 s.
     """
     return [route for router in (*API, *OTHERS) for route in router.routes]

@@ -1,7 +1,7 @@
-"""Base models of bodies and answers, and long lists in parts.
+"""Base models of request and response bodies, and pagination.
 
-A list goes on by an opaque cursor and a Link header (RFC 8288). A cursor says after which entry the
-next part begins, so that no entry is shown twice or left out when the list changes in between.
+A list is paginated by an opaque cursor in a Link header (RFC 8288). A cursor holds the key of the
+last entry shown, so that no entry is repeated or skipped when the list changes between requests.
 
     async def jobs(page: Part): …
         found = …(limit=page.size + 1, before=page.after(0))
@@ -49,16 +49,15 @@ _NUMBERS = 2**63
 E = TypeVar("E")
 K = TypeVar("K", int, str)
 
-# A router whose operations bear the names of their functions.
+# A router whose operation ids are the names of its functions.
 operation_router = partial(APIRouter, generate_unique_id_function=lambda route: route.name)
 
 
 @dataclass(slots=True)
 class Page:
-    """Which part of a list is asked for, and the answer that leads to the next one.
+    """The requested part of a list, and the response whose Link header names the next part.
 
-    `limit` None: as the route does without one. `following` is the cursor of the next part, once
-    that is known.
+    `limit` None: the default of the route. `following` is the cursor of the next part, once known.
     """
 
     request: Request
@@ -69,29 +68,29 @@ class Page:
 
     @property
     def size(self) -> int:
-        """Return how many entries are wanted."""
+        """Return the number of entries in a part."""
         return self.limit or USUAL
 
     def after(self, first: K) -> K:
-        """Return what the last entry of the part before was sorted by, `first` for the first part.
+        """Return the sort key of the previous part's last entry, `first` for the first part.
 
-        Raises Problem 422 for a cursor that is none of ours.
+        Raises Problem 422 for an invalid cursor.
         """
         key = read_cursor(self.cursor, type(first))
         return first if key is None else type(first)(key[0])
 
-    def lead_on(self, following: str) -> None:
-        """Let the answer's Link header lead to the next part, "" where there is none."""
+    def set_next_cursor(self, following: str) -> None:
+        """Set the Link header to the next part, "" if there is none."""
         self.following = following
         self.response.headers["Link"] = link_of(self.request, following or None)
 
     def cut(self, found: Sequence[E], *key: Callable[[E], int | str]) -> Sequence[E]:
-        """Return the entries of this part, of one more than it holds; the Link leads to the others.
+        """Return the entries of this part, given one more than it holds; sets the Link header.
 
         They are sorted by `key`.
         """
         shown, has_more = found[: self.size], len(found) > self.size
-        self.lead_on(cursor(*(each(shown[-1]) for each in key)) if has_more else "")
+        self.set_next_cursor(cursor(*(each(shown[-1]) for each in key)) if has_more else "")
         return shown
 
 
@@ -101,11 +100,11 @@ After = Annotated[
 ]
 
 
-# A coroutine: FastAPI would call a plain function in a thread of its own.
+# Async, because FastAPI runs plain functions in a thread.
 async def page_of(
     request: Request, response: Response, limit: Limit = None, cursor: After = ""
 ) -> Page:
-    """Return the part that a request names."""
+    """Return the requested part."""
     return Page(request, response, limit, cursor)
 
 
@@ -113,15 +112,15 @@ Part = Annotated[Page, Depends(page_of)]
 
 
 def cursor(*key: int | str) -> str:
-    """Return the cursor after the entry that is sorted by `key`."""
+    """Return the cursor after the entry with this sort key."""
     said = json.dumps(key, ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
 
 
 def read_cursor(text: str, *kinds: type) -> tuple[int | str, ...] | None:
-    """Return the key that `cursor` was given, one value of each kind; None for "".
+    """Return the key of a cursor, one value of each kind; None for "".
 
-    Raises Problem 422 for a cursor that is none of ours.
+    Raises Problem 422 for an invalid cursor.
     """
     if not text:
         return None
@@ -137,7 +136,7 @@ def read_cursor(text: str, *kinds: type) -> tuple[int | str, ...] | None:
 
 
 def _is_storable(value: int | str) -> bool:
-    """Return whether a database can be asked for this value."""
+    """Return whether a value can be a database parameter."""
     if isinstance(value, int):
         return -_NUMBERS <= value < _NUMBERS
     return "\0" not in value and value.isprintable()
@@ -146,7 +145,7 @@ def _is_storable(value: int | str) -> bool:
 def link_of(request: Request, following: str | None) -> str:
     """Return the Link header of one part.
 
-    The addresses stand below `public_url` where the config names it, else at this host.
+    URLs are based on `public_url` of the config, else relative to the host.
     """
     asked = {name: value for name, value in request.query_params.items() if name != "cursor"}
     told = [_link(request, asked, "first")]
@@ -161,10 +160,10 @@ def _link(request: Request, query: dict[str, str], rel: str) -> str:
     return f'<{address}{"?" if query else ""}{urlencode(query, errors="replace")}>; rel="{rel}"'
 
 
-# The largest number that JavaScript can still count with.
+# The largest integer that JavaScript represents exactly.
 MAX_ID = 2**53 - 1
 MAX_TITLE_LENGTH = 500
-# Neither control characters nor what ends a line: a database or git would stumble over them.
+# No control characters or line ends: databases and git do not accept them.
 LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*$"
 WORDS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]*$"
 
@@ -173,8 +172,8 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-# For strict numbers: no text, no true or false; but 3.0 is 3, as JSON Schema has it (2020-12,
-# 6.1.1). It stands after the bounds, or the description would not tell them.
+# For strict integers: accepts 3.0 as 3, as JSON Schema does (2020-12, 6.1.1), but no strings or
+# booleans. Listed after the bounds, or OpenAPI would omit them.
 WHOLE = BeforeValidator(_whole)
 Line = Annotated[str, StringConstraints(pattern=LINE)]
 Words = Annotated[str, StringConstraints(pattern=WORDS)]
@@ -191,13 +190,13 @@ DatasetName = Annotated[
 
 
 class Shape(BaseModel):
-    """What an answer holds."""
+    """Base model of responses."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True, validate_by_name=True)
 
     @classmethod
     def of(cls, found: object, language: str) -> Self:
-        """Return what is told in a language of what an act returned."""
+        """Return the model of an object, with texts in a language."""
         return cls.model_validate(found, context={"language": language})
 
 
@@ -206,17 +205,17 @@ def _say(say: Callable[[str], str] | str, info: ValidationInfo) -> str:
 
 
 def shape_response(shape: Shape, language: str, status: HTTPStatus, location: str = "") -> Response:
-    """Return an answer in a language; `location` is where to look what came of it."""
+    """Return a JSON response in a language; `location` is where the result will be."""
     headers = headers_of(language) | ({"Location": location} if location else {})
     return JSONResponse(shape.model_dump(mode="json", by_alias=True), status, headers)
 
 
-# A method of what is told, which returns a text in the language of `Shape.of`.
+# A method that returns a text in the language of `Shape.of`.
 InLanguage = Annotated[str, BeforeValidator(_say)]
 
 
 class Body(BaseModel):
-    """What a call brings; nothing is taken that it does not name."""
+    """Base model of request bodies; unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -228,12 +227,12 @@ class Texts(Body):
     en: Annotated[Words, Field(min_length=1, max_length=5000)] | None = None
 
     def given(self) -> dict[str, str]:
-        """Return the languages that are given."""
+        """Return the texts by language, without empty ones."""
         return {name: words for name, words in (("ru", self.ru), ("en", self.en)) if words}
 
 
 def needs(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the schema of an object in which these are given, and those are not."""
+    """Return the JSON schema of an object that requires `names` and excludes `without`."""
     values: dict[str, Any] = {name: {"not": {"type": "null"}} for name in names}
     values |= {name: {"type": "null"} for name in without}
     return {"required": list(names), "properties": values}
@@ -263,14 +262,14 @@ Title = Annotated[
 
 
 V = TypeVar("V")
-# An act that returns entries of one dataset ("": of all that the actor sees), newest `id` first.
+# An operation that returns entries of one dataset ("": of all visible ones), newest `id` first.
 Lister = Callable[[Context, Actor, str, int, int], Sequence[V]]
 
 
 async def part(caller: Caller, page: Page, dataset: str, act: Lister[V]) -> Sequence[V]:
-    """Return the part that was asked for, and tell of the next in the Link header.
+    """Return the requested part of a list and set the Link header.
 
-    Raises NotFound for a dataset that the caller does not see, Problem 422 for a wrong cursor.
+    Raises NotFound for a dataset that the caller cannot see, Problem 422 for an invalid cursor.
     """
     found = await caller.read(act, dataset, page.size + 1, page.after(0))
     return page.cut(found, attrgetter("id"))

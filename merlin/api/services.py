@@ -1,4 +1,4 @@
-"""What the api needs, as one frozen value that wiring fills."""
+"""The dependencies of the API as one frozen value, built by the wiring."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ from merlin.providers.openid import Issuer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServices(Context):
-    """What the api works with.
+    """The dependencies of the API.
 
-    `webhook_bot` is the bot whose updates Telegram brings here, None where the bot asks Telegram
-    itself and there is no telegram hook; `telegram_secret` is the word that Telegram repeats.
-    `answerers` are the providers by name, `patience` how patient questions under /v1 are with them.
-    `telegram_keys` are Telegram's public keys, `bot_token` the bot's where this process has it:
-    both prove who opened a page within Telegram. `issuer` is the one of OpenID Connect, None: not
-    switched on. `connections` are those of the server. `hook_secrets` are those of a hook by its
-    name, each of which proves a call.
+    `webhook_bot` is the bot whose updates Telegram posts here, None if the bot uses long polling;
+    `telegram_secret` is the secret token of that webhook. `answerers` are the providers by name,
+    `patience` the retry policy of /v1. `telegram_keys` are Telegram's public keys, `bot_token` the
+    bot's token if this process has it: both verify who opened a page inside Telegram. `issuer` is
+    the OpenID Connect issuer, None if it is not configured. `connections` are those of the server.
+    `hook_secrets` are the accepted secrets of each webhook.
 
-    `body_bytes`: the longest file of a dataset, where JSON writes each letter as an escape.
-    `bodies_bytes`: all large bodies under way together. `kept_bytes`: answers about the catalogue
-    that are kept. `list_at_once`: without a limit, a longer catalogue comes in parts after all.
+    `body_bytes`: the longest dataset file, with each character as a JSON escape. `bodies_bytes`:
+    total size of the large bodies in progress. `kept_bytes`: size of the catalogue cache.
+    `list_at_once`: longer catalogues are paginated even without a limit.
     """
 
     store: Store
@@ -50,6 +49,6 @@ class ApiServices(Context):
 
 
 def services_of(request: Request) -> ApiServices:
-    """Return what the application works with that this call came to."""
+    """Return the services of the application that handles this request."""
     services: ApiServices = request.app.state.services
     return services

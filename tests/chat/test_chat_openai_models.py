@@ -6,7 +6,7 @@ import pytest
 from configured import config_of
 
 from merlin.api.openai_compat.requests import (
-    Asked,
+    Question,
     dataset_of_name,
     is_known,
     name_of,
@@ -34,7 +34,7 @@ PICTURE = Message("user", "Что это?", images=(Image(b"1", "image/png"),))
 
 
 def asked(*talk, dataset="algorithms", system=""):
-    return Asked("merlin/algorithms", dataset, talk or (Message("user", "Граф?"),), system)
+    return Question("merlin/algorithms", dataset, talk or (Message("user", "Граф?"),), system)
 
 
 @pytest.mark.parametrize(

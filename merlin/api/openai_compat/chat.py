@@ -1,10 +1,10 @@
-"""A question under /v1: reserved, asked, settled, whatever becomes of the one who asked.
+"""A question under /v1: reserved, asked and settled, even if the client disconnects.
 
-    reserved -> asked -> charged          words came
-                      -> given back       none came: a failure, or the caller went away
+    reserved -> asked -> charged          an answer came
+                      -> released         no answer: a failure, or the client disconnected
 
-It is a task of its own: a caller who goes away only presses its stop. What a killed process left
-reserved is given back by `release_stale_reservations`.
+It runs as its own task; a disconnect only requests its stop. Reservations of a killed process are
+released by `release_stale_reservations`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from starlette.requests import Request
 
 from merlin.api.openai_compat.requests import (
-    Asked,
+    Question,
     request_of_call,
     reserve_question,
     settle_question,
@@ -36,16 +36,16 @@ from merlin.openai_protocol.errors import ApiError
 
 log = get_logger(__name__)
 
-# How a character begins that JSON carries in two halves.
+# High surrogates: the first half of a character in JSON.
 _HALF = ("\ud800", "\udbff")
 
 
-# What is done with a reply once it is settled; it is over only then.
+# Runs after a reply is settled and before the question's task ends.
 Then = Callable[[Reply], Awaitable[None]]
 
 
 class ChatStream(AnswerObserver):
-    """One question; where it `is_kept`, more is written with it and its answer."""
+    """One question and its streamed answer; `is_kept`: both are stored with the reservation."""
 
     is_kept = False
 
@@ -53,7 +53,7 @@ class ChatStream(AnswerObserver):
         self,
         services: ApiServices,
         desk: AnswerService,
-        asked: Asked,
+        asked: Question,
         asker: Asker,
         then: Then | None = None,
     ) -> None:
@@ -66,36 +66,36 @@ class ChatStream(AnswerObserver):
         self._news = asyncio.Event()
         self._is_reserved = False
         self.stop = Stop()
-        # The model that writes, or was asked last.
+        # The model that answers, or was tried last.
         self.choice: Candidate | None = None
         self.task = asyncio.create_task(self._run())
-        self.task.add_done_callback(self._over)
+        self.task.add_done_callback(self._on_done)
 
     def wrote(self, text: str) -> None:
-        """Take the text as it stands now."""
+        """Receive the text of the answer so far."""
         self._text = text
         self._news.set()
 
     async def reply(self) -> Reply:
-        """Return what came of it, once it is settled. Raises ApiError, MerlinError."""
+        """Return the reply once it is settled. Raises ApiError, MerlinError."""
         return await asyncio.shield(self.task)
 
-    async def reserved(self) -> None:
-        """Return once the question is reserved; raises as `reply` where it may not be asked."""
+    async def wait_for_reservation(self) -> None:
+        """Wait until the question is reserved; raises as `reply` if it is refused."""
         while not (self._is_reserved or self.task.done()):
-            await self._next()
+            await self._wait()
         if not self._is_reserved:
             self.task.result()
 
-    async def begins(self) -> None:
-        """Return with the first word, or when all is over; raises as `reply` where none came."""
+    async def wait_for_text(self) -> None:
+        """Wait for the first word or the end; raises as `reply` if there is none."""
         while not (self._text.strip() or self.task.done()):
-            await self._next()
+            await self._wait()
         if self.task.done():
             self.task.result()
 
     async def pieces(self) -> AsyncIterator[str]:
-        """Yield the answer as it is written; together the pieces are the reply's text."""
+        """Yield the answer as it is generated; the pieces add up to the reply's text."""
         sent = 0
         while True:
             is_over = self.task.done()
@@ -105,14 +105,14 @@ class ChatStream(AnswerObserver):
             elif is_over:
                 return
             else:
-                await self._next()
+                await self._wait()
 
-    async def _next(self) -> None:
+    async def _wait(self) -> None:
         self._news.clear()
         if not self.task.done():
             await self._news.wait()
 
-    def _over(self, task: asyncio.Task[Reply]) -> None:
+    def _on_done(self, task: asyncio.Task[Reply]) -> None:
         self._news.set()
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, ApiError):
@@ -120,7 +120,7 @@ class ChatStream(AnswerObserver):
 
     async def _run(self) -> Reply:
         services = self._services
-        # Where nothing is limited or kept, nothing is written.
+        # Without limits or storage a read is enough.
         is_read = self._asker.plan is UNLIMITED and not self.is_kept
         first = await (services.store.read if is_read else services.store.do)(self._reserve)
         kill_point("door.reserved")
@@ -153,15 +153,15 @@ class ChatStream(AnswerObserver):
         return reply
 
     def _reserve(self) -> Candidate | None:
-        """Reserve the question, and return who is to answer; within the store's work."""
+        """Reserve the question and return the first candidate; runs in a transaction."""
         return reserve_question(self._services, self._asked, self._asker)
 
     def _charge(self, reply: Reply) -> None:
-        """Charge the answer or give the question back; within the store's work."""
+        """Charge the answer or release the question; runs in a transaction."""
         settle_question(self._services, self._asker, reply)
 
     async def _route(self, first: Candidate | None) -> AsyncIterator[Candidate]:
-        """Yield who is asked, noting it."""
+        """Yield the candidates, recording the current one."""
         services = self._services
         wish = request_of_call(services, self._asked, self._asker.user_id)
         async for choice in route(services, wish, first, has_images=self._asked.has_images):
@@ -178,14 +178,14 @@ class ChatStream(AnswerObserver):
         try:
             await self._settle(Reply(Ending.NOBODY))
         except MerlinError as error:
-            # `release_stale_reservations` does it later.
+            # `release_stale_reservations` releases it later.
             log.warning("a question was not given back", reason=redact(str(error)))
 
 
 def next_piece(text: str, sent: int) -> tuple[str, int]:
-    """Return what follows the first `sent` characters of a text that grows, and how far that is.
+    """Return what follows the first `sent` characters of a growing text, and the new position.
 
-    Blanks wait for the word after them, half a character for its other half.
+    Trailing whitespace waits for the next word, half a surrogate pair for its other half.
     """
     start = sent or len(text) - len(text.lstrip())
     piece = text[start:].rstrip()
@@ -196,13 +196,13 @@ def next_piece(text: str, sent: int) -> tuple[str, int]:
 
 def start_question(
     request: Request,
-    asked: Asked,
+    asked: Question,
     asker: Asker,
     *,
     is_stoppable: bool = True,
     then: Then | None = None,
 ) -> ChatStream:
-    """Return a question that is being asked; one that is stoppable ends with its caller's call."""
+    """Start a question; if stoppable, it ends when the client disconnects."""
     state = request.app.state
     asking = ChatStream(state.services, state.desk, asked, asker, then)
     watch_question(request, asking, is_stoppable=is_stoppable)
@@ -210,7 +210,7 @@ def start_question(
 
 
 def watch_question(request: Request, asking: ChatStream, *, is_stoppable: bool = True) -> None:
-    """Let a question end with the process, and one that is stoppable with its caller's call."""
+    """Track a question until shutdown; if stoppable, stop it when the client disconnects."""
     askings = request.app.state.askings
     askings.add(asking.task)
     asking.task.add_done_callback(askings.discard)

@@ -1,17 +1,17 @@
-"""A call's body, read: POST /v1/chat/completions in the words of the protocol.
+"""Parsing and validation of POST /v1/chat/completions, and the quota of its questions.
 
-What steers how a model writes (temperature, top_p, max_tokens, stop, seed, response_format …) goes
-to the provider that serves; a model that does not take it says so (`chat.steering`). What nothing
-here can do (tools, several answers, log probabilities, speech) is refused by name, and what changes
-no answer (user, metadata, store …) is passed over. A call names its model:
+Sampling parameters (temperature, top_p, max_tokens, stop, seed, response_format …) are passed to
+the serving provider; a model that does not support one reports it. Unsupported features (tools,
+several choices, log probabilities, audio) are refused by name; fields without effect on the answer
+(user, metadata, store …) are ignored. A call names its model:
 
     merlin              the model that serves the default dataset
     merlin/<dataset>    the model that serves this dataset
 
 Source: openai/openai-openapi, `openapi.yaml`, CreateChatCompletionRequest.
 
-What a question may cost whom is reserved before it is asked, within the store's work;
-`release_stale_reservations` puts right what processes that were killed left behind, in any replica.
+The cost of a question is reserved in a transaction before the model is called;
+`release_stale_reservations` releases what killed processes of any replica left reserved.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _SYSTEM = ("system", "developer")
 _EITHER = ("content", "stop")
 MAX_STOPS, MAX_STOP_LENGTH, MAX_TOKENS, MAX_SEED = 4, 500, 1_000_000, 2**63 - 1
-# What is asked for in vain -> the text `openai-not-<key>` that says what to do instead.
+# Unsupported field -> the text `door-not-<key>` that names an alternative.
 _NOT_HERE = {
     "n": "several",
     "tools": "tools",
@@ -73,25 +73,25 @@ _Stop = Annotated[str, Field(max_length=MAX_STOP_LENGTH)]
 
 
 class _Read(BaseModel):
-    # The protocol grows, and clients send all of it: what is not known here is passed over.
+    # Clients send fields of newer protocol versions: unknown fields are ignored.
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
 class TextPart(_Read):
-    """A part of a message: words."""
+    """A text part of a message."""
 
     type: Literal["text"]
     text: str
 
 
 class ImageUrl(_Read):
-    """A picture itself, as a data: URL; nothing is ever fetched."""
+    """An image as a data: URL; remote URLs are not fetched."""
 
     url: str
 
 
 class ImagePart(_Read):
-    """A part of a message: a picture."""
+    """An image part of a message."""
 
     type: Literal["image_url"]
     image_url: ImageUrl
@@ -101,26 +101,26 @@ _Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
 
 
 class ChatMessage(_Read):
-    """One message of the talk."""
+    """One message of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[_Part] | None = None
 
 
 class StreamOptions(_Read):
-    """What else a stream tells."""
+    """Options of a stream."""
 
     include_usage: bool = False
 
 
 class TextFormat(_Read):
-    """An answer in words, or any JSON object."""
+    """A text answer, or any JSON object."""
 
     type: Literal["text", "json_object"]
 
 
 class JsonSchema(_Read):
-    """A JSON Schema (`schema`) by its name."""
+    """A named JSON Schema (`schema`)."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -128,13 +128,13 @@ class JsonSchema(_Read):
 
     @model_validator(mode="after")
     def _is_json(self) -> Self:
-        """Refuse what Python reads as JSON and no provider does: NaN and its like."""
+        """Refuse NaN and infinities, which Python reads as JSON but providers do not."""
         json.dumps(self.model_dump(), allow_nan=False)
         return self
 
 
 class JsonSchemaFormat(_Read):
-    """An answer of a shape of the caller's own."""
+    """An answer that follows the caller's JSON Schema."""
 
     type: Literal["json_schema"]
     json_schema: JsonSchema
@@ -144,7 +144,7 @@ _Format = Annotated[TextFormat | JsonSchemaFormat, Field(discriminator="type")]
 
 
 class ChatCompletionRequest(_Read):
-    """A question with all that was said before it."""
+    """A question with the conversation before it."""
 
     model: str = Field(max_length=200, description='"merlin" or "merlin/<dataset>"')
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
@@ -171,12 +171,12 @@ class ChatCompletionRequest(_Read):
 
     @property
     def wants_usage(self) -> bool:
-        """Return whether a stream is to end with what it took."""
+        """Return whether a stream ends with its token usage."""
         return self.stream_options is not None and self.stream_options.include_usage
 
     @property
     def steering(self) -> SamplingParams:
-        """Return what is wished of the answer; the newer name of the limit counts first."""
+        """Return the sampling parameters; max_completion_tokens overrides max_tokens."""
         stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
         shape = self.response_format
         return SamplingParams(
@@ -192,12 +192,12 @@ class ChatCompletionRequest(_Read):
 
 
 def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
-    """Return the call. Raises ApiError 400 that names the first field that cannot be taken."""
+    """Return the request. Raises ApiError 400 that names the first invalid field."""
     try:
         return ChatCompletionRequest.model_validate_json(body)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        # Of the kinds that a field may have, the one that was got furthest into is meant.
+        # For a union, the variant whose validation went furthest is meant.
         field = _param(found[0]["loc"])
         top = str(found[0]["loc"][0]) if found[0]["loc"] else ""
         if top in _NOT_HERE:
@@ -214,9 +214,9 @@ def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
 
 
 def _param(path: Sequence[int | str]) -> str:
-    """Return a field as the protocol names it: `messages[2].role`.
+    """Return the field name in the protocol's notation: `messages[2].role`.
 
-    Within what may be of several kinds pydantic names those that it tried: they are left out.
+    For a union pydantic's path includes the variant it tried; it is left out.
     """
     if path[:1] == ("response_format",):
         path = (path[0], *path[2:])
@@ -228,12 +228,12 @@ def _param(path: Sequence[int | str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One question of the API with all that was said before it.
+class Question:
+    """One question with its conversation.
 
-    `name` is the model as the caller called it, `dataset` what is meant by it, None for the
-    default one. `talk` ends with the question; `system` is the caller's own system text,
-    `steering` what it wishes of the answer.
+    `name` is the model name of the request, `dataset` the dataset it refers to, None for the
+    default one. `talk` ends with the question; `system` is the caller's system prompt, `steering`
+    its sampling parameters.
     """
 
     name: str
@@ -244,32 +244,32 @@ class Asked:
 
     @property
     def has_images(self) -> bool:
-        """Return whether any picture was sent."""
+        """Return whether any message has an image."""
         return any(message.images for message in self.talk)
 
     @property
     def kind(self) -> Format:
-        """Return what a plan counts it as."""
+        """Return the format that it counts as in a plan."""
         return Format.PHOTO if self.has_images else Format.TEXT
 
 
 def name_of(dataset: str) -> str:
-    """Return the name by which the API knows a dataset's serving model."""
+    """Return the API's model name of a dataset."""
     return f"{_FOLDER}{dataset}"
 
 
 def is_known(name: str) -> bool:
-    """Return whether the name could be one of the API's: "merlin" or "merlin/<dataset>"."""
+    """Return whether a name has the form "merlin" or "merlin/<dataset>"."""
     return name == ALONE or (name.startswith(_FOLDER) and len(name) > len(_FOLDER))
 
 
 def dataset_of_name(name: str, default: str | None) -> str | None:
-    """Return the dataset that a name of the API's means."""
+    """Return the dataset that a model name refers to."""
     return default if name == ALONE else name.removeprefix(_FOLDER)
 
 
-def request_of_call(ctx: Context, question: Asked, user_id: int) -> ModelRequest:
-    """Return what a call of somebody asks for: pictures go to the model that sees."""
+def request_of_call(ctx: Context, question: Question, user_id: int) -> ModelRequest:
+    """Return the model request of a call; images select the vision model."""
     vision = ctx.config.chat.vision
     return ModelRequest(
         dataset=question.dataset,
@@ -283,8 +283,8 @@ def request_of_call(ctx: Context, question: Asked, user_id: int) -> ModelRequest
 
 def question_of(
     read: ChatCompletionRequest, default: str | None, language: str, *, sees: bool
-) -> Asked:
-    """Return the question. Raises ApiError 400; `sees`: pictures can be looked at."""
+) -> Question:
+    """Return the question. Raises ApiError 400; `sees`: a vision model is configured."""
     talk = [_message(language, number, said) for number, said in enumerate(read.messages)]
     system = "\n\n".join(each.content for each in talk if each.role in _SYSTEM)
     said = tuple(each for each in talk if each.role not in _SYSTEM)
@@ -294,7 +294,7 @@ def question_of(
     if not said[-1].content.strip() and not said[-1].images:
         raise wrong(language, f"{last}.content", "empty-question")
     dataset = dataset_of_name(read.model or ALONE, default)
-    question = Asked(read.model, dataset, said, system.strip(), read.steering)
+    question = Question(read.model, dataset, said, system.strip(), read.steering)
     if question.has_images and not sees:
         raise wrong(language, "messages", "no-pictures")
     return question
@@ -314,7 +314,7 @@ def _message(language: str, number: int, chat_message: ChatMessage) -> Message:
 
 
 def _image(language: str, place: str, url: str) -> Image:
-    """Return a picture. Raises ApiError for an address: whoever asks makes us fetch nothing."""
+    """Return an image. Raises ApiError for a remote URL: the server fetches nothing for clients."""
     head, _, content = url.partition(",")
     mime = head.removeprefix("data:").removesuffix(";base64")
     if head != f"data:{mime};base64" or mime not in _PICTURES:
@@ -329,16 +329,16 @@ BY = "api:door"
 
 
 def asker_of(caller: Caller, number: int = 0, dataset: str | None = None) -> Asker:
-    """Return who asks, with the plan that counts for questions about a dataset.
+    """Return the asker, with the plan for questions about a dataset.
 
-    Without a `number` the question gets one that nobody guesses.
+    Without a `number` the question gets a random one.
     """
     number = number or secrets.randbits(NUMBER_BITS)
     return find_asker(caller.services, caller.user or User(0), caller.language, number, dataset)
 
 
 def offered_models(services: ApiServices) -> dict[str, datetime | None]:
-    """Return the door's models with since when each serves, None where a general one answers."""
+    """Return model names and since when each serves, None if a general model answers."""
     found = dict[str, datetime | None]()
     served = {each.dataset: each.since for each in ModelCatalogue(services.db).all_serving()}
     default = ModelCatalogue(services.db).serving(services.default_dataset)
@@ -348,10 +348,10 @@ def offered_models(services: ApiServices) -> dict[str, datetime | None]:
     return found
 
 
-def reserve_question(services: ApiServices, question: Asked, asker: Asker) -> Candidate | None:
-    """Return who is to answer, with the question reserved where plans count.
+def reserve_question(services: ApiServices, question: Question, asker: Asker) -> Candidate | None:
+    """Return the first candidate to answer, after reserving the question in the plan.
 
-    Raises ApiError: there is no such model, the talk is too long, or the plan has no room.
+    Raises ApiError: unknown model, conversation too long, or quota used up.
     """
     if not _is_offered(services, question):
         names = ", ".join(offered_models(services))
@@ -370,7 +370,7 @@ def reserve_question(services: ApiServices, question: Asked, asker: Asker) -> Ca
     return first
 
 
-def _is_offered(services: ApiServices, question: Asked) -> bool:
+def _is_offered(services: ApiServices, question: Question) -> bool:
     if question.name == ALONE:
         return True
     dataset = question.dataset
@@ -381,7 +381,7 @@ def _is_offered(services: ApiServices, question: Asked) -> bool:
 
 
 def used_up(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
-    """Return the refusal where today's answers cost all that they may, or the plan has no room."""
+    """Return the error for a reached spending limit or a used-up quota."""
     status, arguments = HTTPStatus.TOO_MANY_REQUESTS, dict[str, Any]()
     if isinstance(found, Over):
         key, until = f"guard-{found.reach}", found.until
@@ -406,7 +406,7 @@ def used_up(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
 
 
 def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:
-    """Charge an answered question, give back any other, and tell admins of what went wrong."""
+    """Charge an answered question or release it, and report problems to the admins."""
     settle(services, asker, cost_of(services, reply), is_answered=reply.is_answer)
     report_troubles(services.db, reply.troubles, services.clock(), BY)
     count_answer(services.db, reply)
@@ -416,7 +416,7 @@ log = get_logger(__name__)
 
 
 def release_stale_reservations(ctx: Context) -> None:
-    """Give back what nobody asks any more."""
+    """Release the reservations of abandoned questions."""
     now = ctx.clock()
     count = Quotas(ctx.db, ctx.bot_id).give_back_before(now - ABANDONED)
     IdempotencyKeys(ctx.db).clear(now)

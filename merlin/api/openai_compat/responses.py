@@ -1,6 +1,6 @@
-"""What /v1 answers in the words of the protocol, and what the description of the api says of it.
+"""Responses of /v1 in the OpenAI protocol, and their OpenAPI models.
 
-Beside the protocol's own fields an object `merlin` says who answered and how sure it is.
+Besides the protocol's fields, an object `merlin` states which model answered and its confidence.
 
 Source: openai/openai-openapi, `openapi.yaml`, CreateChatCompletionResponse and its stream.
 """
@@ -28,12 +28,12 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def _without_default(shown: JsonDict) -> None:
-    """Describe a field as one that may be left out, and is nothing then."""
+    """Describe a field as optional, without a default."""
     shown.pop("default")
 
 
 class ErrorShown(BaseModel):
-    """Why there is no answer."""
+    """The reason for an error."""
 
     message: str = Field(description="in the language of the caller")
     type: str
@@ -48,7 +48,7 @@ class ErrorAnswer(BaseModel):
 
 
 class ModelCard(BaseModel):
-    """One model of the door."""
+    """A model of the API."""
 
     id: str = Field(description='"merlin" or "merlin/<dataset>"')
     object: str
@@ -57,14 +57,14 @@ class ModelCard(BaseModel):
 
 
 class ModelCards(BaseModel):
-    """Every model of the door."""
+    """All models of the API."""
 
     object: str
     data: list[ModelCard]
 
 
 class Extension(BaseModel):
-    """What the protocol has no words for."""
+    """Merlin's additions to the protocol."""
 
     known: bool | None = Field(description="what the model says of itself; null: it does not tell")
     nearest: list[str] = Field(
@@ -84,7 +84,7 @@ class Extension(BaseModel):
 
 
 class Message(BaseModel):
-    """What was answered."""
+    """The answer."""
 
     role: str
     content: str
@@ -93,7 +93,7 @@ class Message(BaseModel):
 
 
 class CompletionChoice(BaseModel):
-    """The one answer."""
+    """The only choice."""
 
     index: int
     message: Message
@@ -102,7 +102,7 @@ class CompletionChoice(BaseModel):
 
 
 class Usage(BaseModel):
-    """Tokens as the provider counted them."""
+    """Tokens as counted by the provider."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -110,7 +110,7 @@ class Usage(BaseModel):
 
 
 class Completion(BaseModel):
-    """A whole answer."""
+    """A complete answer."""
 
     id: str
     object: str
@@ -169,7 +169,7 @@ _SAFE = " /:-_.~@+,;=()"
 BUSY_S = 5
 _REASONS = {
     Ending.LENGTH: "length",
-    # What came is all there is: to a program it ends too early, as by a limit.
+    # The answer was cut off: clients know only a limit as the reason.
     Ending.CUT: "length",
     Ending.STOPPED: "length",
     Ending.FILTERED: "content_filter",
@@ -186,7 +186,7 @@ _NOTES: Mapping[object, str] = {
 
 
 def refusal_of(reply: Reply, language: str) -> ApiError | None:
-    """Return why there is no answer, None where there is one."""
+    """Return the error of a reply without an answer, else None."""
     if reply.is_answer or reply.ending is Ending.FILTERED:
         return None
     if reply.ending is Ending.TOO_LONG:
@@ -201,7 +201,7 @@ def refusal_of(reply: Reply, language: str) -> ApiError | None:
 
 
 def completion(answer: ChatAnswer, reply: Reply, origin: Origin | None, language: str) -> Json:
-    """Return a whole answer."""
+    """Return a complete answer."""
     whole = answer.completion(reply.text, _REASONS.get(reply.ending, "stop"), _usage(reply))
     return {**whole, "merlin": extension(reply, origin, language)}
 
@@ -209,7 +209,7 @@ def completion(answer: ChatAnswer, reply: Reply, origin: Origin | None, language
 def last_chunks(
     answer: ChatAnswer, reply: Reply, origin: Origin | None, language: str
 ) -> list[Json]:
-    """Return all that follows the words of a stream but its end."""
+    """Return the chunks after the last text of a stream."""
     last = answer.last_chunk(_REASONS.get(reply.ending, "stop"))
     chunks = [{**last, "merlin": extension(reply, origin, language)}]
     return [*chunks, answer.usage_chunk(_usage(reply))] if answer.with_usage else chunks
@@ -220,11 +220,11 @@ def _usage(reply: Reply) -> dict[str, int]:
 
 
 def extension(reply: Reply, origin: Origin | None, language: str) -> Json:
-    """Return what the protocol has no words for.
+    """Return the object `merlin` of an answer.
 
-    `known` is what the model says of itself, `nearest` are taught questions that may have been
-    meant where it does not know; `standing` what it was for the question; `note` what
-    a person should be told under the answer; `is_alone`: what was said before did not fit.
+    `known` is the model's own confidence, `nearest` are training questions that may have been meant
+    if it does not know; `standing` is the model's role for the question; `note` is a remark for
+    people below the answer; `is_alone`: the conversation did not fit and was left out.
     """
     return {
         "known": reply.known,
@@ -241,7 +241,7 @@ def extension(reply: Reply, origin: Origin | None, language: str) -> Json:
 
 
 def note(language: str, reply: Reply) -> str:
-    """Return what is honestly said under an answer, "" where it is what was asked for."""
+    """Return the remark below an answer, "" if there is nothing to remark."""
     signs = (reply.ending, reply.choice.standing if reply.choice else None)
     keys = [_NOTES[sign] for sign in signs if sign in _NOTES]
     keys += ["alone"] if reply.limit_tokens is not None else []
@@ -253,12 +253,12 @@ def note(language: str, reply: Reply) -> str:
 def lineage(
     choice: Candidate | None, model_id: str | None, origin: Origin | None
 ) -> dict[str, str]:
-    """Return the headers that name who answers; what nobody knows is left out."""
+    """Return the headers that name the model; unknown ones are left out."""
     values = {
         "Merlin-Model": model_id or "",
         "Merlin-Standing": choice.standing.value if choice else "",
         "Merlin-Build": origin.build if origin else "",
         "Merlin-Commit": origin.commit if origin else "",
     }
-    # Names of datasets have letters of any script, headers have not.
+    # Dataset names may contain non-ASCII letters, headers may not.
     return {name: quote(value, safe=_SAFE) for name, value in values.items() if value}

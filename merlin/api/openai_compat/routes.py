@@ -1,7 +1,7 @@
 """GET /v1/models and POST /v1/chat/completions, for any client of the OpenAI protocol.
 
-The model `merlin/<dataset>` is whatever serves that dataset at the moment of the question, so a
-promotion counts with the next one. Errors have the protocol's shape (`api.problems.refusal`).
+The model `merlin/<dataset>` is resolved for each question, so a promotion takes effect with the
+next one. Errors have the protocol's format (`api.problems.refusal`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.AS
 
 @router.get("/models", summary="List the models", responses=responses.LISTED)
 async def list_openai_models(caller: Asker) -> Response:
-    """Return every model of the door: the default one, and one a dataset or course."""
+    """Return every model: the default one, and one per dataset or course."""
     services = caller.services
     found = await services.store.read(lambda: requests.offered_models(services))
     shown = [_card(name, since) for name, since in found.items()]
@@ -60,7 +60,7 @@ async def list_openai_models(caller: Asker) -> Response:
 
 @router.get("/models/{name:path}", summary="Show a model", responses=responses.SHOWN)
 async def show_openai_model(caller: Asker, name: str) -> Response:
-    """Return one model of the door."""
+    """Return one model."""
     services = caller.services
     found = await services.store.read(lambda: requests.offered_models(services))
     if name in found:
@@ -80,19 +80,21 @@ def _card(name: str, since: datetime | None) -> dict[str, Any]:
     openapi_extra=responses.ASKED,
 )
 async def create_chat_completion(request: Request, caller: Asker) -> Response:
-    """Answer the last question of a talk, whole or streamed."""
+    """Answer the last question of a conversation, at once or streamed."""
     body = await read_body(request, requests.BODY_BYTES)
     read, services = requests.parse_request(body, caller.language), caller.services
     sees = services.config.chat.vision is not None
     question = requests.question_of(read, services.default_dataset, caller.language, sees=sees)
     if read.stream:
-        streamed = partial(_streamed, request, caller, read, question)
+        streamed = partial(_stream_answer, request, caller, read, question)
         return await run_once_in_pieces(request, caller, streamed, body)
-    return await run_once(request, caller, partial(_whole, request, caller, question), body)
+    return await run_once(
+        request, caller, partial(_complete_answer, request, caller, question), body
+    )
 
 
-async def _whole(
-    request: Request, caller: Caller, question: requests.Asked, number: int
+async def _complete_answer(
+    request: Request, caller: Caller, question: requests.Question, number: int
 ) -> Response:
     asker, answer = (
         requests.asker_of(caller, number, question.dataset),
@@ -113,20 +115,20 @@ async def _whole(
     return JSONResponse(completion, headers=headers)
 
 
-async def _streamed(
+async def _stream_answer(
     request: Request,
     caller: Caller,
     read: requests.ChatCompletionRequest,
-    asked: requests.Asked,
+    asked: requests.Question,
     number: int,
     keep: Keep | None,
 ) -> Response:
-    """Return a stream that begins with the first word; before it a failure has its own status."""
+    """Return a stream that starts with the first word; an earlier failure has its own status."""
     asker, language = requests.asker_of(caller, number, asked.dataset), caller.language
     answer = _new_answer(caller, asked, with_usage=read.wants_usage)
 
     async def keep_whole(reply: Reply) -> None:
-        """Keep the whole stream, its words in one piece."""
+        """Store the complete stream for replays, its text in one chunk."""
         if keep is None or responses.refusal_of(reply, language) is not None:
             return
         origin = await read_origin(caller.services, reply.model_id)
@@ -140,7 +142,7 @@ async def _streamed(
 
     # Who named the call with a key comes again for the answer: it is not stopped.
     asking = start_question(request, asked, asker, is_stoppable=keep is None, then=keep_whole)
-    await asking.begins()
+    await asking.wait_for_text()
     if asking.task.done():
         refused = responses.refusal_of(asking.task.result(), language)
         if refused is not None:
@@ -180,7 +182,7 @@ async def _events(
 
 
 def _new_answer(
-    caller: Caller, question: requests.Asked, *, with_usage: bool = False
+    caller: Caller, question: requests.Question, *, with_usage: bool = False
 ) -> ChatAnswer:
     created_at = caller.services.clock().timestamp()
     return ChatAnswer(question.name, created_at, with_usage=with_usage)
@@ -191,7 +193,7 @@ def _of_origin(answer: ChatAnswer, origin: Origin | None) -> ChatAnswer:
 
 
 async def read_origin(services: ApiServices, model_id: str | None) -> Origin | None:
-    """Return where a model comes from, None for one that was not tuned here."""
+    """Return the build a model was tuned on, None for a model that was not tuned here."""
     if not model_id:
         return None
     return await services.store.read(lambda: find_origin(services.db, model_id))

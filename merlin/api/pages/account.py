@@ -1,6 +1,6 @@
-"""Signing in and out, by Telegram or by password; my account, plan, keys and browsers.
+"""Signing in and out, by Telegram or by password; the account, plan, keys and browsers.
 
-Every act is a form of its own that leads back, and needs no script.
+Each action is a form that redirects back, and works without scripts.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from merlin.api.auth import (
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
     FROM_HERE,
-    Owning,
-    PageRequest,
-    Visiting,
+    PageContext,
+    PublicContext,
+    SignedInContext,
     refusal_text,
     render_page,
 )
@@ -55,41 +55,41 @@ _MAX_NAME_LENGTH = 64
 
 @router.get("/sign-in")
 async def sign_in(
-    visit: Visiting,
+    context: PublicContext,
     next: str = "/",  # noqa: A002 - the address
     refused: str = "",
 ) -> Response:
-    """Return the ways to sign in; who is signed in already goes on."""
+    """Return the sign-in page; redirects if already signed in."""
     back = local_address(next)
-    if visit.user is not None:
+    if context.user is not None:
         return seen_other(back)
-    words = text(visit.language, "api-problem-openid-detail") if refused == "openid" else ""
-    return _ways(visit, back, refused=words)
+    words = text(context.language, "api-problem-openid-detail") if refused == "openid" else ""
+    return _sign_in_page(context, back, refused=words)
 
 
 @router.post("/sign-in/password", dependencies=FROM_HERE)
 async def by_password(
     request: Request,
-    visit: Visiting,
+    context: PublicContext,
     name: Annotated[str, Form(max_length=200)] = "",
     password: Annotated[str, Form(max_length=1000)] = "",
     next: Next = "/",  # noqa: A002 - the form's field
 ) -> Response:
-    """Sign in by user name and password, or say why not."""
+    """Sign in by user name and password, or show why it failed."""
     back = local_address(next)
     response = seen_other(back)
     who = name.strip()
     if not (0 < len(who) <= _MAX_NAME_LENGTH and 0 < len(password) <= MOST):
-        return _ways(visit, back, name, visit.say("both-needed"), 422)
+        return _sign_in_page(context, back, name, context.say("both-needed"), 422)
     try:
         await auth.sign_in_by_password(request, response, who, password)
     except (Problem, Blocked) as error:
-        return _ways(visit, back, name, refusal_text(visit, error), status_of(error))
+        return _sign_in_page(context, back, name, refusal_text(context, error), status_of(error))
     return response
 
 
-def _ways(
-    visit: PageRequest,
+def _sign_in_page(
+    context: PageContext,
     back: str,
     name: str = "",
     wrong: str = "",
@@ -99,33 +99,38 @@ def _ways(
 ) -> Response:
     view = {
         "next": back,
-        "has_openid": visit.services.issuer is not None,
+        "has_openid": context.services.issuer is not None,
         "name": name,
         "wrong_words": wrong,
         "refused": refused,
     }
-    return render_page(visit, "sign_in.html", view, status=status, keep=NEVER_KEPT)
+    return render_page(context, "sign_in.html", view, status=status, keep=NEVER_KEPT)
 
 
 @router.post("/sign-in/code", dependencies=FROM_HERE)
-async def by_code(request: Request, visit: Visiting, next: Next = "/") -> Response:  # noqa: A002
-    """Begin a login that is confirmed in the bot, and show its number and link."""
+async def by_code(request: Request, context: PublicContext, next: Next = "/") -> Response:  # noqa: A002
+    """Start a login that is confirmed in the bot, and show its number and link."""
     kept = Response()
     login, key, url = await auth.start_login(request, kept)
     command = "" if url else f"/start {PAYLOAD}{key}"
     back, state = local_address(next), LoginState.PENDING
-    response = _code_page(visit, back, state, login.number, url or "", command)
+    response = _code_page(context, back, state, login.number, url or "", command)
     for value in kept.headers.getlist("set-cookie"):
         response.headers.append("set-cookie", value)
     return response
 
 
 def _code_page(
-    visit: PageRequest, back: str, state: LoginState, number: int, url: str = "", command: str = ""
+    context: PageContext,
+    back: str,
+    state: LoginState,
+    number: int,
+    url: str = "",
+    command: str = "",
 ) -> Response:
-    """Return a login that waits for a yes in the bot; its link is shown once.
+    """Return the page of a login that waits for confirmation; its link is shown once.
 
-    `url` opens the bot; where nobody knows its name, `command` is what to write to it.
+    `url` opens the bot; if the bot's name is unknown, `command` is the message to send to it.
     """
     view = {
         "next": back,
@@ -135,12 +140,12 @@ def _code_page(
         "command": command,
         "poll_s": POLL_S,
     }
-    return render_page(visit, "sign_in_code.html", view, keep=NEVER_KEPT)
+    return render_page(context, "sign_in_code.html", view, keep=NEVER_KEPT)
 
 
 @router.post("/sign-in/code/finish", dependencies=FROM_HERE)
-async def finish(request: Request, visit: Visiting, next: Next = "/") -> Response:  # noqa: A002
-    """Go on where the person has said yes in the bot; else say how far it has come."""
+async def finish(request: Request, context: PublicContext, next: Next = "/") -> Response:  # noqa: A002
+    """Continue if the login was confirmed in the bot; else show its state."""
     back = local_address(next)
     response = seen_other(back)
     if await auth.finish_login(request, response) is not None:
@@ -148,41 +153,41 @@ async def finish(request: Request, visit: Visiting, next: Next = "/") -> Respons
     login = await auth.look_at_login(request)
     state = login.state if login is not None else LoginState.EXPIRED
     number = login.number if login is not None else 0
-    return _code_page(visit, back, state, number)
+    return _code_page(context, back, state, number)
 
 
 @router.post("/sign-out", dependencies=FROM_HERE)
-async def sign_out(request: Request, visit: Visiting) -> Response:
+async def sign_out(request: Request, context: PublicContext) -> Response:
     """End this sign-in; other browsers stay signed in."""
     response = seen_other("/")
-    if visit.token:
-        await visit.write(end_sign_in, visit.credential)
+    if context.token:
+        await context.write(end_sign_in, context.credential)
     delete_cookie(request, response, SIGN_IN)
-    # Nothing of a person's pages is left for whoever goes back in this browser.
+    # Prevents cached personal pages from being shown by the back button.
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
 
 
 Number = Annotated[int, Form(ge=1, le=2**53 - 1)]
 Words = Annotated[str, Form(max_length=300)]
-# What a new key is for unless its maker says otherwise.
+# Preselected scopes of a new key.
 _USUAL = frozenset({Scope.COURSES_READ, Scope.CHAT_WRITE})
 _MAX_LABEL_LENGTH, _MAX_DAYS = 80, 3650
 _MIN_NAME_LENGTH, _MAX_NAME_LENGTH = 2, 64
 
 
 @router.get("/me")
-async def show_me(visit: Owning) -> Response:
-    """Return my account."""
-    return await _page(visit)
+async def show_me(context: SignedInContext) -> Response:
+    """Return the account page."""
+    return await _page(context)
 
 
 async def _page(
-    visit: PageRequest, secret: str = "", wrong: str = "", form: str = "", name: str = ""
+    context: PageContext, secret: str = "", wrong: str = "", form: str = "", name: str = ""
 ) -> Response:
-    """Return the page; `secret` is a new key, shown this once.
+    """Return the account page; `secret` is a new key, shown once.
 
-    `wrong` is why `form` did nothing, `name` the user name that was typed.
+    `wrong` is why `form` failed, `name` the user name that was typed.
     """
 
     def read(ctx: Context, actor: Actor) -> dict[str, Any]:
@@ -190,120 +195,120 @@ async def _page(
             "me": accounts.me(ctx, actor),
             "quota": show_quota(ctx, actor),
             "keys": accounts.list_keys(ctx, actor),
-            "sign_ins": accounts.list_sign_ins(ctx, actor, visit.credential),
-            "mine": my_plan(visit),
+            "sign_ins": accounts.list_sign_ins(ctx, actor, context.credential),
+            "mine": my_plan(context),
         }
 
-    found = await visit.read(read)
+    found = await context.read(read)
     plan, has_plans = found["quota"].plan, found["me"].plan is not None
     left = [
         each for each in found["quota"].left.values() if not allowance_of(plan, each.kind).is_closed
     ]
     view = {
         **found,
-        "plan": plan.titled(visit.language) if has_plans else "",
+        "plan": plan.titled(context.language) if has_plans else "",
         "left": left if has_plans else [],
         "scopes": list(Scope),
-        "offered": [each for each in Scope if each not in NEEDS or visit.may(NEEDS[each])],
+        "offered": [each for each in Scope if each not in NEEDS or context.may(NEEDS[each])],
         "usual": _USUAL,
         "secret": secret,
         "wrong_words": wrong,
         "form": form,
         "typed_name": name,
     }
-    return render_page(visit, "me.html", view, keep=NEVER_KEPT, status=422 if wrong else 200)
+    return render_page(context, "me.html", view, keep=NEVER_KEPT, status=422 if wrong else 200)
 
 
 @router.post("/me/keys", dependencies=FROM_HERE)
 async def make_key(
-    visit: Owning,
+    context: SignedInContext,
     label: Words = "",
     scopes: Annotated[list[Scope] | None, Form()] = None,
     days: Annotated[int, Form(ge=0, le=_MAX_DAYS)] = 0,
 ) -> Response:
-    """Make a key and show it, this once."""
+    """Create a key and show it once."""
     label = " ".join(label.split())
     if not label or len(label) > _MAX_LABEL_LENGTH or not scopes:
-        return await _page(visit, wrong=visit.say("key-needs"), form="key")
+        return await _page(context, wrong=context.say("key-needs"), form="key")
     key_fields = (label, scopes, days or None)
     try:
-        made = await visit.write(accounts.make_key, *key_fields)
+        made = await context.write(accounts.make_key, *key_fields)
     except Refused as error:
-        return await _page(visit, wrong=refusal_text(visit, error), form="key")
-    return await _page(visit, secret=made.secret)
+        return await _page(context, wrong=refusal_text(context, error), form="key")
+    return await _page(context, secret=made.secret)
 
 
 @router.post("/me/keys/revoke", dependencies=FROM_HERE)
-async def revoke_key(visit: Owning, key_id: Number) -> Response:
-    """End a key; one that has ended already is no trouble."""
+async def revoke_key(context: SignedInContext, key_id: Number) -> Response:
+    """Revoke a key; does nothing if it is already revoked."""
     with suppress(NotFound):
-        await visit.write(accounts.revoke_key, key_id)
+        await context.write(accounts.revoke_key, key_id)
     return seen_other("/me#keys")
 
 
 @router.post("/me/sign-ins/close", dependencies=FROM_HERE)
-async def close_sign_in(request: Request, visit: Owning, sign_in_id: Number) -> Response:
+async def close_sign_in(request: Request, context: SignedInContext, sign_in_id: Number) -> Response:
     """Sign one browser out."""
     response = seen_other("/me#sign-ins")
     with suppress(NotFound):
-        await visit.write(accounts.close_sign_in, sign_in_id)
-        if sign_in_id == visit.credential:
+        await context.write(accounts.close_sign_in, sign_in_id)
+        if sign_in_id == context.credential:
             delete_cookie(request, response, SIGN_IN)
     return response
 
 
 @router.post("/me/sign-ins/close-all", dependencies=FROM_HERE)
-async def close_all(request: Request, visit: Owning) -> Response:
+async def close_all(request: Request, context: SignedInContext) -> Response:
     """Sign out everywhere, here too."""
     response = seen_other("/")
-    await visit.write(accounts.close_sign_ins)
+    await context.write(accounts.close_sign_ins)
     delete_cookie(request, response, SIGN_IN)
     return response
 
 
 @router.post("/me/language", dependencies=FROM_HERE)
-async def set_language(visit: Owning, language: Words = "") -> Response:
-    """Choose a language for the pages and the bot; "" leaves it to browser and Telegram."""
+async def set_language(context: SignedInContext, language: Words = "") -> Response:
+    """Set the language of pages and bot; "" leaves it to browser and Telegram."""
     chosen = language if language in LANGUAGES else None
-    await visit.write(accounts.set_language, chosen)
+    await context.write(accounts.set_language, chosen)
     response = seen_other("/me")
-    set_preference(response, visit.request, LANGUAGE_COOKIE, chosen or "")
+    set_preference(response, context.request, LANGUAGE_COOKIE, chosen or "")
     return response
 
 
 @router.post("/me/password", dependencies=FROM_HERE)
 async def set_password(
     request: Request,
-    visit: Owning,
+    context: SignedInContext,
     name: Words = "",
     current: Words = "",
     password: Words = "",
 ) -> Response:
-    """Take a user name, or set a password, or both."""
+    """Set a user name, a password, or both."""
     name = name.strip()
-    me = await visit.read(accounts.me)
+    me = await context.read(accounts.me)
     is_new = bool(name) and name != me.name
     if (is_new and not _MIN_NAME_LENGTH <= len(name) <= _MAX_NAME_LENGTH) or (
         password and not LEAST <= len(password) <= MOST
     ):
-        return await _page(visit, wrong=visit.say("password-shape"), form="password", name=name)
+        return await _page(context, wrong=context.say("password-shape"), form="password", name=name)
     try:
         if password:
             check_password_strength(password, fold_name(name))
         if is_new:
-            await require_password(request, visit, current or None)
-            await visit.write(accounts.set_name, name)
+            await require_password(request, context, current or None)
+            await context.write(accounts.set_name, name)
         if password:
-            await change_password(request, visit, password, current or None)
+            await change_password(request, context, password, current or None)
     except (Refused, Problem) as error:
-        return await _page(visit, wrong=refusal_text(visit, error), form="password", name=name)
+        return await _page(context, wrong=refusal_text(context, error), form="password", name=name)
     return seen_other("/me#password")
 
 
 @router.get("/me/export")
-async def export(visit: Owning) -> Response:
-    """Return everything that is kept of the person, as a file."""
-    kept = await visit.read(accounts.export)
+async def export(context: SignedInContext) -> Response:
+    """Return all stored data of the person as a file."""
+    kept = await context.read(accounts.export)
     content = json.dumps(kept, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace")
     headers = {
         "Content-Disposition": 'attachment; filename="merlin.json"',

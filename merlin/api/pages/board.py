@@ -1,9 +1,8 @@
-"""Boards: how commits stand, of all datasets for admins, of the led courses for teachers.
+"""Boards of commits: of all datasets for admins, of their courses for teachers.
 
-Cards in lanes, one commit's story below its row; asked for anew by htmx. What the page shows has a
-tag; a script that asks once a second brings the tag it has seen, and is sent nothing while nothing
-changed. Beside them: what needs an admin, and a course's questions by day with the answers that
-people did not like.
+Cards in lanes, with the details of one commit below its row; htmx polls for updates. The board has
+a tag; a script sends the tag it has, and gets 204 while nothing has changed. Also: what needs an
+admin's attention, and a course's questions by day with disliked answers.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import day_of_year, state_text
 from merlin.api.pages.page import (
     LedCourse,
-    PageRequest,
-    Teaching,
-    Watching,
+    PageContext,
+    TeacherContext,
+    ViewerContext,
     render_fragment,
     render_page,
 )
@@ -43,7 +42,7 @@ Shown = Literal["all", "care", "moving"]
 
 @dataclass(frozen=True, slots=True)
 class BoardQuery:
-    """What of the board is asked for; `seen`: the tag of what a script has, None for a page."""
+    """Parameters of a board; `seen`: the tag that a script has, None for a full page."""
 
     show: Shown = "all"
     commit: Annotated[str, Query(pattern="^([0-9a-f]{4,64})?$")] = ""
@@ -56,16 +55,18 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 async def render_board(
-    visit: PageRequest, template: str, board_query: BoardQuery, dataset: str = "", **more: object
+    context: PageContext, template: str, board_query: BoardQuery, dataset: str = "", **more: object
 ) -> Response:
-    """Return the page, or for a script its board, of one dataset or ("") of all.
+    """Return the page, or its board for a script, of one dataset or ("") of all.
 
-    `more` is what its template shows beside the board.
+    `more` are additional values of the template.
     """
-    board = await visit.read(read_board, dataset)
+    board = await context.read(read_board, dataset)
     opened: list[CommitDetails] = []
     if board_query.commit:
-        opened = await visit.read(partial(read_commit, commit=board_query.commit, dataset=dataset))
+        opened = await context.read(
+            partial(read_commit, commit=board_query.commit, dataset=dataset)
+        )
     shown = repr((board.rows, board.silent_since, opened)).encode("utf-8", "replace")
     tag = hashlib.sha256(shown).hexdigest()[:20]
     if board_query.seen == tag:
@@ -77,28 +78,30 @@ async def render_board(
         "chosen": board_query.commit,
         "opened": {each.verdict.dataset: each for each in opened},
         "curves": {
-            each.verdict.dataset: curve_view(visit, each.job) for each in opened if each.job
+            each.verdict.dataset: curve_view(context, each.job) for each in opened if each.job
         },
-        "sparks": _sparks(visit, board),
+        "sparks": _sparks(context, board),
         "evaluation_href": evaluation_href,
-        "board_href": visit.request.scope["path"],
+        "board_href": context.request.scope["path"],
         "seen": tag,
         "courses": {},
         **more,
     }
     if board_query.seen is not None:
-        return render_fragment(visit, "board_live.html", view)
-    return render_page(visit, template, view)
+        return render_fragment(context, "board_live.html", view)
+    return render_page(context, template, view)
 
 
-def _sparks(visit: PageRequest, board: Board) -> dict[int, Curve | None]:
-    """Return the curves of the jobs that are shown, by job, with few points."""
+def _sparks(context: PageContext, board: Board) -> dict[int, Curve | None]:
+    """Return small loss curves of the jobs shown, by job."""
     found = {}
     for card in board.cards:
         if card.job and card.training:
             series = card.training.losses.series()
             steps = 0 if card.job.is_over else card.training.progress.steps
-            found[card.job.id] = plot_curve(series["train"], series["test"], steps, visit.language)
+            found[card.job.id] = plot_curve(
+                series["train"], series["test"], steps, context.language
+            )
     return found
 
 
@@ -106,17 +109,17 @@ DAYS = 28
 
 
 @router.get("/teach")
-async def show_taught(visit: Teaching, asked: Asked) -> Response:
-    """Return how the commits of the courses and datasets that the person leads stand."""
-    totals = await visit.read(teaching.question_totals, DAYS)
+async def show_taught(context: TeacherContext, asked: Asked) -> Response:
+    """Return the board of the courses and datasets that the person edits."""
+    totals = await context.read(teaching.question_totals, DAYS)
     courses = {course.slug: (course, *counts) for course, *counts in totals}
-    return await render_board(visit, "teach.html", asked, courses=courses, days=DAYS)
+    return await render_board(context, "teach.html", asked, courses=courses, days=DAYS)
 
 
 @router.get("/courses/{course_id}/board")
-async def show_course_board(visit: Teaching, course: LedCourse, asked: Asked) -> Response:
-    """Return how the commits of a course stand."""
-    return await render_board(visit, "teach_board.html", asked, course.slug, course=course)
+async def show_course_board(context: TeacherContext, course: LedCourse, asked: Asked) -> Response:
+    """Return the board of a course."""
+    return await render_board(context, "teach_board.html", asked, course.slug, course=course)
 
 
 _SPANS: tuple[tuple[By, int], ...] = (("day", 28), ("week", 182), ("week", 364))
@@ -125,13 +128,13 @@ _STEPS = {"day": 1, "week": 7}
 
 @router.get("/courses/{course_id}/questions")
 async def show_asked(
-    visit: Teaching,
+    context: TeacherContext,
     course: LedCourse,
     by: By = "day",
     days: Annotated[int, Query(ge=7, le=366)] = 28,
 ) -> Response:
-    """Return what is asked about a course."""
-    told = await visit.read(teaching.questions, course.course_id, by, days, visit.language)
+    """Return statistics of the questions about a course."""
+    told = await context.read(teaching.questions, course.course_id, by, days, context.language)
     view = {
         "course": course,
         "told": told,
@@ -139,11 +142,11 @@ async def show_asked(
         "spans": _SPANS,
         "days": days,
     }
-    return render_page(visit, "teach_questions.html", view)
+    return render_page(context, "teach_questions.html", view)
 
 
 def _periods(questions: Questions, days: int) -> Iterator[Period]:
-    """Yield every day or week of the span, those without a question too."""
+    """Yield every day or week of the span, including those without questions."""
     known = {each.begins: each for each in questions.asked}
     begins = questions.since
     if questions.by == "week":
@@ -154,42 +157,42 @@ def _periods(questions: Questions, days: int) -> Iterator[Period]:
         begins += timedelta(days=_STEPS[questions.by])
 
 
-# That many days before a base model goes dark it is time to choose another one.
+# Days before the end of a base model at which the board warns.
 _SOON_DAYS = 60
 
 
 @router.get("/admin")
-async def show_home(visit: Watching) -> Response:  # noqa: ARG001 - asks to sign in
-    """Lead to the board."""
+async def show_home(context: ViewerContext) -> Response:  # noqa: ARG001 - asks to sign in
+    """Redirect to the board."""
     return seen_other("/admin/board")
 
 
 @router.get("/admin/board")
-async def show_board(visit: Watching, asked: Asked) -> Response:
-    """Return how the commits of all datasets stand."""
-    cares = await _cares(visit)
-    return await render_board(visit, "admin_board.html", asked, cares=cares)
+async def show_board(context: ViewerContext, asked: Asked) -> Response:
+    """Return the board of all datasets."""
+    cares = await _alerts(context)
+    return await render_board(context, "admin_board.html", asked, cares=cares)
 
 
-async def _cares(visit: PageRequest) -> list[tuple[str, str, str, str, str]]:
-    """Return what waits for approval, silent processes and bases that go dark, for who may look.
+async def _alerts(context: PageContext) -> list[tuple[str, str, str, str, str]]:
+    """Return pending approvals, silent processes and expiring base models, for permitted admins.
 
-    A style (bad or warn), an icon, where it leads, a title, and what it is about.
+    Each has a style (bad or warn), an icon, an address, a title and a description.
     """
-    if not visit.may(Permission.USERS):
+    if not context.may(Permission.USERS):
         return []
     cares = []
-    if count := await visit.read(approvals.count_waiting):
-        title = visit.say("approvals-waiting", count=count)
+    if count := await context.read(approvals.count_waiting):
+        title = context.say("approvals-waiting", count=count)
         cares.append(("warn", "clock", "/admin/approvals", title, ""))
-    view = await visit.read(health, 0)
+    view = await context.read(health, 0)
     for process in view.processes:
         if not process.alive:
-            title = visit.say("silent", process=state_text(visit, "process", process.process))
+            title = context.say("silent", process=state_text(context, "process", process.process))
             cares.append(("bad", "warn", "/admin/health", title, process.host))
     for base in view.sunsets:
         if base.days_left <= _SOON_DAYS:
-            title = visit.say("sunset-soon", model=base.model, count=base.days_left)
-            about = f"{base.used_for} · {day_of_year(visit, base.ends)}"
+            title = context.say("sunset-soon", model=base.model, count=base.days_left)
+            about = f"{base.used_for} · {day_of_year(context, base.ends)}"
             cares.append(("warn", "clock", "/admin/health", title, about))
     return cares

@@ -1,7 +1,7 @@
-"""What a person sees instead of a page that cannot be shown.
+"""Error pages.
 
-`PageRoute` is the class of every page's route: programs get problems as JSON, people get words,
-what they can do, and the number of the case. Such a page asks no database.
+`PageRoute` is the route class of all pages: programs get problems as JSON, people get an
+explanation, what they can do, and the request id. An error page needs no database.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from starlette.responses import Response
 from merlin.api.auth import Caller
 from merlin.api.pages.page import (
     Layout,
-    language_shown,
-    person_called,
+    header_name,
+    page_language,
     render_template,
     sign_in_href,
 )
@@ -32,18 +32,18 @@ from merlin.core.web.templates import page_route
 log = get_logger(__name__)
 
 _KNOWN = frozenset({403, 404, 405, 409, 413, 422, 429, 500, 503})
-# More than any form of a page brings; a lecture is the longest.
+# The longest form is the text of a lecture.
 MAX_BYTES = 1024 * 1024
-# What is said in the words of another.
+# Statuses that share the texts of another one.
 _ALIKE = {401: 403, 502: 503, 504: 503}
-# Where programs call, and expect problems as JSON.
+# Paths of programs, which expect JSON.
 _PROGRAMS = ("/api/", "/v1/", "/hooks/", "/static/")
 
 _EXPECTED = (Problem, HTTPException, RequestValidationError, MerlinError)
 
 
-def add_lost(app: FastAPI) -> None:
-    """Let a person who goes astray see a page, and a program a problem."""
+def add_not_found_page(app: FastAPI) -> None:
+    """Register the handler of unknown addresses: a page for people, a problem for programs."""
 
     @app.exception_handler(404)
     async def lost(request: Request, error: Exception) -> Response:
@@ -58,8 +58,7 @@ def _page_of(request: Request, error: Exception) -> Response:
     if isinstance(error, Problem) and error.code == "sign-in":
         if request.method == "GET":
             return seen_other(sign_in_href(page_address(request)))
-        # Leading them away would lose what they wrote: the browser sends the form again when this
-        # page is asked for anew.
+        # No redirect: after signing in elsewhere, reloading this page resubmits the form.
         return error_page(request, 401, known=401)
     status = _status(error)
     response = error_page(request, status)
@@ -77,20 +76,20 @@ def _status(error: Exception) -> int:
     if isinstance(error, HTTPException):
         return error.status_code
     if isinstance(error, RequestValidationError):
-        # A number in the address that cannot be one of ours, or a form with a field too few.
+        # An invalid id in the path, or an incomplete form.
         return 404 if any(one["loc"][:1] == ("path",) for one in error.errors()) else 422
     return int(HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def error_page(request: Request, status: int, known: int | None = None) -> Response:
-    """Return the page that says what happened, what is safe, and what to do.
+    """Return the page that explains an error and what to do.
 
-    `known` is the status whose words it has, None: those of this one, or of the nearest.
+    `known` is the status whose texts are used, None: this one, or the most similar.
     """
     known = known or _ALIKE.get(status, status if status in _KNOWN else 422)
     caller: Caller | None = getattr(request.state, "caller", None)
     user = caller.user if caller is not None else None
-    language = language_shown(request, user)
+    language = page_language(request, user)
     may_pass = known in {429, 500, 503} and request.method == "GET"
     view = {
         "status": known,
@@ -101,7 +100,7 @@ def error_page(request: Request, status: int, known: int | None = None) -> Respo
         theme=chosen_theme(request),
         here="/",
         language_href="/",
-        person=person_called(user),
+        person=header_name(user),
         is_known=caller is not None,
     )
     page = render_template("trouble.html", language, f=bare, **view)

@@ -1,4 +1,4 @@
-"""How pages write values for one person: in their language and zone; states, differences, lists."""
+"""Formatting for one person, by language and time zone: values, states, differences, lists."""
 
 from __future__ import annotations
 
@@ -21,77 +21,77 @@ from merlin.core.permissions import Permission
 from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Badge, Look
 
 if TYPE_CHECKING:
-    from merlin.api.pages.page import PageRequest
+    from merlin.api.pages.page import PageContext
 
 _DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
 
 
-def when(visit: PageRequest, at: datetime | str | None) -> str:
-    """Return a moment in the person's zone, "20 ноя, 13:12", "–" for none."""
+def when(context: PageContext, at: datetime | str | None) -> str:
+    """Return a time in the person's zone, "20 ноя, 13:12", "–" for none."""
     if at is None:
         return "–"
     moment_at = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return i18n.format_moment_briefly(moment_at.astimezone(UTC), visit.zone, visit.language)
+    return i18n.format_moment_briefly(moment_at.astimezone(UTC), context.zone, context.language)
 
 
-def day(visit: PageRequest, at: date) -> str:
-    """Return a day: "20 ноя"."""
-    return i18n.format_day_briefly(at, visit.language)
+def day(context: PageContext, at: date) -> str:
+    """Return a date: "20 ноя"."""
+    return i18n.format_day_briefly(at, context.language)
 
 
-def day_of_year(visit: PageRequest, at: date) -> str:
-    """Return a day with its year: "20 ноя 2026"."""
-    return f"{day(visit, at)} {at.year}"
+def day_of_year(context: PageContext, at: date) -> str:
+    """Return a date with its year: "20 ноя 2026"."""
+    return f"{day(context, at)} {at.year}"
 
 
-def until(visit: PageRequest, at: datetime) -> str:
-    """Return the day of a moment in the person's own zone, with its year."""
-    return day_of_year(visit, in_zone(at, visit.zone))
+def until(context: PageContext, at: datetime) -> str:
+    """Return the date of a time in the person's zone, with its year."""
+    return day_of_year(context, in_zone(at, context.zone))
 
 
-def last_day(visit: PageRequest, end: datetime) -> str:
+def last_day(context: PageContext, end: datetime) -> str:
     """Return the last day before an end, with its year."""
-    return until(visit, end - timedelta(seconds=1))
+    return until(context, end - timedelta(seconds=1))
 
 
-def span(visit: PageRequest, length: timedelta) -> str:
-    """Return how long something lasts, in its largest unit: "4 мин"."""
+def span(context: PageContext, length: timedelta) -> str:
+    """Return a duration in its largest unit: "4 мин"."""
     seconds = max(int(length.total_seconds()), 0)
     for unit, name in ((_DAY, "days"), (_HOUR, "hours"), (_MINUTE, "minutes")):
         if seconds >= unit:
-            return text(visit.language, f"health-{name}", count=seconds // unit)
-    return text(visit.language, "health-seconds", count=seconds)
+            return text(context.language, f"health-{name}", count=seconds // unit)
+    return text(context.language, "health-seconds", count=seconds)
 
 
-def number(visit: PageRequest, value: float, digits: int = 0) -> str:
-    """Return a number by thousands, with so many digits after the point."""
-    return format_number(visit.language, value, digits)
+def number(context: PageContext, value: float, digits: int = 0) -> str:
+    """Return a number with thousands separators and so many decimals."""
+    return format_number(context.language, value, digits)
 
 
-def signed(visit: PageRequest, value: float) -> str:
-    """Return a whole number with its sign."""
-    return i18n.format_signed(visit.language, value)
+def signed(context: PageContext, value: float) -> str:
+    """Return an integer with its sign."""
+    return i18n.format_signed(context.language, value)
 
 
-def money(visit: PageRequest, micro: int, currency: str) -> str:
-    """Return an amount of millionths: "0,79 $"; less than a cent is told to four digits."""
-    return format_cost(visit.language, micro, currency)
+def money(context: PageContext, micro: int, currency: str) -> str:
+    """Return an amount in millionths: "0,79 $"; below a cent with four decimals."""
+    return format_cost(context.language, micro, currency)
 
 
-def price(visit: PageRequest, micro: int, currency: str) -> str:
-    """Return what something costs, in millionths: "0,79 $", "бесплатно"."""
-    return format_price(visit.language, micro, currency)
+def price(context: PageContext, micro: int, currency: str) -> str:
+    """Return a price in millionths: "0,79 $", "бесплатно"."""
+    return format_price(context.language, micro, currency)
 
 
-def estimate(visit: PageRequest, micro: int, currency: str) -> str:
-    """Return about what something will cost: "около 0,79 $", "меньше 0,01 $", "бесплатно"."""
-    return format_estimate(visit.language, micro, currency)
+def estimate(context: PageContext, micro: int, currency: str) -> str:
+    """Return an estimated cost: "около 0,79 $", "меньше 0,01 $", "бесплатно"."""
+    return format_estimate(context.language, micro, currency)
 
 
-def state_text(visit: PageRequest, family: str, name: str) -> str:
-    """Return the word of a stored value: `word-held`; one without a text stays as it is."""
+def state_text(context: PageContext, family: str, name: str) -> str:
+    """Return the text of a stored value, `word-held`; the value itself if it has none."""
     key = f"{family}-{name}"
-    return text(visit.language, key) if key in keys(visit.language) else name
+    return text(context.language, key) if key in keys(context.language) else name
 
 
 _LOOKS: Mapping[str, Mapping[str, Look]] = {
@@ -146,72 +146,72 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
 }
 
 
-def badge(visit: PageRequest, family: str, state: str) -> Badge:
-    """Return a state of a family: job, word (of a verdict), model, page-<what>."""
+def badge(context: PageContext, family: str, state: str) -> Badge:
+    """Return the badge of a state: job, word (of a verdict), model, page-<what>."""
     style, icon = _LOOKS[family].get(state, PLAIN)
-    return Badge(style, icon, state_text(visit, family, state))
+    return Badge(style, icon, state_text(context, family, state))
 
 
-def score(visit: PageRequest, scores: Scores | None) -> str:
-    """Return how a model did at its test questions, "–" where it was not asked any."""
+def score(context: PageContext, scores: Scores | None) -> str:
+    """Return a model's score at its test questions, "–" if it was not tested."""
     if scores is None or scores.chrf is None:
         return "–"
-    return visit.say("score-of", score=number(visit, scores.chrf, 1))
+    return context.say("score-of", score=number(context, scores.chrf, 1))
 
 
-# What nobody has paid yet.
+# States of unpaid orders.
 WAITS = (PurchaseState.CREATED, PurchaseState.ASKING, PurchaseState.PENDING)
 
 
-def order_state(visit: PageRequest, purchase: Purchase) -> PurchaseState:
-    """Return where an order stands; one that is too old to be paid is told as expired."""
-    is_late = purchase.state in WAITS and not purchase.may_be_paid(visit.services.clock())
+def order_state(context: PageContext, purchase: Purchase) -> PurchaseState:
+    """Return the state of an order; one too old to be paid counts as expired."""
+    is_late = purchase.state in WAITS and not purchase.may_be_paid(context.services.clock())
     return PurchaseState.EXPIRED if is_late else purchase.state
 
 
-def order_badge(visit: PageRequest, purchase: Purchase) -> Badge:
+def order_badge(context: PageContext, purchase: Purchase) -> Badge:
     """Return an order's state as a badge."""
-    return badge(visit, "page-order", order_state(visit, purchase).value)
+    return badge(context, "page-order", order_state(context, purchase).value)
 
 
-def goods(visit: PageRequest, promise: Promise) -> str:
+def goods(context: PageContext, promise: Promise) -> str:
     """Return what is bought in one line: "«Плюс» на 30 дней", "«20 голосовых»"."""
-    title = promise.titled(visit.language)
+    title = promise.titled(context.language)
     if promise.days is None:
-        return visit.say("goods", title=title)
-    return visit.say("goods-for", title=title, days=visit.say("days", count=promise.days))
+        return context.say("goods", title=title)
+    return context.say("goods-for", title=title, days=context.say("days", count=promise.days))
 
 
-def plan_title(visit: PageRequest, name: str, otherwise: str = "") -> str:
-    """Return what a plan is called; one that is not there any more, otherwise."""
-    plan = plan_named(visit.services.plans, name)
-    return plan.titled(visit.language) if plan else otherwise
+def plan_title(context: PageContext, name: str, otherwise: str = "") -> str:
+    """Return a plan's title, `otherwise` for a plan that no longer exists."""
+    plan = plan_named(context.services.plans, name)
+    return plan.titled(context.language) if plan else otherwise
 
 
-def amount_of(visit: PageRequest, kind: Format, amount: int) -> str:
-    """Return so many questions of a format: "20 голосовых"."""
-    return visit.say(f"brings-{kind.value}", count=amount, said=number(visit, amount))
+def amount_of(context: PageContext, kind: Format, amount: int) -> str:
+    """Return a number of questions of a format: "20 голосовых"."""
+    return context.say(f"brings-{kind.value}", count=amount, said=number(context, amount))
 
 
-def stored_text(visit: PageRequest, key: str, arguments: Mapping[str, Any]) -> str:
-    """Return a stored text; what has no words stays its key."""
-    return i18n.stored_text(visit.language, key, arguments)
+def stored_text(context: PageContext, key: str, arguments: Mapping[str, Any]) -> str:
+    """Return the text of a stored key, the key itself if it has no text."""
+    return i18n.stored_text(context.language, key, arguments)
 
 
-def sum_of(visit: PageRequest, amount: Amount) -> str:
-    """Return a sum of money; one below nothing has its sign in front."""
-    absolute = Amount(abs(amount.minor), amount.currency).format(visit.language)
+def sum_of(context: PageContext, amount: Amount) -> str:
+    """Return an amount of money; a negative one with its sign in front."""
+    absolute = Amount(abs(amount.minor), amount.currency).format(context.language)
     return f"−{absolute}" if amount.minor < 0 else absolute
 
 
-def minor(visit: PageRequest, amount: int, currency: Currency) -> str:
-    """Return kopecks or Stars as a sum of money."""
-    return Amount(amount, currency).format(visit.language)
+def minor(context: PageContext, amount: int, currency: Currency) -> str:
+    """Return kopecks or Stars as an amount of money."""
+    return Amount(amount, currency).format(context.language)
 
 
-def may(visit: PageRequest, permission: str, dataset: str | None = None) -> bool:
-    """Return whether the person has a right, for a dataset where one is named."""
-    return visit.may(Permission(permission), dataset)
+def may(context: PageContext, permission: str, dataset: str | None = None) -> bool:
+    """Return whether the person has a permission, for a dataset if one is given."""
+    return context.may(Permission(permission), dataset)
 
 
 _DRAWN: tuple[Callable[..., object], ...] = (
@@ -221,9 +221,9 @@ _DRAWN: tuple[Callable[..., object], ...] = (
 )
 
 
-def formatters(visit: PageRequest) -> Mapping[str, Callable[..., object]]:
-    """Return what templates write raw values by, as `fmt`: in the person's language and zone."""
-    return {each.__name__: partial(each, visit) for each in _DRAWN}
+def formatters(context: PageContext) -> Mapping[str, Callable[..., object]]:
+    """Return the formatting functions of templates, as `fmt`."""
+    return {each.__name__: partial(each, context) for each in _DRAWN}
 
 
 def next_href(page: Page) -> str:
@@ -240,16 +240,16 @@ def next_href(page: Page) -> str:
 
 _STYLES = {"+": ("add", "+"), "-": ("del", "−"), "@": ("at", "")}
 _HEADERS = ("--- ", "+++ ")
-# More of one file nobody reads on a page; git has it all.
+# Maximum number of lines shown of one file.
 MAX_LINES = 600
-# In longer texts nothing is marked: comparing them would hold up everybody else.
+# Longer texts are not compared: it would block other requests.
 MAX_COMPARED = 2000
 
 
 def diff_lines(difference: str | None) -> Iterator[tuple[str, str, str]]:
-    """Yield the lines of a unified difference without its headers; none for None.
+    """Yield the lines of a unified diff without its headers; none for None.
 
-    A style, a sign that says to who cannot see colours what it is, and the words.
+    Each has a style, a sign for people who cannot distinguish colours, and the text.
     """
     for place, line in enumerate((difference or "").splitlines()):
         if place < len(_HEADERS) and line.startswith(_HEADERS):
@@ -260,12 +260,12 @@ def diff_lines(difference: str | None) -> Iterator[tuple[str, str, str]]:
         yield (*_STYLES.get(line[:1], ("", "")), line)
 
 
-# The lines of a text with their ends, and whether the other text has not got it.
+# Lines with their ends, and whether the other text lacks them.
 Lines = list[tuple[str, bool]]
 
 
 def compare_lines(yours: str | None, theirs: str | None) -> tuple[Lines, Lines]:
-    """Return the lines of two texts of one thing."""
+    """Return the lines of two versions of a text."""
     mine, others = ((text or "").splitlines(keepends=True) for text in (yours, theirs))
     if (longest := max(len(mine), len(others))) > MAX_COMPARED:
         blocks = [Match(0, 0, longest)]
@@ -278,6 +278,6 @@ def compare_lines(yours: str | None, theirs: str | None) -> tuple[Lines, Lines]:
 
 
 def _marked(lines: Sequence[str], alike: Iterable[tuple[int, int]]) -> Lines:
-    """Return the lines; `alike` are begin and length of those that both texts have."""
+    """Return the lines; `alike` are start and length of the blocks that both texts share."""
     known = {place for begin, size in alike for place in range(begin, begin + size)}
     return [(line, place not in known) for place, line in enumerate(lines)]

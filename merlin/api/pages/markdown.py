@@ -1,8 +1,8 @@
-"""Markdown: a lecture's text as HTML that can do no harm, with its contents.
+"""Markdown: a lecture's text as safe HTML, with its table of contents.
 
-Nothing of HTML is let through; links lead to https, to mail, to a place on the page, or to
-another material that the text names by its file; pictures become links. Headings begin below
-the page's own title and never skip a level.
+Raw HTML is escaped; links lead to HTTPS, mail addresses, an anchor on the page, or another material
+that the text names by its file; images become links. Headings begin below the page's title and
+never skip a level.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from markupsafe import Markup
 from merlin.core.i18n import text
 
 _KEPT_TEXTS = 256
-# The level of the headings below the page's own.
+# Heading level below the page's title.
 _SECTION = 2
 
 
-# The headings of the second level: the id on the page, and the words.
+# Second-level headings: anchor and text.
 Contents = Sequence[tuple[str, str]]
 
 
@@ -34,9 +34,9 @@ Contents = Sequence[tuple[str, str]]
 def render_markdown(
     source: str, language: str, path: str = "", materials: tuple[tuple[str, str], ...] = ()
 ) -> tuple[Markup, Contents]:
-    """Return the text of the file `path` as it is shown; `materials` are (file, address here).
+    """Return the HTML of the file `path`; `materials` are (file, address here).
 
-    The few words of ours that stand in it are in `language`.
+    Interface texts in it are in `language`.
     """
     env: dict[str, Any] = {"path": path, "materials": dict(materials), "language": language}
     tokens = _markdown().parse(source, env)
@@ -47,14 +47,14 @@ def render_markdown(
         token.children = token.children and list(_with_safe_links(token.children, env))
     tokens = list(_with_scrolled_tables(tokens, text(language, "page-table")))
     html = _markdown().renderer.render(tokens, _markdown().options, env)
-    # Everything in it was escaped by markdown-it-py, whose `html` is off, or by the rules below.
+    # Escaped by markdown-it-py, whose `html` is off, or by the rules below.
     return Markup(html), contents  # noqa: S704
 
 
 @lru_cache(1)
 def _markdown() -> MarkdownIt:
     made = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    # What may be linked is judged once, after parsing, with the page at hand.
+    # Links are checked once, after parsing, when the page is known.
     made.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
     for name in ("fence", "code_block"):
         made.add_render_rule(name, _code)
@@ -80,7 +80,7 @@ def _with_anchors(tokens: Sequence[Token]) -> Contents:
 
 
 def _with_safe_links(line: Sequence[Token], env: Mapping[str, Any]) -> Iterator[Token]:
-    """Yield a line whose links lead where they may, or nowhere; its pictures become links."""
+    """Yield a line with allowed links only; images become links."""
     tags: list[str] = []
     for token in line:
         if token.type == "link_close":
@@ -101,13 +101,13 @@ def _with_safe_links(line: Sequence[Token], env: Mapping[str, Any]) -> Iterator[
 
 
 def _link_attributes(address: str) -> dict[str, str | int | float]:
-    """Return what a link says; one that leads away tells nobody where it came from."""
+    """Return a link's attributes; an external one sends no referrer."""
     attributes: dict[str, str | int | float] = {"href": address} if address else {}
     return attributes | ({"rel": "noopener noreferrer"} if address.startswith("https:") else {})
 
 
 def _with_scrolled_tables(tokens: Sequence[Token], label: str) -> Iterator[Token]:
-    """Yield the tokens with each table in a place of its own that scrolls sideways."""
+    """Yield the tokens with each table in a container that scrolls horizontally."""
     attributes = {"class": "scroll", "tabindex": "0", "role": "group", "aria-label": label}
     for token in tokens:
         if token.type == "table_open":
@@ -118,7 +118,7 @@ def _with_scrolled_tables(tokens: Sequence[Token], label: str) -> Iterator[Token
 
 
 def _address(url: str, env: Mapping[str, Any]) -> str:
-    """Return the address that a link may lead to, "" for none."""
+    """Return the allowed address of a link, "" for none."""
     try:
         parts = urlsplit(url)
     except ValueError:

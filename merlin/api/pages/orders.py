@@ -1,12 +1,12 @@
-"""Checkout, my orders, and the truth about one, as its state, the ledger and its gateway say.
+"""Checkout, orders, and the state of an order by row, ledger and gateway.
 
-GET  /checkout/{plan}   the price; ?code= makes it lower
-POST /checkout/{plan}   the order is stored and YooKassa asked; then to its page of payment
-/orders                 mine, newest first
-/orders/{id}            one: looked at anew when it is opened, and every few seconds after that
+GET  /checkout/{plan}   the price; ?code= reduces it
+POST /checkout/{plan}   stores the order, asks YooKassa, redirects to its payment page
+/orders                 the person's orders, newest first
+/orders/{id}            one order; refreshed when opened, and every few seconds after that
 /orders/{id}/live       the part that changes, for the script
-/orders/{id}/pay        GET: leads to the page of payment; POST: asks YooKassa for it (again)
-/orders/{id}/cancel     gives it up
+/orders/{id}/pay        GET: redirects to the payment page; POST: asks YooKassa for it (again)
+/orders/{id}/cancel     cancels it
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from merlin.api.pages.formatting import WAITS, order_state, when
 from merlin.api.pages.page import (
     FROM_HERE,
     PLANS,
-    Owning,
-    PageRequest,
-    bot_opened,
+    PageContext,
+    SignedInContext,
+    bot_link,
     refusal_text,
     render_fragment,
     render_page,
 )
-from merlin.api.pages.plans import brings, may_be_led_to, may_be_paid_here, takes_roubles
+from merlin.api.pages.plans import can_open_payment_page, can_pay_here, plan_features, takes_roubles
 from merlin.app import orders
 from merlin.app.orders import BY_BUYER, OrderDetails
 from merlin.app.plans import find_discount
@@ -53,12 +53,12 @@ from merlin.providers.payments import Gateway, contact_of
 log = get_logger(__name__)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 PlanName = Annotated[str, Path(max_length=100)]
-# More than any code or address has; what is longer is told to be wrong, not cut.
+# Longer than any code or address; a longer value is refused, not truncated.
 _MAX_INPUT_LENGTH = 500
 
 
 class Bill(BaseModel):
-    """What the form says; `price` is what its button said, in kopecks."""
+    """The checkout form; `price` is the price on its button, in kopecks."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -70,130 +70,130 @@ class Bill(BaseModel):
 
 @router.get("/checkout/{name}")
 async def show_checkout(
-    visit: Owning,
+    context: SignedInContext,
     name: PlanName,
     code: Annotated[str, Query(max_length=_MAX_INPUT_LENGTH)] = "",
 ) -> Response:
-    """Return what a plan costs."""
-    plan = plan_named(visit.services.plans, name)
+    """Return the checkout page of a plan."""
+    plan = plan_named(context.services.plans, name)
     if plan is None or not plan.is_sold:
-        return not_there(visit, "plan")
-    return await _page(visit, plan, Bill(code=code))
+        return not_found_page(context, "plan")
+    return await _page(context, plan, Bill(code=code))
 
 
 @router.post("/checkout/{name}", dependencies=FROM_HERE)
-async def buy(visit: Owning, name: PlanName, bill: Annotated[Bill, Form()]) -> Response:
-    """Store the order, ask for its page of payment, and lead there."""
-    plan = plan_named(visit.services.plans, name)
-    if plan is None or not takes_roubles(visit, plan):
-        return not_there(visit, "plan")
-    needs = _needs_contact(visit)
+async def buy(context: SignedInContext, name: PlanName, bill: Annotated[Bill, Form()]) -> Response:
+    """Store the order, request its payment page, and redirect there."""
+    plan = plan_named(context.services.plans, name)
+    if plan is None or not takes_roubles(context, plan):
+        return not_found_page(context, "plan")
+    needs = _needs_contact(context)
     address = contact_of(bill.contact) if needs else ""
     if needs and not address:
-        words = visit.say("contact-wrong" if bill.contact.strip() else "contact-none")
-        return await _page(visit, plan, bill, wrong_contact=words)
-    promo, wrong_code = await _read_code(visit, plan, bill.code)
+        words = context.say("contact-wrong" if bill.contact.strip() else "contact-none")
+        return await _page(context, plan, bill, wrong_contact=words)
+    promo, wrong_code = await _read_code(context, plan, bill.code)
     now = prices(plan, promo)[0]
     if wrong_code or now is None or now.minor != bill.price:
-        words = "" if wrong_code else visit.say("price-changed")
-        return await _page(visit, plan, bill, words)
+        words = "" if wrong_code else context.say("price-changed")
+        return await _page(context, plan, bill, words)
     requested = (plan.name, Gateway.YOOKASSA, bill.code, address)
     try:
-        purchase = await visit.write(place_order, *requested, keeps_method=bill.keeps)
+        purchase = await context.write(place_order, *requested, keeps_method=bill.keeps)
     except (NotFound, Refused) as error:
-        return await _page(visit, plan, bill, refusal_text(visit, error))
-    return await led_to_pay(visit, purchase.purchase_id)
+        return await _page(context, plan, bill, refusal_text(context, error))
+    return await redirect_to_payment(context, purchase.purchase_id)
 
 
-async def led_to_pay(visit: PageRequest, purchase_id: str) -> Response:
-    """Return the way to the page of payment, or to the order, which says why there is none."""
+async def redirect_to_payment(context: PageContext, purchase_id: str) -> Response:
+    """Redirect to the payment page, or to the order, which states why there is none."""
     try:
-        ctx, actor = visit.services, visit.actor
+        ctx, actor = context.services, context.actor
         purchase = await orders.pay_order(ctx, actor, purchase_id)
     except PaymentError as error:
         log.warning("a gateway was asked in vain", purchase=purchase_id, reason=redact(str(error)))
         return seen_other(f"/orders/{purchase_id}?said=silent")
     except MerlinError:
-        # It is over, or not the gateway's: the order's page says what is so.
+        # It is over or of another gateway: the order's page explains it.
         return seen_other(f"/orders/{purchase_id}")
-    if purchase.state.is_open and may_be_led_to(visit, purchase):
+    if purchase.state.is_open and can_open_payment_page(context, purchase):
         return seen_other(f"/orders/{purchase_id}/pay")
     return seen_other(f"/orders/{purchase_id}")
 
 
-def not_there(visit: PageRequest, about: str) -> Response:
-    """Return what is said instead of a "plan" that nobody can buy here, or another's "order"."""
-    return render_page(visit, "shop_lost.html", {"about": about}, status=404, keep=NEVER_KEPT)
+def not_found_page(context: PageContext, about: str) -> Response:
+    """Return the page of a "plan" not for sale here, or of another person's "order"."""
+    return render_page(context, "shop_lost.html", {"about": about}, status=404, keep=NEVER_KEPT)
 
 
-def _needs_contact(visit: PageRequest) -> bool:
-    shop = visit.services.config.payments.yookassa
+def _needs_contact(context: PageContext) -> bool:
+    shop = context.services.config.payments.yookassa
     return shop is not None and shop.receipt is not None
 
 
-async def _read_code(visit: PageRequest, plan: Plan, code: str) -> tuple[Promo | None, str]:
-    """Return the code where it makes this plan cheaper, else why it does not."""
+async def _read_code(context: PageContext, plan: Plan, code: str) -> tuple[Promo | None, str]:
+    """Return the promo code if it reduces this plan's price, else why it does not."""
     code = code.strip()
     if not code:
         return None, ""
     try:
-        promo = await visit.read(find_discount, plan, code)
+        promo = await context.read(find_discount, plan, code)
     except (NotFound, Refused) as error:
-        return None, refusal_text(visit, error)
+        return None, refusal_text(context, error)
     if not promo.percent:
-        return None, visit.say("promo-gives-days")
+        return None, context.say("promo-gives-days")
     return promo, ""
 
 
 async def _page(
-    visit: PageRequest, plan: Plan, bill: Bill, wrong: str = "", wrong_contact: str = ""
+    context: PageContext, plan: Plan, bill: Bill, wrong: str = "", wrong_contact: str = ""
 ) -> Response:
-    promo, wrong_code = await _read_code(visit, plan, bill.code)
-    read_href = partial(bot_opened, visit.services, PLANS)
-    shop = visit.services.config.payments.yookassa
+    promo, wrong_code = await _read_code(context, plan, bill.code)
+    read_href = partial(bot_link, context.services, PLANS)
+    shop = context.services.config.payments.yookassa
     view = {
         "plan": plan,
         "promise": promise_of(plan),
-        "brings": brings(visit, plan),
-        # What the button says in kopecks, so that nobody pays another price than they saw.
-        "total": prices(plan, promo)[0] if takes_roubles(visit, plan) else None,
+        "brings": plan_features(context, plan),
+        # The price on the button, so that nobody pays a price they have not seen.
+        "total": prices(plan, promo)[0] if takes_roubles(context, plan) else None,
         "promo": promo,
-        "bot_href": await visit.services.store.read(read_href) if plan.xtr else "",
+        "bot_href": await context.services.store.read(read_href) if plan.xtr else "",
         "typed": bill,
         "code": bill.code.strip(),
         "wrong_code": wrong_code,
-        "needs_contact": _needs_contact(visit),
+        "needs_contact": _needs_contact(context),
         "wrong_contact": wrong_contact,
-        "consent": _consent(visit, plan),
+        "consent": _consent(context, plan),
         "is_test": shop is not None and shop.test,
         "wrong_words": wrong,
     }
     status = 409 if wrong else 422 if wrong_contact else 200
-    return render_page(visit, "checkout.html", view, keep=NEVER_KEPT, status=status)
+    return render_page(context, "checkout.html", view, keep=NEVER_KEPT, status=status)
 
 
-def _consent(visit: PageRequest, plan: Plan) -> str:
-    """Return what one agrees to: how much, how often, from when, how to stop it."""
-    shop, price = visit.services.config.payments.yookassa, plan.rub
+def _consent(context: PageContext, plan: Plan) -> str:
+    """Return what the buyer agrees to: amount, interval, first date, how to cancel."""
+    shop, price = context.services.config.payments.yookassa, plan.rub
     if shop is None or not (shop.save_methods and plan.renewed) or price is None:
         return ""
-    is_told = is_of_telegram(visit.user_id)
-    return visit.say(
+    is_told = is_of_telegram(context.user_id)
+    return context.say(
         "consent",
-        price=price.format(visit.language),
-        days=visit.say("days-every", count=plan.days or 0),
+        price=price.format(context.language),
+        days=context.say("days-every", count=plan.days or 0),
         told="yes" if is_told else "no",
     )
 
 
-# Those whose gateway has not been asked for its page.
+# States in which the gateway has not been asked for its page.
 _UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
 
 
-def _lead(
-    visit: PageRequest, details: OrderDetails, state: PurchaseState, *, is_silent: bool
+def _describe_state(
+    context: PageContext, details: OrderDetails, state: PurchaseState, *, is_silent: bool
 ) -> str:
-    """Return what is so, in a sentence or two."""
+    """Return the state of the order in one or two sentences."""
     purchase = details.purchase
     name, order = state.value, purchase.order
     if details.is_empty:
@@ -206,20 +206,20 @@ def _lead(
         by_card = "silent" if is_silent else "asking"
         name = by_card if order.gateway is Gateway.YOOKASSA else "pending"
     arguments = {
-        "amount": order.amount.format(visit.language),
-        "until": when(visit, purchase.expires_at),
+        "amount": order.amount.format(context.language),
+        "until": when(context, purchase.expires_at),
         "till": order.gateway.value,
-        "why": text(visit.language, reason_key(purchase.reason)),
+        "why": text(context.language, reason_key(purchase.reason)),
     }
-    return visit.say(f"order-lead-{name}", **arguments)
+    return context.say(f"order-lead-{name}", **arguments)
 
 
-def _again(visit: PageRequest, purchase: Purchase, state: PurchaseState) -> str:
-    """Return where the same is bought anew, once this order is over and it is still sold."""
+def _buy_again_href(context: PageContext, purchase: Purchase, state: PurchaseState) -> str:
+    """Return where to buy the same again, if this order is over and the plan is still sold."""
     if state.is_open:
         return ""
     name = purchase.order.promise.plan
-    plan = plan_named(visit.services.plans, name)
+    plan = plan_named(context.services.plans, name)
     if plan is None or not plan.is_sold:
         return ""
     return f"/checkout/{name}" if state.rank == PurchaseState.EXPIRED.rank else ""
@@ -228,24 +228,24 @@ def _again(visit: PageRequest, purchase: Purchase, state: PurchaseState) -> str:
 Said = Annotated[str, Query(max_length=20)]
 _ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
 _MOST = 100
-# The end of what a page `was` that told of a gateway that did not answer.
+# Suffix of `was` for a page that showed an unanswered gateway.
 SILENT = ".silent"
-# So long a page waits for a gateway; it is looked at all the same, and told by the next look.
+# Timeout of a page for the gateway; the check continues, and the next poll shows it.
 LOOK_S = 4.0
-# An open page asks every few seconds for two minutes, then slower, and in the end no more; every
-# quarter of a minute the gateway itself is looked at.
+# Polling intervals of an open page: every few seconds for two minutes, then slower, in the end
+# never; the gateway itself is checked every 15 seconds.
 _OFTEN_S, _SELDOM_S, _LOOK_EACH_S = 3, 15, 15
 _SLOWER_AFTER_S, _OVER_AFTER_S = 120, 3600
 
 
 async def _own_order(
-    visit: Owning, order_id: Annotated[str, Path(max_length=100)]
+    context: SignedInContext, order_id: Annotated[str, Path(max_length=100)]
 ) -> Purchase | None:
-    """Return one of the person's own orders, None for what is another's or not there at all."""
+    """Return one of the person's own orders, None if it does not exist for them."""
     if not _ID.fullmatch(order_id):
         return None
     try:
-        return await visit.read(orders.show_order, order_id)
+        return await context.read(orders.show_order, order_id)
     except NotFound:
         return None
 
@@ -254,89 +254,89 @@ Mine = Annotated[Purchase | None, Depends(_own_order)]
 
 
 @router.get("/orders")
-async def show_orders(visit: Owning) -> Response:
-    """Return my orders, newest first."""
-    found = await visit.read(orders.list_orders, _MOST + 1)
+async def show_orders(context: SignedInContext) -> Response:
+    """Return the person's orders, newest first."""
+    found = await context.read(orders.list_orders, _MOST + 1)
     view = {"orders": found[:_MOST], "has_more": len(found) > _MOST}
-    return render_page(visit, "orders.html", view, keep=NEVER_KEPT)
+    return render_page(context, "orders.html", view, keep=NEVER_KEPT)
 
 
 @router.get("/orders/{order_id}")
-async def show_order(visit: Owning, purchase: Mine, said: Said = "") -> Response:
-    """Return one order as it is now; `said` tells that the gateway was asked in vain just now."""
+async def show_order(context: SignedInContext, purchase: Mine, said: Said = "") -> Response:
+    """Return one order; `said` states that the gateway has just failed to answer."""
     if purchase is None:
-        return not_there(visit, "order")
+        return not_found_page(context, "order")
     is_silent = said == "silent"
     if not is_silent:
-        purchase, is_silent = await _looked(visit, purchase)
-    view = await _view(visit, purchase, 0, is_silent=is_silent)
-    return render_page(visit, "order.html", view, keep=NEVER_KEPT)
+        purchase, is_silent = await _refresh(context, purchase)
+    view = await _view(context, purchase, 0, is_silent=is_silent)
+    return render_page(context, "order.html", view, keep=NEVER_KEPT)
 
 
 @router.get("/orders/{order_id}/live")
 async def show_live(
-    visit: Owning,
+    context: SignedInContext,
     purchase: Mine,
     since: Annotated[int, Query(ge=0, le=2**53 - 1)],
     was: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
-    """Return the part that changes, or nothing while it is what it `was` since then."""
+    """Return the part that changes, or nothing if it still equals `was`."""
     if purchase is None:
-        return not_there(visit, "order")
-    age = max(int(visit.services.clock().timestamp()) - since, 1)
+        return not_found_page(context, "order")
+    age = max(int(context.services.clock().timestamp()) - since, 1)
     if age % _LOOK_EACH_S < _OFTEN_S:
-        purchase, _ = await _looked(visit, purchase)
+        purchase, _ = await _refresh(context, purchase)
     is_silent = was.endswith(SILENT) and was.startswith(f"{purchase.state.value}.")
-    view = await _view(visit, purchase, age, is_silent=is_silent)
+    view = await _view(context, purchase, age, is_silent=is_silent)
     if view["now"] == was and view["live_href"]:
         return Response(status_code=204, headers={"Cache-Control": NEVER_KEPT})
-    return render_fragment(visit, "order_part.html", view)
+    return render_fragment(context, "order_part.html", view)
 
 
 @router.get("/orders/{order_id}/pay")
-async def lead(visit: Owning, purchase: Mine) -> Response:
-    """Lead to the gateway's page of payment.
+async def lead(context: SignedInContext, purchase: Mine) -> Response:
+    """Redirect to the gateway's payment page.
 
-    By a page of its own: no form may lead away from this site (`form-action 'self'`), and a
-    redirect after a form would be that.
+    Through a page of its own: `form-action 'self'` forbids a form, and a redirect after a form, to
+    leave this site.
     """
     if purchase is None:
-        return not_there(visit, "order")
-    is_open = purchase.may_be_paid(visit.services.clock())
+        return not_found_page(context, "order")
+    is_open = purchase.may_be_paid(context.services.clock())
     order = f"/orders/{purchase.purchase_id}"
-    if not (is_open and may_be_led_to(visit, purchase)):
+    if not (is_open and can_open_payment_page(context, purchase)):
         return seen_other(order)
     view = {"address": purchase.pay_url, "order": order}
-    return render_page(visit, "pay.html", view, keep=NEVER_KEPT)
+    return render_page(context, "pay.html", view, keep=NEVER_KEPT)
 
 
 @router.post("/orders/{order_id}/pay", dependencies=FROM_HERE)
-async def ask_again(visit: Owning, purchase: Mine) -> Response:
-    """Ask the gateway for its page (again): the same order, under the same key."""
+async def ask_again(context: SignedInContext, purchase: Mine) -> Response:
+    """Request the payment page again: the same order, the same idempotency key."""
     if purchase is None:
-        return not_there(visit, "order")
-    is_open = purchase.may_be_paid(visit.services.clock())
-    if not (is_open and may_be_paid_here(visit, purchase)):
+        return not_found_page(context, "order")
+    is_open = purchase.may_be_paid(context.services.clock())
+    if not (is_open and can_pay_here(context, purchase)):
         return seen_other(f"/orders/{purchase.purchase_id}")
-    return await led_to_pay(visit, purchase.purchase_id)
+    return await redirect_to_payment(context, purchase.purchase_id)
 
 
 @router.post("/orders/{order_id}/cancel", dependencies=FROM_HERE)
-async def cancel(visit: Owning, purchase: Mine) -> Response:
-    """Give an order up; one that is over already stays as it is."""
+async def cancel(context: SignedInContext, purchase: Mine) -> Response:
+    """Cancel an order; one that is over stays as it is."""
     if purchase is None:
-        return not_there(visit, "order")
-    await visit.write(orders.cancel_order, purchase.purchase_id)
+        return not_found_page(context, "order")
+    await context.write(orders.cancel_order, purchase.purchase_id)
     return seen_other(f"/orders/{purchase.purchase_id}")
 
 
-async def _looked(visit: PageRequest, purchase: Purchase) -> tuple[Purchase, bool]:
-    """Return the order after a look at its gateway, and whether that was too slow to tell."""
-    is_ours = visit.services.gateway is not None and purchase.order.gateway is Gateway.YOOKASSA
-    is_young = visit.services.clock() - purchase.created_at < LOOKED_FOR
+async def _refresh(context: PageContext, purchase: Purchase) -> tuple[Purchase, bool]:
+    """Return the order after a gateway check, and whether the gateway was too slow."""
+    is_ours = context.services.gateway is not None and purchase.order.gateway is Gateway.YOOKASSA
+    is_young = context.services.clock() - purchase.created_at < LOOKED_FOR
     if purchase.state.is_paid or not (is_ours and (is_young or purchase.state.is_open)):
         return purchase, False
-    ctx, actor = visit.services, visit.actor
+    ctx, actor = context.services, context.actor
     try:
         return await orders.look_order(ctx, actor, purchase.purchase_id, LOOK_S), False
     except TimeoutError:
@@ -344,29 +344,28 @@ async def _looked(visit: PageRequest, purchase: Purchase) -> tuple[Purchase, boo
 
 
 async def _view(
-    visit: PageRequest, purchase: Purchase, age: int, *, is_silent: bool
+    context: PageContext, purchase: Purchase, age: int, *, is_silent: bool
 ) -> dict[str, object]:
-    """Return what the page shows that has been open for `age` seconds.
+    """Return the template values of a page that has been open for `age` seconds.
 
-    `lead` says what is so; `is_silent`: the gateway did not answer just now. `has_page`: there is a
-    page of payment to go to; `may_ask`: the gateway is asked for that page first. `again_href` buys
-    the same anew. It is asked every `live_s` seconds whether `now` is still so; `live_href` "":
-    nothing changes by itself any more.
+    `lead` describes the state; `is_silent`: the gateway has not answered. `has_page`: a payment
+    page exists; `may_ask`: it can be requested. `again_href` buys the same again. The script polls
+    every `live_s` seconds whether `now` has changed; `live_href` "": the state is final.
     """
-    services, actor = visit.services, visit.actor
+    services, actor = context.services, context.actor
 
     def read() -> tuple[OrderDetails, Sequence[Gift], str]:
         details = orders.show_order_details(services, actor, purchase.purchase_id)
         gifts = Quotas(services.db, services.bot_id).gifts.all(purchase.user_id)
-        return details, gifts, bot_opened(services, PLANS)
+        return details, gifts, bot_link(services, PLANS)
 
     details, gifts, bot_href = await services.store.read(read)
     purchase, pack = details.purchase, details.purchase.order.promise.pack
     packs = {f"grant:{grant.entry_id}:{kind.value}" for grant in details.grants for kind in pack}
-    state, by_card = order_state(visit, purchase), purchase.order.gateway is Gateway.YOOKASSA
+    state, by_card = order_state(context, purchase), purchase.order.gateway is Gateway.YOOKASSA
     waits, is_by_hand = state in WAITS, purchase.order.renewal_id is None
-    has_page = waits and may_be_led_to(visit, purchase)
-    may_ask = waits and is_by_hand and may_be_paid_here(visit, purchase)
+    has_page = waits and can_open_payment_page(context, purchase)
+    may_ask = waits and is_by_hand and can_pay_here(context, purchase)
     may_check = by_card and (waits or state is PurchaseState.HELD)
     now, href, wait = f"{state.value}.{'page' if has_page else 'none'}", "", 0
     if may_check and age <= _OVER_AFTER_S:
@@ -381,13 +380,13 @@ async def _view(
         "packs": [gift for gift in gifts if gift.key in packs],
         "bot_href": bot_href,
         "moment": services.clock(),
-        "lead": _lead(visit, details, state, is_silent=is_silent),
+        "lead": _describe_state(context, details, state, is_silent=is_silent),
         "is_paid": state.is_paid,
         "has_page": has_page,
         "may_ask": may_ask and not has_page,
         "may_check": may_check,
         "may_cancel": waits and is_by_hand,
-        "again_href": _again(visit, purchase, state),
+        "again_href": _buy_again_href(context, purchase, state),
         "is_good": state is PurchaseState.PAID and not details.is_empty,
         "now": now,
         "live_href": href,

@@ -1,12 +1,12 @@
-"""One call for a page: who opens it, in which language, what stands around it, how it is drawn.
+"""Context and rendering of an HTML page: visitor, language, layout, ETag.
 
 The language: ?lang= · else the cookie · else the account · else Accept-Language · else the config
 
-Pages that only some may open are not there for everybody else: nobody signed in is led to the
-sign-in page, signed in without the right means 404, as a wrong address.
+A page that requires a permission redirects to the sign-in page without authentication, and answers
+404 to a signed-in person without the permission, as for an unknown address.
 
-A page or a part of one is answered packed, known by its tag, or redirected. Each form carries a
-mark that tells it from another, so that one pressed twice acts once.
+Pages and fragments are compressed, have an ETag, or redirect. Each form has a random token, so that
+submitting it twice acts once.
 """
 
 from __future__ import annotations
@@ -66,29 +66,29 @@ FOLDERS = (STATIC, WEB / "course" / "static")
 
 @cache
 def assets() -> Assets:
-    """Return the assets of this process."""
+    """Return the static assets of this process."""
     return Assets(*FOLDERS)
 
 
 @asset_router.get(PREFIX + "{name}", include_in_schema=False)
 async def asset(request: Request, name: str) -> Response:
-    """Return one asset; a name that is not, or no longer, known is not found."""
+    """Return one asset. Raises Problem 404 for an unknown or outdated name."""
     return asset_response(assets(), request, name)
 
 
 # Source: core.telegram.org/bots/features, "Deep linking": A-Z, a-z, 0-9, _ and -, at most 64.
 _PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# What opens the bot where plans are bought for Stars.
+# The bot's start payload for buying plans with Stars.
 PLANS = "plan"
 
 
 def bot_href(services: ApiServices, course: Course) -> str:
-    """Return the address that opens the bot on this course, "" for none; reads rows."""
-    return bot_opened(services, f"course_{course.slug}")
+    """Return the link that opens the bot on this course, "" if unknown; reads rows."""
+    return bot_link(services, f"course_{course.slug}")
 
 
-def bot_opened(services: ApiServices, payload: str) -> str:
-    """Return the address that opens the bot with a payload, "" for none; reads rows."""
+def bot_link(services: ApiServices, payload: str) -> str:
+    """Return the link that opens the bot with a payload, "" if unknown; reads rows."""
     name = Settings(services.db).get(BOT_NAME)
     if not name or not _PAYLOAD.fullmatch(payload):
         return ""
@@ -96,19 +96,19 @@ def bot_opened(services: ApiServices, payload: str) -> str:
 
 
 PATTERN = "^[0-9a-f]{32}$"
-Mark = Annotated[str, Form(pattern=PATTERN)]
+FormToken = Annotated[str, Form(pattern=PATTERN)]
 
 
-def mark() -> str:
-    """Return the mark of a new form."""
+def form_token() -> str:
+    """Return the token of a new form."""
     return secrets.token_hex(16)
 
 
 WITHIN_COOKIE = "merlin_within"
 
 
-def language_shown(request: Request, user: User | None) -> str:
-    """Return the language of a page for whoever opens it."""
+def page_language(request: Request, user: User | None) -> str:
+    """Return the language of a page for this user."""
     chosen = browser.chosen_language(request)
     if chosen:
         return chosen
@@ -117,18 +117,18 @@ def language_shown(request: Request, user: User | None) -> str:
 
 
 def is_in_telegram(request: Request) -> bool:
-    """Return whether the page's script has found itself within Telegram."""
+    """Return whether the page's script has detected Telegram's frame."""
     return browser.read_cookie(request, WITHIN_COOKIE) == "telegram"
 
 
 def sign_in_href(here: str) -> str:
-    """Return where to sign in and come back from."""
+    """Return the address of the sign-in page that returns to `here`."""
     return "/sign-in" if here == "/" else f"/sign-in?next={quote(here, safe='')}"
 
 
-# What templates call beside texts and icons.
+# Functions of templates, besides texts and icons.
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
-    "mark": mark,
+    "mark": form_token,
     "diff_lines": diff_lines,
     "compare_lines": compare_lines,
     "merge_words": merge_words,
@@ -144,13 +144,13 @@ def _templates() -> Templates:
 
 
 def render_template(template: str, language: str, **values: object) -> str:
-    """Return a template filled in; `say` gives texts of `language` to it."""
+    """Return a rendered template; its function `say` gives texts in `language`."""
     return _templates().render(template, language, **values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageRequest(Caller):
-    """Who opens a page, in the language of the page; `favourites` are the courses of the Sider."""
+class PageContext(Caller):
+    """The context of a page: caller, language, theme; `favourites` are the courses in the Sider."""
 
     request: Request
     theme: str
@@ -159,15 +159,15 @@ class PageRequest(Caller):
 
     @property
     def zone(self) -> tzinfo:
-        """Return the time zone of what the person reads: the browser's, else their own."""
+        """Return the time zone of the page: the browser's, else the person's."""
         own = (self.user or User(0)).time_zone(self.services.config.timezone)
         return browser.browser_zone(self.request) or own
 
     @property
     def unchosen_zone(self) -> str:
-        """Return the name of the configuration's time zone, "" where the person's is known.
+        """Return the name of the configured time zone, "" if the person's own is known.
 
-        Nobody but who is signed in reads times.
+        Times are shown to signed-in people only.
         """
         if browser.browser_zone(self.request) or self.user is None or self.user.zone:
             return ""
@@ -175,12 +175,12 @@ class PageRequest(Caller):
 
     @property
     def here(self) -> str:
-        """Return the page's own address, without what says only how it is shown."""
+        """Return the page's address without display parameters."""
         return browser.page_address(self.request)
 
     @property
     def is_personal(self) -> bool:
-        """Return whether the page is another one for everybody who is signed in."""
+        """Return whether the page depends on the person or on a message of the last form."""
         return self.user is not None or bool(browser.read_cookie(self.request, SAID_COOKIE))
 
     def say(self, key: str, **arguments: object) -> str:
@@ -188,94 +188,94 @@ class PageRequest(Caller):
         return text(self.language, f"page-{key}", **arguments)
 
 
-# What a form was refused for, to be said beside it; all else is a page of its own.
+# Errors shown beside the form; all others get an error page.
 REFUSALS = (Problem, Forbidden, Refused, DatasetError, ValidationError)
 
 
-def refusal_text(visit: PageRequest, error: Exception) -> str:
-    """Return the words of one of `REFUSALS`; raises it where it says that nothing is there."""
+def refusal_text(context: PageContext, error: Exception) -> str:
+    """Return the message of one of `REFUSALS`; raises it again if it is a 404."""
     match error:
         case Problem():
             if error.status is HTTPStatus.NOT_FOUND:
                 raise error
-            return text(visit.language, f"api-problem-{error.code}-detail", **error.arguments)
+            return text(context.language, f"api-problem-{error.code}-detail", **error.arguments)
         case ValidationError():
-            wrong = wrong_values(error.errors(), visit.language)
+            wrong = wrong_values(error.errors(), context.language)
             return " ".join(f"{each['pointer'].strip('/')}: {each['detail']}" for each in wrong)
         case MerlinError():
-            return text(visit.language, error.key, **error.arguments)
+            return text(context.language, error.key, **error.arguments)
         case _:
             raise error
 
 
-# What the last form did, said on the page that comes after it.
+# The message of the last form, shown on the next page.
 SAID_COOKIE = "merlin_said"
 _SAID_S = 60
 
 
-async def page_request(request: Request, caller: Anyone) -> PageRequest:
-    """Return the visit that this call is."""
+async def page_context(request: Request, caller: Anyone) -> PageContext:
+    """Return the page context of a request."""
 
     def read(ctx: Context) -> tuple[ActiveCourses, list[Course]]:
         return courses.active(ctx), courses.favourites(ctx, caller.actor)
 
     active, favourites = await services_of(request).read(read)
     return view_of(
-        PageRequest,
+        PageContext,
         caller,
         request=request,
-        language=language_shown(request, caller.user),
+        language=page_language(request, caller.user),
         theme=browser.chosen_theme(request),
         courses=active,
         favourites=tuple(favourites),
     )
 
 
-Visiting = Annotated[PageRequest, Depends(page_request)]
+PublicContext = Annotated[PageContext, Depends(page_context)]
 
 
-async def _signed_in(visit: Visiting, caller: Person) -> PageRequest:  # noqa: ARG001 - asks to sign in
-    return visit
+async def _signed_in(context: PublicContext, caller: Person) -> PageContext:  # noqa: ARG001 - asks to sign in
+    return context
 
 
-# Pages of a person's own.
-Owning = Annotated[PageRequest, Depends(_signed_in)]
-# Of forms that nobody else may send in a person's name.
+# Pages that require sign-in.
+SignedInContext = Annotated[PageContext, Depends(_signed_in)]
+# For forms: refuses cross-site requests.
 FROM_HERE = [Depends(require_same_origin)]
 
 
-def nowhere() -> Problem:
-    """Return what is raised for a page that is not there for this person."""
+def page_not_found() -> Problem:
+    """Return the problem of a page that does not exist for this person."""
     return Problem(HTTPStatus.NOT_FOUND, "not-found")
 
 
 def require_page_permission(
     permission: Permission,
-) -> Callable[[PageRequest, Person], Awaitable[PageRequest]]:
-    """Return the dependency of pages that need a right, wherever it counts."""
+) -> Callable[[PageContext, Person], Awaitable[PageContext]]:
+    """Return a dependency that requires a permission, for any dataset or course."""
 
-    async def opened(visit: Visiting, caller: Person) -> PageRequest:
+    async def opened(context: PublicContext, caller: Person) -> PageContext:
         if not caller.may(permission):
-            raise nowhere()
-        return visit
+            raise page_not_found()
+        return context
 
     return opened
 
 
-Teaching = Annotated[PageRequest, Depends(require_page_permission(Permission.EDIT_MATERIALS))]
-Watching = Annotated[PageRequest, Depends(require_page_permission(Permission.WATCH))]
-Launching = Annotated[PageRequest, Depends(require_page_permission(Permission.LAUNCH))]
-Promoting = Annotated[PageRequest, Depends(require_page_permission(Permission.PROMOTE))]
-Selling = Annotated[PageRequest, Depends(require_page_permission(Permission.REFUNDS))]
-Keeping = Annotated[PageRequest, Depends(require_page_permission(Permission.USERS))]
+TeacherContext = Annotated[PageContext, Depends(require_page_permission(Permission.EDIT_MATERIALS))]
+ViewerContext = Annotated[PageContext, Depends(require_page_permission(Permission.WATCH))]
+LauncherContext = Annotated[PageContext, Depends(require_page_permission(Permission.LAUNCH))]
+PromoterContext = Annotated[PageContext, Depends(require_page_permission(Permission.PROMOTE))]
+RefundContext = Annotated[PageContext, Depends(require_page_permission(Permission.REFUNDS))]
+UserAdminContext = Annotated[PageContext, Depends(require_page_permission(Permission.USERS))]
 
 
-async def course_led(visit: Teaching, course_id: Id) -> Course:
-    """Return a course that the person leads. Raises NotFound, Forbidden for every other."""
-    return await visit.read(led_course, course_id)
+async def require_led_course(context: TeacherContext, course_id: Id) -> Course:
+    """Return a course that the person teaches. Raises NotFound, Forbidden for any other."""
+    return await context.read(led_course, course_id)
 
 
-LedCourse = Annotated[Course, Depends(course_led)]
+LedCourse = Annotated[Course, Depends(require_led_course)]
 
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
@@ -283,7 +283,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link; the current one leads to where the person is."""
+    """A link; `is_current` marks the one of the current page."""
 
     href: str
     words: str
@@ -292,14 +292,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Header, Sider and the message of one page.
+    """Header, Sider and message of one page.
 
-    `here` is the page's address to come back to, `language_href` the same in the other language.
-    `person` is what the person is called, "" where nobody is signed in; without `is_known` nobody
-    has looked whether somebody is, and the page offers no sign-in.
-    `message` is what the last form did; `undo` is the course that it took away, 0 for none, and
-    `restore` the address that undoes anything else.
-    `zone` is the time zone of the page's times where the person's own is not known.
+    `here` is the page's address to return to, `language_href` the same in the other language.
+    `person` is the displayed name, "" if not signed in; without `is_known` the caller was not
+    identified, and the page offers no sign-in. `message` reports what the last form did; `undo` is
+    the course that it removed, 0 for none, and `restore` the address that undoes anything else.
+    `zone` names the configured time zone if the person's own is unknown.
     """
 
     theme: str
@@ -318,8 +317,8 @@ class Layout:
     zone: str = ""
 
 
-def person_called(user: User | None) -> str:
-    """Return what the header calls somebody, "" for nobody."""
+def header_name(user: User | None) -> str:
+    """Return the name shown in the header, "" if not signed in."""
     return (user.shown_name or str(user.user_id)) if user else ""
 
 
@@ -328,40 +327,42 @@ def course_href(course: Course) -> str:
     return f"/courses/{course.course_id}"
 
 
-def layout_of(visit: PageRequest) -> Layout:
-    """Return what stands around the page of this visit."""
-    here, path, user = visit.here, visit.request.scope["path"], visit.user
-    message, undo, restore = _message(visit)
-    other = next(one for one in LANGUAGES if one != visit.language)
+def layout_of(context: PageContext) -> Layout:
+    """Return the layout of the current page."""
+    here, path, user = context.here, context.request.scope["path"], context.user
+    message, undo, restore = _message(context)
+    other = next(one for one in LANGUAGES if one != context.language)
     is_shop = any(_is_within(path, room) for room in _SHOP)
     shop = (
-        [Link("/plans", visit.say("nav-plans"), is_shop)] if on_sale(visit.services.plans) else []
+        [Link("/plans", context.say("nav-plans"), is_shop)]
+        if on_sale(context.services.plans)
+        else []
     )
     return Layout(
-        theme=visit.theme,
+        theme=context.theme,
         here=here,
         language_href=browser.with_preference(here, "lang", other),
-        links=(*_links(visit, "nav", ROOMS), *shop),
-        rooms=_links(visit, "room", _admin_rooms(visit)) if _is_within(path, "/admin") else (),
-        favourites=visit.favourites,
+        links=(*_links(context, "nav", ROOMS), *shop),
+        rooms=_links(context, "room", _admin_rooms(context)) if _is_within(path, "/admin") else (),
+        favourites=context.favourites,
         path=path,
-        person=person_called(user),
+        person=header_name(user),
         message=message,
         undo=undo,
         restore=restore,
-        is_in_telegram=is_in_telegram(visit.request),
-        zone=visit.unchosen_zone,
+        is_in_telegram=is_in_telegram(context.request),
+        zone=context.unchosen_zone,
     )
 
 
 Room = tuple[str, str, Permission | None]
-# Who sees which room: a link, its text `page-nav-<name>`, and the right it takes.
+# Address, text key `page-nav-<name>` and required permission of each section.
 ROOMS: tuple[Room, ...] = (
     ("/", "courses", None),
     ("/teach", "teach", Permission.EDIT_MATERIALS),
     ("/admin", "admin", Permission.WATCH),
 )
-# Those within /admin; their texts are `page-room-<name>`.
+# Sections of /admin; their texts are `page-room-<name>`.
 ADMIN_ROOMS: tuple[Room, ...] = (
     ("/admin/board", "home", Permission.WATCH),
     ("/admin/jobs", "jobs", Permission.WATCH),
@@ -375,30 +376,30 @@ ADMIN_ROOMS: tuple[Room, ...] = (
 )
 
 
-# Where a second admin may have to approve what another asks for.
+# Shown if a second admin has to approve critical actions.
 APPROVALS: Room = ("/admin/approvals", "approvals", Permission.USERS)
 
 
-def _admin_rooms(visit: PageRequest) -> tuple[Room, ...]:
-    is_asked = bool(visit.services.config.security.two_people)
+def _admin_rooms(context: PageContext) -> tuple[Room, ...]:
+    is_asked = bool(context.services.config.security.two_people)
     return (*ADMIN_ROOMS, APPROVALS) if is_asked else ADMIN_ROOMS
 
 
-# Where things are bought.
+# Sections of the shop.
 _SHOP = ("/plans", "/checkout", "/orders")
-# Pages of a course or dataset that only those open who lead it.
+# Pages for the teachers of a course or dataset.
 _LED = re.compile(r"/changes/|/datasets/|/courses/\d+/(board|edit|proposals|questions)(/|$)")
 
 
-def _links(visit: PageRequest, family: str, rooms: tuple[Room, ...]) -> tuple[Link, ...]:
-    """Return the rooms that the person may open; the one they stand in is marked."""
-    path = visit.request.scope["path"]
-    # The longest address that holds: every admin room lies within that of all.
+def _links(context: PageContext, family: str, rooms: tuple[Room, ...]) -> tuple[Link, ...]:
+    """Return the sections that the person may open; the current one is marked."""
+    path = context.request.scope["path"]
+    # The longest matching address, as all admin sections begin with /admin.
     here = max((href for href, _, _ in rooms if _is_within(path, href)), key=len, default="")
     return tuple(
-        Link(href, visit.say(f"{family}-{name}"), href == here)
+        Link(href, context.say(f"{family}-{name}"), href == here)
         for href, name, right in rooms
-        if right is None or visit.may(right)
+        if right is None or context.may(right)
     )
 
 
@@ -410,32 +411,32 @@ def _is_within(path: str, room: str) -> bool:
     return path == room or path.startswith(f"{room}/")
 
 
-def say_next(visit: PageRequest, response: Response, key: str, *numbers: int) -> Response:
-    """Let the page that comes next say once what a form did; nothing secret."""
+def set_next_message(context: PageContext, response: Response, key: str, *numbers: int) -> Response:
+    """Set a message for the next page in a cookie; it must not contain secrets."""
     name, value = (
-        browser.cookie_name(visit.request, SAID_COOKIE),
+        browser.cookie_name(context.request, SAID_COOKIE),
         ".".join((key, *map(str, numbers))),
     )
-    is_safe = browser.is_secure(visit.request)
+    is_safe = browser.is_secure(context.request)
     response.set_cookie(name, value, _SAID_S, secure=is_safe, httponly=True, samesite="lax")
     return response
 
 
-def _message(visit: PageRequest) -> tuple[str, int, str]:
-    """Return what a form left to say: "<key>.<course id>", and a talk's number."""
-    key, *numbers = browser.read_cookie(visit.request, SAID_COOKIE).split(".")
+def _message(context: PageContext) -> tuple[str, int, str]:
+    """Return the message of the last form: "<key>.<course id>", and a chat session id."""
+    key, *numbers = browser.read_cookie(context.request, SAID_COOKIE).split(".")
     course_id, talk, *_ = [int(number) for number in numbers if _NUMBER.fullmatch(number)] + [0, 0]
-    course = visit.courses.by_id.get(course_id)
+    course = context.courses.by_id.get(course_id)
     if key not in {"added", "removed", "deleted"} or course is None:
         return "", 0, ""
     if key == "deleted":
-        return visit.say("talk-deleted"), 0, f"{course_href(course)}/chat/{talk}/restore"
-    words = visit.say(f"said-{key}", name=course.title(visit.language))
+        return context.say("talk-deleted"), 0, f"{course_href(course)}/chat/{talk}/restore"
+    words = context.say(f"said-{key}", name=course.title(context.language))
     return words, course_id if key == "removed" else 0, ""
 
 
 def render_page(
-    visit: PageRequest,
+    context: PageContext,
     template: str,
     view: Mapping[str, object],
     *,
@@ -443,49 +444,61 @@ def render_page(
     keep: str = ASKED_AGAIN,
     tag: str = "",
 ) -> Response:
-    """Return a page with its frame; `keep` is its Cache-Control, `tag` its ETag, "" for none."""
-    if redirect := browser.theme_redirect(visit.request, visit.here):
+    """Return a page with its layout; `keep` is Cache-Control, `tag` the ETag, "" for none."""
+    if redirect := browser.theme_redirect(context.request, context.here):
         return redirect
     page = render_template(
-        template, visit.language, f=layout_of(visit), fmt=formatters(visit), **view
+        template, context.language, f=layout_of(context), fmt=formatters(context), **view
     )
-    response = compressed_response(visit.request, page, HTTPStatus(status))
+    response = compressed_response(context.request, page, HTTPStatus(status))
     response.headers["Cache-Control"] = keep
     if tag:
         response.headers["ETag"] = tag
-    if browser.read_cookie(visit.request, SAID_COOKIE):
-        browser.set_preference(response, visit.request, SAID_COOKIE, "")
-    browser.note_language(response, visit.request, visit.language)
+    if browser.read_cookie(context.request, SAID_COOKIE):
+        browser.set_preference(response, context.request, SAID_COOKIE, "")
+    browser.note_language(response, context.request, context.language)
     return response
 
 
 def render_fragment(
-    visit: PageRequest, template: str, view: Mapping[str, object], *, tag: str = ""
+    context: PageContext, template: str, view: Mapping[str, object], *, tag: str = ""
 ) -> Response:
-    """Return a part of a page, for a script that puts it in its place."""
-    page = render_template(template, visit.language, fmt=formatters(visit), **view)
-    response = compressed_response(visit.request, page)
+    """Return a part of a page, which a script inserts."""
+    page = render_template(template, context.language, fmt=formatters(context), **view)
+    response = compressed_response(context.request, page)
     response.headers["Cache-Control"] = ASKED_AGAIN
     if tag:
         response.headers["ETag"] = tag
     return response
 
 
-def same(visit: PageRequest, *said: object) -> tuple[str, Response | None]:
-    """Return the tag of an anonymous page, and the answer "as before" if the browser has it.
+def check_etag(context: PageContext, *said: object) -> tuple[str, Response | None]:
+    """Return the ETag of an anonymous page, and a 304 if the browser has it.
 
-    `said` is all that the page depends on beside the catalogue, the address and how it is shown.
-    The tag is "" for who is signed in: their pages are drawn anew.
+    `said` is everything that the page depends on besides catalogue, address and display options.
+    The ETag is "" for personal pages, which are always rendered.
     """
-    request = visit.request
-    if visit.is_personal or browser.requested_language(request) or "theme" in request.query_params:
+    request = context.request
+    if (
+        context.is_personal
+        or browser.requested_language(request)
+        or "theme" in request.query_params
+    ):
         return "", None
     within = is_in_telegram(request)
-    version = visit.courses.version
-    parts = (_templates().edition, version, visit.here, visit.language, visit.theme, within, *said)
+    version = context.courses.version
+    parts = (
+        _templates().edition,
+        version,
+        context.here,
+        context.language,
+        context.theme,
+        within,
+        *said,
+    )
     part_of_page = request.headers.get("hx-request", "")
     digest = hashlib.sha256(repr((*parts, part_of_page)).encode("utf-8", "replace")).hexdigest()
-    # Weak: the same page, whether packed or not.
+    # Weak: the same for the compressed and the plain body.
     tag = f'W/"{digest[:20]}"'
     known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
     if tag not in known:

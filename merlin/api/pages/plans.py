@@ -1,10 +1,10 @@
-"""Plans: what there is to have and to buy, which of it one has, and until when.
+"""Plans: what is offered and sold, what the person has, and until when.
 
-/plans                what there is
-/plans/{name}/trial   a plan for some days, once
-/plans/code           a code: its days are given, or it lowers the price on the page of its plan
-/terms                the terms, as the bot tells them: the operator's own where there are any
-/me/renewals/stop     what renews itself does so until one says no
+/plans                the offers
+/plans/{name}/trial   a trial of a plan for some days, once
+/plans/code           a promo code: grants its days, or reduces the price at its plan's checkout
+/terms                the terms, as in the bot: the operator's own, if any
+/me/renewals/stop     stops an automatic renewal
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from merlin.api.pages.formatting import amount_of, number, until
 from merlin.api.pages.page import (
     FROM_HERE,
     PLANS,
-    Owning,
-    PageRequest,
-    Visiting,
-    bot_opened,
+    PageContext,
+    PublicContext,
+    SignedInContext,
+    bot_link,
     is_in_telegram,
     refusal_text,
     render_page,
@@ -62,126 +62,130 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.providers.payments import Gateway
 
-# A line of what is bought, and whether it is there: what a plan does not have is told too.
+# A feature and whether the plan has it; missing features are listed too.
 Line = tuple[str, bool]
 
 
-def brings(visit: PageRequest, plan: Plan) -> list[Line]:
-    """Return what a plan brings, or a pack, a line each."""
+def plan_features(context: PageContext, plan: Plan) -> list[Line]:
+    """Return the features of a plan or pack, one per line."""
     if plan.is_pack:
-        return [(amount_of(visit, *each), True) for each in plan.questions.items()]
+        return [(amount_of(context, *each), True) for each in plan.questions.items()]
     allowances = {kind: allowance_of(plan, kind) for kind in Format}
-    lines = [(_allowed(visit, kind, each), not each.is_closed) for kind, each in allowances.items()]
+    lines = [
+        (_allowed(context, kind, each), not each.is_closed) for kind, each in allowances.items()
+    ]
     if not any(is_limited(allowance) for allowance in allowances.values()):
-        lines = [(visit.say("brings-any"), True)]
-    # What there is not stands last.
-    return sorted([*lines, *_rest(visit, plan)], key=lambda line: not line[1])
+        lines = [(context.say("brings-any"), True)]
+    # Missing features come last.
+    return sorted([*lines, *_rest(context, plan)], key=lambda line: not line[1])
 
 
-def _allowed(visit: PageRequest, kind: Format, allowance: Allowance) -> str:
+def _allowed(context: PageContext, kind: Format, allowance: Allowance) -> str:
     if allowance.is_closed:
-        return visit.say(f"brings-no-{kind.value}")
+        return context.say(f"brings-no-{kind.value}")
     day, month = allowance.day, allowance.month
     if day is None and month is None:
-        return visit.say(f"brings-any-{kind.value}")
+        return context.say(f"brings-any-{kind.value}")
     if day is None or month is None:
         period = "day" if month is None else "month"
-        return visit.say(f"brings-{period}", what=amount_of(visit, kind, (day or 0) + (month or 0)))
-    most = number(visit, month)
-    return visit.say("brings-both", what=amount_of(visit, kind, day), most=most)
+        return context.say(
+            f"brings-{period}", what=amount_of(context, kind, (day or 0) + (month or 0))
+        )
+    most = number(context, month)
+    return context.say("brings-both", what=amount_of(context, kind, day), most=most)
 
 
-def _rest(visit: PageRequest, plan: Plan) -> Iterator[Line]:
+def _rest(context: PageContext, plan: Plan) -> Iterator[Line]:
     if plan.sessions is not None:
-        yield visit.say("brings-sessions", count=plan.sessions), True
+        yield context.say("brings-sessions", count=plan.sessions), True
     if plan.window is not None:
-        yield visit.say("brings-window", said=number(visit, plan.window)), True
+        yield context.say("brings-window", said=number(context, plan.window)), True
     if plan.models:
         named = ", ".join(model.replace("*", "…") for model in plan.models)
-        yield visit.say("brings-models", models=named), True
+        yield context.say("brings-models", models=named), True
     if plan.courses:
-        # One that is not shown is called by its short name.
-        titles = {course.slug: course.title(visit.language) for course in visit.courses.courses}
+        # An inactive course is shown by its slug.
+        titles = {course.slug: course.title(context.language) for course in context.courses.courses}
         named = ", ".join(titles.get(slug, slug) for slug in plan.courses)
-        yield visit.say("brings-courses", courses=named), True
+        yield context.say("brings-courses", courses=named), True
 
 
-def takes_roubles(visit: PageRequest, plan: Plan) -> bool:
-    """Return whether the plan may be paid in roubles on this page."""
-    services = visit.services
+def takes_roubles(context: PageContext, plan: Plan) -> bool:
+    """Return whether the plan can be paid in roubles on this page."""
+    services = context.services
     if plan.rub is None or services.config.payments.yookassa is None or services.gateway is None:
         return False
-    return _may_be_asked_for(visit, plan.name)
+    return _accepts_roubles(context, plan.name)
 
 
-def _may_be_asked_for(visit: PageRequest, plan: str) -> bool:
-    """Return whether roubles may be asked for a plan where this page is shown.
+def _accepts_roubles(context: PageContext, plan: str) -> bool:
+    """Return whether roubles may be charged for a plan on this page.
 
-    Within Telegram digital goods are sold for Stars alone, unless the operator decided otherwise.
+    Inside Telegram digital goods are sold for Stars only, unless the operator decided otherwise.
     """
-    selling = visit.services.config.payments
+    selling = context.services.config.payments
     is_free = plan in selling.not_digital
     is_free = is_free or (selling.yookassa is not None and selling.yookassa.bot_button)
-    return is_free or not is_in_telegram(visit.request)
+    return is_free or not is_in_telegram(context.request)
 
 
-def may_be_led_to(visit: PageRequest, purchase: Purchase) -> bool:
-    """Return whether the gateway's page of an order is one to lead a person to.
+def can_open_payment_page(context: PageContext, purchase: Purchase) -> bool:
+    """Return whether the person may be sent to an order's payment page.
 
-    Only what the gateway itself gave is in the row; it is https, as the gateway's own address is.
+    The row holds only what the gateway itself returned; it is HTTPS, as the gateway's own address.
     """
-    shop = visit.services.config.payments.yookassa
-    if shop is None or not may_be_paid_here(visit, purchase):
+    shop = context.services.config.payments.yookassa
+    if shop is None or not can_pay_here(context, purchase):
         return False
     safe = "http://" if shop.base_url.startswith("http://") else "https://"
     return purchase.pay_url.startswith(("https://", safe)) and purchase.pay_url.isprintable()
 
 
-def may_be_paid_here(visit: PageRequest, purchase: Purchase) -> bool:
-    """Return whether an order is one for roubles, and this is a place to ask for them."""
+def can_pay_here(context: PageContext, purchase: Purchase) -> bool:
+    """Return whether an order is in roubles and may be paid on this page."""
     is_ours = purchase.order.gateway is Gateway.YOOKASSA
-    return is_ours and _may_be_asked_for(visit, purchase.order.promise.plan)
+    return is_ours and _accepts_roubles(context, purchase.order.promise.plan)
 
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
-def my_plan(visit: PageRequest) -> dict[str, object]:
-    """Return what is told of it on /me; reads rows."""
-    services, actor = visit.services, visit.actor
+def my_plan(context: PageContext) -> dict[str, object]:
+    """Return the template values of /me about the plan; reads rows."""
+    services, actor = context.services, context.actor
     mine = current_plan(services, actor)
     return {
         "ends": mine.until,
-        "others": _others(visit, mine),
-        "packs": _packs(visit, mine.gifts),
-        "renewals": [_renewal(visit, each) for each in mine.running],
+        "others": _others(context, mine),
+        "packs": _packs(context, mine.gifts),
+        "renewals": [_renewal(context, each) for each in mine.running],
         "has_orders": bool(list_orders(services, actor, 1)),
         "has_shop": has_shop(services),
     }
 
 
-def _others(visit: PageRequest, mine: CurrentPlan) -> list[str]:
-    """Return the plans beside the one that counts: a course's own, and a lower one that waits."""
-    clock, lines = visit.services.clock(), []
+def _others(context: PageContext, mine: CurrentPlan) -> list[str]:
+    """Return the other plans of the person: of single courses, and a lower one that is paused."""
+    clock, lines = context.services.clock(), []
     for name in dict.fromkeys(term.plan for term in mine.terms):
-        plan = plan_named(visit.services.plans, name)
+        plan = plan_named(context.services.plans, name)
         ends = mine.ends(plan, clock) if plan is not None and plan is not mine.plan else None
         if plan is not None and ends is not None:
-            title, day = plan.titled(visit.language), until(visit, ends)
-            lines.append(visit.say("plan-also", plan=title, day=day))
+            title, day = plan.titled(context.language), until(context, ends)
+            lines.append(context.say("plan-also", plan=title, day=day))
     return lines
 
 
-def _packs(visit: PageRequest, gifts: Sequence[Gift]) -> list[str]:
+def _packs(context: PageContext, gifts: Sequence[Gift]) -> list[str]:
     """Return what is left of packs and gifts, a line for each kind and last day."""
-    now, left = visit.services.clock(), Counter[tuple[str, Format]]()
+    now, left = context.services.clock(), Counter[tuple[str, Format]]()
     for gift in gifts:
-        day = until(visit, gift.expires_at) if gift.expires_at else ""
+        day = until(context, gift.expires_at) if gift.expires_at else ""
         left[day, gift.kind] += gift.remaining(now)
     return [
-        visit.say(
+        context.say(
             "pack-left",
-            what=amount_of(visit, kind, rest),
+            what=amount_of(context, kind, rest),
             until=day,
             ends="yes" if day else "no",
         )
@@ -189,26 +193,26 @@ def _packs(visit: PageRequest, gifts: Sequence[Gift]) -> list[str]:
     ]
 
 
-def _renewal(visit: PageRequest, renewal: Renewal) -> tuple[int, str, str]:
-    """Return a renewal's number, its plan, and what it takes when."""
-    title = plan_title(visit.services.plans, renewal.plan, visit.language)
-    price, at = plans.next_payment(visit.services, renewal)
-    about = visit.say(
+def _renewal(context: PageContext, renewal: Renewal) -> tuple[int, str, str]:
+    """Return a renewal's id, its plan, and the next charge with its date."""
+    title = plan_title(context.services.plans, renewal.plan, context.language)
+    price, at = plans.next_payment(context.services, renewal)
+    about = context.say(
         "renews",
-        price=price.format(visit.language) if price else "–",
-        day=until(visit, at),
-        method=renewal.method_title or visit.say(f"till-{renewal.gateway.value}"),
+        price=price.format(context.language) if price else "–",
+        day=until(context, at),
+        method=renewal.method_title or context.say(f"till-{renewal.gateway.value}"),
     )
     return renewal.renewal_id, title, about
 
 
 @router.post("/me/renewals/stop", dependencies=FROM_HERE)
 async def stop_renewal(
-    visit: Owning, renewal_id: Annotated[int, Form(ge=1, le=2**53 - 1)]
+    context: SignedInContext, renewal_id: Annotated[int, Form(ge=1, le=2**53 - 1)]
 ) -> Response:
-    """End one of my renewals; the bot lets Telegram know of one in Stars."""
+    """Stop one of the person's renewals; for Stars the bot notifies Telegram."""
     with suppress(NotFound):  # it is stopped already
-        await visit.write(plans.stop_renewal, renewal_id)
+        await context.write(plans.stop_renewal, renewal_id)
     return seen_other("/me#plan")
 
 
@@ -218,66 +222,68 @@ PlanName = Annotated[str, Path(min_length=1, max_length=100)]
 
 @router.get("/plans")
 async def show_plans(
-    visit: Visiting, tried: Annotated[str, Query(max_length=100)] = ""
+    context: PublicContext, tried: Annotated[str, Query(max_length=100)] = ""
 ) -> Response:
-    """Return what there is."""
-    return await _page(visit, tried=tried)
+    """Return the plans page."""
+    return await _page(context, tried=tried)
 
 
 @router.post("/plans/{name}/trial", dependencies=FROM_HERE)
-async def begin(visit: Owning, name: PlanName) -> Response:
-    """Begin the trial of a plan; one that was had says so."""
+async def begin(context: SignedInContext, name: PlanName) -> Response:
+    """Start the trial of a plan, or show that it was used already."""
     try:
-        await visit.write(plans.start_trial, name)
+        await context.write(plans.start_trial, name)
     except (NotFound, Refused) as error:
-        # One that began a moment ago: the button was pressed twice.
-        since, mine = visit.services.clock() - _MOMENT, await visit.read(my_subscriptions)
+        # A trial that has just started: the button was pressed twice.
+        since, mine = context.services.clock() - _MOMENT, await context.read(my_subscriptions)
         trials = [term for term in mine.terms if term.plan == name and term.source is Source.TRIAL]
         if not any(trial.starts_at > since for trial in trials):
-            return await _page(visit, wrong=refusal_text(visit, error))
+            return await _page(context, wrong=refusal_text(context, error))
     return seen_other(f"/plans?tried={quote(name)}")
 
 
 @router.post("/plans/code", dependencies=FROM_HERE)
-async def use_code(visit: Owning, code: Annotated[str, Form(max_length=500)] = "") -> Response:
-    """Use a code that gives days; one for a lower price leads to the page of its plan."""
+async def use_code(
+    context: SignedInContext, code: Annotated[str, Form(max_length=500)] = ""
+) -> Response:
+    """Redeem a code that gives days; one for a lower price redirects to its plan's checkout."""
     try:
-        promo = await visit.write(plans.use_code, code)
+        promo = await context.write(plans.use_code, code)
     except (NotFound, Refused) as error:
-        return await _page(visit, wrong_code=refusal_text(visit, error), code=code)
+        return await _page(context, wrong_code=refusal_text(context, error), code=code)
     if promo.percent:
         return seen_other(f"/checkout/{quote(promo.plan)}?code={quote(promo.code)}")
     return seen_other(f"/plans?tried={quote(promo.plan)}")
 
 
 @router.get("/terms")
-async def show_terms(visit: Visiting) -> Response:
+async def show_terms(context: PublicContext) -> Response:
     """Return the terms in the page's language."""
-    settings, language = Settings(visit.services.db), visit.language
-    terms = await visit.services.store.read(lambda: legal_text(settings, TERMS, language))
+    settings, language = Settings(context.services.db), context.language
+    terms = await context.services.store.read(lambda: legal_text(settings, TERMS, language))
     lines = [each.strip() for each in terms.split("\n") if each.strip()]
-    if lines[0].casefold() == visit.say("terms").casefold():
+    if lines[0].casefold() == context.say("terms").casefold():
         lines = lines[1:]  # the page has its title already
-    return render_page(visit, "terms.html", {"lines": lines})
+    return render_page(context, "terms.html", {"lines": lines})
 
 
 async def _page(
-    visit: PageRequest, *, tried: str = "", wrong: str = "", code: str = "", wrong_code: str = ""
+    context: PageContext, *, tried: str = "", wrong: str = "", code: str = "", wrong_code: str = ""
 ) -> Response:
-    services, actor = visit.services, visit.actor
+    services, actor = context.services, context.actor
 
     def read() -> tuple[list[PlanOffer], Subscriptions, str]:
-        bot_href = bot_opened(services, PLANS)
+        bot_href = bot_link(services, PLANS)
         return list_plans(services, actor), my_subscriptions(services, actor), bot_href
 
     offers, mine, bot_href = await services.store.read(read)
     now = services.clock()
     had = {term.plan for term in mine.terms if term.ends_at > now}
-    if visit.user and visit.user.plan:
-        had.add(visit.user.plan)
-    # Everybody's plan, what is sold or may be tried, and what the person has.
+    if context.user and context.user.plan:
+        had.add(context.user.plan)
+    # The free plan, what is sold or can be tried, and what the person has.
     cards = [
-        _card(visit, offer, mine)
+        _card(context, offer, mine)
         for offer in offers
         if offer.is_default or offer.plan.is_sold or offer.plan.trial_days or offer.plan.name in had
     ]
@@ -294,36 +300,36 @@ async def _page(
         "wrong_code": wrong_code,
     }
     status = 409 if wrong or wrong_code else 200
-    return render_page(visit, "plans.html", view, keep=NEVER_KEPT, status=status)
+    return render_page(context, "plans.html", view, keep=NEVER_KEPT, status=status)
 
 
 def _card(
-    visit: PageRequest, plan_offer: PlanOffer, subscriptions: Subscriptions
+    context: PageContext, plan_offer: PlanOffer, subscriptions: Subscriptions
 ) -> dict[str, Any]:
-    """Return a plan, what it brings, until when the person has it, and whether they may try it."""
-    plan, user = plan_offer.plan, visit.user
-    now = plan_of(visit.services.plans, user.plans) if user else None
-    # Who is not signed in may try it once they are.
+    """Return a plan, its features, until when the person has it, and whether a trial is open."""
+    plan, user = plan_offer.plan, context.user
+    now = plan_of(context.services.plans, user.plans) if user else None
+    # Anonymous visitors can start the trial after signing in.
     may_try = bool(plan.trial_days) if plan_offer.may_try is None else plan_offer.may_try
     return {
         "plan": plan,
-        "brings": brings(visit, plan),
-        "roubles": plan.rub if takes_roubles(visit, plan) else None,
-        "mine": _mine(visit, plan, subscriptions),
+        "brings": plan_features(context, plan),
+        "roubles": plan.rub if takes_roubles(context, plan) else None,
+        "mine": _mine(context, plan, subscriptions),
         "is_now": now is plan,
         "is_free": plan_offer.is_default,
         "may_try": may_try,
     }
 
 
-def _mine(visit: PageRequest, plan: Plan, subscriptions: Subscriptions) -> str:
-    """Return until when the person has a plan, "" where they have it not."""
-    user, now = visit.user, visit.services.clock()
+def _mine(context: PageContext, plan: Plan, subscriptions: Subscriptions) -> str:
+    """Return until when the person has a plan, "" if they do not."""
+    user, now = context.user, context.services.clock()
     if user is not None and user.plan == plan.name:
-        return visit.say("mine-always")
+        return context.say("mine-always")
     ends = subscriptions.ends(plan, now)
     if ends is None:
         return ""
-    return visit.say(
-        "mine-renewed" if subscriptions.renewal(plan) else "mine-until", day=until(visit, ends)
+    return context.say(
+        "mine-renewed" if subscriptions.renewal(plan) else "mine-until", day=until(context, ends)
     )

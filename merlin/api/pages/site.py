@@ -1,7 +1,7 @@
-"""All pages of one application; and the API's page, every call to read and try.
+"""All pages, and the API reference page.
 
-Swagger UI draws the calls; its own start is an inline script, which our policy forbids, so the
-start is a file of ours (`web/static/reference.js`).
+Swagger UI normally starts with an inline script, which our Content-Security-Policy forbids, so it
+is started by a file (`web/static/reference.js`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from merlin.api.pages.admin import (
 )
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.markdown import render_markdown
-from merlin.api.pages.page import Visiting, render_page
+from merlin.api.pages.page import PublicContext, render_page
 from merlin.api.pages.teach import changes, examples
 from merlin.api.pages.teach import course as teach_course
 from merlin.core.i18n import text
@@ -43,7 +43,7 @@ STAFF = (
 
 
 def page_routes() -> list[BaseRoute]:
-    """Return the routes of all pages, and of the assets, which are read before the first call."""
+    """Return the routes of all pages and assets; loads the assets."""
     page.assets()
     routers = (page.asset_router, *(topic.router for topic in TOPICS), router)
     return [route for one in (*routers, *(each.router for each in STAFF)) for route in one.routes]
@@ -56,15 +56,15 @@ _POLICY = HEADERS["Content-Security-Policy"] + "; img-src 'self' data:"
 
 
 @router.get("/api/docs")
-async def show_reference(visit: Visiting) -> Response:
-    """Return the API's page in the person's language."""
-    about, _ = render_markdown(text(visit.language, "api-about"), visit.language)
+async def show_reference(context: PublicContext) -> Response:
+    """Return the API reference page in the person's language."""
+    about, _ = render_markdown(text(context.language, "api-about"), context.language)
     view = {
-        "title": text(visit.language, "api-reference"),
+        "title": text(context.language, "api-reference"),
         "about": about,
-        "calls": text(visit.language, "api-calls"),
-        "topics": topic_words(visit.language),
+        "calls": text(context.language, "api-calls"),
+        "topics": topic_words(context.language),
     }
-    response = render_page(visit, "reference.html", view)
+    response = render_page(context, "reference.html", view)
     response.headers["Content-Security-Policy"] = _POLICY
     return response

@@ -1,4 +1,4 @@
-"""The answer to a question of a course's chat, piece by piece to a page's script."""
+"""The streamed answer of a course chat, for a page's script."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from starlette.requests import Request
 
 from merlin.api.openai_compat.chat import ChatStream
-from merlin.api.openai_compat.requests import Asked, asker_of, name_of, used_up
+from merlin.api.openai_compat.requests import Question, asker_of, name_of, used_up
 from merlin.api.openai_compat.responses import note, refusal_of
-from merlin.api.pages.page import PageRequest
+from merlin.api.pages.page import PageContext
 from merlin.app import course_chat
 from merlin.app.ask import ChatQuestion
 from merlin.chat.answer import Ending, Reply
@@ -23,18 +23,18 @@ from merlin.openai_protocol.responses import DONE, event
 
 
 class TurnStream(ChatStream):
-    """A question of a page: stored with what it reserves, and its answer with what it costs."""
+    """A chat question of a page: stored with its reservation, its answer with its cost."""
 
     is_kept = True
 
     def __init__(
-        self, request: Request, visit: PageRequest, question: ChatQuestion, session_id: int
+        self, request: Request, context: PageContext, question: ChatQuestion, session_id: int
     ) -> None:
         self._question, self._session_id = question, session_id
         dataset = question.place.dataset
-        chat_request = Asked(name_of(dataset or ""), dataset, (Message("user", question.text),))
-        asker = asker_of(visit, question.number, dataset)
-        super().__init__(visit.services, request.app.state.desk, chat_request, asker)
+        chat_request = Question(name_of(dataset or ""), dataset, (Message("user", question.text),))
+        asker = asker_of(context, question.number, dataset)
+        super().__init__(context.services, request.app.state.desk, chat_request, asker)
 
     def _reserve(self) -> Candidate | None:
         ctx = self._services
@@ -54,7 +54,7 @@ class TurnStream(ChatStream):
         course_chat.close_turn(self._services, self.talk, self.turn, reply, words)
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Yield the turn's number and talk, then the answer's pieces, for a script."""
+        """Yield the ids of turn and session, then the answer's pieces, as events."""
         try:
             place = {"turn": self.turn.turn_id, "talk": self.turn.question.session_id}
             yield event(place)

@@ -48,7 +48,7 @@ KeyList = TypedDict("KeyList", {"keys": list[KeyView]})
 
 
 class KeyBody(Body):
-    """What a new key is to be."""
+    """A new key."""
 
     label: str = Field(min_length=1, max_length=LABEL_LENGTH, description="for its owner")
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
@@ -59,15 +59,15 @@ class KeyBody(Body):
 
 @key_router.get("", summary="List my keys")
 async def list_keys(caller: Person) -> KeyList:
-    """Return the keys that count, newest first."""
+    """Return the valid keys, newest first."""
     return {"keys": await caller.read(accounts.list_keys)}
 
 
 @key_router.post("", summary="Make a key", status_code=HTTPStatus.CREATED, responses=problems(409))
 async def make_key(body: KeyBody, caller: Person) -> NewKey:
-    """Return a new key with its secret, which is shown this once.
+    """Return a new key with its secret, which is shown only this once.
 
-    A key never does what its owner may not: scopes beyond the role are refused at once.
+    A key cannot exceed its owner's role: such scopes are refused.
     """
     key_fields = (body.label, body.scopes, body.expires_in_days)
     return await caller.write(accounts.make_key, *key_fields)
@@ -75,7 +75,7 @@ async def make_key(body: KeyBody, caller: Person) -> NewKey:
 
 @key_router.delete("/{key_id}", summary="Revoke a key", status_code=204, responses=problems(404))
 async def revoke_key(key_id: Id, caller: Person) -> None:
-    """End a key; it counts no more from the next call on."""
+    """Revoke a key with immediate effect."""
     await caller.write(accounts.revoke_key, key_id)
 
 
@@ -91,13 +91,13 @@ _EXPORT: dict[int | str, dict[str, Any]] = {
 
 @usage_router.get("/usage", summary="Show what is left of my plan")
 async def show_usage(caller: Reader, language: Language) -> UsageView:
-    """Return what is left of each format and when it comes back, and what this month took."""
+    """Return the remaining quota of each format with its reset time, and this month's usage."""
     return await caller.read(accounts.usage, language)
 
 
 @usage_router.get("/export", summary="Take along all that is kept of me", responses=_EXPORT)
 async def export(caller: Reader) -> Response:
-    """Return everything that is kept of the person, as one JSON file."""
+    """Return all stored data of the person as one JSON file."""
     found = await caller.read(accounts.export)
     headers = {"Content-Disposition": f'attachment; filename="merlin-{caller.user_id}.json"'}
     return JSONResponse(found, HTTPStatus.OK, headers)
@@ -128,13 +128,13 @@ class NewPasswordBody(Body):
 
 @me_router.get("", summary="Who I am here")
 async def show_me(caller: Reader) -> OwnAccount:
-    """Tell who is signed in, and what they may do."""
+    """Return the signed-in person and their permissions."""
     return await caller.read(accounts.me)
 
 
 @me_router.get("/sign-ins", summary="My browsers")
 async def list_sign_ins(caller: Person) -> SignInList:
-    """List the browsers that the person is signed in with."""
+    """Return the browsers in which the person is signed in."""
     return {"sign_ins": await caller.read(accounts.list_sign_ins, caller.credential)}
 
 
@@ -163,9 +163,9 @@ async def close_all_sign_ins(request: Request, response: Response, caller: Perso
 
 @me_router.put("/name", summary="Take a user name", responses=problems(409))
 async def set_name(request: Request, body: NameBody, caller: Person) -> OwnAccount:
-    """Take a user name; names that a course.yaml knows are given by admins alone.
+    """Set a user name; names used in a course.yaml are assigned by admins only.
 
-    The password is asked for, unless the person has just signed in by another way.
+    Requires the password, unless the person has just signed in another way.
     """
     await require_password(request, caller, body.current)
     await caller.write(accounts.set_name, body.name)
@@ -174,9 +174,9 @@ async def set_name(request: Request, body: NameBody, caller: Person) -> OwnAccou
 
 @me_router.put("/password", summary="Set my password", responses=problems(409))
 async def set_password(request: Request, body: NewPasswordBody, caller: Person) -> OwnAccount:
-    """Set a password; every other browser is signed out.
+    """Set a password and sign out every other browser.
 
-    The current one is asked for, unless the person has just signed in by another way.
+    Requires the current one, unless the person has just signed in another way.
     """
     await change_password(request, caller, body.password, body.current)
     return await caller.read(accounts.me)

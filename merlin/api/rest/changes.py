@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, Leading, SignedIn, need
+from merlin.api.auth import Caller, MaterialEditor, SignedIn, require_scope
 from merlin.api.idempotency import run_once
 from merlin.api.problems import (
     MEDIA_TYPE,
@@ -54,7 +54,7 @@ from merlin.dataset.finding import Severity
 
 
 class FindingShown(Shape):
-    """What the checker says of one place in a file; lines and columns count from 1."""
+    """A finding of the checker in a file; lines and columns count from 1."""
 
     path: str
     line: int
@@ -65,7 +65,7 @@ class FindingShown(Shape):
 
 
 class PreviewShown(Shape):
-    """What would come of a change; nothing was asked for."""
+    """A preview of a change; nothing was submitted."""
 
     is_good: bool = Field(description="false: an error forbids it")
     is_whole: bool = Field(
@@ -78,7 +78,7 @@ class PreviewShown(Shape):
 
 
 class ChangeShown(Shape):
-    """An edit on its way to a commit; all its files become one commit, or none does."""
+    """An edit on its way to a commit; all its files are committed together or not at all."""
 
     id: str
     dataset: str
@@ -101,7 +101,7 @@ MAX_CHARACTERS = 1_000_000
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="the revision that you saw", max_length=80)
 ]
-# A route that asks for a commit, or tells what would come of it.
+# A route that submits or previews a commit.
 EDITED: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
     "response_model": None,
@@ -118,7 +118,7 @@ class EditCall:
     """A call that asks for a commit, or with `dry_run` only what would come of it."""
 
     request: Request
-    caller: Leading
+    caller: MaterialEditor
     dry_run: DryRun = False
 
     async def answer(self, dataset: str, make: Make, once: str = "") -> Response:
@@ -152,7 +152,7 @@ ChangeList = TypedDict("ChangeList", {"changes": list[ChangeShown]})
 
 
 class Solution(Body):
-    """How a conflict is solved: by your text, by theirs, or by one written anew."""
+    """How a conflict is resolved: with your text, the other one, or a new one."""
 
     take: Literal["mine", "theirs", "text"]
     text: Annotated[Words, Field(max_length=MAX_CHARACTERS)] | None = Field(
@@ -161,16 +161,16 @@ class Solution(Body):
 
 
 @router.get("", summary="Your edits; an admin's: everybody's")
-async def list_changes(caller: Leading, page: Part) -> ChangeList:
-    """Return one part of the list, the newest first."""
+async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
+    """Return one part of the list, newest first."""
     found = await caller.read(changes.recent, page.size + 1, page.after(""))
     shown = page.cut(found, lambda each: each.id)
     return {"changes": [ChangeShown.of(each, caller.language) for each in shown]}
 
 
 @router.get("/{change_id}", summary="An edit", responses=problems(404))
-async def show_change(caller: Leading, change_id: Hex) -> ChangeShown:
-    """Return where it stands; in a conflict with both texts of each file."""
+async def show_change(caller: MaterialEditor, change_id: Hex) -> ChangeShown:
+    """Return the state of an edit; for a conflict with both texts of each file."""
     return ChangeShown.of(await caller.read(changes.get, change_id), caller.language)
 
 
@@ -181,9 +181,9 @@ async def show_change(caller: Leading, change_id: Hex) -> ChangeShown:
     responses=problems(400, 404, 409),
 )
 async def solve_change(
-    response: Response, caller: Leading, change_id: Hex, body: Solution
+    response: Response, caller: MaterialEditor, change_id: Hex, body: Solution
 ) -> ChangeShown:
-    """Send the edit again; `change_id` is that of the file in conflict, or of the whole edit."""
+    """Submit the edit again; `change_id` is that of the conflicting file or of the whole edit."""
     if body.take == "text":
         ctx, actor, text = caller.services, caller.actor, body.text or ""
         one, theirs = await ctx.read(changes.conflict, actor, change_id)
@@ -208,8 +208,8 @@ async def solve_change(
     status_code=HTTPStatus.ACCEPTED,
     responses=problems(404, 409),
 )
-async def retry_change(response: Response, caller: Leading, change_id: Hex) -> ChangeShown:
-    """Let an edit that the repository refused wait again; 409 for one that is not parked."""
+async def retry_change(response: Response, caller: MaterialEditor, change_id: Hex) -> ChangeShown:
+    """Queue an edit again that the repository refused; 409 if it is not parked."""
     return _accepted(caller, response, await caller.write(changes.retry, change_id))
 
 
@@ -219,8 +219,8 @@ async def retry_change(response: Response, caller: Leading, change_id: Hex) -> C
     status_code=204,
     responses=problems(404, 409),
 )
-async def drop_change(caller: Leading, change_id: Hex) -> None:
-    """Forget the edit and its text; 409 once it is a commit."""
+async def drop_change(caller: MaterialEditor, change_id: Hex) -> None:
+    """Delete the edit and its text; 409 once it is committed."""
     await caller.write(changes.drop, change_id)
 
 
@@ -231,7 +231,7 @@ async def drop_change(caller: Leading, change_id: Hex) -> None:
     **EDITED,
 )
 async def undo_change(edit: Edit, change_id: Hex) -> Response:
-    """Ask for the commit that puts the files back as they were before this one."""
+    """Submit a commit that restores the files as they were before this one."""
 
     async def undo(number: int) -> Response:
         dataset, make = await edit.caller.read(changes.make_undo, change_id)
@@ -262,9 +262,9 @@ Said = Annotated[Words, Field(min_length=1, max_length=100_000)]
 
 
 class ExampleBody(Body):
-    """An example as it shall be: question and answer, or the whole file.
+    """An example: question and answer, or the whole file.
 
-    Of an example that lies there, only what is given changes.
+    For an existing example, only the given fields change.
     """
 
     model_config = ConfigDict(
@@ -310,7 +310,7 @@ class ExampleBody(Body):
 ExampleList = TypedDict("ExampleList", {"examples": Sequence[ExampleView]})
 
 
-# What a new example needs beyond `ExampleBody`.
+# Required in addition to `ExampleBody` for a new example.
 _WHOLE = {
     "requestBody": {
         "content": {
@@ -334,9 +334,9 @@ ADDED: dict[int | str, dict[str, Any]] = {
     "", summary="Examples, all or those that say some words", responses=problems(404)
 )
 async def list_examples(
-    caller: Leading, dataset: Name, page: Part, query: Sought = ""
+    caller: MaterialEditor, dataset: Name, page: Part, query: Sought = ""
 ) -> ExampleList:
-    """Return one part of the examples by id; with words the first that say them all."""
+    """Return one part of the examples by id; with a query the first ones that contain all words."""
     return {"examples": await examples_part(caller, page, dataset, query)}
 
 
@@ -368,16 +368,16 @@ async def add_example(
     *,
     dry_run: DryRun = False,
 ) -> Response:
-    """Ask for a commit; of somebody who may not edit, ask the editors.
+    """Submit a commit; without permission to edit, a proposal to the editors.
 
-    A key needs the scope `materials:write`; to propose, `chat:write`.
+    A key needs the scope `materials:write`; for a proposal, `chat:write`.
     """
     make = None
     if await caller.read(may_edit_examples, dataset):
         make = partial(examples.add_example, examples.write_words(body.words()))
 
     async def add(number: int) -> Response:
-        need(caller, Scope.MATERIALS_WRITE if make else Scope.CHAT_WRITE)
+        require_scope(caller, Scope.MATERIALS_WRITE if make else Scope.CHAT_WRITE)
         if make:
             return await EditCall(request, caller, dry_run).answer(dataset, make, str(number))
         draft = proposals.draft_proposal(dataset, body.words(), caller.language)
@@ -389,8 +389,8 @@ async def add_example(
 
 
 @example_router.get("/{example_id:path}", summary="An example", responses=problems(404))
-async def show_example(caller: Leading, dataset: Name, example_id: ExampleId) -> ExampleView:
-    """Return one example as it lies at the newest commit."""
+async def show_example(caller: MaterialEditor, dataset: Name, example_id: ExampleId) -> ExampleView:
+    """Return one example at the newest commit."""
     return await caller.read(examples.get, dataset, example_id)
 
 
@@ -398,7 +398,7 @@ async def show_example(caller: Leading, dataset: Name, example_id: ExampleId) ->
 async def edit_example(
     edit: Edit, dataset: Name, example_id: ExampleId, body: ExampleBody, if_match: IfMatch = None
 ) -> Response:
-    """Ask for a commit with other words."""
+    """Submit a commit that changes the example."""
     revision = body.revision or if_match
     return await edit.answer(
         dataset, partial(examples.edit_example, example_id, body.words(), revision)
@@ -413,6 +413,6 @@ async def remove_example(
     revision: Annotated[str, Query(max_length=80)] = "",
     if_match: IfMatch = None,
 ) -> Response:
-    """Ask for a commit without the example."""
+    """Submit a commit that removes the example."""
     make = partial(examples.remove_example, example_id, revision or if_match)
     return await edit.answer(dataset, make)

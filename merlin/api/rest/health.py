@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
-from merlin.api.auth import Caring, Watching
-from merlin.api.hooks import is_near
+from merlin.api.auth import JobViewer, UserViewer
+from merlin.api.hooks import is_from_network
 from merlin.api.problems import Problem, problems
 from merlin.api.schema import InLanguage, Shape, operation_router
 from merlin.api.services import services_of
@@ -45,7 +45,7 @@ _ALARMS = 20
 
 
 class DatasetLine(Shape):
-    """How a dataset stands, in a line."""
+    """A summary of a dataset."""
 
     name: str
     verdict: str | None
@@ -65,14 +65,14 @@ StatusShown = TypedDict(
 
 
 class AlarmShown(Shape):
-    """What admins were told."""
+    """An alarm sent to the admins."""
 
     at: datetime = Field(validation_alias="created_at")
     text: InLanguage
 
 
 class HealthShown(Shape):
-    """How Merlin does."""
+    """The health of the installation."""
 
     processes: Sequence[ProcessView]
     queues: Sequence[QueueView]
@@ -84,8 +84,8 @@ class HealthShown(Shape):
 
 
 @office_router.get("/status", summary="How Merlin stands")
-async def show_status(caller: Watching) -> StatusShown:
-    """Return what serves and what waits, of the datasets that you may watch."""
+async def show_status(caller: JobViewer) -> StatusShown:
+    """Return serving models and queues of the datasets that you may watch."""
 
     def found(ctx: Context, actor: Actor) -> StatusShown:
         current = status(ctx, actor)
@@ -105,8 +105,8 @@ async def show_status(caller: Watching) -> StatusShown:
 
 
 @office_router.get("/health", summary="How Merlin does")
-async def show_health(caller: Caring) -> HealthShown:
-    """Return who is alive, what waits and how long, what failed, money, sunsets, disk, alarms."""
+async def show_health(caller: UserViewer) -> HealthShown:
+    """Return processes, queues with their delay, failures, spending, sunsets, disk, alarms."""
     return HealthShown.of(await caller.read(health, _ALARMS), caller.language)
 
 
@@ -131,7 +131,7 @@ Ready = TypedDict(
 
 @process_router.get("/healthz", summary="Whether the process lives")
 async def healthz() -> Alive:
-    """Say that the process lives; touches nothing else, so a restart would mend a silence."""
+    """Answer while the process is alive; checks nothing that a restart could not fix."""
     return {"status": "ok"}
 
 
@@ -142,12 +142,12 @@ async def healthz() -> Alive:
     responses={503: {"model": Ready, "description": "The database is silent"}, **problems(404)},
 )
 async def readyz(request: Request) -> Response:
-    """Say whether calls can be served: 200 when the database answers, else 503.
+    """Return whether calls can be served: 200 if the database answers, else 503.
 
-    The other processes are told of, but do not decide: pages answer without them.
+    The other processes are listed but do not matter: pages work without them.
     """
     services = services_of(request)
-    refuse_strangers(request)
+    require_monitoring_address(request)
     try:
         shown = await asyncio.wait_for(services.read(snapshot), ANSWER_S)
     except (MerlinError, TimeoutError) as error:
@@ -157,9 +157,9 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"ready": True, "database": "ok", "processes": ready})
 
 
-def refuse_strangers(request: Request) -> None:
+def require_monitoring_address(request: Request) -> None:
     """Raise Problem 404 for a call from elsewhere than those who watch over this api."""
-    if not is_near(request, services_of(request).config.api.monitoring):
+    if not is_from_network(request, services_of(request).config.api.monitoring):
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
 
 

@@ -21,10 +21,10 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, Launching, Promoting, RequiredAccess, Watching
+from merlin.api.auth import Caller, JobLauncher, JobViewer, ModelPromoter, RequiredAccess
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, NOT_MODIFIED, headers_of, problems
-from merlin.api.response_cache import not_modified, tag_of, tagged
+from merlin.api.response_cache import etag_of, not_modified, with_etag
 from merlin.api.rest.changes import FindingShown
 from merlin.api.schema import (
     Body,
@@ -54,7 +54,7 @@ from merlin.db.requests import RequestKind, RequestState
 
 
 class RequestShown(Shape):
-    """What was asked of the daemon, and how far it is."""
+    """A request to the daemon, and its state."""
 
     id: int
     kind: RequestKind
@@ -68,7 +68,7 @@ class RequestShown(Shape):
 RequestList = TypedDict("RequestList", {"requests": list[RequestShown]})
 
 
-# A route that asks the daemon; with an Idempotency-Key once.
+# A route that stores a daemon request; with an Idempotency-Key once.
 ASKED: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
     "response_model": None,
@@ -103,20 +103,20 @@ def failure(request: Asked, language: str) -> str:
     return stored_text(language, str(request.result.get("key", "")), known)
 
 
-# An act of a context and an actor that asks the daemon; with the same `once` it is asked once.
+# An operation that stores a daemon request, once for the same `once`.
 RequestAct = Callable[..., Asked]
 
 
 async def accepted(request: Request, caller: Caller, act: RequestAct) -> Response:
     """Return 202 with where to look for what comes of it; with an Idempotency-Key asked once."""
 
-    async def deed(number: int) -> Response:
+    async def operation(number: int) -> Response:
         stored_request = await caller.write(act, once=str(number))
         shown = request_shown(stored_request, caller.language)
         where = f"/api/requests/{shown.id}"
         return shape_response(shown, caller.language, HTTPStatus.ACCEPTED, where)
 
-    return await run_once(request, caller, deed)
+    return await run_once(request, caller, operation)
 
 
 request_router = operation_router(prefix="/api/requests", tags=["verdicts"])
@@ -125,14 +125,14 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ))]
 
 @request_router.get("", summary="What you asked of the daemon")
 async def list_requests(caller: Asker) -> RequestList:
-    """Return your own ones."""
+    """Return your own requests."""
     found = await caller.read(requests.recent)
     return {"requests": [request_shown(each, caller.language) for each in found]}
 
 
 @request_router.get("/{request_id}", summary="What came of a request", responses=problems(404))
 async def show_request(caller: Asker, request_id: Id) -> RequestShown:
-    """Return your own one, or any of a dataset that you may watch."""
+    """Return a request of your own, or of a dataset that you may watch."""
     found = await caller.read(requests.get, request_id)
     return request_shown(found, caller.language)
 
@@ -158,20 +158,20 @@ JobList = TypedDict("JobList", {"jobs": Sequence[JobView]})
 
 
 class Launch(Body):
-    """Which dataset is to be trained: its newest build."""
+    """The dataset whose newest build is trained."""
 
     dataset: Annotated[Line, Field(min_length=1, max_length=200)]
 
 
 @router.get("", summary="Jobs", responses=problems(404))
-async def list_jobs(caller: Watching, page: Part, dataset: DatasetName = "") -> JobList:
-    """Return one part of them, the newest first."""
+async def list_jobs(caller: JobViewer, page: Part, dataset: DatasetName = "") -> JobList:
+    """Return one part of the jobs, newest first."""
     return {"jobs": await part(caller, page, dataset, jobs.recent)}
 
 
 @router.get("/{job_id}", summary="A job", responses=problems(404))
-async def show_job(caller: Watching, job_id: Id) -> JobDetails:
-    """Return it with its diary, checkpoints and losses."""
+async def show_job(caller: JobViewer, job_id: Id) -> JobDetails:
+    """Return a job with its log, checkpoints and losses."""
     return await caller.read(jobs.get, job_id)
 
 
@@ -182,29 +182,29 @@ async def show_job(caller: Watching, job_id: Id) -> JobDetails:
     responses=_PICTURE | NOT_MODIFIED | problems(404),
 )
 async def show_job_losses(
-    request: Request, caller: Watching, job_id: Id, theme: Theme = "light"
+    request: Request, caller: JobViewer, job_id: Id, theme: Theme = "light"
 ) -> Response:
-    """Return them over the steps as a PNG of 1280 by 720, in the caller's language."""
+    """Return the losses by step as a PNG of 1280 by 720, labelled in the caller's language."""
     language = caller.language
     job = await caller.read(jobs.get, job_id)
     seed = f"{job.build} {job.dataset} {language} {theme} {json.dumps(job.losses.series())}"
-    tag = tag_of(seed.encode())
+    tag = etag_of(seed.encode())
     if unchanged := not_modified(request, tag, language):
         return unchanged
     content = await picture_of(request, job, language, is_dark=theme == "dark")
     headers = headers_of(language)
-    return tagged(Response(content, headers=headers, media_type="image/png"), tag)
+    return with_etag(Response(content, headers=headers, media_type="image/png"), tag)
 
 
 @router.post("", summary="Train the newest build of a dataset", **ASKED)
-async def launch_job(request: Request, caller: Launching, body: Launch) -> Response:
-    """Ask the daemon to launch; budget and sunsets are looked at there."""
+async def launch_job(request: Request, caller: JobLauncher, body: Launch) -> Response:
+    """Ask the daemon to launch; it checks budget and sunsets."""
     return await accepted(request, caller, partial(jobs.launch, dataset=body.dataset))
 
 
 @router.post("/{job_id}/cancel", summary="Stop a job", **ASKED)
-async def cancel_job(request: Request, caller: Launching, job_id: Id) -> Response:
-    """Ask the daemon to stop it."""
+async def cancel_job(request: Request, caller: JobLauncher, job_id: Id) -> Response:
+    """Ask the daemon to stop the job."""
     return await accepted(request, caller, partial(jobs.cancel, job_id=job_id))
 
 
@@ -218,47 +218,49 @@ PromotionList = TypedDict("PromotionList", {"promotions": Sequence[PromotionView
 
 
 @model_router.get("/models", summary="Tuned models", responses=problems(404))
-async def list_models(caller: Watching, page: Part, dataset: DatasetName = "") -> ModelList:
-    """Return one part of them, the newest first."""
+async def list_models(caller: JobViewer, page: Part, dataset: DatasetName = "") -> ModelList:
+    """Return one part of the models, newest first."""
     return {"models": await part(caller, page, dataset, models.recent)}
 
 
 @model_router.get("/promotions", summary="What served when", responses=problems(404))
-async def list_promotions(caller: Watching, page: Part, dataset: DatasetName = "") -> PromotionList:
-    """Return one part of them, the newest first."""
+async def list_promotions(
+    caller: JobViewer, page: Part, dataset: DatasetName = ""
+) -> PromotionList:
+    """Return one part of the promotions, newest first."""
     return {"promotions": await part(caller, page, dataset, models.history)}
 
 
 @model_router.get("/models/{model_id}", summary="A tuned model", responses=problems(404))
-async def show_model(caller: Watching, model_id: Id) -> ModelView:
-    """Return it with its evaluation."""
+async def show_model(caller: JobViewer, model_id: Id) -> ModelView:
+    """Return a model with its evaluation."""
     return await caller.read(models.get, model_id)
 
 
 @model_router.post("/models/{model_id}/promote", summary="Let a model serve", **ASKED)
-async def promote_model(request: Request, caller: Promoting, model_id: Id) -> Response:
-    """Ask the daemon; only a model that was proven can."""
+async def promote_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
+    """Ask the daemon; only an evaluated model can be promoted."""
     return await accepted(request, caller, partial(models.promote, model_id=model_id))
 
 
 @model_router.post(
     "/models/{model_id}/pin", summary="Keep the model that serves, whatever comes", **ASKED
 )
-async def pin_model(request: Request, caller: Promoting, model_id: Id) -> Response:
+async def pin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
     """Ask the daemon; 409 for a model that does not serve."""
     act = partial(models.pin_model, model_id=model_id, is_pinned=True)
     return await accepted(request, caller, act)
 
 
 @model_router.post("/models/{model_id}/unpin", summary="Let newer models serve again", **ASKED)
-async def unpin_model(request: Request, caller: Promoting, model_id: Id) -> Response:
+async def unpin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
     """Ask the daemon; 409 for a model that does not serve."""
     act = partial(models.pin_model, model_id=model_id, is_pinned=False)
     return await accepted(request, caller, act)
 
 
 class VerdictShown(Shape):
-    """What a commit led to for a dataset."""
+    """The result of a commit for a dataset."""
 
     id: int
     commit: str
@@ -281,7 +283,7 @@ class VerdictShown(Shape):
 
 
 class NewestVerdict(Shape):
-    """The newest of a dataset's verdicts."""
+    """The newest verdict of a dataset."""
 
     commit: str
     verdict: VerdictStatus
@@ -292,7 +294,7 @@ class NewestVerdict(Shape):
 
 
 class DatasetShown(Shape):
-    """A dataset; what is null did not happen yet."""
+    """A dataset; null fields have not happened yet."""
 
     name: str
     title: Both
@@ -303,7 +305,7 @@ class DatasetShown(Shape):
 
 
 class DatasetDetails(DatasetShown):
-    """A dataset with what the checker found at its newest commit."""
+    """A dataset with the checker's findings at its newest commit."""
 
     findings: list[FindingShown]
 
@@ -315,13 +317,13 @@ BuildList = TypedDict("BuildList", {"builds": Sequence[BuildView]})
 
 
 @build_router.get("", summary="Builds", responses=problems(404))
-async def list_builds(caller: Watching, page: Part, dataset: DatasetName = "") -> BuildList:
-    """Return one part of them, the newest first."""
+async def list_builds(caller: JobViewer, page: Part, dataset: DatasetName = "") -> BuildList:
+    """Return one part of the builds, newest first."""
     return {"builds": await part(caller, page, dataset, builds.recent)}
 
 
 @build_router.get("/{version}", summary="A build", responses=problems(404))
-async def show_build(caller: Watching, version: Name) -> BuildDetails:
+async def show_build(caller: JobViewer, version: Name) -> BuildDetails:
     """Return a build by its version (neurotypology-7) or the beginning of its digest."""
     return await caller.read(builds.get, version)
 
@@ -329,8 +331,8 @@ async def show_build(caller: Watching, version: Name) -> BuildDetails:
 @build_router.get(
     "/{old}/diff/{new}", summary="What one build has that another has not", responses=problems(404)
 )
-async def compare_builds(caller: Watching, old: Name, new: Name) -> BuildDiff:
-    """Return ids of examples by what became of them."""
+async def compare_builds(caller: JobViewer, old: Name, new: Name) -> BuildDiff:
+    """Return the ids of examples that differ, by kind of difference."""
     return await caller.read(builds.compare, old, new)
 
 
@@ -341,7 +343,7 @@ DatasetList = TypedDict("DatasetList", {"datasets": list[DatasetShown]})
 
 
 class Back(Body):
-    """Which model shall serve again."""
+    """The model to roll back to."""
 
     to: Annotated[Line, Field(min_length=1, max_length=300)] | None = Field(
         default=None, description="a model's name at its provider; null: the one before"
@@ -349,15 +351,15 @@ class Back(Body):
 
 
 @dataset_router.get("", summary="Datasets")
-async def list_datasets(caller: Watching) -> DatasetList:
-    """Return what each led to, what serves it and its newest job."""
+async def list_datasets(caller: JobViewer) -> DatasetList:
+    """Return each dataset with its newest verdict, serving model and newest job."""
     found = await caller.read(datasets_by_name)
     return {"datasets": [DatasetShown.of(each, caller.language) for each in found]}
 
 
 @dataset_router.get("/{dataset}", summary="A dataset", responses=problems(404))
-async def show_dataset(caller: Watching, dataset: Name) -> DatasetDetails:
-    """Return one, with what the checker found at its newest commit."""
+async def show_dataset(caller: JobViewer, dataset: Name) -> DatasetDetails:
+    """Return a dataset with the checker's findings at its newest commit."""
     return DatasetDetails.of(await caller.read(dataset_of_name, dataset), caller.language)
 
 
@@ -366,16 +368,16 @@ async def show_dataset(caller: Watching, dataset: Name) -> DatasetDetails:
     summary="What training the newest build would cost",
     responses=problems(404, 409),
 )
-async def quote_launch(caller: Launching, dataset: Name) -> QuoteView:
-    """Return it, and why it may not be launched."""
+async def quote_launch(caller: JobLauncher, dataset: Name) -> QuoteView:
+    """Return the price, and why training may not be launched."""
     return await caller.read(jobs.quote, dataset, caller.language)
 
 
 @dataset_router.post("/{dataset}/rollback", summary="Let an earlier model serve again", **ASKED)
 async def roll_back(
-    request: Request, caller: Promoting, dataset: Name, body: Back | None = None
+    request: Request, caller: ModelPromoter, dataset: Name, body: Back | None = None
 ) -> Response:
-    """Ask the daemon; only a model that has served can."""
+    """Ask the daemon; only a model that has served before can be used."""
     to = (body.to if body is not None else None) or ""
     return await accepted(request, caller, partial(models.roll_back, dataset=dataset, to=to))
 
@@ -390,17 +392,17 @@ verdict_router = operation_router(prefix="/api", tags=["verdicts"])
     responses=NOT_MODIFIED | problems(404),
 )
 async def show_board(
-    request: Request, response: Response, caller: Watching, dataset: DatasetName = ""
+    request: Request, response: Response, caller: JobViewer, dataset: DatasetName = ""
 ) -> Board | Response:
-    """Return each dataset's edits, moving and failed commits and live one, newest first.
+    """Return each dataset's edits, pending and failed commits and live one, newest first.
 
-    Why a commit waits or failed is told by its verdict. The ETag leaves out the moment `at`.
+    A commit's verdict states why it waits or failed. The ETag ignores the time `at`.
     """
     board = await caller.read(read_board, dataset)
-    tag = tag_of(repr((board.rows, board.is_live, board.silent_since)).encode("utf-8", "replace"))
+    tag = etag_of(repr((board.rows, board.is_live, board.silent_since)).encode("utf-8", "replace"))
     if unchanged := not_modified(request, tag, caller.language):
         return unchanged
-    tagged(response, tag)
+    with_etag(response, tag)
     return board
 
 
@@ -409,13 +411,13 @@ VerdictList = TypedDict("VerdictList", {"verdicts": list[VerdictShown]})
 
 @verdict_router.get("/verdicts", summary="What commits led to", responses=problems(404))
 async def list_verdicts(
-    caller: Watching,
+    caller: JobViewer,
     page: Part,
     dataset: DatasetName = "",
     commit: Annotated[
         str, Query(pattern="^([0-9a-f]{4,64})?$", description="an id, or how it begins")
     ] = "",
 ) -> VerdictList:
-    """Return one part of them, the newest first."""
+    """Return one part of the verdicts, newest first."""
     found = await part(caller, page, dataset, partial(verdicts.recent, commit=commit))
     return {"verdicts": [VerdictShown.of(each, caller.language) for each in found]}

@@ -49,7 +49,7 @@ _MAX_NAME_LENGTH, _MAX_CODE_LENGTH = 100, 64
 
 
 class OrderBody(Body):
-    """What is wanted."""
+    """The order to place."""
 
     plan: Annotated[Line, Field(min_length=1, max_length=_MAX_NAME_LENGTH)]
     till: Literal[Gateway.YOOKASSA] = Field(
@@ -74,7 +74,7 @@ OrderList = TypedDict("OrderList", {"orders": list[OrderShown]})
 _PayUrl = Annotated[
     str, Field(description='YooKassa\'s page; "" for an order that is paid already')
 ]
-# Where an order is paid.
+# The payment page of an order.
 PayPage = TypedDict("PayPage", {"pay_url": _PayUrl, "order": OrderShown})
 
 
@@ -90,9 +90,9 @@ PayPage = TypedDict("PayPage", {"pay_url": _PayUrl, "order": OrderShown})
     },
 )
 async def place_order(request: Request, caller: Person, body: OrderBody) -> Response:
-    """Store an order; the same one that still waits to be paid is returned again.
+    """Store an order; an identical unpaid order is returned again.
 
-    The price is what the plan costs now. With an `Idempotency-Key` it is stored once.
+    The price is the plan's current one. With an `Idempotency-Key` it is stored once.
     """
     contact = contact_of(body.contact)
     if body.contact.strip() and not contact:
@@ -109,23 +109,23 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
 
 @order_router.get("", summary="My orders")
 async def list_orders(caller: Reader, language: Language) -> OrderList:
-    """Return the newest hundred, those of the bot among them."""
+    """Return the newest hundred orders, including those of the bot."""
     found = await caller.read(orders.list_orders, MOST)
     return {"orders": [order_shown(OrderShown, each, language) for each in found]}
 
 
 @order_router.get("/{order_id}", summary="An order", responses=problems(404))
 async def show_order(caller: Reader, language: Language, order_id: Hex) -> OrderShown:
-    """Return one of mine as it stands; another's is not there."""
+    """Return one of your orders; other people's orders answer 404."""
     return order_shown(OrderShown, await caller.read(orders.show_order, order_id), language)
 
 
 @order_router.post("/{order_id}/pay", summary="Pay an order", responses=problems(404, 409, 502))
 async def pay_order(caller: Person, language: Language, order_id: Hex) -> PayPage:
-    """Return the page on which it is paid; asked for again it is the same page.
+    """Return the payment page; repeated calls return the same page.
 
-    409 for an order that is over: order anew. 503 with `Retry-After` where YooKassa is silent: then
-    nothing was paid, and calling again makes no second payment. 502 where YooKassa refuses.
+    409 for an order that is over: place a new one. 503 with `Retry-After` if YooKassa does not
+    answer: nothing was paid, and a retry makes no second payment. 502 if YooKassa refuses.
     """
     purchase = await orders.pay_order(caller.services, caller.actor, order_id)
     shown = order_shown(OrderShown, purchase, language)
@@ -136,7 +136,7 @@ async def pay_order(caller: Person, language: Language, order_id: Hex) -> PayPag
     "/{order_id}", summary="Give up an order", status_code=204, responses=problems(404, 409)
 )
 async def give_up_order(caller: Person, order_id: Hex) -> None:
-    """End an order that waits to be paid; 409 for one that does not."""
+    """Cancel an unpaid order; 409 for any other."""
     if not await caller.write(orders.cancel_order, order_id):
         raise Refused("not open", "pay-not-open")
 
@@ -146,19 +146,19 @@ plan_router = operation_router(prefix="/api/plans", tags=["plans"])
 
 _Roubles = Annotated[Amount | None, Field(description="at YooKassa: card, SBP, wallet")]
 _Stars = Annotated[Amount | None, Field(description="in Telegram, from the bot")]
-# What a plan costs; null where it is not sold so.
+# A plan's price; null if it is not sold this way.
 PriceShown = TypedDict("PriceShown", {"roubles": _Roubles, "stars": _Stars})
 
 
 class AllowanceShown(Shape):
-    """How many questions of a format; null: not limited."""
+    """The number of questions of a format; null: unlimited."""
 
     day: int | None
     month: int | None
 
 
 class PlanShown(Shape):
-    """One plan, or a pack of questions that come on top of whatever plan one has."""
+    """One plan, or a pack of questions in addition to any plan."""
 
     name: str
     title: str = Field(description="in the caller's language")
@@ -187,14 +187,14 @@ PlanGiven = TypedDict("PlanGiven", {"plan": str, "title": str, "days": int})
 
 @plan_router.get("", summary="List the plans")
 async def list_plans(caller: Anyone, language: Language) -> PlansShown:
-    """Return what plans there are, with prices; the first one is everybody's."""
+    """Return the plans with prices; the first one is the free plan."""
     found = await caller.read(plans.list_plans)
     return {"plans": [_plan_answer(each, language) for each in found]}
 
 
 @plan_router.post("/{plan}/trial", summary="Try a plan", responses=problems(404, 409))
 async def try_plan(caller: Person, language: Language, plan: Name) -> PlanGiven:
-    """Give the trial of a plan, once a person; 409 for who had it, or has the plan."""
+    """Start the trial of a plan, once per person; 409 if it was used, or the plan is active."""
     days = await caller.write(plans.start_trial, plan)
     return _given(caller, plan, days, language)
 
@@ -228,14 +228,14 @@ RenewalList = TypedDict("RenewalList", {"renewals": list[RenewalShown]})
 
 
 class CodeBody(Body):
-    """A code that gives days of a plan."""
+    """A code that grants days of a plan."""
 
     code: Annotated[Line, Field(min_length=1, max_length=64)]
 
 
 @renewal_router.get("/renewals", summary="My renewals")
 async def list_renewals(caller: Reader, language: Language) -> RenewalList:
-    """Return what is paid again by itself, and what was."""
+    """Return active and former renewals."""
     mine, sold = await caller.read(plans.my_subscriptions), caller.services.plans
     shown = [
         RenewalShown.of(
@@ -250,7 +250,7 @@ async def list_renewals(caller: Reader, language: Language) -> RenewalList:
     "/renewals/{renewal_id}", summary="Stop a renewal", status_code=204, responses=problems(404)
 )
 async def stop_renewal(caller: Person, renewal_id: Id) -> None:
-    """Let a plan end when it ends; what is paid stays until then."""
+    """Stop a renewal; the paid period remains."""
     await caller.write(plans.stop_renewal, renewal_id)
 
 
@@ -258,6 +258,6 @@ async def stop_renewal(caller: Person, renewal_id: Id) -> None:
     "/promos/redeem", summary="Use a code that gives days", responses=problems(409)
 )
 async def redeem_code(caller: Person, language: Language, body: CodeBody) -> PlanGiven:
-    """Give what the code gives, once a person; 409 with the reason for a code that is no good."""
+    """Redeem a code, once per person; 409 with the reason for an invalid code."""
     promo = await caller.write(plans.redeem_code, body.code)
     return _given(caller, promo.plan, promo.days, language)

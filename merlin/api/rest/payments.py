@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
-from merlin.api.auth import Refunding
+from merlin.api.auth import RefundAdmin
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, Language, Problem, problems
 from merlin.api.schema import LINE, WHOLE, Body, Hex, Line, Part, Shape, operation_router
@@ -61,7 +61,7 @@ class OrderShown(Shape):
 
 
 class RefundShown(Shape):
-    """Money that goes back."""
+    """A refund."""
 
     id: str = Field(validation_alias="refund_id")
     state: RefundState
@@ -74,7 +74,7 @@ class RefundShown(Shape):
 
 
 class PaymentShown(OrderShown):
-    """One order as admins see it."""
+    """One order as shown to admins."""
 
     user_id: int = Field(description="0: they have deleted everything")
     outside_id: str = Field(description='the till\'s own id of the payment, "" for none')
@@ -84,14 +84,14 @@ class PaymentShown(OrderShown):
 
 
 class PaymentDetails(PaymentShown):
-    """One order with all that became of it."""
+    """One order with its ledger entries and refunds."""
 
     entries: list[Entry]
     refunds: list[RefundShown]
 
 
 class RenewalShown(Shape):
-    """A plan that is paid again when it ends."""
+    """A plan that is renewed automatically when it ends."""
 
     id: int = Field(validation_alias="renewal_id")
     plan: str
@@ -133,7 +133,7 @@ PaymentList = TypedDict("PaymentList", {"payments": list[PaymentShown]})
 
 
 class RefundBody(Body):
-    """How much is to go back, and why."""
+    """Amount and reason of a refund."""
 
     minor: Annotated[int, Field(ge=1, le=MAX_MINOR, strict=True), WHOLE] | None = Field(
         default=None, description="kopecks, or Stars; null: all that is left. Stars go back whole"
@@ -143,12 +143,12 @@ class RefundBody(Body):
 
 @payment_router.get("", summary="Payments")
 async def list_payments(
-    caller: Refunding,
+    caller: RefundAdmin,
     language: Language,
     page: Part,
     state: Annotated[PurchaseState | None, Query(description="only those that stand so")] = None,
 ) -> PaymentList:
-    """Return one part of all orders, paid or not, the newest first."""
+    """Return one part of all orders, paid or not, newest first."""
     asked = (page.size + 1, page.after(""), state.value if state else "")
     try:
         found = await caller.read(payments.list_payments, *asked)
@@ -159,8 +159,8 @@ async def list_payments(
 
 
 @payment_router.get("/{order_id}", summary="A payment", responses=problems(404))
-async def show_payment(caller: Refunding, language: Language, order_id: Hex) -> PaymentDetails:
-    """Return one order with its rows of the ledger and its refunds."""
+async def show_payment(caller: RefundAdmin, language: Language, order_id: Hex) -> PaymentDetails:
+    """Return one order with its ledger entries and refunds."""
     found = await caller.read(payments.show_payment, order_id)
     rows = {"entries": found.entries, "refunds": found.refunds}
     return order_shown(PaymentDetails, found.purchase, language, **rows)
@@ -178,12 +178,12 @@ async def show_payment(caller: Refunding, language: Language, order_id: Hex) -> 
     },
 )
 async def refund_payment(
-    request: Request, caller: Refunding, order_id: Hex, body: RefundBody
+    request: Request, caller: RefundAdmin, order_id: Hex, body: RefundBody
 ) -> Response:
-    """Write down that money is to go back; what was granted for it ends with it.
+    """Request a refund; what was granted for the payment ends with it.
 
-    409 for more than is left, for a part of a payment in Stars, and while another is under way.
-    With an `Idempotency-Key` it is sent once, however often this call comes.
+    409 if more than the remaining amount is requested, for a part of a payment in Stars, and while
+    another refund is in progress. With an `Idempotency-Key` repeated calls send it once.
     """
 
     async def want(number: int) -> Response:
@@ -200,7 +200,7 @@ async def refund_payment(
 
 sum_router = operation_router(prefix="/api/billing", tags=["payments"])
 
-# More at once is what `merlin billing export` is for.
+# Longer periods: `merlin billing export`.
 MAX_SUM_DAYS = 3660
 _USUAL_DAYS = 366
 _FIRST, _LAST = date(1970, 1, 1), date(9999, 1, 1)
@@ -218,11 +218,11 @@ Sums = TypedDict("Sums", {"since": datetime, "until": datetime, "sums": list[Sum
 
 @sum_router.get("", summary="What was paid")
 async def show_billing(
-    caller: Refunding, since: Day | None = None, until: Day | None = None
+    caller: RefundAdmin, since: Day | None = None, until: Day | None = None
 ) -> Sums:
-    """Return sums from the day `since` up to `until`, that day not among them.
+    """Return totals from the day `since` up to `until`, excluding that day.
 
-    Without them: of the last year, today among it.
+    By default: of the last year, including today.
     """
     zone = zone_of(caller.services.config.timezone)
     today = caller.services.clock().astimezone(zone).date()
@@ -240,7 +240,7 @@ def _day(message: str | None, usual: date) -> date:
         day = usual if message is None else date.fromisoformat(message)
     except ValueError:
         day = date.max
-    # A time zone needs room on both sides.
+    # Leaves room for a time zone offset.
     if not _FIRST <= day <= _LAST:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MAX_SUM_DAYS)
     return day
@@ -271,16 +271,16 @@ PromoList = TypedDict("PromoList", {"promos": list[StoredPromo]})
 
 
 @promo_router.get("", summary="Codes")
-async def list_promos(caller: Refunding) -> PromoList:
-    """Return every code, with how often it was used."""
+async def list_promos(caller: RefundAdmin) -> PromoList:
+    """Return every code with its number of uses."""
     return {"promos": await caller.read(payments.list_codes)}
 
 
 @promo_router.post(
     "", summary="Make a code", status_code=HTTPStatus.CREATED, responses=problems(404, 409)
 )
-async def make_promo(caller: Refunding, body: PromoBody) -> StoredPromo:
-    """Store a code; 409 for one that is there, or gives neither days nor a lower price."""
+async def make_promo(caller: RefundAdmin, body: PromoBody) -> StoredPromo:
+    """Create a code; 409 if it exists, or grants neither days nor a lower price."""
     ends = None
     if body.ends_in_days is not None:
         ends = caller.services.clock() + timedelta(days=body.ends_in_days)
@@ -290,6 +290,6 @@ async def make_promo(caller: Refunding, body: PromoBody) -> StoredPromo:
 
 
 @promo_router.delete("/{code}", summary="Stop a code", status_code=204, responses=problems(404))
-async def stop_promo(caller: Refunding, code: Code) -> None:
-    """Let nobody use it any more; what it gave stays."""
+async def stop_promo(caller: RefundAdmin, code: Code) -> None:
+    """Deactivate a code; what it granted remains."""
     await caller.write(payments.stop_code, code)

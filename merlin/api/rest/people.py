@@ -13,7 +13,7 @@ from fastapi import Query
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from merlin.api.auth import Caller, Keeping
+from merlin.api.auth import Caller, UserAdmin
 from merlin.api.problems import problems
 from merlin.api.schema import (
     LINE,
@@ -36,7 +36,7 @@ router = operation_router(prefix="/api", tags=["people"])
 
 
 class RoleBody(Body):
-    """A role; a teacher's has a scope, every other has none."""
+    """A role; a teacher's has a scope, others have none."""
 
     role: Role
     scope: Annotated[Line, Field(min_length=1, max_length=200)] | None = Field(
@@ -52,31 +52,34 @@ async def users_part(caller: Caller, page: Page, words: str) -> UserList:
     limit, start = page.size, max(0, min(page.after(0), MAX_ID))
     found = await caller.read(users.list_users, words, start, limit)
     has_more = not words.strip() and start + limit < found.count
-    page.lead_on(cursor(start + limit) if has_more else "")
+    page.set_next_cursor(cursor(start + limit) if has_more else "")
     return found
 
 
 @router.get("/users", summary="People")
-async def list_users(caller: Keeping, page: Part, query: Sought = "") -> UserList:
-    """Return one part of them, the newest first; with words whom they name, by id or name."""
+async def list_users(caller: UserAdmin, page: Part, query: Sought = "") -> UserList:
+    """Return one part of the users, newest first; a query matches id or name."""
     return await users_part(caller, page, query)
 
 
 @router.get("/users/{user_id}", summary="A person", responses=problems(404))
-async def show_user(caller: Keeping, user_id: Id) -> UserView:
-    """Return one."""
+async def show_user(caller: UserAdmin, user_id: Id) -> UserView:
+    """Return a user."""
     return await caller.read(users.get, user_id)
 
 
 @router.post("/users/{user_id}/roles", summary="Give a role", responses=problems(404, 409))
-async def grant_role(caller: Keeping, user_id: Id, body: RoleBody) -> UserView:
-    """Give it, which ends the one before; a teacher's scopes add up. The person is told."""
+async def grant_role(caller: UserAdmin, user_id: Id, body: RoleBody) -> UserView:
+    """Grant a role, which replaces the previous one; a teacher's scopes add up.
+
+    The person is notified.
+    """
     return await caller.write(users.grant_role, user_id, body.role, body.scope)
 
 
 @router.delete("/users/{user_id}/roles", summary="Take a role away", responses=problems(404, 409))
 async def revoke_role(
-    caller: Keeping,
+    caller: UserAdmin,
     user_id: Id,
     scope: Annotated[
         str,
@@ -87,27 +90,27 @@ async def revoke_role(
         ),
     ] = "",
 ) -> UserView:
-    """Take it; what was not there is no error. The person is told."""
+    """Revoke a role; no error if the person does not have it. Notifies the person."""
     return await caller.write(users.revoke_role, user_id, scope or None)
 
 
 @router.post("/users/{user_id}/block", summary="Shut somebody out", responses=problems(404, 409))
-async def block_user(caller: Keeping, user_id: Id) -> UserView:
-    """Answer the person no more; 409 for oneself and for another admin."""
+async def block_user(caller: UserAdmin, user_id: Id) -> UserView:
+    """Block a user; 409 for oneself and for another admin."""
     return await caller.write(users.block, user_id)
 
 
 @router.post(
     "/users/{user_id}/unblock", summary="Let somebody in again", responses=problems(404, 409)
 )
-async def unblock_user(caller: Keeping, user_id: Id) -> UserView:
-    """Answer the person again."""
+async def unblock_user(caller: UserAdmin, user_id: Id) -> UserView:
+    """Unblock a user."""
     return await caller.write(users.unblock, user_id)
 
 
 @router.get("/audit", summary="What was done by whom")
 async def list_audit(
-    caller: Keeping,
+    caller: UserAdmin,
     page: Part,
     target: Annotated[
         str,
@@ -121,5 +124,5 @@ async def list_audit(
         str, Query(max_length=200, pattern=LINE, description="who did it: user:1001, cli:root")
     ] = "",
 ) -> AuditList:
-    """Return one part of the entries, the newest first."""
+    """Return one part of the entries, newest first."""
     return {"entries": await part(caller, page, target, partial(users.audit_log, by=by))}

@@ -53,7 +53,7 @@ router = operation_router(
 
 
 class TelegramBody(Body):
-    """What Telegram gave the page that it opened."""
+    """The init data that Telegram gave to the page it opened."""
 
     init_data: str = Field(
         min_length=1, max_length=MAX_BYTES, description="window.Telegram.WebApp.initData"
@@ -68,7 +68,7 @@ class PasswordBody(Body):
 
 
 class SignedInView(Shape):
-    """Somebody is signed in."""
+    """The result of a sign-in."""
 
     user: OwnAccount
     expires_at: datetime
@@ -79,7 +79,7 @@ class SignedInView(Shape):
 async def sign_in_by_telegram(
     request: Request, response: Response, body: TelegramBody
 ) -> SignedInView:
-    """Sign in the person for whom Telegram opened the page; its data counts for an hour."""
+    """Sign in the person for whom Telegram opened the page; its init data is valid for an hour."""
     ctx = services_of(request)
     bot_id = await ctx.read(lambda ctx: Settings(ctx.db).get(BOT_ID))
     person = read_telegram_data(
@@ -105,7 +105,7 @@ def _signed_in(entered: NewSignIn, token: str | None = None) -> SignedInView:
 async def sign_in_by_password(
     request: Request, response: Response, body: PasswordBody
 ) -> SignedInView:
-    """Sign in by user name and password; who guesses waits ever longer."""
+    """Sign in by user name and password; failed attempts are delayed more and more."""
     return _signed_in(await auth.sign_in_by_password(request, response, body.name, body.password))
 
 
@@ -117,7 +117,7 @@ async def sign_out(request: Request, response: Response, caller: Person) -> None
 
 
 class LoginView(Shape):
-    """A login that waits for a yes in the bot."""
+    """A login that awaits confirmation in the bot."""
 
     key: str = Field(description="what the bot is told: /start login_<key>")
     number: int = Field(description="two digits that the bot shows too")
@@ -127,7 +127,7 @@ class LoginView(Shape):
 
 
 class LoginStatus(Shape):
-    """How far a login has come; `signed_in` once it was confirmed and asked for by POST."""
+    """The state of a login; `signed_in` once it was confirmed and completed by POST."""
 
     state: LoginState
     number: int | None = None
@@ -137,7 +137,7 @@ class LoginStatus(Shape):
 
 @router.post("/start", summary="Begin a sign-in by the bot")
 async def start_login(request: Request, response: Response) -> LoginView:
-    """Begin a login that is confirmed in the bot; open `url`, then ask /api/auth/wait."""
+    """Start a login that is confirmed in the bot; open `url`, then poll /api/auth/wait."""
     login, key, url = await auth.start_login(request, response)
     return LoginView(
         key=key, number=login.number, url=url, expires_at=login.expires_at, poll_s=POLL_S
@@ -146,7 +146,7 @@ async def start_login(request: Request, response: Response) -> LoginView:
 
 @router.get("/wait", summary="Look how far a sign-in has come")
 async def look_at_login(request: Request) -> LoginStatus:
-    """Tell how far the login of this browser has come; changes nothing."""
+    """Return the state of this browser's login; changes nothing."""
     login = await auth.look_at_login(request)
     if login is None:
         return LoginStatus(state=LoginState.EXPIRED)
@@ -155,7 +155,7 @@ async def look_at_login(request: Request) -> LoginStatus:
 
 @router.post("/wait", summary="Sign in once the bot was told yes")
 async def finish_login(request: Request, response: Response) -> LoginStatus:
-    """Tell how far the login of this browser has come; sign in where it was confirmed."""
+    """Return the state of this browser's login; signs in if it was confirmed."""
     entered = await auth.finish_login(request, response)
     if entered is None:
         return await look_at_login(request)
@@ -183,7 +183,7 @@ async def begin_openid(
         str, Query(max_length=_MOST, description="the page of this site to come back to")
     ] = "/",
 ) -> Response:
-    """Send the browser to the issuer; 404 where the config names none."""
+    """Redirect the browser to the issuer; 404 if none is configured."""
     services, issuer = _issuer(request)
     sign_in_state = new_sign_in_state(local_address(next))
     try:
@@ -207,10 +207,10 @@ async def finish_openid(
     state: Annotated[str, Query(max_length=_MOST)] = "",
     code: Annotated[str, Query(max_length=_MOST)] = "",
 ) -> Response:
-    """Sign in who came back with a code to the browser that set out; then show the page it left."""
+    """Sign in with the code, in the browser that started; then redirect to the page it left."""
     services, issuer = _issuer(request)
     sign_in_state = read_sign_in_state(read_cookie(request, COOKIE), state)
-    # Whoever can set cookies here must not be able to lead people elsewhere by one.
+    # A cookie must not redirect people to another site.
     back = local_address(sign_in_state.back) if sign_in_state is not None else "/"
     if sign_in_state is None or not code:
         return _refused(request, OpenIdRefused("another browser, or no code"), back)

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, Leading, RequiredAccess
+from merlin.api.auth import Caller, MaterialEditor, RequiredAccess
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, problems
 from merlin.api.rest.changes import EDITED, Edit, EditCall, IfMatch
@@ -41,12 +41,12 @@ from merlin.course.editing import MaterialDraft
 MAX_CHARACTERS = 400_000
 MAX_TEACHERS = 100
 
-# The revision that an editor saw; `If-Match` may say it too.
+# The revision that the editor saw; `If-Match` is an alternative.
 Revision = Annotated[Line, Field(max_length=64)]
 Kind = Annotated[
     Line, Field(min_length=1, max_length=40, json_schema_extra={"enum": TYPE_VALUES[1:]})
 ]
-# No user, no password: what stands before an @ leads people astray.
+# No user or password: text before an @ misleads people.
 Address = Annotated[
     str,
     Field(
@@ -57,7 +57,7 @@ Address = Annotated[
 
 
 class MaterialBody(Body):
-    """A material as it shall be; a text or the address of a file, or both."""
+    """A material; a text or the address of a file, or both."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -98,7 +98,7 @@ class MaterialBody(Body):
 
 
 class CourseBody(Body):
-    """What is to change of a course; what is not named stays as it is."""
+    """Changes of a course; omitted fields stay as they are."""
 
     name: Title | None = None
     description: Texts | None = Field(default=None, description="{} takes it away")
@@ -137,7 +137,7 @@ class CourseBody(Body):
 
 
 class TaughtCourse(Shape):
-    """A course that the caller leads."""
+    """A course that the caller teaches."""
 
     id: int = Field(validation_alias="course_id")
     slug: str
@@ -159,7 +159,7 @@ _MAX_DAYS = 366
 
 @router.get("/teacher/courses", summary="The courses that you lead")
 async def list_taught_courses(caller: Reading) -> TaughtCourses:
-    """Return them by semester; none for somebody who leads no course."""
+    """Return them by semester; an empty list for others."""
     found = await caller.read(teaching.led_courses)
     return {"courses": [TaughtCourse.of(each, caller.language) for each in found]}
 
@@ -169,7 +169,7 @@ async def list_taught_courses(caller: Reading) -> TaughtCourses:
     summary="A course as its files say it, with what waits for its commit",
     responses=problems(404, 409),
 )
-async def show_taught_course(caller: Leading, course_id: Id) -> TaughtDetails:
+async def show_taught_course(caller: MaterialEditor, course_id: Id) -> TaughtDetails:
     """Return the texts, and the revisions that a write has to name."""
     return await caller.read(teaching.details, course_id)
 
@@ -178,7 +178,7 @@ async def show_taught_course(caller: Leading, course_id: Id) -> TaughtDetails:
 async def edit_course(
     edit: Edit, course_id: Id, body: CourseBody, if_match: IfMatch = None
 ) -> Response:
-    """Ask for a commit that changes course.yaml."""
+    """Submit a commit that changes course.yaml."""
     make = partial(teaching.edit_card, body.values(), body.revision or if_match)
     return await _answer_edit(edit, course_id, make)
 
@@ -190,20 +190,20 @@ async def edit_course(
     **EDITED,
 )
 async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Response:
-    """Ask for a commit with the material and the file of its text."""
+    """Submit a commit with the material and the file of its text."""
     make = partial(teaching.add_material, body.draft())
 
-    async def deed(number: int) -> Response:
+    async def operation(number: int) -> Response:
         return await _answer_edit(edit, course_id, make, once=str(number))
 
-    return await run_once(edit.request, edit.caller, deed)
+    return await run_once(edit.request, edit.caller, operation)
 
 
 @router.put("/courses/{course_id}/materials/{material_id}", summary="Change a material", **EDITED)
 async def edit_material(
     edit: Edit, course_id: Id, material_id: Id, body: MaterialBody, if_match: IfMatch = None
 ) -> Response:
-    """Ask for a commit that makes the material what the body says."""
+    """Submit a commit that replaces the material."""
     revision = body.revision or if_match
     make = partial(teaching.edit_material, material_id, body.draft(), revision)
     return await _answer_edit(edit, course_id, make)
@@ -219,7 +219,7 @@ async def remove_material(
     revision: Annotated[str, Query(max_length=64)] = "",
     if_match: IfMatch = None,
 ) -> Response:
-    """Ask for a commit without the material, and without its text where no other names it."""
+    """Submit a commit without the material, and without its text unless another uses it."""
     make = partial(teaching.remove_material, material_id, revision or if_match)
     return await _answer_edit(edit, course_id, make)
 
@@ -235,10 +235,10 @@ async def _answer_edit(edit: EditCall, course_id: int, make: Make, once: str = "
     responses=problems(404),
 )
 async def show_questions(
-    caller: Leading,
+    caller: MaterialEditor,
     course_id: Id,
     by: By = "day",
     days: Annotated[int, Query(ge=1, le=_MAX_DAYS)] = _DAYS,
 ) -> Questions:
-    """Return counts, and the words of those who allowed it."""
+    """Return counts, and the questions of people who consented."""
     return await caller.read(teaching.questions, course_id, by, days, caller.language)

@@ -1,4 +1,4 @@
-"""Dangerous acts that wait for a second admin: what they are, approved or declined."""
+"""Critical actions awaiting a second admin's approval."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from merlin.account.users import ERASED
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import Mark, PageRequest, Watching, refusal_text, render_page
+from merlin.api.pages.page import FormToken, PageContext, ViewerContext, refusal_text, render_page
 from merlin.api.schema import Id
 from merlin.app import approvals, users
 from merlin.app.actor import Actor
@@ -24,36 +24,36 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 @router.get("/admin/approvals")
 async def show_approvals(
-    visit: Watching, said: Literal["", "asked", "approved", "declined"] = ""
+    context: ViewerContext, said: Literal["", "asked", "approved", "declined"] = ""
 ) -> Response:
-    """Return what waits, and what they asked for; `said` is what was done a moment ago."""
-    return await _page(visit, said=visit.say(f"said-{said}") if said else "")
+    """Return the pending approvals; `said` names the action just done."""
+    return await _page(context, said=context.say(f"said-{said}") if said else "")
 
 
 @router.post("/admin/approvals/{number}/{decision}")
 async def decide(
-    visit: Watching, number: Id, decision: Literal["approve", "decline"], once: Mark
+    context: ViewerContext, number: Id, decision: Literal["approve", "decline"], once: FormToken
 ) -> Response:
-    """Approve or decline; pressed twice, the second press finds it decided."""
+    """Approve or decline; a second submission finds it decided."""
     del once
     act = approvals.approve if decision == "approve" else approvals.decline
     try:
-        done = await visit.write(act, number)
+        done = await context.write(act, number)
     except Refused as error:
-        return await _page(visit, refusal_text(visit, error))
+        return await _page(context, refusal_text(context, error))
     if done.reason is not None:
-        return await _page(visit, refusal_text(visit, done.reason))
+        return await _page(context, refusal_text(context, done.reason))
     return seen_other(f"/admin/approvals?said={decision}d")
 
 
-async def _page(visit: PageRequest, wrong: str = "", said: str = "") -> Response:
+async def _page(context: PageContext, wrong: str = "", said: str = "") -> Response:
     def read(ctx: Context, actor: Actor) -> tuple[list[ApprovalView], dict[str, str]]:
         waiting = approvals.list_waiting(ctx, actor)
         people = {each.approval.subject for each in waiting}
         people |= {person_reference(each.approval.asked_by) for each in waiting}
         return waiting, dict(users.display_names(ctx, sorted(people)))
 
-    waiting, names = await visit.read(read)
+    waiting, names = await context.read(read)
     view = {"found": waiting, "names": names, "erased": ERASED, "wrong_words": wrong, "said": said}
     status = 409 if wrong else 200
-    return render_page(visit, "admin_approvals.html", view, status=status, keep=NEVER_KEPT)
+    return render_page(context, "admin_approvals.html", view, status=status, keep=NEVER_KEPT)

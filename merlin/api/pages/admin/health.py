@@ -1,4 +1,4 @@
-"""How Merlin does: trends by time, who is alive, what waits, what failed, money, disk, alarms."""
+"""Health: trends over time, processes, queues, failures, spending, disk, alarms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import day, money, number
-from merlin.api.pages.page import Keeping, PageRequest, render_page
+from merlin.api.pages.page import PageContext, UserAdminContext, render_page
 from merlin.app.health import HealthView, ProcessView, health, runbook
 from merlin.app.trends import MoneyDay, Span, Trends, quantile, trends
 from merlin.core import time_charts
@@ -26,18 +26,18 @@ from merlin.db.notices import cause_of
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _ALARMS = 20
-# A queue whose oldest entry waits that long is told by colour, too.
+# Age of the oldest entry from which a queue is highlighted.
 _LATE_S = 300
-# Half of the answers came within the first share, nearly all within the second.
+# Percentiles shown: half of the answers, and nearly all.
 _HALF, _NEARLY_ALL = 0.5, 0.95
-# Less money is not told apart.
+# Smaller amounts are not distinguished.
 _CENT = 0.01
 _PROCESSES = ("bot", "daemon", "api", "engine")
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One small chart: its figure of now, what it says in a sentence, the names of its series."""
+    """One small chart: current value, summary, names of its series."""
 
     name: str
     figure: str
@@ -47,34 +47,34 @@ class Card:
 
 
 @router.get("/admin/health")
-async def show(visit: Keeping, span: Span = Span.DAY) -> Response:
-    """Return how Merlin does."""
-    found = await visit.read(health, _ALARMS)
-    trend = await visit.read(trends, span, visit.zone)
-    now = visit.services.clock()
+async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
+    """Return the health page."""
+    found = await context.read(health, _ALARMS)
+    trend = await context.read(trends, span, context.zone)
+    now = context.services.clock()
     view = {
         "health": found,
         "processes": _by_kind(found),
         "span": span,
         "spans": Span,
-        "cards": _cards(visit, trend),
+        "cards": _cards(context, trend),
         "is_calm": _is_calm(found, now),
         "now": now,
-        "zone": now.astimezone(visit.zone).tzname(),
+        "zone": now.astimezone(context.zone).tzname(),
         "late_s": _LATE_S,
-        "step": partial(describe_step, visit.language),
-        "runbooks": [runbook(visit.language, cause) for cause in _causes(found)],
+        "step": partial(describe_step, context.language),
+        "runbooks": [runbook(context.language, cause) for cause in _causes(found)],
     }
-    return render_page(visit, "admin_health.html", view, keep=NEVER_KEPT)
+    return render_page(context, "admin_health.html", view, keep=NEVER_KEPT)
 
 
 def _causes(found: HealthView) -> list[str]:
-    """Return the causes of the newest alarms, each once."""
+    """Return the causes of the newest alarms without duplicates."""
     return [*filter(None, dict.fromkeys(cause_of(alarm.key) for alarm in found.alarms))]
 
 
 def _is_calm(found: HealthView, now: datetime) -> bool:
-    """Return whether the daemon works, no process is silent and nothing has waited for long."""
+    """Return whether the daemon works, all processes are alive and no queue is delayed."""
     has_daemon = any(process.process == "daemon" for process in found.processes)
     waits = ((now - queue.oldest).total_seconds() for queue in found.queues if queue.oldest)
     return (
@@ -85,7 +85,7 @@ def _is_calm(found: HealthView, now: datetime) -> bool:
 
 
 def _by_kind(found: HealthView) -> dict[str, list[ProcessView]]:
-    """Return the processes of each kind, those that are not there too."""
+    """Return the processes of each kind, including kinds without a process."""
     kinds = {*_PROCESSES, *(process.process for process in found.processes)}
     ordered = [*_PROCESSES, *sorted(kinds - {*_PROCESSES})]
     return {
@@ -94,88 +94,88 @@ def _by_kind(found: HealthView) -> dict[str, list[ProcessView]]:
     }
 
 
-def _cards(visit: PageRequest, trend: Trends) -> list[Card]:
-    names = [_point_name(visit, trend.span, point.hour) for point in trend.points]
+def _cards(context: PageContext, trend: Trends) -> list[Card]:
+    names = [_point_name(context, trend.span, point.hour) for point in trend.points]
     columns = time_charts.draw_columns(names)
     return [
-        _answers(visit, trend, columns),
-        _times(visit, trend, columns),
-        _failures(visit, trend, columns),
-        _ratings(visit, trend, columns),
-        *(_money(visit, currency, days) for currency, days in trend.money.items()),
+        _answers(context, trend, columns),
+        _times(context, trend, columns),
+        _failures(context, trend, columns),
+        _ratings(context, trend, columns),
+        *(_money(context, currency, days) for currency, days in trend.money.items()),
     ]
 
 
-def _point_name(visit: PageRequest, span: Span, at: datetime) -> str:
-    local = in_zone(at, visit.zone)
-    return f"{local:%H:%M}" if span is Span.DAY else day(visit, local.date())
+def _point_name(context: PageContext, span: Span, at: datetime) -> str:
+    local = in_zone(at, context.zone)
+    return f"{local:%H:%M}" if span is Span.DAY else day(context, local.date())
 
 
-def _answers(visit: PageRequest, trend: Trends, columns: tuple[Tick, ...]) -> Card:
+def _answers(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> Card:
     counts = [point.answers for point in trend.points]
     scale = time_charts.linear_scale(len(counts), max(counts))
-    words = visit.say(
+    words = context.say(
         "trend-answers-usual" if trend.usual is not None else "trend-answers-now",
         span=trend.span.value,
         now=trend.this_hour,
         usual=trend.usual or 0,
     )
     if not trend.total.answers:
-        words = visit.say("trend-none")
-    rows = time_charts.AREA.rows(scale, visit.language)
+        words = context.say("trend-none")
+    rows = time_charts.AREA.rows(scale, context.language)
     chart = time_charts.TimeChart(rows, columns)
     if any(counts):
         area, line = time_charts.draw_area(scale, counts), time_charts.draw_line(scale, counts)
         chart = replace(chart, area=area, lines=(("", line),))
-    return Card("answers", number(visit, trend.total.answers), words, chart)
+    return Card("answers", number(context, trend.total.answers), words, chart)
 
 
-def _seconds(visit: PageRequest, value: float | None) -> str:
+def _seconds(context: PageContext, value: float | None) -> str:
     if value is None:
         return "–"
     digits = 0 if value >= 10 or value == int(value) else 1 if value >= 1 else 2  # noqa: PLR2004
-    return visit.say("seconds-brief", seconds=number(visit, value, digits))
+    return context.say("seconds-brief", seconds=number(context, value, digits))
 
 
-def _times(visit: PageRequest, trend: Trends, columns: tuple[Tick, ...]) -> Card:
+def _times(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> Card:
     half, nearly = (quantile(trend.total.times, share) for share in (_HALF, _NEARLY_ALL))
     lines = [
         (style, [quantile(point.times, share) for point in trend.points])
         for style, share in (("t", _NEARLY_ALL), ("", _HALF))
     ]
     known = [value for _, values in lines for value in values if value is not None]
-    # What takes less than an eighth of a second lies on the lower axis.
+    # Durations below an eighth of a second lie on the axis.
     ends = max(min(known, default=0.5), 0.125), max(*known, 0.5) if known else 8.0
     scale = time_charts.log_scale(len(trend.points), *ends)
-    rows = time_charts.AREA.rows(scale, visit.language)
+    rows = time_charts.AREA.rows(scale, context.language)
     drawn = tuple((style, time_charts.draw_line(scale, values)) for style, values in lines)
     chart = time_charts.TimeChart(rows, columns, lines=drawn)
     words = (
-        visit.say("trend-times", nearly=_seconds(visit, nearly))
+        context.say("trend-times", nearly=_seconds(context, nearly))
         if half
-        else visit.say("trend-none")
+        else context.say("trend-none")
     )
-    keys = (("", visit.say("trend-half")), ("t", visit.say("trend-nearly-all")))
-    return Card("times", _seconds(visit, half), words, chart, keys)
+    keys = (("", context.say("trend-half")), ("t", context.say("trend-nearly-all")))
+    return Card("times", _seconds(context, half), words, chart, keys)
 
 
-def _failures(visit: PageRequest, trend: Trends, columns: tuple[Tick, ...]) -> Card:
+def _failures(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> Card:
     counts = [sum(point.failures.values()) for point in trend.points]
     failed = sum(counts)
     scale = time_charts.linear_scale(len(counts), max(counts))
     attempts = failed + trend.total.answers
-    words = visit.say("trend-failures-none")
+    words = context.say("trend-failures-none")
     if failed:
         provider = max(trend.total.failures, key=lambda name: trend.total.failures[name])
-        share = number(visit, 100 * failed / attempts, 1)
+        share = number(context, 100 * failed / attempts, 1)
         key = "trend-failures-at" if provider else "trend-failures"
-        words = visit.say(key, asked=number(visit, attempts), share=share, provider=provider)
-    rows = time_charts.AREA.rows(scale, visit.language)
+        words = context.say(key, asked=number(context, attempts), share=share, provider=provider)
+    rows = time_charts.AREA.rows(scale, context.language)
     chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_bars(scale, [("b", counts)]))
-    return Card("failures", number(visit, failed), words, chart)
+    return Card("failures", number(context, failed), words, chart)
 
 
-def _ratings(visit: PageRequest, trend: Trends, columns: tuple[Tick, ...]) -> Card:
+def _ratings(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> Card:
     total = trend.total
     series = [
         ("p", [point.liked for point in trend.points]),
@@ -185,35 +185,35 @@ def _ratings(visit: PageRequest, trend: Trends, columns: tuple[Tick, ...]) -> Ca
     sums = [sum(each) for each in zip(*(values for _, values in series), strict=True)]
     scale = time_charts.linear_scale(len(sums), max(sums))
     rated = total.liked + total.disliked
-    figure = visit.say("percent", share=round(100 * total.liked / rated)) if rated else "–"
-    words = visit.say(
+    figure = context.say("percent", share=round(100 * total.liked / rated)) if rated else "–"
+    words = context.say(
         "trend-ratings",
-        liked=number(visit, total.liked),
-        disliked=number(visit, total.disliked),
-        unknown=number(visit, total.unknown),
+        liked=number(context, total.liked),
+        disliked=number(context, total.disliked),
+        unknown=number(context, total.unknown),
     )
-    keys = tuple((style, visit.say(f"trend-key-{style}")) for style in ("p", "w", "b"))
-    rows = time_charts.AREA.rows(scale, visit.language)
+    keys = tuple((style, context.say(f"trend-key-{style}")) for style in ("p", "w", "b"))
+    rows = time_charts.AREA.rows(scale, context.language)
     chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_bars(scale, series))
     return Card("ratings", figure, words, chart, keys)
 
 
-def _money(visit: PageRequest, currency: str, days: Sequence[MoneyDay]) -> Card:
+def _money(context: PageContext, currency: str, days: Sequence[MoneyDay]) -> Card:
     income, spend = sum(each.income for each in days), sum(each.spend for each in days)
     series = [("p", [each.income for each in days]), ("t", [each.spend for each in days])]
     most = max(max(values) for _, values in series)
     scale = time_charts.linear_scale(len(days), most / MICRO, _CENT)
     drawn = [(style, [value / MICRO for value in values]) for style, values in series]
     sign = "+" if income > spend else "−" if income < spend else ""
-    words = visit.say(
+    words = context.say(
         "trend-money",
         count=len(days),
-        income=money(visit, income, currency),
-        spend=money(visit, spend, currency),
+        income=money(context, income, currency),
+        spend=money(context, spend, currency),
     )
-    rows = time_charts.AREA.rows(scale, visit.language)
-    columns = time_charts.draw_columns([day(visit, each.day) for each in days])
+    rows = time_charts.AREA.rows(scale, context.language)
+    columns = time_charts.draw_columns([day(context, each.day) for each in days])
     chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_pairs(scale, drawn))
-    keys = (("p", visit.say("trend-income")), ("t", visit.say("trend-spend")))
-    figure = sign + money(visit, abs(income - spend), currency)
+    keys = (("p", context.say("trend-income")), ("t", context.say("trend-spend")))
+    figure = sign + money(context, abs(income - spend), currency)
     return Card("money", figure, words, chart, keys)

@@ -1,11 +1,11 @@
-"""Jobs, models, builds, verdicts: what is trained, what answers, which did, and which shall.
+"""Jobs, models, builds, verdicts: training, serving and their history.
 
-Training is begun by hand after a look at its price. While a job runs, a script asks for its state
-once a second. What the admin pages ask of the daemon, and what became of it.
+Training is started manually after showing its price. While a job runs, a script polls its state
+once a second. Also the state of requests to the daemon.
 
-A model's evaluation says whether it may answer people, and if not, what to mend: the verdict first,
-then the scores of versions and tags and the losses, then question by question. A build shows what
-it teaches and how it differs from the last, a verdict what a commit led to.
+A model's evaluation shows whether it may be promoted, and if not, why: first the verdict, then
+scores by version and tag and the losses, then each question. A build shows its examples and the
+difference from the previous one, a verdict the result of a commit.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from starlette.responses import Response
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import next_href, number
 from merlin.api.pages.page import (
-    Launching,
-    Mark,
-    PageRequest,
-    Promoting,
-    Watching,
-    nowhere,
+    FormToken,
+    LauncherContext,
+    PageContext,
+    PromoterContext,
+    ViewerContext,
+    page_not_found,
     refusal_text,
     render_fragment,
     render_page,
@@ -54,173 +54,173 @@ from merlin.core.web.assets import NEVER_KEPT, seen_other
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 MAX_LINES = 200
-# The number of what was asked of the daemon; the page that comes next tells of it.
+# Id of the daemon request that the page reports on.
 Asked = Annotated[int, Query(ge=0, le=2**53 - 1)]
 
 
 @router.get("/admin/asked/{number}")
-async def show_asked(visit: Watching, number: Id) -> Response:
-    """Return what became of a request, for a script that asks once a second until it ended."""
-    request = await asked_request(visit, number)
+async def show_asked(context: ViewerContext, number: Id) -> Response:
+    """Return the state of a daemon request, for a script that polls until it ends."""
+    request = await asked_request(context, number)
     if request is None:
-        raise nowhere()
-    return render_fragment(visit, "admin_asked.html", {"asked": request})
+        raise page_not_found()
+    return render_fragment(context, "admin_asked.html", {"asked": request})
 
 
-async def submit(visit: PageRequest, act: RequestAct, once: str, back: str) -> Response:
-    """Let an act ask the daemon; lead back to `back`, which tells what came of it.
+async def submit(context: PageContext, act: RequestAct, once: str, back: str) -> Response:
+    """Run an operation that asks the daemon; redirect to `back`, which shows its state.
 
-    What another admin has to approve first leads to the list of that.
+    If a second admin has to approve it, redirects to the list of approvals.
     """
     try:
-        request = await visit.write(act, once=once)
+        request = await context.write(act, once=once)
     except ApprovalNeeded:
         return seen_other("/admin/approvals?said=asked")
     return seen_other(f"{back}?asked={request.request_id}")
 
 
-async def asked_request(visit: PageRequest, number: int) -> dict[str, object] | None:
-    """Return a request, why it was refused, and whether somebody serves it.
+async def asked_request(context: PageContext, number: int) -> dict[str, object] | None:
+    """Return a daemon request, why it was refused, and whether a daemon is alive.
 
-    None for none that the person may see.
+    None if the person cannot see such a request.
     """
 
     def look(ctx: Context, actor: Actor) -> dict[str, object]:
         request = requests.get(ctx, actor, number)
-        reason = failure(request, visit.language)
+        reason = failure(request, context.language)
         return {"request": request, "reason": reason, "is_served": is_daemon_alive(ctx)}
 
     if not number:
         return None
     try:
-        return await visit.read(look)
+        return await context.read(look)
     except NotFound:
         return None
 
 
 @router.get("/admin/jobs/{job_id}")
-async def show_job(visit: Watching, job_id: Id, asked: Asked = 0) -> Response:
+async def show_job(context: ViewerContext, job_id: Id, asked: Asked = 0) -> Response:
     """Return a job's page."""
-    job = await visit.read(jobs.get, job_id)
-    view = {"asked": await asked_request(visit, asked), **_live(visit, job)}
-    return render_page(visit, "admin_job.html", view)
+    job = await context.read(jobs.get, job_id)
+    view = {"asked": await asked_request(context, asked), **_live(context, job)}
+    return render_page(context, "admin_job.html", view)
 
 
 @router.get("/admin/jobs/{job_id}/live")
 async def show_live(
-    visit: Watching, job_id: Id, seen: Annotated[str, Query(max_length=80)] = ""
+    context: ViewerContext, job_id: Id, seen: Annotated[str, Query(max_length=80)] = ""
 ) -> Response:
-    """Return what changed of a job since `seen`; nothing where nothing did."""
-    job = await visit.read(jobs.get, job_id)
+    """Return the changed part of a job's page; 204 if nothing changed since `seen`."""
+    job = await context.read(jobs.get, job_id)
     if seen == _seen(job):
         return Response(status_code=204)
     is_news = seen.partition(".")[0] != job.state.value
-    view = {"is_news": is_news, **_live(visit, job)}
-    return render_fragment(visit, "admin_job_live.html", view)
+    view = {"is_news": is_news, **_live(context, job)}
+    return render_fragment(context, "admin_job_live.html", view)
 
 
 @router.get("/admin/jobs/{job_id}/loss.png")
-async def show_picture(visit: Watching, job_id: Id, theme: str = "") -> Response:
-    """Return a job's losses as a picture, in the light of the pages or the one asked for."""
-    job = await visit.read(jobs.get, job_id)
-    is_dark = (theme or visit.theme) == "dark"
-    content = await picture_of(visit.request, job, visit.language, is_dark=is_dark)
+async def show_picture(context: ViewerContext, job_id: Id, theme: str = "") -> Response:
+    """Return a job's loss curve as an image, in the page's theme or the given one."""
+    job = await context.read(jobs.get, job_id)
+    is_dark = (theme or context.theme) == "dark"
+    content = await picture_of(context.request, job, context.language, is_dark=is_dark)
     return Response(content, media_type="image/png", headers={"Cache-Control": NEVER_KEPT})
 
 
 @router.post("/admin/jobs/{job_id}/cancel")
-async def cancel_job(visit: Launching, job_id: Id, once: Mark) -> Response:
-    """Ask the daemon to stop a job."""
-    return await submit(visit, partial(jobs.cancel, job_id=job_id), once, f"/admin/jobs/{job_id}")
+async def cancel_job(context: LauncherContext, job_id: Id, once: FormToken) -> Response:
+    """Ask the daemon to cancel a job."""
+    return await submit(context, partial(jobs.cancel, job_id=job_id), once, f"/admin/jobs/{job_id}")
 
 
 def _seen(job: JobDetails) -> str:
-    """Return what changes whenever a job does."""
+    """Return a value that changes with each change of the job."""
     counts = (len(job.events), len(job.losses.train), len(job.losses.test))
     return ".".join((job.state.value, *map(str, counts), f"{job.updated_at:%H%M%S}"))
 
 
-def _live(visit: PageRequest, job: JobDetails) -> dict[str, object]:
-    """Return a job, its curve, that in words, and the steps with their losses, newest first."""
+def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
+    """Return a job, its curve with a description, and the losses by step, newest first."""
     train, test = (dict(each) for each in job.losses.series().values())
     newest = sorted(train.keys() | test.keys(), reverse=True)[:MAX_LINES]
     rows = [(step, train.get(step), test.get(step)) for step in newest]
     job_events = [
         (event.at, event.level, event.message, event.data) for event in reversed(job.events)
     ]
-    events = event_lines(job_events, visit.language)
-    view = {"job": job, "seen": _seen(job), **curve_view(visit, job)}
+    events = event_lines(job_events, context.language)
+    view = {"job": job, "seen": _seen(job), **curve_view(context, job)}
     return {**view, "rows": rows, "events": events}
 
 
-def curve_view(visit: PageRequest, job: JobDetails) -> dict[str, object]:
-    """Return the curve of a job's losses, and in words from where to where each line went."""
+def curve_view(context: PageContext, job: JobDetails) -> dict[str, object]:
+    """Return a job's loss curve, and first and last value of each series as text."""
     series, captions = job.losses.series(), []
     steps = 0 if job.is_over else job.progress.steps
-    drawing = plot_curve(series["train"], series["test"], steps, visit.language)
+    drawing = plot_curve(series["train"], series["test"], steps, context.language)
     for name, points in series.items():
         if points:
             (_, first), (step, last) = points[0], points[-1]
             ends = {
-                "first": number(visit, first, 2),
-                "last": number(visit, last, 2),
-                "step": number(visit, step),
+                "first": number(context, first, 2),
+                "last": number(context, last, 2),
+                "step": number(context, step),
             }
-            captions.append(visit.say(f"curve-{name}", **ends))
+            captions.append(context.say(f"curve-{name}", **ends))
     return {"drawing": drawing, "told": " ".join(captions)}
 
 
 @router.get("/admin/jobs")
 async def show_jobs(
-    visit: Watching,
+    context: ViewerContext,
     page: Part,
     dataset: DatasetName = "",
     launch: DatasetName = "",
     asked: Asked = 0,
 ) -> Response:
-    """Return the jobs; `launch` names the dataset whose price is wanted."""
-    found = await part(visit, page, dataset, jobs.recent)
-    quote, wrong = await _quote(visit, launch)
+    """Return the jobs; `launch` names the dataset to quote."""
+    found = await part(context, page, dataset, jobs.recent)
+    quote, wrong = await _quote(context, launch)
     view = {
-        "asked": await asked_request(visit, asked),
+        "asked": await asked_request(context, asked),
         "jobs": found,
         "next_href": next_href(page),
-        "datasets": await _launchable(visit),
+        "datasets": await _launchable(context),
         "chosen": launch,
         "quote": quote,
         "wrong_words": wrong,
     }
-    return render_page(visit, "admin_jobs.html", view)
+    return render_page(context, "admin_jobs.html", view)
 
 
 @router.post("/admin/jobs")
 async def launch_job(
-    visit: Launching, once: Mark, dataset: Annotated[str, Form(max_length=200)]
+    context: LauncherContext, once: FormToken, dataset: Annotated[str, Form(max_length=200)]
 ) -> Response:
     """Ask the daemon to train the newest build of a dataset."""
-    return await submit(visit, partial(jobs.launch, dataset=dataset), once, "/admin/jobs")
+    return await submit(context, partial(jobs.launch, dataset=dataset), once, "/admin/jobs")
 
 
-async def _launchable(visit: PageRequest) -> list[str]:
-    """Return the datasets that have a build and that the person may train."""
-    if not visit.may(Permission.LAUNCH):
+async def _launchable(context: PageContext) -> list[str]:
+    """Return the datasets with a build that the person may train."""
+    if not context.may(Permission.LAUNCH):
         return []
-    current = await visit.read(status)
+    current = await context.read(status)
     return [
         name
         for name, each in current.datasets.items()
-        if each.is_built and visit.may(Permission.LAUNCH, name)
+        if each.is_built and context.may(Permission.LAUNCH, name)
     ]
 
 
-async def _quote(visit: PageRequest, dataset: str) -> tuple[QuoteView | None, str]:
-    """Return what training would cost, or why nobody can say it."""
-    if not dataset or not visit.may(Permission.LAUNCH, dataset):
+async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, str]:
+    """Return the price of training, or why it is unknown."""
+    if not dataset or not context.may(Permission.LAUNCH, dataset):
         return None, ""
     try:
-        found_quote = await visit.read(jobs.quote, dataset, visit.language)
+        found_quote = await context.read(jobs.quote, dataset, context.language)
     except Refused as error:
-        return None, refusal_text(visit, error)
+        return None, refusal_text(context, error)
     return found_quote, ""
 
 
@@ -231,21 +231,21 @@ Shown = Annotated[Literal["", "lost", "gained", "wrong", "right"], Query()]
 
 @router.get("/admin/models/{name}/evaluation")
 async def show_evaluation(
-    visit: Watching, name: Name, against: Against = "", show: Shown = "", asked: Asked = 0
+    context: ViewerContext, name: Name, against: Against = "", show: Shown = "", asked: Asked = 0
 ) -> Response:
-    """Return how a model did at its test questions, beside another one where there is one."""
-    found = await visit.read(evaluation.read_evaluation, name, against)
-    job = await visit.read(jobs.get, found.model.job) if found.model.job else None
+    """Return a model's results at its test questions, compared with another model if any."""
+    found = await context.read(evaluation.read_evaluation, name, against)
+    job = await context.read(jobs.get, found.model.job) if found.model.job else None
     view: dict[str, object] = {
-        "asked": await asked_request(visit, asked),
+        "asked": await asked_request(context, asked),
         "found": found,
-        "wrong": await visit.read(evaluation.explain_wrong, found),
-        "chart": plot_scores(scores_of(found, visit.language, visit.zone), visit.language),
-        "curve_shown": curve_view(visit, job) if job else None,
+        "wrong": await context.read(evaluation.explain_wrong, found),
+        "chart": plot_scores(scores_of(found, context.language, context.zone), context.language),
+        "curve_shown": curve_view(context, job) if job else None,
         "lowest": _lowest_step(job.losses.series()["test"]) if job else None,
         "answers_of": _answers(found.report, show) if found.report else None,
     }
-    return render_page(visit, "admin_evaluation.html", view)
+    return render_page(context, "admin_evaluation.html", view)
 
 
 def evaluation_href(model: ModelView) -> str:
@@ -254,7 +254,7 @@ def evaluation_href(model: ModelView) -> str:
 
 
 def _lowest_step(test: list[tuple[float, float]]) -> float | None:
-    """Return after which step the test loss rose for good, None where it did not."""
+    """Return the step after which the test loss only rose, None if it did not."""
     if not test:
         return None
     step, _ = min(test, key=lambda point: point[1])
@@ -262,7 +262,7 @@ def _lowest_step(test: list[tuple[float, float]]) -> float | None:
 
 
 def _answers(report: ProofReport, show: Shown) -> dict[str, object]:
-    """Return the answers to list, how many of which kind there are, and the tags, worst first."""
+    """Return the answers to list, their number by kind, and the tags, worst first."""
     requested = [Change(show)] if show else [each for each in Change if each is not Change.RIGHT]
     answers, compared = report.of(*requested), report.comparison
     common = compared.now.questions if compared else 0
@@ -290,27 +290,27 @@ Back = Annotated[Literal["", "evaluation"], Form()]
 
 @router.get("/admin/models")
 async def show_models(
-    visit: Watching, page: Part, dataset: DatasetName = "", asked: Asked = 0
+    context: ViewerContext, page: Part, dataset: DatasetName = "", asked: Asked = 0
 ) -> Response:
-    """Return what answers, every model, and what answered when."""
-    found = await part(visit, page, dataset, models.recent)
-    every = await visit.read(datasets_by_name)
+    """Return the serving models, all models, and the history of promotions."""
+    found = await part(context, page, dataset, models.recent)
+    every = await context.read(datasets_by_name)
     view = {
-        "asked": await asked_request(visit, asked),
+        "asked": await asked_request(context, asked),
         "dataset": dataset,
         "datasets": [each for each in every if dataset in {"", each.name}],
         "models": found,
         "next_href": next_href(page),
-        "moves": await visit.read(models.history, dataset, _HISTORY),
-        "sunsets": visit.services.config.sunsets,
+        "moves": await context.read(models.history, dataset, _HISTORY),
+        "sunsets": context.services.config.sunsets,
     }
-    return render_page(visit, "admin_models.html", view)
+    return render_page(context, "admin_models.html", view)
 
 
 @router.get("/admin/models/compare")
-async def compare_models(visit: Watching, model: Chosen = None) -> Response:
-    """Lead to the evaluation of the newer of two chosen models, beside the other one."""
-    found = [await visit.read(models.get, each) for each in sorted(set(model or ()))]
+async def compare_models(context: ViewerContext, model: Chosen = None) -> Response:
+    """Redirect to the evaluation of the newer of two models, compared with the other."""
+    found = [await context.read(models.get, each) for each in sorted(set(model or ()))]
     if not found:
         return seen_other("/admin/models")
     query = f"?{urlencode({'against': found[0].title})}" if len(found) > 1 else ""
@@ -319,66 +319,74 @@ async def compare_models(visit: Watching, model: Chosen = None) -> Response:
 
 @router.post("/admin/models/{model_id}/accept")
 async def accept_lost(
-    visit: Watching, model_id: Id, once: Mark, question: QuestionDigest = "", back: Back = ""
+    context: ViewerContext,
+    model_id: Id,
+    once: FormToken,
+    question: QuestionDigest = "",
+    back: Back = "",
 ) -> Response:
-    """Ask the daemon to let a held model answer so; editors of its dataset may."""
+    """Ask the daemon to accept a held model's answer; for editors of its dataset."""
     act = partial(models.accept, model_id=model_id, question=question)
-    return await submit(visit, act, once, await _return_href(visit, model_id, back))
+    return await submit(context, act, once, await _return_href(context, model_id, back))
 
 
 @router.post("/admin/models/{model_id}/{act}")
 async def change_serving(
-    visit: Promoting,
+    context: PromoterContext,
     model_id: Id,
     act: Literal["promote", "pin", "unpin"],
-    once: Mark,
+    once: FormToken,
     back: Back = "",
 ) -> Response:
-    """Ask the daemon to let a model answer, or to keep the one that does."""
+    """Ask the daemon to promote, pin or unpin a model."""
     acts: dict[str, Callable[..., models.Request]] = {
         "promote": models.promote,
         "pin": partial(models.pin_model, is_pinned=True),
         "unpin": partial(models.pin_model, is_pinned=False),
     }
-    href = await _return_href(visit, model_id, back)
-    return await submit(visit, partial(acts[act], model_id=model_id), once, href)
+    href = await _return_href(context, model_id, back)
+    return await submit(context, partial(acts[act], model_id=model_id), once, href)
 
 
-async def _return_href(visit: PageRequest, model_id: int, back: Back) -> str:
-    """Return the address of the page that a form was on."""
+async def _return_href(context: PageContext, model_id: int, back: Back) -> str:
+    """Return the address of the form's page."""
     if back != "evaluation":
         return "/admin/models"
-    return evaluation_href(await visit.read(models.get, model_id))
+    return evaluation_href(await context.read(models.get, model_id))
 
 
 @router.post("/admin/models/rollback")
 async def roll_back(
-    visit: Promoting, once: Mark, dataset: Annotated[str, Form(min_length=1, max_length=200)]
+    context: PromoterContext,
+    once: FormToken,
+    dataset: Annotated[str, Form(min_length=1, max_length=200)],
 ) -> Response:
-    """Ask the daemon to let the model before answer again."""
-    return await submit(visit, partial(models.roll_back, dataset=dataset), once, "/admin/models")
+    """Ask the daemon to roll back to the previous model."""
+    return await submit(context, partial(models.roll_back, dataset=dataset), once, "/admin/models")
 
 
-# More ids than these nobody reads on a page; the api tells them all.
+# Maximum number of ids on a page; the API lists them all.
 MAX_IDS = 200
 
 
 @router.get("/admin/builds")
-async def show_builds(visit: Watching, page: Part, dataset: DatasetName = "") -> Response:
+async def show_builds(context: ViewerContext, page: Part, dataset: DatasetName = "") -> Response:
     """Return one part of the builds."""
-    found = await part(visit, page, dataset, builds.recent)
-    return render_page(visit, "admin_builds.html", {"builds": found, "next_href": next_href(page)})
+    found = await part(context, page, dataset, builds.recent)
+    return render_page(
+        context, "admin_builds.html", {"builds": found, "next_href": next_href(page)}
+    )
 
 
 @router.get("/admin/builds/{version}")
-async def show_build(visit: Watching, version: Name) -> Response:
-    """Return a build and what it brought."""
-    build = await visit.read(builds.get, version)
+async def show_build(context: ViewerContext, version: Name) -> Response:
+    """Return a build and its difference from the previous one."""
+    build = await context.read(builds.get, version)
     diff = None
     with suppress(NotFound):  # the first one has none before it
         before = f"{build.dataset}-{build.number - 1}"
-        diff = await visit.read(builds.compare, before, build.version)
-    return render_page(visit, "admin_build.html", {"build": build, "diff": diff, "most": MAX_IDS})
+        diff = await context.read(builds.compare, before, build.version)
+    return render_page(context, "admin_build.html", {"build": build, "diff": diff, "most": MAX_IDS})
 
 
 Commit = Annotated[str, Query(pattern="^([0-9a-f]{4,64})?$")]
@@ -386,14 +394,14 @@ Commit = Annotated[str, Query(pattern="^([0-9a-f]{4,64})?$")]
 
 @router.get("/admin/verdicts")
 async def show_verdicts(
-    visit: Watching, page: Part, dataset: DatasetName = "", commit: Commit = ""
+    context: ViewerContext, page: Part, dataset: DatasetName = "", commit: Commit = ""
 ) -> Response:
-    """Return the verdicts; of one commit with every step to the model that answers."""
-    found = [] if commit else await part(visit, page, dataset, verdicts.recent)
+    """Return the verdicts; those of one commit with every step to the serving model."""
+    found = [] if commit else await part(context, page, dataset, verdicts.recent)
     view = {
         "commit": commit,
         "verdicts": found,
-        "opened": await visit.read(read_commit, commit, dataset) if commit else [],
+        "opened": await context.read(read_commit, commit, dataset) if commit else [],
         "next_href": next_href(page),
     }
-    return render_page(visit, "admin_verdicts.html", view)
+    return render_page(context, "admin_verdicts.html", view)

@@ -1,7 +1,6 @@
-"""Sums of this month and the last, the newest orders, one payment with its refunds; promo codes.
+"""Totals of this month and the last, the newest orders, one payment with its refunds; promo codes.
 
-Sending money back is asked twice: the first form shows the sum and the reason again, the second
-sends.
+A refund needs confirmation: the first form shows amount and reason again, the second submits.
 """
 
 from __future__ import annotations
@@ -17,7 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.page import PATTERN, PageRequest, Selling, nowhere, refusal_text, render_page
+from merlin.api.pages.page import (
+    PATTERN,
+    PageContext,
+    RefundContext,
+    page_not_found,
+    refusal_text,
+    render_page,
+)
 from merlin.api.schema import MAX_ID
 from merlin.app import payments
 from merlin.app.reconciliation import StarComparison, last_comparison
@@ -38,12 +44,12 @@ from merlin.core.web.assets import NEVER_KEPT, seen_other
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _MAX_CODES = 200
-# A day and a time zone need room behind it.
+# Leaves room for a day and a time zone offset.
 _LAST = date.max - timedelta(days=2)
 
 
 class NewCode(BaseModel):
-    """What the form of a new code says; `uses` 0: any number of people; `ends` is the last day."""
+    """The form of a new code; `uses` 0: unlimited; `ends` is the last day."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,26 +61,26 @@ class NewCode(BaseModel):
     ends: date | None = Field(default=None, le=date(2999, 12, 31))
 
 
-# Before the payments, whose number could be any word.
+# Registered before the payments, whose id matches any word.
 @router.get("/admin/billing/promos")
-async def show_codes(visit: Selling) -> Response:
+async def show_codes(context: RefundContext) -> Response:
     """Return the codes."""
-    return await _promo_codes_page(visit)
+    return await _promo_codes_page(context)
 
 
 @router.post("/admin/billing/promos")
-async def add_code(request: Request, visit: Selling) -> Response:
-    """Make a code; one that is there already, or gives what no code can, says so."""
+async def add_code(request: Request, context: RefundContext) -> Response:
+    """Create a code, or show why it is refused."""
     form = {name: str(value).strip() for name, value in (await request.form()).items()}
     typed = {name: value for name, value in form.items() if value}
     try:
         new = NewCode.model_validate(typed)
     except ValidationError:
-        return await _promo_codes_page(visit, visit.say("promo-needs"), typed)
+        return await _promo_codes_page(context, context.say("promo-needs"), typed)
     is_percent, ends = new.gives == "percent", None
     if new.ends is not None:
-        # The end of that day in the config's time zone.
-        zone = zone_of(visit.services.config.timezone)
+        # The end of that day in the configured time zone.
+        zone = zone_of(context.services.config.timezone)
         ends = day_start(min(new.ends, _LAST) + timedelta(days=1), zone)
     promo = Promo(
         code=new.code,
@@ -83,44 +89,44 @@ async def add_code(request: Request, visit: Selling) -> Response:
         percent=new.number if is_percent else 0,
         most_uses=new.uses or None,
         ends_at=ends,
-        by=visit.actor.name,
+        by=context.actor.name,
     )
     try:
-        await visit.write(payments.add_code, promo)
+        await context.write(payments.add_code, promo)
     except NotFound:
-        return await _promo_codes_page(visit, visit.say("promo-no-such-plan"), typed)
+        return await _promo_codes_page(context, context.say("promo-no-such-plan"), typed)
     except Refused as error:
-        return await _promo_codes_page(visit, refusal_text(visit, error), typed)
+        return await _promo_codes_page(context, refusal_text(context, error), typed)
     return seen_other("/admin/billing/promos")
 
 
 @router.post("/admin/billing/promos/stop")
-async def stop_code(visit: Selling, code: Annotated[str, Form(max_length=200)]) -> Response:
-    """Let nobody use a code any more; one that is stopped already stays so."""
+async def stop_code(context: RefundContext, code: Annotated[str, Form(max_length=200)]) -> Response:
+    """Deactivate a code; does nothing if it is inactive."""
     try:
-        await visit.write(payments.stop_code, code)
+        await context.write(payments.stop_code, code)
     except NotFound as error:
-        return await _promo_codes_page(visit, refusal_text(visit, error))
+        return await _promo_codes_page(context, refusal_text(context, error))
     return seen_other("/admin/billing/promos")
 
 
 async def _promo_codes_page(
-    visit: PageRequest, wrong: str = "", typed: dict[str, str] | None = None
+    context: PageContext, wrong: str = "", typed: dict[str, str] | None = None
 ) -> Response:
-    found = await visit.read(payments.list_codes)
-    now = visit.services.clock()
+    found = await context.read(payments.list_codes)
+    now = context.services.clock()
     view = {
         "codes": [(each, code_state(each, now)) for each in found[:_MAX_CODES]],
-        "plans": payments.plans_for_codes(visit.services),
+        "plans": payments.plans_for_codes(context.services),
         "wrong_words": wrong,
         "typed": typed or {},
     }
     status = 422 if wrong else 200
-    return render_page(visit, "admin_promos.html", view, keep=NEVER_KEPT, status=status)
+    return render_page(context, "admin_promos.html", view, keep=NEVER_KEPT, status=status)
 
 
 def code_state(promo: StoredPromo, now: datetime) -> str:
-    """Return whether a code still counts, or why it does not."""
+    """Return whether a code is valid, or why not."""
     if promo.stopped:
         return "stopped"
     if promo.ends_at is not None and promo.ends_at <= now:
@@ -135,7 +141,7 @@ _MONEY = (EntryKind.PAYMENT, EntryKind.REFUND)
 
 
 def months(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
-    """Return when the last month and this one began."""
+    """Return the starts of the previous and the current month."""
     this = now.astimezone(zone).date().replace(day=1)
     last = (this - timedelta(days=1)).replace(day=1)
     return datetime.combine(last, time(), zone), datetime.combine(this, time(), zone)
@@ -144,9 +150,9 @@ def months(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
 def days_of(
     entries: Iterable[Entry], currency: Currency, since: date, until: date, zone: tzinfo
 ) -> list[dict[str, Any]]:
-    """Return each day of a time with what was paid and returned in a currency, in minor units.
+    """Return each day with its income and refunds in a currency, in minor units.
 
-    Those without money too; `until` is the last.
+    Days without payments are included; `until` is the last.
     """
     length = (until - since).days + 1
     sums = {since + timedelta(days=place): [0, 0] for place in range(length)}
@@ -160,28 +166,28 @@ def days_of(
 
 @router.get("/admin/billing")
 async def show_billing(
-    visit: Selling,
+    context: RefundContext,
     state: PurchaseState | Literal[""] = "",
     person: Annotated[str, Query(max_length=ID_LENGTH)] = "",
     before: Annotated[str, Query(pattern=_ORDER)] = "",
 ) -> Response:
-    """Return the sums, and the newest orders of a state or a person."""
-    now, zone = visit.services.clock(), zone_of(visit.services.config.timezone)
+    """Return the totals, and the newest orders of a state or a person."""
+    now, zone = context.services.clock(), zone_of(context.services.config.timezone)
     last, this = months(now, zone)
-    # The form sends "" for any state.
+    # The form sends "" for all states.
     chosen = str(state)
 
     def read() -> tuple[list[Entry], list[Purchase], StarComparison]:
         until = now + timedelta(days=1)
-        moved = payments.list_entries(visit.services, visit.actor, last, until)
+        moved = payments.list_entries(context.services, context.actor, last, until)
         query = (_PAGE + 1, before, chosen, person)
         try:
-            found = payments.list_payments(visit.services, visit.actor, *query)
+            found = payments.list_payments(context.services, context.actor, *query)
         except NotFound:
             found = []
-        return [entry for entry, _ in moved], found, last_comparison(Settings(visit.services.db))
+        return [entry for entry, _ in moved], found, last_comparison(Settings(context.services.db))
 
-    entries, found, compared = await visit.services.store.read(read)
+    entries, found, compared = await context.services.store.read(read)
     until = now.astimezone(zone).date()
     charts = {each: days_of(entries, each, last.date(), until, zone) for each in Currency}
     view = {
@@ -199,10 +205,10 @@ async def show_billing(
         "compared": compared,
         "most": _MAX_DIFFERENCES,
     }
-    return render_page(visit, "admin_billing.html", view, keep=NEVER_KEPT)
+    return render_page(context, "admin_billing.html", view, keep=NEVER_KEPT)
 
 
-# The states that differ for who looks on; `created` and `asking` are told as `pending` is.
+# States that differ for people; `created` and `asking` are shown as `pending`.
 SHOWN = (
     PurchaseState.PENDING,
     PurchaseState.HELD,
@@ -225,7 +231,7 @@ PurchaseId = Annotated[str, Path(pattern=f"^[0-9a-f]{{{ID_LENGTH}}}$")]
 
 
 class Back(BaseModel):
-    """What the form of a refund says; `amount` "" is all that is left; `sure` on the second."""
+    """The refund form; `amount` "" is all that remains; `sure` is set by the second form."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -237,35 +243,35 @@ class Back(BaseModel):
 
 
 @router.get("/admin/billing/{purchase_id}")
-async def show_payment(visit: Selling, purchase_id: PurchaseId) -> Response:
+async def show_payment(context: RefundContext, purchase_id: PurchaseId) -> Response:
     """Return one payment."""
-    return await _page(visit, purchase_id)
+    return await _page(context, purchase_id)
 
 
 @router.post("/admin/billing/{purchase_id}/refund")
 async def refund(
-    visit: Selling, purchase_id: PurchaseId, back: Annotated[Back, Form()]
+    context: RefundContext, purchase_id: PurchaseId, back: Annotated[Back, Form()]
 ) -> Response:
-    """Ask whether it is meant; then write down what is to go back: who may send it does so."""
-    details = await visit.read(payments.show_payment, purchase_id)
+    """Ask for confirmation, then request the refund."""
+    details = await context.read(payments.show_payment, purchase_id)
     rest = details.rests.get(back.grant)
     if rest is None:
-        raise nowhere()
+        raise page_not_found()
     reason, amount = " ".join(back.reason.split()), _amount(back.amount, rest)
-    wrong = _wrong(visit, reason, amount, rest)
+    wrong = _wrong(context, reason, amount, rest)
     if amount is not None and not wrong and back.sure:
         request, once = payments.request_refund, f"page:{back.once}"
         try:
-            await visit.write(request, purchase_id, back.grant, amount.minor, reason, once)
+            await context.write(request, purchase_id, back.grant, amount.minor, reason, once)
         except (NotFound, Refused) as error:
-            wrong = refusal_text(visit, error)
+            wrong = refusal_text(context, error)
         else:
             return seen_other(f"/admin/billing/{purchase_id}#refunds")
-    return await _page(visit, purchase_id, back, reason, None if wrong else amount, wrong)
+    return await _page(context, purchase_id, back, reason, None if wrong else amount, wrong)
 
 
 def _amount(message: str, rest: Amount) -> Amount | None:
-    """Return what is to go back, None for what is no amount."""
+    """Return the amount to refund, None if invalid."""
     plain = "".join(message.split()).replace(",", ".").rstrip("₽")
     if not plain or rest.currency is Currency.XTR:
         return rest
@@ -275,30 +281,30 @@ def _amount(message: str, rest: Amount) -> Amount | None:
         return None
 
 
-def _wrong(visit: PageRequest, reason: str, amount: Amount | None, rest: Amount) -> str:
+def _wrong(context: PageContext, reason: str, amount: Amount | None, rest: Amount) -> str:
     if amount is None:
-        return visit.say("refund-no-amount")
+        return context.say("refund-no-amount")
     if not 0 < amount.minor <= rest.minor:
-        return visit.say("refund-too-much", rest=rest.format(visit.language))
+        return context.say("refund-too-much", rest=rest.format(context.language))
     if not reason:
-        return visit.say("refund-no-reason")
+        return context.say("refund-no-reason")
     is_long = len(reason) > MAX_REASON_LENGTH
-    return visit.say("refund-long-reason", most=MAX_REASON_LENGTH) if is_long else ""
+    return context.say("refund-long-reason", most=MAX_REASON_LENGTH) if is_long else ""
 
 
 async def _page(
-    visit: PageRequest,
+    context: PageContext,
     purchase_id: str,
     back: Back | None = None,
     reason: str = "",
     sure: Amount | None = None,
     wrong: str = "",
 ) -> Response:
-    """Return the page; `sure` is asked for once more, `wrong` says why nothing was sent back."""
-    details = await visit.read(payments.show_payment, purchase_id)
+    """Return the page; `sure` asks for confirmation, `wrong` is why the refund was refused."""
+    details = await context.read(payments.show_payment, purchase_id)
     view = {
         "payment": details,
-        "why_canceled": text(visit.language, reason_key(details.purchase.reason)),
+        "why_canceled": text(context.language, reason_key(details.purchase.reason)),
         "grant": back.grant if back else 0,
         "typed": back.amount.strip() if back else "",
         "reason": reason,
@@ -307,4 +313,4 @@ async def _page(
         "most_reason": MAX_REASON_LENGTH,
     }
     status = 409 if wrong else 200
-    return render_page(visit, "admin_payment.html", view, keep=NEVER_KEPT, status=status)
+    return render_page(context, "admin_payment.html", view, keep=NEVER_KEPT, status=status)

@@ -1,6 +1,6 @@
-"""People: who is known here, their role, what is left to them; and the audit, the newest first.
+"""Users: roles, quotas, blocking; and the audit log, newest first.
 
-Each change of a person is asked twice.
+Each change needs confirmation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ from starlette.responses import Response
 from merlin.account.users import ERASED
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import next_href
-from merlin.api.pages.page import Keeping, Mark, PageRequest, refusal_text, render_page
+from merlin.api.pages.page import (
+    FormToken,
+    PageContext,
+    UserAdminContext,
+    refusal_text,
+    render_page,
+)
 from merlin.api.rest.people import users_part
 from merlin.api.schema import LINE, Id, Part, Sought, part
 from merlin.app import users
@@ -35,11 +41,13 @@ P = ParamSpec("P")
 
 
 @router.get("/admin/audit")
-async def show_deeds(visit: Keeping, page: Part, target: Named = "", by: Named = "") -> Response:
-    """Return one part of the log, of one target or of one person's doing where that is named."""
+async def show_audit(
+    context: UserAdminContext, page: Part, target: Named = "", by: Named = ""
+) -> Response:
+    """Return one part of the audit log, of one target or one person's actions if given."""
     whose = by or target
-    found = await part(visit, page, target, partial(users.audit_log, by=by))
-    names = await visit.services.read(users.display_names, [whose]) if whose else {}
+    found = await part(context, page, target, partial(users.audit_log, by=by))
+    names = await context.services.read(users.display_names, [whose]) if whose else {}
     view = {
         "whose": whose,
         "name": names.get(whose),
@@ -47,74 +55,79 @@ async def show_deeds(visit: Keeping, page: Part, target: Named = "", by: Named =
         "erased": ERASED,
         "next_href": next_href(page),
     }
-    return render_page(visit, "admin_deeds.html", view, keep=NEVER_KEPT)
+    return render_page(context, "admin_deeds.html", view, keep=NEVER_KEPT)
 
 
 _DAYS = (7, 30, 90, 365, 0)
 
 
 @router.get("/admin/users")
-async def show_people(visit: Keeping, page: Part, query: Sought = "") -> Response:
-    """Return one part of the people, or those whom some words name."""
-    found = await users_part(visit, page, query)
+async def show_people(context: UserAdminContext, page: Part, query: Sought = "") -> Response:
+    """Return one part of the users, or those that match a query."""
+    found = await users_part(context, page, query)
     view = {"query": query, "found": found, "next_href": next_href(page)}
-    return render_page(visit, "admin_users.html", view, keep=NEVER_KEPT)
+    return render_page(context, "admin_users.html", view, keep=NEVER_KEPT)
 
 
 @router.get("/admin/users/{user_id}")
 async def show_person(
-    visit: Keeping, user_id: Id, said: Annotated[str, Query(pattern="^[a-z]{0,10}$")] = ""
+    context: UserAdminContext,
+    user_id: Id,
+    said: Annotated[str, Query(pattern="^[a-z]{0,10}$")] = "",
 ) -> Response:
-    """Return a person; `said` is what was done a moment ago."""
-    return await _page(visit, user_id, said=said)
+    """Return a user; `said` names the action just done."""
+    return await _page(context, user_id, said=said)
 
 
 @router.post("/admin/users/{user_id}/role")
 async def set_role(
-    visit: Keeping,
+    context: UserAdminContext,
     user_id: Id,
-    once: Mark,
+    once: FormToken,
     role: Annotated[Role, Form()],
     scope: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
-    """Give a role; a teacher's is for a course."""
+    """Grant a role; a teacher's is for a course."""
     where = scope if role is Role.TEACHER and scope else None
-    return await _act(visit, once, users.grant_role, user_id, role, where)
+    return await _act(context, once, users.grant_role, user_id, role, where)
 
 
 @router.post("/admin/users/{user_id}/scope")
 async def take_scope(
-    visit: Keeping, user_id: Id, once: Mark, scope: Annotated[str, Form(max_length=200)]
+    context: UserAdminContext,
+    user_id: Id,
+    once: FormToken,
+    scope: Annotated[str, Form(max_length=200)],
 ) -> Response:
-    """Take one course from a teacher."""
-    return await _act(visit, once, users.revoke_role, user_id, scope)
+    """Revoke a teacher's role for one course."""
+    return await _act(context, once, users.revoke_role, user_id, scope)
 
 
 @router.post("/admin/users/{user_id}/gifts")
 async def give(
-    visit: Keeping,
+    context: UserAdminContext,
     user_id: Id,
-    once: Mark,
+    once: FormToken,
     kind: Annotated[Format, Form()],
     amount: Annotated[int, Form(ge=1, le=MOST)],
     days: Annotated[int, Form(ge=0, le=36_500)] = 30,
 ) -> Response:
-    """Give questions beyond the plan; pressed twice, they are given once."""
+    """Grant extra questions; submitting twice grants them once."""
     gift = partial(users.give_questions, kind=kind, amount=amount, days=days, once=f"page:{once}")
-    await visit.write(gift, user_id)
+    await context.write(gift, user_id)
     return seen_other(f"/admin/users/{user_id}?said=given")
 
 
 @router.post("/admin/users/{user_id}/{act}")
 async def block(
-    visit: Keeping, user_id: Id, act: Literal["block", "unblock"], once: Mark
+    context: UserAdminContext, user_id: Id, act: Literal["block", "unblock"], once: FormToken
 ) -> Response:
-    """Shut somebody out, or let them in again."""
-    return await _act(visit, once, users.block if act == "block" else users.unblock, user_id)
+    """Block or unblock a user."""
+    return await _act(context, once, users.block if act == "block" else users.unblock, user_id)
 
 
 async def _act(
-    visit: PageRequest,
+    context: PageContext,
     once: str,
     act: Callable[Concatenate[Context, Actor, int, P], object],
     user_id: int,
@@ -122,18 +135,18 @@ async def _act(
     **named: P.kwargs,
 ) -> Response:
     try:
-        await visit.write(perform_once, once, act, user_id, *args, **named)
+        await context.write(perform_once, once, act, user_id, *args, **named)
     except Refused as error:
-        return await _page(visit, user_id, refusal_text(visit, error))
+        return await _page(context, user_id, refusal_text(context, error))
     return seen_other(f"/admin/users/{user_id}?said=done")
 
 
-async def _page(visit: PageRequest, user_id: int, wrong: str = "", said: str = "") -> Response:
+async def _page(context: PageContext, user_id: int, wrong: str = "", said: str = "") -> Response:
     def read(ctx: Context, actor: Actor) -> tuple[UserDetails, list[str]]:
         return users.details(ctx, actor, user_id), users.grantable_scopes(ctx, actor)
 
-    person, datasets = await visit.read(read)
-    is_self = user_id == visit.user_id
+    person, datasets = await context.read(read)
+    is_self = user_id == context.user_id
     view = {
         "person": person,
         "roles": list(Role),
@@ -142,11 +155,11 @@ async def _page(visit: PageRequest, user_id: int, wrong: str = "", said: str = "
         "days": _DAYS,
         "is_self": is_self,
         "may_block": not is_self and (person.blocked or person.role is not Role.ADMIN),
-        "may_gift": visit.may(Permission.GIFTS),
+        "may_gift": context.may(Permission.GIFTS),
         "most": MOST,
         "erased": ERASED,
         "wrong_words": wrong,
-        "said": visit.say(f"said-{said}") if said in {"done", "given"} else "",
+        "said": context.say(f"said-{said}") if said in {"done", "given"} else "",
     }
     status = 409 if wrong else 200
-    return render_page(visit, "admin_user.html", view, status=status, keep=NEVER_KEPT)
+    return render_page(context, "admin_user.html", view, status=status, keep=NEVER_KEPT)

@@ -1,1 +1,1 @@
-"""The pages of those who lead courses: materials, examples, what people ask, edits."""
+"""Pages for teachers: materials, examples, questions, edits."""

@@ -1,8 +1,8 @@
-"""Examples: what a dataset's model learns from: look through, find, change in place, save together.
+"""Examples of a dataset: browse, search, edit in place, save together.
 
     a row -> its form in place -> Done: a draft in the bar -> Save: one commit of all drafts
 
-Every list and every open example has an address of its own, and nothing here needs a script.
+Every list and every open example has its own address, and no script is required.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from starlette.responses import Response
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
     REFUSALS,
+    FormToken,
     LedCourse,
-    Mark,
-    PageRequest,
-    Teaching,
+    PageContext,
+    TeacherContext,
     refusal_text,
     render_page,
 )
@@ -56,7 +56,7 @@ Back = Annotated[str, Form(max_length=6000)]
 
 
 class ExampleForm(BaseModel):
-    """An example as its form says it; `example` "" for a new one, `back` narrows the list down."""
+    """The form of an example; `example` is "" for a new one, `back` holds the list's filters."""
 
     example: str = Field(default="", max_length=1000, pattern=LINE)
     question: str = Field(default="", max_length=100_000)
@@ -67,7 +67,7 @@ class ExampleForm(BaseModel):
     back: str = Field(default="", max_length=6000)
 
     def words(self) -> ExampleWords:
-        """Return what the example shall say. Raises ValidationError."""
+        """Return the text of the example. Raises ValidationError."""
         body = ExampleBody(
             question=_plain(self.question),
             answer=_plain(self.answer),
@@ -77,19 +77,19 @@ class ExampleForm(BaseModel):
 
     @property
     def is_whole(self) -> bool:
-        """Return whether nothing is missing."""
+        """Return whether all required fields are filled."""
         return bool(self.question.strip() and self.answer.strip())
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the list is narrowed down to, and the addresses of other lists."""
+    """The filters of the list, and addresses of other lists."""
 
     path: str
     wanted: ExampleFilter
 
     def href(self, **changes: object) -> str:
-        """Return the address of the list that is narrowed down by these instead."""
+        """Return the address of the list with these filters instead."""
         fields = asdict(self.wanted) | changes
         named = [
             (_NAMES[name], "any" if value is True else value) for name, value in fields.items()
@@ -98,7 +98,7 @@ class Filters:
         return f"{self.path}?{kept}" if kept else self.path
 
     def toggle(self, name: str, value: object) -> str:
-        """Return the address of the list narrowed down by a value; without it where it is so."""
+        """Return the address of the list with a filter set, or removed if it is set."""
         is_chosen = getattr(self.wanted, name) == value
         return self.href(**{name: type(value)() if is_chosen else value})
 
@@ -108,7 +108,7 @@ class Filters:
         return f"{href}{'&' if '?' in href else '?'}{urlencode({'cursor': cursor})}"
 
     def open_href(self, example_id: str, look: str = "") -> str:
-        """Return the address of this list with one example open, `look` history: its history."""
+        """Return the address of this list with one example open; `look` history: its history."""
         fields = [
             *parse_qsl(self.back),
             ("example", example_id),
@@ -118,16 +118,16 @@ class Filters:
 
     @property
     def back(self) -> str:
-        """Return the query of this list's address, for forms that lead back here."""
+        """Return the query of this list's address, for forms that return here."""
         return self.href().partition("?")[2]
 
     @property
     def form_values(self) -> list[tuple[str, str]]:
-        """Return names and values of a form that seeks within what is narrowed down."""
+        """Return the hidden fields of a form that searches within these filters."""
         return parse_qsl(self.href(query="").partition("?")[2])
 
     def chosen(self, say: Callable[..., str]) -> list[tuple[str, str]]:
-        """Return what is chosen in the person's language, with the address of the list without."""
+        """Return the labels of the active filters, each with the address without it."""
         requested = self.wanted
         named = (
             ("split", requested.split and say(f"facet-{requested.split}")),
@@ -140,7 +140,7 @@ class Filters:
         ]
 
 
-# How the address calls what an `ExampleFilter` holds.
+# Query parameter of each field of `ExampleFilter`.
 _NAMES = {
     "query": "query",
     "tag": "tag",
@@ -159,7 +159,7 @@ async def filters_of(
     split: Literal["", "train", "test"] = "",
     finding: Literal["", "any"] = "",
 ) -> Filters:
-    """Return what the address narrows the list down to."""
+    """Return the filters of the query string."""
     example_filter = ExampleFilter(query.strip(), tag, author, split, finding == "any")
     return Filters(base_of(dataset), example_filter)
 
@@ -168,7 +168,7 @@ Filtered = Annotated[Filters, Depends(filters_of)]
 
 
 def _filters_back(dataset: str, back: str) -> Filters:
-    """Return what a form's list was narrowed down to; what no address would say is left out."""
+    """Return the filters of a form's `back` field; invalid values are ignored."""
     values = {name: value for name, value in parse_qsl(back) if re.search(LINE, value)}
     split = values.get("split", "")
     example_filter = ExampleFilter(
@@ -183,7 +183,7 @@ def _filters_back(dataset: str, back: str) -> Filters:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An example in the list, as it lies there, as its editor has changed it, or both."""
+    """An example in the list: as stored, as a draft, or both."""
 
     example: ExampleView
     listed: ListedExample | None = None
@@ -192,7 +192,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The example that is open: its form, and its versions; `is_history`: those are shown."""
+    """The open example: its form and its versions; `is_history`: the versions are shown."""
 
     form: ExampleForm
     versions: Sequence[ExampleVersion] = ()
@@ -200,206 +200,215 @@ class Opened:
 
     @property
     def steps(self) -> list[tuple[ExampleVersion, ExampleVersion | None]]:
-        """Return each version with the one before it, None for the first."""
+        """Return each version with the previous one, None for the first."""
         return list(zip_longest(self.versions, self.versions[1:]))
 
 
 @router.get("/datasets/{dataset}/examples")
 async def show_examples(
-    visit: Teaching, dataset: EditedDataset, page: Part, filters: Filtered, changed: Noted = ""
+    context: TeacherContext,
+    dataset: EditedDataset,
+    page: Part,
+    filters: Filtered,
+    changed: Noted = "",
 ) -> Response:
-    """Return one part of a dataset's examples, newest change first, or those that are wanted."""
-    return await _page(visit, dataset, page, filters, changed=changed)
+    """Return one part of a dataset's examples, last changed first, or the matches."""
+    return await _page(context, dataset, page, filters, changed=changed)
 
 
 @router.get("/datasets/{dataset}/examples/one")
 async def show_example(
-    visit: Teaching,
+    context: TeacherContext,
     dataset: EditedDataset,
     page: Part,
     filters: Filtered,
     example: ExampleId,
     look: Literal["edit", "history"] = "edit",
 ) -> Response:
-    """Return the list with one example open: its form, or what was taught of it before."""
-    form, is_broken = await _form(visit, dataset.name, example)
-    came = Outcome(visit.say("example-broken")) if is_broken else Outcome()
-    versions = await visit.read(examples.history, dataset.name, form.example)
+    """Return the list with one example open: its form, or its history."""
+    form, is_broken = await _form(context, dataset.name, example)
+    came = Outcome(context.say("example-broken")) if is_broken else Outcome()
+    versions = await context.read(examples.history, dataset.name, form.example)
     opened = Opened(form, versions, is_history=look == "history")
-    return await _page(visit, dataset, page, filters, opened, came)
+    return await _page(context, dataset, page, filters, opened, came)
 
 
 @router.get("/datasets/{dataset}/examples/new")
 async def new_example(
-    visit: Teaching,
+    context: TeacherContext,
     dataset: EditedDataset,
     page: Part,
     filters: Filtered,
     like: Annotated[str, Query(max_length=1000, pattern=LINE)] = "",
 ) -> Response:
-    """Return the list with an empty form; with the answer and tags of an example that is named."""
+    """Return the list with an empty form, or with answer and tags of another example."""
     form = ExampleForm()
     if like:
-        other, _ = await _form(visit, dataset.name, like)
+        other, _ = await _form(context, dataset.name, like)
         form = ExampleForm(answer=other.answer, tags=other.tags, split=other.split)
-    return await _page(visit, dataset, page, filters, Opened(form))
+    return await _page(context, dataset, page, filters, Opened(form))
 
 
 @router.post("/datasets/{dataset}/examples/new")
 async def begin_example(
-    visit: Teaching,
+    context: TeacherContext,
     dataset: EditedDataset,
     page: Part,
     question: Annotated[str, Form(max_length=100_000)] = "",
 ) -> Response:
-    """Return a form with a question that somebody asked; it stands in no address and no log."""
+    """Return a form with a user's question; sent by POST, so no address or log holds it."""
     filters = _filters_back(dataset.name, "")
     return await _page(
-        visit, dataset, page, filters, Opened(ExampleForm(question=_plain(question)))
+        context, dataset, page, filters, Opened(ExampleForm(question=_plain(question)))
     )
 
 
 @router.post("/datasets/{dataset}/examples")
 async def draft_example(
-    visit: Teaching, dataset: EditedDataset, page: Part, form: Annotated[ExampleForm, Form()]
+    context: TeacherContext,
+    dataset: EditedDataset,
+    page: Part,
+    form: Annotated[ExampleForm, Form()],
 ) -> Response:
-    """Keep an edit of an example, or a new one, among the drafts."""
-    filters, outcome = _filters_back(dataset.name, form.back), Outcome(visit.say("needs-both"))
+    """Store an edited or new example as a draft."""
+    filters, outcome = _filters_back(dataset.name, form.back), Outcome(context.say("needs-both"))
     if form.is_whole:
         try:
             act, words = drafts.draft_example, form.words()
-            await visit.write(act, dataset.name, form.example, words, form.revision)
+            await context.write(act, dataset.name, form.example, words, form.revision)
             return seen_other(filters.href())
         except NotFound:
-            # Removed by somebody meanwhile: the same words make a new one.
+            # Removed in the meantime: saving creates a new one.
             form = form.model_copy(update={"example": "", "revision": ""})
-            outcome = Outcome(visit.say("gone-example"))
+            outcome = Outcome(context.say("gone-example"))
         except DraftNotGood as error:
-            outcome = Outcome(visit.say("not-good"), findings=error.findings)
+            outcome = Outcome(context.say("not-good"), findings=error.findings)
         except REFUSALS as error:
-            outcome = Outcome(refusal_text(visit, error))
-    return await _page(visit, dataset, page, filters, Opened(form), outcome)
+            outcome = Outcome(refusal_text(context, error))
+    return await _page(context, dataset, page, filters, Opened(form), outcome)
 
 
 @router.post("/datasets/{dataset}/examples/remove")
 async def remove_example(
-    visit: Teaching,
+    context: TeacherContext,
     dataset: EditedDataset,
     example: FormId,
     revision: Annotated[str, Form(max_length=80)] = "",
     back: Back = "",
 ) -> Response:
-    """Keep the removal of an example among the drafts."""
-    await visit.write(drafts.draft_removal, dataset.name, example, revision)
+    """Store the removal of an example as a draft."""
+    await context.write(drafts.draft_removal, dataset.name, example, revision)
     return seen_other(_filters_back(dataset.name, back).href())
 
 
 @router.post("/datasets/{dataset}/examples/drop")
 async def drop_drafts(
-    visit: Teaching,
+    context: TeacherContext,
     dataset: EditedDataset,
     example: Annotated[str, Form(max_length=1000, pattern=LINE)] = "",
     back: Back = "",
 ) -> Response:
-    """Forget the draft of one example, or without one all of them."""
-    await visit.write(drafts.drop_draft, dataset.name, example)
+    """Delete the draft of one example, or all drafts."""
+    await context.write(drafts.drop_draft, dataset.name, example)
     return seen_other(_filters_back(dataset.name, back).href())
 
 
 @router.post("/datasets/{dataset}/examples/keep")
 async def keep_mine(
-    visit: Teaching, dataset: EditedDataset, example: FormId, back: Back = ""
+    context: TeacherContext, dataset: EditedDataset, example: FormId, back: Back = ""
 ) -> Response:
-    """Let a draft stand over what another wrote meanwhile."""
-    await visit.write(drafts.keep_mine, dataset.name, example)
+    """Let a draft override a concurrent edit."""
+    await context.write(drafts.keep_mine, dataset.name, example)
     return seen_other(_filters_back(dataset.name, back).href())
 
 
 @router.post("/datasets/{dataset}/examples/save")
 async def save_drafts(
-    visit: Teaching, dataset: EditedDataset, page: Part, once: Mark, back: Back = ""
+    context: TeacherContext, dataset: EditedDataset, page: Part, once: FormToken, back: Back = ""
 ) -> Response:
-    """Ask for one commit of all drafts; what is refused stays, with its reason."""
+    """Submit one commit of all drafts; refused ones stay, with the reason."""
     filters = _filters_back(dataset.name, back)
     try:
-        change = await drafts.save_drafts(visit.services, visit.actor, dataset.name, once)
+        change = await drafts.save_drafts(context.services, context.actor, dataset.name, once)
         return seen_other(f"{base_of(dataset.name)}?changed={change.id}")
     except EditNotGood as error:
         seen = error.preview
         findings = [*seen.findings, *seen.around]
-        outcome = Outcome(visit.say("drafts-not-good"), findings=findings)
+        outcome = Outcome(context.say("drafts-not-good"), findings=findings)
     except REFUSALS as error:
-        outcome = Outcome(refusal_text(visit, error))
-    return await _page(visit, dataset, page, filters, came=outcome)
+        outcome = Outcome(refusal_text(context, error))
+    return await _page(context, dataset, page, filters, came=outcome)
 
 
 @router.post("/datasets/{dataset}/examples/answers")
 async def compare_answers(
-    visit: Teaching, dataset: EditedDataset, page: Part, back: Back = ""
+    context: TeacherContext, dataset: EditedDataset, page: Part, back: Back = ""
 ) -> Response:
-    """Return the list with the answers that all drafts would change."""
+    """Return the list with the answers that the drafts would change."""
     filters, name = _filters_back(dataset.name, back), dataset.name
     try:
-        edits = await visit.read(drafts.list_edits, name)
-        plan = await visit.read(answer_changes.plan_comparison, name)
-        ask = partial(answer_changes.compare_answers, visit.services, *plan, edits, visit.language)
+        edits = await context.read(drafts.list_edits, name)
+        plan = await context.read(answer_changes.plan_comparison, name)
+        ask = partial(
+            answer_changes.compare_answers, context.services, *plan, edits, context.language
+        )
         outcome = Outcome(answers=await asyncio.to_thread(ask))
     except REFUSALS as error:
-        outcome = Outcome(refusal_text(visit, error))
-    return await _page(visit, dataset, page, filters, came=outcome)
+        outcome = Outcome(refusal_text(context, error))
+    return await _page(context, dataset, page, filters, came=outcome)
 
 
-# A pasted table: its text, and what each row is; None before it was looked at.
+# A pasted table: its text, and the kind of each row; None before the check.
 Paste = tuple[str, Sequence[PastedRow] | None]
 
 
 @router.get("/datasets/{dataset}/examples/paste")
 async def show_paste(
-    visit: Teaching, dataset: EditedDataset, page: Part, filters: Filtered
+    context: TeacherContext, dataset: EditedDataset, page: Part, filters: Filtered
 ) -> Response:
     """Return the list with a field for a table."""
-    return await _page(visit, dataset, page, filters, paste=("", None))
+    return await _page(context, dataset, page, filters, paste=("", None))
 
 
 @router.post("/datasets/{dataset}/examples/paste")
 async def paste_table(
-    visit: Teaching,
+    context: TeacherContext,
     dataset: EditedDataset,
     page: Part,
     table: Annotated[str, Form(max_length=900_000)] = "",
     line: Annotated[list[int] | None, Form(max_length=1000)] = None,
     act: Annotated[Literal["look", "take"], Form()] = "look",
 ) -> Response:
-    """Return what each row of a table is, or make drafts of those that were chosen."""
+    """Show the meaning of each row of a table, or store the selected rows as drafts."""
     filters, name, paste = _filters_back(dataset.name, ""), dataset.name, (table, None)
     try:
         if act == "take" and line:
-            await visit.write(drafts.take_pasted, name, table, frozenset(line))
+            await context.write(drafts.take_pasted, name, table, frozenset(line))
             return seen_other(filters.href())
-        rows = await visit.read(drafts.judge_pasted, name, table)
+        rows = await context.read(drafts.judge_pasted, name, table)
     except REFUSALS as error:
-        outcome = Outcome(refusal_text(visit, error))
-        return await _page(visit, dataset, page, filters, came=outcome, paste=paste)
-    return await _page(visit, dataset, page, filters, paste=(table, rows))
+        outcome = Outcome(refusal_text(context, error))
+        return await _page(context, dataset, page, filters, came=outcome, paste=paste)
+    return await _page(context, dataset, page, filters, paste=(table, rows))
 
 
 @router.get("/courses/{course_id}/examples")
 @router.get("/courses/{course_id}/examples/new")
 @router.get("/courses/{course_id}/examples/one")
-async def show_moved(visit: Teaching, course: LedCourse) -> Response:
-    """Lead from where the examples of a course stood before datasets had pages of their own."""
-    _, _, rest = visit.here.partition("/examples")
+async def show_moved(context: TeacherContext, course: LedCourse) -> Response:
+    """Redirect from the former address of a course's examples."""
+    _, _, rest = context.here.partition("/examples")
     return seen_other(f"{base_of(course.dataset)}{rest}")
 
 
-async def _form(visit: PageRequest, dataset: str, example: str) -> tuple[ExampleForm, bool]:
-    """Return the form of an example as its editor has it; whether its file cannot be read.
+async def _form(context: PageContext, dataset: str, example: str) -> tuple[ExampleForm, bool]:
+    """Return the form of an example with its draft, and whether its file is unreadable.
 
     Raises NotFound.
     """
-    mine = await visit.read(drafts.list_drafts, dataset)
+    mine = await context.read(drafts.list_drafts, dataset)
     drafted = next((each for each in mine if each.example.id == example), None)
-    seen = drafted.example if drafted else await visit.read(examples.get, dataset, example)
+    seen = drafted.example if drafted else await context.read(examples.get, dataset, example)
     form = ExampleForm(
         example=seen.id,
         question=seen.question or "",
@@ -412,12 +421,12 @@ async def _form(visit: PageRequest, dataset: str, example: str) -> tuple[Example
 
 
 def _seen_revision(draft: DraftView) -> str:
-    """Return what the editor of a draft sees lie there: beside a stale one the page shows it."""
+    """Return the stored revision that the person sees; a stale draft is shown beside it."""
     return draft.lying.revision if draft.is_stale and draft.lying else draft.before
 
 
 async def _page(
-    visit: PageRequest,
+    context: PageContext,
     dataset: DatasetView,
     page: Page,
     filters: Filters,
@@ -430,9 +439,9 @@ async def _page(
     """Return the page of a dataset's examples; `opened` is the open one."""
     came, name = came or Outcome(), dataset.name
     size, before = page.size, page.after(0)
-    found = await visit.read(examples.browse, name, filters.wanted, limit=size + 1, before=before)
+    found = await context.read(examples.browse, name, filters.wanted, limit=size + 1, before=before)
     shown = page.cut(found, lambda each: each.number)
-    by_id = {each.example.id: each for each in await visit.read(drafts.list_drafts, name)}
+    by_id = {each.example.id: each for each in await context.read(drafts.list_drafts, name)}
     rows = [
         Row(draft.example if draft else each.example, each, draft)
         for each in shown
@@ -449,20 +458,20 @@ async def _page(
         "rows": rows,
         "drafts": list(by_id.values()),
         "draft_counts": Counter(each.kind.value for each in by_id.values()),
-        "facets": await visit.read(examples.count_facets, name),
+        "facets": await context.read(examples.count_facets, name),
         "is_whole": not before and not page.following,
         "next_href": page.following and filters.next_href(page.following),
         "opened": opened,
         "is_apart": opened is not None
         and opened.form.example not in {row.example.id for row in rows},
-        "check": await drafts.check_drafts(visit.services, visit.actor, name),
+        "check": await drafts.check_drafts(context.services, context.actor, name),
         "came": came,
         "paste": paste,
-        "note": await noted_change(visit, changed),
+        "note": await noted_change(context, changed),
     }
-    return render_page(visit, "teach_examples.html", view, status=422 if came.wrong else 200)
+    return render_page(context, "teach_examples.html", view, status=422 if came.wrong else 200)
 
 
 def _plain(words: str) -> str:
-    """Return what was typed with plain line ends; browsers send others."""
+    """Return the text with LF line ends; browsers send CRLF."""
     return words.replace("\r\n", "\n").strip()
