@@ -6,8 +6,9 @@ A message is kept because Telegram cannot be asked what it has received.
                        -> unknown -> sending (a repeat, with a mark) -> sent | unknown
     pending, unknown -> dropped
 
-`unknown`: the connection ended after the message was sent off, or the process did. It is sent
-once more with a mark, never a third time. Messages are stored encrypted, as compact JSON.
+`unknown`: the connection or the process ended before Telegram confirmed the message. It is sent
+once more with a mark, never a third time. Messages are stored encrypted, as compact JSON; the text
+is deleted once a message is sent, dropped or given up.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from peewee import fn
 from merlin.app.inbox import Owner
 from merlin.core.clock import iso
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
+from merlin.core.log import get_logger
 from merlin.db.database import (
     BotRepository,
     Parameter,
@@ -54,6 +56,7 @@ class WaitingRequest:
 
 
 MAX_ATTEMPTS = 2
+log = get_logger(__name__)
 
 
 class OutgoingState(StrEnum):
@@ -289,6 +292,8 @@ class Outbox(BotRepository):
             settled_at=iso(self._clock()),
         )
         self.db.change(change)
+        if state is OutgoingState.UNKNOWN:
+            self._give_up(OUTGOING.id == outgoing_id)
 
     @transaction
     def drop(self, chat_id: int) -> int:
@@ -312,9 +317,18 @@ class Outbox(BotRepository):
         waiting = OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS)
         return self._found(loose & waiting, limit)
 
-    def _doubt(self, these: Any) -> None:
-        sending = self._mine() & these & (OUTGOING.state == OutgoingState.SENDING.value)
-        self.db.change(OUTGOING.update({"state": OutgoingState.UNKNOWN.value}).where(sending))
+    def _doubt(self, condition: Any) -> None:
+        sending = self._mine() & condition & (OUTGOING.state == OutgoingState.SENDING.value)
+        if self.db.change(OUTGOING.update({"state": OutgoingState.UNKNOWN.value}).where(sending)):
+            self._give_up(condition)
+
+    def _give_up(self, condition: Any) -> None:
+        """Settle messages in doubt that were sent as often as allowed, and delete their text."""
+        given_up = self._mine() & condition & (OUTGOING.state == OutgoingState.UNKNOWN.value)
+        given_up &= (OUTGOING.tries >= MAX_ATTEMPTS) & OUTGOING.settled_at.is_null()
+        values = {"body": "", "settled_at": iso(self._clock())}
+        if count := self.db.change(OUTGOING.update(values).where(given_up)):
+            log.warning("messages in doubt were given up", count=count)
 
     def _mine(self) -> Any:
         return OUTGOING.bot_id == self._bot_id

@@ -12,7 +12,7 @@ from typing import Any
 from peewee import Select, fn
 
 from merlin.app.inbox import UpdateState
-from merlin.app.outbox import OutgoingState
+from merlin.app.outbox import MAX_ATTEMPTS, OutgoingState
 from merlin.chat.sessions import IS_DELETED, UNDO
 from merlin.chat.turns import TurnState
 from merlin.config.settings import Retention
@@ -66,8 +66,12 @@ class OldRows(Repository):
         if before := self._before(days.updates_days):
             yield from _finished(before)
         if before := self._before(days.outgoing_days):
-            settled = (OutgoingState.SENT.value, OutgoingState.DROPPED.value)
-            yield t.OUTGOING, t.OUTGOING.state.in_(settled) & (t.OUTGOING.settled_at < before)
+            # Earlier versions did not settle a message that was given up.
+            given_up = (t.OUTGOING.state == OutgoingState.UNKNOWN.value) & (
+                t.OUTGOING.tries >= MAX_ATTEMPTS
+            )
+            is_old = (t.OUTGOING.settled_at < before) | (t.OUTGOING.created_at < before) & given_up
+            yield t.OUTGOING, is_old
             # A word that is told only once is kept, so that it is never told again.
             yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.handed_over_at < before)
         if before := self._before(days.turns_days):

@@ -187,6 +187,25 @@ def test_doubt_is_tried_once_more_and_never_a_third_time(outbox):
     assert outbox.of_update(1)[0].is_over
 
 
+def test_a_message_in_doubt_twice_is_settled_and_its_text_deleted(outbox, database):
+    rows = outbox.put([*letters("a"), *letters("notice", update_id=None)])
+    for _ in range(2):  # the process is killed while it sends, twice
+        for row in rows:
+            assert outbox.begin(row.outgoing_id, DEAD)
+        outbox.of_update(1)
+        outbox.loose(ME, 10)
+    assert database.sql("SELECT state, body FROM outgoing") == [("unknown", "")] * 2
+    for key in ("c", "d"):
+        (row,) = outbox.put(letters(key))
+        for _ in range(2):  # the connection ends while it sends
+            assert database.sql("SELECT body FROM outgoing WHERE key = ?", key) != [("",)]
+            outbox.begin(row.outgoing_id, ME)
+            outbox.settle(row.outgoing_id, OutgoingState.UNKNOWN)
+    assert database.sql("SELECT COUNT(*) FROM outgoing WHERE body = '' AND settled_at <> ''") == [
+        (4,)
+    ]
+
+
 def test_what_was_surely_not_sent_costs_no_try(outbox):
     (row,) = outbox.put(letters("a"))
     outbox.begin(row.outgoing_id, ME)
