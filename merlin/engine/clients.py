@@ -1,9 +1,9 @@
-"""Clients: who may call this engine besides its owner, by a key of their own, and how much.
+"""API clients besides the engine's owner: keys, rate limits and quotas.
 
-A key is `mre_` and 256 random bits, shown once; its SHA-256 alone is kept, which is enough for a
-secret that nobody can guess. The rows are read at every call, so what `merlin engine keys` changes
-counts at once, also while the engine runs. Source of the names of the headers that say what is left
-and of the form of their times ("6m0s"): OpenAI's guide to rate limits.
+A key is `mre_` and 256 random bits, shown once; only its SHA-256 is stored, which is enough for a
+high-entropy secret. The rows are read on every request, so changes by `merlin engine keys` take
+effect at once, also while the engine runs. Source of the x-ratelimit-* header names and the format
+of their durations ("6m0s"): OpenAI's guide to rate limits.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SPENT = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one client may use; 0 is no limit. `jobs` are those that have not ended."""
+    """The limits of one client; 0 is no limit. `jobs` counts unfinished jobs."""
 
     requests_per_minute: int = 0
     tokens_per_day: int = 0
@@ -59,7 +59,7 @@ class Limits:
 def too_many(
     message: str, kind: str, again_in_s: float, headers: Mapping[str, str] | None = None
 ) -> ApiError:
-    """Return the refusal of a call over a limit of "requests", "tokens" or "jobs" (`kind`)."""
+    """Return the ApiError 429 for an exceeded limit; `kind` is "requests", "tokens" or "jobs"."""
     refusal = ApiError(429, message)
     refusal.kind = kind
     refusal.headers = {**(headers or {}), "retry-after": str(max(1, math.ceil(again_in_s)))}
@@ -67,13 +67,13 @@ def too_many(
 
 
 def headers_of(kind: str, limit: int, left: float, whole_in_s: float) -> Mapping[str, str]:
-    """Return the headers x-ratelimit-* of requests or tokens."""
+    """Return the x-ratelimit-* headers; `kind` is "requests" or "tokens"."""
     values = {"limit": limit, "remaining": max(0, int(left)), "reset": span(whole_in_s)}
     return {f"x-ratelimit-{name}-{kind}": str(value) for name, value in values.items()}
 
 
 def span(seconds: float) -> str:
-    """Return a time as the protocol writes it: 120ms, 6m0s, 3h0m0s."""
+    """Format a duration as the protocol does: 120ms, 6m0s, 3h0m0s."""
     if seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"
     minutes, rest = divmod(math.ceil(seconds), 60)
@@ -83,14 +83,14 @@ def span(seconds: float) -> str:
 
 
 def until_midnight_s(now: datetime) -> float:
-    """Return how many seconds the UTC day of `now` still has."""
+    """Return the seconds until the end of the UTC day of `now`."""
     midnight = datetime.combine(now.date() + timedelta(days=1), time(), now.tzinfo)
     return (midnight - now).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One client; `hint` is how the key begins. Times are seconds since 1970, UTC."""
+    """One client; `hint` is the start of the key. Times are seconds since 1970, UTC."""
 
     client_id: str
     name: str
@@ -103,7 +103,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a client has used: today's answers and tokens, and what it holds now."""
+    """The usage of a client: today's answers and tokens, unfinished jobs, stored bytes."""
 
     answers: int = 0
     tokens: int = 0
@@ -112,22 +112,22 @@ class Use:
 
 
 class Clients:
-    """The clients of one engine; every method may be called from any thread."""
+    """The clients of one engine; thread-safe."""
 
     def __init__(self, rows: Rows, clock: Clock = utc_now) -> None:
         self.rows = rows
         self.clock = clock
-        # Tokens set aside for answers under way, by client, and the lock on all that counts them.
+        # Reserved tokens of running requests by client; the lock guards all token accounting.
         self.held: Counter[str] = Counter()
         self.settling = threading.Lock()
         self._buckets = TokenBuckets()
         self._lock = threading.Lock()
 
     def add(self, name: str, limits: Limits) -> str:
-        """Make a client's key and return it; nobody can read it again.
+        """Create a client's key and return it; it cannot be read again.
 
-        A name whose key was revoked is the same client again, with all that it made. Raises
-        Refused for a name that cannot be used, and for one whose key counts.
+        A name with a revoked key becomes the same client again, with its files and models. Raises
+        Refused if the name is invalid or has an active key.
         """
         if not name.isprintable() or not 0 < len(name.strip()) <= MAX_NAME_LENGTH:
             raise Refused("a name that cannot be used", "engine-key-bad-name", most=MAX_NAME_LENGTH)
@@ -143,19 +143,19 @@ class Clients:
         return key
 
     def revoke(self, name: str) -> None:
-        """Let a client's key count no more; what it made stays. Raises NotFound."""
+        """Revoke a client's key; its files and models stay. Raises NotFound if none is active."""
         sql = "UPDATE client SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL"
         if not self.rows.change(sql, self.clock().timestamp(), name):
             raise NotFound(f"no key of {name}", "engine-key-unknown", name=name)
 
     def list_all(self) -> list[Client]:
-        """Return all clients by name, those with a revoked key among them."""
+        """Return all clients sorted by name, including those with a revoked key."""
         return [_client(row) for row in self.rows.select("SELECT * FROM client ORDER BY name")]
 
     def admit(self, key: str) -> tuple[Client, Mapping[str, str]]:
-        """Let one call with a client's key in; return the client, and headers with what is left.
+        """Authenticate one request and count it; return the client and rate limit headers.
 
-        Raises ApiError 401 for a key that does not count, ApiError 429 for a call too many.
+        Raises ApiError 401 if the key is unknown or revoked, 429 if the rate limit is exceeded.
         """
         row = self.rows.one("SELECT * FROM client WHERE digest = ?", _digest(key))
         if row is None:
@@ -188,21 +188,21 @@ class Clients:
         return headers
 
     def check_queue(self, client: Client | None) -> None:
-        """Raise ApiError 429 where the client has too many unfinished jobs; None has no limits."""
+        """Raise ApiError 429 if the client has too many unfinished jobs; None has no limits."""
         most = client.limits.jobs if client else 0
         if client and most and self._jobs(client) >= most:
             words = f"So many jobs may be unfinished: {most}. Wait for one to end, or cancel one."
             raise too_many(words, "jobs", _JOB_AGAIN_S)
 
     def check_storage(self, client: Client | None, more: int) -> None:
-        """Raise ApiError 403 where `more` bytes of files would be too many; None has no limits."""
+        """Raise ApiError 403 if `more` bytes would exceed the storage limit; None has no limits."""
         most, kept = (client.limits.bytes, self._bytes(client)) if client else (0, 0)
         if most and kept + more > most:
             words = f"Your files may have {most} bytes, they have {kept}: delete some first."
             raise ApiError(403, words, code="storage_quota_exceeded")
 
     def use(self, client: Client) -> Use:
-        """Return what a client has used today, and what it holds."""
+        """Return the client's usage of today and its current jobs and bytes."""
         today = self.used_today(client, self.clock())
         return Use(today.answers, today.tokens, self._jobs(client), self._bytes(client))
 
@@ -223,7 +223,7 @@ class Clients:
 
 
 class TokenReservation:
-    """Tokens of a client's day that are set aside for one answer, from `take` to `settle`."""
+    """Tokens of a client's daily limit, reserved for one answer from `take` to `settle`."""
 
     def __init__(self, clients: Clients, client: Client, count: int) -> None:
         self._clients = clients
@@ -232,11 +232,11 @@ class TokenReservation:
         self._is_taken = False
 
     def take(self) -> None:
-        """Set them aside.
+        """Reserve the tokens.
 
-        Raises ApiError 429 where the day's tokens are spent, or set aside for answers under way: so
-        many questions at once overstep the limit by one answer at most, as far as answers are no
-        longer than was reckoned.
+        Raises ApiError 429 if the day's tokens are used up or reserved by running requests. So
+        concurrent requests exceed the limit by one answer at most, if no answer is longer than its
+        estimate.
         """
         clients, client_id = self._clients, self._client.client_id
         limit, now = self._client.limits.tokens_per_day, clients.clock()
@@ -252,7 +252,7 @@ class TokenReservation:
             self._is_taken = True
 
     def settle(self, tokens: int) -> None:
-        """Count an answer of so many tokens, those asked among them; only the first call counts."""
+        """Record prompt and completion tokens and end the reservation; later calls do nothing."""
         if not self._is_taken:
             return
         self._is_taken = False

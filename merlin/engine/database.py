@@ -1,10 +1,10 @@
-"""The engine's own database: one connection, one lock, steps of its schema.
+"""The engine's SQLite database: one connection, one lock, schema migrations.
 
-The topics (files, jobs, events, models, webhooks) hold their own SQL. WAL with synchronous=FULL:
-what was committed survives a loss of power. Beside it: pages of the protocol's lists (`after`,
-`limit`, `has_more`), and answers to calls with an Idempotency-Key: the same call made twice is
-carried out once, and its first answer, stored in the transaction that carried it out, is given back
-byte for byte. Source of the header's meaning: draft-ietf-httpapi-idempotency-key-header.
+The repositories (files, jobs, events, models, webhooks) contain their own SQL. WAL with
+synchronous=FULL: a commit survives a loss of power. Also here: pagination of the protocol's lists
+(`after`, `limit`, `has_more`), and idempotency: a request repeated with the same Idempotency-Key is
+executed once; its first response is stored in the same transaction and returned byte for byte.
+Source of the header's semantics: draft-ietf-httpapi-idempotency-key-header.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from merlin.openai_protocol.errors import ApiError, bad_field
 
 Row = dict[str, Any]
 
-# Statements end with a semicolon; none stands inside of one.
+# Statements are separated by semicolons and contain none.
 _M001 = """
 CREATE TABLE file (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
  filename TEXT NOT NULL, purpose TEXT NOT NULL, bytes INTEGER NOT NULL, created_at REAL NOT NULL);
@@ -86,32 +86,29 @@ CREATE TABLE delivery (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL U
  due_at REAL NOT NULL, delivered_at REAL, trouble TEXT NOT NULL DEFAULT '');
 CREATE INDEX delivery_due ON delivery (endpoint_id, due_at) WHERE delivered_at IS NULL;
 """
-# Oldest first; a step that has shipped is never edited.
+# Oldest first; a released migration is never edited.
 STEPS = (_M001, _M002, _M003)
-# What SQLite says of the disk, and what the system would.
+# SQLite's disk errors and the corresponding errno.
 _REFUSALS = {"SQLITE_FULL": errno.ENOSPC, "SQLITE_IOERR": errno.EIO}
-# What stands beside the database and is known by it alone.
+# Folders beside the database whose contents only the database describes.
 _KNOWN = ("files", "models")
 
 
 class Rows:
-    """The open database; every method may be called from any thread.
-
-    Each raises OSError where the disk refuses, as whoever writes a file hears it.
-    """
+    """The open database; thread-safe. Every method raises OSError on a disk error."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, made where there is none, and bring its schema up to date.
+        """Open or create the file and migrate its schema.
 
-        Raises Refused for one that is damaged, was made by a newer version, or is gone from beside
-        files and models: whoever sweeps by an empty database would sweep them all away.
+        Raises Refused if it is damaged, comes from a newer version, or is missing while files or
+        models exist: a cleanup against an empty database would remove all of them.
         """
         self._lock = threading.RLock()
         left = [name for name in _KNOWN if any((path.parent / name).glob("*"))]
         if left and not path.exists():
             words = {"path": str(path), "left": ", ".join(left)}
             raise Refused(f"{path} is gone from beside {left}", "engine-db-gone", **words)
-        # It holds secrets that sign webhooks: nobody else reads it.
+        # It contains webhook signing secrets, so only the owner can read it.
         path.touch(mode=0o600)
         path.chmod(0o600)
         self._db = SqliteDatabase(
@@ -140,34 +137,34 @@ class Rows:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do what follows as a whole or not at all; nothing else is written meanwhile."""
+        """Run the block in a transaction; other writers wait."""
         with self._lock, _disk_errors(), self._db.atomic("IMMEDIATE"):
             yield
 
     def select(self, sql: str, *values: object) -> list[Row]:
-        """Return the rows of a query by column name."""
+        """Return the rows of a query as dicts by column name."""
         with self._lock, _disk_errors():
             cursor = self._db.execute_sql(sql, values)
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def one(self, sql: str, *values: object) -> Row | None:
-        """Return the first row of a query, None where there is none."""
+        """Return the first row of a query, None if there is none."""
         return next(iter(self.select(sql, *values)), None)
 
     def insert(self, table: str, **columns: object) -> None:
-        """Add one row; `table` and the columns' names are ours."""
+        """Insert one row; `table` and column names must be trusted."""
         marks = ", ".join("?" * len(columns))
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own names
         self.change(sql, *columns.values())
 
     def change(self, sql: str, *values: object) -> int:
-        """Carry out one INSERT, UPDATE or DELETE; return how many rows it touched."""
+        """Execute one INSERT, UPDATE or DELETE; return the number of affected rows."""
         with self._lock, _disk_errors():
             return int(self._db.execute_sql(sql, values).rowcount)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the database."""
         with self._lock:
             self._db.close()
 
@@ -177,7 +174,7 @@ def _damage_refused(path: Path) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        # Of the operational ones this alone is no passing trouble.
+        # The only OperationalError that is not transient.
         if isinstance(error, OperationalError) and "SQLITE_CANTOPEN" not in _names(error):
             raise
         words = {"path": str(path), "found": str(error)}
@@ -197,10 +194,10 @@ def _disk_errors() -> Iterator[None]:
 
 
 def _names(error: BaseException | None) -> list[str]:
-    """Return SQLite's names of what was raised, and of what stands behind it.
+    """Return SQLite's names of an error and of its chain of contexts.
 
-    SQLite rolls back by itself where the disk is full, and what it said of that stands behind the
-    complaint that there is nothing to roll back.
+    SQLite rolls back by itself when the disk is full, so the original error is the context of
+    "no transaction is active".
     """
     names = []
     while error is not None:
@@ -211,7 +208,7 @@ def _names(error: BaseException | None) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is wanted; newest first unless `is_oldest_first`."""
+    """The requested page of a list; newest first unless `is_oldest_first`."""
 
     after: str = ""
     limit: int = 20
@@ -219,7 +216,7 @@ class Page:
 
 
 def page_of(query: Mapping[str, str], default: int, most: int) -> Page:
-    """Read `after`, `limit` and `order` of a call. Raises ApiError 400."""
+    """Parse `after`, `limit` and `order` of a query. Raises ApiError 400 if one is invalid."""
     value = query.get("limit") or str(default)
     if not value.isascii() or not value.isdigit() or not 1 <= int(value[:9]) <= most:
         raise bad_field(
@@ -236,7 +233,7 @@ def rows_of(
 ) -> tuple[list[Row], bool]:
     """Return the rows of one page and whether more follow.
 
-    `table` and `where` are ours, never a caller's words. Raises ApiError 400 for a strange `after`.
+    `table` and `where` must be trusted SQL. Raises ApiError 400 if `after` is not in the list.
     """
     sign, order = (">", "ASC") if page.is_oldest_first else ("<", "DESC")
     condition, given = where, list(values)
@@ -259,9 +256,9 @@ MAX_KEY_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A creating call: its Idempotency-Key ("" for none), the digest of what it asks, by whom.
+    """The Idempotency-Key of a request ("" for none), the digest of its body, and its owner.
 
-    Keys of two owners never meet: who uses another's is not told what the other made.
+    Keys are scoped by owner: the same key of another owner does not match.
     """
 
     key: str
@@ -270,7 +267,7 @@ class IdempotencyKey:
 
 
 def idempotency_of(call: str, key: str, body: object, owner: str = "") -> IdempotencyKey:
-    """Return the key of a call ("files", "jobs"). Raises ApiError 400 for an overlong one."""
+    """Return the key of a call ("files", "jobs"). Raises ApiError 400 if the key is too long."""
     if len(key) > MAX_KEY_LENGTH:
         raise ApiError(400, f"Idempotency-Key has more than {MAX_KEY_LENGTH} characters")
     content = json.dumps(body, sort_keys=True, ensure_ascii=False)
@@ -279,13 +276,13 @@ def idempotency_of(call: str, key: str, body: object, owner: str = "") -> Idempo
 
 
 class Repeats:
-    """The stored answers; kept two days."""
+    """The stored responses by idempotency key; they expire after two days."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
     def answer(self, idempotency: IdempotencyKey) -> bytes | None:
-        """Return the stored answer. Raises ApiError 422 when the key asked for something else."""
+        """Return the stored response, if any. Raises ApiError 422 if the request body differs."""
         if not idempotency.key:
             return None
         row = self._rows.one("SELECT digest, answer FROM repeat WHERE key = ?", idempotency.key)
@@ -297,9 +294,10 @@ class Repeats:
     def once(
         self, idempotency: IdempotencyKey, act: Callable[[], dict[str, object]]
     ) -> tuple[bytes, bool]:
-        """Carry `act` out in a transaction unless it was; return the answer, and whether it was.
+        """Call `act` in a transaction, unless a response is stored for the key.
 
-        `act` returns the answer's object. Raises ApiError 422.
+        `act` returns the response object. Returns the response and whether it was stored before.
+        Raises ApiError 422 as `answer`.
         """
         with self._rows.transaction():
             stored = self.answer(idempotency)
@@ -322,5 +320,5 @@ class Repeats:
             return answer, False
 
     def forget(self, made: str) -> None:
-        """Forget the answer that told of `made`: it is gone, the same call may make it anew."""
+        """Delete the stored response that created `made`, so that the call can be repeated."""
         self._rows.change("DELETE FROM repeat WHERE made = ?", made)

@@ -1,9 +1,9 @@
-"""The threads that work on jobs: one checks files, one for each group of devices trains.
+"""Worker threads for jobs: one validates files, one per group of devices trains.
 
-`recall` trains in this process in seconds and has a thread of its own, so that no small job waits
-for a large one. Between two steps a job sees that it was cancelled, paused, or that the engine
-stops; its trainer then ends its work in order. A stopped or killed engine leaves the job running in
-its row, and the next start takes it up: the same files, hyper-parameters and seed give the same
+`recall` trains in this process within seconds and has its own thread, so that small jobs do not
+wait for large ones. Between steps the thread checks whether the job was cancelled or paused or the
+engine is stopping; the trainer then shuts down in order. After a stop or a kill the job's row stays
+`running`, and the next start resumes it: the same files, hyper-parameters and seed give the same
 model.
 """
 
@@ -46,18 +46,17 @@ log = get_logger(__name__)
 FIRST_PAUSE_S = 0.5
 MAX_PAUSE_S = 30.0
 JOIN_S = 20.0
-# A commit and a file cost more than a short epoch itself: they are made together, at most
-# this late.
+# A commit and a file cost more than a short epoch, so both are batched at these intervals.
 EVENTS_EVERY_S = 0.2
 SAVE_EVERY_S = 1.0
 Reader = Callable[[Path, int], Iterator[object]]
 
 
 def check(repositories: Repositories, job: Job) -> bool:
-    """Read the job's files and move it on to the queue.
+    """Validate the job's files and move the job to the queue.
 
-    Returns whether it waits in the queue now. Raises Untrainable for a file that cannot be trained
-    on, OSError, FileNotFoundError for one that was deleted.
+    Returns whether the job was queued. Raises Untrainable if a file is invalid, OSError if it
+    cannot be read, FileNotFoundError if it was deleted.
     """
     read: Reader = preferences if job.method == DPO else conversations
     requested = [("training_file", job.training_file, MIN_EXAMPLES)]
@@ -78,10 +77,10 @@ def check(repositories: Repositories, job: Job) -> bool:
 
 
 class JobThread(threading.Thread):
-    """`work` does one piece and returns True, or returns False when nothing waits.
+    """Calls `work` until it returns False, then sleeps until `wake`.
 
-    What `work` raises is logged and tried again after a pause that doubles: a full disk or a bug
-    in one job ends no server.
+    An exception of `work` is logged, and `work` is retried with exponential backoff: a full disk or
+    a bug in one job does not end the server.
     """
 
     def __init__(
@@ -98,16 +97,16 @@ class JobThread(threading.Thread):
         self._first_pause_s = self._pause_s = first_pause_s
 
     def wake(self) -> None:
-        """Say that there may be work."""
+        """Wake the thread: there may be work."""
         self._woken.set()
 
     def join(self, timeout: float | None = JOIN_S) -> None:
-        """Wait until the piece under way has ended; `stop` is set before."""
+        """Wait until the current call of `work` has ended; set `stop` first."""
         self._woken.set()
         super().join(timeout)
 
     def run(self) -> None:
-        """Work until `stop` is set, and sleep where nothing waits."""
+        """Work until `stop` is set; sleep while there is no work."""
         while not self._stopping.is_set():
             self._woken.clear()
             if not self._once() and not self._stopping.is_set():
@@ -127,7 +126,7 @@ class JobThread(threading.Thread):
 
 @contextmanager
 def failing(repositories: Repositories, job: Job) -> Iterator[None]:
-    """Turn what goes wrong with one job into its failure; the queue goes on."""
+    """Mark the job as failed if the block raises; the queue continues."""
     try:
         yield
     except Exception as error:
@@ -140,9 +139,9 @@ def failing(repositories: Repositories, job: Job) -> Iterator[None]:
 
 
 class TrainingRun:
-    """A training under way, and what it leaves in rows and folders.
+    """Stores the progress of one training in rows and folders.
 
-    Of its parts some have no event yet, and of its epochs some have no weights written yet.
+    Events and the weights of epochs are buffered, and written at the intervals above.
     """
 
     def __init__(
@@ -160,9 +159,9 @@ class TrainingRun:
         self._saved_at = self._started_at = time.monotonic()
 
     def follow(self, progress: Generator[Progress, None, None]) -> None:
-        """Train to the end, or until the job is to rest or the engine stops.
+        """Train to the end, or until the job is paused or cancelled or the engine stops.
 
-        Closing `progress` lets the trainer stop in order.
+        `progress` is closed at the end, which lets the trainer shut down in order.
         """
         with closing(progress):
             for part in progress:
@@ -177,7 +176,7 @@ class TrainingRun:
                 self._succeed()
 
     def make_room(self, step: int) -> None:
-        """Remove checkpoints where the disk's quota asks for it. Raises Untrainable."""
+        """Remove checkpoints if the disk quota is exceeded. Raises Untrainable if that fails."""
         if cleared := self._repositories.make_room(self._job, self._settings.training.quota_bytes):
             self._warn(f"room {step}", "engine-checkpoints-cleared", n=cleared)
 
@@ -198,7 +197,7 @@ class TrainingRun:
                 pass
 
     def _begin(self, resolved: ResolvedHyperparameters) -> None:
-        """Note what is to be done; what came of a run that is not gone on with is forgotten."""
+        """Store the resolved settings; delete the results of an earlier run that is not resumed."""
         self._steps, self._done, job_id = resolved.steps, resolved.done, self._job.job_id
         with self._repositories.rows.transaction():
             if not resolved.done:
@@ -212,7 +211,7 @@ class TrainingRun:
         self._repositories.job_events.add(self._job.job_id, event)
 
     def _add(self, part: Epoch | Step) -> None:
-        """Note an epoch, or some steps; an epoch that came before is to be the final model."""
+        """Buffer an epoch or steps; an earlier epoch that is repeated becomes the final model."""
         if isinstance(part, Epoch):
             is_new = self._last is None or part.number > self._last.number
             self._last, self._tokens = part, max(self._tokens, part.tokens)
@@ -234,7 +233,7 @@ class TrainingRun:
         kill_point("engine.epoch_done")
 
     def _estimated_finish(self, step: int) -> float | None:
-        """Return when the run will be through at its pace so far, in seconds since 1970."""
+        """Return the finish time at the average pace so far, in seconds since 1970."""
         made = step - self._done
         if made <= 0 or self._steps <= step:
             return None
@@ -242,7 +241,7 @@ class TrainingRun:
         return utc_now().timestamp() + pace * (self._steps - step)
 
     def _save(self) -> None:
-        """Add what events are missing and write the last epochs' weights: files, then rows."""
+        """Flush events and write the weights of the buffered epochs: files first, then rows."""
         self._add_events()
         job, models = self._job, self._repositories.models
         for epoch in self._unsaved:
@@ -283,7 +282,7 @@ class TrainingRun:
 
 
 def _event_of(part: Epoch | Step) -> JobEvent:
-    """Return the event of an epoch or of steps, worded as the protocol's servers do."""
+    """Return the event of an epoch or of steps, with the message format of the OpenAI API."""
     key, head = f"step {part.step}", f"Step {part.step}"
     metrics: dict[str, object] = {"step": part.step, **part.metrics}
     if isinstance(part, Epoch):
@@ -299,17 +298,17 @@ def _event_of(part: Epoch | Step) -> JobEvent:
 
 
 class JobQueue:
-    """All threads; `wake` after a job was created, resumed or cancelled."""
+    """All worker threads; call `wake` after a job was created, resumed or cancelled."""
 
     def __init__(self, repositories: Repositories, bases: Bases, settings: EngineSettings) -> None:
         self._repositories = repositories
         self._bases = bases
         self._settings = settings
         self._stop = threading.Event()
-        # Jobs that are being trained: no two threads take the same one.
+        # The ids of jobs in training: no two threads take the same job.
         self._claimed: set[str] = set()
         self._claiming = threading.Lock()
-        # Of each thread that trains; None trains what is not heavy.
+        # One entry per training thread; None is the thread for jobs that are not heavy.
         devices: list[TrainingDevices | None] = [None]
         if any(base.is_heavy for base in bases.values()):
             training = settings.training
@@ -323,24 +322,24 @@ class JobQueue:
             self._threads.append(JobThread(f"engine-train-{number}", work, self._stop))
 
     def start(self) -> None:
-        """Begin; jobs that an earlier process left are taken up."""
+        """Start the threads; unfinished jobs of an earlier process are resumed."""
         for thread in self._threads:
             thread.start()
 
     def wake(self) -> None:
-        """Look for work now."""
+        """Wake all threads."""
         for thread in self._threads:
             thread.wake()
 
     def stop(self) -> None:
-        """Stop after the step under way."""
+        """Stop after the current step."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
 
     @property
     def is_alive(self) -> bool:
-        """Return whether every thread lives."""
+        """Return whether every thread is alive."""
         return all(thread.is_alive() for thread in self._threads)
 
     def _check_next(self) -> bool:
@@ -353,7 +352,7 @@ class JobQueue:
         return True
 
     def _train_next(self, devices: TrainingDevices | None) -> bool:
-        """Train the job whose turn it is; False where none waits."""
+        """Train the next job; return False if there is none."""
         repositories = self._repositories
         with self._claim_next(is_heavy=devices is not None) as job:
             if job is None or self._stop.wait(self._settings.pace_s):
@@ -366,9 +365,9 @@ class JobQueue:
 
     @contextmanager
     def _claim_next(self, *, is_heavy: bool) -> Iterator[Job | None]:
-        """Hold the first job of this kind that nobody works on, None without one.
+        """Claim the first unclaimed job of this kind for the block; yield None if there is none.
 
-        The folders of jobs that ended while they rested are removed.
+        Also removes the working folders of jobs that ended while they were paused.
         """
         with self._claiming:
             for job_id in self._repositories.ended_work():

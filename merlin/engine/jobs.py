@@ -1,10 +1,10 @@
-"""Fine-tune jobs: what is ordered, their rows, and the moves between their states.
+"""Fine-tuning jobs: requests, rows, and state transitions.
 
     validating_files -> queued -> running -> succeeded
     any of the first three <-> paused, and -> cancelled | failed
 
-Every move is one conditional UPDATE together with its event, so of two that race exactly one
-happens: a job that succeeded was not cancelled, and the other way round.
+Every transition is one conditional UPDATE in the same transaction as its event, so exactly one of
+two concurrent transitions takes effect: a job cannot both succeed and be cancelled.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ MAX_SUFFIX_LENGTH = 64
 MAX_SEED = 2**31 - 1
 # The columns of a Job that hold JSON.
 _AS_JSON = ("metadata", "hyperparameters")
-# One fixed seed where none is given: the same file gives the same model.
+# Fixed, so that the same file gives the same model.
 DEFAULT_SEED = 42
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job as it stood when it was read; times are seconds since 1970, UTC.
+    """A snapshot of one job; times are seconds since 1970, UTC.
 
-    `hyperparameters` are complete ("auto" where the trainer decides). `error` is why it failed, as
-    `failure_object` keeps it.
+    `hyperparameters` are complete ("auto" where the trainer decides). `error` is the cause of
+    failure in the form of `failure_object`.
     """
 
     base: str
@@ -70,24 +70,24 @@ class Job:
 
     @property
     def title(self) -> str:
-        """Return what people call it: the build it is for, else its suffix, else its id."""
+        """Return the display name: the build's, else the suffix, else the shortened id."""
         return self.metadata.get("merlin_build") or self.suffix or f"ftjob-…{self.job_id[-8:]}"
 
     @property
     def is_over(self) -> bool:
-        """Return whether nothing will change any more."""
+        """Return whether the status is final."""
         return self.status in FINAL
 
     @property
     def moves(self) -> Sequence[str]:
-        """Return what may be done to it now, among pause, resume and cancel."""
+        """Return the actions that are allowed now, among pause, resume and cancel."""
         if self.status in AT_WORK:
             return "pause", "cancel"
         return ("resume", "cancel") if self.status == PAUSED else ()
 
     @property
     def model_name(self) -> str:
-        """Return the name of the model that the job makes."""
+        """Return the name of the model that the job produces."""
         return f"ft:{self.base}:merlin:{self.suffix}:{self.job_id[-8:]}"
 
 
@@ -112,9 +112,9 @@ class JobRequest(Fields):
 
 
 def read_job(body: Mapping[str, object], bases: Bases) -> Job:
-    """Return the new job that the body of POST /fine_tuning/jobs asks for.
+    """Build a new job from the body of POST /fine_tuning/jobs.
 
-    Raises ApiError 400 that names the field.
+    Raises ApiError 400 that names the invalid field.
     """
     request = JobRequest.read(body)
     if request.model not in bases:
@@ -144,7 +144,7 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
 
 
 def _method(base: Base, job_request: JobRequest) -> tuple[str, object]:
-    """Return the method's name and what is said of its hyper-parameters."""
+    """Return the name of the method and its hyper-parameters from the request."""
     if job_request.method is None:
         return SUPERVISED, job_request.hyperparameters
     kind = job_request.method.get("type")
@@ -156,7 +156,7 @@ def _method(base: Base, job_request: JobRequest) -> tuple[str, object]:
 
 
 class Jobs:
-    """The engine's jobs."""
+    """The repository of jobs."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class Jobs:
         job_events: JobEvents,
         on_end: Callable[[str, str], object],
     ) -> None:
-        """Keep jobs in `rows`; `on_end` gets each that ends, and how, in that transaction."""
+        """Store jobs in `rows`; the transaction that ends a job calls `on_end(job_id, status)`."""
         self._rows = rows
         self._on_end = on_end
         self._repeats = repeats
@@ -174,9 +174,9 @@ class Jobs:
     def create(
         self, job: Job, idempotency: IdempotencyKey, check_queue: Callable[[], object]
     ) -> bytes:
-        """Keep a new job; return the answer, the first one when the call is repeated.
+        """Store a new job; return the response, the stored one for a repeated idempotency key.
 
-        `check_queue` is asked first, and raises where the owner has too many jobs.
+        `check_queue` is called first and raises if the owner has too many jobs.
         """
 
         def insert() -> dict[str, object]:
@@ -192,27 +192,27 @@ class Jobs:
         return answer
 
     def get(self, job_id: str) -> Job:
-        """Return a job as it stands. Raises ApiError 404."""
+        """Return a job. Raises ApiError 404 if there is none with this id."""
         row = self._rows.one("SELECT * FROM job WHERE id = ?", job_id)
         if row is None:
             raise missing("fine-tuning job", job_id, "fine_tuning_job_id")
         return _job(row)
 
     def waiting(self, *states: str) -> list[Job]:
-        """Return the jobs in these states: those of the first state first, each oldest first."""
+        """Return the jobs in `states`, sorted by the order of `states`, then oldest first."""
         sql = "SELECT * FROM job WHERE status = ? ORDER BY seq"
         return [_job(row) for state in states for row in self._rows.select(sql, state)]
 
     def unfinished(self) -> list[Job]:
-        """Return every job that has not come to its end."""
+        """Return every job that has not ended."""
         return self.waiting(*AT_WORK, PAUSED)
 
     def list(
         self, metadata: Mapping[str, str], page: Page, owner: str = ""
     ) -> tuple[list[Job], bool]:
-        """Return a page of the jobs that carry all these pairs, and whether more follow.
+        """Return a page of the jobs with all these metadata pairs, and whether more follow.
 
-        Only an owner's where one is named.
+        `owner` "" means every owner.
         """
         has = "EXISTS (SELECT 1 FROM json_each(job.metadata) WHERE key = ? AND value = ?)"
         where = " AND ".join(["? IN ('', owner)", *[has] * len(metadata)])
@@ -221,22 +221,25 @@ class Jobs:
         return [_job(row) for row in found], has_more
 
     def counts(self) -> dict[str, int]:
-        """Return how many jobs are in each state."""
+        """Return the number of jobs by state."""
         query = self._rows.select("SELECT status, COUNT(*) AS n FROM job GROUP BY status")
         return dict.fromkeys(STATES, 0) | {row["status"]: row["n"] for row in query}
 
     def counts_by_base(self) -> dict[tuple[str, str], int]:
-        """Return how many jobs are there by base and state."""
+        """Return the number of jobs by base and state."""
         query = self._rows.select("SELECT base, status, COUNT(*) AS n FROM job GROUP BY 1, 2")
         return {(row["base"], row["status"]): row["n"] for row in query}
 
     def is_in(self, job_id: str, state: str) -> bool:
-        """Return whether the job is in this state now."""
+        """Return whether the job is in `state`."""
         sql = "SELECT 1 FROM job WHERE id = ? AND status = ?"
         return self._rows.one(sql, job_id, state) is not None
 
     def move(self, job_id: str, to: str, *states: str, event: JobEvent, **fields: Any) -> bool:
-        """Move a job from one of `states`, set `fields`, add the event; False when it was not."""
+        """Move a job from one of `states` to `to`, set `fields` and add the event.
+
+        Returns False, and changes nothing, if the job is in another state.
+        """
         fields = {"status": to, **fields}
         if to in FINAL:
             fields["finished_at"] = utc_now().timestamp()
@@ -252,35 +255,35 @@ class Jobs:
         return True
 
     def progress(self, job_id: str, step: int, estimated_finish: float | None) -> None:
-        """Note how far the run is, and when it will be through as far as one knows."""
+        """Store the current step and the estimated finish time (None if unknown)."""
         sql = "UPDATE job SET step = ?, estimated_finish = ? WHERE id = ?"
         self._rows.change(sql, step, estimated_finish, job_id)
 
     def resolve(self, job_id: str, hyperparameters: Mapping[str, object], steps: int) -> None:
-        """Note what "auto" came to, and how many steps there are to do."""
+        """Store the resolved hyper-parameters and the total number of steps."""
         sql = "UPDATE job SET hyperparameters = ?, steps = ? WHERE id = ?"
         self._rows.change(sql, json.dumps(dict(hyperparameters)), steps, job_id)
 
     def fail(self, job_id: str, failure: Untrainable) -> bool:
-        """End a job as failed, for a reason that says what to do."""
+        """Mark a job as failed; return False if it is not active."""
         error = failure_object(failure)
         event = JobEvent("failed", f"Job failed: {error['message']}", "error")
         return self.move(job_id, FAILED, *AT_WORK, event=event, error=json.dumps(error))
 
     def cancel(self, job_id: str) -> Job:
-        """Stop a job for good. Raises ApiError 400 when it has ended otherwise."""
+        """Cancel a job. Raises ApiError 400 if it has succeeded or failed."""
         event = JobEvent("cancelled", "Fine-tuning job cancelled")
         self.move(job_id, CANCELLED, *AT_WORK, PAUSED, event=event)
         return self._in(job_id, CANCELLED)
 
     def pause(self, job_id: str) -> Job:
-        """Let a job rest; it stops after the step under way. Raises ApiError 400."""
+        """Pause a job; it stops after the current step. Raises ApiError 400 if it has ended."""
         event = JobEvent(f"paused {secrets.token_hex(4)}", "Fine-tuning job paused")
         self.move(job_id, PAUSED, *AT_WORK, event=event)
         return self._in(job_id, PAUSED)
 
     def resume(self, job_id: str) -> Job:
-        """Put a resting job back in the queue. Raises ApiError 400 when it does not rest."""
+        """Put a paused job back in the queue. Raises ApiError 400 if it is not paused."""
         state = QUEUED if self.get(job_id).is_validated else VALIDATING
         event = JobEvent(f"resumed {secrets.token_hex(4)}", "Fine-tuning job resumed")
         if not self.move(job_id, state, PAUSED, event=event):
@@ -305,7 +308,7 @@ def _job(row: Row) -> Job:
 
 
 def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
-    """Return the protocol's FineTuningJob, why it failed in a language."""
+    """Return the protocol's FineTuningJob, with the error message in `language`."""
     hyperparameters = dict(job.hyperparameters)
     finish = job.estimated_finish if job.status == RUNNING else None
     fine_tuning_job = FineTuningJob(

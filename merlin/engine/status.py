@@ -1,6 +1,6 @@
-"""Where jobs, bases and questions stand, without words; /healthz, /readyz and /metrics tell it.
+"""The state of jobs, bases and requests as figures, and /healthz, /readyz and /metrics.
 
-Those three are for programs that watch the engine, and need no key.
+Those three routes are for monitoring and need no key.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from merlin.engine.jobs import RUNNING, Job
 from merlin.engine.machine import Use
 from merlin.engine.storage import Repositories
 
-# What a trainer may tell of its pace with its losses.
+# The optional throughput among a trainer's metrics.
 PACE = "tokens_per_s"
 
 
 class JobFacts:
-    """One job as it stands, by its row and its events.
+    """The progress of one job, from its row and its events.
 
-    `left_s` and `pace` (tokens a second) are 0 where nobody knows; `epoch` is of `epochs`, each 0
-    where it was not told.
+    `left_s`, `pace` (tokens per second), `epoch` and `epochs` are 0 if unknown.
     """
 
     def __init__(self, repositories: Repositories, job: Job) -> None:
@@ -50,13 +49,13 @@ class JobFacts:
 
     @property
     def share(self) -> int | None:
-        """Return how far the job is in per cent, None where nobody knows or nothing goes on."""
+        """Return the progress in per cent, None if it is unknown or the job has ended."""
         if self.job.is_over or not self.job.steps:
             return None
         return min(round(100 * self.job.step / self.job.steps), 100)
 
     def as_json(self, language: str) -> dict[str, object]:
-        """Return the job as programs read it, why it failed in a language."""
+        """Return the job as a JSON object, with the error message in `language`."""
         job = self.job
         return {
             "id": job.job_id,
@@ -79,10 +78,10 @@ class JobFacts:
 
 
 def base_facts(engine: Engine) -> list[dict[str, Any]]:
-    """Return every base as programs read it.
+    """Return every base as a JSON object.
 
-    `licence` is "" where the config does not say; `backend` is who answers; `figures` are empty
-    while nobody has asked it.
+    `licence` is "" if the config names none; `backend` is the serving backend; `figures` are empty
+    before the first request.
     """
     figures = dict(engine.backends.figures())
     settings = engine.settings.models
@@ -99,7 +98,7 @@ def base_facts(engine: Engine) -> list[dict[str, Any]]:
 
 
 def _number(value: object) -> float:
-    """Return a number above 0, else 0: a trainer may say "auto"."""
+    """Return `value` if it is a positive number, else 0: it can be "auto"."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     return max(float(value), 0.0)
@@ -110,7 +109,7 @@ Figures = Mapping[str, Mapping[str, float]]
 
 
 def metrics_of(engine: Engine, calls: Calls, use: Use) -> Iterator[Metric]:
-    """Yield everything there is to watch; reads the database."""
+    """Yield all metrics; reads the database."""
     yield from _of_jobs(engine)
     by_call = (
         (n, {"method": method, "code": str(code)}) for (method, code), n in sorted(calls.items())
@@ -179,7 +178,7 @@ def _of_machine(use: Use) -> Iterator[Metric]:
 
 
 def _each(figures: Figures, label: str, names: Mapping[str, str]) -> Iterator[Sample]:
-    """Yield samples of every base, told apart by `label`; what a base does not tell is 0."""
+    """Yield samples of every base with the label `label`; a missing figure is 0."""
     for base, own in figures.items():
         for value, name in names.items():
             yield own.get(name, 0), {"base": base, label: value}

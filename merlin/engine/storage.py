@@ -1,12 +1,12 @@
-"""What one engine has stored: files, models, checkpoints; and how much of the disk it may take.
+"""Storage of files, models and checkpoints, and the disk quota.
 
-The bytes of an upload are whole and durable before its row exists; bytes without a row are swept at
-the start. A job's last ten checkpoints are kept; older ones' rows and files are removed as newer
-ones come. The final model is the last checkpoint's file under the job's own name.
+The bytes of an upload are complete and durable before its row is inserted; files without a row are
+removed at startup. The last ten checkpoints of a job are kept; older rows and files are removed as
+new ones are added. The final model is the file of the last checkpoint under the job's model name.
 
-To keep within the quota checkpoints alone are removed, the oldest first: never a final model, never
-what a job that has not ended needs, never an uploaded file. Where that is not enough the job fails,
-and says so.
+To stay within the quota only checkpoints are removed, oldest first: never a final model, an
+uploaded file, or data that an unfinished job needs. If that is not enough, the job fails with an
+error that says so.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PURPOSE = "fine-tune"
 
 
 class Files:
-    """The engine's files."""
+    """The repository of uploaded files."""
 
     def __init__(self, rows: Rows, repeats: Repeats, folder: Path) -> None:
         self._rows = rows
@@ -50,9 +50,9 @@ class Files:
         idempotency: IdempotencyKey,
         check_storage: Callable[[int], object],
     ) -> bytes:
-        """Keep the upload that lies at `part`; return the answer, the first one when repeated.
+        """Store the upload at `part`; return the response, the stored one for a repeated key.
 
-        `check_storage` is asked with its bytes, and raises where they are too many for its owner.
+        `check_storage` is called with the size in bytes and raises if it exceeds the owner's limit.
         """
         stored = self._repeats.answer(idempotency)
         if stored is not None:
@@ -73,25 +73,25 @@ class Files:
         try:
             answer, was_done = self._repeats.once(idempotency, insert)
         finally:
-            if was_done:  # the same upload came twice at once, or may not be kept
+            if was_done:  # a concurrent upload with the same key, or over the owner's limit
                 durable_files.remove_durably(self.path(file_id))
         kill_point("engine.file_recorded")
         return answer
 
     def get(self, file_id: str) -> Row:
-        """Return a file's row. Raises ApiError 404."""
+        """Return the row of a file. Raises ApiError 404 if there is none."""
         row = self._rows.one("SELECT * FROM file WHERE id = ?", file_id)
         if row is None:
             raise missing("File object", file_id, "file_id")
         return row
 
     def has(self, file_id: str, owner: str = "") -> bool:
-        """Return whether there is such a file, of this owner where one is named."""
+        """Return whether the file exists; with `owner`, whether it is that owner's."""
         sql = "SELECT 1 FROM file WHERE id = ? AND ? IN ('', owner)"
         return self._rows.one(sql, file_id, owner) is not None
 
     def path(self, file_id: str) -> Path:
-        """Return where the bytes of a file lie; `file_id` is one of ours, or an upload's so far."""
+        """Return the path of a file; `file_id` is trusted: an id of ours or of an upload."""
         return self._folder / file_id
 
     def list(self, purpose: str, page: Page, owner: str = "") -> tuple[list[Row], bool]:
@@ -100,7 +100,7 @@ class Files:
         return rows_of(self._rows, "file", where, [purpose, owner], page)
 
     def delete(self, file_id: str) -> None:
-        """Forget a file and its bytes. Raises ApiError 404."""
+        """Delete a file and its row. Raises ApiError 404 if there is none."""
         self.get(file_id)
         with self._rows.transaction():
             self._rows.change("DELETE FROM file WHERE id = ?", file_id)
@@ -108,7 +108,7 @@ class Files:
         durable_files.remove_durably(self.path(file_id))
 
     def sweep(self) -> None:
-        """Remove bytes that no row names: an upload that was cut off."""
+        """Remove files without a row: uploads that were interrupted."""
         known = {row["id"] for row in self._rows.select("SELECT id FROM file")}
         for path in self._folder.iterdir():
             if path.name not in known:
@@ -126,7 +126,7 @@ _WEIGHTS = "adapter_model.safetensors"
 
 
 class Models:
-    """What has been trained here."""
+    """The repository of tuned models and checkpoints."""
 
     def __init__(self, rows: Rows, folder: Path) -> None:
         self._rows = rows
@@ -134,9 +134,9 @@ class Models:
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, job: Job, step: int, save: Callable[[Path], None]) -> None:
-        """Write the weights after `step` steps durably, unless an earlier try did.
+        """Write the weights after `step` steps durably, unless they exist.
 
-        Raises OSError when the disk refuses.
+        Raises OSError if the write fails.
         """
         place = self._folder / _path(job, step)
         if not place.exists():
@@ -145,7 +145,7 @@ class Models:
     def record(
         self, job: Job, step: int, metrics: Mapping[str, float], *, is_final: bool = False
     ) -> None:
-        """Name the weights written after `step` steps: a checkpoint, or the job's model."""
+        """Insert the row of the weights after `step` steps, as a checkpoint or the final model."""
         name, path = job.model_name, _path(job, step)
         if not is_final:
             name = f"{name}:ckpt-step-{step}"
@@ -164,7 +164,7 @@ class Models:
         )
 
     def drop_old(self, job_id: str) -> None:
-        """Delete the job's checkpoints but for the last ten."""
+        """Delete all checkpoints of the job except the last ten."""
         sql = (
             "SELECT name FROM model WHERE job_id = ? AND step IS NOT NULL"
             " ORDER BY seq DESC LIMIT -1 OFFSET ?"
@@ -173,27 +173,24 @@ class Models:
             self.delete(row["name"])
 
     def forget_run(self, job_id: str) -> None:
-        """Remove the checkpoints of a run that is not gone on with."""
+        """Remove the checkpoints of a run that is not resumed."""
         self._rows.change("DELETE FROM model WHERE job_id = ?", job_id)
         for path in self._folder.glob(f"{job_id}/*"):
             durable_files.remove_durably(path)
 
     def get(self, name: str) -> Row:
-        """Return the row of a tuned model or checkpoint. Raises ApiError 404."""
+        """Return the row of a tuned model or checkpoint. Raises ApiError 404 if there is none."""
         row = self._rows.one("SELECT * FROM model WHERE name = ?", name)
         if row is None:
             raise unknown_model(name)
         return row
 
     def path(self, row: Row) -> Path:
-        """Return where a model's weights lie."""
+        """Return the path of a model's weights."""
         return self._folder / str(row["path"])
 
     def final(self, owner: str = "") -> list[Row]:
-        """Return the tuned models, newest first, only an owner's where one is named.
-
-        Checkpoints stand in their job's own list.
-        """
+        """Return the final models without checkpoints, newest first; `owner` "" means all."""
         sql = (
             "SELECT model.* FROM model JOIN job ON job.id = model.job_id"
             " WHERE model.step IS NULL AND ? IN ('', job.owner) ORDER BY model.seq DESC"
@@ -205,14 +202,14 @@ class Models:
         return rows_of(self._rows, "model", "job_id = ? AND step IS NOT NULL", [job_id], page)
 
     def delete(self, name: str) -> None:
-        """Forget a model; its file goes when no other name needs it. Raises ApiError 404."""
+        """Delete a model, and its file if no other row uses it. Raises ApiError 404."""
         row = self.get(name)
         self._rows.change("DELETE FROM model WHERE name = ?", name)
         if not self._rows.one("SELECT 1 FROM model WHERE path = ?", row["path"]):
             durable_files.remove_durably(self.path(row))
 
     def sweep(self) -> None:
-        """Remove weights that no row names: those of runs that were cut off."""
+        """Remove weights without a row: those of interrupted runs."""
         known = {row["path"] for row in self._rows.select("SELECT path FROM model")}
         for path in [*self._folder.glob("*/*"), *self._folder.glob("*/.*.part")]:
             if f"{path.parent.name}/{path.name}" not in known:
@@ -248,7 +245,7 @@ def model_of(name: str, created_at: float, base: Base) -> dict[str, object]:
 log = get_logger(__name__)
 
 GB = 1e9
-# Those of jobs that have ended, then this job's own but for its newest, which may become its model.
+# Checkpoints of ended jobs, then this job's own except the newest, which may become its model.
 _CLEARABLE = (
     "SELECT model.name FROM model JOIN job ON job.id = model.job_id WHERE model.step IS NOT NULL"
     " AND NOT EXISTS (SELECT 1 FROM model AS kept WHERE kept.step IS NULL"
@@ -260,10 +257,10 @@ _CLEARABLE = (
 
 
 class Repositories:
-    """The rows, and the folders beside them; `folder` is the engine's own."""
+    """All repositories of the engine; `folder` is the engine's data folder."""
 
     def __init__(self, rows: Rows, folder: Path, on_job_end: Callable[[str, str], object]) -> None:
-        """Open them; `on_job_end` gets each job that ends, and how, in that transaction."""
+        """Open them; `on_job_end(job_id, status)` runs in the transaction that ends a job."""
         self.rows = rows
         self.folder = folder
         self.repeats = Repeats(rows)
@@ -274,15 +271,15 @@ class Repositories:
         self._clearing = threading.Lock()
 
     def work_of(self, job_id: str) -> Path:
-        """Return the folder where a job's trainer keeps what it goes on from after a kill."""
+        """Return the working folder of a job's trainer, from which it resumes after a kill."""
         return self.folder / "work" / job_id
 
     def log_of(self, job_id: str) -> Path:
-        """Return where the log of a job's trainer lies once the job has ended."""
+        """Return the path of the trainer's log after the job has ended."""
         return self.folder / "logs" / f"{job_id}.log"
 
     def clear(self, job_id: str) -> None:
-        """Remove the trainer's folder of a job that has ended; its log is kept."""
+        """Remove the working folder of an ended job; keep its log."""
         work = self.work_of(job_id)
         if (work / "log").is_file():
             self.log_of(job_id).parent.mkdir(exist_ok=True)
@@ -290,21 +287,21 @@ class Repositories:
         durable_files.remove_durably(work)
 
     def sweep(self) -> None:
-        """Remove what a crash left: uploads cut off, weights without a name, ended jobs' work."""
+        """Remove leftovers of a crash: partial uploads, unnamed weights, ended jobs' folders."""
         self.files.sweep()
         self.models.sweep()
         for job_id in self.ended_work():
             self.clear(job_id)
 
     def ended_work(self) -> list[str]:
-        """Return the jobs that have ended and whose trainers' folders are still there."""
+        """Return the ids of ended jobs that still have a working folder."""
         unfinished = {job.job_id for job in self.jobs.unfinished()}
         return [work.name for work in self.folder.glob("work/*") if work.name not in unfinished]
 
     def make_room(self, job: Job, quota_bytes: int) -> int:
-        """Bring what is used within a quota (0: none) for a job; return how many checkpoints went.
+        """Remove checkpoints until the quota (0: none) is met; return how many were removed.
 
-        Raises Untrainable "disk_quota" where there is nothing left to remove.
+        Raises Untrainable "disk_quota" if nothing removable is left.
         """
         if not quota_bytes:
             return 0
@@ -316,7 +313,7 @@ class Repositories:
                 if row is None:
                     sizes = {"used": f"{used / GB:.3g}", "quota": f"{quota_bytes / GB:.3g}"}
                     raise Untrainable("disk_quota", "engine-disk-quota", None, **sizes)
-                with suppress(ApiError):  # somebody has deleted it meanwhile
+                with suppress(ApiError):  # deleted concurrently
                     self.models.delete(row["name"])
                     cleared += 1
         if cleared:
@@ -325,5 +322,5 @@ class Repositories:
 
 
 def used_bytes(folder: Path) -> int:
-    """Return what models and jobs' folders have on the disk, in the engine's `folder`."""
+    """Return the disk usage of models and working folders below `folder`, in bytes."""
     return sum(durable_files.folder_bytes(folder / name) for name in ("models", "work"))

@@ -1,11 +1,11 @@
-"""Base models on this machine: list, check and remove them; where one lies, what memory it needs.
+"""The store of base models: list, check and remove them, and estimate their memory.
 
-A base lies in a folder of its owner, or in the library (`library_of`) under its name; its card,
-`merlin.json`, says where it came from and what lies there. Nothing here loads or executes it:
-safetensors only, no code of a model. `pull` brings one. Estimates of memory are weights in their
-type, a quarter more for activations, and what torch itself takes: for SmolLM2-135M in float32
-2.2 GB of training and 1.3 GB of answering; measured were 1.8 to 2.5 GB and 1 GB. Long examples and
-large batches need more.
+A base is in a folder of its owner, or in the library (`library_of`) under its name; its card,
+`merlin.json`, contains its source and checksums. Nothing here loads or executes a model: only
+safetensors, no remote code. `pull` downloads one. A memory estimate is the weights in their dtype,
+a quarter more for activations, and torch's own memory: for SmolLM2-135M in float32 2.2 GB for
+training and 1.3 GB for serving; measured were 1.8 to 2.5 GB and 1 GB. Long examples and large
+batches need more.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from merlin.core.errors import LeadTaken, NotFound, Refused
 from merlin.engine.encoder_files import onnx_of
 from merlin.engine.trainers.base import Untrainable
 
-# Takes a file or stage, how much of it is done, and of how much.
+# Arguments: a file or stage, the amount done, and the total.
 Progress = Callable[[str, int, int], None]
 DISK_FULL = "library-disk-full"
 CPU = "cpu"
@@ -43,7 +43,7 @@ MAX_HEADER_BYTES = 100_000_000
 
 
 def check(folder: Path, model: EngineModelConfig) -> None:
-    """Raise Refused, saying what is missing and what to do, unless the folder can be loaded."""
+    """Raise Refused, saying what is missing and what to do, if the folder cannot be loaded."""
     if not folder.is_dir():
         raise _refused("library-no-folder", folder)
     if not (folder / "config.json").is_file():
@@ -65,12 +65,12 @@ def check(folder: Path, model: EngineModelConfig) -> None:
 
 
 def parameters_of(folder: Path) -> int:
-    """Return how many weights all safetensors of a folder hold. Raises Refused for a broken one."""
+    """Return the parameter count of a folder's safetensors. Raises Refused for a broken file."""
     return sum(_parameters(path) for path in sorted(folder.glob("*.safetensors")))
 
 
 def context_of(folder: Path) -> int:
-    """Return the window in tokens that config.json tells, 0 where it tells none."""
+    """Return the context window in tokens from config.json, 0 if it names none."""
     config = _json(folder / "config.json")
     inside = config.get("text_config")
     config |= inside if isinstance(inside, dict) else {}
@@ -118,11 +118,11 @@ NAME = "merlin.json"
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What is known of a base that lies here.
+    """The metadata of a stored base.
 
-    `source` and `revision` are the configuration's words; `commit` is the hub's commit, or the
-    sha256 of the .gguf file. `parameters` are counted in the weights; `context` is its window in
-    tokens, 0 where its files do not say.
+    `source` and `revision` are those of the configuration; `commit` is the hub's commit, or the
+    sha256 of the .gguf file. `parameters` are counted in the weights; `context` is the window in
+    tokens, 0 if its files do not name it.
     """
 
     source: str
@@ -135,15 +135,15 @@ class ModelCard:
 
     @property
     def size(self) -> int:
-        """Return the bytes of all files."""
+        """Return the total size in bytes."""
         return sum(file.size for file in self.files.values())
 
     def write(self, folder: Path) -> None:
-        """Write the card into a folder that nobody uses yet."""
+        """Write the card into a folder that is not in use yet."""
         (folder / NAME).write_bytes(_CARD.dump_json(self, indent=2) + b"\n")
 
     def damage(self, folder: Path, *, is_thorough: bool = False) -> Iterator[str]:
-        """Yield the files that are gone or have another size; where `is_thorough`, other bytes."""
+        """Yield missing files and those of another size; if `is_thorough`, compare checksums."""
         for name, file in self.files.items():
             path = folder / name
             is_whole = path.is_file() and path.stat().st_size == file.size
@@ -155,7 +155,7 @@ _CARD = TypeAdapter(ModelCard)
 
 
 def read_card(folder: Path) -> ModelCard | None:
-    """Return the card in a folder, None where there is none or it cannot be read."""
+    """Return the card in a folder, None if there is none or it cannot be read."""
     try:
         return _CARD.validate_json((folder / NAME).read_bytes())
     except (OSError, ValueError):
@@ -163,7 +163,7 @@ def read_card(folder: Path) -> ModelCard | None:
 
 
 def files_in(folder: Path) -> dict[str, FileDigest]:
-    """Return every file below a folder with its checksum, but the card."""
+    """Return all files below a folder with their checksums, without the card."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
     return {
         str(path.relative_to(folder)): FileDigest(path.stat().st_size, sha256_of(path))
@@ -171,18 +171,18 @@ def files_in(folder: Path) -> dict[str, FileDigest]:
     }
 
 
-# Embeddings and norms of a quantised base stay as they are.
+# Bytes per parameter; embeddings and norms of a quantised base are not quantised.
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "8bit": 1.1, "4bit": 0.6}
-# How much more than its weights a base takes, and what torch takes itself.
+# The factor on the weights, and torch's own memory in bytes.
 TRAINING, ANSWERING = (1.25, 1.5e9), (1.1, 0.7e9)
 
 
 def memory_for(
     use: tuple[float, float], parameters: int, model: EngineModelConfig, device: str
 ) -> int | None:
-    """Return the bytes that a LoRA job, or our own backend, takes on a device, about.
+    """Return the estimated bytes of a LoRA job, or of our own backend, on a device.
 
-    None where the parameters are not known.
+    None if the number of parameters is unknown.
     """
     factor, itself = use
     return round(parameters * BYTES[_kind(model, device)] * factor + itself) if parameters else None
@@ -204,7 +204,7 @@ WAITING = (
 
 
 def dependents_of(base: str, database: Path) -> Sequence[str]:
-    """Return the tuned models and the jobs, not ended yet, that need a base; ids, oldest first."""
+    """Return the ids of tuned models and unfinished jobs that need a base, oldest first."""
     if not database.exists():
         return ()
     with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)) as rows:
@@ -218,24 +218,24 @@ def is_gguf(model: EngineModelConfig) -> bool:
 
 
 def is_here(model: EngineModelConfig) -> bool:
-    """Return whether the base comes from this machine; else from the hub."""
+    """Return whether the source of the base is a local path; else it is on the hub."""
     return Path(model.source).is_absolute()
 
 
 def is_in_place(model: EngineModelConfig) -> bool:
-    """Return whether the base is a folder that is used where it lies."""
+    """Return whether the base is a local folder that is used without a copy."""
     return is_here(model) and not is_gguf(model)
 
 
 def files_of(name: str, model: EngineModelConfig, root: Path) -> Path:
-    """Return the folder that holds the base's files, or will."""
+    """Return the folder of the base's files, which need not exist."""
     return Path(model.source) if is_in_place(model) else root / name
 
 
 def fits(model: EngineModelConfig, card: ModelCard) -> bool:
-    """Return whether the base that lies here is the one that the configuration means now.
+    """Return whether the stored base is the one that the configuration names.
 
-    A .gguf file that is gone since it was converted is no longer needed.
+    A .gguf file is not needed after its conversion.
     """
     return card.source == model.source and (is_here(model) or card.revision == model.revision)
 
@@ -243,9 +243,9 @@ def fits(model: EngineModelConfig, card: ModelCard) -> bool:
 def folder_of(
     name: str, model: EngineModelConfig, root: Path, *, is_thorough: bool = False
 ) -> Path:
-    """Return the folder with everything that loads a base; `root` is the library.
+    """Return the folder of a base after checking it; `root` is the library.
 
-    Sizes are looked at, bytes only where `is_thorough`. Raises Untrainable, whose words say what to
+    Checks file sizes, and checksums only if `is_thorough`. Raises Untrainable with the command to
     run.
     """
     folder = files_of(name, model, root)
@@ -271,18 +271,18 @@ def _untrainable(code: str, key: str, name: str, **arguments: object) -> Untrain
 
 
 def library_of(engine: Path) -> Path:
-    """Return the folder of bases in the engine's folder."""
+    """Return the library: the folder of bases in the engine's folder."""
     return engine / "bases"
 
 
 def draft_of(root: Path, name: str) -> Path:
-    """Return where a base lies until it is whole; no base's name begins with a dot."""
+    """Return the folder of an incomplete base; names of bases never begin with a dot."""
     return root / f".{name}.part"
 
 
 @contextmanager
 def lock_base(root: Path, name: str) -> Iterator[int]:
-    """Keep other pulls and removals of one base away; yield the lock. Raises LeadTaken."""
+    """Lock a base against other pulls and removals; yield the lock. Raises LeadTaken."""
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = try_lock(root / f".{name}.lock")
     if lock is None:
@@ -300,7 +300,7 @@ READY, LEFT_OVER = "ready", "left_over"
 class Entry:
     """One base. `state`: "ready", the code of `problem`, or "left_over" (in no configuration).
 
-    Bytes and tokens are None where nothing is known; of memory they are estimates.
+    Bytes and tokens are None if unknown; memory sizes are estimates.
     """
 
     name: str
@@ -326,10 +326,10 @@ def list_bases(
     *,
     is_thorough: bool = False,
 ) -> Iterator[Entry]:
-    """Yield every base of the configuration, then what lies here from an earlier one.
+    """Yield every configured base, then stored ones that are no longer configured.
 
-    Memory is reckoned for the devices of `training` and `answering`.
-    `is_thorough` compares each file's bytes with its checksum, which reads them all.
+    Memory is estimated for the devices `training` and `answering`. `is_thorough` verifies
+    checksums, which reads all files.
     """
     root = library_of(engine)
     for name, model in models.items():
@@ -359,10 +359,10 @@ def list_bases(
 def remove(
     name: str, models: Mapping[str, EngineModelConfig], engine: Path, *, is_forced: bool = False
 ) -> tuple[int, bool]:
-    """Take a base away; return the bytes that are free now, and whether its own folder stays.
+    """Remove a base; return the freed bytes, and whether its source folder stays.
 
-    A folder that the configuration names is its owner's: only the card goes. Raises NotFound,
-    LeadTaken, and Refused where tuned models or jobs stand on it, unless forced.
+    Of a local folder named in the configuration only the card is removed. Raises NotFound,
+    LeadTaken, and Refused if tuned models or jobs depend on it, unless forced.
     """
     root = library_of(engine)
     place, draft = root / name, draft_of(root, name)

@@ -1,9 +1,9 @@
-"""What a model is asked, what comes back, and the Protocol of those who answer.
+"""Requests, response chunks, and the Protocol of serving backends.
 
-One Protocol for `recall`, our own transformers process, and servers of others (vLLM, llama.cpp).
-The engine and its own process speak in JSON, a line each. To the process: {"ask": id, "question"},
+One Protocol for `recall`, our own transformers worker, and external servers (vLLM, llama.cpp).
+The engine and its worker exchange JSON lines. To the worker: {"ask": id, "question"},
 {"embed": id, "texts"}, {"stop": id}. From it: {"ready"}, {"broken": why}, then by id {"piece"},
-{"end"}, {"vectors"}, {"refused"}, {"failed"}, and {"figures"} of its own accord.
+{"end"}, {"vectors"}, {"refused"}, {"failed"}, and unsolicited {"figures"}.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from merlin.openai_protocol.errors import ApiError, bad_field
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """What was trained onto a base: a folder in PEFT's layout, named by what it holds.
+    """An adapter: a folder in PEFT's layout.
 
-    `digest` is the sha256 of its weights in hex: one digest never means two adapters, so a
-    backend that has loaded it needs not look again.
+    `digest` is the sha256 of its weights in hex. It identifies the adapter, so a backend that has
+    loaded it need not reload it.
     """
 
     digest: str
@@ -33,12 +33,12 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """A conversation to go on with, and how.
+    """A conversation to complete, with sampling parameters.
 
-    `most_tokens` 0: up to the window's end. `temperature` 0: greedy; None, as
-    `top_p`: as the base's own generation config has it. `logprobs` None: not wanted;
-    n: each token's own and those of the n likeliest. `is_json`: the answer must be one JSON
-    object. `asker` is who asks, so that nobody's many questions hold up another's one.
+    `most_tokens` 0: up to the end of the context window. `temperature` 0: greedy; `temperature` and
+    `top_p` None: the base's generation config. `logprobs` None: off; n: the logprob of each token
+    and of the top n. `is_json`: the answer must be one JSON object. `asker` identifies the client
+    for fair queueing.
     """
 
     messages: Sequence[Message]
@@ -54,7 +54,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenChance:
-    """One token with its natural logarithm of probability, and the likeliest in its place."""
+    """One token with its logprob (natural logarithm), and the top tokens at its position."""
 
     token: str
     logprob: float
@@ -63,7 +63,7 @@ class TokenChance:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some more of the answer; never a part of a character, never a part of a stop."""
+    """The next text of the answer; never a partial character, never part of a stop text."""
 
     text: str
     chances: Sequence[TokenChance] = ()
@@ -71,9 +71,9 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The answer is whole. `reason`: "stop" or "length". Tokens by the model's own tokenizer.
+    """The end of the answer. `reason`: "stop" or "length"; tokens by the model's tokenizer.
 
-    `extension` is what the engine adds to the protocol's answer under `merlin`.
+    `extension` is added to the protocol's response as `merlin`.
     """
 
     reason: str
@@ -82,12 +82,12 @@ class Finish:
     extension: Mapping[str, object] = field(default_factory=dict)
 
 
-# A vector a text, and how many tokens the texts have.
+# One vector per text, and the token count of all texts.
 Embedded = tuple[Sequence[Sequence[float]], int]
 
 
 class Busy(Exception):
-    """The queue is full; `retry_after_s` is when it is worth asking again."""
+    """The queue is full; `retry_after_s` is the suggested delay before a retry."""
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"busy; again in {retry_after_s} s")
@@ -95,39 +95,39 @@ class Busy(Exception):
 
 
 class Unavailable(Exception):
-    """The backend cannot answer now; the text says why and what to do."""
+    """The backend cannot answer now; the message says why and what to do."""
 
 
 class Backend(Protocol):
-    """Who answers for one base and every adapter trained onto it."""
+    """Serves one base and all of its adapters."""
 
     def ask(
         self, adapter: Adapter | None, asking: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
-        """Answer in pieces, an Ending last; closing the iterator stops the work on it.
+        """Yield chunks, and a Finish at the end; closing the iterator cancels the request.
 
-        The model starts to answer when the first piece is asked for. Raises Busy, Unavailable, and
-        ApiError 400 "context_length_exceeded" where the messages are too long.
+        The request starts with the first iteration. Raises Busy, Unavailable, and ApiError 400
+        "context_length_exceeded" if the messages are too long.
         """
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
-        """Return a vector a text, and how many tokens they have. Raises as `ask`.
+        """Return one vector per text, and the token count. Raises as `ask`.
 
-        ApiError 400 where the base cannot.
+        Raises ApiError 400 if the base has no embeddings.
         """
 
     def figures(self) -> Mapping[str, float]:
-        """Return what there is to watch: requests running and waiting, tokens made, adapters."""
+        """Return figures for monitoring: running and waiting requests, tokens, adapters."""
 
     async def close(self) -> None:
-        """Let go of what it holds."""
+        """Release all resources."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a process is started with.
+    """The arguments of a worker process.
 
-    `context` 0: the base's own window. So many `adapters` are kept in memory.
+    `context` 0: the base's own window. `adapters` is the size of the adapter cache.
     """
 
     folder: str
@@ -139,8 +139,7 @@ class Setup:
     adapters: int
 
 
-# How each of these is written into a line, and read from it. A question is asked of an adapter, or
-# of the base alone.
+# Serialisation into lines. A request is for an adapter, or for the base if that is None.
 QUESTION = TypeAdapter[tuple[Adapter | None, GenerationRequest]](
     tuple[Adapter | None, GenerationRequest]
 )
@@ -148,17 +147,17 @@ CHUNK, FINISH = TypeAdapter(Chunk), TypeAdapter(Finish)
 
 
 def too_long(window: int, longest: int) -> ApiError:
-    """Return the refusal of a text that is to become a vector; both in tokens."""
+    """Return the error for an embedding input over the window; both in tokens."""
     words = f"This model reads at most {window} tokens a text; one has {longest}."
     return bad_field("input", words, "context_length_exceeded")
 
 
 def refused_line(number: int, refusal: ApiError) -> dict[str, object]:
-    """Return a refusal as it is sent."""
+    """Return the line for an ApiError."""
     fields = {"status": refusal.status, "param": refusal.param, "code": refusal.code}
     return {"refused": number, "words": str(refusal), **fields}
 
 
 def refusal_of(line: Mapping[str, Any]) -> ApiError:
-    """Read a refusal."""
+    """Return the ApiError of a line."""
     return ApiError(line["status"], line["words"], code=line["code"], param=line["param"])

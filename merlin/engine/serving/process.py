@@ -1,8 +1,7 @@
-"""A child process that answers: its queue, its start at the first question, its deaths, its end.
+"""A worker child process: its queue, lazy start, restarts after crashes, and shutdown.
 
-It is let go of when nobody asks, and its death is outlived. Each asker's questions have their order
-of arrival; of several askers each has one turn after the other. How it is spoken with stands in
-`serving.base`.
+The process is stopped when idle and restarted after a crash. The queue is FIFO per client and
+round-robin over clients. The message protocol is described in `serving.base`.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from merlin.core.log import get_logger
 from merlin.engine.child_process import child_environment
 from merlin.engine.serving.base import Busy, Unavailable, refusal_of
 
-# The first death costs nothing; from the second in a row on the pause doubles.
+# Crashes in a row without a restart delay; after that the delay doubles.
 _FREE = 1
 _MAX_RESTART_S = 60.0
-# The longest line of a process: every word of an hour of speech with its times.
+# The longest line from a worker, in bytes: an hour of speech with word timestamps.
 _LONGEST = 64 * 1024 * 1024
 _LEAVING_S = 5.0
 _BY_NUMBER = ("piece", "end", "vector", "vectors", "refused", "failed")
 _REMEMBERED = 32
-# Until a first answer has ended nobody knows how long one takes.
+# The assumed duration before a first answer has finished.
 _FIRST_S = 2.0
 _MAX_DURATION_S = 600
 Line = Mapping[str, Any]
@@ -41,7 +40,7 @@ log = get_logger(__name__)
 
 
 class RestartPolicy:
-    """Counts the ends that nobody wanted; `advice` is what to do where memory is short."""
+    """Exponential backoff after crashes; `advice` is added to out-of-memory messages."""
 
     def __init__(self, name: str, advice: str) -> None:
         self._name = name
@@ -52,7 +51,7 @@ class RestartPolicy:
         self.words = ""
 
     def note_end(self, code: int, broken: str) -> str:
-        """Take note of an end; return what to tell those who were waiting."""
+        """Record an unexpected exit; return the error message for pending requests."""
         self.restarts += 1
         self._in_a_row += 1
         pause_s = 2.0**self._in_a_row if self._in_a_row > _FREE else 0.0
@@ -64,11 +63,11 @@ class RestartPolicy:
         return self.words
 
     def note_answer(self) -> None:
-        """Take note of an answer: what was, is over."""
+        """Record a successful answer: reset the count of crashes."""
         self._in_a_row = 0
 
     def check(self) -> None:
-        """Raise Unavailable while it is too early to start anew."""
+        """Raise Unavailable during the restart delay."""
         left_s = self._not_before - time.monotonic()
         if left_s > 0:
             again = f"it ended {self._in_a_row} times in a row; next try in {left_s:.0f} s"
@@ -76,12 +75,12 @@ class RestartPolicy:
 
 
 class Process:
-    """One run of the process, from its start to its end."""
+    """One running worker process and its pending requests."""
 
     def __init__(
         self, child: asyncio.subprocess.Process, on_end: Callable[[int, str], str]
     ) -> None:
-        """Take a child that was started; `on_end` words an end that nobody wanted."""
+        """Take a started child; `on_end` returns the error message of an unexpected exit."""
         self._child = child
         self._on_end = on_end
         self._answers: dict[int, asyncio.Queue[Line]] = {}
@@ -93,19 +92,19 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Return its id."""
+        """Return the process id."""
         return self._child.pid
 
     @property
     def is_alive(self) -> bool:
-        """Return whether it may be asked."""
+        """Return whether it accepts requests."""
         return self._is_wanted and not self._reading.done()
 
     @contextmanager
     def ask(self, question: Line) -> Iterator[asyncio.Queue[Line]]:
-        """Send a question under a number of its own; give the lines that come for it.
+        """Send a request with a new number; yield the queue of its response lines.
 
-        A question that is left before its answer is whole is taken back.
+        Leaving the block before the answer is complete cancels the request.
         """
         number = next(self._numbers)
         kind = "ask" if "ask" in question else "embed"
@@ -120,13 +119,13 @@ class Process:
                 self._send({"stop": number})
 
     def close(self) -> None:
-        """Close its input: it ends when nothing more can come to it."""
+        """Close stdin, which makes the process exit."""
         self._is_wanted = False
         if self._child.stdin:
             self._child.stdin.close()
 
     async def end(self) -> None:
-        """Close its input, and wait until it has ended."""
+        """Close stdin and wait for the exit; kill the process after a timeout."""
         self.close()
         try:
             await asyncio.wait_for(asyncio.shield(self._reading), _LEAVING_S)
@@ -134,7 +133,7 @@ class Process:
             await self.kill()
 
     async def kill(self) -> None:
-        """End it at once, and wait until it has ended."""
+        """Kill the process and wait for its exit."""
         self._is_wanted = False
         with suppress(ProcessLookupError):
             self._child.kill()
@@ -150,8 +149,8 @@ class Process:
             while out and (line := await out.readline()):
                 self._take(json.loads(line))
         except ValueError:
-            # Half a line is what a killed process leaves; whoever says more than a line may hold,
-            # or what is none, cannot be understood any more.
+            # A truncated line (the process was killed), one over the limit, or invalid JSON: the
+            # stream cannot be parsed any further.
             log.exception("a process that answers cannot be understood", pid=self.pid)
             with suppress(ProcessLookupError):
                 self._child.kill()
@@ -180,7 +179,7 @@ class Process:
 
 
 class FairQueue:
-    """At most `at_once` have their turn, at most `most_waiting` wait for it."""
+    """A fair queue: at most `at_once` run, at most `most_waiting` wait."""
 
     def __init__(self, at_once: int, most_waiting: int) -> None:
         self._at_once = at_once
@@ -193,7 +192,7 @@ class FairQueue:
 
     @asynccontextmanager
     async def turn(self, asker: str = "") -> AsyncIterator[None]:
-        """Wait for one's turn, and have it. Raises Busy where too many wait already."""
+        """Wait for a slot and hold it for the block. Raises Busy if the queue is full."""
         if not self._free and self.waiting >= self._most_waiting:
             raise Busy(self.retry_after_s())
         await self._wait(asker)
@@ -207,7 +206,7 @@ class FairQueue:
             self._pass_on()
 
     def retry_after_s(self) -> int:
-        """Return when there should be room, by how long the last answers took."""
+        """Return the estimated wait in seconds, from the duration of the last answers."""
         mean_s = sum(self._took_s) / len(self._took_s) if self._took_s else _FIRST_S
         rounds = (self.waiting + 1) / self._at_once
         return max(1, min(math.ceil(mean_s * rounds), _MAX_DURATION_S))
@@ -222,7 +221,7 @@ class FairQueue:
         try:
             await called
         except asyncio.CancelledError:
-            # Called and gone at the same moment: the turn is the next one's.
+            # The slot was granted in the moment of cancellation: pass it on.
             if called.done() and not called.cancelled():
                 self._pass_on()
             raise
@@ -230,7 +229,7 @@ class FairQueue:
             self.waiting -= 1
 
     def _pass_on(self) -> None:
-        """Call the first of the asker who had no turn for longest, or let the place be free."""
+        """Give the slot to the next client in round-robin order, or free it."""
         while self._lines:
             asker, line = next(iter(self._lines.items()))
             called = line.popleft()
@@ -246,11 +245,10 @@ class FairQueue:
 
 @dataclass
 class ChildServer:
-    """A process and the queue before it; to be used on one event loop.
+    """A worker process with its queue; must be used from one event loop.
 
-    `command` is a module with its arguments.
-    `check` is called before each start, and raises where there can be none. One that `cannot_stop`
-    in the middle of an answer is ended where the asker leaves.
+    `command` is a module with its arguments. `check` is called before each start and raises if the
+    worker cannot be started. With `cannot_stop`, a cancelled request kills the process.
     """
 
     name: str
@@ -267,9 +265,9 @@ class ChildServer:
 
     @asynccontextmanager
     async def ask(self, question: Line, asker: str = "") -> AsyncIterator[AsyncIterator[Line]]:
-        """Ask, in one's turn, and give the lines of the answer; leaving early stops the work.
+        """Wait for a slot, send a request and yield its response lines; leaving early cancels it.
 
-        Raises Busy, Unavailable, and ApiError where the process refuses.
+        Raises Busy, Unavailable, and ApiError if the process rejects the request.
         """
         async with self.queue.turn(asker):
             self._stop_timer()
@@ -290,16 +288,16 @@ class ChildServer:
 
     @property
     def figures(self) -> Mapping[str, float]:
-        """Return what the process tells of itself, nothing where there is none."""
+        """Return the process's latest figures, empty if it is not running."""
         return self._process.figures if self._process and self._process.is_alive else {}
 
     @property
     def pid(self) -> int | None:
-        """Return the process's id while it lives."""
+        """Return the process id, None if it is not running."""
         return self._process.pid if self._process and self._process.is_alive else None
 
     async def close(self) -> None:
-        """Let go of the process; askers still there get Unavailable."""
+        """Stop the process; pending requests get Unavailable."""
         self._stop_timer()
         if self._process:
             await self._process.end()
@@ -317,7 +315,7 @@ class ChildServer:
                 return
 
     async def _running(self) -> Process:
-        """Return the process, started if there is none. Raises Unavailable."""
+        """Return the process, starting it if needed. Raises Unavailable."""
         async with self._starting:
             if not (self._process and self._process.is_alive):
                 self.check()

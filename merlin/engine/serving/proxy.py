@@ -1,16 +1,16 @@
-"""Another server of the OpenAI protocol behind the engine: calls, streams, refusals; vLLM.
+"""Backends that forward requests to another server of the OpenAI protocol; vLLM.
 
-What vLLM and llama.cpp share. Only how an adapter gets to them differs, and stands with each.
+Code shared by vLLM and llama.cpp; only the loading of adapters differs.
 Sources: openai/openai-openapi, openapi.yaml, CreateChatCompletionRequest and
 CreateChatCompletionStreamResponse; vllm-project/vllm 0.33.0,
 entrypoints/serve/exception_handling/error_response.py; ggml-org/llama.cpp, tools/server/README.md,
 "API errors".
 
-vLLM runs by itself, with `--enable-lora` and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, and sees the
-engine's folder under the same path; our adapters are loaded into it. An adapter's name is made of
-its digest, so one name never means two adapters: vLLM serves stale cache where one is loaded anew
-under an old name (vllm-project/vllm#42125, #44939). Beyond --max-cpu-loras vLLM itself puts away
-what was asked longest ago, and reads it again from its folder when it is asked. Source:
+vLLM runs separately, with `--enable-lora` and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, and must see
+the engine's folder under the same path; adapters are loaded at runtime. An adapter's name contains
+its digest, so a name never means two adapters: vLLM serves a stale cache if another adapter is
+loaded under an old name (vllm-project/vllm#42125, #44939). Beyond --max-cpu-loras vLLM evicts the
+least recently used adapter, and reloads it from its folder on the next request. Source:
 vllm-project/vllm 0.33.0, entrypoints/serve/lora/api_router.py,
 entrypoints/openai/models/serving.py, lora/worker_manager.py.
 """
@@ -45,10 +45,10 @@ from merlin.openai_protocol.errors import ApiError, InvalidResponse
 
 Json = dict[str, object]
 CONNECT_S = 5.0
-# A long prompt behind a full queue: so long nothing may come before the first piece.
+# The longest time without data: a long prompt behind a full queue.
 SILENCE_S = 300.0
 _OK = 200
-# What is longer is no answer: a server that has gone wrong must not take the engine's memory.
+# Limits the memory that a faulty server can use.
 MAX_RESPONSE_BYTES = 64_000_000
 _CHAT, _EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
 _NO_EMBEDDINGS = (400, 404, 501)
@@ -63,7 +63,7 @@ _TOO_LONG = ("context length", "exceed_context_size_error", "context size")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One whole answer of the server `who` at `url`."""
+    """One complete response of the server `who` at `url`."""
 
     who: str
     url: str
@@ -73,7 +73,7 @@ class Answer:
 
     @property
     def words(self) -> str:
-        """Return what it says, one line, not over 400 characters."""
+        """Return the error message of the body, one line, at most 400 characters."""
         text = self.body.decode(errors="replace")
         try:
             return words_in(json.loads(text))
@@ -82,12 +82,12 @@ class Answer:
 
     @property
     def is_too_long(self) -> bool:
-        """Return whether the messages do not fit into the window."""
+        """Return whether the messages exceed the context window."""
         text = self.body.decode(errors="replace")
         return self.status in _REFUSED and any(mark in text for mark in _TOO_LONG)
 
     def refusal(self) -> Exception:
-        """Return what to raise: Busy, Unavailable or ApiError."""
+        """Return the exception for this response: Busy, Unavailable or ApiError."""
         if self.status in _BUSY:
             wait = self.headers.get("Retry-After", "")
             return Busy(max(int(wait), _SOON_S) if wait.isdecimal() else _SOON_S)
@@ -102,31 +102,31 @@ class Answer:
 
 
 def words_in(error: object) -> str:
-    """Return the words of an error's object or body, one line, not over 400 characters."""
+    """Return the message of an error object or body, one line, at most 400 characters."""
     if isinstance(error, Mapping):
         inner = error.get("error", error)
         error = inner.get("message", inner) if isinstance(inner, Mapping) else inner
     return " ".join(str(error).split())[:_LONGEST]
 
 
-# Where one question goes, and the fields that name the adapter there.
+# The base URL for a request, and the body fields that select the adapter.
 Target = tuple[str, Mapping[str, object]]
 
 
 class Calls:
-    """HTTP calls to one server, as many side by side as are wanted."""
+    """HTTP client of one server, without a connection limit."""
 
     def __init__(self, who: str, key: str) -> None:
-        """Take the server's name for people, and its key, "" for none."""
+        """Take the server's display name and its API key ("" for none)."""
         self.who = who
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
     async def send(self, url: str, body: Json | None) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Give the answer to a POST, or to a GET where `body` is None; leaving closes it.
+        """Send a POST, or a GET if `body` is None; yield the response and close it on exit.
 
-        Raises Unavailable when the server cannot be reached or the connection breaks.
+        Raises Unavailable if the server cannot be reached or the connection breaks.
         """
         method = "GET" if body is None else "POST"
         with self._broken(url):
@@ -134,12 +134,12 @@ class Calls:
                 yield answer
 
     async def json(self, url: str, body: Json | None) -> Answer:
-        """Return a whole answer, whatever its status. Raises as `send`."""
+        """Return the complete response, whatever its status. Raises as `send`."""
         async with self.send(url, body) as response:
             return await self.read(url, response)
 
     async def read(self, url: str, response: aiohttp.ClientResponse) -> Answer:
-        """Read a whole answer. Raises InvalidResponse for one that is too long."""
+        """Read the complete response. Raises InvalidResponse if it is too long."""
         body = await read_whole(response, MAX_RESPONSE_BYTES)
         return Answer(self.who, url, response.status, response.headers, body)
 
@@ -166,7 +166,7 @@ class Calls:
         return self._session
 
     async def close(self) -> None:
-        """Let all connections go."""
+        """Close all connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -182,10 +182,10 @@ def _counted(counts: Counter[str], name: str) -> Iterator[None]:
 
 
 class ProxyBackend(ABC):
-    """A Backend that hands questions on; a subclass says where to and with which adapter."""
+    """A Backend that forwards requests; a subclass provides the URL and loads adapters."""
 
     def __init__(self, calls: Calls, sampling: Mapping[str, object], *, can_embed: bool) -> None:
-        """Take what turns off that this server adds to temperature and top_p by itself."""
+        """Take the fields that disable the server's sampling defaults."""
         self.calls = calls
         self._sampling = sampling
         self._can_embed = can_embed
@@ -193,20 +193,20 @@ class ProxyBackend(ABC):
 
     @abstractmethod
     def target(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
-        """Yield where to ask; once more where a server that was there no longer knows it.
+        """Yield the target; a second one after the server answered 404 for the first.
 
-        The adapter stays in use until the generator is closed.
+        The adapter counts as in use until the generator is closed.
         """
 
     @property
     @abstractmethod
     def adapters(self) -> int:
-        """Return how many adapters the server holds for us."""
+        """Return the number of adapters loaded in the server."""
 
     async def ask(
         self, adapter: Adapter | None, asking: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
-        """Answer in pieces, a Finish last; see Backend.ask."""
+        """Yield chunks and a Finish at the end; see Backend.ask."""
         unknown: Exception = Unavailable(f"{self.calls.who} has nobody to ask.")
         with _counted(self._figures, "running"):
             async with aclosing(self.target(adapter)) as targets:
@@ -226,7 +226,7 @@ class ProxyBackend(ABC):
         raise unknown
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
-        """Return a vector a text, and how many tokens they have; see Backend.embed."""
+        """Return one vector per text, and the token count; see Backend.embed."""
         if not self._can_embed:
             raise no_embeddings()
         async with aclosing(self.target(None)) as targets:
@@ -245,18 +245,18 @@ class ProxyBackend(ABC):
             raise Unavailable(f"{answer.who} sent no embeddings: {answer.words}") from error
 
     def figures(self) -> Mapping[str, float]:
-        """Return what there is to watch; what waits, waits in the other server."""
+        """Return the figures for monitoring; the queue is in the other server."""
         return {**self._figures, "adapters": self.adapters}
 
     async def close(self) -> None:
-        """Let all connections go."""
+        """Close all connections."""
         await self.calls.close()
 
 
 def body_of(asking: GenerationRequest, sampling: Mapping[str, object]) -> Json:
-    """Return a streamed question as the protocol writes it.
+    """Return the body of a streamed chat request.
 
-    `sampling` goes with it where it says anything of chance.
+    `sampling` is added if the request sets temperature or top_p.
     """
     is_left = asking.temperature is None and asking.top_p is None
     optional = {
@@ -283,9 +283,9 @@ def body_of(asking: GenerationRequest, sampling: Mapping[str, object]) -> Json:
 async def read_answer(
     who: str, response: aiohttp.ClientResponse, figures: Counter[str]
 ) -> AsyncGenerator[Chunk | Finish, None]:
-    """Yield a streamed answer, the Finish last, whose tokens are added to `figures`.
+    """Parse a streamed response; yield chunks and a Finish, and add its usage to `figures`.
 
-    Raises Unavailable where it breaks off.
+    Raises Unavailable if the stream ends early or is invalid.
     """
     reason, usage = "", dict[str, int]()
     event: Any
@@ -310,7 +310,7 @@ async def read_answer(
 
 
 def chances_of(logprobs: Mapping[str, Any] | None) -> list[TokenChance]:
-    """Read ChatCompletionChoice.logprobs; [] where there are none."""
+    """Parse ChatCompletionChoice.logprobs; [] if there are none."""
     return [
         TokenChance(
             each["token"],
@@ -322,7 +322,7 @@ def chances_of(logprobs: Mapping[str, Any] | None) -> list[TokenChance]:
 
 
 def no_embeddings(words: str = "") -> ApiError:
-    """Return the answer where a base has no embeddings."""
+    """Return the error for a base without embeddings."""
     text = "This base gives no embeddings; ask one that is listed with `embeddings: true`."
     return ApiError(400, f"{text} {words}".strip(), param="model")
 
@@ -332,7 +332,7 @@ log = get_logger(__name__)
 _MISSING = 404
 _LOADED = "already been loaded"
 _FULL = ("max_loras", "max_cpu_loras", "slot", "out of memory")
-# What its generation_config.json would add: an answer is sampled as the question says, no more.
+# Disables the defaults of generation_config.json: only the request's sampling parameters apply.
 _AS_ASKED = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 _HOW = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
 
@@ -341,23 +341,23 @@ class VllmBackend(ProxyBackend):
     """The Backend Protocol for one vLLM server."""
 
     def __init__(self, model: EngineModelConfig, key: str) -> None:
-        """Take a model of the config with the server's `url`; `key` "" for a server without."""
+        """Take a configured model with the server's `url`, and its API key ("" for none)."""
         super().__init__(Calls("vLLM", key), _AS_ASKED, can_embed=model.embeddings)
         self._url = model.url.rstrip("/").removesuffix("/v1")
-        # By name, the one asked longest ago first.
+        # By name, the least recently used first.
         self._loaded: dict[str, None] = {}
         self._in_use: Counter[str] = Counter()
         self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
     def adapters(self) -> int:
-        """Return how many adapters this engine has loaded."""
+        """Return the number of adapters that this engine has loaded."""
         return len(self._loaded)
 
     async def target(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
-        """Yield the server and the adapter's name; a second time after it was loaded anew.
+        """Yield the server and the adapter's name; a second time after reloading the adapter.
 
-        Without a `model` vLLM asks its base, whatever name that has.
+        Without the field `model` vLLM uses its base.
         """
         if adapter is None:
             yield self._url, {}
@@ -367,7 +367,7 @@ class VllmBackend(ProxyBackend):
             for _ in range(2):
                 await self._load(name, adapter)
                 yield self._url, {"model": name}
-                # vLLM was started again since: it has forgotten what it was told.
+                # vLLM was restarted since, so the adapter is no longer loaded.
                 self._loaded.pop(name, None)
 
     async def _load(self, name: str, adapter: Adapter) -> None:
@@ -379,12 +379,12 @@ class VllmBackend(ProxyBackend):
                     break
                 if not await self._made_room(answer):
                     raise _unloadable(answer, adapter)
-            # Said again, it is the last one to go.
+            # Move to the end: most recently used.
             self._loaded.pop(name, None)
             self._loaded[name] = None
 
     async def _made_room(self, answer: Answer) -> bool:
-        """Unload the idle adapter asked longest ago, if that is what the refusal is about."""
+        """Unload the least recently used idle adapter if the error says that the slots are full."""
         idle = [name for name in self._loaded if not self._in_use[name]]
         if not idle or not any(mark in answer.words.lower() for mark in _FULL):
             return False
@@ -396,7 +396,7 @@ class VllmBackend(ProxyBackend):
 
 
 def name_of(adapter: Adapter) -> str:
-    """Return the name that an adapter has in another server."""
+    """Return the name of an adapter in the other server."""
     return f"merlin-{adapter.digest[:12]}"
 
 

@@ -1,8 +1,8 @@
 """A base model in memory, the adapters beside it, and embeddings.
 
-An adapter is a folder in PEFT's layout, checked against the base it is for. Source of the layout:
-huggingface/peft, docs/source/developer_guides/checkpoint.md. Which way a base can be gone through
-is proven by trying, not read off a list of builds.
+An adapter is a folder in PEFT's layout, validated against its base. Source of the layout:
+huggingface/peft, docs/source/developer_guides/checkpoint.md. Whether a base supports batched
+forward passes is tested at load time, not looked up in a list of architectures.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from merlin.engine.serving.worker.forward import (
 from merlin.engine.torch_loading import choose_threads, dtype_of, quantisation_of
 
 _WEIGHT = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight")
-# What changes more than a linear layer by a product of two.
+# Options that change more than linear layers by a low-rank product.
 _BEYOND = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias", "use_qalora")
 
 
-# Steps timed with each number of threads.
+# Timed steps per number of threads.
 _TRIES = 3
-# Texts read at the same time.
+# Texts per batch.
 _TEXTS_AT_ONCE = 16
 
 
 class Unservable(Exception):
-    """The base, or an adapter with it, cannot be answered with; the text says why."""
+    """The base or an adapter cannot be served; the message says why."""
 
 
 def read_adapter(digest: str, folder: Path, mix: AdapterStack, device: torch.device) -> LoraWeights:
@@ -91,7 +91,7 @@ def _pair(
         raise Unservable(f"it holds numbers that are none, for {layer}")
     rank = down.shape[0]
     scaled = up.T * _scale(layer, rank, config)
-    # A layer of a quantised base keeps no numbers of a kind to multiply with.
+    # The weights of a quantised layer are not floating point.
     dtype = base.weight.dtype if base.weight.dtype.is_floating_point else mix.dtype
     return LoraLayer(down.to(dtype), scaled.contiguous().to(dtype), (rank,))
 
@@ -106,15 +106,15 @@ def _scale(layer: str, rank: int, config: Mapping[str, Any]) -> float:
     return float(alpha / (math.sqrt(rank) if config.get("use_rslora") else rank))
 
 
-# Where neither the config nor the base says how much it reads.
+# The context window if neither the config nor the base names one, in tokens.
 WINDOW = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base that is loaded; `window` in tokens, `ends` the tokens after which nothing comes.
+    """A loaded base; `window` in tokens, `ends` are the end-of-sequence tokens.
 
-    Of an encoder the first token's vector stands for the text, or else the mean of all.
+    `takes_first_token`: an encoder's pooling takes the first token's vector instead of the mean.
     """
 
     model: Any
@@ -125,16 +125,15 @@ class Base:
 
     @property
     def device(self) -> torch.device:
-        """Return where it is."""
+        """Return the model's device."""
         device: torch.device = self.model.device
         return device
 
     def sampling(self, asking: GenerationRequest) -> tuple[float, float]:
-        """Return temperature and top_p of an answer.
+        """Return temperature and top_p of a request.
 
-        A question that says neither is answered as the base's makers mean it to be: by its
-        generation config, and greedily where that draws no lots. So a taught answer comes as it
-        was taught.
+        If the request sets neither, the base's generation config applies, greedy if that does not
+        sample, so that a trained answer is returned as it was trained.
         """
         if asking.temperature is None and asking.top_p is None:
             own = self.model.generation_config
@@ -144,9 +143,9 @@ class Base:
 
 
 def load(setup: Setup) -> Base:
-    """Load what lies in a folder: safetensors alone, no code of the base's own.
+    """Load a base from its folder: only safetensors, no remote code.
 
-    Raises Unservable, and whatever transformers raises of files it cannot read.
+    Raises Unservable, and any exception of transformers for unreadable files.
     """
     _check(setup)
     dtype = dtype_of(setup.dtype, torch.device(setup.device))
@@ -166,7 +165,7 @@ def load(setup: Setup) -> Base:
     ends = frozenset() if setup.is_embedding else _ends(model, tokenizer)
     config = model.config.get_text_config()
     own = int(getattr(config, "max_position_embeddings", 0) or setup.context or WINDOW)
-    # The window asked for, never more than the base has positions for.
+    # The configured window, at most the base's number of positions.
     takes_first = setup.is_embedding and takes_first_token(Path(setup.folder))
     base = Base(model, tokenizer, min(setup.context or own, own), ends, takes_first)
     if setup.device == "cpu":
@@ -186,14 +185,14 @@ def _check(setup: Setup) -> None:
 
 
 def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
-    """Return every token that ends an answer: the base's own, and its template's end of a turn."""
+    """Return the tokens that end an answer: the base's EOS and the template's end of turn."""
     ends = model.generation_config.eos_token_id
     own = ends if isinstance(ends, list) else [ends, tokenizer.eos_token_id]
     return frozenset(one for one in [*own, *_turn_end(tokenizer)] if one is not None)
 
 
 def _turn_end(tokenizer: Any) -> Sequence[int]:
-    """Return the special token that the template puts after an answer, if there is one."""
+    """Return the special token that the template appends to an answer, if any."""
     if not tokenizer.chat_template:
         return []
     conversation = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "merlin"}]
@@ -203,18 +202,18 @@ def _turn_end(tokenizer: Any) -> Sequence[int]:
     return [token for token in after[:1] if token in marks]
 
 
-# Largest difference from the truth, as a share of how far the logits spread.
+# Tolerated difference from the reference, as a share of the range of the logits.
 _CLOSE, _CLOSE_HALF = 1e-3, 0.05
 _SIMPLE = {"full_attention", "sliding_attention"}
-# Two rows, and what is read after them.
+# Two test rows, and the tokens that follow them.
 _ROWS, _MORE = ([1, 2, 3], [4, 3, 2, 1, 0]), ([5], [6])
 
 
 def passes_of(model: Any, mix: AdapterStack) -> tuple[Passes, str]:
-    """Return how to go through this model, and why not with all rows together, if not.
+    """Return the forward strategy for this model, and why batching is not possible ("" if it is).
 
-    Either way must say of two rows, the second of which joined later, what the model says when it
-    reads each anew. Raises Unservable where none does.
+    A strategy must give the same logits for two rows, the second of which joined later, as a pass
+    without a cache over each of them. Raises Unservable if none does.
     """
     reasons: list[str] = []
     for kind in (Together, OneByOne):
@@ -228,7 +227,7 @@ def passes_of(model: Any, mix: AdapterStack) -> tuple[Passes, str]:
 def _why_not(kind: type[Together | OneByOne], model: Any, mix: AdapterStack) -> str:
     config = model.config.get_text_config()
     kinds: set[str] = set(getattr(config, "layer_types", None) or ())
-    # A window shows in no short text, so layers that forget are known by their name alone.
+    # A short text does not reveal a sliding window, so such layers are recognised by name.
     is_simple = kinds <= _SIMPLE and not getattr(config, "num_kv_shared_layers", None)
     if kind is Together and not is_simple:
         return "its layers keep more than keys and values"
@@ -256,7 +255,7 @@ def _read_anew(model: Any) -> Tensor:
 
 
 class AdapterCache:
-    """Room for `most` adapters by digest; those at work are never put away."""
+    """LRU cache of `most` adapters by digest; adapters in use are never evicted."""
 
     def __init__(self, mix: AdapterStack, device: torch.device, most: int) -> None:
         self._mix = mix
@@ -269,7 +268,7 @@ class AdapterCache:
         return len(self._kept)
 
     def get(self, adapter: Adapter, at_work: Collection[LoraWeights | None]) -> LoraWeights:
-        """Return an adapter, read now if it is not here. Raises Unservable."""
+        """Return an adapter, loading it if it is not cached. Raises Unservable."""
         if adapter.digest not in self._kept:
             low = read_adapter(adapter.digest, adapter.path, self._mix, self._device)
             self._mix.hook(low)
@@ -285,7 +284,7 @@ class AdapterCache:
 
 
 def embed(base: Base, texts: Sequence[str]) -> tuple[list[list[float]], int]:
-    """Return a vector a text, and the count of tokens. Raises ApiError 400 over the window."""
+    """Return one vector per text and the token count. Raises ApiError 400 over the window."""
     tokens = [base.tokenizer(text)["input_ids"] for text in texts]
     longest = max((len(row) for row in tokens), default=0)
     if longest > base.window:

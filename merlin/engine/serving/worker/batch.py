@@ -1,9 +1,9 @@
-"""The continuous batch: prompts, sampling, rows that join and leave between two steps.
+"""Continuous batching: prefill, sampling, and rows that join and leave between steps.
 
-A step reads some of the prompts that wait, at most so many tokens that the running rows are not
-held up for long, and then makes one more token of every running row. Each row draws from a source
-of its own, so a seed gives the same text whatever rows run beside it, as far as the logits are the
-same to the last digits.
+A step prefills some of the waiting prompts, up to a token limit so that running rows are not
+delayed for long, and then decodes one token of every running row. Each row has its own random
+generator, so a seed gives the same text whatever other rows are in the batch, as far as the logits
+are identical.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from merlin.engine.serving.worker.json_mode import JsonGrammar
 from merlin.engine.training_file import render_chat
 from merlin.openai_protocol.errors import bad_field, context_exceeded
 
-# Where this many of the likeliest tokens hold `top_p` or an allowed one, the rest is not sorted.
+# The vocabulary is sorted only if this many top tokens do not reach `top_p` or hold an allowed one.
 FIRST = 256
-# Tokens of prompts that are read in one step, padding counted.
+# The prefill tokens of one step, including padding.
 MAX_READ = 512
 
 
 def prompt_of(base: Base, messages: Sequence[Message]) -> list[int]:
-    """Return what the model reads before it answers.
+    """Return the prompt's tokens.
 
-    Raises ApiError 400: where the template takes no such conversation, or it fills the window.
+    Raises ApiError 400 if the chat template rejects the messages or the prompt fills the window.
     """
     try:
         text = render_chat(base.tokenizer, messages, is_asked=True)
@@ -52,14 +52,14 @@ def prompt_of(base: Base, messages: Sequence[Message]) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How one row's tokens are drawn; `temperature` 0 takes the likeliest."""
+    """The sampling parameters of one row; `temperature` 0 is greedy."""
 
     temperature: float
     top_p: float
     source: Random = field(default_factory=Random)
 
     def draw(self, logits: Tensor) -> int:
-        """Return a token. Shape of `logits`: vocabulary."""
+        """Sample a token. Shape of `logits`: vocabulary."""
         if not self.temperature:
             return int(logits.argmax())
         chances = torch.softmax(logits.double() / self.temperature, dim=-1)
@@ -69,10 +69,10 @@ class Sampling:
         return int(tokens[self._drawn(chances[tokens])])
 
     def draw_allowed(self, logits: Tensor, is_allowed: Callable[[int], bool]) -> int | None:
-        """Return a token that is allowed, None where none is.
+        """Sample an allowed token, None if no token is allowed.
 
-        The allowed among the first likeliest are drawn from as if there were no others; where
-        none of them is, it is the likeliest allowed.
+        Samples from the allowed ones among the top tokens; if there are none, returns the most
+        likely allowed token of the rest.
         """
         first: list[int] = torch.topk(logits, min(FIRST, len(logits))).indices.tolist()
         if not self.temperature:
@@ -85,14 +85,14 @@ class Sampling:
         return next((token for token in rest if is_allowed(token)), None)
 
     def _drawn(self, chances: Tensor) -> int:
-        """Return a place, each as likely as its share of the sum of `chances`."""
+        """Return an index, drawn with probability proportional to `chances`."""
         sums = chances.cumsum(-1)
         drawn = self.source.random() * float(sums[-1])
         return min(int(torch.searchsorted(sums, drawn, right=True)), len(chances) - 1)
 
 
 def _nucleus(chances: Tensor, top_p: float) -> Tensor:
-    """Return the fewest likeliest tokens that together reach `top_p`, at least one."""
+    """Return the smallest set of top tokens whose probabilities reach `top_p`, at least one."""
     most, tokens = torch.topk(chances, min(FIRST, len(chances)))
     if float(most.sum()) < top_p:
         most, tokens = torch.sort(chances, descending=True)
@@ -101,9 +101,9 @@ def _nucleus(chances: Tensor, top_p: float) -> Tensor:
 
 
 def chances_of(logits: Tensor, token: int, most: int) -> tuple[float, list[tuple[int, float]]]:
-    """Return the natural logarithm of a token's probability, and the `most` likeliest tokens.
+    """Return a token's logprob (natural logarithm) and the `most` top tokens with theirs.
 
-    Over the whole vocabulary and before temperature: what the model itself holds likely.
+    Over the full vocabulary and before temperature scaling.
     """
     logs = torch.log_softmax(logits, dim=-1)
     top, tokens = torch.topk(logs, min(most, len(logs)))
@@ -111,7 +111,7 @@ def chances_of(logits: Tensor, token: int, most: int) -> tuple[float, list[tuple
 
 
 class Row:
-    """An answer under way, in the words of a base; `prompt` in tokens."""
+    """One running request; `prompt` in tokens."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class Row:
         spelling: TokenBytes,
         send: Callable[[int, Chunk | Finish], None],
     ) -> None:
-        """Take an asker's number, what is asked, and where the pieces and the end are sent."""
+        """Take the request's number, and `send` for its chunks and the finish."""
         room = base.window - len(prompt)
         self.number = number
         self.prompt = prompt
@@ -143,7 +143,7 @@ class Row:
         self._received = self._shown = 0
 
     def take(self, logits: Tensor) -> None:
-        """Choose the next token and tell what is new. Shape of `logits`: vocabulary."""
+        """Sample the next token and send the new text. Shape of `logits`: vocabulary."""
         token = self._choose(logits)
         if token is None or token in self._ends:
             self._end("stop")
@@ -197,7 +197,7 @@ class Row:
 
 
 class JsonObject:
-    """The one JSON object that an answer becomes."""
+    """Constrains an answer to one JSON object."""
 
     def __init__(self, spelling: TokenBytes) -> None:
         self._spelling = spelling
@@ -209,12 +209,12 @@ class JsonObject:
         return self._prefix.is_whole
 
     def fits(self, token: int, left: int) -> bool:
-        """Return whether the object may go on so and be closed with `left` tokens after it."""
+        """Return whether the token is valid and leaves enough tokens to close the object."""
         then = self._then(token)
         return then is not None and len(then.closing()) <= left
 
     def take(self, token: int | None) -> int | None:
-        """Go on with a token; with none that fits, with the first byte of the way out."""
+        """Append a token; None appends the first byte that closes the object."""
         if token is None:
             token = self._spelling.single(self._prefix.closing()[0])
         if token is not None:
@@ -227,7 +227,7 @@ class JsonObject:
 
 
 class Batch:
-    """The rows of one base. Row n of the memory is `_rows[n]`."""
+    """The running rows of one base. Row n of the KV cache is `_rows[n]`."""
 
     def __init__(self, passes: Passes) -> None:
         self._passes = passes
@@ -241,15 +241,15 @@ class Batch:
 
     @property
     def adapters(self) -> list[LoraWeights | None]:
-        """Return the adapters at work."""
+        """Return the adapters in use, one per row."""
         return [row.adapter for row in (*self._rows, *self._joining)]
 
     def join(self, row: Row) -> None:
-        """Let a row in."""
+        """Add a row."""
         self._joining.append(row)
 
     def leave(self, number: int) -> None:
-        """Let a row go before it is over, if it is here."""
+        """Remove a row that is not finished, if it is in the batch."""
         if self._joining and self._joining[0].number == number:
             self._half = None
         self._joining = deque(row for row in self._joining if row.number != number)
@@ -257,7 +257,7 @@ class Batch:
             _remove(self._rows, self._memory, place)
 
     def give_up(self) -> list[Row]:
-        """Let go of all rows and what was read of them; return the rows."""
+        """Remove all rows and their KV cache; return the rows."""
         rows = [*self._rows, *self._joining]
         self._rows.clear()
         self._joining.clear()
@@ -265,7 +265,7 @@ class Batch:
         return rows
 
     def step(self) -> None:
-        """Read some, then say one token of every row."""
+        """Prefill some waiting prompts, then decode one token of every row."""
         if self._joining:
             self._read()
         if self._rows:
@@ -287,7 +287,7 @@ class Batch:
         self._let_in(rows, memory, self._passes.read(memory, prompts, adapters))
 
     def _read_half(self, row: Row) -> None:
-        """Read the next piece of a prompt that is too long for one step."""
+        """Prefill the next piece of a prompt that is too long for one step."""
         memory = self._half or self._passes.memory(1)
         start = memory.lengths[0]
         piece = row.prompt[start : start + MAX_READ]
@@ -298,7 +298,7 @@ class Batch:
             self._let_in([row], memory, logits)
 
     def _alike(self, first: Row) -> list[Row]:
-        """Return the first that wait, of one adapter, as many as may be read in one step."""
+        """Return the first waiting rows with the same adapter that fit into one step."""
         alike = list(takewhile(lambda row: row.adapter is first.adapter, self._joining))
         rows = [first]
         for row in alike[1:]:
@@ -319,7 +319,10 @@ class Batch:
 
 
 def _take(rows: list[Row], memory: Memory, logits: Tensor) -> None:
-    """Let every row take its logits; those that are over leave. From the last: it fills gaps."""
+    """Sample a token for every row and remove finished rows.
+
+    In reverse, because the last row replaces a removed one.
+    """
     for place in reversed(range(len(rows))):
         rows[place].take(logits[place])
         if rows[place].is_over:

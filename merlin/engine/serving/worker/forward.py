@@ -1,10 +1,11 @@
 """Forward passes over rows of different lengths, each with its own adapter.
 
-All rows go in one pass where the base can, else one by one. Keys and values of all rows lie in one
-tensor a layer. The base stays as it is: a hook on each layer that some adapter changes adds `x·A·B`
-of each row's own adapter. Rows of one adapter take it as it lies. For a mixture all adapters at
-work are laid side by side as one product of their summed rank, in which a mask leaves each row only
-its own columns: two multiplications a layer, however many adapters there are (docs/adr/0017).
+All rows go through one pass if the base supports it, else one by one. Keys and values of all rows
+are stored in one tensor per layer. The base is not modified: a forward hook on each adapted layer
+adds `x·A·B` of each row's adapter. If all rows have the same adapter, its matrices are used as they
+are. Otherwise all adapters in use are concatenated to one product of their summed rank, and a mask
+keeps only the columns of each row's own adapter: two matrix products per layer, however many
+adapters there are (docs/adr/0017).
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from transformers import Cache, DynamicCache
 
 @dataclass(frozen=True, slots=True)
 class LoraLayer:
-    """What one adapter does to one layer: `down` rank x inputs, `up` rank x outputs, scaled.
+    """The LoRA matrices of one layer: `down` rank x inputs, `up` rank x outputs, scaled.
 
-    `ranks`: how many of the rank's columns belong to which adapter, in order.
+    `ranks`: the number of columns of each concatenated adapter, in order.
     """
 
     down: Tensor
@@ -34,14 +35,14 @@ class LoraLayer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoraWeights:
-    """One adapter in memory: a pair for each layer it changes, by the layer's name."""
+    """One adapter in memory: a pair of matrices per adapted layer, by the layer's name."""
 
     digest: str
     pairs: Mapping[str, LoraLayer]
 
 
 class AdapterStack:
-    """Which adapter each row of the coming pass has."""
+    """Applies each row's adapter in the next forward pass."""
 
     def __init__(self, model: Any) -> None:
         self.dtype: torch.dtype = model.dtype
@@ -55,17 +56,17 @@ class AdapterStack:
         self._stack: dict[str, LoraLayer] = {}
 
     def layer(self, name: str) -> Any:
-        """Return a layer of the base, None where it has none of this name."""
+        """Return a layer of the base by name, None if there is none."""
         return self._layers.get(name)
 
     def hook(self, adapter: LoraWeights) -> None:
-        """Make the layers that an adapter changes ask for it."""
+        """Register forward hooks on the layers of an adapter."""
         for name in adapter.pairs.keys() - self._hooked:
             self._layers[name].register_forward_hook(partial(self._add, name))
             self._hooked.add(name)
 
     def choose(self, rows: Sequence[LoraWeights | None]) -> None:
-        """Say which adapter each row of the next pass has."""
+        """Set the adapter of each row of the next pass."""
         kinds = set(rows)
         self._is_mixed = len(kinds) > 1
         if not self._is_mixed:
@@ -80,12 +81,12 @@ class AdapterStack:
             self._masks.clear()
 
     def forget(self, adapter: LoraWeights) -> None:
-        """Hold an adapter no longer."""
+        """Drop the references to an adapter."""
         if adapter in self._stacked:
             self._stacked, self._stack = (), {}
 
     def _lay(self, needed: set[LoraWeights]) -> None:
-        """Lay the needed ones side by side, unless they lie there and few others do."""
+        """Concatenate the needed adapters, unless they are in the stack with few others."""
         is_there = needed <= set(self._stacked)
         if is_there and len(self._stacked) <= 2 * len(needed):
             return
@@ -121,17 +122,16 @@ class AdapterStack:
 
 _STEP = 64
 Tokens = Sequence[Sequence[int]]
-# What forward methods call what was read so far.
+# The cache parameter of forward methods.
 _MEMORY_NAMES = ("past_key_values", "cache_params")
 _FULL, _SLIDING = "full_attention", "sliding_attention"
 
 
 class RowMemory(Cache):  # type: ignore[misc]
-    """A cache of transformers whose rows are written each at its own place.
+    """A transformers KV cache in which every row has its own length.
 
-    Shape of every layer's keys and values: rows x heads x capacity x width. What lies behind a
-    row's length is rubbish, and the mask hides it. Rows are kept without gaps: the last takes the
-    place of one that leaves.
+    Shape of every layer's keys and values: rows x heads x capacity x width. Entries beyond a row's
+    length are undefined and masked. Rows have no gaps: the last row replaces a removed one.
     """
 
     def __init__(self) -> None:
@@ -149,17 +149,17 @@ class RowMemory(Cache):  # type: ignore[misc]
         return max(self.lengths, default=0)
 
     def begin(self, places: Tensor) -> None:
-        """Say where the coming tokens are written; shape: rows x new tokens."""
+        """Set the positions of the next tokens; shape: rows x new tokens."""
         rows = torch.arange(len(self), device=places.device)
         self._places = (rows, places[:, 0]) if places.shape[1] == 1 else None
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
     ) -> tuple[Tensor, Tensor]:
-        """Write new tokens behind each row's length; return all of the rows up to the longest.
+        """Append new tokens to each row; return all rows up to the longest length.
 
-        Shape: rows x heads x new tokens x width. Where several tokens are new, every row must be
-        of one length. `begin` comes before the first layer, `grown` after the last.
+        Shape: rows x heads x new tokens x width. With several new tokens, all rows must have the
+        same length. Call `begin` before the first layer and `grown` after the last.
         """
         end = self.get_seq_length() + key_states.shape[2]
         kept = []
@@ -170,11 +170,11 @@ class RowMemory(Cache):  # type: ignore[misc]
         return kept[0], kept[1]
 
     def grown(self, counts: list[int]) -> None:
-        """Say how many of the new tokens of each row are its own, not padding."""
+        """Extend each row's length by its number of new tokens, without padding."""
         self.lengths = [old + new for old, new in zip(self.lengths, counts, strict=True)]
 
     def take(self, other: RowMemory) -> None:
-        """Put the rows of another memory behind one's own."""
+        """Append the rows of another cache."""
         first, end = len(self), max(self.get_seq_length(), other.get_seq_length())
         self.lengths += other.lengths
         for held, given in ((self._keys, other._keys), (self._values, other._values)):
@@ -184,7 +184,7 @@ class RowMemory(Cache):  # type: ignore[misc]
                 held[layer][first : len(self), :, :length] = new[: len(other), :, :length]
 
     def drop(self, row: int) -> None:
-        """Let a row go; the last one takes its place."""
+        """Remove a row; the last one takes its index."""
         last = len(self) - 1
         for held in (self._keys, self._values):
             for kept in held.values():
@@ -204,7 +204,7 @@ class RowMemory(Cache):  # type: ignore[misc]
             kept[: len(self), :, start : start + new.shape[2]] = new
 
     def _roomy(self, kept: Tensor | None, like: Tensor, end: int) -> Tensor:
-        """Return `kept` with room for all rows and `end` tokens, itself where it has it."""
+        """Return `kept` if it has capacity for all rows and `end` tokens, else a larger copy."""
         rows, room = (kept.shape[0], kept.shape[2]) if kept is not None else (0, 0)
         if kept is not None and rows >= len(self) and room >= end:
             return kept
@@ -216,35 +216,35 @@ class RowMemory(Cache):  # type: ignore[misc]
 
 
 class Memory(Protocol):
-    """What was read of some rows, in order."""
+    """The KV cache of some rows, in order."""
 
     lengths: list[int]
 
     def take(self, other: Any) -> None:
-        """Put the rows of another memory of the same kind behind one's own."""
+        """Append the rows of another cache of the same class."""
 
     def drop(self, row: int) -> None:
-        """Let a row go; the last one takes its place."""
+        """Remove a row; the last one takes its index."""
 
 
 class Passes(Protocol):
-    """One way to go through the model; `can_part`: a prompt may be read in several passes."""
+    """A forward strategy; `can_part`: a prompt can be prefilled in several passes."""
 
     can_part: bool
 
     def memory(self, rows: int) -> Memory:
-        """Return an empty memory of so many rows."""
+        """Return an empty cache of `rows` rows."""
 
     def read(self, memory: Any, tokens: Tokens, adapters: Sequence[LoraWeights | None]) -> Tensor:
-        """Read the next tokens of each row, each with its adapter.
+        """Run the next tokens of each row with its adapter through the model.
 
-        Several tokens only where all rows are of one length. Returns the logits after the last
-        token of each; shape: rows x vocabulary, float32.
+        Several tokens per row are allowed only if all rows have the same length. Returns the
+        logits after the last token of each row; shape: rows x vocabulary, float32.
         """
 
 
 class Together:
-    """Every row in one pass: a mask and positions of our own for each."""
+    """All rows in one pass, with our own attention mask and positions."""
 
     can_part = True
 
@@ -258,7 +258,7 @@ class Together:
         self._window = (is_sliding and getattr(config, "sliding_window", None)) or 0
 
     def memory(self, rows: int) -> RowMemory:
-        """Return an empty memory of so many rows."""
+        """Return an empty cache of `rows` rows."""
         row_memory = RowMemory()
         row_memory.lengths = [0] * rows
         return row_memory
@@ -266,7 +266,7 @@ class Together:
     def read(
         self, memory: RowMemory, tokens: Tokens, adapters: Sequence[LoraWeights | None]
     ) -> Tensor:
-        """Read the next tokens of each row, padded at the right to the longest."""
+        """Run the next tokens of each row, padded at the right to the longest."""
         self._mix.choose(adapters)
         counts = [len(row) for row in tokens]
         device = self._model.device
@@ -292,7 +292,7 @@ class Together:
         return {_FULL: full, _SLIDING: self._mask(places, end, self._window)}
 
     def _mask(self, places: Tensor, end: int, window: int) -> Tensor:
-        """Return what is added to the attention: 0 where a token may look, else the least number.
+        """Return the additive attention mask: 0 where visible, else the dtype's minimum.
 
         Shape: rows x 1 x new tokens x `end`.
         """
@@ -307,28 +307,28 @@ class Together:
 
 
 class OwnMemories:
-    """A cache of transformers' own for each row."""
+    """One DynamicCache of transformers per row."""
 
     def __init__(self, config: Any, rows: int) -> None:
         self.lengths = [0] * rows
         self.caches = [DynamicCache(config=config) for _ in range(rows)]
 
     def take(self, other: OwnMemories) -> None:
-        """Put the rows of another memory behind one's own."""
+        """Append the rows of another cache."""
         self.lengths += other.lengths
         self.caches += other.caches
 
     def drop(self, row: int) -> None:
-        """Let a row go; the last one takes its place."""
+        """Remove a row; the last one takes its index."""
         self.lengths[row], self.caches[row] = self.lengths[-1], self.caches[-1]
         self.lengths.pop()
         self.caches.pop()
 
 
 class OneByOne:
-    """Every row in a pass of its own: for bases whose memory is no plain list of keys."""
+    """Every row in its own pass: for bases whose cache holds more than keys and values."""
 
-    # The state of such layers is mostly made for one more token, or for a whole beginning.
+    # Recurrent layers mostly support only one more token, or a complete prefill.
     can_part = False
 
     def __init__(self, model: Any, mix: AdapterStack) -> None:
@@ -339,13 +339,13 @@ class OneByOne:
         self._memory_name = next(name for name in _MEMORY_NAMES if name in taken)
 
     def memory(self, rows: int) -> OwnMemories:
-        """Return an empty memory of so many rows."""
+        """Return an empty cache of `rows` rows."""
         return OwnMemories(self._model.config, rows)
 
     def read(
         self, memory: OwnMemories, tokens: Tokens, adapters: Sequence[LoraWeights | None]
     ) -> Tensor:
-        """Read the next tokens of each row, one row after another."""
+        """Run the next tokens of each row, one row after another."""
         rows = range(len(tokens))
         return torch.cat([self._row(memory, row, tokens[row], adapters[row]) for row in rows])
 
@@ -363,5 +363,5 @@ class OneByOne:
 
 
 def as_read(logits: Tensor) -> Tensor:
-    """Return the logits of the last place of each row as sampling takes them."""
+    """Return the logits of each row's last position in float32."""
     return logits[:, -1].float()

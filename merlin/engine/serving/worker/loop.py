@@ -1,4 +1,4 @@
-"""What the process does with each line it is sent."""
+"""The main loop of the worker process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MIN_JSON = len("{}")
 
 
 def serve(setup: base.Setup, inbox: SimpleQueue[Line], send: Send) -> NoReturn:
-    """Load a base and answer what comes in, for good."""
+    """Load a base and serve requests; never returns."""
     with torch.inference_mode():
         worker = GenerationWorker(load(setup), setup, send)
         while True:
@@ -44,7 +44,7 @@ def serve(setup: base.Setup, inbox: SimpleQueue[Line], send: Send) -> NoReturn:
 
 
 def _lines(inbox: SimpleQueue[Line], *, is_waiting: bool) -> list[Line]:
-    """Return what has come; wait for a first line where there is nothing else to do."""
+    """Return all received lines; if `is_waiting`, block until there is at least one."""
     lines = [inbox.get()] if is_waiting else []
     while True:
         try:
@@ -54,7 +54,7 @@ def _lines(inbox: SimpleQueue[Line], *, is_waiting: bool) -> list[Line]:
 
 
 class GenerationWorker:
-    """Takes lines, works on them step by step, sends lines."""
+    """Handles request lines, runs steps of the batch, sends response lines."""
 
     def __init__(self, base: Base, setup: base.Setup, send: Send) -> None:
         self._base = base
@@ -70,11 +70,11 @@ class GenerationWorker:
 
     @property
     def is_busy(self) -> bool:
-        """Return whether there is a next step."""
+        """Return whether the batch has rows."""
         return bool(self._batch)
 
     def take(self, line: Line) -> None:
-        """Begin what a line asks for."""
+        """Handle one request line."""
         if "stop" in line:
             if self._batch is not None:
                 self._batch.leave(line["stop"])
@@ -90,7 +90,7 @@ class GenerationWorker:
             self._send({"failed": number, "why": words_of(error)})
 
     def step(self) -> None:
-        """Go one step on with all; one that fails ends the answers under way, not the process."""
+        """Run one step; if it fails, all running requests fail, but the process continues."""
         batch = self._batch
         if not batch:
             return
@@ -152,7 +152,7 @@ class GenerationWorker:
 
 
 def words_of(error: BaseException) -> str:
-    """Return what went wrong, and what to do where that is known."""
+    """Return the error message, with advice if the memory is exhausted."""
     if isinstance(error, Unservable):
         return str(error)
     words = f"{type(error).__name__}: {error}".strip()

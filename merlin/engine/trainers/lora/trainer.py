@@ -1,13 +1,13 @@
-"""The LoRA trainer: open language models, tuned by low-rank adapters in a process of their own.
+"""The LoRA trainer: fine-tunes open language models with low-rank adapters in a child process.
 
-This side reads the hyper-parameters and decides what "auto" comes to, starts the process, which is
-one a device or a cluster's driver, passes on its progress and replaces it where it dies; torch is
-imported in the process alone (`lora.worker`), so the engine stays small and outlives it. The
-process sends lines of JSON (`ProgressPipe`). In a job's folder lie:
+This side validates hyper-parameters, resolves "auto", starts the child (one process per device, or
+the driver of a cluster), forwards its progress, and restarts it after a crash. Only the child
+(`lora.worker`) imports torch, so the engine stays small and survives its crashes. The child sends
+JSON lines (`ProgressPipe`). Files in a job's folder:
 
-`task.json` what to train · `state.pt` the newest checkpoint · `told.jsonl` what was told up to it,
-sent again by a later process that goes on from there · `epochs/<n>/` an adapter an epoch · `log`
-the child's words · `lock` held by the child at work.
+`task.json` the task · `state.pt` the newest checkpoint · `told.jsonl` the progress messages up to
+it, sent again by a child that resumes · `epochs/<n>/` the adapter of each epoch · `log` the child's
+stderr · `lock` held by the running child.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ ALL_LINEAR = "all-linear"
 # The learning rate at a multiplier of 1, by method.
 RATE = {SUPERVISED: 1e-3, DPO: 1e-4}
 MAX_EPOCHS = 50
-# From so many parameters on, the multiplier where none is asked for.
+# The default learning rate multiplier from a number of parameters on.
 _SLOWER = ((3_000_000_000, 0.2), (1_000_000_000, 0.5))
 
 # Names of layers ("q_proj"), each once.
@@ -76,18 +76,18 @@ def resolve(
 ) -> dict[str, object]:
     """Return the hyper-parameters with every "auto" replaced.
 
-    `padding` is the share of padded tokens when every example has a row of its own; `parameters`
-    those of the base; `is_tight` whether its activations leave no room in memory.
+    `padding` is the share of padding tokens without packing; `parameters` is the number of the
+    base's parameters; `is_tight`: the activations do not fit into memory without checkpointing.
 
-    - n_epochs: 3, but as many that 300 examples are shown (measured: 50 short answers need 6
-      epochs), at most 25; for large files fewer, so that at most 25,000 are. The hosted
-      protocol's rule has 100 instead of 300.
+    - n_epochs: 3, or more so that 300 examples are seen in total (measured: 50 short answers need
+      6 epochs), at most 25; for large files fewer, so that at most 25,000 are seen. OpenAI's rule
+      has 100 instead of 300.
     - batch_size: 4 up to 1,000 examples, then one in 250 of them, at most 32.
     - learning_rate_multiplier: 1 is 1e-3 (supervised; measured on 135M parameters) or 1e-4 (dpo);
-      0.5 from a billion parameters on, 0.2 from three: larger models want smaller steps.
+      0.5 from a billion parameters on, 0.2 from three: larger models need smaller steps.
     - beta (dpo): 0.1. rank: 16. alpha: twice the rank. dropout: 0. targets: "all-linear".
-    - packing: on where padding would be more than a third of all tokens.
-    - gradient_checkpointing: on where the memory is tight. early_stop: 0, which is off.
+    - packing: on if padding would be more than a third of all tokens.
+    - gradient_checkpointing: on if memory is tight. early_stop: 0, which is off.
     """
     rank = asked["rank"] if isinstance(asked["rank"], int) else 16
     slower = next((slower for least, slower in _SLOWER if parameters >= least), 1.0)
@@ -114,7 +114,7 @@ def _epochs(examples: int) -> int:
 
 
 class LoraHyperparameters(Hyperparameters):
-    """What supervised training takes."""
+    """The hyper-parameters of supervised training."""
 
     n_epochs: Auto | Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = AUTO
     rank: Auto | Annotated[int, Field(ge=1, le=256)] = AUTO
@@ -127,7 +127,7 @@ class LoraHyperparameters(Hyperparameters):
 
 
 class DpoHyperparameters(LoraHyperparameters):
-    """What preference training takes."""
+    """The hyper-parameters of preference training."""
 
     beta: Auto | Annotated[float, Field(gt=0, le=2)] = AUTO
 
@@ -142,16 +142,16 @@ _CUDA = "cuda"
 _TASK = TypeAdapter(Task)
 TASK, STATE, TOLD = "task.json", "state.pt", "told.jsonl"
 EPOCHS, LOG, LOCK = "epochs", "log", "lock"
-# What the child is sent on its standard input: end the step, keep the state, leave.
+# The command on the child's stdin: finish the step, save the state, exit.
 STOP = "stop"
-# A step and the writing of a checkpoint, on a machine that is busy with something else.
+# The shutdown timeout: a step and a checkpoint on a busy machine.
 _STOPPING_S = 60.0
-# How long a child may be silent before whoever listens may look about.
+# The poll timeout, after which the caller gets control.
 _SILENT_MS = 500
 _MAX_READ = 65_536
-# So many deaths without a checkpoint between them, and the job is given up.
+# The job fails after this many crashes without a checkpoint in between.
 MAX_CRASHES = 3
-# What a child says once it has loaded all it needs: only then is there work to keep.
+# The message of a child that has finished loading; before it there is no state to save.
 _SETTLED = "settled"
 log = get_logger(__name__)
 
@@ -160,14 +160,14 @@ class LoraTrainer:
     """The Trainer Protocol for open language models."""
 
     def hyperparameters(self, method: str, given: Mapping[str, object]) -> dict[str, object]:
-        """Return all hyper-parameters of a method, "auto" where not given; see `KNOBS`."""
+        """Return all hyper-parameters of a method, "auto" if not given; see `KNOBS`."""
         return check_hyperparameters(method, KNOBS[method], given)
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
-        """Train in a child process, begun again from its last checkpoint where it dies.
+        """Train in a child process, which is restarted from its last checkpoint after a crash.
 
-        Closing the iterator lets the child end its step and keep its state: seconds, at most a
-        minute. A child that still loads is ended at once.
+        Closing the iterator lets the child finish its step and save its state: seconds, at most a
+        minute. A child that is still loading is killed.
         """
         missing = [part for part in _PARTS if find_spec(part) is None]
         if missing:
@@ -178,9 +178,9 @@ class LoraTrainer:
 
 
 def command(place: TrainingDevices, folder: Path) -> list[str]:
-    """Return what to run for the task that lies in `folder`.
+    """Return the child's command line for the task in `folder`.
 
-    Whatever it is, its standard input and output are those of the first process of the training.
+    Its stdin and stdout are those of the training's first process.
     """
     if place.cluster or place.workers:
         return [sys.executable, "-m", _CLUSTER, str(folder)]
@@ -192,36 +192,36 @@ def command(place: TrainingDevices, folder: Path) -> list[str]:
 
 
 def environment(place: TrainingDevices) -> dict[str, str]:
-    """Return the child's environment: these devices alone."""
-    # Without the workspace cuBLAS does not promise the same sums twice.
+    """Return the child's environment, in which only these devices are visible."""
+    # cuBLAS is deterministic only with this workspace setting.
     added = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
     parts = [device.partition(":") for device in place.devices]
     numbers = [number for _, _, number in parts if number]
     if not all(kind == _CUDA for kind, _, _ in parts):
         added["CUDA_VISIBLE_DEVICES"] = ""
-    elif numbers:  # without them: as the engine sees the GPUs
+    elif numbers:  # plain "cuda": the GPUs that the engine sees
         added["CUDA_VISIBLE_DEVICES"] = ",".join(numbers)
     return child_environment(**added)
 
 
 def epoch_folder(folder: Path, number: int) -> Path:
-    """Return where the adapter after an epoch lies."""
+    """Return the folder of the adapter of an epoch."""
     return folder / EPOCHS / str(number)
 
 
 def write_task(task: Task) -> None:
-    """Write the task into its folder, whole or not at all."""
+    """Write the task into its folder atomically."""
     content = _TASK.dump_json(task, indent=1)
     durable_files.write_durably(task.folder / TASK, lambda beside: beside.write_bytes(content))
 
 
 def read_task(folder: Path) -> Task:
-    """Read the task of a job's folder, wherever that lies now."""
+    """Read the task of a job's folder, which can have been moved."""
     return replace(_TASK.validate_json((folder / TASK).read_bytes()), folder=folder)
 
 
 class Child:
-    """The process that trains one task; it leaves by itself when this process dies."""
+    """The training process of one task; it exits when this process dies."""
 
     def __init__(self, task: Task) -> None:
         with (task.folder / LOG).open("ab") as log:
@@ -231,7 +231,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment(task.place),
-                # Ctrl-C in a terminal is for the engine, which stops the child in order.
+                # Only the engine handles Ctrl-C; it stops the child in order.
                 start_new_session=True,
             )
         self._orders = cast("IO[bytes]", self._process.stdin)
@@ -239,9 +239,9 @@ class Child:
         self._is_loading = True
 
     def lines(self) -> Iterator[dict[str, object] | None]:
-        """Yield what the child says until it leaves, None where it is silent for a while.
+        """Yield the child's messages until it exits, and None after each poll timeout.
 
-        What is no JSON object is left out.
+        Lines that are not JSON objects are skipped.
         """
         for line in self._whole_lines():
             if line is None:
@@ -252,11 +252,11 @@ class Child:
                 if isinstance(message, dict):
                     self._is_loading &= message.get("tell") != _SETTLED
                     yield message
-        # Its exit code tells how it ended: it is let to leave by itself.
+        # The pipe is closed: wait for the child's own exit code instead of killing it.
         self._is_loading = False
 
     def _whole_lines(self) -> Iterator[bytes | None]:
-        """Yield whole lines as they come, None where none came for a while."""
+        """Yield complete lines, and None after each poll timeout."""
         poll, rest = select.poll(), b""
         poll.register(self._lines, select.POLLIN)
         while True:
@@ -269,19 +269,19 @@ class Child:
                 return
 
     def end(self) -> int:
-        """Let it end its step and leave; kill it where it does not. Return its exit code.
+        """Stop the child after its step, kill it after a timeout; return its exit code.
 
-        One that still loads has nothing to keep: it is killed at once.
+        A child that is still loading has no state to save and is killed at once.
         """
         process = self._process
         with suppress(OSError):
             self._orders.write(f"{STOP}\n".encode())
             self._orders.flush()
-        # Nobody reads any more: a child that waits for a reader would never leave.
+        # Nothing reads from now on: a child blocked on a full pipe would never exit.
         self._lines.close()
         with suppress(subprocess.TimeoutExpired):
             process.wait(0 if self._is_loading else _STOPPING_S)
-        # Also what it may have started: the processes of the other devices.
+        # Kills the whole process group: the processes of the other devices too.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         code = process.wait()
@@ -291,7 +291,7 @@ class Child:
 
 
 def train_in_child(task: Task) -> Generator[Progress, None, None]:
-    """Train in a child; yield what it tells, each once. Raises Untrainable."""
+    """Train in a child, restarted after crashes; yield progress. Raises Untrainable."""
     task.folder.mkdir(parents=True, exist_ok=True)
     write_task(task)
     reader = _ProgressReader(task.folder)
@@ -310,7 +310,7 @@ def train_in_child(task: Task) -> Generator[Progress, None, None]:
 
 @dataclass
 class _ProgressReader:
-    """What came so far, from a child and from those that died before it, each once."""
+    """Deduplicates the progress of a child and of the crashed ones before it."""
 
     folder: Path
     is_done: bool = False
@@ -322,7 +322,7 @@ class _ProgressReader:
     _deaths: int = 0
 
     def take(self, line: Mapping[str, Any]) -> Progress | None:
-        """Return what is new in a line. Raises Untrainable where the child says so."""
+        """Return the new progress in a message. Raises Untrainable if the child failed."""
         match line.get("tell"):
             case "failed":
                 raise Untrainable(line["code"], line["key"], line["param"], **line["arguments"])
@@ -350,7 +350,7 @@ class _ProgressReader:
         return None
 
     def note_death(self, code: int) -> None:
-        """Raise Untrainable when too many children died at the same place."""
+        """Count a crash. Raises Untrainable if there were too many without progress."""
         self._deaths += 1
         if self._deaths < MAX_CRASHES:
             return
@@ -360,14 +360,14 @@ class _ProgressReader:
 
 
 def _link_files(source: Path, folder: Path) -> None:
-    """Write an epoch's adapter to a new folder, in PEFT's layout; the bytes are shared."""
+    """Hard-link an epoch's adapter into a new folder in PEFT's layout."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in sorted(source.iterdir()):
         target = folder / file.name
         target.unlink(missing_ok=True)
         try:
             os.link(file, target)
-        except OSError:  # another disk, or one that knows no links
+        except OSError:  # another file system, or one without hard links
             shutil.copyfile(file, target)
 
 
@@ -375,22 +375,22 @@ _ALLOCATOR = ("not enough memory", "can't allocate memory", "out of memory", "Ca
 
 
 def untrainable(error: Exception) -> Untrainable | None:
-    """Return what to tell of an exception; None for a bug."""
+    """Return the job's failure for an exception; None for a bug."""
     words = str(error)
-    # Torch's own error of memory is a RuntimeError as well.
+    # torch raises a RuntimeError if memory is exhausted.
     is_memory = isinstance(error, RuntimeError) and any(part in words for part in _ALLOCATOR)
     return untrainable_of(MemoryError() if is_memory else error, "engine-lora-out-of-memory")
 
 
 def send_line(out: BinaryIO, content: bytes) -> None:
-    """Send a line to the engine, or to nobody: that it does not listen is seen elsewhere."""
+    """Send a line to the engine; a closed pipe is ignored here and detected elsewhere."""
     with suppress(BrokenPipeError):
         out.write(content)
         out.flush()
 
 
 class ProgressPipe:
-    """Sends the progress of a training; `out` is None for the processes of further devices."""
+    """Sends the progress of a training; `out` is None in all processes but the first."""
 
     def __init__(self, folder: Path, out: Callable[[bytes], object] | None) -> None:
         self._path = folder / TOLD
@@ -398,11 +398,11 @@ class ProgressPipe:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process sends, and writes."""
+        """Return whether this process sends progress and writes files."""
         return self._out is not None
 
     def resend(self, length: int) -> None:
-        """Send the first `length` bytes of the file again; what follows them is forgotten."""
+        """Truncate the file to `length` bytes and send it again."""
         if self._out is None:
             return
         with self._path.open("ab") as file:
@@ -410,7 +410,7 @@ class ProgressPipe:
         self._out(self._path.read_bytes())
 
     def send(self, kind: str, **fields: object) -> None:
-        """Send something of the training, to be sent again by a later child."""
+        """Send a message and store it, so that a later child sends it again."""
         if self._out is not None:
             line = _progress_line(kind, fields)
             with self._path.open("ab") as file:
@@ -418,17 +418,17 @@ class ProgressPipe:
             self._out(line)
 
     def send_once(self, kind: str, **fields: object) -> None:
-        """Send something that matters now alone."""
+        """Send a message without storing it."""
         if self._out is not None:
             self._out(_progress_line(kind, fields))
 
     def send_failure(self, failure: Untrainable) -> None:
-        """Send why nothing comes of the training."""
+        """Send the reason why the training failed."""
         fields = {"code": failure.code, "key": failure.key, "param": failure.param}
         self.send_once("failed", **fields, arguments=dict(failure.arguments))
 
     def written_bytes(self) -> int:
-        """Return how many bytes the file has, once they are on the disk."""
+        """Sync the file and return its size in bytes."""
         if self._out is None or not self._path.exists():
             return 0
         durable_files.sync_file(self._path)

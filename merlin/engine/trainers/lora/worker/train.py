@@ -1,9 +1,9 @@
-"""One task from its folder to its end: losses, steps, checkpoints to go on from.
+"""The training loop of one task: losses, steps, checkpoints.
 
-The order of the examples and every chance draw are functions of (seed, epoch, step), and the
-learning rate one of the step, so the adapter, the optimizer and some sums are all that a checkpoint
-holds. A batch is shown to the model in pieces that fit, on every process its share. Every process
-sees the same sums, so all of them decide alike when to stop.
+The order of the examples and all random numbers are functions of (seed, epoch, step), and the
+learning rate is a function of the step, so a checkpoint contains only the adapter, the optimizer
+and some sums. Each process takes its share of a batch, split into micro-batches that fit into
+memory. The sums are reduced over all processes, so all of them make the same decision to stop.
 """
 
 from __future__ import annotations
@@ -47,24 +47,24 @@ from merlin.engine.trainers.lora.worker.model import (
 
 _WARM_SHARE = 0.03
 _CLIP = 1.0
-# The sums that are no mean over what a loss counts.
+# The sums that `means` does not divide by `count`.
 _COUNTS = frozenset({"count", "tokens", "stop"})
 _TELL_EVERY_S = 1.0
 _SAVE_EVERY_S = 20.0
-# A short epoch costs less than a checkpoint; this much is done again after a kill.
+# A short epoch costs less than a checkpoint; at most this much is repeated after a kill.
 _SAVE_AT_MOST_EVERY_S = 1.0
-# Some test examples are asked every so many steps, or so many times an epoch.
+# One test batch is evaluated every so many steps, or so many times per epoch.
 _TEST_EVERY, _TESTS_AN_EPOCH = 10, 10
 
 
-# The natural logarithm of each taught token's chance, and whether it was the likeliest.
+# The log probability of each target token, and whether it was the argmax.
 Scored = tuple[torch.Tensor, torch.Tensor]
-# A loss summed over what it counts, with the sums of what is shown beside it.
+# The summed loss, and the sums of further metrics.
 Loss = tuple[torch.Tensor, Mapping[str, torch.Tensor]]
 
 
 def score(model: torch.nn.Module, layout: Layout) -> Scored:
-    """Ask the model for its taught tokens alone: most of a step's memory would be other logits."""
+    """Compute logits of the target tokens only: all logits would take most of a step's memory."""
     inputs: dict[str, Any] = {"input_ids": layout.ids, "use_cache": False}
     if layout.positions is not None:
         inputs["position_ids"] = layout.positions
@@ -80,7 +80,7 @@ def score(model: torch.nn.Module, layout: Layout) -> Scored:
 
 
 def supervised(seen: Scored) -> Loss:
-    """Return the negative log-likelihood of the taught tokens, summed over them."""
+    """Return the negative log-likelihood summed over the target tokens."""
     logps, hits = seen
     return -logps.sum(), {"mean_token_accuracy": hits.sum()}
 
@@ -100,7 +100,7 @@ def preference(seen: Scored, reference: Scored, layout: Layout, beta: float) -> 
 
 @contextmanager
 def adapters_off(model: Any) -> Iterator[None]:
-    """Within: the base as it was before any training, the reference of DPO."""
+    """Disable the adapter for the block: the base is the reference model of DPO."""
     was_training = model.training
     model.eval()
     try:
@@ -119,7 +119,7 @@ def _can_choose(model: Any) -> bool:
 
 @dataclass(frozen=True)
 class Plan:
-    """One training; `most` tokens are worked on at once."""
+    """The settings and data of one training; `most` is the token limit of a micro-batch."""
 
     method: str
     folder: Path
@@ -131,26 +131,26 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """How many examples a step sees, over all processes."""
+        """Return the number of examples per step over all processes."""
         return int(self.settings["batch_size"])
 
     @property
     def epochs(self) -> int:
-        """How many epochs there are at most."""
+        """Return the maximum number of epochs."""
         return int(self.settings["n_epochs"])
 
     @property
     def steps_an_epoch(self) -> int:
-        """How many batches an epoch has."""
+        """Return the number of batches per epoch."""
         return -(-len(self.train) // self.size)
 
     @property
     def steps(self) -> int:
-        """How many steps there are at most."""
+        """Return the maximum number of steps."""
         return self.steps_an_epoch * self.epochs
 
     def rate(self, step: int) -> float:
-        """Return the learning rate of a step: up in a short warm-up, then straight down to 0."""
+        """Return the learning rate of a step: linear warm-up, then linear decay to 0."""
         steps = self.steps
         warm = max(1, int(steps * _WARM_SHARE))
         highest = RATE[self.method] * float(self.settings["learning_rate_multiplier"])
@@ -159,11 +159,11 @@ class Plan:
 
 @dataclass
 class Progress:
-    """How far a training is.
+    """The state of a training in a checkpoint.
 
-    `epoch` counts from 0 and `batch` within it; `step` over all. `sums` are those of the epoch
-    under way. `told` is how many bytes were told by then. `best` is the lowest test loss, that of
-    `best_epoch`; `worse` counts the epochs since. `threads` 0: not measured yet.
+    `epoch` counts from 0, `batch` within the epoch, `step` over all epochs. `sums` are those of the
+    current epoch. `told` is the length of the progress file in bytes. `best` is the lowest test
+    loss, reached in `best_epoch`; `worse` counts the epochs since. `threads` 0: not measured yet.
     """
 
     epoch: int = 0
@@ -179,9 +179,9 @@ class Progress:
 
 
 def save(folder: Path, progress: Progress, train_step: TrainStep) -> None:
-    """Write the checkpoint; a kill at any moment leaves the one before or this one.
+    """Write the checkpoint atomically: after a kill the old or the new one is complete.
 
-    Raises OSError where the disk refuses, as `save_epoch`.
+    Raises OSError if the write fails, as `save_epoch`.
     """
     checkpoint = {
         "progress": asdict(progress),
@@ -192,7 +192,7 @@ def save(folder: Path, progress: Progress, train_step: TrainStep) -> None:
 
 
 def restore(folder: Path, train_step: TrainStep, device: torch.device) -> Progress | None:
-    """Put the newest checkpoint's weights back; return its progress, None where there is none."""
+    """Load the checkpoint's weights; return its progress, None if there is no checkpoint."""
     path = folder / trainer.STATE
     if not path.exists():
         return None
@@ -203,7 +203,7 @@ def restore(folder: Path, train_step: TrainStep, device: torch.device) -> Progre
 
 
 def save_epoch(folder: Path, number: int, model: Any) -> None:
-    """Write the adapter after an epoch in PEFT's layout, durably; one that is there is the same."""
+    """Write the adapter of an epoch durably in PEFT's layout, unless it exists."""
     target = trainer.epoch_folder(folder, number)
     if not target.exists():
         durable_files.remove_durably(target.with_name(f".{target.name}.part"))
@@ -215,7 +215,7 @@ def _write(checkpoint: dict[str, Any], path: Path) -> None:
         try:
             torch.save(checkpoint, file)
         except RuntimeError as error:
-            # torch hides what the disk said behind words of its own.
+            # torch replaces the OSError by a RuntimeError.
             raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
@@ -229,7 +229,7 @@ def _export(model: Any, folder: Path) -> None:
 
 
 def _adapter(model: Any) -> dict[str, torch.Tensor]:
-    # "auto" would ask a hub whether the vocabulary grew.
+    # "auto" would query the hub for the base's vocabulary size.
     return dict(get_peft_model_state_dict(model, save_embedding_layers=False))
 
 
@@ -238,10 +238,10 @@ def _plain(value: object) -> object:
 
 
 class TrainStep:
-    """A model that learns batches, and is asked others.
+    """Forward, backward and optimizer steps, and evaluation.
 
-    The sums that come back are over all processes: `loss`, what the loss is the mean over
-    (`count`: taught tokens, or pairs), `tokens` shown, and what the method shows beside.
+    Returned sums are over all processes: `loss`, `count` (target tokens, or pairs), `tokens`, and
+    further metrics of the method.
     """
 
     def __init__(self, plan: Plan, accelerator: Accelerator, model: Any) -> None:
@@ -255,9 +255,10 @@ class TrainStep:
     def show(
         self, batch: Sequence[Example], step: int, *, is_stop: bool = False
     ) -> dict[str, float]:
-        """Add up the gradients of a batch; return its sums. `stop`: how many were asked to.
+        """Accumulate the gradients of a batch; return its sums.
 
-        The chance draws of a step are a function of the seed, the step and the process.
+        `stop` is the number of processes that were asked to stop. Random numbers are a function of
+        the seed, the step and the process.
         """
         self.model.train()
         rank = self._accelerator.process_index
@@ -268,7 +269,7 @@ class TrainStep:
         seen = []
         for number, layout in enumerate(pieces, start=1):
             is_last = number == len(pieces)
-            # Gradients are shared between the processes with the last piece alone.
+            # Gradients are synchronised only with the last micro-batch.
             with nullcontext() if is_last else self._accelerator.no_sync(self._shared):
                 total, sums = self._loss(self._shared, layout)
                 (total * weight / divisor).backward()
@@ -276,11 +277,11 @@ class TrainStep:
         return self._summed({**self._sums(seen, share, weight), "stop": float(is_stop)})
 
     def forget(self) -> None:
-        """Drop the gradients."""
+        """Reset the gradients."""
         self.optimizer.zero_grad()
 
     def learn(self, step: int) -> None:
-        """Change the weights by the gradients, which are dropped."""
+        """Run the optimizer and reset the gradients."""
         for group in self.optimizer.param_groups:
             group["lr"] = self._plan.rate(step)
         torch.nn.utils.clip_grad_norm_(self._learning, _CLIP)
@@ -288,7 +289,7 @@ class TrainStep:
         self.forget()
 
     def evaluate(self, batch: Sequence[Example]) -> dict[str, float]:
-        """Return the sums of a batch without learning from it."""
+        """Return the sums of a batch without training on it."""
         self.model.eval()
         share, weight = self._share(batch)
         with torch.no_grad():
@@ -296,9 +297,10 @@ class TrainStep:
         return self._summed(self._sums(seen, share, weight))
 
     def _share(self, batch: Sequence[Example]) -> tuple[Sequence[Example], float]:
-        """Return this process' part of a batch and its weight; without any, it works for nothing.
+        """Return this process' share of a batch and its weight.
 
-        The others wait for its gradients, even where they are zero.
+        A process without a share computes one example with weight 0, because the other processes
+        wait for its gradients.
         """
         share = batch[self._accelerator.process_index :: self._accelerator.num_processes]
         return (share, 1.0) if share else (batch[:1], 0.0)
@@ -328,10 +330,10 @@ class TrainStep:
         return sums
 
     def _summed(self, sums: dict[str, float]) -> dict[str, float]:
-        """Return each sum over all processes; the same names in each of them."""
+        """Return the sums reduced over all processes; the names are the same in each."""
         if self._accelerator.num_processes == 1:
             return sums
-        # MPS knows no float64; gloo and nccl do.
+        # MPS does not support float64; gloo and nccl do.
         values = torch.tensor(
             list(sums.values()), dtype=torch.float64, device=self._accelerator.device
         )
@@ -345,18 +347,18 @@ class TrainStep:
 
 
 def added(sums: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
-    """Return both sums together."""
+    """Return the sums by name, added."""
     return {name: sums.get(name, 0.0) + value for name, value in more.items()}
 
 
 def means(sums: Mapping[str, float], prefix: str) -> dict[str, float]:
-    """Return what is shown of some sums, under the protocol's names."""
+    """Return the metrics of some sums under the protocol's names."""
     count = max(1.0, sums["count"])
     return {f"{prefix}_{name}": sums[name] / count for name in sums if name not in _COUNTS}
 
 
 class Training:
-    """A model in training; `progress` is where it begins."""
+    """The loop over epochs and batches; `progress` is the start state."""
 
     def __init__(
         self, plan: Plan, train_step: TrainStep, pipe: ProgressPipe, progress: Progress
@@ -371,7 +373,7 @@ class Training:
         self._test_every = max(_TEST_EVERY, plan.steps_an_epoch // _TESTS_AN_EPOCH)
 
     def run(self, is_asked_to_stop: Callable[[], bool]) -> bool:
-        """Return True at the end, False where it stopped and kept its state. Raises Untrainable."""
+        """Train; return True at the end, False if stopped (state is saved). Raises Untrainable."""
         while self._progress.epoch < self._plan.epochs and not self._is_enough():
             if not self._run_epoch(is_asked_to_stop):
                 return False
@@ -400,7 +402,7 @@ class Training:
         return True
 
     def _note(self, sums: dict[str, float]) -> None:
-        """Count a step that was learned, and tell of it when it is time."""
+        """Count a step, and report its metrics at intervals."""
         progress = self._progress
         progress.step += 1
         progress.batch += 1
@@ -431,7 +433,7 @@ class Training:
             self._pipe.send("remark", key="engine-lora-early-stop", arguments=epochs)
 
     def _tested(self) -> dict[str, float]:
-        """Ask the whole test file; its figures stand under the names of a part of it as well."""
+        """Evaluate all test data; return its metrics as `valid_…` and `full_valid_…`."""
         if not self._tests:
             return {}
         sums: dict[str, float] = {}
@@ -459,23 +461,23 @@ class Training:
         self._saved_at = time.monotonic()
 
 
-# Tokens worked on at once; a longer batch is cut into pieces whose gradients are added up.
+# Tokens per micro-batch; larger batches use gradient accumulation.
 _AT_ONCE = {"cpu": 2_048, "cuda": 16_384}
-# A base and its activations are reckoned roughly: so much of the memory is left alone.
+# The usable share of the free memory, because the estimates are rough.
 _SPARE = 0.95
-# Examples a step, as `hyperparameters.resolve` has it for small files.
+# The batch size that `resolve` chooses for small files.
 _SMALL_BATCH = 4
 
 
 def work(
     task: Task, accelerator: Accelerator, pipe: ProgressPipe, is_asked_to_stop: Callable[[], bool]
 ) -> bool:
-    """Train the task; return whether it came to its end. Raises Untrainable, BadFile, OSError."""
+    """Train the task; return whether it was completed. Raises Untrainable, BadFile, OSError."""
     if task.base is None:
         raise ValueError("a task of this trainer needs a base")
     torch.manual_seed(task.seed)
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
-    # Set by the line above: every new tensor filled, for nothing.
+    # Enabled by the line above; filling every new tensor is not needed.
     torch.utils.deterministic.fill_uninitialized_memory = False
     device = accelerator.device
     base = find_base(task.base, device)
@@ -500,7 +502,7 @@ def _planned(task: Task, base: Base, device: torch.device) -> Plan:
     train = read(task.train, "training_file")
     test = read(task.test, "validation_file") if task.test else []
     most = _AT_ONCE.get(device.type, _AT_ONCE["cpu"])
-    # How many tokens are worked on at once at worst; an example is never cut.
+    # The largest micro-batch in tokens; examples are not split.
     longest = max(sum(len(row) for row in example) for example in train)
     at_once = max(longest, min(most, _SMALL_BATCH * longest))
     rank, free = task.hyperparameters["rank"], _SPARE * free_bytes(device)
