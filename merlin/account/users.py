@@ -111,8 +111,8 @@ class Roles(Repository):
 
     def _refuse_config_admin(self, user_id: int) -> None:
         if user_id in self._admins:
-            words = f"{user_id} is an admin by the config"
-            raise Refused(words, "role-config-admin", user=str(user_id))
+            text = f"{user_id} is an admin by the config"
+            raise Refused(text, "role-config-admin", user=str(user_id))
 
     def _end(self, those: Any) -> bool:
         ended = ROLE_GRANT.update({"revoked_at": iso(self._clock())})
@@ -338,12 +338,12 @@ class Users(Repository):
         """Note which version of the terms the person was shown."""
         self._change(user_id, terms_seen=version)
 
-    def find(self, words: str, limit: int = 20) -> list[User]:
-        """Return the user of an id, or those whose name holds `words`, in any case."""
-        if words.isascii() and words.isdigit():
-            found = self.get(int(words)) if len(words) < len(str(2**63)) else None
+    def find(self, text: str, limit: int = 20) -> list[User]:
+        """Return the user of an id, or those whose name holds `text`, in any case."""
+        if text.isascii() and text.isdigit():
+            found = self.get(int(text)) if len(text) < len(str(2**63)) else None
             return [] if found is None else [found]
-        requested, found_by_name = words.strip().casefold(), list[User]()
+        requested, found_by_name = text.strip().casefold(), list[User]()
         for row in self.db.rows(_newest().where(USER.shown_name != "")) if requested else ():
             user = self._user(row)
             if requested in user.shown_name.casefold() and len(found_by_name) < limit:

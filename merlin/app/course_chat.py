@@ -236,12 +236,12 @@ def judge(
 
 def _fitting(answer: str) -> str:
     """Return a better answer as it is kept. Raises Refused for none and for one too long."""
-    words = answer.strip()
-    if not words:
+    text = answer.strip()
+    if not text:
         raise Refused("no words", "fix-words")
-    if len(words) > MAX_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         raise Refused("too long", "fix-long", most=MAX_CHARACTERS)
-    return words
+    return text
 
 
 def open_turn(ctx: Context, question: ChatQuestion, session_id: int) -> tuple[Talk, Turn]:

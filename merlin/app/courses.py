@@ -211,8 +211,8 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
         if ctx.db.value(query) is not None:
             return False
         if ctx.db.count(FAVOURITE, condition) >= MAX_FAVOURITES:
-            words = f"{MAX_FAVOURITES} favourites"
-            raise Refused(words, "course-too-many-favourites", limit=MAX_FAVOURITES)
+            text = f"{MAX_FAVOURITES} favourites"
+            raise Refused(text, "course-too-many-favourites", limit=MAX_FAVOURITES)
         row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
         return ctx.db.add_new(FAVOURITE, row)
 

@@ -122,13 +122,13 @@ def read_passages(files: Sequence[FileText]) -> list[Passage]:
     ]
 
 
-def read_questions(words: str, name: str) -> list[Passage]:
+def read_questions(message: str, name: str) -> list[Passage]:
     """Return the questions of a file, one a line; blank lines are passed over.
 
     Raises Refused for a line that is too long.
     """
     found = []
-    for number, line in enumerate(words.lstrip("\ufeff").splitlines(), 1):
+    for number, line in enumerate(message.lstrip("\ufeff").splitlines(), 1):
         if len(line) > MAX_CHARACTERS:
             arguments = {"line": number, "limit": MAX_CHARACTERS}
             raise Refused(f"line {number} is too long", "distil-long-line", **arguments)

@@ -95,7 +95,7 @@ def recent(
 
 
 def find(
-    ctx: Context, actor: Actor, words: str, dataset: str = "", *, limit: int = 50
+    ctx: Context, actor: Actor, text: str, dataset: str = "", *, limit: int = 50
 ) -> list[ExampleView]:
     """Return the first examples that say all these words, of one dataset or ("") of all.
 
@@ -103,7 +103,7 @@ def find(
     """
     if dataset:
         require_editing(ctx, actor, dataset)
-    found = FileIndex(ctx.db).find(words, dataset or None, limit)
+    found = FileIndex(ctx.db).find(text, dataset or None, limit)
     mine = {name: may_edit_examples(ctx, actor, name) for name in {each.dataset for each in found}}
     return [view_of(each) for each in found if mine[each.dataset]]
 

@@ -59,14 +59,14 @@ def take_rating_back(ctx: Context, actor: Actor, turn_id: int) -> None:
     Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, None)
 
 
-def _correct(ctx: Context, actor: Actor, turn: TurnView, words: str, language: str) -> Draft:
+def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: str) -> Draft:
     if not has_consent(ctx, actor):
         raise _refused("no-consent")
     dataset = dataset_of(ctx, turn.question, turn.format, turn.model)
     if not (turn.is_private and dataset):
         raise _refused("no-example")
     question = mask_personal_data(turn.question, language).words
-    answer = mask_personal_data(words, language).words
+    answer = mask_personal_data(text, language).words
     worse = rejected_answer(ctx, dataset, turn.answer, language)
     draft = Draft(question, answer, dataset, turn.id, turn.model, rejected=worse)
     if proposals.add(ctx, actor, draft) is None:

@@ -70,9 +70,9 @@ class Said:
     answer: str
 
 
-def stems(words: str) -> list[str]:
+def stems(text: str) -> list[str]:
     """Return the words that tell what a question is about, without endings, each once."""
-    tokens = normalise("".join(each if each.isalnum() else " " for each in words)).split()
+    tokens = normalise("".join(each if each.isalnum() else " " for each in text)).split()
     long = [word for word in tokens if len(word) >= _SHORT] or tokens
     # Without its last letters a Russian word is found in its other cases too.
     return list(dict.fromkeys(word[: max(_SHORT, len(word) - 2)] for word in long))
@@ -174,9 +174,9 @@ _TOKEN_BYTES = 16
 class InlineWords(BotRepository):
     """The words of one bot's people and datasets, looked at quickly."""
 
-    def own(self, user_id: int, words: str, limit: int) -> list[Said]:
+    def own(self, user_id: int, text: str, limit: int) -> list[Said]:
         """Return the person's newest answers that these words are about."""
-        requested, found = stems(words), dict[str, Said]()
+        requested, found = stems(text), dict[str, Said]()
         for previous in self._newest(user_id):
             if len(found) == limit:
                 break
@@ -194,9 +194,9 @@ class InlineWords(BotRepository):
             if question and answer:
                 yield Said(question, answer)
 
-    def taught(self, build_id: int, words: str, limit: int) -> list[Said]:
+    def taught(self, build_id: int, text: str, limit: int) -> list[Said]:
         """Return a build's examples whose questions are close to these words, closest first."""
-        requested = stems(words)
+        requested = stems(text)
         if not requested:
             return []
         longest = max(requested, key=len)

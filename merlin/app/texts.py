@@ -27,14 +27,14 @@ def legal_text(settings: Settings, name: str, language: str) -> str:
     return settings.get(f"{name}.{language}") or text(language, f"{name}-text")
 
 
-def put_text(ctx: Context, actor: Actor, name: str, words: str) -> None:
+def put_text(ctx: Context, actor: Actor, name: str, message: str) -> None:
     """Keep an operator's text, "" removes it; what it was stays in the audit. Raises NotFound."""
     if not actor.may(Permission.EDIT_TEXTS):
         raise NotFound("no such text", "bot-button-old")
     settings = Settings(ctx.db, ctx.clock)
     before = settings.get(name)
-    settings.put(name, words, actor.name)
-    changed = {"from": before, "to": words}
+    settings.put(name, message, actor.name)
+    changed = {"from": before, "to": message}
     Audit(ctx.db, ctx.clock).note(actor.name, "setting.put", f"setting:{name}", changed)
 
 

@@ -123,7 +123,7 @@ def restore(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
 
 
 def tell_editors(
-    ctx: Context, actor: Actor, dataset: str, words: str, language: str, turn_id: int = 0
+    ctx: Context, actor: Actor, dataset: str, text: str, language: str, turn_id: int = 0
 ) -> None:
     """Let the editors of a dataset read a question of the actor's, masked.
 
@@ -131,7 +131,7 @@ def tell_editors(
     """
     if not has_consent(ctx, actor):
         raise Refused("no consent", "tell-no-consent")
-    masked = mask_personal_data(words, language).words
+    masked = mask_personal_data(text, language).words
     rows = EditorQuestions(ctx.db, ctx.clock)
     if not rows.add(actor.user_id, dataset, masked, turn_id, MAX_LISTED):
         raise Refused("too many told", "tell-too-many")

@@ -91,13 +91,13 @@ class UserDetails(UserView):
 
 
 def list_users(
-    ctx: Context, actor: Actor, words: str = "", offset: int = 0, limit: int = 50
+    ctx: Context, actor: Actor, text: str = "", offset: int = 0, limit: int = 50
 ) -> UserList:
     """Return one part of the people, newest first; with words whom they name, by id or name."""
     if not actor.may(Permission.USERS):
         return UserList(users=[], count=0)
     users = Users(ctx.db, ctx.clock)
-    found = users.find(words, limit) if words.strip() else users.listed(offset, limit)
+    found = users.find(text, limit) if text.strip() else users.listed(offset, limit)
     return UserList(users=[_view(ctx, each) for each in found], count=users.count())
 
 

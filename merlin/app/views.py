@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 V = TypeVar("V", bound="DataclassInstance")
 
 
-def described(words: str) -> Any:
+def described(text: str) -> Any:
     """Return a field that the description of the api explains."""
-    return field(metadata={"description": words})
+    return field(metadata={"description": text})
 
 
 def named(name: str) -> Any:

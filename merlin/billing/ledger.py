@@ -217,8 +217,8 @@ class Ledger(Repository):
         before = self.rest(grant.entry_id)
         is_same = gateway_refund.amount.currency is before.currency
         if not is_same or not 0 < gateway_refund.amount.minor <= before.minor:
-            words = "more than was paid"
-            raise Refused(words, "billing-refund-too-much", rest=before.decimal)
+            text = "more than was paid"
+            raise Refused(text, "billing-refund-too-much", rest=before.decimal)
         refund = self._add(
             purchase,
             key,

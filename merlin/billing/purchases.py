@@ -180,13 +180,13 @@ class Purchase:
         return self.state.is_open and now < self.expires_at
 
 
-def _named(words: str) -> Any:
+def _named(text: str) -> Any:
     """Return the condition of the orders of this person, or of this number."""
-    if words.isascii() and words.isdigit() and len(words) <= _MAX_USER_LENGTH:
-        condition = PURCHASE.user_id == int(words)
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_USER_LENGTH:
+        condition = PURCHASE.user_id == int(text)
     else:
         condition = PURCHASE.id == ""
-    return condition | _numbered(words) if len(words) >= _NUMBER_LENGTH else condition
+    return condition | _numbered(text) if len(text) >= _NUMBER_LENGTH else condition
 
 
 def _numbered(number: str) -> Any:
@@ -257,12 +257,12 @@ class Purchases(Repository):
         query = PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id))
         return _PURCHASES.read(self.db.one(query, missing), self.db)
 
-    def find(self, words: str) -> Purchase:
+    def find(self, text: str) -> Purchase:
         """Return the purchase of an id or of a number, with or without its sign.
 
         Raises NotFound, Refused for a number that several have.
         """
-        named = storable_text(words).strip("№# ").lower()
+        named = storable_text(text).strip("№# ").lower()
         if len(named) == _NUMBER_LENGTH:
             query = PURCHASE.select().where(_numbered(named)).order_by(PURCHASE.id)
             found = _PURCHASES.read_all(self.db.rows(query.limit(2)), self.db)

@@ -126,8 +126,8 @@ class Refunds(Repository):
         if not rest.minor:
             raise Refused("all of it went back", "billing-refund-done")
         if not is_same or not 0 < amount.minor <= rest.minor:
-            words = f"{amount.decimal} of {rest.decimal}"
-            raise Refused(words, "billing-refund-too-much", rest=rest.decimal)
+            text = f"{amount.decimal} of {rest.decimal}"
+            raise Refused(text, "billing-refund-too-much", rest=rest.decimal)
         if grant.gateway is Gateway.STARS and amount.minor != rest.minor:
             raise Refused("Stars go back whole", "billing-refund-stars")
         if grant.gateway is Gateway.STARS and not user_id:

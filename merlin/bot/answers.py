@@ -328,10 +328,10 @@ def pages(
 
 
 def _heard(question: str, *, is_whole: bool) -> FormattedMessage:
-    words = "\n\n".join(document_texts(question)) or question
-    if len(words) > HEARD_LENGTH and not is_whole:
-        words = f"{words[:HEARD_LENGTH]}…"
-    return _quoted(f"🎙 {words}", "expandable_blockquote" if is_whole else "blockquote")
+    message = "\n\n".join(document_texts(question)) or question
+    if len(message) > HEARD_LENGTH and not is_whole:
+        message = f"{message[:HEARD_LENGTH]}…"
+    return _quoted(f"🎙 {message}", "expandable_blockquote" if is_whole else "blockquote")
 
 
 def _quoted(line: str, kind: str) -> FormattedMessage:

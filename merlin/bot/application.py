@@ -371,8 +371,8 @@ async def refuse_updates(
             key = f"full:{newest.update_id}"
             user, _ = read_known_user(services, newest.stored)
             localised = replace(newest, language=user.speaks(newest.language))
-            words = localised.translate("bot-queue-full", waiting=MAX_WAITING)
-            (letter,) = letters(localised, menu.message(localised, words))
+            text = localised.translate("bot-queue-full", waiting=MAX_WAITING)
+            (letter,) = letters(localised, menu.message(localised, text))
             letter = replace(letter, key=key, update_id=None, spot=Target())
             services.outbox.put([letter])
         ids = [update.update_id for update in updates]

@@ -79,8 +79,8 @@ async def greet(bot: Bot, line: ConnectionState, services: BotServices, bugs: Bu
             call = partial(bot.set_my_commands, menu, scope, language_code=code or None)
             await _until_taken(line, call)
     if services.config.api.public_url.startswith(_SECURE):
-        words = text(services.config.language, "bot-menu-courses")
-        button = MenuButtonWebApp(words, WebAppInfo(services.config.api.public_url))
+        message = text(services.config.language, "bot-menu-courses")
+        button = MenuButtonWebApp(message, WebAppInfo(services.config.api.public_url))
         await _until_taken(line, partial(bot.set_chat_menu_button, menu_button=button))
     if services.webhook is not None:
         url, secret = services.webhook

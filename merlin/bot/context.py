@@ -372,10 +372,10 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         await self.calls.answer("answerCallbackQuery", fields)
 
     async def say(
-        self, words: str, state: UpdateState = UpdateState.ANSWERED, reason: str = ""
+        self, message: str, state: UpdateState = UpdateState.ANSWERED, reason: str = ""
     ) -> None:
         """Answer an update by plain words, and end it."""
-        await self.show(lambda: View(FormattedMessage(words)), state, reason)
+        await self.show(lambda: View(FormattedMessage(message)), state, reason)
 
 
 def letters(context: BotContext, screen: View) -> list[OutgoingMessage]:

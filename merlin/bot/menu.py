@@ -67,9 +67,9 @@ def button(context: BotContext, key: str, data: str, style: str = "") -> Button:
     return Button(context.translate(key), data, style=style)
 
 
-def message(context: BotContext, words: str, *wanted: RowOf) -> View:
+def message(context: BotContext, text: str, *wanted: RowOf) -> View:
     """Return a view of plain words with rows of buttons, described as for `buttons_of`."""
-    return View(FormattedMessage(words, buttons=buttons_of(context, *wanted)))
+    return View(FormattedMessage(text, buttons=buttons_of(context, *wanted)))
 
 
 def paragraphs(context: BotContext, *parts: str, rows: Rows = ()) -> View:
@@ -82,9 +82,9 @@ def say(context: BotContext, key: str, *wanted: RowOf, **arguments: object) -> V
     return message(context, context.translate(key, **arguments), *wanted)
 
 
-def alert(words: str, *, is_loud: bool = False) -> View:
+def alert(text: str, *, is_loud: bool = False) -> View:
     """Return a view that only answers a pressed button."""
-    return View(None, alert=words, is_loud=is_loud)
+    return View(None, alert=text, is_loud=is_loud)
 
 
 def refuse(context: BotContext, key: str, **arguments: object) -> View:
@@ -99,8 +99,8 @@ def outdated(context: BotContext) -> View:
 
 def error_view(context: BotContext, error: MerlinError, *wanted: RowOf) -> View:
     """Return a view of an error's reason: over the chat for a button, else with rows."""
-    words = context.translate(error.key, **error.arguments)
-    return alert(words, is_loud=True) if context.verb else message(context, words, *wanted)
+    text = context.translate(error.key, **error.arguments)
+    return alert(text, is_loud=True) if context.verb else message(context, text, *wanted)
 
 
 def catch_errors(act: Act) -> Act:
@@ -173,8 +173,8 @@ def list_card(
     """
     key = keys[0] if items else keys[1]
     entries = list_rows(items, context.number(place), data, entry)
-    words = context.translate(key) if key else ""
-    return card(context, title, words, rows=(*entries, *wanted))
+    text = context.translate(key) if key else ""
+    return card(context, title, text, rows=(*entries, *wanted))
 
 
 def list_rows(
@@ -216,19 +216,19 @@ def back_or_cancel(way_back: str) -> Sequence[Entry]:
     return (back(way_back), CANCEL)
 
 
-def confirm(context: BotContext, words: str, label: str, way_back: str, *arguments: object) -> View:
+def confirm(context: BotContext, text: str, label: str, way_back: str, *arguments: object) -> View:
     """Return the second question before something dangerous.
 
     Yes leads to the same act, where `is_sure` then, with these arguments.
     """
     sure = (label, ":".join([verb_of_yes(context.verb), *map(str, arguments)]))
-    return second_question(context, words, sure, way_back)
+    return second_question(context, text, sure, way_back)
 
 
-def second_question(context: BotContext, words: str, sure: tuple[str, str], way_back: str) -> View:
+def second_question(context: BotContext, text: str, sure: tuple[str, str], way_back: str) -> View:
     """Return the second question; `sure` is the label and the data of Yes."""
     row = ((*sure, "danger"), ("button-cancel", way_back))
-    return card(context, context.translate("admin-sure"), words, rows=(row,))
+    return card(context, context.translate("admin-sure"), text, rows=(row,))
 
 
 def is_sure(context: BotContext) -> bool:
@@ -260,18 +260,18 @@ def form(
     return say(context, key, row, **arguments)
 
 
-def headed(view: View, words: str) -> View:
+def headed(view: View, text: str) -> View:
     """Return a view with these words above its page, where it has one."""
     if view.page is None:
         return view
-    return replace(view, page=replace(view.page, text=f"{words}\n\n{view.page.text}"))
+    return replace(view, page=replace(view.page, text=f"{text}\n\n{view.page.text}"))
 
 
-def printable(words: str) -> str:
+def printable(text: str) -> str:
     """Return words as Telegram takes them: without NUL and halves of surrogate pairs."""
-    return words.replace("\0", "�").encode("utf-8", "replace").decode("utf-8").rstrip("\n")
+    return text.replace("\0", "�").encode("utf-8", "replace").decode("utf-8").rstrip("\n")
 
 
-def cut(words: str, length: int) -> str:
+def cut(text: str, length: int) -> str:
     """Return words no longer than this, cut with "…"."""
-    return words if len(words) <= length else f"{words[: length - 1]}…"
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -121,13 +121,13 @@ def result_words(request: Request, language: str) -> str:
     arguments = result if is_done else result.get("arguments")
     fields = arguments if isinstance(arguments, dict) else {}
     try:
-        words = text(
+        message = text(
             language, key, **{name: "" if each is None else each for name, each in fields.items()}
         )
     except (KeyError, ValueError, TypeError):
         log.warning("a result has no text", key=key)
-        words = str(result.get("message", "")) or text(language, "notice-untranslated", name=key)
-    return f"✅ {words}" if is_done else f"⚠️ {text(language, 'admin-refused', reason=words)}"
+        message = str(result.get("message", "")) or text(language, "notice-untranslated", name=key)
+    return f"✅ {message}" if is_done else f"⚠️ {text(language, 'admin-refused', reason=message)}"
 
 
 # Hears whether Telegram has confirmed every message.

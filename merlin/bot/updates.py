@@ -201,9 +201,9 @@ def named_bot(update: Update) -> str:
     return ""
 
 
-def _is_ours(kind: str, words: str, mark: Mapping[str, Any], bot_id: int, name: str) -> bool:
+def _is_ours(kind: str, text: str, mark: Mapping[str, Any], bot_id: int, name: str) -> bool:
     if kind == "mention":
-        return bool(name) and words.lower() == f"@{name.lower()}"
+        return bool(name) and text.lower() == f"@{name.lower()}"
     return kind == "text_mention" and bool(bot_id) and json_object(mark, "user").get("id") == bot_id
 
 

@@ -370,7 +370,7 @@ class EditorQuestions(Repository):
     """
 
     @transaction
-    def add(self, user_id: int, dataset: str, words: str, turn_id: int, most: int) -> bool:
+    def add(self, user_id: int, dataset: str, text: str, turn_id: int, most: int) -> bool:
         """Keep a question, a turn's once; return False where they told `most` in this week."""
         condition, now = TOLD_QUESTION.user_id == user_id, self._clock()
         if turn_id and self.db.count(TOLD_QUESTION, condition & (TOLD_QUESTION.turn_id == turn_id)):
@@ -381,7 +381,7 @@ class EditorQuestions(Repository):
         row = {
             "user_id": user_id,
             "dataset": dataset,
-            "question": self.db.cipher.seal(words),
+            "question": self.db.cipher.seal(text),
             "turn_id": turn_id or None,
             "at": iso(now),
         }

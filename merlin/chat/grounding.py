@@ -71,14 +71,14 @@ class Passages:
         return [self._passages[row - 1] for (row,) in found]
 
 
-def split_passages(words: str) -> Iterator[tuple[int, str]]:
+def split_passages(message: str) -> Iterator[tuple[int, str]]:
     """Yield the passages of a Markdown text, each with its first paragraph's number, from 1.
 
     Short paragraphs, headings among them, go with the next.
     """
     first, waiting = 1, ""
     number = 0
-    for number, paragraph in enumerate(_PARAGRAPHS.split(words.strip()), 1):
+    for number, paragraph in enumerate(_PARAGRAPHS.split(message.strip()), 1):
         waiting = f"{waiting}\n\n{paragraph.strip()}".strip()
         if len(waiting) >= _MIN_PASSAGE_LENGTH:
             yield first, waiting
@@ -110,17 +110,17 @@ def _materials(catalogue: Catalogue, dataset: str) -> list[tuple[Material, str]]
     ]
 
 
-def _stems(words: str) -> list[str]:
-    long_enough = (word for word in split_words(fold(words)) if len(word) >= _MIN_WORD_LENGTH)
+def _stems(message: str) -> list[str]:
+    long_enough = (word for word in split_words(fold(message)) if len(word) >= _MIN_WORD_LENGTH)
     return list(dict.fromkeys(map(stem, long_enough)))[:_MAX_STEMS]
 
 
-def find_passage(db: Database, cache: PassageCache, dataset: str, words: str) -> Source | None:
+def find_passage(db: Database, cache: PassageCache, dataset: str, message: str) -> Source | None:
     """Return the passage of a course that tells of these words, None where none has most of them.
 
     With this share of the stems nearly all passages found for the shipped examples were right.
     """
-    stems = _stems(words)
+    stems = _stems(message)
     for material, paragraph, passage in cache.read(db, dataset).nearest(stems, 1) if stems else ():
         passage_stems = set(map(stem, split_words(fold(passage))))
         if sum(each in passage_stems for each in stems) >= _TELLING_SHARE * len(stems):

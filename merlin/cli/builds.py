@@ -208,10 +208,10 @@ def log(
 
 
 def _tell(verdict: VerdictView) -> None:
-    words = text(language(), f"word-{verdict.shown_word}")
+    message = text(language(), f"word-{verdict.shown_word}")
     if verdict.served_until:
-        words = text(language(), "log-served-until", at=format_local_time(verdict.served_until))
-    line = [verdict.commit[:10], verdict.dataset, words, format_cell(verdict.build)]
+        message = text(language(), "log-served-until", at=format_local_time(verdict.served_until))
+    line = [verdict.commit[:10], verdict.dataset, message, format_cell(verdict.build)]
     sys.stdout.write("  ".join(part for part in line if part) + f"  {verdict.subject}\n")
     if verdict.reason:
         reason = text(language(), verdict.reason, **verdict.arguments)

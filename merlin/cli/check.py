@@ -302,12 +302,12 @@ def as_github(outcome: Outcome, language: str) -> str:
     )
 
 
-def _data(words: str) -> str:
-    return words.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+def _data(message: str) -> str:
+    return message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(words: str) -> str:
-    return _data(words).replace(":", "%3A").replace(",", "%2C")
+def _property(message: str) -> str:
+    return _data(message).replace(":", "%3A").replace(",", "%2C")
 
 
 def as_sarif(outcome: Outcome, language: str) -> str:

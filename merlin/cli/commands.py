@@ -245,11 +245,11 @@ class LazyGroup(TyperGroup):
         with _usage_errors():
             return super().invoke(ctx)
 
-    def _translate(self, command: Any, ctx: Any, words: str) -> None:
+    def _translate(self, command: Any, ctx: Any, text: str) -> None:
         from merlin.cli import locale_language
 
         if locale_language() == "ru":
             from merlin.cli.help import show_russian_titles, translate_help
 
             show_russian_titles(ctx)
-            translate_help(command, ctx, words)
+            translate_help(command, ctx, text)

@@ -194,12 +194,12 @@ def check_units() -> Good:
     return "doctor-units", {}
 
 
-def _systemctl(*words: str) -> str:
+def _systemctl(*text: str) -> str:
     """Return what systemctl says, "" where there is none."""
     path = shutil.which("systemctl")
     if path is None:
         return ""
-    done = subprocess.run([path, *words], capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+    done = subprocess.run([path, *text], capture_output=True, text=True, check=False)  # noqa: S603 - no shell
     return done.stdout.strip()
 
 

@@ -62,14 +62,14 @@ def translate_usage_error(error: TyperException) -> None:
     error.format_message = lambda: message  # type: ignore[method-assign]
 
 
-def translate_help(command: Any, ctx: Any, words: str) -> None:
-    """Give a command, called by its `words`, and all below it their help in Russian."""
+def translate_help(command: Any, ctx: Any, text: str) -> None:
+    """Give a command, called by its `text`, and all below it their help in Russian."""
     lines = russian_help()
-    own, shared = lines.get(words, {}), lines[COMMON]
+    own, shared = lines.get(text, {}), lines[COMMON]
     command.help = own.get("does", "")
     if panel := getattr(command, "rich_help_panel", None):
         command.rich_help_panel = lines[PANELS][panel]
     for option in (*command.params, command.get_help_option(ctx)):
         option.help = own.get(option.name) or shared.get(option.name)
     for word, each in getattr(command, "commands", {}).items():
-        translate_help(each, ctx, f"{words} {word}".strip())
+        translate_help(each, ctx, f"{text} {word}".strip())

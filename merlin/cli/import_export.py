@@ -121,9 +121,9 @@ def _print_lines(plan: ImportPlan) -> None:
     """Say on stderr what is wrong with lines, and which of them are known."""
     print_findings(plan.findings)
     for place, other in plan.duplicates:
-        words = text(language(), "import-duplicate", other=_where(other, place, language()))
+        message = text(language(), "import-duplicate", other=_where(other, place, language()))
         file, line, column = escape_unprintable(place.file), place.line, place.column
-        sys.stderr.write(f"{file}:{line}:{column}: {words}\n")
+        sys.stderr.write(f"{file}:{line}:{column}: {message}\n")
 
 
 def _print_plan(plan: ImportPlan) -> None:
@@ -135,8 +135,8 @@ def _print_plan(plan: ImportPlan) -> None:
     for key, count in counts.items():
         if count:
             neither = text(language(), f"{key}-none")
-            words = ", ".join(f"{name or neither} {number}" for name, number in count.items())
-            print_message(key, counts=words)
+            message = ", ".join(f"{name or neither} {number}" for name, number in count.items())
+            print_message(key, counts=message)
 
 
 def _where(other: str | Place, place: Place, spoken: str) -> str:

@@ -157,9 +157,9 @@ def show_progress(key: str, total: int | None = None) -> Iterator[Callable[[], N
         yield lambda: bars.advance(task)
 
 
-def write_file(path: Path, words: str) -> None:
+def write_file(path: Path, message: str) -> None:
     """Write a text into a file, whole or not at all. Raises ConfigError where it cannot be."""
-    write_whole(path, lambda place: place.write_text(words, encoding="utf-8", newline="\n"))
+    write_whole(path, lambda place: place.write_text(message, encoding="utf-8", newline="\n"))
 
 
 def write_whole(path: Path, fill: Callable[[Path], object]) -> None:

@@ -213,5 +213,5 @@ def _filled(form: str, *names: str) -> str:
     return form.format(**{name: text(language(), f"init-{name}") for name in names})
 
 
-def _git(folder: Path, *words: str) -> None:
-    subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)  # noqa: S603, S607 - fixed words
+def _git(folder: Path, *message: str) -> None:
+    subprocess.run(["git", *message], cwd=folder, check=True, capture_output=True)  # noqa: S603, S607 - fixed words

@@ -462,11 +462,11 @@ class Painter:
             ends = [(x + start * unit, y), (x + end * unit, y)]
             self.draw.line(ends, colour, round(2 * unit))
 
-    def write(self, at: Point, words: str, anchor: str, colour: str = "") -> float:
+    def write(self, at: Point, message: str, anchor: str, colour: str = "") -> float:
         """Write words; return where they end."""
         font = _font(_BOLD if colour else "dejavu-sans.ttf", round(11 * self.unit))
-        self.draw.text(at, words, colour or self.colours.pale, font, anchor)
-        return at[0] + font.getlength(words)
+        self.draw.text(at, message, colour or self.colours.pale, font, anchor)
+        return at[0] + font.getlength(message)
 
 
 def _dashes(points: Sequence[Point], dash: float, gap: float) -> Iterator[list[Point]]:
@@ -496,11 +496,11 @@ def _between(start: Point, end: Point, share: float) -> Point:
     )
 
 
-def _cut(words: str, font: FreeTypeFont, room: float) -> str:
+def _cut(message: str, font: FreeTypeFont, room: float) -> str:
     """Return words that fit into the room, the end left out where they do not."""
-    while len(words) > 1 and font.getlength(words) > room:
-        words = f"{words[:-2]}…"
-    return words
+    while len(message) > 1 and font.getlength(message) > room:
+        message = f"{message[:-2]}…"
+    return message
 
 
 @cache

@@ -275,13 +275,13 @@ class BoundedHttp(HttpToolsProtocol):
         else:
             self.answer(HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly.")
 
-    def answer(self, status: HTTPStatus, words: str) -> None:
+    def answer(self, status: HTTPStatus, text: str) -> None:
         """Answer in the application's place, unless it has begun to, and end the connection."""
         call = self._call
         if call is None or call.response_complete or not call.response_started:
             head = f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-            head += f"content-type: text/plain\r\ncontent-length: {len(words)}\r\n"
-            self.transport.write(f"{head}connection: close\r\n\r\n{words}".encode("ascii"))
+            head += f"content-type: text/plain\r\ncontent-length: {len(text)}\r\n"
+            self.transport.write(f"{head}connection: close\r\n\r\n{text}".encode("ascii"))
         self.transport.close()
 
 
@@ -370,8 +370,8 @@ def tls_context(certificate: Path, private_key: Path, section: str) -> ssl.SSLCo
         context.load_cert_chain(certificate, private_key, password=_no_password)
     except (ssl.SSLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or str(error)
-        words = f"{section}: {certificate} and {private_key}: {reason}"
-        raise ConfigError(words, "tls-mismatch", reason=str(reason), **arguments) from error
+        text = f"{section}: {certificate} and {private_key}: {reason}"
+        raise ConfigError(text, "tls-mismatch", reason=str(reason), **arguments) from error
     return context
 
 

@@ -141,9 +141,9 @@ def _said(language: str, value: object) -> object:
     return cut(value) if isinstance(value, str) else value
 
 
-def cut(words: str, most: int = MAX_PART_LENGTH) -> str:
+def cut(message: str, most: int = MAX_PART_LENGTH) -> str:
     """Return words of so many letters at most, as Fluent takes them; longer ones end in "…"."""
-    return words if len(words) <= most else f"{words[: most - 1]}…"
+    return message if len(message) <= most else f"{message[: most - 1]}…"
 
 
 def keys(language: str) -> frozenset[str]:

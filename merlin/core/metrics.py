@@ -29,9 +29,9 @@ class _Made(Collector):
         return [metric for metric in self._metrics if metric.samples]
 
 
-def metric_name(*words: str) -> str:
-    """Return `words` as one name of a metric; what a name may not hold becomes "_"."""
-    return "_".join(_NOT_IN_NAMES.sub("_", word) for word in words)
+def metric_name(*text: str) -> str:
+    """Return `text` as one name of a metric; what a name may not hold becomes "_"."""
+    return "_".join(_NOT_IN_NAMES.sub("_", word) for word in text)
 
 
 def gauge(name: str, about: str, *samples: Sample) -> Metric:

@@ -32,8 +32,8 @@ WATCHDOG = "WATCHDOG=1"
 STOPPING = "STOPPING=1"
 
 
-def notify(*words: str) -> bool:
-    """Tell systemd `words`, such as READY or a `status_notice`; return whether it listens."""
+def notify(*text: str) -> bool:
+    """Tell systemd `text`, such as READY or a `status_notice`; return whether it listens."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return False
@@ -41,7 +41,7 @@ def notify(*words: str) -> bool:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
-            line.sendto("\n".join(words).encode(), address)
+            line.sendto("\n".join(text).encode(), address)
     except OSError:  # a service must not fail because nobody wants to hear that it lives
         return False
     return True

@@ -273,8 +273,8 @@ class SearchIndex(Repository):
             # FTS5 knows every three letters; shorter queries look through all texts.
             places = range(min(len(letters) - 2, _MAX_THIRDS))
             thirds = dict.fromkeys(letters[place : place + 3] for place in places)
-            words = " AND ".join('"' + third.replace('"', '""') + '"' for third in thirds)
-            if words:
+            message = " AND ".join('"' + third.replace('"', '""') + '"' for third in thirds)
+            if message:
                 # By MATCH, then by looking: FTS5 of SQLite 3.40 crashes on some patterns of LIKE
                 # and GLOB.
                 text = (
@@ -283,7 +283,7 @@ class SearchIndex(Repository):
                     f" WHERE search_letter MATCH ? AND search_letter.rowid {_SIDES[kind]}"
                     " AND instr(search_entry.letters, ?) > 0 LIMIT ?"
                 )
-                return self._hits(text, words, letters, most)
+                return self._hits(text, message, letters, most)
         text = (
             f"SELECT course_id, id FROM search_entry"
             f" WHERE {'instr' if self._is_sqlite else 'strpos'}(letters, ?) > 0"

@@ -53,19 +53,19 @@ class StatusSender:
         rows, count = VerdictHistory(self._services.db, self._services.clock), 0
         for owed in rows.owed_statuses():
             status = self._status(owed)
-            words = f"{status.state} {status.description}"
-            if words != owed["words"]:
+            message = f"{status.state} {status.description}"
+            if message != owed["words"]:
                 try:
                     self._forge.set_status(owed["commit_sha"], status)
                 except Refused as refusal:
                     log.warning("status refused", commit=owed["commit_sha"], reason=str(refusal))
-                    words = ""
+                    message = ""
                 except (ForgeAway, ForgeDenied) as failure:
                     self._wait(failure, is_first=count > 0)
                     raise
                 kill_point("status.sent")
                 count += 1
-            rows.sent_status(owed, words)
+            rows.sent_status(owed, message)
         self._pause_s = FIRST_PAUSE_S
         return count > 0
 

@@ -159,6 +159,6 @@ def _arguments(found: Mapping[str, str], question: str) -> dict[str, object]:
     return values
 
 
-def clean_subject(words: str) -> str:
-    """Return `words` as the first line of a commit may have them: printable, at most 200 long."""
-    return shorten(" ".join(words.split()), LONGEST)
+def clean_subject(message: str) -> str:
+    """Return `message` as the first line of a commit may have them: printable, at most 200 long."""
+    return shorten(" ".join(message.split()), LONGEST)

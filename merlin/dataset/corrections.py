@@ -60,10 +60,10 @@ def find_replacement(db: Database, dataset: str, question: str, answer: str) -> 
 
 
 def _pairs(
-    db: Database, dataset: str, words: str, split: str = ""
+    db: Database, dataset: str, text: str, split: str = ""
 ) -> Iterator[tuple[Example, bool]]:
     """Yield the examples that hold these words and those on their way; whether each is a test."""
-    found = ExampleEntries(db).find(dataset, ExampleFilter(words, split=split), _MAX_READ)
+    found = ExampleEntries(db).find(dataset, ExampleFilter(text, split=split), _MAX_READ)
     files = [FileText(dataset, each.path, each.blob, each.text) for each in found]
     sides = {each.path: each.split for each in found}
     for file in apply_pending_changes(dataset, files, Changes(db).pending(dataset)):

@@ -102,9 +102,9 @@ _AT_THE_END = " ?!.…"
 
 
 @lru_cache(maxsize=16)  # what examples are compared by normalises the same texts in a row
-def normalise(words: str) -> str:
-    """Return `words` composed (NFC), lower case, ё as е, blanks single, no signs at the end."""
-    composed = unicodedata.normalize("NFC", words).casefold().replace("ё", "е")
+def normalise(text: str) -> str:
+    """Return `text` composed (NFC), lower case, ё as е, blanks single, no signs at the end."""
+    composed = unicodedata.normalize("NFC", text).casefold().replace("ё", "е")
     return " ".join(composed.split()).rstrip(_AT_THE_END)
 
 
@@ -124,9 +124,9 @@ _SEEN = 200  # letters of a text that tell its language
 _MIN_CHARACTERS = 8  # fewer tell nothing
 
 
-def detect_language(words: str, fewest: int = _MIN_CHARACTERS) -> str:
+def detect_language(text: str, fewest: int = _MIN_CHARACTERS) -> str:
     """Return `ru` or `en` by the letters of the words without code; "" where few or mixed."""
-    plain = _CODE.sub("", words[:2000]) if "`" in words else words[:_SEEN]
+    plain = _CODE.sub("", text[:2000]) if "`" in text else text[:_SEEN]
     written = plain.encode(_CODE_PAGE, "ignore")
     russian = len(written.translate(None, _NOT_RUSSIAN))
     english = len(written.translate(None, _NOT_ENGLISH))
@@ -222,9 +222,9 @@ class ExampleFacts:
         return self.messages if self.rejected is None else (*self.messages, self.rejected)
 
 
-def digest_words(words: str) -> bytes:
+def digest_words(text: str) -> bytes:
     """Return 16 bytes by which equal words are known: one is kept for each example."""
-    return hashlib.sha256(words.encode("utf-8", "surrogatepass")).digest()[:16]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
 def _first(messages: Sequence[Message], role: str) -> str:

@@ -245,12 +245,12 @@ class FileIndex(Repository):
         mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example() & later)
         return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
 
-    def find(self, words: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
+    def find(self, text: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
         """Return example files that say all these words, by dataset, newest change first."""
         entries, found = ExampleEntries(self.db), list[FileText]()
         for name in [dataset] if dataset is not None else sorted(self.trees()):
             left = limit - len(found)
-            part = entries.find(name, ExampleFilter(query=words), left) if left else []
+            part = entries.find(name, ExampleFilter(query=text), left) if left else []
             found += [FileText(name, each.path, each.blob, each.text) for each in part]
         return found
 

@@ -59,21 +59,21 @@ class Finding:
         return replace(self, path=escape_unprintable(path))
 
 
-def escape_unprintable(words: str) -> str:
-    """Return `words` with every character that does not show as itself written as an escape.
+def escape_unprintable(message: str) -> str:
+    """Return `message` with every character that does not show as itself written as an escape.
 
     A file name or a key may hold line ends, terminal escapes, direction marks or bytes that are
     no UTF-8; none of them may reach a terminal, a log or an annotation.
     """
-    if words.isprintable():
-        return words
+    if message.isprintable():
+        return message
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in words
+        for letter in message
     )
 
 
-def shorten(words: str, length: int = SHOWN_LENGTH) -> str:
-    """Return `words` printable and at most `length` characters long, cut with "…"."""
-    shown = escape_unprintable(words[: length + 1])
-    return shown if len(words) <= length else shown[: length - 1] + "…"
+def shorten(message: str, length: int = SHOWN_LENGTH) -> str:
+    """Return `message` printable and at most `length` characters long, cut with "…"."""
+    shown = escape_unprintable(message[: length + 1])
+    return shown if len(message) <= length else shown[: length - 1] + "…"

@@ -97,8 +97,8 @@ def _said(node: Node) -> object:
     return _seen(node.value)
 
 
-def _seen(words: str) -> str:
-    return _BUT_BREAKS.sub("", INVISIBLE.sub("", words)).rstrip()
+def _seen(message: str) -> str:
+    return _BUT_BREAKS.sub("", INVISIBLE.sub("", message)).rstrip()
 
 
 class ChangedMeanwhile(Exception):

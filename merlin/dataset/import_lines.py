@@ -238,8 +238,8 @@ def _list_items(text: TextIOWrapper) -> Iterator[Record]:
         yield _broken(window, "more stands behind the list")
 
 
-def _broken(window: _Window, words: str) -> ImportedLine:
-    return _bad(window.line, "import-list", window.column, words=words)
+def _broken(window: _Window, text: str) -> ImportedLine:
+    return _bad(window.line, "import-list", window.column, words=text)
 
 
 def _read_json(records: Iterator[Record], shape: ImportFormat) -> Iterator[ImportedLine]:

@@ -110,13 +110,13 @@ def lint_example(example: Example) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def _unseen_letters(words: str, mark: Mark) -> Iterator[Finding]:
+def _unseen_letters(text: str, mark: Mark) -> Iterator[Finding]:
     looks = (
         ("direction-mark", _DIRECTION, Severity.WARNING),
         ("invisible-letter", INVISIBLE, Severity.NOTE),
     )
     for rule, pattern, severity in looks:
-        if found := pattern.search(words):
+        if found := pattern.search(text):
             arguments = {"found": f"U+{ord(found.group()):04X}"}
             yield Finding("", *mark, rule, severity, arguments)
 

@@ -290,8 +290,8 @@ class Proposals(Repository):
         """Return a proposal. Raises NotFound."""
         row = self.db.row(PROPOSAL.select().where(PROPOSAL.id == proposal_id))
         if row is None:
-            words = f"no proposal {proposal_id}"
-            raise NotFound(words, "proposal-unknown", proposal=str(proposal_id))
+            message = f"no proposal {proposal_id}"
+            raise NotFound(message, "proposal-unknown", proposal=str(proposal_id))
         return self._proposal(row)
 
     @transaction

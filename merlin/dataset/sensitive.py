@@ -78,10 +78,10 @@ def find_sensitive(words: str) -> Iterator[tuple[str, str]]:
                 break
 
 
-def mask_digits(words: str) -> str:
+def mask_digits(text: str) -> str:
     """Return the words, short, with all digits but the first and last two as `*`."""
-    places = [place for place, letter in enumerate(words) if letter.isdigit()][2:-2]
-    masked = "".join("*" if place in places else letter for place, letter in enumerate(words))
+    places = [place for place, letter in enumerate(text) if letter.isdigit()][2:-2]
+    masked = "".join("*" if place in places else letter for place, letter in enumerate(text))
     return shorten(masked.replace("\u00a0", " "))
 
 

@@ -280,10 +280,10 @@ class VerdictHistory(Repository):
         )
 
     @transaction
-    def sent_status(self, owed: Row, words: str) -> None:
+    def sent_status(self, owed: Row, text: str) -> None:
         """Remember what the forge was told; what moved on meanwhile is owed in its turn."""
         key = {"commit_sha": owed["commit_sha"], "dataset": owed["dataset"]}
-        self.db.upsert(COMMIT_STATUS, key, {"words": words, "at": owed["updated_at"]})
+        self.db.upsert(COMMIT_STATUS, key, {"words": text, "at": owed["updated_at"]})
 
     def newest(self, dataset: str, commit: str | None = None) -> Verdict:
         """Return the newest verdict with a build, or what a commit led to. Raises NotFound.

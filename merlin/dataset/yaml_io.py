@@ -309,32 +309,32 @@ def _is_small(value: Mapping[str, object], indent: int) -> bool:
     return is_flat and indent + len(format_flow(value)) < _WIDTH
 
 
-def format_key_text(words: str, bar: str, indent: int, *, is_exact: bool = False) -> str:
+def format_key_text(text: str, bar: str, indent: int, *, is_exact: bool = False) -> str:
     """Return the words as the value of a key: plain, below a bar, or in quotes.
 
     `bar` is "|" or "|-", `indent` how deep lines below it stand. Line ends after the words are
     kept where `is_exact`, else left to the bar.
     """
-    shown, is_fine = words, "\n" in words or _is_plain(words)
-    if "\n" in words:
+    shown, is_fine = text, "\n" in text or _is_plain(text)
+    if "\n" in text:
         # A first line that begins with a blank would be taken for deeper indentation.
-        depth = "2" if words.lstrip("\n").startswith(" ") else ""
+        depth = "2" if text.lstrip("\n").startswith(" ") else ""
         # Each line `indent` deep; empty ones stay empty.
-        lines = (f"{' ' * indent}{line}" if line else "" for line in words.split("\n"))
+        lines = (f"{' ' * indent}{line}" if line else "" for line in text.split("\n"))
         shown = "\n".join((bar[0] + depth + bar[1:], *lines))
     back = _read_back(f"{' ' * (indent - 2)}key: {shown}", "key")
     is_same = (
-        back == words
+        back == text
         if is_exact
-        else back is not None and strip_line_ends(back) == strip_line_ends(words)
+        else back is not None and strip_line_ends(back) == strip_line_ends(text)
     )
-    return shown if is_fine and is_same else format_json(words)
+    return shown if is_fine and is_same else format_json(text)
 
 
-def format_flow_text(words: str) -> str:
+def format_flow_text(text: str) -> str:
     """Return the words as one of a list in brackets: plain or in quotes."""
-    is_fine = _is_plain(words) and _read_back(f"key: [{words}]", "key", 0) == words
-    return words if is_fine else format_json(words)
+    is_fine = _is_plain(text) and _read_back(f"key: [{text}]", "key", 0) == text
+    return text if is_fine else format_json(text)
 
 
 def format_json(value: object) -> str:
@@ -343,11 +343,11 @@ def format_json(value: object) -> str:
     return "".join(_ESCAPED.get(letter, letter) for letter in shown)
 
 
-def _is_plain(words: str) -> bool:
+def _is_plain(text: str) -> bool:
     """Return whether one line shows as itself and every reader takes it for words."""
-    if not words.isprintable():
+    if not text.isprintable():
         return False
-    return bool(_resolve(yaml.ScalarNode, words, (True, False)) == _TEXT)
+    return bool(_resolve(yaml.ScalarNode, text, (True, False)) == _TEXT)
 
 
 def _read_back(written: str, *path: str | int) -> str | None:

@@ -73,8 +73,8 @@ def _copy(
         for _ in _counted(_postgresql_rows(target, table, columns), stored):
             pass
         if sent != stored:
-            words = f"{table}: {sent[_ROWS]} rows were sent, {stored[_ROWS]} are stored, or others"
-            raise MerlinError(words, "migrate-db-differs", table=table)
+            text = f"{table}: {sent[_ROWS]} rows were sent, {stored[_ROWS]} are stored, or others"
+            raise MerlinError(text, "migrate-db-differs", table=table)
         if "id" in columns:
             _go_on_counting(lite, target, table)
         copied[table] = sent[_ROWS]
@@ -92,9 +92,9 @@ def _in_order(target: Connection) -> list[str]:
     return list(order.static_order())
 
 
-def _statement(words: str, table: str, columns: Iterable[str]) -> sql.Composed:
+def _statement(text: str, table: str, columns: Iterable[str]) -> sql.Composed:
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    return sql.SQL(words).format(sql.Identifier(table), names)
+    return sql.SQL(text).format(sql.Identifier(table), names)
 
 
 def _has_rows(target: Connection, table: str) -> bool:

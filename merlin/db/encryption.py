@@ -140,8 +140,8 @@ class KeyFile:
     def read(self) -> list[bytes]:
         """Return every key, the one that seals first. Raises ConfigError."""
         seen = self._stamp()
-        words = "" if seen is None else self._path.read_text(encoding="ascii", errors="replace")
-        lying = parse_keys(words, str(self._path)) if words or not self._given else []
+        text = "" if seen is None else self._path.read_text(encoding="ascii", errors="replace")
+        lying = parse_keys(text, str(self._path)) if text or not self._given else []
         # Only now: one that could not be read is tried again, whatever changes of it.
         self._seen = seen
         return [*self._given, *lying]
@@ -172,9 +172,9 @@ def key_id(key: bytes) -> str:
     return hashlib.sha256(b"merlin text key " + key).hexdigest()[:8]
 
 
-def parse_keys(words: str, where: str) -> list[bytes]:
+def parse_keys(text: str, where: str) -> list[bytes]:
     """Return the keys that stand in a text, one a line. Raises ConfigError."""
-    return [_key(word.encode(), where) for word in _BETWEEN_KEYS.split(words.strip())]
+    return [_key(word.encode(), where) for word in _BETWEEN_KEYS.split(text.strip())]
 
 
 def _key(text: bytes, where: str) -> bytes:

@@ -16,9 +16,9 @@ from merlin.db.audit import person_reference
 from merlin.db.tables import Table
 
 
-def scrub_text(words: str, user_id: int) -> str:
+def scrub_text(text: str, user_id: int) -> str:
     """Return the words with a word for nobody in the place of the person's number."""
-    named = re.sub(rf"(?<!\w){re.escape(person_reference(user_id))}(?!\d)", ERASED, words)
+    named = re.sub(rf"(?<!\w){re.escape(person_reference(user_id))}(?!\d)", ERASED, text)
     return re.sub(rf"(?<!\d){user_id}(?!\d)", ERASED.removeprefix("user:"), named)
 
 

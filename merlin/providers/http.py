@@ -76,7 +76,7 @@ def _begin(request: httpx2.Request) -> None:
 
 def _bound(response: httpx2.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
-        words = "the answer is packed, which was not asked for"
-        raise httpx2.ReadError(words, request=response.request)
+        text = "the answer is packed, which was not asked for"
+        raise httpx2.ReadError(text, request=response.request)
     inner = cast("httpx2.SyncByteStream", response.stream)
     response.stream = _Bounded(inner, response.request)

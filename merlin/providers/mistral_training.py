@@ -126,11 +126,11 @@ def _events(raw: Json) -> list[JobEvent]:
             fields = dict(data) if isinstance(data, Mapping) else {}
             if kind == "metrics":
                 fields["step"] = each.get("step_number")
-            words = str(fields.get("status") or each.get("name") or f"step {fields.get('step')}")
+            text = str(fields.get("status") or each.get("name") or f"step {fields.get('step')}")
             row = {
-                "id": f"{kind}:{each.get('created_at')}:{words}",
+                "id": f"{kind}:{each.get('created_at')}:{text}",
                 "created_at": each.get("created_at"),
-                "message": words,
+                "message": text,
                 "type": kind,
                 "data": {name: value for name, value in fields.items() if value is not None},
                 "level": "error" if fields.get("error") else "info",

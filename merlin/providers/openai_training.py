@@ -84,12 +84,12 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
 
 
 def _of_connection(cause: BaseException, unsure: type[ProviderBusy]) -> ProviderError:
-    words = one_line(f"{type(cause).__name__} {cause}".strip())
+    text = one_line(f"{type(cause).__name__} {cause}".strip())
     if isinstance(cause, _NEVER_SENDABLE):
-        return ProviderError(f"the call cannot be sent: {words}")
+        return ProviderError(f"the call cannot be sent: {text}")
     if isinstance(cause, _NEVER_SENT):
-        return ProviderBusy(f"the provider cannot be reached: {words}")
-    return unsure(f"the connection to the provider broke: {words}")
+        return ProviderBusy(f"the provider cannot be reached: {text}")
+    return unsure(f"the connection to the provider broke: {text}")
 
 
 def sync_client(

@@ -296,8 +296,8 @@ def _dataset_name(name: str) -> str:
     return f"merlin-{_digest(name)}"
 
 
-def _digest(words: str) -> str:
-    return hashlib.sha256(words.encode()).hexdigest()[:32]
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _seed(launch_key: str) -> int:

@@ -84,10 +84,10 @@ def refund_body(request: RefundRequest, receipt: Receipt | None) -> Body:
     return body
 
 
-def receipt_body(receipt: Receipt, contact: str, words: str, amount: Amount) -> Body:
+def receipt_body(receipt: Receipt, contact: str, text: str, amount: Amount) -> Body:
     """Return a receipt of one thing for all of an amount."""
     item = {
-        "description": words[:MAX_WORDS_LENGTH],
+        "description": text[:MAX_WORDS_LENGTH],
         "quantity": "1.00",
         "amount": money(amount),
         "vat_code": receipt.vat_code,

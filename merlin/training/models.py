@@ -375,11 +375,11 @@ def find_taught(
     if row is None:
         return [], []
     # Each message of the words is a line: first the question, last the answer.
-    words = f"\n{normalise(answer)}"
-    end = fn.SUBSTR(EXAMPLE_TEXT.words, fn.LENGTH(EXAMPLE_TEXT.words) - len(words) + 1)
+    text = f"\n{normalise(answer)}"
+    end = fn.SUBSTR(EXAMPLE_TEXT.words, fn.LENGTH(EXAMPLE_TEXT.words) - len(text) + 1)
     begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _MAX_QUESTION_LENGTH)
     same = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
-    taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, begun, end == words)
+    taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, begun, end == text)
     taught = taught.join(EXAMPLE_TEXT, on=same).where(_taught_by(row["build_id"]))
     rows = db.tuples(taught)
     if exact := sorted(example_id for example_id, _, is_said in rows if is_said):

@@ -129,9 +129,9 @@ def when(context: BotContext, at: datetime | str | None) -> str:
     )
 
 
-def cut(words: str) -> str:
+def cut(message: str) -> str:
     """Return words as a line among others."""
-    return menu.cut(words, _LONGEST)
+    return menu.cut(message, _LONGEST)
 
 
 def lines(*found: str) -> str:
@@ -158,7 +158,7 @@ def _home(context: BotContext) -> View:
     mine = context.authority
     ways = [menu.button(context, key, data) for key, data, needed in _SECTIONS if mine.may(needed)]
     role = state_text(context, "role", mine.role.value)
-    words = context.translate("admin-home", role=role)
+    message = context.translate("admin-home", role=role)
     board = read_board(*performer(context))
     shown = "\n\n".join(_board_row(context, row) for row in board.rows[:_MAX_DATASETS])
     late = "" if board.is_live else context.translate("page-board-daemon")
@@ -171,7 +171,7 @@ def _home(context: BotContext) -> View:
         *button_rows(ways, 2),
         moves and (menu.button(context, "admin-refresh", "a-home"),),
     )
-    return menu.card(context, context.translate("admin-title"), words, late, shown, rows=rows)
+    return menu.card(context, context.translate("admin-title"), message, late, shown, rows=rows)
 
 
 def _board_row(context: BotContext, row: BoardRow) -> str:

@@ -35,15 +35,15 @@ def refusal_of(context: BotContext, found: Over | Left) -> StoredAnswer:
     """Return what is said in place of an answer that caps or plan do not allow."""
     if isinstance(found, Over):
         until = context.moment(found.until)
-        words = context.translate(f"guard-{found.reach}", until=until)
-        return StoredAnswer("", words, UpdateState.REFUSED)
+        text = context.translate(f"guard-{found.reach}", until=until)
+        return StoredAnswer("", text, UpdateState.REFUSED)
     kind, limit = found.kind.value, found.limit or 0
-    words = context.translate("bot-plan-closed", kind=kind)
+    text = context.translate("bot-plan-closed", kind=kind)
     if found.limit != 0:
         until, period = context.moment(found.resets_at), found.period.value
         arguments = {"kind": kind, "limit": limit, "period": period, "until": until}
-        words = context.translate("bot-plan-spent", **arguments)
-    return StoredAnswer("", words, UpdateState.REFUSED, offer=answers.PLAN)
+        text = context.translate("bot-plan-spent", **arguments)
+    return StoredAnswer("", text, UpdateState.REFUSED, offer=answers.PLAN)
 
 
 def left_note(context: BotContext, left: Left) -> str:

@@ -31,9 +31,9 @@ def show_waiting(context: BotContext) -> View:
     found = approvals.list_waiting(*performer(context))[:_MOST]
     lines = [f"{each.number}. {_line(context, each)}" for each in found]
     rows = [_buttons(context, each) for each in found]
-    words = context.translate("approval-lead" if found else "approval-nothing")
+    message = context.translate("approval-lead" if found else "approval-nothing")
     title = context.translate("approval-title")
-    return menu.card(context, title, words, *lines, rows=(*rows, admin.HOME))
+    return menu.card(context, title, message, *lines, rows=(*rows, admin.HOME))
 
 
 def _line(context: BotContext, each: ApprovalView) -> str:
@@ -80,8 +80,8 @@ def approve(context: BotContext) -> View:
     number = context.number()
     if not menu.is_sure(context):
         waiting = approvals.get_waiting(*performer(context), number)
-        words = f"{_line(context, waiting)}\n\n{context.translate('approval-ask-approve')}"
-        return menu.confirm(context, words, "approval-approve-yes", _LIST, number)
+        message = f"{_line(context, waiting)}\n\n{context.translate('approval-ask-approve')}"
+        return menu.confirm(context, message, "approval-approve-yes", _LIST, number)
     done = approvals.approve(*performer(context), number)
     if done.reason is None:
         return _said(context, "approval-said-approved")
@@ -98,5 +98,5 @@ def decline(context: BotContext) -> View:
 
 def _said(context: BotContext, key: str, **arguments: object) -> View:
     rows: menu.Rows = (("approval-title", _LIST), admin.HOME)
-    words = context.translate(key, **arguments)
-    return menu.card(context, context.translate("approval-title"), words, rows=rows)
+    message = context.translate(key, **arguments)
+    return menu.card(context, context.translate("approval-title"), message, rows=rows)

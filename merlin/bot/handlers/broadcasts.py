@@ -92,8 +92,8 @@ def _cast(context: BotContext) -> Broadcast:
 def ask_send(context: BotContext) -> View:
     """Ask whether it is to be sent; the preview stays above."""
     cast, whom = _draft(context)
-    words = context.translate("cast-ask-send", count=_receivers(context, whom))
-    view = menu.confirm(context, words, "cast-send", _LIST, cast.broadcast_id, whom)
+    text = context.translate("cast-ask-send", count=_receivers(context, whom))
+    view = menu.confirm(context, text, "cast-send", _LIST, cast.broadcast_id, whom)
     return replace(view, is_new=True)
 
 
@@ -129,7 +129,7 @@ def stop(context: BotContext) -> View:
     """Send no more of it."""
     number_ = _cast(context).broadcast_id
     if not menu.is_sure(context):
-        words = context.translate("cast-ask-stop", number=number_)
-        return menu.confirm(context, words, "cast-stop", f"a-cast:{number_}", number_)
+        text = context.translate("cast-ask-stop", number=number_)
+        return menu.confirm(context, text, "cast-stop", f"a-cast:{number_}", number_)
     broadcasts.stop(*performer(context), number_)
     return progress_screen(context)

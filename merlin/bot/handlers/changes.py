@@ -157,9 +157,9 @@ def drop(context: BotContext) -> View:
     """Take an edit that waits back, asked twice."""
     if context.argument(0) == "drop":
         one = changes.get_file(*performer(context), context.argument(1))
-        words = context.translate("examples-ask-take-back", subject=parse_subject(one.subject))
+        message = context.translate("examples-ask-take-back", subject=parse_subject(one.subject))
         sure = ("examples-take-back", f"ex:drop-yes:{one.change_id}")
-        return menu.second_question(context, words, sure, f"ex:change:{one.change_id}")
+        return menu.second_question(context, message, sure, f"ex:change:{one.change_id}")
     changes.drop(*performer(context), context.argument(1))
     return _gone(context, "change-given-up")
 
@@ -187,8 +187,8 @@ def queue(context: BotContext) -> View:
     several = len(found) > 1 and ("examples-several", f"ex:several:{page}")
     turn = menu.page_buttons("ex:queue", page, count)
     rows: menu.Rows = (*entries, *turn, several, menu.back("ex:home"))
-    words = context.translate("examples-queue-words" if found else "examples-queue-empty")
-    return menu.card(context, context.translate("examples-queue", count=count), words, rows=rows)
+    message = context.translate("examples-queue-words" if found else "examples-queue-empty")
+    return menu.card(context, context.translate("examples-queue", count=count), message, rows=rows)
 
 
 _SEVERAL_LETTERS = 180
@@ -282,10 +282,10 @@ def ask_reason(context: BotContext) -> View:
     waiting = proposals.get_waiting(*performer(context), context.number(1))
     number, question = waiting.proposal_id, shorten(waiting.draft.question, _QUESTION)
     title = context.translate("examples-decline")
-    words = context.translate("examples-ask-reason", question=question)
+    message = context.translate("examples-ask-reason", question=question)
     bare = (("examples-decline-bare", f"ex:no-yes:{number}", "danger"),)
     back = f"ex:prop:{number}"
-    return ask(context, DECLINE, title, words, back=back, rows=bare, kept={"proposal": number})
+    return ask(context, DECLINE, title, message, back=back, rows=bare, kept={"proposal": number})
 
 
 def decline(context: BotContext) -> View:
@@ -302,8 +302,10 @@ def decline(context: BotContext) -> View:
     is_told = reason and found.is_persons
     if is_told:
         arguments = {"question": shorten(found.draft.question, _QUESTION), "reason": reason.strip()}
-        words = text(context.services.language_of(found.user_id), "examples-not-taken", **arguments)
-        key, page = f"declined:{found.proposal_id}", FormattedMessage(words)
+        message = text(
+            context.services.language_of(found.user_id), "examples-not-taken", **arguments
+        )
+        key, page = f"declined:{found.proposal_id}", FormattedMessage(message)
         context.outbox.put([OutgoingMessage(key, found.user_id, page)])
     leave_dialog(context)
     return _queue_card(context, "examples-declined-told" if is_told else "examples-declined")
@@ -370,8 +372,8 @@ def _asks(
         format_price(context, seen),
     ]
     sure = ("examples-undo", f"ex:undo-yes:{context.argument(1)}")
-    words = "\n\n".join(filter(None, parts))
-    return menu.second_question(context, words, sure, f"ex:change:{first.batch}")
+    message = "\n\n".join(filter(None, parts))
+    return menu.second_question(context, message, sure, f"ex:change:{first.batch}")
 
 
 def _entries(context: BotContext, reverts: Sequence[Edit], files: DatasetFiles) -> Iterator[str]:
@@ -393,8 +395,8 @@ def undo_confirmed(context: BotContext) -> View:
     (first, *_) = changes.of_commit(*performer(context), mark)
     dataset = changes.undo_commit(*performer(context), mark, editor)
     subject = format_subject(first.subject, context.language)
-    words = context.translate("examples-undone", subject=subject)
-    return saved_view(context, dataset, "examples-undone-title", words)
+    message = context.translate("examples-undone", subject=subject)
+    return saved_view(context, dataset, "examples-undone-title", message)
 
 
 def list_unanswered(context: BotContext) -> View:
@@ -424,8 +426,8 @@ def answer_unanswered(context: BotContext) -> View:
             _dismissing(context),
             menu.back(f"ex:vains:{short}:0"),
         )
-        words = context.translate("page-unanswered-there")
-        return menu.card(context, name, each.question, words, rows=ways)
+        message = context.translate("page-unanswered-there")
+        return menu.card(context, name, each.question, message, rows=ways)
     draft = Draft(name, turns=((USER, each.question),))
     return example_draft.ask_answer(context, draft, f"ex:vains:{short}:0", _dismissing(context))
 
@@ -437,8 +439,8 @@ def dismiss_unanswered(context: BotContext) -> View:
     unanswered.dismiss(*performer(context), name, each.mark)
     short = admin.short(name)
     undo = ("page-unanswered-restore", f"ex:vain-back:{short}:{context.argument(2)}")
-    words = context.translate("unanswered-dismissed", question=each.question)
-    return menu.card(context, name, words, rows=(undo, menu.back(f"ex:vains:{short}:0")))
+    message = context.translate("unanswered-dismissed", question=each.question)
+    return menu.card(context, name, message, rows=(undo, menu.back(f"ex:vains:{short}:0")))
 
 
 def restore_unanswered(context: BotContext) -> View:

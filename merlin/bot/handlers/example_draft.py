@@ -106,8 +106,8 @@ def answered_draft(context: BotContext) -> Draft:
     return _with_turn(current_draft(context), ASSISTANT, context.text)
 
 
-def _with_turn(draft: Draft, role: str, words: str) -> Draft:
-    return replace(draft, turns=(*draft.turns, (role, words.strip())))
+def _with_turn(draft: Draft, role: str, text: str) -> Draft:
+    return replace(draft, turns=(*draft.turns, (role, text.strip())))
 
 
 def turn(context: BotContext) -> View:
@@ -145,7 +145,7 @@ def _forwarded_view(
 ) -> View:
     """Show who said what, to be marked, and wait for more."""
     title = context.translate("examples-proof-new", dataset=dataset_title(context, name))
-    words = "examples-ask-forward"
+    text = "examples-ask-forward"
     rows: list[menu.RowOf] = []
     if heard:
         places, page = menu.paginate(range(len(heard)), wanted)
@@ -158,9 +158,9 @@ def _forwarded_view(
         many = context.translate("examples-as-many", count=count)
         several = count > 1 and Button(many, "ex:pairs", style="primary")
         rows.append((("examples-as-one", "ex:picked", "" if several else "primary"), several))
-        words = "examples-pick-words"
+        text = "examples-pick-words"
     kept, back = {"dataset": name, "heard": list(heard)}, f"ex:ds:{admin.short(name)}"
-    parts = (note, context.translate(words))
+    parts = (note, context.translate(text))
     return ask(context, PICK, title, *parts, back=back, rows=rows, kept=kept)
 
 
@@ -319,23 +319,23 @@ def _now(draft: Draft, field: str) -> str:
     raise Refused("the example is broken", "examples-broken")
 
 
-def reword_draft(draft: Draft, field: str, words: str) -> Draft:
+def reword_draft(draft: Draft, field: str, message: str) -> Draft:
     """Return the draft with other words of a field: q (first question), a (last answer), t, y."""
     if field == "t":
-        tags = (each.strip("#") for each in _SEPARATORS.split(words))
+        tags = (each.strip("#") for each in _SEPARATORS.split(message))
         return replace(draft, tags=tuple(dict.fromkeys(filter(None, tags))))
     if field not in ("q", "a"):
-        text = words if words.endswith("\n") else f"{words}\n"
+        text = message if message.endswith("\n") else f"{message}\n"
         return replace(draft, text=text, turns=(), question=None, answer=None, tags=None)
-    words = words.strip()
+    message = message.strip()
     if not draft.turns:
         is_question = field == "q"
-        return replace(draft, question=words) if is_question else replace(draft, answer=words)
+        return replace(draft, question=message) if is_question else replace(draft, answer=message)
     place, role, turns = -1, ASSISTANT, list(draft.turns)
     if field == "q":
         place = next((i for i, (role, _) in enumerate(turns) if role == USER), 0)
         role = USER
-    turns[place] = (role, words)
+    turns[place] = (role, message)
     return replace(draft, turns=tuple(turns))
 
 

@@ -303,8 +303,8 @@ def proof_handler(make: Callable[[BotContext], Draft], note: str = "") -> Handle
     """Return the handler that shows the proof of a draft, made of rows, below the text `note`."""
 
     async def handle(context: BotContext) -> None:
-        words = context.translate(note) if note else ""
-        await show_proof(context, lambda: make(context), words)
+        text = context.translate(note) if note else ""
+        await show_proof(context, lambda: make(context), text)
 
     return editor_handler(handle)
 
@@ -555,8 +555,8 @@ def ask_wording(context: BotContext) -> View:
     """Ask for a new example's question in other words."""
     require_step(context, PROOF)
     title = context.translate("examples-wording")
-    words = context.translate("examples-ask-wording")
-    return ask(context, WORDING, title, words, back="ex:look", draft=current_draft(context))
+    text = context.translate("examples-ask-wording")
+    return ask(context, WORDING, title, text, back="ex:look", draft=current_draft(context))
 
 
 def worded_draft(context: BotContext) -> Draft:

@@ -138,9 +138,9 @@ def list_examples(context: BotContext) -> View:
     page, mark = min(context.number(2), 100_000), admin.short(name)
     limit = PAGE_SIZE + 1
     found = examples.recent(*performer(context), name, offset=page * PAGE_SIZE, limit=limit)
-    words = context.translate("examples-list-words" if found else "examples-none")
+    text = context.translate("examples-list-words" if found else "examples-none")
     rows: menu.Rows = (*_entries(f"ex:list:{mark}", page, found), menu.back(f"ex:ds:{mark}"))
-    return menu.card(context, name, words, rows=rows)
+    return menu.card(context, name, text, rows=rows)
 
 
 def _entries(data: str, page: int, found: Sequence[ExampleView]) -> Iterator[menu.RowOf]:
@@ -180,8 +180,8 @@ def ask_find(context: BotContext) -> View:
     """Ask for words to search by."""
     name = chosen_dataset(context)
     title, back = context.translate("examples-find"), f"ex:ds:{admin.short(name)}"
-    words = context.translate("examples-ask-find", dataset=dataset_title(context, name))
-    return ask(context, FIND, title, words, back=back, kept={"dataset": name})
+    text = context.translate("examples-ask-find", dataset=dataset_title(context, name))
+    return ask(context, FIND, title, text, back=back, kept={"dataset": name})
 
 
 async def find_examples(context: BotContext) -> None:
@@ -284,9 +284,9 @@ def ask_import(context: BotContext) -> View:
     """Ask for a file."""
     name = chosen_dataset(context)
     title = context.translate("examples-import-title", dataset=dataset_title(context, name))
-    words = context.translate("examples-ask-file", megabytes=MAX_BYTES // 1_000_000)
+    text = context.translate("examples-ask-file", megabytes=MAX_BYTES // 1_000_000)
     back = f"ex:ds:{admin.short(name)}"
-    return ask(context, IMPORT, title, words, back=back, kept={"dataset": name})
+    return ask(context, IMPORT, title, text, back=back, kept={"dataset": name})
 
 
 @handlers.step(IMPORT)

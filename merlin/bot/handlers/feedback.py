@@ -78,12 +78,12 @@ def revoke_consent(context: BotContext) -> View:
     if models is None:
         return menu.say(context, "consent-none")
     context.stop_waiting()
-    words = context.translate("consent-revoked")
+    content = context.translate("consent-revoked")
     if models:
         named = ", ".join(models[:MAX_NAMED]) + ("…" if models[MAX_NAMED:] else "")
         message = context.translate("consent-models", count=len(models), models=named)
-        words = f"{words}\n\n{message}"
-    return menu.message(context, words)
+        content = f"{content}\n\n{message}"
+    return menu.message(context, content)
 
 
 _SHORT = 10
@@ -150,11 +150,11 @@ async def rate(context: BotContext) -> None:
             return menu.refuse(context, "bot-not-yours")
         rating = feedback.press_rating(*performer(context), turn.turn_id, pressed)
         counted[:] = [(turn, rating)]
-        words = context.translate(f"rating-{rating.value if rating else 'none'}")
+        message = context.translate(f"rating-{rating.value if rating else 'none'}")
         if rating is not Rating.DOWN or not context.is_private:
-            return menu.alert(words)
+            return menu.alert(message)
         fix = ("rating-fix", f"fix:{turn.turn_id}", "primary")
-        return replace(menu.say(context, "rating-how-better", fix), alert=words, is_new=True)
+        return replace(menu.say(context, "rating-how-better", fix), alert=message, is_new=True)
 
     await context.show(act)
     for turn, rating in counted:
@@ -267,13 +267,13 @@ def corrected(context: BotContext) -> View:
 async def meant_as_question(context: BotContext) -> None:
     """Answer the words that were taken for a correction, and leave the correction."""
     kept = context.dialog_values
-    words = str(kept.get("words", ""))
-    if not words:
+    message = str(kept.get("words", ""))
+    if not message:
         await context.show(lambda: menu.outdated(context))
         return
     if not context.is_resumed:
         await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
-    await answer_question(replace(context, text=words, message_id=int(kept["message"])))
+    await answer_question(replace(context, text=message, message_id=int(kept["message"])))
     # Afterwards: a kill before finds the words again.
     await context.store.do(context.stop_waiting)
 

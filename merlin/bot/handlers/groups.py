@@ -116,8 +116,8 @@ async def settings(context: BotContext) -> None:
     elif context.verb:
         await context.show(lambda: menu.refuse(context, "groups-leaders-only"), UpdateState.REFUSED)
     else:
-        words = context.translate("groups-leaders-only")
-        await context.say(words, UpdateState.REFUSED, "not an administrator")
+        message = context.translate("groups-leaders-only")
+        await context.say(message, UpdateState.REFUSED, "not an administrator")
 
 
 def _done(context: BotContext, *, hears_all: bool) -> View:
@@ -252,20 +252,20 @@ async def answer_inline(context: BotContext) -> None:
     await context.end(UpdateState.ANSWERED if words else UpdateState.REFUSED, "inline")
 
 
-def _results(context: BotContext, words: str) -> list[dict[str, Any]]:
+def _results(context: BotContext, message: str) -> list[dict[str, Any]]:
     inline = InlineWords(context.db, context.bot_id)
     serving = context.catalogue.serving(context.services.default_dataset)
     build_id = serving.model.build_id if serving is not None else 0
-    taught = inline.taught(build_id, words, MAX_TAUGHT) if build_id else []
+    taught = inline.taught(build_id, message, MAX_TAUGHT) if build_id else []
     # The first result puts a question into the chat, with the way to ask it.
-    token = inline.keep(context.user_id, words)
+    token = inline.keep(context.user_id, message)
     label = context.translate("inline-button-ask")
     button = Button(label, url=context.link(question_payload(token)))
-    page = FormattedMessage(f"{_ASKED}{words}", buttons=((button,),))
-    ask = _result("ask", context.translate("inline-ask"), words, page)
+    page = FormattedMessage(f"{_ASKED}{message}", buttons=((button,),))
+    ask = _result("ask", context.translate("inline-ask"), message, page)
     return [
         {**ask, **keyboard(page)},
-        *_answer_results("own", inline.own(context.user_id, words, MAX_OWN)),
+        *_answer_results("own", inline.own(context.user_id, message, MAX_OWN)),
         *_answer_results("taught", taught),
     ]
 
@@ -294,8 +294,8 @@ def _answer_results(kind: str, found: Sequence[Said]) -> list[dict[str, Any]]:
     return results
 
 
-def _cut(words: str, most: int) -> str:
-    return menu.cut(" ".join(words.split()), most)
+def _cut(message: str, most: int) -> str:
+    return menu.cut(" ".join(message.split()), most)
 
 
 def is_shared(context: BotContext) -> bool:

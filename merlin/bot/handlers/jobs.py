@@ -49,9 +49,9 @@ def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], 
     waiting.note(
         WaitingRequest(request_id, context.chat_id, context.message_id, context.update_id, back)
     )
-    words = "admin-asked-wait" if is_daemon_alive(context.services) else "admin-asked-late"
+    message = "admin-asked-wait" if is_daemon_alive(context.services) else "admin-asked-late"
     title, rows = context.translate("admin-asked"), (menu.back(back),)
-    return menu.card(context, title, context.translate(words), rows=rows)
+    return menu.card(context, title, context.translate(message), rows=rows)
 
 
 _LIST = "a-jobs:0"
@@ -259,8 +259,8 @@ def events(context: BotContext) -> View:
         f"{admin.when(context, line.at)}  {admin.cut(line.words)} {line.times}".rstrip()
         for line in reversed(event_lines(job_events, context.language)[:_MAX_LINES])
     ]
-    words = "\n".join(lines) or context.translate("admin-events-none")
-    return menu.card(context, _title(context, job), words, rows=(menu.back(f"a-job:{job.id}"),))
+    message = "\n".join(lines) or context.translate("admin-events-none")
+    return menu.card(context, _title(context, job), message, rows=(menu.back(f"a-job:{job.id}"),))
 
 
 @handlers.button("a-cancel", needs=Permission.LAUNCH, twice=True)
@@ -268,6 +268,6 @@ def cancel_job(context: BotContext) -> View:
     """Ask the daemon to stop the job."""
     job = _found(context, events=1, permission=Permission.LAUNCH)
     if not menu.is_sure(context):
-        words = context.translate("admin-ask-cancel", job=job.id, build=job.build)
-        return menu.confirm(context, words, "admin-cancel-job", f"a-job:{job.id}", job.id)
+        message = context.translate("admin-ask-cancel", job=job.id, build=job.build)
+        return menu.confirm(context, message, "admin-cancel-job", f"a-job:{job.id}", job.id)
     return await_daemon(context, partial(jobs.cancel, job_id=job.id), f"a-job:{job.id}")

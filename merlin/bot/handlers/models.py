@@ -98,9 +98,9 @@ def dataset(context: BotContext) -> View:
         ("admin-history", f"a-history:{mark}"),
         menu.back("a-models"),
     )
-    words = context.translate("admin-serves-none", dataset=name)
+    message = context.translate("admin-serves-none", dataset=name)
     if serves:
-        words = context.translate(
+        message = context.translate(
             "admin-serving-now",
             build=serves.build,
             model=serves.model,
@@ -108,7 +108,7 @@ def dataset(context: BotContext) -> View:
             since=admin.when(context, serves.since),
             pinned="yes" if serves.pinned else "no",
         )
-    return menu.card(context, name, words, rows=rows)
+    return menu.card(context, name, message, rows=rows)
 
 
 def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Button:
@@ -134,9 +134,9 @@ def history(context: BotContext) -> View:
         )
         for each in models.history(*performer(context), name, _HISTORY)
     ]
-    words = "\n".join(lines) or context.translate("admin-serves-none", dataset=name)
+    message = "\n".join(lines) or context.translate("admin-serves-none", dataset=name)
     title, back = context.translate("admin-history-of", dataset=name), f"a-set:{short(name)}:0"
-    return menu.card(context, title, words, rows=(menu.back(back),))
+    return menu.card(context, title, message, rows=(menu.back(back),))
 
 
 def found(
@@ -150,7 +150,7 @@ def found(
 def model(context: BotContext) -> View:
     """Show one model."""
     one = found(context)
-    words = context.translate(
+    message = context.translate(
         "admin-model-what",
         model=one.model,
         provider=one.provider,
@@ -180,7 +180,7 @@ def model(context: BotContext) -> View:
         (("admin-compare", f"a-against:{one.job}"), ("admin-its-job", f"a-job:{one.job}")),
         menu.back(f"a-set:{short(one.dataset)}:0"),
     )
-    return menu.card(context, one.title, words, proof, *hints, held, rows=rows)
+    return menu.card(context, one.title, message, proof, *hints, held, rows=rows)
 
 
 @handlers.button("a-scores")
@@ -217,9 +217,9 @@ def accept(context: BotContext) -> View:
     one = found(context, permission=Permission.EDIT_EXAMPLES)
     back = f"a-model:{one.job}"
     if not menu.is_sure(context):
-        words = context.translate("admin-ask-accept", build=one.title, dataset=one.dataset)
+        message = context.translate("admin-ask-accept", build=one.title, dataset=one.dataset)
         held = _held(context, one)
-        return menu.confirm(context, f"{words}\n\n{held}", "admin-accept", back, one.job)
+        return menu.confirm(context, f"{message}\n\n{held}", "admin-accept", back, one.job)
     return await_daemon(context, partial(models.accept, model_id=one.id), back)
 
 
@@ -232,9 +232,9 @@ def against(context: BotContext) -> View:
         for each in models.recent(*performer(context), one.dataset, PAGE_SIZE + 1)
         if each.job != one.job
     ]
-    words = context.translate("admin-compare-which" if others else "admin-compare-none")
+    message = context.translate("admin-compare-which" if others else "admin-compare-none")
     rows: menu.Rows = (*others, menu.back(f"a-model:{one.job}"))
-    return menu.card(context, one.title, words, rows=rows)
+    return menu.card(context, one.title, message, rows=rows)
 
 
 @handlers.button("a-compare", needs=Permission.WATCH)
@@ -242,12 +242,12 @@ def compare(context: BotContext) -> View:
     """Show two models side by side."""
     one, other = found(context), found(context, 1)
     comparison = models.compare(context.services, one, other)
-    words = context.translate("admin-compare-legend")
+    message = context.translate("admin-compare-legend")
     if not comparison.is_same:
-        words = context.translate("admin-compare-differ", shared=comparison.shared)
+        message = context.translate("admin-compare-differ", shared=comparison.shared)
     table = menu.CodeBlock(compared(one, other, comparison, context.language), "")
     title, rows = context.translate("admin-compare"), (menu.back(f"a-model:{one.job}"),)
-    return menu.card(context, title, words, table, rows=rows)
+    return menu.card(context, title, message, table, rows=rows)
 
 
 @handlers.button("a-promote", needs=Permission.PROMOTE, twice=True)
@@ -256,9 +256,9 @@ def promote(context: BotContext) -> View:
     model = found(context, permission=Permission.PROMOTE)
     back = f"a-model:{model.job}"
     if not menu.is_sure(context):
-        words = context.translate("admin-ask-promote", build=model.title, dataset=model.dataset)
+        message = context.translate("admin-ask-promote", build=model.title, dataset=model.dataset)
         proof = evaluation_words(model.scores, context.language)
-        return menu.confirm(context, f"{words}\n\n{proof}", "admin-promote", back, model.job)
+        return menu.confirm(context, f"{message}\n\n{proof}", "admin-promote", back, model.job)
     return await_daemon(context, partial(models.promote, model_id=model.id), back)
 
 
@@ -269,8 +269,8 @@ def pin(context: BotContext) -> View:
     name = admin.dataset_of(context, Permission.PROMOTE)
     mark = short(name)
     if not menu.is_sure(context):
-        words = context.translate(f"admin-ask-{verb}", dataset=name)
-        return menu.confirm(context, words, f"admin-{verb}", f"a-set:{mark}:0", mark)
+        message = context.translate(f"admin-ask-{verb}", dataset=name)
+        return menu.confirm(context, message, f"admin-{verb}", f"a-set:{mark}:0", mark)
     act = partial(models.pin, dataset=name, is_pinned=verb == "pin")
     return await_daemon(context, act, f"a-set:{mark}:0")
 
@@ -282,9 +282,9 @@ def roll_back(context: BotContext) -> View:
     mark, back = short(name), f"a-set:{short(name)}:0"
     if not menu.is_sure(context):
         target = models.rollback_target(*performer(context), name)
-        words = context.translate("admin-ask-rollback", dataset=name, build=target.title)
-        words = f"{words}\n\n{evaluation_words(target.scores, context.language)}"
+        message = context.translate("admin-ask-rollback", dataset=name, build=target.title)
+        message = f"{message}\n\n{evaluation_words(target.scores, context.language)}"
         # The model is named in the button: pressed twice it goes back once.
-        return menu.confirm(context, words, "admin-rollback", back, mark, target.job)
+        return menu.confirm(context, message, "admin-rollback", back, mark, target.job)
     act = partial(models.roll_back_to_job, dataset=name, job_id=context.number(1))
     return await_daemon(context, act, back)

@@ -222,8 +222,8 @@ def stop_renewal(context: BotContext) -> View:
     mine = _own(context)
     plans.stop_renewal(context.services, buyer(context), mine.renewal_id)
     title = plan_title(context.services.plans, mine.plan, context.language)
-    words = context.translate("pay-stopped", title=title)
-    return replace(plan(context), alert=words, is_loud=True)
+    text = context.translate("pay-stopped", title=title)
+    return replace(plan(context), alert=text, is_loud=True)
 
 
 MOST = 10
@@ -272,7 +272,7 @@ def state_words(context: BotContext, purchase: Purchase) -> str:
     state = purchase.state
     if state.is_open and not purchase.may_be_paid(context.services.clock()):
         state = PurchaseState.EXPIRED
-    words = context.translate(f"pay-state-{state.value}")
+    text = context.translate(f"pay-state-{state.value}")
     if state is PurchaseState.CANCELED and purchase.reason:
-        return f"{words} ({context.translate(reason_key(purchase.reason))})"
-    return words
+        return f"{text} ({context.translate(reason_key(purchase.reason))})"
+    return text

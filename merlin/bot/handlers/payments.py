@@ -78,7 +78,7 @@ def _of(context: BotContext) -> StoredPromo:
 def show_code(context: BotContext) -> View:
     """Show one code."""
     promo = _of(context)
-    words = context.translate(
+    message = context.translate(
         "pay-admin-code-what",
         plan=plan_title(context.services.plans, promo.plan, context.language),
         gives=_gives(context, promo),
@@ -90,7 +90,7 @@ def show_code(context: BotContext) -> View:
     )
     stop = ("pay-admin-code-stop", f"a-code-off:{short(promo.code)}", "danger")
     rows = (not promo.stopped and stop, menu.back("a-codes:0"))
-    return menu.card(context, promo.code, words, rows=rows)
+    return menu.card(context, promo.code, message, rows=rows)
 
 
 @handlers.button("a-code-off", needs=Permission.REFUNDS, twice=True)
@@ -99,8 +99,8 @@ def stop_code(context: BotContext) -> View:
     code = _of(context).code
     mark = short(code)
     if not menu.is_sure(context):
-        words = context.translate("pay-admin-code-ask-stop", code=code)
-        return menu.confirm(context, words, "pay-admin-code-stop", f"a-code:{mark}", mark)
+        message = context.translate("pay-admin-code-ask-stop", code=code)
+        return menu.confirm(context, message, "pay-admin-code-stop", f"a-code:{mark}", mark)
     payments.stop_code(context.services, admin.actor(context), code)
     return replace(show_code(context), alert=context.translate("pay-admin-code-stopped"))
 
@@ -282,8 +282,8 @@ def newest_payments(context: BotContext) -> View:
         turn,
         menu.back("a-pay"),
     )
-    words = "" if found else context.translate("pay-admin-none")
-    return menu.card(context, context.translate("pay-admin-newest"), words, rows=rows)
+    message = "" if found else context.translate("pay-admin-none")
+    return menu.card(context, context.translate("pay-admin-newest"), message, rows=rows)
 
 
 PART = f"{ADMIN_STEP}refund-part"
@@ -304,8 +304,8 @@ def choose_refund(context: BotContext) -> View:
         ("pay-admin-all", f"a-back-all:{grant}:{purchase_id}"),
         menu.back_or_cancel(f"a-buy:{purchase_id}"),
     )
-    words = context.translate("pay-admin-ask-part", rest=rest.format(context.language))
-    return menu.card(context, order.promise.titled(context.language), words, rows=rows)
+    message = context.translate("pay-admin-ask-part", rest=rest.format(context.language))
+    return menu.card(context, order.promise.titled(context.language), message, rows=rows)
 
 
 def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[OrderDetails, Amount]:
@@ -349,7 +349,7 @@ def reason(context: BotContext) -> View:
     amount = rest if minor is None else Amount(minor, Currency.RUB)
     kept = {**values, "reason": why, "asked": context.update_id}
     context.wait(Dialog(SURE, kept))
-    words = context.translate(
+    message = context.translate(
         "pay-admin-ask-refund",
         price=amount.format(context.language),
         title=purchase.order.promise.titled(context.language),
@@ -358,12 +358,12 @@ def reason(context: BotContext) -> View:
         whole="yes" if amount == rest else "no",
         till=purchase.order.gateway.value,
     )
-    return _asks_refund(context, words, kept)
+    return _asks_refund(context, message, kept)
 
 
-def _asks_refund(context: BotContext, words: str, values: Mapping[str, Any]) -> View:
+def _asks_refund(context: BotContext, message: str, values: Mapping[str, Any]) -> View:
     sure = ("pay-admin-refund-yes", f"a-back-yes:{values['asked']}")
-    return menu.second_question(context, words, sure, f"a-buy:{values['purchase']}")
+    return menu.second_question(context, message, sure, f"a-buy:{values['purchase']}")
 
 
 @handlers.step(SURE, needs=Permission.REFUNDS)

@@ -54,14 +54,14 @@ def list_people(context: BotContext) -> View:
         page = menu.page_number(page, found.count)
         found = users.list_users(*performer(context), "", page * PAGE_SIZE, PAGE_SIZE)
     turn = menu.page_buttons("a-users", page, found.count)
-    words = context.translate("people-count", count=found.count)
+    text = context.translate("people-count", count=found.count)
     rows: menu.Rows = (
         *_entries(context, found.users),
         *turn,
         ("people-find", "a-find"),
         admin.HOME,
     )
-    return menu.card(context, context.translate("admin-users"), words, rows=rows)
+    return menu.card(context, context.translate("admin-users"), text, rows=rows)
 
 
 def _entries(context: BotContext, people: list[UserView]) -> list[Button]:
@@ -167,8 +167,8 @@ def block_person(context: BotContext) -> View:
     """Stop answering the person. Raises Refused for oneself and for another admin."""
     person = another(context)
     if not menu.is_sure(context):
-        words = context.translate("people-ask-block", who=called(context, person))
-        return menu.confirm(context, words, "people-block", f"a-user:{person.id}", person.id)
+        text = context.translate("people-ask-block", who=called(context, person))
+        return menu.confirm(context, text, "people-block", f"a-user:{person.id}", person.id)
     users.block(*performer(context), person.id)
     return show_person(context, "people-blocked")
 
@@ -290,7 +290,7 @@ def give_questions(context: BotContext) -> View:
     person, kind, amount = person_of(context), _named(context, Format), _amount(context)
     days = min(context.number(3), _MAX_QUESTION_DAYS)
     if not menu.is_sure(context):
-        words = context.translate(
+        text = context.translate(
             "people-ask-gift",
             who=called(context, person),
             format=admin.state_text(context, "format", kind.value),
@@ -299,7 +299,7 @@ def give_questions(context: BotContext) -> View:
         )
         # Which question this is stands in the button: pressed twice it gives once.
         data = (person.id, kind.value, amount, days, context.update_id)
-        return menu.confirm(context, words, "people-gift", f"a-user:{person.id}", *data)
+        return menu.confirm(context, text, "people-gift", f"a-user:{person.id}", *data)
     once = f"update:{context.number(4) or context.update_id}"
     users.give_questions(*performer(context), person.id, kind, amount, days, once=once)
     return show_person(context, "people-given")
@@ -347,10 +347,10 @@ def give_plan(context: BotContext) -> View:
     if not menu.is_sure(context):
         title = plan.titled(context.language)
         who = called(context, person)
-        words = context.translate("people-ask-term-gift", who=who, title=title, days=days)
+        text = context.translate("people-ask-term-gift", who=who, title=title, days=days)
         # Which question this is stands in the button: pressed twice it gives once.
         data = (person.id, short(plan.name), days, context.update_id)
-        return menu.confirm(context, words, "people-term", f"a-user:{person.id}", *data)
+        return menu.confirm(context, text, "people-term", f"a-user:{person.id}", *data)
     once = f"update:{context.number(3) or context.update_id}"
     users.give_plan(*performer(context), person.id, plan.name, days, once)
     return show_person(context, "people-term-given")
@@ -401,9 +401,9 @@ def grant(context: BotContext) -> View:
         role_label = admin.state_text(context, "role", role.value) + (
             f" ({scope})" if scope else ""
         )
-        words = context.translate("people-ask-grant", who=called(context, person), role=role_label)
+        text = context.translate("people-ask-grant", who=called(context, person), role=role_label)
         data = (person.id, role.value, *((short(scope),) if scope else ()))
-        return menu.confirm(context, words, "people-grant", f"a-role:{person.id}", *data)
+        return menu.confirm(context, text, "people-grant", f"a-role:{person.id}", *data)
     users.grant_role(*performer(context), person.id, role, scope)
     return show_person(context, "people-granted")
 
@@ -414,8 +414,8 @@ def take_scope(context: BotContext) -> View:
     person = another(context)
     scope = _scope(context, 1, person.scopes)
     if not menu.is_sure(context):
-        words = context.translate("people-ask-scope-off", who=called(context, person), scope=scope)
+        text = context.translate("people-ask-scope-off", who=called(context, person), scope=scope)
         data = (person.id, short(scope))
-        return menu.confirm(context, words, "people-revoke", f"a-scopes:{person.id}", *data)
+        return menu.confirm(context, text, "people-revoke", f"a-scopes:{person.id}", *data)
     users.revoke_role(*performer(context), person.id, scope)
     return show_person(context, "people-granted")

@@ -304,8 +304,8 @@ def try_it(context: BotContext) -> View:
     """Begin the trial of a plan, once. Raises NotFound, Refused where it was had."""
     of = plan_at(context)
     days = start_trial(context.services, buyer(context), of.name)
-    words = context.translate("pay-tried", title=of.titled(context.language), days=days)
-    return replace(plan(context), alert=words, is_loud=True)
+    message = context.translate("pay-tried", title=of.titled(context.language), days=days)
+    return replace(plan(context), alert=message, is_loud=True)
 
 
 STEP = "pay-code"
@@ -327,13 +327,13 @@ def code_typed(context: BotContext) -> View:
         return context.db.transact(lambda: _used(context))
     except MerlinError as error:
         tries = int(context.dialog_values.get("tries", 0)) + 1
-        words = context.translate(error.key, **error.arguments)
+        message = context.translate(error.key, **error.arguments)
         if tries >= MAX_ATTEMPTS:
             context.stop_waiting()
-            return menu.message(context, f"{words}\n\n{context.translate('pay-code-enough')}")
+            return menu.message(context, f"{message}\n\n{context.translate('pay-code-enough')}")
         context.wait(Dialog(STEP, {"tries": tries}))
-        words = f"{words}\n\n{context.translate('pay-code-again')}"
-        return menu.message(context, words, menu.back_or_cancel("plan:0"))
+        message = f"{message}\n\n{context.translate('pay-code-again')}"
+        return menu.message(context, message, menu.back_or_cancel("plan:0"))
 
 
 def _used(context: BotContext) -> View:
@@ -345,5 +345,5 @@ def _used(context: BotContext) -> View:
     if not promo.days:
         return offered(context, of, promo)
     title = of.titled(context.language)
-    words = context.translate("pay-code-given", title=title, days=promo.days)
-    return menu.headed(plan(context), words)
+    message = context.translate("pay-code-given", title=title, days=promo.days)
+    return menu.headed(plan(context), message)

@@ -127,14 +127,14 @@ def choose_zone(context: BotContext) -> View:
 @handlers.step(TYPING)
 def zone_typed(context: BotContext) -> View:
     """Keep the zone that was written: one of ours by its city, else by its name in any case."""
-    words = context.text.strip()
-    low = words.casefold()
+    message = context.text.strip()
+    low = message.casefold()
     ours = [
         zone
         for zone in ZONES
         if low in {_city(zone, language).casefold() for language in LANGUAGES}
     ]
-    zone = next(iter(ours), words if is_zone(words) else words.title())
+    zone = next(iter(ours), message if is_zone(message) else message.title())
     if not is_zone(zone):
         return menu.form(context, "zone-unknown", "zones")
     context.stop_waiting()
@@ -261,15 +261,17 @@ def _refusal(context: BotContext) -> View | None:
     return None if context.services.roles.admins() else menu.say(context, "paysupport-nobody")
 
 
-def _hand_over(context: BotContext, words: str) -> View:
-    if not _is_good(words):
+def _hand_over(context: BotContext, message: str) -> View:
+    if not _is_good(message):
         return menu.form(context, "paysupport-bad", most=MAX_CHARACTERS)
     context.stop_waiting()
     refusal, asker = _refusal(context), person_reference(context.user_id)
     if refusal is not None:
         return refusal
     Audit(context.db).note(asker, _ASKED, asker)
-    letters = [_letter(context, admin, words.strip()) for admin in context.services.roles.admins()]
+    letters = [
+        _letter(context, admin, message.strip()) for admin in context.services.roles.admins()
+    ]
     context.outbox.put(letters)
     return menu.message(context, _handed(context, "paysupport-sent"))
 
@@ -280,16 +282,16 @@ def _handed(context: BotContext, key: str) -> str:
     return "\n\n".join(filter(None, [context.translate(key), lost]))
 
 
-def _is_good(words: str) -> bool:
-    return 0 < len(words.strip()) <= MAX_CHARACTERS
+def _is_good(message: str) -> bool:
+    return 0 < len(message.strip()) <= MAX_CHARACTERS
 
 
-def _letter(context: BotContext, admin: int, words: str) -> OutgoingMessage:
+def _letter(context: BotContext, admin: int, message: str) -> OutgoingMessage:
     """Return the words as a sealed letter: a notice would keep them readable."""
     there = replace(context, language=context.services.language_of(admin))
     asker = str(context.user_id)
     name = context.sender_name or "—"
-    lines = [there.translate("paysupport-letter", name=name, user=asker, words=words)]
+    lines = [there.translate("paysupport-letter", name=name, user=asker, words=message)]
     bought = Purchases(context.db).of(context.user_id, _PURCHASES)
     if bought:
         lines += ["", there.translate("pay-bought"), *(order_line(there, each) for each in bought)]

@@ -78,8 +78,8 @@ async def answer_message(context: BotContext) -> None:
     elif context.format in SOURCES:
         await answer_question(context, SOURCES[context.format])
     elif context.sent is not None and context.is_private:
-        words = context.translate("media-other")
-        await context.say(words, UpdateState.REFUSED, f"not served: {context.sent.kind}")
+        text = context.translate("media-other")
+        await context.say(text, UpdateState.REFUSED, f"not served: {context.sent.kind}")
     elif context.text:
         await answer_question(context)
     else:
@@ -241,8 +241,8 @@ async def _prompt(
     try:
         return await making, None
     except MerlinError as error:
-        words = context.translate(error.key, **error.arguments)
-        refusal = StoredAnswer("", words, UpdateState.REFUSED, offer=answers.NONE)
+        text = context.translate(error.key, **error.arguments)
+        refusal = StoredAnswer("", text, UpdateState.REFUSED, offer=answers.NONE)
     except asyncio.CancelledError:
         if not (stop.is_pressed and making.cancelled()):
             raise
@@ -403,8 +403,8 @@ async def stop(context: BotContext) -> None:
     is_theirs = found is not None and found.user_id == context.user_id
     if found is not None and is_theirs:
         found.press()
-    words = context.translate("bot-stopping" if is_theirs else "bot-stop-late")
-    await context.show(lambda: menu.alert(words))
+    text = context.translate("bot-stopping" if is_theirs else "bot-stop-late")
+    await context.show(lambda: menu.alert(text))
 
 
 @handlers.button("again")

@@ -102,9 +102,9 @@ def list_presets(context: BotContext) -> View:
         for word, verb in [*((name, f"set:{name}") for name in named), *own]
     ]
     now = context.translate("presets-now", name=preset_name(context, session) or "none")
-    words = f"{now}\n\n{context.translate('presets-hint')}"
+    message = f"{now}\n\n{context.translate('presets-hint')}"
     rows = menu.list_rows(buttons, context.number(1), "preset:list", lambda each: each)
-    return menu.message(context, words, *rows, bool(session.system) and _OFF)
+    return menu.message(context, message, *rows, bool(session.system) and _OFF)
 
 
 def _built_in(context: BotContext) -> list[str]:
@@ -228,8 +228,8 @@ def _current_prompt(context: BotContext) -> View:
     return View(FormattedMessage(f"{head}\n\n{session.system}", (quote,), rows))
 
 
-def _take(context: BotContext, words: str) -> View:
-    prompt = words.strip()
+def _take(context: BotContext, message: str) -> View:
+    prompt = message.strip()
     if not prompt or len(prompt) > sessions.PROMPT_LENGTH:
         return menu.form(context, "system-long", length=len(prompt), most=sessions.PROMPT_LENGTH)
     context.stop_waiting()

@@ -188,13 +188,13 @@ def session_card(context: BotContext, session: Session) -> View:
 def open_session(context: BotContext, session: Session) -> View:
     """Open a session again, and remind of where it stopped."""
     context.sessions.switch(context.place, session.session_id)
-    words = context.translate("session-opened", title=titled(session, context))
+    message = context.translate("session-opened", title=titled(session, context))
     last = context.turns.history(session.session_id, 1)
     question = next((each.content for each in last if each.role == "user"), None)
     if question is not None:
         question = menu.cut(" ".join(question.split()), _FIRST_WORDS + 1)
-        words = f"{words}\n\n{context.translate('session-asked', question=question)}"
-    return menu.message(context, words, _ALL)
+        message = f"{message}\n\n{context.translate('session-asked', question=question)}"
+    return menu.message(context, message, _ALL)
 
 
 @_owned("session-name")

@@ -132,11 +132,11 @@ async def turn_away(context: BotContext) -> bool:
     is_own = context.command in _COMMANDS or context.verb in _BUTTONS
     if is_own or context.stored.kind not in _KINDS or not (context.verb or context.is_private):
         return True
-    words = context.translate("bot-blocked")
+    message = context.translate("bot-blocked")
     if context.verb:
-        await context.show(lambda: menu.alert(words), UpdateState.REFUSED, "blocked")
+        await context.show(lambda: menu.alert(message), UpdateState.REFUSED, "blocked")
     else:
-        await context.say(words, UpdateState.REFUSED, "blocked")
+        await context.say(message, UpdateState.REFUSED, "blocked")
     return False
 
 
@@ -262,11 +262,11 @@ def _is_text(words: object) -> bool:
 
 def _asks(context: BotContext, name: str) -> View:
     now = Settings(context.db).get(name)
-    words = context.translate("own-words-ask", name=name, most=MAX_CHARACTERS)
+    message = context.translate("own-words-ask", name=name, most=MAX_CHARACTERS)
     if now:
-        words = f"{words}\n\n{context.translate('own-words-now')}\n{now}"
+        message = f"{message}\n\n{context.translate('own-message-now')}\n{now}"
     drop = ("own-words-drop", f"own-drop:{name.replace('.', ':')}", "danger")
-    return menu.message(context, words, bool(now) and drop, menu.back_or_cancel("own"))
+    return menu.message(context, message, bool(now) and drop, menu.back_or_cancel("own"))
 
 
 @handlers.step(WRITING)
@@ -276,10 +276,10 @@ def text_written(context: BotContext) -> View:
     if not _may_edit(context) or not _is_text(requested):
         context.stop_waiting()
         return menu.say(context, "bot-cancelled")
-    words = context.text.strip()
-    if not 0 < len(words) <= MAX_CHARACTERS:
+    message = context.text.strip()
+    if not 0 < len(message) <= MAX_CHARACTERS:
         return _asks(context, ".".join(requested))
-    return _put(context, ".".join(requested), words)
+    return _put(context, ".".join(requested), message)
 
 
 @handlers.button("own-drop")
@@ -290,10 +290,10 @@ def drop_text(context: BotContext) -> View:
     return _put(context, ".".join(context.arguments), "")
 
 
-def _put(context: BotContext, name: str, words: str) -> View:
+def _put(context: BotContext, name: str, message: str) -> View:
     context.stop_waiting()
-    put_text(*performer(context), name, words)
-    key = "own-words-kept" if words else "own-words-dropped"
+    put_text(*performer(context), name, message)
+    key = "own-words-kept" if message else "own-words-dropped"
     return menu.say(context, key, menu.back("own"))
 
 
