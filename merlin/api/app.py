@@ -26,7 +26,7 @@ from merlin.api.auth import identify_caller
 from merlin.api.hooks import Debouncer, daemon_request
 from merlin.api.middleware import (
     Traffic,
-    body_weight_rule,
+    body_size_rule,
     path_alias,
     request_guard,
 )
@@ -37,7 +37,7 @@ from merlin.api.pages.site import page_routes
 from merlin.api.problems import add_problems, unavailable
 from merlin.api.rate_limits import SHARE_S, Limits, LoginThrottle, limits_layer
 from merlin.api.response_cache import (
-    LOOK_S,
+    POLL_INTERVAL_S,
     CatalogueCache,
     cache_layer,
 )
@@ -93,7 +93,7 @@ def create_app(services: ApiServices) -> FastAPI:
         server.BodyLimit,
         bodies=bodies,
         full=lambda scope: unavailable(Request(scope)),
-        judge=body_weight_rule(services),
+        judge=body_size_rule(services),
     )
     app.add_middleware(limits_layer, limits=app.state.limits, look_up=identify_caller)
     app.add_middleware(request_guard, traffic=app.state.traffic)
@@ -113,7 +113,10 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         state.askings = set[asyncio.Task[Any]]()
         state.payment_worker = PaymentWorker(services)
         catalogue: CatalogueCache = state.catalogue
-        look, learn = partial(catalogue.look, services), partial(catalogue.learn, services)
+        poll_version, build_vocabulary = (
+            partial(catalogue.poll_version, services),
+            partial(catalogue.build_vocabulary, services),
+        )
         say = partial(_write_heartbeat, desk=state.desk)
         beat = partial(services.write, say, socket.gethostname(), utc_now())
         release = partial(services.write, release_stale_reservations)
@@ -123,8 +126,12 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
             work = [
                 *(bell.serve() for bell in state.bells.values()),
                 server.notify_watchdog(partial(server.notify, server.WATCHDOG)),
-                repeat(look, MAX_WAIT_S, "the catalogue's version is unknown", changes),
-                repeat(learn, LOOK_S, "the words of the catalogue were not learnt ahead"),
+                repeat(poll_version, MAX_WAIT_S, "the catalogue's version is unknown", changes),
+                repeat(
+                    build_vocabulary,
+                    POLL_INTERVAL_S,
+                    "the words of the catalogue were not learnt ahead",
+                ),
                 repeat(share, SHARE_S, "calls are counted by each api alone"),
                 repeat(forget_counts, RELEASE_S, "old counts of calls stay"),
                 repeat(beat, server.ALIVE_S, "nobody hears that this process lives"),

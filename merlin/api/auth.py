@@ -230,8 +230,8 @@ def remember_browser(request: Request, response: Response, entered: NewSignIn) -
 
 
 # Precision of the last use of a key or browser.
-SEEN = timedelta(minutes=1)
-_NOBODY = Authority()
+LAST_USE_PRECISION = timedelta(minutes=1)
+_NO_AUTHORITY = Authority()
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,7 @@ class Caller:
     services: ApiServices = field(repr=False)
     language: str
     user: User | None = None
-    standing: Authority = _NOBODY
+    standing: Authority = _NO_AUTHORITY
     scopes: frozenset[Scope] | None = None
     credential: int = 0
     token: str = ""
@@ -314,7 +314,7 @@ async def _find_caller(request: Request) -> Caller:
         limits.forget(request.scope)
         raise Problem(HTTPStatus.FORBIDDEN, "blocked")
     limits.recognise(request.scope, found.user.user_id)
-    if found.used_at is None or services.clock() - found.used_at >= SEEN:
+    if found.used_at is None or services.clock() - found.used_at >= LAST_USE_PRECISION:
         await services.write(sign_in.note_use, found.number, is_key=is_key)
     return replace(
         nobody,

@@ -64,10 +64,10 @@ async def run_once(
             await keep(response)
         return response
 
-    return await run_once_in_pieces(request, caller, whole, body)
+    return await run_once_streamed(request, caller, whole, body)
 
 
-async def run_once_in_pieces(
+async def run_once_streamed(
     request: Request, caller: Caller, operation: StreamedOperation, body: bytes | None = None
 ) -> Response:
     """Return the answer of `operation`, which stores it itself, or the stored answer for its key.

@@ -80,15 +80,15 @@ class Traffic:
         self.seconds.labels(route).observe(took_s)
 
 
-_OWN_WAYS = ("/hooks/", "/v1/")
+_SELF_CHECKED_PATHS = ("/hooks/", "/v1/")
 
 
-def body_weight_rule(services: ApiServices) -> Judge:
+def body_size_rule(services: ApiServices) -> Judge:
     """Return the function that checks the size of a body before it is read."""
     most_bytes = services.body_bytes
 
     async def judge(scope: Scope, size: int) -> ASGIApp | None:
-        if size <= SMALL or scope["path"].startswith(_OWN_WAYS):
+        if size <= SMALL or scope["path"].startswith(_SELF_CHECKED_PATHS):
             return None
         request = Request(scope)
         try:

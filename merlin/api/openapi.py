@@ -152,7 +152,7 @@ SCHEMES: Mapping[str, Json] = {
         "in": "cookie",
         "name": SIGN_IN,
         "description": (
-            "A browser that somebody is signed in with; over https the cookie is called"
+            "A signed-in browser; over HTTPS the cookie is called"
             f" `__Host-{SIGN_IN}`. Calls that change something need `Origin` or `Sec-Fetch-Site`."
         ),
     },
@@ -168,10 +168,10 @@ _KINDS = {"#/components/schemas/Problem": "Problem", "#/components/schemas/Error
 DESCRIBED_HEADERS: Mapping[str, Json] = {
     "Link": {"description": "the first and the next part of the list (RFC 8288)"},
     "ETag": {"description": "for `If-None-Match`: 304 while nothing has changed"},
-    "Location": {"description": "where to look what came of it"},
+    "Location": {"description": "the address of the result"},
     "Retry-After": {"description": "seconds until the call may come again"},
-    "WWW-Authenticate": {"description": "what lets a program in: a key (RFC 6750)"},
-    "X-Request-Id": {"description": "by which the operator finds the call in the log"},
+    "WWW-Authenticate": {"description": "the required authentication: a key (RFC 6750)"},
+    "X-Request-Id": {"description": "identifies the call in the log"},
 }
 
 
@@ -208,7 +208,7 @@ def _complete(app: FastAPI, json: Json) -> None:
     for path, methods in json["paths"].items():
         for verb, operation in methods.items():
             _complete_operation(path, verb, operation, routes[path, verb])
-            _share(operation["responses"], parts.setdefault("responses", {}))
+            _share_responses(operation["responses"], parts.setdefault("responses", {}))
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, which nobody answers
         schemas.pop(name, None)
 
@@ -218,7 +218,7 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
 
     An empty list: no authentication; an empty entry among others: authentication is optional.
     """
-    calls = set(_calls(route.dependant))
+    calls = set(_list_dependencies(route.dependant))
     needed = next((call for call in calls if isinstance(call, RequiredAccess)), None)
     own: list[Json] = [{"browser": []}, {"token": []}]
     if require_person in calls:
@@ -232,11 +232,11 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
     return (list(FOR_ALL["security"]) if identify_caller in calls else []), ""
 
 
-def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+def _list_dependencies(dependant: Dependant) -> Iterator[Callable[..., Any]]:
     for dependency in dependant.dependencies:
         if dependency.call is not None:
             yield dependency.call
-        yield from _calls(dependency)
+        yield from _list_dependencies(dependency)
 
 
 def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) -> None:
@@ -294,7 +294,7 @@ def _add_headers(operation: Json) -> None:
             response.setdefault("headers", {}).update(found)
 
 
-def _share(answers: Json, shared: Json) -> None:
+def _share_responses(answers: Json, shared: Json) -> None:
     """Move repeated error responses to the components and refer to them."""
     for status, response in answers.items():
         if int(status) < HTTPStatus.BAD_REQUEST or "content" not in response:

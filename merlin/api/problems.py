@@ -64,7 +64,7 @@ async def answer_language(request: Request, response: Response) -> str:
 
 Language = Annotated[str, Depends(answer_language)]
 
-MOST = 20
+MAX_ERRORS = 20
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
 # pydantic's error type -> text key and the context values it takes.
 _WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -100,8 +100,8 @@ _WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 def wrong_values(errors: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, str]]:
-    """Return the first `MOST` validation errors, each with place, JSON pointer and message."""
-    return [_wrong_value(error, language) for error in errors[:MOST]]
+    """Return the first `MAX_ERRORS` validation errors: place, JSON pointer and message of each."""
+    return [_wrong_value(error, language) for error in errors[:MAX_ERRORS]]
 
 
 def _wrong_value(error: Mapping[str, Any], language: str) -> dict[str, str]:
@@ -361,7 +361,7 @@ FOR_ALL: dict[str, Any] = {"security": [{"key": []}, {"browser": []}, {"token": 
 KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "lets a call that is sent again happen once, and be answered as it was",
+    "description": "makes repeated calls take effect once, with the same answer",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 # Operations that accept an idempotency key.
@@ -377,7 +377,7 @@ class WrongValue(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     place: str = Field(description="body, query, path, header or cookie")
-    pointer: str = Field(description="where it stands there, as a JSON pointer (RFC 6901)")
+    pointer: str = Field(description="its location there, as a JSON pointer (RFC 6901)")
     detail: str = Field(description="what is wrong, in the language of the caller")
 
 
@@ -391,7 +391,7 @@ class ProblemShown(BaseModel):
     status: int
     detail: str = Field(description="what is wrong, in the language of the caller")
     instance: str = Field(description="the path that was called")
-    request_id: str = Field(description="by which the operator finds the call in the log")
+    request_id: str = Field(description="identifies the call in the log")
     errors: list[WrongValue] | None = Field(default=None, description="each wrong value, at 422")
     approval: int | None = Field(
         default=None, description="under which number it waits for another admin, at 409"

@@ -43,7 +43,7 @@ from merlin.db.writer import Store
 
 WINDOW_S = 60.0
 # Tolerance for the sums of refill times.
-_TINY_S = 1e-6
+_TOLERANCE_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Charge:
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the rate-limit headers (draft-ietf-httpapi-ratelimit-headers)."""
         name, per_min = self.policy.name, self.policy.per_min
-        left = max(int((WINDOW_S - self.due_s + _TINY_S) * per_min / WINDOW_S), 0)
+        left = max(int((WINDOW_S - self.due_s + _TOLERANCE_S) * per_min / WINDOW_S), 0)
         return [
             (b"ratelimit-policy", f'"{name}";q={per_min};w={WINDOW_S:.0f}'.encode()),
             (b"ratelimit", f'"{name}";r={left};t={math.ceil(max(self.due_s, 0))}'.encode()),
@@ -157,14 +157,14 @@ class LoginThrottle:
 
 MAX_KNOWN = 50_000
 SHARE_S = 1.0
-KNOWN_S = 60.0
+VERIFY_S = 60.0
 _PAGES = 10
 # Logins that one network may start in a minute, independent of the config.
 _LOGINS = Policy("login", 20)
 _FREE = ("/static/", "/hooks/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
 _API = ("/api/", "/v1/")
 _CREDENTIALS = frozenset({b"authorization", b"cookie"})
-_IS_IN_STATE = "charge"
+_STATE_KEY = "charge"
 
 
 class Limits:
@@ -211,13 +211,13 @@ class Limits:
         if not self._is_on or not scope["path"].startswith(_API):
             return False
         _, at = self._known.get(_credentials_hash(scope), (None, now))
-        return now - at >= KNOWN_S
+        return now - at >= VERIFY_S
 
     def recognise(self, scope: Scope, user_id: int) -> None:
         """Note whose credentials a call carries; count it for the person, not for the address."""
         if not self._is_on:
             return
-        charge: Charge | None = scope["state"].get(_IS_IN_STATE)
+        charge: Charge | None = scope["state"].get(_STATE_KEY)
         self._known[_credentials_hash(scope)] = user_id, self.clock()
         if len(self._known) > MAX_KNOWN:
             del self._known[next(iter(self._known))]
@@ -227,17 +227,17 @@ class Limits:
         # Callers that send new credentials each time use up their address's calls.
         if theirs is None or theirs.wait_s <= 0:
             charge.give_back()
-            scope["state"][_IS_IN_STATE] = theirs
+            scope["state"][_STATE_KEY] = theirs
 
     def forget(self, scope: Scope) -> None:
         """Note that a call's credentials are invalid; count it for the address."""
         if self._known.pop(_credentials_hash(scope), None) is None:
             return
-        charge: Charge | None = scope["state"].get(_IS_IN_STATE)
+        charge: Charge | None = scope["state"].get(_STATE_KEY)
         if charge is not None and charge.policy is self._person:
             charge.give_back()
             address = "api", network_of(scope)
-            scope["state"][_IS_IN_STATE] = self._take(address, self._anonymous, self.clock())
+            scope["state"][_STATE_KEY] = self._take(address, self._anonymous, self.clock())
 
     def _take(self, key: Hashable, policy: Policy, now: float) -> Charge | None:
         """Count one call of `key`, unless it is refused; None if it is not limited."""
@@ -272,7 +272,7 @@ def limits_layer(
             problem.raw_headers.extend(charge.headers())
             await problem(scope, receive, send)
         else:
-            scope.setdefault("state", {})[_IS_IN_STATE] = charge
+            scope.setdefault("state", {})[_STATE_KEY] = charge
             await app(scope, receive, partial(_send_charged, scope, send))
 
     return limit
@@ -280,7 +280,7 @@ def limits_layer(
 
 async def _send_charged(scope: Scope, send: Send, message: Message) -> None:
     """Send a message with the rate-limit headers; a 304 is not counted."""
-    charge: Charge | None = scope["state"][_IS_IN_STATE]
+    charge: Charge | None = scope["state"][_STATE_KEY]
     if message["type"] == "http.response.start" and charge is not None:
         if message["status"] == HTTPStatus.NOT_MODIFIED:
             charge.give_back()

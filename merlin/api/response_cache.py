@@ -44,7 +44,7 @@ from merlin.core.web.browser import language_of_header
 from merlin.course.catalogue import Catalogue
 from merlin.db.processes import read_change_counter
 
-LOOK_S = 0.2
+POLL_INTERVAL_S = 0.2
 
 
 CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
@@ -81,7 +81,7 @@ class CatalogueCache:
         self._counter: int | None = None
         self._learnt: int | None = None
 
-    async def look(self, ctx: Context) -> None:
+    async def poll_version(self, ctx: Context) -> None:
         """Read the version if anything was written since the last poll. Raises MerlinError."""
         before = self._counter
 
@@ -93,7 +93,7 @@ class CatalogueCache:
         if version is not None:
             self.version = version
 
-    async def learn(self, ctx: Context) -> None:
+    async def build_vocabulary(self, ctx: Context) -> None:
         """Build the search vocabulary of the version, once."""
         if self.version != self._learnt:
             self._learnt = self.version
@@ -156,7 +156,7 @@ PLACES = ("/api/courses", "/api/search", "/api/semesters", "/api/teachers")
 # Compressing shorter bodies saves nothing.
 SMALL = 700
 # Longer headers are truncated; parsed headers are memoized.
-LONGEST = 500
+MAX_HEADER_LENGTH = 500
 _language = lru_cache(1024)(language_of_header)
 
 
@@ -195,10 +195,10 @@ class CatalogueRequest:
             ", ".join(headers.getlist(name))
             for name in ("accept-language", "accept-encoding", "if-none-match")
         )
-        self.language = _language(wanted[:LONGEST], self.services.config.language)
+        self.language = _language(wanted[:MAX_HEADER_LENGTH], self.services.config.language)
         self._scope = scope
         self._known = {one.strip().removeprefix("W/") for one in known.split(",")}
-        self._packs = takes_gzip(packs[:LONGEST])
+        self._packs = takes_gzip(packs[:MAX_HEADER_LENGTH])
 
     def tag(self, version: int) -> str:
         """Return the ETag, without quotes, of the answer at a version of the catalogue."""

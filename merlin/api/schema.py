@@ -40,8 +40,8 @@ from merlin.api.services import services_of
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 
-MOST = 100
-USUAL = 50
+MAX_PAGE_SIZE = 100
+DEFAULT_PAGE_SIZE = 50
 CURSOR_LENGTH = 512
 _NUMBERS = 2**63
 
@@ -69,7 +69,7 @@ class Page:
     @property
     def size(self) -> int:
         """Return the number of entries in a part."""
-        return self.limit or USUAL
+        return self.limit or DEFAULT_PAGE_SIZE
 
     def after(self, first: K) -> K:
         """Return the sort key of the previous part's last entry, `first` for the first part.
@@ -94,9 +94,9 @@ class Page:
         return shown
 
 
-Limit = Annotated[int | None, Query(ge=1, le=MOST, description="entries in one part")]
+Limit = Annotated[int | None, Query(ge=1, le=MAX_PAGE_SIZE, description="entries in one part")]
 After = Annotated[
-    str, Query(max_length=CURSOR_LENGTH, description="from the Link header of the part before")
+    str, Query(max_length=CURSOR_LENGTH, description="from the Link header of the previous part")
 ]
 
 
@@ -168,22 +168,20 @@ LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*$"
 WORDS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]*$"
 
 
-def _whole(value: object) -> object:
+def _parse_integer(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 # For strict integers: accepts 3.0 as 3, as JSON Schema does (2020-12, 6.1.1), but no strings or
 # booleans. Listed after the bounds, or OpenAPI would omit them.
-WHOLE = BeforeValidator(_whole)
+WHOLE = BeforeValidator(_parse_integer)
 Line = Annotated[str, StringConstraints(pattern=LINE)]
 Words = Annotated[str, StringConstraints(pattern=WORDS)]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 Name = Annotated[str, Path(min_length=1, max_length=200, pattern=LINE)]
 Hex = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
-Sought = Annotated[str, Query(max_length=200, pattern=LINE, description="words to find")]
-DryRun = Annotated[
-    bool, Query(description="true: only tell what would come of it; nothing is asked for")
-]
+SearchQuery = Annotated[str, Query(max_length=200, pattern=LINE, description="words to find")]
+DryRun = Annotated[bool, Query(description="true: only preview the change; nothing is submitted")]
 DatasetName = Annotated[
     str, Query(max_length=200, pattern=LINE, description="only of this dataset")
 ]
@@ -200,7 +198,7 @@ class Shape(BaseModel):
         return cls.model_validate(found, context={"language": language})
 
 
-def _say(say: Callable[[str], str] | str, info: ValidationInfo) -> str:
+def _localize(say: Callable[[str], str] | str, info: ValidationInfo) -> str:
     return say if isinstance(say, str) else say((info.context or {})["language"])
 
 
@@ -211,7 +209,7 @@ def shape_response(shape: Shape, language: str, status: HTTPStatus, location: st
 
 
 # A method that returns a text in the language of `Shape.of`.
-InLanguage = Annotated[str, BeforeValidator(_say)]
+InLanguage = Annotated[str, BeforeValidator(_localize)]
 
 
 class Body(BaseModel):
@@ -231,14 +229,14 @@ class Texts(Body):
         return {name: words for name, words in (("ru", self.ru), ("en", self.en)) if words}
 
 
-def needs(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
+def required_schema(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the JSON schema of an object that requires `names` and excludes `without`."""
     values: dict[str, Any] = {name: {"not": {"type": "null"}} for name in names}
     values |= {name: {"type": "null"} for name in without}
     return {"required": list(names), "properties": values}
 
 
-def _titled(texts: Texts) -> Texts:
+def _check_title(texts: Texts) -> Texts:
     given = texts.given().values()
     if not given or any("\n" in words or len(words) > MAX_TITLE_LENGTH for words in given):
         raise ValueError("a title of one line is wanted")
@@ -251,10 +249,10 @@ _LINE_OR_NONE = {
 # A text of one line, in one language at least.
 Title = Annotated[
     Texts,
-    AfterValidator(_titled),
+    AfterValidator(_check_title),
     Field(
         json_schema_extra={
-            "anyOf": [needs("ru"), needs("en")],
+            "anyOf": [required_schema("ru"), required_schema("en")],
             "properties": {"ru": _LINE_OR_NONE, "en": _LINE_OR_NONE},
         }
     ),

@@ -19,7 +19,7 @@ from waiting import longest, wait_until
 
 from merlin.api.app import repeat
 from merlin.api.response_cache import (
-    LOOK_S,
+    POLL_INTERVAL_S,
     CachedAnswer,
     CatalogueCache,
     takes_gzip,
@@ -267,7 +267,7 @@ def test_the_version_is_read_when_something_was_written_and_not_before(ctx):
     catalogue = CatalogueCache(0)
 
     def look():
-        asyncio.run(catalogue.look(ctx))
+        asyncio.run(catalogue.poll_version(ctx))
         return catalogue.version
 
     assert catalogue.version is None
@@ -286,8 +286,8 @@ def test_a_look_that_fails_is_told_once_and_tried_again(postgresql):
     catalogue = CatalogueCache(0)
 
     async def watch(ctx):
-        look = partial(catalogue.look, ctx)
-        task = asyncio.create_task(repeat(look, LOOK_S, "the version is unknown"))
+        look = partial(catalogue.poll_version, ctx)
+        task = asyncio.create_task(repeat(look, POLL_INTERVAL_S, "the version is unknown"))
         with postgresql.silent():
             await asyncio.to_thread(wait_until, lambda: ctx.store.asked > 2)
             assert catalogue.version is None

@@ -11,7 +11,7 @@ from waiting import longest, wait_until
 from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.sign_ins import SignIns
 from merlin.account.users import Users
-from merlin.api.rate_limits import KNOWN_S, network_of
+from merlin.api.rate_limits import VERIFY_S, network_of
 from merlin.config.settings import ApiLimits
 
 pytestmark = pytest.mark.functional
@@ -163,7 +163,7 @@ def test_a_revoked_key_uses_up_nothing_of_its_persons_calls(limited, revoked):
 
 def test_a_revoked_key_where_nobody_asks_for_one_is_noticed_within_a_minute(limited, revoked):
     limited.client.get("/api/courses")
-    limited.app.state.limits.clock = lambda: KNOWN_S
+    limited.app.state.limits.clock = lambda: VERIFY_S
     assert left(limited.client.get("/api/courses", headers=revoked)) == '"anonymous";r=3'
 
 

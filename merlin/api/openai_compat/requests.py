@@ -54,10 +54,10 @@ BODY_BYTES = 1024 * 1024
 MAX_MESSAGES = 200
 _PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _SYSTEM = ("system", "developer")
-_EITHER = ("content", "stop")
+_UNION_FIELDS = ("content", "stop")
 MAX_STOPS, MAX_STOP_LENGTH, MAX_TOKENS, MAX_SEED = 4, 500, 1_000_000, 2**63 - 1
 # Unsupported field -> the text `door-not-<key>` that names an alternative.
-_NOT_HERE = {
+_UNSUPPORTED = {
     "n": "several",
     "tools": "tools",
     "functions": "tools",
@@ -200,8 +200,8 @@ def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
         # For a union, the variant whose validation went furthest is meant.
         field = _param(found[0]["loc"])
         top = str(found[0]["loc"][0]) if found[0]["loc"] else ""
-        if top in _NOT_HERE:
-            key, code = f"not-{_NOT_HERE[top]}", "unsupported_parameter"
+        if top in _UNSUPPORTED:
+            key, code = f"not-{_UNSUPPORTED[top]}", "unsupported_parameter"
             raise refusal(language, HTTPStatus.BAD_REQUEST, key, code, top) from error
         first = max(
             (each for each in found if _param(each["loc"]).startswith(field)),
@@ -220,7 +220,7 @@ def _param(path: Sequence[int | str]) -> str:
     """
     if path[:1] == ("response_format",):
         path = (path[0], *path[2:])
-    either = next((place for place, each in enumerate(path) if each in _EITHER), len(path))
+    either = next((place for place, each in enumerate(path) if each in _UNION_FIELDS), len(path))
     inside = [each for each in path[either + 1 :] if isinstance(each, int)]
     steps = [*path[: either + 1], *inside[:1]]
     parts = (f"[{each}]" if isinstance(each, int) else f".{each}" for each in steps)
@@ -366,7 +366,7 @@ def reserve_question(services: ApiServices, question: Question, asker: Asker) ->
         raise refusal(asker.language, status, "window", code, "messages", limit=str(window))
     found = reserve(services, asker, question.kind)
     if found is not None:
-        raise used_up(asker, found, services.clock())
+        raise quota_error(asker, found, services.clock())
     return first
 
 
@@ -380,7 +380,7 @@ def _is_offered(services: ApiServices, question: Question) -> bool:
     return is_course or ModelCatalogue(services.db).serving(dataset) is not None
 
 
-def used_up(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
+def quota_error(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
     """Return the error for a reached spending limit or a used-up quota."""
     status, arguments = HTTPStatus.TOO_MANY_REQUESTS, dict[str, Any]()
     if isinstance(found, Over):

@@ -52,7 +52,7 @@ class ModelCard(BaseModel):
 
     id: str = Field(description='"merlin" or "merlin/<dataset>"')
     object: str
-    created: int = Field(description="since when it serves, in Unix time; 0: it does not")
+    created: int = Field(description="start of serving as Unix time; 0: not serving")
     owned_by: str
 
 
@@ -66,21 +66,23 @@ class ModelCards(BaseModel):
 class Extension(BaseModel):
     """Merlin's additions to the protocol."""
 
-    known: bool | None = Field(description="what the model says of itself; null: it does not tell")
+    known: bool | None = Field(
+        description="whether the model knows the answer; null: it does not report this"
+    )
     nearest: list[str] = Field(
-        description="taught questions that may have been meant where it does not know, best first"
+        description="training questions that may have been meant if it does not know, best first"
     )
     standing: str | None = Field(
         description="serving, earlier, base, general, alone, chosen or composed: what the model was"
         " for this"
     )
     model: str = Field(description="the model at its provider")
-    build: str | None = Field(description="the version of the dataset that it learnt")
-    commit: str | None = Field(description="the commit that this version was built at")
+    build: str | None = Field(description="the version of the dataset it was trained on")
+    commit: str | None = Field(description="the commit of this version")
     ending: str = Field(description="whole, length, cut or filtered")
-    is_alone: bool = Field(description="what was said before did not fit and was left out")
-    note: str = Field(description='what a person should be told under the answer; "": nothing')
-    sources: list[str] = Field(description="what a composed answer was composed from")
+    is_alone: bool = Field(description="the conversation did not fit and was left out")
+    note: str = Field(description='a remark for people below the answer; "": none')
+    sources: list[str] = Field(description="the sources of a composed answer")
 
 
 class Message(BaseModel):
@@ -118,7 +120,7 @@ class Completion(BaseModel):
     model: str
     system_fingerprint: str = Field(
         default="",
-        description="the version of the dataset, as `build`; left out where there is none",
+        description="the version of the dataset, as `build`; omitted if there is none",
         json_schema_extra=_without_default,
     )
     choices: list[CompletionChoice]
@@ -128,9 +130,9 @@ class Completion(BaseModel):
 
 _HEADERS = {
     "Merlin-Model": "the model that answers, at its provider",
-    "Merlin-Build": "the version of the dataset that it learnt (neurotypology-7)",
-    "Merlin-Commit": "the commit that this version was built at",
-    "Merlin-Standing": "what the model is for this question: serving, earlier, general …",
+    "Merlin-Build": "the version of the dataset it was trained on (neurotypology-7)",
+    "Merlin-Commit": "the commit of this version",
+    "Merlin-Standing": "the model's role for this question: serving, earlier, general …",
 }
 
 
@@ -185,7 +187,7 @@ _NOTES: Mapping[object, str] = {
 }
 
 
-def refusal_of(reply: Reply, language: str) -> ApiError | None:
+def reply_error(reply: Reply, language: str) -> ApiError | None:
     """Return the error of a reply without an answer, else None."""
     if reply.is_answer or reply.ending is Ending.FILTERED:
         return None
@@ -250,7 +252,7 @@ def note(language: str, reply: Reply) -> str:
     return "\n".join(notes)
 
 
-def lineage(
+def model_headers(
     choice: Candidate | None, model_id: str | None, origin: Origin | None
 ) -> dict[str, str]:
     """Return the headers that name the model; unknown ones are left out."""

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess
-from merlin.api.idempotency import KEY_HEADER, Keep, run_once, run_once_in_pieces
+from merlin.api.idempotency import KEY_HEADER, Keep, run_once, run_once_streamed
 from merlin.api.openai_compat import requests, responses
 from merlin.api.openai_compat.chat import ChatStream, start_question
 from merlin.api.problems import read_body, refusal
@@ -87,7 +87,7 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
     question = requests.question_of(read, services.default_dataset, caller.language, sees=sees)
     if read.stream:
         streamed = partial(_stream_answer, request, caller, read, question)
-        return await run_once_in_pieces(request, caller, streamed, body)
+        return await run_once_streamed(request, caller, streamed, body)
     return await run_once(
         request, caller, partial(_complete_answer, request, caller, question), body
     )
@@ -105,11 +105,11 @@ async def _complete_answer(
         request, question, asker, is_stoppable=KEY_HEADER not in request.headers
     )
     reply = await asking.reply()
-    refused = responses.refusal_of(reply, caller.language)
+    refused = responses.reply_error(reply, caller.language)
     if refused is not None:
         raise refused
     origin = await read_origin(caller.services, reply.model_id)
-    headers = responses.lineage(reply.choice, reply.model_id, origin)
+    headers = responses.model_headers(reply.choice, reply.model_id, origin)
     answer = _of_origin(answer, origin)
     completion = responses.completion(answer, reply, origin, caller.language)
     return JSONResponse(completion, headers=headers)
@@ -129,7 +129,7 @@ async def _stream_answer(
 
     async def keep_whole(reply: Reply) -> None:
         """Store the complete stream for replays, its text in one chunk."""
-        if keep is None or responses.refusal_of(reply, language) is not None:
+        if keep is None or responses.reply_error(reply, language) is not None:
             return
         origin = await read_origin(caller.services, reply.model_id)
         chunk_origin = _of_origin(answer, origin)
@@ -137,20 +137,20 @@ async def _stream_answer(
         content = b"".join(
             [*map(event, [chunk_origin.first_chunk(), chunk_origin.chunk(reply.text), *last]), DONE]
         )
-        headers = responses.lineage(reply.choice, reply.model_id, origin)
+        headers = responses.model_headers(reply.choice, reply.model_id, origin)
         await keep(Response(content, headers=headers, media_type=EVENT_STREAM))
 
     # Who named the call with a key comes again for the answer: it is not stopped.
     asking = start_question(request, asked, asker, is_stoppable=keep is None, then=keep_whole)
     await asking.wait_for_text()
     if asking.task.done():
-        refused = responses.refusal_of(asking.task.result(), language)
+        refused = responses.reply_error(asking.task.result(), language)
         if refused is not None:
             raise refused
     choice = asking.choice
     model_id = choice.model_id if choice is not None else None
     origin = await read_origin(caller.services, model_id)
-    headers = {**responses.lineage(choice, model_id, origin), **_UNBUFFERED}
+    headers = {**responses.model_headers(choice, model_id, origin), **_UNBUFFERED}
     events = _events(
         asking, _of_origin(answer, origin), origin, language, is_stoppable=keep is None
     )

@@ -27,7 +27,7 @@ from merlin.api.auth import (
 )
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
-    FROM_HERE,
+    SAME_ORIGIN,
     PageContext,
     PublicContext,
     SignedInContext,
@@ -67,7 +67,7 @@ async def sign_in(
     return _sign_in_page(context, back, refused=words)
 
 
-@router.post("/sign-in/password", dependencies=FROM_HERE)
+@router.post("/sign-in/password", dependencies=SAME_ORIGIN)
 async def by_password(
     request: Request,
     context: PublicContext,
@@ -107,7 +107,7 @@ def _sign_in_page(
     return render_page(context, "sign_in.html", view, status=status, keep=NEVER_KEPT)
 
 
-@router.post("/sign-in/code", dependencies=FROM_HERE)
+@router.post("/sign-in/code", dependencies=SAME_ORIGIN)
 async def by_code(request: Request, context: PublicContext, next: Next = "/") -> Response:  # noqa: A002
     """Start a login that is confirmed in the bot, and show its number and link."""
     kept = Response()
@@ -143,7 +143,7 @@ def _code_page(
     return render_page(context, "sign_in_code.html", view, keep=NEVER_KEPT)
 
 
-@router.post("/sign-in/code/finish", dependencies=FROM_HERE)
+@router.post("/sign-in/code/finish", dependencies=SAME_ORIGIN)
 async def finish(request: Request, context: PublicContext, next: Next = "/") -> Response:  # noqa: A002
     """Continue if the login was confirmed in the bot; else show its state."""
     back = local_address(next)
@@ -156,7 +156,7 @@ async def finish(request: Request, context: PublicContext, next: Next = "/") -> 
     return _code_page(context, back, state, number)
 
 
-@router.post("/sign-out", dependencies=FROM_HERE)
+@router.post("/sign-out", dependencies=SAME_ORIGIN)
 async def sign_out(request: Request, context: PublicContext) -> Response:
     """End this sign-in; other browsers stay signed in."""
     response = seen_other("/")
@@ -219,7 +219,7 @@ async def _page(
     return render_page(context, "me.html", view, keep=NEVER_KEPT, status=422 if wrong else 200)
 
 
-@router.post("/me/keys", dependencies=FROM_HERE)
+@router.post("/me/keys", dependencies=SAME_ORIGIN)
 async def make_key(
     context: SignedInContext,
     label: Words = "",
@@ -238,7 +238,7 @@ async def make_key(
     return await _page(context, secret=made.secret)
 
 
-@router.post("/me/keys/revoke", dependencies=FROM_HERE)
+@router.post("/me/keys/revoke", dependencies=SAME_ORIGIN)
 async def revoke_key(context: SignedInContext, key_id: Number) -> Response:
     """Revoke a key; does nothing if it is already revoked."""
     with suppress(NotFound):
@@ -246,7 +246,7 @@ async def revoke_key(context: SignedInContext, key_id: Number) -> Response:
     return seen_other("/me#keys")
 
 
-@router.post("/me/sign-ins/close", dependencies=FROM_HERE)
+@router.post("/me/sign-ins/close", dependencies=SAME_ORIGIN)
 async def close_sign_in(request: Request, context: SignedInContext, sign_in_id: Number) -> Response:
     """Sign one browser out."""
     response = seen_other("/me#sign-ins")
@@ -257,7 +257,7 @@ async def close_sign_in(request: Request, context: SignedInContext, sign_in_id: 
     return response
 
 
-@router.post("/me/sign-ins/close-all", dependencies=FROM_HERE)
+@router.post("/me/sign-ins/close-all", dependencies=SAME_ORIGIN)
 async def close_all(request: Request, context: SignedInContext) -> Response:
     """Sign out everywhere, here too."""
     response = seen_other("/")
@@ -266,7 +266,7 @@ async def close_all(request: Request, context: SignedInContext) -> Response:
     return response
 
 
-@router.post("/me/language", dependencies=FROM_HERE)
+@router.post("/me/language", dependencies=SAME_ORIGIN)
 async def set_language(context: SignedInContext, language: Words = "") -> Response:
     """Set the language of pages and bot; "" leaves it to browser and Telegram."""
     chosen = language if language in LANGUAGES else None
@@ -276,7 +276,7 @@ async def set_language(context: SignedInContext, language: Words = "") -> Respon
     return response
 
 
-@router.post("/me/password", dependencies=FROM_HERE)
+@router.post("/me/password", dependencies=SAME_ORIGIN)
 async def set_password(
     request: Request,
     context: SignedInContext,

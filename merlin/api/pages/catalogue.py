@@ -89,7 +89,7 @@ def marked(text: str, found: Found) -> Pieces:
 
 
 # Maximum number of cards; a search narrows the list down.
-MOST = 240
+MAX_CARDS = 240
 # Number of topics suggested without a match, and the words that one has at most.
 _TOPICS, _SHORT = 3, 2
 
@@ -128,7 +128,7 @@ Card = tuple[Course, Pieces, Pieces, bool]
 
 
 @router.get("/")
-async def front(context: PublicContext, q: str = "") -> Response:
+async def show_front(context: PublicContext, q: str = "") -> Response:
     """Return the front page."""
     states = await context.services.read(courses.chat_states)
     begun = await context.read(
@@ -175,7 +175,7 @@ async def list_view(
     return {
         "query": query,
         "count": _count(context, total, len(every)),
-        "terms": _terms(context, here[:MOST], found, is_whole=not query),
+        "terms": _list_semesters(context, here[:MAX_CARDS], found, is_whole=not query),
         "counts": partial(counts, context),
         "state": partial(_state, context, states),
         "closed": _closed(context),
@@ -183,7 +183,7 @@ async def list_view(
         "favourites": {each.course_id for each in context.favourites},
         "said": context.say("found", count=total) if query else "",
         "meant": context.say("meant", query=query, meant=meant) if meant else "",
-        "more": max(total - MOST, 0),
+        "more": max(total - MAX_CARDS, 0),
     }
 
 
@@ -208,7 +208,7 @@ def _topics(context: PageContext) -> list[str]:
     return topics
 
 
-def _terms(
+def _list_semesters(
     context: PageContext, here: Sequence[Course], found: Found, *, is_whole: bool
 ) -> list[tuple[int, str, list[Card]]]:
     totals, terms = context.courses.semesters, defaultdict[int, list[Card]](list)
@@ -272,12 +272,12 @@ async def course(context: PublicContext, course_id: Id, type: str = "") -> Respo
     return render_page(context, "course.html", view, tag=tag)
 
 
-async def course_of(context: PublicContext, course_id: Id) -> Course:
+async def find_course(context: PublicContext, course_id: Id) -> Course:
     """Return a course. Raises NotFound for an inactive one, unless the person edits it."""
     return await context.read(courses.get, course_id)
 
 
-OneCourse = Annotated[Course, Depends(course_of)]
+OneCourse = Annotated[Course, Depends(find_course)]
 
 
 def about(context: PageContext, material: Material, length: int) -> str:

@@ -30,7 +30,7 @@ from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
 from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
-    FROM_HERE,
+    SAME_ORIGIN,
     PageContext,
     PublicContext,
     bot_href,
@@ -95,7 +95,7 @@ async def show_talk(
     return await _page(context, course, session_id, turn=turn, doing=doing)
 
 
-@router.post("/courses/{course_id}/chat/{session_id}/delete", dependencies=FROM_HERE)
+@router.post("/courses/{course_id}/chat/{session_id}/delete", dependencies=SAME_ORIGIN)
 async def delete_talk(
     context: PublicContext,
     course: OneCourse,
@@ -111,7 +111,7 @@ async def delete_talk(
     )
 
 
-@router.post("/courses/{course_id}/chat/{session_id}/restore", dependencies=FROM_HERE)
+@router.post("/courses/{course_id}/chat/{session_id}/restore", dependencies=SAME_ORIGIN)
 async def restore_talk(
     context: PublicContext,
     course: OneCourse,
@@ -123,7 +123,7 @@ async def restore_talk(
     return seen_other(f"{_href(course)}/{session_id}")
 
 
-@router.post("/courses/{course_id}/chat", dependencies=FROM_HERE)
+@router.post("/courses/{course_id}/chat", dependencies=SAME_ORIGIN)
 async def ask(
     request: Request,
     context: PublicContext,
@@ -167,7 +167,7 @@ async def ask(
     return seen_other(_turn_href(course, asking.turn.question.session_id, asking.turn.turn_id))
 
 
-@router.post("/courses/{course_id}/chat/turns/{turn_id}", dependencies=FROM_HERE)
+@router.post("/courses/{course_id}/chat/turns/{turn_id}", dependencies=SAME_ORIGIN)
 async def judge(
     context: PublicContext,
     course: OneCourse,

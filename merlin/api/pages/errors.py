@@ -46,7 +46,7 @@ def add_not_found_page(app: FastAPI) -> None:
     """Register the handler of unknown addresses: a page for people, a problem for programs."""
 
     @app.exception_handler(404)
-    async def lost(request: Request, error: Exception) -> Response:
+    async def handle_not_found(request: Request, error: Exception) -> Response:
         is_person = "text/html" in request.headers.get("accept", "")
         is_told = isinstance(error, Problem | MerlinError)
         if is_told or not is_person or request.scope["path"].startswith(_PROGRAMS):

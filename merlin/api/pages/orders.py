@@ -25,8 +25,8 @@ from merlin.account.accounts import is_of_telegram
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import WAITS, order_state, when
 from merlin.api.pages.page import (
-    FROM_HERE,
     PLANS,
+    SAME_ORIGIN,
     PageContext,
     SignedInContext,
     bot_link,
@@ -81,7 +81,7 @@ async def show_checkout(
     return await _page(context, plan, Bill(code=code))
 
 
-@router.post("/checkout/{name}", dependencies=FROM_HERE)
+@router.post("/checkout/{name}", dependencies=SAME_ORIGIN)
 async def buy(context: SignedInContext, name: PlanName, bill: Annotated[Bill, Form()]) -> Response:
     """Store the order, request its payment page, and redirect there."""
     plan = plan_named(context.services.plans, name)
@@ -231,7 +231,7 @@ _MOST = 100
 # Suffix of `was` for a page that showed an unanswered gateway.
 SILENT = ".silent"
 # Timeout of a page for the gateway; the check continues, and the next poll shows it.
-LOOK_S = 4.0
+GATEWAY_TIMEOUT_S = 4.0
 # Polling intervals of an open page: every few seconds for two minutes, then slower, in the end
 # never; the gateway itself is checked every 15 seconds.
 _OFTEN_S, _SELDOM_S, _LOOK_EACH_S = 3, 15, 15
@@ -250,7 +250,7 @@ async def _own_order(
         return None
 
 
-Mine = Annotated[Purchase | None, Depends(_own_order)]
+OwnOrder = Annotated[Purchase | None, Depends(_own_order)]
 
 
 @router.get("/orders")
@@ -262,7 +262,7 @@ async def show_orders(context: SignedInContext) -> Response:
 
 
 @router.get("/orders/{order_id}")
-async def show_order(context: SignedInContext, purchase: Mine, said: Said = "") -> Response:
+async def show_order(context: SignedInContext, purchase: OwnOrder, said: Said = "") -> Response:
     """Return one order; `said` states that the gateway has just failed to answer."""
     if purchase is None:
         return not_found_page(context, "order")
@@ -276,7 +276,7 @@ async def show_order(context: SignedInContext, purchase: Mine, said: Said = "") 
 @router.get("/orders/{order_id}/live")
 async def show_live(
     context: SignedInContext,
-    purchase: Mine,
+    purchase: OwnOrder,
     since: Annotated[int, Query(ge=0, le=2**53 - 1)],
     was: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
@@ -294,7 +294,7 @@ async def show_live(
 
 
 @router.get("/orders/{order_id}/pay")
-async def lead(context: SignedInContext, purchase: Mine) -> Response:
+async def redirect_to_gateway(context: SignedInContext, purchase: OwnOrder) -> Response:
     """Redirect to the gateway's payment page.
 
     Through a page of its own: `form-action 'self'` forbids a form, and a redirect after a form, to
@@ -310,8 +310,8 @@ async def lead(context: SignedInContext, purchase: Mine) -> Response:
     return render_page(context, "pay.html", view, keep=NEVER_KEPT)
 
 
-@router.post("/orders/{order_id}/pay", dependencies=FROM_HERE)
-async def ask_again(context: SignedInContext, purchase: Mine) -> Response:
+@router.post("/orders/{order_id}/pay", dependencies=SAME_ORIGIN)
+async def ask_again(context: SignedInContext, purchase: OwnOrder) -> Response:
     """Request the payment page again: the same order, the same idempotency key."""
     if purchase is None:
         return not_found_page(context, "order")
@@ -321,8 +321,8 @@ async def ask_again(context: SignedInContext, purchase: Mine) -> Response:
     return await redirect_to_payment(context, purchase.purchase_id)
 
 
-@router.post("/orders/{order_id}/cancel", dependencies=FROM_HERE)
-async def cancel(context: SignedInContext, purchase: Mine) -> Response:
+@router.post("/orders/{order_id}/cancel", dependencies=SAME_ORIGIN)
+async def cancel(context: SignedInContext, purchase: OwnOrder) -> Response:
     """Cancel an order; one that is over stays as it is."""
     if purchase is None:
         return not_found_page(context, "order")
@@ -338,7 +338,7 @@ async def _refresh(context: PageContext, purchase: Purchase) -> tuple[Purchase, 
         return purchase, False
     ctx, actor = context.services, context.actor
     try:
-        return await orders.look_order(ctx, actor, purchase.purchase_id, LOOK_S), False
+        return await orders.look_order(ctx, actor, purchase.purchase_id, GATEWAY_TIMEOUT_S), False
     except TimeoutError:
         return purchase, True
 

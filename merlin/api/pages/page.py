@@ -164,7 +164,7 @@ class PageContext(Caller):
         return browser.browser_zone(self.request) or own
 
     @property
-    def unchosen_zone(self) -> str:
+    def default_zone_name(self) -> str:
         """Return the name of the configured time zone, "" if the person's own is known.
 
         Times are shown to signed-in people only.
@@ -241,7 +241,7 @@ async def _signed_in(context: PublicContext, caller: Person) -> PageContext:  # 
 # Pages that require sign-in.
 SignedInContext = Annotated[PageContext, Depends(_signed_in)]
 # For forms: refuses cross-site requests.
-FROM_HERE = [Depends(require_same_origin)]
+SAME_ORIGIN = [Depends(require_same_origin)]
 
 
 def page_not_found() -> Problem:
@@ -351,7 +351,7 @@ def layout_of(context: PageContext) -> Layout:
         undo=undo,
         restore=restore,
         is_in_telegram=is_in_telegram(context.request),
-        zone=context.unchosen_zone,
+        zone=context.default_zone_name,
     )
 
 

@@ -22,8 +22,8 @@ from starlette.responses import Response
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import amount_of, number, until
 from merlin.api.pages.page import (
-    FROM_HERE,
     PLANS,
+    SAME_ORIGIN,
     PageContext,
     PublicContext,
     SignedInContext,
@@ -72,15 +72,16 @@ def plan_features(context: PageContext, plan: Plan) -> list[Line]:
         return [(amount_of(context, *each), True) for each in plan.questions.items()]
     allowances = {kind: allowance_of(plan, kind) for kind in Format}
     lines = [
-        (_allowed(context, kind, each), not each.is_closed) for kind, each in allowances.items()
+        (_describe_allowance(context, kind, each), not each.is_closed)
+        for kind, each in allowances.items()
     ]
     if not any(is_limited(allowance) for allowance in allowances.values()):
         lines = [(context.say("brings-any"), True)]
     # Missing features come last.
-    return sorted([*lines, *_rest(context, plan)], key=lambda line: not line[1])
+    return sorted([*lines, *_list_other_features(context, plan)], key=lambda line: not line[1])
 
 
-def _allowed(context: PageContext, kind: Format, allowance: Allowance) -> str:
+def _describe_allowance(context: PageContext, kind: Format, allowance: Allowance) -> str:
     if allowance.is_closed:
         return context.say(f"brings-no-{kind.value}")
     day, month = allowance.day, allowance.month
@@ -95,7 +96,7 @@ def _allowed(context: PageContext, kind: Format, allowance: Allowance) -> str:
     return context.say("brings-both", what=amount_of(context, kind, day), most=most)
 
 
-def _rest(context: PageContext, plan: Plan) -> Iterator[Line]:
+def _list_other_features(context: PageContext, plan: Plan) -> Iterator[Line]:
     if plan.sessions is not None:
         yield context.say("brings-sessions", count=plan.sessions), True
     if plan.window is not None:
@@ -156,7 +157,7 @@ def my_plan(context: PageContext) -> dict[str, object]:
     mine = current_plan(services, actor)
     return {
         "ends": mine.until,
-        "others": _others(context, mine),
+        "others": _other_plans(context, mine),
         "packs": _packs(context, mine.gifts),
         "renewals": [_renewal(context, each) for each in mine.running],
         "has_orders": bool(list_orders(services, actor, 1)),
@@ -164,7 +165,7 @@ def my_plan(context: PageContext) -> dict[str, object]:
     }
 
 
-def _others(context: PageContext, mine: CurrentPlan) -> list[str]:
+def _other_plans(context: PageContext, mine: CurrentPlan) -> list[str]:
     """Return the other plans of the person: of single courses, and a lower one that is paused."""
     clock, lines = context.services.clock(), []
     for name in dict.fromkeys(term.plan for term in mine.terms):
@@ -206,7 +207,7 @@ def _renewal(context: PageContext, renewal: Renewal) -> tuple[int, str, str]:
     return renewal.renewal_id, title, about
 
 
-@router.post("/me/renewals/stop", dependencies=FROM_HERE)
+@router.post("/me/renewals/stop", dependencies=SAME_ORIGIN)
 async def stop_renewal(
     context: SignedInContext, renewal_id: Annotated[int, Form(ge=1, le=2**53 - 1)]
 ) -> Response:
@@ -228,8 +229,8 @@ async def show_plans(
     return await _page(context, tried=tried)
 
 
-@router.post("/plans/{name}/trial", dependencies=FROM_HERE)
-async def begin(context: SignedInContext, name: PlanName) -> Response:
+@router.post("/plans/{name}/trial", dependencies=SAME_ORIGIN)
+async def begin_trial(context: SignedInContext, name: PlanName) -> Response:
     """Start the trial of a plan, or show that it was used already."""
     try:
         await context.write(plans.start_trial, name)
@@ -242,7 +243,7 @@ async def begin(context: SignedInContext, name: PlanName) -> Response:
     return seen_other(f"/plans?tried={quote(name)}")
 
 
-@router.post("/plans/code", dependencies=FROM_HERE)
+@router.post("/plans/code", dependencies=SAME_ORIGIN)
 async def use_code(
     context: SignedInContext, code: Annotated[str, Form(max_length=500)] = ""
 ) -> Response:
@@ -315,14 +316,14 @@ def _card(
         "plan": plan,
         "brings": plan_features(context, plan),
         "roubles": plan.rub if takes_roubles(context, plan) else None,
-        "mine": _mine(context, plan, subscriptions),
+        "mine": _active_until(context, plan, subscriptions),
         "is_now": now is plan,
         "is_free": plan_offer.is_default,
         "may_try": may_try,
     }
 
 
-def _mine(context: PageContext, plan: Plan, subscriptions: Subscriptions) -> str:
+def _active_until(context: PageContext, plan: Plan, subscriptions: Subscriptions) -> str:
     """Return until when the person has a plan, "" if they do not."""
     user, now = context.user, context.services.clock()
     if user is not None and user.plan == plan.name:

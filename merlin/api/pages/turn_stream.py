@@ -8,8 +8,8 @@ from dataclasses import replace
 from starlette.requests import Request
 
 from merlin.api.openai_compat.chat import ChatStream
-from merlin.api.openai_compat.requests import Question, asker_of, name_of, used_up
-from merlin.api.openai_compat.responses import note, refusal_of
+from merlin.api.openai_compat.requests import Question, asker_of, name_of, quota_error
+from merlin.api.openai_compat.responses import note, reply_error
 from merlin.api.pages.page import PageContext
 from merlin.app import course_chat
 from merlin.app.ask import ChatQuestion
@@ -40,7 +40,7 @@ class TurnStream(ChatStream):
         ctx = self._services
         self.talk, self.turn = course_chat.open_turn(ctx, self._question, self._session_id)
         if self.talk.refusal is not None:
-            raise used_up(self._asker, self.talk.refusal, ctx.clock())
+            raise quota_error(self._asker, self.talk.refusal, ctx.clock())
         conversation = (*self.talk.summary, *self.talk.history, *self._asked.talk)
         self._asked = replace(self._asked, talk=conversation)
         return self.talk.first
@@ -50,7 +50,7 @@ class TurnStream(ChatStream):
         if reply.ending is Ending.STOPPED:
             words = text(language, "page-stopped")
         else:
-            words = str(refusal_of(reply, language) or note(language, reply))
+            words = str(reply_error(reply, language) or note(language, reply))
         course_chat.close_turn(self._services, self.talk, self.turn, reply, words)
 
     async def events(self) -> AsyncIterator[bytes]:

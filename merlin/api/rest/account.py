@@ -1,8 +1,8 @@
-"""What a person has here: browsers, name and password, keys, usage, export, sessions, ratings.
+"""A person's account: browsers, name and password, keys, usage, export, sessions, ratings.
 
-Keys are what a person's programs sign in with; people make and revoke them, a key never does.
-Usage is what is left of the plan, what this month took, and all that is kept of the person.
-Sessions and turns are read and deleted by that person alone.
+Keys authenticate a person's programs; people create and revoke them, a key cannot. Usage is the
+remaining quota, this month's consumption, and all stored data of the person. Sessions and turns are
+accessible to that person only.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class KeyBody(Body):
     label: str = Field(min_length=1, max_length=LABEL_LENGTH, description="for its owner")
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
     expires_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), WHOLE] | None = Field(
-        default=None, description="null: it stays until it is revoked"
+        default=None, description="null: valid until it is revoked"
     )
 
 
@@ -83,7 +83,7 @@ usage_router = operation_router(prefix="/api/user", tags=["usage"])
 
 _EXPORT: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "A file with every row that is kept of the person, words opened",
+        "description": "A file with every stored row about the person, decrypted",
         "content": {"application/json": {"schema": {"type": "object"}}},
     }
 }
@@ -213,7 +213,7 @@ class RatingView(Shape):
 
     value: Rating | None = Field(description="null: nothing")
     correction: CorrectionView | None = Field(
-        default=None, description="what has just been sent to the editors"
+        default=None, description="what was just sent to the editors"
     )
 
 

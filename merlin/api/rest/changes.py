@@ -1,4 +1,4 @@
-"""Changes: what became of an edit, conflicts, undo; examples, which editors change by commits."""
+"""Changes: the state of an edit, conflicts, undo; examples, which editors change by commits."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from merlin.api.schema import (
     Name,
     Page,
     Part,
+    SearchQuery,
     Shape,
-    Sought,
     Words,
-    needs,
     operation_router,
+    required_schema,
     shape_response,
 )
 from merlin.app import changes, examples, proposals
@@ -69,12 +69,12 @@ class PreviewShown(Shape):
 
     is_good: bool = Field(description="false: an error forbids it")
     is_whole: bool = Field(
-        description="true: all of course.yaml would be written anew, comments are lost"
+        description="true: all of course.yaml would be rewritten, comments are lost"
     )
-    findings: list[FindingShown] = Field(description="at the files that would be changed")
-    around: list[FindingShown] = Field(description="what it would bring to the other files")
+    findings: list[FindingShown] = Field(description="in the files that would be changed")
+    around: list[FindingShown] = Field(description="in the other files")
     files: list[FileDifference]
-    tokens: int = Field(description="of the good examples among those files, as a model reads them")
+    tokens: int = Field(description="number of tokens of the valid examples among those files")
 
 
 class ChangeShown(Shape):
@@ -86,7 +86,7 @@ class ChangeShown(Shape):
     state: ChangeState
     reason: InLanguage = Field(
         validation_alias="why",
-        description='why it waits or was refused, "" where the state says it all',
+        description='why it waits or was refused, "" if the state explains it',
     )
     commit: str | None
     asked_at: datetime
@@ -106,8 +106,8 @@ EDITED: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
     "response_model": None,
     "responses": {
-        202: {"model": ChangeShown, "description": "A commit was asked for"},
-        200: {"model": PreviewShown, "description": "What a dry run tells"},
+        202: {"model": ChangeShown, "description": "A commit was submitted"},
+        200: {"model": PreviewShown, "description": "The result of a dry run"},
         **problems(400, 404, 409),
     },
 }
@@ -115,17 +115,17 @@ EDITED: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class EditCall:
-    """A call that asks for a commit, or with `dry_run` only what would come of it."""
+    """A call that submits a commit, or with `dry_run` previews it."""
 
     request: Request
     caller: MaterialEditor
     dry_run: DryRun = False
 
     async def answer(self, dataset: str, make: Make, once: str = "") -> Response:
-        """Return 202 with the change that was asked for; 200 with the preview of a dry run.
+        """Return 202 with the submitted change; 200 with the preview of a dry run.
 
-        409 where the editor saw something else, 422 where the checker finds an error. With the same
-        `once` the first change is answered. Raises what `make` raises.
+        409 after a concurrent edit, 422 if the checker finds an error. The same `once` returns the
+        first change. Raises what `make` raises.
         """
         ctx, actor, request = self.caller.services, self.caller.actor, self.request
         language = language_of_request(request)
@@ -156,7 +156,7 @@ class Solution(Body):
 
     take: Literal["mine", "theirs", "text"]
     text: Annotated[Words, Field(max_length=MAX_CHARACTERS)] | None = Field(
-        default=None, description="the file as it shall be, for take=text"
+        default=None, description="the new text of the file, for take=text"
     )
 
 
@@ -241,7 +241,7 @@ async def undo_change(edit: Edit, change_id: Hex) -> Response:
 
 
 def _problem(request: Request, status: HTTPStatus, code: str, **members: object) -> Response:
-    """Return a problem that tells more than others do."""
+    """Return a problem with additional members."""
     values = {**problem_of(request, status, code), **members}
     headers = headers_of(language_of_request(request))
     return JSONResponse(values, status.value, headers, MEDIA_TYPE)
@@ -272,8 +272,11 @@ class ExampleBody(Body):
         extra="forbid",
         json_schema_extra={
             "anyOf": [
-                needs("text", without=("question", "answer", "tags")),
-                *(needs(each, without=("text",)) for each in ("question", "answer", "tags")),
+                required_schema("text", without=("question", "answer", "tags")),
+                *(
+                    required_schema(each, without=("text",))
+                    for each in ("question", "answer", "tags")
+                ),
             ]
         },
     )
@@ -291,11 +294,11 @@ class ExampleBody(Body):
         default=None, description="the whole file, YAML"
     )
     revision: Annotated[Line, Field(max_length=80)] | None = Field(
-        default=None, description="the one that you saw; needed where one lies there"
+        default=None, description="the one that you saw; required if there is one"
     )
 
     def words(self) -> ExampleWords:
-        """Return what the example shall say."""
+        """Return the text of the example."""
         return ExampleWords(self.question, self.answer, self.tags, self.text)
 
     @model_validator(mode="after")
@@ -315,7 +318,9 @@ _WHOLE = {
     "requestBody": {
         "content": {
             "application/json": {
-                "schema": {"anyOf": [needs("text"), needs("question", "answer")]},
+                "schema": {
+                    "anyOf": [required_schema("text"), required_schema("question", "answer")]
+                },
             }
         }
     }
@@ -323,9 +328,9 @@ _WHOLE = {
 ADDED: dict[int | str, dict[str, Any]] = {
     202: {
         "model": ChangeShown | ProposalView,
-        "description": "A commit was asked for, or an editor, of somebody who may not edit",
+        "description": "A commit was submitted, or a proposal without permission to edit",
     },
-    200: {"model": PreviewShown | ProposalView, "description": "What a dry run tells"},
+    200: {"model": PreviewShown | ProposalView, "description": "The result of a dry run"},
     **problems(404),
 }
 
@@ -334,7 +339,7 @@ ADDED: dict[int | str, dict[str, Any]] = {
     "", summary="Examples, all or those that say some words", responses=problems(404)
 )
 async def list_examples(
-    caller: MaterialEditor, dataset: Name, page: Part, query: Sought = ""
+    caller: MaterialEditor, dataset: Name, page: Part, query: SearchQuery = ""
 ) -> ExampleList:
     """Return one part of the examples by id; with a query the first ones that contain all words."""
     return {"examples": await examples_part(caller, page, dataset, query)}
@@ -343,7 +348,7 @@ async def list_examples(
 async def examples_part(
     caller: Caller, page: Page, dataset: str, query: str
 ) -> Sequence[ExampleView]:
-    """Return one part of the examples, or those that say some words; raises NotFound."""
+    """Return one part of the examples, or the matches of a query; raises NotFound."""
     after, size = page.after(""), page.size
     if query.strip():
         found = await caller.read(examples.find, query, dataset, limit=size)

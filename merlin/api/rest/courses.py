@@ -1,8 +1,8 @@
 """The catalogue, search and favourites.
 
-/api/courses, /api/semesters, /api/teachers   for anybody, without a key
-/api/courses/search, /api/search              courses alone; materials too
-/api/user/courses                             the favourites of whoever is signed in alone
+/api/courses, /api/semesters, /api/teachers   public, without authentication
+/api/courses/search, /api/search              courses only; with materials
+/api/user/courses                             the caller's own favourites
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from merlin.api.response_cache import (
     with_etag,
 )
 from merlin.api.schema import (
+    DEFAULT_PAGE_SIZE,
     MAX_ID,
-    MOST,
-    USUAL,
+    MAX_PAGE_SIZE,
     WHOLE,
     After,
     Id,
@@ -147,7 +147,7 @@ class MaterialShown(_Exact):
     type_code: Literal["lecture", "seminar", "lab"] = Field(validation_alias="kind")
     title: InLanguage
     file_url: Annotated[str | None, BeforeValidator(lambda url: url or None)] = Field(
-        description="null where the material is a text alone"
+        description="null if the material has only a text"
     )
     has_text: bool
 
@@ -165,7 +165,7 @@ class MaterialWhole(MaterialShown):
 
     course_id: int
     course_name: str
-    text: str | None = Field(description="Markdown; null where the material is a file alone")
+    text: str | None = Field(description="Markdown; null if the material is only a file")
 
 
 MarkedField = Literal["name", "description", "title"]
@@ -197,7 +197,7 @@ class Results(_Exact):
     """Search results, best first."""
 
     query: str
-    suggestion: str | None = Field(description="what was searched instead of a mistyped query")
+    suggestion: str | None = Field(description="the corrected query that was searched")
     courses: list[CourseFound]
     materials: list[MaterialFound]
 
@@ -215,7 +215,7 @@ _COURSES = TypeAdapter(list[CourseShown])
 
 
 def course_shown(course: Course, language: str, *, in_all: bool = False) -> CourseShown:
-    """Return a course; `in_all`: its texts in every language too."""
+    """Return a course; `in_all`: with its texts in every language."""
     view = CourseShown.of(course, language)
     return _in_all(view, course) if in_all else view
 
@@ -226,14 +226,14 @@ def _in_all(shown: CourseShown, course: Course) -> CourseShown:
 
 
 def course_fields(course: Course, language: str) -> Json:
-    """Return what stands with a material of a course."""
+    """Return the course fields of a material."""
     return {"course_id": course.course_id, "course_name": course.title(language)}
 
 
 def kind_of(word: str) -> str | None:
-    """Return the type of material that a caller names, None for "".
+    """Return the type of material of a query parameter, None for "".
 
-    Raises Problem 422 for a word that names none.
+    Raises Problem 422 for an unknown type.
     """
     if not word:
         return None
@@ -244,7 +244,7 @@ def kind_of(word: str) -> str | None:
 
 
 def mark_found(found: Found, shape: Shape, *fields: MarkedField) -> list[TextRange]:
-    """Return where in these fields of what is shown stands what was found."""
+    """Return the ranges of these fields that match."""
     return [
         TextRange(field=field, start=start, length=end - start)
         for field in fields
@@ -275,9 +275,9 @@ async def list_courses(
     limit: Limit = None,
     cursor: After = "",
     group: Annotated[
-        Literal["semester"] | None, Query(description="`semester`: in their semesters")
+        Literal["semester"] | None, Query(description="`semester`: grouped by semester")
     ] = None,
-    semester: Annotated[int | None, Query(ge=1, le=100, description="this one alone")] = None,
+    semester: Annotated[int | None, Query(ge=1, le=100, description="only this one")] = None,
     languages: Languages = None,
 ) -> Response:
     """Return the courses by semester, then slug.
@@ -289,7 +289,7 @@ async def list_courses(
     most: int = request.app.state.services.list_at_once
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
-        part, has_more = courses.part(ctx, limit, after, semester, USUAL, most)
+        part, has_more = courses.part(ctx, limit, after, semester, DEFAULT_PAGE_SIZE, most)
         following = cursor_after(part[-1].semester, part[-1].slug) if has_more else None
         items = _COURSES.validate_python(part, context={"language": language})
         if languages == "all":
@@ -333,7 +333,7 @@ async def list_materials(
         str,
         Query(
             alias="type",
-            description="this type alone, by its code or its Russian word",
+            description="only this type, by its code or Russian name",
             json_schema_extra={"enum": TYPE_VALUES},
         ),
     ] = "",
@@ -409,7 +409,7 @@ Words = Annotated[
     str,
     Query(
         max_length=LONGEST,
-        description="all of these words in any of their forms; the last may be half typed",
+        description="all of these words in any of their forms; the last may be incomplete",
     ),
 ]
 
@@ -431,7 +431,7 @@ async def search_courses(
     start = 0 if key is None else int(key[0])
     if not 0 <= start < DEEPEST:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor")
-    end = start + (limit or USUAL)
+    end = start + (limit or DEFAULT_PAGE_SIZE)
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
         here, found = courses.search(ctx, query, end + 1)
@@ -456,7 +456,7 @@ async def refuse_change() -> None:
 async def search(
     request: Request,
     query: Words,
-    limit: Annotated[int, Query(ge=1, le=MOST, description="of each kind at most")] = 20,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE, description="maximum of each kind")] = 20,
 ) -> Response:
     """Return the courses and materials that contain the words, best first."""
 
@@ -518,7 +518,7 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
     status_code=HTTPStatus.CREATED,
     response_model=CourseShown,
     responses={
-        200: {"model": CourseShown, "description": "It is kept already."},
+        200: {"model": CourseShown, "description": "It was a favourite already."},
         **problems(404, 409),
     },
 )

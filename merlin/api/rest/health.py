@@ -1,7 +1,7 @@
-"""How Merlin stands: what serves, what waits, who is alive; its health for admins; probes.
+"""Status: what serves, what waits, which processes are alive; health for admins; probes.
 
-`/healthz` and `/readyz` say whether the process lives and can work. The second is for those who
-watch over it, by their addresses; to all others it is not there.
+`/healthz` and `/readyz` state whether the process is alive and ready. The latter answers only the
+monitoring addresses, and 404 to all others.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class DatasetLine(Shape):
     name: str
     verdict: str | None
     build: str | None
-    serving: str | None = Field(description="the build whose model answers")
+    serving: str | None = Field(description="the build whose model serves")
     job: str | None = Field(description="the state of the newest job")
 
 
@@ -120,7 +120,7 @@ OTHERS = ("daemon", "bot")
 
 Alive = TypedDict("Alive", {"status": str})
 _Age = Annotated[
-    float | None, Field(description="seconds since its last heartbeat; null: none came")
+    float | None, Field(description="seconds since its last heartbeat; null: there was none")
 ]
 ReadyProcess = TypedDict("ReadyProcess", {"alive": bool, "age_s": _Age, "step": str})
 _Database = Annotated[str, Field(description="ok or silent")]
@@ -139,7 +139,10 @@ async def healthz() -> Alive:
     "/readyz",
     summary="Whether calls can be served",
     response_model=Ready,
-    responses={503: {"model": Ready, "description": "The database is silent"}, **problems(404)},
+    responses={
+        503: {"model": Ready, "description": "The database does not answer"},
+        **problems(404),
+    },
 )
 async def readyz(request: Request) -> Response:
     """Return whether calls can be served: 200 if the database answers, else 503.
@@ -158,13 +161,13 @@ async def readyz(request: Request) -> Response:
 
 
 def require_monitoring_address(request: Request) -> None:
-    """Raise Problem 404 for a call from elsewhere than those who watch over this api."""
+    """Raise Problem 404 unless the call comes from a monitoring address."""
     if not is_from_network(request, services_of(request).config.api.monitoring):
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
 
 
 def _ready_processes(beats: Sequence[Heartbeat], now: datetime) -> dict[str, dict[str, object]]:
-    """Return the newest words of each process; more hosts may run the same one."""
+    """Return the newest heartbeat of each process; several hosts may run the same one."""
     newest = {beat.process: beat for beat in sorted(beats, key=lambda beat: beat.at)}
     values: dict[str, dict[str, object]] = {
         name: {"alive": False, "age_s": None, "step": ""} for name in OTHERS

@@ -1,7 +1,7 @@
-"""Jobs, their models, datasets, builds and verdicts; what is asked of the daemon.
+"""Jobs, their models, datasets, builds and verdicts; requests to the daemon.
 
-A job's losses over its steps are also told as a picture, in the words of whoever looks. A model is
-promoted, kept, or newer ones are let serve again.
+A job's losses are also available as an image, with labels in the caller's language. Models are
+promoted, pinned, unpinned and rolled back.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class RequestShown(Shape):
     state: RequestState
     asked_at: datetime
     arguments: dict[str, Any]
-    result: dict[str, Any] | None = Field(description="what came of it, once done")
+    result: dict[str, Any] | None = Field(description="its result, once done")
     reason: str = Field(description='why it failed, in the language of the caller, else ""')
 
 
@@ -74,7 +74,7 @@ ASKED: dict[str, Any] = {
     "response_model": None,
     "openapi_extra": NAMED,
     "responses": {
-        202: {"model": RequestShown, "description": "The daemon was asked"},
+        202: {"model": RequestShown, "description": "The request to the daemon was stored"},
         **problems(404),
     },
 }
@@ -95,7 +95,7 @@ def request_shown(request: Asked, language: str) -> RequestShown:
 
 
 def failure(request: Asked, language: str) -> str:
-    """Return why the daemon refused, "" where it did not."""
+    """Return why the daemon refused, "" if it did not."""
     if request.state is not RequestState.FAILED:
         return ""
     arguments = request.result.get("arguments")
@@ -108,7 +108,7 @@ RequestAct = Callable[..., Asked]
 
 
 async def accepted(request: Request, caller: Caller, act: RequestAct) -> Response:
-    """Return 202 with where to look for what comes of it; with an Idempotency-Key asked once."""
+    """Return 202 with the location of the request; with an Idempotency-Key it is stored once."""
 
     async def operation(number: int) -> Response:
         stored_request = await caller.write(act, once=str(number))
@@ -138,7 +138,7 @@ async def show_request(caller: Asker, request_id: Id) -> RequestShown:
 
 
 async def picture_of(request: Request, job: JobDetails, language: str, *, is_dark: bool) -> bytes:
-    """Return a PNG; where nothing was measured yet it says so. Few are drawn at once."""
+    """Return a PNG, which states if there are no losses yet. Limited concurrency."""
     series = job.losses.series()
     async with request.app.state.easels:
         return await asyncio.to_thread(
@@ -151,7 +151,7 @@ router = operation_router(prefix="/api/jobs", tags=["jobs"])
 
 _PNG = {"image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}}}
 _PICTURE: dict[int | str, dict[str, Any]] = {200: {"description": "The picture", "content": _PNG}}
-Theme = Annotated[Literal["light", "dark"], Query(description="on which ground")]
+Theme = Annotated[Literal["light", "dark"], Query(description="background colour")]
 
 
 JobList = TypedDict("JobList", {"jobs": Sequence[JobView]})
@@ -265,7 +265,9 @@ class VerdictShown(Shape):
     id: int
     commit: str
     dataset: str
-    position: int | None = Field(description="on the branch; null: the commit is there no more")
+    position: int | None = Field(
+        description="on the branch; null: the branch no longer contains it"
+    )
     verdict: VerdictStatus
     subject: str
     author: str
@@ -346,7 +348,7 @@ class Back(Body):
     """The model to roll back to."""
 
     to: Annotated[Line, Field(min_length=1, max_length=300)] | None = Field(
-        default=None, description="a model's name at its provider; null: the one before"
+        default=None, description="a model's name at its provider; null: the previous one"
     )
 
 
@@ -415,7 +417,7 @@ async def list_verdicts(
     page: Part,
     dataset: DatasetName = "",
     commit: Annotated[
-        str, Query(pattern="^([0-9a-f]{4,64})?$", description="an id, or how it begins")
+        str, Query(pattern="^([0-9a-f]{4,64})?$", description="an id, or its prefix")
     ] = "",
 ) -> VerdictList:
     """Return one part of the verdicts, newest first."""

@@ -1,9 +1,8 @@
-"""Plans on sale, the trial of one; orders of a person; renewals.
+"""Plans on sale and their trials; a person's orders; renewals.
 
-What a person buys by card, SBP or wallet at YooKassa, from the first tap to the end. Ordering twice
-is one order, and another's order is not there. Nobody's program buys: these calls are for people
-who are signed in. Renewals are plans that are paid again when they end, for as long as their owner
-wants that.
+Purchases by card, SBP or wallet at YooKassa. Ordering twice creates one order; other people's
+orders answer 404. API keys cannot buy: these calls require a personal sign-in. A renewal charges a
+plan again when it ends, until its owner stops it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from merlin.api.rest.payments import (
     order_shown,
 )
 from merlin.api.schema import (
-    MOST,
+    MAX_PAGE_SIZE,
     Body,
     Hex,
     Id,
@@ -53,27 +52,25 @@ class OrderBody(Body):
 
     plan: Annotated[Line, Field(min_length=1, max_length=_MAX_NAME_LENGTH)]
     till: Literal[Gateway.YOOKASSA] = Field(
-        default=Gateway.YOOKASSA, description="for Stars the bot sells, within Telegram"
+        default=Gateway.YOOKASSA, description="plans for Stars are sold by the bot, inside Telegram"
     )
     promo: Annotated[Line, Field(max_length=_MAX_CODE_LENGTH)] = Field(
-        default="", description="a code that makes it cheaper"
+        default="", description="a code that reduces the price"
     )
     contact: Annotated[Line, Field(max_length=MAX_CONTACT_LENGTH)] = Field(
-        default="", description="e-mail or telephone for the receipt, where the shop sends one"
+        default="", description="e-mail or telephone number for the receipt, if the shop sends one"
     )
     keep_method: bool = Field(
         default=False,
         strict=True,
-        description="true: the person agrees that the plan is renewed by what they pay with",
+        description="true: consent to automatic renewal with this payment method",
     )
 
 
 OrderList = TypedDict("OrderList", {"orders": list[OrderShown]})
 
 
-_PayUrl = Annotated[
-    str, Field(description='YooKassa\'s page; "" for an order that is paid already')
-]
+_PayUrl = Annotated[str, Field(description='YooKassa\'s page; "" if the order is already paid')]
 # The payment page of an order.
 PayPage = TypedDict("PayPage", {"pay_url": _PayUrl, "order": OrderShown})
 
@@ -85,7 +82,7 @@ PayPage = TypedDict("PayPage", {"pay_url": _PayUrl, "order": OrderShown})
     response_model=None,
     openapi_extra=NAMED,
     responses={
-        201: {"model": OrderShown, "description": "The order, which waits to be paid"},
+        201: {"model": OrderShown, "description": "The unpaid order"},
         **problems(400, 404, 409),
     },
 )
@@ -110,7 +107,7 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
 @order_router.get("", summary="My orders")
 async def list_orders(caller: Reader, language: Language) -> OrderList:
     """Return the newest hundred orders, including those of the bot."""
-    found = await caller.read(orders.list_orders, MOST)
+    found = await caller.read(orders.list_orders, MAX_PAGE_SIZE)
     return {"orders": [order_shown(OrderShown, each, language) for each in found]}
 
 
@@ -162,21 +159,23 @@ class PlanShown(Shape):
 
     name: str
     title: str = Field(description="in the caller's language")
-    about: str = Field(description='what is said of it, "" for nothing')
-    is_default: bool = Field(description="everybody's who has no other")
+    about: str = Field(description='its description, "" for none')
+    is_default: bool = Field(description="the plan of everyone without another one")
     formats: dict[Format, AllowanceShown]
-    window: int | None = Field(description="the most tokens of a talk; null: as the model takes")
-    models: list[str] = Field(description="patterns of models that may be chosen; none: every one")
-    sessions: int | None = Field(description="how many sessions are kept; null: any number")
-    courses: list[str] = Field(description="it counts for questions about these; none: for all")
-    price: PriceShown | None = Field(description="null: it is not sold")
-    days: int | None = Field(description="for how long it is bought; null: until it is used up")
-    pack: dict[Format, int] = Field(description="questions that come on top; none: it is a plan")
-    is_renewed: bool = Field(
-        validation_alias="renewed", description="it may be paid again by itself when it ends"
+    window: int | None = Field(
+        description="maximum tokens of a conversation; null: as the model allows"
     )
-    trial_days: int = Field(description="once for nothing; 0: no trial")
-    may_try: bool | None = Field(description="the caller may; null: nobody is signed in")
+    models: list[str] = Field(description="patterns of selectable models; none: all")
+    sessions: int | None = Field(description="number of stored sessions; null: unlimited")
+    courses: list[str] = Field(description="it applies to questions about these; none: to all")
+    price: PriceShown | None = Field(description="null: not for sale")
+    days: int | None = Field(description="duration; null: until it is used up")
+    pack: dict[Format, int] = Field(description="extra questions; none: it is a plan")
+    is_renewed: bool = Field(
+        validation_alias="renewed", description="it can be renewed automatically"
+    )
+    trial_days: int = Field(description="length of the free trial; 0: no trial")
+    may_try: bool | None = Field(description="whether the caller can; null: not signed in")
 
 
 PlansShown = TypedDict("PlansShown", {"plans": list[PlanShown]})

@@ -1,7 +1,7 @@
-"""Payments of everybody, money that goes back, sums by month, gateway and plan, promo codes.
+"""All payments, refunds, totals by month, gateway and plan, promo codes.
 
-For admins who are signed in; no key of a program opens any of it.
-What is told of orders, payments, refunds, renewals and promo codes is shaped here for all.
+For signed-in admins; API keys have no access. Also defines the response models of orders, payments,
+refunds, renewals and promo codes.
 """
 
 from __future__ import annotations
@@ -47,15 +47,17 @@ class OrderShown(Shape):
     till: Gateway = Field(validation_alias="gateway")
     plan: str
     title: str = Field(description=BOUGHT)
-    days: int | None = Field(description="for how long it is bought; null: a pack without an end")
-    pack: dict[Format, int] = Field(description="questions that come on top; none: it is a plan")
+    days: int | None = Field(
+        description="duration of the purchase; null: a pack that does not expire"
+    )
+    pack: dict[Format, int] = Field(description="extra questions; none: it is a plan")
     amount: Amount
-    promo: str = Field(description='the code that made it cheaper, "" for none')
-    keeps_method: bool = Field(description="the plan is renewed by what this order is paid with")
+    promo: str = Field(description='the code that reduced the price, "" for none')
+    keeps_method: bool = Field(description="the plan is renewed with this order's payment method")
     is_renewal: bool = Field(description="made to renew a plan")
     is_test: bool
-    pay_url: str = Field(description='where it is paid, "" where that is not known or not wanted')
-    reason: str = Field(description='why it was canceled, in words; "" where it was not')
+    pay_url: str = Field(description='the payment page, "" if unknown or no longer needed')
+    reason: str = Field(description='why it was canceled; "" if it was not')
     created_at: datetime
     expires_at: datetime
 
@@ -70,17 +72,15 @@ class RefundShown(Shape):
     by: str
     at: datetime
     outside_id: str
-    trouble: str = Field(description="the till's word for why it refused")
+    trouble: str = Field(description="the gateway's reason for a refusal")
 
 
 class PaymentShown(OrderShown):
     """One order as shown to admins."""
 
-    user_id: int = Field(description="0: they have deleted everything")
-    outside_id: str = Field(description='the till\'s own id of the payment, "" for none')
-    till_reason: str = Field(
-        description='the till\'s own word for why it was canceled, "" for none'
-    )
+    user_id: int = Field(description="0: the person has deleted their data")
+    outside_id: str = Field(description='the gateway\'s id of the payment, "" for none')
+    till_reason: str = Field(description='the gateway\'s reason for the cancellation, "" for none')
 
 
 class PaymentDetails(PaymentShown):
@@ -100,17 +100,17 @@ class RenewalShown(Shape):
     state: RenewalState
     method: str = Field(
         validation_alias="method_title",
-        description='what it is paid with, as its owner knows it; "" unknown',
+        description='the payment method as shown to its owner; "" if unknown',
     )
     consented_at: datetime
-    next_at: datetime = Field(description="when the plan ends, or is paid again")
+    next_at: datetime = Field(description="when the plan ends or is charged again")
 
 
 S = TypeVar("S", bound=OrderShown)
 
 
 def order_shown(shape: type[S], purchase: Purchase, language: str, **more: object) -> S:
-    """Return an order in a shape for its owner or for admins, with `more` of its fields."""
+    """Return an order as a response model for its owner or for admins, with `more` fields."""
     order, promise = purchase.order, purchase.order.promise
     is_canceled = purchase.state is PurchaseState.CANCELED
     values = {
@@ -136,7 +136,8 @@ class RefundBody(Body):
     """Amount and reason of a refund."""
 
     minor: Annotated[int, Field(ge=1, le=MAX_MINOR, strict=True), WHOLE] | None = Field(
-        default=None, description="kopecks, or Stars; null: all that is left. Stars go back whole"
+        default=None,
+        description="kopecks, or Stars; null: all that remains. Stars are refunded in full only",
     )
     reason: Annotated[Line, Field(min_length=1, max_length=MAX_REASON_LENGTH)]
 
@@ -146,7 +147,7 @@ async def list_payments(
     caller: RefundAdmin,
     language: Language,
     page: Part,
-    state: Annotated[PurchaseState | None, Query(description="only those that stand so")] = None,
+    state: Annotated[PurchaseState | None, Query(description="only orders in this state")] = None,
 ) -> PaymentList:
     """Return one part of all orders, paid or not, newest first."""
     asked = (page.size + 1, page.after(""), state.value if state else "")
@@ -186,7 +187,7 @@ async def refund_payment(
     another refund is in progress. With an `Idempotency-Key` repeated calls send it once.
     """
 
-    async def want(number: int) -> Response:
+    async def store_refund(number: int) -> Response:
         key = f"api:{caller.user_id}:{number}"
         requested = (order_id, None, body.minor, body.reason, key)
         refund = await caller.write(payments.request_refund, *requested, is_newest=True)
@@ -195,7 +196,7 @@ async def refund_payment(
         headers = {"Location": f"/api/payments/{order_id}"}
         return JSONResponse(told, HTTPStatus.ACCEPTED, headers)
 
-    return await run_once(request, caller, want)
+    return await run_once(request, caller, store_refund)
 
 
 sum_router = operation_router(prefix="/api/billing", tags=["payments"])
@@ -208,7 +209,7 @@ Day = Annotated[
     str,
     Query(
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-        description="a day of the config's time zone: 2026-11-20",
+        description="a day in the configured time zone: 2026-11-20",
     ),
 ]
 
@@ -260,10 +261,10 @@ class PromoBody(Body):
     days: Annotated[int, Field(ge=0, le=MAX_DAYS, strict=True), WHOLE] = 0
     percent: Annotated[int, Field(ge=0, le=MAX_PERCENT, strict=True), WHOLE] = 0
     most_uses: Annotated[int, Field(ge=1, le=_MAX_USES, strict=True), WHOLE] | None = Field(
-        default=None, description="null: any number of people, each once"
+        default=None, description="null: unlimited, once per person"
     )
     ends_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), WHOLE] | None = Field(
-        default=None, description="null: until it is stopped"
+        default=None, description="null: until it is deactivated"
     )
 
 

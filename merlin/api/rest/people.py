@@ -1,6 +1,6 @@
-"""People: who is known here; roles given and taken, somebody shut out, the audit.
+"""Users: list, roles, blocking, the audit log.
 
-For admins who are signed in; no key of a program opens any of it.
+For signed-in admins; API keys have no access.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from merlin.api.schema import (
     Line,
     Page,
     Part,
-    Sought,
+    SearchQuery,
     cursor,
     operation_router,
     part,
@@ -48,7 +48,7 @@ AuditList = TypedDict("AuditList", {"entries": Sequence[AuditEntry]})
 
 
 async def users_part(caller: Caller, page: Page, words: str) -> UserList:
-    """Return one part of the people, and let the page lead to the next one."""
+    """Return one part of the users and set the Link header."""
     limit, start = page.size, max(0, min(page.after(0), MAX_ID))
     found = await caller.read(users.list_users, words, start, limit)
     has_more = not words.strip() and start + limit < found.count
@@ -57,7 +57,7 @@ async def users_part(caller: Caller, page: Page, words: str) -> UserList:
 
 
 @router.get("/users", summary="People")
-async def list_users(caller: UserAdmin, page: Part, query: Sought = "") -> UserList:
+async def list_users(caller: UserAdmin, page: Part, query: SearchQuery = "") -> UserList:
     """Return one part of the users, newest first; a query matches id or name."""
     return await users_part(caller, page, query)
 
@@ -86,7 +86,7 @@ async def revoke_role(
         Query(
             max_length=200,
             pattern=LINE,
-            description="one scope of a teacher's; without it the role",
+            description="one scope of a teacher; by default the whole role",
         ),
     ] = "",
 ) -> UserView:
@@ -117,11 +117,14 @@ async def list_audit(
         Query(
             max_length=200,
             pattern=LINE,
-            description="what it was done to: user:1001, dataset:trial",
+            description="target of the action: user:1001, dataset:trial",
         ),
     ] = "",
     by: Annotated[
-        str, Query(max_length=200, pattern=LINE, description="who did it: user:1001, cli:root")
+        str,
+        Query(
+            max_length=200, pattern=LINE, description="author of the action: user:1001, cli:root"
+        ),
     ] = "",
 ) -> AuditList:
     """Return one part of the entries, newest first."""

@@ -1,10 +1,10 @@
-"""Sign in and out: within Telegram, by password, by the bot, by OpenID Connect.
+"""Sign in and out: inside Telegram, by password, by the bot, by OpenID Connect.
 
-Every way ends in a cookie that no script can read. Within Telegram's frame, where a browser may
-keep none, the token is answered too, to be sent as `Authorization: Bearer`.
+Every way sets an HttpOnly cookie. Inside Telegram's frame, where a browser may refuse cookies, the
+token is also returned, to be sent as `Authorization: Bearer`.
 
-By the bot: the page shows two digits and a link, the person says yes in the bot. OpenID Connect:
-out to the issuer, and back with a code.
+By the bot: the page shows two digits and a link, the person confirms in the bot. OpenID Connect: a
+redirect to the issuer, and back with a code.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class SignedInView(Shape):
 
     user: OwnAccount
     expires_at: datetime
-    token: str | None = Field(default=None, description="within Telegram alone; else a cookie")
+    token: str | None = Field(
+        default=None, description="inside Telegram only; otherwise a cookie is set"
+    )
 
 
 @router.post("/telegram", summary="Sign in within Telegram", responses=problems(401))
@@ -119,11 +121,11 @@ async def sign_out(request: Request, response: Response, caller: Person) -> None
 class LoginView(Shape):
     """A login that awaits confirmation in the bot."""
 
-    key: str = Field(description="what the bot is told: /start login_<key>")
+    key: str = Field(description="for the bot: /start login_<key>")
     number: int = Field(description="two digits that the bot shows too")
-    url: str | None = Field(description="opens the bot; null while its name is not known")
+    url: str | None = Field(description="opens the bot; null if its name is unknown")
     expires_at: datetime
-    poll_s: int = Field(description="how often /api/auth/wait may be asked")
+    poll_s: int = Field(description="polling interval of /api/auth/wait in seconds")
 
 
 class LoginStatus(Shape):
@@ -167,7 +169,7 @@ log = get_logger(__name__)
 COOKIE = "merlin-openid"
 BACK = "/api/auth/openid/callback"
 _MOST = 2048
-_FOUND: dict[int | str, dict[str, Any]] = {303: {"description": "the browser goes on"}}
+_FOUND: dict[int | str, dict[str, Any]] = {303: {"description": "a redirect"}}
 
 
 @router.get(
@@ -180,7 +182,7 @@ _FOUND: dict[int | str, dict[str, Any]] = {303: {"description": "the browser goe
 async def begin_openid(
     request: Request,
     next: Annotated[  # noqa: A002 - as the pages call it
-        str, Query(max_length=_MOST, description="the page of this site to come back to")
+        str, Query(max_length=_MOST, description="the page of this site to return to")
     ] = "/",
 ) -> Response:
     """Redirect the browser to the issuer; 404 if none is configured."""
@@ -238,7 +240,7 @@ def _redirect_uri(services: ApiServices) -> str:
 
 
 def _refused(request: Request, error: OpenIdRefused, back: str) -> Response:
-    """Lead a person back to the ways to sign in, where it is said; tell a program the problem."""
+    """Redirect a person to the sign-in page with the error; answer programs with a problem."""
     log.warning("nobody came by openid", reason=str(error))
     if "text/html" not in request.headers.get("accept", ""):
         raise Problem(HTTPStatus.UNAUTHORIZED, "openid") from error

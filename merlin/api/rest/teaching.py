@@ -1,6 +1,6 @@
-"""What those who lead a course change of it: its card and its materials, each write a commit.
+"""Editing a course: its card and its materials, each by a commit.
 
-A write answers 202 with a change; `?dry_run=true` answers 200 with what would come of it.
+A write answers 202 with a change; `?dry_run=true` answers 200 with a preview.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from merlin.api.schema import (
     Texts,
     Title,
     Words,
-    needs,
     operation_router,
+    required_schema,
 )
 from merlin.app import teaching
 from merlin.app.changes import Make
@@ -62,7 +62,7 @@ class MaterialBody(Body):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        json_schema_extra={"anyOf": [needs("text"), needs("file_url")]},
+        json_schema_extra={"anyOf": [required_schema("text"), required_schema("file_url")]},
     )
 
     title: Title
@@ -73,10 +73,10 @@ class MaterialBody(Body):
     )
     file_url: Address | None = Field(default=None, description="https only")
     place: Annotated[int, Field(ge=0, le=1000, strict=True), WHOLE] | None = Field(
-        default=None, description="where in the file, from 0; null: where it is"
+        default=None, description="position in the file, from 0; null: unchanged"
     )
     revision: Revision | None = Field(
-        default=None, description="the one that you saw; needed where one lies there"
+        default=None, description="the one that you saw; required if there is one"
     )
 
     @model_validator(mode="after")
@@ -86,7 +86,7 @@ class MaterialBody(Body):
         return self
 
     def draft(self) -> MaterialDraft:
-        """Return the material. Raises Problem 422 for a word that is no type of ours."""
+        """Return the material. Raises Problem 422 for an unknown type."""
         return MaterialDraft(
             kind=kind_of(self.type) or "",
             lesson=self.lesson,
@@ -101,7 +101,7 @@ class CourseBody(Body):
     """Changes of a course; omitted fields stay as they are."""
 
     name: Title | None = None
-    description: Texts | None = Field(default=None, description="{} takes it away")
+    description: Texts | None = Field(default=None, description="{} removes it")
     semester: Annotated[int, Field(ge=1, le=12, strict=True), WHOLE] | None = None
     active: bool | None = Field(default=None, strict=True)
     teachers: (
@@ -112,7 +112,7 @@ class CourseBody(Body):
         | None
     ) = Field(
         default=None,
-        description="account names of those who lead it",
+        description="account names of its teachers",
         json_schema_extra={"uniqueItems": True},
     )
     revision: Revision | None = None
@@ -124,7 +124,7 @@ class CourseBody(Body):
         return self
 
     def values(self) -> dict[str, object]:
-        """Return what changes, as course.yaml says it."""
+        """Return the changes in the form of course.yaml."""
         told: dict[str, object] = {}
         for key in ("semester", "active", "teachers"):
             if getattr(self, key) is not None:

@@ -1,4 +1,4 @@
-"""The pages of those who watch and keep the pipeline: jobs, models, builds, verdicts, people.
+"""Pages for operators: jobs, models, builds, verdicts, people.
 
-And of those who keep the money: payments, refunds, codes.
+And for accounting: payments, refunds, codes.
 """

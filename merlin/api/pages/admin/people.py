@@ -23,7 +23,7 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.rest.people import users_part
-from merlin.api.schema import LINE, Id, Part, Sought, part
+from merlin.api.schema import LINE, Id, Part, SearchQuery, part
 from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -62,7 +62,7 @@ _DAYS = (7, 30, 90, 365, 0)
 
 
 @router.get("/admin/users")
-async def show_people(context: UserAdminContext, page: Part, query: Sought = "") -> Response:
+async def show_people(context: UserAdminContext, page: Part, query: SearchQuery = "") -> Response:
     """Return one part of the users, or those that match a query."""
     found = await users_part(context, page, query)
     view = {"query": query, "found": found, "next_href": next_href(page)}
@@ -93,7 +93,7 @@ async def set_role(
 
 
 @router.post("/admin/users/{user_id}/scope")
-async def take_scope(
+async def revoke_scope(
     context: UserAdminContext,
     user_id: Id,
     once: FormToken,
@@ -104,7 +104,7 @@ async def take_scope(
 
 
 @router.post("/admin/users/{user_id}/gifts")
-async def give(
+async def grant_questions(
     context: UserAdminContext,
     user_id: Id,
     once: FormToken,

@@ -159,7 +159,7 @@ async def show_live(
 @router.get("/changes/{change_id}/note")
 async def show_note(context: TeacherContext, change_id: Hex) -> Response:
     """Return the line with the state of an edit."""
-    change = await noted_change(context, change_id)
+    change = await find_noted_change(context, change_id)
     if change is None:
         raise page_not_found()
     return render_fragment(context, "note_part.html", {"note": change})
@@ -209,7 +209,7 @@ async def _act(
     return seen_other(f"/changes/{change_id}")
 
 
-async def noted_change(context: PageContext, change_id: str) -> ChangeView | None:
+async def find_noted_change(context: PageContext, change_id: str) -> ChangeView | None:
     """Return the edit whose state is shown in a line, None if the person cannot see it."""
     with suppress(NotFound):
         return await context.read(changes.get, change_id) if change_id else None
@@ -231,7 +231,7 @@ async def _view(context: PageContext, change_id: str) -> dict[str, object]:
     return {"change": change, "reason": reason, "seen": seen, "course": course}
 
 
-_AT_ONCE = 50
+_BATCH_SIZE = 50
 Number = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
@@ -248,7 +248,7 @@ async def judge_proposals(
     context: TeacherContext,
     course: LedCourse,
     act: Annotated[Literal["approve", "decline"], Form()],
-    proposal: Annotated[list[Number] | None, Form(max_length=_AT_ONCE)] = None,
+    proposal: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
 ) -> Response:
     """Approve the selected proposals in one commit, or decline them."""
     requested = proposal or []
@@ -277,7 +277,7 @@ async def propose_tests(context: TeacherContext, course: LedCourse) -> Response:
 async def _proposals(
     context: PageContext, course: Course, wrong: str = "", *, marked: bool = False
 ) -> Response:
-    found = await context.read(proposals.waiting, 0, _AT_ONCE, course.dataset)
+    found = await context.read(proposals.waiting, 0, _BATCH_SIZE, course.dataset)
     replaced = await context.read(proposals.find_replacements, found)
     tests = await context.read(test_questions.count_test_questions, course.dataset)
     view = {"course": course, "proposals": found, "wrong_words": wrong, "marked": marked}
@@ -285,12 +285,12 @@ async def _proposals(
     return render_page(context, "teach_proposals.html", view, status=409 if wrong else 200)
 
 
-async def edited_dataset(context: TeacherContext, dataset: Name) -> DatasetView:
+async def require_edited_dataset(context: TeacherContext, dataset: Name) -> DatasetView:
     """Return a dataset whose examples the person may edit. Raises NotFound."""
     return await context.read(examples.get_dataset, dataset)
 
 
-EditedDataset = Annotated[DatasetView, Depends(edited_dataset)]
+EditedDataset = Annotated[DatasetView, Depends(require_edited_dataset)]
 
 
 def base_of(dataset: str) -> str:

@@ -28,7 +28,14 @@ from merlin.api.pages.page import (
     render_page,
     require_led_course,
 )
-from merlin.api.pages.teach.changes import EditForm, Noted, Outcome, edit, edit_form, noted_change
+from merlin.api.pages.teach.changes import (
+    EditForm,
+    Noted,
+    Outcome,
+    edit,
+    edit_form,
+    find_noted_change,
+)
 from merlin.api.rest.teaching import MAX_CHARACTERS, CourseBody, MaterialBody
 from merlin.api.schema import Id, Texts
 from merlin.app import teaching
@@ -151,7 +158,7 @@ async def _course_page(
         "course": course,
         "told": details,
         "card": card or _card(details),
-        "note": await noted_change(context, changed),
+        "note": await find_noted_change(context, changed),
         "came": came,
     }
     return render_page(context, "teach_course.html", view, status=422 if came.wrong else 200)

@@ -31,9 +31,9 @@ from merlin.api.pages.page import (
     refusal_text,
     render_page,
 )
-from merlin.api.pages.teach.changes import EditedDataset, Noted, Outcome, base_of, noted_change
+from merlin.api.pages.teach.changes import EditedDataset, Noted, Outcome, base_of, find_noted_change
 from merlin.api.rest.changes import ExampleBody
-from merlin.api.schema import LINE, Name, Page, Part, Sought
+from merlin.api.schema import LINE, Name, Page, Part, SearchQuery
 from merlin.app import answer_changes, drafts, examples
 from merlin.app.changes import EditNotGood
 from merlin.app.drafts import DraftNotGood, DraftView, PastedRow
@@ -153,7 +153,7 @@ Narrow = Annotated[str, Query(max_length=200, pattern=LINE)]
 
 async def filters_of(
     dataset: Name,
-    query: Sought = "",
+    query: SearchQuery = "",
     tag: Narrow = "",
     author: Narrow = "",
     split: Literal["", "train", "test"] = "",
@@ -467,7 +467,7 @@ async def _page(
         "check": await drafts.check_drafts(context.services, context.actor, name),
         "came": came,
         "paste": paste,
-        "note": await noted_change(context, changed),
+        "note": await find_noted_change(context, changed),
     }
     return render_page(context, "teach_examples.html", view, status=422 if came.wrong else 200)
 
