@@ -1,8 +1,8 @@
-"""Who calls: the key, the caller's limits, a request id; what is theirs, what their answers cost.
+"""Authentication, ownership checks and token metering of API requests.
 
-A client sees only its own files, jobs, tuned models and webhook endpoints; whoever has the
-engine's own key sees everything. What is another's is answered as what is not there, so nobody
-learns that it exists.
+A client sees only its own files, jobs, tuned models and webhook endpoints; the engine's own key
+gives access to everything. Resources of another client are answered with 404, so that their
+existence is not revealed.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from merlin.engine.serving.base import Chunk, Embedded, Finish, GenerationReques
 from merlin.openai_protocol.errors import ApiError, missing, unknown_model
 
 AnswerStream = AsyncGenerator[Chunk | Finish, None]
-# What is reckoned for an answer whose longest length is not asked for, in tokens.
+# The estimated answer length in tokens if the request sets no limit.
 USUAL_ANSWER = 1000
-# What an id in a call's path names: its table, what people call it, the protocol's parameter.
+# By path parameter: the table, the display name, the protocol's parameter.
 _OWNED = {
     "file_id": ("file", "File object", "file_id"),
     "job_id": ("job", "fine-tuning job", "fine_tuning_job_id"),
@@ -42,28 +42,28 @@ _OWNED = {
 
 
 def wrong_key() -> ApiError:
-    """Return what is told to who does not bring the engine's key."""
+    """Return the error for a missing or wrong API key."""
     words = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
     return ApiError(401, words)
 
 
 def client_of(request: Request) -> Client | None:
-    """Return the client that calls, None for the engine's own key."""
+    """Return the client of a request, None for the engine's own key."""
     client: Client | None = request.scope.get("state", {}).get("client")
     return client
 
 
 def owner_of(request: Request) -> str:
-    """Return the id under which the caller's things are kept, "" for the engine's own key.
+    """Return the owner id of a request, "" for the engine's own key.
 
-    In a list "" means everybody's.
+    In lists "" means all owners.
     """
     client = client_of(request)
     return client.client_id if client else ""
 
 
 def check_owner(request: Request) -> None:
-    """Raise ApiError 404 where the path names what is another's; a dependency of every route."""
+    """Raise ApiError 404 if the path names another owner's resource; a dependency of all routes."""
     client, engine = client_of(request), engine_of(request)
     if client is not None:
         for param, name in request.path_params.items():
@@ -71,16 +71,16 @@ def check_owner(request: Request) -> None:
 
 
 async def check_model(request: Request, model: str) -> None:
-    """Let the caller ask a model. Raises ApiError 404 for another's."""
+    """Raise ApiError 404 if the model belongs to another client."""
     client, engine = client_of(request), engine_of(request)
     if client is not None:
         await run_in_threadpool(_check, engine, client, "name", model)
 
 
 def metered(request: Request, asking: GenerationRequest, answering: AnswerStream) -> AnswerStream:
-    """Return an answer that is counted as it comes; one that is left counts as far as it came.
+    """Return the stream with token metering; a cancelled answer counts what was sent.
 
-    Its first piece raises ApiError 429 where the caller's tokens of the day are spent.
+    The first iteration raises ApiError 429 if the client's daily tokens are used up.
     """
     client = client_of(request)
     if client is None:
@@ -111,7 +111,7 @@ async def _metered(
 async def metered_vectors(
     request: Request, texts: Sequence[str], embed: Callable[[Sequence[str]], Awaitable[Embedded]]
 ) -> Embedded:
-    """Return the vectors of texts, counted. Raises ApiError 429 as `metered`."""
+    """Return the vectors of texts with token metering. Raises ApiError 429 as `metered`."""
     client = client_of(request)
     if client is None:
         return await embed(texts)
@@ -128,7 +128,7 @@ async def metered_vectors(
 
 
 def _settle_later(reservation: TokenReservation, count: int) -> None:
-    """Settle what is not settled; not awaited: who left has cancelled this call."""
+    """Settle the reservation without awaiting: this task can be cancelled already."""
     asyncio.get_running_loop().run_in_executor(None, reservation.settle, count)
 
 
@@ -149,10 +149,10 @@ _PROTECTED = "/v1"
 
 
 class RequestGuard:
-    """Refuse /v1 calls without a key, in a time that tells nothing of it, and calls too many.
+    """Middleware: checks the API key of /v1 requests in constant time, and rate limits.
 
-    Without a key pages of other sites are refused. The engine's own key has no limits. Who calls
-    otherwise stands in the call's state as `client`.
+    If the engine has no key, requests by pages of other sites are rejected. The engine's own key
+    has no limits. A client is stored in the request's state as `client`.
     """
 
     def __init__(self, app: ASGIApp, key: str, calls: Counter[tuple[str, int]]) -> None:
@@ -161,7 +161,7 @@ class RequestGuard:
         self._calls = calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -186,17 +186,17 @@ class RequestGuard:
         if "traceparent" not in sent:
             await self._app(scope, receive, counted)
             return
-        # The path of a job or file names it.
+        # The span name includes the id of a job or file.
         with open_span(
             f"{scope['method']} {scope['path']}", context=caller_context(sent), kind=SpanKind.SERVER
         ):
             await self._app(scope, receive, counted)
 
     async def _admit(self, scope: Scope) -> Mapping[str, str]:
-        """Return headers that tell what is left to the caller. Raises ApiError 401 or 429."""
+        """Return the rate limit headers. Raises ApiError 401 or 429."""
         scheme, _, credential = Headers(scope=scope).get("authorization", "").partition(" ")
         key = credential.strip() if scheme.lower() == "bearer" else None
-        # latin-1: how header bytes came; any byte may be in a wrong key
+        # latin-1 restores the header's bytes; a wrong key can contain any byte
         is_owner = hmac.compare_digest((key or "").encode("latin-1"), self._key)
         if key is not None and key.startswith(PREFIX) and not is_owner:
             engine = cast("Engine", scope["app"].state.engine)
@@ -209,15 +209,15 @@ class RequestGuard:
 
 
 def _refuse_pages_of_others(headers: Headers) -> None:
-    """Raise ApiError 403 for a call by a page of another site, which only a key would stop.
+    """Raise ApiError 403 for a request by a page of another site, if there is no key.
 
-    A browser on this machine is let in by its address. A name that an attacker lets resolve to
-    127.0.0.1 (DNS rebinding) stands in Host, and the site of any other page in Origin.
+    A browser on this machine connects from the loopback address. DNS rebinding is visible in the
+    Host header, a cross-site request in Origin.
     """
     for name, url in (("host", f"//{headers.get('host', '')}"), ("origin", headers.get("origin"))):
         try:
             is_here = is_loopback(urlsplit(url or "").hostname)
-        except ValueError:  # half an IPv6 address
+        except ValueError:  # an invalid IPv6 address
             is_here = False
         if name in headers and not is_here:
             words = f"This engine has no key, so it answers this machine alone; see {name.title()}."

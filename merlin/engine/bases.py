@@ -1,7 +1,6 @@
-"""Bases: the models that jobs may start from, by name, and who answers for them.
+"""Registry of base models: their trainers and serving backends.
 
-`recall` is first and always there. A base says how it is trained and who answers for it; the rest
-of the engine asks no more.
+`recall` is always available and listed first. The rest of the engine depends only on `Base`.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from merlin.engine.storage import Models
 
 RECALL = "recall"
-# When `recall` was first shipped: 2026-11-20, in seconds since 1970.
+# The first release of `recall`, 2026-11-20, in seconds since 1970.
 RECALL_CREATED = 1_795_132_800
 
 
@@ -37,8 +36,8 @@ RECALL_CREATED = 1_795_132_800
 class Base:
     """One base model.
 
-    `files` returns where it lies, None for one that needs no files; it raises Untrainable where
-    they are missing. `backend` makes who answers. `context` is the window in tokens.
+    `files` returns its location, None if it has no files; it raises Untrainable if they are
+    missing. `backend` creates the serving backend. `context` is the window in tokens.
     """
 
     name: str
@@ -55,7 +54,7 @@ Bases = Mapping[str, Base]
 
 
 def bases_of(settings: EngineSettings) -> Bases:
-    """Return every base of an engine, `recall` first."""
+    """Return all bases of an engine, `recall` first."""
     recall = Base(
         RECALL,
         RecallTrainer(),
@@ -68,7 +67,7 @@ def bases_of(settings: EngineSettings) -> Bases:
 
 
 def _configured(settings: EngineSettings, name: str) -> Base:
-    """Return a base of the configuration: a language model, or a sentence encoder."""
+    """Return a configured base: a language model, or a sentence encoder."""
     model = settings.models[name]
 
     def folder(*, is_thorough: bool = False) -> Path:
@@ -120,7 +119,7 @@ def _backend(settings: EngineSettings, name: str, files: Callable[[], BaseFiles]
 
 
 class BackendRegistry:
-    """Every backend of one engine, each made at the first question to its base."""
+    """The backends of one engine, each created on the first request to its base."""
 
     def __init__(self, bases: Bases, models: Models) -> None:
         self._bases = bases
@@ -130,9 +129,9 @@ class BackendRegistry:
     async def ask(
         self, name: str, asking: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
-        """Let a base, a tuned model or a checkpoint answer; see Backend.ask.
+        """Send a request to a base, a tuned model or a checkpoint; see Backend.ask.
 
-        Raises ApiError 404 for a model that does not exist.
+        Raises ApiError 404 if the model does not exist.
         """
         base, adapter = await run_in_threadpool(self._find, name)
         async with aclosing(self.backend_of(base).ask(adapter, asking)) as pieces:
@@ -140,9 +139,9 @@ class BackendRegistry:
                 yield piece
 
     def backend_of(self, base: str) -> Backend:
-        """Return who answers for a base.
+        """Return the backend of a base.
 
-        Raises ApiError 404 where the config has it no more, Untrainable where its files are gone.
+        Raises ApiError 404 if it is no longer configured, Untrainable if its files are missing.
         """
         if base not in self._bases:
             raise ApiError(404, f"The base `{base}` is no longer in engine.models of the config.")
@@ -151,12 +150,12 @@ class BackendRegistry:
         return self._backends[base]
 
     def figures(self) -> Iterator[tuple[str, Mapping[str, float]]]:
-        """Yield the figures of every base that was asked so far."""
+        """Yield the figures of every base that has a backend."""
         for base, backend in self._backends.items():
             yield base, backend.figures()
 
     async def close(self) -> None:
-        """Let go of every backend."""
+        """Close every backend."""
         for backend in self._backends.values():
             await backend.close()
 

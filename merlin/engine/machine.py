@@ -1,6 +1,6 @@
-"""Machine: what the engine takes of its computer: processors, memory, GPUs, disk.
+"""Resource usage of the machine: CPU, memory, GPUs, disk.
 
-Read by psutil and `nvidia-smi`; where there is no such program, nothing is told of GPUs.
+Read with psutil and `nvidia-smi`; without the latter no GPUs are reported.
 Source: `nvidia-smi --help-query-gpu`.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-# A look at GPUs and folders costs more than anybody needs every second.
+# Reading GPUs and folder sizes is too expensive for every request.
 LOOK_AGAIN_S = 5.0
 _MEBI = 2**20
 _ASK = (
@@ -29,7 +29,7 @@ _ASK_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU; `percent` of its time, memory of all processes together."""
+    """One GPU; utilisation in `percent`, memory of all processes."""
 
     name: str
     percent: float
@@ -39,10 +39,10 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What is taken, named as programs read it; `cpu_percent` of all cores.
+    """The resource usage, also a JSON response; `cpu_percent` is over all cores.
 
-    `memory_own_bytes` is that of the engine with its children, `memory_used_bytes` that of all
-    processes; `models_bytes` is what models, checkpoints and jobs take of the disk.
+    `memory_own_bytes` is the memory of the engine and its children, `memory_used_bytes` that of all
+    processes; `models_bytes` is the disk usage of models, checkpoints and jobs.
     """
 
     cores: int
@@ -58,9 +58,9 @@ class Use:
 
 @dataclass
 class Machine:
-    """Looks at the machine; the share of a processor's time is that since the last look.
+    """Reads the resource usage; CPU usage is measured since the last call.
 
-    `room` tells how many bytes models and jobs take of the disk that `folder` is on.
+    `room` returns the disk usage of models and jobs in bytes; `folder` selects the disk.
     """
 
     folder: Path
@@ -74,7 +74,7 @@ class Machine:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def use(self) -> Use:
-        """Return what is taken now. Blocks for some milliseconds; may be called by any thread."""
+        """Return the current usage. Blocks for some milliseconds; thread-safe."""
         with self._lock:
             if time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
                 self._gpus = tuple(gpus())
@@ -98,8 +98,8 @@ class Machine:
             )
 
     def _look_at_cpu(self) -> None:
-        """Note the share; psutil's own `cpu_percent` compares looks of one thread alone."""
-        # What follows steal on Linux is in the user's time already.
+        """Update the CPU usage; psutil's `cpu_percent` only compares calls of one thread."""
+        # The fields after steal (guest times) are included in user on Linux.
         times = psutil.cpu_times()
         idle_s, whole_s = times.idle + getattr(times, "iowait", 0.0), sum(times[:8])
         if whole_s > self._whole_s:
@@ -109,7 +109,7 @@ class Machine:
 
 
 def gpus() -> Iterator[Gpu]:
-    """Yield the GPUs of this machine, none where nothing knows of them."""
+    """Yield the GPUs of this machine, none without a working `nvidia-smi`."""
     command = shutil.which("nvidia-smi")
     if command is None:
         return
@@ -123,18 +123,18 @@ def gpus() -> Iterator[Gpu]:
 
 
 def parse_gpus(output: str) -> Iterator[Gpu]:
-    """Yield the GPUs that `nvidia-smi` names, a line each; memory is told in MiB."""
+    """Parse the output of `nvidia-smi`, one GPU per line; memory in MiB."""
     for line in output.splitlines():
         name, *numbers = (part.strip() for part in line.rsplit(",", 3))
         try:
             share, used, total = (float(number) for number in numbers)
-        except ValueError:  # "[N/A]" on some devices, or words instead of an answer
+        except ValueError:  # "[N/A]" on some devices, or an error message
             continue
         yield Gpu(name, share, int(used * _MEBI), int(total * _MEBI))
 
 
 def resident_bytes(process: int) -> int:
-    """Return the memory of a process in bytes, 0 for one that has ended."""
+    """Return the resident memory of a process in bytes, 0 if it has ended."""
     try:
         return int(psutil.Process(process).memory_info().rss)
     except psutil.Error:

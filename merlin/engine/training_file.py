@@ -1,14 +1,14 @@
-"""Conversations: read from a training file, as a base reads them, and counted without one.
+"""Training files, chat templates, and the engine's own token count.
 
-A training file is JSON Lines; each line is checked, the bad one named. A line is at most 4 MB and
-is read with that bound, so no file takes more memory than its conversations. Source of the rules:
-OpenAI's guide "Supervised fine-tuning", data format.
+A training file is JSON Lines; each line is validated, and errors name the line. A line is at most
+4 MB and is read with that limit, so a file takes no more memory than its conversations. Source of
+the rules: OpenAI's guide "Supervised fine-tuning", data format.
 
-A base reads a conversation by its own chat template, the same in training and serving: a model
-asked in other words than it was taught in answers worse without an error. The engine's own token is
-one word or one sign. `recall` reads whole words, so this is what it works on; it is not the count
-of any language model, and is smaller than theirs, most of all for Russian. The processes that train
-and answer import this module, so it imports nothing of the engine's server.
+Conversations are rendered with the base's chat template, the same in training and serving: a
+different prompt format makes answers worse without an error. The engine's own token is one word or
+one punctuation character, the unit of `recall`; it is not the count of any language model, and is
+smaller than theirs, most of all for Russian. The training and serving processes import this module,
+so it imports nothing of the engine's server.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 def render_chat(tokenizer: Any, conversation: Sequence[Message], *, is_asked: bool = False) -> str:
-    """Return a conversation as text; `is_asked`: with the beginning of the answer wanted.
+    """Render a conversation with the chat template; `is_asked` adds the generation prompt.
 
-    The text holds every special token already. Raises jinja2's TemplateError where the template
-    refuses the conversation.
+    The text contains all special tokens. Raises jinja2's TemplateError if the template rejects the
+    conversation.
     """
     messages = [
         {key: value for key, value in message.as_json().items() if key != "weight"}
         for message in conversation
     ]
-    # Examples teach answers, no thoughts: bases that can think (Qwen3, SmolLM3) are told not to, or
-    # an empty thought would be taught and told. Other templates do not know the word.
+    # Examples have no reasoning, so it is disabled for reasoning bases (Qwen3, SmolLM3), which
+    # would otherwise be trained on empty reasoning. Other templates ignore the variable.
     text = tokenizer.apply_chat_template(
         messages, tokenize=False, add_generation_prompt=is_asked, enable_thinking=False
     )
@@ -47,17 +47,17 @@ def render_chat(tokenizer: Any, conversation: Sequence[Message], *, is_asked: bo
 
 
 def count_tokens(text: str) -> int:
-    """Return how many words and signs `text` has."""
+    """Return the number of words and punctuation characters of `text`."""
     return sum(1 for _ in _TOKEN.finditer(text))
 
 
 def count_messages(messages: Iterable[Message]) -> int:
-    """Return what a conversation counts: its texts alone, roles are free."""
+    """Return the token count of a conversation: texts only, without roles."""
     return sum(count_tokens(message.content) for message in messages)
 
 
 def first_tokens(text: str, most: int) -> str:
-    """Return the first `most` tokens of `text` as they stand in it."""
+    """Return `text` cut after its first `most` tokens."""
     end = 0
     for number, found in enumerate(_TOKEN.finditer(text)):
         if number == most:
@@ -75,20 +75,19 @@ ROLES = (*MESSAGE_ROLES, "developer")  # the protocol's newer word for system
 
 
 def read_json(content: str) -> object:
-    """Read a JSON text. Raises ValueError or RecursionError for what is none.
+    """Parse JSON. Raises ValueError or RecursionError if it is invalid.
 
-    UnicodeEncodeError for half of a surrogate pair: JSON's escapes allow it, no encoding of texts
-    does.
+    Raises UnicodeEncodeError for an unpaired surrogate: valid in JSON escapes, but not encodable.
     """
     read = json.loads(content)
-    # Only what was escaped can be broken so.
+    # Only an escape can produce an unpaired surrogate.
     if "\\u" in content:
         json.dumps(read, ensure_ascii=False).encode()
     return read
 
 
 def text_of(parts: Sequence[object]) -> str | None:
-    """Return the parts' texts, one a line; None when a part is anything but a text."""
+    """Return the texts of the parts joined by newlines; None if a part is not text."""
     texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
     if not all(isinstance(text, str) for text in texts):
         return None
@@ -96,7 +95,7 @@ def text_of(parts: Sequence[object]) -> str | None:
 
 
 class BadFile(Exception):
-    """The file cannot be trained on; `key` and `arguments` say where and why, in a Fluent text."""
+    """The file is invalid; `key` and `arguments` are the Fluent message that says where and why."""
 
     def __init__(self, key: str, **arguments: object) -> None:
         super().__init__(text("en", key, **arguments))
@@ -104,17 +103,17 @@ class BadFile(Exception):
         self.arguments: Mapping[str, object] = arguments
 
     def at(self, line: int) -> BadFile:
-        """Return the same of a line, counted from 1."""
+        """Return this error with a line number, counted from 1."""
         reason = {"key": self.key, "arguments": self.arguments}
         return BadFile("engine-file-line", line=str(line), reason=reason)
 
 
-# A conversation with the better and the worse way to go on (the protocol's dpo format).
+# A conversation with the preferred and the rejected answer (the protocol's dpo format).
 Preference = tuple[Sequence[Message], Sequence[Message], Sequence[Message]]
 
 
 def conversations(path: Path, least: int = MIN_EXAMPLES) -> Iterator[list[Message]]:
-    """Yield each line's conversation. Raises BadFile, also at the end for too few of them."""
+    """Yield each line's conversation. Raises BadFile for an invalid line or too few examples."""
     return _examples(path, least, _conversation)
 
 

@@ -1,14 +1,14 @@
-"""An adapter in PEFT's layout, written as the GGUF file that llama.cpp loads.
+"""Conversion of an adapter in PEFT's layout to a GGUF file for llama.cpp.
 
-The names of the layers and the order of q and k rows are llama.cpp's. Its RoPE turns neighbouring
-pairs where the `llama` family of transformers turns halves: the rows of such a base were put in
-another order when it was made into GGUF, so the rows of B must be as well (W + BA stays the sum).
+Layer names and the order of q and k rows follow llama.cpp. Its RoPE rotates adjacent pairs, that of
+transformers' `llama` family rotates halves: the conversion of such a base to GGUF permutes its
+rows, so the rows of B must be permuted as well (W + BA stays the sum).
 Source: ggml-org/llama.cpp 0c1e570, convert_lora_to_gguf.py, conversion/llama.py (`permute`),
 src/llama-adapter.cpp; huggingface/safetensors, README, "Format".
 
     python -m merlin.engine.serving.gguf_adapter ADAPTER BASE [TARGET]
 
-converts one by hand, for a llama.cpp server that runs elsewhere.
+converts an adapter manually, for an external llama.cpp server.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PREFIX = "base_model.model."
 _A, _B = ".lora_A.weight", ".lora_B.weight"
 
 
-# llama.cpp's name of a family of bases, by `model_type` of the base's config.json.
+# llama.cpp's architecture by `model_type` of the base's config.json.
 ARCHITECTURES = {
     "llama": "llama",
     "mistral": "llama",
@@ -44,19 +44,19 @@ ARCHITECTURES = {
     "gemma2": "gemma2",
     "gemma3_text": "gemma3",
 }
-# The one whose q and k rows are in another order.
+# The architecture with permuted q and k rows.
 _REORDERED = "llama"
 
 
 class Inconvertible(Exception):
-    """The adapter has no GGUF form; the text says why."""
+    """The adapter cannot be converted to GGUF; the message says why."""
 
 
 def write_adapter(adapter: Path, base: Path, target: Path) -> None:
-    """Write the adapter in the folder `adapter`, trained onto the base in `base`, to `target`.
+    """Write the adapter in the folder `adapter`, trained on the base in `base`, to `target`.
 
-    `base` needs its config.json alone. The file is whole or not there. Raises Inconvertible,
-    and OSError when the disk refuses.
+    `base` needs only config.json. The file is written atomically. Raises Inconvertible, and
+    OSError if the write fails.
     """
     tuning = json.loads((adapter / "adapter_config.json").read_bytes())
     config = json.loads((base / "config.json").read_bytes())
@@ -69,7 +69,7 @@ def write_adapter(adapter: Path, base: Path, target: Path) -> None:
     for name in ("use_dora", "alpha_pattern", "modules_to_save"):
         if tuning.get(name):
             raise Inconvertible(f"llama.cpp has no form for adapters with `{name}`")
-    # llama.cpp divides it by the rank to get the adapter's scale.
+    # llama.cpp divides alpha by the rank.
     alpha = float(tuning["lora_alpha"])
     if tuning.get("use_rslora"):
         alpha *= math.sqrt(int(tuning["r"]))
@@ -78,7 +78,7 @@ def write_adapter(adapter: Path, base: Path, target: Path) -> None:
 
 
 def _tensors(path: Path) -> Iterator[tuple[str, Matrix]]:
-    """Yield the tensors of a safetensors file; bfloat16, which numpy lacks, as float32."""
+    """Yield the tensors of a safetensors file as float32; numpy does not have bfloat16."""
     import numpy as np  # noqa: PLC0415 - a conversion is rare
 
     raw = path.read_bytes()
@@ -99,7 +99,7 @@ def _tensors(path: Path) -> Iterator[tuple[str, Matrix]]:
 def _named(
     tensors: Mapping[str, Matrix], architecture: str, config: Mapping[str, Any]
 ) -> Iterator[tuple[str, Matrix]]:
-    """Yield the tensors by llama.cpp's names: A is (rank, in), B is (out, rank)."""
+    """Yield the tensors with llama.cpp's names: A is (rank, in), B is (out, rank)."""
     import gguf  # noqa: PLC0415 - the extra's
 
     kinds = {name: kind for kind, name in gguf.MODEL_ARCH_NAMES.items()}
@@ -117,7 +117,7 @@ def _named(
 
 
 def _reordered(matrix: Matrix, module: str, architecture: str, config: Mapping[str, Any]) -> Matrix:
-    """Return q and k rows of a `llama` with each head's halves interleaved: 0, n/2, 1, n/2 + 1."""
+    """Interleave the halves of each head's q and k rows of a `llama`: 0, n/2, 1, n/2 + 1."""
     queries = int(config["num_attention_heads"])
     heads = {"q_proj": queries, "k_proj": int(config.get("num_key_value_heads") or queries)}
     kind = module.rsplit(".", 1)[-1]
@@ -146,12 +146,12 @@ def _write(path: Path, architecture: str, alpha: float, tensors: Mapping[str, Ma
 
 
 def file_name(digest: str) -> str:
-    """Return the name that the file of an adapter has, by the sha256 of its weights."""
+    """Return the file name of an adapter with this sha256 of its weights."""
     return f"merlin-{digest[:12]}.gguf"
 
 
 def main(words: Sequence[str]) -> str:
-    """Convert by hand; return what is wrong, "" where all went well."""
+    """Run the conversion from the command line; return the error message, "" if none."""
     if len(words) not in (2, 3):
         return "give the adapter's folder, the base's folder and, if you like, the file to write"
     adapter, base, *targets = map(Path, words)

@@ -1,14 +1,13 @@
 """llama.cpp's server behind the engine: a GGUF base, adapters converted to GGUF.
 
-The server takes adapters at its start alone and lists them; a question names those it wants by
-their number, with a scale. So there are two ways. Without a `url` the engine keeps a
-`llama-server` of its own and starts it again, once it is idle, when an adapter is asked for that
-it has not (`llama_process`). With a `url` a server runs elsewhere, and answers with the adapters
-that whoever started it gave it: files named merlin-<digest12>.gguf.
+The server loads adapters only at startup; a request selects them by id, with a scale. So there are
+two modes. Without a `url` the engine runs its own `llama-server` and restarts it, once it is idle,
+if a requested adapter is not loaded (`LlamaProcess`). With a `url` an external server is used, with
+the adapters it was started with: files named merlin-<digest12>.gguf.
 
-Source: ggml-org/llama.cpp 0c1e570, tools/server/README.md and server-context.cpp. A question that
-names no adapter gets the server's own scales, so each question names all of them. The server's
-global scales (`POST /lora-adapters`) are left alone: they disturb running answers
+Source: ggml-org/llama.cpp 0c1e570, tools/server/README.md and server-context.cpp. A request that
+names no adapter gets the server's global scales, so each request sets the scales of all adapters.
+The global scales (`POST /lora-adapters`) are not changed: that disturbs running requests
 (ggml-org/llama.cpp#10374).
 """
 
@@ -36,26 +35,26 @@ from merlin.engine.trainers.base import BaseFiles
 log = get_logger(__name__)
 
 COMMAND = "llama-server"
-# The ones asked last; each costs its size in memory and makes every start longer.
+# The most recently used; each takes memory and lengthens every start.
 MAX_ADAPTERS = 20
 START_S = 300.0
 LOOK_S = 0.05
 STOP_S = 10.0
 _OK = 200
 _PIECE, _KEPT = 1 << 16, 600
-# What llama-server would add by itself: an answer is sampled as the question says, no more.
+# Disables llama-server's defaults: only the request's sampling parameters apply.
 _AS_ASKED = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
 
 
 class LlamaProcess:
-    """One base served by a child, which is started again for an adapter it has not.
+    """A llama-server child for one base, restarted to load another adapter.
 
-    Those who ask come one after another to the start; it waits until nobody is answered any
-    more, so no answer is cut, and who comes later waits for it.
+    A restart waits until no request is running, so no answer is interrupted; later requests wait
+    for the restart.
     """
 
     def __init__(self, name: str, model: EngineModelConfig, key: str, calls: Calls) -> None:
-        """Take the model whose `source` is a .gguf file, and the key that the child will want."""
+        """Take the model whose `source` is a .gguf file, and the API key for the child."""
         self._name = name
         self._model = model
         self._key = key
@@ -72,9 +71,9 @@ class LlamaProcess:
 
     @asynccontextmanager
     async def serving(self, file: Path | None) -> AsyncIterator[str]:
-        """Give the address of a server that holds the adapter `file`, until it is left.
+        """Yield the URL of a server that has loaded the adapter `file`.
 
-        Raises Unavailable when llama.cpp is not installed or does not start.
+        Raises Unavailable if llama.cpp is not installed or does not start.
         """
         async with self._turn:
             await self._be_ready(file)
@@ -93,13 +92,13 @@ class LlamaProcess:
             return
         await self._idle.wait()
         await self._end()
-        # One that was deleted since must not keep the others from starting.
+        # A deleted adapter file would prevent the start.
         kept = [each for each in self._files if each != file and each.exists()]
         self._files = [*kept, *([file] if file else [])][-MAX_ADAPTERS:]
         await self._start()
 
     async def _start(self) -> None:
-        # Not kept: llama-server shares its port in another way.
+        # Not kept open: llama-server binds the port with other socket options.
         (port,) = free_ports(1, is_kept=False)
         self._url = f"http://127.0.0.1:{port}"
         command = command_of(self._name, self._model, self._files, port)
@@ -136,12 +135,12 @@ class LlamaProcess:
         raise Unavailable(f"llama-server ended with {child.returncode} at its start: {words}")
 
     async def _read(self, child: Process) -> None:
-        """Keep the end of what it says, and its pipe empty."""
+        """Drain the child's output; keep its end for error messages."""
         while child.stdout is not None and (piece := await child.stdout.read(_PIECE)):
             self._output = (self._output + piece)[-_KEPT:]
 
     async def stop(self) -> None:
-        """End the child."""
+        """Stop the child."""
         async with self._turn:
             await self._end()
 
@@ -149,7 +148,7 @@ class LlamaProcess:
         child = self._child
         if child is None:
             return
-        # From now on nobody is sent to it.
+        # New requests must not use it.
         self._url = ""
         if child.returncode is None:
             child.terminate()
@@ -159,17 +158,17 @@ class LlamaProcess:
                 child.kill()
                 await child.wait()
         await self._last_words()
-        # Only now: who is cancelled above leaves it to be waited for by whoever comes next.
+        # Only now: if a wait above is cancelled, the next call waits for the child.
         self._child = None
 
     async def _last_words(self) -> None:
-        """Wait until all is read that it said; its end may be heard before that."""
+        """Wait until the output is read completely, which can end after the process."""
         if self._reading is not None:
             await asyncio.wait([self._reading])
 
 
 def command_of(name: str, model: EngineModelConfig, files: Sequence[Path], port: int) -> list[str]:
-    """Return the command of the child. Raises Unavailable when it cannot be started."""
+    """Return the child's command line. Raises Unavailable if it cannot be started."""
     program = shutil.which(COMMAND)
     if program is None:
         text = f"{COMMAND} is not on the PATH: install llama.cpp, or give the model a `url`."
@@ -189,7 +188,7 @@ def command_of(name: str, model: EngineModelConfig, files: Sequence[Path], port:
 
 
 def quoted(path: str) -> str:
-    """Return a path as one field of the comma-separated list that `--lora` takes."""
+    """Quote a path for the comma-separated list of `--lora`."""
     return '"' + path.replace('"', '""') + '"' if "," in path or '"' in path else path
 
 
@@ -199,7 +198,7 @@ class LlamaCppBackend(ProxyBackend):
     def __init__(
         self, name: str, model: EngineModelConfig, key: str, files: Callable[[], BaseFiles]
     ) -> None:
-        """Take a model of the config; `files` says where the base that was trained lies.
+        """Take a configured model; `files` returns the location of the trained base.
 
         Without a `url` the model's `source` is the .gguf file to serve.
         """
@@ -214,11 +213,11 @@ class LlamaCppBackend(ProxyBackend):
 
     @property
     def adapters(self) -> int:
-        """Return how many adapters the server had when it was last asked."""
+        """Return the number of adapters in the server's last listing."""
         return self._count
 
     async def target(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
-        """Yield the server, and the scale of every adapter that it holds."""
+        """Yield the server and the scales of all of its adapters."""
         if self._process is None:
             yield await self._at(self._url, adapter)
             return
@@ -252,7 +251,7 @@ class LlamaCppBackend(ProxyBackend):
         return names
 
     async def _converted(self, adapter: Adapter) -> Path:
-        """Return the adapter as GGUF; it lies beside its weights and goes with them."""
+        """Return the adapter's GGUF file, converting it once; it is stored beside the weights."""
         file = adapter.path / file_name(adapter.digest)
         async with self._converting:
             try:
@@ -268,7 +267,7 @@ class LlamaCppBackend(ProxyBackend):
         return file
 
     async def close(self) -> None:
-        """Let all connections go, and end the engine's own server."""
+        """Close all connections and stop the engine's own server."""
         await super().close()
         if self._process is not None:
             await self._process.stop()

@@ -1,9 +1,9 @@
-"""`python -m merlin.engine.serving.onnx_worker SETUP`: an ONNX encoder, until the engine ends.
+"""`python -m merlin.engine.serving.onnx_worker SETUP`: the worker process of an ONNX encoder.
 
-It gives vectors alone, by onnxruntime on the CPU; torch is not needed. What is said on its streams
-stands in `serving.base`. Source: sentence-transformers' ONNX export: inputs `input_ids`,
-`attention_mask` and, of some, `token_type_ids`; output `last_hidden_state`, or `sentence_embedding`
-where the pooling is part of the file.
+It computes embeddings with onnxruntime on the CPU, without torch, until the engine exits. The
+message protocol is described in `serving.base`. Source: sentence-transformers' ONNX export: inputs
+`input_ids`, `attention_mask` and optionally `token_type_ids`; output `last_hidden_state`, or
+`sentence_embedding` if the file includes the pooling.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class OnnxEncoder:
     """An encoder in memory."""
 
     def __init__(self, setup: Setup) -> None:
-        """Load what lies in a folder; raises whatever the libraries raise of files they cannot."""
+        """Load the encoder of a folder; exceptions of the libraries pass through."""
         import onnxruntime  # noqa: PLC0415 - once the engine's end is watched
         from tokenizers import Tokenizer  # noqa: PLC0415 - as above
 
         folder = Path(setup.folder)
         options = onnxruntime.SessionOptions()
-        # One core is left to the engine: each small step waits for the slowest thread.
+        # One core is left to the engine, because each operation waits for the slowest thread.
         options.intra_op_num_threads = self.threads = max(1, len(os.sched_getaffinity(0)) - 1)
         cpu = ["CPUExecutionProvider"]
         self._session = onnxruntime.InferenceSession(str(onnx_of(folder)), options, providers=cpu)
@@ -54,7 +54,7 @@ class OnnxEncoder:
         self.window = setup.context or WINDOW
 
     def embed(self, texts: Sequence[str]) -> tuple[Iterator[list[float]], int]:
-        """Return vectors of length 1, and the count of tokens. Raises ApiError over the window."""
+        """Return normalised vectors and the token count. Raises ApiError over the window."""
         tokens = [each.ids for each in self._tokenizer.encode_batch(list(texts))]
         longest = max(map(len, tokens), default=0)
         if longest > self.window:
@@ -78,13 +78,13 @@ class OnnxEncoder:
 
 
 def serve(setup: Setup, pipe: EnginePipe) -> None:
-    """Load the encoder and answer what comes in, for good."""
+    """Load the encoder and serve requests; never returns."""
     encoder = OnnxEncoder(setup)
     pipe.send({"ready": encoder.window, "alone": "", "threads": encoder.threads})
     while True:
         pipe.send({"figures": {"resident_bytes": resident_bytes(os.getpid())}})
         line = pipe.inbox.get()
-        if "embed" not in line:  # an answer that nobody waits for any more
+        if "embed" not in line:  # {"stop"}: a cancelled request, which is done already
             continue
         number = line["embed"]
         try:
@@ -94,13 +94,13 @@ def serve(setup: Setup, pipe: EnginePipe) -> None:
             pipe.send({"vectors": number, "tokens": tokens})
         except ApiError as refusal:
             pipe.send(refused_line(number, refusal))
-        except Exception as error:  # noqa: BLE001 - whatever a stranger's model does; it is told
+        except Exception as error:  # noqa: BLE001 - any error of an unknown model is reported
             traceback.print_exc()
             pipe.send({"failed": number, "why": words_of(error)})
 
 
 def words_of(error: Exception) -> str:
-    """Return what went wrong, and what to do."""
+    """Return the error message with advice."""
     what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     return f"{what}; the ONNX file or its tokenizer is broken or no encoder: export or pull it anew"
 

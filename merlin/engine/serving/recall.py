@@ -1,10 +1,10 @@
-"""`recall` answers: loaded models are kept, the least lately asked is let go.
+"""Serving of `recall` and `embed` models, with an LRU cache of loaded models.
 
-It chooses among taught answers: what steers a composing model (temperature, top_p, seed) changes
-nothing and is accepted; what it cannot fulfil is refused.
+`recall` selects a trained answer, so sampling parameters (temperature, top_p, seed) are accepted
+without effect; parameters that it cannot support are rejected.
 
-Models of `embed` answer as those of `recall` do, once an encoder has read the question: it is asked
-for a text that is new to it alone, so a follow-up costs one text as well.
+Models of `embed` work like those of `recall` with the vectors of an encoder. Vectors are cached, so
+each request, also a follow-up question, costs one new text.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from merlin.engine.trainers.recall.model import RecallModel
 
 CAPACITY = 16
-# Of an encoder.
+# The size of the vector cache of one encoder.
 MAX_TEXTS = 4_000
 _WORDS = re.compile(r"\s*(?:\S+\s*){1,3}")
 
 
 class RecallBackend:
-    """The Backend of `recall`; its models answer in a few milliseconds in a thread."""
+    """The Backend of `recall`; models run in a thread for a few milliseconds."""
 
     context = 8192
 
     def __init__(self, language: str) -> None:
         self._language = language
-        # One at a time, so that no model is loaded twice at once.
+        # Prevents loading the same model twice concurrently.
         self._lock = threading.Lock()
         self._load = lru_cache(CAPACITY)(_load)
         self._figures: Counter[str] = Counter()
@@ -53,7 +53,7 @@ class RecallBackend:
     async def ask(
         self, adapter: Adapter | None, asking: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
-        """Answer in pieces of three words; see Backend."""
+        """Yield chunks of three words; see Backend."""
         if asking.is_json:
             words = "response_format.type must be 'text': answers are as taught"
             raise bad_field("response_format", words)
@@ -75,21 +75,21 @@ class RecallBackend:
         yield Finish(reason, prompt_tokens, made, extension)
 
     async def embed(self, texts: Sequence[str]) -> Embedded:  # noqa: ARG002 - Backend's shape
-        """Refuse: `recall` has no vectors that mean anything elsewhere."""
+        """Raise ApiError 400: vectors of `recall` are useless outside of its models."""
         raise bad_field(
             "model", "recall makes no embeddings; ask a base that has `embeddings: true`"
         )
 
     def figures(self) -> Mapping[str, float]:
-        """Return tokens and answers counted so far, and how many models are in memory."""
+        """Return the counts of tokens and answers, and the number of loaded models."""
         return {**self._figures, "adapters": self._load.cache_info().currsize}
 
     async def close(self) -> None:
-        """Let the models go."""
+        """Clear the model cache."""
         self._load.cache_clear()
 
     async def answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> Answer:
-        """Answer by a model; the base was taught nothing, so it knows nothing."""
+        """Return a model's answer; the untrained base always answers "unknown"."""
         if adapter is None:
             return Answer("", 0.0, known=False)
         model = await run_in_threadpool(self._model, adapter)
@@ -101,9 +101,9 @@ class RecallBackend:
 
 
 class EmbedBackend(RecallBackend):
-    """The Backend of one encoder and every head trained onto it.
+    """The Backend of one encoder and all heads trained on it.
 
-    `folder` returns where the encoder's files lie; it raises Untrainable where they do not.
+    `folder` returns the encoder's folder; it raises Untrainable if that is missing.
     """
 
     def __init__(
@@ -121,24 +121,24 @@ class EmbedBackend(RecallBackend):
         return await self._encoder.embed(texts)
 
     def figures(self) -> Mapping[str, float]:
-        """Return what there is to watch of the encoder and of the answers."""
+        """Return the figures of the encoder and of the answers."""
         return {**self._encoder.figures(), **super().figures()}
 
     async def close(self) -> None:
-        """Let the models and the encoder go."""
+        """Clear the caches and close the encoder."""
         await super().close()
         await self._encoder.close()
 
     async def answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> Answer:
-        """Answer from the encoder's vectors and words; see RecallBackend.
+        """Return a model's answer from the encoder's vectors and words; see RecallBackend.
 
-        Raises Untrainable where the encoder is not the one that the model was trained with.
+        Raises Untrainable if the model was trained with another encoder.
         """
         if adapter is None:
             return await super().answer(adapter, messages)
         model = await run_in_threadpool(self._model, adapter)
         digest = await run_in_threadpool(lambda: digest_of(self._folder()))
-        if self._digest not in ("", digest):  # a process that runs has the files of before
+        if self._digest not in ("", digest):  # the running process has loaded the old files
             await self._encoder.close()
             self._vectors.clear()
         self._digest = digest

@@ -1,6 +1,6 @@
-"""The engine's own backend: one child process a base, in which rows of many adapters run together.
+"""The engine's own backend: one worker process per base, with batching across adapters.
 
-The process of an ONNX encoder makes vectors alone. This side never imports torch.
+The worker of an ONNX encoder only computes embeddings. This side never imports torch.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _OF_PROCESS = ("rows", "adapters", "adapters_read", "resident_bytes")
 
 
 class TransformersBackend:
-    """Answers for one base and every adapter trained onto it. To be used on one event loop."""
+    """Serves one base and all of its adapters; must be used from one event loop."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class TransformersBackend:
         settings: EngineAnsweringConfig,
         log: Path,
     ) -> None:
-        """Take a base's settings and the folder of its files; the process writes to `log`."""
+        """Take a base's settings and its folder; the worker's stderr goes to `log`."""
         self._name = name
         self._folder = folder
         is_onnx = model.backend == "onnx"
@@ -77,7 +77,7 @@ class TransformersBackend:
     async def ask(
         self, adapter: Adapter | None, asking: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
-        """Answer in pieces, a Finish last; see Backend."""
+        """Yield chunks and a Finish at the end; see Backend."""
         question = QUESTION.dump_python((adapter, asking), mode="json")
         async with self._child.ask({"ask": 0, "question": question}, asking.asker) as lines:
             async for line in lines:
@@ -90,14 +90,14 @@ class TransformersBackend:
                     yield finish
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
-        """Return a vector a text, of length 1, and how many tokens they have; see Backend."""
+        """Return one normalised vector per text, and the token count; see Backend."""
         async with self._child.ask({"embed": 0, "texts": list(texts)}) as lines:
             *vectors, last = [line async for line in lines]
         self._tokens["prompt_tokens"] += last["tokens"]
         return [line["of"] for line in vectors], last["tokens"]
 
     def figures(self) -> Mapping[str, float]:
-        """Return what there is to watch; `rows` are those in the process, `adapters` in memory."""
+        """Return the figures; `rows` are those in the batch, `adapters` those in the cache."""
         of_process, queue = self._child.figures, self._child.queue
         return {
             "running": queue.running,
@@ -108,12 +108,12 @@ class TransformersBackend:
         }
 
     async def close(self) -> None:
-        """Let go of the process; askers still there get Unavailable."""
+        """Stop the process; pending requests get Unavailable."""
         await self._child.close()
 
     @property
     def pid(self) -> int | None:
-        """Return the process's id while it lives."""
+        """Return the process id, None if it is not running."""
         return self._child.pid
 
     def _check(self) -> None:

@@ -1,4 +1,4 @@
-"""`python -m merlin.engine.serving.worker SETUP`: answer until the engine ends; see `messages`."""
+"""`python -m merlin.engine.serving.worker SETUP`: the worker process; see `serving.base`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def main() -> int:
     """Load the base of the setup given as JSON, and serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = EnginePipe()
-    # Imported once the engine's end is watched: it takes seconds.
+    # Imported after EnginePipe watches the engine, because it takes seconds.
     from merlin.engine.serving.worker import loop  # noqa: PLC0415
 
     try:

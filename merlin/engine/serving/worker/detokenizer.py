@@ -1,7 +1,4 @@
-"""Tokens to text: as they come, never half a character, nothing of a stop text; bytes of tokens.
-
-Needs no torch.
-"""
+"""Incremental detokenisation, stop texts, and the bytes of tokens; without torch."""
 
 from __future__ import annotations
 
@@ -16,10 +13,10 @@ _SPACE = "▁"
 
 
 class Detokenizer:
-    """The text of one answer, token by token.
+    """Decodes one answer incrementally.
 
-    A window of the last tokens is decoded anew with each, because what a token says may hang on
-    the one before it (spaces, characters of several tokens).
+    The last tokens are decoded again with each new one, because a token's text can depend on the
+    token before it (spaces, characters of several tokens).
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -28,7 +25,7 @@ class Detokenizer:
         self._from = self._sent = 0
 
     def add(self, token: int) -> str:
-        """Return the text that is new with this token; "" while a character is not whole."""
+        """Return the new text of this token; "" while a character is incomplete."""
         self._tokens.append(token)
         before = self._text(self._tokens[self._from : self._sent])
         now = self._text(self._tokens[self._from :])
@@ -38,7 +35,7 @@ class Detokenizer:
         return now[len(before) :]
 
     def rest(self) -> str:
-        """Return what is still to be sent at the end; half a character is left out."""
+        """Return the remaining text at the end, without an incomplete character."""
         before = self._text(self._tokens[self._from : self._sent])
         return self._text(self._tokens[self._from :])[len(before) :].rstrip(_HALF)
 
@@ -48,7 +45,7 @@ class Detokenizer:
 
 
 class TokenBytes:
-    """The bytes of each token of a vocabulary; those of special tokens are none."""
+    """The bytes of each token of a vocabulary; special tokens have none."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
@@ -59,13 +56,13 @@ class TokenBytes:
         self._known: dict[int, bytes] = {}
 
     def bytes_of(self, token: int) -> bytes:
-        """Return what the token adds to the answer."""
+        """Return the bytes that the token adds to the answer."""
         if token not in self._known:
             self._known[token] = b"" if token in self._special else self._spell(token)
         return self._known[token]
 
     def single(self, byte: int) -> int | None:
-        """Return the token that is this one byte, None where the vocabulary has none."""
+        """Return the token of a single byte, None if the vocabulary has none."""
         for name in (self._letter(byte), f"<0x{byte:02X}>"):
             token = self._tokenizer.get_vocab().get(name)
             if token is not None:
@@ -89,23 +86,23 @@ class TokenBytes:
 
 
 def _letters() -> Mapping[str, int]:
-    """Return the letter that a byte-level vocabulary writes for each byte, turned round."""
+    """Return the byte of each letter of a byte-level vocabulary."""
     from transformers.convert_slow_tokenizer import bytes_to_unicode  # noqa: PLC0415 - slow
 
     return {letter: byte for byte, letter in bytes_to_unicode().items()}
 
 
 class Stops:
-    """Takes an answer's text piece by piece, gives out what may be shown."""
+    """Finds stop texts in streamed text, and holds back what can be the start of one."""
 
     def __init__(self, stops: Sequence[str]) -> None:
-        """Take the texts that end the answer; none of them is empty."""
+        """Take the stop texts; none of them is empty."""
         self._stops = tuple(stops)
         self._held = ""
         self.is_met = False
 
     def add(self, text: str) -> str:
-        """Return what may be shown now; `is_met` afterwards where a stop came."""
+        """Return the text that can be sent; sets `is_met` if a stop text was found."""
         held = self._held + text
         found = [place for stop in self._stops if (place := held.find(stop)) >= 0]
         if found:
@@ -116,12 +113,12 @@ class Stops:
         return held[: len(held) - kept]
 
     def rest(self) -> str:
-        """Return what was held back: the answer has ended without a stop."""
+        """Return the text held back, after the answer has ended without a stop text."""
         held, self._held = self._held, ""
         return held
 
     def _may_begin(self, held: str) -> int:
-        """Return how many letters at the end of `held` may be a stop's first ones."""
+        """Return the length of the longest suffix of `held` that begins a stop text."""
         most = max((len(stop) - 1 for stop in self._stops), default=0)
         for length in range(min(most, len(held)), 0, -1):
             if any(stop.startswith(held[-length:]) for stop in self._stops):

@@ -1,8 +1,8 @@
-"""Which bytes may come next, so that what is written becomes one JSON object.
+"""Constrained decoding of one JSON object, byte by byte.
 
-A pushdown automaton over the bytes of UTF-8, one immutable state a prefix: trying a token is
-stepping through its bytes. It knows the shortest way to a whole object from everywhere, so an
-answer can always be closed in time. Source of the grammar: RFC 8259; of UTF-8: RFC 3629, 4.
+A pushdown automaton over UTF-8 bytes with immutable states: a token is tested by stepping through
+its bytes. Every state knows its shortest completion, so an answer can be closed within the token
+limit. Source of the grammar: RFC 8259; of UTF-8: RFC 3629, section 4.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-# Far more than people write; json.loads refuses 4,300 digits and recurses by depth.
+# Generous limits; json.loads rejects 4,300 digits and recurses by depth.
 MAX_DEPTH = 64
 MAX_DIGITS = 40
-# A model that knows no way on would write spaces for ever.
+# Prevents an endless run of whitespace.
 MAX_SPACE = 32
 _SPACE = b" \n\r\t"
 _DIGITS = b"0123456789"
 _HEX = b"0123456789abcdefABCDEF"
 _CLOSER = {"{": b"}", "[": b"]"}
 _ESCAPED = b'"\\/bfnrt'
-# What stands in a text as one byte: no control character, no sign of its own meaning.
+# Bytes that stand for themselves in a string: ASCII without control characters.
 _PLAIN = range(ord(" "), 0x80)
 _WORDS = {"t": b"rue", "f": b"alse", "n": b"ull"}
-# What a sign begins where a value is expected, and what follows a sign between values.
+# The state after the first character of a value, and after a character between values.
 _VALUES = {'"': "text", "-": "minus", "0": "zero"} | dict.fromkeys("123456789", "whole")
 _BETWEEN = {
     ("colon", ":"): "value",
@@ -33,7 +33,7 @@ _BETWEEN = {
     ("after[", ","): "value",
 }
 _REST = range(0x80, 0xC0)
-# What may follow the first byte of a character of several.
+# The valid continuation bytes of a multi-byte character by its first byte.
 _TAILS: Mapping[int, tuple[range, ...]] = (
     dict.fromkeys(range(0xC2, 0xE0), (_REST,))
     | dict.fromkeys(range(0xE1, 0xF0), (_REST, _REST))
@@ -41,7 +41,7 @@ _TAILS: Mapping[int, tuple[range, ...]] = (
     | {0xE0: (range(0xA0, 0xC0), _REST), 0xED: (range(0x80, 0xA0), _REST)}
     | {0xF0: (range(0x90, 0xC0), _REST, _REST), 0xF4: (range(0x80, 0x90), _REST, _REST)}
 )
-# Number states that may end here, and what completes those that may not.
+# States in which a number is complete, and those in which it needs another digit.
 _NUMBER_ENDS = ("zero", "whole", "fraction", "power")
 _NUMBER_NEEDS = ("minus", "point", "e", "sign")
 _NUMBER_STEPS = {
@@ -58,10 +58,10 @@ _NUMBER_STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class JsonGrammar:
-    """A prefix of one JSON object; `JsonPrefix()` is the empty one.
+    """A prefix of one JSON object; `JsonGrammar()` is the empty one.
 
-    `state` is what is expected; `within` the open brackets; `tail` the bytes owed to a character
-    or a word; `count` of spaces, digits or hex digits; `is_key` of the text that is open.
+    `state` is the parser state; `within` the open brackets; `tail` the missing bytes of a character
+    or literal; `count` counts spaces, digits or hex digits; `is_key`: the open string is a key.
     """
 
     state: str = "start"
@@ -76,14 +76,14 @@ class JsonGrammar:
         return self.state == "done"
 
     def then(self, more: bytes) -> JsonGrammar | None:
-        """Return the prefix with `more` behind it, None where no object begins so."""
+        """Return the prefix extended by `more`, None if that is no valid prefix."""
         prefix: JsonGrammar | None = self
         for byte in more:
             prefix = prefix.step(byte) if prefix else None
         return prefix
 
     def step(self, byte: int) -> JsonGrammar | None:
-        """Return the prefix one byte longer, None where no object begins so."""
+        """Return the prefix extended by one byte, None if that is no valid prefix."""
         if self.state in _NUMBER_STEPS:
             return self._in_number(byte)
         if self.tail:
@@ -96,7 +96,7 @@ class JsonGrammar:
         return self._between(chr(byte))
 
     def closing(self) -> bytes:
-        """Return the fewest bytes that make the object whole."""
+        """Return the shortest completion of the object."""
         needed = bytes(part[0] for part in self.tail)
         if self.state in ("text", "escape", "hex"):
             needed += b"n" if self.state == "escape" else b""
