@@ -1,18 +1,18 @@
-"""Asking: who answers a question, what it may cost, what is stored of it.
+"""Asking: which models answer a question, what it costs, and what is stored.
 
-    begin     the session with what was said, who is to answer, the question reserved
+    begin     the session with its history, the model to answer, the reserved question
     route     the models to ask, best first
-    finish    the answer with its cost and window; charged or given back; faults told to admins
+    finish    the answer with its cost and window; charge or release; report faults to admins
 
-The bot keeps a session's turns. A question through the API has the whole conversation in every
-call, of which nothing is kept. A system text of somebody's own, a session's or a caller's, is
-answered by a general model, because the tuned one was taught with another text.
+The bot stores a session's turns. A question through the API carries the whole conversation in
+each call and is not stored. A question with its own system text, of a session or a caller, is
+answered by a general model, because the tuned model was trained with another text.
 
-A question is reserved in the plan and settled with its answer. Caps are what answers may cost a
-day, all together and for one person: what they cost is added up under the day of the config's time
-zone, as they come. A question that comes once a cap is reached is not asked; those under way then
-are still answered, so a cap may be passed by what they cost. A person stands there under a keyed
-hash: deleting everything does not open a cap again.
+A question is reserved in the plan and settled with its answer. Caps limit what answers may cost
+a day, in total and for one person. Costs are summed by day in the configured time zone. A
+question that arrives after a cap is reached is refused; answers in progress are completed, so
+their cost may exceed the cap. A person is stored under a keyed hash: deleting all personal data
+does not reset a cap.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost, cost_argument
 from merlin.db.notices import ADMINS, Notices
 
-# So few questions left are told of, before they are gone.
+# The person is warned when this many questions remain.
 NEAR = 2
-# Of a person: under so many answers words say what the buttons do.
+# For a person's first answers, the buttons are explained in words.
 FIRST_ANSWERS = 3
-# Every answer passes these where a cap is set: as plain statements they take a tenth of the time.
+# Runs for each answer while a cap is set; a plain statement takes a tenth of the time.
 _ADD = """
 INSERT INTO answer_cost (day, mark, currency, micro) VALUES (?, ?, ?, ?)
 ON CONFLICT (day, mark, currency) DO UPDATE SET micro = answer_cost.micro + excluded.micro
@@ -88,13 +88,13 @@ SELECT SUM(micro), currency FROM answer_cost WHERE day = ? GROUP BY currency ORD
 _OF_PERSON = "SELECT micro, currency FROM answer_cost WHERE day = ? AND mark = ?"
 # Longer than any answer takes.
 ABANDONED = timedelta(minutes=10)
-# A day may end later elsewhere, and clocks are set.
+# Days end at other times in other time zones, and clocks are adjusted.
 _KEPT = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The plan that counts and what is left of it, in the zone in which the person's day turns."""
+    """The effective plan and its remaining quota, in the person's time zone."""
 
     plan: Plan
     zone: tzinfo
@@ -103,7 +103,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks one question, numbered `number`; `language` is for the words of a refusal."""
+    """Who asks question `number`; `language` is that of refusals."""
 
     user_id: int
     plan: Plan
@@ -114,7 +114,7 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A cap that is reached, until the day ends; the person is told `guard-<reach>`."""
+    """A reached cap and when its day ends; the message is `guard-<reach>`."""
 
     reach: Literal["day", "person"]
     day: str
@@ -124,7 +124,7 @@ class Over:
 
 
 def request_of_session(ctx: Context, session: Session, plan: Plan = UNLIMITED) -> ModelRequest:
-    """Return what a session asks for; a model that the plan has no longer is not chosen."""
+    """Return what a session requests; a chosen model outside the plan is ignored."""
     is_allowed = allows_model(plan, session.model_id or "")
     chosen = (session.provider, session.model_id) if session.provider and is_allowed else None
     dataset = dataset_of(ctx, session)
@@ -134,14 +134,14 @@ def request_of_session(ctx: Context, session: Session, plan: Plan = UNLIMITED) -
 
 
 def dataset_of(ctx: Context, session: Session) -> str | None:
-    """Return the dataset that a session is about: its own, its group's, the default one."""
+    """Return the dataset of a session: its own, its group's or the default one."""
     group = Groups(ctx.db, ctx.bot_id).get(session.chat_id) if session.chat_id < 0 else None
     chosen = session.dataset or (group.dataset if group is not None else None)
     return chosen or ctx.default_dataset
 
 
 def window_of(ctx: Context, choice: Candidate | None, cap: int | None = None) -> int:
-    """Return how many tokens a model takes, `cap` at most."""
+    """Return a model's context window in tokens, `cap` at most."""
     if choice is None:
         return min(CAUTIOUS_TOKENS, cap or CAUTIOUS_TOKENS)
     model_id = choice.model_id or ""
@@ -151,7 +151,7 @@ def window_of(ctx: Context, choice: Candidate | None, cap: int | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class ChatQuestion:
-    """A question of a chat as it came; `number` is its update, `name` who asks in a group."""
+    """A question from a chat; `number` is its update id, `name` the author in a group."""
 
     user: User
     language: str
@@ -165,15 +165,14 @@ class ChatQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """The session that a question belongs to, and what was said in it before.
+    """The session that a question belongs to, with its history.
 
-    `first` is the model that is to answer, `limit` its window in tokens. `is_renewed`: the
-    question opened this session, because the one before it was full; `left_behind` is the newest
-    turn of that one where its end was not told of before, 0 for none. `refusal` is what stands in
-    the way of an answer, None where it may be asked; `left` what is told of under it, where hardly
-    any question is left. `name` tells who asks, where several do. `newer` is the version that
-    serves since the last answer, where the session chose an older one. `is_first`: this is one of
-    the person's first answers in a private chat.
+    `first` is the model that is to answer, `limit` its window in tokens. `is_renewed` is true if
+    the question opened this session because the previous one was full; `left_behind` is then the
+    newest turn of that one, if the person was not told of its end before, else 0. `refusal` is why
+    the question cannot be asked, else None. `left` is the remaining quota if it is low. `name` is
+    the author, in a group. `newer` is the version promoted since the last answer, if the session
+    pins an older one. `is_first` marks the person's first answers in a private chat.
     """
 
     asker: Asker
@@ -192,20 +191,20 @@ class Talk:
 
     @property
     def summary(self) -> tuple[Message, ...]:
-        """Return what an earlier session said in short, as a message."""
+        """Return the summary of an earlier session, as a message."""
         return (Message("system", self.session.summary),) if self.session.summary else ()
 
     @property
     def before(self) -> tuple[Message, ...]:
-        """Return all that goes to the model before the question."""
+        """Return the messages that precede the question."""
         system = self.first.before if self.first is not None else ()
         return (*system, *self.summary, *self.history)
 
 
 async def begin(ctx: Context, question: ChatQuestion) -> Talk:
-    """Return the talk that a question belongs to, the question reserved in the person's plan.
+    """Return the conversation that a question belongs to, and reserve the question in the plan.
 
-    Where the session is open and nothing is counted, nothing is written.
+    Writes nothing if the session is open and the plan has no limits.
     """
     if is_free(ctx, asker_of(ctx, question, None)):
 
@@ -223,12 +222,12 @@ async def begin(ctx: Context, question: ChatQuestion) -> Talk:
 
 
 def asker_of(ctx: Context, question: ChatQuestion, dataset: str | None) -> Asker:
-    """Return who asks, with the plan that counts for questions about a dataset."""
+    """Return the asker, with the plan that applies to questions about a dataset."""
     return find_asker(ctx, question.user, question.language, question.number, dataset)
 
 
 def open_talk(ctx: Context, question: ChatQuestion) -> Talk:
-    """Return the open session and its turns; a full one gives way to a new one."""
+    """Return the open session and its turns; a full session is replaced by a new one."""
     sessions = Sessions(ctx.db, ctx.bot_id)
     session = sessions.open(question.place)
     asker = asker_of(ctx, question, dataset_of(ctx, session))
@@ -270,7 +269,7 @@ def _talk(ctx: Context, question: ChatQuestion, session: Session) -> Talk:
 
 
 def _newer_since_answer(ctx: Context, session: Session, wish: ModelRequest) -> str:
-    """Return a version newer than the chosen one that serves since the session's last answer."""
+    """Return a newer version than the chosen one, promoted since the session's last answer."""
     newer = newer_serving(ModelCatalogue(ctx.db), wish)
     is_news = newer and session.touched_at and session.touched_at < newer.since
     return newer.model.build_version if newer and is_news else ""
@@ -279,16 +278,16 @@ def _newer_since_answer(ctx: Context, session: Session, wish: ModelRequest) -> s
 def route(
     ctx: Context, wish: ModelRequest, first: Candidate | None, *, has_images: bool
 ) -> AsyncIterator[Candidate]:
-    """Return the models that may answer; pictures go to none but the one that sees."""
+    """Return the models that may answer; images are sent only to the vision model."""
     if has_images and first is not None:
         return only_candidate(first)
     return candidates(ModelCatalogue(ctx.db), ctx.store, wish, first)
 
 
 def ground(ctx: Context, first: Candidate | None, question: str, language: str) -> Ground | None:
-    """Return what finds the sources that an answer is composed from where `first` does not know.
+    """Return the function that finds sources for a composed answer, if `first` does not know.
 
-    None where no model composes, and where `first` was not tuned on a dataset.
+    None if no model composes answers, or if `first` was not tuned on a dataset.
     """
     if ctx.config.chat.grounding is None or first is None or not first.version:
         return None
@@ -297,7 +296,7 @@ def ground(ctx: Context, first: Candidate | None, question: str, language: str) 
 
 
 def find_grounding(ctx: Context, dataset: str, question: str, language: str) -> Grounding | None:
-    """Return who composes an answer, from what; None where nobody does or nothing is near."""
+    """Return the composing model with its sources; None if there is neither."""
     choice = ctx.config.chat.grounding
     if choice is None or is_revoked(ModelCatalogue(ctx.db), choice.pair):
         return None
@@ -309,7 +308,7 @@ def find_grounding(ctx: Context, dataset: str, question: str, language: str) -> 
 
 
 def cost_of(ctx: Context, reply: Reply) -> Cost | None:
-    """Return what a reply cost, None where nobody knows."""
+    """Return the cost of a reply, None if it is not known."""
     if reply.choice is None:
         return None
     price = ctx.config.price(reply.choice.provider, reply.model_id, reply.choice.base)
@@ -320,7 +319,7 @@ def cost_of(ctx: Context, reply: Reply) -> Cost | None:
 
 
 def with_spent(ctx: Context, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:
-    """Return an answer that counts what other replies took too, as far as currencies agree."""
+    """Return an answer that includes the usage of other replies in the same currency."""
     usage, micro, currency = words.usage, words.cost_micro, words.currency
     for reply in replies:
         usage = Usage(
@@ -334,7 +333,7 @@ def with_spent(ctx: Context, words: StoredAnswer, replies: Sequence[Reply]) -> S
 
 
 def used_tokens(talk: Talk, question: str, reply: Reply) -> int:
-    """Return how much of the window a talk takes now: as the provider counted, else estimated."""
+    """Return the window that a conversation uses, as the provider counted it, else estimated."""
     counted = reply.usage.input_tokens + reply.usage.output_tokens
     exchange = (Message("user", question), Message("", reply.text))
     return counted or count_window_tokens((*talk.before, *exchange))
@@ -342,7 +341,7 @@ def used_tokens(talk: Talk, question: str, reply: Reply) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is to be shown and stored, and what came of asking, None where nobody was asked."""
+    """What to show and store, and the reply; the reply is None if no model was asked."""
 
     written: StoredAnswer
     session: Session
@@ -350,7 +349,7 @@ class Answer:
 
 
 def stored_answer(reply: Reply, note: str, cost: Cost | None) -> StoredAnswer:
-    """Return what is shown and kept of a reply, `note` under it or in its place."""
+    """Return what is shown and stored of a reply; `note` follows it or replaces it."""
     is_answer = bool(reply.text) or reply.ending is Ending.STOPPED
     return StoredAnswer(
         answer=reply.text,
@@ -369,9 +368,9 @@ def stored_answer(reply: Reply, note: str, cost: Cost | None) -> StoredAnswer:
 
 
 def finish(ctx: Context, asker: Asker, answer: Answer, by: str = "bot") -> None:
-    """Store the answer of a chat's question with what it changes; charge it or give it back.
+    """Store the answer to a chat's question; charge or release the question.
 
-    `by` is the process that asked, as requests name it.
+    `by` is the process that asked, as stored with requests.
     """
     written, reply = answer.written, answer.reply
     Turns(ctx.db, ctx.bot_id).write(asker.number, written)
@@ -387,7 +386,7 @@ def finish(ctx: Context, asker: Asker, answer: Answer, by: str = "bot") -> None:
 
 
 def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:
-    """Return the actor's plan, for questions about a dataset, and what is left of it."""
+    """Return the actor's plan for questions about a dataset, and its remaining quota."""
     user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
     plan, zone = plan_of(ctx.plans, user.plans, dataset), user.time_zone(ctx.config.timezone)
     return Quota(plan, zone, Quotas(ctx.db, ctx.bot_id, ctx.clock).left(user.user_id, plan, zone))
@@ -396,20 +395,20 @@ def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:
 def find_asker(
     ctx: Context, user: User, language: str, number: int, dataset: str | None = None
 ) -> Asker:
-    """Return who asks, with the plan that counts for questions about a dataset."""
+    """Return the asker, with the plan that applies to questions about a dataset."""
     plan = plan_of(ctx.plans, user.plans, dataset)
     return Asker(user.user_id, plan, user.time_zone(ctx.config.timezone), language, number)
 
 
 def is_free(ctx: Context, asker: Asker) -> bool:
-    """Return whether nothing is counted of what somebody asks."""
+    """Return whether a person's questions have no limit."""
     return asker.plan is UNLIMITED and not _is_capped(ctx)
 
 
 def reserve(ctx: Context, asker: Asker, kind: Format) -> Over | Left | None:
-    """Reserve a question; return what stands in the way, None where it may be asked.
+    """Reserve a question; return why it cannot be asked, None if it can.
 
-    Over: today's answers cost as much as they may. Left: the plan has no room.
+    Either today's answers have reached a cap, or the plan's quota is used up.
     """
     reached_cap = find_reached_cap(ctx, asker.user_id)
     if reached_cap is not None or asker.plan is UNLIMITED:
@@ -420,7 +419,7 @@ def reserve(ctx: Context, asker: Asker, kind: Format) -> Over | Left | None:
 
 
 def nearly_spent(ctx: Context, asker: Asker, kind: Format) -> Left | None:
-    """Return what is left of a format where that is hardly anything, None where it is enough."""
+    """Return the remaining quota of a format if it is low, else None."""
     if asker.plan is UNLIMITED or not is_limited(allowance_of(asker.plan, kind)):
         return None
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
@@ -429,7 +428,7 @@ def nearly_spent(ctx: Context, asker: Asker, kind: Format) -> Left | None:
 
 
 def settle(ctx: Context, asker: Asker, cost: Cost | None, *, is_answered: bool) -> None:
-    """Charge an answered question, give back any other; `cost` None: nobody knows it."""
+    """Charge an answered question, release any other; `cost` is None if it is not known."""
     if cost is not None:
         add_cost(ctx, asker.user_id, cost)
     if asker.plan is not UNLIMITED:
@@ -438,7 +437,7 @@ def settle(ctx: Context, asker: Asker, cost: Cost | None, *, is_answered: bool) 
 
 
 def find_reached_cap(ctx: Context, user_id: int) -> Over | None:
-    """Return the cap that is reached for a person now, None while they may ask."""
+    """Return the cap that a person has reached now, None if they may ask."""
     if not _is_capped(ctx):
         return None
     here, caps = today(ctx.clock(), zone_of(ctx.config.timezone)), ctx.config.budget.answers
@@ -451,7 +450,7 @@ def find_reached_cap(ctx: Context, user_id: int) -> Over | None:
         if cap is None:
             continue
         sums = _sums(ctx, here.day, user_id if reach == "person" else None)
-        # A cap has every sum's currency.
+        # A cap exists for every currency in the sums.
         spent = next((each for each in sums if each.micro >= cap), None)
         if spent is not None:
             return Over(reach, here.day, spent, cap, here.day_ends)
@@ -459,7 +458,7 @@ def find_reached_cap(ctx: Context, user_id: int) -> Over | None:
 
 
 def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
-    """Add up what an answer cost where that is capped; tell admins of a reached cap once a day."""
+    """Add the cost of an answer to the capped sums; notify admins of a reached cap once a day."""
     if not cost.micro or not _is_capped(ctx):
         return
     day = today(ctx.clock(), zone_of(ctx.config.timezone)).day
@@ -486,15 +485,15 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
 
 
 def _is_capped(ctx: Context) -> bool:
-    """Return whether anything is capped; where nothing is, nothing is added up."""
+    """Return whether a cap is set; otherwise no sums are kept."""
     caps = ctx.config.budget.answers
     return caps.per_day is not None or caps.per_person_per_day is not None
 
 
 def _sums(ctx: Context, day: str, user_id: int | None) -> list[Cost]:
-    """Return what a day's answers cost by currency: all, or those to somebody, even if they left.
+    """Return the cost of a day's answers by currency: in total or for one person.
 
-    Who deleted everything in between is known by the marks of older keys too.
+    A person who deleted all data in between is recognised by the hashes of older keys too.
     """
     rows = ctx.db.sql(_OF_DAY, day) if user_id is None else []
     for mark in ctx.db.cipher.marks(str(user_id)) if user_id is not None else ():

@@ -1,8 +1,8 @@
-"""Edits of datasets: check one, ask for its commit; what became of it, conflicts, undo.
+"""Edits of datasets: check them, request a commit, follow it, solve conflicts, undo.
 
-    files with what waits -> edits -> preview -> [errors: refused] -> changes that wait for a commit
+    files + pending changes -> edits -> preview -> [errors: refused] -> changes awaiting a commit
 
-Nobody builds on what has changed meanwhile: where something came in between, all is done again.
+An edit never builds on outdated files: if something changed in between, it is made again.
 """
 
 from __future__ import annotations
@@ -57,16 +57,16 @@ __all__ = [
 _TRIES = 5
 _LOOK_S = 0.1
 _FRESH = timedelta(seconds=30)
-# Of a commit's id, where a button names one.
+# Minimum length of an abbreviated commit id in a button.
 _MIN_DIGITS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetFiles:
-    """What lies in a dataset's folder, with what waits to be committed.
+    """The files of a dataset's folder, including changes that await a commit.
 
-    `materials` are those of its course, `build` its newest one. `mark` is another as soon as
-    anything is; `is_behind`: a commit was made that is not seen yet.
+    `materials` belong to its course, `build` is the newest one. `mark` changes with any of them.
+    `is_behind`: a commit exists that has not been read yet.
     """
 
     dataset: str
@@ -77,17 +77,17 @@ class DatasetFiles:
     is_behind: bool = False
 
     def file(self, path: str) -> FileText | None:
-        """Return one file, None where there is none."""
+        """Return one file, None if there is none."""
         return next((each for each in self.files if each.path == path), None)
 
 
-# Makes the edits of what lies there; may be called several times.
+# Makes the edits from the current files; may be called several times.
 Make = Callable[[DatasetFiles], CourseEdits]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileDifference:
-    """One file of a change that is not asked for yet."""
+    """One file of a change that has not been requested yet."""
 
     path: str = described("within the dataset's folder")
     kind: ChangeKind
@@ -96,11 +96,11 @@ class FileDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewView:
-    """What would come of edits; nothing was asked for.
+    """The effect of edits; nothing has been requested.
 
-    `findings` stand at the edited files, `around` are what the edits bring to the others.
-    `tokens` are those of the good examples among the edited files; `next_training` what it would
-    cost, None where nobody can say.
+    `findings` are in the edited files, `around` are those that the edits cause in other files.
+    `tokens` counts the valid examples among the edited files. `next_training` is the forecast, None
+    if there is no price.
     """
 
     dataset: str
@@ -128,7 +128,7 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeView:
-    """An edit on its way to a commit; all its files become one commit, or none does.
+    """An edit on its way to a commit; all its files become one commit, or none.
 
     `reason` is a Fluent key with `arguments`: why it waits or was refused, "" for no reason.
     """
@@ -144,22 +144,22 @@ class ChangeView:
     files: Sequence[FileChange]
 
     def why(self, language: str) -> str:
-        """Return the reason in a language, "" for none."""
+        """Return the reason in a language, "" if there is none."""
         return stored_text(language, self.reason, self.arguments)
 
     @property
     def is_over(self) -> bool:
-        """Return whether nothing happens any more unless somebody decides."""
+        """Return whether the change is final until a person acts."""
         return self.state not in (ChangeState.WAITING, ChangeState.WORKING)
 
     @property
     def can_drop(self) -> bool:
-        """Return whether it can be taken back before it is a commit; a conflict is solved."""
+        """Return whether it can be withdrawn; a conflict has to be solved instead."""
         return self.state in (ChangeState.WAITING, ChangeState.PARKED)
 
 
 class StaleEdit(Refused):
-    """What the editor saw lies there no more; both texts, and the revision of what does."""
+    """The file has changed since the editor read it; with both texts and the current revision."""
 
     def __init__(self, yours: str | None, theirs: str | None, revision: str) -> None:
         super().__init__("edited meanwhile", "api-problem-stale-detail")
@@ -177,9 +177,9 @@ class EditNotGood(DatasetError):
 
 
 def require_revision(revision: str | None, now: str, yours: str | None, theirs: str | None) -> None:
-    """Raise StaleEdit where an editor saw another revision than lies there.
+    """Raise StaleEdit if the file's revision is not the one that the editor read.
 
-    Raises Refused where the editor named none.
+    Raises Refused if the editor sent no revision.
     """
     if not revision:
         raise Refused("no revision", "teaching-no-revision")
@@ -188,7 +188,7 @@ def require_revision(revision: str | None, now: str, yours: str | None, theirs: 
 
 
 def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
-    """Return what lies in a dataset's folder. Raises NotFound, also for who may not edit it."""
+    """Return the files of a dataset. Raises NotFound, also for an actor without edit rights."""
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
         index, changes = FileIndex(ctx.db), _changes(ctx)
@@ -215,7 +215,7 @@ def _changes(ctx: Context) -> Changes:
 def check_edits(
     ctx: Context, files: DatasetFiles, edits: Sequence[Edit], *, is_whole: bool = False
 ) -> PreviewView:
-    """Return what the checker says of edits; takes a while, and reads no rows."""
+    """Return the checker's preview of edits; slow, and reads no rows."""
     texts = {edit.path: edit.text for edit in edits}
     seen = ctx.checker.preview(files.dataset, files.files, texts, ctx.config.example_tokens)
     return preview_view(ctx, files, edits, seen, is_whole=is_whole)
@@ -229,7 +229,7 @@ def preview_view(
     *,
     is_whole: bool = False,
 ) -> PreviewView:
-    """Return what the checker said of edits, and what the next training would cost."""
+    """Return the checker's preview of edits, with the forecast of the next training."""
     provider = seen.spec.recipe.provider if seen.spec else ""
     old = {file.path: file.text for file in files.files}
     return PreviewView(
@@ -252,9 +252,9 @@ def preview_view(
 
 
 async def preview(ctx: Context, actor: Actor, dataset: str, make: Make) -> PreviewView:
-    """Return what would come of an edit.
+    """Return the effect of an edit.
 
-    Raises NotFound, Refused where the newest commit is not seen in time, and what `make` raises.
+    Raises NotFound, Refused if the newest commit is not read in time, and what `make` raises.
     """
     _, seen = await _checked(ctx, await _newest_files(ctx, actor, dataset), make)
     return seen
@@ -263,12 +263,11 @@ async def preview(ctx: Context, actor: Actor, dataset: str, make: Make) -> Previ
 async def submit(
     ctx: Context, actor: Actor, dataset: str, make: Make, once: str = ""
 ) -> ChangeView:
-    """Check an edit and ask for its commit; with the same `once` the first change is returned.
+    """Check an edit and request its commit; a repeated call with the same `once` returns the first.
 
-    Raises NotFound, EditNotGood, what `make` raises, and Refused where others edit the same files
-    all the time.
+    Raises NotFound, EditNotGood, what `make` raises, and Refused if the same files keep changing.
     """
-    # The batch by which a call that comes again finds its changes, "" without a mark.
+    # The batch id under which a repeated call finds its changes, "" without `once`.
     batch = hashlib.sha256(f"{actor.name}\n{once}".encode()).hexdigest()[:32] if once else ""
     for _ in range(_TRIES):
         files = await _newest_files(ctx, actor, dataset)
@@ -294,7 +293,7 @@ async def _checked(
 
 
 async def _newest_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
-    """Return what lies there once the newest commit is seen. Raises Refused when it is not."""
+    """Return the files once the newest commit has been read. Raises Refused on timeout."""
     until = asyncio.get_running_loop().time() + ctx.commit_wait_s
     while (files := await ctx.read(read_files, actor, dataset)).is_behind:
         if asyncio.get_running_loop().time() > until:
@@ -306,8 +305,8 @@ async def _newest_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFile
 def _save_unless_changed(
     ctx: Context, actor: Actor, files: DatasetFiles, proposed: CourseEdits, batch: str
 ) -> list[Change]:
-    """Return the stored changes; none where something came in between."""
-    if batch:  # the same form by two processes: one looks after the other
+    """Return the stored changes; none if the files changed in between."""
+    if batch:  # the same form sent to two processes: the later one finds the changes of the first
         lock_user(ctx.db, actor.user_id, ctx.clock)
     if read_files(ctx, actor, files.dataset).mark != files.mark:
         return []
@@ -324,10 +323,10 @@ def save(
     editor: Editor | None = None,
     batch: str = "",
 ) -> list[Change]:
-    """Ask for the commit of edits that were checked; return its changes.
+    """Request the commit of checked edits; return its changes.
 
-    `editor` is in whose name it is made, None: the actor's. Raises NotFound, Refused for edits that
-    no dataset can take.
+    `editor` is the author of the commit, None: the actor. Raises NotFound, and Refused for edits
+    that no dataset can contain.
     """
     require_editing(ctx, actor, dataset)
     change_request = ChangeRequest(editor or editor_of(ctx, actor), asker(actor), ctx.clock())
@@ -340,20 +339,20 @@ def save(
 
 
 def editor_of(ctx: Context, actor: Actor) -> Editor:
-    """Return in whose name a person's commits are made."""
+    """Return the author of a person's commits."""
     user = Users(ctx.db, ctx.clock).get(actor.user_id)
     return telegram_editor(actor.user_id, user.shown_name if user else "")
 
 
 def asker(actor: Actor) -> str:
-    """Return how changes name who asked for them."""
+    """Return how changes identify the person who requested them."""
     return actor.name if actor.is_operator else str(actor.user_id)
 
 
 def recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -> list[ChangeView]:
-    """Return the actor's edits, an admin everybody's, newest first.
+    """Return the actor's edits, for an admin all edits, newest first.
 
-    `before`: only those asked for before this one.
+    `before`: only those requested before this one.
     """
     with ctx.db.snapshot():
         by = None if actor.may(Permission.USERS) else asker(actor)
@@ -367,18 +366,18 @@ def list_own(ctx: Context, actor: Actor, limit: int) -> list[Change]:
 
 
 def count_open(ctx: Context, actor: Actor) -> int:
-    """Return how many of the actor's own edits wait or stand in conflict."""
+    """Return how many of the actor's own edits are pending or in conflict."""
     return _changes(ctx).count_open(asker(actor))
 
 
 def get(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
-    """Return where an edit stands; in a conflict with both texts. Raises NotFound."""
+    """Return an edit with its state; in a conflict with both texts. Raises NotFound."""
     with ctx.db.snapshot():
         return _view(_own(ctx, actor, change_id), FileIndex(ctx.db).text)
 
 
 def get_file(ctx: Context, actor: Actor, change_id: str) -> Change:
-    """Return the first file of an edit that stands in conflict, else the named one.
+    """Return the first file of an edit that is in conflict, else the named one.
 
     Raises NotFound.
     """
@@ -391,10 +390,10 @@ def _file_in_question(batch: Sequence[Change], change_id: str) -> Change:
 
 
 def solve(ctx: Context, actor: Actor, change_id: str, take: str) -> ChangeView:
-    """Solve a conflict: `take` is mine (my text over theirs) or theirs.
+    """Solve a conflict: `take` is mine (replace their text) or theirs.
 
-    `change_id` is that of the file in conflict, or of the whole edit. Raises NotFound, Forbidden,
-    Refused where it is solved already.
+    `change_id` is that of the file in conflict or of the whole edit. Raises NotFound, Forbidden,
+    and Refused if it is already solved.
     """
     one, theirs = conflict(ctx, actor, change_id)
     is_text = theirs.text is not None or not theirs.blob
@@ -408,7 +407,7 @@ def solve(ctx: Context, actor: Actor, change_id: str, take: str) -> ChangeView:
 
 
 async def check_rewrite(ctx: Context, actor: Actor, one: Change, text: str) -> PreviewView:
-    """Return what the checker says of a text that shall solve a conflict. Raises NotFound."""
+    """Return the checker's findings in a text that would solve a conflict. Raises NotFound."""
     files = await ctx.read(read_files, actor, one.dataset)
     return await asyncio.to_thread(check_edits, ctx, files, [Edit(one.inside, one.before, text)])
 
@@ -416,9 +415,9 @@ async def check_rewrite(ctx: Context, actor: Actor, one: Change, text: str) -> P
 def rewrite(
     ctx: Context, actor: Actor, change_id: str, text: str | None, over: str | None
 ) -> ChangeView:
-    """Solve a conflict by a text that was checked, None: by no file; raises as `solve`.
+    """Solve a conflict with a checked text, None: delete the file; raises like `solve`.
 
-    `over` is the blob that the editor saw in the file's place, None for no file.
+    `over` is the blob that the editor saw in the repository, None for no file.
     """
     one, _ = conflict(ctx, actor, change_id)
     _changes(ctx).again(one.change_id, text, over)
@@ -426,7 +425,7 @@ def rewrite(
 
 
 def conflict(ctx: Context, actor: Actor, change_id: str) -> tuple[Change, Conflict]:
-    """Return a file in conflict and what lies there instead; raises as `solve`."""
+    """Return a file in conflict and the current file of the repository; raises like `solve`."""
     one = _file_in_question(_editable(ctx, actor, change_id), change_id)
     if one.theirs is None or one.state is not ChangeState.CONFLICT:
         raise Refused("solved already", "change-solved")
@@ -434,9 +433,9 @@ def conflict(ctx: Context, actor: Actor, change_id: str) -> tuple[Change, Confli
 
 
 def retry(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
-    """Let an edit that the repository refused be tried again.
+    """Retry an edit that the repository refused.
 
-    Raises NotFound, Forbidden, Refused for one that is not parked.
+    Raises NotFound, Forbidden, and Refused if it is not parked.
     """
     batch = _editable(ctx, actor, change_id)
     if not _changes(ctx).retry(batch[0].change_id):
@@ -445,17 +444,16 @@ def retry(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
 
 
 def drop(ctx: Context, actor: Actor, change_id: str) -> None:
-    """Take an edit back and forget its text. Raises NotFound, Refused once it is a commit."""
+    """Withdraw an edit and delete its text. Raises NotFound, and Refused once it is committed."""
     first = _own(ctx, actor, change_id)[0]
     if first.reason != "change-given-up" and not _changes(ctx).give_up(first.change_id):
         raise Refused("too late", "change-too-late")
 
 
 def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
-    """Return the dataset of a commit, and what puts its files back as they were before it.
+    """Return the dataset of a commit, and the edits that restore its files.
 
-    Raises NotFound, Forbidden; what makes the edits raises Refused where files were written anew
-    since.
+    Raises NotFound, Forbidden; making the edits raises Refused if files were changed since.
     """
     batch, text = _editable(ctx, actor, change_id), FileIndex(ctx.db).text
     texts = {each.before: text(each.before) for each in batch if each.before}
@@ -463,7 +461,7 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
     def make(files: DatasetFiles) -> CourseEdits:
         blobs = {file.path: file.blob for file in files.files}
         found = plan_revert(batch, blobs, texts.get)
-        if found.newer:  # nobody is asked here which of the files are to go back all the same
+        if found.newer:  # this path has no dialog in which to choose the files to restore
             raise Refused("written anew", "change-undo-since", path=found.newer[0])
         return CourseEdits(found.edits, revert_subject(batch[0].subject))
 
@@ -471,9 +469,9 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
 
 
 def of_commit(ctx: Context, actor: Actor, mark: str) -> list[Change]:
-    """Return the actor's own changes that became the commit whose id begins so.
+    """Return the actor's own changes whose commit id starts with `digits`.
 
-    Raises NotFound, also where the actor edits the dataset no more.
+    Raises NotFound, also if the actor may no longer edit the dataset.
     """
     found = _changes(ctx).of_commit(asker(actor), mark) if len(mark) >= _MIN_DIGITS else []
     if not found:
@@ -483,9 +481,9 @@ def of_commit(ctx: Context, actor: Actor, mark: str) -> list[Change]:
 
 
 def plan_undo(ctx: Context, actor: Actor, mark: str) -> tuple[list[Change], Revert]:
-    """Return such a commit's changes and what takes them back; what was written anew since stays.
+    """Return the changes of such a commit and their inverse; files changed since stay.
 
-    Raises NotFound, Refused where that cannot be known.
+    Raises NotFound, and Refused if the inverse cannot be determined.
     """
     batch = of_commit(ctx, actor, mark)
     index, dataset = FileIndex(ctx.db), batch[0].dataset
@@ -493,9 +491,9 @@ def plan_undo(ctx: Context, actor: Actor, mark: str) -> tuple[list[Change], Reve
 
 
 def draft_undo(ctx: Context, actor: Actor, mark: str) -> tuple[Edit, bool]:
-    """Return the edit that takes a commit of one file back; whether it was written anew since.
+    """Return the edit that reverts a commit of one file, and whether the file was changed since.
 
-    Raises as `plan_undo`.
+    Raises like `plan_undo`.
     """
     (one,) = of_commit(ctx, actor, mark)
     index = FileIndex(ctx.db)
@@ -504,7 +502,7 @@ def draft_undo(ctx: Context, actor: Actor, mark: str) -> tuple[Edit, bool]:
 
 
 def undo_commit(ctx: Context, actor: Actor, mark: str, editor: Editor) -> str:
-    """Ask for the commit that `plan_undo` plans; return its dataset. Raises as that does."""
+    """Request the commit that `plan_undo` plans; return its dataset. Raises like `plan_undo`."""
     (first, *_), revert = plan_undo(ctx, actor, mark)
     subject = revert_subject(first.subject)
     save(ctx, actor, first.dataset, revert.edits, subject, editor=editor)
@@ -512,7 +510,7 @@ def undo_commit(ctx: Context, actor: Actor, mark: str, editor: Editor) -> str:
 
 
 def _own(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
-    """Return the batch of a change, the change first. Raises NotFound for one of others."""
+    """Return the batch of a change, that change first. Raises NotFound for those of others."""
     one = _changes(ctx).get(change_id)
     if one.by != asker(actor) and not actor.may(Permission.USERS):
         raise NotFound("not theirs", "change-unknown", change=change_id)
@@ -520,7 +518,7 @@ def _own(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
 
 
 def _editable(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
-    """Return the batch where the actor may still edit its dataset."""
+    """Return the batch if the actor may still edit its dataset."""
     batch = _own(ctx, actor, change_id)
     if not may_edit_examples(ctx, actor, batch[0].dataset):
         raise Forbidden(f"{batch[0].dataset} is not theirs any more")
@@ -528,7 +526,7 @@ def _editable(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
 
 
 def _view(batch: Sequence[Change], text: Callable[[str], str | None]) -> ChangeView:
-    """Return a batch; `text` says what a blob holds, None where that is not kept."""
+    """Return the view of a batch; `text` returns a blob's content, None if it is not stored."""
     first = batch[0]
     reason = next((each for each in batch if each.reason), first)
     return ChangeView(
@@ -558,7 +556,7 @@ def _file(change: Change, text: Callable[[str], str | None]) -> FileChange:
 
 
 def _difference(change: Change, text: Callable[[str], str | None]) -> str | None:
-    """Return what the change does to its file; None where one of the texts is not kept here."""
+    """Return the diff of a change; None if one of the texts is not stored."""
     is_forgotten = change.text is None and change.kind is not ChangeKind.DELETE
     if is_forgotten or change.state is ChangeState.REFUSED:
         return None
