@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Actor:
     """Who performs an act; `name` is what requests and the audit log store.
 
-    `user_id` 0: nobody who is known, or the operator, who works on the machine itself and may
-    do everything. `is_approved`: somebody else has approved this one act.
+    `user_id` 0 is an anonymous person, or the operator, who works on the machine itself and has
+    every permission. `is_approved`: a second person has approved this one act.
     """
 
     name: str = ""
@@ -38,12 +38,12 @@ class Actor:
 
     @classmethod
     def person(cls, user_id: int, standing: Authority) -> Actor:
-        """Return the actor for somebody who is known by their Telegram id."""
+        """Return the actor for a Telegram id."""
         return cls(audit.person_reference(user_id), standing, user_id)
 
     @classmethod
     def operator(cls) -> Actor:
-        """Return the actor for whoever sits at this machine's command line."""
+        """Return the actor for the person at this machine's command line."""
         try:
             login = getpass.getuser()
         except (KeyError, OSError):  # a container whose user has no name
@@ -51,16 +51,16 @@ class Actor:
         return cls(f"cli:{login}", Authority(Role.ADMIN), is_operator=True)
 
     def may(self, permission: Permission, dataset: str | None = None) -> bool:
-        """Return whether the permission is granted, for a dataset or (None) anywhere."""
+        """Return whether the actor has a permission, for a dataset or (None) for any."""
         return self.standing.may(permission, dataset)
 
     def require(self, permission: Permission, dataset: str) -> None:
-        """Raise NotFound without the permission: the same as for a dataset that is not there."""
+        """Raise NotFound without the permission, as for a dataset that does not exist."""
         if not self.may(permission, dataset):
             raise missing_dataset(dataset)
 
     def visible_datasets(self, dataset: str = "") -> list[str] | None:
-        """Return which datasets a list may contain, None for all; `dataset` narrows it to one.
+        """Return the datasets that a list may contain, None for all; `dataset` narrows it to one.
 
         Raises NotFound for a dataset that the actor may not watch.
         """
@@ -73,7 +73,7 @@ class Actor:
 
 
 class _Undo(Exception):
-    """Ends a trial, whose writes are undone."""
+    """Ends a trial, which is rolled back."""
 
 
 def require_approval(
@@ -86,10 +86,11 @@ def require_approval(
     told: Mapping[str, object],
     trial: Callable[[], object],
 ) -> None:
-    """Raise ApprovalNeeded where `security.two_people` asks for it and nobody has approved it.
+    """Raise ApprovalNeeded if `security.two_people` requires an approval that is missing.
 
-    Not for the operator, who could change the configuration. `trial` does what is asked for, and
-    is undone: what it raises is raised, so that nobody is asked about what would be refused.
+    Does not apply to the operator, who could change the configuration. `trial` performs the act
+    and is rolled back; its errors are raised, so that no approval is requested for an act that
+    would be refused.
     """
     is_asked_for = ctx.config.security.needs_two(kind)
     if not is_asked_for or actor.is_operator or actor.is_approved:
@@ -116,6 +117,6 @@ def newest_rows(
 
 
 def missing_dataset(dataset: str) -> NotFound:
-    """Return the error for a dataset that is not there, or not for the actor."""
+    """Return the error for a dataset that does not exist or is hidden from the actor."""
     name = shorten(dataset)
     return NotFound(f"no dataset {name}", "change-no-dataset", dataset=name)

@@ -1,9 +1,9 @@
-"""The board: where the commits of each dataset stand, from an edit to the model that is live.
+"""The board: how far the commits of each dataset are, from an edit to the model that is live.
 
     commit -> checked -> built -> training -> evaluated -> serving
 
-A dataset shows its edits that are no commit yet, the commits that move, the failures that no later
-commit has replaced, and the commit whose model is live. All others stand in the list of verdicts.
+A dataset shows its uncommitted edits, the commits in progress, the failures that no later commit
+has replaced, and the commit whose model is live. All others are in the list of verdicts.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ from merlin.db.tables import (
 from merlin.db.values import load_json, messages_of
 from merlin.training.promote import serving_rows
 
-# A sparkline has no more points.
+# Points of a sparkline.
 MAX_POINTS = 60
-# Of one dataset and word, newest first.
+# Cards of one dataset and status, newest first.
 _MAX_CARDS = 20
-# Of the examples that a commit wrote.
+# Examples shown of a commit.
 _MAX_WRITTEN = 3
 _MIN_SILENCE, _USUAL_TIMES, _MINUTE = timedelta(minutes=10), 5, timedelta(minutes=1)
 _UNCHANGED = VerdictStatus.UNCHANGED.value
@@ -58,7 +58,7 @@ _MOVING = (*WAITING, VerdictStatus.TRAINING)
 
 
 class Stage(StrEnum):
-    """How far a commit has come."""
+    """How far a commit is."""
 
     COMMIT = "commit"
     CHECKED = "checked"
@@ -68,16 +68,16 @@ class Stage(StrEnum):
     SERVING = "serving"
 
 
-# The states of cards that somebody should look at, and of those that move by themselves.
+# States that need attention, and states that proceed without anybody.
 _CARES = ("conflict", "parked", "rejected", "unchanged", "held", "silent", "failed", "gated")
 _UNDER_WAY = ("waiting", "working", "built", "training", "testing", "canary")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingView:
-    """How a training goes; `left` in seconds, `silence` in minutes.
+    """Progress of a training; `left` in seconds, `silence` in minutes.
 
-    `silence` is None while news come as often as they are used to, `left` where nobody knows.
+    `silence` is None while events arrive at the usual rate, `left` if it cannot be estimated.
     """
 
     progress: Progress
@@ -90,9 +90,9 @@ class TrainingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One commit of a dataset, or (`commit` is "") an edit that is none yet.
+    """One commit of a dataset, or an uncommitted edit (`commit` is "").
 
-    `errors` and `warnings` count what the check found, as far as a verdict lists it.
+    `errors` and `warnings` count the findings that the verdict lists.
     """
 
     dataset: str
@@ -115,12 +115,12 @@ class Card:
 
     @property
     def needs_care(self) -> bool:
-        """Return whether somebody should look at it."""
+        """Return whether it needs attention."""
         return self.state in _CARES
 
     @property
     def is_under_way(self) -> bool:
-        """Return whether it moves by itself."""
+        """Return whether it is in progress."""
         return self.state in _UNDER_WAY
 
     def why(self, language: str) -> str:
@@ -130,7 +130,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardRow:
-    """A dataset with its cards, newest first; `commits` counts all that it ever had."""
+    """A dataset with its cards, newest first; `commits` counts all its commits."""
 
     name: str
     title: Mapping[str, str]
@@ -138,7 +138,7 @@ class BoardRow:
     cards: Sequence[Card]
 
     def title_in(self, language: str) -> str:
-        """Return what people call it."""
+        """Return its title for people."""
         return self.title.get(language) or self.title.get("ru") or self.title.get("en") or self.name
 
 
@@ -146,8 +146,8 @@ class BoardRow:
 class Board:
     """The datasets, courses by semester first.
 
-    Without a daemon (`is_live` is false) nothing moves; `silent_since` is when it last spoke, None
-    where it did not within a week.
+    Without a daemon (`is_live` is false) nothing proceeds; `silent_since` is its last heartbeat,
+    None if that is older than a week.
     """
 
     at: datetime
@@ -162,7 +162,7 @@ class Board:
 
 
 def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
-    """Return how the commits stand at one moment: of one dataset, or ("") of all of the actor.
+    """Return the current state of the commits of one dataset, or ("") of all the actor may see.
 
     Raises NotFound for a dataset that the actor may not watch.
     """
@@ -172,7 +172,7 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         titles = {**{name: {} for name in files.trees()}, **files.titles()}
         led = {led_course.slug: led_course.name for led_course in led_courses(ctx, actor)}
         known = {*titles, *led, *(name for name, _ in counts)} if seen is None else seen
-        # As in the catalogue: courses by semester, then datasets without one.
+        # In catalogue order: courses by semester, then datasets without one.
         places = {slug: place for place, slug in enumerate(led)}
         names = sorted(known, key=lambda name: (places.get(name, len(places)), name))
         cards = [*_edit_cards(ctx, names), *_commit_cards(ctx, names, counts)]
@@ -207,7 +207,7 @@ def _visible(ctx: Context, actor: Actor, dataset: str) -> set[str] | None:
     )
 
 
-# Dataset and word -> how many commits have it, and the position of the newest.
+# (dataset, status) -> the number of commits, and the position of the newest.
 _Counts = Mapping[tuple[str, str], tuple[int, int]]
 
 
@@ -219,7 +219,7 @@ def _counts(ctx: Context) -> _Counts:
 
 
 def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
-    """Yield the edits that are no commit yet, newest first; files of one edit are one card."""
+    """Yield the uncommitted edits, newest first; the files of one edit are one card."""
     columns = "batch dataset subject editor_name state reason arguments created_at"
     query = CHANGE.select(*(getattr(CHANGE, each) for each in columns.split()))
     is_open = CHANGE.state.in_([state.value for state in OPEN]) & CHANGE.dataset.in_(names)
@@ -227,7 +227,7 @@ def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
     for row in ctx.db.rows(query.where(is_open).order_by(CHANGE.id.desc()).limit(_MAX_CARDS)):
         batches.setdefault(row["batch"], []).append(row)
     for batch in batches.values():
-        # Of several files the one that somebody has to decide about tells.
+        # Of several files, the one that needs a decision is shown.
         row = max(batch, key=lambda each: each["state"] in _CARES)
         yield Card(
             dataset=row["dataset"],
@@ -243,7 +243,7 @@ def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
 
 
 def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iterator[Card]:
-    """Yield the commits that move, failed or are live, newest first."""
+    """Yield the commits in progress, failed or live, newest first."""
     since = {
         row["job_id"]: from_iso(row["since"])
         for row in ctx.db.rows(serving_rows())
@@ -256,11 +256,11 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
     for verdict in found:
         job_id = verdict.job or 0
         is_live = verdict.verdict is VerdictStatus.SERVING
-        # Of several commits that one model holds the newest is shown.
+        # Of several commits behind one model, the newest is shown.
         began = since.pop(job_id, None) if is_live else None
         job_rows = of_job.get(job_id), made.get(job_id), trainings.get(job_id)
         card = _card(verdict, *job_rows, began)
-        # A commit that changed nothing is shown for the errors that the check found in it.
+        # A commit without changes is shown for the errors that the check found.
         if began or not (is_live or (card.state == _UNCHANGED and not card.errors)):
             yield card
 
@@ -268,10 +268,10 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
 def _shown_ids(
     ctx: Context, names: Collection[str], counts: _Counts, live_jobs: Collection[int]
 ) -> list[int]:
-    """Return the verdicts to show: of each dataset and word no more than `_MAX_CARDS`.
+    """Return the verdicts to show: at most `_MAX_CARDS` for each dataset and status.
 
-    What the check rejected is replaced by any commit that it accepts, a commit that changed nothing
-    by any other, a training that failed by one that goes further; what moves is not replaced. Each
+    A rejected commit is replaced by any that passes the check, a commit without changes by any
+    other, a failed training by one that gets further; commits in progress are not replaced. Each
     condition is one search in an index.
     """
     mended: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
@@ -338,7 +338,7 @@ def _card(
 
 
 def _trainings(ctx: Context, found: Mapping[int, JobView]) -> dict[int, TrainingView]:
-    """Return how these jobs go, by few of their events: each has the same share of them read."""
+    """Return the progress of jobs, from an equal share of the events of each."""
     if not found:
         return {}
     same = {"partition_by": [JOB_EVENT.job_id]}
@@ -401,7 +401,7 @@ def _few(points: Sequence[LossPoint]) -> list[LossPoint]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenExample:
-    """An example that a commit wrote, as a build holds it."""
+    """An example that a commit wrote, as stored in a build."""
 
     id: str
     question: str
@@ -410,7 +410,7 @@ class WrittenExample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitDetails:
-    """A commit in one dataset with its training, its model, and what it wrote (`count` in all)."""
+    """A commit in one dataset with its training, its model and its examples (`count` in all)."""
 
     verdict: VerdictView
     job: JobDetails | None
@@ -420,7 +420,7 @@ class CommitDetails:
 
 
 def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> list[CommitDetails]:
-    """Return what a commit led to, by dataset; `commit` may be the beginning of an id.
+    """Return what a commit led to, by dataset; `commit` may be abbreviated.
 
     Raises NotFound for a dataset that the actor may not watch.
     """

@@ -1,14 +1,14 @@
 """Context: what the acts of one process work with; built by `merlin.wiring`.
 
-An act is a function of a context and an actor: it checks the permission, keeps the rule, reads or
-writes rows, notes the audit and returns a view. Acts are synchronous and run inside one
-transaction; a coroutine calls them by `read` and `write`:
+An act is a function of a context and an actor: it checks the permission, applies the rule, reads
+or writes rows, writes the audit log and returns a view. Acts are synchronous and run inside one
+transaction; a coroutine calls them through `read` and `write`:
 
     job = await ctx.read(jobs.get, actor, 7)
     request = await ctx.write(jobs.cancel, actor, 7)
 
-A repository without state of its own is made where it is used: `Requests(ctx.db, ctx.clock)`. What
-remembers something between calls is a field here; what the configuration says is `ctx.config`.
+A repository without state is created where it is used: `Requests(ctx.db, ctx.clock)`. State that
+outlives a call is a field here; configuration is `ctx.config`.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 Conversations = Sequence[Sequence[Message]]
-# What a model taught these conversations answers to each question, "" where it does not know.
+# The answer of a model trained on these conversations to each question, "" if it does not know.
 Teach = Callable[[tuple[Conversations, Sequence[str]]], list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The configuration of a process, its database and clock, and what it made of them.
+    """The configuration of a process, its database and clock, and what was built from them.
 
-    `store` runs acts beside the event loop. `bot_id` 0: questions that come through the api belong
-    to no bot of Telegram. `gateway` is that of this process, `polled` the same where its payments
-    are read; None: nothing is sold by it. `answerers` are the providers that it may ask, by name.
-    `checker` checks edits; `commit_wait_s` is how long a commit may take to be seen before another
-    edit of the same dataset is refused. `teach` teaches a set at once, in a process where edits are
-    tried before they are saved.
+    `store` runs acts outside the event loop. `bot_id` is 0 for questions through the API, which
+    belong to no Telegram bot. `gateway` takes this process's payments, `polled` is the same gateway
+    where its payments are read; None if it sells nothing. `answerers` are the providers that it may
+    ask, by name. `checker` checks edits; `commit_wait_s` is how long the daemon may take to read a
+    commit before another edit of the same dataset is refused. `teach` trains a set at once, in a
+    process that tries edits before they are saved.
     """
 
     config: Config
@@ -77,15 +77,15 @@ class Context:
     async def read(
         self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
-        """Return what an act that only reads returns."""
+        """Return the result of an act that only reads."""
         return await self.store.read(partial(act, self, *args, **named))
 
     async def write(
         self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
-        """Return what an act returns, once all it wrote is stored as one transaction.
+        """Return the result of an act after its transaction is committed.
 
-        What needs a second person's approval is stored to wait for it, and raises all the same.
+        An act that needs a second person's approval is stored as pending, and still raises.
         """
         try:
             return await self.store.do(partial(act, self, *args, **named))
@@ -94,22 +94,22 @@ class Context:
             raise
 
     def propose(self, needed: ApprovalNeeded) -> None:
-        """Let what needs approval wait for it; the error names its number then."""
+        """Store an act as pending approval; the error then carries its number."""
         needed.set_number(Approvals(self.db, self.clock).propose(needed))
 
     @property
     def plans(self) -> Sequence[Plan]:
-        """Return the plans in their order; the first is everybody's."""
+        """Return the plans in order; the first is the default plan."""
         return tuple(self.config.plans.values())
 
     @property
     def default_dataset(self) -> str | None:
-        """Return the dataset a new chat talks to, None where the configuration names none."""
+        """Return the dataset of a new chat, None if the configuration names none."""
         return self.config.datasets.default or None
 
     @property
     def general(self) -> Sequence[General]:
-        """Return each provider that answers here with the model it is named with, in order."""
+        """Return the providers that answer here, each with its configured model, in order."""
         return [
             (provider.name, provider.model)
             for provider in self.config.providers
@@ -118,5 +118,5 @@ class Context:
 
     @property
     def roles(self) -> Roles:
-        """Return who may do what, by the database and the configuration."""
+        """Return the roles in effect, from the database and the configuration."""
         return Roles(self.db, self.config.telegram.admins, self.clock)

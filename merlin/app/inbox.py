@@ -1,12 +1,12 @@
-"""Updates from Telegram, stored first, claimed by the lease of a chat, finished; dialogs.
+"""Updates from Telegram: stored first, claimed by a lease per chat, then finished; dialogs.
 
     waiting -> answered | refused | failed
 
-A dialog is what the bot has asked a person for and waits to hear; it survives restarts. The last
-three states are final; `failed` always means that the person was told, or cannot be reached.
+A dialog is a question of the bot that awaits a person's reply; it survives restarts. The last
+three states are final; `failed` means that the person was notified or cannot be reached.
 
 A lease lasts `LEASE_S` and is renewed well before. The lease of a dead process on the same host
-is void at once: process ids are compared with the start time, so a reused id misleads nobody.
+is void at once: process ids are compared with the start time, so a reused id is recognised.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from merlin.db.database import (
 from merlin.db.tables import DIALOG, LEASE, UPDATE
 from merlin.db.values import decrypt, dump_json, load_json, read_row, storable_text
 
-# Who writes after so long has forgotten what was asked, and asks something.
+# After this time a message is a new question, not the reply to a dialog.
 LASTS = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
 class Dialog:
-    """The step that the next message belongs to, and what was said so far (JSON values).
+    """The step that the next message belongs to, and the replies so far (JSON values).
 
-    `asked_by` is the update that led to it, `asked_at` when it was stored.
+    `asked_by` is the update that opened it, `asked_at` when it was stored.
     """
 
     step: str
@@ -54,15 +54,15 @@ class Dialog:
     asked_at: datetime | None = None
 
     def awaits(self, update_id: int, now: datetime) -> bool:
-        """Return whether words that came with this update are what was asked for.
+        """Return whether the text of this update is the reply.
 
-        What was on its way before is not, nor what comes when nobody thinks of it any more.
+        It is not if it was sent before the dialog was opened, or long after.
         """
         is_forgotten = self.asked_at is not None and now - self.asked_at > LASTS
         return update_id > self.asked_by and not is_forgotten
 
 
-# Within the sealed words, beside what was said: the update that led to the dialog.
+# Keys within the encrypted value: the replies, and the update that opened the dialog.
 _SAID, _BY = "said", "by"
 _GET = Prepared(
     DIALOG.select()
@@ -76,22 +76,22 @@ _GET = Prepared(
 
 
 class Dialogs(BotRepository):
-    """What one bot waits to hear."""
+    """The open dialogs of one bot."""
 
     def get(self, chat_id: int, user_id: int) -> Dialog | None:
-        """Return what is waited for, None for nothing."""
+        """Return the open dialog, None if there is none."""
         row = self.db.row(_GET(bot=self._bot_id, chat_id=chat_id, user_id=user_id))
         stored = decrypt(self.db.cipher, row["said"]) if row is not None else None
         if row is None or stored is None:
             return None
         kept = json.loads(stored)
-        if set(kept) != {_SAID, _BY}:  # as earlier versions kept it
+        if set(kept) != {_SAID, _BY}:  # format of earlier versions
             kept = {_SAID: kept, _BY: 0}
         return Dialog(row["step"], kept[_SAID], kept[_BY], from_iso(row["at"]))
 
     @transaction
     def put(self, chat_id: int, user_id: int, dialog: Dialog) -> None:
-        """Wait for this from now on, and for nothing else."""
+        """Open this dialog in place of any other."""
         kept = {_SAID: dict(dialog.said), _BY: dialog.asked_by}
         newest = {
             "step": dialog.step,
@@ -103,7 +103,7 @@ class Dialogs(BotRepository):
 
     @transaction
     def end(self, chat_id: int, user_id: int) -> bool:
-        """Wait for nothing; return whether something was waited for."""
+        """Close the dialog; return whether one was open."""
         condition = (DIALOG.bot_id == self._bot_id) & (DIALOG.chat_id == chat_id)
         return self.db.change(DIALOG.delete().where(condition & (DIALOG.user_id == user_id))) > 0
 
@@ -115,7 +115,7 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """One process: host (with its view of process ids), boot id, pid and start time in ticks."""
+    """One process: host (with its pid namespace), boot id, pid and start time in ticks."""
 
     host: str
     boot: str
@@ -126,9 +126,9 @@ class Owner:
         return "|".join((self.host, self.boot, str(self.pid), str(self.started)))
 
     def outlived(self, word: str) -> bool:
-        """Return whether the owner that `word` names is surely dead, as seen from here.
+        """Return whether the owner named by `word` is certainly dead, as seen from here.
 
-        Of another host nothing is known; a word that cannot be read is not called dead.
+        Processes of other hosts are unknown; an unreadable name is not considered dead.
         """
         host, _, rest = word.partition("|")
         boot, _, process = rest.partition("|")
@@ -156,10 +156,10 @@ def process(pid: int) -> Owner:
 
 
 def _start_of(pid: int) -> int:
-    """Return when a process started, in ticks since boot; 0 when there is none.
+    """Return when a process started, in ticks since boot; 0 if it does not exist.
 
-    Source: proc(5), /proc/[pid]/stat, field 22; the name in field 2 may hold spaces. A zombie
-    (state Z, X) does nothing any more.
+    Source: proc(5), /proc/[pid]/stat, field 22; the name in field 2 may contain spaces. A zombie
+    (state Z, X) counts as dead.
     """
     fields = _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()
     if len(fields) < 20 or fields[0] in {"Z", "X"}:  # noqa: PLR2004 - place of field 22
@@ -175,7 +175,7 @@ def _read(path: Path) -> str:
 
 
 class UpdateState(StrEnum):
-    """How far an update has come; the values are what the database stores."""
+    """The state of an update; the values are stored in the database."""
 
     WAITING = "waiting"
     ANSWERED = "answered"
@@ -183,7 +183,7 @@ class UpdateState(StrEnum):
     FAILED = "failed"
 
 
-# Kinds of events that carry a chat, by the names Telegram gives them.
+# Telegram's names of the update kinds that carry a chat.
 _WITH_CHAT = (
     "message",
     "edited_message",
@@ -196,9 +196,9 @@ _WITH_CHAT = (
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One event; `body` is all of it as Telegram sent it, `kind` the name of its one field.
+    """One update; `body` is the whole update as Telegram sent it, `kind` the name of its payload.
 
-    `chat_id` is the chat whose order it belongs to (the person's own where it has none).
+    `chat_id` is the chat whose order it belongs to (the person's own if it has none).
     """
 
     update_id: int
@@ -210,15 +210,15 @@ class Update:
 
     @property
     def content(self) -> Mapping[str, Any]:
-        """Return the object of the one field, as Telegram sent it."""
+        """Return the payload, as Telegram sent it."""
         return json_object(self.body, self.kind)
 
 
 def read_update(raw: object) -> Update:
     """Return the update in one JSON object of Telegram's.
 
-    A kind of event that we never heard of is kept too. Raises ValueError for anything but an
-    object with an `update_id`.
+    Unknown kinds of updates are kept too. Raises ValueError for anything but an object with an
+    `update_id`.
     """
     if not isinstance(raw, Mapping) or not isinstance(raw.get("update_id"), int):
         raise ValueError("an update is an object with an integer update_id")  # noqa: TRY004 - one error type
@@ -236,13 +236,13 @@ def read_update(raw: object) -> Update:
 
 
 def json_object(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return an object within another, an empty one where there is none."""
+    """Return a nested object, empty if it is missing."""
     found = within.get(name)
     return found if isinstance(found, Mapping) else {}
 
 
 def json_integer(within: Mapping[str, Any], name: str) -> int:
-    """Return a number within an object, 0 where there is none."""
+    """Return a number of an object, 0 if it is missing."""
     found = within.get(name)
     return found if isinstance(found, int) else 0
 
@@ -299,7 +299,7 @@ _WAITING_WITH = Prepared(
 
 @cache
 def _backlog(count: int) -> Prepared:
-    """Return the query for how many updates wait in each of so many chats."""
+    """Return the query that counts the waiting updates of `count` chats."""
     chats = [Parameter(f"chat{place}") for place in range(count)]
     waiting = UPDATE.select(UPDATE.chat_id, fn.COUNT(UPDATE.id).alias("waiting"))
     return Prepared(waiting.where(_MINE & UPDATE.chat_id.in_(chats)).group_by(UPDATE.chat_id))
@@ -307,18 +307,18 @@ def _backlog(count: int) -> Prepared:
 
 @cache
 def _held(count: int) -> Prepared:
-    """Return the query for which of so many chats an owner holds."""
+    """Return the query for those of `count` chats that an owner holds."""
     chats = [Parameter(f"chat{place}") for place in range(count)]
     ours = (LEASE.bot_id == Parameter("bot")) & (LEASE.owner == Parameter("owner"))
     return Prepared(LEASE.select(LEASE.chat_id).where(ours & LEASE.chat_id.in_(chats)))
 
 
 class Inbox(BotRepository):
-    """The updates of one bot; their bodies are sealed, and forgotten at the end."""
+    """The updates of one bot; their bodies are encrypted, and deleted when they are finished."""
 
     @transaction
     def store(self, updates: Sequence[Update], owner: Owner | None) -> list[Update]:
-        """Store the updates not stored before; return those of them whose chats `owner` holds."""
+        """Store new updates; return those whose chats `owner` holds."""
         fresh = [update for update in updates if self._put(update)]
         if owner is None:
             if fresh:
@@ -328,9 +328,9 @@ class Inbox(BotRepository):
         return [update for update in fresh if update.chat_id in held]
 
     def _hold_in_order(self, fresh: Sequence[Update], owner: Owner) -> set[int]:
-        """Take hold of the chats of fresh updates; return those that are held.
+        """Lease the chats of new updates; return those that are held.
 
-        A chat in which older ones wait is left to `claim`, which returns them all in order.
+        A chat with older waiting updates is left to `claim`, which returns them all in order.
         """
         count = Counter(update.chat_id for update in fresh)
         if not count:
@@ -357,7 +357,7 @@ class Inbox(BotRepository):
         return self.db.change(new) > 0
 
     def _hold(self, chat_id: int, owner: Owner) -> bool:
-        """Take the lease of a chat that is free, ours, run out, or held by a dead process."""
+        """Lease a chat that is free, already ours, expired, or held by a dead process."""
         arguments = {"owner": str(owner), "until": self._until()}
         now = iso(self._clock())
         if self.db.change(_TAKE(bot=self._bot_id, chat_id=chat_id, now=now, **arguments)):
@@ -372,7 +372,7 @@ class Inbox(BotRepository):
 
     @transaction
     def claim(self, owner: Owner, limit: int) -> list[Update]:
-        """Take hold of chats with waiting updates that nobody alive holds; return the updates."""
+        """Lease chats with waiting updates that no living process holds; return the updates."""
         chats = islice(self._open(owner), limit)
         held = [chat_id for chat_id in chats if self._hold(chat_id, owner)]
         if not held:
@@ -381,23 +381,23 @@ class Inbox(BotRepository):
 
     @transaction
     def arrived(self, owner: Owner, in_hand: Set[int], limit: int) -> list[Update]:
-        """Return what waits in chats that `owner` holds and is not among those in its hand."""
+        """Return the waiting updates of the chats that `owner` holds, except those in progress."""
         rows = self.db.rows(_WAITING_WITH(bot=self._bot_id, owner=str(owner)))
         fresh = [row["update_id"] for row in rows if row["update_id"] not in in_hand][:limit]
         return self._in_order(UPDATE.update_id.in_(fresh)) if fresh else []
 
     def _in_order(self, these: Any) -> list[Update]:
-        # Telegram's own order: hooks of several apis may have stored them in another one.
+        # In Telegram's order: webhooks of several apis may have stored them in another.
         query = UPDATE.select().where(self._waiting() & these).order_by(UPDATE.update_id)
         found = []
         for row in self.db.rows(query):
-            # One that cannot be opened goes out without a body: its person can still be told.
+            # An update that cannot be decrypted has no body: its sender can still be notified.
             body = decrypt(self.db.cipher, row["body"])
             found.append(read_row(Update, row, body=load_json(body) if body else {}))
         return found
 
     def _open(self, owner: Owner) -> Iterator[int]:
-        """Yield the chats with waiting updates that neither `owner` nor another alive holds."""
+        """Yield the chats with waiting updates that no living process holds."""
         leases = LEASE.select().where((LEASE.bot_id == self._bot_id) & (LEASE.owner != ""))
         now = iso(self._clock())
         running = [row for row in self.db.rows(leases) if row["until"] >= now]
@@ -418,9 +418,9 @@ class Inbox(BotRepository):
         state: UpdateState,
         reason: str = "",
     ) -> None:
-        """Store a final state, forget the bodies, let go of the chat when nothing waits in it.
+        """Store a final state, delete the bodies, and release the chat if nothing waits in it.
 
-        `reason` is a short word for the records.
+        `reason` is a short code for the records.
         """
         for update_id in update_ids:
             end = _END(
@@ -435,19 +435,19 @@ class Inbox(BotRepository):
 
     @transaction
     def renew(self, owner: Owner) -> None:
-        """Prolong every lease of this owner."""
+        """Renew every lease of this owner."""
         condition = (LEASE.bot_id == self._bot_id) & (LEASE.owner == str(owner))
         self.db.change(LEASE.update({"until": self._until()}).where(condition))
 
     @transaction
     def release(self, owner: Owner) -> None:
-        """Let go of every chat."""
+        """Release every chat of this owner."""
         condition = (LEASE.bot_id == self._bot_id) & (LEASE.owner == str(owner))
         if self.db.change(LEASE.update({"owner": ""}).where(condition)):
             self.db.bump()
 
     def waiting(self) -> int:
-        """Return how many updates are in no final state."""
+        """Return the number of unfinished updates."""
         return self.db.count(UPDATE, self._waiting())
 
     def _waiting(self) -> Any:

@@ -1,6 +1,6 @@
-"""Messages that must arrive, and chats that wait for the result of a request.
+"""Messages that must be delivered, and chats that wait for the result of a request.
 
-A message is kept because Telegram cannot be asked what it has received.
+A message is stored because Telegram cannot be asked what it has received.
 
     pending -> sending -> sent
                        -> unknown -> sending (a repeat, with a mark) -> sent | unknown
@@ -43,9 +43,9 @@ from merlin.db.values import decrypt, read_row
 
 @dataclass(frozen=True, slots=True)
 class WaitingRequest:
-    """Who waits where for what: `message_id` shows the result when there is one.
+    """A chat that waits for the result of a request; `message_id` shows it.
 
-    `update_id` is the press that asked; `back` the data of the button under the result.
+    `update_id` is the press that made the request; `back` the data of the button under the result.
     """
 
     request_id: int
@@ -60,7 +60,7 @@ log = get_logger(__name__)
 
 
 class OutgoingState(StrEnum):
-    """Where a message stands; the values are what the database stores."""
+    """The state of a message; the values are stored in the database."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -71,10 +71,10 @@ class OutgoingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where in a chat a message goes; 0 means none of each.
+    """Where in a chat a message goes; 0 means none.
 
-    `thread_id` is the topic, `reply_to` the message it quotes, `edit_of` the message that shall
-    say this instead of what it says; one that is gone is sent anew.
+    `thread_id` is the topic, `reply_to` the quoted message, `edit_of` the message to replace; if
+    that one is deleted, a new message is sent.
     """
 
     thread_id: int = 0
@@ -84,9 +84,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A message somebody wants sent; the same `key` is stored a single time.
+    """A message to send; a repeated `key` is stored once.
 
-    `update_id` is the update it answers, None where it answers none.
+    `update_id` is the update that it answers, None if it answers none.
     """
 
     key: str
@@ -98,7 +98,7 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class QueuedMessage:
-    """A stored letter; `tries` counts how often it was begun to be sent."""
+    """A stored message; `tries` counts the attempts to send it."""
 
     outgoing_id: int
     letter: OutgoingMessage
@@ -108,7 +108,7 @@ class QueuedMessage:
 
     @property
     def is_over(self) -> bool:
-        """Return whether nothing more will be done with it."""
+        """Return whether it is final."""
         doubted_twice = self.state is OutgoingState.UNKNOWN and self.tries >= MAX_ATTEMPTS
         return doubted_twice or self.state in {OutgoingState.SENT, OutgoingState.DROPPED}
 
@@ -120,7 +120,7 @@ _of_mark, _of_button, _of_spot = (
 
 
 def dump_page(page: FormattedMessage, spot: Target) -> str:
-    """Return the page and its spot as one text."""
+    """Return a message and its target as one JSON text."""
     values: dict[str, Any] = {"text": page.text}
     if page.marks:
         values["marks"] = [_of_mark(mark) for mark in page.marks]
@@ -137,7 +137,7 @@ def dump_page(page: FormattedMessage, spot: Target) -> str:
 
 
 def load_page(text: str) -> tuple[FormattedMessage, Target]:
-    """Return what `written` wrote; a forgotten text ("") is an empty page."""
+    """Return what `dump_page` wrote; a deleted text ("") is an empty page."""
     values: Mapping[str, Any] = json.loads(text) if text else {"text": ""}
     file = None
     if kept := values.get("file"):
@@ -159,22 +159,22 @@ _ON_THE_WAY = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
 
 
 class WaitingRequests(BotRepository):
-    """One row a request that a person of one bot waits for."""
+    """One row for each request of one bot that a chat waits for."""
 
     @transaction
     def note(self, errand: WaitingRequest) -> None:
-        """Keep an errand until it is told."""
+        """Store a waiting request until its result is shown."""
         new = {"bot_id": self._bot_id, **asdict(errand)}
         self.db.add_new(ERRAND, new)
 
     def waits(self, chat_id: int, message_id: int) -> bool:
-        """Return whether this message waits for a result already."""
+        """Return whether a message already waits for a result."""
         condition = (ERRAND.chat_id == chat_id) & (ERRAND.message_id == message_id)
         return self.db.row(ERRAND.select().where(self._mine() & condition)) is not None
 
     def ended(self) -> list[tuple[WaitingRequest, Request]]:
-        """Return errands whose request is done or failed, once their press was answered."""
-        # The result edits what the press shows, so it must not come before it.
+        """Return waiting requests that are done or failed and whose press has been answered."""
+        # The result edits the message that the press shows, so it must come second.
         answer = OUTGOING.select(fn.COUNT(OUTGOING.id)).where(
             (OUTGOING.bot_id == ERRAND.bot_id)
             & (OUTGOING.update_id == ERRAND.update_id)
@@ -191,7 +191,7 @@ class WaitingRequests(BotRepository):
 
     @transaction
     def forget(self, request_id: int) -> bool:
-        """Forget an errand, as its result is handed over; False when somebody else did."""
+        """Delete a waiting request as its result is handed over; False if another process did."""
         condition = self._mine() & (ERRAND.request_id == request_id)
         return self.db.change(ERRAND.delete().where(condition)) > 0
 
@@ -234,18 +234,18 @@ _END = Prepared(
 
 @cache
 def _of_keys(count: int) -> Prepared:
-    """Return the query for the messages of so many keys."""
+    """Return the query for the messages of `count` keys."""
     keys = [Parameter(f"key{place}") for place in range(count)]
     condition = (OUTGOING.bot_id == Parameter("bot")) & OUTGOING.key.in_(keys)
     return Prepared(OUTGOING.select().where(condition).order_by(OUTGOING.id))
 
 
 class Outbox(BotRepository):
-    """The messages of one bot; what they show is sealed, and forgotten when they were sent."""
+    """The messages of one bot; their text is encrypted, and deleted when they are final."""
 
     @transaction
     def put(self, letters: Sequence[OutgoingMessage]) -> list[QueuedMessage]:
-        """Store the letters whose keys are new; return all of them as they now stand."""
+        """Store the messages whose keys are new; return all of them in their current state."""
         now = iso(self._clock())
         ids = [
             self.db.stored(
@@ -269,19 +269,19 @@ class Outbox(BotRepository):
 
     @transaction
     def of_update(self, update_id: int) -> list[QueuedMessage]:
-        """Return what answers this update, in order; what was being sent is unknown now."""
+        """Return the answers to an update, in order; those that were being sent become unknown."""
         condition = OUTGOING.update_id == update_id
         self._doubt(condition)
         return self._found(condition)
 
     @transaction
     def begin(self, outgoing_id: int, owner: Owner) -> bool:
-        """Turn pending or unknown to sending and count a try; False when it stands otherwise."""
+        """Turn pending or unknown to sending and count an attempt; False in any other state."""
         return self.db.change(_BEGIN(bot=self._bot_id, id=outgoing_id, owner=str(owner))) > 0
 
     @transaction
     def settle(self, outgoing_id: int, state: OutgoingState, message_id: int | None = None) -> None:
-        """Store what became of the sending; `pending` when it was surely not sent."""
+        """Store the outcome of an attempt; `pending` if the message was certainly not sent."""
         is_over = state in {OutgoingState.SENT, OutgoingState.DROPPED}
         query = _END if is_over else _NOT_SENT if state is OutgoingState.PENDING else _SETTLE
         change = query(
@@ -297,7 +297,7 @@ class Outbox(BotRepository):
 
     @transaction
     def drop(self, chat_id: int) -> int:
-        """Drop everything that waits for this chat; return how many."""
+        """Drop the waiting messages of a chat; return their number."""
         dropped = {
             "state": OutgoingState.DROPPED.value,
             "body": "",
@@ -308,7 +308,7 @@ class Outbox(BotRepository):
 
     @transaction
     def loose(self, owner: Owner, limit: int) -> list[QueuedMessage]:
-        """Return what answers no update and waits, oldest first."""
+        """Return the waiting messages that answer no update, oldest first."""
         loose = OUTGOING.update_id.is_null()
         sending = self._mine() & loose & (OUTGOING.state == OutgoingState.SENDING.value)
         for row in self.db.rows(OUTGOING.select(OUTGOING.owner).where(sending).distinct()):
@@ -323,7 +323,7 @@ class Outbox(BotRepository):
             self._give_up(condition)
 
     def _give_up(self, condition: Any) -> None:
-        """Settle messages in doubt that were sent as often as allowed, and delete their text."""
+        """Settle messages in doubt after the last attempt, and delete their text."""
         given_up = self._mine() & condition & (OUTGOING.state == OutgoingState.UNKNOWN.value)
         given_up &= (OUTGOING.tries >= MAX_ATTEMPTS) & OUTGOING.settled_at.is_null()
         values = {"body": "", "settled_at": iso(self._clock())}

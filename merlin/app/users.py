@@ -1,7 +1,7 @@
-"""People as admins look after them: find, show, roles, blocks, plans, gifts, names, the audit.
+"""User administration: find, show, roles, blocks, plans, gifts, names, the audit log.
 
-What somebody gets or loses is noted in the audit; by an admin also told to the person. The
-operator at the command line may do what nobody does to themselves, and tells nobody.
+Every grant and revocation is written to the audit log; the person is notified of those made by an
+admin. The operator at the command line may also act on their own account, and nobody is notified.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class UserView:
     terms: list[str] = described("the plans that they have for a time, and now")
     blocked: bool
     reachable: bool
-    # The name of the plan that counts now, "" where nothing is limited.
+    # The name of the effective plan, "" if nothing is limited.
     current_plan: str = field(metadata=INTERNAL)
-    # What they are written to in.
+    # The language of messages to them.
     language: str = field(metadata=INTERNAL)
 
 
@@ -65,7 +65,7 @@ class UserList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One thing that was done."""
+    """One entry of the audit log."""
 
     id: int
     at: datetime
@@ -73,14 +73,14 @@ class AuditEntry:
     action: str
     target: str
     arguments: dict[str, Any]
-    # What known people are called, "" where they have no name.
+    # Names of the people mentioned, "" if they have none.
     by_name: str | None = field(default=None, metadata=INTERNAL)
     target_name: str | None = field(default=None, metadata=INTERNAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserDetails(UserView):
-    """A person with what is left to them, what they agreed to, and what was done to them."""
+    """A person with remaining quota, consents and audit log."""
 
     zone: str
     terms_seen: str
@@ -93,7 +93,7 @@ class UserDetails(UserView):
 def list_users(
     ctx: Context, actor: Actor, text: str = "", offset: int = 0, limit: int = 50
 ) -> UserList:
-    """Return one part of the people, newest first; with words whom they name, by id or name."""
+    """Return one page of the people, newest first; with a text those whose id or name match."""
     if not actor.may(Permission.USERS):
         return UserList(users=[], count=0)
     users = Users(ctx.db, ctx.clock)
@@ -102,12 +102,12 @@ def list_users(
 
 
 def get(ctx: Context, actor: Actor, user_id: int) -> UserView:
-    """Return a person. Raises NotFound, alike for one who is missing and without the right."""
+    """Return a person. Raises NotFound, also without the permission."""
     return _view(ctx, _existing_user(ctx, actor, user_id))
 
 
 def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -> UserDetails:
-    """Return a person with the newest `entries` of what was done to them. Raises NotFound."""
+    """Return a person with the newest `entries` of their audit log. Raises NotFound."""
     user = _existing_user(ctx, actor, user_id)
     plan, zone = plan_of(ctx.plans, user.plans), user.time_zone(ctx.config.timezone)
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
@@ -126,7 +126,7 @@ def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -
 def audit_log(
     ctx: Context, actor: Actor, target: str = "", limit: int = 50, before: int = 0, by: str = ""
 ) -> list[AuditEntry]:
-    """Return what was done, newest first: of one target, by one person; ids below `before`."""
+    """Return the audit log: about one target, by one person; ids below `before`."""
     if not actor.may(Permission.USERS):
         return []
     found = Audit(ctx.db).newest(limit, target or None, by or None, before)
@@ -145,7 +145,7 @@ def audit_log(
 
 
 def display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:
-    """Return what known people are called whom the audit names: "user:1001" -> "Anna"."""
+    """Return the names of the people in audit entries: "user:1001" -> "Anna"."""
     users, found = Users(ctx.db), dict[str, str]()
     for reference in set(references):
         kind, _, number = reference.partition(":")
@@ -156,7 +156,7 @@ def display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:
 
 
 def grantable_scopes(ctx: Context, actor: Actor) -> list[str]:
-    """Return the datasets that a teacher may be given, by name."""
+    """Return the datasets that a teacher can be assigned, by name."""
     if not actor.may(Permission.USERS):
         return []
     files = {dataset.name for dataset in FileIndex(ctx.db).datasets()}
@@ -166,11 +166,11 @@ def grantable_scopes(ctx: Context, actor: Actor) -> list[str]:
 def grant_role(
     ctx: Context, actor: Actor, user_id: int, role: Role, scope: str | None = None
 ) -> UserView:
-    """Give a role, which ends the one before; a teacher's scopes add up.
+    """Grant a role in place of the previous one; a teacher's scopes accumulate.
 
-    The operator may give one to somebody who has not written yet, and a scope that is not there
-    yet. Raises NotFound for a person or dataset that is missing, Refused for oneself, a role
-    without its scope, and an admin of the configuration.
+    The operator may grant one to a person who has not written yet, and a scope that does not exist
+    yet. Raises NotFound for a missing person or dataset, Refused for oneself, for a role without
+    its scope, and for an admin of the configuration.
     """
     user = _another(ctx, actor, user_id)
     if scope is not None and not actor.is_operator and scope not in grantable_scopes(ctx, actor):
@@ -186,7 +186,7 @@ def grant_role(
 
 
 def revoke_role(ctx: Context, actor: Actor, user_id: int, scope: str | None = None) -> UserView:
-    """Take a role away, or one scope of a teacher; what was not there is no error.
+    """Revoke a role, or one scope of a teacher; revoking what is not granted is no error.
 
     Raises NotFound, Refused for oneself and for an admin of the configuration.
     """
@@ -221,7 +221,7 @@ def _approve_role(
 
 
 def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
-    """Stop answering somebody. Raises NotFound, Refused for oneself and for another admin."""
+    """Block a person. Raises NotFound, Refused for oneself and for another admin."""
     require_another(ctx, actor, user_id)
     if not actor.is_operator and ctx.roles.authority(user_id).may(Permission.USERS):
         raise Refused("an admin", "people-not-admin")
@@ -230,7 +230,7 @@ def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
 
 
 def unblock(ctx: Context, actor: Actor, user_id: int) -> UserView:
-    """Answer somebody again. Raises NotFound."""
+    """Unblock a person. Raises NotFound."""
     _existing_user(ctx, actor, user_id)
     Users(ctx.db, ctx.clock).block(user_id, actor.name, is_blocked=False)
     return get(ctx, actor, user_id)
@@ -242,7 +242,7 @@ def require_another(ctx: Context, actor: Actor, user_id: int) -> UserView:
 
 
 def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:
-    """Give somebody a plan of the configuration; with its first one they follow what it says.
+    """Assign a plan of the configuration; the first one is the default and removes the assignment.
 
     Raises NotFound for an unknown plan or person.
     """
@@ -258,7 +258,7 @@ def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:
 def give_plan(
     ctx: Context, actor: Actor, user_id: int, name: str, days: int, once: str = ""
 ) -> Term:
-    """Give somebody a plan for some days, from when the same plan ends; with one `once` once.
+    """Grant a plan for some days, starting when the same plan ends; once for each `once`.
 
     Raises NotFound for an unknown plan, a pack, and an unknown person; Refused for the days.
     """
@@ -287,9 +287,9 @@ def give_questions(
     reason: str = "",
     once: str | None = None,
 ) -> Gift:
-    """Give questions beyond somebody's plan, to be used within `days`; with one `once` once.
+    """Grant extra questions, valid for `days`; once for each `once`.
 
-    Raises NotFound, Refused for an amount that nobody means.
+    Raises NotFound, Refused for an amount out of range.
     """
     _existing_user(ctx, actor, user_id, Permission.GIFTS)
     until = ctx.clock() + timedelta(days=days) if days else None
@@ -304,7 +304,7 @@ def give_questions(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAccount:
-    """An account; `password` is one that was made up, None where it was given."""
+    """An account; `password` is the generated one, None if it was given."""
 
     user: int
     name: str
@@ -321,9 +321,9 @@ def add_account(
     role: Role = Role.STUDENT,
     scope: str | None = None,
 ) -> NewAccount:
-    """Add somebody without Telegram; without a password one is made up.
+    """Add an account without Telegram; the password is generated if none is given.
 
-    Raises Refused, and adds nobody then, for a name, password or role that cannot be.
+    Raises Refused for an invalid name, password or role; then nothing is added.
     """
     _require(actor)
     given = check_name(name)
@@ -344,7 +344,7 @@ def add_account(
 
 
 def set_name(ctx: Context, actor: Actor, user_id: int, name: str) -> str:
-    """Give somebody a user name; return it. Raises NotFound, Refused for a taken one."""
+    """Set a user name; return it. Raises NotFound, Refused for a taken one."""
     given = check_name(name)
     _existing_user(ctx, actor, user_id)
     Accounts(ctx.db, ctx.clock).set_name(user_id, given, actor.name)
@@ -352,9 +352,9 @@ def set_name(ctx: Context, actor: Actor, user_id: int, name: str) -> str:
 
 
 def set_password(ctx: Context, actor: Actor, name: str, password: str | None = None) -> NewAccount:
-    """Give an account a new password and end its sign-ins; without one it is made up.
+    """Set a password and end the account's sign-ins; the password is generated if none is given.
 
-    Raises NotFound for a name that nobody has, Refused for an easy password.
+    Raises NotFound for an unknown name, Refused for a weak password.
     """
     _require(actor)
     accounts = Accounts(ctx.db, ctx.clock)
@@ -376,7 +376,7 @@ def give_key(
     scopes: Sequence[Scope],
     days: int | None = None,
 ) -> tuple[ApiKey, str]:
-    """Return a new key of somebody's and its secret, which nobody can read again.
+    """Return a new API key and its secret, which cannot be read again.
 
     Raises NotFound, Refused for a scope beyond their role.
     """
@@ -441,7 +441,7 @@ def _view(ctx: Context, user: User) -> UserView:
 
 
 def _notify_role(ctx: Context, actor: Actor, user_id: int) -> None:
-    """Tell the person what they are now, where the bot can."""
+    """Notify the person of their new role, if the bot can reach them."""
     if actor.is_operator or not is_of_telegram(user_id):
         return
     authority = ctx.roles.authority(user_id)
