@@ -1,4 +1,4 @@
-"""Asking models: /v1/chat/completions, /v1/embeddings and /v1/audio/transcriptions.
+"""Inference routes: /v1/chat/completions, /v1/embeddings and /v1/audio/transcriptions.
 
 Source: openapi.yaml, CreateChatCompletionRequest, CreateEmbeddingRequest.
 """
@@ -49,12 +49,12 @@ MAX_AUDIO_BYTES = 25_000_000
 _KINDS = ("", "text", "json_object")
 _GRANULARITIES = ("segment", "word")
 _VERBOSE = "verbose_json"
-# What would change a transcript's form and is not here: better refused than left out in silence.
+# Unsupported parameters that change the response; rejected instead of ignored.
 _UNSUPPORTED = ("stream", "include[]", "chunking_strategy")
 
 
 class ChatMessage(Fields):
-    """One message of a conversation; `content` is its text, that of an answer may be null."""
+    """One message of a conversation; the `content` of an assistant message can be null."""
 
     role: Annotated[str, only(lambda role: role in ROLES, f"must be one of {', '.join(ROLES)}")]
     content: Any = Field(default=None, validate_default=True)
@@ -77,7 +77,7 @@ _Limit = Annotated[int, Field(ge=1)]
 
 
 class ChatRequest(Fields):
-    """The body of a question; see the source above."""
+    """The body of POST /chat/completions; see the source above."""
 
     model: Name
     messages: list[ChatMessage] = Field(min_length=1)
@@ -108,7 +108,7 @@ class ChatRequest(Fields):
         return count
 
     def to_request(self, asker: str = "") -> GenerationRequest:
-        """Return what a model is asked by `asker`; the newer name of the limit counts first."""
+        """Return the backend's request; `max_completion_tokens` overrides `max_tokens`."""
         return GenerationRequest(
             messages=[
                 Message("system" if message.role == "developer" else message.role, message.content)
@@ -147,7 +147,7 @@ async def complete(request: Request) -> Response:
 
 
 async def _completion(model: str, answer: AnswerStream) -> dict[str, object]:
-    """Return the protocol's ChatCompletion, with the extension `merlin` where there is one."""
+    """Return the protocol's ChatCompletion, with the extension `merlin` if there is one."""
     *chunks, finish = [part async for part in answer]
     if not isinstance(finish, Finish):
         raise TypeError("the backend ended without a Finish")
@@ -182,9 +182,9 @@ def _token(token: str, logprob: float) -> dict[str, object]:
 
 
 async def _streamed(chat_request: ChatRequest, parts: AnswerStream) -> Response:
-    """Answer once the first piece is there: what refuses the question has its own status.
+    """Start the response after the first chunk, so that an error has its own HTTP status.
 
-    The extension `merlin` stands in the chunk that says why the answer ended.
+    The extension `merlin` is in the chunk with the finish reason.
     """
     options = chat_request.stream_options
     with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
@@ -210,7 +210,7 @@ async def _streamed(chat_request: ChatRequest, parts: AnswerStream) -> Response:
 
 
 class EmbeddingRequest(Fields):
-    """The body of a call for vectors; see the source above."""
+    """The body of POST /embeddings; see the source above."""
 
     model: Name
     input: Annotated[
@@ -246,7 +246,7 @@ async def embed(request: Request) -> Response:
 
 
 def _embeddings_object(model: str, embedded: Embedded, *, is_base64: bool) -> dict[str, object]:
-    """Return the protocol's CreateEmbeddingResponse; base64 is of little-endian 32 bit floats."""
+    """Return the protocol's CreateEmbeddingResponse; base64 encodes little-endian float32."""
     vectors, used = embedded
     written: Sequence[object] = vectors
     if is_base64:
@@ -283,7 +283,7 @@ async def transcribe(request: Request) -> Response:
 
 
 def _transcript_format(form: FormData) -> str:
-    """Return the answer's form, once everything that bears on it is read."""
+    """Validate all parameters of the response format and return it."""
     for name in _UNSUPPORTED:
         if _field(form, name) not in ("", "false"):
             raise bad_field(name.removesuffix("[]"), f"{name} is not supported: leave it out")

@@ -1,12 +1,12 @@
 """Routes of training: /v1/files, /v1/fine_tuning/jobs, /v1/models, /v1/webhook_endpoints.
 
-/v1/files: what jobs train on.
+/v1/files: training files.
 
 /v1/fine_tuning/jobs: jobs, their events, their checkpoints.
 
 /v1/models: the bases that can be tuned, then the tuned models, newest first.
 
-/v1/webhook_endpoints: who is told of jobs that ended; shapes as the openai package has them.
+/v1/webhook_endpoints: webhooks for ended jobs, in the format of the openai package.
 """
 
 from __future__ import annotations
@@ -301,13 +301,13 @@ def delete_endpoint(request: Request, endpoint_id: str) -> Response:
 
 
 class RotateRequest(Fields):
-    """What is said of a secret's change."""
+    """The body of POST …/rotate_secret."""
 
     keep_old_secret_active_for_24_hours: bool | None = None
 
 
 class TestRequest(Fields):
-    """Of which event a sample is wanted."""
+    """The body of POST …/test: the event type of the sample."""
 
     event_type: EventType
 

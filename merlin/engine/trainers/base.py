@@ -1,7 +1,7 @@
-"""Trainers: what a job may train with, behind one small Protocol.
+"""The Protocol of trainers, their tasks, progress and errors.
 
-A trainer knows nothing of jobs, files' rows or HTTP. It gets files and a folder, tells what
-happened, and writes models. Which bases it trains stands in `bases`.
+A trainer is independent of jobs, the database and HTTP. It gets files and a folder, yields its
+progress, and writes models. `bases` maps bases to trainers.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _FILE = "training_file"
 
 @dataclass(frozen=True, slots=True)
 class BaseFiles:
-    """Where a base model lies and how it is loaded.
+    """The location of a base model and how to load it.
 
-    `dtype`: "auto" (bf16 where the device has it), "float32", "bfloat16"; `quantised`: "none",
-    "8bit", "4bit"; `longest`: tokens of one training example, 0 for the model's own window.
+    `dtype`: "auto" (bf16 if the device supports it), "float32", "bfloat16"; `quantised`: "none",
+    "8bit", "4bit"; `longest`: maximum tokens of a training example, 0 for the model's own window.
     """
 
     folder: Path
@@ -38,7 +38,7 @@ class BaseFiles:
 
 @dataclass(frozen=True, slots=True)
 class TrainingDevices:
-    """Where to work: devices of this machine ("cpu", "cuda:0"), or workers of a Ray cluster."""
+    """The devices of a training: of this machine ("cpu", "cuda:0"), or workers of a Ray cluster."""
 
     devices: Sequence[str] = ("cpu",)
     cluster: str = ""
@@ -47,11 +47,11 @@ class TrainingDevices:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to train on: files already checked, complete hyper-parameters, and a seed.
+    """The input of a training: validated files, complete hyper-parameters, and a seed.
 
-    The same task gives the same model on the same machine. `base` is None where the trainer has
-    its own. `folder` belongs to this job alone: what a trainer keeps there it finds again when
-    the job is begun anew after a kill; whoever ends the job removes it.
+    The same task gives the same model on the same machine. `base` is None if the trainer needs no
+    files. `folder` is this job's working folder, in which a trainer finds its state after a
+    restart; it is removed when the job has ended.
     """
 
     method: str
@@ -66,7 +66,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Some steps are done since the last one told; `metrics` as in Epoch."""
+    """Progress within an epoch; `metrics` as in Epoch."""
 
     step: int
     metrics: Mapping[str, float]
@@ -74,11 +74,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One pass over the examples is done: a model that can be served.
+    """A completed epoch: a model that can be served.
 
-    `metrics` are named as the job's events show them; `save` writes the model as it is after this
-    epoch to a path (a file or a folder), at any later time. `tokens` were shown so far, epochs
-    counted.
+    `metrics` have the names of the job's events; `save` writes the model of this epoch to a path (a
+    file or a folder), at any later time. `tokens` is the number of tokens trained on so far, over
+    all epochs.
     """
 
     number: int
@@ -90,10 +90,10 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedHyperparameters:
-    """Told first, once the files were read: what "auto" came to, and how much there is to do.
+    """The first progress: the resolved hyper-parameters and the amount of work.
 
-    `steps` there will be, 0 where nobody knows yet; `done` were done by an earlier run whose work
-    goes on, 0 where this one begins from the start.
+    `steps` is the total number, 0 if unknown; `done` is the number of steps of an earlier run that
+    is resumed, 0 for a new run.
     """
 
     hyperparameters: Mapping[str, object]
@@ -103,16 +103,16 @@ class ResolvedHyperparameters:
 
 @dataclass(frozen=True, slots=True)
 class TrainerNote:
-    """Something a person should read in the job's events: a Fluent key and its arguments."""
+    """A remark for the job's events: a Fluent key and its arguments."""
 
     key: str
     arguments: Mapping[str, object] = field(default_factory=dict)
 
 
 class Untrainable(Exception):
-    """The job cannot be trained; `key` and `arguments` say why, and what to do, in a Fluent text.
+    """The job cannot be trained; `key` and `arguments` are the Fluent message with the reason.
 
-    `param` is the field of the job that is to blame, None where it is none.
+    `param` is the invalid field of the job, None if there is none.
     """
 
     def __init__(self, code: str, key: str, param: str | None = _FILE, **arguments: object) -> None:
@@ -124,9 +124,9 @@ class Untrainable(Exception):
 
 
 def untrainable_of(error: Exception, memory_key: str) -> Untrainable | None:
-    """Return why a job cannot be trained, from what was raised; None for a bug.
+    """Return the job's failure for an exception; None for a bug.
 
-    `memory_key` is the text for a memory that ran out.
+    `memory_key` is the Fluent key for exhausted memory.
     """
     if isinstance(error, BadFile):
         return Untrainable("invalid_training_file", error.key, _FILE, **error.arguments)
@@ -144,7 +144,7 @@ def untrainable_of(error: Exception, memory_key: str) -> Untrainable | None:
 
 
 class BadHyperparameter(ValueError):
-    """A hyper-parameter is unknown to the trainer or out of range; `name` says which."""
+    """The hyper-parameter `name` is unknown to the trainer or out of range."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -156,7 +156,7 @@ Auto = Literal["auto"]
 
 
 class Hyperparameters(BaseModel):
-    """What every trainer's methods take; "auto" is for the trainer to decide."""
+    """The hyper-parameters of all trainers; "auto" is resolved by the trainer."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -168,9 +168,9 @@ class Hyperparameters(BaseModel):
 def check_hyperparameters(
     method: str, known: type[Hyperparameters], given: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return every known hyper-parameter of a method, "auto" where not given.
+    """Validate hyper-parameters and return all of a method, "auto" if not given.
 
-    Raises BadHyperparameter.
+    Raises BadHyperparameter if one is unknown or out of range.
     """
     try:
         values = {name: value for name, value in given.items() if value is not None}
@@ -184,31 +184,27 @@ def check_hyperparameters(
         raise BadHyperparameter(name, words) from error
 
 
-# None: nothing is to be told yet; the caller may look whether the job is still wanted, so nobody
-# waits for a large base that is being loaded for a job that was cancelled.
+# None: no progress yet. It lets the caller check for a cancelled job, for example while a large
+# base is loading.
 Progress = ResolvedHyperparameters | Step | Epoch | TrainerNote | None
 
 
 class Trainer(Protocol):
-    """One way to train."""
+    """The interface of a trainer."""
 
     def hyperparameters(self, method: str, given: Mapping[str, object]) -> dict[str, object]:
-        """Return all hyper-parameters of a method, "auto" where the trainer decides.
+        """Return all hyper-parameters of a method, "auto" if not given.
 
-        Raises BadHyperparameter; KeyError for a method it has not.
+        Raises BadHyperparameter; KeyError for an unsupported method.
         """
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
-        """Train, telling what happened; the last epoch told is the final model.
+        """Train and yield progress; the last epoch yielded is the final model.
 
-        ResolvedHyperparameters come first.
+        ResolvedHyperparameters come first. None can come at any time, and must come if there is no
+        other progress for long. If an earlier epoch is better, it is yielded again at the end.
 
-        None may stand anywhere, and must where nothing else is told for long.
-
-        Where an earlier epoch is better, that one is told again at the end.
-
-        The caller may stop between two of them by closing the iterator, and call again with the
-        same task: the training goes on from what the folder holds, or from its start, and ends as
-        an unbroken one would. What was told may be told again, in the same words. Raises
-        Untrainable.
+        The caller can stop by closing the iterator, and call again with the same task: the training
+        resumes from its folder, or restarts, with the same result as without interruption. Progress
+        can be repeated, with equal values. Raises Untrainable.
         """

@@ -1,8 +1,8 @@
-"""`embed`: the head of `recall` on a frozen sentence encoder, so that synonyms are understood.
+"""The `embed` trainer: a `recall` head on a frozen sentence encoder, which handles synonyms.
 
-The encoder is a base with `embeddings: true`; it gives each text one vector and is not trained.
-Whatever backend the base has makes the vectors, in a process that ends with them. They are kept by
-encoder and text, so that a training asks for new texts alone.
+The encoder is a base with `embeddings: true`; it maps each text to one vector and is not trained.
+The base's backend computes the vectors, in a process that is closed afterwards. Vectors are cached
+by encoder and text, so a training encodes only new texts.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from merlin.engine.trainers.recall.draws import Floats
 
 AT_ONCE = 64
-# Of one encoder: 77 MB with vectors of 384 numbers.
+# The cache size per encoder: 77 MB with 384 dimensions.
 MAX_KEPT = 100_000
 
 
 class EmbedTrainer(RecallTrainer):
-    """The Trainer Protocol for one encoder; `name` is its base's, `folder` for vectors alone."""
+    """The Trainer for one encoder; `name` is the base's, `folder` is the vector cache."""
 
     def __init__(self, name: str, backend: Callable[[], Backend], folder: Path) -> None:
         self._name = name
@@ -40,7 +40,7 @@ class EmbedTrainer(RecallTrainer):
         self._folder = folder
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
-        """Encode what is new, then train the head; see `recall.train`. Raises Untrainable."""
+        """Encode new texts, then train the head; see `recall.train`. Raises Untrainable."""
         from merlin.engine.trainers.recall.train import texts_of, train  # noqa: PLC0415 - loads numpy
 
         if task.base is None:
@@ -56,14 +56,14 @@ class EmbedTrainer(RecallTrainer):
             for part, vectors in self._encode(missing):
                 kept.update(zip(map(key_of, part), vectors, strict=True))
                 yield None
-        finally:  # a job that is stopped goes on from here
+        finally:  # a stopped job resumes from the cache
             if missing and kept:
                 write_vectors(path, kept)
         encoded = encoder, {text: kept[key_of(text)] for text in texts}
         yield from train(talks, test, task.hyperparameters, task.seed, encoded)
 
     def _encode(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Floats]]:
-        """Yield some texts at a time with their vectors, a row a text. Raises Untrainable."""
+        """Yield batches of texts with their vectors, one row per text. Raises Untrainable."""
         import numpy as np  # noqa: PLC0415 - at the first training
 
         if not texts:
@@ -74,7 +74,7 @@ class EmbedTrainer(RecallTrainer):
                 for first in range(0, len(texts), AT_ONCE):
                     part = texts[first : first + AT_ONCE]
                     vectors, _tokens = runner.run(backend.embed(part))
-                    # As they are kept: a vector is the same whatever was encoded beside it.
+                    # float16 as in the cache: removes differences due to the batch.
                     yield part, np.array(vectors, np.float16)
             except (ApiError, Busy, Unavailable) as error:
                 words = {"name": self._name, "reason": str(error)}
@@ -86,12 +86,12 @@ class EmbedTrainer(RecallTrainer):
 
 
 def key_of(text: str) -> bytes:
-    """Return by what a text's vector is found: 16 bytes of its sha256."""
+    """Return the cache key of a text: 16 bytes of its sha256."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
 def read_vectors(path: Path) -> dict[bytes, Floats]:
-    """Return the vectors kept of one encoder, oldest first; none where the file cannot be read."""
+    """Return the cached vectors, oldest first; empty if the file cannot be read."""
     import numpy as np  # noqa: PLC0415 - at the first training
 
     try:
@@ -103,7 +103,7 @@ def read_vectors(path: Path) -> dict[bytes, Floats]:
 
 
 def write_vectors(path: Path, kept: Mapping[bytes, Floats]) -> None:
-    """Keep the newest vectors of one encoder; those of an encoder that was here before go."""
+    """Write the newest vectors to the cache; delete the files of earlier encoders."""
     newest = list(kept)[-MAX_KEPT:]
     write_durably(path, partial(_write, newest, [kept[key] for key in newest]))
     for other in path.parent.glob("*.npz"):

@@ -1,13 +1,13 @@
 """Deliveries of webhooks: the outbox, signatures, retries, by the Standard Webhooks scheme.
 
-    job ends -> a delivery an endpoint, in the same transaction -> sent, again until 2xx
+    job ends -> a delivery per endpoint, in the same transaction -> sent, retried until 2xx
     engine.webhook_sent: the endpoint has answered -> engine.webhook_recorded
 
-So none is told of what did not happen, and none is lost. A delivery's id is the header
-`webhook-id`, the same in every try: whoever gets it twice, after a crash between sending and noting
-it, knows it by that. The sender is a thread with a loop of its own, so that nothing it waits for is
-in the way of an answer, and each endpoint a task of its own, so that a dead one holds up nobody
-else. Source: the specification at standardwebhooks.com, and the openai package's `webhooks`.
+Delivery is at least once, and only of committed events. A delivery's id is the header `webhook-id`,
+the same in every attempt, so a receiver can detect duplicates after a crash between sending and
+recording. The sender is a thread with its own event loop, so that it does not delay responses, and
+each endpoint has its own task, so that a dead one does not delay the others. Source: the
+specification at standardwebhooks.com, and the openai package's `webhooks`.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ TIMEOUT_S = 15.0
 MAX_RETRY_AFTER_S = 24 * 3600.0
 AFTER_FAILURE_S = 5.0
 JOIN_S = 20.0
-# So often it is looked whether the clock was set back, while something waits.
+# The longest sleep while deliveries are pending, to detect that the clock was set back.
 LOOK_S = 5.0
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a try; `status` None where nobody answered, and `trouble` says why."""
+    """The result of an attempt; `status` is None without a response; `trouble` is the error."""
 
     status: int | None
     trouble: str = ""
@@ -60,17 +60,17 @@ class Outcome:
 
     @property
     def is_taken(self) -> bool:
-        """Return whether the endpoint took the delivery."""
+        """Return whether the endpoint accepted the delivery."""
         return self.status is not None and self.status // 100 == 2  # noqa: PLR2004 - any 2xx
 
 
 def wait_before_retry_s(headers: Mapping[str, str]) -> float:
-    """Return the seconds that a header Retry-After asks for, a day at most; 0 where it does not."""
+    """Return the seconds of a Retry-After header, at most a day; 0 without one."""
     return min(retry_after_s(headers) or 0.0, MAX_RETRY_AFTER_S)
 
 
 class WebhookSender:
-    """The sending of one engine; `wake` after a delivery was written."""
+    """Sends the deliveries of one engine; call `wake` after inserting one."""
 
     def __init__(self, endpoints: Endpoints, guard: SsrfGuard, clock: Clock = utc_now) -> None:
         self._clock = clock
@@ -85,27 +85,27 @@ class WebhookSender:
         self._session: aiohttp.ClientSession | None = None
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start the sender thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Look at once for what is to be sent."""
+        """Check for due deliveries now."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._woken.set)
 
     def stop(self) -> None:
-        """Stop; a try under way is broken off, and made again after the next start."""
+        """Stop; running attempts are cancelled and repeated after the next start."""
         self._is_stopping = True
         self._loop.call_soon_threadsafe(self._woken.set)
         self._thread.join(JOIN_S)
 
     def job_ended(self, job_id: str, status: str) -> None:
-        """Write who is to hear it, within the job's transaction; it is sent once that is done."""
+        """Insert the deliveries in the job's transaction; they are sent after its commit."""
         self.endpoints.job_ended(job_id, status)
         self.wake()
 
     def test(self, endpoint: Row, kind: str) -> Future[Outcome]:
-        """Send a sample of an event now, once; an endpoint that takes it is on again."""
+        """Send a sample event once; an endpoint that accepts it is on again."""
         return asyncio.run_coroutine_threadsafe(self._test(endpoint, kind), self._loop)
 
     async def _test(self, endpoint: Row, kind: str) -> Outcome:
@@ -125,7 +125,7 @@ class WebhookSender:
 
     async def _serve(self) -> None:
         self._session = aiohttp.ClientSession(
-            # No bound on connections: dead endpoints hold up nobody.
+            # No connection limit, so that dead endpoints do not delay the others.
             connector=aiohttp.TCPConnector(
                 resolver=Resolver(self.guard), limit=0, force_close=True
             ),
@@ -145,7 +145,7 @@ class WebhookSender:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin_due(self) -> float | None:
-        """Begin what is due; return when to look again, None for when a task ends."""
+        """Start due deliveries; return the seconds until the next check, None for no timeout."""
         try:
             if step_s := self._steps.step_back_s():
                 log.warning("the clock was set back", seconds=round(step_s, 1))
@@ -169,7 +169,7 @@ class WebhookSender:
         try:
             await self._deliver(delivery)
         except ApiError:
-            pass  # The endpoint was deleted meanwhile, and its deliveries with it.
+            pass  # The endpoint was deleted concurrently, with its deliveries.
         except Exception:
             log.exception("a webhook waits", delivery=delivery["id"])
             await asyncio.sleep(AFTER_FAILURE_S)
@@ -200,7 +200,7 @@ class WebhookSender:
         kill_point("engine.webhook_recorded")
 
     async def _send(self, endpoint: Row, delivery_id: str, body: str) -> Outcome:
-        """Try once: bounded in time, following nothing, reading no body; the outcome says all."""
+        """Send one attempt: with a timeout, without redirects, without reading the body."""
         if self._session is None:
             raise RuntimeError("the sender was not started")
         content, signing = body.encode(), self.endpoints.secrets_of(endpoint)
@@ -222,7 +222,7 @@ class WebhookSender:
 
 
 def check_webhooks(settings: EngineSettings) -> None:
-    """Raise ConfigError for an address that is none, and for a secret that signs nothing."""
+    """Raise ConfigError if a configured URL or secret is invalid."""
     guard = SsrfGuard(settings)
     for url, secret in settings.webhooks.items():
         try:

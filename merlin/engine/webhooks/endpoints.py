@@ -1,13 +1,13 @@
-"""Webhook endpoints: who is told of jobs that ended, by which secret, at which addresses.
+"""Webhook endpoints: subscriptions, signing secrets, delivery state, and SSRF protection.
 
-    on -> paused: failed for a week, its deliveries wait   -> on: it was changed, or took a test
-    on -> gone: it answered 410, nothing more is kept      -> on: as above
+    on -> paused: failed for a week, deliveries stay pending  -> on: updated, or a test succeeded
+    on -> gone: answered 410, no new deliveries               -> on: as above
 
-Their secrets lie in the engine's database, whose file only its own user can read; no log and no
-answer but the first tells them. So that no caller makes the engine ask what is behind it, a webhook
-goes to public addresses by https, to this machine itself where the engine too listens to it alone,
-and to the hosts of `engine.webhooks`, which the operator chose. A name is judged by what it
-resolves to, at every try, and the address that was judged is the one that is called.
+Secrets are stored in the engine's database, which only its user can read; they are never logged and
+only returned on creation. Against SSRF, webhooks are sent only to public addresses by https, to the
+loopback if the engine listens only there, and to the hosts of `engine.webhooks`, which the operator
+chose. A name is resolved and checked on every attempt, and the checked address is the one that is
+connected to.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from merlin.openai_protocol.errors import ApiError, bad_field, missing
 
 EVENT_TYPES = tuple(f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled"))
 ON, PAUSED, GONE = "on", "paused", "gone"
-# How long to wait after the first try that failed, the second, …; the last one stays.
+# The retry delay after the first failure, the second, …; the last one repeats.
 LADDER_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 6 * 3600.0, 12 * 3600.0)
 JITTER = 0.2
 KEPT_S = 30 * 24 * 3600.0
@@ -67,7 +67,7 @@ EventTypes = Annotated[
 
 
 class EndpointChange(Fields):
-    """What a call says of an endpoint; None where it says nothing.
+    """The fields of a create or update request; None if absent.
 
     Source: openai, webhook_create_params and webhook_update_params.
     """
@@ -78,7 +78,7 @@ class EndpointChange(Fields):
 
 
 def read_endpoint(body: Mapping[str, object], *, is_new: bool) -> EndpointChange:
-    """Read a call's body. Raises ApiError 400 that names the field."""
+    """Parse a request body. Raises ApiError 400 that names the field."""
     change = EndpointChange.read(body)
     for field, value in change:
         if is_new and value is None:
@@ -87,7 +87,7 @@ def read_endpoint(body: Mapping[str, object], *, is_new: bool) -> EndpointChange
 
 
 def event_body(event_id: str, kind: str, job_id: str, at: float) -> str:
-    """Return an event as it is sent. Source: openai, FineTuningJobSucceededWebhookEvent."""
+    """Return the payload of an event. Source: openai, FineTuningJobSucceededWebhookEvent."""
     event = {"id": event_id, "object": "event", "created_at": int(at), "type": kind}
     return json.dumps({**event, "data": {"id": job_id}}, separators=(",", ":"))
 
@@ -98,23 +98,20 @@ def new_id() -> str:
 
 
 def pause_s(tries: int) -> float:
-    """Return how long to wait after one more try than `tries` has failed, give or take a fifth."""
+    """Return the retry delay after `tries` + 1 failures, with a jitter of 20%."""
     pause = LADDER_S[min(tries, len(LADDER_S) - 1)]
     return pause * _RANDOM.uniform(1 - JITTER, 1 + JITTER)
 
 
 class Endpoints:
-    """The endpoints of one engine, and what is to be delivered to them.
-
-    Every method may be called from any thread.
-    """
+    """The endpoints of one engine and their deliveries; thread-safe."""
 
     def __init__(self, rows: Rows, clock: Clock = utc_now) -> None:
         self._rows = rows
         self._clock = clock
 
     def add(self, change: EndpointChange, owner: str) -> Row:
-        """Keep a new endpoint with a new secret. Raises ApiError 400 where the owner has many."""
+        """Store a new endpoint with a new secret. Raises ApiError 400 if there are too many."""
         with self._rows.transaction():
             sql = "SELECT COUNT(*) AS n FROM endpoint WHERE owner = ?"
             if self._rows.select(sql, owner)[0]["n"] >= MAX_PER_ITEM:
@@ -148,7 +145,7 @@ class Endpoints:
         )
 
     def get(self, endpoint_id: str) -> Row:
-        """Return an endpoint. Raises ApiError 404."""
+        """Return an endpoint. Raises ApiError 404 if there is none with this id."""
         row = self._rows.one("SELECT * FROM endpoint WHERE id = ?", endpoint_id)
         if row is None:
             raise missing("webhook endpoint", endpoint_id, "webhook_endpoint_id")
@@ -159,7 +156,7 @@ class Endpoints:
         return rows_of(self._rows, "endpoint", "? IN ('', owner)", [owner], page)
 
     def update(self, endpoint_id: str, change: EndpointChange) -> Row:
-        """Change what the call names, and begin to send again. Raises ApiError 400, 404."""
+        """Update an endpoint and retry its deliveries. Raises ApiError 400, 404."""
         row = self._own(endpoint_id)
         types = None if change.event_types is None else json.dumps(change.event_types)
         changed = {"name": change.name, "url": change.url, "event_types": types}
@@ -173,7 +170,7 @@ class Endpoints:
         return self.get(endpoint_id)
 
     def rotate(self, endpoint_id: str, *, keeps_old: bool) -> Row:
-        """Give an endpoint a new secret; the old one signs too for 24 hours where it is kept."""
+        """Rotate the secret; with `keeps_old` the old one also signs for 24 hours."""
         row, now = self._own(endpoint_id), self._clock().timestamp()
         old, until = (row["secret"], now + OLD_SECRET_S) if keeps_old else (None, None)
         self._rows.change(
@@ -184,7 +181,7 @@ class Endpoints:
         return self.get(endpoint_id)
 
     def delete(self, endpoint_id: str) -> None:
-        """Forget an endpoint, with what waits for it. Raises ApiError 400, 404."""
+        """Delete an endpoint and its deliveries. Raises ApiError 400, 404."""
         self._own(endpoint_id)
         self._rows.change("DELETE FROM endpoint WHERE id = ?", endpoint_id)
 
@@ -196,7 +193,7 @@ class Endpoints:
         return row
 
     def sync_config(self, webhooks: Mapping[str, str]) -> None:
-        """Make the endpoints of the configuration those of `webhooks`; a start sends afresh."""
+        """Synchronise the configured endpoints with `webhooks`, and retry their deliveries."""
         named = {f"we_{hashlib.sha256(url.encode()).hexdigest()[:24]}": url for url in webhooks}
         now = self._clock().timestamp()
         with self._rows.transaction():
@@ -215,14 +212,14 @@ class Endpoints:
                 self._due_now(endpoint_id, now)
 
     def note_success(self, endpoint_id: str) -> None:
-        """Note that it took a delivery: it is on, whatever was before."""
+        """Record a successful delivery: the endpoint is on again."""
         now, row = self._clock().timestamp(), self.get(endpoint_id)
         self._rows.change(_WELL, endpoint_id)
         if row["state"] != ON:
             self._due_now(endpoint_id, now)
 
     def note_failure(self, delivery: Row, trouble: str, again_in_s: float, *, is_gone: bool) -> str:
-        """Note a try that failed, and send nothing for so long; return the state after it."""
+        """Record a failed attempt and pause the endpoint for `again_in_s`; return its state."""
         endpoint_id, now = delivery["endpoint_id"], self._clock().timestamp()
         sql = "UPDATE delivery SET tries = tries + 1, due_at = ?, trouble = ? WHERE id = ?"
         due_at = now + pause_s(delivery["tries"])
@@ -238,14 +235,14 @@ class Endpoints:
         return str(self.get(endpoint_id)["state"])
 
     def secrets_of(self, row: Row) -> Sequence[str]:
-        """Return what signs for an endpoint now, the newest first."""
+        """Return the valid signing secrets of an endpoint, newest first."""
         is_old_good = row["old_secret"] and row["old_until"] > self._clock().timestamp()
         return [row["secret"], row["old_secret"]] if is_old_good else [row["secret"]]
 
     def job_ended(self, job_id: str, status: str) -> None:
-        """Write a delivery for everybody who wants to hear it; within the job's transaction.
+        """Insert a delivery for each subscribed endpoint, in the job's transaction.
 
-        A client's endpoints hear of its own jobs, the owner's of all.
+        A client's endpoints get events of its own jobs, the engine owner's of all jobs.
         """
         kind, now = f"fine_tuning.job.{status}", self._clock().timestamp()
         body = event_body(f"evt_{secrets.token_hex(12)}", kind, job_id, now)
@@ -259,7 +256,7 @@ class Endpoints:
                 self._rows.insert("delivery", id=new_id(), endpoint_id=endpoint["id"], **columns)
 
     def heads(self) -> Sequence[Row]:
-        """Return the delivery to send next to each endpoint, `at` what time."""
+        """Return the next delivery of each endpoint; column `at` is when it is due."""
         return self._rows.select(
             "SELECT delivery.*, MIN(MAX(due_at, not_before)) AS at FROM delivery"
             " JOIN endpoint ON endpoint.id = delivery.endpoint_id"
@@ -267,7 +264,7 @@ class Endpoints:
         )
 
     def note_delivered(self, delivery_id: str) -> None:
-        """Note that it was taken; what was taken a month ago is forgotten."""
+        """Record a delivery as delivered; delete those delivered a month ago."""
         now = self._clock().timestamp()
         with self._rows.transaction():
             sql = "UPDATE delivery SET delivered_at = ?, tries = tries + 1 WHERE id = ?"
@@ -275,7 +272,7 @@ class Endpoints:
             self._rows.change("DELETE FROM delivery WHERE delivered_at < ?", now - KEPT_S)
 
     def due_now(self) -> None:
-        """Let everything that waits be sent now, whenever it was to be tried again."""
+        """Make all pending deliveries due now."""
         now = self._clock().timestamp()
         with self._rows.transaction():
             late = "UPDATE delivery SET due_at = ? WHERE delivered_at IS NULL AND due_at > ?"
@@ -283,7 +280,7 @@ class Endpoints:
             self._rows.change("UPDATE endpoint SET not_before = ? WHERE not_before > ?", now, now)
 
     def waiting(self, endpoint_id: str) -> Mapping[str, object]:
-        """Return how many deliveries wait for an endpoint, and why the last try failed."""
+        """Return the number of pending deliveries of an endpoint, and the last error."""
         waits = "FROM delivery WHERE endpoint_id = ? AND delivered_at IS NULL"
         count = f"SELECT COUNT(*) AS n {waits}"
         newest = f"SELECT trouble {waits} AND trouble != '' ORDER BY tries DESC LIMIT 1"
@@ -291,7 +288,7 @@ class Endpoints:
         return {"waiting": self._rows.select(count, endpoint_id)[0]["n"], **failed}
 
     def count_waiting(self) -> int:
-        """Return how many deliveries wait."""
+        """Return the number of pending deliveries."""
         sql = "SELECT COUNT(*) AS n FROM delivery WHERE delivered_at IS NULL"
         return int(self._rows.select(sql)[0]["n"])
 
@@ -301,7 +298,7 @@ class Endpoints:
 
 
 def endpoint_object(row: Row, waiting: Mapping[str, object]) -> dict[str, object]:
-    """Return the protocol's WebhookEndpoint; the extension `merlin` says how it goes."""
+    """Return the protocol's WebhookEndpoint; the extension `merlin` has the delivery state."""
     return {
         "id": row["id"],
         "object": "webhook_endpoint",
@@ -324,14 +321,14 @@ LONGEST = 2048
 
 
 class SsrfGuard:
-    """The rules of one engine."""
+    """Decides which URLs and addresses one engine may call."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self._named = {urlsplit(url).hostname for url in settings.webhooks}
         self._is_on_loopback = is_loopback(settings.host)
 
     def check(self, url: str) -> None:
-        """Raise ApiError 400 for an address that is none, or may not be called."""
+        """Raise ApiError 400 if the URL is invalid or not allowed."""
         place = _split(url)
         host = place.hostname or ""
         is_own = self._is_on_loopback and is_loopback(host)
@@ -339,20 +336,20 @@ class SsrfGuard:
             return
         if place.scheme != "https":
             raise bad_field("url", "url must begin with https://")
-        # aiohttp takes such a host for an IP address, and asks no resolver.
+        # aiohttp treats such a host as an IP address and does not call the resolver.
         is_number = ":" in host or host.replace(".", "").isdigit()
         if is_number and not (_is_address(host) and self.lets(host, host)):
             raise bad_field("url", "url must lead to a public address")
 
     def lets(self, host: str, address: str) -> bool:
-        """Return whether `host`, which is at this IP address, may be called."""
+        """Return whether `host`, resolved to this IP address, is allowed."""
         if host in self._named:
             return True
         return is_public(address) or (self._is_on_loopback and is_loopback(address))
 
 
 class Resolver(ThreadedResolver):
-    """Names to addresses, those that are forbidden left out."""
+    """A DNS resolver that drops forbidden addresses."""
 
     def __init__(self, guard: SsrfGuard) -> None:
         super().__init__()
@@ -361,7 +358,7 @@ class Resolver(ThreadedResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return where a host may be called. Raises OSError for an unknown or forbidden name."""
+        """Return the allowed addresses of a host. Raises OSError if there are none."""
         found = await super().resolve(host, port, family)
         let = [each for each in found if self._guard.lets(host, each["host"])]
         if not let:
@@ -370,7 +367,7 @@ class Resolver(ThreadedResolver):
 
 
 def is_public(address: str) -> bool:
-    """Return whether an IP address is one of the public Internet, through any wrapping of IPv4."""
+    """Return whether an IP address is public, also if it embeds an IPv4 address."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address):
         inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo and parsed.teredo[1])

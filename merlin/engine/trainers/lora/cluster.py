@@ -1,9 +1,9 @@
 """`python -m merlin.engine.trainers.lora.cluster FOLDER`: the same training on workers of Ray.
 
-It stands where the child stands (`launch`): JSON lines on standard output, the word to stop on
-standard input, whose end means that the engine is dead. Ray Train starts the workers, gives each
-its rank and joins them by torch.distributed (gloo on CPUs, nccl on GPUs); each of them runs what
-the child runs. The folder, the base and the job's files lie where every machine sees them.
+It replaces the child (see `command` in trainer.py): JSON lines on stdout, the stop command on
+stdin, whose end means that the engine has died. Ray Train starts the workers, assigns their ranks
+and connects them by torch.distributed (gloo on CPUs, nccl on GPUs); each runs the child's code. The
+folder, the base and the job's files must be on storage shared by all machines.
 
 Source: ray-project/ray 2.60, python/ray/train/torch, "Get Started with Distributed Training using
 PyTorch". Why Ray: docs/adr/0018-several-machines-by-ray.md.
@@ -32,7 +32,7 @@ from merlin.engine.trainers.lora.worker.__main__ import listen, run
 
 _FAILED, _BUG = 1, 70
 _CONNECT_S = 5.0
-# A cluster of this machine alone, started for one job.
+# A local cluster, started for one job.
 _HERE = ("", "local")
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def main(folder: Path) -> int:
     with (folder / trainer.LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         place = trainer.read_task(folder).place
-        # Read at import: no call of Ray's own home, and nobody else in a cluster of our own.
+        # Read at import: disables Ray's telemetry, and access to a local cluster from outside.
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         if place.cluster in _HERE:
             os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -57,14 +57,14 @@ def main(folder: Path) -> int:
 
 
 def _drive(folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.Event) -> int:
-    """Pass on what the workers send until they end; return the exit code. Raises Untrainable."""
+    """Forward the workers' messages until they end; return the exit code. Raises Untrainable."""
     try:
         import ray  # noqa: PLC0415 - the extra's
         from ray.util.queue import Queue  # noqa: PLC0415 - as above
     except ImportError as error:
         key = "engine-cluster-missing"
         raise Untrainable("trainer_not_installed", key, None) from error
-    # A cluster that runs, or one of this machine alone.
+    # A running cluster, or a local one.
     where: dict[str, Any] = {"address": place.cluster, "configure_logging": False}
     if place.cluster in _HERE:
         where |= {"address": "local", "num_cpus": place.workers or 1, "include_dashboard": False}
@@ -87,13 +87,13 @@ def _drive(folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.
 
 
 def is_there(cluster: str) -> bool:
-    """Return whether somebody listens at a cluster's address; Ray itself would try for minutes."""
+    """Return whether a cluster's address accepts connections; Ray itself retries for minutes."""
     from ray.util import get_node_ip_address  # noqa: PLC0415 - the extra's
 
     address = urlsplit(cluster if "://" in cluster else f"//{cluster}")
     if address.hostname is None or address.port is None:
         return True
-    # Ray takes the loopback for this machine's own address, and listens there alone.
+    # Ray replaces the loopback by this machine's own address, and listens only there.
     host = get_node_ip_address() if is_loopback(address.hostname) else address.hostname
     try:
         socket.create_connection((host, address.port), _CONNECT_S).close()
@@ -103,7 +103,7 @@ def is_there(cluster: str) -> bool:
 
 
 def _run(folder: Path, place: TrainingDevices, lines: Any, orders: Any) -> None:
-    """Let the workers train; the last that comes is an exit code."""
+    """Run the training on the workers; the last message is an exit code."""
     from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415 - the extra's
     from ray.train.torch import TorchConfig, TorchTrainer  # noqa: PLC0415 - as above
 
@@ -123,7 +123,7 @@ def _run(folder: Path, place: TrainingDevices, lines: Any, orders: Any) -> None:
 
 
 def work(config: dict[str, Any]) -> None:
-    """Train in one worker, as a child does; the first of them speaks."""
+    """Train in one worker, as a child does; the first worker sends progress."""
     from ray.train import get_context  # noqa: PLC0415 - the extra's
 
     folder, stop = Path(config["folder"]), threading.Event()
@@ -147,7 +147,7 @@ def _pass_on(stop: threading.Event, orders: Any) -> None:
 
 
 if __name__ == "__main__":
-    # By its own name, so that workers find what they are to run.
+    # Imported by its module name, so that workers can unpickle it.
     from merlin.engine.trainers.lora.cluster import main as by_name
 
     sys.exit(by_name(Path(sys.argv[1])))

@@ -1,7 +1,7 @@
-"""`recall`: a small classifier from questions to taught answers, trained in seconds on a CPU.
+"""`recall`: a small classifier from questions to trained answers, trained in seconds on a CPU.
 
-It chooses among the taught answers or says that it does not know; it never composes a new one.
-Heavy imports (numpy, the dictionaries) happen at first use.
+It selects a trained answer or answers "unknown"; it never generates text. Heavy imports (numpy, the
+dictionaries) are lazy.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from merlin.engine.training_file import conversations
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model answers: `text` is empty when it does not know; `confidence` is 0..1.
+    """The answer of a model: `text` is empty if unknown; `confidence` is 0..1.
 
-    `nearest` are taught questions that may have been meant where it does not know, best first.
-    `is_follow_up`: the question only goes on with the one before, which was not taught so.
+    `nearest` are similar trained questions if the answer is unknown, best first. `is_follow_up`:
+    the question has no content of its own, and this follow-up was not trained.
     """
 
     text: str
@@ -42,16 +42,16 @@ class Answer:
 
 
 class RecallTrainer:
-    """The Trainer Protocol for `recall`: seconds in this process, begun anew after a kill."""
+    """The Trainer for `recall`: seconds in this process, restarted after a kill."""
 
     def hyperparameters(self, method: str, given: Mapping[str, object]) -> dict[str, object]:
-        """Return n_epochs, batch_size and learning_rate_multiplier, "auto" where not given."""
+        """Return n_epochs, batch_size and learning_rate_multiplier, "auto" if not given."""
         if method != SUPERVISED:
             raise KeyError(method)
         return check_hyperparameters(method, Hyperparameters, given)
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
-        """Train on every taught turn; see `recall.train`."""
+        """Train on every answered turn; see `recall.train`."""
         from merlin.engine.trainers.recall.train import train  # noqa: PLC0415 - loads numpy
 
         test = list(conversations(task.test, least=1)) if task.test else []
@@ -63,10 +63,10 @@ _SEED = 1
 
 
 def teach_and_ask(lesson: tuple[Sequence[Conversation], Sequence[str]]) -> list[str]:
-    """Return what a model taught these conversations answers to each question, "" for a refusal.
+    """Train a model on conversations and return its answer to each question, "" if unknown.
 
-    Of 100 conversations it takes a second of one processor, of 10,000 two. Raises Untrainable for
-    more than `recall` takes.
+    Takes one second of CPU time for 100 conversations, two for 10,000. Raises Untrainable if there
+    are too many turns.
     """
     from merlin.engine.trainers.recall.model import load  # noqa: PLC0415 - loads numpy
     from merlin.engine.trainers.recall.train import train  # noqa: PLC0415 - loads numpy

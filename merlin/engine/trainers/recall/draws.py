@@ -1,7 +1,7 @@
-"""Random numbers that depend on a seed and on what they are drawn for, not on who drew before.
+"""Counter-based random numbers: a function of a seed and a key, without state.
 
-A generator that is asked in turn gives every text other numbers once one text is added or moved.
-Here each number is a hash of its own key, so what one text draws is its own affair.
+With a sequential generator, adding or moving one text changes the numbers of all others. Here each
+number is a hash of its own key, so texts do not affect each other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def splitmix(value: Bits) -> Bits:
 
 
 def key(*numbers: int) -> Bits:
-    """Return one number, shape (1,), made of several."""
+    """Hash several numbers to one, shape (1,)."""
     mixed = np.zeros(1, np.uint64)
     for number in numbers:
         mixed = splitmix(mixed ^ np.uint64(number))
@@ -34,7 +34,7 @@ def key(*numbers: int) -> Bits:
 
 
 def keys(texts: Iterable[str | Sequence[str]]) -> Bits:
-    """Return a number per text, or per row of texts."""
+    """Hash each text, or each row of texts, to a number."""
     joined = (text if isinstance(text, str) else "\n".join(text) for text in texts)
     digests = b"".join(
         hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -44,7 +44,7 @@ def keys(texts: Iterable[str | Sequence[str]]) -> Bits:
 
 
 def uniform(mixed: Bits) -> Floats:
-    """Return a number of [0, 1) for each of 64 bits that are mixed already; same shape."""
+    """Map mixed 64-bit numbers to floats in [0, 1); same shape."""
     return (mixed >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
 
 

@@ -1,8 +1,8 @@
-"""The `recall` model: how it answers, and how it lies on disk.
+"""The `recall` model: inference and file format.
 
-It chooses among the taught answers and composes nothing. Questions are read alone and with earlier
-turns, the highest score wins; under the answer's threshold the model says that it does not know. A
-question of function words alone is not answered, unless it was taught.
+It selects one of the trained answers. A question is scored alone and together with earlier turns;
+the highest score wins, and below the answer's threshold the answer is "unknown". A question of
+function words only is not answered, unless it was trained.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from merlin.engine.trainers.recall.text import (
 )
 
 # Format 1 had one threshold for all answers, and answered questions without a content word; format
-# 2 kept no taught questions, so that none is offered.
+# 2 did not store trained questions, so none are suggested.
 FORMAT = 3
 _CACHED_TERMS = 50_000
-# A refused question is offered the taught ones of up to so many answers that score at least this
-# share of what is needed. Of the shipped sets' refused questions that is the right one for 11 of 12
-# paraphrases and 8 of 46 hard ones, and any for 1 of 135 everyday ones.
+# For an unknown question, trained ones of up to MAX_NEAREST answers are suggested that score at
+# least MIN_SHARE of their threshold. On the shipped sets the right one is suggested for 11 of 12
+# paraphrases and 8 of 46 hard questions, and any for 1 of 135 off-topic ones.
 MAX_NEAREST, MIN_SHARE = 3, 0.65
 
 
 @dataclass
 class RecallModel:
-    """Weights of one epoch with everything that answering needs.
+    """The weights of one epoch and all data for inference.
 
     `gains` belong to `terms`; `weights` has one row of length 1 (or 0) per answer; bit d of
-    `turns` says that the answer was taught d turns after a conversation's first question.
-    `bare` names the taught questions without a content word, as `bare_question` does; others of
-    that kind are not answered. Where it is None, as in models of format 1, all are. `taught` holds
-    the questions that each answer was taught for without an earlier turn; it may be empty.
+    `turns` is set if the answer was trained d turns after a conversation's first question. `bare`
+    are the trained questions without a content word, as from `bare_question`; others of that kind
+    are not answered. If it is None (format 1), all are. `taught` are the questions that each answer
+    was trained for without an earlier turn; it can be empty.
     """
 
     space: Space
@@ -64,10 +64,10 @@ class RecallModel:
         self._gain = dict(zip(self.terms, self.gains.tolist(), strict=True))
 
     def answer(self, messages: Sequence[Message], vectors: Vectors | None = None) -> Answer:
-        """Return the taught answer nearest to the last question, known or not.
+        """Return the trained answer with the highest score for the last question.
 
-        `text` is empty when the score is under the threshold: the model does not know.
-        `vectors` are an encoder's of the texts that are asked, where the model was trained with it.
+        `text` is empty if the score is below the threshold. `vectors` are the encoder's vectors of
+        the questions, if the model was trained with an encoder.
         """
         best, score = -1, 0.0
         last: Terms = ()
@@ -79,7 +79,7 @@ class RecallModel:
             bare = bare_question(last, back)
             if bare and self.bare is not None and bare not in self.bare:
                 continue
-            if back:  # with earlier turns in it, only what was taught that deep can be meant
+            if back:  # with earlier turns, only answers trained at that depth are candidates
                 scores = np.where(
                     (self.turns >> back & 1) & (alone >= MIN_ALONE_SCORE), scores, -1.0
                 )
@@ -96,16 +96,16 @@ class RecallModel:
         return Answer(self.answers[best], confidence, known=True)
 
     def fits(self, encoder: str, vectors: Vectors) -> bool:
-        """Return whether it was trained with the encoder of this digest, which made `vectors`."""
+        """Return whether it was trained with the encoder `encoder` (a digest) of `vectors`."""
         space = self.space
         if not isinstance(space, SentenceSpace) or space.encoder != encoder:
             return False
         return all(vector.shape == space.middle.shape for vector in vectors.values())
 
     def _nearest(self, question: Terms, text: str, vectors: Vectors | None) -> tuple[str, ...]:
-        """Return a taught question of each answer that nearly reaches its threshold, best first.
+        """Return a trained question of each answer close to its threshold, best first.
 
-        None of the answer that was `text` before.
+        The answer `text`, which was the previous one, is excluded.
         """
         if not (self.taught and question):
             return ()
@@ -118,7 +118,7 @@ class RecallModel:
         def likeness(words: str) -> float:
             return float(self._point(terms(words), None) @ point)
 
-        # To place words never placed before takes milliseconds.
+        # Vectors of uncached words take milliseconds.
         return tuple(
             max(wording, key=likeness) if len(wording) > 1 else wording[0]
             for wording in wordings
@@ -126,9 +126,9 @@ class RecallModel:
         )
 
     def _point(self, terms: Sequence[str], vectors: Vectors | None) -> Floats:
-        """Return the question's place: length 1 when every feature is known, shorter if not."""
+        """Return the question's vector: length 1 if every feature is known, else shorter."""
         placed = self._place([term for term in terms if not is_sentence(term)])
-        for term in filter(is_sentence, terms):  # not kept: there is no end of texts
+        for term in filter(is_sentence, terms):  # not cached: the number of texts is unbounded
             (vector,), (mass,) = self.space.place([term], vectors)
             placed.append((vector, float(mass)))
         mass = sum(part[1] for part in placed)
@@ -138,7 +138,7 @@ class RecallModel:
     def _place(self, terms: Sequence[str]) -> list[tuple[Floats, float]]:
         if len(self._placed) > _CACHED_TERMS:
             self._placed = {}
-        cache = self._placed  # one dict throughout: another thread may begin a new one
+        cache = self._placed  # a local reference, because another thread can replace the dict
         missing = [term for term in terms if term not in cache]
         if missing:
             vectors, masses = self.space.place(missing)

@@ -1,10 +1,10 @@
-"""Whole texts beside words: where an encoder's vectors put a text among what is taught.
+"""Sentence vectors of an encoder as an additional term beside words.
 
-Words tell a near question from a taught one, and make a strange question short; the vector of the
-whole text finds what is taught in other words. So a text has one term more, `s:` with the text,
-that weighs as much as some three words. Its place: the encoder's vector less the mean of those
-taught, at length 1, along the main axes of those taught. What points elsewhere is lost, as an
-unknown word is.
+Words separate similar questions and make the vector of an unrelated question short; the vector of
+the full text matches paraphrases. So a text has an additional term, `s:` with the text, that weighs
+as much as about three words. Its vector is the encoder's vector minus the mean of the trained ones,
+normalised, and projected on the principal axes of the trained ones. The component outside of these
+axes is lost, as for an unknown word.
 """
 
 from __future__ import annotations
@@ -28,37 +28,37 @@ from merlin.engine.trainers.recall.text import (
 
 WEIGHT = 2.5
 MAX_AXES = 256
-# About what encoders read of a text; the rest of a long one says little more.
+# About the input limit of encoders, in characters.
 LONGEST = 1_000
 _MIN_LENGTH = 1e-6
 Vectors = Mapping[str, Floats]
 
 
 def cut(text: str) -> str:
-    """Return the part of a text that the encoder is asked for."""
+    """Truncate a text to the part that is encoded."""
     return text[:LONGEST]
 
 
 def asked_of(messages: Sequence[Message]) -> list[str]:
-    """Return the texts whose vectors answering the last question needs, each once."""
+    """Return the distinct texts whose vectors are needed to answer the last question."""
     return list(dict.fromkeys(cut(text) for text in asked_texts(messages)))
 
 
 def sentence_terms(text: str, *, question: bool = True) -> Terms:
-    """Return the terms of `text` with that of the whole text."""
+    """Return the terms of `text` and the term of the full text."""
     return (*terms(text, question=question), SENTENCE + cut(text))
 
 
 def is_sentence(term: str) -> bool:
-    """Return whether a term stands for a whole text, of this turn or an earlier one."""
+    """Return whether a term is that of a full text, of this turn or an earlier one."""
     return term.lstrip(EARLIER).startswith(SENTENCE)
 
 
 class SentenceSpace(Space):
-    """A space whose last columns are the main axes of the taught texts' vectors.
+    """A space whose last columns are the principal axes of the trained texts' vectors.
 
-    `encoder` names the encoder by what its files hold. `middle`, shape (its dimension), is the mean
-    of the taught vectors, `axes` has shape (its dimension, columns).
+    `encoder` is the digest of the encoder. `middle`, shape (its dimension), is the mean of the
+    trained vectors, `axes` has shape (its dimension, columns).
     """
 
     read = staticmethod(sentence_terms)
@@ -76,7 +76,7 @@ class SentenceSpace(Space):
         encoder: str,
         vectors: Vectors,
     ) -> SentenceSpace:
-        """Return the space of these documents; `vectors` has that of each text in them."""
+        """Build the space of these documents; `vectors` has the vector of each of their texts."""
         words = Space.of(
             [[term for term in row if not is_sentence(term)] for row in documents], seed, dimensions
         )
@@ -91,7 +91,7 @@ class SentenceSpace(Space):
         return cls(words, encoder, middle, axes)
 
     def place(self, terms: Sequence[str], vectors: Vectors | None = None) -> tuple[Floats, Floats]:
-        """Return each term's vector and its mass; `vectors` has that of each text in them."""
+        """Return each term's vector and its mass; `vectors` has the vector of each text."""
         is_text = np.array([is_sentence(term) for term in terms])
         placed = np.zeros((len(terms), self.dimensions + self.axes.shape[1]), np.float32)
         mass = np.zeros(len(terms), np.float32)
@@ -104,7 +104,7 @@ class SentenceSpace(Space):
             along = _unit(matrix - self.middle) @ self.axes
             back = np.array([len(term) - len(term.lstrip(EARLIER)) for term in texts])
             weights = WEIGHT * self.rarest * EARLIER_WEIGHT**back
-            # rolled, so that what was said before is not taken for what is asked now
+            # rolled, so that the vectors of earlier turns differ from those of the question
             columns = (np.arange(along.shape[1]) - back[:, None]) % along.shape[1]
             rolled = np.take_along_axis(along, columns, 1)
             placed[is_text, self.dimensions :] = weights[:, None] * rolled
@@ -112,11 +112,11 @@ class SentenceSpace(Space):
         return placed, mass
 
     def card(self) -> dict[str, object]:
-        """Return what a model's card tells of it."""
+        """Return its fields of a model's card."""
         return {**super().card(), "encoder": self.encoder}
 
     def arrays(self) -> dict[str, Any]:
-        """Return what else a model's file holds of it."""
+        """Return its arrays in a model's file."""
         return {**super().arrays(), "middle": self.middle, "axes": self.axes}
 
 

@@ -1,14 +1,14 @@
-"""From a question's text to the terms it is compared by, and from terms to numbers.
+"""Text features of `recall`: from text to terms, and from terms to vectors.
 
-A term is a lemma with its kind in front: `f` function word, `v` verb and the like, `n` any other
-word, `i` kind of question. The weights say which words carry the subject: without them "what", "is"
-and "create" join questions that share nothing else. A term has the feature `w:<term>` and, when it
-is a word of more than three letters that is no function word, its character n-grams of 3 to 5,
-together as heavy as the term. Vectors are not learned and not stored: they come from the feature's
+A term is a lemma with a prefix for its kind: `f` function word, `v` verb and the like, `n` any
+other word, `i` kind of question. The kinds have weights, because otherwise "what", "is" and
+"create" would match unrelated questions. A term has the feature `w:<term>` and, if it is a content
+word of more than three letters, its character n-grams of 3 to 5, which together weigh as much as
+the term. Vectors are neither learned nor stored: they are random vectors seeded by the feature's
 hash and a seed, the same on every machine.
 
-A follow-up («А если наоборот?») has too few words of its own, so it is also read together with the
-user's earlier turns, marked as earlier and weighing less. System texts are not read.
+A follow-up («А если наоборот?») has too few words of its own, so it is also combined with the
+user's earlier turns, whose terms are marked and have a lower weight. System texts are ignored.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from merlin.engine.trainers.recall.draws import normal as normal_rows
 WEIGHTS = {"f": 0.2, "v": 0.35, "n": 1.0, "i": 0.7}
 NO_WORDS = "n:"
 DEEPEST = 2
-# An answer to a follow-up must score at least so much with the follow-up alone: else «спасибо»
-# after a taught question would get the answer that was taught to follow it. Taught follow-ups
-# score 0.35 and more alone, words of another subject 0.03 and less (the shipped sets).
+# The minimum score of a follow-up's answer with the follow-up alone: else «спасибо» after a trained
+# question would get the answer of the trained follow-up. Trained follow-ups score at least 0.35
+# alone, words of another subject at most 0.03 (the shipped sets).
 MIN_ALONE_SCORE = 0.1
 EARLIER = "<"
-# The term that stands for a whole text, where an encoder gives it a vector.
+# The prefix of the term of a whole text, which has an encoder's vector.
 SENTENCE = "s:"
 Terms = tuple[str, ...]
 Read = Callable[..., Terms]
@@ -43,7 +43,7 @@ HASH_BITS = 20
 _MASK = (1 << HASH_BITS) - 1
 _MIN_WITH_NGRAMS_LENGTH = 4
 _NGRAMS = (3, 4, 5)
-# What was said before a follow-up question weighs less than the question itself.
+# The weight of earlier turns relative to the follow-up question.
 EARLIER_WEIGHT = 0.5
 _AT_A_TIME = 512
 
@@ -90,7 +90,7 @@ _FUNCTION = frozenset(
     пример принцип просто простой разница различие слово смысл тема хороший штука
     """.split()
 )
-# Words that stand for no subject either. They are no function words where texts are compared.
+# Further words without a subject, which are not function words when texts are compared.
 _EMPTY = frozenset(
     {NO_WORDS}
     | {
@@ -122,19 +122,19 @@ _QUESTIONS = {
     "yesno": r"\bли\b|\bправда\b|\bверно\b|\bможно\b|\bразве\b|^(?:is|are|can|does|do)\b",
 }
 _KINDS = tuple((f"i:{name}", re.compile(pattern)) for name, pattern in _QUESTIONS.items())
-# The stemmer keeps the word it works on in itself.
+# The stemmer is stateful, so it needs a lock.
 _one_at_a_time = threading.Lock()
 
 
 def normal(text: str) -> str:
-    """Return `text` in lower case with ё as е, as terms are read from it."""
+    """Normalise `text`: lower case, ё replaced by е."""
     return text.lower().replace("ё", "е")
 
 
 def terms(text: str, *, question: bool = True) -> tuple[str, ...]:
-    """Return the distinct terms of `text` in order, with its kinds of question if it is one.
+    """Return the distinct terms of `text` in order, with those of the kind of question.
 
-    A text without a single word gives the one term NO_WORDS, so that no document is empty.
+    A text without words has the single term NO_WORDS, so that no document is empty.
     """
     plain = normal(text)
     is_russian = _CYRILLIC.search(plain) is not None
@@ -187,7 +187,7 @@ def _english() -> Any:  # snowballstemmer is untyped
 def features(term: str) -> tuple[Whole, Floats]:
     """Return the hashes and the weights of one term's features.
 
-    A term of an earlier turn carries one `<` for each step back: `<n:дуал`.
+    A term of an earlier turn has one prefix `<` per turn back: `<n:дуал`.
     """
     bare = term.lstrip("<")
     back = len(term) - len(bare)
@@ -212,7 +212,7 @@ def features(term: str) -> tuple[Whole, Floats]:
 def vectors(hashes: Whole, seed: int, dimensions: int) -> Floats:
     """Return one fixed random vector per hash: shape (len(hashes), dimensions), N(0, 1/dimensions).
 
-    The rows do not depend on one another.
+    The rows are independent of each other.
     """
     made = np.empty((len(hashes), dimensions), np.float32)
     for first in range(0, len(hashes), _AT_A_TIME):
@@ -222,11 +222,11 @@ def vectors(hashes: Whole, seed: int, dimensions: int) -> Floats:
 
 
 class Space:
-    """Where questions of one training file lie: which features it knows, and how rare each is.
+    """The feature space of one training file: its features and their document frequencies.
 
-    `known` holds the hashes in order, `seen_in` in how many of `documents` each occurs. A feature
-    never seen is the rarest of all and has no vector: it makes a strange question short.
-    `read` gives the terms of a text.
+    `known` are the sorted hashes, `seen_in` the number of `documents` in which each occurs. An
+    unseen feature has the highest weight and no vector, so an unrelated question has a short
+    vector. `read` returns the terms of a text.
     """
 
     read = staticmethod(terms)
@@ -244,7 +244,7 @@ class Space:
 
     @classmethod
     def of(cls, documents: Sequence[Sequence[str]], seed: int, dimensions: int) -> Space:
-        """Return the space of these documents, each its distinct terms."""
+        """Build the space of these documents, each given by its distinct terms."""
         pairs = [
             np.unique(np.concatenate([features(term)[0] for term in document]))
             for document in documents
@@ -272,15 +272,15 @@ class Space:
         return self._sums(hashes, np.where(is_known, values, 0.0), starts), mass
 
     def card(self) -> dict[str, object]:
-        """Return what a model's card tells of it."""
+        """Return its fields of a model's card."""
         return {"documents": self.documents, "seed": self.seed, "dimensions": self.dimensions}
 
     def arrays(self) -> dict[str, Any]:
-        """Return what else a model's file holds of it."""
+        """Return its arrays in a model's file."""
         return {"known": self.known.astype(np.uint32), "seen_in": self.seen_in.astype(np.uint32)}
 
     def _sums(self, hashes: Whole, values: Floats, starts: Whole) -> Floats:
-        """Add the vectors of each term's features, some terms at a time to bound the memory."""
+        """Sum the vectors of each term's features, in batches to limit the memory."""
         sums = np.empty((len(starts), self.dimensions), np.float32)
         distinct, rows = np.unique(hashes, return_inverse=True)
         table = vectors(distinct, self.seed, self.dimensions)
@@ -294,7 +294,7 @@ class Space:
 
 
 def bare_question(alone: Sequence[str], back: int) -> str:
-    """Return the words of a question that has no content word, with how far `back` it is read.
+    """Return the key of a question without a content word: its words and the depth `back`.
 
     Returns "" for a question with a content word.
     """
@@ -305,15 +305,15 @@ def bare_question(alone: Sequence[str], back: int) -> str:
 
 
 def asked_texts(messages: Sequence[Message]) -> list[str]:
-    """Return what a question is read by: its text, then up to two earlier turns of the user."""
+    """Return the question's text and up to two earlier turns of the user."""
     asked = [message.content for message in messages if message.role == "user"]
     return asked[: -DEEPEST - 2 : -1]
 
 
 def questions(messages: Sequence[Message], read: Read = terms) -> Iterator[Terms]:
-    """Yield the terms of the last question alone, then joined with one and two earlier turns.
+    """Yield the terms of the last question alone, then combined with one and two earlier turns.
 
-    Yields nothing when no user speaks in `messages`.
+    Yields nothing if `messages` has no user message.
     """
     joined: Terms = ()
     for back, content in enumerate(asked_texts(messages)):
@@ -322,10 +322,10 @@ def questions(messages: Sequence[Message], read: Read = terms) -> Iterator[Terms
 
 
 def complete_question(messages: Sequence[Message], read: Read = terms) -> tuple[Terms, str]:
-    """Return the terms of the last question, and the answer that it follows, "" for none.
+    """Return the terms of the last question, and the answer before it if it is a follow-up, or "".
 
-    A question without a content word («а почему?») follows the answer before it, and is completed
-    by that one's question; alone it asks nothing.
+    A question without a content word («а почему?») is a follow-up, and is combined with the
+    question before it.
     """
     talk = [message for message in messages if message.role in ("user", "assistant")]
     question = read(talk[-1].content) if talk else ()
@@ -340,9 +340,9 @@ def complete_question(messages: Sequence[Message], read: Read = terms) -> tuple[
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """One taught turn: the question's text, how it may be read, and its answer.
+    """One training turn: the question's text, its terms, and its answer.
 
-    `readings[d]` joins the question with d earlier turns; it is taught by the last of them.
+    `readings[d]` combines the question with d earlier turns; the last of them is trained.
     """
 
     text: str
@@ -351,14 +351,14 @@ class Taught:
 
     @property
     def back(self) -> int:
-        """How many earlier turns belong to the question as taught."""
+        """Return the number of earlier turns in the trained question."""
         return len(self.readings) - 1
 
 
 def taught(conversation: Sequence[Message], read: Read = terms) -> Iterator[Taught]:
-    """Yield every (question so far, answer) that one training conversation teaches.
+    """Yield the training turns of one conversation.
 
-    An assistant's message of weight 0, or without text, is not taught.
+    An assistant message of weight 0, or without text, is skipped.
     """
     for place, message in enumerate(conversation):
         if message.role != "assistant" or message.extra.get("weight") == 0:

@@ -1,8 +1,8 @@
 """The training of `recall`, from conversations to epochs.
 
-Deterministic: the same task gives the same weights, in whatever order its examples lie. With
-`n_epochs: auto` it goes on until every question asked as taught is answered as taught, and names
-what is left after 200 epochs.
+Deterministic: the same task gives the same weights, independent of the order of its examples. With
+`n_epochs: auto` it trains until every trained question gets its trained answer, at most 200 epochs,
+and reports the questions that remain.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ _MAX_TESTED = 1_000
 _NAMED = 5
 _SETTLING = 0.8
 _AVERAGED = 10
-# Up to so many answers it is trained several times, from other random numbers.
+# With at most MAX_REPEATED answers, REPEATED trainings with different seeds are averaged.
 MAX_REPEATED, REPEATED = 300, 5
-# What is longer is a text rather than a question, and is not offered; letters.
+# Longer questions are not suggested; in characters.
 MAX_OFFERED_LENGTH = 300
 
 
 NOTHING: Whole = np.empty(0, np.int64)
 
 
-# An encoder, named by what its files hold, and its vectors by text.
+# The digest of an encoder, and its vectors by text.
 Encoded = tuple[str, Vectors]
 
 
@@ -65,7 +65,7 @@ def train(
     seed: int,
     encoded: Encoded | None = None,
 ) -> Iterator[Epoch | TrainerNote]:
-    """Train on every taught turn of `talks`; yield each epoch, and what people should know.
+    """Train on every answered turn of `talks`; yield epochs and notes.
 
     `encoded` are an encoder's vectors of the texts that `texts_of` names. Raises Untrainable when
     nothing is taught, or more than 50,000 turns are.
@@ -99,7 +99,7 @@ def _epochs(training: _Training, talks: Sequence[Conversation], wanted: object) 
 
 
 def texts_of(talks: Sequence[Conversation], test: Sequence[Conversation]) -> list[str]:
-    """Return every text that training on `talks` needs an encoder's vector of, in order."""
+    """Return the texts whose encoder vectors are needed to train on `talks`, in order."""
     messages = (message for talk in (*talks, *test) for message in talk)
     texts = {cut(message.content) for message in messages if message.role == "user"}
     turns = _taught(talks, sentence_terms)
@@ -109,13 +109,13 @@ def texts_of(talks: Sequence[Conversation], test: Sequence[Conversation]) -> lis
 
 
 def _taught(conversations: Sequence[Conversation], read: Read) -> list[Taught]:
-    """Return each different taught turn once, in an order that is not the file's."""
+    """Return the distinct trained turns, in an order independent of the file's."""
     found = {turn for talk in conversations for turn in taught(talk, read)}
     return sorted(found, key=lambda turn: (turn.readings, turn.answer, turn.text))
 
 
 def _contradicting(turns: Sequence[Taught]) -> list[int]:
-    """Return which questions are taught with several answers; no training makes those right."""
+    """Return the indices of questions with several answers, which cannot all be learned."""
     first: dict[object, int] = {}
     found: set[int] = set()
     for number, turn in enumerate(turns):
@@ -131,7 +131,7 @@ def _named(key: str, texts: Sequence[str]) -> TrainerNote:
 
 
 def dimensions(answers: int) -> int:
-    """Return how long the vectors are: shorter for more answers, to keep training quick."""
+    """Return the vector dimension: smaller for more answers, to limit the training time."""
     return next((length for most, length in _DIMENSIONS if answers <= most), _SHORTEST)
 
 
@@ -212,11 +212,11 @@ class _Training:
 
     @property
     def steps(self) -> int:
-        """How many batches one epoch has."""
+        """Return the number of batches per epoch."""
         return -(-len(self._documents) // self._batch)
 
     def run_epoch(self) -> float:
-        """Show every text once in random order; return the mean loss.
+        """Train one epoch in random order; return the mean loss.
 
         `served` is the mean of the last ten epochs' weights of all trainings, of a large file the
         last one's: of few examples each epoch, and each training, alone is a chance draw.
@@ -230,9 +230,9 @@ class _Training:
             self._recent.append(weights.frozen())
         self.served = mean(self._recent)
         if self._is_near:
-            # From now on it learns slower, and is shown again what it answers wrong or nearly so,
-            # beside the answers those came near: among many answers the one that a question is
-            # mistaken for seldom meets it by chance.
+            # From now on the learning rate is lower, and wrong or nearly wrong questions are
+            # repeated together with the answers they were confused with (hard negatives): among
+            # many answers, random negatives seldom include those.
             for first in range(0, len(self._mistakes), self._batch):
                 part = slice(first, first + self._batch)
                 self._learn(self._trained[0], self._mistakes[part], self._mistaken_for[part])
@@ -245,7 +245,7 @@ class _Training:
         return learning.learn(self._documents, chosen, classes, weights, beside, self._rate, moment)
 
     def accuracy(self) -> float:
-        """Return the share of (sampled) taught questions answered right."""
+        """Return the share of (sampled) trained questions answered correctly."""
         wrong = self._wrong(self._sample)
         avoidable = int(np.isin(wrong, self._learnable).sum())
         self._in_a_row = 0 if avoidable else self._in_a_row + 1
@@ -254,7 +254,7 @@ class _Training:
         return 1.0 - len(wrong) / len(self._sample)
 
     def is_enough(self, epoch: int) -> bool:
-        """Return whether training may end; call it after `accuracy` of the same epoch."""
+        """Return whether to stop training; call it after `accuracy` of the same epoch."""
         watched, learnable = self._watched, self._learnable
         if not self._is_large:
             self._is_all_right = self._in_a_row >= RIGHT_IN_A_ROW and epoch >= MIN_EPOCHS
@@ -278,7 +278,7 @@ class _Training:
         return not is_wrong.any()
 
     def left(self) -> list[int]:
-        """Return which learnable questions are not answered as taught."""
+        """Return the learnable questions that do not get their trained answer."""
         wrong: list[int] = [] if self._is_all_right else self._wrong(self._learnable).tolist()
         return wrong
 
@@ -291,7 +291,7 @@ class _Training:
     def tested(self) -> dict[str, float]:
         """Return loss and accuracy on the test questions, if there are any.
 
-        The loss is over those whose answer was taught; an answer never taught cannot be chosen.
+        The loss is over those whose answer was trained; other answers cannot be selected.
         """
         if self._test is None:
             return {}
@@ -302,7 +302,7 @@ class _Training:
         return {"valid_accuracy": accuracy} | ({} if loss is None else {"valid_loss": loss})
 
     def save(self, weights: Weights, path: Path) -> None:
-        """Write weights of this training as a model."""
+        """Write the weights as a model file."""
         RecallModel(
             self.space,
             [self.terms[number] for number in self._words],

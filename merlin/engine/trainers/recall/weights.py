@@ -1,10 +1,10 @@
-"""What `recall` learns: a gain per term and a vector per answer, and the confidence it then needs.
+"""The parameters of `recall`: a gain per term, a vector per answer, and thresholds.
 
-With either all zero no question has a score, and nothing is answered. One step is a softmax over
-the taught answers with cosine-like scores; Adagrad with one rate per row, word dropout as the only
-augmentation. Texts are rows of term numbers. The thresholds under which the model says that it does
-not know are set on the training file alone: what a taught question scores among the other answers
-is what a near but untaught question gets.
+If either is all zero, no question has a score and nothing is answered. A step minimises a softmax
+loss over the answers with cosine-like scores, with row-wise Adagrad and word dropout as the only
+augmentation. Texts are rows of term indices. The thresholds below which the answer is "unknown" are
+computed from the training file only: the score of a trained question with the other answers is an
+estimate of the score of a similar but untrained question.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ DROPOUT = 0.3
 GAIN_RATE = 0.05
 MIN_GAIN, MAX_GAIN = 0.1, 3.0
 START_SPREAD = 0.001
-# So much at the start keeps an answer's first, still random steps small.
+# The initial accumulator of Adagrad keeps the first, still random steps of an answer small.
 START_MEMORY = 0.2
-# Above so many answers, each step tells the batch's answers from some random others only.
+# Above this number of answers, a step uses a sampled softmax.
 MAX_COMPARED = 1_000
 RANDOM_OTHERS = 500
 _TINY = np.float32(1e-12)
 UNKNOWN_ANSWER = -1
 _SCORES_AT_A_TIME = 4_000_000
-# Both raise what is rejected and lower what is answered; chosen on the three shipped sets.
+# Higher values reject more questions and answer fewer; chosen on the three shipped sets.
 QUANTILE = 0.8
 MIN_THRESHOLD = 0.3
 _ASKED = 1_000
@@ -53,7 +53,7 @@ _LEAST = 1e-6
 class Documents:
     """Texts as rows: `terms[starts[i]:starts[i + 1]]` are the term numbers of text i.
 
-    `keys[i]` is the number by which text i draws.
+    `keys[i]` is the random key of text i.
     """
 
     terms: Whole
@@ -62,7 +62,7 @@ class Documents:
 
     @classmethod
     def of(cls, rows: Sequence[Terms], numbers: dict[str, int]) -> Documents:
-        """Return `rows` as numbers, giving new terms the next ones; no row may be empty."""
+        """Return `rows` as term indices, assigning new terms the next ones; no row may be empty."""
         flat = [numbers.setdefault(term, len(numbers)) for row in rows for term in row]
         starts = np.cumsum([0, *(len(row) for row in rows)])
         return cls(np.array(flat, np.int64), starts, keys(rows))
@@ -71,7 +71,7 @@ class Documents:
         return len(self.starts) - 1
 
     def flat(self, chosen: Whole) -> tuple[Whole, Whole]:
-        """Return the terms of the chosen rows one after another, and where each row starts."""
+        """Return the concatenated terms of the chosen rows, and the start of each row."""
         lengths = self.starts[chosen + 1] - self.starts[chosen]
         begins = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         offsets = np.repeat(self.starts[chosen] - begins, lengths)
@@ -107,24 +107,24 @@ class Weights:
         self._row_memory = np.full(len(answers), START_MEMORY, np.float32)
 
     def order(self, documents: Documents, epoch: int) -> Whole:
-        """Return the numbers of all documents in this epoch's random order."""
+        """Return the indices of all documents in this epoch's random order."""
         return np.argsort(splitmix(documents.keys ^ key(*self.seed, epoch)), kind="stable")
 
     def frozen(self) -> Weights:
-        """Return these weights as they are now; training goes on in the original."""
+        """Return a snapshot of the weights."""
         frozen = copy(self)
         frozen.rows = self.unit_rows()  # the gains are replaced at each step, never changed
         return frozen
 
     def points(self, documents: Documents, chosen: Whole) -> Floats:
-        """Return the places of the chosen documents, shape (len(chosen), dimensions)."""
+        """Return the vectors of the chosen documents, shape (len(chosen), dimensions)."""
         terms, begins = documents.flat(chosen)
         gains = self.gains[terms]
         sums = np.add.reduceat(self.vectors[terms] * gains[:, None], begins, axis=0)
         return np.asarray(sums / self._lengths(terms, gains, begins), np.float32)
 
     def unit_rows(self) -> Floats:
-        """Return the answers' rows at length 1; a row of zeros stays zero."""
+        """Return the answers' rows normalised to length 1; a row of zeros stays zero."""
         return _unit(self.rows)
 
     def learn(
@@ -137,10 +137,10 @@ class Weights:
         rate: float,
         moment: int,
     ) -> float:
-        """Take one step on the chosen documents; return the sum of their weighted losses.
+        """Run one step on the chosen documents; return the sum of their weighted losses.
 
-        `classes` are their right answers, `weights` how much each counts; `beside` names answers
-        that these must be told apart from in any case. `moment` says which draw it is.
+        `classes` are their answers, `weights` the weights of their losses; `beside` are answers
+        that the softmax always includes. `moment` is part of the random key.
         """
         flat, begins = documents.flat(chosen)
         counts = np.diff(np.append(begins, len(flat)))
@@ -177,7 +177,7 @@ class Weights:
         return np.asarray(np.sqrt(np.maximum(mass, _TINY))[:, None], np.float32)
 
     def _dropout(self, drawn: Bits, begins: Whole, counts: Whole) -> Floats:
-        """Drop words at random, but never all words of a text."""
+        """Apply word dropout, but never drop all words of a text."""
         kept = uniform(drawn) >= DROPOUT
         empty = ~np.logical_or.reduceat(kept, begins)
         return np.asarray(kept | np.repeat(empty, counts), np.float32)
@@ -190,8 +190,8 @@ class Weights:
         return np.unique(np.concatenate([classes, others, beside]))
 
     def _step_rows(self, chosen: Whole, units: Floats, slope: Floats, rate: float) -> None:
-        # Only the part across the row turns it. The slope is not divided by the row's length:
-        # the first step, from almost nothing, would outweigh all later ones in the memory.
+        # Only the component orthogonal to the row rotates it. The gradient is not divided by the
+        # row's length, or the first step, from a tiny row, would dominate the accumulator.
         slope = slope - (slope * units).sum(1, keepdims=True) * units
         self._row_memory[chosen] += (slope * slope).mean(1)
         step = rate / np.sqrt(self._row_memory[chosen] + _TINY)
@@ -205,7 +205,7 @@ class Weights:
 
 
 def mean(frozen: Sequence[Weights]) -> Weights:
-    """Return the mean of weights of several moments of one training, oldest first."""
+    """Return the mean of several snapshots, oldest first."""
     middle = copy(frozen[-1])
     middle.rows = np.mean([weights.rows for weights in frozen], axis=0, dtype=np.float32)
     middle.gains = np.mean([weights.gains for weights in frozen], axis=0, dtype=np.float32)
@@ -218,7 +218,7 @@ def _unit(rows: Floats) -> Floats:
 
 
 def cross_entropy(scores: Floats, right: Whole, weights: Floats) -> tuple[float, Floats]:
-    """Return the weighted softmax loss of all rows together, and its slope by the scores."""
+    """Return the summed weighted softmax loss, and its gradient with respect to the scores."""
     logits = (scores - scores.max(1, keepdims=True)) * SHARPNESS
     chances = np.exp(logits)
     chances /= chances.sum(1, keepdims=True)
@@ -305,7 +305,7 @@ class Evaluation:
         return best
 
     def loss(self, weights: Weights, question_indices: Whole) -> float | None:
-        """Return the mean cross-entropy over those questions whose answer was taught."""
+        """Return the mean cross-entropy over the questions whose answer was trained."""
         question_indices = question_indices[self.right[question_indices] >= 0]
         if not len(question_indices):
             return None
@@ -327,12 +327,13 @@ def _parts(question_indices: Whole, answers: int) -> Iterator[Whole]:
 def thresholds(weights: Weights, evaluation: Evaluation, turns: Whole) -> tuple[Floats, bool]:
     """Return the threshold of each answer, and whether one went down to its own taught question.
 
-    At most 1,000 taught questions are asked for it.
+    Evaluates at most 1,000 trained questions.
 
-    It lies half-way between what is usual in the whole file, the QUANTILE of the best other scores,
-    and the best score that a taught question of another answer has with this one: a crowded subject
-    does not silence a sparse one beside it. Few questions say little, so it is at least
-    MIN_THRESHOLD. No question that is answered as taught may lie under it, and it is above 0.
+    A threshold is the mean of a global value, the QUANTILE of the best scores with other answers,
+    and the best score that a trained question of another answer has with this one, so that a dense
+    subject does not suppress a sparse one. Few questions are little evidence, so it is at least
+    MIN_THRESHOLD. It is never above the score of a correctly answered trained question, and is
+    above 0.
     """
     question_indices = np.unique(
         np.linspace(0, len(evaluation) - 1, min(len(evaluation), _ASKED)).astype(np.int64)

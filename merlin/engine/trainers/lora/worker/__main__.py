@@ -1,7 +1,7 @@
-"""`python -m merlin.engine.trainers.lora.worker FOLDER`: train what `FOLDER/task.json` asks for.
+"""`python -m merlin.engine.trainers.lora.worker FOLDER`: train the task in `FOLDER/task.json`.
 
-Standard output carries JSON lines, standard input the word to stop; its end means that the
-engine is dead, and the child leaves at once: what it has kept is whole.
+Progress is sent as JSON lines on stdout; stdin carries the stop command. The end of stdin means
+that the engine has died, and the child exits at once: its last checkpoint is complete.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def main(folder: Path) -> int:
         return run(folder, pipe, stop)
     threading.Thread(target=listen, args=[stop], daemon=True).start()
     with (folder / trainer.LOCK).open("w") as lock:
-        # One whose engine was killed is about to leave.
+        # The lock can be held by a child of a killed engine, which is about to exit.
         fcntl.flock(lock, fcntl.LOCK_EX)
         return run(folder, pipe, stop)
 
 
 def run(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
-    """Train, and tell how it ended; return the exit code."""
-    # Only now, while somebody may already ask to stop: these imports take seconds.
+    """Train, and send the result; return the exit code."""
+    # Imported late, while the stop command is already handled: these imports take seconds.
     from merlin.engine.trainers.lora.trainer import untrainable  # noqa: PLC0415
     from merlin.engine.trainers.lora.worker.model import join_devices  # noqa: PLC0415
     from merlin.engine.trainers.lora.worker.train import work  # noqa: PLC0415
@@ -66,10 +66,9 @@ def run(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
 
 
 def listen(stop: threading.Event) -> None:
-    """Set `stop` at the word to stop; leave where standard input ends without it.
+    """Set `stop` on the stop command; exit the process if stdin ends without it.
 
-    Read by the system's own call: a buffered reader that waits in a thread keeps a process from
-    ending.
+    Uses os.read, because a buffered reader blocked in a thread prevents the process from exiting.
     """
     while word := os.read(0, 1024):
         if trainer.STOP.encode() in word:

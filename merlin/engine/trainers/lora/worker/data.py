@@ -1,13 +1,13 @@
-"""Conversations to batches of tokens, and which of the tokens are learned.
+"""Tokenisation of conversations, loss masks, and batching.
 
-A taught answer is what the base's chat template adds to the conversation before it; so the loss
-needs no markers in the template (`{% generation %}`), which most bases lack. Where a template
-writes an answer in another way once the talk goes on (it drops the thoughts, say), each taught
-answer becomes a row of its own, as it is served.
+A target answer is the text that the base's chat template appends to the conversation before it; so
+the loss mask needs no markers in the template (`{% generation %}`), which most bases lack. If a
+template renders an earlier answer differently (for example without its reasoning), each target
+answer becomes a separate row, as in serving.
 
-Rows are padded at their right end, so a causal model needs no mask. Packed rows lie one after
-another with positions that begin anew; transformers makes the block-diagonal mask of that, so
-packing changes the layout and nothing that is learned.
+Rows are right-padded, so a causal model needs no attention mask. Packed rows are concatenated and
+their positions restart at 0, from which transformers derives the block-diagonal mask, so packing
+does not change the loss.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ASSISTANT = "assistant"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One text: `ids` its tokens, `taught` 1 where a token is to be learned; of one length."""
+    """One text: `ids` are its tokens, `taught` is the loss mask of the same length."""
 
     ids: array[int]
     taught: bytes
@@ -42,12 +42,12 @@ class Row:
         return len(self.ids)
 
 
-# What one step learns from at once: a text, or a better and a worse one.
+# One training example: a text, or a preferred and a rejected one.
 Example = tuple[Row, ...]
 
 
 class Texts:
-    """Reads training files in one base's words; `longest` is in tokens."""
+    """Tokenises training files for one base; `longest` is in tokens."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, longest: int) -> None:
         if not tokenizer.chat_template:
@@ -60,12 +60,12 @@ class Texts:
         self._ends = frozenset([*tokenizer.all_special_ids, *marks])
 
     def supervised(self, path: Path, param: str) -> list[Example]:
-        """Return a conversation's rows one by one. Raises Untrainable, BadFile."""
+        """Return the rows of all conversations, one per example. Raises Untrainable, BadFile."""
         read = (self._rows(messages) for messages in conversations(path, least=1))
         return [(row,) for rows in self._checked(read, path, param) for row in rows]
 
     def preferred(self, path: Path, param: str) -> list[Example]:
-        """Return the better and the worse row of each pair. Raises Untrainable, BadFile."""
+        """Return the preferred and the rejected row of each pair. Raises Untrainable, BadFile."""
         read = (
             [self._ending(prompt, better), self._ending(prompt, worse)]
             for prompt, better, worse in preferences(path, least=1)
@@ -75,10 +75,10 @@ class Texts:
     def _checked(
         self, read: Iterable[Sequence[Row]], path: Path, param: str
     ) -> Iterator[Sequence[Row]]:
-        """Pass on each line's rows.
+        """Validate each line's rows.
 
-        Raises Untrainable for a conversation that the base's template refuses, for rows that are
-        too long, and where none has a loss.
+        Raises Untrainable if the base's template rejects a conversation, if a row is too long, or
+        if no row has target tokens.
         """
         from jinja2 import TemplateError  # noqa: PLC0415 - for the one except clause
 
@@ -106,7 +106,7 @@ class Texts:
             raise Untrainable("invalid_n_examples", "engine-lora-nothing-taught", param)
 
     def _rows(self, messages: Sequence[Message]) -> list[Row]:
-        """Return the rows of a conversation: one, or one a taught answer."""
+        """Return the rows of a conversation: one, or one per target answer."""
         turns = [
             n
             for n, message in enumerate(messages)
@@ -119,13 +119,13 @@ class Texts:
         return [self._row(text, [(start, len(text))]) for start, text in spans]
 
     def _span(self, messages: Sequence[Message], turn: int) -> tuple[int, str]:
-        """Return where a turn's answer begins, and the text up to its end."""
+        """Return the start of a turn's answer, and the text up to its end."""
         before = self._render(messages[:turn], is_asked=True)
         text = self._render(messages[: turn + 1])
         return _shared_length(before, text), text
 
     def _ending(self, question: Sequence[Message], answer: Sequence[Message]) -> Row:
-        """Return one row whose last messages are learned."""
+        """Return one row whose last messages are the target."""
         before = self._render(question, is_asked=True)
         text = self._render([*question, *answer])
         return self._row(text, [(_shared_length(before, text), len(text))])
@@ -140,14 +140,14 @@ class Texts:
         for place, (start, end) in enumerate(made["offset_mapping"]):
             taught[place] = any(first <= start and end <= last for first, last in spans)
         if not any(flag and token in self._ends for token, flag in zip(ids, taught, strict=True)):
-            # A template that closes no answer would teach never to stop.
+            # Without an end token after the answer the model would learn never to stop.
             ids.append(self._tokenizer.eos_token_id)
             taught.append(1)
         return Row(ids, bytes(taught))
 
 
 def _shared_length(before: str, text: str) -> int:
-    """Return how far two texts are the same."""
+    """Return the length of the common prefix."""
     if text.startswith(before):
         return len(before)
     pairs = enumerate(zip(before, text, strict=False))
@@ -155,7 +155,7 @@ def _shared_length(before: str, text: str) -> int:
 
 
 def _line(path: Path, number: int) -> int:
-    """Return the line of the example with this number, counted from 0; empty lines are none."""
+    """Return the line of the example with this index from 0; empty lines are not examples."""
     with path.open("rb") as file:
         filled = (line for line, content in enumerate(file, start=1) if content.strip())
         return next(line for place, line in enumerate(filled) if place == number)
@@ -163,11 +163,11 @@ def _line(path: Path, number: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Some rows as the model sees them.
+    """The tensors of a micro-batch.
 
-    `ids` and `positions`: lines x tokens; `positions` None where every line is one row. A taught
-    token stands at (`line`, `place`), is `wanted`, and belongs to the row with number `owner`:
-    four vectors of one length.
+    `ids` and `positions`: lines x tokens; `positions` is None if every line is one row. Four
+    vectors of equal length describe the target tokens: `wanted` is the token, predicted at (`line`,
+    `place`), and `owner` is the index of its row.
     """
 
     ids: torch.Tensor
@@ -187,7 +187,7 @@ def order(examples: int, seed: int, epoch: int) -> list[int]:
 
 
 def batches(examples: Sequence[Example], chosen: Sequence[int], size: int) -> list[list[Example]]:
-    """Return the chosen examples in batches; the last may be smaller."""
+    """Return the chosen examples in batches; the last can be smaller."""
     starts = range(0, len(chosen), size)
     return [[examples[number] for number in chosen[start : start + size]] for start in starts]
 
@@ -195,7 +195,7 @@ def batches(examples: Sequence[Example], chosen: Sequence[int], size: int) -> li
 def lay_out(
     batch: Sequence[Example], most: int, device: torch.device, *, is_packed: bool
 ) -> Iterator[Layout]:
-    """Yield the batch in pieces of at most `most` tokens, one example at least.
+    """Split the batch into micro-batches of at most `most` tokens, but at least one example.
 
     The rows of one example stay in one piece, in their order.
     """
@@ -212,7 +212,7 @@ def lay_out(
 
 
 def padding_share(examples: Sequence[Example], size: int) -> float:
-    """Return the share of padding when each row has a line of its own, in batches of `size`."""
+    """Return the share of padding tokens without packing, in batches of `size`."""
     used = padded = 0
     for batch in batches(examples, range(len(examples)), size):
         lengths = [len(row) for example in batch for row in example]
@@ -233,7 +233,7 @@ def _layout(rows: Sequence[Row], device: torch.device, *, is_packed: bool) -> La
             row = rows[owner]
             ids[number, start : start + len(row)] = torch.tensor(row.ids)
             positions[number, start : start + len(row)] = torch.arange(len(row))
-            # The first token of a row follows nothing: it cannot be learned.
+            # The first token of a row has no prediction.
             marks += [(number, start + n, owner) for n in range(1, len(row)) if row.taught[n]]
             start += len(row)
         positions[number, start:] = torch.arange(width - start)
@@ -250,7 +250,7 @@ def _layout(rows: Sequence[Row], device: torch.device, *, is_packed: bool) -> La
 
 
 def _packed(rows: Sequence[Row]) -> list[list[int]]:
-    """Return the rows' numbers by lines as long as the longest row: first fit, longest first."""
+    """Pack rows into lines as long as the longest row: first fit decreasing; return indices."""
     width = max(map(len, rows))
     lines: list[list[int]] = []
     room: list[int] = []

@@ -1,7 +1,4 @@
-"""The base in training: loaded from safetensors alone, with adapters; its memory, its processes.
-
-Whether it fits into the memory is reckoned before it is loaded.
-"""
+"""Loading the base for training, with adapters; devices, and memory estimates before loading."""
 
 from __future__ import annotations
 
@@ -24,24 +21,24 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 _GIB = 2**30
-# Bytes kept for the backward pass, as multiples of (tokens x hidden size x bytes a number), a
-# layer: with every activation (measured on SmolLM2-135M with adapters on every projection:
-# 2,513 MiB at 388 tokens), and with the layer's input alone (checkpointing).
+# Activation memory per layer, as multiples of (tokens x hidden size x bytes per number): with all
+# activations (measured on SmolLM2-135M with adapters on every projection: 2,513 MiB at 388 tokens),
+# and with only the layer's input (gradient checkpointing).
 # Source of the form: Korthikanti et al. 2022, "Reducing Activation Recomputation", section 4.1.
 _WHOLE, _INPUT_ALONE = 65, 2
-# Of a taught token's logits: the logits, their float copy, their gradient.
+# Copies of the logits of a target token: the logits, their float copy, their gradient.
 _LOGITS = 3
-# Weight, gradient and Adam's two moments of a trained number, in float32.
+# Bytes per trained parameter: weight, gradient and Adam's two moments in float32.
 _TRAINED_BYTES = 16
 _BYTES = {"none": None, "8bit": 1.0, "4bit": 0.6}
-# Torch, CUDA and the tokens themselves.
+# Fixed overhead: torch, CUDA and the tokens.
 _REST = 400 * 2**20
 
 
 def join_devices(place: TrainingDevices, dtype: str = "auto") -> Accelerator:
-    """Join the processes that train together, to work in the `dtype` of BaseFiles.
+    """Set up accelerate for all training processes, with the `dtype` of BaseFiles.
 
-    Raises Untrainable where a device is not there.
+    Raises Untrainable if a device is missing.
     """
     if all(device == "cpu" for device in place.devices):
         return Accelerator(cpu=True, mixed_precision="no")
@@ -56,9 +53,9 @@ def join_devices(place: TrainingDevices, dtype: str = "auto") -> Accelerator:
 
 
 def is_tight(base: Base, rank: int, tokens: int, free: float) -> bool:
-    """Return whether every activation of a step of `tokens` would not fit into `free` bytes.
+    """Return whether a step of `tokens` needs gradient checkpointing to fit into `free` bytes.
 
-    Raises Untrainable where not even a step with checkpointing fits.
+    Raises Untrainable if it does not even fit with checkpointing.
     """
     text = base.config.get_text_config()
     layers, hidden = int(text.num_hidden_layers), int(text.hidden_size)
@@ -74,28 +71,28 @@ def is_tight(base: Base, rank: int, tokens: int, free: float) -> bool:
 
 
 def free_bytes(device: torch.device) -> float:
-    """Return how much memory is free on a device."""
+    """Return the free memory of a device in bytes."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     return min(float(psutil.virtual_memory().available), _group())
 
 
 def _group() -> float:
-    """Return what a limit on this process' group of processes (a container's) leaves."""
+    """Return the free memory within the cgroup's limit (of a container), in bytes."""
     try:
         most, used = (
             Path(f"/sys/fs/cgroup/memory.{name}").read_text("utf-8") for name in ("max", "current")
         )
         return float(int(most) - int(used))
-    except (OSError, ValueError):  # no group, or one without a limit: "max"
+    except (OSError, ValueError):  # no cgroup, or no limit ("max")
         return float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base on the disk, whole as far as its headers tell, and how to load it.
+    """A base on disk with valid headers, and how to load it.
 
-    `parameters` are the numbers that its safetensors files hold.
+    `parameters` is the number of parameters in its safetensors files.
     """
 
     files: BaseFiles
@@ -106,19 +103,19 @@ class Base:
 
     @property
     def longest(self) -> int:
-        """Return how many tokens an example may have."""
+        """Return the maximum tokens of an example."""
         text = self.config.get_text_config()
         window = int(getattr(text, "max_position_embeddings", 0) or self.tokenizer.model_max_length)
         return min(self.files.longest or window, window)
 
     @property
     def loaded_bytes(self) -> float:
-        """Return its bytes in memory."""
+        """Return its size in memory in bytes."""
         return self.parameters * (_BYTES[self.files.quantised] or self.dtype.itemsize)
 
 
 def find_base(files: BaseFiles, device: torch.device) -> Base:
-    """Look at a base without loading its weights. Raises Untrainable."""
+    """Inspect a base without loading its weights. Raises Untrainable."""
     from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415 - slow to import
 
     if files.quantised != "none" and find_spec("bitsandbytes") is None:
@@ -139,7 +136,7 @@ def find_base(files: BaseFiles, device: torch.device) -> Base:
 
 
 def load_with_adapters(base: Base, settings: Mapping[str, Any], device: torch.device) -> Any:
-    """Load the base and put adapters onto it; only they learn. Raises Untrainable."""
+    """Load the base and add trainable adapters; the base is frozen. Raises Untrainable."""
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415 - slow to import
 
     model = _load(base, device)
@@ -153,7 +150,7 @@ def load_with_adapters(base: Base, settings: Mapping[str, Any], device: torch.de
         lora_dropout=settings["dropout"],
         target_modules=settings["targets"],
     )
-    # An adapter is known by its base's name; where that lay when it was trained concerns nobody.
+    # Saved in the adapter's config: the base's name instead of its local path.
     model.name_or_path = base.files.folder.name
     try:
         peft_model = get_peft_model(model, config)
