@@ -62,11 +62,11 @@ def bases_of(settings: EngineSettings) -> Bases:
         lambda: RecallBackend(settings.language),
         RecallBackend.context,
     )
-    models = [_configured(settings, name) for name in settings.models]
+    models = [_build_base(settings, name) for name in settings.models]
     return {base.name: base for base in (recall, *models)}
 
 
-def _configured(settings: EngineSettings, name: str) -> Base:
+def _build_base(settings: EngineSettings, name: str) -> Base:
     """Return a configured base: a language model, or a sentence encoder."""
     model = settings.models[name]
 

@@ -1,7 +1,7 @@
-"""What the engine's child processes share: their streams to the engine, and their environment.
+"""Common code of the engine's child processes: pipes and environment.
 
-A child and its engine speak in lines of JSON, by the child's standard input and output. What
-libraries print goes to the child's standard error, which is a log. No child outlives its engine.
+A child and the engine exchange JSON lines over the child's stdin and stdout. Output of libraries is
+redirected to stderr, which is a log file. A child exits when the engine does.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO
 
-# What a child needs not: secrets of ours.
+# Prefixes of variables with secrets, which are not passed to children.
 _SECRETS = ("MERLIN_", "CREDENTIALS_DIRECTORY")
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-# Of these, those that the engine has set for itself.
+# The thread limits that the engine has set for itself.
 _own_limits: set[str] = set()
 _PACKAGES = str(Path(__file__).parents[2])
 
 
 def limit_own_threads() -> None:
-    """Let this process compute on one thread, where nobody said how many.
+    """Limit this process to one compute thread, unless the environment sets a number.
 
-    A second one makes its small trainings slower. Children choose for themselves.
+    More threads make its small trainings slower. Children choose their own number.
     """
     for name in _THREADS:
         if name not in os.environ:
@@ -35,9 +35,9 @@ def limit_own_threads() -> None:
 
 
 def child_environment(**added: str) -> dict[str, str]:
-    """Return a child's environment: no secret of ours, no way to a hub, no second pool of threads.
+    """Return a child's environment: without secrets and our thread limits, offline for the hub.
 
-    `added` counts before that.
+    `added` overrides the defaults.
     """
     own = {
         name: value
@@ -50,16 +50,16 @@ def child_environment(**added: str) -> dict[str, str]:
 
 
 def take_stdout() -> BinaryIO:
-    """Return the real standard output; what others print goes to the log from now on."""
+    """Return the real stdout, and redirect file descriptor 1 to stderr (the log)."""
     real = os.dup(1)
     os.dup2(2, 1)
     return os.fdopen(real, "wb")
 
 
 class EnginePipe:
-    """A child's end of the lines between it and the engine; what has come waits in `inbox`.
+    """A child's pipes to the engine; received lines are queued in `inbox`.
 
-    Where the engine has ended, the process ends.
+    The process exits when the engine has closed stdin.
     """
 
     def __init__(self) -> None:
@@ -70,11 +70,11 @@ class EnginePipe:
     def _listen(self) -> None:
         for line in sys.stdin.buffer:
             self.inbox.put(json.loads(line))
-        # Nobody is left to answer to, so nothing is worth finishing.
+        # The engine has gone, so pending work is useless.
         os._exit(0)
 
     def send(self, line: Mapping[str, object]) -> None:
         """Send one line."""
-        # numpy's numbers are floats to everybody but json.
+        # json cannot serialise numpy's numbers.
         self._out.write(json.dumps(line, default=float).encode() + b"\n")
         self._out.flush()

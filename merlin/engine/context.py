@@ -1,4 +1,4 @@
-"""One open engine: settings, database, bases and worker threads; what its routes work with."""
+"""The application context: settings, database, bases and worker threads."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Engine:
     """One open engine: its folder is locked until `close`."""
 
     def __init__(self, settings: EngineSettings, bases: Bases | None = None) -> None:
-        """Open the engine's folder, sweep what a crash left, begin to work.
+        """Open and lock the engine's folder, clean up after a crash, start the threads.
 
-        `bases` are those of the settings where none are given. Raises LeadTaken when another engine
-        has the folder, ConfigError for webhooks that cannot be sent.
+        `bases` default to those of the settings. Raises LeadTaken if another engine has locked the
+        folder, ConfigError for invalid webhooks.
         """
         check_webhooks(settings)
         folder = settings.folder
@@ -54,7 +54,7 @@ class Engine:
         self.webhook_sender.start()
 
     async def close(self) -> None:
-        """Stop the work and let go of the folder."""
+        """Stop the threads and unlock the folder."""
         await self.backends.close()
         await self.transcriber.close()
         await run_in_threadpool(self._stop)
@@ -67,5 +67,5 @@ class Engine:
 
 
 def engine_of(request: Request) -> Engine:
-    """Return the engine that a call is for."""
+    """Return the engine of a request."""
     return cast("Engine", request.app.state.engine)

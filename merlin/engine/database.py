@@ -118,7 +118,7 @@ class Rows:
             check_same_thread=False,
             timeout=10,
         )
-        with _damage_refused(path):
+        with _refuse_damage(path):
             self._db.connect()
             found = self._db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
@@ -138,12 +138,12 @@ class Rows:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run the block in a transaction; other writers wait."""
-        with self._lock, _disk_errors(), self._db.atomic("IMMEDIATE"):
+        with self._lock, _convert_disk_errors(), self._db.atomic("IMMEDIATE"):
             yield
 
     def select(self, sql: str, *values: object) -> list[Row]:
         """Return the rows of a query as dicts by column name."""
-        with self._lock, _disk_errors():
+        with self._lock, _convert_disk_errors():
             cursor = self._db.execute_sql(sql, values)
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -160,7 +160,7 @@ class Rows:
 
     def change(self, sql: str, *values: object) -> int:
         """Execute one INSERT, UPDATE or DELETE; return the number of affected rows."""
-        with self._lock, _disk_errors():
+        with self._lock, _convert_disk_errors():
             return int(self._db.execute_sql(sql, values).rowcount)
 
     def close(self) -> None:
@@ -170,7 +170,7 @@ class Rows:
 
 
 @contextmanager
-def _damage_refused(path: Path) -> Iterator[None]:
+def _refuse_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
@@ -182,7 +182,7 @@ def _damage_refused(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _disk_errors() -> Iterator[None]:
+def _convert_disk_errors() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:

@@ -1,8 +1,8 @@
-"""What lies in a sentence encoder's folder, read without any library of models.
+"""Files of a sentence encoder, read without torch or transformers.
 
-An encoder is a transformer as safetensors, or an ONNX file, with `tokenizer.json`. How the vectors
-of tokens become one vector stands in `1_Pooling/config.json`, as sentence-transformers writes it;
-without it their mean is taken.
+An encoder is a transformer as safetensors, or an ONNX file, with `tokenizer.json`. The pooling is
+configured in `1_Pooling/config.json`, in the format of sentence-transformers; the default is mean
+pooling.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from merlin.core.durable_files import sha256_of
 
 ONNX, POOLING = ("onnx/model.onnx", "model.onnx"), "1_Pooling/config.json"
-# What the vectors depend on.
+# The files that the vectors depend on.
 _DECIDING = (
     *("*.safetensors", "*.onnx", "*.onnx_data", "onnx/model.onnx*", "config.json", POOLING),
     *("tokenizer*", "vocab.*", "merges.txt", "spiece.model", "sentencepiece*", "*_tokens*.json"),
@@ -23,26 +23,26 @@ _DECIDING = (
 
 
 def onnx_of(folder: Path) -> Path | None:
-    """Return the ONNX file of an encoder's folder, None where it has none."""
+    """Return the ONNX file of an encoder's folder, None if it has none."""
     return next((folder / name for name in ONNX if (folder / name).is_file()), None)
 
 
 def takes_first_token(folder: Path) -> bool:
-    """Return whether the first token's vector stands for the text; else the mean of all does."""
+    """Return whether the pooling takes the first token (CLS) instead of the mean."""
     try:
         config = json.loads((folder / POOLING).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     if not isinstance(config, dict):
         return False
-    # as sentence-transformers writes it from 6 on, and as before
+    # the format of sentence-transformers from 6 on, and the older one
     return config.get("pooling_mode") == "cls" or config.get("pooling_mode_cls_token") is True
 
 
 def digest_of(folder: Path) -> str:
-    """Return the sha256, in hex, of all that an encoder's vectors depend on.
+    """Return the hex sha256 of the files that an encoder's vectors depend on.
 
-    Files of the same size and time are not read again.
+    Cached by file size and modification time.
     """
     paths = sorted({path for pattern in _DECIDING for path in folder.glob(pattern)})
     stats = [(path, path.stat()) for path in paths if path.is_file()]

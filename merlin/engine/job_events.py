@@ -1,8 +1,8 @@
-"""What happens to a job, in order, for people and for loss curves; and why a job failed.
+"""Events and failures of jobs.
 
-An event's id is made of its job and its key, so a run that is begun again tells the same ids. A
-failure is kept as a code and as a text's key with its arguments, and is worded for whoever reads
-it: a person in their language, a program of the protocol in English.
+An event's id is derived from its job and its key, so a restarted run produces the same ids. A
+failure is stored as a code and a Fluent key with arguments, and is formatted when it is read: in a
+person's language, or in English for API clients.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ENGLISH, BUG = "en", "server_error"
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """One event to tell: `key` is its own among the job's; `content` holds metrics where any."""
+    """A new event: `key` is unique within the job; `content` has the metrics, if any."""
 
     key: str
     message: str
@@ -43,7 +43,7 @@ class JobEvents:
         self._rows = rows
 
     def add(self, job_id: str, event: JobEvent) -> None:
-        """Add an event; one with the same key takes the old one's place at the end."""
+        """Add an event; it replaces one with the same key and moves to the end."""
         event_id = f"ftevent-{hashlib.sha256(f'{job_id} {event.key}'.encode()).hexdigest()[:24]}"
         with self._rows.transaction():
             self._rows.change("DELETE FROM event WHERE id = ?", event_id)
@@ -60,16 +60,16 @@ class JobEvents:
             )
 
     def forget_run(self, job_id: str) -> None:
-        """Remove what a broken run told; the run that follows tells it again."""
+        """Remove the events of an interrupted run, which the next run adds again."""
         self._rows.change("DELETE FROM event WHERE job_id = ? AND is_of_run = 1", job_id)
 
     def metrics(self, job_id: str) -> list[dict[str, Any]]:
-        """Return what a job's metrics events hold, oldest first."""
+        """Return the metrics of a job's events, oldest first."""
         sql = "SELECT content FROM event WHERE job_id = ? AND kind = 'metrics' ORDER BY seq"
         return [json.loads(row["content"]) for row in self._rows.select(sql, job_id)]
 
     def newest(self) -> int:
-        """Return a number that is another one after every event of any job."""
+        """Return the version of all events, which changes with every event of any job."""
         return int(self._rows.select("SELECT COALESCE(MAX(seq), 0) AS seq FROM event")[0]["seq"])
 
     def page(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
@@ -90,13 +90,13 @@ def event_object(row: Row) -> dict[str, object]:
 
 
 def failure_of(error: Exception) -> Untrainable:
-    """Return the reason of what was raised while a job was worked on; BUG for one of the engine."""
+    """Return the failure for an exception raised by a job; its code is BUG if unexpected."""
     bug = Untrainable(BUG, "engine-bug", None, kind=type(error).__name__)
     return untrainable_of(error, "engine-memory-out") or bug
 
 
 def failure_object(failure: Untrainable) -> dict[str, object]:
-    """Return what is kept of a reason; the English words for whoever knows the key no more."""
+    """Return the stored form of a failure; its English message is a fallback for removed keys."""
     return {
         "code": failure.code,
         "message": text(ENGLISH, failure.key, **failure.arguments),
@@ -107,18 +107,18 @@ def failure_object(failure: Untrainable) -> dict[str, object]:
 
 
 def failure_message(error: Mapping[str, object] | None, language: str) -> str:
-    """Return a kept reason in a language, "" without one."""
+    """Format a stored failure in a language, "" without one."""
     if error is None:
         return ""
     key, arguments = error.get("key"), error.get("arguments")
-    # One that was kept by an earlier version, or whose text has gone since, has English words.
+    # Failures stored by an earlier version, or with a removed key, have an English message.
     if key not in keys(language) or not isinstance(arguments, dict):
         return str(error["message"])
     return text(language, str(key), **arguments)
 
 
 def error_object(error: Mapping[str, object] | None, language: str) -> dict[str, object] | None:
-    """Return a kept reason as the protocol's `job.error`. Source: openapi.yaml, FineTuningJob."""
+    """Return a failure as the protocol's `job.error`. Source: openapi.yaml, FineTuningJob."""
     if error is None:
         return None
     message = failure_message(error, language)
@@ -126,5 +126,5 @@ def error_object(error: Mapping[str, object] | None, language: str) -> dict[str,
 
 
 def protocol_language(request: Request) -> str:
-    """Return the language of reasons for a call of the protocol: English, or what is asked for."""
+    """Return the language of error messages for an API request: English, or the requested one."""
     return language_of_header(request.headers.get("accept-language", ""), ENGLISH)

@@ -1,6 +1,6 @@
-"""The engine's process: `merlin engine` serves until SIGTERM or SIGINT, then finishes its work.
+"""The engine's process: `merlin engine` serves until SIGTERM or SIGINT, then shuts down in order.
 
-The application is the OpenAI protocol under /v1, with health and pages beside it.
+The application has the OpenAI protocol under /v1, health checks, metrics and pages.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ log = get_logger(__name__)
 
 _SUBJECTS = training, inference, status, pages
 FINISH_S = 10
-# All large bodies under way together.
+# The total size of all large request bodies in memory.
 BODIES_BYTES = 128 * 1024 * 1024
-# The trainer's thread gives way to an answer five times sooner than Python's default.
+# A fifth of Python's default, so that the trainer's thread delays responses less.
 _SWITCH_S = 0.001
 
 
@@ -61,11 +61,11 @@ def serve(
     on_ready: Callable[[], object] = lambda: None,
     still_alive: Callable[[], object] = lambda: None,
 ) -> None:
-    """Serve until a signal; `on_ready` is called once the port answers.
+    """Serve until a signal; `on_ready` is called when the port accepts connections.
 
-    `still_alive` is called every second by the loop that serves, while every thread of jobs lives.
-    Port 0 takes a free one, told in the log. Raises ConfigError for wrong settings or a taken
-    address, LeadTaken when another engine has the folder.
+    The event loop calls `still_alive` every second while all job threads are alive. Port 0 selects
+    a free one, which is logged. Raises ConfigError for invalid settings or an address in use,
+    LeadTaken if another engine has locked the folder.
     """
     settings.check()
     with server.listen("engine.listen", settings.host, settings.port) as listener:
@@ -114,8 +114,8 @@ def create_app(
 ) -> FastAPI:
     """Return the application of an open engine; without one it opens and closes its own.
 
-    `bases` are the settings' own where none are given. Raises ConfigError for settings that would
-    leave it open to everybody.
+    `bases` default to those of the settings. Raises ConfigError for settings without a key on a
+    public address.
     """
     settings.check()
     calls: Counter[tuple[str, int]] = Counter()
@@ -126,13 +126,13 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         lifespan=None if engine else _own_engine,
-        # Those of a router that is included would be made anew at the first request.
+        # Routes of included routers would be rebuilt on the first request.
         routes=[route for subject in _SUBJECTS for route in subject.router.routes],
     )
     app.state.settings, app.state.engine, app.state.calls = settings, engine, calls
     app.state.bases, app.state.sign_ins = bases, SignIns(settings.key)
     app.state.machine = Machine(settings.folder, partial(used_bytes, settings.folder))
-    # Our own processes ask from here, as many questions at once as there are people.
+    # No connection limit for the loopback, from which our own processes connect.
     app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = BodyBudget(BODIES_BYTES)
     for kind in (*_EXPECTED, Exception):
@@ -160,8 +160,8 @@ _EXPECTED = ApiError, Busy, Unavailable, Untrainable, HTTPException, ClientDisco
 
 
 def _answer_error(request: Request, error: Exception) -> Response:
-    """Return what a caller is told of what was raised."""
-    # Of a bug enough to find it in the log, and no more.
+    """Return the error response for an exception."""
+    # For a bug only enough to find it in the log.
     words = text(ENGLISH, "engine-bug", kind=type(error).__name__)
     refusal = ApiError(500, words, code="server_error")
     match error:
@@ -172,7 +172,7 @@ def _answer_error(request: Request, error: Exception) -> Response:
             refusal = too_many(words, "requests", error.retry_after_s)
         case Unavailable():
             refusal = ApiError(503, str(error), code="model_unavailable")
-        case Untrainable():  # a base whose files are missing or cannot be used
+        case Untrainable():  # the base's files are missing or invalid
             words = text(protocol_language(request), error.key, **error.arguments)
             refusal = bad_field("model", words, error.code)
         case HTTPException():

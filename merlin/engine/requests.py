@@ -1,4 +1,4 @@
-"""Reading what a call brings: JSON with a bound, its fields, and an upload streamed to a file."""
+"""Parsing of request bodies: JSON with a size limit, validated fields, and streamed uploads."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from merlin.openai_protocol.errors import ApiError, bad_field
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 MAX_JSON_BYTES = 4_000_000
 _PIECE = 1 << 20
-_FRAMING = 1 << 20  # what a multipart form may have beside the file
+_FRAMING = 1 << 20  # allowed bytes of a multipart form besides the file
 
 
 async def json_object(request: Request) -> dict[str, object]:
-    """Return a call's JSON object. Raises ApiError 400, or 413 above 4 MB."""
+    """Return a request's JSON object. Raises ApiError 400, or 413 above 4 MB."""
     too_large = _too_large(MAX_JSON_BYTES)
     content = b"".join([piece async for piece in read_pieces(request, MAX_JSON_BYTES, too_large)])
     try:
@@ -45,9 +45,9 @@ async def json_object(request: Request) -> dict[str, object]:
 async def form_of(
     request: Request, most_bytes: int = MAX_UPLOAD_BYTES, needs: str = "'file' and 'purpose'"
 ) -> AsyncIterator[FormData]:
-    """Give a multipart form; its file lies on disk above 1 MB.
+    """Yield a multipart form; a file above 1 MB is spooled to disk.
 
-    Raises ApiError 400 with what the form `needs`, or 413 above `most_bytes`.
+    Raises ApiError 400 that names what the form `needs`, or 413 above `most_bytes`.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(400, f"Send the file as multipart/form-data with {needs}.")
@@ -63,7 +63,7 @@ async def form_of(
 
 
 async def write_upload(upload: UploadFile, target: Path) -> str:
-    """Write an upload to `target`; return its sha256. Raises OSError when the disk refuses."""
+    """Write an upload to `target`; return its sha256. Raises OSError if the write fails."""
 
     def copy() -> str:
         digest = hashlib.sha256()
@@ -82,13 +82,13 @@ def _too_large(most: int) -> ApiError:
 
 
 class Fields(BaseModel):
-    """What a call's body holds, read strictly; what is not named here is passed over."""
+    """A request body with strict types; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
     @classmethod
     def read(cls, body: object) -> Self:
-        """Read a body. Raises ApiError 400 that names the first field that cannot be used."""
+        """Parse a body. Raises ApiError 400 that names the first invalid field."""
         try:
             return cls.model_validate(body)
         except ValidationError as error:
@@ -100,7 +100,7 @@ class Fields(BaseModel):
 
 
 def _field_of(place: Sequence[int | str], kind: str) -> str:
-    """Return a field's name as callers write it: messages[0].role; of a plain list its own."""
+    """Format a field's path: messages[0].role; for items of a plain list the field's name."""
     if place[-1] == "[key]":
         place = place[:-2]
     elif isinstance(place[-1], int) and kind != "model_type":
@@ -110,7 +110,7 @@ def _field_of(place: Sequence[int | str], kind: str) -> str:
 
 
 def only(accepts: Callable[[Any], bool], words: str) -> BeforeValidator:
-    """Return what refuses a field's value with `words` unless it is accepted."""
+    """Return a validator that rejects a value with `words` unless `accepts` it."""
 
     def check(value: object) -> object:
         if not accepts(value):
@@ -124,5 +124,5 @@ Name = Annotated[str, Field(min_length=1)]
 
 
 def as_list(value: object) -> object:
-    """Return one text as a list of it, nothing as an empty one; anything else as it is."""
+    """Wrap one text in a list, None becomes an empty list; other values are unchanged."""
     return [value] if isinstance(value, str) else value or []

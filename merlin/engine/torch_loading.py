@@ -1,7 +1,7 @@
-"""How the processes that train, answer and convert work with torch: types, threads, weights' files.
+"""torch helpers of the training, serving and conversion processes: dtypes, threads, weights.
 
-How many threads are free only a try can tell: two threads on two cores, one of them busy with
-another process, took five times as long as one, for every small operation waits for the slower
+The best number of threads must be measured: two threads on two cores, one of which was busy with
+another process, took five times as long as one, because every operation waits for the slowest
 thread (docs/adr/0017).
 """
 
@@ -21,12 +21,12 @@ from safetensors.torch import save_file
 if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig
 
-# How safetensors tells of a disk that refuses: "I/O error: … (os error 28)".
+# The message of safetensors for a disk error: "I/O error: … (os error 28)".
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 def dtype_of(name: str, device: torch.device) -> torch.dtype:
-    """Return the type of a base's weights: "float32", "bfloat16", or "auto" by the device."""
+    """Return the dtype of a base's weights: "float32", "bfloat16", or "auto" by the device."""
     if name == "auto":
         is_able = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if is_able else torch.float32
@@ -34,7 +34,7 @@ def dtype_of(name: str, device: torch.device) -> torch.dtype:
 
 
 def quantisation_of(quantised: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:
-    """Return how weights are made smaller, the same in training and answers; None for "none"."""
+    """Return the quantisation config, the same in training and serving; None for "none"."""
     if quantised == "none":
         return None
     from transformers import BitsAndBytesConfig  # noqa: PLC0415 - slow to import
@@ -50,14 +50,14 @@ def quantisation_of(quantised: str, dtype: torch.dtype) -> BitsAndBytesConfig | 
 
 
 def cores() -> int:
-    """Return how many threads this process may take of the machine's."""
+    """Return the number of CPU cores available to this process."""
     requested = os.environ.get("OMP_NUM_THREADS", "")
     own = len(os.sched_getaffinity(0))
     return min(own, int(requested)) if requested.isdigit() and int(requested) else own
 
 
 def choose_threads(step: Callable[[], object], tries: int) -> int:
-    """Return whether all cores or one fewer make `step` quicker, each timed so many times."""
+    """Return the faster number of threads for `step`: all cores or one fewer; `tries` each."""
     most = cores()
     if most < 2:  # noqa: PLR2004 - there is nothing to choose
         return 1
@@ -71,10 +71,10 @@ def _least_s(threads: int, step: Callable[[], object], tries: int) -> float:
 
 
 def save_weights(weights: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Write weights as safetensors. Raises OSError when the disk refuses."""
+    """Write weights as safetensors. Raises OSError if the write fails."""
     try:
         save_file(dict(weights), path, metadata={"format": "pt"})
     except SafetensorError as error:
-        # Only its words say what the disk refused.
+        # Only the message contains the errno.
         found = _OS_ERROR.search(str(error))
         raise OSError(int(found[1]), os.strerror(int(found[1]))) if found else error from error

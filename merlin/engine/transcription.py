@@ -1,6 +1,6 @@
-"""Speech to text: one Whisper model, in a child process that a bad recording may break.
+"""Speech to text: a Whisper model in a child process, which isolates crashes.
 
-A transcript has the forms of the OpenAI protocol: json, text, srt, vtt, verbose_json. Source:
+A transcript has the formats of the OpenAI protocol: json, text, srt, vtt, verbose_json. Source:
 openai/openai-openapi, openapi.yaml, CreateTranscriptionResponseJson and
 CreateTranscriptionResponseVerboseJson; W3C, WebVTT.
 """
@@ -27,18 +27,18 @@ MAX_WAITING = 7
 _WEIGHTS = "model.bin"
 
 
-# What was said: language, duration, segments (start, end, text, how sure the model was) and words
-# (start, end, word); times are seconds from the recording's start.
+# Language, duration, segments (start, end, text, confidence values) and words (start, end, word);
+# times are seconds from the start of the recording.
 Transcript = Mapping[str, Any]
 
 
 class Transcriber:
-    """One model, one recording at a time; it is loaded at the first one."""
+    """Transcribes one recording at a time; the model is loaded on the first one."""
 
     def __init__(self, model: str, device: str, idle_s: float, log_file: Path) -> None:
-        """Take a folder with a Whisper model in CTranslate2's form, "" for none.
+        """Take a folder with a Whisper model in CTranslate2's format, "" for none.
 
-        After `idle_s` without a recording the child is let go of, 0 never.
+        The child is stopped after `idle_s` without a request, never if 0.
         """
         self._folder = model
         self._child = ChildServer(
@@ -53,9 +53,9 @@ class Transcriber:
         )
 
     def check(self, name: str) -> None:
-        """Raise ApiError 400 where there is no model here, 404 where `name` is another model.
+        """Raise ApiError 400 if there is no model, 404 if `name` is another model.
 
-        It is called by its folder's name, or by OpenAI's.
+        The model has the name of its folder, and OpenAI's.
         """
         if not self._folder:
             raise bad_field(
@@ -82,11 +82,11 @@ class Transcriber:
         temperature: float = 0.0,
         wants_words: bool = False,
     ) -> Transcript:
-        """Return what was said in a recording.
+        """Transcribe a recording.
 
-        `language` "" is found out; `prompt` is what came before. Raises ApiError 400 for one that
-        is no audio, Busy when too many wait, Unavailable when the model cannot be loaded or the
-        child broke.
+        `language` "" is detected; `prompt` is the preceding text. Raises ApiError 400 if the file
+        is not audio, Busy if the queue is full, Unavailable if the model cannot be loaded or the
+        child crashed.
         """
         question = {
             "ask": 0,
@@ -101,7 +101,7 @@ class Transcriber:
         return line
 
     async def close(self) -> None:
-        """Let the model go; who still waits is told that it broke."""
+        """Stop the child; pending requests fail."""
         await self._child.close()
 
 
@@ -141,7 +141,7 @@ def _cues(transcript: Transcript, point: str) -> Iterator[str]:
 
 
 def stamp(seconds: float, point: str) -> str:
-    """Return a time as subtitles write it: 01:02:03.456."""
+    """Format a time for subtitles: 01:02:03.456."""
     whole, milli = divmod(round(seconds * 1000), 1000)
     minutes, second = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)

@@ -1,6 +1,6 @@
 """`python -m merlin.engine.transcription_child FOLDER DEVICE`: speech to text.
 
-One request a line in, its transcript a line out. Source: SYSTRAN/faster-whisper 1.2.1,
+One request line in, one transcript line out. Source: SYSTRAN/faster-whisper 1.2.1,
 faster_whisper/transcribe.py.
 """
 
@@ -35,7 +35,7 @@ _OF_A_WORD = ("word", "start", "end")
 
 
 def main() -> None:
-    """Serve until the standard input ends."""
+    """Serve until the end of stdin."""
     pipe = EnginePipe()
     folder, device = sys.argv[1:]
     model = _load(folder, device)
@@ -46,7 +46,7 @@ def main() -> None:
 def _load(folder: str, device: str) -> WhisperModel:
     from faster_whisper import WhisperModel  # noqa: PLC0415 - after stdout is safe
 
-    # Cores that others work on slow every step down: threads for the free ones alone.
+    # Busy cores slow down every step: only use as many threads as there are idle cores.
     free = len(os.sched_getaffinity(0)) - round(os.getloadavg()[0])
     return WhisperModel(
         folder, device=device, compute_type="auto", cpu_threads=max(1, free), local_files_only=True

@@ -138,7 +138,7 @@ async def complete(request: Request) -> Response:
     await check_model(request, model)
     answer = metered(request, question, engine_of(request).backends.ask(model, question))
     if chat_request.stream:
-        return await _streamed(chat_request, answer)
+        return await _stream_response(chat_request, answer)
     async with aclosing(answer):
         completion = await run_while_connected(request, _completion(model, answer))
     if completion is None:
@@ -181,7 +181,7 @@ def _token(token: str, logprob: float) -> dict[str, object]:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
 
 
-async def _streamed(chat_request: ChatRequest, parts: AnswerStream) -> Response:
+async def _stream_response(chat_request: ChatRequest, parts: AnswerStream) -> Response:
     """Start the response after the first chunk, so that an error has its own HTTP status.
 
     The extension `merlin` is in the chunk with the finish reason.

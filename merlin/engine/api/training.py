@@ -131,11 +131,11 @@ async def create_job(request: Request) -> Response:
     body = await json_object(request)
     key = request.headers.get("idempotency-key", "")
     idempotency = idempotency_of("jobs", key, body, owner_of(request))
-    answer = await run_in_threadpool(_created, request, body, idempotency)
+    answer = await run_in_threadpool(_create_job, request, body, idempotency)
     return Response(answer, media_type="application/json")
 
 
-def _created(request: Request, body: Mapping[str, object], idempotency: IdempotencyKey) -> bytes:
+def _create_job(request: Request, body: Mapping[str, object], idempotency: IdempotencyKey) -> bytes:
     engine = engine_of(request)
     stored = engine.repositories.repeats.answer(idempotency)
     if stored is not None:
@@ -175,22 +175,22 @@ def retrieve_job(request: Request, job_id: str) -> Response:
 @router.post("/fine_tuning/jobs/{job_id}/cancel")
 def cancel(request: Request, job_id: str) -> Response:
     """Stop a job for good."""
-    return _moved(request, job_id, engine_of(request).repositories.jobs.cancel)
+    return _move_job(request, job_id, engine_of(request).repositories.jobs.cancel)
 
 
 @router.post("/fine_tuning/jobs/{job_id}/pause")
 def pause(request: Request, job_id: str) -> Response:
     """Let a job rest after the step under way."""
-    return _moved(request, job_id, engine_of(request).repositories.jobs.pause)
+    return _move_job(request, job_id, engine_of(request).repositories.jobs.pause)
 
 
 @router.post("/fine_tuning/jobs/{job_id}/resume")
 def resume(request: Request, job_id: str) -> Response:
     """Put a resting job back in the queue."""
-    return _moved(request, job_id, engine_of(request).repositories.jobs.resume)
+    return _move_job(request, job_id, engine_of(request).repositories.jobs.resume)
 
 
-def _moved(request: Request, job_id: str, move: Callable[[str], Job]) -> Response:
+def _move_job(request: Request, job_id: str, move: Callable[[str], Job]) -> Response:
     job = move(job_id)
     engine_of(request).work.wake()
     return JSONResponse(job_object(job, protocol_language(request)))

@@ -1,10 +1,10 @@
-"""The conformance suite: what a server of the OpenAI protocol does, checked call by call.
+"""The conformance suite for servers of the OpenAI protocol.
 
-One module a family of checks; a check is a function that returns what later checks need, or raises
-what is wrong. Everything is asked through the `openai` package as it is, and through plain HTTP
-where the package hides the wire. Source of all shapes: openai/openai-openapi, `openapi.yaml`.
+One module per family of checks; a check is a function that returns a value for later checks, or
+raises the deviation. Requests use the unmodified `openai` package, and plain HTTP where the package
+hides the wire format. Source of all schemas: openai/openai-openapi, `openapi.yaml`.
 
-A run makes every check in order, each once, after those it needs; none ends the run.
+A run executes every check once, in order, after its dependencies; a failure does not end the run.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ PASSED = "passed"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one check found: "passed", "failed" or "missing".
+    """The result of one check: "passed", "failed" or "missing".
 
-    `key` names the Fluent text of its detail, "" where there is none.
+    `key` is the Fluent key of its detail, "" if there is none.
     """
 
     name: str
@@ -38,9 +38,9 @@ class Outcome:
 def run_checks(
     server: Server, checks: Sequence[Check], tell: Callable[[Outcome], object]
 ) -> list[Outcome]:
-    """Make every one of `checks`, in their order; return how they ended.
+    """Run `checks` in order; return their outcomes.
 
-    `tell` hears of every outcome as it comes.
+    `tell` is called with every outcome.
     """
     outcomes: dict[str, Outcome] = {}
     products: dict[str, object] = {}
@@ -91,9 +91,9 @@ CHECKS = tuple(
 
 
 def select_checks(names: Iterable[str], *, keep: bool) -> list[Check]:
-    """Return the checks of these names or families with all they need; for no name, all.
+    """Return the checks of these names or families with their dependencies; without names, all.
 
-    `keep` leaves out the one that deletes the tuned model. Raises ConfigError for a strange name.
+    `keep` excludes the check that deletes the tuned model. Raises ConfigError for an unknown name.
     """
     checks = [check for check in CHECKS if not (keep and check is jobs.deleted)]
     requested: list[Check] = []

@@ -1,7 +1,7 @@
-"""What every check needs: the server under test, findings, sample files, pages.
+"""The test harness: the server under test, assertions, sample files, pagination.
 
-A check that returns has passed. It raises Missing where the server has no such call or leaves an
-optional wish unheeded, Wrong where it answers something else than the protocol says.
+A check that returns has passed. It raises Missing if the server lacks the call or ignores an
+optional parameter, Wrong if its response deviates from the protocol.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Check:
 
 
 def check(name: str, *needs: Check) -> Callable[[Callable[..., object]], Check]:
-    """Make a check of the function below."""
+    """Return a decorator that turns a function into a check."""
     return lambda act: Check(name, act, needs)
 
 
 def refuses(
     name: str, wanted: tuple[int, ...], call: Callable[[Server], object], *needs: Check
 ) -> Check:
-    """Make a check that a call is refused with one of these statuses and an error object."""
+    """Return a check that a call fails with one of these statuses and an error object."""
     return Check(name, lambda server, *_: require_refusal(lambda: call(server), wanted), needs)
 
 
@@ -76,7 +76,7 @@ _ANY_NUMBER = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
 
 
 class Server:
-    """One server of the protocol; every method may be called from several threads."""
+    """The server under test; thread-safe."""
 
     def __init__(self, base_url: str, key: str, timeout_s: float) -> None:
         """Take where it is; `models`, the bases to try, and `idle_jobs` follow.
@@ -91,7 +91,7 @@ class Server:
         self.launch_key = f"merlin-test-{secrets.token_hex(8)}"
         self._limit = _OLD_LIMIT
         self._left: list[tuple[str, str]] = []
-        # What of our own is to be closed at the end.
+        # Own resources to close at the end.
         self.open = ExitStack()
         # Whether it is on this machine, so that it can reach our receiver.
         self.is_here = is_loopback(urlsplit(base_url).hostname)
@@ -110,12 +110,12 @@ class Server:
         return self.models[0]
 
     def call(self, method: str, path: str, **other: object) -> httpx2.Response:
-        """Make a plain call; a refusal is an answer as any other."""
+        """Send a plain HTTP request; error responses are returned."""
         arguments: dict[str, object] = {"headers": self.headers(), **other}
         return self.http.request(method, f"{self.base_url}{path}", **arguments)  # type: ignore[arg-type]
 
     def headers(self) -> dict[str, str]:
-        """Return what lets a plain call in."""
+        """Return the authorization headers of a plain request."""
         return {"Authorization": f"Bearer {self.key}"}
 
     def question(self, *, most: int = MAX_TOKENS, **other: object) -> dict[str, object]:
@@ -140,18 +140,18 @@ class Server:
         return list(create(**self.question(stream=True, **other)))
 
     def streamed(self) -> AbstractContextManager[openai.APIResponse[Any]]:
-        """Give the open answer to a streamed question, as it stands on the wire."""
+        """Open a streamed chat request and yield the raw response."""
         ask: Callable[..., AbstractContextManager[openai.APIResponse[Any]]] = (
             self.sdk.chat.completions.with_streaming_response.create
         )
         return ask(**self.question(stream=True))
 
     def undo_at_end(self, method: str, path: str) -> None:
-        """Note the call that removes what was just made; POST stops a job."""
+        """Register a cleanup request; POST cancels a job."""
         self._left.append((method, path))
 
     def close(self, *, keep: bool) -> None:
-        """Remove what was made, newest first, unless `keep`; jobs are stopped in any case."""
+        """Run the cleanup requests, newest first; with `keep` only those that cancel jobs."""
         for method, path in reversed(self._left):
             if method == "POST" or not keep:
                 try:

@@ -1,8 +1,8 @@
-"""A base fetched from the hub: only what loads without code, resumed where it broke off, verified.
+"""Download of a base from the hub: only files that load without code, resumable, verified.
 
-The hub's client answers for addresses, tokens, mirrors (HF_ENDPOINT) and working offline
-(HF_HUB_OFFLINE). It begins a file anew in each process, so its own `http_get`, which resumes, is
-called here on files that outlive us.
+The hub's client handles URLs, tokens, mirrors (HF_ENDPOINT) and offline mode (HF_HUB_OFFLINE). It
+restarts a file in each process, so its `http_get`, which can resume, is called here on persistent
+files.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from merlin.core.errors import Refused
 from merlin.engine.encoder_files import ONNX, POOLING
 from merlin.engine.model_store.store import Progress
 
-# Weights by their form. In a folder below lies another form of the same weights (onnx, original)
-# but for the names here; how an encoder pools lies there as well.
+# Files of weights by format. Subfolders contain other formats of the same weights (onnx, original)
+# except for the names here, and an encoder's pooling config.
 WEIGHTS = {
     "safetensors": ("*.safetensors", "*.safetensors.index.json"),
     "onnx": (*ONNX, "onnx/model.onnx_data", "model.onnx_data"),
@@ -52,18 +52,18 @@ WANTED = (
     "LICENSE*",
     "README.md",
 )
-# Without a token that may read it, the hub does not even tell that a repository exists.
+# Without read access the hub does not reveal whether a repository exists.
 NOT_YOURS = (401, 403, 404)
-# What is not the model's weights fits into this; a fetch that leaves less would end in trouble.
+# The free disk space that must remain after a download, in bytes.
 SPARE = 100_000_000
 
 
-# A file at the hub as its client knows it; of a large one the sha256, of a small one git's own sum.
+# A file on the hub as listed by its client, with a sha256 (large files) or a git blob id.
 Sibling = Any
 
 
 class Bar:
-    """Stands where the hub's client wants tqdm's bar: shows nothing, sends progress."""
+    """Replaces the tqdm bar of the hub's client: shows nothing, reports progress."""
 
     def __init__(self, file: Sibling, progress: Progress, initial: int = 0, **_theirs: object):
         self._file, self._progress, self._done = file, progress, initial
@@ -72,10 +72,10 @@ class Bar:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Nothing was opened."""
+        """Do nothing."""
 
     def update(self, size: int) -> None:
-        """Count some bytes more; less than none where the server began anew."""
+        """Add downloaded bytes; negative if the server restarted the file."""
         self._done += size
         self._progress(self._file.rfilename, self._done, self._file.size)
 
@@ -83,7 +83,7 @@ class Bar:
 def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     """Fill the folder `draft` with the base `source` at `revision`; return commit and licence.
 
-    Raises Refused, OSError when the disk refuses.
+    Raises Refused, and OSError if the write fails.
     """
     source, revision, draft = order["source"], order["revision"], Path(order["draft"])
     try:
@@ -114,7 +114,7 @@ def _is_wanted(name: str, form: str) -> bool:
 
 
 def _out_of_the_cache(order: Mapping[str, str], draft: Path) -> dict[str, str]:
-    """Copy what the hub's client has fetched for others, where the network may not be asked."""
+    """Copy the base from the cache of the hub's client, in offline mode."""
     source, form = order["source"], order["form"]
     requested = [*WEIGHTS[form], *WANTED]
     try:

@@ -1,6 +1,6 @@
-"""Pulling a base: what is already whole stays, what broke off goes on, nothing is there by half.
+"""Pulling a base: resumable, skips complete files, and installs the base atomically.
 
-A child process does the work: one order in, progress out.
+A child process does the work: one request in, progress out.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from merlin.engine.model_store.store import (
 )
 
 CHILD = "merlin.engine.model_store.worker"
-# It calls nobody but the hub, and sends us its progress itself.
+# Disables telemetry and progress bars of the hub's client.
 QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TQDM_DISABLE": "1",
     "TRANSFORMERS_VERBOSITY": "error",
 }
-# Lets a child carry out an order, and returns what it found.
+# Runs a request in a child and returns its result.
 Worker = Callable[[Mapping[str, str]], Mapping[str, str]]
 
 
@@ -69,7 +69,7 @@ def run_worker(
         try:
             return _follow(child, order, log, progress)
         finally:
-            # The end of its stdin ends it; whoever waits no longer, kills it.
+            # The child exits when stdin is closed; if the wait is interrupted, it is killed.
             child.kill()
             child.communicate()
 
@@ -123,7 +123,7 @@ def _old(root: Path, name: str) -> Path:
 
 
 def _existing(name: str, model: EngineModelConfig, root: Path) -> ModelCard | None:
-    """Return the card of a base that is whole, None where it must be brought."""
+    """Return the card of a complete base, None if it must be pulled."""
     card = read_card(root / name)
     if card is None or not fits(model, card) or any(card.damage(files_of(name, model, root))):
         return None
@@ -134,7 +134,7 @@ def _existing(name: str, model: EngineModelConfig, root: Path) -> ModelCard | No
 
 
 def _refuse_to_swap(name: str, model: EngineModelConfig, engine: Path) -> None:
-    """Raise Refused where tuned models stand on other weights than those that would come."""
+    """Raise Refused if tuned models depend on other weights than those to be pulled."""
     card = read_card(library_of(engine) / name)
     if card is None or fits(model, card) or is_in_place(model):
         return
@@ -171,14 +171,14 @@ def _convert(name: str, model: EngineModelConfig, root: Path, work: Worker) -> M
 def _fetch(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Mapping[str, str]:
     draft, card = draft_of(root, name), read_card(root / name)
     draft.mkdir(exist_ok=True)
-    # What is damaged comes again as it was: models that were tuned on it stand on its commit.
+    # A damaged base is pulled again at its old commit, on which tuned models depend.
     revision = card.commit if card and fits(model, card) else model.revision
     order = {"work": "fetch", "source": model.source, "revision": revision, "draft": str(draft)}
     order["form"] = "onnx" if model.backend == "onnx" else "safetensors"
     try:
         return work(order)
     except Refused as error:
-        # What has come stays for the next try, unless it is what filled the disk.
+        # Downloaded files are kept for the next attempt, unless the disk is full.
         if error.key == DISK_FULL:
             remove_durably(draft)
         raise
@@ -187,7 +187,7 @@ def _fetch(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Map
 def _place(
     name: str, model: EngineModelConfig, root: Path, files: Path, found: Mapping[str, str]
 ) -> ModelCard:
-    """Check what came, write its card and give it its place."""
+    """Validate the downloaded base, write its card and move it to its folder."""
     check(files, model)
     card = ModelCard(
         source=model.source,

@@ -1,10 +1,10 @@
-"""`python -m merlin.engine.model_store.worker`: the process that brings one base.
+"""`python -m merlin.engine.model_store.worker`: the process that pulls one base.
 
-It alone of the model store loads torch or the hub's client. It gets one order, sends its progress
-and then what came of it. A .gguf file is made into a folder that trains: its weights as
-safetensors, and its tokenizer. Source: transformers' guide "GGUF and interaction with
-Transformers"; what it leaves to us is to forget the quantisation, which the weights no longer
-have, and to leave tied weights out.
+Of the model store only this process loads torch or the hub's client. It reads one request, sends
+progress and then the result. A .gguf file is converted to a trainable folder: weights as
+safetensors, and the tokenizer. Source: transformers' guide "GGUF and interaction with
+Transformers"; in addition, the quantisation config, which no longer applies, is removed, and tied
+weights are not written.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from merlin.engine.child_process import EnginePipe
 from merlin.engine.model_store.store import DISK_FULL, Progress
 
 STAGES = ("tokenizer", "weights", "writing")
-# Above this many bytes of quantised weights their exact values would fill memory and disk.
+# Larger quantised weights, in bytes, would take too much memory and disk when dequantised.
 LARGE = 10**9
 
 
 def convert(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
-    """Fill the folder `draft` from the file `source`; return nothing to remember.
+    """Convert the file `source` into the folder `draft`; return an empty result.
 
-    Raises Refused for a file that is no model we can read, OSError when the disk refuses.
+    Raises Refused if the file is not a supported model, OSError if the write fails.
     """
     import torch  # noqa: PLC0415 - a pull from the hub needs none of it
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 - as above
@@ -53,7 +53,7 @@ def convert(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
 
 
 def _stage(progress: Progress, name: str | None) -> None:
-    """Tell that a stage begins, and so that those before it are done."""
+    """Report the start of a stage, and the end of the previous ones."""
     current = STAGES.index(name) if name else len(STAGES)
     for number, stage in enumerate(STAGES[: current + 1]):
         progress(stage, int(number < current), 1)
@@ -62,7 +62,7 @@ def _stage(progress: Progress, name: str | None) -> None:
 def _write(model: Any, draft: Path) -> None:
     from merlin.engine.torch_loading import save_weights  # noqa: PLC0415 - as above
 
-    # Its own save_pretrained refuses a model that was read from a .gguf file.
+    # save_pretrained rejects a model that was loaded from a .gguf file.
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.config.save_pretrained(draft)
@@ -75,7 +75,7 @@ def _write(model: Any, draft: Path) -> None:
 
 
 def main() -> None:
-    """Do the order; every expected failure is sent in words, anything else is a bug with a log."""
+    """Run the request; expected failures are sent as messages, bugs are logged."""
     pipe = EnginePipe()
 
     def progress(what: str, done: int, total: int) -> None:

@@ -73,7 +73,7 @@ def write_adapter(adapter: Path, base: Path, target: Path) -> None:
     alpha = float(tuning["lora_alpha"])
     if tuning.get("use_rslora"):
         alpha *= math.sqrt(int(tuning["r"]))
-    named = dict(_named(tensors, architecture, config))
+    named = dict(_map_names(tensors, architecture, config))
     durable_files.write_durably(target, lambda path: _write(path, architecture, alpha, named))
 
 
@@ -96,7 +96,7 @@ def _tensors(path: Path) -> Iterator[tuple[str, Matrix]]:
         yield name, flat.reshape(entry["shape"])
 
 
-def _named(
+def _map_names(
     tensors: Mapping[str, Matrix], architecture: str, config: Mapping[str, Any]
 ) -> Iterator[tuple[str, Matrix]]:
     """Yield the tensors with llama.cpp's names: A is (rank, in), B is (out, rank)."""
@@ -113,10 +113,12 @@ def _named(
         if name.endswith(_A):
             yield f"{found}.lora_a", matrix
         else:
-            yield f"{found}.lora_b", _reordered(matrix, module, architecture, config)
+            yield f"{found}.lora_b", _interleave(matrix, module, architecture, config)
 
 
-def _reordered(matrix: Matrix, module: str, architecture: str, config: Mapping[str, Any]) -> Matrix:
+def _interleave(
+    matrix: Matrix, module: str, architecture: str, config: Mapping[str, Any]
+) -> Matrix:
     """Interleave the halves of each head's q and k rows of a `llama`: 0, n/2, 1, n/2 + 1."""
     queries = int(config["num_attention_heads"])
     heads = {"q_proj": queries, "k_proj": int(config.get("num_key_value_heads") or queries)}

@@ -130,7 +130,7 @@ class LlamaProcess:
                 if answer.status == _OK:
                     return
             await asyncio.sleep(LOOK_S)
-        await self._last_words()
+        await self._drain_output()
         words = " ".join(self._output.decode(errors="replace").split())
         raise Unavailable(f"llama-server ended with {child.returncode} at its start: {words}")
 
@@ -157,11 +157,11 @@ class LlamaProcess:
             except TimeoutError:
                 child.kill()
                 await child.wait()
-        await self._last_words()
+        await self._drain_output()
         # Only now: if a wait above is cancelled, the next call waits for the child.
         self._child = None
 
-    async def _last_words(self) -> None:
+    async def _drain_output(self) -> None:
         """Wait until the output is read completely, which can end after the process."""
         if self._reading is not None:
             await asyncio.wait([self._reading])
@@ -219,15 +219,15 @@ class LlamaCppBackend(ProxyBackend):
     async def target(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
         """Yield the server and the scales of all of its adapters."""
         if self._process is None:
-            yield await self._at(self._url, adapter)
+            yield await self._build_target(self._url, adapter)
             return
-        file = await self._converted(adapter) if adapter else None
+        file = await self._convert_adapter(adapter) if adapter else None
         async with self._process.serving(file) as url:
-            yield await self._at(url, adapter)
+            yield await self._build_target(url, adapter)
 
-    async def _at(self, url: str, adapter: Adapter | None) -> Target:
+    async def _build_target(self, url: str, adapter: Adapter | None) -> Target:
         requested = file_name(adapter.digest) if adapter else ""
-        listed = await self._listed(url)
+        listed = await self._list_adapters(url)
         if requested and requested not in listed:
             words = (
                 f"has no {requested}: convert {adapter.path if adapter else ''} and start it anew"
@@ -239,7 +239,7 @@ class LlamaCppBackend(ProxyBackend):
         ]
         return url, {"lora": scales}
 
-    async def _listed(self, url: str) -> list[str]:
+    async def _list_adapters(self, url: str) -> list[str]:
         answer = await self.calls.json(f"{url}/lora-adapters", None)
         if answer.status != _OK:
             raise answer.refusal()
@@ -250,7 +250,7 @@ class LlamaCppBackend(ProxyBackend):
         self._count = len(names)
         return names
 
-    async def _converted(self, adapter: Adapter) -> Path:
+    async def _convert_adapter(self, adapter: Adapter) -> Path:
         """Return the adapter's GGUF file, converting it once; it is stored beside the weights."""
         file = adapter.path / file_name(adapter.digest)
         async with self._converting:

@@ -129,8 +129,8 @@ class Calls:
         Raises Unavailable if the server cannot be reached or the connection breaks.
         """
         method = "GET" if body is None else "POST"
-        with self._broken(url):
-            async with self._opened().request(method, url, json=body) as answer:
+        with self._convert_errors(url):
+            async with self._open_session().request(method, url, json=body) as answer:
                 yield answer
 
     async def json(self, url: str, body: Json | None) -> Answer:
@@ -144,7 +144,7 @@ class Calls:
         return Answer(self.who, url, response.status, response.headers, body)
 
     @contextmanager
-    def _broken(self, url: str) -> Iterator[None]:
+    def _convert_errors(self, url: str) -> Iterator[None]:
         try:
             yield
         except aiohttp.ClientConnectorError as error:
@@ -155,7 +155,7 @@ class Calls:
         except (aiohttp.ClientError, InvalidResponse, OSError, ValueError) as error:
             raise Unavailable(f"{self.who} at {url} broke off: {error}") from error
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
@@ -173,7 +173,7 @@ class Calls:
 
 
 @contextmanager
-def _counted(counts: Counter[str], name: str) -> Iterator[None]:
+def _count_during(counts: Counter[str], name: str) -> Iterator[None]:
     counts[name] += 1
     try:
         yield
@@ -208,7 +208,7 @@ class ProxyBackend(ABC):
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend.ask."""
         unknown: Exception = Unavailable(f"{self.calls.who} has nobody to ask.")
-        with _counted(self._figures, "running"):
+        with _count_during(self._figures, "running"):
             async with aclosing(self.target(adapter)) as targets:
                 async for url, fields in targets:
                     body = {**body_of(asking, self._sampling), **fields}
@@ -363,7 +363,7 @@ class VllmBackend(ProxyBackend):
             yield self._url, {}
             return
         name = name_of(adapter)
-        with _counted(self._in_use, name):
+        with _count_during(self._in_use, name):
             for _ in range(2):
                 await self._load(name, adapter)
                 yield self._url, {"model": name}
@@ -377,13 +377,13 @@ class VllmBackend(ProxyBackend):
                 answer = await self.calls.json(f"{self._url}/v1/load_lora_adapter", body)
                 if answer.status == _OK or _LOADED in answer.words:
                     break
-                if not await self._made_room(answer):
+                if not await self._make_room(answer):
                     raise _unloadable(answer, adapter)
             # Move to the end: most recently used.
             self._loaded.pop(name, None)
             self._loaded[name] = None
 
-    async def _made_room(self, answer: Answer) -> bool:
+    async def _make_room(self, answer: Answer) -> bool:
         """Unload the least recently used idle adapter if the error says that the slots are full."""
         idle = [name for name in self._loaded if not self._in_use[name]]
         if not idle or not any(mark in answer.words.lower() for mark in _FULL):

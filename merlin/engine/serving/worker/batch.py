@@ -64,9 +64,9 @@ class Sampling:
             return int(logits.argmax())
         chances = torch.softmax(logits.double() / self.temperature, dim=-1)
         if self.top_p >= 1:
-            return self._drawn(chances)
+            return self._draw_index(chances)
         tokens = _nucleus(chances, self.top_p)
-        return int(tokens[self._drawn(chances[tokens])])
+        return int(tokens[self._draw_index(chances[tokens])])
 
     def draw_allowed(self, logits: Tensor, is_allowed: Callable[[int], bool]) -> int | None:
         """Sample an allowed token, None if no token is allowed.
@@ -84,7 +84,7 @@ class Sampling:
         rest: list[int] = torch.argsort(logits, descending=True)[len(first) :].tolist()
         return next((token for token in rest if is_allowed(token)), None)
 
-    def _drawn(self, chances: Tensor) -> int:
+    def _draw_index(self, chances: Tensor) -> int:
         """Return an index, drawn with probability proportional to `chances`."""
         sums = chances.cumsum(-1)
         drawn = self.source.random() * float(sums[-1])
@@ -276,17 +276,17 @@ class Batch:
     def _read(self) -> None:
         first = self._joining[0]
         if self._passes.can_part and len(first.prompt) > MAX_READ:
-            self._read_half(first)
+            self._read_piece(first)
             return
-        rows = self._alike(first)
+        rows = self._select_batch(first)
         memory = self._passes.memory(len(rows))
         prompts, adapters = (
             [row.prompt for row in rows],
             [row.adapter for row in rows],
         )
-        self._let_in(rows, memory, self._passes.read(memory, prompts, adapters))
+        self._admit_rows(rows, memory, self._passes.read(memory, prompts, adapters))
 
-    def _read_half(self, row: Row) -> None:
+    def _read_piece(self, row: Row) -> None:
         """Prefill the next piece of a prompt that is too long for one step."""
         memory = self._half or self._passes.memory(1)
         start = memory.lengths[0]
@@ -295,9 +295,9 @@ class Batch:
         is_read = start + len(piece) == len(row.prompt)
         self._half = None if is_read else memory
         if is_read:
-            self._let_in([row], memory, logits)
+            self._admit_rows([row], memory, logits)
 
-    def _alike(self, first: Row) -> list[Row]:
+    def _select_batch(self, first: Row) -> list[Row]:
         """Return the first waiting rows with the same adapter that fit into one step."""
         alike = list(takewhile(lambda row: row.adapter is first.adapter, self._joining))
         rows = [first]
@@ -308,7 +308,7 @@ class Batch:
             rows.append(row)
         return rows
 
-    def _let_in(self, rows: Sequence[Row], memory: Memory, logits: Tensor) -> None:
+    def _admit_rows(self, rows: Sequence[Row], memory: Memory, logits: Tensor) -> None:
         for _ in rows:
             self._joining.popleft()
         going_on = list(rows)

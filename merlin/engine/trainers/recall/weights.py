@@ -113,7 +113,7 @@ class Weights:
     def frozen(self) -> Weights:
         """Return a snapshot of the weights."""
         frozen = copy(self)
-        frozen.rows = self.unit_rows()  # the gains are replaced at each step, never changed
+        frozen.rows = self.unit_rows()  # the gains are replaced at each step, never mutated
         return frozen
 
     def points(self, documents: Documents, chosen: Whole) -> Floats:

@@ -274,7 +274,7 @@ class TrainStep:
                 total, sums = self._loss(self._shared, layout)
                 (total * weight / divisor).backward()
             seen.append((total.detach(), sums))
-        return self._summed({**self._sums(seen, share, weight), "stop": float(is_stop)})
+        return self._reduce({**self._sums(seen, share, weight), "stop": float(is_stop)})
 
     def forget(self) -> None:
         """Reset the gradients."""
@@ -294,7 +294,7 @@ class TrainStep:
         share, weight = self._share(batch)
         with torch.no_grad():
             seen = [self._loss(self.model, layout) for layout in self._lay_out(share)]
-        return self._summed(self._sums(seen, share, weight))
+        return self._reduce(self._sums(seen, share, weight))
 
     def _share(self, batch: Sequence[Example]) -> tuple[Sequence[Example], float]:
         """Return this process' share of a batch and its weight.
@@ -329,7 +329,7 @@ class TrainStep:
             sums[name] = weight * sum(float(shown[name]) for _, shown in seen)
         return sums
 
-    def _summed(self, sums: dict[str, float]) -> dict[str, float]:
+    def _reduce(self, sums: dict[str, float]) -> dict[str, float]:
         """Return the sums reduced over all processes; the names are the same in each."""
         if self._accelerator.num_processes == 1:
             return sums
@@ -422,7 +422,7 @@ class Training:
     def _end_epoch(self) -> None:
         progress = self._progress
         progress.epoch += 1
-        metrics = means(progress.sums, "train") | self._tested()
+        metrics = means(progress.sums, "train") | self._evaluate_all()
         progress.batch, progress.sums = 0, {}
         if self._pipe.is_first:
             save_epoch(self._plan.folder, progress.epoch, self._train_step.model)
@@ -432,7 +432,7 @@ class Training:
             epochs = {"epoch": progress.epoch, "best": progress.best_epoch}
             self._pipe.send("remark", key="engine-lora-early-stop", arguments=epochs)
 
-    def _tested(self) -> dict[str, float]:
+    def _evaluate_all(self) -> dict[str, float]:
         """Evaluate all test data; return its metrics as `valid_…` and `full_valid_…`."""
         if not self._tests:
             return {}
@@ -481,7 +481,7 @@ def work(
     torch.utils.deterministic.fill_uninitialized_memory = False
     device = accelerator.device
     base = find_base(task.base, device)
-    plan = _planned(task, base, device)
+    plan = _build_plan(task, base, device)
     model = load_with_adapters(base, plan.settings, device)
     train_step = TrainStep(plan, accelerator, model)
     restored = restore(task.folder, train_step, device)
@@ -496,7 +496,7 @@ def work(
     return Training(plan, train_step, pipe, progress).run(is_asked_to_stop)
 
 
-def _planned(task: Task, base: Base, device: torch.device) -> Plan:
+def _build_plan(task: Task, base: Base, device: torch.device) -> Plan:
     texts = Texts(base.tokenizer, base.longest)
     read = texts.preferred if task.method == DPO else texts.supervised
     train = read(task.train, "training_file")
