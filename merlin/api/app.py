@@ -82,7 +82,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.limits = Limits(services.config.api.limits)
     app.state.bodies = server.BodyBudget(services.bodies_bytes)
     # Drawing a chart takes 0.1 s and 25 MB.
-    app.state.easels = asyncio.Semaphore(2)
+    app.state.chart_slots = asyncio.Semaphore(2)
     add_problems(app)
     add_description(app)
     add_not_found_page(app)
@@ -106,11 +106,11 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         """Run the background tasks; at shutdown, cancel open questions and release their quota."""
         state = app.state
         kinds = {"git": RequestKind.FETCH, "provider": RequestKind.POLL}
-        state.bells = {
+        state.debouncers = {
             name: Debouncer(name, daemon_request(services, kind)) for name, kind in kinds.items()
         }
         state.desk = AnswerService(services.answerers, services.patience)
-        state.askings = set[asyncio.Task[Any]]()
+        state.question_tasks = set[asyncio.Task[Any]]()
         state.payment_worker = PaymentWorker(services)
         catalogue: CatalogueCache = state.catalogue
         poll_version, build_vocabulary = (
@@ -124,7 +124,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         forget_counts = partial(services.store.do, partial(forget, services.db))
         with changes_of(services.db) as changes:
             work = [
-                *(bell.serve() for bell in state.bells.values()),
+                *(bell.serve() for bell in state.debouncers.values()),
                 server.notify_watchdog(partial(server.notify, server.WATCHDOG)),
                 repeat(poll_version, MAX_WAIT_S, "the catalogue's version is unknown", changes),
                 repeat(
@@ -137,13 +137,13 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
                 repeat(beat, server.ALIVE_S, "nobody hears that this process lives"),
                 repeat(release, RELEASE_S, "abandoned questions wait"),
             ]
-            if state.payment_worker.is_of_use:
+            if state.payment_worker.has_payments:
                 work.append(state.payment_worker.serve())
             beside = [asyncio.create_task(each) for each in work]
             try:
                 yield
             finally:
-                await _cancel([*state.askings])
+                await _cancel([*state.question_tasks])
                 for answerer in services.answerers.values():
                     await answerer.aclose()
             await _cancel(beside)

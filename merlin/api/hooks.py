@@ -256,7 +256,7 @@ async def _trigger(request: Request, name: str) -> Response:
         else is_from_network(request, LOOPBACK)
     ):
         raise _refused(request, name)
-    request.app.state.bells[name].ring()
+    request.app.state.debouncers[name].ring()
     return Response(status_code=HTTPStatus.ACCEPTED)
 
 

@@ -29,7 +29,7 @@ class ApiServices(Context):
 
     `body_bytes`: the longest dataset file, with each character as a JSON escape. `bodies_bytes`:
     total size of the large bodies in progress. `kept_bytes`: size of the catalogue cache.
-    `list_at_once`: longer catalogues are paginated even without a limit.
+    `max_unpaged_courses`: longer catalogues are paginated even without a limit.
     """
 
     store: Store
@@ -45,7 +45,7 @@ class ApiServices(Context):
     body_bytes: int = 8 * 1024 * 1024
     bodies_bytes: int = 64 * 1024 * 1024
     kept_bytes: int = 32 * 1024 * 1024
-    list_at_once: int = 1_000
+    max_unpaged_courses: int = 1_000
 
 
 def services_of(request: Request) -> ApiServices:

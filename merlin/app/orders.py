@@ -193,7 +193,7 @@ async def pay_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
         await asyncio.sleep(_AGAIN_S)
 
 
-async def look_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float) -> Purchase:
+async def poll_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float) -> Purchase:
     """Read the payment again now, and return the order as it is then.
 
     Raises NotFound, and TimeoutError after `wait_s`; it is looked at all the same then. Where

@@ -169,7 +169,7 @@ class PaymentWorker:
         return self.ctx.clock()
 
     @property
-    def is_of_use(self) -> bool:
+    def has_payments(self) -> bool:
         """Return whether there is anything that somebody must look after."""
         return self.ctx.gateway is not None or bool(self.ctx.plans)
 

@@ -103,7 +103,7 @@ def test_a_course_that_changes_between_two_parts_is_neither_repeated_nor_lost(si
 
 
 def test_more_than_a_thousand_courses_come_in_parts_unasked(site):
-    site.bound(list_at_once=3)
+    site.bound(max_unpaged_courses=3)
     assert len(site.client.get("/api/courses").json()) == 2
     site.teach({f"c-{n:02d}": course_yaml(1, f"Курс {n}") for n in range(60)})
     part = site.client.get("/api/courses?semester=1")

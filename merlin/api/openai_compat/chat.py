@@ -211,9 +211,9 @@ def start_question(
 
 def watch_question(request: Request, asking: ChatStream, *, is_stoppable: bool = True) -> None:
     """Track a question until shutdown; if stoppable, stop it when the client disconnects."""
-    askings = request.app.state.askings
-    askings.add(asking.task)
-    asking.task.add_done_callback(askings.discard)
+    question_tasks = request.app.state.question_tasks
+    question_tasks.add(asking.task)
+    asking.task.add_done_callback(question_tasks.discard)
 
     async def stop_without_caller() -> None:
         await wait_for_disconnect(request)

@@ -338,7 +338,7 @@ async def _refresh(context: PageContext, purchase: Purchase) -> tuple[Purchase, 
         return purchase, False
     ctx, actor = context.services, context.actor
     try:
-        return await orders.look_order(ctx, actor, purchase.purchase_id, GATEWAY_TIMEOUT_S), False
+        return await orders.poll_order(ctx, actor, purchase.purchase_id, GATEWAY_TIMEOUT_S), False
     except TimeoutError:
         return purchase, True
 

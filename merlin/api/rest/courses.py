@@ -286,7 +286,7 @@ async def list_courses(
     """
     key = read_cursor(cursor, int, str)
     after = courses.START if key is None else (int(key[0]), str(key[1]))
-    most: int = request.app.state.services.list_at_once
+    most: int = request.app.state.services.max_unpaged_courses
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
         part, has_more = courses.part(ctx, limit, after, semester, DEFAULT_PAGE_SIZE, most)

@@ -140,7 +140,7 @@ async def show_request(caller: Asker, request_id: Id) -> RequestShown:
 async def picture_of(request: Request, job: JobDetails, language: str, *, is_dark: bool) -> bytes:
     """Return a PNG, which states if there are no losses yet. Limited concurrency."""
     series = job.losses.series()
-    async with request.app.state.easels:
+    async with request.app.state.chart_slots:
         return await asyncio.to_thread(
             plot_png, series["train"], series["test"], language, job.title, dark=is_dark
         )
