@@ -1,12 +1,12 @@
-"""The bot as python-telegram-bot's Application: its guards, handlers and errors, in order.
+"""The bot as python-telegram-bot's Application: guards, handlers and error handling, in order.
 
-An update is stored before it comes here, and the chat's order is kept by the processor. A guard
-looks at it first; then the first handler that takes it deals with it whole and
-ends it. What nothing takes is refused quietly.
+Updates are stored before they are handled, and the processor keeps the order within each chat. A
+guard runs first; then the first matching handler processes the update and stores its final state.
+An update without a matching handler is refused without a reply.
 
-A handler that breaks is tried once more, because a database or a disk may have been away for a
-moment; then the person is told, and that is final too. Only a database that takes nothing at all
-keeps an update waiting.
+A handler that raises is retried once, because the database or the disk may have been unavailable
+for a moment. If the retry fails too, the user gets an error message and the update is final. Only
+a database that accepts no writes keeps an update pending.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ _MODULES = (
 def create_application(
     services: BotServices, transport: BaseRequest
 ) -> tuple[BotApplication, ChatProcessor]:
-    """Return the application without handlers, and its processor: services call its bot.
+    """Return the application, without handlers, and its processor.
 
-    Nothing polls here and nothing is timed: updates and timers outlive a kill.
+    The library's updater and job queue are off: updates and timers must survive a kill.
     """
     processor = ChatProcessor(
         lambda task: handle_update(application, task),
@@ -103,17 +103,17 @@ def create_application(
 
 
 class _Bot(ext.ExtBot[SendClass]):
-    """The library's bot, but working before Telegram has told it its name.
+    """The library's bot, usable before getMe has succeeded.
 
-    The library asks for that first, and serves nobody while Telegram does not answer.
+    The library calls getMe first and processes no update until Telegram responds.
     """
 
     async def initialize(self) -> None:
-        """Ask for nothing: whoever starts the bot asks until there is an answer."""
+        """Skip getMe: `Bot` in main.py retries it until it succeeds."""
 
     @property
     def bot(self) -> telegram.User:
-        """Return who the bot is; somebody without a name while that is not known."""
+        """Return the bot's own user; one with an empty name until getMe has succeeded."""
         try:
             return super().bot
         except RuntimeError:
@@ -131,48 +131,48 @@ def register(application: BotApplication) -> None:
     application.add_handler(ext.PreCheckoutQueryHandler(callback_of(orders.checkout)))
     application.add_handler(ext.MessageReactionHandler(callback_of(feedback.reacted)))
     written = ext.filters.UpdateType.MESSAGE | ext.filters.UpdateType.EDITED_MESSAGE
-    application.add_handler(ext.MessageHandler(written, callback_of(_answer_rest)))
-    application.add_handler(ext.CallbackQueryHandler(callback_of(_no_such_button)))
-    application.add_handler(ext.TypeHandler(telegram.Update, callback_of(_not_served)))
-    application.add_error_handler(_leave_error)
+    application.add_handler(ext.MessageHandler(written, callback_of(_answer_other)))
+    application.add_handler(ext.CallbackQueryHandler(callback_of(_refuse_button)))
+    application.add_handler(ext.TypeHandler(telegram.Update, callback_of(_refuse_unsupported)))
+    application.add_error_handler(_ignore_error)
 
 
 async def _guard(_update: telegram.Update, context: BotContext) -> None:
-    """Deal with what no handler is to see.
+    """Process the updates that must not reach a handler.
 
-    A block is in no payment's way, nor is a message that the library cannot read.
+    Payments are processed even if the user is blocked or the library cannot parse the message.
     """
     if context.stored.kind == "message" and context.chat_id > 0 and not context.stored.body:
-        # Stored under a key that is not here any more.
+        # Encrypted with a key that is no longer configured.
         await context.say(context.translate("bot-failed"), UpdateState.FAILED, "unreadable")
     elif is_of_money(context.stored):
         await orders.money_moved(context)
     elif (
         (not context.user.is_blocked or await start.turn_away(context))
         and (context.is_private or await groups.in_group(context))
-        and await _in_private(context)
+        and await _dispatch_private(context)
     ):
         return
     raise ext.ApplicationHandlerStop
 
 
-async def _leave_error(_update: object, _context: BotContext) -> None:
-    """Leave the error to whoever let the update be processed: its context has it."""
+async def _ignore_error(_update: object, _context: BotContext) -> None:
+    """Do nothing: `_handle` raises the error, which the context holds."""
 
 
-async def _in_private(context: BotContext) -> bool:
-    """Deal with what leads to a command, or was dealt with before a kill."""
+async def _dispatch_private(context: BotContext) -> bool:
+    """Process commands and updates resumed after a kill; return whether handlers should run."""
     if context.stored.kind == "callback_query":
-        return await _pressed(context)
+        return await _dispatch_press(context)
     if not context.is_private or context.stored.kind != "message":
         return True
-    # The button that ends a dialog may be typed as it stands there.
+    # The label of the cancel button may also be typed.
     is_left = context.text.strip().casefold() == context.translate("button-cancel").casefold()
     if "via_bot" in context.stored.content and groups.is_shared(context):
         await context.end(UpdateState.REFUSED, "sent by way of the bot")
     elif context.command:
-        return await _commanded(context)
-    elif context.is_resumed and await _gone_on(context):
+        return await _dispatch_command(context)
+    elif context.is_resumed and await _resume_message(context):
         return False
     elif is_left and is_awaited(context):
         await context.bot_data.commands["cancel"](context)
@@ -181,18 +181,21 @@ async def _in_private(context: BotContext) -> bool:
     return False
 
 
-async def _pressed(context: BotContext) -> bool:
+async def _dispatch_press(context: BotContext) -> bool:
     if context.is_private:
         await context.bot_data.watches.drop(context.chat_id, context.message_id)
     if context.verb:
         return True
-    # The library gives a press without data to the first handler that it has.
-    await _no_such_button(context)
+    # The library passes a callback query without data to its first handler.
+    await _refuse_button(context)
     return False
 
 
-async def _commanded(context: BotContext) -> bool:
-    """Wait for no words any more; follow a link to the command or question that it leads to."""
+async def _dispatch_command(context: BotContext) -> bool:
+    """End the dialog; resolve a deep link to its command or question.
+
+    Return whether handlers should run.
+    """
     if _ends_dialog(context) and not context.is_resumed:
         await context.store.do(context.stop_waiting)
     led = start.led_to(context)
@@ -205,22 +208,22 @@ async def _commanded(context: BotContext) -> bool:
     return False
 
 
-# What begins something else, so that the next words are meant for that.
+# Commands that start something new, so that the next message belongs to it.
 _BEGINNING = frozenset({"start", "new", "clear", "course"})
 
 
 def _ends_dialog(context: BotContext) -> bool:
-    """Return whether a command leaves what the bot waits for; an editor looks things up beside."""
+    """Return whether a command ends the dialog; editors and admins may run most commands in one."""
     if context.dialog is None or context.command == "cancel":
         return False
     is_staff = context.dialog.step.startswith((ADMIN_STEP, EDITOR_STEP))
     return not is_staff or context.command in _BEGINNING
 
 
-async def _gone_on(context: BotContext) -> bool:
-    """Go on with words that were being dealt with before a kill; False where they were not.
+async def _resume_message(context: BotContext) -> bool:
+    """Resume a message whose processing a kill interrupted; return False if it had not started.
 
-    What the bot waited to hear when they came may have been heard since, or asked for since.
+    The dialog may have changed since the message arrived, so it is not consulted.
     """
 
     def read() -> tuple[bool, bool]:
@@ -235,10 +238,10 @@ async def _gone_on(context: BotContext) -> bool:
     return is_asked or is_answered
 
 
-async def _answer_rest(context: BotContext) -> None:
-    """Answer a message that is no part of a dialog, or carry out a command as it was typed.
+async def _answer_other(context: BotContext) -> None:
+    """Answer a message outside a dialog, or run a command that the library did not match.
 
-    Telegram marks only those in Latin letters, and the library takes only those for this bot.
+    Telegram marks only commands in Latin letters, and the library matches only those of this bot.
     """
     if context.command and context.stored.kind == "message":
         await context.bot_data.commands.get(context.command, start.unknown)(context)
@@ -246,37 +249,37 @@ async def _answer_rest(context: BotContext) -> None:
         await questions.answer_message(context)
 
 
-async def _no_such_button(context: BotContext) -> None:
+async def _refuse_button(context: BotContext) -> None:
     await context.show(lambda: menu.outdated(context), UpdateState.REFUSED, "no such button")
 
 
-async def _not_served(context: BotContext) -> None:
-    """Refuse an update of a kind that nothing takes; answer a message all the same.
+async def _refuse_unsupported(context: BotContext) -> None:
+    """Refuse an update of an unsupported kind; answer a message nevertheless.
 
-    The library reads no message that lacks a field, and there Telegram may change its mind.
+    The library cannot parse a message that lacks a required field, and Telegram may drop fields.
     """
     if context.stored.kind in {"message", "edited_message"}:
-        await _answer_rest(context)
+        await _answer_other(context)
         return
     await context.end(UpdateState.REFUSED, f"not served: {context.stored.kind}")
 
 
 async def handle_update(application: BotApplication, task: Task) -> None:
-    """Work on one update until it is final; raises nothing but cancellation."""
+    """Process one update until it is final; raises nothing but CancelledError."""
     attributes: Attributes = {
         "merlin.update": task.update.update_id,
         "merlin.kind": task.update.kind,
     }
     with open_span("update", attributes, since=task.received_at):
-        await _work_on(application, task)
+        await _process_update(application, task)
 
 
-async def _work_on(application: BotApplication, task: Task) -> None:
+async def _process_update(application: BotApplication, task: Task) -> None:
     services = application.bot_data.services
     context = BotContext.of(application, task.update, is_resumed=task.is_resumed)
     known = task.known
     if known is None:
-        # A queue that broke here would leave all that waits in it to the next start.
+        # An exception here would leave the rest of the queue unprocessed until a restart.
         trouble = "a person could not be looked up"
         known = await retry_until_stored(
             services, lambda: read_known_user(services, task.update), trouble
@@ -291,15 +294,15 @@ async def _work_on(application: BotApplication, task: Task) -> None:
         user=user,
     )
     attempt = 0
-    # Each try has a context of its own: guards write into it.
-    while not await _is_done(replace(context), is_first=attempt % 2 == 0):
+    # Each attempt has its own context: guards modify it.
+    while not await _try_update(replace(context), is_first=attempt % 2 == 0):
         await pause(attempt, services.pace.longest_pause_s)
         context = replace(context, is_resumed=True)
         attempt += 1
 
 
-async def _is_done(context: BotContext, *, is_first: bool) -> bool:
-    """Try once to handle an update, or to say sorry when that broke twice."""
+async def _try_update(context: BotContext, *, is_first: bool) -> bool:
+    """Try once to handle an update; after the second failure send the error message instead."""
     try:
         await _reach(_handle, context)
     except Exception:
@@ -317,30 +320,30 @@ async def _is_done(context: BotContext, *, is_first: bool) -> bool:
 
 
 async def _handle(context: BotContext) -> None:
-    """Let the application's handlers deal with an update. Raises what one of them raised."""
+    """Run the application's handlers on an update. Raises what a handler raised."""
     contexts = context.bot_data.contexts
     contexts[context.update_id] = context
     try:
-        await context.bot_application.process_update(_parsed(context))
+        await context.bot_application.process_update(_parse_update(context))
     finally:
         del contexts[context.update_id]
     if context.error is not None:
         raise context.error
 
 
-def _parsed(context: BotContext) -> telegram.Update:
-    """Return the library's update; an empty one where it lacks a field that it must have."""
+def _parse_update(context: BotContext) -> telegram.Update:
+    """Return the update as the library's object; an empty one if a required field is missing."""
     update_id = context.update_id
     body = {**context.stored.body, "update_id": update_id}
     try:
         return telegram.Update.de_json(body, context.bot)
-    except Exception:  # whatever its many constructors raise
+    except Exception:  # its constructors raise many types
         log.exception("an update could not be read", update=update_id)
         return telegram.Update(update_id)
 
 
 async def _reach(handle: Handler, context: BotContext) -> None:
-    """Let `handle` deal with an update; end it where its chat takes no messages."""
+    """Run `handle` on an update; mark the update failed if its chat is unreachable."""
     try:
         await handle(context)
     except ChatUnreachable as reason:
@@ -352,7 +355,7 @@ async def _reach(handle: Handler, context: BotContext) -> None:
                 Users(context.db).unreachable(context.user_id)
             if not is_closed:
                 context.outbox.drop(context.chat_id)
-            # Nothing of it is counted.
+            # An undelivered answer does not count against the quota.
             context.quotas.give_back(context.update_id)
             context.finish(UpdateState.FAILED, "unreachable")
 
@@ -362,7 +365,7 @@ async def _reach(handle: Handler, context: BotContext) -> None:
 async def refuse_updates(
     application: BotApplication, updates: Sequence[Update], *, is_news: bool
 ) -> None:
-    """End messages of one chat that found no room; say so to the person the first time."""
+    """Refuse messages of one chat whose queue is full; notify the user if `is_news`."""
     services = application.bot_data.services
     newest = BotContext.of(application, updates[-1])
 

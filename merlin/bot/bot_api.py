@@ -1,12 +1,12 @@
-"""Calls of the Bot API, with the one rule for each call of when to try it again.
+"""Client of the Bot API, with a retry policy for each call.
 
-An edit may be repeated any number of times. A message may not: Telegram has no key by which it
-would know a repeat, so a send that ended in doubt is the caller's to decide on.
+An edit is idempotent and may be retried any number of times. A send may not: the Bot API has no
+idempotency key, so the caller decides about a send whose outcome is unknown.
 
-Calls go by `ExtBot.do_api_request` with plain fields, paced by the rate limiter: the library's
-typed methods make objects of every answer, which costs more than the call; of most answers we need
-one number. Errors are the library's own. The address of a file holds the bot's token: no error and
-no log line tells it.
+Calls use `ExtBot.do_api_request` with plain fields and the rate limiter. The library's typed
+methods build objects from each response, which costs more than the call, and most responses are
+needed for one number only. Errors are the library's own. The URL of a file contains the bot's
+token, so it appears in no error and no log line.
 """
 
 from __future__ import annotations
@@ -53,31 +53,31 @@ from merlin.providers.documents import too_large, unusable_file
 
 
 def message_fields(page: FormattedMessage) -> dict[str, Any]:
-    """Return the fields by which a text message shows a page."""
+    """Return the fields of a text message that shows a page."""
     fields: dict[str, Any] = {"text": page.text, "link_preview_options": {"is_disabled": True}}
     if page.marks:
-        fields["entities"] = [_entity(mark) for mark in page.marks]
+        fields["entities"] = [_build_entity(mark) for mark in page.marks]
     return fields | keyboard(page)
 
 
 def captioned(page: FormattedMessage) -> dict[str, Any]:
-    """Return the fields by which a file's message shows the rest of its page."""
+    """Return the caption fields of a message with a file."""
     fields: dict[str, Any] = {"caption": page.text} if page.text else {}
     if page.marks:
-        fields["caption_entities"] = [_entity(mark) for mark in page.marks]
+        fields["caption_entities"] = [_build_entity(mark) for mark in page.marks]
     return fields | keyboard(page)
 
 
 def keyboard(page: FormattedMessage) -> dict[str, Any]:
-    """Return the field that holds a page's buttons, none where there are none."""
+    """Return `reply_markup` with a page's buttons; no field if it has none."""
     if not page.buttons:
         return {}
-    rows = [[_key(button) for button in row] for row in page.buttons]
+    rows = [[_build_button(button) for button in row] for row in page.buttons]
     return {"reply_markup": {"inline_keyboard": rows}}
 
 
 def spotted(spot: Target) -> dict[str, Any]:
-    """Return the fields that say where in a chat a message goes."""
+    """Return the fields for the topic and the message to reply to."""
     fields: dict[str, Any] = {"message_thread_id": spot.thread_id} if spot.thread_id else {}
     if spot.reply_to:
         quoted = {"message_id": spot.reply_to, "allow_sending_without_reply": True}
@@ -85,14 +85,14 @@ def spotted(spot: Target) -> dict[str, Any]:
     return fields
 
 
-def _entity(mark: Entity) -> dict[str, Any]:
+def _build_entity(mark: Entity) -> dict[str, Any]:
     entity: dict[str, Any] = {"type": mark.kind, "offset": mark.offset, "length": mark.length}
     if mark.value:
         entity["language" if mark.kind == "pre" else "url"] = mark.value
     return entity
 
 
-def _key(button: Button) -> dict[str, Any]:
+def _build_button(button: Button) -> dict[str, Any]:
     key: dict[str, Any] = {"text": button.label}
     if button.url:
         key["url"] = button.url
@@ -104,25 +104,25 @@ def _key(button: Button) -> dict[str, Any]:
 
 
 log = get_logger(__name__)
-# The library recommends its typed methods; see above.
+# The library recommends its typed methods; see the module's docstring.
 warnings.filterwarnings("ignore", "Please use 'Bot", PTBUserWarning)
 
 NOWHERE = Target()
-# Hears that a group became a supergroup: the old id, then the new one.
+# Called when a group became a supergroup, with the old and the new chat id.
 Moved = Callable[[int, int], Awaitable[None]]
 Buttons = tuple[tuple[Button, ...], ...]
 
 
 class ChatUnreachable(Exception):
-    """This person or chat takes no messages: blocked, deleted, unknown."""
+    """The user or chat accepts no messages: the bot is blocked, or it is deleted or unknown."""
 
 
 class ChatClosed(ChatUnreachable):
-    """Others may be told here, but not this: the topic is closed or gone, or rights are missing."""
+    """This message cannot be sent: the topic is closed or deleted, or permissions are missing."""
 
 
 class SendUnknown(Exception):
-    """Nobody knows whether the message was sent."""
+    """It is unknown whether the message was sent."""
 
 
 class ApiError(Enum):
@@ -138,8 +138,8 @@ class ApiError(Enum):
     REFUSED = auto()
 
 
-# Telegram has no codes for these, only words. Source: tdlib.
-_SAID = {
+# Telegram has no error codes for these, only texts. Source: tdlib.
+_ERROR_TEXTS = {
     ApiError.SHUT: (
         "topic_closed",
         "topic_deleted",
@@ -154,7 +154,7 @@ _SAID = {
         "message to edit not found",
         "message can't be edited",
         "message_id_invalid",
-        # A button under a file: its words cannot become a text.
+        # A button of a file's message: a caption is no text.
         "no text in the message to edit",
     ),
     ApiError.UNREACHABLE: (
@@ -173,13 +173,13 @@ def api_error(error: TelegramError) -> ApiError:
     if not isinstance(error, BadRequest | Forbidden):
         return ApiError.NOT_SENT if isinstance(error, NotSent) else ApiError.DOUBT
     words = str(error).lower()
-    found = (what for what, marks in _SAID.items() if any(mark in words for mark in marks))
+    found = (what for what, marks in _ERROR_TEXTS.items() if any(mark in words for mark in marks))
     is_nobody = isinstance(error, Forbidden)
     return next(found, ApiError.UNREACHABLE if is_nobody else ApiError.REFUSED)
 
 
 class BotApi:
-    """The calls by which answers are shown."""
+    """The calls that show answers."""
 
     def __init__(
         self, bot: ExtBot[SendClass], line: ConnectionState, moved: Moved | None = None
@@ -204,11 +204,11 @@ class BotApi:
             return await self._bot.do_api_request(method, api_kwargs=given, rate_limit_args=lane)
 
     async def send(self, chat_id: int, page: FormattedMessage, spot: Target = NOWHERE) -> int:
-        """Send a message; return its id. Waits as long as no connection comes about.
+        """Send a message; return its id. Retries until a connection is established.
 
-        Where the chat became a supergroup, it is sent there, as a reply to nothing.
-        Marks that Telegram does not take are left out. Raises SendUnknown, ChatUnreachable,
-        BadRequest when Telegram will never take this text.
+        If the group became a supergroup, it is sent there without the reply reference. If
+        Telegram rejects the entities, it is sent without them. Raises SendUnknown,
+        ChatUnreachable, BadRequest if Telegram rejects the text.
         """
         attempt = 0
         while True:
@@ -238,14 +238,14 @@ class BotApi:
             attempt += 1
 
     async def _follow(self, chat_id: int, error: ChatMigrated) -> int:
-        """Let everybody know where a chat is now; return its new id. Raises ChatUnreachable."""
+        """Record the migration of a group; return its new id. Raises ChatUnreachable."""
         if self._moved is None or error.new_chat_id == chat_id:
             raise ChatUnreachable(str(chat_id)) from error
         await self._moved(chat_id, error.new_chat_id)
         return error.new_chat_id
 
     async def place(self, chat_id: int, page: FormattedMessage, spot: Target = NOWHERE) -> int:
-        """Send a placeholder; return its id. In doubt another one is sent: at worst one is left.
+        """Send a placeholder; return its id. Retries if unsure: at worst a duplicate remains.
 
         Raises ChatUnreachable.
         """
@@ -258,14 +258,14 @@ class BotApi:
             attempt += 1
 
     async def edit(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
-        """Let a message show `page`, however often that must be tried; False when it is gone.
+        """Edit a message to show `page`, with retries; return False if it no longer exists.
 
-        Raises ChatUnreachable, BadRequest when Telegram will never take this text.
+        Raises ChatUnreachable, BadRequest if Telegram rejects the text.
         """
         attempt = 0
         while True:
             try:
-                await self._call("editMessageText", _edit(chat_id, message_id, page))
+                await self._call("editMessageText", _build_edit(chat_id, message_id, page))
             except TelegramError as error:
                 what = self._note(error, chat_id)
                 if what in {ApiError.SAME, ApiError.GONE, ApiError.MOVED}:
@@ -282,15 +282,15 @@ class BotApi:
             attempt += 1
 
     async def progress(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
-        """Let a message show `page` for now; False when that did not come about.
+        """Edit a message to show `page`, without retry; return whether it succeeded.
 
-        Raises GaveWay when a limit is near.
+        Raises GaveWay if a rate limit is near.
         """
-        fields = _edit(chat_id, message_id, page)
+        fields = _build_edit(chat_id, message_id, page)
         return await self.ask("editMessageText", fields, SendClass.PROGRESS) is not None
 
     async def mark(self, chat_id: int, message_id: int, buttons: Buttons) -> bool:
-        """Let other buttons stand under a message, whose text stays; False when they do not."""
+        """Replace only the buttons of a message, without retry; return whether it succeeded."""
         fields = {"chat_id": chat_id, "message_id": message_id}
         fields |= keyboard(FormattedMessage("", buttons=buttons))
         with suppress(GaveWay):
@@ -299,7 +299,7 @@ class BotApi:
         return False
 
     async def typing(self, chat_id: int, thread_id: int = 0) -> bool:
-        """Show that an answer is being written; False when that did not come about.
+        """Send the typing action; return whether it succeeded.
 
         Raises ChatUnreachable.
         """
@@ -307,7 +307,7 @@ class BotApi:
         return await self._is_shown("sendChatAction", fields)
 
     async def draft(self, place: ChatPlace, draft_id: int, page: FormattedMessage) -> bool:
-        """Show a draft for half a minute; False when that did not come about.
+        """Show a draft for half a minute; return whether it succeeded.
 
         Raises ChatUnreachable.
         """
@@ -320,7 +320,7 @@ class BotApi:
         return await self._is_shown("sendMessageDraft", fields)
 
     async def _is_shown(self, method: str, fields: Mapping[str, Any]) -> bool:
-        """Return whether what lasts for a moment is shown. Raises ChatUnreachable."""
+        """Send something transient; return whether it succeeded. Raises ChatUnreachable."""
         try:
             await self._call(method, fields, SendClass.PROGRESS)
         except GaveWay:
@@ -331,15 +331,15 @@ class BotApi:
         return True
 
     async def answer(self, method: str, fields: Mapping[str, Any]) -> bool:
-        """Answer a query at once and once; False when Telegram does not take it (any more)."""
+        """Answer a query at once, without retry; False if it is rejected or expired."""
         return await self.ask(method, fields, SendClass.URGENT) is not None
 
     async def ask(
         self, method: str, fields: Mapping[str, Any], lane: SendClass = SendClass.FINAL
     ) -> Any:
-        """Return what a call brings that is not worth a repeat; None where it is not taken.
+        """Return the result of a call that is not retried; None if it fails.
 
-        Raises GaveWay for progress when a limit is near.
+        Raises GaveWay for a progress call if a rate limit is near.
         """
         try:
             found = await self._call(method, fields, lane)
@@ -352,16 +352,16 @@ class BotApi:
         return found
 
     async def refresh_bot(self) -> None:
-        """Ask Telegram who the bot is, tried once: its name and settings may have changed."""
+        """Call getMe once, without retry: the bot's name and settings may have changed."""
         try:
             await self._bot.get_me()
         except TelegramError as error:
             log.info("a call was not taken", method="getMe", reason=redact(str(error)))
 
     async def once(self, method: str, fields: Mapping[str, Any]) -> Any:
-        """Return what a call brings, tried once.
+        """Return the result of a call, without retry.
 
-        Raises ChatUnreachable, and TelegramError: BadRequest where it is refused for good.
+        Raises ChatUnreachable, TelegramError: BadRequest if it is rejected permanently.
         """
         try:
             found = await self._call(method, fields)
@@ -372,7 +372,7 @@ class BotApi:
         return found
 
     def _note(self, error: TelegramError, chat_id: int) -> ApiError:
-        """Return what the error means. Raises ChatUnreachable when nobody is there, ChatClosed."""
+        """Classify the error. Raises ChatUnreachable, ChatClosed."""
         what = api_error(error)
         if what is ApiError.SHUT:
             raise ChatClosed(str(chat_id)) from error
@@ -383,24 +383,24 @@ class BotApi:
         return what
 
 
-def _edit(chat_id: int, message_id: int, page: FormattedMessage) -> dict[str, Any]:
+def _build_edit(chat_id: int, message_id: int, page: FormattedMessage) -> dict[str, Any]:
     return {"chat_id": chat_id, "message_id": message_id, **message_fields(page)}
 
 
 TOTAL_S = 120.0
 TRIES = 3
 MAX_PAUSE_S = 10.0
-# What the Bot API hands out at most. Source: the Bot API, getFile.
+# The download limit. Source: the Bot API, getFile.
 TELEGRAM_BYTES = 20 * MEGABYTE
 _CHUNK = 65_536
 _OK, _GONE = 200, (400, 404)
 
 
 class Files:
-    """The files of one bot; `base_url` ends in `/bot`, as the services have it.
+    """Downloads files of one bot; `base_url` ends in `/bot`, as in the services.
 
-    One fetch may take `total_s` with silence of `read_s`, and is tried so often, with pauses of so
-    many seconds at most.
+    A download times out after `total_s` seconds, or `read_s` seconds without data. It is attempted
+    `tries` times, with pauses of at most `longest_pause_s` seconds.
     """
 
     def __init__(
@@ -421,10 +421,10 @@ class Files:
         self._longest_pause_s, self._tries = longest_pause_s, tries
 
     async def fetch(self, file_id: str, limit_bytes: int) -> bytes:
-        """Return a file's bytes, tried a few times where the line is bad.
+        """Return the content of a file; network errors are retried.
 
-        Raises Refused (media-too-large, media-gone), NetworkError when Telegram does not hand
-        it out now.
+        Raises Refused (media-too-large, media-gone), NetworkError if Telegram does not deliver
+        it now.
         """
         attempt = 0
         while True:
@@ -456,12 +456,12 @@ class Files:
             return await join_pieces(pieces, limit_bytes, too_large(limit_bytes))
 
     async def _find(self, file_id: str) -> tuple[str, int]:
-        """Return a file's path and size (0: not told) from the answer of getFile."""
+        """Return a file's path and size (0: unknown) from getFile."""
         url = f"{self._method_url}?{urlencode({'file_id': file_id})}"
         try:
             found: object = await self._transport.post(url, read_timeout=self._read_s)
         except BadRequest as error:
-            # Telegram has no code for it, only words. Source: tdlib.
+            # Telegram has no error code for this, only a text. Source: tdlib.
             if "too big" in str(error).lower():
                 raise too_large(TELEGRAM_BYTES) from None
             raise unusable_file("media-gone") from None

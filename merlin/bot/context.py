@@ -1,11 +1,11 @@
-"""What a handler works with: the update as it reads it, the person, the services.
+"""The context of a handler: the parsed update, the user and the services.
 
-A pressed button gets its answer at once, beside the message that changes: until then Telegram
-shows a spinning button. The answer is not worth a repeat: who sees nothing presses again, and what
-the press did is stored by then.
+A callback query is answered at once, in parallel to the edit of its message: until then Telegram
+shows a progress indicator on the button. The answer is not retried: the effect of the press is
+stored by then, and the user can press again.
 
-A command's, a button's or a step's function runs in the transaction that stores its answer, so
-that it is carried out once, whatever happens.
+The function of a command, a button or a dialog step runs in the transaction that stores its reply,
+so it takes effect exactly once.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ _MAX_DIGITS = 17
 _FILES = frozenset({"voice", "photo", "document"})
 
 
-# Who wrote, and the dialog that they are in.
+# The sender and their current dialog.
 KnownUser: TypeAlias = tuple[User, Dialog | None]
 
 
 def read_known_user(services: BotServices, update: Update) -> KnownUser:
-    """Return who wrote as they are known now; to be called within the store's work."""
+    """Return the stored sender and their dialog; call it within the store's work."""
     user = Users(services.db).get(update.user_id) or User(update.user_id)
     return user, Dialogs(services.db, services.bot_id).get(update.chat_id, update.user_id)
 
 
-# How long an answer about who somebody is in a chat is good for.
+# How long a chat member's status is cached.
 KNOWN_S = 60.0
 _LEADING = frozenset({"creator", "administrator"})
 _MAX_KNOWN = 1024
@@ -62,13 +62,12 @@ ALERT_LENGTH = 200
 
 
 class BotData:
-    """What the handlers of one bot share, as python-telegram-bot's `bot_data`.
+    """The state shared by the handlers of one bot, as python-telegram-bot's `bot_data`.
 
-    `stops` are the answers that are being written, by the updates that asked. `admins` says who
-    administers which chat, and until when that is known. `placed` are placeholders that stand in a
-    chat and in no row yet, by their updates;
-    `commands` are the handlers of commands, for what leads to one; `contexts` are those of the
-    updates in work.
+    `stops` holds the answers in progress by update id. `admins` caches who administers which chat,
+    with the expiry. `placed` holds placeholders that were sent but are not stored yet, by update
+    id. `commands` maps commands to handlers; `contexts` holds the contexts of the updates being
+    processed.
     """
 
     services: BotServices
@@ -94,15 +93,15 @@ BotApplication: TypeAlias = (
 
 @dataclass(eq=False)
 class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
-    """The library's context of one update, with what was sent and who did, as handlers read it.
+    """The library's context of one update, with its parsed content and sender.
 
-    `stored` is the update as it was taken in. `text` is a message's text or a file's caption, ""
-    for none; `command` its command without the slash, in lower case, "" for none, and `words` what
-    stands behind it. `sent` is what else was sent, None for nothing. `verb` and `arguments` are a
-    pressed button's; `message_id` is the message itself, or the one that the button stood under.
-    `quoted` is the text of the message replied to, or what of it was picked. `is_resumed`: it may
-    have been worked on before. `joined` are the updates whose words are part of `text`. `dialog`
-    is what the bot waits to hear from this person, `user` who they are.
+    `stored` is the update as stored in the inbox. `text` is the text or caption of a message, ""
+    for none; `command` its command in lower case without the slash, "" for none, and `words` the
+    text after the command. `sent` is the attachment, None for none. `verb` and `arguments` come
+    from the callback data of a pressed button; `message_id` is the id of the message, or of the
+    one with the button. `quoted` is the text of the message replied to, or the quoted part of it.
+    `is_resumed`: an earlier process may have started on it. `joined` are the updates whose text is
+    part of `text`. `dialog` is the current dialog of the sender, who is `user`.
     """
 
     bot_application: BotApplication
@@ -128,8 +127,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def __post_init__(self) -> None:
         super().__init__(self.bot_application)
         data = self.bot_data
-        # What the process is made of, what calls Telegram, and what runs work on the database,
-        # which is to be used within that work.
+        # The services, the Bot API client and the store. `db` is used only within the store's
+        # work.
         self.services, self.calls = data.services, data.calls
         self.store, self.db = data.services.store, data.services.db
         self.bot_id, self.outbox = data.services.bot_id, data.services.outbox
@@ -143,13 +142,13 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     @classmethod
     def from_update(cls, update: object, application: Any) -> Self:
-        """Return the context that was made when the update's turn came."""
+        """Return the context that `_handle` registered for this update."""
         found = application.bot_data.contexts[update.update_id]  # type: ignore[attr-defined]
         return cast("Self", found)
 
     @classmethod
     def of(cls, application: BotApplication, update: Update, *, is_resumed: bool = False) -> Self:
-        """Return the context of an update; what cannot be read is as if it were not there."""
+        """Return the context of an update; malformed fields are treated as missing."""
         content = update.content
         message = json_object(content, "message") if update.kind == "callback_query" else content
         words = text_in(content, "text") or text_in(content, "caption")
@@ -180,26 +179,26 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     @property
     def authority(self) -> Authority:
-        """Return what the person may do."""
+        """Return the permissions of the user."""
         return self.services.roles.authority(self.user_id)
 
     @property
     def zone(self) -> tzinfo:
-        """Return the time zone in which the person's day turns."""
+        """Return the user's time zone."""
         return self.user.time_zone(self.services.config.timezone)
 
     def moment(self, at: datetime) -> str:
-        """Return a moment as the person reads it, in their own zone; another one is named once."""
+        """Format a time in the user's zone; in the default zone the first one names the zone."""
         return format_moment(at, self.zone, self.language, is_named=self.names_zone())
 
     def names_zone(self) -> bool:
-        """Return whether the next moment names its zone: the first of an update, in no own zone."""
+        """Return whether the next time names its zone: the first of an update, if none is set."""
         is_named, self._is_zone_named = self._is_zone_named, True
         return not (is_named or self.user.zone)
 
     @property
     def dialog_values(self) -> Mapping[str, Any]:
-        """Return what the dialog keeps, nothing where there is none."""
+        """Return the stored values of the dialog, empty without a dialog."""
         return self.dialog.said if self.dialog is not None else {}
 
     def argument(self, place: int) -> str:
@@ -207,38 +206,38 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return self.arguments[place] if place < len(self.arguments) else ""
 
     def number(self, place: int = 0) -> int:
-        """Return a button's argument as a number, 0 for none: anybody can send any data."""
+        """Return a button's argument as a number, 0 for none: callback data is untrusted."""
         word = self.argument(place)
         return int(word) if word.isascii() and word.isdecimal() and len(word) < _MAX_DIGITS else 0
 
     @property
     def format(self) -> str:
-        """Return what a plan counts it as: text, voice, photo or document."""
+        """Return the format that a plan counts it as: text, voice, photo or document."""
         return self.sent.kind if self.sent is not None and self.sent.kind in _FILES else "text"
 
     @property
     def attachments(self) -> tuple[Sent, ...]:
-        """Return what was sent with it and with the messages that belong to it."""
+        """Return the attachments of the message and of those joined to it."""
         others = (sent_of(other.content) for other in self.joined)
         return tuple(each for each in (self.sent, *others) if each is not None)
 
     @property
     def place(self) -> ChatPlace:
-        """Return where its session lives."""
+        """Return the chat and topic of its session."""
         return ChatPlace(self.chat_id, self.user_id, self.thread_id)
 
     def open_session(self) -> Session:
-        """Return the session that is open here, a first one is made; within the store's work."""
+        """Return the open session of the chat, created if missing; within the store's work."""
         return self.sessions.open(self.place)
 
     @property
     def query_id(self) -> str:
-        """Return the id of the query that waits for an answer, "" for none."""
+        """Return the id of the query to answer, "" for none."""
         return text_in(self.stored.content, "id")
 
     @property
     def pressed_label(self) -> str:
-        """Return what stands on the pressed button, "" where its message is not told any more."""
+        """Return the label of the pressed button, "" if Telegram omits the message."""
         markup = json_object(json_object(self.stored.content, "message"), "reply_markup")
         rows, data = markup.get("inline_keyboard"), self.stored.content.get("data")
         keys = [key for row in rows for key in row] if isinstance(rows, list) else []
@@ -246,15 +245,15 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     @property
     def sender_name(self) -> str:
-        """Return the name that the person shows, "" for none."""
+        """Return the display name of the sender, "" for none."""
         sender = json_object(self.stored.content, "from")
         named = (sender.get(word) for word in ("first_name", "last_name"))
         return " ".join(word for word in named if isinstance(word, str) and word)
 
     def with_replied(self) -> BotContext:
-        """Return the context as if the file that it replies to had been sent with it.
+        """Return the context with the file of the message replied to as its own attachment.
 
-        In a private chat only a photo: of a recording or a document the talk knows the words.
+        In a private chat only a photo: the text of a recording or document is in the session.
         """
         replied = json_object(self.stored.content, "reply_to_message")
         is_ours = json_object(replied, "from").get("is_bot") is True
@@ -264,17 +263,17 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return replace(self, sent=found)
 
     async def learn_bot(self) -> None:
-        """Ask Telegram who the bot is, where it has not been reached by now."""
+        """Call getMe if it has not succeeded yet."""
         if not self.bot.username:
             await self.calls.refresh_bot()
 
     def link(self, payload: str) -> str:
-        """Return the address that opens the private chat with these words for /start."""
+        """Return the deep link that opens the private chat with `payload` for /start."""
         root = self.services.config.telegram.link_url.rstrip("/")
         return f"{root}/{self.bot.username}?start={payload}"
 
     async def is_admin(self, user_id: int) -> bool:
-        """Return whether somebody administers the chat, as Telegram said within a minute."""
+        """Return whether a user administers the chat, cached for a minute."""
         known, now = self.bot_data.admins, asyncio.get_running_loop().time()
         until, is_admin = known.get((self.chat_id, user_id), (0.0, False))
         if until > now:
@@ -290,7 +289,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return is_admin
 
     def translate(self, key: str, **arguments: object) -> str:
-        """Return a text in the person's language."""
+        """Return a text in the user's language."""
         return text(self.language, key, **arguments)
 
     def finish(self, state: UpdateState, reason: str = "") -> None:
@@ -300,16 +299,16 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         inbox.finish(self.services.owner, self.chat_id, ids, state, reason)
 
     def wait(self, dialog: Dialog) -> None:
-        """Let the person's next message belong to a dialog; within the store's work."""
+        """Start a dialog step that the user's next message belongs to; within the store's work."""
         pending = replace(dialog, asked_by=self.update_id)
         Dialogs(self.db, self.bot_id).put(self.chat_id, self.user_id, pending)
 
     def stop_waiting(self) -> bool:
-        """Wait for no message any more; return whether one was; within the store's work."""
+        """End the dialog; return whether there was one; within the store's work."""
         return Dialogs(self.db, self.bot_id).end(self.chat_id, self.user_id)
 
     def ending(self, state: UpdateState, reason: str = "") -> OnSent:
-        """Return what ends the update, when it is known whether its answer was confirmed."""
+        """Return the callback that finishes the update once its reply is confirmed or given up."""
 
         def after(is_sure: bool) -> None:  # noqa: FBT001 - an `OnSent`
             if is_sure:
@@ -320,16 +319,16 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return after
 
     async def end(self, state: UpdateState, reason: str = "") -> None:
-        """Store the final state of an update that gets no answer."""
+        """Store the final state of an update that gets no reply."""
         await self.store.do(lambda: self.finish(state, reason))
 
     async def show(
         self, act: Callable[[], View], state: UpdateState = UpdateState.ANSWERED, reason: str = ""
     ) -> None:
-        """Answer an update by the screen that `act` returns, and end it; once, whatever happens.
+        """Reply with the screen that `act` returns and finish the update, exactly once.
 
-        `act` may read and write: it runs in the transaction that stores the screen. A pressed
-        button is answered as soon as that is stored.
+        `act` may read and write: it runs in the transaction that stores the screen. A callback
+        query is answered as soon as the screen is stored.
         """
         loop = asyncio.get_running_loop()
         known: asyncio.Future[View] = loop.create_future()
@@ -342,25 +341,25 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         def prepare() -> Sequence[QueuedMessage]:
             queued_messages: Sequence[QueuedMessage] = []
             if self.is_resumed:
-                # What an earlier try stored to be said; a screen costs nothing of a plan.
+                # An earlier attempt stored an answer instead; a screen uses no quota.
                 self.quotas.give_back(self.update_id)
                 queued_messages = self.outbox.of_update(self.update_id)
             screen = View(None) if queued_messages else act()
-            # In the thread that writes to the database; perhaps once more.
+            # Runs in the database writer's thread, possibly more than once.
             loop.call_soon_threadsafe(tell, screen)
             return queued_messages or self.outbox.put(letters(self, screen))
 
         try:
             await self.bot_data.sender.deliver(prepare, self.ending(state, reason), self.language)
         except BaseException:
-            # The screen of a failed press never comes.
+            # A failed press has no screen to wait for.
             answering.cancel()
             raise
         finally:
             await asyncio.wait({answering})
 
     async def _answer_query(self, known: asyncio.Future[View]) -> None:
-        """Answer the query of a pressed button as soon as the screen is known."""
+        """Answer the callback query as soon as the screen is known."""
         if self.stored.kind != "callback_query":
             return
         screen = await known
@@ -374,12 +373,12 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     async def say(
         self, message: str, state: UpdateState = UpdateState.ANSWERED, reason: str = ""
     ) -> None:
-        """Answer an update by plain words, and end it."""
+        """Reply with plain text and finish the update."""
         await self.show(lambda: View(FormattedMessage(message)), state, reason)
 
 
 def letters(context: BotContext, screen: View) -> list[OutgoingMessage]:
-    """Return a screen as letters that answer an update: edited in, or sent behind each other."""
+    """Return the outgoing messages of a screen: an edit, or several new messages in order."""
     if screen.page is None:
         return []
     is_edit = context.verb != "" and not screen.is_new
@@ -393,7 +392,7 @@ def page_letters(
     first: Target | None = None,
     number: int = 0,
 ) -> list[OutgoingMessage]:
-    """Return pages as letters that answer an update, numbered from `number`."""
+    """Return pages as outgoing messages that answer an update, numbered from `number`."""
     spot = spot_of(context)
     spots = [first or spot, *[spot] * len(pages)][: len(pages)]
     return [
@@ -405,9 +404,9 @@ def page_letters(
 
 
 def spot_of(context: BotContext) -> Target:
-    """Return where answers to an update go: into its topic, in groups under its message.
+    """Return the target of replies to an update: its topic, in groups as a reply to its message.
 
-    The answer to an edited message stands under it too: between lies what was said since.
+    The answer to an edited message is a reply too, because other messages followed it.
     """
     is_edited = context.stored.kind == "edited_message"
     is_reply = is_edited or not (context.is_private or context.verb)
@@ -415,9 +414,9 @@ def spot_of(context: BotContext) -> Target:
     return Target(context.thread_id, reply_to)
 
 
-# Deals with an update whole, and ends it.
+# Processes an update and stores its final state.
 Handler = Callable[[BotContext], Awaitable[None]]
-# Says what an update leads to; may read and write rows.
+# Returns the screen that an update leads to; may read and write rows.
 Act = Callable[[BotContext], View]
 
 
@@ -430,7 +429,7 @@ def is_awaited(context: BotContext) -> bool:
 
 
 class Awaited(filters.UpdateFilter):
-    """Takes the words for which a dialog waits in this step."""
+    """Matches messages that a dialog expects in this step."""
 
     def __init__(self, data: BotData, step: str) -> None:
         super().__init__()
@@ -438,7 +437,7 @@ class Awaited(filters.UpdateFilter):
         self._step = step
 
     def filter(self, update: telegram.Update) -> bool:
-        """Return whether the update answers the step."""
+        """Return whether the update belongs to the step."""
         context = self._data.contexts[update.update_id]
         if context.dialog is None or context.dialog.step != self._step:
             return False
@@ -448,7 +447,7 @@ class Awaited(filters.UpdateFilter):
 def callback_of(
     handle: Handler | Act,
 ) -> Callable[[telegram.Update, BotContext], Coroutine[Any, Any, None]]:
-    """Return the library's callback that lets a handler or an act deal with an update."""
+    """Return a handler or an act as a callback of the library."""
     handler = handler_of(handle)
 
     async def callback(_update: telegram.Update, context: BotContext) -> None:
@@ -458,7 +457,7 @@ def callback_of(
 
 
 def handler_of(handle: Handler | Act) -> Handler:
-    """Return a handler; that of an act shows what the act returns."""
+    """Return a handler; an act is wrapped so that its screen is shown."""
     if inspect.iscoroutinefunction(handle):
         return handle
     act = cast("Act", handle)

@@ -1,12 +1,12 @@
-"""What an update holds: a command, a pressed button, a file; for whom it is, what belongs to it.
+"""Parsing of updates: commands, pressed buttons, files, the addressee and joined parts.
 
-Read by hand and leniently, because Telegram adds fields and kinds without notice; offsets of
-entities count UTF-16 units. A forwarded message commands nothing and speaks to nobody: whoever
-wrote it meant another chat.
+The parser is lenient, because Telegram adds fields and kinds without notice. Offsets of entities
+count UTF-16 units. A forwarded message contains no command and addresses nobody: it was written
+for another chat.
 
-Telegram's clients split what is longer than 4,096 characters and send the parts at once; an album
-comes as one message a file, and what is forwarded as one message each. What follows within a
-second belongs together.
+Telegram's clients split a text longer than 4,096 characters and send the parts together; an album
+arrives as one message per file, and forwarded messages arrive one by one. Parts that arrive within
+a second are joined.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from merlin.core.formatted_text import join_surrogates, utf16_length
 
 _AT_START = ("bot_command", 0)
 SEPARATOR = ":"
-# Telegram marks no command in other letters, and a slash alone was sent by mistake.
+# A command in other letters, which Telegram does not mark, or a slash alone.
 _MISTYPED = re.compile(r"/\s*(\w*)\s*/?", re.UNICODE)
 PAID, RETURNED = "successful_payment", "refunded_payment"
 
 
 def pressed(update: Update) -> tuple[str, tuple[str, ...]]:
-    """Return the verb and arguments of a pressed button, "" and none for anything else."""
+    """Return the verb and arguments of a pressed button, "" and () for other updates."""
     if update.kind != "callback_query":
         return "", ()
     verb, *args = text_in(update.content, "data").split(SEPARATOR)
@@ -35,33 +35,34 @@ def pressed(update: Update) -> tuple[str, tuple[str, ...]]:
 
 
 def command_of(message: Mapping[str, Any], text: str, *, is_private: bool) -> tuple[str, str]:
-    """Return the command that a message begins with; a forwarded message commands nothing.
+    """Return the command at the start of a message and its argument, "" and "" for none.
 
-    In a private chat a word behind a slash was meant as one too, and a slash alone as /help.
+    Forwarded messages have no command. In a private chat any word after a slash is a command, and
+    a slash alone is /help.
     """
     if "forward_origin" in message:
         return "", ""
-    for kind, start, length, _mark in _marks(message.get("entities")):
+    for kind, start, length, _mark in _read_entities(message.get("entities")):
         if (kind, start) == _AT_START:
-            # Telegram's commands are ASCII, so units are characters here.
+            # Telegram's commands are ASCII, so UTF-16 units equal characters.
             return text[1:length].partition("@")[0].lower(), text[length:].strip()
     found = _MISTYPED.fullmatch(text.strip()) if is_private and "text" in message else None
     return (found.group(1).lower() or "help", "") if found else ("", "")
 
 
 def text_in(within: Mapping[str, Any], name: str) -> str:
-    """Return a text within an object, "" where there is none."""
+    """Return a text field of an object, "" if missing."""
     found = within.get(name)
     return join_surrogates(found) if isinstance(found, str) else ""
 
 
 def is_of_money(update: Update) -> bool:
-    """Return whether this is a message that money came or went."""
+    """Return whether this is a service message about a payment or a refund."""
     return update.kind == "message" and not {PAID, RETURNED}.isdisjoint(update.content)
 
 
-# What people send besides text, and by which word we speak of it. A GIF is a document too, so
-# that older clients show it: what it really is comes first.
+# Kinds of attachments and how they are classified. Telegram sends a GIF as a document too, for
+# older clients, so `animation` comes before `document`.
 _OTHERS = (
     *("sticker", "video", "location", "venue", "contact", "poll", "dice", "story"),
     *("paid_media", "checklist"),
@@ -73,7 +74,7 @@ _KINDS = {
     "document": "document",
     **dict.fromkeys(_OTHERS, "other"),
 }
-# Files sent as documents that are something else, by the beginning of their mime type.
+# Documents classified by the prefix of their MIME type.
 _DOCUMENTS = {"image/": "photo", "audio/": "voice"}
 
 
@@ -81,8 +82,8 @@ _DOCUMENTS = {"image/": "photo", "audio/": "voice"}
 class Sent:
     """A file of a message; `kind` is voice, photo, document or other.
 
-    `size` is in bytes and `seconds` of a sound, 0 where Telegram does not say; `album` is the
-    group that it was sent with, "" for none.
+    `size` is in bytes, `seconds` the duration of audio, both 0 if unknown; `album` is the id of
+    its media group, "" for none.
     """
 
     kind: str
@@ -95,14 +96,14 @@ class Sent:
 
 
 def sent_of(message: Mapping[str, Any]) -> Sent | None:
-    """Return what a message holds besides text, None for nothing."""
+    """Return the attachment of a message, None for none."""
     for name, kind in _KINDS.items():
         if name in message:
-            return _sent(kind, message[name], str(message.get("media_group_id", "")))
+            return _read_sent(kind, message[name], str(message.get("media_group_id", "")))
     return None
 
 
-def _sent(kind: str, found: object, album: str) -> Sent:
+def _read_sent(kind: str, found: object, album: str) -> Sent:
     if isinstance(found, list):  # a photo in several sizes, the largest last
         found = found[-1] if found else {}
     file: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
@@ -130,12 +131,12 @@ _WRITTEN = ("message", "edited_message")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What of a message tells whom it is for; `text` is without the mentions of the bot.
+    """The addressee of a group message; `text` is without the mentions of the bot.
 
-    `is_named`: the bot is mentioned; `is_reply`: to a message of the bot; `is_to_other`: to
-    somebody else's; `is_asking`: it ends as a question. `is_channel`: it speaks for a chat, not
-    for a person; `is_anonymous`: for this very group, so an administrator does. `is_alien`: it was
-    forwarded, sent by way of a bot, or by another bot.
+    `is_named`: the bot is mentioned; `is_reply`: it replies to the bot; `is_to_other`: it replies
+    to another user; `is_asking`: it ends with a question mark. `is_channel`: it was sent on behalf
+    of a chat; `is_anonymous`: on behalf of this group, so by an anonymous administrator.
+    `is_alien`: it was forwarded, sent via a bot, or sent by another bot.
     """
 
     text: str
@@ -149,21 +150,21 @@ class Address:
 
 
 def address_of(update: Update, bot_id: int, bot_name: str) -> Address:
-    """Return whom a message of a group is for; of anything else nothing is known."""
+    """Return the addressee of a group message; an empty Address for other updates."""
     message = _message(update)
-    text, marks = _worded(message)
+    text, marks = _read_text(message)
     units = text.encode("utf-16-le")
     cuts = [
         (start, start + length)
         for kind, start, length, mark in marks
-        if _is_ours(kind, _cut(units, start, length), mark, bot_id, bot_name)
+        if _is_ours(kind, _slice_units(units, start, length), mark, bot_id, bot_name)
     ]
     sender_chat = json_object(message, "sender_chat").get("id")
     is_bot = json_object(message, "from").get("is_bot") is True and sender_chat is None
-    replied = _replied(message)
+    replied = _find_replied(message)
     is_ours = json_object(replied, "from").get("id") == bot_id and bool(bot_id)
     return Address(
-        text=_without(units, cuts) if cuts else text,
+        text=_remove_ranges(units, cuts) if cuts else text,
         is_named=bool(cuts),
         is_reply=is_ours,
         is_to_other=bool(replied) and not is_ours,
@@ -176,25 +177,26 @@ def address_of(update: Update, bot_id: int, bot_name: str) -> Address:
 
 
 def is_passing(update: Update) -> bool:
-    """Return whether a message of a group can be for the bot under no setting at all.
+    """Return whether a group message is not addressed to the bot, whatever the settings.
 
-    An album's parts may belong to one that is.
+    Parts of an album are kept: another part may address the bot.
     """
     message = _message(update)
     if not message or update.chat_id > 0 or "media_group_id" in message:
         return False
-    text, marks = _worded(message)
+    text, marks = _read_text(message)
     is_named = any(kind in _NAMING for kind, *_ in marks)
     is_reply = (
-        bool(_replied(message)) and json_object(_replied(message), "from").get("is_bot") is True
+        bool(_find_replied(message))
+        and json_object(_find_replied(message), "from").get("is_bot") is True
     )
     is_service = not text and "migrate_from_chat_id" in message
     return not (is_named or is_reply or is_service or text.rstrip().endswith("?"))
 
 
 def named_bot(update: Update) -> str:
-    """Return the bot that the command names at which a message begins, "" for none."""
-    text, marks = _worded(_message(update))
+    """Return the bot named in the command at the start of a message, "" for none."""
+    text, marks = _read_text(_message(update))
     for kind, start, length, _mark in marks:
         if (kind, start) == _AT_START:
             return text[1:length].partition("@")[2].lower()
@@ -207,24 +209,24 @@ def _is_ours(kind: str, text: str, mark: Mapping[str, Any], bot_id: int, name: s
     return kind == "text_mention" and bool(bot_id) and json_object(mark, "user").get("id") == bot_id
 
 
-def _replied(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the message that is replied to; the head of a topic is none."""
+def _find_replied(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the message replied to; empty for none and for the service message of a topic."""
     found = json_object(message, "reply_to_message")
     return {} if "forum_topic_created" in found else found
 
 
-def _worded(
+def _read_text(
     message: Mapping[str, Any],
 ) -> tuple[str, list[tuple[str, int, int, Mapping[str, Any]]]]:
     """Return the words of a message with its marks as (kind, start, length, mark)."""
     for words, marks in (("text", "entities"), ("caption", "caption_entities")):
         text = message.get(words)
         if isinstance(text, str):
-            return text, list(_marks(message.get(marks)))
+            return text, list(_read_entities(message.get(marks)))
     return "", []
 
 
-def _marks(found: object) -> Iterator[tuple[str, int, int, Mapping[str, Any]]]:
+def _read_entities(found: object) -> Iterator[tuple[str, int, int, Mapping[str, Any]]]:
     for mark in found if isinstance(found, list) else ():
         if isinstance(mark, Mapping):
             start, length = mark.get("offset"), mark.get("length")
@@ -232,17 +234,17 @@ def _marks(found: object) -> Iterator[tuple[str, int, int, Mapping[str, Any]]]:
                 yield str(mark.get("type")), start, length, mark
 
 
-def _cut(units: bytes, start: int, length: int) -> str:
+def _slice_units(units: bytes, start: int, length: int) -> str:
     return units[start * 2 : (start + length) * 2].decode("utf-16-le", "replace")
 
 
-def _without(units: bytes, cuts: list[tuple[int, int]]) -> str:
-    """Return the text without these stretches, and without what joined them to the rest."""
+def _remove_ranges(units: bytes, cuts: list[tuple[int, int]]) -> str:
+    """Return the text without these ranges and the separators around them."""
     parts, at = [], 0
     for start, end in sorted(cuts):
-        parts.append(_cut(units, at, start - at))
+        parts.append(_slice_units(units, at, start - at))
         at = end
-    parts.append(_cut(units, at, len(units) // 2 - at))
+    parts.append(_slice_units(units, at, len(units) // 2 - at))
     whole = ""
     for place, part in enumerate(parts):
         is_joined = place > 0 and (not whole or whole[-1] in _LEFT_OVER)
@@ -256,30 +258,34 @@ def _message(update: Update) -> Mapping[str, Any]:
     return update.content if update.kind in _WRITTEN else {}
 
 
-# How long the rest of what belongs together is waited for.
+# How long to wait for further parts.
 WAIT_S = 1.0
 MAX_PARTS = 60
-# Parts are sent at once; by Telegram's clock of whole seconds these may lie so far apart.
+# Telegram's timestamps are whole seconds: those of joined parts differ by at most this.
 APART_S = 2
-# Clients split at words, so a part that is followed by another may be a little short of 4,096.
+# Clients split at word boundaries, so a part may be a little shorter than 4,096.
 LONG_UNITS = 3800
 FULL_UNITS = 4096
 _COMMAND = re.compile(r"/\w{1,32}(@\w+)?(?=\s|$)")
 
 
 def may_go_on(update: Update) -> bool:
-    """Return whether more that belongs to this message may follow it."""
-    return bool(_album(update)) or _is_said(update) or utf16_length(_text(update)) >= LONG_UNITS
+    """Return whether further parts of this message may follow."""
+    return (
+        bool(_album(update))
+        or _is_forwarded_text(update)
+        or utf16_length(_text(update)) >= LONG_UNITS
+    )
 
 
 def is_continuation(update: Update, before: Update) -> bool:
-    """Return whether `update`, which came right behind `before`, is a part of the same."""
+    """Return whether `update`, which directly follows `before`, is a part of the same message."""
     if update.kind != "message" or update.user_id != before.user_id:
         return False
     if _album(before):
         return _album(update) == _album(before)
-    if _is_said(before):
-        return _is_said(update) and _date(update) - _date(before) <= APART_S
+    if _is_forwarded_text(before):
+        return _is_forwarded_text(update) and _date(update) - _date(before) <= APART_S
     text = _text(update)
     is_plain = (
         bool(text) and not _COMMAND.match(text) and "forward_origin" not in _own_message(update)
@@ -288,9 +294,9 @@ def is_continuation(update: Update, before: Update) -> bool:
 
 
 def joined_text(text: str, others: Sequence[Update]) -> str:
-    """Return the text of a message and of those that belong to it.
+    """Return the text of a message joined with that of its further parts.
 
-    A part that is as long as can be was cut within a word, any other at a line's end or a space.
+    A part of full length was split within a word, a shorter one at a line break or a space.
     """
     whole = before = text
     for update in others:
@@ -300,8 +306,8 @@ def joined_text(text: str, others: Sequence[Update]) -> str:
     return whole
 
 
-def _is_said(update: Update) -> bool:
-    """Return whether this is what somebody said in another chat."""
+def _is_forwarded_text(update: Update) -> bool:
+    """Return whether this is a forwarded text."""
     return "forward_origin" in _own_message(update) and bool(_text(update))
 
 
