@@ -1,13 +1,13 @@
-"""An answer in its chat: while it is written, and whole, with the buttons under it.
+"""The view of an answer in a chat: streaming, pages, notes and buttons.
 
-While it is written it is shown by edits of its placeholder, by drafts or by "typing…". Each runs
-beside the work, within `async with`, and ends with it. What comes between two edits is coalesced,
-and an edit that would change nothing is dropped: one message holds no more than the beginning of a
-long answer. The final text is not shown here.
+A streaming answer is shown by edits of its placeholder, by drafts or by "typing…". Each indicator
+is a context manager that runs concurrently with the request. Text that arrives between two edits
+is coalesced, and an edit without a visible change is skipped: one message holds only the beginning
+of a long answer. The final text is not sent here.
 
-A draft lives half a minute and is no message: the whole answer is sent when it is there, and
-nothing is left in the chat after a kill. Only private chats have drafts, and no button stands
-under one. Source: the Bot API, sendMessageDraft.
+A draft expires after half a minute and is not a message: the complete answer is sent at the end,
+and a kill leaves nothing in the chat. Drafts exist only in private chats and have no buttons.
+Source: the Bot API, sendMessageDraft.
 """
 
 from __future__ import annotations
@@ -46,26 +46,26 @@ from merlin.core.money import Cost
 T = TypeVar("T")
 S = TypeVar("S")
 
-# What stands under an answer instead of the usual, by the word that the turn keeps.
+# Values of a turn's `offer`: which buttons replace the usual ones under its answer.
 FULL = "full"
-# The same in a group, where nobody chooses a model.
+# The same in a group, where users cannot choose a model.
 SHARED = "shared"
-# The session was left without a warning; behind the sign stands its newest turn.
+# The session was closed without a warning; the id of its newest turn follows the sign.
 RENEWED = "renewed:"
-# A newer version serves than the one that the session chose.
+# A newer version than the session's is available.
 NEWER = "newer"
-# One of the person's first answers: words say what the buttons do.
+# One of the user's first answers: the buttons have text labels.
 WORDED = "worded"
 PLAN = "plan"
 NONE = "none"
 
 Rows = tuple[tuple[Button, ...], ...]
-# A button shows about so much of a question.
+# The visible length of a question on a button.
 OFFER_LETTERS = 60
 
 
 def stop_button(language: str, update_id: int) -> Button:
-    """Return what ends an answer that is being written."""
+    """Return the button that stops an answer in progress."""
     return Button(text(language, "bot-stop"), f"stop:{update_id}")
 
 
@@ -79,12 +79,12 @@ _USUAL = {
 
 
 def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
-    """Return the rows of buttons that an offer stands for."""
+    """Return the rows of buttons of an offer."""
     if offer == NONE:
         return ()
     if offer == PLAN:
         return ((Button(text(language, "bot-button-plan"), "plan"),),)
-    # Signs need no language and leave room for five in a row.
+    # Symbols need no translation, and five fit in a row.
     usual = tuple(Button(sign, f"{does}:{turn_id}") for sign, (does, _) in _USUAL.items())
     if offer == WORDED:
         worded = tuple(
@@ -109,7 +109,7 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
 
 
 def _nearest_buttons(written: StoredAnswer, turn_id: int) -> Rows:
-    """Return a button for each taught question that may have been meant."""
+    """Return a button for each similar question of the dataset."""
     offered = written.nearest.splitlines()
     return tuple(
         (Button(cut(question, OFFER_LETTERS), f"near:{turn_id}:{place}"),)
@@ -118,7 +118,7 @@ def _nearest_buttons(written: StoredAnswer, turn_id: int) -> Rows:
 
 
 async def both(first: Awaitable[T], beside: Awaitable[S]) -> tuple[T, S]:
-    """Return what both return, done side by side; where the first breaks, the other ends."""
+    """Run both concurrently and return both results; if the first raises, cancel the second."""
     other = asyncio.ensure_future(beside)
     try:
         return await first, await other
@@ -128,16 +128,16 @@ async def both(first: Awaitable[T], beside: Awaitable[S]) -> tuple[T, S]:
             await asyncio.wait({other})
 
 
-# How soon to look again after a limit made an edit give way.
+# The delay of the next attempt after a limit skipped an edit.
 AGAIN_S = 0.2
-# Of a growing answer no more is read than can be seen of it, however many marks are in it.
+# Only the visible part of a growing answer is parsed, whatever its markup.
 MAX_CHARACTERS = 16_000
 
 
 class AnswerIndicator(AnswerObserver, ABC):
-    """Shows that an answer is written, and what of it is there, `gap_s` apart.
+    """Shows the progress of an answer every `gap_s` seconds.
 
-    Runs beside the work, within `async with`; the work's end waits for its end.
+    Runs concurrently within `async with`; leaving the block waits for its end.
     """
 
     def __init__(self, calls: BotApi, place: ChatPlace, gap_s: float) -> None:
@@ -157,32 +157,32 @@ class AnswerIndicator(AnswerObserver, ABC):
         await asyncio.wait({self._task})
 
     def is_called_off(self, *, is_in_trouble: bool) -> bool:  # noqa: ARG002 - for those who ask
-        """Tell whether it is cancelled at the work's end, which may have come by an error.
+        """Return whether to cancel it when the block is left, possibly by an error.
 
-        Whatever it is at ends at once, unless who runs says otherwise.
+        The default is True; subclasses may override it.
         """
         return True
 
     def wrote(self, text: str) -> None:
-        """Take the text as it stands now."""
+        """Set the current text."""
         self._text = text
         self._news.set()
 
     async def draw(self) -> FormattedMessage:
-        """Return what is there of the answer, as far as one message shows it."""
+        """Return the page of the current text, limited to one message."""
         text = self._text[:MAX_CHARACTERS]
         return await draw(lambda: first_part(render(text)), len(text))
 
     @abstractmethod
     async def run(self) -> None:
-        """Go on until it is done or cancelled."""
+        """Run until finished or cancelled."""
 
 
 class TypingIndicator(AnswerIndicator):
-    """Shows within `async with` that somebody is at it; Telegram shows that for five seconds."""
+    """Shows the typing action within `async with`; Telegram shows it for five seconds."""
 
     async def run(self) -> None:
-        """Show the action again and again."""
+        """Send the action repeatedly."""
         with suppress(ChatUnreachable):
             while True:
                 await self._calls.typing(self._place.chat_id, self._place.thread_id)
@@ -190,10 +190,10 @@ class TypingIndicator(AnswerIndicator):
 
 
 class StreamingEditor(AnswerIndicator):
-    """Writes an answer that grows into its placeholder within `async with`.
+    """Edits the placeholder to show a streaming answer within `async with`.
 
-    The answer may begin before the placeholder stands; nothing is written until it does. `stop` is
-    the button under it while it grows.
+    The answer may begin before the placeholder is sent; edits begin after that. `stop` is the
+    button under the unfinished answer.
     """
 
     def __init__(
@@ -202,7 +202,7 @@ class StreamingEditor(AnswerIndicator):
         super().__init__(calls, place, gap_s)
         self._stop = stop
         self._waiting_words = waiting_words
-        # The text that was drawn last, and its page; what the placeholder shows.
+        # The text rendered last and its page; the page that the placeholder shows.
         self._drawn = ("", FormattedMessage(""))
         self._shown = FormattedMessage("")
         self._is_editing = False
@@ -211,23 +211,23 @@ class StreamingEditor(AnswerIndicator):
         self._stands = asyncio.Event()
 
     def stands(self, message_id: int) -> None:
-        """Take the placeholder's message, as soon as it stands."""
+        """Set the placeholder's message id once it is sent."""
         self._message_id = message_id
         self._stands.set()
 
     def waits(self) -> None:
-        """Say that the model is waited for, unless something of its answer is there."""
+        """Show that the model is pending, unless a part of its answer has arrived."""
         if not self._text:
             self.wrote(self._waiting_words)
 
     def is_called_off(self, *, is_in_trouble: bool) -> bool:
-        """Let an edit that is on its way arrive: none may come after the final one."""
+        """Let an edit in progress finish: none may arrive after the final edit."""
         self._is_lifted = True
         return is_in_trouble or not self._is_editing
 
     async def run(self) -> None:
         """Edit the placeholder until the editor is closed."""
-        # Counted from the first words: an answer that is whole by then needs no edit but the last.
+        # Counted from the first text: an answer complete by then needs only the final edit.
         await self._news.wait()
         await self._stands.wait()
         rest_s = self._gap_s
@@ -238,15 +238,15 @@ class StreamingEditor(AnswerIndicator):
             rest_s = await self._edit(self._text[:MAX_CHARACTERS])
 
     async def _edit(self, text: str) -> float:
-        """Try one edit; return after how many seconds the next one may be tried."""
+        """Attempt one edit; return the delay until the next one in seconds."""
         if not text.strip():
             return 0.0
         if self._drawn[0] != text:
-            # An edit tried again is not drawn anew.
+            # A retried edit is not rendered again.
             self._drawn = (text, replace(await self.draw(), buttons=((self._stop,),)))
         page = self._drawn[1]
         if page == self._shown:
-            # Drawing takes its time too.
+            # Rendering takes time too.
             return self._gap_s
         self._is_editing = True
         try:
@@ -262,24 +262,24 @@ class StreamingEditor(AnswerIndicator):
         return self._gap_s
 
 
-# Well before a draft fades.
+# Well before a draft expires.
 DRAFT_KEEP_S = 20.0
 
 
 class DraftIndicator(AnswerIndicator):
-    """Shows drafts within `async with`, `gap_s` apart; an empty one says that somebody thinks."""
+    """Shows drafts every `gap_s` seconds; an empty draft is shown as thinking."""
 
     def __init__(self, calls: BotApi, place: ChatPlace, gap_s: float, draft_id: int) -> None:
         super().__init__(calls, place, gap_s)
         self._draft_id = draft_id
 
     async def run(self) -> None:
-        """Show the newest text, and the same one again before it fades."""
+        """Send the current text, and repeat it before the draft expires."""
         with suppress(ChatUnreachable):
             while True:
                 await self._calls.draft(self._place, self._draft_id, await self.draw())
                 await asyncio.sleep(self._gap_s)
-                # `wait_for` of Python 3.11 loses a cancellation that comes with the last news.
+                # `wait_for` of Python 3.11 loses a cancellation that coincides with the last event.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(DRAFT_KEEP_S):
                         await self._news.wait()
@@ -287,14 +287,14 @@ class DraftIndicator(AnswerIndicator):
 
 
 HEARD_LENGTH = 300
-# Reading so much Markdown takes about as long as a call over the network.
+# Parsing this much Markdown takes about as long as a network call.
 LONG_CHARACTERS = 4000
 
 
 async def draw(work: Callable[[], T], characters: int) -> T:
-    """Return what `work` makes of so many characters; of many beside the event loop.
+    """Return the result of `work`; run it in a thread for many characters.
 
-    Half a second is not unheard of, and nobody else is to wait for it.
+    It may take half a second, which would block the event loop.
     """
     return await asyncio.to_thread(work) if characters > LONG_CHARACTERS else work()
 
@@ -302,20 +302,20 @@ async def draw(work: Callable[[], T], characters: int) -> T:
 def pages(
     turn: Turn, written: StoredAnswer, language: str, *, is_script: bool = False
 ) -> list[FormattedMessage]:
-    """Return the messages of a turn, at least one: what was heard, the answer, the note.
+    """Return the messages of a turn, at least one: transcript, answer, note.
 
-    `is_script`: what was heard is wanted whole, not as a reminder.
+    `is_script`: the transcript is shown in full, not shortened.
     """
     body = render(written.answer) if written.answer.strip() else FormattedMessage("")
     if turn.question.format == "voice" and written.answer:
         body = after(_heard(turn.question.text, is_whole=is_script), body)
     elif turn.question.text and not turn.question.message_id:
-        # A pressed button asked it: the chat has no message of it.
+        # Asked by a button: the chat has no message with the question.
         body = after(_quoted(turn.question.text, "blockquote"), body)
     if written.note.strip():
         note = written.note
         body = after(body, FormattedMessage(note, (Entity("italic", 0, utf16_length(note)),)))
-    # The editors may hear of a refused question.
+    # Editors may see a refused question.
     tell = (Button(text(language, "tell-button"), f"tell:{turn.turn_id}"),)
     rows = (
         *_nearest_buttons(written, turn.turn_id),
@@ -339,7 +339,7 @@ def _quoted(line: str, kind: str) -> FormattedMessage:
 
 
 def after(first: FormattedMessage, second: FormattedMessage) -> FormattedMessage:
-    """Return both pages as one, an empty line between them."""
+    """Return both pages joined by an empty line."""
     if not first.text.strip():
         return second
     start = utf16_length(first.text) + 2
@@ -347,7 +347,7 @@ def after(first: FormattedMessage, second: FormattedMessage) -> FormattedMessage
     return FormattedMessage(f"{first.text}\n\n{second.text}", (*first.marks, *moved))
 
 
-# Under an answer, or in place of one.
+# Notes under an answer, or in place of one.
 _ENDINGS = {
     Ending.STOPPED: "bot-stopped",
     Ending.CUT: "bot-cut",
@@ -358,7 +358,7 @@ _ENDINGS = {
     Ending.BUSY: "bot-busy",
     Ending.NOBODY: "bot-nobody",
 }
-# Answers of all others are what the person expects.
+# Other kinds need no note.
 _STANDINGS = {
     CandidateKind.EARLIER: "bot-earlier",
     CandidateKind.BASE: "bot-not-tuned",
@@ -368,7 +368,7 @@ _STANDINGS = {
 
 
 def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
-    """Return what is shown and kept of `reply`."""
+    """Return `reply` as the answer to store, with its notes."""
     notes = []
     if reply.ending in _ENDINGS:
         notes.append(text(language, _ENDINGS[reply.ending]))
@@ -382,7 +382,7 @@ def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
 
 
 def window_note(gauge: WindowCounter, language: str, *, is_warned: bool) -> tuple[str, str]:
-    """Return the note and the offer that a window calls for, "" and "" for none."""
+    """Return the note and the offer for a context window that is full or nearly full."""
     share = f"{min(gauge.share, 1) * 100:.0f}"
     if gauge.is_full:
         return text(language, "bot-window-full", share=share), FULL

@@ -1,10 +1,10 @@
-"""`merlin bot`: take updates in, answer them, tell people what is to be told.
+"""`merlin bot`: receives updates, answers them and sends notices.
 
-Its parts run side by side and each begins anew when it breaks. On a stop nothing new is begun, what
-is being answered has some seconds to end, and the rest lies stored for the next start.
+Its parts run concurrently and each restarts after an error. On shutdown nothing new starts,
+answers in progress have some seconds to finish, and the rest stays stored for the next start.
 
-Beside answering it removes old rows, and asks providers what they list and how many tokens each
-model takes: at the start, then every hour, after a minute where one did not answer.
+It also removes old rows, and reads the model lists and context windows of the providers: at the
+start, then every hour; a provider that failed is retried after a minute.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ from merlin.db.change_watch import Changes, changes_of
 log = get_logger(__name__)
 
 PAYMENTS_EVERY_S = 30.0
-# A message that an api stored waits no longer for its answer to begin.
+# A shorter pause between rounds, so that updates stored by the api are picked up quickly.
 TAKEOVER_REST_S = 0.02
 
 HOUSEKEEPING_EVERY_S = 60.0
-# Between two handfuls of rows others write.
+# The pause between two batches of deletions, in which other processes can write.
 BREATH_S = 0.05
 
 
 def housekeeping(services: BotServices) -> Callable[[], Awaitable[None]]:
-    """Return a round that follows corrections, and once a minute takes old rows away."""
+    """Return a function that follows corrections, and deletes old rows once a minute."""
     followed = ProposalFollower(services.db)
     old = OldRows(services.db, services.config.retention)
     due = 0.0
@@ -82,7 +82,7 @@ MAX_LISTED = 1000
 
 
 def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
-    """Return what asks every provider of the bot for its list, and stores what is new."""
+    """Return a loop that reads the model list of each provider and stores changes."""
     due: dict[str, float] = {}
     values: dict[str, Mapping[str, int | None]] = {}
     windows = Windows(services.db)
@@ -95,7 +95,7 @@ def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
             return
         listed = {card.model_id: card.context_window for card in cards[:MAX_LISTED]}
         due[provider] = asyncio.get_running_loop().time() + LISTS_EVERY_S
-        # What a refusal told meanwhile is truer than the same list once more.
+        # An unchanged list must not overwrite a limit learned from a rejected request.
         if listed != values.get(provider):
             await services.store.do(lambda: windows.relist(provider, listed))
             values[provider] = listed
@@ -104,7 +104,7 @@ def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
         while True:
             serving = await services.store.read(ModelCatalogue(services.db).all_serving)
             models = [one.model for one in serving]
-            # A list that does not have a model that serves by now is asked for at once.
+            # A list that lacks a serving model is read again at once.
             lacking = {
                 one.provider for one in models if one.model_id not in values.get(one.provider, {})
             }
@@ -121,7 +121,7 @@ def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
 
 
 async def run(services: BotServices, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set, then end cleanly. Raises ConfigError for a wrong token."""
+    """Serve until `stop` is set, then shut down. Raises ConfigError for a wrong token."""
     transport = AiohttpRequest()
     await transport.initialize()
     try:
@@ -218,17 +218,17 @@ class Bot:
         except InvalidToken:
             raise ConfigError("Telegram does not know this bot token", "bot-bad-token") from None
         except TelegramError as error:
-            # Telegram may be down: what waits is answered when it is back.
+            # Telegram may be down: pending updates are answered when it is back.
             self._connection.fails(error)
 
     async def _moved(self, old_id: int, new_id: int) -> None:
-        """Let what is kept of a group follow it into its supergroup."""
+        """Move the data of a group to its supergroup."""
         log.info("a group became a supergroup", old=old_id, new=new_id)
         groups = Groups(self._services.db, self._services.bot_id)
         await self._services.store.do(lambda: groups.move(old_id, new_id))
 
     async def _introduce(self) -> None:
-        """Leave word of who we are as soon as Telegram has said it, then rest."""
+        """Store the bot's id and name as soon as getMe succeeds, then wait for ever."""
         attempt = 0
         bot = self._application.bot
         while not bot.username:
@@ -238,7 +238,7 @@ class Bot:
         settings = Settings(self._services.db)
 
         def store() -> None:
-            # The api knows no token.
+            # The api process has no token.
             settings.put(BOT_ID, str(bot.id), "bot")
             settings.put(BOT_NAME, bot.username, "bot")
 
@@ -246,12 +246,12 @@ class Bot:
         await asyncio.Event().wait()
 
     async def _take_over(self) -> None:
-        """Work on what waits in chats that nobody alive holds, and what others stored in ours."""
+        """Queue updates of chats without a live owner, and those stored by others in own chats."""
         owner, in_hand = self._services.owner, self._processor.in_hand
         room = AT_ONCE - self._processor.working
 
         def find() -> tuple[list[Update], list[Update]]:
-            # Asked first: what is claimed now is in our chats too, and not new to everybody.
+            # Read first: updates claimed below are in own chats too, and must count as resumed.
             fresh = self._inbox.arrived(owner, in_hand, AT_ONCE)
             found = self._inbox.claim(owner, room) if room > 0 else []
             Users(self._services.db).seen(writers([*fresh, *found]))
@@ -262,7 +262,7 @@ class Bot:
         self._processor.add(found, is_resumed=True)
 
     async def _beat(self) -> None:
-        """Say once a second that the bot lives, and keep its leases."""
+        """Send a heartbeat once a second, and renew the leases."""
         renewed = 0.0
         clock = asyncio.get_running_loop().time
         while True:

@@ -1,15 +1,15 @@
-"""Messages that matter go out through the outbox, in order, each with a row of its own.
+"""Sends the outbox, broadcasts, results of requests and live messages.
 
-A message is stored as `sending` before it is sent. One that ended in doubt is sent once more with
-a mark, when Telegram answers again; never a third time. What came of requests is shown in the
-messages that wait for it.
+Messages are sent in order, one row each. A message is stored as `sending` before it is sent. If
+the outcome is unknown, it is sent once more with a repeat mark when Telegram responds again, never
+a third time. Results of requests are shown in the messages that wait for them.
 
-Running broadcasts are handed over a little every second: so little waits in the outbox at a time
-that an answer or a notice is never behind a broadcast. A kill loses and doubles nobody: whom to
-write to, and that they were handed over, is one transaction.
+Running broadcasts are moved to the outbox in small batches every second, so that an answer or a
+notice never waits behind a broadcast. A kill loses and duplicates nothing: a batch and its
+progress are stored in one transaction.
 
-Messages that are kept up to date for two minutes after somebody looked are kept in memory alone:
-after a restart a press of the button begins anew.
+Live messages are updated for two minutes after the user opened them. They are kept in memory only:
+after a restart the user presses the button again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ BROADCAST_EVERY_S = 0.25
 
 
 async def send_broadcasts(services: BotServices) -> None:
-    """Hand over as many people as may wait, and tell what came of broadcasts that are whole."""
+    """Move the next batch of each broadcast to the outbox; report the finished ones."""
     broadcasts = broadcasts_of(services)
     for broadcast in await services.store.read(broadcasts.open):
         if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
@@ -63,12 +63,12 @@ def _move(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -
 
 
 def _end(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:
-    """Tell who sent it what came of it, once nothing waits any more."""
+    """Send the report to the sender, once no message is pending."""
     done = broadcasts.delivered(broadcast.broadcast_id)
     if done.waiting or not broadcasts.end(broadcast.broadcast_id):
         return
     over = broadcasts.get(broadcast.broadcast_id) or broadcast
-    if not over.by_user:  # who sent it has deleted everything
+    if not over.by_user:  # the sender has deleted their data
         return
     language = services.language_of(over.by_user)
     onward = Button(text(language, "admin-broadcast"), "a-casts:n")
@@ -78,7 +78,7 @@ def _end(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) ->
 
 
 def report(broadcast: Broadcast, delivered: Delivered, language: str) -> str:
-    """Return how far a broadcast is, or what came of it."""
+    """Return the progress or the result of a broadcast as text."""
     return text(
         language,
         "cast-report",
@@ -96,7 +96,7 @@ log = get_logger(__name__)
 
 
 async def show_results(services: BotServices) -> None:
-    """Show what has come of requests in the messages that wait for it; each result once."""
+    """Show results of requests in the messages that wait for them; each result once."""
     waiting = WaitingRequests(services.db, services.bot_id)
     if await services.store.read(waiting.ended):
         await services.store.do(partial(_hand_over, services, waiting))
@@ -130,17 +130,17 @@ def result_words(request: Request, language: str) -> str:
     return f"✅ {message}" if is_done else f"⚠️ {text(language, 'admin-refused', reason=message)}"
 
 
-# Hears whether Telegram has confirmed every message.
+# Called with True if Telegram confirmed every message.
 OnSent = Callable[[bool], None]
 
 
 def _is_lost(outgoing: QueuedMessage) -> bool:
-    """Return whether nobody will ever know if this message arrived."""
+    """Return whether it stays unknown if this message arrived."""
     return outgoing.state is OutgoingState.UNKNOWN and outgoing.is_over
 
 
 class OutboxSender:
-    """Sends stored messages; the order of a chat is kept by whoever calls."""
+    """Sends stored messages; the caller keeps the order of a chat."""
 
     def __init__(self, services: BotServices, calls: BotApi, line: ConnectionState) -> None:
         self._store = services.store
@@ -153,14 +153,14 @@ class OutboxSender:
     async def deliver(
         self, prepare: Callable[[], Sequence[QueuedMessage]], after: OnSent, language: str
     ) -> None:
-        """Send what `prepare` stores or finds; `after` is stored with the end of the last one.
+        """Send the messages that `prepare` returns; run `after` with the final state of the last.
 
-        Both run in transactions of the store, perhaps several times. Raises ChatUnreachable, with
-        everything that waited for the chat dropped.
+        Both run in transactions of the store, possibly several times. Raises ChatUnreachable,
+        after all pending messages of the chat are dropped.
         """
 
         def begin(waiting: Sequence[QueuedMessage], *, is_sure: bool) -> bool:
-            """Begin the first message, or end the whole; return whether one was begun."""
+            """Mark the first message as sending, or finish; return whether one was marked."""
             if waiting:
                 return self._outbox.begin(waiting[0].outgoing_id, self._owner)
             after(is_sure)
@@ -173,10 +173,10 @@ class OutboxSender:
             return waiting, is_sure, begin(waiting, is_sure=is_sure)
 
         def settle(ended: QueuedMessage | None) -> bool:
-            """Store how the last message ended (None: another process has it); begin the next."""
+            """Store the state of the last message (None: another process has it); mark the next."""
             if ended is not None:
                 self._outbox.settle(ended.outgoing_id, ended.state, ended.message_id)
-                # A notice about a notice in doubt would lead to the next one.
+                # A notice about an unconfirmed notice could cause an endless chain.
                 if _is_lost(ended) and ended.letter.update_id:
                     arguments = {"chat": str(ended.letter.chat_id)}
                     Notices(self._db).tell(
@@ -184,7 +184,7 @@ class OutboxSender:
                     )
             return begin(waiting, is_sure=is_sure)
 
-        # What is still to be sent, and whether all before it was confirmed.
+        # The remaining messages, and whether all previous ones were confirmed.
         waiting, is_sure, is_begun = await self._store.do(open_)
         while waiting:
             ended = await self._send(waiting[0], language) if is_begun else None
@@ -192,14 +192,14 @@ class OutboxSender:
                 is_sure = is_sure and (ended is None or ended.state is OutgoingState.SENT)
                 waiting = waiting[1:]
             else:
-                # A doubtful message is sent again, once Telegram answers.
+                # An unconfirmed message is sent again once Telegram responds.
                 await self._until_well(ended)
                 waiting = [ended, *waiting[1:]]
             is_begun = await self._store.do(partial(settle, ended))
         kill_point("answer.recorded")
 
     async def _send(self, outgoing: QueuedMessage, language: str) -> QueuedMessage:
-        """Send one message that was begun; return it as it then stands."""
+        """Send one message marked as sending; return it with its new state."""
         letter = outgoing.letter
         tries = outgoing.tries + 1
         try:
@@ -220,17 +220,17 @@ class OutboxSender:
         return replace(outgoing, state=OutgoingState.SENT, tries=tries, message_id=message_id)
 
     async def _show(self, letter: OutgoingMessage, language: str, *, is_repeat: bool) -> int:
-        """Let a letter stand in its chat, edited in or sent; return its message's id."""
+        """Edit or send a message; return its message id."""
         edit_of = letter.spot.edit_of
         may_edit = edit_of and letter.page.file is None
-        # An edit may be repeated without a mark: nothing can be doubled by it.
+        # An edit is idempotent, so it needs no repeat mark.
         if may_edit and await self._calls.edit(letter.chat_id, edit_of, letter.page):
             return edit_of
         page = _marked(letter.page, language) if is_repeat else letter.page
         return await self._calls.send(letter.chat_id, page, letter.spot)
 
     async def _until_well(self, outgoing: QueuedMessage) -> None:
-        # Typing is harmless to repeat, so it tells whether this chat can be reached again.
+        # Typing is idempotent, so it serves as a probe of the chat.
         attempt = 0
         try:
             while not await self._calls.typing(outgoing.letter.chat_id):
@@ -252,7 +252,7 @@ class OutboxSender:
 
 
 def _marked(page: FormattedMessage, language: str) -> FormattedMessage:
-    """Return the page with the mark of a repeat above it."""
+    """Return the page with the repeat mark above it."""
     mark = f"{text(language, 'bot-repeat')}\n"
     marks = tuple(replace(each, offset=each.offset + utf16_length(mark)) for each in page.marks)
     return replace(page, text=f"{mark}{page.text}", marks=marks)
@@ -261,7 +261,7 @@ def _marked(page: FormattedMessage, language: str) -> FormattedMessage:
 LASTS_S = 120.0
 MOST = 200
 
-# What the message shows now, and whether it will show something else later; None: no more.
+# The current page and whether it will change again; None: stop updating.
 Look = Callable[[], tuple[FormattedMessage, bool] | None]
 
 
@@ -274,7 +274,7 @@ class _LiveMessage:
 
 
 class LiveMessages:
-    """The watched messages of one running bot, by chat and message."""
+    """The live messages of one running bot, by chat and message."""
 
     def __init__(self) -> None:
         self._watches: dict[tuple[int, int], _LiveMessage] = {}
@@ -282,21 +282,21 @@ class LiveMessages:
     def add(
         self, chat_id: int, message_id: int, look: Look, formatted_message: FormattedMessage
     ) -> None:
-        """Keep a message up to date with what `look` reads in a transaction."""
+        """Keep a message updated with what `look` reads in a transaction."""
         if len(self._watches) >= MOST:
             self._watches.pop(next(iter(self._watches)))
         until = asyncio.get_running_loop().time() + LASTS_S
         self._watches[chat_id, message_id] = _LiveMessage(look, until, formatted_message)
 
     async def drop(self, chat_id: int, message_id: int) -> None:
-        """Let a message be: another screen will stand there. Waits for an edit on its way."""
+        """Stop updating a message that another screen replaces. Waits for an edit in progress."""
         watch = self._watches.pop((chat_id, message_id), None)
         if watch is not None:
             async with watch.lock:
                 pass
 
     async def round(self, store: Store, calls: BotApi) -> None:
-        """Look at everything that is watched, once."""
+        """Update every live message once."""
         for place in list(self._watches):
             watch = self._watches.get(place)
             if watch is None:
@@ -311,7 +311,7 @@ class LiveMessages:
 async def _goes_on(
     watch: _LiveMessage, place: tuple[int, int], store: Store, calls: BotApi
 ) -> bool:
-    """Show what there is now; return whether to look again."""
+    """Show the current page; return whether to keep updating."""
     found = await store.read(watch.look)
     if found is None:
         return False

@@ -1,6 +1,6 @@
-"""What the bot is given by wiring: rows, providers, settings; and the loops of its parts.
+"""The services that wiring passes to the bot, and the loops of its parts.
 
-A loop is woken early by a change, begun anew after an error, and backed off.
+A change wakes a loop early; after an error the loop restarts with backoff.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from merlin.db.writer import Store
 from merlin.providers.documents import ChildReader
 from merlin.providers.openai_chat import OpenAIAudio
 
-# How an answer is shown while it is written: in its message, by drafts where Telegram has them
+# How a streaming answer is shown: by edits of its message, by drafts where Telegram has them
 # (private chats; edits elsewhere), or not at all.
 EDITS, DRAFTS, OFF = "edits", "drafts", "off"
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long what takes, in seconds; the defaults are for real life."""
+    """Intervals and timeouts in seconds; the defaults are for production."""
 
     poll_s: float = 25.0
     conflict_s: float = 30.0
@@ -51,11 +51,11 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotServices(Context):
-    """What the process is made of.
+    """The services of the bot process.
 
-    `transcriber` writes voices down, None: that is not switched on. `reader` None: documents are
-    not read. `webhook` (address and secret): updates come into the inbox by the api, and nothing
-    is polled. `notify` hears what systemd wants to hear.
+    `transcriber` converts speech to text, None: disabled. `reader` None: documents are not read.
+    `webhook` (URL and secret): the api stores updates in the inbox, and nothing is polled.
+    `notify` sends states to systemd.
     """
 
     token: str
@@ -73,11 +73,11 @@ class BotServices(Context):
 
     @property
     def outbox(self) -> Outbox:
-        """Return the messages that must arrive."""
+        """Return the outbox."""
         return Outbox(self.db, self.bot_id)
 
     def language_of(self, user_id: int) -> str:
-        """Return the language that somebody is written to in; within the store's work."""
+        """Return the language of a user; within the store's work."""
         user = Users(self.db).get(user_id)
         return user.speaks(self.config.language) if user is not None else self.config.language
 
@@ -85,11 +85,11 @@ class BotServices(Context):
 log = get_logger(__name__)
 
 EVERY_S = 1.0
-# What ran for so long before it broke was not broken from the start.
+# A part that ran for this long before it failed counts as healthy.
 LASTED_S = 60.0
-# A database that is back, or has room again, is noticed so soon.
+# The longest pause between retries of the database.
 STORE_PAUSE_S = 5.0
-# What is no bug of ours: it passes, and who must hear of it hears elsewhere.
+# Temporary failures, reported elsewhere, which do not count as bugs.
 _OUTAGES = (MerlinError, TelegramError, OSError)
 
 Round = Callable[[], Awaitable[None]]
@@ -98,7 +98,7 @@ Round = Callable[[], Awaitable[None]]
 async def run_loop(
     work: Round, changes: Changes, every_s: float = EVERY_S, rest_s: float = REST_S
 ) -> None:
-    """Do `work` after every change, and every so many seconds anyway."""
+    """Run `work` after every change, and at a fixed interval."""
     while True:
         count = changes.count
         await work()
@@ -106,16 +106,16 @@ async def run_loop(
 
 
 async def run_every(work: Round, seconds: float) -> None:
-    """Do `work` again and again, so many seconds after its end."""
+    """Run `work` repeatedly, `seconds` after its previous end."""
     while True:
         await asyncio.sleep(seconds)
         await work()
 
 
 async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugCount) -> None:
-    """Do `work`, and again after an error: one that breaks ends neither itself nor another.
+    """Run `work`, and restart it after an error; other parts keep running.
 
-    `bugs` hears of errors that are bugs, and of `work` that ran for a while without any.
+    `bugs` counts errors that are bugs, and is reset by a `work` that ran for a while without one.
     """
     clock = asyncio.get_running_loop().time
     attempt = 0

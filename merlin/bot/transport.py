@@ -1,13 +1,13 @@
-"""python-telegram-bot's HTTP by aiohttp, one session with keep-alive; whether Telegram answers.
+"""HTTP transport for python-telegram-bot on aiohttp, connection state and rate limiter.
 
-The stock transport walks its whole connection list for every request; this one takes a free
-connection in O(1). No error text holds the address, because the address holds the bot's token.
-That Telegram stopped answering is told once, and once when it is back.
+One session with keep-alive. The library's own transport scans its connection list for each
+request; this one takes a free connection in O(1). Errors never contain the URL, because the URL
+contains the bot's token. An outage of Telegram is logged once, and its end once.
 
-Telegram's flood limits are kept per chat, so that one flooded chat stops nobody else. Three
+Telegram's flood limits apply per chat, so one flooded chat does not block others. There are three
 classes of requests: `URGENT` (answers to queries, which have a deadline) never waits. `FINAL`
-waits for its turn and, after a 429, exactly as long as Telegram said. `PROGRESS` (edits of an
-answer that is being written) never waits: near a limit it gives way by raising `GaveWay`.
+waits for its slot and, after a 429, exactly as long as Telegram demands. `PROGRESS` (edits of an
+unfinished answer) never waits: near a limit it raises `GaveWay`.
 Source of the limits: grammY "Scaling Up IV", python-telegram-bot `FloodLimit`.
 """
 
@@ -35,20 +35,20 @@ from merlin.core.rate_limit import TokenBucket
 
 log = get_logger(__name__)
 
-# One request that goes wrong on a line that works is no news.
+# A single failed request on a working connection is not an outage.
 TOLD_AFTER = 3
 FIRST_PAUSE_S = 0.5
 _MAX_DOUBLINGS = 10
 
 
 async def pause(attempt: int, longest_s: float) -> None:
-    """Wait: longer after each of the attempts (counted from 0), and never all at one moment."""
+    """Sleep with exponential backoff and jitter; attempts are counted from 0."""
     most = min(longest_s, FIRST_PAUSE_S * 2 ** min(attempt, _MAX_DOUBLINGS))
     await asyncio.sleep(most * (0.5 + random.random() / 2))  # noqa: S311 - spreads load
 
 
 class ConnectionState:
-    """What all calls of one bot have met lately."""
+    """Whether the recent calls of one bot succeeded."""
 
     def __init__(self, longest_pause_s: float) -> None:
         self._longest_pause_s = longest_pause_s
@@ -56,23 +56,23 @@ class ConnectionState:
 
     @property
     def is_down(self) -> bool:
-        """Return whether Telegram has not answered several times in a row."""
+        """Return whether several calls in a row have failed."""
         return self._failed >= TOLD_AFTER
 
     def works(self) -> None:
-        """Note that Telegram answered."""
+        """Record that Telegram responded."""
         if self.is_down:
             log.info("telegram answers again", failed_calls=self._failed)
         self._failed = 0
 
     def fails(self, error: Exception) -> None:
-        """Note that Telegram did not answer."""
+        """Record that Telegram did not respond."""
         self._failed += 1
         if self._failed == TOLD_AFTER:
             log.error("telegram does not answer", reason=redact(str(error)))
 
     async def pause(self, attempt: int) -> None:
-        """Wait before trying again."""
+        """Wait before a retry."""
         await pause(attempt, self._longest_pause_s)
 
 
@@ -83,28 +83,28 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class NotSent(NetworkError):
-    """No connection came about: Telegram never saw the request, so it is safe to send again."""
+    """No connection was established, so Telegram never got the request: a retry is safe."""
 
     __slots__ = ()
 
 
 class AiohttpRequest(BaseRequest):
-    """All requests of one bot over one aiohttp session, as many at once as there are."""
+    """All requests of one bot over one aiohttp session, with no limit on concurrency."""
 
     def __init__(self, connect_s: float = CONNECT_S, read_s: float = READ_S) -> None:
         self._connect_s = connect_s
         self._read_s = read_s
         self._session: aiohttp.ClientSession | None = None
-        # How often Telegram said 429: too many requests.
+        # Number of responses with status 429, too many requests.
         self.floods = 0
 
     @property
     def read_timeout(self) -> float | None:
-        """Return how long the bytes of an answer may be awaited, in seconds."""
+        """Return the read timeout in seconds."""
         return self._read_s
 
     async def initialize(self) -> None:
-        """Open the session; a second call changes nothing."""
+        """Open the session; further calls have no effect."""
         if self._session is None or self._session.closed:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S)
             self._session = aiohttp.ClientSession(
@@ -128,9 +128,9 @@ class AiohttpRequest(BaseRequest):
         connect_timeout: object = BaseRequest.DEFAULT_NONE,
         pool_timeout: object = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - its own
     ) -> tuple[int, bytes]:
-        """Return status and body of one request.
+        """Return status and body of one response.
 
-        Raises NotSent when it surely never arrived, TimedOut and NetworkError when nobody knows.
+        Raises NotSent if the request surely never arrived, TimedOut or NetworkError if unknown.
         """
         connect_s = _given(connect_timeout, self._connect_s)
         read_s = _given(read_timeout, self._read_s)
@@ -149,7 +149,7 @@ class AiohttpRequest(BaseRequest):
         connect_s: float | None = CONNECT_S,
         read_s: float | None = READ_S,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Yield what answers a request, to be read there. Raises as `do_request` does."""
+        """Yield the response to a request. Raises as `do_request` does."""
         if self._session is None:
             raise NotSent("the transport is not open")
         wait = aiohttp.ClientTimeout(total=None, sock_connect=connect_s, sock_read=read_s)
@@ -167,22 +167,22 @@ class AiohttpRequest(BaseRequest):
 
 
 def _given(wanted: object, default: float) -> float | None:
-    # The library's own default is an object that stands for "not given".
+    # The library's default is a sentinel for "not given".
     return wanted if wanted is None or isinstance(wanted, int | float) else default
 
 
 def _nameless(error: Exception) -> Exception | None:
-    # An invalid address is told with the address, and that holds the token.
+    # The error of an invalid URL contains the URL, and thus the token.
     return None if isinstance(error, aiohttp.InvalidURL) else error
 
 
 def _body(data: RequestData | None) -> tuple[Any, dict[str, str]]:
-    """Return body and headers: a plain form, or a multipart one when files go along."""
+    """Return body and headers: a plain form, or a multipart one with files."""
     if data is None:
         return None, {}
     if not data.contains_files:
         return urlencode(data.json_parameters).encode(), FORM
-    # Telegram takes names of files as they are, in UTF-8; quoted ones would show as %D1%91.
+    # Telegram expects file names in UTF-8; quoted names would be shown as %D1%91.
     form = aiohttp.FormData(data.json_parameters, quote_fields=False)
     for name, file in data.multipart_data.items():
         filename, content, mime = file
@@ -192,13 +192,13 @@ def _body(data: RequestData | None) -> tuple[Any, dict[str, str]]:
 
 PRIVATE_BURST = 3
 GROUP_BURST = 3
-# A progress edit takes one place, and one stays for a final edit.
+# A progress edit takes one slot; one is reserved for a final edit.
 _SPARE = 2.0
 MAX_CHATS = 4096
 
 
 class SendClass(StrEnum):
-    """How a request stands towards the limits; passed as `rate_limit_args`."""
+    """The rate limit class of a request; passed as `rate_limit_args`."""
 
     URGENT = "urgent"
     FINAL = "final"
@@ -206,28 +206,28 @@ class SendClass(StrEnum):
 
 
 class GaveWay(TelegramError):
-    """A progress edit was not sent, because a limit is near or the chat must cool down."""
+    """A progress edit was not sent, because a limit is near or the chat is flooded."""
 
 
 @dataclass(slots=True)
 class Chat:
-    """The pace of one chat, and until when it must cool down (seconds of the loop's clock)."""
+    """The limiter of one chat, and the end of its flood wait (seconds of the loop's clock)."""
 
     bucket: TokenBucket
     cool_until: float = 0.0
 
     def is_idle(self, now: float) -> bool:
-        """Return whether forgetting this chat changes nothing."""
+        """Return whether evicting this chat changes nothing: no used slots, no flood wait."""
         return not self.bucket.full_in_s(now) and self.cool_until <= now
 
 
 class RateLimiter(BaseRateLimiter[SendClass]):
-    """Paces every request but getUpdates; a 429 is waited out here, for its own chat alone."""
+    """Rate limiter of all requests but getUpdates; a 429 delays only its own chat."""
 
     def __init__(self, limits: TelegramLimits) -> None:
         self._limits = limits
         per_s = limits.overall_per_s
-        # A sixth of a second's worth at once: the worst second stays near the limit.
+        # Bursts of a sixth of a second: the worst second stays near the limit.
         self._overall = TokenBucket(per_s, max(1.0, per_s / 6))
         self._chats: dict[str, Chat] = {}
 
@@ -246,10 +246,10 @@ class RateLimiter(BaseRateLimiter[SendClass]):
         data: dict[str, Any],
         rate_limit_args: SendClass | None,
     ) -> Any:
-        """Make the request when its chat and the whole may; return its answer.
+        """Make the request when the limits of its chat and of the bot allow; return the result.
 
         Raises GaveWay for a progress edit that would have to wait, RetryAfter for a request
-        that belongs to no chat, and whatever the request itself raises.
+        without a chat, and any error of the request itself.
         """
         is_answer = endpoint.startswith("answer") and endpoint.endswith("Query")
         lane = SendClass.URGENT if is_answer else rate_limit_args or SendClass.FINAL
