@@ -1,12 +1,12 @@
-"""Ask the models of a route until one answers, and say honestly how it ended.
+"""Ask the models of a route in order until one answers, and report how the reply ended.
 
-Where a model does not know the answer, another one may compose it from sources
+If the model does not know the answer, another model can compose it from sources
 (`merlin.chat.grounding`).
 
-Providers' faults are handled here: a busy one is tried again at most twice within 90 s, a stream
-that breaks leaves what came, an unknown model leads to the next one of the route, a provider whose
-money is spent and a model that failed three times in a row are left alone for a while. A person may
-stop an answer that is being written; what came until then stays.
+Provider errors are handled here: a busy provider is retried at most twice within 90 s, a broken
+stream keeps the partial text, an unknown model falls back to the next one of the route, a provider
+without quota and a model that failed three times in a row are skipped for a while. A person can
+stop an answer while it is streamed; the partial text is kept.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
 SPENT = "insufficient_quota"
 LEFT_ALONE_S = 60.0
-# What chooses among taught answers has said all by then.
-AT_ONCE_S = 0.3
+# A model that selects among taught answers has finished by then.
+_HIDDEN_S = 0.3
 
 
-# Several times what any model says at once; nobody reads on, and memory is not endless.
+# In characters, several times the longest answer of any model; bounds memory.
 MAX_ANSWER_LENGTH = 300_000
 
 
@@ -54,14 +54,14 @@ class Ending(StrEnum):
     """How a reply ended."""
 
     WHOLE = "whole"
-    STOPPED = "stopped"  # the person stopped it: what came is shown
-    CUT = "cut"  # the stream broke: what came is shown with a mark
+    STOPPED = "stopped"  # the person stopped it: the partial text is shown
+    CUT = "cut"  # the stream broke: the partial text is shown with a note
     LENGTH = "length"  # the model's own limit
     FILTERED = "filtered"  # the provider's content filter
-    EMPTY = "empty"  # an answer without a word
+    EMPTY = "empty"  # an answer without text
     TOO_LONG = "too_long"  # the question alone does not fit the model's window
-    BUSY = "busy"  # a model is there, but cannot answer now
-    NOBODY = "nobody"  # no model of the route could be asked
+    BUSY = "busy"  # a model exists, but cannot answer now
+    NOBODY = "nobody"  # no model of the route is available
 
 
 _FAILED = (Ending.BUSY, Ending.CUT, Ending.EMPTY, Ending.NOBODY)
@@ -69,7 +69,7 @@ _FAILED = (Ending.BUSY, Ending.CUT, Ending.EMPTY, Ending.NOBODY)
 
 @dataclass(frozen=True, slots=True)
 class ProviderFault:
-    """Something that admins should hear of; `kind` is gone, spent, refused or failing."""
+    """A provider error reported to admins; `kind` is gone, spent, refused or failing."""
 
     kind: str
     provider: str
@@ -79,12 +79,13 @@ class ProviderFault:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of asking; `choice` and `model_id` name who answered, None and "" nobody.
+    """The result of a question; `choice` and `model_id` name the model, None and "" for none.
 
-    `first` is who was to answer, `first_answered`: it did, though another may have composed more.
-    `limit_tokens`: the provider refused the talk as too long for a window of so many tokens; what
-    is here then answers the question alone. `sources` are what a composed answer names,
-    `first_ms` is how long the model took from being asked to its first word.
+    `first` is the first model of the route; `first_answered` is true if it answered, even where
+    another model composed the final text. `limit_tokens` is set if the provider refused the
+    conversation as longer than a window of that many tokens; the reply then answers the question
+    without its history. `sources` are those a composed answer cites, `first_ms` is the time from
+    the request to the first token.
     """
 
     ending: Ending
@@ -103,37 +104,37 @@ class Reply:
 
     @property
     def is_answer(self) -> bool:
-        """Return whether this is what the model had to say, be it not a word as it was wished."""
+        """Return whether the model answered; an answer cut by stop sequences can be empty."""
         return bool(self.text) or self.ending in (Ending.WHOLE, Ending.LENGTH)
 
 
 class Stop:
-    """One person's stop button; pressed at most once, before or while the answer is written."""
+    """One person's stop button; pressed at most once, before or during the answer."""
 
     def __init__(self, user_id: int = 0) -> None:
         self.user_id = user_id
         self.is_pressed = False
-        self._asking: asyncio.Future[Any] | None = None
+        self._task: asyncio.Future[Any] | None = None
 
-    def ends(self, asking: asyncio.Future[Any]) -> None:
-        """Name what pressing ends."""
-        self._asking = asking
+    def ends(self, task: asyncio.Future[Any]) -> None:
+        """Set the task that pressing cancels."""
+        self._task = task
         if self.is_pressed:
-            asking.cancel()
+            task.cancel()
 
     def press(self) -> None:
         """End the answer."""
         self.is_pressed = True
-        if self._asking is not None:
-            self._asking.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
 
 def report_troubles(
     db: Database, troubles: Iterable[ProviderFault], now: datetime, by: str
 ) -> None:
-    """Tell admins of each trouble once an hour; to be called within the store's work.
+    """Notify admins of each fault, at most once an hour; call it within a transaction.
 
-    `by` is the process that met it, as requests name it.
+    `by` is the name of the calling process, as stored with requests.
     """
     for trouble in troubles:
         arguments = {
@@ -144,40 +145,40 @@ def report_troubles(
         once = f"answer:{trouble.kind}:{trouble.provider}:{trouble.model_id}:{now:%Y-%m-%dT%H}"
         is_news = Notices(db).tell(ADMINS, f"notice-answer-{trouble.kind}", arguments, once)
         if is_news and trouble.kind == "gone":
-            # The daemon looks at once which models there still are.
+            # The daemon lists the remaining models at once.
             Requests(db).ask(RequestKind.CENSUS, {"model": trouble.model_id}, by)
 
 
 log = get_logger(__name__)
 
-# The protocol's word for a talk beyond the model's window. Source: openai/openai-openapi.
+# The error code of a conversation longer than the model's window. Source: openai/openai-openapi.
 TOO_LONG = "context_length_exceeded"
 
 
 class AnswerObserver:
-    """Who looks on while the answer is written; neither method waits for anything."""
+    """Callbacks for an answer that is being streamed; neither method blocks."""
 
     def wrote(self, text: str) -> None:
-        """Take the text as it stands now."""
+        """Receive the full text so far."""
 
     def waits(self) -> None:
-        """Take note that nothing has come for a while."""
+        """Handle a delay without any text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """Who composes an answer, told from what: the sources stand in its `before`."""
+    """The composing model and its sources; its `before` messages contain them."""
 
     composer: Candidate
     sources: Sequence[Source]
 
 
-# Finds what an answer is to be composed from, None where there is nothing near.
+# Finds the sources of a composed answer, None if there is no match.
 Ground = Callable[[], Awaitable[Grounding | None]]
 
 
 class _ComposedObserver(AnswerObserver):
-    """Shows a composed answer once it has named its sources, without their numbers at its head."""
+    """Shows a composed answer once it cites its sources, without the leading numbers."""
 
     def __init__(self, onlooker: AnswerObserver, sources: Sequence[Source]) -> None:
         self._onlooker, self._sources = onlooker, sources
@@ -190,21 +191,21 @@ class _ComposedObserver(AnswerObserver):
 
 
 class _LateObserver(AnswerObserver):
-    """Shows an answer that takes its time: one that comes at once may be a refusal."""
+    """Shows an answer only after `_HIDDEN_S`: a faster one may be a refusal."""
 
     def __init__(self, onlooker: AnswerObserver) -> None:
-        self._onlooker, self._begun = onlooker, 0.0
+        self._onlooker, self._started_at = onlooker, 0.0
 
     def wrote(self, text: str) -> None:
         now = asyncio.get_running_loop().time()
-        self._begun = self._begun or now
-        if now - self._begun > AT_ONCE_S:
+        self._started_at = self._started_at or now
+        if now - self._started_at > _HIDDEN_S:
             self._onlooker.wrote(text)
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long what is waited for, in seconds."""
+    """Attempts, timeouts and pauses; times in seconds."""
 
     tries: int = 3
     total_s: float = 90.0
@@ -216,7 +217,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One model that is being asked, and who looks on."""
+    """A request to one model, with its observer."""
 
     choice: Candidate
     talk: Sequence[Message]
@@ -229,13 +230,13 @@ FAILURES, WITHIN_S = 3, 600.0
 
 
 class CircuitBreaker:
-    """Leaves a model alone for a minute that failed `FAILURES` times in a row within `WITHIN_S`.
+    """Skips a model for a minute after `FAILURES` failures in a row within `WITHIN_S`.
 
-    Then one question tries it, while the others still pass it by: an answer closes the circuit, a
-    failure keeps it open as long again. Each process learns by itself: that takes it three
-    questions, and a state in the database would cost every answer a read. Libraries were looked at:
-    pybreaker is async by Tornado alone, aiobreaker had no release since 2021, and purgatory counts
-    failures however far apart and lets every question through that comes after the pause.
+    Then one question probes it while others still skip it: an answer closes the circuit, a failure
+    keeps it open for another minute. Each process has its own state: learning it takes three
+    questions, and shared state in the database would cost a read per answer. Libraries considered:
+    pybreaker supports async only with Tornado, aiobreaker has had no release since 2021, and
+    purgatory counts failures without a time window and lets every question through after the pause.
     Source: Nygard, Release It!, "Circuit Breaker".
     """
 
@@ -244,7 +245,7 @@ class CircuitBreaker:
         self._open_until: dict[tuple[str, str | None], float] = {}
 
     def lets_ask(self, model: Candidate) -> bool:
-        """Return whether a question may go to a model; where one may try it, that is this one."""
+        """Return whether to send a question to a model; counts as the probe of an open circuit."""
         key, now = (model.provider, model.model_id), asyncio.get_running_loop().time()
         if self._open_until.get(key, 0) > now:
             return False
@@ -253,16 +254,16 @@ class CircuitBreaker:
         return True
 
     def is_open(self, model: Candidate) -> bool:
-        """Return whether a model is left alone, or being tried."""
+        """Return whether a model is skipped or being probed."""
         return (model.provider, model.model_id) in self._open_until
 
     def note_answer(self, model: Candidate) -> None:
-        """Forget a model's failures."""
+        """Clear a model's failures."""
         self._failed_at.pop((model.provider, model.model_id), None)
         self._open_until.pop((model.provider, model.model_id), None)
 
     def note_failure(self, model: Candidate) -> None:
-        """Count a failure, and leave the model alone where it was one too many."""
+        """Count a failure, and open the circuit if the limit is reached."""
         key, now = (model.provider, model.model_id), asyncio.get_running_loop().time()
         recent = [at for at in self._failed_at.get(key, ()) if at > now - WITHIN_S]
         self._failed_at[key] = [*recent, now][-FAILURES:]
@@ -271,17 +272,17 @@ class CircuitBreaker:
 
 
 class AnswerService:
-    """Where questions are answered: the providers, and how patient to be with them."""
+    """Sends questions to the providers under a retry policy."""
 
     def __init__(
         self, answerers: Mapping[str, OpenAIChat], patience: RetryPolicy | None = None
     ) -> None:
         self._answerers = answerers
-        self._patience = patience or RetryPolicy()
-        # Providers whose money is spent, until which moment each is left alone.
-        self._left_alone: dict[str, float] = {}
+        self._retry_policy = patience or RetryPolicy()
+        # Providers without quota, with the loop time until which each is skipped.
+        self._skipped_until: dict[str, float] = {}
         self._breaker = CircuitBreaker()
-        # How often each provider said 429, as heartbeats tell it: `<provider>_429`.
+        # Responses with status 429 by provider, as in heartbeats: `<provider>_429`.
         self.refusals: Counter[str] = Counter()
 
     async def reply(
@@ -295,24 +296,24 @@ class AnswerService:
     ) -> Reply:
         """Return the reply of the first model of `route` that gives one.
 
-        Where that says that it does not know, an answer composed from what `ground` finds takes its
-        place, if it names its sources.
-        A busy model's reply is that it is busy, and so no other answers in its place; where a model
-        is left alone because it failed too often, the next one is asked.
-        `talk` is the history and the question, without a system text. When `stop` is pressed,
-        what came until then is the reply. Raises nothing of its own but WishRefused: another model
-        would be no help, the wish is to be another one.
+        If that model does not know the answer, an answer composed from the sources that `ground`
+        finds replaces it, provided it cites them.
+        A busy model ends the search with a busy reply; a model skipped by the circuit breaker is
+        followed by the next one.
+        `talk` is the history and the question, without a system text. When `stop` is pressed, the
+        partial text is the reply. Raises only ParameterRefused: another model would not help, the
+        parameter has to change.
         """
         with open_span("answer") as span:
             answering = self._answer_or_compose(route, talk, onlooker, stop, steering, ground)
-            asking = asyncio.ensure_future(answering)
+            task = asyncio.ensure_future(answering)
             if stop is not None:
-                stop.ends(asking)
+                stop.ends(task)
             try:
-                reply = await asking
+                reply = await task
             except asyncio.CancelledError:
-                # Pressed before a word of the answer came; a cancelled caller stays cancelled.
-                if not (stop is not None and stop.is_pressed and asking.cancelled()):
+                # Stopped before the first token; a cancelled caller stays cancelled.
+                if not (stop is not None and stop.is_pressed and task.cancelled()):
                     raise
                 reply = Reply(Ending.STOPPED)
             span.set_attribute("merlin.ending", reply.ending.value)
@@ -336,7 +337,7 @@ class AnswerService:
             return reply
         composer, sources = only_candidate(grounding.composer), grounding.sources
         showing = _ComposedObserver(onlooker, sources)
-        # How the tuned model was to write says nothing of how sources are to be told.
+        # The sampling parameters of the tuned model do not apply to the composing one.
         plain = SamplingParams(most_tokens=steering.most_tokens)
         composed = await self._first_of(composer, talk, showing, stop, plain)
         cited, body = read_citations(composed.text, sources)
@@ -353,7 +354,9 @@ class AnswerService:
         stop: Stop | None,
         steering: SamplingParams,
     ) -> Reply:
-        timer = asyncio.get_running_loop().call_later(self._patience.busy_word_s, onlooker.waits)
+        timer = asyncio.get_running_loop().call_later(
+            self._retry_policy.busy_word_s, onlooker.waits
+        )
         troubles: list[ProviderFault] = []
         last, first = Reply(Ending.NOBODY), None
         try:
@@ -363,8 +366,8 @@ class AnswerService:
                     continue
                 reply: Reply | None = Reply(Ending.BUSY, choice=choice)
                 if self._breaker.lets_ask(choice):
-                    seat = _Attempt(choice, talk, onlooker, stop, steering)
-                    reply = await self._ask_choice(seat, troubles)
+                    attempt = _Attempt(choice, talk, onlooker, stop, steering)
+                    reply = await self._ask_choice(attempt, troubles)
                 if reply is None:
                     continue
                 is_failing = last.ending is Ending.BUSY or self._breaker.is_open(choice)
@@ -376,11 +379,11 @@ class AnswerService:
         is_its_own = last.choice is first and last.ending not in _FAILED
         return replace(last, troubles=tuple(troubles), first=first, first_answered=is_its_own)
 
-    async def _ask_choice(self, seat: _Attempt, troubles: list[ProviderFault]) -> Reply | None:
-        """Return the reply of one model, None when the next one is to be asked."""
-        choice = seat.choice
+    async def _ask_choice(self, attempt: _Attempt, troubles: list[ProviderFault]) -> Reply | None:
+        """Return the reply of one model, None to try the next one."""
+        choice = attempt.choice
         try:
-            reply = await self._patiently(seat)
+            reply = await self._ask_with_retries(attempt)
         except ProviderBusy as busy:
             log.warning("model stays busy", provider=choice.provider, reason=str(busy))
             self._note_failure(choice, busy, troubles)
@@ -391,11 +394,11 @@ class AnswerService:
             troubles.append(_fault_of("gone", choice, gone))
         except ProviderError as refusal:
             if refusal.code == TOO_LONG:
-                return await self._ask_alone(seat, str(refusal), troubles)
+                return await self._ask_alone(attempt, str(refusal), troubles)
             kind = "spent" if refusal.code == SPENT else "refused"
             now = asyncio.get_running_loop().time()
-            if kind == "spent" and self._left_alone.get(choice.provider, now) <= now:
-                self._left_alone[choice.provider] = now + LEFT_ALONE_S
+            if kind == "spent" and self._skipped_until.get(choice.provider, now) <= now:
+                self._skipped_until[choice.provider] = now + LEFT_ALONE_S
             troubles.append(_fault_of(kind, choice, refusal))
         else:
             if reply.ending is Ending.CUT:
@@ -413,52 +416,52 @@ class AnswerService:
             troubles.append(_fault_of("failing", choice, busy))
 
     async def _ask_alone(
-        self, seat: _Attempt, reason: str, troubles: list[ProviderFault]
+        self, attempt: _Attempt, reason: str, troubles: list[ProviderFault]
     ) -> Reply | None:
-        """Ask again without what was said before, because the whole talk is too long."""
-        limit = limit_from_refusal(reason, (*seat.choice.before, *seat.talk))
-        if len(seat.talk) == 1:
-            return Reply(Ending.TOO_LONG, choice=seat.choice, limit_tokens=limit)
-        reply = await self._ask_choice(replace(seat, talk=seat.talk[-1:]), troubles)
+        """Retry with the question alone, because the conversation is too long."""
+        limit = limit_from_refusal(reason, (*attempt.choice.before, *attempt.talk))
+        if len(attempt.talk) == 1:
+            return Reply(Ending.TOO_LONG, choice=attempt.choice, limit_tokens=limit)
+        reply = await self._ask_choice(replace(attempt, talk=attempt.talk[-1:]), troubles)
         return replace(reply, limit_tokens=limit) if reply is not None else None
 
-    async def _patiently(self, seat: _Attempt) -> Reply:
+    async def _ask_with_retries(self, attempt: _Attempt) -> Reply:
         clock = asyncio.get_running_loop().time
-        deadline = clock() + self._patience.total_s
-        attempt = 0
+        deadline = clock() + self._retry_policy.total_s
+        tries = 0
         while True:
-            attempt += 1
+            tries += 1
             try:
-                if self._left_alone.get(seat.choice.provider, 0) > clock():
+                if self._skipped_until.get(attempt.choice.provider, 0) > clock():
                     raise ProviderError("left alone: its quota is spent", code=SPENT)
                 with open_span("chat", {"gen_ai.operation.name": "chat"}, kind=SpanKind.CLIENT):
-                    return await self._once(seat)
+                    return await self._ask_once(attempt)
             except ProviderBusy as busy:
                 if busy.status == HTTPStatus.TOO_MANY_REQUESTS:
-                    self.refusals[f"{seat.choice.provider}_429"] += 1
+                    self.refusals[f"{attempt.choice.provider}_429"] += 1
                 pause = busy.retry_after_s
                 if pause is None:
-                    # Many who wait do not come back at the same moment.
+                    # Jitter spreads the retries of concurrent requests.
                     jitter = 0.5 + random.random() / 2  # noqa: S311 - spreading load, not a secret
-                    pause = self._patience.first_pause_s * 2 ** (attempt - 1) * jitter
-                pause = min(pause, self._patience.longest_pause_s)
-                if attempt >= self._patience.tries or clock() + pause > deadline:
+                    pause = self._retry_policy.first_pause_s * 2 ** (tries - 1) * jitter
+                pause = min(pause, self._retry_policy.longest_pause_s)
+                if tries >= self._retry_policy.tries or clock() + pause > deadline:
                     raise
-                log.info("model is busy", provider=seat.choice.provider, pause_s=round(pause, 2))
+                log.info("model is busy", provider=attempt.choice.provider, pause_s=round(pause, 2))
             await asyncio.sleep(pause)
 
-    async def _once(self, seat: _Attempt) -> Reply:
-        answerer = self._answerers[seat.choice.provider]
+    async def _ask_once(self, attempt: _Attempt) -> Reply:
+        answerer = self._answerers[attempt.choice.provider]
         answer = Answer()
-        model_id, first_ms, span = seat.choice.model_id, None, get_current_span()
-        span.set_attribute("gen_ai.provider.name", seat.choice.provider)
+        model_id, first_ms, span = attempt.choice.model_id, None, get_current_span()
+        span.set_attribute("gen_ai.provider.name", attempt.choice.provider)
         clock = asyncio.get_running_loop().time
         try:
-            async with asyncio.timeout(self._patience.answer_s):
+            async with asyncio.timeout(self._retry_policy.answer_s):
                 model_id = model_id or await answerer.first_model()
                 span.set_attribute("gen_ai.request.model", model_id)
-                messages, begun = (*seat.choice.before, *seat.talk), clock()
-                async for piece in answerer.stream(model_id, messages, seat.steering):
+                messages, started_at = (*attempt.choice.before, *attempt.talk), clock()
+                async for piece in answerer.stream(model_id, messages, attempt.steering):
                     answer = Answer(
                         answer.text + piece.text,
                         answer.usage if piece.usage is NOT_COUNTED else piece.usage,
@@ -470,30 +473,32 @@ class AnswerService:
                         raise ProviderError("the answer does not end")  # noqa: TRY301
                     if piece.text:
                         if first_ms is None:
-                            first_ms = round(1000 * (clock() - begun))
+                            first_ms = round(1000 * (clock() - started_at))
                             span.add_event("first_token")
-                        seat.onlooker.wrote(answer.text)
+                        attempt.onlooker.wrote(answer.text)
         except asyncio.CancelledError:
-            if seat.stop is not None and seat.stop.is_pressed and answer.text.strip():
-                return _reply(answer, seat.choice, model_id, first_ms, Ending.STOPPED)
+            if attempt.stop is not None and attempt.stop.is_pressed and answer.text.strip():
+                return _reply(answer, attempt.choice, model_id, first_ms, Ending.STOPPED)
             raise
         except (ProviderError, TimeoutError) as error:
             if answer.text.strip():
-                log.warning("answer was cut off", provider=seat.choice.provider, reason=str(error))
-                return _reply(answer, seat.choice, model_id, first_ms, Ending.CUT)
+                log.warning(
+                    "answer was cut off", provider=attempt.choice.provider, reason=str(error)
+                )
+                return _reply(answer, attempt.choice, model_id, first_ms, Ending.CUT)
             if isinstance(error, TimeoutError):
                 raise ProviderBusy("no answer in time") from error
             raise
         span.set_attribute("gen_ai.usage.input_tokens", answer.usage.input_tokens)
         span.set_attribute("gen_ai.usage.output_tokens", answer.usage.output_tokens)
-        return _reply(answer, seat.choice, model_id, first_ms, _ending(answer, seat.steering))
+        return _reply(answer, attempt.choice, model_id, first_ms, _ending(answer, attempt.steering))
 
 
 def _ending(answer: Answer, steering: SamplingParams) -> Ending:
-    """Return how an answer that the provider called finished has ended."""
+    """Return the ending of an answer that the provider finished."""
     if answer.finish_reason == "content_filter":
         return Ending.FILTERED
-    # Whoever asked may have had the model stop where not a word may have come.
+    # Stop sequences and a token limit can make an empty answer legitimate.
     if not answer.text.strip() and not (steering.stops or steering.most_tokens):
         return Ending.EMPTY
     return Ending.LENGTH if answer.finish_reason == "length" else Ending.WHOLE
@@ -502,7 +507,7 @@ def _ending(answer: Answer, steering: SamplingParams) -> Ending:
 def _reply(
     answer: Answer, choice: Candidate, model_id: str | None, first_ms: int | None, ending: Ending
 ) -> Reply:
-    # A character beyond the first 65,536 may have come in two pieces.
+    # A character beyond U+FFFF can be split across two pieces.
     text = join_surrogates(answer.text.strip())
     known, nearest = answer.known, answer.nearest
     return Reply(

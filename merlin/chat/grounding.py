@@ -1,9 +1,9 @@
 """Grounding: an answer composed from what a dataset teaches, and its sources by name.
 
-Where the model of a dataset does not know an answer, another one may compose it from sources: the
-taught examples and the passages of the course's materials whose words are nearest to the question's
-(BM25, by SQLite's FTS5 or PostgreSQL's text search). It begins with the numbers of the sources it
-used, or says that they hold no answer; what names none of them is not shown.
+If the model of a dataset does not know an answer, another model can compose it from sources: the
+taught examples and course passages that best match the question (BM25, by SQLite's FTS5 or
+PostgreSQL's text search). The answer starts with the numbers of the sources it used, or states that
+they do not contain it; an answer without citations is not shown.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from merlin.dataset.example import parse_example
 from merlin.db.database import Database
 
 MAX_EXAMPLES, MAX_PASSAGES = 8, 4
-# Of a source so many characters are shown to the model: it is to find the answer, not a book.
+# Characters of each source in the prompt.
 MAX_CHARACTERS = 1_000
 _MIN_PASSAGE_LENGTH, _MAX_STEMS, _MIN_WORD_LENGTH = 200, 24, 3
-_TELLING_SHARE = 0.6
+_MIN_STEM_SHARE = 0.6
 _PARAGRAPHS = re.compile(r"\n\s*\n")
-_HEAD = re.compile(r"\s*((?:\[\d{1,3}\][\s,;:]*)+)")
-_NUMBER = re.compile(r"\[(\d{1,3})\]")
+_LEADING_CITATIONS = re.compile(r"\s*((?:\[\d{1,3}\][\s,;:]*)+)")
+_CITATION = re.compile(r"\[(\d{1,3})\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A taught example, by its question, or a passage of a material, by its first paragraph.
 
-    `number` is what the model names it by, from 1; paragraphs count from 1.
+    `number` is the citation number, from 1; paragraphs count from 1.
     """
 
     number: int
@@ -48,7 +48,7 @@ class Source:
 
 
 class Passages:
-    """The passages of one course's materials; from any thread."""
+    """A search index of one course's materials; thread-safe."""
 
     def __init__(self, materials: Sequence[tuple[Material, str]]) -> None:
         self._passages = [
@@ -64,42 +64,42 @@ class Passages:
 
     def nearest(self, stems: Sequence[str], limit: int) -> list[tuple[Material, int, str]]:
         """Return material, paragraph and text of the nearest passages, best first."""
-        match = " OR ".join(f'"{each}"' for each in stems)
+        expression = " OR ".join(f'"{each}"' for each in stems)
         query = "SELECT rowid FROM passage WHERE passage MATCH ? ORDER BY rank, rowid LIMIT ?"
         with self._lock:
-            found = self._db.execute(query, (match, limit)).fetchall()
-        return [self._passages[row - 1] for (row,) in found]
+            matches = self._db.execute(query, (expression, limit)).fetchall()
+        return [self._passages[row - 1] for (row,) in matches]
 
 
 def split_passages(message: str) -> Iterator[tuple[int, str]]:
     """Yield the passages of a Markdown text, each with its first paragraph's number, from 1.
 
-    Short paragraphs, headings among them, go with the next.
+    Short paragraphs, including headings, are joined with the next.
     """
-    first, waiting = 1, ""
+    first, pending = 1, ""
     number = 0
     for number, paragraph in enumerate(_PARAGRAPHS.split(message.strip()), 1):
-        waiting = f"{waiting}\n\n{paragraph.strip()}".strip()
-        if len(waiting) >= _MIN_PASSAGE_LENGTH:
-            yield first, waiting
-            first, waiting = number + 1, ""
-    if waiting:
-        yield first, waiting
+        pending = f"{pending}\n\n{paragraph.strip()}".strip()
+        if len(pending) >= _MIN_PASSAGE_LENGTH:
+            yield first, pending
+            first, pending = number + 1, ""
+    if pending:
+        yield first, pending
 
 
 class PassageCache:
-    """The passages of each dataset's course, made anew when the catalogue changes."""
+    """The passages of each dataset's course, rebuilt when the catalogue changes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: dict[str, VersionCache[Passages]] = {}
+        self._caches: dict[str, VersionCache[Passages]] = {}
 
     def read(self, db: Database, dataset: str) -> Passages:
         """Return the passages of a dataset's course; none where it has no course."""
         catalogue = Catalogue(db)
         with self._lock:
-            made = self._made.setdefault(dataset, VersionCache())
-        return made.read(catalogue.version(), lambda: Passages(_materials(catalogue, dataset)))
+            cache = self._caches.setdefault(dataset, VersionCache())
+        return cache.read(catalogue.version(), lambda: Passages(_materials(catalogue, dataset)))
 
 
 def _materials(catalogue: Catalogue, dataset: str) -> list[tuple[Material, str]]:
@@ -116,26 +116,26 @@ def _stems(message: str) -> list[str]:
 
 
 def find_passage(db: Database, cache: PassageCache, dataset: str, message: str) -> Source | None:
-    """Return the passage of a course that tells of these words, None where none has most of them.
+    """Return the nearest course passage, None if it has too few of the message's stems.
 
-    With this share of the stems nearly all passages found for the shipped examples were right.
+    With `_MIN_STEM_SHARE` nearly all passages found for the shipped examples were right.
     """
     stems = _stems(message)
     for material, paragraph, passage in cache.read(db, dataset).nearest(stems, 1) if stems else ():
         passage_stems = set(map(stem, split_words(fold(passage))))
-        if sum(each in passage_stems for each in stems) >= _TELLING_SHARE * len(stems):
+        if sum(each in passage_stems for each in stems) >= _MIN_STEM_SHARE * len(stems):
             return Source(1, passage, material=material, paragraph=paragraph)
     return None
 
 
 def find_sources(db: Database, cache: PassageCache, dataset: str, question: str) -> list[Source]:
-    """Return what an answer may be composed from, the nearest examples before passages."""
+    """Return the sources for a question, the nearest examples before the nearest passages."""
     stems = _stems(question)
     if not stems:
         return []
     sources: list[Source] = []
-    for content in ExampleEntries(db).nearest(dataset, stems, MAX_EXAMPLES):
-        if example := parse_example(content):
+    for entry in ExampleEntries(db).nearest(dataset, stems, MAX_EXAMPLES):
+        if example := parse_example(entry):
             shown = f"{example.question}\n{example.answer}"[:MAX_CHARACTERS]
             sources.append(Source(len(sources) + 1, shown, question=example.question))
     for material, paragraph, passage in cache.read(db, dataset).nearest(stems, MAX_PASSAGES):
@@ -145,32 +145,32 @@ def find_sources(db: Database, cache: PassageCache, dataset: str, question: str)
 
 
 def grounding_prompt(sources: Sequence[Source], language: str) -> Message:
-    """Return what a composing model is told: the rules, then the sources by number."""
+    """Return the system message of the composing model: the rules, then the numbered sources."""
     shown = "\n\n".join(f"[{source.number}] {source.text}" for source in sources)
     return Message("system", f"{text(language, 'grounding-prompt')}\n\n{shown}")
 
 
 def read_citations(answer: str, sources: Sequence[Source]) -> tuple[list[Source], str]:
-    """Return the sources that an answer names, and the answer without the numbers at its head.
+    """Return the sources that an answer cites, and the answer without its leading numbers.
 
-    None where it names no source that there is, or says by [0] that they hold no answer. Models
-    that name sources within the text alone are understood too.
+    The list is empty if the answer cites no existing source, or states by [0] that they do not
+    contain it. If there are no leading numbers, citations within the text count.
     """
-    head = _HEAD.match(answer)
+    head = _LEADING_CITATIONS.match(answer)
     body = answer[head.end() :] if head else answer
-    numbers = {int(each) for each in _NUMBER.findall(head[1] if head else answer)}
+    numbers = {int(number) for number in _CITATION.findall(head[1] if head else answer)}
     cited = [source for source in sources if source.number in numbers and 0 not in numbers]
     return cited, body.strip()
 
 
 def is_begun(answer: str) -> bool:
-    """Return whether the head of an answer that is being written is over and names sources."""
-    head = _HEAD.match(answer)
+    """Return whether the leading citations of a streamed answer are complete."""
+    head = _LEADING_CITATIONS.match(answer)
     return head is not None and head.end() < len(answer)
 
 
 def source_name(source: Source, language: str) -> str:
-    """Return what a person calls a source."""
+    """Return the display name of a source."""
     if source.material is None:
         return text(language, "grounding-example", question=source.question)
     named = {"title": source.material.title(language), "paragraph": source.paragraph}
