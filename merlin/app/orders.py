@@ -1,15 +1,15 @@
-"""What people do with orders: place one, pay it, look what became of it, cancel it.
+"""Orders: place, pay, poll and cancel one.
 
-Nothing but what YooKassa itself says of a payment changes an order: a payment is read with our own
-credentials. A notification only makes us look.
+Only the state of a payment that is read from YooKassa with our own credentials changes an order;
+a notification only triggers that read.
 
-YooKassa is asked for the payment of an order once, however many ask and how often.
+A payment is requested from YooKassa once per order, however many callers request it.
 
     pay.intended: the intent is committed -> pay.sent: YooKassa answered -> pay.recorded
 
-Of two who ask at once one does, and the other waits for what comes of it. Where nobody knows what
-became of a call, the order stays as it is and is asked for again: under the same key that is the
-same payment, and once YooKassa has forgotten the key, its list says whether there is one.
+Of two concurrent callers one sends the request and the other waits for its result. When the result
+of a call is unknown, the order is left unchanged and the call retried: the same idempotency key
+yields the same payment, and once YooKassa has dropped the key, its list shows whether one exists.
 """
 
 from __future__ import annotations
@@ -56,26 +56,26 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 T = TypeVar("T")
 
-# So long YooKassa knows by its key that a call comes again; an hour less than the day it says.
+# YooKassa recognizes a repeated idempotency key for 24 h; an hour less, to be safe.
 KEY_LIVES = timedelta(hours=23)
 MAX_WORDS = 128
-# Why an order was canceled that its buyer gave up; YooKassa has no such word.
+# Our own reason code for an order that its buyer canceled; YooKassa has none.
 BY_BUYER = "given_up"
-# Nobody waits longer; what was asked goes on beside them, and is written down when it comes.
+# Timeout of a caller; the request itself continues, and its result is stored.
 WAIT_S = 9.5
-# Longer than a call takes: then who asked was killed, and another asks in their place.
+# Longer than any call takes: a claim older than this was left by a killed process.
 PATIENCE = timedelta(seconds=15)
 _AGAIN_S = 0.05
 _MISMATCH = "mismatch"
-# Clocks differ, and a list is asked for by time.
+# Payments are listed by time, and clocks differ.
 _EARLIER = timedelta(hours=1)
-# YooKassa's words for credentials that are none, or not for this.
+# YooKassa's error codes for credentials that are invalid or lack the permission.
 _WRONG_KEY = frozenset({"invalid_credentials", "forbidden"})
 
 
 @dataclass(frozen=True, slots=True)
 class OrderDetails:
-    """An order with what it brought and what went back; `terms` are its person's."""
+    """An order with its ledger entries and refunds; `terms` are those of its buyer."""
 
     purchase: Purchase
     entries: Sequence[Entry]
@@ -89,22 +89,22 @@ class OrderDetails:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether all that was paid grants nothing, because its code was used before."""
+        """Return whether every grant is empty because the promo code was already used."""
         return bool(self.grants) and all(grant.is_empty for grant in self.grants)
 
     @property
     def returned(self) -> list[Entry]:
-        """Return the money that went back."""
+        """Return the entries of refunded money."""
         return [entry for entry in self.entries if entry.kind is EntryKind.REFUND]
 
     @property
     def returning(self) -> list[Refund]:
-        """Return the refunds under way."""
+        """Return the pending refunds."""
         return [refund for refund in self.refunds if refund.state in UNDER_WAY]
 
     @property
     def rests(self) -> dict[int, Amount]:
-        """Return what has not gone back of each grant, by its row."""
+        """Return the amount of each grant that is not refunded, by entry id."""
         back = Counter[int | None]()
         for each in self.returned:
             back[each.refers] += each.amount.minor
@@ -115,7 +115,7 @@ class OrderDetails:
 
     @property
     def refundable(self) -> dict[int, Amount]:
-        """Return what may go back now of each grant, by its row."""
+        """Return the amount of each grant that can be refunded now, by entry id."""
         moving = {each.grant_id for each in self.returning}
         return {
             number: rest
@@ -138,12 +138,12 @@ def show_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
 
 
 def show_order_details(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
-    """Return one of the actor's orders with all that became of it. Raises NotFound."""
+    """Return one of the actor's orders with its entries and refunds. Raises NotFound."""
     return details_of(ctx, show_order(ctx, actor, purchase_id))
 
 
 def details_of(ctx: Context, purchase: Purchase) -> OrderDetails:
-    """Return an order with all that became of it."""
+    """Return an order with its entries and refunds."""
     return OrderDetails(
         purchase=purchase,
         entries=Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id),
@@ -153,13 +153,13 @@ def details_of(ctx: Context, purchase: Purchase) -> OrderDetails:
 
 
 def cancel_order(ctx: Context, actor: Actor, purchase_id: str) -> bool:
-    """End an open order as its buyer wishes; False for one that is not open. Raises NotFound.
+    """Cancel an open order for its buyer; return False if it is not open. Raises NotFound.
 
-    One whose payment was begun is looked at for a while longer: it may be paid all the same. What
-    is held is paid already.
+    An order whose payment was requested is still polled for a while, because it may yet be paid. An
+    order whose money is held counts as paid.
     """
     before, purchases = show_order(ctx, actor, purchase_id), Purchases(ctx.db, ctx.clock)
-    # What renews a plan is stopped with the renewal; its money may be on its way already.
+    # A renewal's order is canceled with the renewal; its payment may already be in progress.
     if not before.state.is_unpaid or before.order.renewal_id is not None:
         return False
     purchases.give_up(before.purchase_id, PurchaseState.CANCELED, BY_BUYER)
@@ -169,11 +169,11 @@ def cancel_order(ctx: Context, actor: Actor, purchase_id: str) -> bool:
 
 
 async def pay_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
-    """Return an order with the page on which it is paid (`pay_url`), asked for where needed.
+    """Return an order with its payment page (`pay_url`), requesting the payment if needed.
 
-    An order that is paid already is returned as it is. Takes 10 s at most. Raises NotFound,
-    Refused for an order that is over, PaymentError where YooKassa refuses, GatewayUnavailable and
-    PaymentUnknown where it is silent: then the order stands, and may be asked for again.
+    A paid order is returned unchanged. Takes at most 10 s. Raises NotFound, Refused for a closed
+    order, PaymentError if YooKassa refuses, GatewayUnavailable and PaymentUnknown if it does not
+    answer: the order then stays open, and the call can be repeated.
     """
     await ctx.read(show_order, actor, purchase_id)
     polled_gateway(ctx)
@@ -194,13 +194,13 @@ async def pay_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
 
 
 async def poll_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float) -> Purchase:
-    """Read the payment again now, and return the order as it is then.
+    """Read the payment from YooKassa now and return the updated order.
 
-    Raises NotFound, and TimeoutError after `wait_s`; it is looked at all the same then. Where
-    YooKassa is silent, the order is as it was.
+    Raises NotFound, and TimeoutError after `wait_s`; the read then continues in the background. If
+    YooKassa does not answer, the order is returned unchanged.
     """
     purchase = await ctx.read(show_order, actor, purchase_id)
-    # Of what is settled, nobody expects anything new: then nobody looks of themselves either.
+    # A settled order is not polled: its payment does not change any more.
     if purchase.outside_id and purchase.look_at is not None and ctx.polled is not None:
         try:
             await _wait(sync_status(ctx, purchase), wait_s)
@@ -210,9 +210,9 @@ async def poll_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float
 
 
 async def mark_order_due(ctx: Context, event: str, payment_id: str, purchase_id: str) -> bool:
-    """Let an order be looked at now of whose payment, or else of which, there may be news.
+    """Make an order due for polling, found by its payment or else by its own id.
 
-    False, and nothing is written, where there is none to look at.
+    Return False, and write nothing, if there is no order to poll.
     """
     found = await ctx.read(_named_order, payment_id, purchase_id)
     is_settled = found is not None and found.state.is_paid and event.startswith("payment.")
@@ -223,7 +223,7 @@ async def mark_order_due(ctx: Context, event: str, payment_id: str, purchase_id:
 
 
 def _named_order(ctx: Context, payment_id: str, purchase_id: str) -> Purchase | None:
-    """Return the order of a payment, or one that was asked for with an answer we never learnt."""
+    """Return the order of a payment, or one whose payment request got no known answer."""
     purchases = Purchases(ctx.db, ctx.clock)
     known = purchases.by_outside(Gateway.YOOKASSA, payment_id)
     if known is not None or not purchase_id:
@@ -244,9 +244,9 @@ def polled_gateway(ctx: Context) -> YooKassaGateway:
 
 
 def payment_request(ctx: Context, purchase: Purchase, method_id: str = "") -> PaymentRequest:
-    """Return the payment to ask for; with a saved method nobody comes back from anywhere.
+    """Return the payment request; with a saved method it has no return URL.
 
-    It is the same however often it is made: under one key YooKassa wants to be told one thing.
+    It is deterministic: YooKassa requires equal requests under one idempotency key.
     """
     order = purchase.order
     title = order.promise.titled(ctx.config.language)
@@ -265,7 +265,7 @@ def payment_request(ctx: Context, purchase: Purchase, method_id: str = "") -> Pa
 
 
 def _is_asked_for(ctx: Context, purchase: Purchase) -> bool:
-    """Return whether nobody needs to ask any more. Raises Refused for an order that is over."""
+    """Return whether no payment request is needed. Raises Refused for a closed order."""
     if purchase.order.gateway is not Gateway.YOOKASSA:
         raise Refused("paid in Stars", "pay-in-stars")
     if purchase.state.is_paid or purchase.state is PurchaseState.HELD:
@@ -278,7 +278,7 @@ def _is_asked_for(ctx: Context, purchase: Purchase) -> bool:
 
 
 async def claim_payment(ctx: Context, purchase: Purchase) -> bool:
-    """Return whether this process may ask now: then nobody else does for `PATIENCE`."""
+    """Return whether this process claimed the call; a claim excludes others for `PATIENCE`."""
     now, claim = ctx.clock(), Purchases(ctx.db, ctx.clock).claim_call
     if purchase.asked_at is not None and abs(now - purchase.asked_at) < PATIENCE:
         return False
@@ -286,7 +286,7 @@ async def claim_payment(ctx: Context, purchase: Purchase) -> bool:
 
 
 async def _wait(work: Coroutine[Any, Any, T], wait_s: float) -> T:
-    """Return what comes of some work. Raises TimeoutError after `wait_s`; it goes on beside us."""
+    """Return the result of a coroutine. Raises TimeoutError after `wait_s`; it keeps running."""
     task = asyncio.create_task(work)
     _under_way.add(task)
     task.add_done_callback(_let_end)
@@ -296,18 +296,18 @@ async def _wait(work: Coroutine[Any, Any, T], wait_s: float) -> T:
     return task.result()
 
 
-# Tasks that nobody waits for would be forgotten half way.
+# Strong references: the event loop itself keeps only weak ones to running tasks.
 _under_way: set[asyncio.Task[Any]] = set()
 
 
 def _let_end(task: asyncio.Task[Any]) -> None:
     _under_way.discard(task)
     if not task.cancelled():
-        task.exception()  # It was written down where it happened.
+        task.exception()  # Logged where it was raised.
 
 
 async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") -> Purchase:
-    """Ask for a payment that was claimed, and return the order as it is then.
+    """Request a claimed payment from YooKassa and return the updated order.
 
     Raises PaymentError.
     """
@@ -322,7 +322,7 @@ async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") ->
     kill_point("pay.sent")
     try:
         outcome = await _apply(ctx, purchase, payment)
-    except PaymentError as error:  # The payment is there; what follows is done at the next look.
+    except PaymentError as error:  # The payment exists; the next poll does the rest.
         await note_failure(ctx, error, purchase=purchase_id)
         outcome = Outcome.NOTHING
     if outcome is Outcome.WRONG:
@@ -334,7 +334,7 @@ async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") ->
 
 
 async def _created(ctx: Context, purchase: Purchase, method_id: str) -> GatewayPayment:
-    """Return the payment, made now or by whoever asked before. Raises PaymentError."""
+    """Return the payment, created now or by an earlier request. Raises PaymentError."""
     is_old = ctx.clock() - purchase.created_at > KEY_LIVES
     known = await _find_payment(ctx, purchase) if is_old else None
     if known is not None:
@@ -342,7 +342,7 @@ async def _created(ctx: Context, purchase: Purchase, method_id: str) -> GatewayP
     try:
         return await polled_gateway(ctx).create(payment_request(ctx, purchase, method_id))
     except PaymentError as error:
-        # What was asked for before in other words is refused, and is there all the same.
+        # A repeated request that differs from the first is refused, but the payment exists.
         known = await _find_payment(ctx, purchase) if is_final(error) else None
         if known is None:
             raise
@@ -350,17 +350,17 @@ async def _created(ctx: Context, purchase: Purchase, method_id: str) -> GatewayP
 
 
 def _failed(ctx: Context, purchase: Purchase, error: PaymentError) -> None:
-    """End an order that is refused for good; let any other be asked for again at once."""
+    """Cancel an order on a final error; after any other error allow an immediate retry."""
     purchases, purchase_id = Purchases(ctx.db, ctx.clock), purchase.purchase_id
     if is_final(error):
         reason = error.code or "refused"
-        # Not one for which somebody else who asked was given a page.
+        # Not an order for which a concurrent request already got a payment page.
         is_unpaid = purchases.get(purchase_id).state is PurchaseState.ASKING
         state = PurchaseState.CANCELED
         if is_unpaid and purchases.give_up(purchase_id, state, reason, is_closed=True):
             record_failed_renewal(ctx, purchase, reason)
         return
-    # As if it had been asked so long ago that nobody waits for the answer.
+    # Backdate the claim so that it is expired.
     purchases.claim_call(purchase_id, ctx.clock() - PATIENCE, -PATIENCE)
 
 
@@ -371,9 +371,9 @@ async def sync_status(ctx: Context, purchase: Purchase) -> Outcome:
 
 
 async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | None:
-    """Return the payment of an order, by the list where we never learnt its id.
+    """Return the payment of an order, searched in the list if its id is unknown.
 
-    None where YooKassa was never asked, or has none for it. Raises PaymentError.
+    None if no payment was requested or YooKassa has none for the order. Raises PaymentError.
     """
     gateway = polled_gateway(ctx)
     if purchase.outside_id:
@@ -385,7 +385,7 @@ async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | No
 
 
 async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
-    """Let what YooKassa says change the order; money that is held is taken."""
+    """Apply the state of a payment to its order; capture money that is held."""
     outcome = await ctx.write(_applied, purchase.purchase_id, payment)
     if outcome in {Outcome.PAID, Outcome.RETURNED}:
         kill_point("payment.after")
@@ -393,10 +393,10 @@ async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> O
         await read_refunds(ctx, purchase.purchase_id)
     if payment.status is not Status.HELD or outcome is Outcome.WRONG:
         return outcome
-    # Who has left pays nothing, nor whoever's code was used meanwhile.
+    # Not for a deleted user, nor if the promo code was used in the meantime.
     gateway, is_wanted = polled_gateway(ctx), await ctx.write(_may_capture, purchase.purchase_id)
     now = await (gateway.capture(payment) if is_wanted else gateway.cancel(payment))
-    # Still held: it is looked at again, as every order that is not settled.
+    # Still held: polled again like every unsettled order.
     return Outcome.HELD if now.status is Status.HELD else await _apply(ctx, purchase, now)
 
 
@@ -413,7 +413,7 @@ def _applied(ctx: Context, purchase_id: str, payment: GatewayPayment) -> Outcome
 
 
 def _may_capture(ctx: Context, purchase_id: str) -> bool:
-    """Return whether the money that is held for an order is to be taken."""
+    """Return whether the money held for an order should be captured."""
     purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
     if not purchase.user_id:
         return False
@@ -424,9 +424,9 @@ def _may_capture(ctx: Context, purchase_id: str) -> bool:
 
 
 async def read_refunds(ctx: Context, purchase_id: str) -> None:
-    """Write down what went back of a payment without us. Raises PaymentError.
+    """Store the refunds of a payment that were made at YooKassa directly. Raises PaymentError.
 
-    While we send a refund ourselves, that comes first: it knows who asked for it, and why.
+    Deferred while a refund of ours is pending: its row holds who requested it and why.
     """
     purchase = await _read(ctx, purchase_id)
     mine = await ctx.store.read(lambda: Refunds(ctx.db, ctx.clock).of(purchase_id))
@@ -445,7 +445,7 @@ async def read_refunds(ctx: Context, purchase_id: str) -> None:
 
 
 def end_overdue(ctx: Context, purchase_id: str) -> None:
-    """End an order that nobody paid in time; money that is held was paid. Within the store."""
+    """Expire an unpaid order; held money counts as paid. Called within the store."""
     purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
     if purchase.state is PurchaseState.HELD:
         return
@@ -454,12 +454,12 @@ def end_overdue(ctx: Context, purchase_id: str) -> None:
 
 
 def is_final(error: PaymentError) -> bool:
-    """Return whether asking again for the same changes nothing: it is our request that is wrong."""
+    """Return whether a retry is pointless because the request itself is wrong."""
     return not isinstance(error, GatewayUnavailable) and error.code not in _WRONG_KEY
 
 
 async def note_failure(ctx: Context, error: PaymentError, **about: object) -> None:
-    """Write down that a call failed; tell admins where the credentials are no good."""
+    """Log a failed call; notify admins if the credentials are invalid."""
     log.warning("a payment gateway failed", code=error.code, reason=redact(str(error)), **about)
     if error.code not in _WRONG_KEY:
         return

@@ -1,7 +1,7 @@
-"""Whose course it is, and who may change what lies in its folder.
+"""Permissions of courses: who leads a course and may edit the files in its folder.
 
-Editors and admins lead every course; a teacher those they were given, and those whose course.yaml
-names them. Those who lead a course may change its examples too.
+Editors and admins lead every course; a teacher leads those assigned to them and those whose
+course.yaml names them. Whoever leads a course may also edit its examples.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def account_name(ctx: Context, actor: Actor) -> str:
 
 
 def leads(standing: Authority, name: str, course: Course) -> bool:
-    """Return whether somebody leads a course; `name` is their account's, "" without one."""
+    """Return whether a user leads a course; `name` is their account name, "" without one."""
     is_named = bool(name) and fold_name(name) in {fold_name(teacher) for teacher in course.teachers}
     is_teacher = standing.may(Permission.EDIT_MATERIALS)
     return (is_named and is_teacher) or standing.may(Permission.EDIT_MATERIALS, course.slug)
@@ -45,7 +45,7 @@ def led_courses(ctx: Context, actor: Actor) -> list[Course]:
 def led_course(ctx: Context, actor: Actor, course_id: int) -> Course:
     """Return a course that the actor leads.
 
-    Raises NotFound for one that is not there for them, Forbidden for one that others lead.
+    Raises Forbidden for an active course that others lead, NotFound for any other or missing one.
     """
     found = Catalogue(ctx.db).numbered(course_id)
     if found and is_led(ctx, actor, found):
@@ -67,6 +67,6 @@ def may_edit_examples(ctx: Context, actor: Actor, dataset: str) -> bool:
 
 
 def require_editing(ctx: Context, actor: Actor, dataset: str) -> None:
-    """Raise NotFound where the actor may not change the examples of a dataset."""
+    """Raise NotFound if the actor may not edit the examples of a dataset."""
     if not may_edit_examples(ctx, actor, dataset):
         raise NotFound(f"no dataset {dataset} for them", "api-problem-not-found-detail")

@@ -1,6 +1,6 @@
-"""What views are made of: names and descriptions of their JSON, plain values.
+"""Building blocks of views: JSON names and descriptions of fields, conversion to plain values.
 
-A view is a frozen dataclass of raw values, without a text of any language.
+A view is a frozen dataclass of raw values, without localized texts.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ V = TypeVar("V", bound="DataclassInstance")
 
 
 def described(text: str) -> Any:
-    """Return a field that the description of the api explains."""
+    """Return a field with its description in the API schema."""
     return field(metadata={"description": text})
 
 
 def named(name: str) -> Any:
-    """Return a field that has another name in JSON."""
+    """Return a field with another name in JSON."""
     return field(metadata={"alias": name})
 
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """A text by language; one that is not given is not there."""
+    """A text in both languages; None for a missing one."""
 
     ru: str | None = None
     en: str | None = None
@@ -39,12 +39,12 @@ class Both:
         return first or second or ""
 
 
-# The metadata of a field that the api does not tell.
+# Metadata of a field that is excluded from the API.
 INTERNAL = {"exclude": True}
 
 
 def finite(value: Any) -> Any:
-    """Return plain JSON in which numbers that JSON has no words for are null."""
+    """Return plain JSON values; NaN and infinite numbers become null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -55,6 +55,6 @@ def finite(value: Any) -> Any:
 
 
 def view_of(kind: type[V], value: object, **more: object) -> V:
-    """Return a view whose fields are the value's attributes of the same names, and `more`."""
+    """Return a view: its fields from `more`, others from the attributes of `value`."""
     names = (each.name for each in fields(kind) if each.name not in more)
     return kind(**{name: getattr(value, name) for name in names}, **more)
