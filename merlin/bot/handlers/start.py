@@ -264,7 +264,7 @@ def _asks(context: BotContext, name: str) -> View:
     now = Settings(context.db).get(name)
     message = context.translate("own-words-ask", name=name, most=MAX_CHARACTERS)
     if now:
-        message = f"{message}\n\n{context.translate('own-message-now')}\n{now}"
+        message = f"{message}\n\n{context.translate('own-words-now')}\n{now}"
     drop = ("own-words-drop", f"own-drop:{name.replace('.', ':')}", "danger")
     return menu.message(context, message, bool(now) and drop, menu.back_or_cancel("own"))
 
