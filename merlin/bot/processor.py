@@ -1,17 +1,17 @@
-"""Updates: stored before Telegram hears that they have arrived, then dealt with chat by chat.
+"""Updates: stored before they are confirmed to Telegram, then processed chat by chat.
 
-A whole batch is stored by one transaction, then the offset moves with the next long poll, which
-confirms the batch. A kill in between brings the batch again; what is stored is not stored twice.
+A batch is stored in one transaction; the next long poll moves the offset, which confirms the
+batch. After a kill in between Telegram sends the batch again; updates already stored are skipped.
 
-The order of a chat is kept, while several hundred chats are worked on at once, one update of each.
-A chat may have a few messages waiting; more are refused at once, so that a flood by one person
-costs nobody else anything.
+The order within a chat is kept. Several hundred chats are processed concurrently, one update of
+each. A chat may have a few messages waiting; more are refused at once, so that a flood by one
+person does not delay the others.
 
-A pressed button, a payment that is about to be made or was made, and an inline query are dealt
-with at once: Telegram or the payer waits for them, and a stop button behind its own answer would
-stop nothing. What changes no message waits for no message either: a chat that must cool down
-holds up no payment. Buttons that ask a model keep their place in the chat's order. Talk in a group
-that is for nobody but its people is passed over, so that it takes no question's room.
+A pressed button, a pre-checkout query or payment, and an inline query are processed at once:
+Telegram or the payer waits for them, and a stop button queued behind its own answer would be
+useless. Updates that change no message do not wait for messages: a chat that must cool down does
+not delay a payment. Buttons that ask a model keep their place in the chat's order. Group messages
+that are not addressed to the bot are skipped, so that they take no question's place.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ WANTED = (
     *("message", "edited_message", "callback_query", "pre_checkout_query", "inline_query"),
     *("message_reaction", "my_chat_member"),
 )
-# Telegram answers at the end of the poll; so much longer is waited for the answer itself.
+# Telegram answers at the end of the poll; the extra time is for the response to arrive.
 GRACE_S = 10.0
-# How often it is asked who leads.
+# How often a process that does not lead tries to take the lead.
 FOLLOW_S = 1.0
 _KINDS = frozenset(
     {
@@ -70,17 +70,17 @@ _KINDS = frozenset(
         "message_reaction",
     }
 )
-# What is answered beside the chat, by a call that waits for no limit.
+# Answered outside the chat's order, by a call without a rate limit.
 _URGENT = frozenset({"pre_checkout_query", "inline_query"})
 _STOP = "stop"
-# Buttons whose press is a question to a model, or must not meet an answer that is being written.
+# Buttons whose press asks a model, or must not change an answer that is being written.
 ASKING = frozenset({"again", "sum", "forget"})
 _FORGET = "forget"
 _QUESTIONS = frozenset({"message", "edited_message"})
 
 
 class Priority(IntEnum):
-    """The queues of one chat: its order, beside it, and ahead of everything."""
+    """The queues of one chat: in order, concurrent, and urgent."""
 
     ORDER = 0
     BESIDE = 1
@@ -88,7 +88,7 @@ class Priority(IntEnum):
 
 
 def priority_of(update: Update) -> Priority:
-    """Return in which of its chat's queues an update is dealt with."""
+    """Return the queue of its chat in which an update is processed."""
     verb, _ = pressed(update)
     if update.kind in _URGENT or verb == _STOP:
         return Priority.AHEAD
@@ -99,8 +99,8 @@ def priority_of(update: Update) -> Priority:
 
 
 def takes_room(update: Update) -> bool:
-    """Return whether this is, or may be, a question to a model, of which a few may wait."""
-    # Who wants everything deleted is never turned away.
+    """Return whether this is, or may be, a question to a model; only a few of them may wait."""
+    # A request to delete all data is never refused.
     if is_of_money(update):
         return False
     return update.kind in _QUESTIONS or pressed(update)[0] in ASKING - {_FORGET}
@@ -112,10 +112,10 @@ MAX_WAITING = 5
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An update to work on; `is_resumed`: somebody may have begun with it before.
+    """An update to process; `is_resumed`: another process may have started it.
 
-    `joined` are those behind it that belong to it. `known` is what was read of its person, None
-    where that is to be read when its turn comes.
+    `joined` are the updates behind it that belong to it. `known` is what was read about its person,
+    None if that is to be read when its turn comes.
     """
 
     update: Update
@@ -127,24 +127,24 @@ class Task:
 
 @dataclass(slots=True)
 class _ChatQueue:
-    """What waits in one chat; `is_told`: the person knows that more is refused."""
+    """The waiting updates of one chat; `is_told`: the person knows that more are refused."""
 
     waiting: deque[Task] = field(default_factory=deque)
     is_working: bool = False
     is_told: bool = False
 
     def has_room(self, update: Update, most: int) -> bool:
-        # A part of what waits already is not one more.
+        # A part of a waiting message does not count again.
         if self.waiting and is_continuation(update, self.waiting[-1].update):
             return len(self.waiting) < MAX_PARTS
         updates = [task.update for task in self.waiting]
-        # A question may have come in several parts.
+        # A question may arrive in several parts.
         parts = sum(is_continuation(update, before) for before, update in pairwise(updates))
-        # What nobody works on yet is about to be, so it does not count as waiting.
+        # The next update is about to start, so it does not count as waiting.
         return len(updates) - parts < most + (0 if self.is_working else 1)
 
     def take(self) -> Task:
-        """Return the next task, with what waits behind it and belongs to it."""
+        """Return the next task, with the waiting updates behind it that belong to it."""
         task = self.waiting.popleft()
         joined: list[Update] = []
         while self.waiting and is_continuation(
@@ -154,18 +154,18 @@ class _ChatQueue:
         return replace(task, joined=tuple(joined)) if joined else task
 
 
-# A chat, and which of its queues.
+# A chat and one of its queues.
 Key = tuple[int, Priority]
 Worker = Callable[[Task], Awaitable[None]]
-# The refused updates of one chat, and whether the person is to be told.
+# The refused updates of one chat, and whether to notify the person.
 Refuse = Callable[[Sequence[Update], bool], Awaitable[None]]
 
 
 class ChatProcessor(BaseUpdateProcessor):
     """The queues of all chats that this process holds.
 
-    The library's own count is of updates that are worked on: those that wait are none of its
-    business, and those beside the order of their chat take no slot.
+    The library limits the updates in progress; waiting ones are not its concern, and those outside
+    the order of their chat take no slot.
     """
 
     def __init__(
@@ -187,17 +187,17 @@ class ChatProcessor(BaseUpdateProcessor):
 
     @property
     def waiting(self) -> int:
-        """Return how many updates wait for their turn."""
+        """Return the number of waiting updates."""
         return sum(len(queue.waiting) for queue in self._queues.values())
 
     @property
     def working(self) -> int:
-        """Return how many updates are worked on."""
+        """Return the number of updates in progress."""
         return sum(queue.is_working for queue in self._queues.values())
 
     @property
     def in_hand(self) -> frozenset[int]:
-        """Return the updates that were added and are not dealt with yet."""
+        """Return the updates that were added and are not finished."""
         return frozenset(self._in_hand)
 
     def add(
@@ -207,10 +207,10 @@ class ChatProcessor(BaseUpdateProcessor):
         known: Sequence[KnownUser] = (),
         is_resumed: bool = False,
     ) -> None:
-        """Queue updates in this order; messages that a chat has no room for are refused.
+        """Queue updates in this order; messages beyond a chat's limit are refused.
 
-        `known` is what was read with each, or nothing. Resumed ones had their room already; one
-        that is in hand is not queued again.
+        `known` is what was read with each, or nothing. Resumed updates were within the limit
+        before; one that is in progress is not queued again.
         """
         refused: dict[Key, list[Update]] = {}
         for update, read in zip_longest(updates, known):
@@ -221,7 +221,7 @@ class ChatProcessor(BaseUpdateProcessor):
             queue = self._queue(key)
             may_wait = is_resumed or not takes_room(update)
             if may_wait or queue.has_room(update, self._most_waiting):
-                # Behind another one, what was read may not be true any more.
+                # By the time an earlier update is finished, the data read now may be stale.
                 is_free = not (queue.is_working or queue.waiting)
                 is_next = is_free and len(self._running) <= self.max_concurrent_updates
                 queue.waiting.append(Task(update, is_resumed, read if is_next else None))
@@ -256,13 +256,13 @@ class ChatProcessor(BaseUpdateProcessor):
             while queue.waiting and not self._closing.is_set():
                 work = self._do_next(queue)
                 if key[1] is not Priority.ORDER:
-                    # Waits for no slot either: a full house holds up no payment.
+                    # Takes no slot: a full queue does not delay a payment.
                     await work
                     continue
                 try:
                     await self.process_update(queue.waiting[0].update, work)
                 finally:
-                    # Who stops while it waits for a slot has not begun it.
+                    # A task that is cancelled while it waits for a slot has not started.
                     work.close()
         finally:
             del self._queues[key]
@@ -280,7 +280,7 @@ class ChatProcessor(BaseUpdateProcessor):
         queue.is_working = False
 
     async def _complete(self, queue: _ChatQueue) -> bool:
-        """Wait a little where more that belongs to the next update may be on its way.
+        """Pause briefly if more parts of the next update may be on their way.
 
         Return whether that took any time.
         """
@@ -291,20 +291,20 @@ class ChatProcessor(BaseUpdateProcessor):
         return seen > 0
 
     async def initialize(self) -> None:
-        """Nothing is to be opened."""
+        """Nothing to open."""
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:  # noqa: ARG002 - the library's
-        """Work on one update; its chat's turn and a slot are there."""
+        """Process one update; its chat's turn and a slot are available."""
         await coroutine
 
     async def shutdown(self) -> None:
-        """Stop what is being worked on."""
+        """Stop the updates in progress."""
         await self.close(0)
 
     async def close(self, within_s: float) -> None:
-        """Let what is being worked on end within so many seconds, then stop it.
+        """Let the updates in progress finish within some seconds, then stop them.
 
-        What waits stays stored; whoever comes next takes it up.
+        Waiting updates stay stored; the next process takes them up.
         """
         self._closing.set()
         if self._running:
@@ -316,7 +316,7 @@ class ChatProcessor(BaseUpdateProcessor):
 
 
 async def retry_until_stored(services: BotServices, work: Callable[[], T], trouble: str) -> T:
-    """Return what `work` returns; a full disk or a held lock is waited out, told as `trouble`."""
+    """Return the result of `work`; wait for a full disk or a held lock, logged as `trouble`."""
     attempt = 0
     while True:
         try:
@@ -347,7 +347,7 @@ class Intake:
         self._leads = asyncio.Event()
 
     async def lead(self) -> None:
-        """Be the one bot that polls, or wait to be: Telegram lets two oust each other."""
+        """Take the lead of polling, or wait for it: two pollers interrupt each other."""
         was_ours: bool | None = None
         try:
             while True:
@@ -359,7 +359,7 @@ class Intake:
                 await asyncio.sleep(FOLLOW_S)
         finally:
             self._leads.clear()
-            # Before the answers end: whoever waits for the lead polls on at once.
+            # Released before the answers finish: the next leader can poll at once.
             await self._services.lead.release()
 
     async def run(self) -> None:
@@ -377,7 +377,7 @@ class Intake:
                 await self._take(raw)
 
     async def _poll(self) -> list[Any] | None:
-        """Return the next batch; None when there is none to be had now."""
+        """Return the next batch, None if it cannot be fetched now."""
         poll_s = self._services.pace.poll_s
         query = {
             "offset": self._offset,
@@ -385,7 +385,7 @@ class Intake:
             "allowed_updates": json.dumps(WANTED),
         }
         try:
-            # Raw, not parsed by the library: a shape it does not know would be met for ever.
+            # Raw, not parsed by the library: an unknown format would fail again for ever.
             batch = await self._transport.post(
                 f"{self._method_url}?{urlencode(query)}", read_timeout=poll_s + GRACE_S
             )
@@ -406,7 +406,7 @@ class Intake:
         return batch if isinstance(batch, list) else []
 
     async def _stand_back(self, error: TelegramError) -> None:
-        """Leave the token to the other program for a while; never take its updates away."""
+        """Leave the token to the other program for a while; never take its updates."""
         if not self._has_conflict:
             log.error("another program takes this bot's updates", reason=redact(str(error)))
             notices = Notices(self._services.db)
@@ -416,7 +416,7 @@ class Intake:
         await asyncio.sleep(self._services.pace.conflict_s)
 
     async def _take(self, raw: Sequence[Any]) -> None:
-        """Store a batch, however often that must be tried; queue what this process is to do."""
+        """Store a batch, with as many retries as needed; queue the updates of this process."""
         updates = [update for one in raw if (update := _readable(one)) is not None]
         updates.sort(key=lambda update: update.update_id)
 
@@ -424,7 +424,7 @@ class Intake:
             Users(self._services.db).seen(writers(updates))
             inbox = Inbox(self._services.db, self._services.bot_id)
             fresh = inbox.store(updates, self._services.owner)
-            # Read here, because every question would have to go and ask for it.
+            # Read here for all, because every question would have to read it.
             return [(update, read_known_user(self._services, update)) for update in fresh]
 
         # Telegram keeps the batch until it is stored.
@@ -436,7 +436,7 @@ class Intake:
 
 
 def writers(updates: Sequence[Update]) -> list[User]:
-    """Return who wrote these messages to the bot alone: a group's people need not be kept."""
+    """Return the authors of private messages; members of groups need not be stored."""
     return [
         User(update.user_id, update.language_code)
         for update in updates

@@ -1,12 +1,12 @@
-"""The database: one open SQLite or PostgreSQL, transactions, prepared queries, its errors.
+"""The database: SQLite or PostgreSQL, transactions, prepared queries, errors.
 
-Queries are built from the unbound tables of `merlin.db.tables` and carried out by a `Database`:
-there is no bound model and no global handle, so any number of databases live side by side in one
-process. Writing happens inside `atomic`, or through `transact`, which tries again when another
-writer stood in the way.
+Queries are built from the unbound tables of `merlin.db.tables` and executed by a `Database`.
+There is no bound model and no global handle, so several databases can be open in one process.
+Writes run inside `atomic`, or through `transact`, which retries after a conflict with another
+writer.
 
-peewee walks its tree of objects for each query anew, which costs ten times what SQLite does with
-the outcome. Queries that run with every question are built once, as constants of their module:
+peewee compiles its tree of objects for each query, which costs ten times what SQLite needs to
+execute it. Frequent queries are compiled once, as constants of their module:
 
     _ONE = Prepared(TURN.select().where(TURN.update_id == Parameter("update_id")))
     ...
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from merlin.db.encryption import Cipher
 
 Errors = tuple[type[Exception], ...]
-# peewee has loaded it just above, unless `merlin bot` left it out.
+# Imported by peewee just above, unless `merlin bot` has excluded it.
 _psycopg = sys.modules.get("psycopg")
 _POSTGRESQL: Errors = (_psycopg.Error,) if _psycopg else ()
 _LOST: Errors = (_psycopg.OperationalError, _psycopg.InterfaceError) if _psycopg else ()
 
-# What PostgreSQL says when two transactions met: serialization, deadlock, lock not available.
+# SQLSTATEs of conflicts: serialization failure, deadlock, lock not available.
 _MET = frozenset({"40001", "40P01", "55P03"})
 _SQLITE_MET = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _SQLITE_AWAY = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
@@ -51,15 +51,15 @@ _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class DatabaseAway(MerlinError):
-    """The database cannot be used now: no file, no right, no room, or its server is away."""
+    """The database is unavailable: no file, no permission, no space, or its server is away."""
 
 
 class DatabaseDamaged(MerlinError):
-    """The file is not a whole database any more; it must be restored from a backup."""
+    """The file is damaged; it must be restored from a backup."""
 
 
 def is_lock_conflict(error: BaseException) -> bool:
-    """Return whether another writer stood in the way, so that the same work may pass later."""
+    """Return whether another writer caused the error, so that a retry may succeed."""
     cause = _cause(error)
     if isinstance(cause, sqlite3.Error):
         return _code(cause) in _SQLITE_MET
@@ -67,11 +67,13 @@ def is_lock_conflict(error: BaseException) -> bool:
 
 
 def describe_driver_error(error: Exception) -> MerlinError | None:
-    """Return what a person should be told of a driver's error; None: it is a bug of ours."""
+    """Return the error for a person behind a driver's error; None if it is a bug."""
     cause = _cause(error)
     text = redact(str(cause)).strip()
     code = _code(cause) if isinstance(cause, sqlite3.Error) else 0
-    if code in _SQLITE_DAMAGED or text.startswith("Could not decode to UTF-8"):  # Python's words
+    if code in _SQLITE_DAMAGED or text.startswith(
+        "Could not decode to UTF-8"
+    ):  # messages of Python
         return DatabaseDamaged(text, "store-damaged", found=text)
     if code == sqlite3.SQLITE_FULL or getattr(cause, "sqlstate", None) == "53100":
         return DatabaseAway(text, "store-full")
@@ -88,12 +90,12 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _code(error: sqlite3.Error) -> int:
-    # Some of its errors are Python's own and have no code of SQLite.
+    # Some of its errors are Python's own and have no SQLite code.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _is_away(error: BaseException) -> bool:
-    """Return whether the server is not there, goes down, is full, or lets nobody in."""
+    """Return whether the server is away, shutting down, full, or refuses the login."""
     state: str | None = getattr(error, "sqlstate", None)
     if state is None:
         return isinstance(error, _LOST)
@@ -105,7 +107,7 @@ DRIVER_ERRORS: Errors = (peewee.PeeweeException, sqlite3.Error, *_POSTGRESQL)
 
 @contextmanager
 def driver_errors() -> Iterator[None]:
-    """Raise DatabaseAway or DatabaseDamaged for a driver's error that means it; others pass."""
+    """Raise DatabaseAway or DatabaseDamaged for a driver's error that means it; ignore others."""
     try:
         yield
     except DRIVER_ERRORS as error:
@@ -116,7 +118,7 @@ def driver_errors() -> Iterator[None]:
 
 
 class Parameter:
-    """The place of a value in a prepared query."""
+    """The placeholder of a value in a prepared query."""
 
     __slots__ = ("name",)
 
@@ -125,26 +127,26 @@ class Parameter:
 
 
 def parameters(names: str) -> dict[str, Parameter]:
-    """Return columns, named between spaces, each with a slot of its own name."""
+    """Return columns, separated by spaces, each with a placeholder of its own name."""
     return {name: Parameter(name) for name in names.split()}
 
 
 class Prepared:
-    """A query with slots; called with a value for each, it is one that `Database` carries out."""
+    """A compiled query; called with a value for each placeholder, it can be executed."""
 
     def __init__(self, query: Any) -> None:
         self._query = query
         self._spelled: dict[str, tuple[str, tuple[object, ...]]] = {}
         self.is_select = isinstance(query, Select)
-        # An INSERT tells the new id, unless it was asked how many rows it stored.
+        # An INSERT returns the new id, unless the number of stored rows was requested.
         self.tells_id = isinstance(query, Insert) and not self._query._as_rowcount
 
     def __call__(self, **values: object) -> BoundQuery:
-        """Return the query with these values in its slots."""
+        """Return the query with these values."""
         return BoundQuery(self, values)
 
     def spelled(self, handle: Handle) -> tuple[str, tuple[object, ...]]:
-        """Return the SQL and its values, slots among them."""
+        """Return the SQL and its values, with placeholders among them."""
         found = self._spelled.get(handle.dialect)
         if found is None:
             query = self._query.clone().bind(handle)
@@ -169,11 +171,11 @@ class BoundQuery:
         return self
 
     def limit(self, most: int) -> BoundQuery:  # noqa: ARG002 - the shape of peewee's queries
-        """Return itself: what a prepared query is to be limited to stands in it."""
+        """Return itself: the limit is part of the prepared query."""
         return self
 
     def execute(self, database: Any = None) -> Any:
-        """Carry the query out: rows of a SELECT, the id of an INSERT, else how many rows it met."""
+        """Execute it: return the rows of a SELECT, the id of an INSERT, else the row count."""
         sql, places = self._prepared.spelled(database)
         given = self._values
         values = [given[one.name] if type(one) is Parameter else one for one in places]
@@ -209,9 +211,9 @@ Query = peewee.BaseQuery | BoundQuery
 
 
 class Database:
-    """One open database; safe to use from several threads, each with a connection of its own.
+    """One open database; thread-safe, with a connection for each thread.
 
-    Repositories encrypt what people say with its cipher.
+    Repositories encrypt people's texts with its cipher.
     """
 
     def __init__(self, handle: Handle, *, is_read_only: bool = False) -> None:
@@ -219,18 +221,18 @@ class Database:
         self._cipher: Cipher | None = None
         self._marks = threading.local()
         self.dialect = handle.dialect
-        # Several apis may serve one PostgreSQL; what they count they count in it.
+        # Several apis on one PostgreSQL keep their rate limits in it.
         self.is_shared = self.dialect == "postgresql"
         self.is_read_only = is_read_only
 
     @property
     def has_cipher(self) -> bool:
-        """Return whether the texts of people can be read and written."""
+        """Return whether people's texts can be read and written."""
         return self._cipher is not None
 
     @property
     def cipher(self) -> Cipher:
-        """Return the cipher of people's texts. Raises RuntimeError where none was given."""
+        """Return the cipher of people's texts. Raises RuntimeError if there is none."""
         if self._cipher is None:
             raise RuntimeError("this database was opened without the key of people's texts")
         return self._cipher
@@ -241,9 +243,10 @@ class Database:
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
-        """Make everything inside one write transaction: all of it is stored, or nothing.
+        """Run the block in one write transaction: all of it is stored, or nothing.
 
-        Inside another one it is a savepoint. Raises MerlinError when the lock is not to be had.
+        Inside another transaction it is a savepoint. Raises MerlinError if the lock is not
+        available.
         """
         self._ready()
         if self._handle.in_transaction():
@@ -254,7 +257,7 @@ class Database:
         self._marks.wakes = False
         with self._begun():
             yield
-            # Last of all, so that the one row that everybody bumps is locked but for a moment.
+            # Last, so that the row that every transaction updates is locked only briefly.
             if self._marks.wakes:
                 is_sqlite = self.dialect == "sqlite"
                 self._execute(_BUMP if is_sqlite else f"WITH bumped AS ({_BUMP}) {_NOTIFY}")
@@ -267,7 +270,7 @@ class Database:
             yield
             self.still_begun()
         except BaseException as error:
-            # A connection that broke has nothing left to undo; why it broke is what is told.
+            # A broken connection has nothing to roll back; the original error is raised.
             with suppress(PeeweeException):
                 whole.__exit__(type(error), error, error.__traceback__)
             raise
@@ -275,10 +278,10 @@ class Database:
             whole.__exit__(None, None, None)
 
     def still_begun(self) -> None:
-        """Raise DatabaseAway when SQLite has ended the transaction by itself.
+        """Raise DatabaseAway if SQLite has ended the transaction by itself.
 
-        It may do so on a full disk: what came before is lost, what comes after would be stored
-        at once.
+        It may do so when the disk is full: the writes so far are lost, and later ones would be
+        committed at once.
         """
         connection: Any = self._handle.connection
         if self.dialect == "sqlite" and not connection().in_transaction:
@@ -287,7 +290,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Let every read inside see the database as it stood at one moment; writes nothing."""
+        """Let every read in the block see one snapshot of the database; writes nothing."""
         self._ready()
         if self._handle.in_transaction():
             yield
@@ -297,7 +300,7 @@ class Database:
             yield
 
     def transact(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, done in one transaction; done again where writers met."""
+        """Return the result of `work`, run in one transaction; retried after a conflict."""
 
         def once() -> T:
             with self.atomic():
@@ -308,15 +311,15 @@ class Database:
         return self._patiently(once)
 
     def joined(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, as a part of the transaction that runs, or as one of its own.
+        """Return the result of `work`, run in the current transaction, or else in one of its own.
 
-        A part is undone with its whole, not by itself: no savepoint is spent on it. Who catches
-        its error and goes on needs `transact`.
+        It is rolled back with the current transaction, not by itself: no savepoint is used. A
+        caller that catches its error and continues needs `transact`.
         """
         return work() if self._handle.in_transaction() else self.transact(work)
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        """Return `call()`, tried a bounded number of times while others stand in the way."""
+        """Return `call()`, retried a bounded number of times while other writers conflict."""
         for attempt in range(TRIES):
             try:
                 with driver_errors():
@@ -326,24 +329,24 @@ class Database:
                     raise
                 log.warning("database is busy", attempt=attempt + 1, reason=str(error))
                 time.sleep(FIRST_PAUSE_S * 2**attempt)
-        # Another writer held it for longer than we wait; the same call may pass later.
+        # Another writer held the lock longer than the timeout; a retry may succeed.
         raise MerlinError("the database is busy", "store-busy")
 
     def _ready(self) -> None:
-        """Drop a connection that its server has ended, so that the next call opens a new one."""
+        """Drop a connection that its server has closed, so that the next call opens a new one."""
         if self._handle.in_transaction() or self._handle.is_closed():
             return
         if not self._handle.is_connection_usable():
             self._handle.close()
 
     def rows(self, query: Query) -> list[Row]:
-        """Return the rows of a SELECT, column name to value."""
+        """Return the rows of a SELECT, each a dict by column name."""
         self._ready()
         with driver_errors():
             return list(query.bind(self._handle).execute(self._handle))
 
     def tuples(self, query: Select) -> list[tuple[Any, ...]]:
-        """Return the rows of a SELECT as tuples: thousands of them take half as long."""
+        """Return the rows of a SELECT as tuples, which takes half as long for thousands of rows."""
         self._ready()
         with driver_errors():
             return list(query.tuples().bind(self._handle).execute(self._handle))
@@ -354,14 +357,14 @@ class Database:
         return rows[0] if rows else None
 
     def one(self, query: Select | BoundQuery, missing: MerlinError) -> Row:
-        """Return the first row of a SELECT. Raises `missing` where there is none."""
+        """Return the first row of a SELECT. Raises `missing` if there is none."""
         row = self.row(query)
         if row is None:
             raise missing
         return row
 
     def count(self, table: Table, where: Any) -> int:
-        """Return how many rows of a table fulfil a condition."""
+        """Return the number of rows of a table that fulfil a condition."""
         return int(self.value(table.select(fn.COUNT(SQL("*"))).where(where)))
 
     def value(self, query: Select | BoundQuery) -> Any:
@@ -370,40 +373,40 @@ class Database:
         return next(iter(row.values())) if row else None
 
     def stored(self, query: BoundQuery) -> int:
-        """Return the id of the row that a prepared INSERT stores, 0 where it met one."""
+        """Return the id of the row stored by a prepared INSERT, 0 after a conflict."""
         return int(self._done(query))
 
     def change(self, query: Query) -> int:
-        """Carry out an UPDATE or DELETE; return how many rows it met."""
+        """Execute an UPDATE or DELETE; return the number of changed rows."""
         return int(self._done(query))
 
     def add(self, table: Table, values: Mapping[str, object]) -> int:
-        """Insert one row into a table with a numbered `id`; return its id."""
+        """Insert one row into a table with a numeric `id`; return its id."""
         return int(self._done(table.insert(dict(values))))
 
     def put(self, query: Insert) -> bool:
-        """Carry out an INSERT of one row that may meet one; return whether a row was stored."""
+        """Execute an INSERT of one row that may conflict; return whether a row was stored."""
         return int(self._done(query.as_rowcount())) > 0
 
     def add_new(self, table: Table, values: Mapping[str, object]) -> bool:
-        """Insert one row unless it meets a stored one; return whether it was stored."""
+        """Insert one row unless its key exists; return whether it was stored."""
         return self.put(table.insert(dict(values)).on_conflict_ignore())
 
     def upsert(self, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
-        """Insert one row, or give the one of this key these values."""
+        """Insert one row, or update the row of this key."""
         new = table.insert({**key, **values})
         self.put(new.on_conflict(conflict_target=tuple(key), update=dict(values)))
 
     def add_many(self, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
-        """Insert rows of equal columns, all or none."""
+        """Insert rows with the same columns, all or none."""
         self._insert(table, rows, "")
 
     def add_missing(self, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
-        """Insert the rows that meet no stored one; leave those that do as they are."""
+        """Insert the rows whose keys do not exist; leave existing rows unchanged."""
         self._insert(table, rows, " ON CONFLICT DO NOTHING")
 
     def _insert(self, table: Table, rows: Iterable[Mapping[str, object]], end: str) -> None:
-        """Insert by one prepared statement: peewee spells out each value, eight times as long."""
+        """Insert with one prepared statement: peewee renders each value, eight times as long."""
         left = list(rows)
         if not left:
             return
@@ -431,21 +434,21 @@ class Database:
             return run(sql, values)
 
     def locked(self, query: Select) -> Select:
-        """Return the SELECT so that its rows stay as read until this transaction ends."""
-        # An SQLite transaction that writes is alone from its beginning.
+        """Return the SELECT with its rows locked until the transaction ends."""
+        # A writing SQLite transaction is exclusive from its start.
         return query if self.dialect == "sqlite" else query.for_update()
 
     def script(self, sql: str) -> None:
-        """Carry out statements of a schema, each ended by a semicolon at a line's end.
+        """Execute the statements of a schema, each ended by a semicolon at the end of a line.
 
-        Lines that are indented belong to the statement above them: the body of a trigger.
+        Indented lines belong to the statement above them: the body of a trigger.
         """
         for statement in re.split(r";\n(?![ \t])", sql):
             if statement.strip():
                 self._execute(statement)
 
     def sql(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return the rows of one plain statement with `?` for values; for what peewee lacks."""
+        """Return the rows of a plain SQL statement with `?` for values; for what peewee lacks."""
         self._ready()
         statement = sql if self.dialect == "sqlite" else sql.replace("%", "%%").replace("?", "%s")
         with driver_errors():
@@ -458,34 +461,34 @@ class Database:
         try:
             with driver_errors():
                 return bool(self._handle.table_exists(name))
-        except UnicodeDecodeError as error:  # of what SQLite says of a schema that is no text
+        except UnicodeDecodeError as error:  # how SQLite reports a damaged schema
             raise DatabaseDamaged(str(error), "store-damaged", found=str(error)) from error
 
     def bump(self) -> None:
-        """Wake the other processes when the transaction that runs now is stored."""
+        """Notify the other processes when the current transaction is committed."""
         if self._handle.in_transaction():
             self._marks.wakes = True
         else:
             self.transact(self.bump)
 
     def notify(self) -> None:
-        """Wake who waits for a notification; nothing on SQLite."""
+        """Notify processes that wait for a notification; does nothing on SQLite."""
         if self.dialect != "sqlite":
             self.sql(_NOTIFY)
 
     def listen(self) -> None:
-        """Let this thread's connection be notified of bumps; nothing on SQLite."""
+        """Let this thread's connection receive notifications; does nothing on SQLite."""
         if self.dialect != "sqlite":
             self.sql("LISTEN merlin_wake")
 
     def wait_for_notification(self, within_s: float) -> None:
-        """Return when a bump was stored since `listen`, or after so many seconds."""
+        """Return when a notification arrives, or after some seconds."""
         connection: Any = self._handle.connection
         with driver_errors():
             list(connection().notifies(timeout=within_s, stop_after=1))
 
     def quick_check(self) -> None:
-        """Read the whole SQLite file once. Raises DatabaseDamaged; nothing on PostgreSQL."""
+        """Check the whole SQLite file once. Raises DatabaseDamaged; does nothing on PostgreSQL."""
         if self.dialect != "sqlite":
             return
         found = [str(row[0]) for row in self.sql("PRAGMA quick_check(3)")]
@@ -493,21 +496,21 @@ class Database:
             raise DatabaseDamaged(f"quick_check: {found}", "store-damaged", found="; ".join(found))
 
     def let_log_grow(self, pages: int) -> None:
-        """Let commits of this thread write SQLite's log back only where it has so many pages."""
+        """Let commits of this thread run a checkpoint only when the WAL has this many pages."""
         if self.dialect == "sqlite" and not self.is_read_only:
             self.sql(f"PRAGMA wal_autocheckpoint = {int(pages)}")
 
     def checkpoint(self) -> None:
-        """Write SQLite's log back into the file, beside whoever reads or writes."""
+        """Run a WAL checkpoint, concurrently with readers and writers."""
         if self.dialect == "sqlite" and not self.is_read_only:
             self.sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def open(self) -> None:
-        """Open this thread's connection now. Raises MerlinError: away, damaged or busy."""
+        """Open this thread's connection. Raises MerlinError: away, damaged or busy."""
         self._patiently(lambda: self._handle.connect(reuse_if_open=True))
 
     def close(self) -> None:
-        """Close the connections of all threads; their work has ended before."""
+        """Close the connections of all threads, after their work has ended."""
         if not self._handle.is_closed():
             self._handle.close()
         self._handle.registry.close_all()
@@ -524,9 +527,9 @@ def open_database(
 ) -> Database:
     """Return the open database at `url`: `sqlite:///absolute/path` or `postgresql://…`.
 
-    SQLite: WAL, synchronous=FULL, foreign keys, `busy_s` seconds of waiting for a lock, a few
-    times over. Read-only opens what exists and writes nothing. `cipher` is that of people's texts,
-    None where none is read or written. Raises ConfigError for another kind of address,
+    SQLite: WAL, synchronous=FULL, foreign keys, a lock timeout of `busy_s` seconds with several
+    retries. A read-only database must exist and is never written. `cipher` encrypts people's
+    texts, None if none are read or written. Raises ConfigError for another kind of address,
     DatabaseAway, DatabaseDamaged.
     """
     database = Database(connect(url, read_only=read_only, busy_s=busy_s), is_read_only=read_only)
@@ -544,7 +547,7 @@ def in_portions(
 ) -> Iterator[list[E]]:
     """Yield the rows in lists of at most `most`, and of about `PORTION_SIZE` by `size`.
 
-    Each is meant for a short transaction of its own: while SQLite writes, nobody else does.
+    Each list is meant for a short transaction: while SQLite writes, no other process can.
     """
     portion: list[E] = []
     total = 0
@@ -559,7 +562,7 @@ def in_portions(
 
 
 class Repository:
-    """The named queries of one subject; what they write is stamped by `clock`."""
+    """The named queries of one subject; `clock` gives the time of what they write."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
@@ -578,7 +581,7 @@ S = TypeVar("S", bound=Repository)
 
 
 def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Make a method of a repository one transaction of its `db`, or a part of the one that runs."""
+    """Run a method of a repository in one transaction of its `db`, or in the current one."""
 
     @wraps(method)
     def whole(self: S, /, *args: P.args, **named: P.kwargs) -> T:
@@ -587,13 +590,13 @@ def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[
     return whole
 
 
-# Every question passes this: as a plain statement it takes a tenth of the time.
+# Executed for every question: a plain statement takes a tenth of the time.
 _HOLD = "SELECT user_id FROM users WHERE user_id = ? FOR UPDATE"
 
 
 def lock_user(db: Database, user_id: int, clock: Clock = utc_now) -> None:
-    """Hold the person's row until the transaction ends; who has none gets one."""
-    if db.dialect == "sqlite":  # whose transactions that write are alone anyway
+    """Lock the person's row until the transaction ends; insert it if it is missing."""
+    if db.dialect == "sqlite":  # where writing transactions are exclusive anyway
         return
     if not db.sql(_HOLD, user_id):
         first = {"user_id": user_id, "language_code": "", "is_reachable": 1}
@@ -602,6 +605,6 @@ def lock_user(db: Database, user_id: int, clock: Clock = utc_now) -> None:
 
 
 def lock_known_user(db: Database, user_id: int) -> None:
-    """Hold the person's row as `hold_user` does; who has none gets none."""
+    """Lock the person's row like `hold_user`, without inserting it."""
     if db.dialect != "sqlite":
         db.sql(_HOLD, user_id)

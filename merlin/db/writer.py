@@ -1,11 +1,10 @@
-"""The one thread that writes, with commits in groups, and the readers beside it.
+"""The single writing thread, which commits in groups, and the reading threads.
 
-Everything that waits at one moment is stored by one transaction, and each caller goes on after
-the COMMIT that holds its piece. Where a piece fails, all are done again, each in a savepoint.
+All waiting writes are stored in one transaction, and each caller continues after the COMMIT that
+contains its write. If one of them fails, all are run again, each in a savepoint.
 
-Reading has a few threads beside it, and one of them now and then writes the log of SQLite back
-into its file: SQLite would let the COMMIT that fills the log do it, and all behind it wait for
-that.
+A few threads read; one of them runs the WAL checkpoints. Otherwise SQLite would run a checkpoint
+inside the COMMIT that fills the log, and all later writes would wait for it.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ log = get_logger(__name__)
 
 MAX_BATCH_SIZE = 500
 READERS = 4
-# So many groups make about a thousand pages of log, at which SQLite itself would begin.
+# This many groups write about a thousand pages of WAL, where SQLite would run a checkpoint.
 GROUPS_A_CHECKPOINT = 100
-# Where writers never rest, no checkpoint beside them ever meets the end of the log.
+# If writers never pause, a concurrent checkpoint never reaches the end of the WAL.
 MAX_LOG_PAGES = 16_000
 
 
 @dataclass(slots=True)
 class _Task:
-    """One piece of work, the loop that waits for it, and what came of it."""
+    """One write, the event loop that waits for it, and its result."""
 
     work: Callable[[], Any]
     waiting: asyncio.Future[Any]
@@ -48,11 +47,11 @@ class _Task:
 
 
 class _PieceFailed(Exception):
-    """One piece of a group failed; all of it was undone."""
+    """One write of a group failed; the whole group was rolled back."""
 
 
 class Store:
-    """Writes to a database and reads for coroutines; `close` before the database is closed.
+    """Writes and reads of a database for coroutines; call `close` before closing the database.
 
     A command has no writing thread and calls acts itself: without a database every call raises
     RuntimeError.
@@ -71,16 +70,16 @@ class Store:
 
     @property
     def db(self) -> Database:
-        """Return the database. Raises RuntimeError where there is none."""
+        """Return the database. Raises RuntimeError if there is none."""
         if self._db is None:
             raise RuntimeError("this process has no writing thread: call the act itself")
         return self._db
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, once all it wrote is stored; its error undoes it alone.
+        """Return the result of `work` after its commit; its error rolls back only `work`.
 
-        `work` runs in the writing thread, may run again when writers of other processes stood
-        in the way or another's work failed, and does nothing but work on the database.
+        `work` runs in the writing thread. It may run again after a conflict with another process or
+        a failure in its group, and must do nothing but use the database.
         """
         _ = self.db
         loop = asyncio.get_running_loop()
@@ -93,19 +92,19 @@ class Store:
         return result
 
     async def read(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, run in a reading thread; it sees what is stored."""
+        """Return the result of `work`, run in a reading thread; it sees committed data."""
         _ = self.db
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
     async def glance(self, work: Callable[[], T]) -> T:
-        """Return what `work`, a few short reads, returns; on SQLite done here and now.
+        """Return the result of a few short reads; on SQLite they run in the calling thread.
 
-        They take a fraction of a millisecond there, and a reading thread one to be heard.
+        They take a fraction of a millisecond there, less than handing them to a reading thread.
         """
         return work() if self.db.dialect == "sqlite" else await self.read(work)
 
     def close(self) -> None:
-        """Store what waits, then end the threads."""
+        """Store the waiting writes, then end the threads."""
         with self._lock:
             if not self._is_closed:
                 self._is_closed = True
@@ -116,7 +115,7 @@ class Store:
     def _run(self) -> None:
         is_open = True
         groups = 0
-        # Where that fails, whoever writes first is told why.
+        # If this fails, the next write raises the reason.
         with suppress(Exception):
             self.db.let_log_grow(MAX_LOG_PAGES)
         while is_open:
@@ -124,13 +123,13 @@ class Store:
             if pieces:
                 self._store(pieces)
                 groups += 1
-            # A checkpoint beside the writing, unless the last one is still at it.
+            # Run a concurrent checkpoint, unless the previous one is still running.
             is_at_it = self._checkpoint is not None and not self._checkpoint.done()
             if is_open and groups % GROUPS_A_CHECKPOINT == 0 and not is_at_it:
                 self._checkpoint = self._readers.submit(self.db.checkpoint)
 
     def _waiting(self) -> tuple[list[_Task], bool]:
-        """Return what waits now, at least one piece, and whether more may come."""
+        """Return the waiting writes, at least one, and whether more may follow."""
         pieces: list[_Task] = []
         item = self._queue.get()
         while item is not None:
@@ -157,7 +156,7 @@ class Store:
             _hand_over(loop, [piece for piece in pieces if piece.loop is loop])
 
     def _do_all(self, pieces: list[_Task]) -> None:
-        """Do all of it as if nothing could fail: savepoints take as long as the work."""
+        """Run all without savepoints, which take as long as the writes themselves."""
         for piece in pieces:
             self.db.still_begun()
             try:
@@ -168,7 +167,7 @@ class Store:
                 raise _PieceFailed from error
 
     def _try_each(self, pieces: list[_Task]) -> None:
-        """Do each in a savepoint of its own, so that one that fails undoes itself alone."""
+        """Run each in a savepoint, so that a failure rolls back only itself."""
         for piece in pieces:
             piece.result = piece.error = None
             try:
@@ -183,7 +182,7 @@ class Store:
 def _hand_over(loop: asyncio.AbstractEventLoop, pieces: list[_Task]) -> None:
     try:
         loop.call_soon_threadsafe(_resolve, pieces)
-    except RuntimeError:  # the loop ended while the writes were stored
+    except RuntimeError:  # the event loop ended while the writes were stored
         log.warning("nobody waits for these writes any more", writes=len(pieces))
 
 
