@@ -2,12 +2,12 @@
 
     builds/<dataset>/<number>-<digest12>/{train.jsonl, test.jsonl, manifest.json}
 
-The same examples give the same bytes, the same digest and no second build: one JSON line an
-example, ordered by id, in the format that its method of fine-tuning has. A folder appears whole or
-not at all, whatever happens while it is written.
+Builds are deterministic: the same examples give the same bytes and digest, and no second build. A
+file has one JSON line per example, ordered by id, in the format of the fine-tuning method. A folder
+is created atomically.
 
-The history of an example is read from the rows of builds: no process but the daemon needs the
-repository, and what was never built is known to git alone.
+An example's history is read from the database, because only the daemon has the repository. It
+contains built versions only.
 """
 
 from __future__ import annotations
@@ -43,10 +43,9 @@ from merlin.db.values import messages_of, read_row
 def diff(
     old: Mapping[str, tuple[str, str]], new: Mapping[str, tuple[str, str]]
 ) -> dict[str, list[str]]:
-    """Return what leads from `old` to `new`, both id -> blob and side, as example ids.
+    """Return the difference from `old` to `new`, both id -> (blob, side), as sorted example ids.
 
-    They are added, removed, changed (other words), or moved (the same words on the other side of
-    the split); each list is ordered.
+    Keys: added, removed, changed (other content), moved (same content, other side of the split).
     """
     both = sorted(old.keys() & new.keys())
     same = [name for name in both if old[name][0] == new[name][0]]
@@ -62,7 +61,7 @@ def diff(
 class Build:
     """One version of a dataset's training files; immutable, content-addressed.
 
-    `folder` is relative to `state_dir/builds`; tokens are of the base's vocabulary.
+    `folder` is relative to `state_dir/builds`; tokens are counted with the base's vocabulary.
     """
 
     build_id: int
@@ -80,28 +79,28 @@ class Build:
 
     @property
     def version(self) -> str:
-        """Return its name for people: `neurotypology-7`."""
+        """Return its display name: `neurotypology-7`."""
         return f"{self.dataset}-{self.number}"
 
 
 def build_version(dataset: str, number: int | None) -> str | None:
-    """Return a build's name for people, `neurotypology-7`, or None without a build."""
+    """Return a build's display name, `neurotypology-7`, or None without a build."""
     return None if number is None else f"{dataset}-{number}"
 
 
 def select_whole_builds(*columns: Any) -> Select:
-    """Return the SELECT of builds (their columns, all by default) whose examples are all stored."""
+    """Return a SELECT of builds whose examples are all stored; all columns by default."""
     return BUILD.select(*columns).where(BUILD.is_whole == 1)
 
 
-# The end of a row that the newest build still holds.
+# `end_build` of an example that the newest build contains.
 NO_END = (1 << 63) - 1
 
 
 def taught_in(build_id: Any, dataset: Any = None, table: Any = TAUGHT_EXAMPLE) -> Any:
-    """Return the condition for the examples that a build holds, of both splits.
+    """Return the condition for the examples that a build contains, of both splits.
 
-    `build_id` and its `dataset` are values or columns; without a dataset it is looked up.
+    `build_id` and its `dataset` are values or columns; without `dataset` a subquery finds it.
     """
     if dataset is None:
         dataset = BUILD.select(BUILD.dataset).where(BUILD.id == build_id)
@@ -110,10 +109,10 @@ def taught_in(build_id: Any, dataset: Any = None, table: Any = TAUGHT_EXAMPLE) -
 
 
 def training_key(dataset: str, digest: str, recipe: Recipe) -> str:
-    """Return a digest of what a commit wants trained: these files by this recipe.
+    """Return a digest that identifies a training: the files and the recipe.
 
-    The suffix is left out: it names a model, it does not change one. The dataset stays in: a
-    copied folder is a dataset of its own, with a model of its own.
+    The suffix is excluded, because it only names the model. The dataset is included: a copied
+    folder is a separate dataset with its own model.
     """
     values = {**recipe.as_json(), "dataset": dataset, "digest": digest}
     del values["suffix"]
@@ -122,23 +121,23 @@ def training_key(dataset: str, digest: str, recipe: Recipe) -> str:
 
 
 def build_from_row(row: Row) -> Build:
-    """Return the build of a row of the table build."""
+    """Return the build stored in a row of the table build."""
     return read_row(Build, row, build_id=row["id"])
 
 
 TRAIN_FILE, TEST_FILE, MANIFEST_FILE = "train.jsonl", "test.jsonl", "manifest.json"
-SHORT = 12  # digits of the digest in names that people read
+SHORT = 12  # digits of the digest in folder and display names
 _FILES = ((TRAIN, TRAIN_FILE), (TEST, TEST_FILE))
 _TEMPORARY = ".tmp-"
 
 
 @dataclass(frozen=True, slots=True)
 class BuildContent:
-    """A build before it has a number.
+    """A build without a number yet.
 
     `digest`: sha256 (hex) over the hashes of both files. `manifest` is JSON: dataset, digest,
     sha256 and tokens by side, counts (in, train, test, rejected, duplicate), system, recipe, split.
-    `index` holds its examples. `place`: the folder that has its training files already.
+    `index` contains its examples. `place`: the temporary folder with its training files, if any.
     """
 
     digest: str
@@ -147,11 +146,11 @@ class BuildContent:
     place: Path | None = field(default=None, compare=False)
 
     def lines(self, side: str) -> Iterator[bytes]:
-        """Yield the file of a side, some lines at once; no examples give no bytes."""
+        """Yield the contents of a side's file in batches of lines; nothing without examples."""
         return _lines(self.index, side, system_part(str(self.manifest["system"])))
 
     def messages_of(self, example_ids: Sequence[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """Yield id and messages, as they are trained, of these examples."""
+        """Yield the id and the training messages of these examples."""
         part = system_part(str(self.manifest["system"]))
         for example_id, line in self.index.lines_of(example_ids).items():
             yield example_id, line.messages(part)
@@ -163,12 +162,10 @@ def _lines(index: ExampleIndex, side: str, system: bytes) -> Iterator[bytes]:
 
 
 def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildContent:
-    """Return the build of a checked dataset, whose index it reads.
+    """Return the build of a checked dataset from its index; write its training files to `place`.
 
-    Its training files are written into `place` meanwhile, a folder of `begin_build`.
-
-    Raises DatasetError (keys build-*) when it may not be built: no spec, too few examples, or
-    a rejected example in a strict dataset.
+    `place` is a folder from `begin_build`. Raises DatasetError (keys build-*) when it cannot be
+    built: no spec, too few examples, or a rejected example in a strict dataset.
     """
     spec, name, good, index = checked.spec, checked.name, checked.good, checked.index
     if spec is None or index is None:
@@ -234,11 +231,10 @@ def _counted(checked: CheckedDataset, index: ExampleIndex, spec: DatasetSpec) ->
 
 
 def write_build(content: BuildContent, parent: Path, number: int) -> Path:
-    """Write the build below `parent` (builds/<dataset>), return its folder.
+    """Write the build below `parent` (builds/<dataset>) and return its folder.
 
-    A folder that is already there is left as it is.
-    Repeatable: a crash at any point leaves either nothing or the whole folder, and leftovers of
-    an earlier try are removed. Raises OSError when the disk does not take it.
+    An existing folder is not changed. The write is atomic and repeatable: after a crash the folder
+    is either complete or absent. Raises OSError when writing fails.
     """
     folder = parent / f"{number}-{content.digest[:SHORT]}"
     if folder.is_dir():
@@ -259,12 +255,12 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
 
 @contextmanager
 def begin_build(parent: Path) -> Iterator[Path]:
-    """Yield an empty folder below `parent` (builds/<dataset>) for a build that is not whole yet.
+    """Yield a temporary folder below `parent` (builds/<dataset>) for a build in progress.
 
-    It is removed in the end, unless it has become the build's. Raises OSError.
+    It is removed afterwards, unless it was renamed to the build's folder. Raises OSError.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    # Only the leading daemon builds, so what lies here under this name belongs to a dead one.
+    # Only the leading daemon builds, so an existing temporary folder is left from a crash.
     for left in parent.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(left, ignore_errors=True)
     place = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent))
@@ -275,7 +271,7 @@ def begin_build(parent: Path) -> Iterator[Path]:
 
 
 def builds_on_disk(parent: Path) -> dict[str, int]:
-    """Return short digest -> number of the builds whose folders lie in `parent`."""
+    """Return short digest -> number of the build folders in `parent`."""
     names = (folder.name.partition("-") for folder in parent.glob("*-*"))
     return {digest: int(number) for number, _, digest in names if number.isdecimal()}
 
@@ -283,9 +279,9 @@ def builds_on_disk(parent: Path) -> dict[str, int]:
 def remove_folders(
     builds: Path, known: Collection[str], old: Collection[str], before: datetime
 ) -> int:
-    """Remove the `old` builds' folders, and those made before that no build is `known` by.
+    """Remove the folders of `old` builds, and unknown folders last modified before `before`.
 
-    Both are relative to `builds`. Returns how many went.
+    `known` and `old` are paths relative to `builds`. Returns how many folders were removed.
     """
     removed = 0
     for folder in builds.glob("*/*"):
@@ -298,7 +294,7 @@ def remove_folders(
 
 
 def _finish(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Add the manifest to the training files, and bring all of them to the disk."""
+    """Write the manifest and sync all files and the folder to disk."""
     folder.chmod(0o755)
     content = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
     (folder / MANIFEST_FILE).write_text(content, "utf-8")
@@ -309,10 +305,10 @@ def _finish(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
-    """Return the manifest of the build that lies in `folder`, the hashes of its files proven.
+    """Return the manifest of the build in `folder` after verifying the hashes of its files.
 
-    Raises NotFound when it is not there, DatasetError when a byte differs from its manifest, or
-    when it is not the build of the digest that is `known`.
+    Raises NotFound when a file is missing, DatasetError when the files do not match the manifest
+    or the build's digest is not `known` ("" accepts any).
     """
     try:
         content = (folder / MANIFEST_FILE).read_bytes()
@@ -330,7 +326,7 @@ def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
     return manifest
 
 
-# Older ones are read in git.
+# Older versions are only in git.
 MAX_VERSIONS = 50
 _VERSIONS = """
 SELECT made.sha, made.author_name, made.committed_at, made.subject, said.messages, build.number
@@ -345,7 +341,7 @@ ORDER BY taught.first_build DESC LIMIT ?
 
 @dataclass(frozen=True, slots=True)
 class ExampleVersion:
-    """An example as a commit left it; `build` is the first that taught it so."""
+    """An example as written by a commit; `build` is the first build that contains it."""
 
     commit: str
     author: str
@@ -357,7 +353,7 @@ class ExampleVersion:
 
 
 def read_versions(db: Database, dataset: str, example_id: str) -> Sequence[ExampleVersion]:
-    """Return an example's versions, newest first; builds that taught the same are one."""
+    """Return an example's versions, newest first; consecutive equal versions are merged."""
     versions = list[ExampleVersion]()
     for sha, author, at, subject, messages, number in db.sql(
         _VERSIONS, dataset, example_id, MAX_VERSIONS
@@ -373,7 +369,7 @@ def read_versions(db: Database, dataset: str, example_id: str) -> Sequence[Examp
             build=build_version(dataset, int(number)) or "",
         )
         if versions and _says(versions[-1]) == _says(version):
-            versions[-1] = version  # taught by an earlier build already
+            versions[-1] = version  # an earlier build contains the same texts
         else:
             versions.append(version)
     return versions

@@ -1,12 +1,12 @@
-"""A change: one edit of one file that waits for its commit.
+"""A change: one edit of one file that is to be committed.
 
     waiting -> working -> committed | conflict | refused | parked
-    conflict -> waiting (sent again over the other's text) | refused (given up)
-    parked -> waiting (tried again by a person) | refused (given up)
+    conflict -> waiting (resubmitted over the other edit) | refused (cancelled)
+    parked -> waiting (retried by a user) | refused (cancelled)
 
-Changes of one batch become one commit, all of them or none; a change alone is a batch of one. The
-batch's id stands in the commit (`Merlin-Id`), so that whoever is in doubt whether it was made
-asks the branch. The database holds changes; the daemon alone makes commits of them.
+A batch of one or more changes becomes one commit, completely or not at all. The commit contains
+the batch's id (`Merlin-Id`), so that the branch shows whether a batch was committed. Changes are
+stored in the database; only the daemon commits them.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from merlin.db.values import RowMap, decrypt, dump_json
 from merlin.git.source import blob_id
 
 MAX_BATCH_SIZE = 10_000
-# git's own recursion ends the process for a path of a thousand times that.
+# git recurses over a path; at a thousand times this length its process crashes.
 MAX_PATH_BYTES = 1_000
 _ENDINGS = {EXAMPLES: ".yaml", MATERIALS: ".md"}
 
 
 class ChangeKind(StrEnum):
-    """What is done to the file; the values are what the database stores."""
+    """Kind of an edit; the values are stored in the database."""
 
     ADD = "add"
     EDIT = "edit"
@@ -45,7 +45,7 @@ class ChangeKind(StrEnum):
 
 
 class ChangeState(StrEnum):
-    """Where a change stands; the values are what the database stores."""
+    """State of a change; the values are stored in the database."""
 
     WAITING = "waiting"
     WORKING = "working"
@@ -55,13 +55,13 @@ class ChangeState(StrEnum):
     PARKED = "parked"
 
 
-# Nothing has become of it yet, or somebody is to decide.
+# States of changes that are neither committed nor refused.
 OPEN = (ChangeState.WAITING, ChangeState.WORKING, ChangeState.CONFLICT, ChangeState.PARKED)
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """What lies in the file's place instead of what the editor saw; None: there is no file."""
+    """The file on the branch that differs from what the editor saw; None: there is no file."""
 
     blob: str | None = None
     text: str | None = None
@@ -71,12 +71,12 @@ class Conflict:
 class Change:
     """One edit of one file.
 
-    `path` is relative to the folder of datasets (`trial/examples/face/fixation.yaml`). The first of
-    a batch has the batch's id, and is the one that its editor is told of. `before`
-    is the blob that the editor saw, None for a new file; `text` the file's new content, None to
-    delete it. `by` is who asked: a user's id as text, or `cli:<login>`. `reason` is a Fluent key
-    with `arguments`: why it waits, was parked or refused. `theirs` is set in a conflict. `left` is
-    the blob that its commit left there, None for a deleted file and before there is a commit.
+    `path` is relative to the folder of datasets (`trial/examples/face/fixation.yaml`). The first
+    change of a batch has the batch's id; its editor is notified of that one only. `before` is the
+    blob that the editor saw, None for a new file; `text` the file's new content, None to delete it.
+    `by` is the requester: a user's id as text, or `cli:<login>`. `reason` is a Fluent key with
+    `arguments`: why it waits, was parked or refused. `theirs` is set in a conflict. `left` is the
+    blob after its commit, None for a deleted file and before the commit.
     """
 
     change_id: str
@@ -112,15 +112,15 @@ class Batch:
 
     @property
     def first(self) -> Change:
-        """Return the change that speaks for all: they share editor, subject and time."""
+        """Return the first change; all changes share its editor, subject and time."""
         return self.changes[0]
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What became of a batch: its commit, or what stands in the way by change id.
+    """Result of committing a batch: the commit, or conflicts by change id.
 
-    `is_there`: the commit stood on the branch already, which is no other outcome.
+    `is_there`: the commit was already on the branch; not part of the comparison.
     """
 
     commit: str | None = None
@@ -130,7 +130,7 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequest:
-    """Who wants something changed, and when."""
+    """Author, requester and time of changes."""
 
     editor: Editor
     by: str
@@ -139,7 +139,7 @@ class ChangeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One file as it shall be: `path` within the dataset's folder, the rest as in `Change`."""
+    """The new content of one file; `path` is within the dataset's folder, others as in `Change`."""
 
     path: str
     before: str | None
@@ -147,7 +147,7 @@ class Edit:
 
     @property
     def kind(self) -> ChangeKind:
-        """Return what this does to the file."""
+        """Return the kind of this edit."""
         if self.text is None:
             return ChangeKind.DELETE
         return ChangeKind.ADD if self.before is None else ChangeKind.EDIT
@@ -156,11 +156,11 @@ class Edit:
 def make_changes(
     dataset: str, edits: Sequence[Edit], change_request: ChangeRequest, subject: str = ""
 ) -> tuple[Change, ...]:
-    """Return the changes that make these edits of one dataset one commit.
+    """Return the changes of one batch for these edits of one dataset.
 
-    `subject` is the commit's first line; without it a constant sentence tells of the file.
-    Raises Refused for no edits or too many, for a path that is no place of a dataset's file,
-    for a path twice, and for a text that is too long.
+    `subject` is the commit's first line; the default names the first file. Raises Refused for no
+    edits or too many, for a path outside a dataset's files, for a duplicate path, and for a text
+    that is too long.
     """
     if not 0 < len(edits) <= MAX_BATCH_SIZE or len({each.path for each in edits}) < len(edits):
         arguments = {"count": len(edits), "limit": MAX_BATCH_SIZE}
@@ -194,10 +194,10 @@ def _change(
 
 
 def check_path(path: str) -> str:
-    """Return `path`, relative to the folder of datasets, when a dataset has files there.
+    """Return `path`, relative to the folder of datasets, if it may be written.
 
-    dataset.yaml, course.yaml, examples/**/<name>.yaml and materials/**/<name>.md, every step a
-    good name: nothing else can be written, whatever was asked for. Raises Refused.
+    These are dataset.yaml, course.yaml, examples/**/<name>.yaml and materials/**/<name>.md with
+    valid names in each step. Raises Refused for any other path.
     """
     dataset, _, inside = path.partition("/")
     if layout.is_valid_name(dataset) and is_writable_path(inside):
@@ -206,7 +206,7 @@ def check_path(path: str) -> str:
 
 
 def is_writable_path(inside: str) -> bool:
-    """Return whether a path within a dataset's folder is that of a file that may be written."""
+    """Return whether a path within a dataset's folder may be written."""
     if inside in (DATASET_FILE, COURSE_FILE):
         return True
     folder = next((each for each in _ENDINGS if inside.startswith(each)), "")
@@ -237,11 +237,11 @@ _CHANGES = RowMap(
 
 
 class Changes(Repository):
-    """Edits from the moment they are wanted to the commit that holds them."""
+    """The table of changes: a queue of batches and their results."""
 
     @transaction
     def put(self, changes: Sequence[Change]) -> None:
-        """Store the changes of one batch; those that are stored already stay as they are."""
+        """Store the changes of one batch; changes that are already stored are not modified."""
         self.db.add_missing(CHANGE, (self._row(change) for change in changes))
         self.db.bump()
 
@@ -251,7 +251,7 @@ class Changes(Repository):
             "theirs": None,
             "theirs_blob": None,
             "told_word": "",
-            # Of a batch one row is told of, and only where somebody can be told.
+            # Only the first row of a batch is notified, and only when the requester is a user.
             "is_told": int(change.change_id != change.batch or not change.by.isdecimal()),
             "refusals": 0,
             "updated_at": iso(change.created_at),
@@ -264,24 +264,27 @@ class Changes(Repository):
         return self._change(self.db.one(query, missing))
 
     def of_batch(self, batch_id: str) -> list[Change]:
-        """Return the changes of one batch, in the order in which they were asked for."""
+        """Return the changes of one batch, in the order of the request."""
         query = CHANGE.select().where(CHANGE.batch == batch_id).order_by(CHANGE.id)
         return [self._change(row) for row in self.db.rows(query)]
 
     def pending(self, dataset: str) -> list[Change]:
-        """Return the changes of a dataset that are to become commits, oldest first."""
+        """Return the waiting and working changes of a dataset, oldest first."""
         goes_on = CHANGE.state.in_([ChangeState.WAITING.value, ChangeState.WORKING.value])
         query = CHANGE.select().where((CHANGE.dataset == dataset) & goes_on)
         return [self._change(row) for row in self.db.rows(query.order_by(CHANGE.id))]
 
     def committed(self, dataset: str, since: datetime) -> list[Change]:
-        """Return the changes of a dataset that became commits since then, oldest first."""
+        """Return the changes of a dataset committed at or after `since`, oldest first."""
         is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.updated_at >= iso(since))
         query = CHANGE.select().where((CHANGE.dataset == dataset) & is_new)
         return [self._change(row) for row in self.db.rows(query.order_by(CHANGE.id))]
 
     def batches(self, by: str | None, limit: int, before: str = "") -> list[Change]:
-        """Return the first change of each batch, newest first, of one person or of all (None)."""
+        """Return the first change of each batch, newest first, of one requester or all (None).
+
+        `before` is the id of a change: only older batches are returned.
+        """
         query = CHANGE.select().where(CHANGE.change_id == CHANGE.batch)
         if by is not None:
             query = query.where(CHANGE.by_whom == by)
@@ -292,22 +295,23 @@ class Changes(Repository):
         return [self._change(row) for row in rows]
 
     def count_open(self, by: str) -> int:
-        """Return how many batches of a person wait or stand in conflict."""
+        """Return how many batches of a requester are neither committed nor refused."""
         is_open = CHANGE.state.in_([state.value for state in OPEN])
         count = CHANGE.select(fn.COUNT(CHANGE.batch.distinct()))
         return int(self.db.value(count.where((CHANGE.by_whom == by) & is_open)))
 
     def of_commit(self, by: str, mark: str) -> list[Change]:
-        """Return the changes of a person that became the commit whose id begins so, in order."""
+        """Return the changes of a requester in the commit whose id has this prefix, in order."""
         begins = fn.SUBSTR(CHANGE.commit_sha, 1, len(mark)) == mark
         query = CHANGE.select().where((CHANGE.by_whom == by) & begins).order_by(CHANGE.id)
         return [self._change(row) for row in self.db.rows(query)]
 
     @transaction
     def again(self, change_id: str, text: str | None, before: str | None) -> bool:
-        """Send a conflict's batch again, this change with another text over `before`.
+        """Resolve a conflict with a new text based on `before`.
 
-        A batch with further conflicts waits for those. False when it stands in no conflict.
+        The batch is queued again once all its conflicts are resolved. False if the change is not
+        in conflict.
         """
         row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
         if row is None or row["state"] != ChangeState.CONFLICT:
@@ -325,10 +329,7 @@ class Changes(Repository):
 
     @transaction
     def give_up(self, change_id: str) -> bool:
-        """Take back the batch of a change that waits, is parked or stands in conflict.
-
-        False when too late.
-        """
+        """Cancel the batch of a waiting, parked or conflicting change; False in other states."""
         row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
         state = ChangeState(row["state"]) if row else ChangeState.REFUSED
         if row is None or state not in _GIVEN_UP_FROM:
@@ -337,13 +338,13 @@ class Changes(Repository):
 
     @transaction
     def retry(self, change_id: str) -> bool:
-        """Let the batch of a parked change wait again; False when it is not parked."""
+        """Queue the batch of a parked change again; False if it is not parked."""
         row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
         waits = {"state": ChangeState.WAITING.value, "reason": "", "arguments": dump_json({})}
         return row is not None and self._move(row["batch"], ChangeState.PARKED, waits)
 
     def claim(self) -> Batch | None:
-        """Take the oldest waiting batch, or None. Looking alone writes nothing."""
+        """Claim the oldest waiting batch; None, and no write, if the queue is empty."""
         oldest = CHANGE.select(CHANGE.batch).where(CHANGE.state == ChangeState.WAITING.value)
         while (batch_id := self.db.value(oldest.order_by(CHANGE.id))) is not None:
             batch = self._claim(str(batch_id))
@@ -353,7 +354,7 @@ class Changes(Repository):
 
     @transaction
     def _claim(self, batch_id: str) -> Batch | None:
-        """Take this batch; None when somebody else did, or when it cannot be read any more."""
+        """Claim this batch; None if it is already claimed, or if its texts cannot be decrypted."""
         taken = {"state": ChangeState.WORKING.value}
         if not self._move(batch_id, ChangeState.WAITING, taken):
             return None
@@ -366,7 +367,7 @@ class Changes(Repository):
 
     @transaction
     def settle(self, batch: Batch, landed: BatchResult) -> None:
-        """Store what became of it."""
+        """Store the result of a claimed batch."""
         if landed.commit is not None:
             values = {"state": ChangeState.COMMITTED.value, "commit_sha": landed.commit}
             self._move(batch.batch_id, ChangeState.WORKING, {**values, **_FORGOTTEN, "reason": ""})
@@ -386,24 +387,24 @@ class Changes(Repository):
     def put_aside(
         self, batch: Batch, state: ChangeState, reason: str, arguments: Mapping[str, object]
     ) -> None:
-        """Let it wait on, wait for a person's `retry` (parked) or never be made, and say why."""
+        """Set a claimed batch to waiting, parked (until `retry`) or refused, with the reason."""
         self._put_aside(batch.batch_id, ChangeState.WORKING, state, reason, arguments)
 
     @transaction
     def count_refusal(self, batch: Batch) -> int:
-        """Note that the repository refused it once more; return how often it did so far."""
+        """Count a refusal of the batch by the repository; return the number so far."""
         condition = CHANGE.batch == batch.batch_id
         self.db.change(CHANGE.update({"refusals": CHANGE.refusals + 1}).where(condition))
         return int(self.db.value(CHANGE.select(fn.MAX(CHANGE.refusals)).where(condition)) or 0)
 
     @transaction
     def release(self) -> int:
-        """Put back what a dead owner left `working`; return how many changes."""
+        """Queue again the changes that a crashed process left `working`; return how many."""
         is_left = CHANGE.state == ChangeState.WORKING.value
         return self.db.change(CHANGE.update({"state": ChangeState.WAITING.value}).where(is_left))
 
     def stands(self, change_id: str) -> bool:
-        """Return whether it is there still: who asked for it may have deleted everything."""
+        """Return whether the change still exists: its requester may have deleted their data."""
         query = CHANGE.select(CHANGE.id).where(CHANGE.change_id == change_id)
         return self.db.row(query) is not None
 
@@ -420,7 +421,7 @@ class Changes(Repository):
         return self._move(batch_id, old, {"state": new.value, **why, **forgotten})
 
     def _move(self, batch_id: str, state: ChangeState, values: Mapping[str, object]) -> bool:
-        """Change every row of a batch that stands at `state`; False when none does."""
+        """Update all rows of a batch that are in `state`; False if there are none."""
         moved = CHANGE.update({**values, "updated_at": iso(self._clock())})
         stands = (CHANGE.batch == batch_id) & (CHANGE.state == state.value)
         self.db.bump()

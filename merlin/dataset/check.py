@@ -1,11 +1,11 @@
 """Check: from a dataset's tree entries to good examples and findings.
 
-Nothing is dropped in silence: files meant as examples = good (train + test) + rejected +
-duplicate. What was read stands in an index (`ExampleIndex`), a temporary one for a single look; the
-daemon's follows the branch, so there only what changed is read and judged. Never raises for
-anything that lies in the repository; what `read` raises (SourceError) passes through.
+Every file is accounted for: files meant as examples = good (train + test) + rejected + duplicate.
+The result is stored in an `ExampleIndex`, temporary for a single check. The daemon keeps its index
+between commits, so only changed files are read and judged. No repository content makes a check
+raise; errors of `read` (SourceError) are not caught.
 
-What rejects by comparing examples is in `merlin.dataset.judge`, what only warns in
+Rules that reject by comparing examples are in `merlin.dataset.judge`, warnings in
 `merlin.dataset.lint`.
 """
 
@@ -68,9 +68,9 @@ __all__ = [
 ]
 
 Read = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
-ADVISED = 50  # the advised start (OpenAI SFT guide)
-_CHUNK = 500  # examples that are stored at once
-_ONE_TURN = 3  # messages at most: a system text, a question, an answer
+ADVISED = 50  # the recommended minimum (OpenAI SFT guide)
+_CHUNK = 500  # examples per insert
+_ONE_TURN = 3  # a system text, a question, an answer
 # Kinds of files in the index.
 _DATASET, _COURSE, _MATERIAL = "dataset", "course", "material"
 _REJECTED, _BROKEN = "rejected", "broken"
@@ -78,9 +78,9 @@ _REJECTED, _BROKEN = "rejected", "broken"
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """What one file says: its `row` of an index, None where it is no good example.
+    """The result of parsing one file; `row` is None if the file has errors.
 
-    The example itself is there where it was asked for.
+    `example` is set only if it was requested.
     """
 
     example: Example | None
@@ -93,9 +93,9 @@ class CheckedDataset:
     """A checked dataset.
 
     `good` and `duplicate` count examples, `rejected` files meant as examples that cannot be used.
-    `spec` is None when dataset.yaml is missing or wrong, `course` when there is none or it is
-    wrong. `findings` are ordered by path and place. `index` holds the examples. Of `check` alone:
-    `examples` are the good ones, ordered by id, `duplicates` said the same as one of them.
+    `spec` is None when dataset.yaml is missing or invalid, `course` when course.yaml is. `findings`
+    are ordered by path and position. `index` contains the examples. Only `check` sets `examples`,
+    the good ones by id, and `duplicates`, whose content equals that of a good one.
     """
 
     name: str
@@ -116,7 +116,7 @@ class CheckedDataset:
 
     @property
     def is_buildable(self) -> bool:
-        """Return whether a build may be made: a spec, enough examples, and strictness kept."""
+        """Return whether it has a spec, enough examples and, if strict, no rejected ones."""
         if self.spec is None or self.good < FEWEST:
             return False
         return not (self.spec.strict and self.rejected)
@@ -127,7 +127,7 @@ class CheckedDataset:
             yield from map(example_path, self.index.ids_of(GOOD))
 
     def count(self, severity: Severity) -> int:
-        """Return how many findings are of this severity."""
+        """Return the number of findings of this severity."""
         return sum(finding.severity is severity for finding in self.findings)
 
 
@@ -138,10 +138,10 @@ def check(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     limit_tokens: Mapping[str, int] | None = None,
 ) -> CheckedDataset:
-    """Return what is good in the dataset `name` and what is wrong with it, with its examples.
+    """Check the dataset `name` and return the result with its examples.
 
-    `entries` are the leaves below its folder; `read` yields (blob, bytes) in the order asked.
-    `limit_tokens`: base model -> how many tokens one training example may have.
+    `entries` are the leaves below its folder; `read` yields (blob, bytes) in the requested order.
+    `limit_tokens`: base model -> maximum tokens of a training example.
     """
     index, known = ExampleIndex(), dict[str, Example]()
     source = _Source(read, limit_tokens or {}, known)
@@ -158,10 +158,7 @@ def check_once(
     read: Read,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> CheckedDataset:
-    """Return what is good in a dataset and what is wrong, in half the time: without its examples.
-
-    No build can be made of it.
-    """
+    """Check a dataset in half the time: the result has no examples and cannot be built."""
     return check_whole(name, ExampleIndex(), entries, read, limits, for_build=False)
 
 
@@ -175,9 +172,9 @@ def check_whole(
     *,
     for_build: bool = True,
 ) -> CheckedDataset:
-    """Read a whole dataset into an empty index, or leaves that it lacks.
+    """Read a complete dataset into an empty index, or missing leaves into an existing one.
 
-    No build can be made of it where it is not `for_build`, which takes half the time.
+    Without `for_build` it takes half the time, and the result cannot be built.
     """
     source = _Source(read, limit_tokens or {}, is_for_build=for_build)
     return _check(name, index, read_layout(entries, limits), source)
@@ -193,10 +190,10 @@ def check_changes(
     *,
     for_build: bool = True,
 ) -> CheckedDataset | None:
-    """Let the index follow `changes` (path -> leaf, None: gone); return the dataset.
+    """Apply `changes` (path -> leaf, None: deleted) to the index; return the checked dataset.
 
-    None where the whole of it has to be read instead: its method of training is another one, or its
-    files are more than `limits` allow, so others than the changed ones count.
+    None if the complete dataset must be read instead: its training method changed, or its files
+    exceed `limits`, so that a change affects which other files are included.
     """
     if index.state("beyond"):
         return None
@@ -211,7 +208,7 @@ def check_changes(
 
 
 def check_settings(name: str, entries: Sequence[Entry], read: Read) -> CheckedDataset:
-    """Return what a dataset's own files say, and its course; its examples are not looked at."""
+    """Check dataset.yaml and course.yaml only, without examples."""
     layout = read_layout(entries, Limits())
     files = [each for each in (layout.dataset, layout.course) if each]
     found = dict(read([file.blob for file in files]))
@@ -222,12 +219,12 @@ def check_settings(name: str, entries: Sequence[Entry], read: Read) -> CheckedDa
 
 
 class _OtherMethod(Exception):
-    """The lines that the index holds are for another method of training."""
+    """The index has lines for another training method."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where examples are read from. `known` collects them by id; None: nobody wants them."""
+    """Where examples are read from. `examples` collects them by id, unless it is None."""
 
     read: Read
     limit_tokens: Mapping[str, int]
@@ -238,7 +235,7 @@ class _Source:
 def _parse(
     method: str, limit: TokenLimit | None, file: tuple[str, bytes], *, keeps_example: bool
 ) -> tuple[str, ParsedFile]:
-    """Return the file's blob, and what the file says to who trains by a method."""
+    """Return the file's blob, and the file parsed for a training method."""
     blob, content = file
     example, findings = read_example(content)
     if example is None:
@@ -252,7 +249,7 @@ def _parse(
 
 
 def _check(name: str, index: ExampleIndex, layout: Layout, source: _Source) -> CheckedDataset:
-    """Store what the layout holds, judge what it touches, and return the whole dataset."""
+    """Store the layout's files, judge the affected groups, and return the checked dataset."""
     _store_files(index, layout, source.read)
     spec, course, findings = _read_settings(name, index)
     limit = source.limit_tokens.get(spec.recipe.base_model) if spec else None
@@ -290,7 +287,7 @@ def _check(name: str, index: ExampleIndex, layout: Layout, source: _Source) -> C
 
 
 def _store_files(index: ExampleIndex, layout: Layout, read: Read) -> None:
-    """Store all but the readable examples."""
+    """Store all files except examples."""
     settings = {_DATASET: layout.dataset, _COURSE: layout.course}
     contents = dict(read([entry.blob for entry in settings.values() if entry]))
     for kind, entry in settings.items():
@@ -309,7 +306,7 @@ def _store_files(index: ExampleIndex, layout: Layout, read: Read) -> None:
 def _read_settings(
     name: str, index: ExampleIndex
 ) -> tuple[DatasetSpec | None, CourseSpec | None, list[Finding]]:
-    """Return what dataset.yaml and course.yaml say, and what is wrong with them."""
+    """Return the specs in dataset.yaml and course.yaml, and their findings."""
     contents = dict(index.contents(_DATASET, _COURSE))
     spec, of_dataset = read_dataset(name, contents.get(_DATASET))
     materials = [entry.path for entry in index.files(_MATERIAL)]
@@ -320,7 +317,7 @@ def _read_settings(
 def _store_examples(
     index: ExampleIndex, entries: Sequence[Entry], source: _Source, limit: TokenLimit, method: str
 ) -> None:
-    """Store what the files say; what is no example is counted as broken."""
+    """Store the examples in these files; other files are stored as broken."""
     places: dict[str, list[Entry]] = {}
     for entry in entries:
         places.setdefault(entry.blob, []).append(entry)
@@ -343,7 +340,7 @@ def _store_examples(
 def _store_file(
     index: ExampleIndex, entry: Entry, reading: ParsedFile, known: dict[str, Example] | None
 ) -> ExampleRow | None:
-    """Store what was found of one file; return the row of its example, None for a broken one."""
+    """Store the findings of one file; return the row of its example, None for a broken one."""
     if reading.findings:
         index.add_findings(entry.path, reading.findings)
     if reading.row is None:
@@ -357,9 +354,10 @@ def _store_file(
 
 
 def index_row(example: Example, method: str, limit: TokenLimit | None = None) -> ExampleRow:
-    """Return what the index holds of an example, but for what its file's place says.
+    """Return the index row of an example, without the values that depend on its path.
 
-    It is for a build, with a line and counted tokens, or for a `limit` which these are to keep.
+    Without a `limit` the row is for a build, with a line and a token count; with a `limit` it has
+    an estimate of the tokens only.
     """
     trained = example.trained_by(method)
     facts = example.facts
@@ -400,7 +398,7 @@ _SEVERITIES = {"leak": Severity.ERROR}
 
 
 def _pairs(index: ExampleIndex) -> Iterator[Finding]:
-    """Yield what is told of examples that concern another one, at their questions."""
+    """Yield the findings about two examples, positioned at the question of one."""
     for example_id, rule, other, places in index.pairs():
         severity = _SEVERITIES.get(rule, Severity.WARNING)
         other_path = escape_unprintable(example_path(other))
@@ -427,7 +425,7 @@ def _few(good: int) -> Iterator[Finding]:
 
 
 def _few_tests(index: ExampleIndex, spec: DatasetSpec | None) -> Iterator[Finding]:
-    """Yield what is told of a gate that holds nothing, because too few examples test."""
+    """Yield a note if the gate is not applied because there are too few test examples."""
     if spec is None or spec.gate.kind == NO_GATE:
         return
     tests, least = index.sides().get(TEST, (0, 0, 0))[0], max(spec.split.min_test, 1)

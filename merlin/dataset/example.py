@@ -1,30 +1,29 @@
-"""An example: one conversation of a dataset, read from its file's bytes; how many tokens it is.
+"""An example: one conversation of a dataset, parsed from a file, and its token count.
 
     [system] user assistant [user assistant …]
-    an assistant that calls tools is followed by their answers: assistant tool [tool …] assistant
+    with tool calls: assistant tool [tool …] assistant
 
-The system text stands first or nowhere, nobody speaks twice in a row, the assistant speaks last,
-nobody says nothing. Source: the chat format of fine-tuning (OpenAI SFT guide). A pair for training
-by preference (DPO) has a worse last answer beside them, under `rejected`.
+A system message is optional and comes first, roles alternate, the last message is the assistant's,
+and no message is empty. Source: the chat format of fine-tuning (OpenAI SFT guide). A preference
+pair (DPO) also has a worse last answer, under `rejected`.
 
-What a file says does not depend on where it lies: an example gets its id and path afterwards.
+Parsing does not depend on the file's path: the id and the path are set afterwards.
 
     messages:
-      - user: One line stays as it is.
+      - user: A single line is written in place.
       - assistant: |
-          Several lines stand below a bar.
+          Several lines are written as a block.
     tags: [one, two]
 
-Every text is written in the plainest way (`merlin.dataset.yaml_io`) that the reader reads
-back as it was.
+Each text is written in the simplest YAML style (`merlin.dataset.yaml_io`) that round-trips.
 
-Tokens are counted offline. The vocabulary `o200k_base` (gpt-4o and 4.1 families) ships with the
-package, compressed, and is checked against the published hash after unpacking. tiktoken is handed
-the ranks; its own loader, which would reach for the network and write a cache, is not used. Loading
-takes about 0.2 s and happens at the first count. For other base models the count is an estimate.
+Tokens are counted offline. The vocabulary `o200k_base` (gpt-4o and 4.1 families) ships compressed
+with the package and is checked against its published hash after decompression. tiktoken receives
+the ranks directly: its own loader would use the network and write a cache. The first count loads
+the vocabulary in about 0.2 s. For other base models the count is an estimate.
 
-Questions are compared by their normal form (`normalise`), in the check as in the split. Signs are
-kept: `//` and `%` are different questions about Python.
+The check and the split compare questions by their normal form (`normalise`). It keeps punctuation
+inside the text: `//` and `%` are different questions about Python.
 
 Source: openai-cookbook, "Data preparation and analysis for chat model fine-tuning".
 """
@@ -62,9 +61,9 @@ if TYPE_CHECKING:
 
 
 def check_turns(messages: Sequence[Message], marks: Sequence[Mark]) -> tuple[Finding, ...]:
-    """Return what breaks the rules; `marks` are line and column of each message.
+    """Return the broken rules; `marks` are the line and column of each message.
 
-    Of the order only the first break is told: it makes the rest look wrong too.
+    Only the first wrong turn is reported, because every turn after it would look wrong too.
     """
     found = [
         Finding("", *mark, "empty-content", arguments={"role": message.role})
@@ -103,7 +102,7 @@ _AT_THE_END = " ?!.…"
 
 @lru_cache(maxsize=16)  # what examples are compared by normalises the same texts in a row
 def normalise(text: str) -> str:
-    """Return `text` composed (NFC), lower case, ё as е, blanks single, no signs at the end."""
+    """Return `text` in NFC, case-folded, ё as е, single spaces, no final punctuation."""
     composed = unicodedata.normalize("NFC", text).casefold().replace("ё", "е")
     return " ".join(composed.split()).rstrip(_AT_THE_END)
 
@@ -125,7 +124,7 @@ _MIN_CHARACTERS = 8  # fewer tell nothing
 
 
 def detect_language(text: str, fewest: int = _MIN_CHARACTERS) -> str:
-    """Return `ru` or `en` by the letters of the words without code; "" where few or mixed."""
+    """Return `ru` or `en` by the letters outside code; "" for too few letters or a mixed text."""
     plain = _CODE.sub("", text[:2000]) if "`" in text else text[:_SEEN]
     written = plain.encode(_CODE_PAGE, "ignore")
     russian = len(written.translate(None, _NOT_RUSSIAN))
@@ -138,9 +137,9 @@ def detect_language(text: str, fewest: int = _MIN_CHARACTERS) -> str:
 
 
 class ExampleFacts:
-    """What is computed of an example's words at most once, wherever its file lies.
+    """Values derived from an example's content, each computed once and independent of its path.
 
-    A dataset is compared as a whole after each commit, and hardly any of its files has changed.
+    Every commit compares the whole dataset, though few of its files have changed.
     """
 
     __slots__ = (
@@ -185,7 +184,7 @@ class ExampleFacts:
 
     @property
     def content(self) -> bytes:
-        """Return a digest of the normal form of all that can be trained, tools too."""
+        """Return a digest of the normal form of all training content, tools included."""
         if self._content is None:
             messages = [
                 [each.role, normalise(each.content), _plain(each.extra)] for each in self._spoken
@@ -212,7 +211,7 @@ class ExampleFacts:
 
     @property
     def tokens(self) -> int:
-        """Return how many tokens it is as it is written, without the dataset's system text."""
+        """Return the token count of the example as written, without the dataset's system text."""
         if self._tokens is None:
             self._tokens = count_messages(self._spoken, self.tools)
         return self._tokens
@@ -223,7 +222,7 @@ class ExampleFacts:
 
 
 def digest_words(text: str) -> bytes:
-    """Return 16 bytes by which equal words are known: one is kept for each example."""
+    """Return a 16-byte digest of the text, short because one is stored per example."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
@@ -243,10 +242,9 @@ class Example:
     """One conversation. `id` is its path under `examples/` without `.yaml`, in NFC.
 
     `path` is the file's path within the dataset's folder, `blob` git's id of its bytes. `messages`
-    are as written: the dataset's system text is not among them. `split` is the mark "train" or
-    "test", None when unmarked. `rejected` is a worse last answer. `marks` are line and column of
-    each message, from 1, `rejected_mark` of the worse answer. `facts` are shared by copies of the
-    same words.
+    are as written, without the dataset's system text. `split` is "train", "test" or None for
+    unmarked. `rejected` is a worse last answer. `marks` are the line and column of each message,
+    from 1, `rejected_mark` those of the worse answer. Copies with the same content share `facts`.
     """
 
     id: str
@@ -272,22 +270,22 @@ class Example:
 
     @property
     def question(self) -> str:
-        """Return the first thing that the user says."""
+        """Return the first message of the user."""
         return _first(self.messages, "user")
 
     @property
     def answer(self) -> str:
-        """Return the last thing that the assistant says: what a test expects."""
+        """Return the last message of the assistant, which a test expects."""
         return self.messages[-1].content
 
     @property
     def question_mark(self) -> Mark:
-        """Return where the first question stands."""
+        """Return the line and column of the first question."""
         places = zip(self.messages, self.marks, strict=False)
         return next((mark for each, mark in places if each.role == "user"), (1, 1))
 
     def at(self, example_id: str, path: str, blob: str) -> Example:
-        """Return the example as it lies in a dataset; `dataclasses.replace` takes twice as long."""
+        """Return a copy with id, path and blob; `dataclasses.replace` takes twice as long."""
         return Example(
             example_id,
             path,
@@ -305,19 +303,19 @@ class Example:
         )
 
     def trained_by(self, method: str) -> Example:
-        """Return the example as a method trains it: without preferences a worse answer is left."""
+        """Return the example as a method trains it: only DPO uses the worse answer."""
         is_whole = method == DPO or self.rejected is None
         return self if is_whole else replace(self, rejected=None)
 
     def with_system(self, system: str) -> tuple[Message, ...]:
-        """Return what is trained: the dataset's `system` first, unless the example has its own."""
+        """Return the training messages: `system` first, unless the example has its own."""
         if self.messages[0].role == "system":
             return self.messages
         return (Message("system", system), *self.messages)
 
 
 def read_example(content: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
-    """Return the example that `content` says, without id, path and blob, and what is wrong with it.
+    """Return the example parsed from `content`, without id, path and blob, and its findings.
 
     None when a finding is an error. Findings have no path yet.
     """
@@ -336,7 +334,7 @@ def read_example(content: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
 
 
 def check_conversation(example: Example) -> tuple[Finding, ...]:
-    """Return what breaks the rules in an example's messages and in its worse answer."""
+    """Return the rules that an example's messages or its worse answer break."""
     found, worse = check_turns(example.messages, example.marks), example.rejected
     if worse is None or worse.content.strip() or "tool_calls" in worse.extra:
         return found
@@ -347,7 +345,7 @@ def check_conversation(example: Example) -> tuple[Finding, ...]:
 def example_from_json(
     value: Mapping[str, Any], marks: tuple[Mark, ...], rejected_mark: Mark = (1, 1)
 ) -> Example:
-    """Return the example of JSON that fulfils the schema; id, path and blob come later."""
+    """Return the example of JSON that is valid by the schema, without id, path and blob."""
     worse = value.get("rejected")
     return Example(
         id="",
@@ -379,10 +377,10 @@ _SHORT_ROLES = ("system", "user", "assistant")
 
 
 def write_example(example: Example) -> str:
-    """Return the example as a file's text; reading it gives the same example.
+    """Return the example as a file's text; parsing it gives the same example.
 
-    Line ends after a message are left out, as reading does. A text with a sign that no example
-    may hold is written all the same: the check tells of it.
+    Line ends after a message are dropped, as in parsing. Forbidden characters are written as they
+    are: the check reports them.
     """
     lines = ["messages:"]
     for message in example.messages:
@@ -405,7 +403,7 @@ def write_example(example: Example) -> str:
 def write_turns(
     turns: Iterable[tuple[str, str]], tags: Sequence[str] = (), split: str | None = None
 ) -> str:
-    """Return the file's text of a conversation; `turns` are role and words."""
+    """Return the file's text of a conversation; `turns` are pairs of role and content."""
     messages = tuple(Message(role, words) for role, words in turns)
     return write_example(Example("", "", "", messages, tuple(tags), split or None))
 
@@ -438,7 +436,7 @@ def _long_form_yaml(message: Message, content: str, indent: int) -> Iterator[str
 
 
 def parse_example(text: str | None) -> Example | None:
-    """Return the example that a file's text says, None for a broken one."""
+    """Return the example parsed from a file's text, None for a broken one."""
     return read_example((text or "").encode("utf-8", "surrogatepass"))[0]
 
 
@@ -449,11 +447,10 @@ def reword_example(
     tags: Sequence[str] | None = None,
     split: str | None = None,
 ) -> str:
-    """Return the example with another first question, last answer, tags or mark; None: as it was.
+    """Return the example's text with another first question, last answer, tags or split mark.
 
-    `split` is train or test, "" for no mark.
-
-    Raises Refused for one that cannot be read: it can only be replaced as a whole.
+    None keeps a value. `split` is train or test, "" for no mark. Raises Refused if the example
+    cannot be parsed: it can only be replaced completely.
     """
     example = parse_example(text)
     if example is None:
@@ -470,13 +467,13 @@ def reword_example(
 
 
 def question_preview(text: str | None, length: int = 80) -> str:
-    """Return an example's first question, short; nothing for a broken one."""
+    """Return an example's first question, shortened; "" for a broken one."""
     example = parse_example(text)
     return shorten(" ".join(example.question.split()), length) if example else ""
 
 
 def free_example_id(text: str | None, taken: Iterable[str]) -> str:
-    """Return an id made of an example's question that nobody has; `new` for a broken one."""
+    """Return an unused id derived from an example's question; from `new` for a broken one."""
     example = parse_example(text)
     return NameAllocator(taken).new(example.question if example else "new")
 
@@ -504,10 +501,10 @@ _SPECIAL = {"<|endoftext|>": 199999, "<|endofprompt|>": 200018}
 
 
 def count_messages(messages: Sequence[Message], tools: Sequence[Mapping[str, object]] = ()) -> int:
-    """Return how many tokens a conversation is, framing included.
+    """Return the token count of a conversation, framing included.
 
-    3 + for each message 3 + role + content (+ name + 1). Calls and tools are counted as their
-    JSON, an estimate: their real framing is not published.
+    3 + for each message 3 + role + content (+ name + 1). Tool calls and tools are counted as JSON,
+    an estimate: their real framing is not published.
     Source: openai-cookbook, "How to count tokens with tiktoken" and "Data preparation and
     analysis for chat model fine-tuning".
     """
@@ -524,7 +521,7 @@ def count_messages(messages: Sequence[Message], tools: Sequence[Mapping[str, obj
 
 
 def count_example(example: Example, system: str) -> int:
-    """Return how many tokens an example is as it is trained: the system text before it."""
+    """Return the token count of an example as it is trained, with the system text."""
     if example.messages[0].role == "system":
         return example.facts.tokens
     return example.facts.tokens + PER_MESSAGE + count_tokens("system") + count_tokens(system)
@@ -532,14 +529,14 @@ def count_example(example: Example, system: str) -> int:
 
 @lru_cache(maxsize=1 << 15)
 def count_tokens(text: str) -> int:
-    """Return how many tokens `text` is; special tokens in it are counted as plain words."""
+    """Return the token count of `text`; special tokens in it count as plain text."""
     encoding = _encoding()
     pieces = (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
     return sum(len(encoding.encode_ordinary(piece)) for piece in pieces)
 
 
 def release_vocabulary() -> None:
-    """Give back the 75 MB that counting holds; the next count loads them again, in 0.2 s."""
+    """Free the 75 MB of the vocabulary; the next count loads it again in 0.2 s."""
     count_tokens.cache_clear()
     _encoding.cache_clear()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc alone

@@ -1,9 +1,9 @@
-"""The examples of one dataset, indexed by all that the check compares and a build writes.
+"""The examples of one dataset, indexed by everything that the check compares and a build writes.
 
-A cache of git in SQLite: a file that follows the branch commit by commit, or a temporary one for a
-single look. What a change touches is written here and judged again; whatever is asked of the whole
-dataset is one query. Nothing stands in the file before `keep`, so a crash leaves it at an older
-commit; whoever opens it compares that with the expected one, and starts anew where they differ.
+An SQLite cache of git: a file that is updated with each commit, or a temporary database for a
+single check. Only examples affected by a change are written and judged again; a question about the
+complete dataset is one query. `keep` commits the transaction, so after a crash the index is at an
+older commit. The caller compares it with the expected commit and rebuilds the index if they differ.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import EXAMPLES, example_path
 from merlin.git.source import Entry
 
-# Another release may read and judge otherwise; the number is for changes between two.
+# A release may parse and judge differently; the number covers changes within a release.
 _VERSION = f"{__version__}-1"
 GOOD, TOO_LONG, DUPLICATE, LEAK = "good", "too-long", "duplicate", "leak"
 _SCHEMA = """
@@ -49,7 +49,7 @@ CREATE TABLE pair (
 ) WITHOUT ROWID;
 CREATE TABLE moved (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-# Made when the first examples are in: so a whole dataset takes half the time.
+# Created after the first examples are inserted, which halves the time for a complete dataset.
 _INDICES = """
 CREATE INDEX IF NOT EXISTS finding_source ON finding (source);
 CREATE INDEX IF NOT EXISTS example_question ON example (question);
@@ -65,7 +65,7 @@ CREATE INDEX IF NOT EXISTS example_open ON example (status) WHERE ending = 'open
 CREATE INDEX IF NOT EXISTS example_foreign ON example (status)
   WHERE asked <> '' AND told <> '' AND asked <> told AND NOT translates;
 """
-# The columns by which examples are grouped, and the groups that are to be judged again.
+# The columns by which examples are grouped; the groups to judge again are in temporary tables.
 GROUPS = ("question", "folded", "words")
 _TOUCHED = "".join(
     f"CREATE TEMP TABLE touched_{each} (place INTEGER PRIMARY KEY, value TEXT UNIQUE);"
@@ -77,9 +77,10 @@ _Row = tuple[Any, ...]
 
 
 class IndexedExample(NamedTuple):
-    """What rules compare of an example; digests are of normal forms, `system` b"" for none.
+    """The fields of an example that rules compare; digests are of normal forms.
 
-    `tokens` are those of the example alone, or an upper bound that keeps the limit.
+    `system` is b"" without a system text. `tokens` counts the example without the dataset's system
+    text, or is an upper bound within the limit.
     """
 
     id: str
@@ -102,12 +103,11 @@ _JUDGED = ", ".join(f"e.{name}" for name in IndexedExample._fields)
 
 
 class ExampleRow(NamedTuple):
-    """A readable example as it is stored: what rules compare, and its line of a training file.
+    """The database row of a readable example: the fields that rules compare and its training line.
 
-    `places` are line and column of its first message, first question and last answer, as JSON.
-    `asked` and `told` are the languages of question and answer. `ending`: how the answer ends,
-    "" where it is too short to tell. `words` is the question's `near_key`. `line` is None before
-    a build needs it.
+    `places` is JSON: line and column of the first message, first question and last answer. `asked`
+    and `told` are the languages of question and answer. `ending`: how the answer ends, "" if it is
+    too short. `words` is the question's `near_key`. `line` is None until a build needs it.
     """
 
     id: str
@@ -139,7 +139,7 @@ _INSERT = f"INSERT INTO example VALUES ({', '.join('?' * len(ExampleRow._fields)
 
 
 class MovedExample(NamedTuple):
-    """An example that stands otherwise than before; `blob` None: it is not taken any more."""
+    """An example whose content or status changed; `blob` None: it is no longer a good example."""
 
     id: str
     blob: str | None
@@ -149,12 +149,12 @@ class MovedExample(NamedTuple):
 
 
 class ExampleIndex:
-    """The index of one dataset. One thread at a time; close it in the end."""
+    """The index of one dataset. Not thread-safe; close it after use."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Open the file, or a temporary one that is gone when it is closed.
+        """Open the file, or a temporary database without a path.
 
-        One that is damaged, or of another version, is made anew.
+        A damaged file or one of another version is replaced by an empty index.
         """
         self._path = path
         try:
@@ -178,7 +178,7 @@ class ExampleIndex:
         self._db.executescript(_TOUCHED)
 
     def clear(self) -> None:
-        """Forget everything; what is stored next is stored for the first time."""
+        """Replace the index with an empty one."""
         self.close()
         if self._path is not None:
             remove_index(self._path)
@@ -190,18 +190,18 @@ class ExampleIndex:
 
     @property
     def is_new(self) -> bool:
-        """Return whether nothing was ever stored."""
+        """Return whether no dataset was stored yet."""
         return not self.state("tree is read")
 
     def keep(self, commit: str, tree: str) -> None:
-        """Let what was written stand: the index is that of this tree at this commit."""
+        """Commit the transaction: the index is that of this tree at this commit."""
         self.set_state("commit", commit)
         self.set_state("tree", tree)
         self._db.execute("COMMIT")
         self._db.execute("BEGIN IMMEDIATE")
 
     def close(self) -> None:
-        """Forget what was not committed, and close the file."""
+        """Roll back uncommitted writes and close the database."""
         with suppress(sqlite3.Error):
             self._db.rollback()
         self._db.close()
@@ -211,21 +211,21 @@ class ExampleIndex:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close it."""
+        """Close the index."""
         self.close()
 
     def state(self, key: str) -> str:
-        """Return what was noted under a key, "" for nothing."""
+        """Return the stored value of a key, "" for none."""
         found = self._db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
         return str(found[0]) if found else ""
 
     def set_state(self, key: str, value: str) -> None:
-        """Note a text under a key."""
+        """Store a value under a key."""
         self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
 
     @property
     def commit_read(self) -> str:
-        """Return the commit that the index stood at when it was last kept, "" for a new one."""
+        """Return the commit of the last `keep`, "" for a new index."""
         return self.state("commit")
 
     def rows(self, query: str, *values: object) -> Iterator[_Row]:
@@ -233,16 +233,16 @@ class ExampleIndex:
         yield from self._db.execute(query, values)
 
     def value(self, query: str, *values: object) -> Any:
-        """Return the first value of the first row of a SELECT that always has one."""
+        """Return the first value of the first row of a SELECT that always returns a row."""
         return self._db.execute(query, values).fetchone()[0]
 
     def add_file(self, entry: Entry, kind: str, content: bytes | None = None) -> None:
-        """Store a file that is no readable example."""
+        """Store a file that is not a readable example."""
         row = (_key(entry.path), entry.blob, entry.mode, entry.size, kind, content)
         self._db.execute("INSERT INTO file VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def files(self, *kinds: str) -> list[Entry]:
-        """Return the files of these kinds by path."""
+        """Return the files of these kinds, by path."""
         named = ", ".join("?" * len(kinds))
         query = f"SELECT path, blob, mode, size FROM file WHERE kind IN ({named}) ORDER BY path"
         return [
@@ -251,18 +251,18 @@ class ExampleIndex:
         ]
 
     def count_files(self, *kinds: str) -> int:
-        """Return how many files there are of these kinds."""
+        """Return the number of files of these kinds."""
         named = ", ".join("?" * len(kinds))
         return int(self.value(f"SELECT count(*) FROM file WHERE kind IN ({named})", *kinds))
 
     def contents(self, *kinds: str) -> Iterator[tuple[str, bytes]]:
-        """Yield kind and content of the files of these kinds whose content was stored."""
+        """Yield (kind, content) of the files of these kinds that have stored content."""
         named = ", ".join("?" * len(kinds))
         stored = f"kind IN ({named}) AND content IS NOT NULL"
         yield from self._db.execute(f"SELECT kind, content FROM file WHERE {stored}", kinds)
 
     def add_findings(self, path: str, findings: Iterable[Finding]) -> None:
-        """Store what was found in one file alone."""
+        """Store the findings that concern one file only."""
         key, shown = _key(path), escape_unprintable(path)
         rows = (
             (
@@ -274,7 +274,7 @@ class ExampleIndex:
         self._db.executemany("INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what was found in single files, and what concerns two."""
+        """Yield the stored findings of single files."""
         columns = "path, line, col, rule, severity, arguments"
         for row in self.rows(f"SELECT {columns} FROM finding"):
             path, line, column, rule, severity, arguments = row
@@ -282,7 +282,7 @@ class ExampleIndex:
             yield Finding(path, line, column, rule, Severity(severity), finding_arguments)
 
     def pairs(self) -> Iterator[tuple[str, str, str, str]]:
-        """Yield id, rule, id of the other one, and places, of examples that concern another."""
+        """Yield (id, rule, other example's id, places) of findings that concern two examples."""
         of_pair = "SELECT p.id, p.rule, p.other, e.places FROM pair p"
         yield from self._db.execute(f"{of_pair} JOIN example e ON e.id = p.id")
 
@@ -291,11 +291,11 @@ class ExampleIndex:
         self._db.executemany(_INSERT, rows)
 
     def add_lines(self, lines: Iterable[tuple[int | None, bytes, int, str]]) -> None:
-        """Store the lines of examples that have none yet: at, line, tokens, id."""
+        """Store the training lines of examples: (at, line, tokens, id)."""
         self._db.executemany("UPDATE example SET at = ?, line = ?, tokens = ? WHERE id = ?", lines)
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Forget files and examples; the groups that they stood in are to be judged again."""
+        """Delete files and examples; their groups will be judged again."""
         for path in paths:
             self._db.execute("DELETE FROM finding WHERE source = ?", (_key(path),))
             self._db.execute("DELETE FROM file WHERE path = ?", (_key(path),))
@@ -303,12 +303,12 @@ class ExampleIndex:
                 self._remove_example(path.removeprefix(EXAMPLES).removesuffix(".yaml"))
 
     def _remove_example(self, example_id: str) -> None:
-        with suppress(UnicodeEncodeError):  # a name that no example has
+        with suppress(UnicodeEncodeError):  # not a valid example id
             self.touch([example_id])
             self._db.execute("DELETE FROM example WHERE id = ?", (example_id,))
 
     def touch(self, example_ids: Iterable[str]) -> None:
-        """Let the groups that these examples stand in be judged again; note that they moved."""
+        """Mark the groups of these examples to be judged again, and the examples as moved."""
         for example_id in example_ids:
             for group in GROUPS:
                 self._db.execute(
@@ -319,7 +319,7 @@ class ExampleIndex:
             self._db.execute("INSERT OR IGNORE INTO moved VALUES (?)", (example_id,))
 
     def touch_all(self) -> None:
-        """Let every group be judged again; note that all examples moved."""
+        """Mark all groups to be judged again, and all examples as moved."""
         for group in GROUPS:
             self._db.execute(
                 f"INSERT OR IGNORE INTO touched_{group} (value)"
@@ -328,14 +328,14 @@ class ExampleIndex:
         self._db.execute("INSERT OR IGNORE INTO moved SELECT id FROM example")
 
     def build_indices(self) -> None:
-        """Make the indices where they are not there yet."""
+        """Create the SQL indices if they do not exist."""
         for statement in _INDICES.split(";"):
             self._db.execute(statement)
 
     def touched_questions(self) -> Iterator[list[list[IndexedExample]]]:
-        """Yield all examples of each touched question, by id, so many questions at once.
+        """Yield the examples of each touched question, by id, in batches of questions.
 
-        What was found of them together is forgotten. They may be changed meanwhile.
+        Deletes the stored pairs of these questions. The caller may modify the examples.
         """
         last = self.value("SELECT coalesce(max(place), 0) FROM touched_question")
         for first in range(1, last + 1, _PORTION):
@@ -356,9 +356,9 @@ class ExampleIndex:
             ]
 
     def touched_groups(self, column: str) -> Iterator[tuple[str, list[IndexedExample]]]:
-        """Yield the value and the good examples, by id, of each touched group of several.
+        """Yield the value and the good examples, by id, of each touched group with two or more.
 
-        What was found of them together is forgotten.
+        Deletes the stored pairs of these groups.
         """
         touched = f"SELECT value FROM touched_{column}"
         self._db.execute(f"DELETE FROM pair WHERE kind = ? AND value IN ({touched})", (column,))
@@ -374,12 +374,12 @@ class ExampleIndex:
             yield value, [IndexedExample(*row[1:]) for row in group]
 
     def forget_touched(self) -> None:
-        """Note that every touched group was judged."""
+        """Unmark all touched groups."""
         for group in GROUPS:
             self._db.execute(f"DELETE FROM touched_{group}")
 
     def add_pairs(self, kind: str, pairs: Iterable[tuple[str, str, str, str]]) -> None:
-        """Store what concerns two examples of one group: its value, id, rule, the other's id."""
+        """Store findings about two examples of a group: (value, id, rule, other example's id)."""
         rows = ((kind, *pair) for pair in pairs)
         self._db.executemany("INSERT OR IGNORE INTO pair VALUES (?, ?, ?, ?, ?)", rows)
 
@@ -388,17 +388,17 @@ class ExampleIndex:
         self._db.executemany("UPDATE example SET status = ?, side = ? WHERE id = ?", changes)
 
     def test_questions(self) -> Iterator[tuple[str, str, str]]:
-        """Yield id, mark and question of the good examples that test."""
+        """Yield (id, mark, question) of the good test examples."""
         yield from self.rows(
             "SELECT id, mark, question FROM example WHERE status = 'good' AND side = 'test'"
         )
 
     def statuses(self) -> Mapping[str, int]:
-        """Return how many examples there are of each status."""
+        """Return status -> number of examples."""
         return dict(self._db.execute("SELECT status, count(*) FROM example GROUP BY status"))
 
     def sizes(self) -> tuple[int, int]:
-        """Return the number and the bytes of the files that are read as examples."""
+        """Return the number and total bytes of example files, broken ones included."""
         files, size = 0, 0
         for table in ("example", "file WHERE kind = 'broken'"):
             row = self._db.execute(f"SELECT count(*), coalesce(sum(size), 0) FROM {table}")
@@ -407,7 +407,7 @@ class ExampleIndex:
         return files, size
 
     def sides(self) -> Mapping[str, tuple[int, int, int]]:
-        """Return side -> good examples, their own tokens, and how many have a system text."""
+        """Return side -> (good examples, their own tokens, how many have a system text)."""
         found = self._db.execute(
             "SELECT side, count(*), sum(tokens), sum(system <> x'') FROM example"
             " WHERE status = 'good' GROUP BY side"
@@ -415,15 +415,15 @@ class ExampleIndex:
         return {side: (count, tokens, own) for side, count, tokens, own in found}
 
     def lines(self, side: str) -> Iterator[list[TrainingLine]]:
-        """Yield the lines of a side's good examples, by id, so many at once."""
-        # The signs keep SQLite from an index that would have it sort the lines.
+        """Yield the lines of a side's good examples, by id, in batches."""
+        # Unary + disables an index that would make SQLite sort the lines.
         of_side = "SELECT at, line FROM example WHERE +status = 'good' AND +side = ? ORDER BY id"
         cursor = self._db.execute(of_side, (side,))
         while rows := cursor.fetchmany(_LINES):
             yield [TrainingLine(*row) for row in rows]
 
     def lines_of(self, example_ids: Sequence[str]) -> dict[str, TrainingLine]:
-        """Return the lines of these examples by id."""
+        """Return id -> training line of these examples."""
         named = ", ".join("?" * len(example_ids))
         rows = self.rows(f"SELECT id, at, line FROM example WHERE id IN ({named})", *example_ids)
         return {example_id: TrainingLine(at, line) for example_id, at, line in rows}
@@ -434,12 +434,12 @@ class ExampleIndex:
         return [example_id for (example_id,) in self.rows(of_side, side)]
 
     def ids_of(self, status: str) -> list[str]:
-        """Return the ids of the examples of a status, in order."""
+        """Return the ids of the examples with a status, in order."""
         query = "SELECT id FROM example WHERE status = ? ORDER BY id"
         return [example_id for (example_id,) in self.rows(query, status)]
 
     def good_among(self, example_ids: Sequence[str]) -> set[str]:
-        """Return those of these examples that are good."""
+        """Return the ids of good examples among these."""
         good: set[str] = set()
         for at in range(0, len(example_ids), _PORTION):
             some = example_ids[at : at + _PORTION]
@@ -449,12 +449,12 @@ class ExampleIndex:
         return good
 
     def mark_moved(self, example_ids: Iterable[str]) -> None:
-        """Note that these examples stand otherwise than before, or are gone."""
+        """Mark these examples as changed or deleted."""
         rows = ((example_id,) for example_id in example_ids)
         self._db.executemany("INSERT OR IGNORE INTO moved VALUES (?)", rows)
 
     def moved(self) -> Iterator[list[MovedExample]]:
-        """Yield the examples that moved since `forget_moved`, by id, so many at once."""
+        """Yield the examples marked as moved since `forget_moved`, by id, in batches."""
         after = ""
         while True:
             rows = self._db.execute(
@@ -470,13 +470,13 @@ class ExampleIndex:
             after = rows[-1][0]
 
     def forget_moved(self) -> None:
-        """Note that a build teaches the examples as they are now."""
+        """Unmark all moved examples, after a build contains them."""
         self._db.execute("DELETE FROM moved")
 
 
 @contextmanager
 def open_index(path: Path | None = None) -> Iterator[ExampleIndex]:
-    """Yield the index of a file, or a temporary one. Raises OSError when no disk takes it."""
+    """Yield the index in a file, or a temporary one. Raises OSError for any database error."""
     try:
         with ExampleIndex(path) as index:
             yield index
@@ -487,11 +487,11 @@ def open_index(path: Path | None = None) -> Iterator[ExampleIndex]:
 
 
 def remove_index(path: Path) -> None:
-    """Remove the file of an index with what SQLite keeps beside it."""
+    """Remove the file of an index and SQLite's files beside it."""
     for ending in ("", "-wal", "-shm"):
         path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
 
 
 def _key(path: str) -> bytes:
-    """Return a path as it is stored: one whose bytes are no UTF-8 is no text."""
+    """Return a path as stored: bytes, because it may not be valid UTF-8."""
     return path.encode("utf-8", "surrogateescape")

@@ -1,7 +1,7 @@
-"""Files of datasets at the newest commit, as they are and with waiting changes.
+"""Dataset files at the newest commit, with and without pending changes.
 
-The daemon keeps the rows (`sync_files`); they are a cache of git. An editor who edits a file
-twice in a row builds on their own first edit, though no commit holds it yet.
+The rows are a cache of git that the daemon updates (`sync_files`). A second edit of a file is based
+on the first one, even before the first is committed.
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class DatasetCard:
-    """One dataset as a list shows it; `title` is empty where dataset.yaml could not be read."""
+    """One dataset in a list; `title` is empty when dataset.yaml could not be parsed."""
 
     name: str
     title: Localised
     examples: int
 
     def name_in(self, language: str) -> str:
-        """Return what people call it: its title in a language, else its name."""
+        """Return its title in a language, or its name."""
         return localised(self.title, language) or self.name
 
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """One file; `text` is None when its bytes are no text. `path` is within the dataset."""
+    """One file; `text` is None for binary content. `path` is within the dataset."""
 
     dataset: str
     path: str
@@ -73,13 +73,13 @@ class FileText:
 
     @property
     def example_id(self) -> str:
-        """Return the example's id that the path says."""
+        """Return the example id of the path."""
         return example_id_of(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleCommit:
-    """One commit that wrote an example: by whom, when, and its first line."""
+    """One commit that wrote an example: its author, time and subject line."""
 
     commit: str
     author: str
@@ -88,7 +88,7 @@ class ExampleCommit:
 
 
 def sync_files(source: GitSource, index: FileIndex) -> bool:
-    """Bring the kept files to the newest commit of the line; return whether any dataset moved.
+    """Update the cached files to the newest mainline commit; return whether any dataset changed.
 
     Raises SourceError when the mirror cannot be read.
     """
@@ -96,7 +96,7 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
     if head is None or not source.is_there:
         return False
     trees, before = source.dataset_trees(head), index.trees()
-    # What lies under another name is rejected, and nobody may write there.
+    # Folders with an invalid name are rejected and cannot be edited.
     now = {name: tree for name, tree in trees.items() if layout.is_valid_name(name)}
     changed = [name for name, tree in now.items() if before.get(name) != tree]
     for name in changed:
@@ -118,7 +118,7 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
 
 
 def restore_texts(source: GitSource, index: FileIndex) -> int:
-    """Read the texts again that files lack; return how many. Raises SourceError."""
+    """Read missing texts of files from git; return how many. Raises SourceError."""
     lost = index.lost_texts()
     for texts in _texts(source, index, lost):
         index.add(texts)
@@ -133,7 +133,7 @@ def _is_shown(entry: Entry) -> bool:
 def _texts(
     source: GitSource, index: FileIndex, blobs: Sequence[str]
 ) -> Iterator[dict[str, str | None]]:
-    """Yield the texts that are not kept yet, so many at once."""
+    """Yield the texts that are not cached yet, in batches."""
     left: Iterable[tuple[str, bytes]] = source.read(index.unknown(blobs))
     found = iter(left)
     while chunk := dict(islice(found, _AT_ONCE)):
@@ -141,7 +141,7 @@ def _texts(
 
 
 def _text(content: bytes) -> str | None:
-    """Return what a person can edit, None for bytes that are no text."""
+    """Return the content as text, None for binary content."""
     try:
         words = content.decode("utf-8")
     except UnicodeDecodeError:
@@ -150,10 +150,10 @@ def _text(content: bytes) -> str | None:
 
 
 def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:
-    """Return whether a commit of these, oldest first, is not seen in the files yet.
+    """Return whether the files do not show all committed changes (oldest first) yet.
 
-    One lies as it was before, and not as the newest of them left it: an edit and its undoing
-    leave what was there before.
+    A file is behind when it has a blob from before a change and not the newest change's result.
+    Both are compared, because an edit and its undo restore the earlier blob.
     """
     blobs = {file.path: file.blob for file in files}
     left = {each.inside: each.left for each in committed}
@@ -164,9 +164,9 @@ def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:
 def apply_pending_changes(
     dataset: str, files: Sequence[FileText], changes: Sequence[Change]
 ) -> list[FileText]:
-    """Return the files by path with what waits already done; `changes` oldest first.
+    """Return the files by path with pending changes applied; `changes` oldest first.
 
-    A change that no longer fits what lies there is passed over: it will be a conflict.
+    A change whose `before` does not match the file is skipped: it will be a conflict.
     """
     by_path = {file.path: file for file in files}
     like = files[0].blob if files else ""
@@ -183,7 +183,7 @@ def apply_pending_changes(
     return [by_path[path] for path in sorted(by_path)]
 
 
-_COMING = ""  # stands for the tree of a dataset whose files are still being written
+_COMING = ""  # stored while the files of a new dataset are being written
 
 
 _FILES = RowMap(FileText)
@@ -193,10 +193,10 @@ _COMMITS = RowMap(
 
 
 class FileIndex(Repository):
-    """The files of all datasets as they lie at the newest commit."""
+    """The cached files of all datasets at the newest commit."""
 
     def datasets(self) -> list[DatasetCard]:
-        """Return every dataset that lies at the newest commit, by name."""
+        """Return all datasets at the newest commit, by name."""
         count = fn.COUNT(DATASET_FILE.path).alias("examples")
         joined = (DATASET_FILE.dataset == DATASET_TREE.dataset) & _is_example()
         query = (
@@ -213,7 +213,7 @@ class FileIndex(Repository):
         ]
 
     def titles(self) -> dict[str, Localised]:
-        """Return the titles of datasets, by name, empty where dataset.yaml could not be read."""
+        """Return dataset -> title, empty when dataset.yaml could not be parsed."""
         tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
         heads = tops.group_by(VERDICT.dataset).alias("heads")
         is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
@@ -222,31 +222,31 @@ class FileIndex(Repository):
         return {dataset: spec.title if spec else {} for dataset, spec in specs}
 
     def is_known(self, dataset: str) -> bool:
-        """Return whether a dataset lies at the newest commit."""
+        """Return whether a dataset exists at the newest commit."""
         row = self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset))
         return row is not None and row["tree"] != _COMING
 
     def title(self, dataset: str) -> Localised:
-        """Return a dataset's title, empty where dataset.yaml could not be read."""
+        """Return a dataset's title, empty when dataset.yaml could not be parsed."""
         row = self._verdict(dataset)
         spec = load_spec(row["spec"]) if row else None
         return spec.title if spec else {}
 
     def _verdict(self, dataset: str) -> Row | None:
-        """Return the newest verdict of a dataset on the line."""
+        """Return a dataset's newest verdict on the mainline."""
         query = VERDICT.select().where((VERDICT.dataset == dataset) & ON_LINE)
         return self.db.row(query.order_by(VERDICT.position.desc()))
 
     def examples(
         self, dataset: str, offset: int = 0, limit: int = 20, after: str = ""
     ) -> list[FileText]:
-        """Return example files by id, broken ones too: those whose ids come after one, "": all."""
+        """Return example files by id, broken ones included; only ids greater than `after`."""
         later = DATASET_FILE.path > (example_path(after) if after else "")
         mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example() & later)
         return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
 
     def find(self, text: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
-        """Return example files that say all these words, by dataset, newest change first."""
+        """Return example files with all words of `text`, by dataset, newest change first."""
         entries, found = ExampleEntries(self.db), list[FileText]()
         for name in [dataset] if dataset is not None else sorted(self.trees()):
             left = limit - len(found)
@@ -266,12 +266,12 @@ class FileIndex(Repository):
         return found[0]
 
     def texts(self, dataset: str, paths: Sequence[str]) -> dict[str, FileText]:
-        """Return path -> file of those of a dataset's files that lie there; some hundreds."""
+        """Return path -> file for the paths that exist; at most a few hundred paths."""
         named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_(list(paths))
         return {each.path: each for each in self._read(_files().where(named))}
 
     def files(self, dataset: str) -> list[FileText]:
-        """Return all files of a dataset by path, as the checker wants them."""
+        """Return all files of a dataset, by path."""
         mine = _files().where(DATASET_FILE.dataset == dataset)
         return self._read(mine.order_by(DATASET_FILE.path))
 
@@ -281,7 +281,7 @@ class FileIndex(Repository):
         return {row["path"]: row["blob"] for row in self.db.rows(query)}
 
     def findings(self, dataset: str) -> list[Finding]:
-        """Return what the checker found in the dataset at the newest commit that changed it."""
+        """Return the findings of the check at the newest commit that changed the dataset."""
         verdict = self._verdict(dataset)
         if verdict is None:
             return []
@@ -295,14 +295,14 @@ class FileIndex(Repository):
         return sorted(example_id_of(row["path"]) for row in rows)
 
     def text(self, blob: str) -> str | None:
-        """Return the text of a file as it lies or lay there, None where it is not kept."""
+        """Return the text of a blob, None when it is not cached."""
         found = self.db.value(
             DATASET_TEXT.select(DATASET_TEXT.text).where(DATASET_TEXT.blob == blob)
         )
         return None if found is None else str(found)
 
     def taught(self, dataset: str, example_id: str) -> tuple[str, str] | None:
-        """Return the first and the last build that holds an example, None for none."""
+        """Return the first and the last build that contains an example, None for none."""
         numbers = fn.MIN(BUILD.number).alias("first"), fn.MAX(BUILD.number).alias("last")
         holds = select_whole_builds(*numbers).join(
             TAUGHT_EXAMPLE, on=taught_in(BUILD.id, BUILD.dataset)
@@ -314,7 +314,7 @@ class FileIndex(Repository):
         return f"{dataset}-{row['first']}", f"{dataset}-{row['last']}"
 
     def versions(self, dataset: str, example_id: str) -> list[ExampleCommit]:
-        """Return the commits that wrote an example, newest first, as far as they were seen."""
+        """Return the recorded commits that wrote an example, newest first."""
         wrote = (
             table.select(table.commit_sha).where(
                 (table.dataset == dataset) & (table.example_id == example_id)
@@ -335,18 +335,18 @@ class FileIndex(Repository):
         return _FILES.read_all(self.db.rows(query))
 
     def newest(self) -> str | None:
-        """Return the newest commit on the line, None before the first."""
+        """Return the newest mainline commit, None before the first."""
         on_line = COMMIT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
         newest = COMMIT.select(COMMIT.sha).where(on_line).order_by(COMMIT.position.desc())
         found = self.db.value(newest)
         return None if found is None else str(found)
 
     def trees(self) -> Mapping[str, str]:
-        """Return dataset -> tree id of what is kept."""
+        """Return dataset -> id of the cached tree."""
         return {row["dataset"]: row["tree"] for row in self.db.rows(DATASET_TREE.select())}
 
     def unknown(self, blobs: Sequence[str]) -> list[str]:
-        """Return those of the blobs whose text is not kept."""
+        """Return the blobs whose text is not cached."""
         known: set[str] = set()
         for portion in in_portions(blobs, CHUNK):
             condition = DATASET_TEXT.blob.in_(portion)
@@ -355,7 +355,7 @@ class FileIndex(Repository):
         return [blob for blob in blobs if blob not in known]
 
     def lost_texts(self) -> list[str]:
-        """Return the blobs of files whose text is not kept."""
+        """Return the blobs of files whose text is not cached."""
         same = DATASET_TEXT.blob == DATASET_FILE.blob
         query = DATASET_FILE.select(DATASET_FILE.blob).distinct()
         query = query.join(DATASET_TEXT, JOIN.LEFT_OUTER, on=same)
@@ -363,26 +363,25 @@ class FileIndex(Repository):
         return [row["blob"] for row in rows]
 
     def add(self, texts: Mapping[str, str | None]) -> None:
-        """Keep texts by blob."""
+        """Cache texts by blob."""
         rows = ({"blob": blob, "text": text} for blob, text in texts.items())
         for portion in in_portions(rows, size=lambda row: len(row["text"] or "")):
             self.db.add_missing(DATASET_TEXT, portion)
 
     def keep(self, dataset: str, tree: str, files: Mapping[str, str | None]) -> None:
-        """Let these of the dataset's files have these blobs, None for those that are gone.
+        """Store the blobs of these files of a dataset (None: deleted) and its tree.
 
-        Only what differs is written: one edit of a large dataset holds up nobody. Only the daemon
-        writes here, so what is known is read before anybody has to wait. Texts that nobody needs
-        any more are dropped.
+        Writes only differences, so that an edit of a large dataset takes a short transaction. Only
+        the daemon writes here, so the old blobs are read outside it. Unused texts are deleted.
         """
         known = self._kept_blobs(dataset, sorted(files))
-        # Before the files: what was cut off in between is done again, as the tree is the old one.
+        # Before the files: after a crash in between the tree is still the old one, so it is redone.
         ExampleEntries(self.db).follow(dataset, files)
         gone = [path for path in known if files[path] != known[path]]
         new = [path for path, blob in sorted(files.items()) if blob and known.get(path) != blob]
         rows: list[Row] = [{"dataset": dataset, "path": path, "blob": files[path]} for path in new]
         if not self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset)):
-            # In no list yet: its files come a few at a time, and it stands in the lists at last.
+            # A new dataset's files are added in batches; lists omit it until they are complete.
             self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": _COMING}))
             for portion in in_portions(rows):
                 self.db.add_many(DATASET_FILE, portion)
@@ -391,7 +390,7 @@ class FileIndex(Repository):
         self._sweep([known[path] for path in gone])
 
     def _kept_blobs(self, dataset: str, paths: Sequence[str]) -> dict[str, str]:
-        """Return path -> blob of those of the files that are kept."""
+        """Return path -> cached blob of these files."""
         known: dict[str, str] = {}
         for portion in in_portions(paths, CHUNK):
             named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_(portion)
@@ -411,7 +410,7 @@ class FileIndex(Repository):
         self.db.bump()
 
     def drop(self, dataset: str) -> None:
-        """Forget a dataset that lies there no more."""
+        """Delete the files of a removed dataset and their unused texts."""
         held = set(self.blobs(dataset).values())
         ExampleEntries(self.db).drop(dataset)
         self._drop(dataset)
@@ -425,22 +424,22 @@ class FileIndex(Repository):
         self.db.bump()
 
     def drop_texts(self) -> int:
-        """Forget the texts that no file and no edit needs any more; return how many."""
+        """Delete the texts that no file and no edit uses; return how many."""
         free = DATASET_TEXT.select(DATASET_TEXT.blob).where(_is_free())
         return self._sweep(row["blob"] for row in self.db.rows(free))
 
     def _sweep(self, blobs: Iterable[str]) -> int:
-        """Forget those of these texts that nobody needs."""
+        """Delete the unused texts among these blobs; return how many."""
         count = 0
         for portion in in_portions(blobs, CHUNK):
-            # Asked here: an editor may have taken one up a moment ago.
+            # Checked again in the DELETE: an edit may have started to use a text meanwhile.
             condition = DATASET_TEXT.blob.in_(portion) & _is_free()
             count += self.db.joined(partial(self.db.change, DATASET_TEXT.delete().where(condition)))
         return count
 
 
 def _is_free() -> Any:
-    """Return the condition for texts that stand in no file and in no edit that can be undone."""
+    """Return the condition for texts that no file and no edit that can be undone uses."""
     used = DATASET_FILE.select(DATASET_FILE.blob).where(DATASET_FILE.blob == DATASET_TEXT.blob)
     had_file = CHANGE.before_blob.is_null(False)  # noqa: FBT003 - peewee's own signature
     return ~fn.EXISTS(used) & DATASET_TEXT.blob.not_in(

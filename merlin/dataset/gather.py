@@ -1,9 +1,8 @@
-"""From new commits to verdicts: check each changed dataset, build it, record what came of it.
+"""From new commits to verdicts: check each changed dataset, build it, record the outcome.
 
-What a commit led to is seen by one short transaction; its many rows are stored before, unseen, a
-few at a time. After a crash the commit is gathered again, to the same result, because a build's
-name and bytes follow from its content. Called by the daemon's fetch tick;
-does not launch anything.
+A commit's rows are stored in small batches and stay hidden until one short transaction publishes
+them. After a crash the commit is processed again with the same result, because a build's name and
+bytes follow from its content. Called by the daemon's fetch tick; does not launch trainings.
 """
 
 from __future__ import annotations
@@ -58,9 +57,9 @@ class NewBuild:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one commit led to for one dataset, before it is recorded.
+    """The result of one commit for one dataset, before it is recorded.
 
-    `build` is a row that exists, `new_build` one to be made; both None when nothing could be
+    `build` is an existing row, `new_build` a row to create; both are None if nothing could be
     built. `checked` is None for a dataset that the commit removed.
     """
 
@@ -74,19 +73,19 @@ class Outcome:
     arguments: Mapping[str, object] | None = None
 
 
-# The recorded commits that are still on the branch, and their positions, the first 1.
+# Recorded commits that are on the branch -> position from 1.
 Mainline = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class BuildSettings:
-    """What gathering needs: where builds go, how numbers are given, the base's token limit.
+    """Dependencies of `gather`.
 
-    `indices` is the folder with a file for each dataset (`ExampleIndex`); whole datasets are
-    read again where it is lost.
-    `turn` lets one thread gather at a time; `line_moves` is held while the line is half told,
-    so that nobody decides by a line that has lost its end and not yet got its new one;
-    `files_move` while the files that people see are brought to it.
+    `limit_tokens`: base model -> token limit of an example. `indices` is the folder with an
+    `ExampleIndex` file per dataset; a dataset without one is read completely again. `turn` allows
+    one thread to gather at a time. `line_moves` is held while the mainline is being updated, so
+    that nothing is decided by an incomplete mainline; `files_move` while the cached dataset files
+    are being updated.
     """
 
     source: GitSource
@@ -156,7 +155,7 @@ def _record(
 
 
 def _index(shop: BuildSettings, head: str) -> None:
-    """Look at every dataset of the head for its course."""
+    """Index the course of every dataset at the head."""
     checked = {}
     for name in shop.source.dataset_trees(head):
         checked[name] = check_settings(name, shop.source.entries(head, name), shop.source.read)
@@ -165,10 +164,10 @@ def _index(shop: BuildSettings, head: str) -> None:
 
 
 def _leave(shop: BuildSettings, head: str, line: Mainline, commits: Sequence[Commit]) -> int:
-    """Take off the line what a rewritten history no longer holds; return how many commits."""
+    """Remove commits from the mainline that a rewritten history lacks; return how many."""
     if not line:
         return 0
-    if not commits:  # the head is known: the branch stands still, or was set back to it
+    if not commits:  # the head is recorded: the branch did not move, or was reset to it
         stays = shop.source.line(head, ())[0].position
     else:
         joins = commits[0].parent in line
@@ -179,7 +178,7 @@ def _leave(shop: BuildSettings, head: str, line: Mainline, commits: Sequence[Com
 def _changed(shop: BuildSettings, commit: Commit, line: Mainline) -> list[str]:
     """Return the names of datasets whose tree this commit changed, removed ones included.
 
-    The first commit ever recorded changes them all: what came before it is not told.
+    The first recorded commit changes all datasets, because its parent is not recorded.
     """
     now = shop.source.dataset_trees(commit.sha)
     known = commit.parent is not None and commit.parent in line
@@ -188,12 +187,12 @@ def _changed(shop: BuildSettings, commit: Commit, line: Mainline) -> list[str]:
 
 
 def _prepare(shop: BuildSettings, commit: Commit, folder: str) -> Outcome:
-    """Return what the commit leads to for one dataset, its rows stored but not seen yet.
+    """Return the commit's outcome for one dataset; its rows are stored but hidden.
 
-    The index is kept before the commit is recorded: where that is cut off, it stands at another
-    commit than the line, and is made anew.
+    The index is committed before the commit is recorded. After a crash in between, its commit
+    differs from the mainline's, and it is rebuilt.
     """
-    # A name that is no text stands in the rows as its bytes are written down; it is rejected.
+    # A name that is not UTF-8 is stored with its bytes escaped; the dataset is rejected.
     dataset = folder.encode("utf-8", "backslashreplace").decode("utf-8")
     path = shop.indices / f"{dataset}.sqlite" if is_valid_name(dataset) else None
     tree = shop.source.dataset_trees(commit.sha).get(folder)
@@ -214,7 +213,7 @@ def _prepare(shop: BuildSettings, commit: Commit, folder: str) -> Outcome:
 def _check(
     shop: BuildSettings, index: ExampleIndex, commit: Commit, folder: str, tree: str
 ) -> CheckedDataset:
-    """Return the dataset at a commit: what changed of it where the index stands right before."""
+    """Return the checked dataset at a commit; only changes are read if the index is up to date."""
     settings = shop.source.read, shop.limits, shop.limit_tokens
     if index.commit_read and index.commit_read == shop.journal.newest_commit(folder):
         changes = shop.source.changes(index.state("tree"), tree)
@@ -230,7 +229,7 @@ def _check(
 def _check_whole(
     shop: BuildSettings, index: ExampleIndex, commit: str, folder: str
 ) -> CheckedDataset:
-    """Return the dataset at a commit, read whole into an empty index."""
+    """Return the checked dataset at a commit, read completely into an empty index."""
     entries = shop.source.entries(commit, folder)
     return check_whole(folder, index, entries, shop.source.read, shop.limits, shop.limit_tokens)
 
@@ -257,7 +256,7 @@ def _outcome(shop: BuildSettings, commit: Commit, checked: CheckedDataset) -> Ou
 
 
 def _number(shop: BuildSettings, dataset: str, digest: str) -> int:
-    """Return a new build's number; what a lost database told, notes and folders still tell."""
+    """Return a new build's number; folders and git notes replace the rows of a lost database."""
     numbers = builds_on_disk(shop.builds / dataset)
     noted = (note for note in read_notes(shop.source.notes()) if note.dataset == dataset)
     numbers |= {each.digest[:SHORT]: each.number for each in noted}
@@ -265,7 +264,7 @@ def _number(shop: BuildSettings, dataset: str, digest: str) -> int:
 
 
 def _status(latest: Verdict | None, wish: str, spec: DatasetSpec) -> VerdictStatus:
-    """Return whether the commit wants anything new: other content, or another rule to wait by."""
+    """Return BUILT for another training key or another launch rule while waiting, or UNCHANGED."""
     if latest is None or latest.wish != wish:
         return VerdictStatus.BUILT
     rule = latest.spec.launch if latest.spec else None
@@ -274,10 +273,10 @@ def _status(latest: Verdict | None, wish: str, spec: DatasetSpec) -> VerdictStat
 
 
 def restore_build(shop: BuildSettings, commit: str | None, build: Build) -> None:
-    """Make a build's folder again from its commit where it is missing or damaged.
+    """Create a build's folder again from its commit if it is missing or damaged.
 
-    Builds are a cache of git. Raises DatasetError when the commit gives other bytes, or no
-    commit is known; SourceError.
+    Raises DatasetError if the commit gives other bytes or is None, SourceError if the repository
+    cannot be read.
     """
     folder = shop.builds / build.folder
     try:

@@ -1,16 +1,17 @@
-"""Proposed examples: people's corrections and a teacher's drafts, reviewed, followed into git.
+"""Proposed examples: users' corrections and a teacher model's drafts, from review to commit.
 
     waiting -> approved -> committed        waiting -> declined
-    waiting, approved, committed -> withdrawn (the person took the consent back)
+    waiting, approved, committed -> withdrawn (the user withdrew consent)
 
-An approval asks for a change, which becomes a commit in the editor's name; several become one
-commit. It deletes what a correction takes the place of (`merlin.dataset.corrections`). A change
-that is refused or given up puts its proposals back. What is withdrawn is taken out of git by a
-change too; what it replaced stays away. A stronger model's draft waits here too, and is nobody's.
+An approval creates a change, which becomes a commit in the editor's name; several approvals become
+one commit. The change also deletes the examples that a correction replaces
+(`merlin.dataset.corrections`). When a change is refused or cancelled, its proposals wait again. A
+withdrawn example is removed from git by another change; what it had replaced is not restored. A
+teacher model's draft is a proposal without a user.
 
-Personal data and secrets are masked before anybody learns them, by cheap patterns: what they miss
-a reviewer still sees, and the person is shown the masked words before they are sent. Texts are
-encrypted, and forgotten when a proposal is declined or withdrawn.
+Personal data and secrets are masked before a proposal is stored. The patterns are simple: a
+reviewer sees what they miss, and the user confirms the masked text before sending it. Texts are
+encrypted, and erased when a proposal is declined or withdrawn.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ MAX_CHARACTERS = 8000
 
 
 class ProposalState(StrEnum):
-    """Where a proposal stands; the values are what is stored."""
+    """State of a proposal; the values are stored in the database."""
 
     WAITING = "waiting"
     APPROVED = "approved"
@@ -73,12 +74,12 @@ CHAT, DISTIL = "chat", "distil"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A question and the answer that a person would have liked, masked, for a dataset.
+    """A masked question and its preferred answer, for a dataset.
 
-    `rejected` is the answer that they got instead, masked too; "" where no pair is wanted.
-    `split` test: a question of the test part, which nobody proposed in person; "": no mark.
-    `origin` distil: `model_id` is the teacher that wrote it, `note` the passage that it was drawn
-    from, `cost_micro` its share of what the call cost, in millionths of `currency`.
+    `rejected` is the masked answer that the user received; "" without a preference pair.
+    `split` test: a generated question for the test part, not proposed by a user; "": unmarked.
+    `origin` distil: `model_id` is the teacher model, `note` the source passage, `cost_micro` this
+    draft's share of the call's cost, in millionths of `currency`.
     """
 
     question: str
@@ -95,25 +96,25 @@ class Draft:
 
     @property
     def source(self) -> str:
-        """Return what its example's key `source` says."""
+        """Return the value of the example's key `source`."""
         return f"{DISTIL}: {self.model_id}" if self.origin == DISTIL else CHAT
 
     @property
     def folder(self) -> str:
-        """Return where its example lies within the dataset's examples."""
+        """Return the folder of its example below the dataset's examples."""
         return f"from-{'teacher' if self.origin == DISTIL else CHAT}/"
 
     @property
     def is_correction(self) -> bool:
-        """Return whether somebody wrote it in place of an answer."""
+        """Return whether a user wrote it to replace an answer."""
         return self.turn_id != 0 and self.origin == CHAT and not self.split
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One draft on its way; `example_id` is the example's id in its dataset, "" before an approval.
+    """One draft and its state; `example_id` is its id in the dataset, "" before an approval.
 
-    `change_id` is the Change that an approval asked for, `reason` why an editor declined.
+    `change_id` is the Change that the approval created, `reason` why an editor declined.
     """
 
     proposal_id: int
@@ -128,11 +129,11 @@ class Proposal:
 
     @property
     def is_persons(self) -> bool:
-        """Return whether somebody proposed it in person, and hears what became of it."""
+        """Return whether a user proposed it and is notified of the result."""
         return self.user_id != 0 and not self.draft.split
 
 
-# A phone number without its country: 8 (999) 123-45-67, 999 123 45 67.
+# A phone number without a country code: 8 (999) 123-45-67, 999 123 45 67.
 _LOCAL_PHONE = re.compile(
     r"(?<![\d.])(?:8[ (-]{0,2})?\(?\d{3}\)?[ -]{1,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?![\d.])"
     r"|(?<![\d.])8[ -]?\d{10}(?!\d)"
@@ -143,7 +144,7 @@ _NAME = re.compile(
     r"(?i:\b(?:меня зовут|моё имя|мое имя|моя фамилия|my name is|my name's|call me))"
     r"(?P<gap>[\s:—–-]{1,4})(?P<name>[^\W\d_][\w'’-]*(?: [A-ZА-ЯЁ][\w'’-]*){0,2})"
 )
-# In this order: a card is no phone, an e-mail address no handle.
+# The order matters: a card number also matches a phone, an e-mail address a handle.
 _KINDS = (
     ("secret", SECRET),
     ("mail", MAIL),
@@ -156,14 +157,14 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class MaskedText:
-    """The words without what was found in them, and what that was (secret, mail, card …)."""
+    """Masked text and the kinds of data masked in it (secret, mail, card …)."""
 
     words: str
     found: tuple[str, ...] = ()
 
 
 def mask_personal_data(words: str, language: str) -> MaskedText:
-    """Return the words with personal data and secrets replaced by words of `language`."""
+    """Return the message with personal data and secrets replaced by labels in `language`."""
     found: dict[str, None] = {}
 
     def replaced(kind: str, pattern: re.Pattern[str], message: str) -> str:
@@ -192,7 +193,7 @@ _IS_TAUGHT = (TAUGHT_EXAMPLE.dataset == PROPOSAL.dataset) & (
 
 
 class Proposals(Repository):
-    """One row a correction that somebody proposed."""
+    """Proposals, their review and their withdrawal; one row each."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
@@ -201,7 +202,10 @@ class Proposals(Repository):
 
     @transaction
     def add(self, user_id: int, draft: Draft) -> int | None:
-        """Propose an example; one of the same turn that still waits gives way to it."""
+        """Add a proposal and return its id, None when the user has too many waiting.
+
+        It replaces a waiting proposal for the same turn.
+        """
         condition = (PROPOSAL.user_id == user_id) & _WAITS
         if draft.turn_id:
             self.db.change(PROPOSAL.delete().where(condition & (PROPOSAL.turn_id == draft.turn_id)))
@@ -211,7 +215,7 @@ class Proposals(Repository):
 
     @transaction
     def add_drafts(self, drafts: Sequence[Draft]) -> None:
-        """Propose what a teacher wrote; its texts have been checked."""
+        """Add a teacher model's drafts, whose texts are already checked."""
         for draft in drafts:
             self._add(0, draft)
 
@@ -231,7 +235,7 @@ class Proposals(Repository):
         return self.db.add(PROPOSAL, row)
 
     def first_at(self, *, committed: bool = False) -> datetime | None:
-        """Return when the first correction was sent; of committed ones, when it was approved."""
+        """Return when the first correction was sent, or the first committed one approved."""
         at = PROPOSAL.reviewed_at if committed else PROPOSAL.at
         sent = PROPOSAL.select(fn.MIN(at)).where(PROPOSAL.origin == CHAT)
         if committed:
@@ -240,7 +244,7 @@ class Proposals(Repository):
         return from_iso(found) if found else None
 
     def of_user(self, user_id: int) -> list[Proposal]:
-        """Return what the person proposed, oldest first, the withdrawn left out."""
+        """Return the user's proposals except withdrawn ones, oldest first."""
         condition = (PROPOSAL.user_id == user_id) & (
             PROPOSAL.state != ProposalState.WITHDRAWN.value
         )
@@ -249,9 +253,9 @@ class Proposals(Repository):
 
     @transaction
     def withdraw(self, user_id: int) -> list[str]:
-        """Take back everything the person proposed; return the models trained on any of it.
+        """Withdraw all proposals of a user; return the models trained on any of them.
 
-        None of them serves from now on.
+        Those models no longer serve.
         """
         condition = PROPOSAL.user_id == user_id
         models = models_trained_on(self.db, condition)
@@ -259,7 +263,7 @@ class Proposals(Repository):
         named = named.where(condition & (PROPOSAL.example_id != ""))
         rows = [{**row, "at": iso(self._clock())} for row in self.db.rows(named)]
         if rows:
-            # Their names are kept, and no model serves that learnt one.
+            # Their ids stay stored: no model trained on one of them may serve.
             self.db.add_missing(REVOKED_EXAMPLE, rows)
             self._promotions.retire_revoked()
         ended = {"state": ProposalState.WITHDRAWN.value, **_FORGOTTEN}
@@ -268,21 +272,21 @@ class Proposals(Repository):
         return models
 
     def open_questions(self, dataset: str) -> list[str]:
-        """Return the questions of a dataset's proposals that wait or are on their way to git."""
+        """Return the questions of a dataset's waiting and approved proposals."""
         states = [ProposalState.WAITING.value, ProposalState.APPROVED.value]
         condition = (PROPOSAL.dataset == dataset) & PROPOSAL.state.in_(states)
         rows = self.db.rows(PROPOSAL.select(PROPOSAL.question).where(condition))
         return [decrypt(self.db.cipher, row["question"]) or "" for row in rows]
 
     def count(self, datasets: Sequence[str] | None = None, split: str = "") -> int:
-        """Return how many wait, of these datasets (None: of all), with this mark ("": with any)."""
+        """Return how many wait in these datasets (None: all) with this split mark ("": any)."""
         these = _waiting(datasets)
         return self.db.count(PROPOSAL, these & (PROPOSAL.split == split) if split else these)
 
     def waiting(
         self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None
     ) -> list[Proposal]:
-        """Return what waits, oldest first."""
+        """Return waiting proposals, oldest first."""
         query = PROPOSAL.select().where(_waiting(datasets)).order_by(PROPOSAL.id)
         return [self._proposal(row) for row in self.db.rows(query.offset(offset).limit(limit))]
 
@@ -298,9 +302,10 @@ class Proposals(Repository):
     def approve(
         self, proposal_id: int, draft: Draft, editor: Editor, by: int, tags: tuple[str, ...] = ()
     ) -> str | None:
-        """Ask for the commit that makes it an example as `draft` says; return the Change's id.
+        """Create the Change that adds `draft` as an example; return its id.
 
-        The commit is made in the name of `editor`; `by` is the user who approved.
+        The commit's author is `editor`; `by` is the user who approved. None if the proposal is
+        no longer waiting.
         """
         return self.approve_all({proposal_id: draft}, editor, str(by), tags)
 
@@ -308,9 +313,9 @@ class Proposals(Repository):
     def approve_all(
         self, drafts: Mapping[int, Draft], editor: Editor, by: str, tags: tuple[str, ...] = ()
     ) -> str | None:
-        """Ask for one commit of proposals of one dataset; return the id of its first Change.
+        """Create one batch of changes for proposals of one dataset; return its first Change's id.
 
-        `by` is who asked, as `Change` has it. None where one does not wait any more.
+        `by` identifies the requester as in `Change`. None if any proposal is no longer waiting.
         """
         if any(self.get(draft).state is not ProposalState.WAITING for draft in drafts):
             return None
@@ -327,7 +332,7 @@ class Proposals(Repository):
         return changes[0].change_id
 
     def replacement(self, proposal_id: int) -> Replacement:
-        """Return what goes once it is approved; nothing but for a correction. Raises NotFound."""
+        """Return what its approval replaces, empty unless a correction. Raises NotFound."""
         draft = self.get(proposal_id).draft
         if not draft.is_correction:
             return Replacement()
@@ -336,9 +341,9 @@ class Proposals(Repository):
     def edits(
         self, drafts: Mapping[int, Draft], tags: tuple[str, ...] = ()
     ) -> dict[int, list[Edit]]:
-        """Return of each proposal as `drafts` says it: its new file, then what is deleted for it.
+        """Return the edits of each proposal in `drafts`: its new file, then the deletions.
 
-        The file has an id that no example or proposal has or had. All are of one dataset.
+        The new id was never used by another example or proposal. All are of one dataset.
         """
         names: dict[str, NameAllocator] = {}
         edits = dict[int, list[Edit]]()
@@ -365,7 +370,7 @@ class Proposals(Repository):
 
     @transaction
     def decline(self, proposal_id: int, by: int | str, reason: str = "") -> bool:
-        """Say no; the words are forgotten. False where it does not wait any more."""
+        """Decline a proposal and erase its texts; False if it is no longer waiting."""
         why = self.db.cipher.seal(reason) if reason else ""
         values = {**_FORGOTTEN, "reason": why}
         return self._review(proposal_id, ProposalState.DECLINED, str(by), values)
@@ -382,7 +387,7 @@ class Proposals(Repository):
 
 
 def _subject(dataset: str, edits: Sequence[Sequence[Edit]]) -> str:
-    """Return the commit's line for proposals, each its new file and then what goes for it."""
+    """Return the commit's subject; `edits` are those of each proposal, "" for the default."""
     if len(edits) > 1:
         return import_subject(len(edits), dataset)
     ((new, *old),) = edits
@@ -390,7 +395,7 @@ def _subject(dataset: str, edits: Sequence[Sequence[Edit]]) -> str:
 
 
 def models_trained_on(db: Database, these: Any) -> list[str]:
-    """Return the models that learnt any of these proposals, by name."""
+    """Return the ids of models trained on any proposal that meets the condition, in order."""
     query = (
         PROPOSAL.select(MODEL.model_id)
         .join(TAUGHT_EXAMPLE, on=_IS_TAUGHT)
@@ -402,7 +407,7 @@ def models_trained_on(db: Database, these: Any) -> list[str]:
 
 
 def example_yaml(draft: Draft, tags: tuple[str, ...] = ()) -> str:
-    """Return a draft as the file that it would be."""
+    """Return a draft as the text of an example file."""
     turns = (Message("user", draft.question), Message("assistant", draft.answer))
     worse = Message("assistant", draft.rejected) if draft.rejected else None
     example = Example(
@@ -415,14 +420,14 @@ def _waiting(datasets: Sequence[str] | None) -> Any:
     return _WAITS if datasets is None else _WAITS & PROPOSAL.dataset.in_(list(datasets))
 
 
-# In whose name an example is taken out, and who asked for it: nobody is told of that Change.
+# The author and requester of removals. It is not a user, so no notice is sent.
 MERLIN = "merlin"
 AT_ONCE = 50
 _WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.example_id != "")
 
 
 class ProposalFollower(Repository):
-    """What becomes of approvals and withdrawals, and who is to be thanked."""
+    """Updates approved and withdrawn proposals from their changes, and sends thanks."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
@@ -430,15 +435,15 @@ class ProposalFollower(Repository):
         self._notices = Notices(db, clock)
 
     def is_due(self) -> bool:
-        """Return whether anything is on its way, or somebody to be thanked; writes nothing."""
+        """Return whether `follow` has work to do; writes nothing."""
         approved = PROPOSAL.state == ProposalState.APPROVED.value
         on_its_way = PROPOSAL.select(PROPOSAL.id).where(approved | _WITHDRAWN)
         return any(self.db.row(query) is not None for query in (on_its_way, _learnt()))
 
     def follow(self) -> None:
-        """See what became of approvals and withdrawals, and thank those whose words were learnt.
+        """Process finished changes, remove withdrawn examples and thank users.
 
-        Where nothing is to be done nothing is written.
+        Writes nothing when there is no work.
         """
         approved = PROPOSAL.state == ProposalState.APPROVED.value
         for row in self._rows(approved):
@@ -461,7 +466,7 @@ class ProposalFollower(Repository):
 
     @transaction
     def _settle(self, row: Row, change: Change | None) -> None:
-        """Note that an approved example is in git, or that its Change came to nothing."""
+        """Mark an approved proposal as committed, or as waiting when its Change was refused."""
         if change is None or change.state is ChangeState.COMMITTED:
             self._set(row, state=ProposalState.COMMITTED.value)
         elif change.state is ChangeState.REFUSED:
@@ -470,11 +475,11 @@ class ProposalFollower(Repository):
 
     @transaction
     def _remove(self, row: Row, change: Change | None) -> None:
-        """Take a withdrawn example back: its Change as long as it waits, else its file."""
+        """Remove a withdrawn example: cancel its Change if not committed, else delete its file."""
         if change is not None and change.state is not ChangeState.COMMITTED:
             is_over = change.state is ChangeState.REFUSED
             if is_over or self._changes.give_up(change.change_id):
-                # git never had it
+                # It never reached git.
                 these = REVOKED_EXAMPLE.dataset == row["dataset"]
                 these &= REVOKED_EXAMPLE.example_id == row["example_id"]
                 self.db.change(REVOKED_EXAMPLE.delete().where(these))
@@ -484,8 +489,8 @@ class ProposalFollower(Repository):
         condition = (DATASET_FILE.dataset == row["dataset"]) & (DATASET_FILE.path == path)
         blob = self.db.value(DATASET_FILE.select(DATASET_FILE.blob).where(condition))
         if blob is None and change is not None and not self._is_recorded(change):
-            return  # the shelf has yet to get it
-        # Of a file that is on no shelf git itself is asked: nothing waits for what never comes.
+            return  # the file index is not updated yet
+        # A file missing from the index is looked up in git, so a removal never waits for the index.
         edit = Edit(path, None if blob is None else str(blob), None)
         change_request = ChangeRequest(local_editor(MERLIN), MERLIN, self._clock())
         changes = make_changes(row["dataset"], [edit], change_request)
@@ -493,8 +498,8 @@ class ProposalFollower(Repository):
         self._set(row, removal_id=changes[0].change_id)
 
     def _is_recorded(self, change: Change) -> bool:
-        """Return whether the commit of a change was fetched."""
-        # One that is being recorded has neither a place on the line nor a verdict yet.
+        """Return whether the commit of a change was fetched and recorded."""
+        # While a commit is being recorded it has neither a position nor a verdict.
         recorded = VERDICT.select(VERDICT.commit_sha).where(VERDICT.commit_sha == change.commit)
         is_told = COMMIT.position.is_null(False) | COMMIT.sha.in_(recorded)  # noqa: FBT003 - peewee's own
         query = COMMIT.select(COMMIT.sha).where((COMMIT.sha == change.commit) & is_told)
@@ -502,7 +507,7 @@ class ProposalFollower(Repository):
 
     @transaction
     def _check_removal(self, row: Row, change: Change | None) -> None:
-        """Let a removal be asked for anew where somebody changed the file in between."""
+        """Finish a committed removal; reset one in conflict or refused, so that it is retried."""
         if change is None or change.state is ChangeState.COMMITTED:
             self._set(row, example_id="")
         elif change.state is ChangeState.CONFLICT:
@@ -513,11 +518,11 @@ class ProposalFollower(Repository):
 
     @transaction
     def _thank(self, row: Row) -> None:
-        """Thank a person, once, for what the serving model has learnt from them."""
+        """Thank a user once for a proposal that the serving model was trained on."""
         condition = (PROPOSAL.id == row["id"]) & (PROPOSAL.is_thanked == 0)
         if self.db.change(PROPOSAL.update({"is_thanked": 1}).where(condition)):
             build, user = build_version(row["dataset"], row["number"]), str(row["user_id"])
-            # Who approved it themselves hears of the edit; of several one thank is enough.
+            # A user who approved it is notified of the edit instead; one notice per build.
             if row["by_whom"] != user:
                 once = f"learnt:{user}:{build}"
                 self._notices.tell(user, "notice-learnt", {"build": build}, once)
@@ -528,7 +533,7 @@ class ProposalFollower(Repository):
 
 
 def _learnt() -> Any:
-    """Return the SELECT of proposals that a serving model learnt and nobody was thanked for."""
+    """Return the SELECT of users' proposals in a serving model that have no thanks yet."""
     states = [ProposalState.APPROVED.value, ProposalState.COMMITTED.value]
     open_ = PROPOSAL.state.in_(states) & (PROPOSAL.is_thanked == 0) & (PROPOSAL.example_id != "")
     named = (PROPOSAL.id, PROPOSAL.user_id, PROPOSAL.dataset, BUILD.number, CHANGE.by_whom)

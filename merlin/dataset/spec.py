@@ -1,17 +1,17 @@
-"""`dataset.yaml` and `course.yaml`: checked by JSON Schema, then frozen dataclasses.
+"""`dataset.yaml` and `course.yaml`: validated by JSON Schema and parsed into frozen dataclasses.
 
-Every default is filled in. A wrong dataset.yaml stops the build, because nothing says how to train.
-A wrong course.yaml does not: the course stays as it was, the model has no need of it.
+All defaults are filled in. An invalid dataset.yaml stops the build, because it defines the
+training. An invalid course.yaml does not: the previous course stays, and training does not use it.
 
-Findings of JSON Schema (draft 2020-12) have line and column; examples are checked by it too.
-A validator is made once and kept: making one per file costs thirty times the validation. Where a
-pattern must reach the end it says so by a look-ahead at "no further letter", because Python's `$`
-also matches before a final line end.
+Findings of JSON Schema (draft 2020-12) have line and column; examples are validated by it too.
+Validators are cached: creating one costs thirty times as much as validating a file. A pattern that
+must match to the end uses a negative look-ahead, because Python's `$` also matches before a final
+line end.
 
-The YAML reader leaves every scalar a string. A scalar written without quotes becomes a number,
-true or false where the schema has room for one (`test: 0.2`, `strict: false`, a tool's
-parameters), and stays a string where the schema wants words: the answer `no` remains "no". Only
-JSON's own spellings count; `null` becomes None in free JSON alone.
+The YAML reader returns every scalar as a string. An unquoted scalar becomes a number or a boolean
+where the schema accepts one (`test: 0.2`, `strict: false`, a tool's parameters), and stays a
+string where the schema expects text: the answer `no` remains "no". Only JSON spellings are
+converted; `null` becomes None only in free-form JSON.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NAMES = ("example", "dataset", "course")
 
 
 def schema_text(name: str) -> str:
-    """Return the schema `name` as the package ships it. Raises KeyError for another name."""
+    """Return the text of the packaged schema `name`. Raises KeyError for an unknown name."""
     if name not in NAMES:
         raise KeyError(name)
     return (Path(__file__).parent / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
@@ -46,15 +46,15 @@ def schema_text(name: str) -> str:
 
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """Return the schema `name` as JSON; it is shared, so nobody changes it."""
+    """Return the schema `name` as JSON; the object is shared and must not be modified."""
     loaded: dict[str, Any] = json.loads(schema_text(name))
     return loaded
 
 
 @cache
 def validator(name: str) -> Draft202012Validator:
-    """Return the one validator of schema `name`."""
-    # A bot that no editor writes to does without its 7 MB.
+    """Return the cached validator of schema `name`."""
+    # Imported on demand: it takes 7 MB, which a bot without editors does not need.
     from jsonschema import Draft202012Validator  # noqa: PLC0415
 
     return Draft202012Validator(schema(name))
@@ -62,10 +62,10 @@ def validator(name: str) -> Draft202012Validator:
 
 @cache
 def quick_check(name: str) -> Callable[[Any], bool]:
-    """Return what tells whether JSON surely fulfils the schema `name`.
+    """Return a function that returns True only for JSON that is valid by the schema `name`.
 
-    By jsonschema-rs, a hundred times as fast as the validator, which says what is wrong. Where it
-    is not installed nothing is sure.
+    It uses jsonschema-rs, a hundred times as fast as the validator but without error details.
+    Without jsonschema-rs the function always returns False.
     """
     try:
         from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 - 6 MB, as above
@@ -77,25 +77,25 @@ def quick_check(name: str) -> Callable[[Any], bool]:
 Step = str | int
 MAX_FINDINGS = 20
 
-# At most 15 digits: what every reader of JSON keeps exactly.
+# At most 15 digits, which every JSON parser preserves exactly.
 _LITERAL = re.compile(r"true|false|null|-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?")
 _APPLICATORS = ("then", "else")
 _ALTERNATIVES = ("anyOf", "oneOf", "allOf")
 
 
 def validate_file(name: str, node: Node) -> tuple[Any, tuple[Finding, ...]]:
-    """Return the file as JSON and what the schema `name` (example, dataset, course) finds wrong.
+    """Return the file as JSON, and its violations of schema `name` (example, dataset, course).
 
-    With findings the JSON is not to be used. At most `MAX_FINDINGS` are told of one file.
+    The JSON is valid only without findings. At most `MAX_FINDINGS` are returned.
     """
     value = _json(name, node, ())
-    # Thousands of examples are read together; of the other files there is one a dataset.
+    # Only examples are numerous; a dataset has one of each other file.
     if name == "example" and quick_check(name)(value):
         return value, ()
     errors = islice(validator(name).iter_errors(value), MAX_FINDINGS)
     findings: list[Finding] = []
     for error in errors:
-        # Two missing keys are two errors that each tell of both.
+        # jsonschema reports two missing keys as two errors that each name both.
         findings += (finding for finding in _findings(error, node) if finding not in findings)
     findings.sort(key=lambda each: (each.line, each.column))
     return value, tuple(findings[:MAX_FINDINGS])
@@ -114,7 +114,7 @@ def _json(name: str, node: Node, path: tuple[Step, ...]) -> Any:
 
 
 def _has_room(name: str, path: Sequence[Step], literal: object) -> bool:
-    """Return whether the schema takes a value of the literal's type at `path`."""
+    """Return whether the schema accepts a value of the literal's type at `path`."""
     root = schema(name)
     places = list(_flat(root, root))
     for step in path:
@@ -131,7 +131,7 @@ def _has_room(name: str, path: Sequence[Step], literal: object) -> bool:
 
 
 def _flat(place: Any, root: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the schema and all that it joins or offers in its own place."""
+    """Yield the subschema and every subschema that applies at the same path."""
     if not isinstance(place, dict):
         return
     yield place
@@ -196,11 +196,11 @@ def _wrong_rule(name: str, node: Node, known: Iterable[str]) -> Finding:
 
 
 def _rule_for(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str | int]]:
-    """Return our rule and its arguments for one word of JSON Schema that was not fulfilled."""
+    """Return our rule and its arguments for a JSON Schema keyword that `value` violates."""
     if word == "anyOf":
         keys = [key for offered in wanted for key in offered.get("required", ())]
         return "missing-one-of", {"keys": ", ".join(keys)}
-    if word == "maxProperties" and wanted == 1:  # a forgotten dash joins two messages
+    if word == "maxProperties" and wanted == 1:  # a missing dash joins two messages
         return "two-in-one", {}
     if word == "pattern" and wanted == _NOT_BLANK:
         return "no-reason", {}
@@ -244,13 +244,13 @@ Localised = Mapping[str, str]
 Hyperparameter = str | int | float | bool
 
 
-# The methods of a recipe, in the protocol's words.
+# The training methods of a recipe, as the provider protocol names them.
 SUPERVISED, DPO = "supervised", "dpo"
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a build becomes a model; `suffix` is part of the tuned model's name."""
+    """How a build is trained; `suffix` is part of the tuned model's name."""
 
     provider: str
     base_model: str
@@ -259,15 +259,15 @@ class Recipe:
     suffix: str = ""
 
     def as_json(self) -> dict[str, object]:
-        """Return the recipe as it stands in a manifest, keys and hyper-parameters by name."""
+        """Return the recipe as stored in a manifest, hyper-parameters sorted by name."""
         return {**asdict(self), "hyperparameters": dict(sorted(self.hyperparameters.items()))}
 
 
 @dataclass(frozen=True, slots=True)
 class SplitRule:
-    """`test`: share of unmarked examples that become test ones, 0..0.9.
+    """`test`: share of unmarked examples used for testing, 0..0.9.
 
-    Below `min_test` test examples no gate is applied. Another `salt` deals anew.
+    Below `min_test` test examples no gate is applied. Another `salt` gives another split.
     """
 
     test: float = 0.2
@@ -279,7 +279,7 @@ class SplitRule:
 class LaunchRule:
     """When a build is trained: `mode` auto | manual | off, after `quiet_s` seconds without commits.
 
-    `min_new`: so many examples must be new or changed since the last launched build.
+    `min_new`: how many examples must be new or changed since the last launched build.
     """
 
     mode: str = "auto"
@@ -293,9 +293,9 @@ NO_GATE, FLOOR, NOT_WORSE = "none", "floor", "not_worse"
 
 @dataclass(frozen=True, slots=True)
 class GateRule:
-    """What a proved model must fulfil to serve: `kind` none | floor | not_worse.
+    """What an evaluated model must achieve to be deployed: `kind` none | floor | not_worse.
 
-    `right`: of a floor, the least share of right answers to the test questions, 0 < right <= 1.
+    `right`: for a floor, the minimum share of right answers to test questions, 0 < right <= 1.
     """
 
     kind: str = NO_GATE
@@ -304,10 +304,10 @@ class GateRule:
 
 @dataclass(frozen=True, slots=True)
 class CanaryRule:
-    """How a new model is tried on people before all hear it.
+    """Canary deployment of a new model.
 
-    It answers `share` of them, 0 < share <= 0.5, for `hours` at least and until it and the serving
-    model gave `answers` answers each.
+    It answers a `share` of the users, 0 < share <= 0.5, for at least `hours` and until it and the
+    serving model have each given `answers` answers.
     """
 
     share: float = 0.1
@@ -317,9 +317,9 @@ class CanaryRule:
 
 @dataclass(frozen=True, slots=True)
 class DatasetSpec:
-    """What `dataset.yaml` says; `title` has every language. `strict`: one bad example holds all.
+    """Contents of `dataset.yaml`; `title` has every language.
 
-    `rules_off`: rule of the check that tells nothing of this dataset -> why.
+    `strict`: one rejected example blocks the build. `rules_off`: disabled rule -> reason.
     """
 
     name: str
@@ -338,8 +338,8 @@ class DatasetSpec:
 class MaterialSpec:
     """One material of a course: `kind` lecture | seminar | lab.
 
-    `text` is the path of its Markdown file within the dataset's folder, `file_url` a link; one of
-    them at least is there, the other is empty.
+    `text` is the path of its Markdown file within the dataset's folder, `file_url` a link; at least
+    one of them is set, the other may be "".
     """
 
     lesson: int
@@ -351,7 +351,7 @@ class MaterialSpec:
 
 @dataclass(frozen=True, slots=True)
 class CourseSpec:
-    """What `course.yaml` says; `semester` 1..12, `teachers` are account names."""
+    """Contents of `course.yaml`; `semester` 1..12, `teachers` are account names."""
 
     semester: int
     name: Localised
@@ -362,13 +362,13 @@ class CourseSpec:
 
 
 def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
-    """Return the spec of dataset `name` from JSON that fulfils the schema `dataset`."""
-    # The suffix becomes part of a model's name, which is plain ASCII at every provider.
+    """Return the spec of dataset `name` from JSON that is valid by the schema `dataset`."""
+    # The suffix becomes part of a model's name, which is ASCII at every provider.
     recipe = {"suffix": name[:64] if name.isascii() else "", **value["recipe"]}
     return DatasetSpec(
         name=name,
         title=_localised(value["title"]),
-        # The line end after a text belongs to YAML's `|`, as in an example.
+        # YAML's `|` appends a line end that is not part of the text.
         system=value["system"].rstrip("\n"),
         recipe=Recipe(**recipe),
         split=SplitRule(**value.get("split", {})),
@@ -385,7 +385,7 @@ def _gate_rule(value: str | Mapping[str, Any]) -> GateRule:
 
 
 def course_spec(value: Mapping[str, Any]) -> CourseSpec:
-    """Return the course from JSON that fulfils the schema `course`."""
+    """Return the course from JSON that is valid by the schema `course`."""
     return CourseSpec(
         semester=value["semester"],
         name=_localised(value["name"]),
@@ -406,13 +406,13 @@ def course_spec(value: Mapping[str, Any]) -> CourseSpec:
 
 
 def _localised(value: Mapping[str, str]) -> Localised:
-    # A language that is not given shows the one that is: better a foreign title than none.
+    # A missing language falls back to the other one.
     russian, english = value.get("ru", ""), value.get("en", "")
     return {"ru": russian or english, "en": english or russian}
 
 
 def read_dataset(name: str, content: bytes | None) -> tuple[DatasetSpec | None, list[Finding]]:
-    """Return what dataset.yaml says of the dataset `name`; content None: there is no such file."""
+    """Return the spec in dataset.yaml of the dataset `name`; content None: the file is missing."""
     if content is None:
         return None, [Finding(DATASET_FILE, 1, 1, "missing-dataset")]
     if not layout.is_valid_name(name):
@@ -432,7 +432,7 @@ def read_dataset(name: str, content: bytes | None) -> tuple[DatasetSpec | None, 
 def read_course(
     content: bytes | None, materials: Collection[str]
 ) -> tuple[CourseSpec | None, list[Finding]]:
-    """Return what course.yaml says; `materials` are the paths below materials/ that can be read.
+    """Return the spec in course.yaml; `materials` are the readable paths below materials/.
 
     A dataset without a course has no such file (content None) and no finding.
     """
@@ -447,7 +447,7 @@ def read_course(
 
 
 def _missing_texts(node: Node, value: Any, materials: Collection[str]) -> list[Finding]:
-    """Return a finding for each text of a material that does not lie below materials/."""
+    """Return a finding for each material whose text is missing below materials/."""
     inside: Any = node.value
     findings = []
     for place, material in enumerate(value.get("materials", ())):
@@ -467,7 +467,7 @@ def load_spec(text: str | None) -> DatasetSpec | None:
     stored["recipe"] = Recipe(**stored["recipe"])
     stored["split"] = SplitRule(**stored["split"])
     stored["launch"] = LaunchRule(**stored["launch"])
-    # Before there were gates the word "none" was stored.
+    # Older versions stored the string "none".
     stored["gate"] = GateRule() if stored["gate"] == NO_GATE else GateRule(**stored["gate"])
     stored["canary"] = CanaryRule(**stored["canary"]) if stored.get("canary") else None
     return DatasetSpec(**stored)
@@ -481,5 +481,5 @@ def dump_spec(spec: DatasetSpec | None) -> str | None:
         return None
     stored = asdict(spec)
     if spec.canary is None:
-        del stored["canary"]  # a version that knows no canary reads it too
+        del stored["canary"]  # versions without canaries can then load it too
     return dump_json(stored)
