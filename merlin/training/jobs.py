@@ -1,4 +1,4 @@
-"""A fine-tune job: its states and which follow which, its rows, how it stands at the provider.
+"""A fine-tune job: its states and transitions, its rows, its status at the provider.
 
     launching -> queued -> running <-> paused -> succeeded | failed | cancelled
 
@@ -29,7 +29,7 @@ from merlin.training.models import ModelState
 
 
 class JobState(StrEnum):
-    """Where a job stands; the values are what the database stores."""
+    """The state of a job; the values are stored in the database."""
 
     LAUNCHING = "launching"
     QUEUED = "queued"
@@ -41,15 +41,15 @@ class JobState(StrEnum):
 
 
 MAX_PAUSE_S = 60.0
-# Our word for a job that the provider may not create for this account at all.
+# Status of a job that the provider may not create for this account.
 FORBIDDEN = "forbidden"
 FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 # The condition of jobs that are not final.
 UNFINISHED = JOB.state.in_([state.value for state in JobState if state not in FINAL])
 
-# Provider's word -> ours; words not listed keep the state, because providers add words
-# without notice. Source: openai/openai-openapi, FineTuningJob.status; "paused" is answered
-# by the pause call though the list of words lacks it. Those of Mistral and of Yandex Cloud
+# Provider's status -> state; statuses not listed keep the state, because providers add some
+# without notice. Source: openai/openai-openapi, FineTuningJob.status; "paused" is returned by
+# the pause call although the enumeration lacks it. Those of Mistral and of Yandex Cloud
 # (TuningTask.Status) follow, from their public descriptions.
 _STATE_OF_STATUS = {
     "validating_files": JobState.QUEUED,
@@ -79,10 +79,10 @@ _STATE_OF_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One request to fine-tune one base model on one build; `job_id` 0: it has no row yet.
+    """A request to fine-tune one base model on one build; `job_id` 0: not stored yet.
 
-    `estimate_micro` is what it may cost, in millionths of `currency`; `status` is the
-    provider's newest word for it, kept even when we do not know it, or FORBIDDEN.
+    `estimate_micro` is the estimated cost in millionths of `currency`; `status` is the provider's
+    newest status, stored even if it is unknown, or FORBIDDEN.
     """
 
     job_id: int
@@ -106,34 +106,34 @@ class Job:
 
     @property
     def is_final(self) -> bool:
-        """Return whether nothing will change any more."""
+        """Return whether the state is final."""
         return self.state in FINAL
 
 
 def state_of(status: str) -> JobState | None:
-    """Return what a provider's word says of a job, None for a word that we do not know."""
+    """Return the state of a provider's status, None for an unknown one."""
     return _STATE_OF_STATUS.get(status)
 
 
 def again_s(job: Job, now: datetime, least_s: float) -> float:
-    """Return in how many seconds to ask a silent provider again: a tenth of the silence so far.
+    """Return the seconds until a silent provider is polled again: a tenth of the silence so far.
 
-    At least `least_s`, at most a minute; `updated_at` is when it last said something.
+    At least `least_s`, at most a minute; `updated_at` is its last answer.
     """
     silent_s = (now - job.updated_at).total_seconds()
     return max(least_s, min(MAX_PAUSE_S, silent_s / 10))
 
 
 def launch_key(wish: str, attempt: int) -> str:
-    """Return the one key of this launch: the same wish and attempt give the same key."""
+    """Return the key of this launch: the same training key and attempt give the same key."""
     return hashlib.sha256(f"{wish}:{attempt}".encode()).hexdigest()[:32]
 
 
 def advance(job: Job, report: JobReport, now: datetime) -> Job:
-    """Return `job` as it stands after `report`.
+    """Return `job` with the state of `report`.
 
-    A final job never changes, so a late or repeated report is harmless. A success that names
-    no model yet is kept as running: it is asked again (as in run-llama/llama_index#8527).
+    A final job never changes, so a late or repeated report is harmless. A success without a
+    model name stays running: it is polled again (as in run-llama/llama_index#8527).
     """
     if job.is_final:
         return job
@@ -141,7 +141,7 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
     if state is JobState.SUCCEEDED and not report.model_id:
         state = JobState.RUNNING
     if state is JobState.LAUNCHING:
-        state = JobState.QUEUED  # the provider knows it, whatever word it uses
+        state = JobState.QUEUED  # the provider knows the job, whatever its status
     return replace(
         job,
         state=state,
@@ -156,7 +156,7 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
 
 _JOBS = RowMap(Job, columns={"job_id": "id"}, json={"recipe": lambda said: Recipe(**said)})
 _EVENTS, _CHECKPOINTS = RowMap(JobEvent), RowMap(Checkpoint)
-# What changes after the launch.
+# The columns that change after the launch.
 _PROGRESS = (
     *("state", "provider_job_id", "status", "model_id", "trained_tokens"),
     *("error", "not_before", "updated_at"),
@@ -169,10 +169,10 @@ def job_of(row: Row) -> Job:
 
 
 class Jobs(Repository):
-    """Jobs change by `save` alone, which keeps their models, verdicts and audit in step."""
+    """Jobs change only through `save`, which updates their models, verdicts and audit as well."""
 
     def open_jobs(self) -> list[Job]:
-        """Return every job that is not final, oldest first."""
+        """Return the unfinished jobs, oldest first."""
         rows = self.db.rows(JOB.select().where(UNFINISHED).order_by(JOB.id))
         return [job_of(row) for row in rows]
 
@@ -183,12 +183,12 @@ class Jobs(Repository):
 
     @transaction
     def save(self, old: Job, new: Job) -> bool:
-        """Store `new` where the row still stands as `old.state`; False when it moved on.
+        """Store `new` if the row still has the state of `old`; False if it has changed.
 
-        A job that becomes succeeded gets its row among the models (state new) and one that
-        becomes failed or cancelled moves its training verdicts to failed, all in the same
-        transaction, with a line in the job's audit trail for every change of state. Raises
-        ValueError when a final job would change its state, or a success names no model.
+        A job that becomes succeeded gets a row among the models (state new). One that becomes
+        failed or cancelled moves its training verdicts to failed in the same transaction. Each
+        change of state adds a line to the job's audit trail. Raises ValueError if a final job would
+        change its state, or if a success names no model.
         """
         moves = new.state is not old.state
         if moves and (old.is_final or (new.state is JobState.SUCCEEDED and not new.model_id)):
@@ -209,9 +209,9 @@ class Jobs(Repository):
 
     @transaction
     def give_up(self, job: Job, at: datetime) -> None:
-        """Let the verdicts that train by this job be failed: somebody cancelled it.
+        """Move the verdicts that train by a cancelled job to failed.
 
-        A job that succeeds all the same has its model, and no verdict that lets it serve.
+        If the job succeeds all the same, its model is stored, but no verdict lets it serve.
         """
         cancelled = replace(job, state=JobState.CANCELLED)
         fail_training(self.db, VERDICT.job_id == job.job_id, at, why_failed(cancelled))
@@ -226,7 +226,7 @@ class Jobs(Repository):
     def add_diary(
         self, job_id: int, events: Sequence[JobEvent], checkpoints: Sequence[Checkpoint]
     ) -> None:
-        """Store new events and checkpoints; one seen before is left as it is."""
+        """Store new events and checkpoints; known ones are left unchanged."""
         this = {"job_id": job_id}
         self.db.add_missing(JOB_EVENT, (_EVENTS.write(event) | this for event in events))
         self.db.add_missing(
@@ -235,20 +235,20 @@ class Jobs(Repository):
 
 
 def insert_job(db: Database, job: Job, wish: str) -> None:
-    """Store a new job as launching; one with the same launch key stays as it is."""
+    """Store a new job as launching; one with the same launch key is left unchanged."""
     if db.add_new(JOB, _JOBS.write(job, but=("job_id",)) | {"wish": wish}):
         job_id = db.value(JOB.select(JOB.id).where(JOB.launch_key == job.launch_key))
         add_change(db, int(job_id), "", JobState.LAUNCHING, job.created_at)
 
 
 def add_change(db: Database, job_id: int, old: str, new: JobState, at: datetime) -> None:
-    """Add a line to a job's audit trail; `old` is "" for its first."""
+    """Add a line to a job's audit trail; `old` is "" for the first one."""
     line = {"job_id": job_id, "from_state": old, "to_state": new.value, "at": iso(at)}
     db.add(JOB_CHANGE, line)
 
 
 def why_failed(job: Job) -> Row:
-    """Return the columns of a verdict that say why its job gave no model."""
+    """Return the columns of a verdict that say why its job produced no model."""
     is_cancelled = job.state is JobState.CANCELLED
     reason = "verdict-job-cancelled" if is_cancelled else "verdict-job-failed"
     values = {"job": job.job_id, "error": job.error or job.status}
@@ -256,7 +256,7 @@ def why_failed(job: Job) -> Row:
 
 
 def new_model(job: Job) -> Row:
-    """Return the row of a succeeded job's model, which nobody has asked yet."""
+    """Return the row of a succeeded job's model, which is not evaluated yet."""
     return {
         "provider": job.provider,
         "model_id": job.model_id,
@@ -279,9 +279,9 @@ DIARY_WAIT = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class TrainingProvider:
-    """A provider that trains, as launches, jobs and proofs need it; builds lie in `builds`.
+    """A provider that trains, as used by launches, jobs and evaluations; builds are in `builds`.
 
-    `settle_s`: how long its lists may lag; `poll_s`: seconds between two looks at one job.
+    `settle_s`: how far its lists may lag; `poll_s`: the polling interval of a job, in seconds.
     """
 
     api: TrainingApi
@@ -294,10 +294,10 @@ class TrainingProvider:
 
 
 def look(provider: TrainingProvider, job: Job) -> Job:
-    """Ask how one launched job stands, store it with its events; return it as it now stands.
+    """Poll a launched job and store its status and events; return the job.
 
-    A provider that cannot answer changes nothing, `updated_at` neither: the job is looked at
-    again later. One that cannot show the diary delays the job's end by a minute, no more.
+    A provider that cannot answer changes nothing, not even `updated_at`: the job is polled again
+    later. If its events cannot be read, the job's end is delayed by at most a minute.
     """
     now = provider.clock()
     try:
@@ -323,7 +323,7 @@ def look(provider: TrainingProvider, job: Job) -> Job:
 
 
 def _is_lost(provider: TrainingProvider, job: Job) -> bool:
-    """Return whether the list lacks the job too: a wrong address answers 404 to everything."""
+    """Return whether the list lacks the job too: a wrong URL answers 404 to everything."""
     try:
         return not provider.api.find_jobs(job.launch_key)
     except ProviderError:
@@ -339,7 +339,7 @@ def _later(provider: TrainingProvider, job: Job, reason: ProviderError) -> Job:
 
 
 def facts_of(job: Job) -> dict[str, str | int]:
-    """Return what traces tell of a job."""
+    """Return a job's span attributes."""
     return {
         "merlin.dataset": job.dataset,
         "merlin.job": job.job_id,
@@ -350,7 +350,7 @@ def facts_of(job: Job) -> dict[str, str | int]:
 
 
 def keep_diary(provider: TrainingProvider, job: Job) -> None:
-    """Store the job's new events, and its checkpoints with them. Raises ProviderError."""
+    """Store the job's new events and checkpoints. Raises ProviderError."""
     rows = Jobs(provider.db)
     events = provider.api.list_events(job.provider_job_id, rows.known_events(job.job_id))
     if events:

@@ -1,17 +1,17 @@
-"""Carry one launch through to the provider: upload, then create; after any doubt, ask first.
+"""Carry out a launch at the provider: upload, then create; after any doubt, ask first.
 
-Each call of `carry` does what can be done now and returns the job as it then stands. The
-same call after a crash goes on where the Intent rows say. The rules (docs/adr/0006):
+Each call of `carry` does what can be done now and returns the job. The same call after a crash
+continues where the Intent rows say. The rules (docs/adr/0006):
 
-- the intent is stored before the call, with a key that follows from the wish;
+- the intent is stored before the call, with a key derived from the training key;
 - before every create the provider is asked for jobs of that key, so that a lost database
   launches nothing again;
-- a call that may have been carried out is repeated only after `settle_s` and two empty finds;
+- a call whose outcome is unknown is repeated only after `settle_s` and two empty finds;
 - of several jobs with one key the oldest stays, the others are cancelled;
-- a file that was taken away before the create is uploaded again, once.
+- a file that was deleted before the create is uploaded again, once.
 
-What nobody needs any more is removed: training files, and models that never served. Removing
-what is gone already is no error, so a call that may have been carried out is simply made again.
+Training files and models that never served are removed when they are no longer needed. Removing
+something that is already gone is no error, so an uncertain call is simply repeated.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ from merlin.training.jobs import (
 log = get_logger(__name__)
 EMPTY_FINDS = 2
 BUSY_S, MAX_DURATION_S = 5.0, 3600.0
-# A rotated key or an empty account is mended by a person: the launch waits, it does not fail.
+# A rotated key or an empty account needs a person: the launch waits, it does not fail.
 LOCKED_OUT_S = 60.0
 SPLITS = ("train", "test")
-# How an unknown training file is refused; the words differ from server to server.
+# How an unknown training file is refused; the text differs from server to server.
 _MAY_LACK_A_FILE = (400, 404, 422)
 
 
 class NotYet(Exception):
-    """The launch cannot go on before `until`."""
+    """The launch cannot continue before `until`."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__(until)
@@ -57,10 +57,10 @@ class NotYet(Exception):
 
 
 def carry(provider: TrainingProvider, job: Job, build: Build, prepare: Callable[[], None]) -> Job:
-    """Take a launching job as far as it gets now; return it queued, failed or still launching.
+    """Carry a launching job as far as possible; return it queued, failed or still launching.
 
-    `prepare` is called before a file is uploaded: the build's folder must be there then. What
-    it raises passes through. `updated_at` stays where the provider gave no answer.
+    `prepare` is called before a file is uploaded: the build's folder must exist by then. Its
+    errors are raised. `updated_at` is unchanged if the provider gave no answer.
     """
     now = provider.clock()
     try:
@@ -82,14 +82,14 @@ def carry(provider: TrainingProvider, job: Job, build: Build, prepare: Callable[
 
 
 def wait(job: Job, reason: Exception, now: datetime, seconds: float = BUSY_S) -> Job:
-    """Return the job as one to be tried again after so many seconds, at most an hour."""
+    """Return the job, to be tried again after some seconds, at most an hour."""
     log.warning("launch waits", job=job.job_id, reason=str(reason))
     later = now + timedelta(seconds=min(seconds, MAX_DURATION_S))
     return replace(job, not_before=later, error=str(reason))
 
 
 def file_name(build: Build, split: str) -> str:
-    """Return a training file's name at the provider; it names the bytes."""
+    """Return a training file's name at the provider; it identifies the bytes."""
     return f"merlin-{build.dataset}-{build.digest[:SHORT]}-{split}.jsonl"
 
 
@@ -157,7 +157,7 @@ def _create(
 def _forget_lost(
     provider: TrainingProvider, job: Job, build: Build, files: Sequence[str | None]
 ) -> bool:
-    """Let files that the provider has no longer be uploaded again; once a launch, and told.
+    """Upload files again that the provider no longer has; once for each launch, and logged.
 
     A provider that refuses for another reason, or whose list lags, is not asked for ever.
     """
@@ -201,7 +201,7 @@ def _once(
     find: Callable[[], str | None],
     call: Callable[[], str],
 ) -> str:
-    """Return the outside's id for `key`, making the call only when it surely was not made."""
+    """Return the provider's id for `key`; call only if the call was certainly not made."""
     intents = Intents(provider.db)
     intent = intents.open(key, kind)
     kill_point(f"{'launch' if kind == 'create' else 'upload'}.intended")
@@ -211,7 +211,7 @@ def _once(
     if found is None:
         _settle(provider, intent)
         intents.sending(key, provider.clock())
-        # The intent stays `sending` exactly when nobody knows what became of the call.
+        # The intent stays `sending` exactly while the outcome of the call is unknown.
         try:
             found = call()
         except ProviderUnknown:
@@ -227,12 +227,12 @@ def _once(
 
 
 def _settle(provider: TrainingProvider, intent: Intent) -> None:
-    """Raise NotYet while an earlier call may still show up in the provider's lists."""
+    """Raise NotYet while an earlier call may still appear in the provider's lists."""
     if intent.state is not IntentState.SENDING or intent.sent_at is None:
         return
     now = provider.clock()
     if now < intent.sent_at:
-        # The clock was set back, and nobody knows how long ago the call began: it counts as now.
+        # The clock was set back and the age of the call is unknown: it counts as made now.
         Intents(provider.db).sending(intent.key, now)
         raise NotYet(now + timedelta(seconds=provider.settle_s))
     finds = Intents(provider.db).found_nothing(intent.key)
@@ -262,7 +262,7 @@ def removable_files(provider: str, job_id: int, build: Build) -> Removable:
 
 
 def remove(provider: TrainingProvider, old: Removable) -> bool:
-    """Remove files or a model, unless that was done or refused for good before.
+    """Remove files or a model, unless that was done or finally refused before.
 
     Returns whether it was done now. Raises ProviderBusy, ProviderUnknown.
     """

@@ -1,9 +1,9 @@
-"""From a waiting verdict to a job row: decide, reserve, supersede; one transaction.
+"""From a waiting verdict to a job row: decide, reserve, supersede; in one transaction.
 
-A move to another base lets the verdict of the newest build train anew, by the recipe of that base;
-proof and promotion follow as for any other job, and the model before serves until then. The
-training key of the commit stays that of dataset.yaml: a later commit that names the new base there
-finds the job that was made.
+A migration to another base trains the build of the newest verdict again, with the recipe of that
+base; evaluation and promotion follow as for any other job, and the previous model serves until
+then. The commit's training key stays that of dataset.yaml: a later commit that names the new base
+there finds the job that was made.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _LOST = (JobState.FAILED, JobState.CANCELLED)
 
 
 def launch_waiting(launches: Launches) -> list[Job]:
-    """Decide for every dataset that has waiting verdicts; return the jobs begun or joined."""
+    """Decide for every dataset with waiting verdicts; return the jobs started or linked."""
     groups = groupby(launches.waiting(), key=lambda verdict: verdict.dataset)
     begun = (_consider(launches, list(group)) for _, group in groups)
     return [job for job in begun if job is not None]
@@ -65,9 +65,9 @@ def launch_waiting(launches: Launches) -> list[Job]:
 def launch_by_hand(launches: Launches, verdict: Verdict) -> Job:
     """Launch the build of one verdict now, whatever its policy.
 
-    A failed one, and one whose model is gone, gets a new attempt. Raises Refused when consent,
-    caps or the base's sunset forbid it, when the provider has as many unfinished jobs as it may
-    have, or when the verdict has moved on.
+    A failed verdict, and one whose model is gone, gets a new attempt. Raises Refused if consent,
+    caps or the base's sunset forbid it, if the provider has its maximum of unfinished jobs, or if
+    the verdict has changed.
     """
     job = plan_by_hand(launches, verdict)
     refused = refuse_by_hand(launches, verdict, job)
@@ -75,7 +75,7 @@ def launch_by_hand(launches: Launches, verdict: Verdict) -> Job:
         begun = launches.start(verdict, job, ())
         if begun is not None:
             return begun
-        # Another launch may have taken what this one needs.
+        # Another launch may have used up the remaining budget or slot.
         refused = refuse_by_hand(launches, verdict, job)
     if refused is not None:
         raise Refused(refused.reason, refused.reason, **refused.arguments)
@@ -83,12 +83,12 @@ def launch_by_hand(launches: Launches, verdict: Verdict) -> Job:
 
 
 def plan_by_hand(launches: Launches, verdict: Verdict) -> Job:
-    """Return the job that `launch_by_hand` would begin, without a number.
+    """Return the job that `launch_by_hand` would start, without a number.
 
-    Raises Refused while the job of its build is under way or its model stands.
+    Raises Refused while the job of its build is unfinished or its model exists.
     """
     spec, known = spec_of(verdict), launches.newest_attempt(verdict.wish)
-    # A failed verdict may stand on a job that succeeded: its model was refused or is gone.
+    # The job of a failed verdict may have succeeded: its model was refused or is gone.
     is_lost = (
         known is None
         or verdict.word is VerdictStatus.FAILED
@@ -101,7 +101,7 @@ def plan_by_hand(launches: Launches, verdict: Verdict) -> Job:
 
 
 def refuse_by_hand(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
-    """Return what forbids a launch by hand, None for nothing: nobody launches it later."""
+    """Return why a manual launch is forbidden, None if it is not; it is never postponed."""
     refused = _refuse(launches, verdict, job)
     active, most = launches.active(job.provider), launches.most_active(job.provider)
     if refused is None and active >= most:
@@ -118,7 +118,7 @@ def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
     job = _plan(launches, newest, spec, 1)
     refused = _refuse(launches, newest, job)
     if refused is None and launches.is_forbidden(job.provider):
-        # Automatic launches alone: one by hand asks the provider anew.
+        # Automatic launches only: a manual one asks the provider again.
         values = {"provider": job.provider, "dataset": job.dataset}
         refused = Decision(Step.HOLD, "held-forbidden", values)
     decision = decide(
@@ -132,7 +132,9 @@ def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
     )
     if decision.step is Step.LAUNCH:
         return launches.start(newest, job, older)
-    if decision.step is Step.WAIT:  # the others of a burst stay: they say when it began
+    if (
+        decision.step is Step.WAIT
+    ):  # the other commits of a burst are kept: they give its start time
         older = [verdict for verdict in older if verdict.word is VerdictStatus.HELD]
     if decision.reason != newest.reason or older:
         launches.hold(newest, decision, older)
@@ -147,7 +149,7 @@ def spec_of(verdict: Verdict) -> DatasetSpec:
 
 
 def _plan(launches: Launches, verdict: Verdict, spec: DatasetSpec, attempt: int) -> Job:
-    """Return the job to be."""
+    """Return the job to launch."""
     assert verdict.build_id is not None  # noqa: S101 - a waiting verdict has its build
     build, recipe, now = launches.build(verdict.build_id), spec.recipe, launches.clock()
     price = launches.price(recipe)
@@ -168,7 +170,7 @@ def _plan(launches: Launches, verdict: Verdict, spec: DatasetSpec, attempt: int)
 
 
 def _refuse(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
-    """Return a hold when consent, the recipe, the base's sunset or money forbid the job."""
+    """Return a hold if consent, the recipe, the base's sunset or the budget forbids the job."""
     if launches.is_revoked(verdict):
         return Decision(Step.HOLD, "held-revoked")
     if job.provider not in launches.sunsets:
@@ -185,9 +187,9 @@ def _refuse(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
 
 
 def spent_micro(db: Database, provider: str, since: datetime, but: str = "") -> int:
-    """Return what the provider's jobs since then may have cost, in millionths.
+    """Return the possible cost of the provider's jobs since a time, in millionths.
 
-    One that ended untrained has cost nothing. `but`: the launch key of one that is left out.
+    A job that ended without training cost nothing. `but`: the launch key of a job to exclude.
     """
     counts = (JOB.provider == provider) & _is_paid(since)
     total = JOB.select(fn.COALESCE(fn.SUM(JOB.estimate_micro), 0))
@@ -195,7 +197,7 @@ def spent_micro(db: Database, provider: str, since: datetime, but: str = "") -> 
 
 
 def job_costs(db: Database, since: datetime) -> list[tuple[datetime, Cost]]:
-    """Return when each job since then was created, and what it may have cost."""
+    """Return when each job since a time was created, and its possible cost."""
     rows = JOB.select(JOB.created_at, JOB.estimate_micro, JOB.currency)
     return [
         (from_iso(row["created_at"]), Cost(row["estimate_micro"], row["currency"]))
@@ -204,25 +206,25 @@ def job_costs(db: Database, since: datetime) -> list[tuple[datetime, Cost]]:
 
 
 def _is_paid(since: datetime) -> Any:
-    """Return the condition of jobs since then that have cost something."""
+    """Return the condition of the jobs since a time that cost something."""
     is_free = JOB.state.in_([state.value for state in _LOST]) & (JOB.trained_tokens == 0)
     return (JOB.created_at >= iso(since)) & ~is_free
 
 
 _NEVER_SERVES = (ModelState.REFUSED, ModelState.GONE, ModelState.REVOKED)
-# Any number that no other program takes in this database.
+# Any number that no other program uses in this database.
 _LOCK = 0x4D65726C_62756467
 
 
 class _MovedOn(Exception):
-    """The verdict stands at another word than was expected."""
+    """The verdict no longer has the expected status."""
 
 
 class Launches(Repository):
-    """Where verdicts wait and jobs are born.
+    """The waiting verdicts and the creation of jobs.
 
-    `sunsets` are the providers that may train, each with what says when a base of theirs goes
-    dark; by default those of the configuration, with the days that stand there.
+    `sunsets` are the providers that may train, each with the function that returns the shutdown
+    date of a base; by default those of the configuration.
     """
 
     def __init__(
@@ -236,11 +238,11 @@ class Launches(Repository):
         self.config, self.clock = config, clock
         names = (provider.name for provider in config.providers)
         self.sunsets = dict.fromkeys(names, config.sunsets.get) if sunsets is None else sunsets
-        # Builds never change, so neither does what one has that another has not.
+        # Builds are immutable, so the difference of two builds is too.
         self._new: dict[tuple[int, int], int] = {}
 
     def waiting(self) -> list[Verdict]:
-        """Return verdicts that are built or held and on the line, by dataset, then position."""
+        """Return verdicts that are built or held and on the mainline, by dataset, then position."""
         is_waiting = VERDICT.word.in_([word.value for word in WAITING])
         query = select_verdicts().where(is_waiting & ON_LINE)
         return [
@@ -254,45 +256,45 @@ class Launches(Repository):
         return build_from_row(self.db.one(BUILD.select().where(BUILD.id == build_id), missing))
 
     def newest_attempt(self, wish: str) -> Job | None:
-        """Return the newest job of a verdict with this wish, or None."""
+        """Return the newest job of a verdict with this training key, or None."""
         of_wish = JOB.select().where(JOB.wish == wish)
         row = self.db.row(of_wish.order_by(JOB.attempt.desc()))
         return None if row is None else job_of(row)
 
     def price(self, recipe: Recipe) -> Price | None:
-        """Return the price of a recipe's base, None where nobody knows it."""
+        """Return the price of a recipe's base, None if it is not known."""
         is_known = recipe.provider in self.sunsets
         return self.config.price(recipe.provider, recipe.base_model) if is_known else None
 
     def most_active(self, provider: str) -> int:
-        """Return how many unfinished jobs a provider may have, 0 where there is none."""
+        """Return the provider's maximum of unfinished jobs, 0 if it is not configured."""
         known = self.config.provider(provider)
         return known.limits.active_jobs if known else 0
 
     def active(self, provider: str, but: str = "") -> int:
-        """Count the provider's unfinished jobs; `but`: the launch key of one that is left out."""
+        """Count the provider's unfinished jobs; `but`: the launch key of a job to exclude."""
         counts = (JOB.provider == provider) & UNFINISHED & (JOB.launch_key != but)
         return self.db.count(JOB, counts)
 
     def is_forbidden(self, provider: str) -> bool:
-        """Return whether the newest launch that the provider has answered was forbidden."""
+        """Return whether the provider forbade the newest launch that it answered."""
         is_answered = (JOB.provider_job_id != "") | (JOB.status == FORBIDDEN)
         answered = JOB.select(JOB.status).where((JOB.provider == provider) & is_answered)
         newest = answered.order_by(JOB.created_at.desc(), JOB.id.desc())
         return bool(self.db.value(newest) == FORBIDDEN)
 
     def is_gone(self, verdict: Verdict) -> bool:
-        """Return whether the provider no longer has the model that this verdict led to."""
+        """Return whether the provider no longer has the model of this verdict."""
         is_lost = (MODEL.job_id == verdict.job_id) & (MODEL.state == ModelState.GONE.value)
         return self.db.row(MODEL.select(MODEL.id).where(is_lost)) is not None
 
     def is_revoked(self, verdict: Verdict) -> bool:
-        """Return whether the build holds an example whose consent was taken back."""
+        """Return whether the build contains an example whose consent was withdrawn."""
         builds = revoked_builds().where(BUILD.id == verdict.build_id)
         return self.db.row(builds.limit(1)) is not None
 
     def new_examples(self, verdict: Verdict) -> int:
-        """Count what the newest build that was launched, and not lost, has not or has otherwise."""
+        """Count the examples new or changed since the newest launched build that is not lost."""
         if verdict.build_id is None:
             return 0
         kept = JOB.state.not_in([state.value for state in _LOST])
@@ -313,18 +315,17 @@ class Launches(Repository):
         return self._new[pair]
 
     def start(self, verdict: Verdict, job: Job, older: Sequence[Verdict]) -> Job | None:
-        """Move the verdict to training with a new job, or link it to a job that has a number.
+        """Move the verdict to training with a new job, or link it to an existing job.
 
         The `older` verdicts become superseded. A verdict linked to a succeeded job is training
-        until its model is promoted; one linked to a failed or cancelled job, or to one whose
-        model was refused, is gone or revoked, becomes failed. Returns None when the verdict had
-        moved on meanwhile, or the month's cap or the provider's unfinished jobs are taken; then
-        nothing is stored.
+        until its model is promoted; one linked to a failed or cancelled job, or to one whose model
+        was refused, is gone or revoked, becomes failed. Returns None, and stores nothing, if the
+        verdict has changed meanwhile, or if the monthly cap or the provider's slots are used up.
         """
         if not can_transition(verdict.word, VerdictStatus.TRAINING):
             return None
         try:
-            # A savepoint where others' work goes on: a verdict that moved on leaves no job.
+            # A savepoint inside the transaction of others: a verdict that changed leaves no job.
             return self.db.transact(lambda: self._start(verdict, job, older))
         except _MovedOn:
             return None
@@ -333,7 +334,7 @@ class Launches(Repository):
         at = self.clock()
         if not job.job_id and not self._is_within(job):
             raise _MovedOn
-        # The job first, here as everywhere: who locks rows in one order never waits in a ring.
+        # The job first, as everywhere: rows are locked in one order, so there is no deadlock.
         if not job.job_id:
             insert_job(self.db, job, verdict.wish)
         same = JOB.select().where(JOB.launch_key == job.launch_key)
@@ -346,7 +347,7 @@ class Launches(Repository):
             raise _MovedOn
         if found.state in _LOST:
             fail_training(self.db, mine, at, why_failed(found))
-        # A model that is gone is told as such: the job itself was well.
+        # A model that is gone is reported as such: the job itself succeeded.
         bad = MODEL.state.in_([state.value for state in _NEVER_SERVES])
         lost = self.db.row(MODEL.select().where((MODEL.job_id == found.job_id) & bad))
         if lost is not None:
@@ -357,8 +358,8 @@ class Launches(Repository):
         return found
 
     def _is_within(self, job: Job) -> bool:
-        """Return whether caps have room for the job; of several launches one asks at a time."""
-        if self.db.dialect == "postgresql":  # an SQLite transaction that writes is alone anyway
+        """Return whether the caps allow the job; concurrent launches check one at a time."""
+        if self.db.dialect == "postgresql":  # a writing SQLite transaction is exclusive anyway
             self.db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
         if self.active(job.provider, but=job.launch_key) >= self.most_active(job.provider):
             return False
@@ -374,7 +375,7 @@ class Launches(Repository):
 
     @transaction
     def hold(self, verdict: Verdict, decision: Decision, older: Sequence[Verdict]) -> None:
-        """Note why the verdict waits (word held for HOLD, built for WAIT); supersede `older`."""
+        """Store why the verdict waits (status held for HOLD, built for WAIT); supersede `older`."""
         at = self.clock()
         word = VerdictStatus.HELD if decision.step is Step.HOLD else VerdictStatus.BUILT
         mine = verdict_condition(verdict.commit, verdict.dataset)
@@ -387,9 +388,9 @@ class Launches(Repository):
 
 
 def parse_base(text: str) -> tuple[str, str]:
-    """Return provider and base model of `PROVIDER/BASE`; a base may hold slashes.
+    """Return provider and base model of `PROVIDER/BASE`; a base may contain slashes.
 
-    Raises Refused for what is none.
+    Raises Refused for another format.
     """
     provider, _, base_model = text.partition("/")
     if not provider or not base_model or base_model.split() != [base_model]:
@@ -400,7 +401,7 @@ def parse_base(text: str) -> tuple[str, str]:
 def migrate_verdict(launches: Launches, verdict: Verdict, base: tuple[str, str]) -> Verdict:
     """Return the verdict as if its dataset.yaml named this provider and base model.
 
-    Raises Refused while a job of it is under way.
+    Raises Refused while one of its jobs is unfinished.
     """
     if verdict.word is VerdictStatus.TRAINING or verdict.build_id is None:
         arguments = {"job": verdict.job_id, "dataset": verdict.dataset}
@@ -413,7 +414,7 @@ def migrate_verdict(launches: Launches, verdict: Verdict, base: tuple[str, str])
 
 
 def require_base(config: Config, base: tuple[str, str], listed: Collection[str]) -> None:
-    """Raise Refused for a base that the provider neither lists nor has a price of its own for."""
+    """Raise Refused for a base that the provider neither lists nor has a price for."""
     (name, base_model), provider = base, config.provider(base[0])
     if base_model not in {*listed, *(provider.prices if provider else ())}:
         arguments = {"provider": name, "model": base_model}
@@ -421,9 +422,9 @@ def require_base(config: Config, base: tuple[str, str], listed: Collection[str])
 
 
 def name_base(text: str, base: tuple[str, str]) -> str | None:
-    """Return a dataset.yaml that names another base, the rest of it as it was.
+    """Return a dataset.yaml that names another base and is otherwise unchanged.
 
-    None where that cannot be done entry by entry.
+    None if that cannot be done entry by entry.
     """
     value = read_value("dataset", text)
     if value is None:

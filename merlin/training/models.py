@@ -1,10 +1,10 @@
-"""A tuned model: its states, its scores, what it was made of.
+"""A tuned model: its states, its scores, its origin.
 
-    new -> good | refused    by the proof: one question, then the test split
-    good -> gone             its provider no longer knows it; good when it is listed again
-    new, good, gone -> revoked    somebody took back the consent to an example of its build
+    new -> good | refused    by the evaluation: one question, then the test split
+    good -> gone             its provider no longer lists it; good if it is listed again
+    new, good, gone -> revoked    consent to an example of its build was withdrawn
 
-The score is chrF (0..100, higher is better) of sacrebleu; beside it stand the share of answers
+The score is chrF (0..100, higher is better) of sacrebleu; in addition, the share of answers
 equal to the reference and the share of "I do not know".
 """
 
@@ -44,12 +44,12 @@ from merlin.db.tables import (
 from merlin.db.values import RowMap, dump_json, messages_of, read_row, storable_text
 from merlin.providers.base import Answer
 
-# So long at most is between two probes of a model.
+# Maximum pause between two probes of a model.
 MAX_WAIT_S = 600.0
 
 
 class ModelState(StrEnum):
-    """Whether a model may serve; the values are what the database stores."""
+    """Whether a model may serve; the values are stored in the database."""
 
     NEW = "new"
     GOOD = "good"
@@ -60,7 +60,7 @@ class ModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A tuned model as the database keeps it."""
+    """A row of the table model."""
 
     model_row: int
     provider: str
@@ -78,10 +78,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """The model that answers for a dataset now.
+    """The model that serves a dataset.
 
-    `position` is the newest line position that a promotion has considered: automatic
-    promotion only ever goes forward from it, so a rollback is not undone by the next tick.
+    `position` is the newest mainline position that a promotion has considered: automatic
+    promotion only goes forward from it, so the next tick does not undo a rollback.
     """
 
     dataset: str
@@ -98,13 +98,13 @@ def model_of(row: Row) -> Model:
 
 
 def answer_of(row: Row) -> Answer:
-    """Return the answer of a row that keeps one."""
+    """Return the answer of a stored row."""
     return Answer(row["answer"], known=None if row["known"] is None else bool(row["known"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One test example: what is asked and the answer that was taught."""
+    """One test example: the question and the reference answer."""
 
     example_id: str
     messages: tuple[Message, ...]
@@ -125,7 +125,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How many test questions two builds have, and how many of them both have."""
+    """The number of test questions of two builds, and of those in both."""
 
     one: int
     other: int
@@ -133,12 +133,12 @@ class Overlap:
 
     @property
     def is_same(self) -> bool:
-        """Return whether both were asked the same, so that their scores can be compared."""
+        """Return whether both have the same questions, so that their scores can be compared."""
         return bool(self.shared) and self.shared == self.one == self.other
 
 
 def question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
-    """Return what makes two builds' questions the same one: all but the id and system text."""
+    """Return the identity of a question across builds: all but the id and system text."""
     messages = (
         (message.role, message.content) for message in question.messages if message.role != "system"
     )
@@ -146,12 +146,12 @@ def question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
 
 
 def question_digest(question: Question) -> str:
-    """Return what names a question with its taught answer, whatever its example is called."""
+    """Return a digest of a question with its reference answer, independent of the example's id."""
     return hashlib.sha256(dump_json(question_key(question)).encode()).hexdigest()
 
 
 def questions_of(conversations: Sequence[tuple[str, tuple[Message, ...]]]) -> list[Question]:
-    """Return one question per conversation: all before its last message, which is the reference."""
+    """Return one question for each conversation: all messages before the last, the reference."""
     return [
         Question(example_id, messages[:-1], messages[-1].content)
         for example_id, messages in conversations
@@ -162,7 +162,7 @@ def questions_of(conversations: Sequence[tuple[str, tuple[Message, ...]]]) -> li
 def score(
     model_row: int, answers: Sequence[Answer], questions: Sequence[Question], at: datetime
 ) -> Evaluation:
-    """Return the scores of `answers`, one per question in the same order.
+    """Return the scores of `answers`, one for each question in the same order.
 
     Source of chrF: Popović 2015, as implemented by sacrebleu with its defaults.
     """
@@ -180,17 +180,17 @@ def score(
 
 
 NEAREST = 3
-_MAX_QUESTION_LENGTH = 120  # letters by which questions are compared
+_MAX_QUESTION_LENGTH = 120  # characters that are compared between questions
 Conversations = Sequence[tuple[str, tuple[Message, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a tuned model comes from.
+    """The origin of a tuned model.
 
-    `build` is the version of its dataset (`neurotypology-7`), `commit` the commit that the build
-    was made at, "" where nobody knows; `editors` how many people wrote the examples, `standing`
-    what it is now: serving, canary or earlier.
+    `build` is the version of its dataset (`neurotypology-7`). `commit` is the commit of the build,
+    "" if it is not known. `editors` is the number of people who wrote the examples. `standing`
+    is its current role: serving, canary or earlier.
     """
 
     dataset: str
@@ -215,12 +215,12 @@ _EVALUATIONS = RowMap(Evaluation)
 
 
 class Models(Repository):
-    """Models, from the success of their jobs to their proof."""
+    """Models, from the success of their jobs to the end of their evaluation."""
 
     def unproved(self) -> list[Model]:
         """Return the models in state new whose `not_before` has passed, oldest first.
 
-        One that would wait for longer than it was put off by is due: the clock was set back.
+        A model is also due if it would wait longer than its pause: the clock was set back.
         """
         now = self._clock()
         latest = now + timedelta(seconds=MAX_WAIT_S)
@@ -238,30 +238,30 @@ class Models(Repository):
 
     @transaction
     def postpone(self, model: Model, seconds: float, note: str) -> None:
-        """Count one failed probe after `model.probes` and set when the next may be."""
+        """Count a failed probe after `model.probes` and set the time of the next."""
         later = self._clock() + timedelta(seconds=seconds)
         values = {"probes": model.probes + 1, "not_before": iso(later), "note": storable_text(note)}
         is_new = (MODEL.id == model.model_row) & (MODEL.state == ModelState.NEW.value)
         self.db.change(MODEL.update(values).where(is_new))
 
     def answers(self, model_row: int) -> dict[str, Answer]:
-        """Return what a model has answered to test questions so far, by example id."""
+        """Return a model's stored answers to test questions, by example id."""
         query = PROOF_ANSWER.select().where(PROOF_ANSWER.model_row == model_row)
         return {row["example_id"]: answer_of(row) for row in self.db.rows(query)}
 
     @transaction
     def keep_answer(self, model: Model, example_id: str, answer: Answer) -> None:
-        """Store what a model answered to one test question; only those of a good one stay."""
+        """Store a model's answer to one test question; they are kept for good models only."""
         known = None if answer.known is None else int(answer.known)
         row = {"model_row": model.model_row, "example_id": example_id, "known": known}
         self.db.add_new(PROOF_ANSWER, {**row, "answer": storable_text(answer.text)})
 
     @transaction
     def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
-        """Store the outcome of the proof; nothing when the model was settled otherwise before.
+        """Store the result of the evaluation, unless the model's state has changed before.
 
         A model that is refused or gone moves its training verdicts to failed in the same
-        transaction. The answers of a refused one are deleted; the others' are compared later.
+        transaction. The answers of a refused model are deleted; others are kept for comparison.
         """
         may = MODEL.state.in_([each.value for each in NEXT[state]])
         settled = MODEL.update(
@@ -287,14 +287,14 @@ def read_conversations(
 ) -> Conversations:
     """Return (example id, messages with the system text first) of one split, by id.
 
-    With the worse answer of a pair its message is the last, of the role `REJECTED`.
+    The rejected answer of a preference pair is the last message, with the role `REJECTED`.
     """
     taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages).join(
         EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest)
     )
     is_asked = taught_in(build_id) & (TAUGHT_EXAMPLE.split == split)
     rows = db.rows(taught.where(is_asked))
-    # Sorted here: a database on another machine may put letters in another order.
+    # Sorted here: databases on other machines may collate differently.
     rows.sort(key=lambda row: str(row["example_id"]))
     return [
         (row["example_id"], messages_of(row["messages"], with_rejected=with_rejected))
@@ -303,9 +303,9 @@ def read_conversations(
 
 
 def overlap_of(db: Database, one: int, other: int) -> Overlap:
-    """Return what two builds' test questions share, with their references, whatever their ids.
+    """Return the test questions that two builds share, with their references, whatever their ids.
 
-    A system text is left out: each model hears the one that it was trained with.
+    System texts are excluded: each model gets the one that it was trained with.
     """
     mine, theirs = (
         Counter(map(question_key, questions_of(read_conversations(db, build, "test"))))
@@ -321,13 +321,13 @@ def why_lost(model_id: str, state: str, note: str) -> Row:
 
 
 def proof_of(db: Database, model_row: int) -> Evaluation | None:
-    """Return the stored scores of a model, None where it has none."""
+    """Return the stored scores of a model, None if there are none."""
     row = db.row(EVALUATION.select().where(EVALUATION.model_row == model_row))
     return None if row is None else _EVALUATIONS.read(row)
 
 
 def revoked_builds() -> Select:
-    """Return the SELECT of builds that hold an example whose consent was taken back."""
+    """Return the SELECT of builds that contain an example whose consent was withdrawn."""
     is_held = (REVOKED_EXAMPLE.dataset == TAUGHT_EXAMPLE.dataset) & (
         REVOKED_EXAMPLE.example_id == TAUGHT_EXAMPLE.example_id
     )
@@ -342,7 +342,7 @@ def select_models() -> Select:
 
 
 def find_origin(db: Database, model_id: str) -> Origin | None:
-    """Return where a model comes from, None for one that was not tuned here."""
+    """Return the origin of a model, None for one that was not tuned here."""
     row = _tuned(db, model_id)
     if row is None:
         return None
@@ -350,7 +350,7 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
     editors = TAUGHT_EXAMPLE.select(fn.COUNT(TAUGHT_EXAMPLE.author.distinct())).where(taught)
     places = {"serving": SERVING, "canary": CANARY}
     here = (word for word, at in places.items() if db.count(at, at.model_row == row["id"]))
-    # The first commit on the line that led to the build.
+    # The first mainline commit that led to the build.
     commits = VERDICT.select(VERDICT.commit_sha).where(VERDICT.build_id == row["build_id"])
     commits = commits.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
     return Origin(
@@ -367,14 +367,15 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
 def find_taught(
     db: Database, model_id: str, question: str, answer: str
 ) -> tuple[list[str], list[str]]:
-    """Return the ids of examples that taught the model this very answer, `NEAREST` at most.
+    """Return the ids of examples with exactly this answer in the model's training data.
 
-    Where none did, those whose questions are the most similar come second; they are no source.
+    At most `NEAREST`. If there are none, the second list has those with the most similar
+    questions; they are no source.
     """
     row = _tuned(db, model_id)
     if row is None:
         return [], []
-    # Each message of the words is a line: first the question, last the answer.
+    # Each message is a line: the question first, the answer last.
     text = f"\n{normalise(answer)}"
     end = fn.SUBSTR(EXAMPLE_TEXT.words, fn.LENGTH(EXAMPLE_TEXT.words) - len(text) + 1)
     begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _MAX_QUESTION_LENGTH)
@@ -399,5 +400,5 @@ def _tuned(db: Database, model_id: str) -> Row | None:
 
 
 def _taught_by(build_id: int) -> Any:
-    """Return the condition for examples that a build's model learnt; test ones only judge it."""
+    """Return the condition for the examples that a build's model was trained on."""
     return taught_in(build_id) & (TAUGHT_EXAMPLE.split == "train")

@@ -1,11 +1,11 @@
-"""May this build be launched now: policy, cost caps, forecast, models that go dark. Pure.
+"""Whether a build may be launched now: policy, cost caps, forecast, sunsets. Pure functions.
 
-Of one dataset's waiting verdicts only the newest counts; the older ones are superseded. `[train]`
-in the commit message asks for a launch at once, `[skip train]` for none.
+Of a dataset's waiting verdicts only the newest counts; the older ones are superseded. `[train]`
+in the commit message requests a launch at once, `[skip train]` none.
 
-The forecast says what the next training would cost if an edit were committed now: an estimate from
-the newest build and what the edit adds to it, as if all of it were taught. The build itself, made
-after the commit, says it exactly. Asking the test questions is part of it.
+The forecast is the cost of the next training if an edit were committed now: an estimate from the
+newest build and the edit, as if all of it were training data. The build made after the commit
+gives the exact figure. It includes the evaluation on the test questions.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Step(StrEnum):
 
     LAUNCH = "launch"
     HOLD = "hold"  # until a person acts or a later commit changes it
-    WAIT = "wait"  # it will pass by itself
+    WAIT = "wait"  # ends without intervention
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The step, and why not at once: a Fluent key with arguments."""
+    """The decision, and why not at once: a Fluent key with arguments."""
 
     step: Step
     reason: str = ""
@@ -58,7 +58,7 @@ def decide(
     """Return what to do with the newest of `waiting` (one dataset's, oldest first).
 
     `new_examples`: examples not in the newest launched build; `refusal`: a hold found by budget or
-    sunset, or None; `slots_free`: how many more jobs the provider may have; `quiet_s`: seconds
+    sunset, or None; `slots_free`: how many more jobs the provider accepts; `quiet_s`: seconds
     without commits instead of the rule's.
     """
     newest = waiting[-1]
@@ -68,8 +68,8 @@ def decide(
     if not is_requested and (hold := _held(rule, newest, new_examples)) is not None:
         return hold
     quiet = timedelta(seconds=rule.quiet_s if quiet_s is None else quiet_s)
-    # Commits may still come in a burst, but never for over fifteen minutes. After the clock was set
-    # back nobody waits until it has caught up with a commit.
+    # A burst of commits delays the launch by at most fifteen minutes. If the clock was set
+    # back, a commit in the future does not delay it.
     begun = next(each for each in waiting if each.word is VerdictStatus.BUILT or each is newest)
     is_burst = newest.seen_at <= now < min(newest.seen_at + quiet, begun.seen_at + MAX_QUIET_TIME)
     if is_burst and not is_requested:
@@ -84,7 +84,7 @@ def _held(rule: LaunchRule, newest: Verdict, new_examples: int) -> Decision | No
         return Decision(Step.HOLD, "held-skip")
     if rule.mode != "auto":
         return Decision(Step.HOLD, f"held-{rule.mode}")
-    # One means any change: an example taken away or another recipe is one, too.
+    # One means any change: a deleted example or another recipe counts, too.
     if rule.min_new > 1 and new_examples < rule.min_new:
         return Decision(Step.HOLD, "held-few-new", {"new": new_examples, "needed": rule.min_new})
     return None
@@ -97,10 +97,10 @@ _MAX_EPOCHS = 25
 
 
 def count_epochs(examples: int, n_epochs: Hyperparameter = "auto") -> int:
-    """Return how often each of `examples` (at least 1) will be shown.
+    """Return the number of epochs for `examples` (at least 1).
 
-    With "auto": 3 times, but so that all showings together lie in 100..25,000 where 1..25
-    epochs allow that.
+    With "auto": 3, adjusted so that the total number of training examples is in 100..25,000 where
+    1..25 epochs allow that.
     """
     if isinstance(n_epochs, int):
         return n_epochs
@@ -112,16 +112,16 @@ def count_epochs(examples: int, n_epochs: Hyperparameter = "auto") -> int:
 
 
 def estimate(price: Price, build: Build, hyperparameters: Mapping[str, Hyperparameter]) -> int:
-    """Return what training on a build, and proving its model, may cost, in millionths."""
+    """Return the possible cost of training on a build and evaluating its model, in millionths."""
     n_epochs = hyperparameters.get("n_epochs", "auto")
     trained = build.train_tokens * count_epochs(build.train, n_epochs)
     return price.training(trained) + proving(price, build.test_tokens)
 
 
 def proving(price: Price, test_tokens: int) -> int:
-    """Return what asking test questions of so many tokens with their answers may cost.
+    """Return the possible cost of asking test questions with this many tokens.
 
-    Each is paid once; answers may be longer than the taught ones, so the whole counts as both.
+    Each is paid once; answers may be longer than the references, so all tokens count as both.
     """
     return price.answer(test_tokens, test_tokens)
 
@@ -129,9 +129,9 @@ def proving(price: Price, test_tokens: int) -> int:
 def refusal(
     caps: BudgetConfig, price_micro: int | None, spent_micro: int, currency: str
 ) -> Decision | None:
-    """Return a hold when one of the caps would be passed, else None.
+    """Return a hold if one of the caps would be exceeded, else None.
 
-    A price that nobody knows (None) cannot be held against a cap, so any cap holds it.
+    An unknown price (None) cannot be compared with a cap, so any cap holds it.
     """
     if price_micro is None:
         has_cap = caps.per_job_micro is not None or caps.per_month_micro is not None
@@ -154,7 +154,7 @@ def refusal(
 
 
 def refuse_fading_base(base_model: str, sunset: date | None, today: date) -> Decision | None:
-    """Return a hold when a model tuned today would live under thirty days, else None."""
+    """Return a hold if a model tuned today would be shut down within thirty days, else None."""
     if sunset is None or (sunset - today).days >= MIN_LIFETIME_DAYS:
         return None
     days = (sunset - today).days
@@ -180,15 +180,15 @@ def refuse_recipe(recipe: Recipe, form: str, engine: EngineConfig) -> Decision |
 
 
 def month_start(now: datetime) -> datetime:
-    """Return the first moment of `now`'s month, UTC."""
+    """Return the start of `now`'s month, UTC."""
     return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`examples` and `tokens` of one showing of all; `billed` tokens of the whole training.
+    """`examples` and `tokens` of one epoch; `billed` tokens of the whole training.
 
-    `cost_micro` is in millionths of `currency`, None where nobody knows the base's price.
+    `cost_micro` is in millionths of `currency`, None if the base's price is not known.
     """
 
     examples: int
@@ -201,9 +201,9 @@ class Forecast:
 def forecast(
     build: Build | None, seen: Preview, price: Callable[[str], Price | None]
 ) -> Forecast | None:
-    """Return the forecast; None where dataset.yaml cannot be read or nothing would be taught.
+    """Return the forecast; None if dataset.yaml cannot be read or there is no training data.
 
-    `build` is the dataset's newest one; `price` is asked by base model.
+    `build` is the dataset's newest one; `price` returns the price of a base model.
     """
     examples = (build.train if build else 0) + seen.added
     tokens = (build.train_tokens if build else 0) + seen.added_tokens
@@ -222,7 +222,7 @@ WARN_DAYS = (90, 30, 14, 7, 1)
 
 
 def warning_due(sunset: date, today: date) -> int | None:
-    """Return the step of WARN_DAYS that has been reached and not passed by the next, else None."""
+    """Return the reached step of WARN_DAYS whose successor is not reached, else None."""
     left = (sunset - today).days
     reached = [days for days in WARN_DAYS if left <= days]
     return min(reached) if reached else None

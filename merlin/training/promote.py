@@ -1,4 +1,4 @@
-"""Which model serves: the newest good one in git order, unless a person said otherwise."""
+"""The serving model: the newest good one in git order, unless a person chose another."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ _WHY_NOT = {ModelState.GONE: "promote-gone", ModelState.REVOKED: "promote-revoke
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A good model and the newest position on the line whose build it was trained on.
+    """A good model and the newest mainline position whose build it was trained on.
 
-    `is_followed`: a later commit of the line waits or trains. `is_awaited`: its own commit has
-    not served by it yet.
+    `is_followed`: a later mainline commit waits or trains. `is_awaited`: its own commit has
+    not been served by it yet.
     """
 
     model: Model
@@ -61,14 +61,14 @@ class Candidate:
     is_awaited: bool = False
 
 
-# Whether a model may not serve everybody yet in the place of another one, None for none.
+# Returns whether a model may not yet replace another for everybody, and why; None for no hold.
 Holds = Callable[[Model, Model | None], bool]
 
 
 def promote_newest(rows: Promotions, holds: Holds) -> list[Candidate]:
-    """Let the newest good model of each dataset serve, unless its gate or canary holds it.
+    """Promote the newest good model of each dataset, unless its gate or canary holds it.
 
-    Returns what was switched to.
+    Returns the models that were promoted.
     """
     serving = rows.serving()
     switched = []
@@ -93,8 +93,8 @@ def _is_due(old: Serving | None, candidate: Candidate) -> bool:
     if old is None:
         return True
     if old.position == RESET_POSITION and candidate.is_followed:
-        return False  # what served left with its commits: never back while a later one is made
-    # At the same position: trained anew by hand, because the model before was lost.
+        return False  # its commits are gone: never go back while a later one waits
+    # At the same position: trained again by hand, because the previous model was lost.
     is_newer = candidate.position > old.position or (
         candidate.position == old.position and candidate.is_awaited
     )
@@ -104,8 +104,8 @@ def _is_due(old: Serving | None, candidate: Candidate) -> bool:
 def _is_held(rows: Promotions, holds: Holds, old: Serving | None, candidate: Candidate) -> bool:
     """Return whether gate or canary keep a candidate from serving everybody.
 
-    Only one whose commit has not served yet, and only while a good model serves or none ever did:
-    where people lost theirs, any good one is better.
+    Applies only until its commit has been served, and only while a good model serves or none ever
+    did: if the serving model is lost, any good one is better.
     """
     new = candidate.model
     if not candidate.is_awaited or (old and old.model.model_row == new.model_row):
@@ -116,15 +116,15 @@ def _is_held(rows: Promotions, holds: Holds, old: Serving | None, candidate: Can
 
 
 def promote_by_hand(rows: Promotions, name: str, by: str) -> Model:
-    """Let a good model of one's choice serve; return it. Raises NotFound, Refused."""
+    """Promote a chosen good model; return it. Raises NotFound, Refused."""
     return _switch(rows, rows.model(name), "by_hand", by)
 
 
 def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) -> Model:
-    """Let the newest good model that served before serve again, or an earlier one named by `to`.
+    """Promote the newest good model that served before, or the earlier one named by `to`.
 
-    Raises Refused when no other model has served, or `to` never has or is gone; NotFound when
-    the dataset serves nothing.
+    Raises Refused if no other model has served, or if `to` never served or is gone; NotFound if
+    the dataset has no serving model.
     """
     now = rows.serving().get(dataset)
     if now is None:
@@ -154,14 +154,14 @@ NEWEST, REVOKED = "newest", "revoked"
 
 
 class Promotions(Repository):
-    """One row per dataset says which model serves; it changes by `promote` and `pin` alone."""
+    """The serving model of each dataset; changed only by `promote` and `pin`."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
         self._notices = Notices(db, clock)
 
     def newest_good(self) -> list[Candidate]:
-        """Return, per dataset, the good model of the verdict with the highest position."""
+        """Return, for each dataset, the good model of the verdict with the highest position."""
         heads = _heads().alias("heads")
         query = (
             select_models()
@@ -195,11 +195,11 @@ class Promotions(Repository):
 
     @transaction
     def promote(self, old: Serving | None, new: Candidate, why: str, by: str) -> bool:
-        """Make `new` serve where `old` still does.
+        """Replace `old` by `new` as the serving model.
 
-        False when another switch came first, or `new` is not good any more. In the same
-        transaction: the promotion's row (none where the same model goes on serving from a newer
-        position), the words of verdicts, and the wake counter.
+        False if another promotion came first, or if `new` is no longer good. In the same
+        transaction: the promotion's row (none if the same model serves from a newer position), the
+        statuses of verdicts, and the change counter.
         """
         # It stays good until this transaction ends.
         state = MODEL.select(MODEL.state).where(MODEL.id == new.model.model_row)
@@ -210,7 +210,7 @@ class Promotions(Repository):
         position = new.position
         if old is not None and why != NEWEST:
             position = max(old.position, new.position)
-        if why not in (NEWEST, REVOKED):  # what is held or tried was considered, too
+        if why not in (NEWEST, REVOKED):  # held and canary models were considered, too
             position = max(position, self._newest_held(new.model.dataset))
         if not self._switch(old, new.model, position, at):
             return False
@@ -231,13 +231,13 @@ class Promotions(Repository):
         return True
 
     def _newest_held(self, dataset: str) -> int:
-        """Return the highest position whose model is held or tried, 0 for none."""
+        """Return the highest position whose model is held or a canary, 0 for none."""
         condition = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(NOT_FOR_ALL)
         newest = VERDICT.select(fn.COALESCE(fn.MAX(VERDICT.position), 0))
         return int(self.db.value(newest.where((VERDICT.dataset == dataset) & condition & ON_LINE)))
 
     def _switch(self, old: Serving | None, new: Model, position: int, at: datetime) -> bool:
-        """Let the dataset's row say `new` where it still says `old`."""
+        """Set the dataset's row to `new` if it still is `old`."""
         values: Row = {"model_row": new.model_row, "position": position}
         if old is None or new.model_row != old.model.model_row:
             values["since"] = iso(at)
@@ -252,7 +252,7 @@ class Promotions(Repository):
         return self.db.change(SERVING.update(values).where(stands)) > 0
 
     def _move_words(self, model: Model, position: int, at: datetime) -> None:
-        """Let the verdicts that waited for this model say serving, those it overtook superseded."""
+        """Move the verdicts of this model to serving, and those before them to superseded."""
         of_dataset = VERDICT.dataset == model.dataset
         is_mine = VERDICT.job_id == model.job_id
         reached = of_dataset & is_mine & (VERDICT.position <= position)
@@ -263,7 +263,7 @@ class Promotions(Repository):
 
     @transaction
     def pin(self, dataset: str, *, is_pinned: bool) -> None:
-        """Stop automatic promotion of a dataset, or allow it again. Raises NotFound."""
+        """Pause or resume automatic promotion of a dataset. Raises NotFound."""
         pinned = SERVING.update({"is_pinned": int(is_pinned)}).where(SERVING.dataset == dataset)
         if not self.db.change(pinned):
             raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
@@ -273,11 +273,11 @@ class Promotions(Repository):
 
     @transaction
     def retire_revoked(self) -> list[Model]:
-        """Let no model serve any more whose build holds an example of a revoked consent.
+        """Stop serving models whose build contains an example of a withdrawn consent.
 
-        Such models become `revoked`, their training verdicts failed. Where one served, the newest
-        good model that served before takes its place, else the newest good one, else none. Tells
-        the admins. Returns the models that were not revoked before.
+        Such models become `revoked`, their training verdicts failed. A serving one is replaced by
+        the newest good model that served before, else by the newest good one, else by none.
+        Notifies the admins. Returns the newly revoked models.
         """
         may = MODEL.state.in_([state.value for state in NEXT[ModelState.REVOKED]])
         found = select_models().where(may & MODEL.build_id.in_(revoked_builds())).order_by(MODEL.id)
@@ -302,7 +302,7 @@ class Promotions(Repository):
         renote(self.db, model.job_id)
 
     def _fall_back(self, dataset: str, lost: Sequence[Model]) -> None:
-        """Let another model serve where one of these did; tell the admins."""
+        """Replace the serving model if it is one of these; notify the admins."""
         of_dataset = SERVING.dataset == dataset
         self.db.row(self.db.locked(SERVING.select().where(of_dataset)))
         old = self.serving().get(dataset)
@@ -314,7 +314,7 @@ class Promotions(Repository):
         if old is None or old.model.model_row not in {model.model_row for model in lost}:
             self._notices.tell(ADMINS, "notice-revoked", arguments)
             return
-        # As the chain goes: what served before, newest first, then what is good.
+        # The fallback order: those that served before, newest first, then good ones.
         before = (self.model(model_id) for model_id in dict.fromkeys(self.served(dataset)))
         newest = (each.model for each in self.newest_good() if each.model.dataset == dataset)
         good = (model for model in chain(before, newest) if model.state is ModelState.GOOD)
@@ -328,14 +328,14 @@ class Promotions(Repository):
         self._notices.tell(ADMINS, "notice-revoked-switched", now)
 
     def served(self, dataset: str) -> list[str]:
-        """Return the provider's name of the model of each promotion of a dataset, newest first."""
+        """Return the provider's model name of each promotion of a dataset, newest first."""
         past = PROMOTION.select(PROMOTION.to_model).where(PROMOTION.dataset == dataset)
         return [row["to_model"] for row in self.db.rows(past.order_by(PROMOTION.id.desc()))]
 
     def model(self, name: str) -> Model:
         """Return a model by its id at the provider or by its build's version. Raises NotFound.
 
-        Of several the newest good one, else the newest.
+        Of several, the newest good one, else the newest.
         """
         dataset, _, number = name.rpartition("-")
         is_named: Any = MODEL.model_id == name
@@ -349,16 +349,16 @@ class Promotions(Repository):
 
 
 def end_canary(db: Database, dataset: str) -> None:
-    """Let no model of a dataset answer a share of the people any more."""
+    """End the canary of a dataset."""
     db.change(CANARY.delete().where(CANARY.dataset == dataset))
     is_told = (VERDICT.dataset == dataset) & (VERDICT.reason == verdicts.CANARY)
     db.change(VERDICT.update({"reason": "", "arguments": dump_json({})}).where(is_told))
 
 
 def find_before(db: Database, model: Model) -> Model | None:
-    """Return the model that a model took the place of when it was last promoted.
+    """Return the model that a model replaced when it was last promoted.
 
-    The one that serves, where this one never has; None without another one.
+    The serving one, if this model has never served; None if there is no other.
     """
     moves = PROMOTION.select(PROMOTION.from_model).where(
         (PROMOTION.dataset == model.dataset) & (PROMOTION.to_model == model.model_id)
@@ -381,7 +381,7 @@ def serving_rows() -> Select:
 def _heads() -> Select:
     """Return the SELECT of each dataset's highest position whose model is good.
 
-    A failed verdict with a good model is one whose job somebody cancelled too late.
+    A failed verdict with a good model is one whose job was cancelled too late.
     """
     is_good = MODEL.state == ModelState.GOOD.value
     tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
@@ -392,5 +392,5 @@ def _heads() -> Select:
 
 
 def serving_of(row: Row) -> Serving:
-    """Return what a row of `serving_rows` says."""
+    """Return the values of a row of `serving_rows`."""
     return read_row(Serving, row, model=model_of(row))

@@ -1,13 +1,13 @@
-"""Prove a new model by the probe and the test questions; see which models are gone.
+"""Evaluate a new model by one probe and the test questions; detect models that are gone.
 
-One question first, with back-off, because a provider may still be loading the model; then the
-rest of the test split. Each answer is kept as it comes, and only what was not answered is asked
-again. A model that its provider still will not answer with after an hour is refused; a provider
-that is away, or that lets nobody in, says nothing of the model.
+One question is asked first, with back-off, because a provider may still be loading the model;
+then the rest of the test split. Each answer is stored as it arrives, and only unanswered
+questions are asked again. A model that its provider cannot answer with after an hour is
+refused; a provider that is unreachable or rejects the credentials says nothing about the model.
 
-A model that the provider's list lacks is asked one question before anything is said of it, because
-some servers list no tuned models; and a list may lag. So it is gone when it was missed twice, at
-least `settle_s` apart, and by the list and the answer both. Listed again, it is good again.
+A model that is missing from the provider's list is asked one question first, because some
+servers do not list tuned models, and a list may lag. It is gone if it was missing twice, at
+least `settle_s` apart, in the list and in the answer. If it is listed again, it is good again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ MAX_DOUBLINGS = 10
 
 
 def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[Model]:
-    """Prove every model that is due; return those that became good."""
+    """Evaluate every model that is due; return those that became good."""
     good = []
     for model in rows.unproved():
         # First: a model that is good may serve at once.
@@ -62,9 +62,9 @@ def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[M
 
 
 def _ask_serving(rows: Models, providers: Mapping[str, TrainingProvider], dataset: str) -> None:
-    """Ask the serving model the test questions whose answers were not kept to compare with.
+    """Ask the serving model the test questions that have no stored answer for comparison.
 
-    It was proved by an earlier version, or recovered. What it does not answer is not compared.
+    It was evaluated by an earlier version, or recovered. Unanswered questions are not compared.
     """
     settings = newest_settings(rows.db, dataset)
     row = rows.db.row(serving_rows().where(SERVING.dataset == dataset))
@@ -87,11 +87,11 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
     questions = questions_of(read_conversations(rows.db, model.build_id, "test"))
     answered = rows.answers(model.model_row)
     unanswered = [question for question in questions if question.example_id not in answered]
-    if not questions:  # one answer there must be
+    if not questions:  # at least one answer must exist
         unanswered = questions_of(read_conversations(rows.db, model.build_id, "train"))[:1]
     new, trouble = _ask_each(rows, provider.asker, model, unanswered)
     if trouble is not None:
-        # A fresh model may be unknown to the serving side for some minutes.
+        # The serving side may not know a new model for some minutes.
         tried = replace(model, probes=0) if new else model
         _put_off(rows, tried, trouble, provider.clock() - model.created_at)
         return False
@@ -106,10 +106,10 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
 def _ask_each(
     rows: Models, asker: Asker, model: Model, questions: Sequence[Question]
 ) -> tuple[dict[str, Answer], ProviderError | None]:
-    """Return the answers, each kept when it came, and what stood in the way of the others.
+    """Return the answers, each stored as it arrived, and the error that stopped the others.
 
-    Another question goes first each time: where it fails no other is asked. Those that
-    fail among answers are asked again at the end, without the others.
+    Each pass starts with another question: if it fails, no other is asked. Questions that fail
+    among answered ones are asked again at the end.
     """
     turn = model.probes % max(len(questions), 1)
     queue = [
@@ -124,7 +124,7 @@ def _ask_each(
         answers[query.key] = reply.answer
 
     try:
-        # It ends: a pass in which nothing is answered raises, and a later tick asks again.
+        # It ends: a pass without an answer raises, and a later tick asks again.
         while queue:
             failed = ask_many(asker, model.model_id, queue, keep, waits_s=()).failed
             queue = [query for query in queue if query.key in failed]
@@ -134,7 +134,7 @@ def _ask_each(
 
 
 def _put_off(rows: Models, model: Model, trouble: ProviderError, age: timedelta) -> None:
-    """Let the model be asked again later, or refuse it where it never answered."""
+    """Schedule the next probe of a model, or refuse it if it never answered."""
     note = str(trouble)
     if not says_nothing(trouble) and age > GIVE_UP and model.probes >= MIN_PROBES:
         log.warning("model refused", model=model.model_id, reason=note)
@@ -145,31 +145,31 @@ def _put_off(rows: Models, model: Model, trouble: ProviderError, age: timedelta)
     rows.postpone(model, min(MAX_WAIT_S, wait), note)
 
 
-# A model that answers without being listed is asked again only now and then: answers cost.
+# A model that answers without being listed is asked again only rarely: answers cost money.
 ANSWERED = timedelta(days=1)
 MAX_ASKED = 20
 
 
 class ModelInventory:
-    """Counts the misses in memory: a daemon that starts anew begins anew."""
+    """Counts misses in memory: the count restarts with the daemon."""
 
     def __init__(self, rows: Models, providers: Mapping[str, TrainingProvider]) -> None:
         self._rows, self._providers = rows, providers
         self._missed: dict[int, datetime] = {}
         self._answered: dict[int, datetime] = {}
-        # Its own tick and a request may come at one time.
+        # Its own tick and a request may run at the same time.
         self._turn = threading.Lock()
 
     def doubt(self, model_id: str) -> None:
-        """Let a model be asked again at the next look: somebody was told that it is gone."""
+        """Check a model again at the next run: an answer failed because it is gone."""
         for model in self._rows.good_or_gone():
             if model.model_id == model_id:
                 self._answered.pop(model.model_row, None)
 
     def take(self) -> list[Model]:
-        """Look once at every provider's list; return the models whose state changed, as they are.
+        """Check every provider's list once; return the models whose state changed.
 
-        A provider that cannot answer now says nothing of its models.
+        A provider that cannot answer now says nothing about its models.
         """
         changed = []
         with self._turn:
@@ -202,7 +202,7 @@ class ModelInventory:
                 yield self._settled(model, ModelState.GONE)
 
     def _is_due(self, provider: TrainingProvider, model: Model) -> bool:
-        """Return whether the list should show it by now, and it has not answered of late."""
+        """Return whether the list should contain it by now, and it has not answered recently."""
         now, answered = provider.clock(), self._answered.get(model.model_row)
         is_young = now - model.created_at < timedelta(seconds=provider.settle_s)
         return not is_young and (answered is None or now - answered >= ANSWERED)
