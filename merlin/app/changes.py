@@ -469,7 +469,7 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
 
 
 def of_commit(ctx: Context, actor: Actor, mark: str) -> list[Change]:
-    """Return the actor's own changes whose commit id starts with `digits`.
+    """Return the actor's own changes whose commit id starts with `mark`.
 
     Raises NotFound, also if the actor may no longer edit the dataset.
     """

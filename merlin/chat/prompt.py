@@ -63,7 +63,7 @@ def wrap_document(text: str, name: str) -> str:
 
 
 def document_texts(text: str) -> list[str]:
-    """Return the document texts that `wrapped` closed into `text`, in order."""
+    """Return the document texts that `wrap_document` put into `text`, in order."""
     return [found[2] for found in _WRAPPED.finditer(text)]
 
 

@@ -224,7 +224,7 @@ class _OtherMethod(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where examples are read from. `examples` collects them by id, unless it is None."""
+    """Where examples are read from. `known` collects them by id, unless it is None."""
 
     read: Read
     limit_tokens: Mapping[str, int]

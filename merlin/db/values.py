@@ -53,7 +53,7 @@ def dump_json(value: object) -> str:
 
 
 def load_json(text: str | None) -> Any:
-    """Return what `dumped` wrote; None stays None."""
+    """Return what `dump_json` wrote; None stays None."""
     return None if text is None else json.loads(text)
 
 
