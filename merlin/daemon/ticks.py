@@ -97,7 +97,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
 
 
 def _vocabulary_release() -> Callable[[], bool]:
-    """Return what gives the tokenizer's memory back once a round passes without a count."""
+    """Return a tick that frees the tokenizer's memory after a round without token counts."""
     before = count_tokens.cache_info()
 
     def release() -> bool:
@@ -113,23 +113,23 @@ def _vocabulary_release() -> Callable[[], bool]:
 
 
 def fetch(services: DaemonServices) -> bool:
-    """Bring in new commits, and their files for those who look at examples."""
+    """Process new commits, and update the index of their files."""
     has_moved = read_commits(services)
     follow_files(services)
     return has_moved
 
 
 def follow_files(services: DaemonServices) -> bool:
-    """Let the files that people see and search be those of the newest commit.
+    """Update the index of files that people view and search to the newest commit.
 
-    Apart from the commits: of a large dataset it takes longer than its check and build.
+    Separate from processing commits: for a large dataset it takes longer than check and build.
     """
     with services.build_settings.files_move:
         return sync_files(services.build_settings.source, FileIndex(services.db))
 
 
 def read_commits(services: DaemonServices) -> bool:
-    """Check, build and record each new commit; tell the admins what they must know."""
+    """Check, build and record each new commit; notify the admins of problems."""
     try:
         tells = partial(_tell_outcome, services), partial(_tell_rewritten, services)
         head, has_moved = gather(services.build_settings, *tells)
@@ -158,7 +158,7 @@ def _tell_rewritten(services: DaemonServices, head: str, count: int) -> None:
 
 
 def _tell_outcome(services: DaemonServices, commit: Commit, outcome: Outcome) -> None:
-    """Tell of a rejected commit, and of one whose bad examples were left out."""
+    """Notify the admins of a rejected commit, or of a build that left out bad examples."""
     found = outcome.checked.findings if outcome.checked else ()
     errors = [finding for finding in found if finding.severity == "error"]
     arguments: dict[str, object] = {"dataset": outcome.dataset, "commit": commit.sha[:10]}
@@ -177,7 +177,7 @@ def _tell_outcome(services: DaemonServices, commit: Commit, outcome: Outcome) ->
 
 
 def launch(services: DaemonServices) -> bool:
-    """Decide what is launched now, and carry every launching job on."""
+    """Start waiting launches, and advance every job in the state LAUNCHING."""
     begun = launch_waiting(services.launches)
     moved = bool(begun)
     for job in Jobs(services.db).open_jobs():
@@ -189,14 +189,14 @@ def launch(services: DaemonServices) -> bool:
 def _carry(services: DaemonServices, job: Job) -> bool:
     provider = services.providers.get(job.provider)
     if provider is None:
-        return False  # the alarms tell of it
+        return False  # reported by warn_of_problems
     commit = VerdictHistory(services.db).commit_of(job.job_id)
     with open_span("launch", commit=commit) as span:
         after = _carried(services, provider, job, commit)
         Jobs(services.db).save(job, after)
         span.set_attributes(facts_of(after))
     if after.state is JobState.SUCCEEDED:
-        # Found again after its end (a lost database): nobody will look at it any more.
+        # Found already finished (after a lost database): it will not be polled again.
         keep_diary(provider, after)
     if after.state is JobState.FAILED:
         _tell_failed(services, after)
@@ -206,14 +206,14 @@ def _carry(services: DaemonServices, job: Job) -> bool:
 def _carried(
     services: DaemonServices, provider: TrainingProvider, job: Job, commit: str | None
 ) -> Job:
-    """Carry one launch; what is wrong with its build is no trouble of the others."""
+    """Advance one launch; an error of its build must not stop the other launches."""
     build = services.launches.build(job.build_id)
     now = services.clock()
     try:
         return carry(
             provider, job, build, lambda: restore_build(services.build_settings, commit, build)
         )
-    except (NotFound, DatasetError) as fault:  # nobody can make its bytes any more
+    except (NotFound, DatasetError) as fault:  # its files cannot be rebuilt
         log.warning("launch without a build", job=job.job_id, reason=str(fault))
         return replace(job, state=JobState.FAILED, error=str(fault), updated_at=now)
     except (SourceError, OSError) as fault:
@@ -221,7 +221,7 @@ def _carried(
 
 
 def poll(services: DaemonServices) -> bool:
-    """Look at every launched job that is due; True when one of them ended."""
+    """Poll every launched job that is due; return whether one of them ended."""
     ended = False
     for job in Jobs(services.db).open_jobs():
         provider = services.providers.get(job.provider)
@@ -233,12 +233,12 @@ def poll(services: DaemonServices) -> bool:
         if after.is_final:
             ended, commit = True, VerdictHistory(services.db).commit_of(job.job_id)
             with open_span("training", facts_of(after), commit=commit, since=job.created_at):
-                pass  # it was at the provider's
+                pass  # the training ran at the provider
     return ended
 
 
 def _is_due(services: DaemonServices, job: Job) -> bool:
-    """Return whether the job may be looked at; after the clock was set back it may, too."""
+    """Return whether the job is due for a poll; also true after the clock was set back."""
     if job.not_before is None:
         return True
     return not timedelta() < job.not_before - services.clock() <= MAX_WAIT
@@ -255,7 +255,7 @@ def _tell_failed(services: DaemonServices, job: Job) -> None:
 
 
 def prove(services: DaemonServices) -> bool:
-    """Prove new models; one that may never serve is not asked."""
+    """Evaluate new models, except those that are revoked."""
     models = Models(services.db, services.clock)
     if models.unproved():
         Promotions(services.db).retire_revoked()
@@ -263,7 +263,7 @@ def prove(services: DaemonServices) -> bool:
 
 
 def promote(services: DaemonServices) -> bool:
-    """Let the newest good model of each dataset serve."""
+    """Promote the newest model of each dataset that passes its gate."""
     with services.build_settings.line_moves:
         gate = Gates(services.db, services.clock).holds
         canaries = Canaries(services.db, services.clock)
@@ -283,7 +283,7 @@ def promote(services: DaemonServices) -> bool:
 
 
 def _proof(proof: Evaluation | None) -> Mapping[str, object]:
-    """Return how a model did on its test questions, as a text within a text."""
+    """Return a model's result on its test questions, as a nested Fluent message."""
     if proof is None or not proof.questions:
         return {"key": "proof-none", "arguments": {}}
     right = round(proof.equal_share * proof.questions)
@@ -291,20 +291,19 @@ def _proof(proof: Evaluation | None) -> Mapping[str, object]:
 
 
 class NoteWriter:
-    """Writes final verdicts as git notes; a lost database can be told by them what was.
+    """Writes final verdicts as git notes, from which a lost database can be restored.
 
-    A push that fails stands in nobody's way: notes are written all the same, and the push is
-    tried again after a pause that doubles.
+    A failed push does not stop the writing of notes; it is retried after a pause that doubles.
     """
 
     def __init__(self, services: DaemonServices) -> None:
         self._services = services
-        self._is_owed = True  # who was here before may have died before the push
+        self._is_owed = True  # the previous process may have died before the push
         self._pause_s = FIRST_PUSH_PAUSE_S
         self._share_at = 0.0
 
     def __call__(self) -> bool:
-        """Write and push; return whether a note was written. Raises SourceError at the end."""
+        """Write and push notes; return whether one was written. Raises SourceError at the end."""
         rows, source = VerdictHistory(self._services.db), self._services.build_settings.source
         count, failures = 0, []
         for commit, words in rows.unnoted():
@@ -330,13 +329,13 @@ class NoteWriter:
 
 
 def count_hours(services: DaemonServices) -> bool:
-    """Count what was answered in this hour, for the trends."""
+    """Update this hour's figures of answers, for the trends."""
     HourlyFigures(services.db, services.clock).update()
     return False
 
 
 def _served(services: DaemonServices) -> Callable[[], bool]:
-    """Return the tick that does requests; it looks only when the wake counter moved."""
+    """Return the tick that processes requests; it queries only if the change counter moved."""
     seen: int | None = None
 
     def serve() -> bool:
@@ -345,7 +344,7 @@ def _served(services: DaemonServices) -> Callable[[], bool]:
         if counter == seen:
             return False
         if seen is None:
-            Requests(services.db).release()  # what was cut off is taken up again
+            Requests(services.db).release()  # requeue requests that were interrupted
         seen = None
         done = serve_requests(services, partial(read_commits, services))
         seen = counter
@@ -354,17 +353,17 @@ def _served(services: DaemonServices) -> Callable[[], bool]:
     return serve
 
 
-# A short outage mends itself; longer ones may want a person (a key, money, an address).
+# Short outages pass; longer ones may need an admin (API key, credit, URL).
 SILENT = timedelta(minutes=5)
 MAX_QUEUED_LENGTH, LONGEST = timedelta(hours=6), timedelta(hours=24)
 MAX_PROOF_TIME = timedelta(hours=1)
 
-# Tells the admins: a Fluent key with arguments, and the word that keeps it single.
+# Notifies the admins: Fluent key, its arguments, and a deduplication key.
 Tell = Callable[[str, Mapping[str, object], str], object]
 
 
 def warn_of_problems(services: DaemonServices) -> bool:
-    """Tell the admins of every open job and unproved model that is in trouble."""
+    """Notify the admins of problems of open jobs, unevaluated models and served models."""
     now, tell = services.clock(), partial(Notices(services.db).tell, ADMINS)
     for job in Jobs(services.db).open_jobs():
         _warn_of_job(services, job, now, tell)
@@ -384,13 +383,13 @@ def warn_of_problems(services: DaemonServices) -> bool:
 
 
 def warn_of_sunsets(services: DaemonServices) -> bool:
-    """Tell the admins in time what will go dark: what serves with its base, what hears and sees."""
+    """Warn the admins of shutdown dates of serving models' bases and of other models in use."""
     used = [
         (named.provider, named.model, purpose, {"provider": named.provider})
         for purpose, named in services.config.named_models
     ]
     for dataset, serving in Promotions(services.db).serving().items():
-        # The job's own: the same build may be trained on several.
+        # The job's base model: one build may be trained on several.
         base = Jobs(services.db).get(serving.model.job_id).recipe.base_model
         used.append((serving.model.provider, base, "", {"dataset": dataset}))
     for provider, model_id, purpose, about in used:

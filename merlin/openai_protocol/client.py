@@ -1,9 +1,9 @@
-"""The client of a server of the OpenAI protocol for the event loop, without the `openai` package.
+"""An asyncio client for servers of the OpenAI protocol, without the `openai` package.
 
-The package would cost a chat 23 MB, a second of imports and a millisecond a call. Nothing is
-retried here. The events of a stream are read from its bytes: the package builds a tree of checked
-objects for each chunk, which costs ten times what the chunk's JSON does. Source of their format:
-WHATWG HTML, 9.2 "Server-sent events".
+The package would cost the chat process 23 MB, a second of import time and a millisecond per call.
+Nothing is retried here. Stream events are parsed from bytes: the package builds a tree of validated
+objects for each chunk, ten times as expensive as parsing its JSON. Source of the format: WHATWG
+HTML, 9.2 "Server-sent events".
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ from merlin.core.server import join_pieces
 from merlin.core.tracing import trace_headers
 from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status, one_line
 
-# Which project of an account pays; the folder at Yandex Cloud.
+# The account's project that is billed; the folder ID at Yandex Cloud.
 PROJECT = "OpenAI-Project"
 CONNECT_S = 5.0
 KEEP_S = 20.0
-# What is longer is no answer but an attack on memory, or a server that has gone wrong.
+# Longer responses are rejected: a faulty or hostile server must not exhaust memory.
 MAX_RESPONSE_BYTES = 16_000_000
-# A token comes in a chunk of a few hundred bytes.
+# Each streamed token arrives in a chunk of a few hundred bytes.
 MAX_STREAM_BYTES = 4 * MAX_RESPONSE_BYTES
 MAX_EVENT_BYTES = 1_000_000
 _MAX_ERROR_BYTES = 64 * 1024
 JSON_SENT = {"Content-Type": "application/json"}
-# aiohttp's word for it.
+# aiohttp: no limit on connections.
 _ANY_NUMBER = 0
 _OK = range(200, 300)
 _DONE = b"[DONE]"
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 Json = Mapping[str, object]
-# The body of a POST; None makes it a GET.
+# The body of a POST; None means GET.
 Body = Json | aiohttp.FormData | None
 
 
 class ProtocolClient:
-    """The calls of one account at one server, as many side by side as are wanted."""
+    """A client for one account at one server; concurrent requests are not limited."""
 
     def __init__(self, base_url: str, credential: str, project: str = "") -> None:
-        """Take where the server is, its key and the project there, "" for none."""
+        """Take the server's base URL, the API key and the project, "" for none."""
         self._root = base_url.rstrip("/")
         self._credential = credential or "none"
         self._project = {PROJECT: project} if project else {}
         self._session: aiohttp.ClientSession | None = None
 
     async def json(self, path: str, body: Body, total_s: float) -> Json:
-        """Return the JSON object that answers, within `total_s`. Raises as `send` does."""
+        """Return the response's JSON object within `total_s` seconds. Raises as `send` does."""
         async with asyncio.timeout(total_s):
-            # The first byte of a whole answer comes with its last: silence is no sign there.
+            # A response that is not streamed arrives all at once: no read timeout before `total_s`.
             async with self.send(path, body, total_s, total_s) as response:
                 return json_object(await read_whole(response))
 
@@ -67,11 +67,11 @@ class ProtocolClient:
     async def send(
         self, path: str, body: Body, total_s: float, between_s: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Yield what answers a POST, or a GET without a `body`.
+        """Yield the response to a POST, or to a GET without a `body`.
 
-        Its beginning comes within `total_s`, and each byte within `between_s` of the one before;
-        who reads it bounds the whole. Raises ProviderError and its kinds for a refusal, and what
-        `call_errors` turns into them.
+        The headers must arrive within `total_s` seconds, and each read within `between_s`; the
+        caller limits the time of the complete body. Raises ProviderError or a subclass for an
+        error response, and the exceptions that `call_errors` converts.
         """
         data: bytes | aiohttp.FormData | None
         if isinstance(body, Mapping):
@@ -113,26 +113,26 @@ class ProtocolClient:
                     "User-Agent": f"merlin/{__version__}",
                     **self._project,
                 },
-                # No proxy of the environment counts for a server on this machine.
+                # Ignore the environment's proxy settings for a server on this machine.
                 trust_env=not is_loopback(urlsplit(self._root).hostname),
             )
         return self._session
 
     async def aclose(self) -> None:
-        """Let all connections go; to be awaited in the loop that called."""
+        """Close all connections; await it in the event loop that made the calls."""
         if self._session is not None:
             await self._session.close()
             self._session = None
 
 
 async def read_whole(response: aiohttp.ClientResponse, largest: int = MAX_RESPONSE_BYTES) -> bytes:
-    """Return the whole of an answer. Raises InvalidResponse for one that is too long."""
+    """Return the complete body. Raises InvalidResponse if it is longer than `largest` bytes."""
     too_long = InvalidResponse(f"longer than {largest // 1_000_000} MB")
     return await join_pieces(response.content.iter_any(), largest, too_long)
 
 
 def json_object(content: bytes) -> Json:
-    """Return the JSON object of an answer. Raises InvalidResponse for everything else."""
+    """Parse a body as a JSON object. Raises InvalidResponse if it is anything else."""
     try:
         read = json.loads(content)
     except ValueError as error:
@@ -147,10 +147,10 @@ def json_object(content: bytes) -> Json:
 async def read_events(
     response: aiohttp.ClientResponse, total_s: float = math.inf
 ) -> AsyncGenerator[Json, None]:
-    """Yield the objects of a streamed answer.
+    """Yield the JSON objects of a streamed response.
 
-    `total_s` bounds the waiting for it as a whole, not what is done with it in between. Raises
-    InvalidResponse, and what `call_errors` turns into ProviderError.
+    `total_s` limits the total time spent waiting for data, without the consumer's time. Raises
+    InvalidResponse, and the exceptions that `call_errors` converts into ProviderError.
     """
     events, size, begun = EventReader(), 0, time.monotonic()
     async for content in response.content.iter_any():
@@ -166,7 +166,7 @@ async def read_events(
 
 
 class EventReader:
-    """The events of one answer; bytes come in as the network cuts them."""
+    """An incremental parser of one response's server-sent events."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -175,7 +175,7 @@ class EventReader:
         self.is_done = False
 
     def feed(self, content: bytes) -> Iterator[Json]:
-        """Yield the objects of the events that are whole now. Raises InvalidResponse."""
+        """Yield the objects of the events completed by `content`. Raises InvalidResponse."""
         # A CR at the very end may be half of a CRLF, so it waits for what follows.
         *lines, self._rest = _lines(self._rest + content)
         if len(self._rest) > MAX_EVENT_BYTES:

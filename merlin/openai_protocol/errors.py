@@ -1,8 +1,8 @@
-"""Errors of the protocol, both ways: the error object of our servers, and what one of others means.
+"""Errors of the protocol: building our servers' error object, and classifying providers' errors.
 
-What a provider's refusal means, whichever client heard it:
+How a provider's error response is classified, whichever client received it:
 
-5xx, unreadable                                   ProviderDoubt when the call creates, else Busy
+5xx, unreadable                                   ProviderUnknown when the call creates, else Busy
 429                                               ProviderBusy, ProviderError without credit
 404 about a model                                 ModelGone
 every other 3xx, 4xx                              ProviderError
@@ -23,11 +23,11 @@ NO_CREDIT = "insufficient_quota"
 NO_MODEL = "model_not_found"
 TOO_OFTEN = "rate_limit_exceeded"
 _CODES = {401: "invalid_api_key", 429: TOO_OFTEN}
-# Errors whose type is not the one of their status.
+# Error codes whose type does not follow from the status.
 _TYPES = {NO_CREDIT: NO_CREDIT, TOO_OFTEN: "requests"}
 _LATER = frozenset({408, 425})
 _NOT_THERE, _BUSY, _BAD, _NOT_MADE, _SERVER = 404, 429, 400, 501, 500
-# The file was taken and is not ready yet: the one 400 that passes by itself.
+# The uploaded file is still being processed: the only 400 worth retrying.
 # Source: LearnPrompt/LLMs-cookbook#1.
 _FILE_NOT_READY = re.compile(r"still being processed|not ready", re.IGNORECASE)
 _FILE_WAIT_S = 5.0
@@ -36,10 +36,10 @@ _ABOUT_MODELS = ("/chat/completions", "/models", "/audio/")
 
 
 class ApiError(Exception):
-    """One refused call of a server: HTTP status, the error object, headers where it has some.
+    """An error response of a server: HTTP status, error object, optional headers.
 
-    `kind` is the error's type, "" for the one that the status means. The message comes ready, in
-    the language of the caller. Source: openai/openai-openapi, `openapi.yaml`, Error.
+    `kind` is the error's type, "" for the default of the status. The message is already in the
+    caller's language. Source: openai/openai-openapi, `openapi.yaml`, Error.
     """
 
     kind = ""
@@ -54,37 +54,37 @@ class ApiError(Exception):
         self.param = param
 
     def as_json(self) -> dict[str, object]:
-        """Return the answer's body."""
+        """Return the response body."""
         return error_object(self.status, str(self), self.code, self.param, self.kind)
 
 
 def error_object(
     status: int, message: str, code: str | None, param: str | None = None, kind: str = ""
 ) -> dict[str, object]:
-    """Return the body of a refused call; `kind` is its type, "" for the one of the status."""
+    """Return the body of an error response; `kind` is its type, "" for the status's default."""
     usual = "server_error" if status >= _SERVER else "invalid_request_error"
     kind = kind or _TYPES.get(code or "", usual)
     return {"error": {"message": message, "type": kind, "param": param or None, "code": code}}
 
 
 def unknown_model(name: str) -> ApiError:
-    """Return the error of a model that is not there."""
+    """Return the error for an unknown model."""
     text = f"The model `{name}` does not exist; GET /v1/models lists those that do."
     return ApiError(404, text, code=NO_MODEL, param="model")
 
 
 def missing(kind: str, name: str, param: str = "id") -> ApiError:
-    """Return the error of a file, job or checkpoint that is not there."""
+    """Return the error for an unknown file, job or checkpoint."""
     return ApiError(404, f"No such {kind}: {name}", param=param)
 
 
 def bad_field(param: str, message: str, code: str | None = None) -> ApiError:
-    """Return the error of a field that cannot be used."""
+    """Return the error for an invalid field."""
     return ApiError(400, message, param=param, code=code)
 
 
 def context_exceeded(tokens: int, window: int) -> ApiError:
-    """Return the error of messages that do not fit the model's window."""
+    """Return the error for messages that exceed the model's context window."""
     words = (
         f"This model's maximum context length is {window} tokens, your messages have"
         f" {tokens}. Please reduce the length of the messages."
@@ -93,16 +93,16 @@ def context_exceeded(tokens: int, window: int) -> ApiError:
 
 
 class InvalidResponse(Exception):
-    """The answer is not what the protocol says: treated as a 5xx."""
+    """The response violates the protocol; it is treated as a 5xx."""
 
 
 def error_of_status(
     status: int, headers: Mapping[str, str], error: object, path: str, unsure: type[ProviderBusy]
 ) -> ProviderError:
-    """Judge an answer of a status other than 2xx to a call of `path`.
+    """Return the error for a response with a status other than 2xx to a request of `path`.
 
-    `error` is what `error_in` found; `unsure` is what a doubt about the call is. The words are
-    status, code, message and request id in one line; a page of HTML is not repeated.
+    `error` is the result of `error_in`; `unsure` is the type used when the outcome of the call
+    is unclear. The text is status, code, message and request id in one line; HTML is left out.
     """
     code, message, wait_s = _code_of(error), _message(error), retry_after_s(headers)
     named = headers.get("x-request-id")
@@ -115,7 +115,7 @@ def error_of_status(
         return ProviderBusy(words, code=code, status=status, retry_after_s=wait_s)
     if status == _BAD and _FILE_NOT_READY.search(words):
         return ProviderBusy(words, code=code, status=status, retry_after_s=_FILE_WAIT_S)
-    # A wrong address answers 404 as well as an unknown model does.
+    # A wrong URL returns 404 as well, not only an unknown model.
     is_about_model = any(part in path for part in _ABOUT_MODELS) and "model" in message.lower()
     if code == NO_MODEL or (status == _NOT_THERE and is_about_model):
         return ModelGone(words, code=code, status=status)
@@ -126,7 +126,7 @@ def error_of_status(
 def error_of_object(
     error: object, unsure: type[ProviderBusy], otherwise: str = ""
 ) -> ProviderError:
-    """Judge an error that came inside an answer of status 200; `otherwise` is its words."""
+    """Return the error for an error object in a 200 response; `otherwise` is the fallback text."""
     code = _code_of(error)
     words = one_line(_message(error) or otherwise or "an error in the answer")
     if code == NO_CREDIT:
@@ -135,7 +135,7 @@ def error_of_object(
 
 
 def error_in(content: bytes) -> object:
-    """Return the error that a refusal's body holds, None where that is no JSON."""
+    """Return the error in an error response's body, None if it is not JSON."""
     try:
         read = json.loads(content)
     except (ValueError, RecursionError):
@@ -144,7 +144,7 @@ def error_in(content: bytes) -> object:
 
 
 def _code_of(error: object) -> str:
-    """Return the protocol's word for an error, "" where there is none."""
+    """Return the protocol's error code, "" if there is none."""
     if not isinstance(error, Mapping):
         return ""
     is_credit = error.get("type") == NO_CREDIT
@@ -159,12 +159,12 @@ def _message(error: object) -> str:
 
 
 def one_line(words: str) -> str:
-    """Return words of others as one line that tells no secret."""
+    """Return external text as one truncated line with secrets redacted."""
     return redact(" ".join(words.split()))[:_LONGEST]
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds the provider asks us to wait; None where it does not say.
+    """Return the provider's retry delay in seconds, None if it gives none.
 
     Source: RFC 9110, 10.2.3 (seconds or a date); `retry-after-ms` is OpenAI's.
     """

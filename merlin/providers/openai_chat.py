@@ -1,8 +1,8 @@
-"""Streamed answers and transcription by any server of the OpenAI protocol, and its JSON objects.
+"""Streamed answers, transcription and JSON objects of any server of the OpenAI protocol.
 
-Without the `openai` package (40 MB). Of an object, what is needed must be there and of the right
-kind, or InvalidResponse is raised; what is extra or missing by custom of some servers is
-overlooked. Nothing here retries: how often to try again is the caller's to decide.
+Does not use the `openai` package (40 MB). A required field that is missing or of the wrong type
+raises InvalidResponse; extra fields, and fields that some servers omit, are ignored. Nothing here
+retries: retries are up to the caller.
 
 Source: openai/openai-openapi, `openapi.yaml`, 2026-08-21; CreateChatCompletionRequest.
 """
@@ -39,16 +39,16 @@ from merlin.providers.base import (
 )
 
 Json = Mapping[str, object]
-# How servers of the protocol call a model's context length; the protocol itself has no word.
+# Servers' field names for a model's context length; the protocol itself defines none.
 _CONTEXT_WORDS = ("context_window", "context_length", "max_model_len", "max_context_length")
-# A hundred times what any model takes; a database could not add up numbers without bounds.
+# A hundred times any model's window; unbounded values would overflow sums in the database.
 _MAX_TOKENS = 1_000_000_000
-# Of what a server offers with a refusal, as many as fit under an answer; characters of one.
+# Similar questions that a server suggests: how many are shown; characters of each.
 MAX_OFFERS, MAX_OFFER_LENGTH = 3, 300
 
 
 def must_text(raw: Json, key: str) -> str:
-    """Return a text that cannot be done without."""
+    """Return a required text field. Raises InvalidResponse if it is missing or empty."""
     value = raw.get(key)
     if not isinstance(value, str) or not value:
         raise InvalidResponse(f"{key} is {value!r:.60}")
@@ -56,7 +56,7 @@ def must_text(raw: Json, key: str) -> str:
 
 
 def rows(raw: Json) -> list[Json]:
-    """Return the objects of a list's page."""
+    """Return the objects of one page of a list. Raises InvalidResponse."""
     data = raw.get("data")
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
         raise InvalidResponse(f"data is {data!r:.60}")
@@ -64,7 +64,7 @@ def rows(raw: Json) -> list[Json]:
 
 
 def job_report(raw: Json) -> JobReport:
-    """Return how a job stands; `status` is the server's own word."""
+    """Parse a job; `status` is the server's own value."""
     error = raw.get("error")
     return JobReport(
         provider_job_id=must_text(raw, "id"),
@@ -79,13 +79,13 @@ def job_report(raw: Json) -> JobReport:
 
 
 def metadata(raw: Json) -> dict[str, str]:
-    """Return a job's metadata, empty where the server keeps none."""
+    """Return a job's metadata, empty if the server keeps none."""
     values = raw.get("metadata")
     return {str(k): str(v) for k, v in values.items()} if isinstance(values, Mapping) else {}
 
 
 def job_event(raw: Json) -> JobEvent:
-    """Return one line of a job's diary."""
+    """Parse one event of a job."""
     data = raw.get("data")
     return JobEvent(
         event_id=must_text(raw, "id"),
@@ -98,7 +98,7 @@ def job_event(raw: Json) -> JobEvent:
 
 
 def checkpoint(raw: Json) -> Checkpoint:
-    """Return a checkpoint; only metrics that are numbers are kept."""
+    """Parse a checkpoint; metrics that are not numbers are dropped."""
     raw_metrics = raw.get("metrics")
     metrics = raw_metrics if isinstance(raw_metrics, Mapping) else {}
     return Checkpoint(
@@ -109,14 +109,14 @@ def checkpoint(raw: Json) -> Checkpoint:
 
 
 def model_card(raw: Json) -> ModelCard:
-    """Return what a list says of one model."""
+    """Parse one entry of the list of models."""
     sizes = (_number(raw, word) for word in _CONTEXT_WORDS)
     context = next((int(size) for size in sizes if size and 0 < size <= _MAX_TOKENS), None)
     return ModelCard(must_text(raw, "id"), _day(_text(raw, "shutdown_date")), context)
 
 
 def answer(raw: Json) -> Answer:
-    """Return a whole chat completion; a refusal is its text where there is no other."""
+    """Parse a chat completion; `refusal` is its text if `content` is empty."""
     choices = raw.get("choices")
     first = choices[0] if isinstance(choices, Sequence) and choices else None
     message = first.get("message") if isinstance(first, Mapping) else None
@@ -132,7 +132,7 @@ def answer(raw: Json) -> Answer:
 
 
 def usage(raw: object) -> Usage:
-    """Return counted tokens, none where the server did not count, or told what cannot be."""
+    """Return token counts, NOT_COUNTED if they are missing or implausible."""
     if not isinstance(raw, Mapping):
         return NOT_COUNTED
     both = [int(_number(raw, name) or 0) for name in ("prompt_tokens", "completion_tokens")]
@@ -141,13 +141,13 @@ def usage(raw: object) -> Usage:
 
 
 def extension_known(extension: object) -> bool | None:
-    """Return what our engine's extension `merlin` says of an answer."""
+    """Return `known` of our engine's extension `merlin`, None without one."""
     is_known = extension.get("known") if isinstance(extension, Mapping) else None
     return is_known if isinstance(is_known, bool) else None
 
 
 def extension_nearest(extension: object) -> tuple[str, ...]:
-    """Return the taught questions that the extension offers with a refusal, a line each."""
+    """Return the similar trained questions that the extension suggests, one line each."""
     nearest = extension.get("nearest") if isinstance(extension, Mapping) else None
     listed = nearest if isinstance(nearest, list) else []
     lines = (" ".join(each.split()) for each in listed if isinstance(each, str))
@@ -174,7 +174,7 @@ def _number(raw: Json, key: str) -> float | int | None:
 
 
 def moment(raw: Json, key: str) -> datetime | None:
-    """Return a moment that is told in Unix seconds, None where none is."""
+    """Return a Unix timestamp as a UTC datetime, None if it is missing or invalid."""
     seconds = _number(raw, key)
     try:
         return datetime.fromtimestamp(seconds, UTC) if seconds else None
@@ -189,25 +189,26 @@ def _day(text: str) -> date | None:
         return None
 
 
-# An hour of speech is written down in a minute or two.
+# An hour of speech takes a minute or two to transcribe.
 TRANSCRIPTION_TOTAL_S = 180.0
 
 
 class OpenAIAudio:
-    """One model that hears, at one account of one server."""
+    """A client for one transcription model of one account at one server."""
 
     def __init__(
         self, base_url: str, credential: str, model_id: str, total_s: float = TRANSCRIPTION_TOTAL_S
     ) -> None:
-        """Take one entry of `providers` and the model; `total_s` bounds one call as a whole."""
+        """Take one entry of `providers` and the model; `total_s` limits one call."""
         self._client = ProtocolClient(base_url, credential)
         self._model_id = model_id
         self._total_s = total_s
 
     async def transcribe(self, sound: bytes, name: str) -> str:
-        """Return the words of a recording, "" for silence.
+        """Return the transcript of a recording, "" for silence.
 
-        `name` ends as the kind of sound says (`voice.oga`, `note.mp4`). Raises as an OpenAIChat.
+        `name` has the extension of the audio format (`voice.oga`, `note.mp4`). Raises as
+        OpenAIChat does.
         Source: openai/openai-openapi, CreateTranscriptionResponseJson.
         """
         form = aiohttp.FormData()
@@ -222,19 +223,19 @@ class OpenAIAudio:
             return join_surrogates(text.strip())
 
     async def aclose(self) -> None:
-        """Let all connections go; to be awaited in the loop that transcribed."""
+        """Close all connections; await it in the event loop that made the calls."""
         await self._client.aclose()
 
 
 OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
-# Whichever is said, it is one wish.
+# Both names mean the same parameter.
 _LIMITS = {NEW_LIMIT: OLD_LIMIT}
 _REFUSED = (400, 422)
 _PLAIN = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
 
 
 def fields_of(steering: SamplingParams, limit: str = OLD_LIMIT) -> dict[str, object]:
-    """Return what a question says of its answer; nothing where nothing is wished."""
+    """Return sampling parameters as fields of a request; unset ones are left out."""
     values: dict[str, object] = {name: getattr(steering, name) for name in _PLAIN}
     values[limit] = steering.most_tokens
     values["stop"] = list(steering.stops) or None
@@ -243,9 +244,9 @@ def fields_of(steering: SamplingParams, limit: str = OLD_LIMIT) -> dict[str, obj
 
 
 def blamed(error: ProviderError, sent: Mapping[str, object]) -> ParameterRefused | None:
-    """Return a refusal as that of one of the wishes that were `sent`, None where it is not.
+    """Return the refusal of one of the `sent` parameters, None for any other error.
 
-    Some servers name the field, some only speak of it.
+    Some servers name the field in `param`, others only mention it in the message.
     """
     if error.status not in _REFUSED:
         return None
@@ -260,16 +261,16 @@ def blamed(error: ProviderError, sent: Mapping[str, object]) -> ParameterRefused
 ANSWER_TOTAL_S = 120.0
 BETWEEN_BYTES_S = 30.0
 ANSWERS = "/chat/completions"
-# Characters; the longest answers of models have a tenth of it.
+# Characters; ten times the longest answers of models.
 MAX_TEXT_LENGTH = 4_000_000
 
 
 class OpenAIChat:
-    """One account at one server, asked by one event loop.
+    """A chat client for one account at one server, for use in one event loop.
 
-    Each method raises ModelGone when the provider does not know the model (any more),
-    ProviderBusy when the same call may pass later (down, overloaded, silent, unreadable or cut
-    off in the middle), ProviderError when asking again changes nothing.
+    Each method raises ModelGone if the provider does not know the model (any more),
+    ProviderBusy if a retry may succeed (server down or overloaded, timeout, response unreadable
+    or truncated), ProviderError if a retry is useless.
     """
 
     def __init__(
@@ -283,8 +284,8 @@ class OpenAIChat:
     ) -> None:
         """Take one entry of `providers`.
 
-        `total_s` bounds the waiting for one streamed answer as a whole. Without `in_pieces` the
-        answer is asked for whole and comes as one piece.
+        `total_s` limits the total wait for one streamed answer. Without `in_pieces` the request
+        is not streamed and the answer arrives as one piece.
         """
         self._client = ProtocolClient(base_url, credential, project)
         self._total_s = total_s
@@ -294,10 +295,10 @@ class OpenAIChat:
     async def stream(
         self, model_id: str, messages: Sequence[Message], steering: SamplingParams = FREELY
     ) -> AsyncIterator[Answer]:
-        """Yield the answer as it is written. Raises ParameterRefused too, before the first piece.
+        """Yield pieces of the answer. Raises ParameterRefused too, before the first piece.
 
-        An error after the first piece means that the answer is cut off: what came is all there
-        is of it. An iterator that ends without an error has brought the whole answer.
+        An error after the first piece means that the answer is truncated and cannot be resumed.
+        If the iterator ends without an error, the answer is complete.
         """
         json: Json = {"model": model_id, "messages": request_messages(messages)}
         if not self._in_pieces:
@@ -331,7 +332,7 @@ class OpenAIChat:
     async def _whole(self, json: Json, steering: SamplingParams) -> Answer:
         with call_errors():
             async with asyncio.timeout(self._total_s):
-                # The first byte comes with the last: silence is no sign here.
+                # The response arrives all at once: no read timeout before the total.
                 async with self._sent(json, steering, self._total_s) as response:
                     return answer(json_object(await read_whole(response)))
 
@@ -339,8 +340,8 @@ class OpenAIChat:
     async def _sent(
         self, json: Json, steering: SamplingParams, between_s: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Yield what answers a question; what was learnt of the limit's name is used at once."""
-        # Another question may learn it while this one is on its way.
+        """Yield the response; retry with the limit's new field name if the server requires it."""
+        # A concurrent request may change it.
         limit = self._limit
         async with AsyncExitStack() as held:
             while True:
@@ -352,7 +353,7 @@ class OpenAIChat:
                     refused = blamed(error, wishes)
                     if refused is None:
                         raise
-                    # OpenAI's newer models know the limit by its new name alone, and say so.
+                    # OpenAI's newer models accept only the new name, and the error says so.
                     if (
                         limit == NEW_LIMIT
                         or refused.field != OLD_LIMIT

@@ -59,9 +59,9 @@ _NEVER_SENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2
 
 @contextmanager
 def provider_errors(*, creates: bool = False) -> Iterator[None]:
-    """Turn everything that a call to a provider can raise into ProviderError and its kinds.
+    """Convert every exception of a call to a provider into ProviderError or a subclass.
 
-    `creates`: a call that must not be repeated blindly; doubt about it is ProviderDoubt.
+    `creates`: the call is not idempotent; an unclear outcome raises ProviderUnknown.
     """
     unsure = ProviderUnknown if creates else ProviderBusy
     try:
@@ -103,10 +103,10 @@ def sync_client(
 ) -> openai.OpenAI:
     """Return a client whose every call ends within `total_s`; `keep`: idle connections kept.
 
-    `language` is asked for where a server can word why a job failed in several.
+    `language` is sent as Accept-Language, for servers that localize failure reasons.
 
-    With none kept no call meets a connection that the server has closed meanwhile, which would
-    look like a call that may have been carried out.
+    With `keep` 0 no request uses a connection that the server has closed meanwhile, an error
+    that cannot be told from a request that was carried out.
     """
     return openai.OpenAI(
         base_url=base_url,
@@ -123,7 +123,7 @@ MAX_PAGES = 1000
 
 
 class RawResponse(Protocol):
-    """What a call of the package with `with_raw_response` returns."""
+    """The result of a call of the package through `with_raw_response`."""
 
     @property
     def content(self) -> bytes:
@@ -131,10 +131,10 @@ class RawResponse(Protocol):
 
 
 def pages(ask: Callable[..., RawResponse]) -> Iterator[list[Json]]:
-    """Yield the pages that `ask` brings; `extra_query` tells it the last id from the second on.
+    """Yield the pages that `ask` returns; `extra_query` holds the cursor from the second page on.
 
-    Ends also where a server pays no heed to `after` and sends the same page again. Raises
-    InvalidResponse for a list without an end: what was not seen must not count as not there.
+    Also stops when a server ignores `after` and sends the same page again. Raises
+    InvalidResponse after MAX_PAGES pages: an unread row must not count as missing.
     """
     seen: set[str] = set()
     cursor: dict[str, str] = {}
@@ -154,14 +154,14 @@ _KEEP = 4
 
 
 class OpenAIAsker:
-    """One account at one server, asked for whole answers."""
+    """A client for complete (not streamed) answers of one account at one server."""
 
     def __init__(
         self, base_url: str, credential: str, wishes: SamplingParams = FREELY, project: str = ""
     ) -> None:
-        """Take one entry of `providers`, and what is wished of every answer.
+        """Take one entry of `providers`, and the sampling parameters of every request.
 
-        Where the server takes no `response_format`, answers come without one.
+        If the server rejects `response_format`, requests are sent without it.
         """
         self._client = sync_client(
             base_url, credential, ANSWER_TOTAL_S, keep=_KEEP, project=project
@@ -169,9 +169,9 @@ class OpenAIAsker:
         self._wishes = fields_of(wishes)
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:
-        """Return the whole answer, at most `timeout_s` from now.
+        """Return the complete answer within `timeout_s` seconds.
 
-        Raises ProviderUnknown where it may have been made, and paid for.
+        Raises ProviderUnknown if the answer may have been generated, and charged for.
         """
         wishes = self._wishes
         try:
@@ -197,13 +197,13 @@ class OpenAIAsker:
                 model=model_id,
                 messages=cast("Any", request_messages(messages)),
                 extra_body=dict(wishes),
-                # The first byte comes when the last word is found: silence is no sign here.
+                # The response arrives all at once: no read timeout before `timeout_s`.
                 timeout=patience(timeout_s, between_s=timeout_s),
             )
             return openai_chat.answer(json_object(raw.content))
 
     def close(self) -> None:
-        """Let all connections go."""
+        """Close all connections."""
         self._client.close()
 
 
@@ -215,7 +215,7 @@ _GONE = 404
 
 @contextmanager
 def gone_already() -> Iterator[None]:
-    """Let a thing be gone before it is deleted."""
+    """Ignore a 404: the object is deleted already."""
     try:
         with provider_errors():
             yield
@@ -224,7 +224,7 @@ def gone_already() -> Iterator[None]:
             raise
 
 
-# "toplevel": hyper-parameters beside `model`, as some servers know them alone (Nebius).
+# "toplevel": hyperparameters beside `model`, the only form that some servers accept (Nebius).
 Dialect = Literal["openai", "toplevel"]
 _JOBS_PER_PAGE = 100
 _NO_SUCH_CALL = frozenset({404, 405, 501})
@@ -245,8 +245,8 @@ class OpenAIProvider:
     ) -> None:
         """Take one entry of `providers` in config.yaml; no call is made yet.
 
-        `timeout_s` is the whole of one call; an upload has ten minutes. `language` is that of
-        whoever reads why a job failed, "" whatever the server speaks.
+        `timeout_s` limits one call; an upload has ten minutes. `language` is the language of
+        failure reasons, "" for the server's default.
         """
         self._client = sync_client(base_url, credential, timeout_s, keep=0, language=language)
         self._files = self._client.files.with_raw_response
@@ -254,7 +254,7 @@ class OpenAIProvider:
         self._dialect = dialect
 
     def upload_file(self, name: str, path: Path) -> str:
-        # The name holds the digest of the content, and letters that no header may have.
+        # The name contains the content's digest, and characters that are invalid in a header.
         key = hashlib.sha256(name.encode()).hexdigest()[:32]
         with path.open("rb") as content, provider_errors(creates=True):
             raw = self._files.create(
@@ -341,7 +341,7 @@ class OpenAIProvider:
     def _read(self, provider_job_id: str) -> Json:
         return json_object(self._jobs.retrieve(provider_job_id).content)
 
-    # Where servers of another form differ from this one.
+    # Overridden for servers with another API.
 
     def _pages(self, ask: Callable[..., RawResponse]) -> Iterator[list[Json]]:
         return pages(ask)
@@ -353,12 +353,12 @@ class OpenAIProvider:
         return openai_chat.model_card(raw)
 
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
-        """Fulfil TrainingApi; a server that keeps no diary has an empty one."""
+        """Return new events; none if the server has no event log."""
         listed = pages(partial(self._jobs.list_events, provider_job_id, limit=_JOBS_PER_PAGE))
         return none_if_unknown(lambda: _newest(listed, known))
 
     def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
-        """Fulfil TrainingApi; a server that keeps no checkpoints has none."""
+        """Return the checkpoints by step; none if the server keeps none."""
         listed = pages(partial(self._jobs.checkpoints.list, provider_job_id, limit=_JOBS_PER_PAGE))
         kept = none_if_unknown(
             lambda: [openai_chat.checkpoint(row) for page in listed for row in page]
@@ -375,7 +375,7 @@ class OpenAIProvider:
             self._client.models.delete(model_id)
 
     def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         self._client.close()
 
     def __enter__(self) -> Self:
@@ -386,20 +386,20 @@ class OpenAIProvider:
 
 
 def _newest(listed: Iterable[list[Json]], known: frozenset[str]) -> list[JobEvent]:
-    """Return the events before the first page that shows a known one, and that page's new ones."""
+    """Return new events by time, from the pages up to the first one with a known event."""
     new: list[JobEvent] = []
     for page in listed:
         events = [openai_chat.job_event(row) for row in page]
         new += [event for event in events if event.event_id not in known]
         if any(event.event_id in known for event in events):
             break
-    # Within one second the server's own order, newest first, is all that is known.
+    # Timestamps have whole seconds; within one, the server's order is newest first.
     new.reverse()
     return sorted(new, key=lambda event: event.at)
 
 
 def none_if_unknown(read: Callable[[], list[T]]) -> list[T]:
-    """Return what is read, nothing where the server has no such call. Raises ProviderError."""
+    """Return the rows, none if the server has no such endpoint. Raises ProviderError."""
     try:
         with provider_errors():
             return read()
