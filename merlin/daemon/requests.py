@@ -1,7 +1,7 @@
-"""What people and programs ask of the daemon, done one by one.
+"""Processes the daemon's request queue, one request at a time.
 
-Every kind bears being done twice, because a request that was under way when the daemon died
-is taken up again.
+Every handler is idempotent: a request that was in progress when the daemon died is processed
+again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = get_logger(__name__)
 
 Result = Mapping[str, object]
 Doer = Callable[[DaemonServices, Request], Result]
-# What the other admins hear of at once, when a person did it.
+# Kinds that notify the other admins immediately, if a person sent the request.
 _TOLD = (
     RequestKind.PROMOTE,
     RequestKind.ACCEPT,
@@ -46,9 +46,9 @@ _TOLD = (
 def serve_requests(
     services: DaemonServices, fetch: Callable[[], bool], *, has_providers: bool = True
 ) -> bool:
-    """Do every waiting request; return whether there was one.
+    """Process every pending request; return whether there was one.
 
-    Without providers those that call one stay waiting.
+    Without providers, requests that need one stay pending.
     """
     done = False
     kinds = [kind for kind in KINDS if has_providers or kind not in NEEDS_PROVIDER]
@@ -68,7 +68,7 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
         _refuse(services, request, error)
         log.info("request refused", kind=request.kind, by=request.by, reason=str(error))
         return
-    except Exception as bug:  # whoever asked is told, and the next request is done
+    except Exception as bug:  # the request fails, and the queue goes on
         log.exception("request failed", kind=request.kind, by=request.by)
         _refuse(services, request, MerlinError(f"{type(bug).__name__}: {bug}"))
         return
@@ -94,7 +94,7 @@ def _fetched(services: DaemonServices, _request: Request) -> Result:
 
 
 def _polled(services: DaemonServices, _request: Request) -> Result:
-    """Make every launched job due, for the poll tick that comes next."""
+    """Make every launched job due for the next poll tick."""
     jobs = [job for job in Jobs(services.db).open_jobs() if job.state is not JobState.LAUNCHING]
     for job in jobs:
         Jobs(services.db).save(job, replace(job, not_before=None))
@@ -102,7 +102,7 @@ def _polled(services: DaemonServices, _request: Request) -> Result:
 
 
 def _counted(services: DaemonServices, request: Request) -> Result:
-    """Look at once which models there still are: the bot was told that one is gone."""
+    """Update the inventory of models at once: the bot got an error that one is gone."""
     services.inventory.doubt(_argument(request, "model"))
     changed = services.inventory.take()
     return {"models": {model.model_id: model.state.value for model in changed}}
@@ -125,7 +125,7 @@ def _launch(services: DaemonServices, request: Request) -> Result:
 
 
 def _migrate(services: DaemonServices, request: Request) -> Result:
-    """Train the newest build elsewhere; a build that came since the price was told is refused."""
+    """Train the newest build on another base; refuse if it is newer than the quoted one."""
     verdict = VerdictHistory(services.db).newest(_argument(request, "dataset"))
     base = (_argument(request, "provider"), _argument(request, "base_model"))
     moved = migrate_verdict(services.launches, verdict, base)
@@ -151,8 +151,8 @@ def _cancel(services: DaemonServices, request: Request) -> Result:
         why = f"config.yaml names no provider {job.provider}"
         raise Refused(why, "held-no-provider", provider=job.provider)
     report = provider.api.cancel_job(job.provider_job_id)
-    # The final word of the provider is the truth: a job may succeed while it is cancelled. Its
-    # model is kept then, and does not serve.
+    # The provider's final status is authoritative: a job may succeed while it is being
+    # cancelled. Its model is kept then, but not promoted.
     after = advance(job, report, services.clock())
     Jobs(services.db).give_up(job, after.updated_at)
     Jobs(services.db).save(job, after)
@@ -160,7 +160,7 @@ def _cancel(services: DaemonServices, request: Request) -> Result:
 
 
 def _promote(services: DaemonServices, request: Request) -> Result:
-    """Let another model serve: the one that is named, or for a rollback one that served before."""
+    """Promote the named model, or for a rollback one that was promoted before."""
     rows, to = Promotions(services.db), _argument(request, "to") or None
     if request.kind == RequestKind.PROMOTE:
         model = promote_by_hand(rows, _argument(request, "model"), request.by)
@@ -175,7 +175,7 @@ def _promote(services: DaemonServices, request: Request) -> Result:
 
 
 def _accept(services: DaemonServices, request: Request) -> Result:
-    """Accept what a held model lost, or one question of it; the promote tick judges it again."""
+    """Accept a held model's regressions, or one question's; the promote tick re-evaluates it."""
     model, question = (_argument(request, name) for name in ("model", "question"))
     accepted = Promotions(services.db).model(model)
     count = Gates(services.db, services.clock).accept(accepted, request.by, question)
@@ -222,5 +222,5 @@ NEEDS_PROVIDER = (
     RequestKind.MIGRATE,
     RequestKind.CANCEL,
 )
-# Who asks for these alone has no training in mind.
+# Requests that never start a training job.
 LAUNCHES_NOTHING = (RequestKind.RESTORE, RequestKind.PRUNE)

@@ -1,9 +1,8 @@
-"""The interfaces of providers: training, chat, and their values.
+"""The interfaces of providers (training, chat) and their value types.
 
-Every method raises ProviderError when asking again changes nothing, ProviderBusy when the same
-call may pass later, and ProviderUnknown when nobody knows whether the call was carried out. None
-of them retries: how often and how long to try again is the caller's to decide. Source of the
-shapes: openai/openai-openapi, `openapi.yaml`, 2026-08-21.
+Every method raises ProviderError if a retry is useless, ProviderBusy if a retry may succeed, and
+ProviderUnknown if it is unclear whether the call was carried out. None of them retries: retries
+are up to the caller. Source of the shapes: openai/openai-openapi, `openapi.yaml`, 2026-08-21.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from merlin.core.messages import Message, Usage
 
 LAUNCH_KEY = "merlin_launch"
 NOT_COUNTED = Usage()
-# The hyper-parameters that forms with one method, supervised, know; one at "auto" is not sent.
+# Hyperparameters of the forms that only support supervised training; "auto" is not sent.
 HYPERPARAMETERS: Mapping[str, frozenset[str]] = {
     "mistral": frozenset({"n_epochs", "training_steps", "learning_rate", "weight_decay"}),
     "yandex": frozenset({"learning_rate", "n_samples"}),
@@ -29,21 +28,21 @@ _NO_PERMISSION = 403
 
 
 def is_locked_out(refusal: ProviderError) -> bool:
-    """Return whether the account, not the call, is refused: a person mends that, and all waits."""
+    """Return whether the account is rejected, not the call: an admin must fix its key or credit."""
     return refusal.status == UNAUTHORISED or refusal.code == NO_CREDIT
 
 
 def is_forbidden(refusal: ProviderError) -> bool:
-    """Return whether this account may not train here at all: asking again only annoys.
+    """Return whether this account has no permission to train here: a retry is useless.
 
-    Source: OpenAI's "Deprecations": organisations that never tuned are answered 403.
+    Source: OpenAI's "Deprecations": organisations that never fine-tuned get 403.
     """
     return refusal.status == _NO_PERMISSION
 
 
 @dataclass(frozen=True, slots=True)
 class JobReport:
-    """What a provider says of a job at one moment; `status` is its own word, kept as it is."""
+    """A snapshot of a job at the provider; `status` is the provider's own value."""
 
     provider_job_id: str
     status: str
@@ -57,7 +56,7 @@ class JobReport:
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """One line of a job's diary at the provider; `data` holds metrics where it has any."""
+    """One event of a job's log at the provider; `data` holds metrics, if any."""
 
     event_id: str
     at: datetime
@@ -78,7 +77,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What `GET /models` says of one model."""
+    """One model in the response of `GET /models`."""
 
     model_id: str
     shutdown_date: date | None = None
@@ -86,7 +85,7 @@ class ModelCard:
 
 
 class TrainingApi(Protocol):
-    """Where models are trained: its files, its jobs, its list of models."""
+    """The API of a training provider: files, jobs, models."""
 
     def upload_file(self, name: str, path: Path) -> str:
         """Store the file at `path` under `name`, purpose fine-tune; return its id."""
@@ -95,7 +94,7 @@ class TrainingApi(Protocol):
         """Return the ids of the stored files of exactly this name, oldest first."""
 
     def delete_file(self, file_id: str) -> None:
-        """Remove a stored file; no error when it is gone already."""
+        """Remove a stored file; no error if it does not exist."""
 
     def create_job(
         self,
@@ -108,26 +107,26 @@ class TrainingApi(Protocol):
         suffix: str,
         metadata: Mapping[str, str],
     ) -> JobReport:
-        """Start a job. Sends the launch key as Idempotency-Key too, for servers that honour it.
+        """Start a job. Also sends the launch key as Idempotency-Key, for servers that support it.
 
-        `hyperparameters` go under `method.<method>.hyperparameters`; `metadata` carries
+        `hyperparameters` go under `method.<method>.hyperparameters`; `metadata` contains
         `merlin_launch` (the launch key), `merlin_build` (version) and `merlin_dataset`.
         """
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
-        """Return the jobs whose metadata carry `launch_key`, oldest first.
+        """Return the jobs whose metadata contains `launch_key`, oldest first.
 
-        Filters by itself too: some servers ignore the filter.
+        Also filters on the client: some servers ignore the filter.
         """
 
     def read_job(self, provider_job_id: str) -> JobReport:
-        """Say how the job stands now."""
+        """Return the current state of the job."""
 
     def cancel_job(self, provider_job_id: str) -> JobReport:
-        """Ask the provider to stop the job; return how it stands after."""
+        """Cancel the job; return its state afterwards."""
 
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
-        """Return the events not in `known`, oldest first; pages until it meets a known one."""
+        """Return the events not in `known`, oldest first; stops paging at a known one."""
 
     def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
         """Return the job's checkpoints by step."""
@@ -136,16 +135,16 @@ class TrainingApi(Protocol):
         """Return the models in the provider's own order."""
 
     def delete_model(self, model_id: str) -> None:
-        """Remove a tuned model or a checkpoint; no error when it is gone already."""
+        """Remove a tuned model or a checkpoint; no error if it does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said, whole or one step of it; every field may be empty.
+    """A complete answer of a model, or one piece of a stream; every field may be empty.
 
-    `known` is what the model says of itself (False: "I do not know"), None where the provider
-    does not tell. `nearest` are taught questions that may have been meant where it does not know,
-    best first. Of a stream all but `text` come once, near the end.
+    `known` is the model's own report (False: "I do not know"), None if the provider does not
+    send it. `nearest` are similar trained questions for an answer that is not known, best first.
+    In a stream all fields but `text` come once, near the end.
     """
 
     text: str = ""
@@ -156,7 +155,7 @@ class Answer:
 
 
 class Asker(Protocol):
-    """Something that asks one provider's models, and waits for the whole answer."""
+    """A client that requests complete answers from one provider's models."""
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:
         """Return the answer. Raises ProviderError, ModelGone, ProviderBusy."""
