@@ -1,10 +1,10 @@
-"""The daemon's ticks, from fetch to beat: what runs when, and what wakes what.
+"""The daemon's periodic tasks (ticks): their intervals, and which tick wakes which.
 
-Each is a function of the services that does one step and returns whether it moved anything.
-What people should know is written as a Notice here, beside the step that found it.
+Each tick takes the services, does one step and returns whether it changed anything. Notices to
+people are written here, by the step that detects the problem.
 
-Alarms are about jobs and models that do not go on: silence, strange words, age. Each is one notice
-a job, one a provider and day, or one a step of a sunset; nothing is stopped because of it.
+Alarms report stalled jobs and models: provider errors, unknown statuses, age. They are limited to
+one notice per job, per provider and day, or per warning of a shutdown date; they stop nothing.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ FIRST_PUSH_PAUSE_S, MAX_PUSH_PAUSE_S = MINUTE_S, HOUR_S
 
 
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
-    """Return the ticks of one daemon, each waking the next of the chain."""
+    """Return the ticks of one daemon; each step of the training pipeline wakes the next."""
     step = services.config.daemon.tick_s
     forge = services.forge
     fetch_s, engine = needed_repository(services.config).interval_s, engine_of(services.config)

@@ -176,7 +176,7 @@ class EventReader:
 
     def feed(self, content: bytes) -> Iterator[Json]:
         """Yield the objects of the events completed by `content`. Raises InvalidResponse."""
-        # A CR at the very end may be half of a CRLF, so it waits for what follows.
+        # A CR at the end may be half of a CRLF: keep it until the next bytes.
         *lines, self._rest = _lines(self._rest + content)
         if len(self._rest) > MAX_EVENT_BYTES:
             raise InvalidResponse("an event without an end")
@@ -211,9 +211,9 @@ def _lines(content: bytes) -> list[bytes]:
 
 @contextmanager
 def call_errors() -> Iterator[None]:
-    """Turn everything that a call and its reading can raise into ProviderError and its kinds.
+    """Convert every exception of a request and its reading into ProviderError or a subclass.
 
-    No call of a chat creates anything, so doubt about one is no more than ProviderBusy.
+    Chat requests create nothing, so an unclear outcome is ProviderBusy, not ProviderUnknown.
     """
     try:
         yield

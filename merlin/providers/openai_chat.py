@@ -379,12 +379,12 @@ class OpenAIChat:
             return [model_card(row) for row in rows(body)]
 
     async def aclose(self) -> None:
-        """Let all connections go; to be awaited in the loop that asked."""
+        """Close all connections; await it in the event loop that made the calls."""
         await self._client.aclose()
 
 
 def _piece(chunk: Json) -> Answer:
-    """Read one chunk. Raises InvalidResponse for one that is none."""
+    """Parse one chunk of a stream. Raises InvalidResponse if it has no list of choices."""
     choices = chunk.get("choices")
     if not isinstance(choices, list):
         raise InvalidResponse(f"a chunk without choices: {chunk!r:.60}")
@@ -402,6 +402,6 @@ def _piece(chunk: Json) -> Answer:
 
 
 def request_messages(messages: Sequence[Message]) -> list[dict[str, object]]:
-    """Return the messages as the protocol has them; `weight` is for training alone."""
+    """Return messages in the protocol's format, without `weight`, which only training uses."""
     records = [message.as_json() for message in messages]
     return [{key: row[key] for key in row if key != "weight"} for row in records]

@@ -2,7 +2,7 @@
 
     never sent (no connection, no name)               ProviderBusy
     sent, then silence or reset                       ProviderUnknown if it creates, else Busy
-    answered by a refusal                             as `openai_protocol.errors` judges it
+    error response                                    see `openai_protocol.errors`
 
 No exception of `openai` or `httpx2` passes `provider_errors`. One call is one request: retries of
 the SDK are off, it repeats creating calls too, and each repeat is a paid job. Answers are read from
