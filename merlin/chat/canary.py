@@ -1,18 +1,18 @@
-"""A canary: a newly good model answers a share of the people first, then all of them or nobody.
+"""A canary: a newly good model answers a share of the people before it serves all of them.
 
-    gate passed -> tried -> serves      time is up, both models answered enough, it is not worse
-                         -> held        it is clearly worse than the serving one
+    gate passed -> canary -> serves     time is up, both models have enough answers, not worse
+                          -> held       it is clearly worse than the serving one
 
-`canary` of dataset.yaml asks for it. Who is in the share is a hash of dataset, model and person
-(`is_in_share`), so a session keeps its model while the canary lasts. Where time is up and answers
-are too few, the share doubles for as long again; beyond all people the model serves. A canary ends
-with any promotion, with a pin and with a model that is gone or revoked.
+`canary` of dataset.yaml enables it. A hash of dataset, model and person selects the share
+(`is_in_share`), so a session keeps its model during the canary. If time is up and there are too
+few answers, the share doubles for another period; beyond all people the model serves. A canary
+ends with any promotion, with a pin and with a model that is gone or revoked.
 
-Two things are compared over the same time: questions that the model should have answered and did
-not, and people who pressed 👎, each once. A model is clearly worse by `FEWEST` at least and by
-Fisher's exact test (one-sided) below `CHANCE`. Judged after each of 2,000 answers, equal models
-(1 to 10 % bad answers, shares 0.1 and 0.5; 1,000 simulated canaries each) were called worse in
-1.7 % at most; one three times as bad as 5 % was found in 98 %, typically after 640 answers.
+Two figures are compared over the same period: questions without the answer that they should have
+got, and people who pressed 👎, each counted once. A model is clearly worse by at least `FEWEST`
+and with Fisher's exact test (one-sided) below `CHANCE`. Judged after each of 2,000 answers, equal
+models (1 to 10 % bad answers, shares 0.1 and 0.5; 1,000 simulated canaries each) were found worse
+in 1.7 % at most; one three times as bad as 5 % was found in 98 %, typically after 640 answers.
 Source: R. A. Fisher, The Design of Experiments, 1935.
 """
 
@@ -47,10 +47,10 @@ _PERCENT = 100
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A model that answers `share` of a dataset's people, `since` then and `until` then.
+    """A model that answers `share` of a dataset's people, from `since` until `until`.
 
-    It and the serving one are to give `least` answers each; so many they gave, and so many
-    questions were left without theirs.
+    It and the serving model need `least` answers each; the counts are their answers, and the
+    questions that they failed to answer.
     """
 
     dataset: str
@@ -67,7 +67,7 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How many of how many went wrong, with the model that is tried and with the serving one."""
+    """Failures and totals of the canary and of the serving model."""
 
     sign: Literal["failures", "dislikes"]
     bad: int
@@ -77,13 +77,13 @@ class Comparison:
 
     @property
     def is_worse(self) -> bool:
-        """Return whether the model that is tried is clearly worse than the serving one."""
+        """Return whether the canary is clearly worse than the serving model."""
         figures = (self.bad, self.of, self.serving_bad, self.serving_of)
         return self.bad >= FEWEST and chance_of(*figures) < CHANCE
 
 
 def chance_of(bad: int, of: int, serving_bad: int, serving_of: int) -> float:
-    """Return how likely `bad` of `of` or more are, were both models alike: 0..1."""
+    """Return the probability of at least `bad` of `of` if both models were alike: 0..1."""
     of, serving_of = max(of, bad), max(serving_of, serving_bad)
     all_bad, total = bad + serving_bad, of + serving_of
     whole = _log_choose(total, of)
@@ -104,7 +104,7 @@ _NOT_COUNTED = (Ending.STOPPED, Ending.TOO_LONG)
 
 
 def count_answer(db: Database, reply: Reply) -> None:
-    """Count a reply for or against the model that was to answer, where it is part of a canary."""
+    """Count a reply for or against the model of a canary."""
     first = reply.first
     if first is None or not first.canary or reply.ending in _NOT_COUNTED:
         return
@@ -118,25 +118,25 @@ _CANARIES = RowMap(Canary)
 
 
 class Canaries(Repository):
-    """The model that is tried of each dataset, one at most."""
+    """The canaries, at most one for each dataset."""
 
     def find(self, dataset: str) -> Canary | None:
-        """Return a dataset's canary, None where none is tried."""
+        """Return a dataset's canary, None if there is none."""
         row = self.db.row(CANARY.select().where(CANARY.dataset == dataset))
         return None if row is None else _CANARIES.read(row)
 
     def end_unawaited(self) -> None:
-        """End the canaries of models that no commit of the line waits for: lost, or rewritten."""
+        """End the canaries of models whose mainline commits are gone."""
         awaited = MODEL.select(MODEL.id).join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
         awaited = awaited.where((VERDICT.word == VerdictStatus.TRAINING.value) & ON_LINE)
         for row in self.db.rows(CANARY.select().where(CANARY.model_row.not_in(awaited))):
             self.db.transact(partial(end_canary, self.db, row["dataset"]))
 
     def holds(self, gate: Holds, new: Model, serving: Model | None) -> bool:
-        """Return whether a model is not to answer everybody yet; begins and ends its canary.
+        """Return whether a model may not serve everybody yet; start and end its canary.
 
-        One that passed the gate is tried; one that did worse stays held until a person lets it
-        serve, or dataset.yaml asks for no canary.
+        A model that passed the gate becomes a canary; one that did worse stays held until a person
+        promotes it, or dataset.yaml disables the canary.
         """
         settings = newest_settings(self.db, new.dataset)
         rule = settings.canary if settings else None
@@ -153,7 +153,7 @@ class Canaries(Repository):
 
     @transaction
     def _begin(self, rule: CanaryRule, new: Model, serving: Model) -> None:
-        """Let a model answer a share of the people, unless another one serves by now."""
+        """Start the canary of a model, unless another model serves by now."""
         stands = (SERVING.dataset == new.dataset) & (SERVING.model_row == serving.model_row)
         if self.db.row(self.db.locked(SERVING.select().where(stands & (SERVING.is_pinned == 0)))):
             at = self._clock()
@@ -166,7 +166,7 @@ class Canaries(Repository):
             self._tell(canary, new, serving)
 
     def _judge(self, tried: Canary, rule: CanaryRule, new: Model, serving: Model) -> bool:
-        """Return whether a model is tried further, or held; else it is to serve."""
+        """Return whether the canary continues or is held; otherwise the model is to serve."""
         for found in self.compare(tried, new, serving):
             if found.is_worse:
                 self._hold(found, tried, new, serving)
@@ -180,9 +180,9 @@ class Canaries(Repository):
         return True
 
     def compare(self, tried: Canary, new: Model, serving: Model) -> Sequence[Comparison]:
-        """Return what went wrong with both models since the canary began.
+        """Return the failures of both models since the start of the canary.
 
-        Where the serving one was asked less than `least`, the rest is taken for good answers.
+        If the serving model was asked less than `least`, the missing answers count as good.
         """
         attempts = tried.answers + tried.failures
         serving_asked = max(tried.serving_answers + tried.serving_failures, tried.least)
@@ -196,7 +196,7 @@ class Canaries(Repository):
 
     @transaction
     def _widen(self, tried: Canary, rule: CanaryRule, new: Model, serving: Model) -> None:
-        """Double the share of a canary that was asked too little, for as long again."""
+        """Double the share of a canary with too few answers, for another period."""
         until = self._clock() + timedelta(hours=rule.hours)
         wider = replace(tried, share=min(2 * tried.share, 1.0), until=until)
         values = {"share": wider.share, "until": iso(wider.until)}
@@ -220,7 +220,7 @@ class Canaries(Repository):
 
     @transaction
     def _hold(self, comparison: Comparison, tried: Canary, new: Model, serving: Model) -> None:
-        """Let the serving model answer everybody again, and tell why."""
+        """End a canary that did worse, and store why."""
         is_it = CANARY.model_row == tried.model_row
         if not self.db.change(CANARY.delete().where(is_it)):
             return
@@ -242,7 +242,7 @@ class Canaries(Repository):
         self.db.bump()
 
     def _note(self, model: Model, reason: str, values: dict[str, object]) -> None:
-        """Keep with the verdicts that wait for a model why it does not answer everybody."""
+        """Store in the verdicts of a model why it does not serve everybody."""
         waits = (VERDICT.job_id == model.job_id) & (VERDICT.word == VerdictStatus.TRAINING.value)
         why = {"reason": reason, "arguments": dump_json(values), "updated_at": iso(self._clock())}
         self.db.change(VERDICT.update(why).where(waits))

@@ -1,13 +1,13 @@
-"""Which models serve and served, which may answer a question, how much each can read.
+"""The model catalogue: serving and earlier models, the route of a question, context windows.
 
-A question is answered by the session's own model, else the serving model of its dataset (for the
-share of a canary by the new one, see `merlin.chat.canary`); then by the chain: models that served
-before, the base with a few taught examples, and at last each provider's general model. Nothing is
-remembered between questions, so that a switch is seen with the next one.
+A question is answered by the session's chosen model, else by the serving model of its dataset (for
+the share of a canary by the new one, see `merlin.chat.canary`), else by the chain: models that
+served before, the base with a few training examples, and last each provider's general model.
+Nothing is cached between questions, so that a promotion takes effect with the next one.
 
-The list to choose from: what serves the session's dataset, what served it before and its base;
-then the models that the configuration names and those that the providers list. A model whose
-provider says nothing of its window has 0 tokens.
+The list to choose from: the serving model of the session's dataset, the models that served before
+and its base; then the models that the configuration names and those that the providers list. A
+model whose provider does not report its window has 0 tokens.
 """
 
 from __future__ import annotations
@@ -53,28 +53,28 @@ FEW = 3
 
 
 class CandidateKind(StrEnum):
-    """What a model is for this question."""
+    """The role of a model for this question."""
 
     CHOSEN = "chosen"
     SERVING = "serving"
-    CANARY = "canary"  # the new one that is tried on a share of the people
+    CANARY = "canary"  # the new model, answering for a share of the people
     EARLIER = "earlier"
     BASE = "base"
-    GENERAL = "general"  # in place of a tuned one that cannot answer
-    ALONE = "alone"  # general too, where no tuned one serves
-    COMPOSED = "composed"  # from sources, where the tuned one does not know
+    GENERAL = "general"  # in place of a tuned model that cannot answer
+    ALONE = "alone"  # also general, where no tuned model serves
+    COMPOSED = "composed"  # from sources, where the tuned model does not know the answer
 
 
-# A model of a provider: its name there (None: the first that it lists).
+# A provider and its name of a model (None: the first that it lists).
 General = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One model to ask, with what goes before the talk; `model_id` None: the provider's first.
+    """One model to ask, with the messages before the conversation; `model_id` None: the first.
 
-    `base` is what a tuned model was made of, `version` the build that it learnt; "" for others.
-    `canary` is the row of the model that is tried, where this answer counts for or against it.
+    `base` is the base of a tuned model, `version` its build; "" for others. `canary` is the row of
+    the canary that this answer counts for or against.
     """
 
     standing: CandidateKind
@@ -88,12 +88,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """What the session asks for.
+    """What a session requests.
 
     `chosen` is the person's own choice of a model. `general` is each provider with its configured
-    model, in order. With a `system` text of the session's own (a preset, say) a general model
-    answers, `assistant` first, because the tuned one was taught with another text. `user_id` is
-    whose session it is, 0 for nobody's: no canary answers then.
+    model, in order. With a `system` text of its own (a preset, for example) a general model
+    answers, `assistant` first, because the tuned model was trained with another text. `user_id` is
+    the session's owner, 0 for none: then no canary answers.
     """
 
     dataset: str | None
@@ -105,7 +105,7 @@ class ModelRequest:
 
 
 def first_candidate(shelf: ModelCatalogue, wish: ModelRequest) -> Candidate | None:
-    """Return the model that is to answer when all is well; None where only the chain is left."""
+    """Return the model that is to answer first; None if only the chain is left."""
     wish = _allowed(shelf, wish)
     if wish.chosen is not None:
         model_id = wish.chosen[1]
@@ -127,7 +127,7 @@ def first_candidate(shelf: ModelCatalogue, wish: ModelRequest) -> Candidate | No
 
 
 def is_in_share(user_id: int, dataset: str, model_id: str, share: float) -> bool:
-    """Return whether a new model answers this person; another one is tried on other people."""
+    """Return whether the canary answers this person; the rest get the serving model."""
     digest = sha256(f"{dataset}\0{model_id}\0{user_id}".encode()).digest()
     return user_id != 0 and int.from_bytes(digest[:8]) < share * 2**64
 
@@ -145,25 +145,25 @@ async def candidates(
 
 
 async def only_candidate(choice: Candidate) -> AsyncIterator[Candidate]:
-    """Yield one model, where no other could answer in its place."""
+    """Yield one model, if no other may answer in its place."""
     yield choice
 
 
 def _allowed(shelf: ModelCatalogue, wish: ModelRequest) -> ModelRequest:
-    """Return the wish without models that may not serve: nothing is chosen then."""
+    """Return the request without models that may not serve: then nothing is chosen."""
     chosen = None if is_revoked(shelf, wish.chosen) else wish.chosen
     assistant = None if is_revoked(shelf, wish.assistant) else wish.assistant
     return replace(wish, chosen=chosen, assistant=assistant)
 
 
 def is_revoked(shelf: ModelCatalogue, general: General | None) -> bool:
-    """Return whether a model is a tuned one that may not serve: consent was taken back."""
+    """Return whether a model is tuned and may not serve: consent was withdrawn."""
     own = shelf.tuned_row(general[1]) if general is not None and general[1] else None
     return own is not None and own["state"] == ModelState.REVOKED
 
 
 def newer_serving(shelf: ModelCatalogue, wish: ModelRequest) -> Serving | None:
-    """Return what serves where it is newer than the version that the session chose, else None."""
+    """Return the serving model if it is newer than the session's chosen version, else None."""
     own = shelf.model(wish.chosen[1]) if wish.chosen and wish.chosen[1] else None
     serving = shelf.serving(own.dataset) if own else None
     is_newer = own and serving and serving.model.build_id > own.build_id
@@ -199,7 +199,7 @@ def _chain(shelf: ModelCatalogue, wish: ModelRequest) -> Iterator[Candidate]:
 
 
 def _tuned(standing: CandidateKind, row: Row) -> Candidate:
-    """Return a tuned model with exactly the text that it was trained on."""
+    """Return a tuned model with the exact system text of its training."""
     base = json.loads(row["recipe"]).get("base_model")
     return Candidate(
         standing,
@@ -211,11 +211,11 @@ def _tuned(standing: CandidateKind, row: Row) -> Candidate:
     )
 
 
-# With what a question needs of a model's build and job, so that it is read by one query. The recipe
-# is the job's: a build may have been trained by several.
+# Joined with the columns of build and job that a question needs, in one query. The recipe is
+# the job's: several jobs may have trained one build.
 _RECIPE = JOB.select(JOB.recipe).where(JOB.id == MODEL.job_id).alias("recipe")
 _TAUGHT = (BUILD.system, _RECIPE)
-# A dataset is known by its first promotion: new ones do not take the default's place.
+# Datasets are ordered by their first promotion: a new one does not become the default.
 _BY_AGE = PROMOTION.select(fn.MIN(PROMOTION.id)).where(PROMOTION.dataset == SERVING.dataset)
 _TRIED = CANARY.model_row.alias("tried_row")
 _SERVING = (
@@ -243,31 +243,31 @@ _MODEL = Prepared(
 
 
 class ModelCatalogue(Repository):
-    """The models of every dataset, as they stand at the moment of asking."""
+    """The models of every dataset, in their current state."""
 
     def serving(self, dataset: str | None) -> Serving | None:
-        """Return what serves `dataset`; None asks for the first dataset that served anything."""
+        """Return the serving model of `dataset`; None means the first dataset that had one."""
         row = self.serving_row(dataset)
         return None if row is None else serving_of(row)
 
     def serving_row(self, dataset: str | None) -> Row | None:
-        """Return the row of what `serving` returns, with what its model was taught."""
+        """Return the row of what `serving` returns, with its training data's settings."""
         return self.db.row(_FIRST() if dataset is None else _OF(dataset=dataset))
 
     def canary_row(self, dataset: str) -> Row | None:
-        """Return the row of the model that is tried, with its share and what it was taught."""
+        """Return the row of the canary, with its share and its training data's settings."""
         return self.db.row(_CANARY(dataset=dataset))
 
     def all_serving(self) -> list[Serving]:
-        """Return every serving model; datasets in the order in which they first served."""
+        """Return every serving model; datasets in the order of their first promotion."""
         return [serving_of(row) for row in self.db.rows(_ALL())]
 
     def earlier(self, dataset: str) -> list[Model]:
-        """Return the good models that served the dataset before, newest first, but for now's."""
+        """Return the other good models that served the dataset before, newest first."""
         return [model_of(row) for row in self.earlier_rows(dataset)]
 
     def earlier_rows(self, dataset: str) -> list[Row]:
-        """Return the rows of what `earlier` returns, with what the models were taught."""
+        """Return the rows of what `earlier` returns, with their training data's settings."""
         now = SERVING.select(SERVING.model_row).where(SERVING.dataset == dataset)
         last = PROMOTION.select(fn.MAX(PROMOTION.id)).where(
             (PROMOTION.dataset == dataset) & (PROMOTION.to_model == MODEL.model_id)
@@ -284,11 +284,11 @@ class ModelCatalogue(Repository):
         return None if row is None else model_of(row)
 
     def tuned_row(self, model_id: str) -> Row | None:
-        """Return the row of what `model` returns, with what it was taught."""
+        """Return the row of what `model` returns, with its training data's settings."""
         return self.db.row(_MODEL(model_id=model_id))
 
     def few(self, build_id: int, count: int) -> tuple[Message, ...]:
-        """Return the first `count` train conversations of a build, without system texts."""
+        """Return the first `count` training conversations of a build, without system texts."""
         taught = (
             TAUGHT_EXAMPLE.select(EXAMPLE_TEXT.messages)
             .join(EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest))
@@ -310,16 +310,16 @@ _TOKENS = Prepared(
 
 
 class Windows(Repository):
-    """How many tokens each model takes, as its provider said last."""
+    """The context windows of models, as reported by their providers."""
 
     def get(self, provider: str, model_id: str) -> int | None:
-        """Return the tokens that a model takes, None where nobody said."""
+        """Return a model's window in tokens, None if it is not reported."""
         found = self.db.value(_TOKENS(provider=provider, model_id=model_id))
         return int(found or 0) or None
 
     @transaction
     def put(self, provider: str, tokens: Mapping[str, int]) -> None:
-        """Store what a provider says of its models, by their ids."""
+        """Store a provider's reported windows, by model id."""
         for model_id, most in tokens.items():
             key = {"provider": provider, "model_id": model_id}
             newest = {"tokens": most, "at": iso(self._clock())}
@@ -328,40 +328,40 @@ class Windows(Repository):
             self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest, where=is_news))
 
     def listed(self, provider: str) -> dict[str, int | None]:
-        """Return the windows of a provider's models by their ids, None where nobody said."""
+        """Return the windows of a provider's models by id, None for those not reported."""
         those = WINDOW.select().where(WINDOW.provider == provider).order_by(WINDOW.model_id)
         return {row["model_id"]: row["tokens"] or None for row in self.db.rows(those)}
 
     @transaction
     def relist(self, provider: str, windows: Mapping[str, int | None]) -> None:
-        """Store what a provider lists now; what it does not list any more is forgotten."""
+        """Store the models that a provider lists; delete those that it no longer lists."""
         known = self.listed(provider)
         for gone in known.keys() - windows.keys():
             condition = (WINDOW.provider == provider) & (WINDOW.model_id == gone)
             self.db.change(WINDOW.delete().where(condition))
-        # Where the provider does not say, what a refusal told stays.
+        # If the provider reports nothing, the window learned from a refusal is kept.
         new = {model_id: most or known.get(model_id) or 0 for model_id, most in windows.items()}
         self.put(provider, new)
 
 
 SIGN_LENGTH = 12
-# The protocol has no word for what a model is for: these do something other than talk.
+# The protocol does not tell a model's purpose: these are not chat models.
 _NO_TALK = (
     *("embed", "whisper", "transcri", "tts", "dall-e", "image", "moderation"),
     *("realtime", "audio", "rerank", "sora"),
     # The engine's own base: without examples it knows no answer.
     "recall",
 )
-# Tuned by this account, perhaps for another purpose or not yet proven: never on offer by itself.
+# Tuned by this account, perhaps for another purpose or not evaluated yet: never offered as such.
 _TUNED = "ft:"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelOption:
-    """One model that may be chosen.
+    """A model that can be chosen.
 
-    `version` is the build that a tuned one learnt, `base` what it was made of; "" for others.
-    `window` is in tokens, None where nobody knows it; so is `price`.
+    `version` is the build of a tuned model, `base` its base; "" for others. `window` is in tokens,
+    None if it is not known; the same holds for `price`.
     """
 
     standing: CandidateKind
@@ -374,21 +374,21 @@ class ModelOption:
 
     @property
     def sign(self) -> str:
-        """Return a short word for it: ids are too long for a button's data."""
+        """Return a short key for it: ids are too long for a button's data."""
         return sha256(f"{self.provider}\0{self.model_id}".encode()).hexdigest()[:SIGN_LENGTH]
 
     @property
     def title(self) -> str:
-        """Return what people call it."""
+        """Return its display name."""
         return self.version or self.model_id
 
 
 def list_models(
     shelf: ModelCatalogue, listed: Windows, wish: ModelRequest, config: Config
 ) -> list[ModelOption]:
-    """Return every model that there is to choose, each once; what serves comes first.
+    """Return every model that can be chosen, each once; the serving one first.
 
-    `wish` says the dataset and each provider with its configured model, in the config's order.
+    `wish` has the dataset, and each provider with its configured model, in configuration order.
     """
     found: dict[General, ModelOption] = {}
     for option in (*_own(shelf, wish.dataset), *_others(shelf, listed, wish.general)):
@@ -432,13 +432,13 @@ def _others(
 
 
 def is_chat_model(model_id: str) -> bool:
-    """Return whether a listed model may be offered for talk, as far as its name tells."""
+    """Return whether a listed model may be offered for chat, judged by its name."""
     name = model_id.lower()
     return bool(name) and not name.startswith(_TUNED) and not any(word in name for word in _NO_TALK)
 
 
 def switch_model(session: Session, limit_tokens: int) -> Session:
-    """Return a session that another model answers from now on, its window judged anew."""
+    """Return the session with another model, its window estimated again."""
     window = WindowCounter(session.used_tokens, limit_tokens)
     is_warned = session.is_warned and window.is_near
     return replace(session, is_full=window.is_full, is_warned=is_warned)

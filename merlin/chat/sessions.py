@@ -1,12 +1,12 @@
-"""Sessions: a chat of a person with its own history, model, preset and window.
+"""Sessions: the conversations of a person in a chat, with history, model, preset and window.
 
-One session of a chat (of a topic, where a chat has topics) is open; the others are kept. A preset
-is a named system text: built in, the operator's from the config, or a person's own. A session that
-chose one carries the text itself, so a later change of the preset leaves talks as they are.
+One session of a chat (of a topic, if the chat has topics) is open; the others are kept. A preset
+is a named system text: built in, the operator's from the configuration, or a person's own. A
+session stores the text of its preset, so a later change of the preset does not affect it.
 
-A window is how many tokens of a talk a model takes. Before the call the size is estimated, because
-the model's own vocabulary is not known here; the provider's count after the answer is the true one.
-The limit is what the provider said of the model, else what the configuration knows, else a guess.
+A window is the number of tokens of a conversation that a model accepts. Before the call the size
+is estimated, because the model's tokenizer is not known here; the provider's count after the
+answer is exact. The limit is the provider's, else the configuration's, else a default.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ TITLE_LENGTH = 48
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What answers are given within.
+    """The settings and state of a session.
 
     `dataset` None means the default one; `provider` and `model_id` are the person's own choice of
-    a model, None means whatever serves. `preset` names a preset, `system` is the person's own
-    system text. `summary` is what an earlier session said, in short. `used_tokens` is what the
-    provider counted for the last turn, the whole talk included; `is_warned`: the person knows
-    that the window is nearly full; `is_full`: the next question begins a new session.
+    a model, None means the serving one. `preset` names a preset, `system` is the person's own
+    system text. `summary` is the summary of an earlier session. `used_tokens` is the provider's
+    count for the last turn, including the whole conversation. `is_warned`: the person was warned
+    that the window is nearly full; `is_full`: the next question opens a new session.
     """
 
     session_id: int
@@ -72,9 +72,9 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class ChatPlace:
-    """Where sessions live: a chat and its topic (0 for none), and who writes there.
+    """The place of sessions: a chat and its topic (0 for none), and the person.
 
-    `dataset` is what its first session is about, None for the default one.
+    `dataset` is that of its first session, None for the default one.
     """
 
     chat_id: int
@@ -84,7 +84,7 @@ class ChatPlace:
 
 
 def title_of(question: str) -> str:
-    """Return a title for a session that begins with this question."""
+    """Return a title for a session that starts with this question."""
     line = " ".join(question.split())
     if len(line) <= TITLE_LENGTH:
         return line
@@ -92,11 +92,11 @@ def title_of(question: str) -> str:
     return f"{cut.rstrip(' ,.;:–—-')}…"
 
 
-# The format of a turn that holds no words but what summing up has cost.
+# The format of a turn without text that stores the cost of a summary.
 SUMMARY = "summary"
 
 
-# So long after it was deleted a session can be restored.
+# A deleted session can be restored for this long.
 UNDO = timedelta(minutes=10)
 IN_USE, IS_DELETED = SESSION.deleted_at == "", SESSION.deleted_at != ""
 _AT = (
@@ -117,19 +117,19 @@ _USED = Prepared(
 )
 
 
-# What stays of a session as long as it is there, and what is stored by itself.
+# The columns that never change, or are stored by their own methods.
 _KEPT = ("session_id", "chat_id", "user_id", "thread_id", "is_open", "touched_at")
 _SESSIONS = RowMap(Session, columns={"session_id": "id"}, sealed=SESSION.sealed)
 
 
 def delete_session(db: Database, session_id: int, now: datetime) -> None:
-    """Close a session and hide it; `OldRows` removes it with its turns once UNDO is over."""
+    """Close a session and hide it; `OldRows` deletes it with its turns after UNDO."""
     deleted = SESSION.update({"is_open": 0, "deleted_at": iso(now)})
     db.change(deleted.where(SESSION.id == session_id))
 
 
 def restore_session(db: Database, chat_id: int, session_id: int) -> bool:
-    """Show a deleted session of a chat again; False where it is gone, or was never there."""
+    """Restore a deleted session of a chat; False if there is none."""
     deleted = (SESSION.id == session_id) & (SESSION.chat_id == chat_id) & IS_DELETED
     return db.change(SESSION.update({"deleted_at": ""}).where(deleted)) > 0
 
@@ -138,13 +138,13 @@ class Sessions(BotRepository):
     """The sessions of one bot's chats; at most one of a chat's topic is open."""
 
     def opened(self, place: ChatPlace) -> Session | None:
-        """Return the place's open session, None where there was none yet; writes nothing."""
+        """Return the place's open session, None if there is none; writes nothing."""
         row = self.db.row(_OPEN(**self._there(place)))
         return None if row is None else self._session(row)
 
     @transaction
     def open(self, place: ChatPlace) -> Session:
-        """Return the place's open session; a first one is made."""
+        """Return the place's open session; create the first one."""
         found = self.opened(place)
         if found is not None:
             return found
@@ -153,7 +153,7 @@ class Sessions(BotRepository):
 
     @transaction
     def renew(self, place: ChatPlace) -> Session:
-        """Close the place's session, keep it, and return a new one of the same choices."""
+        """Close the place's session and return a new one with the same choices."""
         old = self.open(place)
         self._close(place)
         fresh = replace(old, title="", summary="", used_tokens=0, is_warned=False, is_full=False)
@@ -161,7 +161,7 @@ class Sessions(BotRepository):
 
     @transaction
     def change(self, session: Session) -> None:
-        """Store everything of a session that may change; what no key here opens stays as it is."""
+        """Store a session's changeable columns; texts that cannot be decrypted are kept."""
         condition = (SESSION.bot_id == self._bot_id) & (SESSION.id == session.session_id)
         choices = _SESSIONS.write(session, self.db, but=_KEPT)
         row = self.db.row(SESSION.select().where(condition)) or {}
@@ -172,7 +172,7 @@ class Sessions(BotRepository):
 
     @transaction
     def used(self, session: Session) -> None:
-        """Store what an answer changed: what is used of its window, when, its first title."""
+        """Store the effects of an answer: the used window, the time, the first title."""
         used = _USED(
             bot=self._bot_id,
             id=session.session_id,
@@ -186,7 +186,7 @@ class Sessions(BotRepository):
 
     @transaction
     def touch(self, session_id: int, title: str) -> None:
-        """Note that it was used now; it gets the title unless it has one."""
+        """Store the time of use; set the title unless there is one."""
         condition = (SESSION.bot_id == self._bot_id) & (SESSION.id == session_id)
         self.db.change(SESSION.update({"touched_at": iso(self._clock())}).where(condition))
         if title:
@@ -194,24 +194,24 @@ class Sessions(BotRepository):
             self.db.change(named.where(condition & (SESSION.title == "")))
 
     def of(self, place: ChatPlace, offset: int = 0, limit: int = 10) -> list[Session]:
-        """Return the place's sessions that were ever used, the newest used first."""
+        """Return the place's used sessions, the most recently used first."""
         newest = SESSION.select().where(self._used(place))
         newest = newest.order_by(SESSION.touched_at.desc(), SESSION.id.desc())
         rows = self.db.rows(newest.limit(limit).offset(offset))
         return [self._session(row) for row in rows]
 
     def count(self, place: ChatPlace) -> int:
-        """Return how many there are."""
+        """Return the number of the place's used sessions."""
         return self.db.count(SESSION, self._used(place))
 
     def find(self, place: ChatPlace, session_id: int) -> Session | None:
-        """Return this one of the place's sessions, None where it is not theirs."""
+        """Return one of the place's sessions, None if it is not theirs."""
         row = self.db.row(_FIND(**self._there(place), id=session_id))
         return None if row is None else self._session(row)
 
     @transaction
     def switch(self, place: ChatPlace, session_id: int) -> Session | None:
-        """Open this session instead of the one that is open; None where it is not theirs."""
+        """Open this session in place of the open one; None if it is not theirs."""
         found = self.find(place, session_id)
         if found is None:
             return None
@@ -222,7 +222,7 @@ class Sessions(BotRepository):
 
     @transaction
     def delete(self, place: ChatPlace, session_id: int) -> bool:
-        """Delete a session, which `restore` undoes; False where it is not theirs."""
+        """Delete a session, which `restore` undoes; False if it is not theirs."""
         if self.find(place, session_id) is None:
             return False
         delete_session(self.db, session_id, self._clock())
@@ -230,7 +230,7 @@ class Sessions(BotRepository):
 
     @transaction
     def restore(self, place: ChatPlace, session_id: int) -> Session | None:
-        """Undo `delete`; it is open again unless another one is in use by now."""
+        """Undo `delete`; the session is open again unless another one is in use."""
         now = self.opened(place)
         if not restore_session(self.db, place.chat_id, session_id):
             return None
@@ -263,12 +263,12 @@ class Sessions(BotRepository):
 
 
 MAX_TURNS = 400
-# What every model in use takes at least; used where nobody knows better.
+# The minimum of all models in use; the default if nothing is known.
 CAUTIOUS_TOKENS = 8192
 WARN_SHARE = 0.8
-# The rest is left for the answer.
+# The rest is reserved for the answer.
 FULL_SHARE = 0.9
-# Measured on Russian text with o200k_base: 6.6 bytes a token; four is on the safe side.
+# Measured on Russian text with o200k_base: 6.6 bytes a token; four is a safe estimate.
 _BYTES_PER_TOKEN = 4
 _FRAME_TOKENS = 4
 _NUMBER = re.compile(r"\b(\d{3,8})\s+tokens")
@@ -283,7 +283,7 @@ class WindowCounter:
 
     @property
     def share(self) -> float:
-        """Return the used part, 0 to 1 and beyond."""
+        """Return the used share, 0 to 1 and above."""
         return self.used / self.limit if self.limit else 1.0
 
     @property
@@ -293,38 +293,38 @@ class WindowCounter:
 
     @property
     def is_full(self) -> bool:
-        """Return whether no answer has room any more."""
+        """Return whether no space is left for an answer."""
         return self.share >= FULL_SHARE
 
 
 def estimate_tokens(message: Message) -> int:
-    """Return about how many tokens a message costs, rather too many than too few."""
+    """Return an estimate of the tokens of a message, rather too many than too few."""
     return _FRAME_TOKENS + len(message.content.encode()) // _BYTES_PER_TOKEN
 
 
 def count_window_tokens(messages: Iterable[Message]) -> int:
-    """Return about how many tokens these messages cost together."""
+    """Return an estimate of the tokens of several messages."""
     return sum(map(estimate_tokens, messages))
 
 
 def fits_window(messages: Iterable[Message], limit_tokens: int) -> bool:
-    """Return whether these messages leave room for an answer."""
+    """Return whether these messages leave space for an answer."""
     return count_window_tokens(messages) <= limit_tokens * FULL_SHARE
 
 
 def window_limit(
     said: int | None, known: Mapping[str, int], names: Sequence[str], cap: int | None = None
 ) -> int:
-    """Return the limit: what the provider `said`, else what is `known` by one of the names.
+    """Return the limit: the provider's, else the one in `known` under one of the names.
 
-    `cap` is the most that a plan allows.
+    `cap` is the plan's maximum.
     """
     found = said or next((known[name] for name in names if name in known), CAUTIOUS_TOKENS)
     return min(found, cap) if cap else found
 
 
 def limit_from_refusal(reason: str, messages: Sequence[Message]) -> int:
-    """Return the limit that a provider's refusal of a long talk tells, else less than was sent.
+    """Return the limit stated in a provider's refusal, else less than the number of tokens sent.
 
     Source: openai/openai-openapi, context_length_exceeded: "maximum context length is N tokens".
     """
@@ -332,7 +332,7 @@ def limit_from_refusal(reason: str, messages: Sequence[Message]) -> int:
     return int(found.group(1)) if found else max(1, count_window_tokens(messages) * 3 // 4)
 
 
-# The words that a session keeps in `preset`; a voice under VOICE is written down and summarised.
+# Values of a session's `preset`; answers under VOICE are transcribed and summarised.
 VOICE = "voice"
 TRANSLATOR = "translator"
 BUILT_IN = (TRANSLATOR, "summary", VOICE)
@@ -346,7 +346,7 @@ _OWN = "own:"
 
 @dataclass(frozen=True, slots=True)
 class OwnPreset:
-    """A system text that a person saved under a name of their own."""
+    """A system text that a person saved under a name."""
 
     preset_id: int
     name: str
@@ -354,7 +354,7 @@ class OwnPreset:
 
     @property
     def key(self) -> str:
-        """Return what a session that chose it keeps in `preset`."""
+        """Return the value of `preset` of a session that chose it."""
         return f"{_OWN}{self.preset_id}"
 
 
@@ -366,16 +366,16 @@ def built_in_prompt(language: str, name: str, pair: str = "") -> str:
 
 
 def told_by(session: Session, word: str, prompt: str, model: General | None = None) -> Session:
-    """Return the session under a preset's text; `word` "" is a text that has no name."""
+    """Return the session with a preset's text; `word` "" is a text without a name."""
     if model is None:
         return replace(session, preset=word, system=prompt)
     return replace(session, preset=word, system=prompt, provider=model[0], model_id=model[1])
 
 
 def untold(session: Session, model: General | None = None) -> Session:
-    """Return the session without a system text of its own.
+    """Return the session without its own system text.
 
-    `model` is that of the preset which ends: it was not the person's own choice and goes too.
+    `model` is that of the preset: it was not the person's own choice and is cleared too.
     """
     bare = replace(session, preset="", system="")
     if model is not None and model == (session.provider, session.model_id):
@@ -384,24 +384,24 @@ def untold(session: Session, model: General | None = None) -> Session:
 
 
 def room_for(presets: Sequence[OwnPreset], name: str) -> bool:
-    """Return whether a person who has these may keep one more of this name."""
+    """Return whether a person with these presets may save one more of this name."""
     return len(presets) < MAX_OWN or any(preset.name == name for preset in presets)
 
 
 class OwnPresets(Repository):
-    """One row a preset; they are a person's in whatever chat they write."""
+    """One row for each preset; presets belong to a person in all chats."""
 
     def of(self, user_id: int) -> list[OwnPreset]:
-        """Return a person's presets, oldest first; one that no key opens is left out."""
+        """Return a person's presets, oldest first; those that cannot be decrypted are omitted."""
         return self._found(PRESET.user_id == user_id)
 
     def find(self, user_id: int, preset_id: int) -> OwnPreset | None:
-        """Return this one of the person's presets, None where it is not theirs."""
+        """Return one of the person's presets, None if it is not theirs."""
         return next(iter(self._found(_own_preset(user_id, preset_id))), None)
 
     @transaction
     def put(self, user_id: int, name: str, prompt: str) -> OwnPreset:
-        """Keep a text; under a name that the person has already it takes the old one's place."""
+        """Save a text; it replaces the person's text of the same name."""
         sealed = self.db.cipher.seal(prompt)
         for old in self.of(user_id):
             if old.name == name:
@@ -418,7 +418,7 @@ class OwnPresets(Repository):
 
     @transaction
     def delete(self, user_id: int, preset_id: int) -> bool:
-        """Delete a preset; False where it is not theirs."""
+        """Delete a preset; False if it is not theirs."""
         return self.db.change(PRESET.delete().where(_own_preset(user_id, preset_id))) > 0
 
     def _found(self, those: Any) -> list[OwnPreset]:

@@ -2,8 +2,8 @@
 
     asked -> written -> told
 
-`written`: the whole text is stored and what is left is to show it; from then on the model is not
-asked again. The placeholder is the message that the answer is written into. Texts are encrypted.
+`written`: the complete answer is stored and remains to be shown; the model is not asked again.
+The placeholder is the message that shows the answer. Texts are encrypted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from merlin.db.values import RowMap, decrypt
 
 
 class TurnState(StrEnum):
-    """How far a turn has come; the values are what the database stores."""
+    """The state of a turn; the values are stored in the database."""
 
     ASKED = "asked"
     WRITTEN = "written"
@@ -43,14 +43,14 @@ class TurnState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What is to be shown and kept of a turn.
+    """What is shown and stored of a turn.
 
-    `answer` is the model's own text, "" when none came; `note` is what Merlin says under it or
-    in its place, in the person's language. `ending` is the final state of the update, `standing`
-    what the model was for the question, `cost_micro` what it cost in millionths of `currency`
-    ("": nobody knows). `offer` names the buttons that are to stand under it ("": the usual ones).
-    `known` False: the model says that it does not know; `nearest` are taught questions that may
-    have been meant, a line each. `first_ms`: how long the model took to its first word.
+    `answer` is the model's own text, "" if there is none; `note` is Merlin's text under it or in
+    its place, in the person's language. `ending` is the final state of the update, `standing` the
+    role of the model, `cost_micro` the cost in millionths of `currency` ("": not known). `offer`
+    names the buttons to show ("": the usual ones). `known` False: the model does not know the
+    answer; `nearest` are trained questions that may have been meant, one on each line.
+    `first_ms`: the time to the first token.
     """
 
     answer: str
@@ -70,10 +70,10 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked: the text that goes to the model, and the message that it stood in.
+    """A question: the text for the model, and the message that contained it.
 
-    `format` is text, voice, photo or document: what a plan counts. `asker` is the name that
-    whoever asks in a group shows, "" in private chats.
+    `format` is text, voice, photo or document: what a plan counts. `asker` is the display name of
+    the author in a group, "" in private chats.
     """
 
     session_id: int
@@ -87,7 +87,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One stored turn; `written` is None until the whole answer is there."""
+    """One stored turn; `written` is None until the complete answer is stored."""
 
     turn_id: int
     question: Question
@@ -96,21 +96,21 @@ class Turn:
 
 
 def with_author(question: str, name: str) -> str:
-    """Return a question with who asks it before it, as the model is to see it."""
+    """Return a question prefixed with its author, as the model gets it."""
     return f"{name}: {question}" if name else question
 
 
 def answering_model(db: Database, update_id: int) -> str | None:
-    """Return the model that answered an update, None while its whole answer is not shown."""
+    """Return the model that answered an update, None until its complete answer is shown."""
     is_told = (TURN.update_id == update_id) & (TURN.state == TurnState.TOLD.value)
     found = db.value(TURN.select(TURN.model_id).where(is_told))
     return None if found is None else str(found)
 
 
 def first_answer_at(db: Database, newer_than: datetime | None = None) -> datetime | None:
-    """Return when a question was first answered; None while none was.
+    """Return when a question was first answered; None if there was no answer.
 
-    With `newer_than` only answers of models that were made after that moment count.
+    With `newer_than` only answers of models that were created after that time count.
     """
     answered = TURN.select(fn.MIN(TURN.written_at)).where(TURN.state != TurnState.ASKED.value)
     if newer_than is not None:
@@ -125,7 +125,7 @@ _QUESTIONS = RowMap(
 )
 _ANSWERS = RowMap(StoredAnswer, sealed=TURN.sealed)
 
-# Telegram numbers no message so.
+# No Telegram message has this number.
 NO_MESSAGE = -1
 _OF = (TURN.bot_id == Parameter("bot")) & (TURN.update_id == Parameter("update_id"))
 _FIND = Prepared(TURN.select().where(_OF).limit(1))
@@ -182,21 +182,21 @@ _ANSWERS_OF = Prepared(
 
 
 class Turns(BotRepository):
-    """The turns of one bot; what people and models said is sealed."""
+    """The turns of one bot; texts of people and models are encrypted."""
 
     def find(self, update_id: int) -> Turn | None:
         """Return the turn of an update."""
         return self._turn(self.db.row(_FIND(bot=self._bot_id, update_id=update_id)))
 
     def get(self, turn_id: int) -> Turn | None:
-        """Return a turn by its own number."""
+        """Return a turn by its id."""
         condition = (TURN.bot_id == self._bot_id) & (TURN.id == turn_id)
         return self._turn(self.db.row(TURN.select().where(condition)))
 
     def of_message(self, place: ChatPlace, message_id: int) -> Turn | None:
         """Return the newest turn of a person's message in a chat."""
         own_condition = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
-        # A group's session has many people, so it is the turn that tells whose message it was.
+        # A group's session has many people; the turn stores the author of the message.
         condition = (TURN.question_id == message_id) & (TURN.user_id == place.user_id)
         condition &= TURN.session_id.in_(SESSION.select(SESSION.id).where(own_condition))
         newest = TURN.select().where(condition).order_by(TURN.id.desc())
@@ -204,11 +204,11 @@ class Turns(BotRepository):
 
     @transaction
     def ask(self, question: Question, placeholder_id: int | None) -> Turn:
-        """Store a question with its placeholder; a stored turn gets the new ones."""
+        """Store a question with its placeholder; an existing turn gets the new values."""
         stored = self.find(question.update_id)
         if stored is None:
             if question.message_id:
-                # An earlier turn of the same message is history no more.
+                # An earlier turn of the same message no longer belongs to the history.
                 session_id, message_id = question.session_id, question.message_id
                 self.db.change(
                     _REPLACE(bot=self._bot_id, session_id=session_id, question_id=message_id)
@@ -230,14 +230,14 @@ class Turns(BotRepository):
 
     @transaction
     def write(self, update_id: int, stored_answer: StoredAnswer) -> None:
-        """Store the whole answer; the first one stays."""
+        """Store the complete answer; the first one is kept."""
         change = {"state": TurnState.WRITTEN.value, "written_at": iso(self._clock())}
         change |= _ANSWERS.write(stored_answer, self.db)
         self.db.change(_WRITE(bot=self._bot_id, update_id=update_id, **change))
 
     @transaction
     def mark_delivered(self, update_id: int) -> None:
-        """Note that the whole answer stands in the chat."""
+        """Store that the complete answer is shown in the chat."""
         self.db.change(_TOLD(bot=self._bot_id, update_id=update_id))
 
     def history(
@@ -257,38 +257,38 @@ class Turns(BotRepository):
         return messages
 
     def askers(self, session_id: int) -> set[int]:
-        """Return whose questions a session has."""
+        """Return the authors of a session's questions."""
         query = TURN.select(TURN.user_id).where(TURN.session_id == session_id).distinct()
         return {row["user_id"] for row in self.db.rows(query)}
 
     def session_costs(self, session_id: int) -> list[Cost] | None:
-        """Return what a session has cost, one sum a currency; None before the first question."""
+        """Return a session's cost, one sum for each currency; None before the first question."""
         return self._costs(TURN.session_id == session_id)
 
     def costs_since(self, user_id: int, at: datetime) -> list[Cost] | None:
-        """Return what a person's questions have cost since then, in the same way."""
+        """Return the cost of a person's questions since a time, in the same way."""
         return self._costs((TURN.user_id == user_id) & (TURN.asked_at >= iso(at)))
 
     def count(self, session_id: int) -> int:
-        """Return how many answered turns a session has."""
+        """Return the number of answered turns of a session."""
         return self.db.count(TURN, self._answered(session_id))
 
     def has_few(self, user_id: int, few: int) -> bool:
-        """Return whether somebody has had fewer answers than these."""
+        """Return whether a person has had fewer answers than `count`."""
         return len(self.db.rows(_ANSWERS_OF(bot=self._bot_id, user_id=user_id, limit=few))) < few
 
     def newest(self, session_id: int) -> Turn | None:
-        """Return a session's newest answered turn, None where there is none."""
+        """Return a session's newest answered turn, None if there is none."""
         newest = TURN.select().where(self._answered(session_id)).order_by(TURN.id.desc())
         return self._turn(self.db.row(newest.limit(1)))
 
     def _costs(self, these: Any) -> list[Cost] | None:
         spent = fn.SUM(TURN.cost_micro).alias("micro")
-        # What was refused has cost nothing; a summary costs without an answer.
+        # A refused question cost nothing; a summary costs without an answer.
         these &= self._mine() & ((TURN.answer != "") | (TURN.currency != ""))
         sums = TURN.select(TURN.currency, spent).where(these)
         rows = self.db.rows(sums.group_by(TURN.currency).order_by(TURN.currency))
-        # Without a currency stands what nobody knows the price of.
+        # Without a currency: those whose price is not known.
         known = [row for row in rows if row["currency"]]
         return [Cost(int(row["micro"]), row["currency"]) for row in known] if rows else None
 

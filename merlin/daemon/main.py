@@ -1,10 +1,10 @@
-"""The daemon's schedule: it knows when, not what; the ticks come from wiring.
+"""The daemon's schedule; the ticks themselves come from wiring.
 
-Each tick does one step and returns whether it moved anything; APScheduler decides when. A
-tick that moved something wakes the next one at once, so that a commit goes through the whole
-chain without waiting. A tick that fails is logged and tried again at its next time: one bad
-commit or one provider outage never stops the others. One that fails by a bug again and again is
-told to the admins and makes the process unwell.
+Each tick does one step and returns whether anything changed; APScheduler decides when. A tick
+that changed something triggers the next one at once, so that a commit passes the whole chain
+without waiting. A tick that fails is logged and retried at its next time: one bad commit or one
+provider outage does not stop the others. One that repeatedly fails by a bug is reported to the
+admins and makes the process unhealthy.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ CLOCK_LOOK_S, WAKE_AGAIN_S = 0.25, 0.1
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One scheduled step: `run` returns whether it moved anything; `wakes` names who is next.
+    """One scheduled step: `run` returns whether anything changed; `wakes` names the next tick.
 
-    `is_asked`: others ask for it in the database, so that it runs as soon as that changes.
+    `is_asked`: other processes request it in the database, so it runs as soon as that changes.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Tick:
 
 @dataclass(slots=True)
 class TickCounts:
-    """What the ticks did so far, for the heartbeat: counts by `<tick>_<outcome>`, `<tick>_ms`.
+    """Statistics of the ticks for the heartbeat: counts by `<tick>_<outcome>`, `<tick>_ms`.
 
-    `reasons`: why a tick failed the last time, by its name; a success forgets it. `bugs`: which
-    ticks fail by a bug, not by an outage.
+    `reasons`: the last error of each tick, cleared by a success. `bugs`: the ticks that fail by a
+    bug, not by an outage.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class TickCounts:
         self.counts[name] = self.counts.get(name, 0) + more
 
     def fail(self, tick: str, reason: str) -> bool:
-        """Count a failure; return whether it is another one than the last time."""
+        """Count a failure; return whether the reason differs from the last one."""
         self.count(f"{tick}_error")
         is_new = self.reasons.get(tick) != reason
         self.reasons[tick] = reason
@@ -79,10 +79,10 @@ def run(
     stop: threading.Event | None = None,
     watch: Watch = lambda _: nullcontext(),
 ) -> None:
-    """Run every tick at its period until SIGTERM or SIGINT, then finish what is under way.
+    """Run every tick at its period until SIGTERM or SIGINT, then finish what is in progress.
 
-    A tick never overlaps itself; runs missed in a pause collapse into one. `watch` calls what it
-    is given when somebody has asked the daemon for something.
+    A tick never overlaps itself; runs missed during a pause are combined into one. `watch` calls
+    its argument when another process has made a request.
     """
     stop = stop or event_on_signal()
     pool = ThreadPoolExecutor(len(ticks))
@@ -106,23 +106,23 @@ def run(
     names = [tick.name for tick in ticks if tick.is_asked]
     with watch(ask_ticks(scheduler, names)):
         watch_clock(scheduler, stop)
-    # The scheduler would wait while it holds the lock that a tick needs to wake another one.
+    # The scheduler would wait while holding the lock that a tick needs to trigger another one.
     scheduler.shutdown(wait=False)
     pool.shutdown(wait=True)
     log.info("daemon stopped")
 
 
 def ask_ticks(scheduler: BackgroundScheduler, names: Sequence[str]) -> Callable[[], None]:
-    """Return what lets these ticks run now: ten times a second at most.
+    """Return the function that runs these ticks now: at most ten times a second.
 
-    A bot behind a webhook asks with every message.
+    A bot behind a webhook makes a request for every message.
     """
     due = 0.0
 
     def ask() -> None:
         nonlocal due
         now = time.monotonic()
-        if now < due:  # they have yet to run
+        if now < due:  # they have not started yet
             return
         due = max(now, due + WAKE_AGAIN_S)
         at = datetime.now(UTC) + timedelta(seconds=due - now)
@@ -135,9 +135,9 @@ def ask_ticks(scheduler: BackgroundScheduler, names: Sequence[str]) -> Callable[
 def watch_clock(
     scheduler: BackgroundScheduler, stop: threading.Event, clock: Clock = utc_now
 ) -> None:
-    """Wait for `stop`; whenever the wall clock was set back, let every tick run.
+    """Wait for `stop`; run every tick whenever the wall clock was set back.
 
-    APScheduler waits for a time of day, and would wait as long as the step.
+    APScheduler waits for a time of day, and would otherwise wait until the clock has caught up.
     """
     watch = StepWatch(clock)
     while not stop.wait(CLOCK_LOOK_S):
@@ -148,12 +148,12 @@ def watch_clock(
 
 
 def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> None:
-    """Run one tick, count how it went, and wake the next one where it moved something."""
+    """Run one tick, count the outcome, and trigger the next one if something changed."""
     tally.step, begun = tick.name, time.monotonic()
     try:
         moved = tick.run()
     except MerlinError as error:
-        if tally.fail(tick.name, str(error)):  # a long outage fills no disk with its words
+        if tally.fail(tick.name, str(error)):  # a long outage must not fill the disk with log lines
             log.warning("tick could not finish", tick=tick.name, reason=str(error))
         return
     except Exception as bug:
@@ -167,7 +167,7 @@ def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> N
     tally.bugs.succeeded(tick.name)
     tally.count(f"{tick.name}_{'success' if moved else 'noop'}")
     if moved and tick.wakes:
-        with suppress(JobLookupError):  # the daemon stops: nothing runs any more
+        with suppress(JobLookupError):  # the daemon stops: no tick runs any more
             scheduler.modify_job(tick.wakes, next_run_time=datetime.now(UTC))
 
 

@@ -1,11 +1,9 @@
-"""One connection a thread, to SQLite or PostgreSQL.
+"""Connections to SQLite or PostgreSQL: peewee's two database handles, one connection per thread.
 
-Connections: peewee's two database handles, one connection a thread, all of them closed.
-
-peewee keeps a thread's connection in a thread-local and forgets it when the thread ends; here
-each is remembered with its thread, so that `close_all` ends every one, and the connection of a
-thread that has ended is closed when the next one opens. `connect` alone makes handles; the calls
-on them are in `database`.
+peewee keeps a thread's connection in a thread-local and loses it when the thread ends; here each
+is registered with its thread, so that `close_all` closes every one, and the connection of a
+thread that has ended is closed when the next one opens. Only `connect` creates handles; queries
+are executed by `merlin.db.database`.
 """
 
 from __future__ import annotations
@@ -24,12 +22,12 @@ from peewee import PostgresqlDatabase, SqliteDatabase
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.loopback import postgresql_parameters
 
-if TYPE_CHECKING:  # where the database is a file it is left out
+if TYPE_CHECKING:  # excluded where the database is a file
     import psycopg
 
-# A server's machine may vanish without a word: after ten seconds a call to it fails, where Linux by
-# itself would wait for a quarter of an hour, and without a call for ever. Source: PostgreSQL's
-# documentation, 32.1.2.
+# A server may vanish without closing the connection: a call fails after ten seconds. Without
+# these options Linux waits for a quarter of an hour, and an idle connection for ever. Source:
+# PostgreSQL's documentation, 32.1.2.
 _SILENCE = {
     "connect_timeout": 10,
     "tcp_user_timeout": 10_000,
@@ -50,7 +48,7 @@ class Registry:
         self._open: dict[int, tuple[weakref.ref[threading.Thread], Connection]] = {}
 
     def add(self, connection: Connection) -> None:
-        """Remember a new connection of this thread; close those of threads that have ended."""
+        """Register a new connection of this thread; close those of threads that have ended."""
         with self._lock:
             ended = [
                 key
@@ -77,7 +75,7 @@ class Registry:
 
 
 class Sqlite(SqliteDatabase):
-    """An SQLite file; transactions begin IMMEDIATE: waiting for the lock is at one place."""
+    """An SQLite file; transactions begin IMMEDIATE, so only their start waits for the lock."""
 
     dialect = "sqlite"
 
@@ -102,7 +100,7 @@ class Sqlite(SqliteDatabase):
         super()._close(conn)  # type: ignore[misc]  # not in the stubs
 
     def rollback(self) -> None:
-        """Undo the transaction, unless a full disk has: else that would hide why it ended."""
+        """Roll back, unless a full disk already has: the error would hide the original one."""
         connection: Any = self.connection
         if connection().in_transaction:
             super().rollback()
@@ -121,7 +119,7 @@ class Postgresql(PostgresqlDatabase):
         super().__init__(url, **options)
 
     def is_connection_usable(self) -> bool:
-        """Return False also where the server has closed the connection since the last call."""
+        """Return False also if the server has closed the connection since the last call."""
         if not super().is_connection_usable():
             return False
         own: Any = self.connection
@@ -141,7 +139,7 @@ class Postgresql(PostgresqlDatabase):
 
 
 def _read_incoming(connection: Any, incoming: select.poll) -> bool:
-    """Read what the server sent unasked; return False where it has closed the connection."""
+    """Read pending messages of the server; return False if it has closed the connection."""
     from psycopg import OperationalError  # noqa: PLC0415 - SQLite does without it
 
     try:
@@ -156,15 +154,15 @@ Handle = Sqlite | Postgresql
 
 
 def _patience(url: str) -> dict[str, Any]:
-    """Return how long libpq waits for a silent server, but for what address or environment say."""
+    """Return libpq's timeouts for a silent server, except those set by URL or environment."""
     named = postgresql_parameters(url)
     return {key: value for key, value in _SILENCE.items() if key not in named}
 
 
 def open_session(url: str, *, autocommit: bool = False) -> psycopg.Connection:
-    """Open a connection to PostgreSQL beside those of the handles.
+    """Open a PostgreSQL connection that belongs to no handle.
 
-    Raises ConfigError where it is no address of PostgreSQL, and the driver's errors.
+    Raises ConfigError for another kind of URL, and the driver's errors.
     """
     import psycopg  # noqa: PLC0415 - SQLite does without it
 
@@ -172,17 +170,17 @@ def open_session(url: str, *, autocommit: bool = False) -> psycopg.Connection:
 
 
 def sqlite_path(url: str) -> Path:
-    """Return the file of an address of SQLite."""
+    """Return the file of an SQLite URL."""
     return Path("/" + unquote(urlsplit(url).path).lstrip("/"))
 
 
 def restore_mark(state_dir: Path) -> Path:
-    """Return the file that lies in the state folder while a backup is put in place."""
+    """Return the marker file that exists in the state folder while a backup is restored."""
     return state_dir / "restoring"
 
 
 def require_whole(state_dir: Path) -> None:
-    """Raise Refused where a restore was cut off between the old state and the new one."""
+    """Raise Refused if a restore was interrupted between the old state and the new one."""
     if (mark := restore_mark(state_dir)).exists():
         raise Refused("a restore was cut off", "restore-cut-off", path=str(mark))
 
@@ -190,8 +188,8 @@ def require_whole(state_dir: Path) -> None:
 def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
     """Return a handle for `sqlite:///absolute/path` or `postgresql://…`; opens no connection.
 
-    Raises ConfigError for any other address. A new SQLite file is made with mode 600, in
-    folders of mode 700.
+    Raises ConfigError for any other URL. A new SQLite file is created with mode 600, in folders
+    of mode 700.
     """
     parts = urlsplit(url)
     if parts.scheme in ("postgresql", "postgres"):

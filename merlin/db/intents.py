@@ -1,8 +1,8 @@
-"""Intents: written before a call to the outside, so that a crash leaves a question, not a guess.
+"""Intents: written before an outside call, so that after a crash the outside can be asked.
 
     ready -> sending -> done | failed
 
-`sending` found after a start means: ask the outside before doing anything again.
+`sending` found after a start means: ask the outside before repeating the call.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from merlin.db.values import RowMap
 
 
 class IntentState(StrEnum):
-    """Where an intended outside call stands; the values are what the database stores."""
+    """The state of an intended outside call; the values are stored in the database."""
 
     READY = "ready"
     SENDING = "sending"
@@ -31,9 +31,9 @@ class IntentState(StrEnum):
 class Intent:
     """One intended outside call.
 
-    `key` is deterministic: the same wish gives the same key in any process at any time.
-    `sent_at` is when the call was last begun; `empty_finds` counts the times that the outside
-    was asked since then and knew nothing of it.
+    `key` is deterministic: the same input gives the same key in any process at any time.
+    `sent_at` is when the call was last started; `empty_finds` counts the searches since then that
+    did not find it.
     """
 
     key: str
@@ -45,39 +45,39 @@ class Intent:
 
 
 class Intents(Repository):
-    """One row per key; what is done stays done."""
+    """One row for each key; a done intent stays done."""
 
     @transaction
     def open(self, key: str, kind: str) -> Intent:
-        """Return the intent `key`, made as `ready` when it is new."""
+        """Return the intent `key`, created as `ready` if it is new."""
         new = _INTENTS.write(Intent(key, kind, IntentState.READY))
         self.db.add_new(INTENT, new)
         return self._get(key)
 
     @transaction
     def sending(self, key: str, at: datetime) -> None:
-        """Note that the call begins now; resets `empty_finds`."""
+        """Store that the call starts now; resets `empty_finds`."""
         self._set(key, state=IntentState.SENDING.value, sent_at=iso(at), empty_finds=0)
 
     @transaction
     def found_nothing(self, key: str) -> int:
-        """Count one empty find; return how many there are now."""
+        """Count one search without a result; return the count."""
         self._set(key, empty_finds=INTENT.empty_finds + 1)
         return self._get(key).empty_finds
 
     @transaction
     def ready(self, key: str) -> None:
-        """Note that the call was surely not carried out."""
+        """Store that the call was certainly not carried out."""
         self._set(key, state=IntentState.READY.value)
 
     @transaction
     def done(self, key: str, outside_id: str) -> None:
-        """Note the outside's own id."""
+        """Store the outside's own id."""
         self._set(key, state=IntentState.DONE.value, outside_id=outside_id)
 
     @transaction
     def failed(self, key: str) -> None:
-        """Note that the outside refused for good."""
+        """Store that the outside refused for good."""
         self._set(key, state=IntentState.FAILED.value)
 
     def of_kind(self, kind: str) -> dict[str, Intent]:

@@ -1,6 +1,6 @@
-"""Notices: durable rows by which daemon, API and billing tell people something.
+"""Notices: durable rows by which daemon, API and billing notify people.
 
-The bot renders one in each person's language and sends it through its outbox.
+The bot renders a notice in each person's language and sends it through its outbox.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from merlin.db.tables import NOTICE
 from merlin.db.values import RowMap
 
 ADMINS = "admins"
-# All admins but the one whom `by` in the arguments names: what one did, told to the rest.
+# All admins except the one named by `by` in the arguments, who caused the notice.
 OTHERS = "other admins"
-# Told at once, however many come one after another.
+# Sent at once, even in quick succession.
 NEWS = frozenset({"notice-serving", "notice-approval-asked"})
-# Troubles by their cause: those of one cause are told in one message, `runbook-<cause>` says what
+# Faults by cause: those of one cause are sent in one message; `runbook-<cause>` says what
 # to do about them.
 CAUSES = {
     "provider": (
@@ -39,13 +39,13 @@ _CAUSE_BY_KEY = {
 
 
 def cause_of(key: str) -> str:
-    """Return the cause of a notice, "" where it has none with others."""
+    """Return the cause that a notice shares with others, "" for none."""
     return _CAUSE_BY_KEY.get(key, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """To whom (`ADMINS`, `OTHERS`, or a user id as text), and the Fluent key with its arguments."""
+    """The recipients (`ADMINS`, `OTHERS` or a user id), and the Fluent key with arguments."""
 
     notice_id: int
     to: str
@@ -54,16 +54,16 @@ class Notice:
     created_at: datetime
 
     def text(self, language: str) -> str:
-        """Return what is told, in a language."""
+        """Return the text in a language."""
         return stored_text(language, self.key, self.arguments)
 
 
 def notify_failing_steps(
     notices: Notices, process: str, failing: Mapping[str, str], day: date
 ) -> None:
-    """Tell the admins, once a day, of each step of a process that fails by a bug again and again.
+    """Notify admins, once a day, of each step of a process that repeatedly fails by a bug.
 
-    `failing` is what `BugCount.failing` says.
+    `failing` is the result of `BugCount.failing`.
     """
     for step, reason in failing.items():
         arguments = {"process": process, "step": step, "reason": redact(reason)}
@@ -76,7 +76,7 @@ class Notices(Repository):
 
     @transaction
     def tell(self, to: str, key: str, arguments: Mapping[str, object], once: str = "") -> bool:
-        """Store a notice; False for one whose `once` word was stored before."""
+        """Store a notice; False if its `once` key was stored before."""
         row = _NOTICES.write(Notice(0, to, key, arguments, self._clock()), but=("notice_id",))
         is_new = self.db.add_new(NOTICE, {**row, "once": once or None, "handed_over_at": None})
         if is_new:
@@ -86,8 +86,7 @@ class Notices(Repository):
     def waiting(self, limit: int = 20, told_since: datetime | None = None) -> list[Notice]:
         """Return the oldest notices not yet handed over.
 
-        Those to admins of whose key or cause one was told since `told_since` are left to wait for
-        company.
+        A notice to admins waits for others if one of its key or cause was sent since `told_since`.
         """
         waiting = NOTICE.select().where(NOTICE.handed_over_at.is_null())
         if told_since is not None and (held := self._lately_sent(told_since)):
@@ -95,8 +94,8 @@ class Notices(Repository):
         return _NOTICES.read_all(self.db.rows(waiting.order_by(NOTICE.id).limit(limit)))
 
     def _lately_sent(self, since: datetime) -> list[str]:
-        """Return the keys of which admins were told since then, with those of the same cause."""
-        # What was told in the future was told before the clock was set back.
+        """Return the keys sent to admins since a time, with those of the same cause."""
+        # A time in the future is from before the clock was set back.
         lately = NOTICE.handed_over_at.between(iso(since), iso(self._clock()))
         query = NOTICE.select(NOTICE.key).where((NOTICE.to_whom == ADMINS) & lately).distinct()
         found = {row["key"] for row in self.db.rows(query)}
@@ -104,13 +103,13 @@ class Notices(Repository):
         return sorted(found.union(k for k, v in _CAUSE_BY_KEY.items() if v in causes) - NEWS)
 
     def newest(self, to: str, limit: int) -> list[Notice]:
-        """Return the newest notices to somebody, newest first."""
+        """Return the newest notices to one recipient, newest first."""
         query = NOTICE.select().where(NOTICE.to_whom == to)
         return _NOTICES.read_all(self.db.rows(query.order_by(NOTICE.id.desc()).limit(limit)))
 
     @transaction
     def handed_over(self, notice_id: int) -> bool:
-        """Mark it as sent; False when somebody else did so before."""
+        """Mark it as sent; False if another process did so before."""
         mark = NOTICE.update({"handed_over_at": iso(self._clock())})
         is_mine = (NOTICE.id == notice_id) & NOTICE.handed_over_at.is_null()
         return self.db.change(mark.where(is_mine)) > 0

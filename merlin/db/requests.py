@@ -2,8 +2,8 @@
 
     waiting -> working -> done | failed
 
-The owner claims a row by a conditional UPDATE. A row found `working` after the owner's restart is
-claimed again: every kind of request must bear being done twice.
+The daemon claims a row by a conditional UPDATE. A row found `working` after a restart is claimed
+again, so every kind of request must be idempotent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from merlin.db.values import RowMap, dump_json, storable_text
 
 
 class RequestState(StrEnum):
-    """Where a request stands; the values are what the database stores."""
+    """The state of a request; the values are stored in the database."""
 
     WAITING = "waiting"
     WORKING = "working"
@@ -29,7 +29,7 @@ class RequestState(StrEnum):
 
 
 class RequestKind(StrEnum):
-    """What may be asked for; the values are what the database stores. The daemon does them all."""
+    """The kinds of requests; the values are stored in the database. The daemon handles them all."""
 
     FETCH = "fetch"
     POLL = "poll"
@@ -49,9 +49,9 @@ class RequestKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who wants what done; `kind` is the word of a RequestKind.
+    """A request and its author; `kind` is a value of RequestKind.
 
-    `result` is what came of it, or the error's key and arguments.
+    `result` is its result, or the error's key and arguments.
     """
 
     request_id: int
@@ -64,7 +64,7 @@ class Request:
 
 
 class Requests(Repository):
-    """A queue that is claimed by conditional UPDATE: of many claimers one gets a row."""
+    """A queue that is claimed by conditional UPDATE: of several claimers one gets a row."""
 
     @transaction
     def ask(self, kind: RequestKind, arguments: Mapping[str, object], by: str) -> int:
@@ -77,7 +77,7 @@ class Requests(Repository):
 
     @transaction
     def claim(self, kinds: Sequence[RequestKind]) -> Request | None:
-        """Take the oldest waiting request of these kinds, or None."""
+        """Claim the oldest waiting request of these kinds; None if there is none."""
         is_waiting = REQUEST.state == RequestState.WAITING.value
         oldest = (
             REQUEST.select()
@@ -92,7 +92,7 @@ class Requests(Repository):
 
     @transaction
     def finish(self, request_id: int, state: RequestState, result: Mapping[str, object]) -> None:
-        """Store what came of it; a request that is finished already stays as it is."""
+        """Store the result; a finished request stays unchanged."""
         ended = REQUEST.update({"state": state.value, "result": dump_json(dict(result))})
         is_working = REQUEST.state == RequestState.WORKING.value
         if self.db.change(ended.where((REQUEST.id == request_id) & is_working)):
@@ -100,7 +100,7 @@ class Requests(Repository):
 
     @transaction
     def withdraw(self, request_id: int) -> None:
-        """Let nobody take up a request that still waits; one that was taken up stays as it is."""
+        """Cancel a waiting request; a claimed one stays unchanged."""
         query = REQUEST.update({"state": RequestState.FAILED.value})
         is_waiting = REQUEST.state == RequestState.WAITING.value
         if self.db.change(query.where((REQUEST.id == request_id) & is_waiting)):
@@ -112,13 +112,13 @@ class Requests(Repository):
         return REQUESTS.read(self.db.one(REQUEST.select().where(REQUEST.id == request_id), missing))
 
     def of(self, by: str, limit: int = 50) -> list[Request]:
-        """Return the newest requests of somebody, newest first."""
+        """Return the newest requests of one author, newest first."""
         query = REQUEST.select().where(REQUEST.by_whom == storable_text(by))
         return REQUESTS.read_all(self.db.rows(query.order_by(REQUEST.id.desc()).limit(limit)))
 
     @transaction
     def release(self) -> int:
-        """Put back what a dead owner left `working`; return how many. Called by the leader."""
+        """Requeue what a dead owner left `working`; return how many. Called by the leader."""
         query = REQUEST.update({"state": RequestState.WAITING.value})
         count = self.db.change(query.where(REQUEST.state == RequestState.WORKING.value))
         if count:
