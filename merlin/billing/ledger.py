@@ -1,12 +1,12 @@
-"""The ledger: every payment, grant, refund and revocation, one row each; rows are only added.
+"""The ledger: one row for each payment, grant, refund and revocation; rows are only added.
 
-Every grant points to one payment, every refund and every revocation to one grant. Amounts are
-whole kopecks or Stars, never negative; the kind says which way the money went. No row names a
-person: the purchase does, until they leave.
+Every grant refers to one payment, every refund and every revocation to one grant. Amounts are
+whole kopecks or Stars, never negative; the kind tells the direction. No row names a person: the
+purchase does, until they delete their data.
 
-A payment, its grant, the questions or the time that are granted, and the purchase's new state are
-one transaction, and so is a refund with what it takes back. A gateway's own id is the key of a row:
-what comes twice finds it there, and changes nothing.
+A payment, its grant, the granted questions or time, and the purchase's new state are stored in one
+transaction, and so is a refund with what it revokes. The gateway's own id is the key of a row, so a
+repeated notification finds the row and changes nothing.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from merlin.db.tables import LEDGER, PURCHASE, QUOTA_GIFT
 from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund
 
-# The reason of a grant that grants nothing: its payment came when the use of the code was taken.
+# Reason of an empty grant: its payment came after the code's last use was taken.
 CODE_TAKEN = "code-taken"
 
 
 class EntryKind(StrEnum):
-    """What a row of the ledger says; the values are what is stored."""
+    """The kind of a row; the values are stored in the database."""
 
     PAYMENT = "payment"
     GRANT = "grant"
@@ -45,10 +45,10 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row. `refers` is the row that it rests on, None for a payment.
+    """One row. `refers` is the row that it is based on, None for a payment.
 
-    `outside_id` is the gateway's own id of a payment or refund. `by` says what made it: "billing",
-    "cli", "user"; who that was, and why, stands in the `refund`. `reason` is the gateway's word, in
+    `outside_id` is the gateway's own id of a payment or refund. `by` is its source: "billing",
+    "cli", "user"; the person and the reason are in the `refund`. `reason` is the gateway's code, in
     a grant CODE_TAKEN or "".
     """
 
@@ -66,17 +66,17 @@ class Entry:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether it is a grant that grants nothing, because its money goes back."""
+        """Return whether it is a grant that grants nothing, because its payment is refunded."""
         return self.kind is EntryKind.GRANT and self.reason == CODE_TAKEN
 
 
 def money_back(entries: Sequence[Entry]) -> int:
-    """Return how many kopecks or Stars went back."""
+    """Return the refunded kopecks or Stars."""
     return sum(entry.amount.minor for entry in entries if entry.kind is EntryKind.REFUND)
 
 
 def faults(entries: Sequence[Entry]) -> Iterator[str]:
-    """Return a line for everything in a whole ledger that cannot be; none for a sound one."""
+    """Return a line for each inconsistency of a whole ledger; none for a consistent one."""
     by_entry_id = {entry.entry_id: entry for entry in entries}
     resting: dict[int, list[Entry]] = defaultdict(list)
     for entry in entries:
@@ -126,7 +126,7 @@ _MAX_TEXT_LENGTH = 250
 
 
 class Ledger(Repository):
-    """One row a movement; the database refuses to change any."""
+    """One row for each movement; the database refuses to change any."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
@@ -140,7 +140,7 @@ class Ledger(Repository):
     def paid(self, purchase_id: str, payment: GatewayPayment) -> Entry | None:
         """Store a payment, its grant, and what it grants; return the grant.
 
-        None for a payment that is stored already: then nothing changes. A grant that `is_empty`
+        None for a payment that is already stored: then nothing changes. A grant that `is_empty`
         grants nothing. Raises NotFound for an unknown purchase.
         """
         purchase, outside_id = self._held(purchase_id), payment.outside_id
@@ -169,17 +169,17 @@ class Ledger(Repository):
             self._give(purchase, grant.entry_id)
         self._move(purchase, PurchaseState.PAID)
         condition = PURCHASE.id == purchase.purchase_id
-        # An order of which all went back, and that is paid once more, says so.
+        # A fully refunded order that is paid once more becomes paid again.
         is_back = PURCHASE.state == PurchaseState.REFUNDED.value
         again = {"state": PurchaseState.REFUNDED_IN_PART.value}
         self.db.change(PURCHASE.update(again).where(condition & is_back))
-        # It is found by its payment, also where nobody heard the gateway's answer.
+        # The payment identifies it, also if the gateway's answer was lost.
         known = {"outside_id": storable_text(outside_id)}
         self.db.change(PURCHASE.update(known).where(condition & (PURCHASE.outside_id == "")))
         return grant
 
     def _give(self, purchase: Purchase, grant_id: int) -> None:
-        """Give what was promised; who has left gets nothing, and admins hear of it."""
+        """Grant what was promised; a person without data gets nothing, and admins are notified."""
         promise, user_id, now = purchase.order.promise, purchase.user_id, self._clock()
         lasts = timedelta(days=promise.days) if promise.days is not None else None
         if not user_id:
@@ -201,10 +201,10 @@ class Ledger(Repository):
     def returned(
         self, gateway: Gateway, gateway_refund: GatewayRefund, by: str = "", reason: str = ""
     ) -> Entry | None:
-        """Store a refund, and take back what was granted as far as no money is left for it.
+        """Store a refund, and revoke the share of the grant that is no longer paid.
 
-        None for a refund that is stored already. Raises NotFound for an unknown payment, Refused
-        for more than was paid.
+        None for a refund that is already stored. Raises NotFound for an unknown payment,
+        Refused for more than was paid.
         """
         paid = self._find(f"payment:{gateway.value}:{gateway_refund.payment_id}")
         grant = None if paid is None else self._find(f"grant:{paid.entry_id}")
@@ -227,7 +227,7 @@ class Ledger(Repository):
             refers=grant.entry_id,
             outside_id=gateway_refund.outside_id,
             at=iso(gateway_refund.at),
-            # Who it was stands in the refund, from where it can be erased.
+            # The person is stored in the refund, from where it can be erased.
             by_what=storable_text(by).partition(":")[0],
             reason=storable_text(reason)[:_MAX_TEXT_LENGTH],
         )
@@ -236,7 +236,7 @@ class Ledger(Repository):
         return refund
 
     def _take_back(self, purchase: Purchase, grant: Entry) -> None:
-        """Take back what was granted, all of it where no money is left for it."""
+        """Revoke the grant, completely if no money is left for it."""
         rest, length = self.rest(grant.entry_id), timedelta(days=purchase.order.promise.days or 0)
         self._terms.shorten(grant.entry_id, length, grant.amount, rest)
         if not rest.minor:
@@ -255,7 +255,7 @@ class Ledger(Repository):
         self._move(purchase, is_back)
 
     def _end_renewal(self, purchase: Purchase) -> None:
-        """Let nothing be paid again by who got all back and has nothing left."""
+        """Stop the plan's renewals of a person who has no term of it left after a refund."""
         plan, now = purchase.order.promise.plan, self._clock()
         terms = self._terms.of(purchase.user_id)
         if any(term.plan == plan and term.ends_at > now for term in terms):
@@ -270,7 +270,7 @@ class Ledger(Repository):
         return _ENTRIES.read_all(self.db.rows(query.order_by(LEDGER.id)))
 
     def between(self, since: datetime, until: datetime) -> list[tuple[Entry, Purchase]]:
-        """Return the rows of a time with their purchases, oldest first."""
+        """Return the rows of a period with their purchases, oldest first."""
         is_then = (LEDGER.at >= iso(since)) & (LEDGER.at < iso(until))
         rows = self.db.rows(LEDGER.select().where(is_then).order_by(LEDGER.id))
         known: dict[str, Purchase] = {}
@@ -280,7 +280,7 @@ class Ledger(Repository):
         return [(_ENTRIES.read(row), known[row["purchase_id"]]) for row in rows]
 
     def rest(self, grant_id: int) -> Amount:
-        """Return what of a grant's money has not gone back. Raises NotFound."""
+        """Return the amount of a grant that is not refunded. Raises NotFound."""
         grant = self.entry(grant_id)
         is_refund = (LEDGER.refers == grant_id) & (LEDGER.kind == EntryKind.REFUND.value)
         rows = self.db.rows(LEDGER.select(LEDGER.amount).where(is_refund))
@@ -288,7 +288,7 @@ class Ledger(Repository):
         return Amount(rest, grant.amount.currency)
 
     def _held(self, purchase_id: str) -> Purchase:
-        """Return the purchase, held until the transaction ends, and its person with it."""
+        """Return the purchase; it and its person are locked until the transaction ends."""
         purchase = self._purchases.get(purchase_id)
         if purchase.user_id:
             lock_known_user(self.db, purchase.user_id)
@@ -304,7 +304,7 @@ class Ledger(Repository):
     def _add(
         self, purchase: Purchase, key: str, kind: EntryKind, amount: Amount, **more: object
     ) -> Entry | None:
-        """Add a row and return it, None where its key is there already."""
+        """Add a row and return it, None if its key exists."""
         row: dict[str, Any] = {
             "key": storable_text(key),
             "kind": kind.value,

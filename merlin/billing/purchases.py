@@ -34,13 +34,13 @@ from merlin.db.values import RowMap, dump_time, storable_text
 from merlin.providers.payments import Gateway
 
 ID_LENGTH = 32
-# By so many first digits people name an order.
+# Length of an order number, the first digits of its id.
 _NUMBER_LENGTH = 8
 _MAX_USER_LENGTH = 18
 
 
 class PurchaseState(StrEnum):
-    """Where a purchase stands; the values are what is stored."""
+    """The state of a purchase; the values are stored in the database."""
 
     CREATED = "created"
     ASKING = "asking"
@@ -54,22 +54,22 @@ class PurchaseState(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Return how far this is; a purchase never goes to a lower one."""
+        """Return the rank of the state; a purchase never goes to a lower one."""
         return _RANKS[self]
 
     @property
     def is_open(self) -> bool:
-        """Return whether the purchase waits to be paid."""
+        """Return whether the purchase waits for payment."""
         return self.rank < _RANKS[PurchaseState.CANCELED]
 
     @property
     def is_unpaid(self) -> bool:
-        """Return whether the purchase is open and no money lies there for it."""
+        """Return whether the purchase is open and no money is held for it."""
         return self.rank < _RANKS[PurchaseState.HELD]
 
     @property
     def is_paid(self) -> bool:
-        """Return whether money came, whatever became of it later."""
+        """Return whether it was paid, even if it was refunded later."""
         return self.rank >= _RANKS[PurchaseState.PAID]
 
 
@@ -84,9 +84,9 @@ _RANKS = {
     PurchaseState.REFUNDED_IN_PART: 6,
     PurchaseState.REFUNDED: 7,
 }
-# For how long a gateway is asked about an order that nobody paid.
+# The gateway is polled this long for an order that was not paid.
 LOOKED_FOR = timedelta(days=3)
-# After what time a silent gateway is asked again; then once in the last of them.
+# Pauses before a silent gateway is polled again; the last one is repeated.
 LOOKS = (
     timedelta(minutes=1),
     timedelta(minutes=5),
@@ -97,7 +97,7 @@ LOOKS = (
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What is bought, as it was offered: it holds when the config says something else by then."""
+    """The offer at the time of purchase; later changes of the configuration do not apply."""
 
     plan: str
     title: Mapping[str, str]
@@ -105,17 +105,17 @@ class Promise:
     pack: Mapping[Format, int] = field(default_factory=dict)
 
     def titled(self, language: str) -> str:
-        """Return its title in a language, the plan's name where it has none there."""
+        """Return its title in a language, the plan's name if there is none."""
         return self.title.get(language_of(language), self.plan)
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values; `read_promise` reads them."""
+        """Return JSON values, which `read_promise` reads."""
         pack = {kind.value: amount for kind, amount in self.pack.items()}
         return {"plan": self.plan, "title": dict(self.title), "days": self.days, "pack": pack}
 
 
 def promise_of(plan: Plan) -> Promise:
-    """Return what buying a plan promises now."""
+    """Return the offer of a plan now."""
     return Promise(plan.name, dict(plan.title.items()), plan.days, plan.questions)
 
 
@@ -127,10 +127,10 @@ def read_promise(values: Mapping[str, Any]) -> Promise:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody wants to buy; `contact` is where a receipt goes, "" for none.
+    """A purchase to place; `contact` receives the receipt, "" for none.
 
-    `promo` is the code that made it cheaper. `keeps_method`: they let the plan renew itself by
-    what they pay with. `renewal_id` names the renewal that this order is made for.
+    `promo` is the code that reduced the price. `keeps_method`: the person consents to automatic
+    renewal with this payment method. `renewal_id` is the renewal that this order pays.
     """
 
     user_id: int
@@ -146,11 +146,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One order as it stands; `purchase_id` is also its key at the gateway.
+    """One order; `purchase_id` is also its idempotency key at the gateway.
 
-    `outside_id` is the gateway's own id of the payment, `pay_url` where it is paid, `reason` the
-    gateway's word for why it was canceled; "" for none. `asked_at` is when the gateway was asked
-    last, `look_at` when it is asked next, None for never. The person is 0 once they have left.
+    `outside_id` is the gateway's own id of the payment, `pay_url` its payment page, `reason` the
+    gateway's code of a cancellation; "" for none. `asked_at` is when the gateway was last called,
+    `look_at` when it is polled next, None for never. The person is 0 after they deleted their data.
     """
 
     purchase_id: str
@@ -167,16 +167,16 @@ class Purchase:
 
     @property
     def number(self) -> str:
-        """Return what people call it by: "4f7a1b2c"."""
+        """Return its display number: "4f7a1b2c"."""
         return order_number(self.purchase_id)
 
     @property
     def user_id(self) -> int:
-        """Return whose it is, 0 for nobody's any more."""
+        """Return the person, 0 if their data was deleted."""
         return self.order.user_id
 
     def may_be_paid(self, now: datetime) -> bool:
-        """Return whether it waits to be paid and is not too old."""
+        """Return whether it waits for payment and has not expired."""
         return self.state.is_open and now < self.expires_at
 
 
@@ -190,17 +190,17 @@ def _named(text: str) -> Any:
 
 
 def _numbered(number: str) -> Any:
-    """Return the condition of the orders whose id begins so."""
+    """Return the condition of the orders whose id starts with these digits."""
     return PURCHASE.id.between(number, f"{number}g")
 
 
 def order_number(purchase_id: str) -> str:
-    """Return the first digits of an order's id, enough for a person to name it."""
+    """Return the first digits of an order's id, its number for people."""
     return purchase_id[:_NUMBER_LENGTH]
 
 
 def next_poll_delay(looks: int) -> timedelta:
-    """Return how long to wait before the look after so many."""
+    """Return the pause before the next poll, after this many."""
     return LOOKS[min(looks, len(LOOKS) - 1)]
 
 
@@ -214,19 +214,19 @@ _OPEN = tuple(state.value for state in PurchaseState if state.is_open)
 _UNASKED = (PurchaseState.CREATED.value, PurchaseState.ASKING.value)
 _GIVEN_UP = (PurchaseState.CANCELED.value, PurchaseState.EXPIRED.value)
 _MAX_REASON_LENGTH = 100
-# More unpaid orders than anybody means to have.
+# Above any useful number of unpaid orders.
 MAX_OPEN = 20
 
 
 class Purchases(Repository):
-    """One row an order; where a receipt goes is sealed."""
+    """One row for each order; the contact for the receipt is encrypted."""
 
     @transaction
     def order(self, order: Order, lasts: timedelta, key: str = "") -> Purchase:
-        """Store an order and return it, or the open one that is the same in everything.
+        """Store an order and return it, or the open one with equal values.
 
-        So a button pressed twice buys once. With a `key` there is one for it, whatever its state.
-        Raises Refused for somebody who has too many orders open.
+        So a button pressed twice buys once. With a `key` there is one order for it, in any state.
+        Raises Refused for a person with too many open orders.
         """
         lock_user(self.db, order.user_id, self._clock)
         order = replace(
@@ -260,7 +260,7 @@ class Purchases(Repository):
     def find(self, text: str) -> Purchase:
         """Return the purchase of an id or of a number, with or without its sign.
 
-        Raises NotFound, Refused for a number that several have.
+        Raises NotFound, and Refused for a number that several have.
         """
         named = storable_text(text).strip("№# ").lower()
         if len(named) == _NUMBER_LENGTH:
@@ -273,18 +273,18 @@ class Purchases(Repository):
         return self.get(named)
 
     def of(self, user_id: int, limit: int = 50) -> list[Purchase]:
-        """Return somebody's purchases, newest first."""
+        """Return a person's purchases, newest first."""
         return _PURCHASES.read_all(self.db.rows(_of(user_id).limit(limit)), self.db)
 
     def with_code(self, user_id: int, code: str) -> list[Purchase]:
-        """Return somebody's unpaid purchases that hold a code, newest first."""
+        """Return a person's unpaid purchases that use a code, newest first."""
         mine = self.of(user_id)
         return [each for each in mine if each.order.promo == code and each.state.is_unpaid]
 
     def newest(
         self, limit: int = 50, before: str = "", state: str = "", whose: str = ""
     ) -> list[Purchase]:
-        """Return purchases, newest first: those after one, of a state, of a person.
+        """Return purchases, newest first: after one, of a state, of a person.
 
         `whose` is the person's id or the order's number, with or without its sign.
         """
@@ -315,16 +315,16 @@ class Purchases(Repository):
     ) -> bool:
         """End an open purchase as canceled or expired; False for one that is not open.
 
-        `is_closed`: the gateway takes no money for it any more. Then nobody looks at it again, and
-        the use of its code is free; also where it was given up before.
+        `is_closed`: the gateway no longer accepts money for it. Then it is no longer polled, and
+        the use of its code is released; also if it was canceled before.
         """
         values = {"state": state.value, "reason": storable_text(reason)[:_MAX_REASON_LENGTH]}
         condition = PURCHASE.id == storable_text(purchase_id)
         was_open = (
             self.db.change(PURCHASE.update(values).where(condition & PURCHASE.state.in_(_OPEN))) > 0
         )
-        # A payment that was begun may still be made: it is looked at for a while. In Stars nothing
-        # is begun: Telegram asks us at the moment of paying.
+        # A payment that was started may still succeed: it is polled for a while. A Stars payment
+        # is not started in advance: Telegram asks at the moment of payment.
         is_over = PURCHASE.asked_at.is_null() | (PURCHASE.till == Gateway.STARS.value)
         these = condition & PURCHASE.state.in_(_GIVEN_UP)
         these = these if is_closed else these & is_over
@@ -333,9 +333,9 @@ class Purchases(Repository):
         return was_open
 
     def _free_use(self, purchase_id: str) -> None:
-        """Free the use of a code that an order holds once nobody can pay the order.
+        """Release the code's use of an order that can no longer be paid.
 
-        Another order of the same person with the same code may still be paid: then it holds it.
+        Another order of the same person with the same code may still be paid: then it gets the use.
         """
         row = self.db.row(PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id)))
         if row is None or not row["promo"] or row["state"] not in _GIVEN_UP or row["look_at"]:
@@ -352,9 +352,9 @@ class Purchases(Repository):
 
     @transaction
     def claim_call(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
-        """Note that the gateway is asked now; False when another asked within `patience`."""
+        """Store that the gateway is called now; False after another call within `patience`."""
         is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - patience))
-        # Nobody asked in the future: the clock was set back since.
+        # A call in the future is from before the clock was set back.
         is_free |= PURCHASE.asked_at > iso(at + abs(patience))
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
         values = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
@@ -363,10 +363,10 @@ class Purchases(Repository):
 
     @transaction
     def pending(self, purchase_id: str, outside_id: str, pay_url: str, look_at: datetime) -> bool:
-        """Note what the gateway said; False when the purchase is further already."""
+        """Store the gateway's answer; False if the purchase has a later state."""
         condition = PURCHASE.id == purchase_id
         values = {"outside_id": storable_text(outside_id), "pay_url": storable_text(pay_url)}
-        # Also of one that was given up in between: what is paid late is known by it, and found.
+        # Also of a canceled one: a late payment is identified by it.
         values["look_at"] = iso(look_at)
         self.db.change(PURCHASE.update(values).where(condition & (PURCHASE.outside_id == "")))
         next_step = {"state": PurchaseState.PENDING.value, "look_at": iso(look_at), "looks": 0}
@@ -375,7 +375,7 @@ class Purchases(Repository):
 
     @transaction
     def held(self, purchase_id: str) -> bool:
-        """Note that the money is held; False when the purchase is further already."""
+        """Store that the money is held; False if the purchase has a later state."""
         before = [state.value for state in PurchaseState if state.rank < PurchaseState.HELD.rank]
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(before)
         return (
@@ -384,26 +384,26 @@ class Purchases(Repository):
         )
 
     def is_due(self, now: datetime) -> bool:
-        """Return whether `due` would find any; reads alone, so it holds up no writer."""
+        """Return whether `due` would return any; only reads, so it blocks no writer."""
         is_due = PURCHASE.look_at <= iso(now)
         return self.db.value(PURCHASE.select(PURCHASE.id).where(is_due).limit(1)) is not None
 
     @transaction
     def due(self, now: datetime, limit: int = 20) -> list[Purchase]:
-        """Return the purchases to look at, and move the next look of each on: nobody else looks."""
+        """Return the purchases to poll; the next poll of each is postponed, so no other does."""
         is_due = PURCHASE.look_at <= iso(now)
-        # In one order everywhere, so that two who take the same rows never wait for each other.
+        # Locked in one order, so that two processes never deadlock.
         query = PURCHASE.select().where(is_due).order_by(PURCHASE.look_at, PURCHASE.id)
         rows = self.db.rows(query.limit(limit))
         return [_PURCHASES.read(row, self.db) for row in rows if self._is_mine(row, now)]
 
     def _is_mine(self, row: Row, now: datetime) -> bool:
-        """Take one look; False where another process took it, or nobody looks any more."""
+        """Claim one poll; False if another process has it, or polling has ended."""
         looks, look_at = row["looks"] + 1, None
         ends = from_iso(row["expires_at"])
         if now <= max(from_iso(row["created_at"]) + LOOKED_FOR, ends + LOOKS[-1]):
             later = now + next_poll_delay(looks)
-            # Also just when the order ends.
+            # Also at the time the order expires.
             look_at = min(later, ends) if now < ends else later
         values = {"looks": looks, "look_at": dump_time(look_at)}
         condition = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
@@ -415,14 +415,14 @@ class Purchases(Repository):
 
     @transaction
     def look(self, purchase_id: str, at: datetime) -> bool:
-        """Let the next look be at `at` where it would be later."""
+        """Poll at `at` if the next poll would be later."""
         is_later = PURCHASE.look_at.is_null() | (PURCHASE.look_at > iso(at))
         condition = (PURCHASE.id == purchase_id) & is_later
         return self.db.change(PURCHASE.update({"look_at": iso(at)}).where(condition)) > 0
 
     @transaction
     def look_at_all(self, at: datetime) -> None:
-        """Let the next look at every purchase be at `at` where it would be later."""
+        """Poll every purchase at `at` whose next poll would be later."""
         is_later = PURCHASE.look_at > iso(at)
         self.db.change(PURCHASE.update({"look_at": iso(at)}).where(is_later))
 

@@ -1,13 +1,13 @@
-"""Plans, what is left of one, as pure functions, and where what was used is kept.
+"""Plans, the remaining quota of a plan as pure functions, and the repository of its use.
 
-A plan that costs something is bought: for some days, once or again and again, or as a pack of
-questions that come on top of whatever plan one has.
+A plan with a price is bought: for some days, once or repeatedly, or as a pack of questions that
+are added to the effective plan.
 
-A question is reserved when it comes, charged with its answer and given back when it fails. How
-much was used is never stored: it is counted from the rows of questions. A question that the
-plan has no room for is taken from a gift. The day and the month are those of the person's own
-time zone at the moment of the question; each is named in the row, so that a journey or a change
-of the zone counts no question twice and forgets none.
+A question is reserved when it arrives, charged with its answer and released if it fails. The use
+is never stored as a number: it is counted from the rows of questions. A question beyond the plan's
+quota is taken from a gift. Day and month are those of the person's time zone at the time of the
+question; each row stores both, so that travelling or a change of zone counts no question twice and
+omits none.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from merlin.db.values import RowMap
 
 __all__ = ["Allowance", "Format", "Plan"]
 
-# Of a format that a plan does not name.
+# Limit of a format that a plan does not name.
 FREELY = Allowance()
 
 
 class Source(StrEnum):
-    """Why somebody has a plan; the values are what is stored."""
+    """Why a person has a plan; the values are stored in the database."""
 
     GRANT = "grant"
     TRIAL = "trial"
@@ -45,23 +45,23 @@ class Source(StrEnum):
 
 
 class UseState(StrEnum):
-    """Where one question stands; the first of charged and returned stays."""
+    """The state of a question; the first of charged and returned is final."""
 
     RESERVED = "reserved"
     CHARGED = "charged"
     RETURNED = "returned"
 
 
-# What counts where the config has no plans: nothing is limited, and nothing is counted.
+# The plan where the configuration has none: nothing is limited or counted.
 UNLIMITED = Plan.model_construct(title={})
 
 
 def plan_of(plans: Sequence[Plan], names: Iterable[str], dataset: str | None = None) -> Plan:
-    """Return the plan that counts for somebody who has the plans `names`.
+    """Return the effective plan of a person who has the plans `names`.
 
-    The one that stands last in the config, of a course's own plans and then of all others, else
-    the first one of the config, else UNLIMITED. Somebody whose plan was taken out of the config
-    has the default one.
+    It is the last one in the configuration, of a course's own plans and then of all others, else
+    the first one of the configuration, else UNLIMITED. A plan that was removed from the
+    configuration counts as the default one.
     """
     had = {*names}
     if not had:
@@ -73,47 +73,47 @@ def plan_of(plans: Sequence[Plan], names: Iterable[str], dataset: str | None = N
 
 
 def allowance_of(plan: Plan, kind: Format) -> Allowance:
-    """Return how many questions of this format the plan has."""
+    """Return the limits of this format."""
     return getattr(plan, kind) or FREELY
 
 
 def is_limited(allowance: Allowance) -> bool:
-    """Return whether any number is set."""
+    """Return whether any limit is set."""
     return allowance.day is not None or allowance.month is not None
 
 
 def scope_of(plan: Plan) -> str:
-    """Return what its questions are counted under: "" together with those of other plans."""
+    """Return the scope of its counts: "" if it shares them with other plans."""
     return plan.name if plan.courses else ""
 
 
 def allows_model(plan: Plan, model_id: str) -> bool:
-    """Return whether the plan lets this model answer."""
+    """Return whether the plan allows this model."""
     return not plan.models or any(fnmatchcase(model_id, pattern) for pattern in plan.models)
 
 
 def plan_named(plans: Sequence[Plan], name: str) -> Plan | None:
-    """Return the plan of this name, None where the config has none."""
+    """Return the plan of this name, None if the configuration has none."""
     return next((plan for plan in plans if plan.name == name), None)
 
 
 def plan_title(plans: Sequence[Plan], name: str, language: str) -> str:
-    """Return what a plan is called, its name where the config has it no more."""
+    """Return a plan's title, its name if the configuration no longer has it."""
     plan = plan_named(plans, name)
     return name if plan is None else plan.titled(language)
 
 
 def on_sale(plans: Sequence[Plan]) -> list[Plan]:
-    """Return what may be bought, in the config's order."""
+    """Return the plans for sale, in configuration order."""
     return [plan for plan in plans if plan.is_sold]
 
 
-# Above what anybody means, below what a database holds.
+# Above any useful number, below the limit of a database.
 MOST = 1_000_000
 
 
 class Period(StrEnum):
-    """For how long an allowance counts."""
+    """The period of an allowance."""
 
     DAY = "day"
     MONTH = "month"
@@ -121,7 +121,7 @@ class Period(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """A moment as one time zone has it: "2026-11-20", "2026-11", and when they end in UTC."""
+    """A moment in a time zone: "2026-11-20", "2026-11", and when they end in UTC."""
 
     day: str
     month: str
@@ -131,7 +131,7 @@ class Today:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """How many questions of one format the plan has paid for, this day and this month."""
+    """How many questions of one format the plan has counted, this day and this month."""
 
     day: int = 0
     month: int = 0
@@ -139,7 +139,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """There is room for the question; `gift_id` None: in the plan, else in that gift."""
+    """The question is within the limits; `gift_id` None: of the plan, else of that gift."""
 
     update_id: int
     kind: Format
@@ -148,7 +148,7 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left of one format: of the allowance that ends first, and of gifts.
+    """The remaining quota of one format: of the allowance that ends first, and of gifts.
 
     `limit` None is not limited, 0 not part of the plan. `resets_at` is in UTC.
     """
@@ -162,17 +162,16 @@ class Left:
 
     @property
     def remaining(self) -> int | None:
-        """Return how many more may be asked now, gifts among them; None: any number."""
+        """Return how many more questions may be asked now, including gifts; None: any number."""
         return None if self.limit is None else max(self.limit - self.used, 0) + self.gifts
 
 
 @dataclass(frozen=True, slots=True)
 class Gift:
-    """So many questions of a format beyond the plan's.
+    """A number of questions of a format in addition to the plan.
 
-    `by` as in `account.audit`; `key` is one for what must be given once however often it is
-    asked for ("update:17"). `expires_at` None: it stays until it is used up. Once it is stored it
-    has a number, a time, and how much of it is used.
+    `by` as in the audit log; `key` makes a gift unique ("update:17"). `expires_at` None: it does
+    not expire. Id, time and use are set once it is stored.
     """
 
     user_id: int
@@ -187,13 +186,13 @@ class Gift:
     used: int = 0
 
     def remaining(self, now: datetime) -> int:
-        """Return how many questions of it may still be asked, none after its end."""
+        """Return the remaining questions of a gift, none after its end."""
         is_open = self.expires_at is None or self.expires_at > now
         return self.amount - self.used if is_open else 0
 
 
 def today(now: datetime, zone: tzinfo) -> Today:
-    """Return the day and the month that `now` belongs to in `zone`."""
+    """Return the day and the month of `now` in `zone`."""
     here = now.astimezone(zone).date()
     next_month = (here.replace(day=1) + timedelta(days=32)).replace(day=1)
     return Today(
@@ -205,9 +204,9 @@ def today(now: datetime, zone: tzinfo) -> Today:
 
 
 def left_of(kind: Format, allowance: Allowance, used: Used, now: Today, gifts: int = 0) -> Left:
-    """Return what is left of one format, told by whichever of day and month has less room.
+    """Return the remaining quota of one format: of day or month, whichever has less left.
 
-    Where both have none, it is the month: waiting for the next day would not help.
+    If neither has any, it is the month: waiting for the next day would not help.
     """
     day, month = allowance.day, allowance.month
     is_monthly = month is not None and (
@@ -219,7 +218,7 @@ def left_of(kind: Format, allowance: Allowance, used: Used, now: Today, gifts: i
 
 
 class Gifts(Repository):
-    """One row a gift; how much of one is used is counted from the uses."""
+    """One row for each gift; its use is counted from the uses."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
@@ -227,9 +226,9 @@ class Gifts(Repository):
 
     @transaction
     def give(self, gift: Gift) -> int:
-        """Store a gift, note it in the audit, return its id; the one of the same key stays.
+        """Store a gift, write it to the audit log, return its id; a gift of the same key is kept.
 
-        Raises Refused when the amount is not 1 to MOST.
+        Raises Refused if the amount is not 1 to MOST.
         """
         if not 1 <= gift.amount <= MOST:
             raise Refused(f"a gift of {gift.amount}", "quota-gift-amount", most=MOST)
@@ -247,13 +246,13 @@ class Gifts(Repository):
         return gift_id
 
     def open_gift(self, user_id: int, kind: Format) -> int | None:
-        """Return the gift to use next: of those with something left the one that ends first."""
+        """Return the gift to use next: the one with questions left that ends first."""
         rows = self.db.rows(self._open(user_id).where(QUOTA_GIFT.format == kind.value))
         first = min(rows, key=lambda row: (row["expires_at"] or "~", row["id"]), default=None)
         return None if first is None else int(first["id"])
 
     def unused(self, user_id: int) -> Mapping[Format, int]:
-        """Return how many questions of each format are left in gifts that count now."""
+        """Return the remaining questions of each format in valid gifts."""
         sums: dict[Format, int] = {}
         for row in self.db.rows(self._open(user_id)):
             kind = Format(row["format"])
@@ -265,7 +264,7 @@ class Gifts(Repository):
         return _gifts(user_id).where(is_open).having(QUOTA_GIFT.amount > _GIFTS_USED)
 
     def all(self, user_id: int) -> list[Gift]:
-        """Return every gift the person got, newest first, the ended ones too."""
+        """Return every gift of the person, newest first, including expired ones."""
         return _GIFTS.read_all(self.db.rows(_gifts(user_id).order_by(QUOTA_GIFT.id.desc())))
 
 
@@ -274,21 +273,21 @@ _GIFTS_USED: Any = fn.COUNT(QUOTA_USE.id)
 
 
 def _gifts(user_id: int) -> Select:
-    """Return the SELECT of a person's gifts, each with how much of it is used."""
+    """Return the SELECT of a person's gifts, each with its use."""
     is_use = (QUOTA_USE.gift_id == QUOTA_GIFT.id) & (QUOTA_USE.state != UseState.RETURNED.value)
     gifts = QUOTA_GIFT.select(*QUOTA_GIFT.every(), _GIFTS_USED.alias("used"))
     joined = gifts.join(QUOTA_USE, JOIN.LEFT_OUTER, on=is_use)
     return joined.where(QUOTA_GIFT.user_id == user_id).group_by(QUOTA_GIFT.id)
 
 
-# Every question passes these: as storable_text statements they take a tenth of the time.
+# Executed for every question: as plain statements they take a tenth of the time.
 _FIND = "SELECT state, format, gift_id FROM quota_use WHERE bot_id = ? AND update_id = ?"
 _USES = """
 SELECT format, SUM(CASE WHEN day = ? THEN 1 ELSE 0 END), COUNT(*) FROM quota_use
 WHERE user_id = ? AND month = ? AND scope = ? AND gift_id IS NULL AND state <> 'returned'
 GROUP BY format
 """
-# What somebody had used before they deleted everything, see `merlin.billing.tombstones`.
+# Use before the person deleted all data, see `merlin.billing.tombstones`.
 _LEFT_BEHIND = """
 SELECT format, CASE WHEN day = ? THEN day_used ELSE 0 END, month_used FROM left_behind
 WHERE mark = ? AND month = ? AND until > ?
@@ -301,7 +300,7 @@ ON CONFLICT (bot_id, update_id) DO UPDATE SET user_id = excluded.user_id,
 format = excluded.format, state = excluded.state, gift_id = excluded.gift_id,
 scope = excluded.scope, day = excluded.day, month = excluded.month, at = excluded.at
 """
-# The state is spelled out, so that SQLite takes the index of what is reserved.
+# The state is a literal, so that SQLite uses the index of reserved questions.
 _ABANDONED = """
 SELECT update_id FROM quota_use WHERE state = 'reserved' AND bot_id = ? AND at < ?
 """
@@ -314,10 +313,10 @@ UPDATE quota_use SET state = ? WHERE bot_id = ? AND update_id = ? AND state = 'r
 
 
 class Quotas(BotRepository):
-    """What people asked through one bot; what they have left counts over all bots.
+    """The questions asked through one bot; the quota applies to all bots together.
 
-    With a cipher, what people had used before they deleted everything still counts. `gifts` is what
-    people got beyond their plans.
+    With a cipher, the use before the deletion of all data still counts. `gifts` are the extra
+    questions.
     """
 
     def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
@@ -328,19 +327,19 @@ class Quotas(BotRepository):
     def reserve(
         self, user_id: int, update_id: int, kind: Format, plan: Plan, zone: tzinfo
     ) -> Reserved | Left:
-        """Take one question out of the plan or else of a gift; once for an update.
+        """Reserve one question of the plan, or else of a gift; once for an update.
 
-        Where neither has room, what is left says why and until when.
+        If neither has any left, the result says why and until when.
 
-        Asked again for the same update it returns the same. What was given back, and what was
-        refused, is judged anew. With UNLIMITED nothing is counted.
+        A repeated call for the same update returns the same result. A question that was released or
+        refused is checked again. With UNLIMITED nothing is counted.
         """
         if plan == UNLIMITED:
             return Reserved(update_id, kind)
         lock_user(self.db, user_id, self._clock)
         for state, stored, gift_id in self.db.sql(_FIND, self._bot_id, update_id):
             if state != UseState.RETURNED.value:
-                # Whoever answers it now has as long as the first: it is not abandoned meanwhile.
+                # The process that answers it now has the full time: it is not released meanwhile.
                 self.db.sql(_ANEW, iso(self._clock()), self._bot_id, update_id)
                 return Reserved(update_id, Format(stored), gift_id)
         now, allowance = today(self._clock(), zone), allowance_of(plan, kind)
@@ -357,24 +356,24 @@ class Quotas(BotRepository):
 
     @transaction
     def charge(self, update_id: int) -> None:
-        """Note that the question was answered; nothing where nothing is reserved."""
+        """Charge a reserved question; does nothing if none is reserved."""
         self.db.sql(_SETTLE, UseState.CHARGED.value, self._bot_id, update_id)
 
     @transaction
     def give_back(self, update_id: int) -> None:
-        """Let a reserved question not count; nothing where nothing is reserved."""
+        """Release a reserved question; does nothing if none is reserved."""
         self.db.sql(_SETTLE, UseState.RETURNED.value, self._bot_id, update_id)
 
     @transaction
     def give_back_before(self, at: datetime) -> int:
-        """Let this bot's questions not count that were reserved before then and never settled."""
+        """Release this bot's questions that were reserved before a time and never settled."""
         found = self.db.sql(_ABANDONED, self._bot_id, iso(at))
         for (update_id,) in found:
             self.give_back(update_id)
         return len(found)
 
     def left(self, user_id: int, plan: Plan, zone: tzinfo) -> Mapping[Format, Left]:
-        """Return what is left of every format."""
+        """Return the remaining quota of every format."""
         now = today(self._clock(), zone)
         used, gifts = self._used(user_id, now, scope_of(plan)), self.gifts.unused(user_id)
         return {
@@ -385,9 +384,9 @@ class Quotas(BotRepository):
         }
 
     def _used(self, user_id: int, now: Today, scope: str) -> Mapping[Format, Used]:
-        """Return what the plan has paid for, by format, counted from the rows."""
+        """Return the questions counted for the plan, by format."""
         rows = self.db.sql(_USES, now.day, user_id, now.month, scope)
-        # What was left behind was counted for the plans that everybody may have.
+        # Use before a deletion was counted for the plans that everybody may have.
         marks = self.db.cipher.marks(str(user_id)) if self.db.has_cipher and not scope else ()
         for mark in marks:
             at = iso(self._clock())
