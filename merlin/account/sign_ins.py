@@ -1,16 +1,16 @@
 """Signing in: login codes, signed-in browsers, data signed by Telegram.
 
-A browser asks to be signed in, and its owner says yes in the bot:
+A browser requests a login, and its owner confirms it in the bot:
 
     pending ──opened in the bot──> shown ──«Это я»──> confirmed ──the browser takes it──> (gone)
                                      └──«Это не я»──> refused
 
-The browser keeps one secret in a cookie, the link to the bot carries another: who has the link
-alone cannot sign in by it, and who has the cookie alone cannot say yes. Tokens of signed-in
-browsers are kept as SHA-256.
+The browser keeps one secret in a cookie, the link to the bot contains another: the link alone
+signs nobody in, and the cookie alone confirms nothing. Tokens of signed-in browsers are stored as
+SHA-256.
 
-A Mini App brings `initData`, signed by Telegram. Ed25519 is checked first: it needs Telegram's
-public key and the bot's id, no token. The HMAC needs the bot's token, and counts for clients that
+A Mini App sends `initData`, signed by Telegram. Ed25519 is checked first: it needs Telegram's
+public key and the bot's id, no token. The HMAC needs the bot's token, and is used for clients that
 send no signature. Sources: core.telegram.org/bots/webapps, "Validating data received via the Mini
 App" and "Validating data for Third-Party Use".
 """
@@ -41,7 +41,7 @@ from merlin.db.database import Repository, transaction
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
 from merlin.db.values import RowMap
 
-# The first word found counts: newer browsers name the older ones too.
+# The first match counts: newer browsers name the older ones too.
 _PROGRAMS = (
     ("Telegram", "Telegram"),
     ("YaBrowser/", "Yandex Browser"),
@@ -69,7 +69,7 @@ _SHOWN_V6 = 2
 
 
 def browser_name(header: str) -> str:
-    """Return "Firefox, Linux" for a User-Agent header, "" where it names nothing known."""
+    """Return "Firefox, Linux" for a User-Agent header, "" for an unknown one."""
     names = [
         next((name for sign, name in kinds if sign.lower() in header.lower()), "")
         for kinds in (_PROGRAMS, _SYSTEMS)
@@ -78,9 +78,9 @@ def browser_name(header: str) -> str:
 
 
 def mask_ip_address(address: str) -> str:
-    """Return an IP address without its end, "203.0.*.*"; "" for what is none.
+    """Return an IP address without its last part, "203.0.*.*"; "" if it is not an address.
 
-    Enough to see whether it is one's own network, too little to find a person.
+    Enough to recognise one's own network, too little to find a person.
     """
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
@@ -96,12 +96,12 @@ def mask_ip_address(address: str) -> str:
 
 
 LIFE = timedelta(minutes=5)
-# What stands before the key in a link to the bot.
+# Prefix of the key in a link to the bot.
 PAYLOAD = "login_"
 
 
 class LoginState(StrEnum):
-    """How far a login has come; the values are what is stored. EXPIRED is never stored."""
+    """The state of a login; the values are stored in the database. EXPIRED is never stored."""
 
     PENDING = "pending"
     SHOWN = "shown"
@@ -114,8 +114,8 @@ class LoginState(StrEnum):
 class Login:
     """One login; `number` is two digits that browser and bot both show.
 
-    `agent` is what the browser calls itself, `place` its shortened address. `user_id` is whoever
-    opened it in the bot, None before.
+    `agent` is the browser's name, `place` its shortened address. `user_id` is the person who opened
+    it in the bot, None before.
     """
 
     login_id: int
@@ -127,15 +127,15 @@ class Login:
     user_id: int | None = None
 
 
-# Unused for so long it ends; however much it is used, it ends at last.
+# A sign-in ends when unused for this long, and at the latest after this time.
 IDLE = timedelta(days=14)
 LONGEST = timedelta(days=90)
-# Within Telegram everyone is signed in anew at each opening.
+# Telegram signs a person in at each opening of the Mini App.
 WITHIN_TELEGRAM = timedelta(hours=12)
 
 
 class SignInMethod(StrEnum):
-    """By what somebody signed in; the values are what is stored."""
+    """The method of a sign-in; the values are stored in the database."""
 
     TELEGRAM = "telegram"
     CODE = "code"
@@ -145,7 +145,7 @@ class SignInMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """One browser; `agent` is what it calls itself, in a few words ("Firefox, Linux")."""
+    """One browser; `agent` is its name in a few words ("Firefox, Linux")."""
 
     sign_in_id: int
     user_id: int
@@ -156,10 +156,10 @@ class SignIn:
     expires_at: datetime
 
 
-# Telegram's public keys, in hexadecimal digits; the second is that of its test servers.
+# Telegram's public keys, in hexadecimal; the second is that of its test servers.
 PRODUCTION = "e7bf03a2fa4602af4580703d88dda5bb59f32ed8b02a56c187fe7d34caed242d"
 TEST = "40055058a4ee38156a06562e52eece92a771bcd8346a8c4615cb7376eddf72ec"
-# How old it may be where somebody signs in by it; and how far Telegram's clock may be before ours.
+# Maximum age of the data at sign-in; and how far Telegram's clock may be ahead of ours.
 FRESH = timedelta(hours=1)
 AHEAD = timedelta(seconds=30)
 MAX_BYTES, MAX_FIELDS = 4096, 32
@@ -170,7 +170,7 @@ _PROOFS = ("hash", "signature")
 
 @dataclass(frozen=True, slots=True)
 class TelegramPerson:
-    """Whom Telegram vouches for; `source` is the same for the same data, however it is written."""
+    """The person that Telegram vouches for; `source` identifies the data in any encoding."""
 
     user_id: int
     name: str
@@ -186,10 +186,10 @@ def read_telegram_data(
     keys: Collection[str] = (PRODUCTION,),
     token: str = "",
 ) -> TelegramPerson | None:
-    """Return who opened the page; None for what is forged, broken, old or of no person.
+    """Return the person who opened the page; None for forged, damaged or old data, or no person.
 
-    It is believed by `bot_id` and `keys` for Ed25519, by `token` for the HMAC. Without a bot id,
-    or without a token, that check passes nothing.
+    `bot_id` and `keys` verify Ed25519, `token` verifies the HMAC. Without a bot id, or without a
+    token, that check always fails.
     """
     try:
         fields = _fields(text)
@@ -204,7 +204,7 @@ def read_telegram_data(
 
 
 def _fields(text: str) -> dict[str, str]:
-    """Return the fields. Raises ValueError for what Telegram never writes."""
+    """Return the fields. Raises ValueError for a format that Telegram never sends."""
     if len(text.encode()) > MAX_BYTES:
         raise ValueError("too long")
     pairs = parse_qsl(
@@ -215,7 +215,7 @@ def _fields(text: str) -> dict[str, str]:
         max_num_fields=MAX_FIELDS,
     )
     fields = dict(pairs)
-    # What is signed is joined by line ends: within a value one could be read another way.
+    # The signed text is joined by line ends: a line end in a value would be ambiguous.
     if len(fields) < len(pairs) or any("\n" in name + value for name, value in pairs):
         raise ValueError("not as Telegram writes")
     return fields
@@ -234,7 +234,7 @@ def _is_signed(fields: Mapping[str, str], bot_id: int, keys: Collection[str]) ->
 
 
 def _decoded(text: str) -> bytes:
-    """Return base64url without padding, written the one right way. Raises ValueError."""
+    """Return canonical base64url without padding, decoded. Raises ValueError."""
     found = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
     if base64.urlsafe_b64encode(found).rstrip(b"=") != text.encode("ascii"):
         raise ValueError("another way to write it")
@@ -277,11 +277,11 @@ _FIRST_NUMBER, _NUMBERS = 10, 90
 
 
 class Logins(Repository):
-    """One row a login; what the browser calls itself and its place are sealed."""
+    """One row for each login; the browser's name and its place are encrypted."""
 
     @transaction
     def start(self, agent: str, place: str) -> tuple[Login, str, str]:
-        """Return a new one with two secrets, which nobody can read again: link's and browser's."""
+        """Return a new login and the secrets of link and browser, which cannot be read again."""
         now = self._clock()
         self.db.change(LOGIN_CODE.delete().where(LOGIN_CODE.expires_at <= iso(now)))
         key, browser = secrets.token_urlsafe(_KEY_BYTES), secrets.token_urlsafe(_BROWSER_BYTES)
@@ -300,12 +300,12 @@ class Logins(Repository):
         return login, key, browser
 
     def of_browser(self, browser: str) -> Login | None:
-        """Return the one that a browser asked for."""
+        """Return the login that a browser requested."""
         return self._found(LOGIN_CODE.browser_hash == digest(browser)) if browser else None
 
     @transaction
     def show(self, key: str, user_id: int) -> Login | None:
-        """Note who opened the link; None where somebody else did, or it has been answered."""
+        """Store who opened the link; None if another person did, or if it has been answered."""
         condition = LOGIN_CODE.code_hash == digest(key)
         is_new = (LOGIN_CODE.state == LoginState.PENDING.value) & LOGIN_CODE.user_id.is_null()
         is_mine = (LOGIN_CODE.state == LoginState.SHOWN.value) & (LOGIN_CODE.user_id == user_id)
@@ -314,7 +314,7 @@ class Logins(Repository):
 
     @transaction
     def settle(self, login_id: int, user_id: int, *, is_own: bool) -> Login | None:
-        """Say yes or no for who opened it; None for anybody else, and the second time."""
+        """Confirm or refuse for the person who opened it; None for others, and when repeated."""
         condition = (LOGIN_CODE.id == login_id) & (LOGIN_CODE.user_id == user_id)
         state = LoginState.CONFIRMED if is_own else LoginState.REFUSED
         is_shown = LOGIN_CODE.state == LoginState.SHOWN.value
@@ -322,7 +322,7 @@ class Logins(Repository):
 
     @transaction
     def take(self, browser: str) -> Login | None:
-        """Return a confirmed one to the browser that asked, once; then it is gone."""
+        """Return a confirmed login to the browser that requested it, once; then it is deleted."""
         login = self.of_browser(browser)
         if login is None or login.state is not LoginState.CONFIRMED:
             return None
@@ -346,15 +346,15 @@ _TOKEN_BYTES = 32
 
 
 class SignIns(Repository):
-    """One row a browser; what it calls itself is sealed."""
+    """One row for each browser; its name is encrypted."""
 
     @transaction
     def open(
         self, user_id: int, how: SignInMethod, agent: str, source: str | None = None
     ) -> tuple[SignIn, str]:
-        """Return a new one and its token, which nobody can read again.
+        """Return a new sign-in and its token, which cannot be read again.
 
-        One that was opened by the same `source` before ends.
+        A previous sign-in by the same `source` ends.
         """
         now, token = self._clock(), secrets.token_urlsafe(_TOKEN_BYTES)
         ended = SIGN_IN.expires_at <= iso(now)
@@ -371,7 +371,7 @@ class SignIns(Repository):
             "seen_at": iso(now),
             "expires_at": iso(_end(how, now, now)),
         }
-        # Two at one moment by one source: the later one stays.
+        # Of two concurrent ones by one source, the later one stays.
         newest = {name: value for name, value in row.items() if name != "source"}
         new = SIGN_IN.insert(row).on_conflict(conflict_target=(SIGN_IN.source,), update=newest)
         self.db.put(new)
@@ -381,14 +381,14 @@ class SignIns(Repository):
         return found, token
 
     def find(self, token: str) -> SignIn | None:
-        """Return the one that counts now; None for an unknown token and one that has ended."""
+        """Return the sign-in in effect; None for an unknown token and an ended one."""
         condition = (SIGN_IN.token_hash == digest(token)) & self._counts()
         row = self.db.row(SIGN_IN.select().where(condition))
         return None if row is None else _SIGN_INS.read(row, self.db)
 
     @transaction
     def seen(self, sign_in_id: int) -> None:
-        """Note that it is used now, which makes it last."""
+        """Store the time of use, which extends it."""
         row = self.db.row(SIGN_IN.select().where((SIGN_IN.id == sign_in_id) & self._counts()))
         if row is not None:
             now = self._clock()
@@ -397,20 +397,20 @@ class SignIns(Repository):
             self.db.change(SIGN_IN.update(newest).where(SIGN_IN.id == sign_in_id))
 
     def of(self, user_id: int) -> list[SignIn]:
-        """Return a person's, the newest used first."""
+        """Return a person's sign-ins, the most recently used first."""
         query = SIGN_IN.select().where((SIGN_IN.user_id == user_id) & self._counts())
         rows = self.db.rows(query.order_by(SIGN_IN.seen_at.desc(), SIGN_IN.id.desc()))
         return _SIGN_INS.read_all(rows, self.db)
 
     @transaction
     def close(self, user_id: int, sign_in_id: int) -> bool:
-        """End one; False where the person has no such one."""
+        """End one; False if the person has no such sign-in."""
         condition = (SIGN_IN.id == sign_in_id) & (SIGN_IN.user_id == user_id)
         return self.db.change(SIGN_IN.delete().where(condition)) > 0
 
     @transaction
     def close_all(self, user_id: int, but: int | None = None) -> int:
-        """End all of a person, one perhaps left; return how many ended."""
+        """End all of a person, except one if given; return how many ended."""
         condition = SIGN_IN.user_id == user_id
         if but is not None:
             condition &= SIGN_IN.id != but
@@ -421,7 +421,7 @@ class SignIns(Repository):
 
 
 def _end(how: SignInMethod, began: datetime, now: datetime) -> datetime:
-    """Return when a sign-in ends that is used now."""
+    """Return when a sign-in used now ends."""
     if how is SignInMethod.TELEGRAM:
         return began + WITHIN_TELEGRAM
     return min(now + IDLE, began + LONGEST)

@@ -1,6 +1,6 @@
-"""People who write to the bot, their roles, and what they consented to: to which text, and when.
+"""People who write to the bot, their roles, and their consents: to which text, and when.
 
-No more is kept of a person than is needed to answer; ended roles and consents stay as rows.
+Only what is needed to answer a person is stored; ended roles and consents stay as rows.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _STANDING = Prepared(
 
 
 class Roles(Repository):
-    """One row a grant; `admins` are those whom the config names."""
+    """One row for each grant; `admins` are those named in the configuration."""
 
     def __init__(self, db: Database, admins: Collection[int] = (), clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
@@ -47,21 +47,21 @@ class Roles(Repository):
         self._audit = Audit(db, clock)
 
     def authority(self, user_id: int) -> Authority:
-        """Return somebody's role with its scopes; who was given none is a student."""
+        """Return a person's role with its scopes; without a grant they are a student."""
         if user_id in self._admins:
             return Authority(Role.ADMIN)
         rows = self.db.rows(_STANDING(user_id=user_id))
-        # Two grants at one moment may leave two roles: the greater one counts.
+        # Concurrent grants may leave two roles: the higher one counts.
         role = max((Role(row["role"]) for row in rows), key=_ORDER.index, default=Role.STUDENT)
         scopes = {row["scope"] for row in rows if row["role"] == role}
         return Authority(role, frozenset(scopes - {""}))
 
     @transaction
     def grant(self, user_id: int, role: Role, by: str, scope: str | None = None) -> bool:
-        """Give a role, which ends the one before; a teacher's scopes add up.
+        """Grant a role in place of the previous one; a teacher's scopes accumulate.
 
-        STUDENT takes every other role away. False when it was so already. Raises Refused where
-        a teacher has no scope or anybody else has one, and for an admin of the config.
+        STUDENT revokes every other role. False if nothing changes. Raises Refused for a teacher
+        without a scope, another role with one, and an admin of the configuration.
         """
         self._refuse_config_admin(user_id)
         if (role is Role.TEACHER) != bool(scope):
@@ -84,9 +84,9 @@ class Roles(Repository):
 
     @transaction
     def revoke(self, user_id: int, by: str, scope: str | None = None) -> bool:
-        """Take a role away, or one scope of a teacher; False when there is none to take.
+        """Revoke a role, or one scope of a teacher; False if there is none to revoke.
 
-        Raises Refused for an admin of the config.
+        Raises Refused for an admin of the configuration.
         """
         self._refuse_config_admin(user_id)
         those, was = _counts(user_id), self.authority(user_id).role
@@ -99,12 +99,12 @@ class Roles(Repository):
         return is_changed
 
     def admins(self) -> list[int]:
-        """Return the admins' ids: those of the config, then those who were made one."""
+        """Return the admins' ids: those of the configuration, then those granted the role."""
         granted = (each.user_id for each in self.granted() if each.role is Role.ADMIN)
         return list(dict.fromkeys([*self._admins, *granted]))
 
     def granted(self) -> list[Grant]:
-        """Return every role that counts now, newest first; without the admins of the config."""
+        """Return every role in effect, newest first; without the admins of the configuration."""
         counting = ROLE_GRANT.select().where(ROLE_GRANT.revoked_at.is_null())
         rows = self.db.rows(counting.order_by(ROLE_GRANT.id.desc()))
         return [_GRANTS.read(row, scope=row["scope"] or None) for row in rows]
@@ -126,18 +126,18 @@ def _counts(user_id: int) -> Any:
 _GRANTS = RowMap(Grant, columns={"by": "by_whom"})
 
 
-# What may be consented to, as it is stored: that models learn from what somebody corrects.
+# Purposes of a consent, as stored: models may be trained on a person's corrections.
 TRAINING = "training"
-# From this version on its words say that editors see questions too: those without an answer, and
-# those whose answer was rated. Under earlier words only what the person sends is seen.
+# From this version on, the text says that editors also see questions without an answer and rated
+# ones. Under earlier texts they only see what the person sends.
 QUESTIONS_SEEN = "2026-11-22"
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """One answer to one question; `given_at` None is a no, `revoked_at` None still counts.
+    """A person's answer to one question; `given_at` None is a no, `revoked_at` None is in effect.
 
-    `text_version` names the words that were shown.
+    `text_version` is the version of the text that was shown.
     """
 
     kind: str
@@ -146,18 +146,18 @@ class Consent:
     revoked_at: datetime | None = None
 
 
-# What stands in the place of somebody who was erased.
+# Replaces the name of a person whose data was deleted.
 ERASED = "user:erased"
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One person by Telegram's id; `language_code` is what their client says ("en-GB", "").
+    """One person by Telegram id; `language_code` is their client's language ("en-GB", "").
 
     `language` ("ru", "en") and `zone` (an IANA name) are their own choices, None without one.
-    `plan` None is the default plan; `terms` are the plans that they have for a time and that run
-    now. `shown_name` is what they are called, for commits in their
-    name; `terms_seen` the version of the terms that they were shown; "" without one.
+    `plan` None is the default plan; `terms` are their current plans with an end. `shown_name` is
+    their display name, for commits in their name; `terms_seen` the version of the terms that they
+    were shown; "" for none.
     """
 
     user_id: int
@@ -173,32 +173,32 @@ class User:
 
     @property
     def plans(self) -> tuple[str, ...]:
-        """Return the names of all plans that they have now beside the default one."""
+        """Return the names of all current plans other than the default one."""
         return self.terms if self.plan is None else (self.plan, *self.terms)
 
     def time_zone(self, default: str) -> tzinfo:
-        """Return the zone in which their day turns: their choice, else `default`."""
+        """Return the zone of their day: their choice, else `default`."""
         return zone_of(self.zone or default)
 
     def speaks(self, default: str) -> str:
-        """Return the language to answer in: their choice, else their client's, else `default`."""
+        """Return the language of answers: their choice, else their client's, else `default`."""
         return language_of(self.language or self.language_code, default)
 
 
 class Consents(Repository):
-    """One row an answer; at most one of a person counts."""
+    """One row for each answer; at most one of a person is in effect."""
 
     @transaction
     def give(self, user_id: int, text_version: str) -> bool:
-        """Keep a yes; one to newer words ends the one before. False when it was so already."""
-        # Never those of the same words: another process may have just stored them.
+        """Store a yes; one to a newer text replaces the previous one. False if nothing changes."""
+        # Never one of the same text: another process may have just stored it.
         self._end(_consent_counts(user_id) & (CONSENT.text_version != text_version))
         given = self._answer(user_id, text_version) | {"given_at": iso(self._clock())}
         return self.db.add_new(CONSENT, given)
 
     @transaction
     def decline(self, user_id: int, text_version: str) -> None:
-        """Keep a no, so that nobody is asked again; a consent that counts is left as it is."""
+        """Store a no, so that nobody is asked again; a consent in effect is kept."""
         if not self.has(user_id):
             no = {"given_at": None, "revoked_at": iso(self._clock())}
             self.db.add(CONSENT, self._answer(user_id, text_version) | no)
@@ -208,7 +208,7 @@ class Consents(Repository):
 
     @transaction
     def revoke(self, user_id: int) -> bool:
-        """End a consent; False when none counts."""
+        """Revoke a consent; False if none is in effect."""
         return self._end(_consent_counts(user_id))
 
     def _end(self, those: Any) -> bool:
@@ -216,16 +216,16 @@ class Consents(Repository):
         return self.db.change(ended.where(those)) > 0
 
     def has(self, user_id: int) -> bool:
-        """Return whether a consent counts now."""
+        """Return whether a consent is in effect."""
         counting = CONSENT.select(CONSENT.id).where(_consent_counts(user_id))
         return self.db.row(counting) is not None
 
     def was_asked(self, user_id: int) -> bool:
-        """Return whether the person ever said yes or no."""
+        """Return whether the person ever answered yes or no."""
         return self.db.row(CONSENT.select(CONSENT.id).where(_of(user_id))) is not None
 
     def of(self, user_id: int) -> list[Consent]:
-        """Return everything the person ever answered, oldest first."""
+        """Return all answers of the person, oldest first."""
         answers = CONSENT.select().where(CONSENT.user_id == user_id).order_by(CONSENT.id)
         return [read_row(Consent, row) for row in self.db.rows(answers)]
 
@@ -240,7 +240,7 @@ def _consent_counts(user_id: int) -> Any:
 
 _USERS = RowMap(User)
 _GET = Prepared(USER.select().where(USER.user_id == Parameter("user_id")).limit(1))
-# At once for everybody on a page of a list, and no more than a statement may name.
+# In one query for a page of a list, within the limit of parameters of a statement.
 _MAX_NAMED = 500
 _RUNNING = Prepared(
     TERM.select(TERM.plan).where(
@@ -262,9 +262,9 @@ _SEEN = Prepared(
 
 
 class Users(Repository):
-    """One row a person, known by Telegram's id; what they are called is sealed.
+    """One row for each person, by Telegram id; names are encrypted.
 
-    Without a cipher no name is kept or read.
+    Without a cipher no name is stored or read.
     """
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
@@ -274,7 +274,7 @@ class Users(Repository):
 
     @transaction
     def seen(self, users: Sequence[User]) -> None:
-        """Store who wrote, with their newest language; who writes can be reached again."""
+        """Store the author of a message, with their newest language; they can be reached again."""
         by_user_id = {user.user_id: user for user in users}
         blocked = self._leaving.blocked(by_user_id)
         for user in by_user_id.values():
@@ -285,7 +285,7 @@ class Users(Repository):
 
     @transaction
     def met(self, user: User) -> None:
-        """Store who asked in a group or signed in; no message of ours can reach them for it."""
+        """Store a person who asked in a group or signed in; the bot may not write to them."""
         code = storable_text(user.language_code)
         blocked = self._leaving.blocked([user.user_id])
         first = {"user_id": user.user_id, "first_seen_at": iso(self._clock()), "is_reachable": 0}
@@ -300,7 +300,7 @@ class Users(Repository):
             self._change(user_id, is_blocked=1)
 
     def get(self, user_id: int) -> User | None:
-        """Return the user, None for somebody who never wrote."""
+        """Return the user, None if they never wrote."""
         row = self.db.row(_GET(user_id=user_id))
         if row is None:
             return None
@@ -309,37 +309,37 @@ class Users(Repository):
 
     @transaction
     def unreachable(self, user_id: int) -> None:
-        """Note that messages to this person are refused."""
+        """Store that messages to this person are refused."""
         self._change(user_id, is_reachable=0)
 
     @transaction
     def set_language(self, user_id: int, language: str | None) -> None:
-        """Keep the language chosen; None: their client's. Raises Refused for an unknown one."""
+        """Store the chosen language; None: their client's. Raises Refused for an unknown one."""
         if language is not None and language not in LANGUAGES:
             raise Refused(f"no language {language}", "account-no-language", language=language)
         self._change(user_id, language=language)
 
     @transaction
     def set_zone(self, user_id: int, zone: str | None) -> None:
-        """Keep the time zone chosen; None: the config's. Raises Refused for an unknown one."""
+        """Store the chosen time zone; None: the configured one. Raises Refused if unknown."""
         if zone is not None and not is_zone(zone):
             raise Refused(f"no time zone {zone}", "account-no-zone", zone=zone)
         self._change(user_id, zone=zone)
 
     @transaction
     def set_name(self, user_id: int, shown_name: str) -> None:
-        """Keep what the person is called; "" forgets it."""
+        """Store the display name; "" deletes it."""
         name = storable_text(shown_name)
         if self.db.has_cipher:
             self._change(user_id, shown_name=self.db.cipher.seal(name) if name else "")
 
     @transaction
     def saw_terms(self, user_id: int, version: str) -> None:
-        """Note which version of the terms the person was shown."""
+        """Store which version of the terms the person was shown."""
         self._change(user_id, terms_seen=version)
 
     def find(self, text: str, limit: int = 20) -> list[User]:
-        """Return the user of an id, or those whose name holds `text`, in any case."""
+        """Return the user of an id, or those whose name contains `text`, ignoring case."""
         if text.isascii() and text.isdigit():
             found = self.get(int(text)) if len(text) < len(str(2**63)) else None
             return [] if found is None else [found]
@@ -351,7 +351,7 @@ class Users(Repository):
         return self._with_terms(found_by_name)
 
     def count(self) -> int:
-        """Return how many people have written."""
+        """Return the number of people who have written."""
         return int(self.db.value(USER.select(fn.COUNT(USER.user_id))))
 
     def listed(self, offset: int, limit: int) -> list[User]:
@@ -360,7 +360,7 @@ class Users(Repository):
         return self._with_terms([self._user(row) for row in rows])
 
     def _with_terms(self, users: list[User]) -> list[User]:
-        """Return the same users with the plans that they have for a time, as `get` tells them."""
+        """Return the same users with their current plans, as `get` does."""
         now, found = iso(self._clock()), dict[int, list[str]]()
         runs = (TERM.starts_at <= now) & (TERM.ends_at > now)
         for chunk in chunked(users, _MAX_NAMED):
@@ -371,9 +371,9 @@ class Users(Repository):
 
     @transaction
     def block(self, user_id: int, by: str, *, is_blocked: bool = True) -> bool:
-        """Stop answering somebody, or begin again; False when it was so already.
+        """Block or unblock a person; False if nothing changes.
 
-        Raises NotFound for somebody who never wrote.
+        Raises NotFound for a person who never wrote.
         """
         if self._existing(user_id).is_blocked == is_blocked:
             return False
@@ -386,7 +386,7 @@ class Users(Repository):
 
     @transaction
     def set_plan(self, user_id: int, plan: str | None, by: str) -> None:
-        """Give a plan by its name; None: the default one. Raises NotFound as `block` does."""
+        """Assign a plan by its name; None: the default one. Raises NotFound like `block`."""
         before = self._existing(user_id).plan
         self._change(user_id, plan=plan)
         self._audit.note(by, "user.plan", person_reference(user_id), {"from": before, "to": plan})
