@@ -1,15 +1,16 @@
-"""The worker of a payment gateway: looks at payments that are silent, sends refunds, renews plans.
+"""The worker of a payment gateway: polls silent payments, sends refunds, renews plans.
 
-Any number of processes have one: whatever is to be done is claimed by a conditional change, so of
-two that see it one does it, and what a killed one had claimed comes again by itself. No more than a
-few calls are under way at a time, and none of them waits in the way of a person.
+Any number of processes may run one: each task is claimed by a conditional change, so of two
+workers one does it, and a killed worker's task becomes due again. Only a few calls run at a time,
+and none of them blocks a person's request.
 
     refund.intended: it is claimed -> refund.sent: the gateway answered -> refund.recorded
 
-A refund's id is its key, so asking again sends nothing twice; once YooKassa has forgotten the key,
-its list says whether there is one, and Telegram sends the Stars of one payment back once.
+A refund's id is its idempotency key, so a repeated call sends nothing twice. After YooKassa has
+forgotten the key, its list shows whether the refund exists; Telegram returns the Stars of one
+payment once.
 
-All of it waits for times of day: when the clock is set back, all of it is due.
+All tasks wait for times of day: if the clock is set back, all of them are due.
 """
 
 from __future__ import annotations
@@ -49,16 +50,16 @@ log = get_logger(__name__)
 
 EVERY_S = 1.0
 AFTER_FAILURE_S = 5.0
-# What a calendar says is looked up this often; a day more or less means nothing there.
+# How often the calendar is checked; its tasks are due to the day.
 CALENDAR = timedelta(minutes=1)
 FIRST_CHECK = timedelta(hours=1)
-# Fewer than the gateway has threads: people who pay find one free.
+# Fewer than the gateway's threads, so that people who pay find a free one.
 AT_ONCE = 4
 _UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
 
 
 async def process_purchase(ctx: Context, purchase: Purchase) -> None:
-    """Do what an order waits for. Raises PaymentError where YooKassa is to be asked again later."""
+    """Do what an order waits for. Raises PaymentError if YooKassa has to be asked again later."""
     if purchase.order.gateway is Gateway.YOOKASSA and ctx.polled is not None:
         await _by_gateway(ctx, purchase)
     await ctx.write(end_overdue, purchase.purchase_id)
@@ -66,7 +67,7 @@ async def process_purchase(ctx: Context, purchase: Purchase) -> None:
 
 async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
     is_renewing = purchase.order.renewal_id is not None
-    # The saved method that pays it; none where a person pays it, or said no.
+    # The saved method that pays it; None if a person pays it, or has declined.
     renewal = await ctx.read(renewal_of, purchase)
     method_id = renewal.method if renewal and renewal.state is RenewalState.ON else ""
     may_ask = purchase.state in _UNASKED and purchase.may_be_paid(ctx.clock())
@@ -82,13 +83,13 @@ async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
             if not is_final(error):
                 raise
     elif is_renewing:
-        # Its owner said no before anybody was asked.
+        # Its owner declined before the payment was requested.
         give_up = Purchases(ctx.db, ctx.clock).give_up
         await ctx.store.do(lambda: give_up(purchase.purchase_id, PurchaseState.CANCELED))
 
 
 async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> None:
-    """Send a refund that is claimed, or ask what became of it. Raises PaymentError to try again."""
+    """Send a claimed refund, or ask for its state. Raises PaymentError to try again."""
     kill_point("refund.intended")
     try:
         sent = await _sent(ctx, gateway, refund)
@@ -104,7 +105,7 @@ async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> 
 
 
 async def _sent(ctx: Context, gateway: PaymentGateway, refund: Refund) -> GatewayRefund | None:
-    """Return the refund, sent now or before; None where it is refused for good."""
+    """Return the refund, sent now or before; None if it is finally refused."""
     is_old = ctx.clock() - refund.at > KEY_LIVES
     known = await _sent_before(ctx, gateway, refund) if is_old else None
     if known is not None:
@@ -114,7 +115,7 @@ async def _sent(ctx: Context, gateway: PaymentGateway, refund: Refund) -> Gatewa
     except PaymentError as error:
         if not is_final(error):
             raise
-        # What was sent before in other words is refused, and is there all the same.
+        # A repeat with different values is refused, although the refund exists.
         known = await _sent_before(ctx, gateway, refund)
         if known is None:
             await ctx.write(settlement.refuse_refund, refund, error.code or str(error))
@@ -137,7 +138,7 @@ def _request(ctx: Context, refund: Refund) -> RefundRequest:
 async def _sent_before(
     ctx: Context, gateway: PaymentGateway, refund: Refund
 ) -> GatewayRefund | None:
-    """Return a refund of this payment and amount of which the ledger does not know."""
+    """Return a refund of this payment and amount that is not in the ledger."""
     listed, entries = await gateway.refunds(refund.payment_id), Ledger(ctx.db, ctx.clock).entries
     known = {each.outside_id for each in await ctx.store.read(partial(entries, refund.purchase_id))}
     fresh = (each for each in listed if each.outside_id not in known and each.is_done is not False)
@@ -146,7 +147,7 @@ async def _sent_before(
 
 @dataclass
 class PaymentWorker:
-    """The worker of one process; `keeps_calendar`: it also ends, renews and compares orders."""
+    """The worker of one process; `keeps_calendar`: it also expires, renews and compares orders."""
 
     ctx: Context
     keeps_calendar: bool = True
@@ -161,7 +162,7 @@ class PaymentWorker:
     _was_set_back: bool = False
 
     def __post_init__(self) -> None:
-        """Leave the first check until the process has run for a while."""
+        """Skip the first calendar check until the process has run for a while."""
         self._check_at = utc_now() + FIRST_CHECK
         self._steps = StepWatch(self._now)
 
@@ -170,20 +171,20 @@ class PaymentWorker:
 
     @property
     def has_payments(self) -> bool:
-        """Return whether there is anything that somebody must look after."""
+        """Return whether there is anything that a person has to look after."""
         return self.ctx.gateway is not None or bool(self.ctx.plans)
 
     def ring(self) -> None:
-        """Let the next round be now; returns at once."""
+        """Start the next round now; returns at once."""
         self._rung.set()
 
     async def serve(self) -> None:
-        """Go round until cancelled."""
+        """Run rounds until cancelled."""
         try:
             while True:
                 pause_s = self.every_s if await self._survived() else self.after_failure_s
                 try:
-                    # `wait_for` of Python 3.11 loses a cancellation that comes with a ring.
+                    # `wait_for` of Python 3.11 loses a cancellation that coincides with the event.
                     async with asyncio.timeout(pause_s):
                         await self._rung.wait()
                 except TimeoutError:
@@ -196,7 +197,7 @@ class PaymentWorker:
             await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def run_once(self) -> None:
-        """Do all that is due now, and wait for its end."""
+        """Do everything that is due now, and wait for its end."""
         await self._end_subscriptions()
         await self.round()
         while self._under_way:
@@ -221,7 +222,7 @@ class PaymentWorker:
         return False
 
     async def round(self) -> None:
-        """Begin what is due, as far as there is room."""
+        """Start due tasks, up to the limit of concurrent ones."""
         now = self._now()
         await self._mind_the_clock(now)
         if self.keeps_calendar:
@@ -247,7 +248,7 @@ class PaymentWorker:
             self._begin(self._checked(now), check=iso(now))
 
     async def _mind_the_clock(self, now: datetime) -> None:
-        """Let everything be due where the clock was set back; all comes twice without harm."""
+        """Make everything due after the clock was set back; repeats are harmless."""
         if step_s := self._steps.step_back_s():
             log.warning("the clock was set back", seconds=round(step_s, 1))
             self._was_set_back = True
@@ -282,7 +283,7 @@ class PaymentWorker:
         return refunds, Purchases(ctx.db, ctx.clock).due(now, left) if left else []
 
     async def _end_subscriptions(self) -> None:
-        """Let the gateway hear of every renewal that was stopped."""
+        """Tell the gateway about every stopped renewal."""
         gateway = self.ctx.gateway
         if gateway is None:
             return
@@ -297,12 +298,12 @@ class PaymentWorker:
         task.add_done_callback(self._ended)
 
     async def _supervise(self, work: Coroutine[None, None, None], about: dict[str, str]) -> None:
-        """Do one piece of work; what fails comes again by itself."""
+        """Run one task; a failed one becomes due again."""
         (step,) = about
         try:
             await work
         except PaymentError:
-            pass  # It was noted where it happened.
+            pass  # The error was stored where it happened.
         except MerlinError as error:
             log.warning("a payment waits", reason=redact(str(error)), **about)
         except Exception as bug:
@@ -313,26 +314,26 @@ class PaymentWorker:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
-        if len(self._under_way) == AT_ONCE - 1:  # others waited for room
+        if len(self._under_way) == AT_ONCE - 1:  # other tasks waited for a free slot
             self.ring()
 
 
 async def end_subscription(gateway: PaymentGateway, renewal: Renewal) -> bool:
-    """Let a gateway take nothing more for a renewal; False where nobody knows whether it will."""
+    """End a renewal at the gateway; False if the outcome is not known."""
     try:
         await gateway.end_subscription(renewal.user_id, renewal.method)
     except GatewayUnavailable:
         return False
     except PaymentError:
-        # It knows of no such subscription, so it takes nothing for it.
+        # The gateway knows no such subscription, so it charges nothing.
         log.warning("the gateway knows no such subscription", renewal=renewal.renewal_id)
     return True
 
 
 async def end_subscriptions(ctx: Context, user_id: int) -> None:
-    """Let the gateway take nothing again of somebody who leaves.
+    """End all renewals at the gateway of a person who deletes their data.
 
-    Admins hear of what was not confirmed.
+    Admins are notified of those that were not confirmed.
     """
     gateway = ctx.gateway
     if gateway is None:
@@ -348,9 +349,9 @@ async def end_subscriptions(ctx: Context, user_id: int) -> None:
 
 
 def turn_pages(ctx: Context, now: datetime, before: datetime | None = None) -> None:
-    """Do what the calendar says: remind, order what is renewed, tell what ends.
+    """Do the tasks of the calendar: remind, order renewals, announce ends.
 
-    `before` is when this was done last, None for never.
+    `before` is the previous run, None for none.
     """
     notify_renewals(ctx, now)
     if ctx.polled is not None:

@@ -1,9 +1,9 @@
-"""What people do with plans: see what there is, try one, use a code, stop a renewal; renewals.
+"""Plans: list them, try one, redeem a code, stop a renewal; and the renewals.
 
-Whose plan is paid again by a saved method is reminded three days before, the payment is asked for
-a day before the plan ends and on the two days after that, and then no more. An order of its own is
-written for each try in the step that claims it, so that a kill neither forgets nor doubles one.
-Everything runs within the store's work.
+A person whose plan is renewed by a saved method is reminded three days before. The payment is
+requested a day before the plan ends and on the two days after that, and then no more. Each attempt
+has its own order, written in the transaction that claims the attempt, so that a kill neither loses
+nor repeats one. Everything runs inside a transaction.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from merlin.providers.payments import Gateway
 
 @dataclass(frozen=True, slots=True)
 class PlanOffer:
-    """One plan as somebody may have it; `may_try` None: nobody is signed in."""
+    """One plan as a person may have it; `may_try` None: nobody is signed in."""
 
     plan: Plan
     is_default: bool
@@ -63,32 +63,32 @@ class PlanOffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriptions:
-    """The plans that somebody has for a time, newest first, and their renewals."""
+    """A person's plans with an end, newest first, and their renewals."""
 
     terms: Sequence[Term] = ()
     renewals: Sequence[Renewal] = ()
 
     @property
     def running(self) -> list[Renewal]:
-        """Return the renewals that are on."""
+        """Return the active renewals."""
         return [renewal for renewal in self.renewals if renewal.state is RenewalState.ON]
 
     def ends(self, plan: Plan, now: datetime) -> datetime | None:
-        """Return when what they have of a plan ends, None where they have it not for a time."""
+        """Return when a plan ends, None if they do not have it or it has no end."""
         ends = [term.ends_at for term in self.terms if term.plan == plan.name]
         return max((end for end in ends if end > now), default=None)
 
     def renewal(self, plan: Plan) -> Renewal | None:
-        """Return by what a plan renews itself, None where it does not."""
+        """Return the payment method of a plan's renewal, None without one."""
         return next((each for each in self.running if each.plan == plan.name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentPlan(Subscriptions):
-    """What somebody has now: the plan that counts, until when, and what comes behind it.
+    """A person's effective plan, when it ends, and what follows it.
 
-    `until` None: for as long as the config has it. `here` is the plan that counts for a dataset,
-    where a course has its own. `gifts` are packs and gifts with something left, newest first.
+    `until` None: no end. `here` is the effective plan for a dataset, if a course has its own plans.
+    `gifts` are packs and gifts with questions left, newest first.
     """
 
     plan: Plan
@@ -99,7 +99,7 @@ class CurrentPlan(Subscriptions):
 
 
 def current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> CurrentPlan:
-    """Return what the actor has now; `dataset` is the one of the open session."""
+    """Return the actor's current plan; `dataset` is that of the open session."""
     now, mine = ctx.clock(), my_subscriptions(ctx, actor)
     user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
     plan = plan_of(ctx.plans, user.plans)
@@ -120,12 +120,12 @@ def current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> Curr
 
 
 def has_shop(ctx: Context) -> bool:
-    """Return whether anything is on sale, or may be tried."""
+    """Return whether any plan is on sale or has a trial."""
     return bool(on_sale(ctx.plans)) or any(plan.trial_days for plan in ctx.plans)
 
 
 def list_plans(ctx: Context, actor: Actor) -> list[PlanOffer]:
-    """Return every plan, the first of which is everybody's."""
+    """Return every plan; the first is the default one."""
     who = actor.user_id
     return [
         PlanOffer(each, not place, may_try(ctx, who, each) if who else None)
@@ -134,7 +134,7 @@ def list_plans(ctx: Context, actor: Actor) -> list[PlanOffer]:
 
 
 def my_subscriptions(ctx: Context, actor: Actor) -> Subscriptions:
-    """Return what the actor has for a time; nothing for nobody."""
+    """Return the actor's plans with an end; nothing without a person."""
     if not actor.user_id:
         return Subscriptions()
     terms = Terms(ctx.db, ctx.clock).of(actor.user_id)
@@ -142,7 +142,7 @@ def my_subscriptions(ctx: Context, actor: Actor) -> Subscriptions:
 
 
 def may_try(ctx: Context, user_id: int, plan: Plan) -> bool:
-    """Return whether somebody may have the trial of a plan: once, and not beside the plan."""
+    """Return whether a person may have the trial of a plan: once, and without the plan."""
     terms = Terms(ctx.db, ctx.clock)
     if not plan.trial_days or terms.had_trial(user_id, plan.name):
         return False
@@ -150,9 +150,9 @@ def may_try(ctx: Context, user_id: int, plan: Plan) -> bool:
 
 
 def start_trial(ctx: Context, actor: Actor, name: str) -> int:
-    """Give the actor the trial of a plan; return its days.
+    """Grant the actor the trial of a plan; return its days.
 
-    Raises NotFound for none, Refused where it was had.
+    Raises NotFound if it has none, Refused if it was used.
     """
     plan, user_id = plan_named(ctx.plans, name), actor.user_id
     if not user_id or plan is None or not plan.trial_days:
@@ -167,9 +167,9 @@ def start_trial(ctx: Context, actor: Actor, name: str) -> int:
 
 
 def find_discount(ctx: Context, actor: Actor, plan: Plan, code: str) -> Promo:
-    """Return a code that the actor may use for a plan, or their open order for it holds already.
+    """Return a code that the actor may use for a plan, or that their open order already holds.
 
-    Raises Refused for one that is no good, NotFound for somebody who is not there any more.
+    Raises Refused for an invalid code, NotFound for a person whose data was deleted.
     """
     promos, requested = Promos(ctx.db, ctx.clock), code.upper()
     try:
@@ -185,21 +185,21 @@ def find_discount(ctx: Context, actor: Actor, plan: Plan, code: str) -> Promo:
 
 
 def use_code(ctx: Context, actor: Actor, code: str) -> Promo:
-    """Return a code, whose days are given now; one for a lower price counts when it is paid.
+    """Redeem a code: its days are granted now, a lower price applies at payment.
 
-    Raises Refused for one that is no good.
+    Raises Refused for an invalid code.
     """
     promo = Promos(ctx.db, ctx.clock).find(actor.user_id, code)
     return promo if promo.percent else redeem_code(ctx, actor, code)
 
 
 def redeem_code(ctx: Context, actor: Actor, code: str) -> Promo:
-    """Give the days of a code. Raises Refused for one that is no good, or lowers a price."""
+    """Grant the days of a code. Raises Refused for an invalid one, or one that lowers a price."""
     return Promos(ctx.db, ctx.clock).redeem(actor.user_id, code)
 
 
 def find_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
-    """Return a renewal of the actor's that is on. Raises NotFound, for another's as for none."""
+    """Return an active renewal of the actor. Raises NotFound, also for other people's."""
     found = Renewals(ctx.db).find(actor.user_id, renewal_id) if actor.user_id else None
     if found is None or found.state is not RenewalState.ON:
         raise NotFound("no such renewal", "pay-no-renewal")
@@ -207,9 +207,9 @@ def find_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
 
 
 def stop_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
-    """Let a plan end when it ends; what is paid stays until then. Raises NotFound.
+    """Stop a renewal; the paid time remains. Raises NotFound.
 
-    Of one in Stars the bot lets Telegram know.
+    The bot ends a Stars subscription at Telegram.
     """
     renewal = find_renewal(ctx, actor, renewal_id)
     Renewals(ctx.db).stop(renewal_id, actor.user_id)
@@ -221,9 +221,9 @@ def stop_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
 
 
 def next_payment(ctx: Context, renewal: Renewal) -> tuple[Amount | None, datetime]:
-    """Return what a renewal takes, None where the plan is not sold so any more, and when.
+    """Return the price of a renewal, None if the plan is no longer sold so, and the date.
 
-    A saved method is asked a day before the plan ends; Telegram takes its Stars when it does.
+    A saved method is charged a day before the plan ends; Telegram charges Stars when it ends.
     """
     plan, is_ours = plan_named(ctx.plans, renewal.plan), renewal.gateway is Gateway.YOOKASSA
     at = renewal.next_at - PAY_BEFORE if is_ours else renewal.next_at
@@ -235,12 +235,12 @@ def next_payment(ctx: Context, renewal: Renewal) -> tuple[Amount | None, datetim
 log = get_logger(__name__)
 
 ENDS_BEFORE = timedelta(days=1)
-# After these words of YooKassa no other try would be any better.
+# After these codes of YooKassa another attempt would fail as well.
 _NEVER_AGAIN = frozenset({"permission_revoked"})
 
 
 def notify_renewals(ctx: Context, now: datetime) -> None:
-    """Tell everybody whose plan is paid again in the next days what will be taken, and when."""
+    """Notify everybody whose plan is renewed in the next days of the amount and the date."""
     for renewal in Renewals(ctx.db).to_remind(now):
         price, at = next_payment(ctx, renewal)
         if price is None:
@@ -257,9 +257,9 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
 
 
 def notify_expiry(ctx: Context, now: datetime, told_at: datetime | None = None) -> None:
-    """Tell everybody whose plan ends tomorrow, and is not renewed, that it does; once.
+    """Notify everybody whose plan ends tomorrow without a renewal; once.
 
-    `told_at` is when this was done last: who was told then is not asked about again.
+    `told_at` is the previous run: people notified then are not checked again.
     """
     after = now if told_at is None else max(now, told_at + ENDS_BEFORE)
     for term in Terms(ctx.db, ctx.clock).ending(after, now + ENDS_BEFORE):
@@ -275,13 +275,13 @@ def notify_expiry(ctx: Context, now: datetime, told_at: datetime | None = None) 
 
 
 def renewal_of(ctx: Context, purchase: Purchase) -> Renewal | None:
-    """Return the renewal that an order was made for, None where there is none any more."""
+    """Return the renewal that an order was made for, None if it no longer exists."""
     user_id, renewal_id = purchase.user_id, purchase.order.renewal_id
     return Renewals(ctx.db).find(user_id, renewal_id) if user_id and renewal_id else None
 
 
 def record_failed_renewal(ctx: Context, purchase: Purchase, reason: str) -> None:
-    """Tell why a plan was not paid again; after the last try nobody tries any more."""
+    """Notify the person why a plan was not renewed; after the last attempt it ends."""
     renewal = renewal_of(ctx, purchase)
     if renewal is None or renewal.state is not RenewalState.ON:
         return
@@ -295,12 +295,12 @@ def record_failed_renewal(ctx: Context, purchase: Purchase, reason: str) -> None
 
 
 def order_due(ctx: Context, now: datetime) -> int:
-    """Write the orders of the renewals that are due, to be asked for at once; return how many."""
+    """Write the orders of the renewals that are due, to be requested at once; return how many."""
     due = Renewals(ctx.db).due(now)
     for renewal in due:
         try:
             ctx.db.transact(partial(_order, ctx, renewal))
-        except Exception:  # Nobody else's plan waits for this one, which is tried again in a day.
+        except Exception:  # A failure does not delay other plans; this one is retried in a day.
             log.exception("a plan could not be renewed", renewal=renewal.renewal_id)
     return len(due)
 
@@ -308,7 +308,7 @@ def order_due(ctx: Context, now: datetime) -> int:
 def _order(ctx: Context, renewal: Renewal) -> None:
     ends = plan_ends(ctx, renewal.user_id, renewal.plan)
     if ends is not None and ends > renewal.next_at:
-        # It was paid in another way, or given: the next time is when that ends.
+        # It was paid in another way, or granted: the next attempt is when that ends.
         Renewals(ctx.db).paid(renewal.renewal_id, ends)
         return
     attempt = renewal.tries + 1
@@ -325,18 +325,18 @@ def _order(ctx: Context, renewal: Renewal) -> None:
 
 
 def _tell(ctx: Context, user_id: int, key: str, arguments: Mapping[str, object], once: str) -> None:
-    """Tell somebody whom the bot can reach, once."""
+    """Notify a person whom the bot can reach, once."""
     if is_of_telegram(user_id):
         Notices(ctx.db, ctx.clock).tell(str(user_id), key, arguments, once)
 
 
 def _titles(ctx: Context, name: str) -> dict[str, object]:
-    """Return a plan's title in each language, as texts of notices take it."""
+    """Return a plan's title in each language, as nested texts of notices."""
     return {language: plan_title(ctx.plans, name, language) for language in LANGUAGES}
 
 
 def _moment(ctx: Context, user_id: int, at: datetime) -> dict[str, object]:
-    """Return a moment in somebody's time zone, as a text within a text; another one is named."""
+    """Return a moment in a person's time zone, as a nested text; another zone is named."""
     user = Users(ctx.db).get(user_id)
     chosen = user.zone if user else None
     here = in_zone(at, zone_of(chosen or ctx.config.timezone))

@@ -1,8 +1,8 @@
-"""What a payment does: the one place that grants, cancels, expires and takes back.
+"""The effects of payments: the one place that grants, cancels, expires and refunds.
 
-Everything here is called within the store's work, so that what belongs together is stored
-together, what the person is told included. Anything may come twice, late, or in any order, and
-from either gateway.
+Every function here is called inside a transaction, so that related rows are stored together,
+including the notices to people. Anything may arrive twice, late, in any order, and from either
+gateway.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, St
 
 log = get_logger(__name__)
 
-# Who asks for a refund that no person asked for, and why; the gateway is told it too.
+# Author and reason of a refund that no person requested; the gateway gets the reason too.
 BY = "billing"
 WHY_CODE_TAKEN = "the code was used before"
 # Who sent money back that we did not, by gateway.
@@ -37,9 +37,9 @@ _STARS_PERIOD = timedelta(days=STARS_PERIOD_DAYS)
 
 
 class Outcome(StrEnum):
-    """What came of a payment; SENT_BACK: it grants nothing, because its code was used by then.
+    """The result of a payment; SENT_BACK: it grants nothing, because its code was used meanwhile.
 
-    RETURNED: money went back of which the ledger does not know; read the refunds.
+    RETURNED: money was returned that is not in the ledger; read the refunds.
     """
 
     NOTHING = "nothing"
@@ -52,16 +52,16 @@ class Outcome(StrEnum):
 
 
 def mismatch(purchase: Purchase, payment: GatewayPayment) -> str:
-    """Return in what the payment is not this purchase's, for logs and admins; "" for nothing."""
+    """Return how the payment differs from this purchase, for logs and admins; "" if it does not."""
     order = purchase.order
-    # Each payment of a subscription in Stars has an id of its own.
+    # Each payment of a Stars subscription has its own id.
     is_known = order.gateway is Gateway.STARS or purchase.outside_id in {"", payment.outside_id}
     agreements = {
         "id": is_known,
         "currency": payment.amount.currency is order.amount.currency,
         "amount": payment.amount.minor == order.amount.minor,
         "order": payment.purchase_id == purchase.purchase_id,
-        # Somebody who left paid all the same; nobody else can have.
+        # A person whose data was deleted has paid all the same.
         "user": payment.user_id == str(order.user_id) or order.user_id == 0,
         "test": payment.is_test == order.is_test,
     }
@@ -69,13 +69,13 @@ def mismatch(purchase: Purchase, payment: GatewayPayment) -> str:
 
 
 def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
-    """Let a payment, read with our own credentials, change its purchase, and grant what it buys."""
+    """Apply a payment, read with our own credentials, to its purchase, and grant what it buys."""
     purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
     wrong = mismatch(purchase, payment)
     if wrong:
         number, outside_id = purchase.purchase_id, payment.outside_id
         log.error("a payment is not its order's", purchase=number, differs=wrong)
-        # Admins hear of it; nothing is granted for it.
+        # Admins are notified; nothing is granted for it.
         values = {"purchase": purchase.number, "payment": outside_id, "differs": wrong}
         _tell(ctx, ADMINS, "notice-payment-wrong", values, f"wrong:{number}:{outside_id}")
         return Outcome.WRONG
@@ -103,10 +103,10 @@ def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Ou
 
 
 def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry | None:
-    """Store a payment with what it grants, and tell the person; None for one that is known.
+    """Store a payment with its grant, and notify the person; None for a known payment.
 
-    One that comes when another payment has used its code up grants nothing (`Entry.is_empty`), and
-    goes back.
+    If another payment has used the code meanwhile, the grant is empty (`Entry.is_empty`) and the
+    payment is refunded.
     """
     kill_point("payment.before")
     grant = Ledger(ctx.db, ctx.clock).paid(purchase.purchase_id, paid)
@@ -114,19 +114,19 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
         return None
     once = f"paid:{purchase.order.gateway.value}:{paid.outside_id}"
     if grant.is_empty:
-        # The same key as the payment's: however often this is told, it goes back once.
+        # The payment's own key: repeated notifications cause one refund.
         Refunds(ctx.db, ctx.clock).want(grant.entry_id, None, WHY_CODE_TAKEN, BY, f"refund:{once}")
         notify_code_taken(ctx, purchase, paid.outside_id)
         return grant
     if purchase.order.promo:
-        # The use is this order's now: what else waits to be paid with it would only go back.
+        # This order has the code's use now: other unpaid orders with it would only be refunded.
         purchases = Purchases(ctx.db, ctx.clock)
         for each in purchases.with_code(purchase.user_id, purchase.order.promo):
             purchases.give_up(each.purchase_id, PurchaseState.CANCELED)
     if purchase.user_id:
         _tell(ctx, purchase.user_id, "notice-paid", _bought(purchase, paid.amount), once)
     else:
-        # There is nobody to grant anything to: it is for an admin to send it back.
+        # There is no person to grant it to: an admin has to refund it.
         values = {"purchase": purchase.number, "amount": money_text(paid.amount)}
         _tell(ctx, ADMINS, "notice-paid-nobody", values, once)
     log.info("paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value)
@@ -134,9 +134,9 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
 
 
 def receive_payment(ctx: Context, payment: GatewayPayment) -> Outcome:
-    """Apply a payment in Stars, whose purchase is named by nothing but what it carries.
+    """Apply a Stars payment, which identifies its purchase by its payload alone.
 
-    Admins and the payer hear of one that is for no order of ours, or not what was ordered.
+    Admins and the payer are notified of one that belongs to no order, or differs from it.
     """
     try:
         purchase = Purchases(ctx.db, ctx.clock).get(payment.purchase_id)
@@ -159,13 +159,13 @@ def receive_payment(ctx: Context, payment: GatewayPayment) -> Outcome:
 
 
 def plan_ends(ctx: Context, user_id: int, plan: str) -> datetime | None:
-    """Return when the last of somebody's terms of a plan ends, None for no term."""
+    """Return when the last of a person's terms of a plan ends, None for no term."""
     terms = [each for each in Terms(ctx.db, ctx.clock).of(user_id) if each.plan == plan]
     return max((term.ends_at for term in terms), default=None)
 
 
 def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> None:
-    """Let a payment that was just made begin a renewal, or move the one that runs on."""
+    """Start a renewal after a payment, or move the date of the existing one."""
     plan, user_id = purchase.order.promise.plan, purchase.user_id
     mine = [each for each in Renewals(ctx.db).of(user_id) if each.plan == plan]
     if purchase.order.gateway is Gateway.STARS:
@@ -176,7 +176,7 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
     if ends is None:
         return
     if purchase.order.keeps_method and payment.method_id:
-        # What Telegram renews by itself is not paid twice; until it has heard of its end, it does.
+        # A plan that Telegram renews is not paid twice; it does so until it is told to stop.
         if not any(each.gateway is Gateway.STARS and each.state in RUNNING for each in mine):
             new = Renewal(
                 renewal_id=0,
@@ -197,7 +197,7 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
             Renewals(ctx.db).paid(each.renewal_id, ends)
 
 
-# STOPPING: Telegram renews it until it has heard that it ends.
+# STOPPING: Telegram renews it until it is told to stop.
 RUNNING = (RenewalState.ON, RenewalState.STOPPING)
 
 
@@ -210,7 +210,7 @@ def _renewed_by_telegram(
         (renewal for renewal in renewals if renewal.gateway is Gateway.STARS and renewal.method),
         None,
     )
-    # Telegram knows a subscription by its first payment.
+    # Telegram identifies a subscription by its first payment.
     entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
     paid = (entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT)
     first = next(paid, "") or payment.outside_id
@@ -222,18 +222,18 @@ def _renewed_by_telegram(
     elif known.state is RenewalState.ON:
         Renewals(ctx.db).paid(known.renewal_id, until)
     elif known.state is RenewalState.OFF:
-        # They let it run on in Telegram's own settings.
+        # The person resumed it in Telegram's own settings.
         on_again = replace(known, state=RenewalState.ON, consented_at=at, next_at=until)
         Renewals(ctx.db).begin(on_again)
 
 
 def cancel(ctx: Context, purchase: Purchase, reason: str) -> bool:
-    """End a purchase that cannot be paid, and tell the person why; False for an ended one."""
+    """End a purchase that cannot be paid, and notify the person; False for an ended one."""
     give_up, state = Purchases(ctx.db, ctx.clock).give_up, PurchaseState.CANCELED
     if not give_up(purchase.purchase_id, state, reason, is_closed=True):
         return False
-    # Who pays nothing for an hour is not told that nothing was paid; of a plan that was not renewed
-    # more is told than this.
+    # A person who did not pay within an hour is not notified; a failed renewal has a notice
+    # of its own.
     is_by_hand = purchase.user_id and purchase.order.renewal_id is None
     if is_by_hand and reason != "expired_on_confirmation":
         why = {"reason": {"key": reason_key(reason), "arguments": {}}}
@@ -244,14 +244,14 @@ def cancel(ctx: Context, purchase: Purchase, reason: str) -> bool:
 
 
 def expire(ctx: Context, purchase: Purchase) -> bool:
-    """End an order that nobody paid in time; False for one that is not that old, or not open."""
+    """End an order that was not paid in time; False for one that has not expired or is not open."""
     if ctx.clock() < purchase.expires_at:
         return False
     return Purchases(ctx.db, ctx.clock).give_up(purchase.purchase_id, PurchaseState.EXPIRED)
 
 
 def apply_refund(ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund) -> Entry | None:
-    """Store money that went back, whoever sent it, and tell the person; None for a known one.
+    """Store a refund from any source, and notify the person; None for a known one.
 
     Raises NotFound for an unknown payment, Refused for more than was paid.
     """
@@ -261,7 +261,7 @@ def apply_refund(ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund) 
         else ()
     ):
         if refund.state in UNDER_WAY and refund.payment_id == gateway_refund.payment_id:
-            # Ours: it knows who asked for it, and why.
+            # Our own refund: it stores the person and the reason.
             return finish_refund(ctx, refund, gateway_refund)
     entry = Ledger(ctx.db, ctx.clock).returned(
         gateway, gateway_refund, BY_HAND[gateway], gateway_refund.reason
@@ -272,7 +272,7 @@ def apply_refund(ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund) 
 
 
 def finish_refund(ctx: Context, refund: Refund, gateway_refund: GatewayRefund) -> Entry | None:
-    """Store that a refund we asked for went through; None where that is known."""
+    """Store that our refund succeeded; None if that is known."""
     entry = Refunds(ctx.db, ctx.clock).done(refund.refund_id, gateway_refund)
     if entry is not None:
         _notify_returned(ctx, refund.purchase_id, gateway_refund)
@@ -280,7 +280,7 @@ def finish_refund(ctx: Context, refund: Refund, gateway_refund: GatewayRefund) -
 
 
 def refuse_refund(ctx: Context, refund: Refund, reason: str) -> None:
-    """Store that a gateway refused a refund for good, and tell admins."""
+    """Store that a gateway finally refused a refund, and notify admins."""
     if not Refunds(ctx.db, ctx.clock).refused(refund.refund_id, reason):
         return
     log.error("a refund was refused", refund=refund.refund_id, reason=reason)
@@ -292,7 +292,7 @@ def refuse_refund(ctx: Context, refund: Refund, reason: str) -> None:
 
 
 def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> Outcome:
-    """Store that the Stars of a payment went back, whoever sent them; WRONG: for none of ours."""
+    """Store that a payment's Stars were returned, by anybody; WRONG for an unknown payment."""
     try:
         entry = apply_refund(ctx, Gateway.STARS, gateway_refund)
     except (NotFound, Refused):
@@ -309,7 +309,7 @@ def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> Outcome:
 
 
 def _notify_returned(ctx: Context, purchase_id: str, gateway_refund: GatewayRefund) -> None:
-    """Tell the person that money is on its way back; what Telegram renews of it ends."""
+    """Notify the person of a refund; its Stars subscription ends."""
     purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
     if not purchase.user_id:
         return
@@ -323,7 +323,7 @@ def _notify_returned(ctx: Context, purchase_id: str, gateway_refund: GatewayRefu
 
 
 def notify_code_taken(ctx: Context, purchase: Purchase, outside_id: str) -> None:
-    """Tell the person and admins of a payment that goes back, as its code was used by then."""
+    """Notify the person and admins of a payment that is refunded, as its code was used."""
     log.warning("a payment came after its code was used", purchase=purchase.purchase_id)
     values = {**_bought(purchase, purchase.order.amount), "code": purchase.order.promo}
     once = f"code-taken:{purchase.order.gateway.value}:{outside_id}"
@@ -338,18 +338,18 @@ def _tell(
 
 
 def reason_key(reason: str) -> str:
-    """Return the Fluent key of why a payment was canceled; not every word has a text of its own."""
+    """Return the Fluent key of why a payment was canceled; some reasons share a text."""
     key = f"payment-reason-{reason.replace('_', '-')}"
     return key if key in keys(LANGUAGES[0]) else "payment-reason"
 
 
 def money_text(amount: Amount) -> str:
-    """Return an amount as notices say it: "299.00 RUB"."""
+    """Return an amount for notices: "299.00 RUB"."""
     return f"{amount.decimal} {amount.currency.value}"
 
 
 def _bought(purchase: Purchase, amount: Amount) -> Mapping[str, object]:
-    """Return what notices say of a purchase; the bot puts title and money in its language."""
+    """Return a purchase's arguments for notices; the bot formats title and money by language."""
     title, plan = purchase.order.promise.title, purchase.order.promise.plan
     return {
         "purchase": purchase.number,
