@@ -1,4 +1,4 @@
-"""Taking away what has been kept long enough, a few rows at once, so that nobody waits for it."""
+"""Retention: delete expired rows in small batches, and find files and models that nobody needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 from peewee import Select, fn
 
 from merlin.app.inbox import UpdateState
-from merlin.app.outbox import MAX_ATTEMPTS, OutgoingState
 from merlin.chat.sessions import IS_DELETED, UNDO
 from merlin.chat.turns import TurnState
 from merlin.config.settings import Retention
@@ -29,150 +28,146 @@ from merlin.training.jobs import UNFINISHED
 from merlin.training.launch import Removable, removable_files
 from merlin.training.models import Models, ModelState, model_of, select_models
 
-AT_ONCE = 500
-# What was used counts in its month; two of them are safe in every time zone.
+BATCH_SIZE = 500
+# Quotas count uses by month; two months are safe in every time zone.
 USES_DAYS = 62
-# What groups chose that the bot is out of, and questions that wait behind a link.
+# Settings of groups that the bot has left, and questions waiting behind a link.
 GONE_DAYS = 30
-_NOTHING = "{}"
+_NO_ARGUMENTS = "{}"
 
 
 class OldRows(Repository):
-    """What was finished long ago, by table."""
+    """Deletes the expired rows of each table."""
 
     def __init__(self, db: Database, retention: Retention, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
         self._retention = retention
 
-    def sweep(self, at_once: int = AT_ONCE) -> int:
-        """Take away at most so many rows of each table; return how many went."""
-        return sum(
-            self._delete(table, these, at_once) for table, these in self._over()
-        ) + self._blank(at_once)
+    def sweep(self, batch_size: int = BATCH_SIZE) -> int:
+        """Delete at most `batch_size` expired rows of each table; return the number deleted."""
+        deleted = sum(
+            self._delete(table, condition, batch_size) for table, condition in self._expired()
+        )
+        return deleted + self._clear_notices(batch_size)
 
     @transaction
-    def _delete(self, table: Table, these: Any, at_once: int) -> int:
+    def _delete(self, table: Table, condition: Any, batch_size: int) -> int:
         keys = [getattr(table, name) for name in table.row_key]
         count = 0
-        for row in self.db.rows(table.select(*keys).where(these).limit(at_once)):
-            this = [getattr(table, name) == value for name, value in row.items()]
-            count += self.db.change(table.delete().where(*this))
+        for row in self.db.rows(table.select(*keys).where(condition).limit(batch_size)):
+            row_key = [getattr(table, name) == value for name, value in row.items()]
+            count += self.db.change(table.delete().where(*row_key))
         return count
 
-    def _over(self) -> Iterator[tuple[Table, Any]]:
-        """Yield each table with the condition of the rows that may go."""
+    def _expired(self) -> Iterator[tuple[Table, Any]]:
+        """Yield each table with the condition of its expired rows."""
         days = self._retention
         yield from _deleted_sessions(iso(self._clock() - UNDO))
         if before := self._before(days.updates_days):
             yield from _finished(before)
         if before := self._before(days.outgoing_days):
-            # Earlier versions did not settle a message that was given up.
-            given_up = (t.OUTGOING.state == OutgoingState.UNKNOWN.value) & (
-                t.OUTGOING.tries >= MAX_ATTEMPTS
-            )
-            is_old = (t.OUTGOING.settled_at < before) | (t.OUTGOING.created_at < before) & given_up
-            yield t.OUTGOING, is_old
-            # A word that is told only once is kept, so that it is never told again.
+            yield t.OUTGOING, t.OUTGOING.settled_at < before
+            # The row of a one-time notice is kept: it prevents sending the notice again.
             yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.handed_over_at < before)
         if before := self._before(days.turns_days):
-            # Those of pages are nobody's to take up again, however they ended.
+            # Turns of web pages (bot 0) are never resumed, whatever their state.
             is_over = (t.TURN.state == TurnState.TOLD.value) | (t.TURN.bot_id == 0)
             yield t.TURN, is_over & (t.TURN.asked_at < before)
             yield t.TOLD_QUESTION, t.TOLD_QUESTION.at < before
-            last = (t.SESSION.touched_at != "") & (t.SESSION.touched_at < before)
-            yield t.SESSION, last & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
+            unused = (t.SESSION.touched_at != "") & (t.SESSION.touched_at < before)
+            yield t.SESSION, unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
         if before := self._before(days.audit_days):
             yield t.AUDIT, t.AUDIT.at < before
             yield t.APPROVAL, t.APPROVAL.decided_at < before
         uses = t.QUOTA_USE.gift_id.is_null() & (t.QUOTA_USE.at < self._before(USES_DAYS))
         yield t.QUOTA_USE, uses
-        condition = t.GROUP_SETTING.gone_at < self._before(GONE_DAYS)
-        yield t.GROUP_SETTING, condition
+        yield t.GROUP_SETTING, t.GROUP_SETTING.gone_at < self._before(GONE_DAYS)
         yield t.INLINE_QUESTION, t.INLINE_QUESTION.at < self._before(GONE_DAYS)
         yield t.LEFT_BEHIND, t.LEFT_BEHIND.until < iso(self._clock())
 
     def _before(self, days: int) -> str:
-        """Return the time so many days ago, "" for 0."""
+        """Return the time `days` ago as ISO text, "" for 0."""
         return iso(self._clock() - timedelta(days=days)) if days else ""
 
     @transaction
-    def _blank(self, at_once: int) -> int:
-        """Forget what was said in notices that are kept for their word."""
+    def _clear_notices(self, batch_size: int) -> int:
+        """Clear the arguments and recipients of old one-time notices."""
         before = self._before(self._retention.outgoing_days)
         if not before:
             return 0
-        old = (t.NOTICE.handed_over_at < before) & (t.NOTICE.arguments != _NOTHING)
-        some = self.db.rows(t.NOTICE.select(t.NOTICE.id).where(old).limit(at_once))
-        ids = [row["id"] for row in some]
-        blank = t.NOTICE.update({"arguments": _NOTHING, "to_whom": ""})
-        return self.db.change(blank.where(t.NOTICE.id.in_(ids))) if ids else 0
+        old = (t.NOTICE.handed_over_at < before) & (t.NOTICE.arguments != _NO_ARGUMENTS)
+        rows = self.db.rows(t.NOTICE.select(t.NOTICE.id).where(old).limit(batch_size))
+        ids = [row["id"] for row in rows]
+        update = t.NOTICE.update({"arguments": _NO_ARGUMENTS, "to_whom": ""})
+        return self.db.change(update.where(t.NOTICE.id.in_(ids))) if ids else 0
 
 
 class RemovableFiles(Repository):
-    """What the pipeline needs no more."""
+    """Finds builds, provider files, models and texts that the pipeline no longer needs."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
         self._models = Models(db, clock)
 
     def builds(self, before: datetime) -> list[Build]:
-        """Return builds that were made, and last launched, before this time."""
+        """Return unneeded builds that were created, and last launched, before this time."""
         old = (t.BUILD.created_at < iso(before)) & _is_unneeded(t.BUILD.id, before)
         return [build_from_row(row) for row in self.db.rows(t.BUILD.select().where(old))]
 
     def builds_beyond(self, keep: int) -> list[Build]:
-        """Return builds that nobody needs now, but the `keep` newest of each dataset; newest first.
+        """Return unneeded builds except the `keep` newest of each dataset; newest first.
 
-        They may be young: only what serves, served, waits, trains or is the newest is needed.
+        A build may be recent: only one that serves or served, waits, trains or is the newest of
+        its dataset is needed.
         """
-        kept, newest = set(), defaultdict[str, int](int)
-        whole = select_whole_builds(t.BUILD.id, t.BUILD.dataset).order_by(t.BUILD.id.desc())
-        for row in self.db.rows(whole):
-            newest[row["dataset"]] += 1
-            if newest[row["dataset"]] <= keep:
+        kept, counts = set(), defaultdict[str, int](int)
+        complete = select_whole_builds(t.BUILD.id, t.BUILD.dataset).order_by(t.BUILD.id.desc())
+        for row in self.db.rows(complete):
+            counts[row["dataset"]] += 1
+            if counts[row["dataset"]] <= keep:
                 kept.add(row["id"])
-        found = [build for build in self.builds(self._clock()) if build.build_id not in kept]
-        return sorted(found, key=lambda build: build.build_id, reverse=True)
+        builds = [build for build in self.builds(self._clock()) if build.build_id not in kept]
+        return sorted(builds, key=lambda build: build.build_id, reverse=True)
 
     def folders(self) -> frozenset[str]:
-        """Return the folders of all builds, also of those being written."""
+        """Return the folder names of all builds, including those being written."""
         return frozenset(row["folder"] for row in self.db.rows(t.BUILD.select(t.BUILD.folder)))
 
     def files(self, before: datetime) -> list[Removable]:
-        """Return the files of such builds that were not removed yet."""
+        """Return provider files of unneeded builds that are not removed yet."""
         builds = {build.build_id: build for build in self.builds(before)}
         newest = t.JOB.select(t.JOB.provider, t.JOB.build_id, fn.MAX(t.JOB.id).alias("newest"))
         rows = self.db.rows(newest.group_by(t.JOB.provider, t.JOB.build_id))
-        found = [
+        removable = [
             removable_files(row["provider"], row["newest"], builds[row["build_id"]])
             for row in rows
             if row["build_id"] in builds
         ]
-        settled = self._settled()
-        return [old for old in found if old.key not in settled]
+        settled = self._settled_removals()
+        return [files for files in removable if files.key not in settled]
 
     def models(self, before: datetime) -> list[Removable]:
-        """Return the models of such builds that never served and were not removed yet."""
-        found, settled = [], self._settled()
-        old = t.MODEL.select().where(_is_old_model(before)).order_by(t.MODEL.id)
-        for row in self.db.rows(old):
+        """Return models of unneeded builds that never served and are not removed yet."""
+        removable, settled = [], self._settled_removals()
+        models = t.MODEL.select().where(_is_old_model(before)).order_by(t.MODEL.id)
+        for row in self.db.rows(models):
             key, job = f"remove-model:{row['id']}", row["job_id"]
             query = t.CHECKPOINT.select(t.CHECKPOINT.model_id).where(t.CHECKPOINT.job_id == job)
-            names = *(each["model_id"] for each in self.db.rows(query)), row["model_id"]
+            names = *(checkpoint["model_id"] for checkpoint in self.db.rows(query)), row["model_id"]
             if key not in settled:
-                found.append(Removable(row["provider"], key, names, row["id"]))
-        return found
+                removable.append(Removable(row["provider"], key, names, row["id"]))
+        return removable
 
-    def _settled(self) -> set[str]:
+    def _settled_removals(self) -> set[str]:
         ended = t.INTENT.state.in_([IntentState.DONE.value, IntentState.FAILED.value])
         removals = t.INTENT.key.startswith("remove-")
         return {row["key"] for row in self.db.rows(t.INTENT.select().where(ended & removals))}
 
     @transaction
-    def give_up(self, model: Removable, before: datetime) -> bool:
-        """Let a model be gone, so that nobody makes it serve; False where it is needed after all.
+    def mark_gone(self, model: Removable, before: datetime) -> bool:
+        """Mark a model as gone, so that it cannot be promoted; False if it is needed after all.
 
-        One that is listed by its provider later on is good again.
+        A model that its provider lists again later becomes usable again.
         """
         query = select_models().where((t.MODEL.id == model.model_row) & _is_old_model(before))
         row = self.db.row(self.db.locked(query))
@@ -182,7 +177,7 @@ class RemovableFiles(Repository):
         return True
 
     def needed_commits(self) -> list[str]:
-        """Return commits off the line from which a build that is kept is made anew."""
+        """Return commits outside the mainline that a needed build can be recreated from."""
         off_line = t.VERDICT.position.is_null() & t.VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own
         needed = reduce(
             or_, (t.VERDICT.build_id.in_(needed_build) for needed_build in _needed_builds())
@@ -190,25 +185,28 @@ class RemovableFiles(Repository):
         query = t.VERDICT.select(t.VERDICT.commit_sha).where(off_line & needed).distinct()
         return [row["commit_sha"] for row in self.db.rows(query)]
 
-    def drop_texts(self) -> int:
-        """Forget texts of examples that no build teaches; return how many. Nobody may build."""
-        taught = t.TAUGHT_EXAMPLE.select(t.TAUGHT_EXAMPLE.text_digest)
-        alone = t.EXAMPLE_TEXT.select(t.EXAMPLE_TEXT.digest).where(
-            t.EXAMPLE_TEXT.digest.not_in(taught)
+    def delete_unused_texts(self) -> int:
+        """Delete example texts that no build contains; return their number.
+
+        The caller must hold the build lock.
+        """
+        used = t.TAUGHT_EXAMPLE.select(t.TAUGHT_EXAMPLE.text_digest)
+        unused = t.EXAMPLE_TEXT.select(t.EXAMPLE_TEXT.digest).where(
+            t.EXAMPLE_TEXT.digest.not_in(used)
         )
-        free = [row["digest"] for row in self.db.rows(alone)]
-        for portion in in_portions(free, CHUNK):
-            self.db.change(t.EXAMPLE_TEXT.delete().where(t.EXAMPLE_TEXT.digest.in_(portion)))
-        return len(free)
+        digests = [row["digest"] for row in self.db.rows(unused)]
+        for chunk in in_portions(digests, CHUNK):
+            self.db.change(t.EXAMPLE_TEXT.delete().where(t.EXAMPLE_TEXT.digest.in_(chunk)))
+        return len(digests)
 
 
 def _needed_builds() -> Iterator[Select]:
-    """Yield SELECTs of the builds that serve, served, wait, train, or are a dataset's newest."""
+    """Yield SELECTs of builds that serve or served, wait, train, or are a dataset's newest."""
     served = t.MODEL.id.in_(t.SERVING.select(t.SERVING.model_row))
     for name in (t.PROMOTION.to_model, t.PROMOTION.from_model):
         served |= t.MODEL.model_id.in_(t.PROMOTION.select(name))
     yield t.MODEL.select(t.MODEL.build_id).where(served)
-    under_way = t.VERDICT.word.in_([word.value for word in (*WAITING, VerdictStatus.TRAINING)])
+    under_way = t.VERDICT.word.in_([status.value for status in (*WAITING, VerdictStatus.TRAINING)])
     has_build = t.VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own signature
     yield t.VERDICT.select(t.VERDICT.build_id).where(under_way & has_build)
     yield t.JOB.select(t.JOB.build_id).where(UNFINISHED)
@@ -217,9 +215,9 @@ def _needed_builds() -> Iterator[Select]:
 
 
 def _is_unneeded(build_id: Any, before: datetime) -> Any:
-    """Return the condition of builds that nobody needs, and no job touched since `before`."""
-    young = t.JOB.select(t.JOB.build_id).where(t.JOB.updated_at >= iso(before))
-    return reduce(and_, (build_id.not_in(each) for each in (young, *_needed_builds())))
+    """Return the condition of unneeded builds whose jobs did not change since `before`."""
+    recent = t.JOB.select(t.JOB.build_id).where(t.JOB.updated_at >= iso(before))
+    return reduce(and_, (build_id.not_in(query) for query in (recent, *_needed_builds())))
 
 
 def _is_old_model(before: datetime) -> Any:

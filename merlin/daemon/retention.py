@@ -1,6 +1,6 @@
-"""Taking away what nobody needs any more: the tick, by `retention` in config.yaml, and by request.
+"""Delete what is no longer needed: in a tick, by `retention` in config.yaml, and by request.
 
-Build folders are a cache of git: one that is needed again is made anew (`gather.restore_build`).
+Build folders are a cache of git: one that is needed again is recreated (`gather.restore_build`).
 """
 
 from __future__ import annotations
@@ -26,29 +26,31 @@ log = get_logger(__name__)
 
 
 def apply_retention(services: DaemonServices) -> bool:
-    """Take away what is old enough; return whether anything went."""
-    kept, now = services.config.retention, services.clock()
+    """Delete expired folders, files, models and texts; return whether anything was deleted."""
+    retention, now = services.config.retention, services.clock()
     rows = RemovableFiles(services.db, services.clock)
     removed = {"folders": 0, "files": 0, "models": 0}
-    if kept.builds_days:
-        removed["folders"] = _remove_builds(services, rows, now - timedelta(days=kept.builds_days))
-    if kept.files_days:
-        old = rows.files(now - timedelta(days=kept.files_days))
-        removed["files"] = _remove_each(services, old)
-    if kept.models_days:
-        before = now - timedelta(days=kept.models_days)
+    if retention.builds_days:
+        removed["folders"] = _remove_builds(
+            services, rows, now - timedelta(days=retention.builds_days)
+        )
+    if retention.files_days:
+        files = rows.files(now - timedelta(days=retention.files_days))
+        removed["files"] = _remove_each(services, files)
+    if retention.models_days:
+        before = now - timedelta(days=retention.models_days)
         removed["models"] = _remove_each(
-            services, rows.models(before), lambda old: rows.give_up(old, before)
+            services, rows.models(before), lambda model: rows.mark_gone(model, before)
         )
     removed["baseline_answers"] = drop_unasked_answers(services.db)
     with services.build_settings.turn:
-        removed["texts"] = rows.drop_texts()
-        if kept.mirror_days:
-            services.build_settings.source.clean(rows.needed_commits(), kept.mirror_days, now)
-    # The texts of files come before the files: in between nobody seems to need them.
+        removed["texts"] = rows.delete_unused_texts()
+        if retention.mirror_days:
+            services.build_settings.source.clean(rows.needed_commits(), retention.mirror_days, now)
+    # The file index stores a text before its file row: without the lock it would look unused.
     with services.build_settings.files_move:
         index = FileIndex(services.db)
-        removed["texts"] += index.drop_texts()
+        removed["texts"] += index.delete_unused_texts()
         restore_texts(services.build_settings.source, index)
     if any(removed.values()):
         log.info("what nobody needs was removed", **removed)
@@ -56,28 +58,29 @@ def apply_retention(services: DaemonServices) -> bool:
 
 
 def _remove_builds(services: DaemonServices, rows: RemovableFiles, before: datetime) -> int:
-    # A build that is being written has its folder before its row.
+    # The lock is needed: a build being written has its folder before its row.
     with services.build_settings.turn:
-        old = frozenset(build.folder for build in rows.builds(before))
-        return remove_folders(services.build_settings.builds, rows.folders() - old, old, before)
+        expired = frozenset(build.folder for build in rows.builds(before))
+        folders = services.build_settings.builds
+        return remove_folders(folders, rows.folders() - expired, expired, before)
 
 
 def prune_builds(services: DaemonServices, keep: int) -> UnneededBuilds:
-    """Remove the folders of builds that nobody needs now, but the `keep` newest of each dataset.
+    """Remove the folders of unneeded builds except the `keep` newest of each dataset.
 
-    Returns what went. Raises OSError for a folder that cannot be removed.
+    Returns the removed builds. Raises OSError for a folder that cannot be removed.
     """
     with services.build_settings.turn:
-        gone = unneeded(services, Actor.operator(), keep)
-        for build in gone.builds:
+        removed = unneeded(services, Actor.operator(), keep)
+        for build in removed.builds:
             rmtree(services.build_settings.builds / build.folder)
-    return gone
+    return removed
 
 
 def restore_folder(services: DaemonServices, build: Build, commit: str) -> None:
-    """Make a build's folder anew from its commit, instead of what lies there otherwise.
+    """Replace a build's folder with one recreated from its commit.
 
-    Raises DatasetError when the commit gives other bytes; SourceError.
+    Raises DatasetError when the bytes differ from the recorded build; SourceError.
     """
     with services.build_settings.turn:
         remove_durably(services.build_settings.builds / build.folder)
@@ -86,17 +89,20 @@ def restore_folder(services: DaemonServices, build: Build, commit: str) -> None:
 
 def _remove_each(
     services: DaemonServices,
-    olds: Sequence[Removable],
-    may_go: Callable[[Removable], bool] = lambda _: True,
+    items: Sequence[Removable],
+    may_remove: Callable[[Removable], bool] = lambda _: True,
 ) -> int:
-    """Remove one after the other; a provider that cannot answer now is left until the next tick."""
-    removed, away = 0, {old.provider for old in olds} - services.providers.keys()
-    for old in olds:
-        if old.provider in away or not may_go(old):
+    """Remove files or models one by one; return the number removed.
+
+    Those of a provider that is missing or cannot answer now are left to the next tick.
+    """
+    removed, unavailable = 0, {item.provider for item in items} - services.providers.keys()
+    for item in items:
+        if item.provider in unavailable or not may_remove(item):
             continue
         try:
-            removed += remove(services.providers[old.provider], old)
-        except (ProviderBusy, ProviderUnknown) as trouble:
-            log.warning("provider cannot remove now", provider=old.provider, reason=str(trouble))
-            away.add(old.provider)
+            removed += remove(services.providers[item.provider], item)
+        except (ProviderBusy, ProviderUnknown) as error:
+            log.warning("provider cannot remove now", provider=item.provider, reason=str(error))
+            unavailable.add(item.provider)
     return removed

@@ -255,7 +255,7 @@ def _tell_failed(services: DaemonServices, job: Job) -> None:
 
 
 def prove(services: DaemonServices) -> bool:
-    """Evaluate new models, except those that are revoked."""
+    """Evaluate new models; revoked ones are retired first."""
     models = Models(services.db, services.clock)
     if models.unproved():
         Promotions(services.db).retire_revoked()
@@ -263,7 +263,7 @@ def prove(services: DaemonServices) -> bool:
 
 
 def promote(services: DaemonServices) -> bool:
-    """Promote the newest model of each dataset that passes its gate."""
+    """Promote the newest good model of each dataset unless its gate or canary holds it."""
     with services.build_settings.line_moves:
         gate = Gates(services.db, services.clock).holds
         canaries = Canaries(services.db, services.clock)

@@ -423,7 +423,7 @@ class FileIndex(Repository):
         mark_changed(self.db)  # the catalogue shows the texts of materials
         self.db.bump()
 
-    def drop_texts(self) -> int:
+    def delete_unused_texts(self) -> int:
         """Delete the texts that no file and no edit uses; return how many."""
         free = DATASET_TEXT.select(DATASET_TEXT.blob).where(_is_free())
         return self._sweep(row["blob"] for row in self.db.rows(free))

@@ -79,4 +79,4 @@ def test_nothing_goes_where_the_operator_keeps_for_ever(database, clock, old_row
 def test_a_sweep_takes_a_handful_at_once(database, clock, old_rows):
     rows = OldRows(database, Retention(), clock)
     clock.move(31 * DAY_S)
-    assert [rows.sweep(at_once=2) for _ in range(3)] == [4, 1, 0]
+    assert [rows.sweep(batch_size=2) for _ in range(3)] == [4, 1, 0]
