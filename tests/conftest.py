@@ -183,9 +183,9 @@ def postgresql():
     """Yield a real PostgreSQL; without its programs a test is skipped, or fails where required."""
     # Imported here: most tests need no database server, and its driver takes its time.
     import postgres
-    from machine import needed
+    from machine import skip_or_fail
 
-    needed(postgres.why_not())
+    skip_or_fail(postgres.why_not())
     with postgres.running() as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""What tests on whole machines share: when they are left out, and packages kept between runs."""
+"""Shared by tests that boot a whole machine: when they are skipped, and cached packages."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ ROOT = Path(__file__).parents[1]
 LISTS = (ROOT / "requirements.txt", ROOT / "requirements-build.txt")
 
 
-def made(why_not: str | None) -> None:
-    """Leave out what installs and boots a whole machine, unless everything is required.
+def require_whole_machine(reason: str | None) -> None:
+    """Skip a test that installs and boots a whole machine, unless everything is required.
 
-    Making the two machines takes as long as a third of all other tests: `.ci/run` always does.
+    Building the two machines takes a third as long as all other tests; `.ci/run` always does it.
     """
     if not os.environ.get("MERLIN_REQUIRE_ALL"):
-        why_not = "it installs and boots a whole machine: set MERLIN_REQUIRE_ALL=1, as .ci/run does"
-    needed(why_not)
+        reason = "installs and boots a whole machine: set MERLIN_REQUIRE_ALL=1, as .ci/run does"
+    skip_or_fail(reason)
 
 
-def needed(why_not: str | None) -> None:
-    """Leave the test out with the reason; where everything is required, fail with it."""
-    if why_not is None:
+def skip_or_fail(reason: str | None) -> None:
+    """Skip the test for this reason, or fail with it where everything is required; None: go on."""
+    if reason is None:
         return
     if os.environ.get("MERLIN_REQUIRE_ALL"):
-        pytest.fail(why_not)
-    pytest.skip(why_not)
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def need_root(purpose: str) -> None:
-    """Leave the test out, as `needed` does, where it is not run by root."""
-    needed(None if os.geteuid() == 0 else f"needs root, to {purpose}")
+    """Skip the test, or fail it as `skip_or_fail` does, unless root runs it."""
+    skip_or_fail(None if os.geteuid() == 0 else f"needs root, to {purpose}")
 
 
-def wheels(cache: Path) -> Path:
-    """Return a folder with every package that an installation needs, fetched once."""
+def download_wheels(cache: Path) -> Path:
+    """Return a folder with every package that an installation needs, downloaded once."""
     named = hashlib.sha256(b"".join(path.read_bytes() for path in LISTS)).hexdigest()[:12]
     folder = cache / f"wheels-{named}"
     with (cache / "lock").open("w") as lock:

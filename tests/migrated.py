@@ -22,10 +22,8 @@ _IS_POSTGRESQL = os.environ.get("MERLIN_TEST_DATABASE") == "postgresql"
 _made: dict[Path, str] = {}
 _ended = ExitStack()
 
-# Left out by `make test-postgresql` alone: `make test` and `.ci/run` run them.
-only_sqlite = pytest.mark.skipif(
-    _IS_POSTGRESQL, reason="it reads or moves the file of SQLite, which a PostgreSQL has not"
-)
+# Skipped only by `make test-postgresql`; `make test` and `.ci/run` run these tests.
+only_sqlite = pytest.mark.skipif(_IS_POSTGRESQL, reason="reads or moves the file of SQLite")
 
 
 @cache

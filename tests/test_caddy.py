@@ -15,7 +15,7 @@ import httpx
 import pytest
 from everything import TOKEN
 from forked import code_of, start
-from machine import needed
+from machine import skip_or_fail
 from waiting import longest, wait_until
 
 from merlin.core.server import free_ports
@@ -48,7 +48,7 @@ def api(tmp_path_factory):
 @pytest.fixture
 def caddy(tmp_path, api):
     """A browser before Caddy, and where Caddy listens without https."""
-    needed(None if shutil.which("caddy") else "caddy is not installed")
+    skip_or_fail(None if shutil.which("caddy") else "caddy is not installed")
     plain, secure = free_ports(2)
     text = CADDYFILE.read_text("utf-8").replace("merlin.example.com", f"https://localhost:{secure}")
     own = f"{{\nadmin off\nskip_install_trust\nhttp_port {plain}\nhttps_port {secure}\n}}\n"

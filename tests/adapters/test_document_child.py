@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from machine import needed
+from machine import skip_or_fail
 from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 from reading_child import PAPER, SAID, children, read, refusal
 from waiting import wait_until
@@ -184,7 +184,7 @@ def test_a_child_can_do_nothing_but_think(machine):
 
 @functional
 def test_the_kernel_opens_no_file_socket_or_process_for_a_child():
-    needed(None if is_walled() else "the kernel cannot filter system calls (needs seccomp)")
+    skip_or_fail(None if is_walled() else "the kernel cannot filter system calls (needs seccomp)")
     done = run(_KERNEL, str(ROOT))
     assert (done.returncode, done.stdout) == (0, b"True\n"), done.stderr
 

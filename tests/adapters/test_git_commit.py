@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 from intents import Intents
-from machine import needed
+from machine import skip_or_fail
 
 from merlin.core.errors import Refused, SourceError
 from merlin.dataset.changes import Batch, ChangeRequest, Conflict, Edit, make_changes
@@ -76,7 +76,9 @@ def test_a_batch_is_found_on_the_branch_where_no_written_memory_may_be_executed(
             [sys.executable, "-c", SANDBOXED, *words], capture_output=True, text=True
         )
         if done.returncode == 77:
-            needed("the kernel cannot forbid that written memory is executed (needs Linux 6.3)")
+            skip_or_fail(
+                "the kernel cannot forbid that written memory is executed (needs Linux 6.3)"
+            )
         assert done.stdout.splitlines()[-1:] == [str(found)], done.stderr
 
 

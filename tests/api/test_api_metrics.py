@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from machine import needed
+from machine import skip_or_fail
 
 from merlin.api.metrics import metrics_of
 from merlin.api.middleware import Traffic
@@ -61,7 +61,7 @@ def test_every_alert_has_its_section(language):
 
 def test_the_alerts_fire_when_they_should_and_only_then():
     promtool = shutil.which("promtool")
-    needed(None if promtool else "needs promtool, of the package prometheus")
+    skip_or_fail(None if promtool else "needs promtool, of the package prometheus")
     words = [promtool, "test", "rules", "merlin.rules.test.yaml"]
     done = subprocess.run(words, cwd=RULES.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

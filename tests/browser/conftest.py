@@ -8,7 +8,7 @@ import pytest
 from chat_browser import Bot, opened
 from chromium_here import ARGUMENTS, CHROMIUM
 from course_browser import Visitor, course_site, visiting
-from machine import needed
+from machine import skip_or_fail
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from staff_browser import staff_site
 from waiting import DEADLINE_S, longest
@@ -21,7 +21,7 @@ from merlin.sandbox.telegram.server import TelegramStandIn
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     reason = f"no {CHROMIUM}: the pages are not looked at (apt-get install chromium-headless-shell)"
-    needed(None if CHROMIUM.exists() else reason)
+    skip_or_fail(None if CHROMIUM.exists() else reason)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         # A busy machine draws late; nothing here waits longer than it must.

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given, seed
 from hypothesis import settings as budget
 from hypothesis import strategies as st
-from machine import needed
+from machine import skip_or_fail
 
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, check_turns
@@ -263,7 +263,7 @@ def find_loader():
 def test_the_library_of_hugging_face_loads_a_repository(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
     load = find_loader()
-    needed(None if load else "run `make engine`: the library datasets is not installed")
+    skip_or_fail(None if load else "run `make engine`: the library datasets is not installed")
     whole = [*examples(), replace(WITH_TOOLS, split="test", source="Книга")]
     files, _ = export_folder(whole, SPEC, "huggingface", Card())
     for path, text in files.items():

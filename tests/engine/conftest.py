@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from backends_asked import ALL, Reference, speaking
-from machine import needed
+from machine import skip_or_fail
 from running_engine import engine_in_thread, jsonl
 from tiny_base import tiny_base
 from torch_here import needs_torch, why_not  # noqa: F401 - a fixture
@@ -33,7 +33,7 @@ def tuned(desk):
 @pytest.fixture(scope="session")
 def speaker(tmp_path_factory):
     """Our own backend over the tiny base, shared by the tests that leave it as it is."""
-    needed(why_not())
+    skip_or_fail(why_not())
     with speaking(tiny_base(), tmp_path_factory.mktemp("speaker") / "child.log") as made:
         yield made
 
@@ -41,7 +41,7 @@ def speaker(tmp_path_factory):
 @pytest.fixture(scope="session")
 def reference():
     """The same base under transformers' own `generate`."""
-    needed(why_not())
+    skip_or_fail(why_not())
     return Reference(tiny_base())
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx2
 import openai
 import pytest
-from machine import needed
+from machine import skip_or_fail
 from recordings import tone
 from running_engine import KEY, engine_in_thread
 from tiny_whisper import whisper_in
@@ -32,7 +32,7 @@ TIME = r"\d\d:\d\d:\d\d[.,]\d\d\d"
 @pytest.fixture(scope="module")
 def whisper(needs_torch, tmp_path_factory):
     words = "run `make engine`: not installed is faster_whisper"
-    needed(None if find_spec("faster_whisper") else words)
+    skip_or_fail(None if find_spec("faster_whisper") else words)
     return whisper_in(tmp_path_factory.mktemp("whisper") / "tiny")
 
 

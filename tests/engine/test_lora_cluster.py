@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 import tiny_base
 from lora_tasks import children, epochs, in_this_process, task, training
-from machine import needed
+from machine import skip_or_fail
 from waiting import wait_until
 
 from merlin.engine.trainers.base import TrainingDevices, Untrainable
@@ -23,7 +23,7 @@ HYPER = {"n_epochs": 6, "batch_size": 4, "learning_rate_multiplier": 5.0}
 
 @pytest.fixture(scope="module", autouse=True)
 def ray_is_here():
-    needed(None if find_spec("ray") else "run `make engine`: not installed is ray")
+    skip_or_fail(None if find_spec("ray") else "run `make engine`: not installed is ray")
 
 
 def losses(told):

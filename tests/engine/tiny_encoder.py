@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from machine import needed
+from machine import skip_or_fail
 
 from merlin.config.engine import EngineModelConfig
 
@@ -44,7 +44,7 @@ STRANGERS = ("Какая завтра погода?", "Посоветуй хор
 def needs_encoder():
     """Leave a test out where the runtime is not installed; fail where everything is required."""
     missing = [name for name in ("onnxruntime", "tokenizers") if find_spec(name) is None]
-    needed(f"run `make engine`: not installed are {', '.join(missing)}" if missing else None)
+    skip_or_fail(f"run `make engine`: not installed are {', '.join(missing)}" if missing else None)
 
 
 def vectors_of_words(columns=32):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 import pytest
-from machine import needed
+from machine import skip_or_fail
 
 EXTRA = ("torch", "transformers", "peft", "accelerate", "safetensors", "gguf", "huggingface_hub")
 
@@ -26,4 +26,4 @@ def why_not():
 @pytest.fixture(scope="session")
 def needs_torch():
     """Leave the test out where the extra is not installed; fail where everything is required."""
-    needed(why_not())
+    skip_or_fail(why_not())

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from image import Builder, base_files, why_not
-from machine import in_memory, made, wheels
+from machine import in_memory, require_whole_machine, download_wheels
 from waiting import longest, wait_until
 
 from merlin.core.server import free_ports
@@ -18,8 +18,8 @@ START_S = 120.0
 
 @pytest.fixture(scope="session")
 def builder(request, tmp_path_factory):
-    made(why_not())
-    packages = wheels(request.config.cache.mkdir("merlin-packages"))
+    require_whole_machine(why_not())
+    packages = download_wheels(request.config.cache.mkdir("merlin-packages"))
     with in_memory(tmp_path_factory.mktemp("image")) as folder:
         builder = Builder(folder)
         builder.make_base(base_files(folder))

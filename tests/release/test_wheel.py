@@ -10,7 +10,7 @@ import zipfile
 from email.parser import Parser
 
 import pytest
-from machine import ROOT, made
+from machine import ROOT, require_whole_machine
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +33,7 @@ def source(folder):
 
 
 def test_the_wheel_has_addresses_manual_and_samples_and_works_where_it_is_installed(tmp_path):
-    made(None)
+    require_whole_machine(None)
     pip = (sys.executable, "-m", "pip")
     told = {**os.environ, "PROJECT_URL": ADDRESS}
     build = ("wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path))

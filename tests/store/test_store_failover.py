@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
-from machine import needed
+from machine import skip_or_fail
 from postgres import Server, why_not
 from waiting import wait_until
 
@@ -51,7 +51,7 @@ def folders():
 @pytest.fixture
 def servers(folders):
     """Yield a primary and its standby, which has what the primary says is stored."""
-    needed(why_not())
+    skip_or_fail(why_not())
     primary = Server(folders[0])
     standby = Standby(folders[1], primary)
     with psycopg.connect(primary.url("postgres"), autocommit=True) as connection:

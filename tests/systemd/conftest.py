@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from installed import serving_machine, why_not
-from machine import made, wheels
+from machine import require_whole_machine, download_wheels
 
 
 @pytest.fixture(scope="session")
 def machine(request, tmp_path_factory):
-    made(why_not())
-    packages = wheels(request.config.cache.mkdir("merlin-packages"))
+    require_whole_machine(why_not())
+    packages = download_wheels(request.config.cache.mkdir("merlin-packages"))
     with serving_machine(tmp_path_factory.mktemp("machine"), packages) as machine:
         yield machine

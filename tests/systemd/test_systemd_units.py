@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from everything import CREDENTIALS, everything
-from machine import needed
+from machine import skip_or_fail
 
 from merlin.config import credentials_of, load
 from merlin.providers.document_child import MEMORY_BYTES
@@ -27,7 +27,7 @@ WORST_EXPOSURE = 20  # tenths, of at most 100
 @pytest.fixture
 def analyzed(tmp_path):
     """Return a function that runs systemd-analyze over copies whose program exists here."""
-    needed(None if shutil.which("systemd-analyze") else "systemd-analyze is not installed")
+    skip_or_fail(None if shutil.which("systemd-analyze") else "systemd-analyze is not installed")
     shutil.copytree(UNITS, tmp_path, dirs_exist_ok=True)
     for name in SERVICES:
         text = (tmp_path / name).read_text("utf-8")
