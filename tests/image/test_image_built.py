@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from image import Builder, base_files, why_not
-from machine import in_memory, require_whole_machine, download_wheels
+from machine import download_wheels, in_memory, require_whole_machine
 from waiting import longest, wait_until
 
 from merlin.core.server import free_ports

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from installed import serving_machine, why_not
-from machine import require_whole_machine, download_wheels
+from machine import download_wheels, require_whole_machine
 
 
 @pytest.fixture(scope="session")
