@@ -77,8 +77,6 @@ def test_a_batch_is_found_on_the_branch_where_no_written_memory_may_be_executed(
         )
         if done.returncode == 77:
             skip_or_fail("the kernel cannot forbid executing written memory (needs Linux 6.3)")
-                "the kernel cannot forbid that written memory is executed (needs Linux 6.3)"
-            )
         assert done.stdout.splitlines()[-1:] == [str(found)], done.stderr
 
 
