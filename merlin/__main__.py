@@ -1,4 +1,4 @@
-"""The command `merlin`."""
+"""Entry point of the `merlin` command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and end with its exit code."""
+    """Run the command line and exit with its exit code."""
     from merlin.cli import main as run  # noqa: PLC0415 - keeps `import merlin` light
 
     sys.exit(run(sys.argv[1:]))

@@ -26,7 +26,7 @@ from merlin.app.models import ModelView
 from merlin.app.permissions import led_courses, require_editing
 from merlin.app.verdicts import VerdictView
 from merlin.app.views import INTERNAL, described
-from merlin.core.charts import thin
+from merlin.core.charts import downsample
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
 from merlin.core.i18n import stored_text
@@ -395,7 +395,7 @@ def _training(
 
 
 def _few(points: Sequence[LossPoint]) -> list[LossPoint]:
-    pairs = thin([(point.step, point.loss) for point in points], MAX_POINTS)
+    pairs = downsample([(point.step, point.loss) for point in points], MAX_POINTS)
     return [LossPoint(*pair) for pair in pairs]
 
 

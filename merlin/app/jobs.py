@@ -14,7 +14,7 @@ from merlin.app.actor import Actor, newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.views import described, finite, named
-from merlin.core.charts import Measured, read_losses
+from merlin.core.charts import StepMetrics, read_losses
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
@@ -143,7 +143,7 @@ class Losses:
     test: list[LossPoint]
 
     @classmethod
-    def read(cls, events: Iterable[object], checkpoints: Iterable[Measured]) -> Losses:
+    def read(cls, events: Iterable[object], checkpoints: Iterable[StepMetrics]) -> Losses:
         """Return what `read_losses` finds in them."""
         losses = read_losses(events, checkpoints)
         return cls(*([LossPoint(*pair) for pair in losses[name]] for name in ("train", "test")))

@@ -1,4 +1,4 @@
-"""What every other package uses: errors, time, logs, texts, messages, files, servers.
+"""Basics shared by every package: errors, time, logs, texts, messages, files, servers.
 
-Imports nothing else of Merlin, and no client of an outside service.
+Imports no other package of Merlin and no client of an external service.
 """

@@ -1,11 +1,11 @@
-"""Charts of a job's losses: read from its events, drawn as SVG for pages and as PNG for chats.
+"""Loss charts of a job: read from its events, drawn as SVG for pages and as PNG for chats.
 
-The outer drawing of the SVG has no viewBox, so that its words keep their size at every width; the
-inner one, 1000 by 300, stretches. Places of words are in per cent of the outer one.
+The outer SVG has no viewBox, so that its text keeps its size at every width; the inner SVG, 1000 by
+300, stretches. Text positions are percentages of the outer SVG.
 
-A PNG has the same scale. Lines are drawn three times as large and made smaller, which smooths
-them; letters are drawn as they are. Pillow is imported when the first one is wanted: a bot that
-draws none does without its memory.
+The PNG uses the same scale. Lines are drawn three times as large and scaled down, which smooths
+them; text is drawn at its final size. Pillow is imported only when the first PNG is drawn, so that
+a bot that draws none does not pay for its memory.
 """
 
 from __future__ import annotations
@@ -25,59 +25,62 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont
 
-WIDE, HIGH = 1000, 300
+WIDTH, HEIGHT = 1000, 300
 MAX_POINTS = 400
-# Up to the first share of the width a name stands right of the line's end, up to the second above
-# or below it, and then it ends there.
-_BESIDE, _ABOVE = 0.5, 0.75
-# A name takes about that share of the width.
-_NAMED = 0.5
-# Nearer than that, in per cent of the height, two names would lie over one another.
-_NEAR = 9.0
-_LOW = 78.0  # below it a name would stand among the numbers of the lower axis
+# A label stands to the right of the line's end up to the first share of the width, above or below
+# it up to the second; beyond that it is right-aligned to the line's end.
+_RIGHT_LABEL_UNTIL, _ABOVE_LABEL_UNTIL = 0.5, 0.75
+# Assumed share of the width that a label takes.
+_LABEL_WIDTH = 0.5
+# Two labels closer than this (per cent of the height) would overlap.
+_MIN_LABEL_GAP = 9.0
+_LOWEST_LABEL = 78.0  # per cent; below it a label would overlap the numbers of the x axis
 _MAX_ROWS = 6
-# Of the highest loss; what is lower lies on the axis.
-_DEPTH = 1e-6
+# Share of the highest loss; lower losses are drawn on the axis.
+_MIN_LOSS_RATIO = 1e-6
 
 _FONTS = Path(__file__).parent / "picture"
-_BOLD = "dejavu-sans-bold.ttf"
-# Lines are drawn so many times as large; at three a picture takes 25 MB while it is drawn.
-_FINE = 3
-# On a picture so wide the sizes below are pixels.
-_PLAIN_WIDTH = 640
-# More dots than that would be a line of their own.
+_BOLD_FONT = "dejavu-sans-bold.ttf"
+# Enlargement while lines are drawn; at three, drawing takes 25 MB of memory.
+_SUPERSAMPLING = 3
+# Sizes below are pixels of a picture this wide.
+_REFERENCE_WIDTH = 640
+# With more dots than this they would merge into a line.
 _MAX_DOTS = 60
-_TRAIN = ("train_loss", "training_loss")
-_TEST = ("valid_loss", "full_valid_loss")
+_TRAIN_KEYS = ("train_loss", "training_loss")
+_TEST_KEYS = ("valid_loss", "full_valid_loss")
 
 Point = tuple[float, float]
-Measured = tuple[float, Mapping[str, Any]]
+StepMetrics = tuple[float, Mapping[str, Any]]
 
 
 def read_losses(
-    events: Iterable[object], checkpoints: Iterable[Measured] = ()
+    events: Iterable[object], checkpoints: Iterable[StepMetrics] = ()
 ) -> dict[str, list[tuple[float, float]]]:
-    """Return (step, loss) by step, for "train" and "test"; empty where none are known.
+    """Return (step, loss) pairs ordered by step, under "train" and "test"; empty if none are known.
 
-    `events` are the data of a job's diary; a checkpoint, by step and metrics, says it better. A
-    loss that is no number is left out, and so is an epoch's mean of the train loss where steps
-    told their own: it is above the last of them.
+    `events` are the data of the job's logged events; checkpoints, as (step, metrics), take
+    precedence. Values that are not finite numbers are skipped. So is an epoch's mean train loss if
+    single steps reported theirs: it lies above the last of them.
     """
     metrics = [event for event in events if isinstance(event, dict)]
-    dated = ((metric.get("step", metric.get("epoch")), metric) for metric in metrics)
-    points = [(step, each) for step, each in dated if isinstance(step, int | float)]
-    steps = [each for each in points if "epoch" not in each[1]]
-    own = _series(steps, _TRAIN)
-    every = [*points, *checkpoints]
-    train = own if len(own) > 1 else _series(every, _TRAIN)
-    return {"train": sorted(train.items()), "test": sorted(_series(every, _TEST).items())}
+    numbered = ((metric.get("step", metric.get("epoch")), metric) for metric in metrics)
+    points = [(step, metric) for step, metric in numbered if isinstance(step, int | float)]
+    steps = [point for point in points if "epoch" not in point[1]]
+    step_losses = _extract_series(steps, _TRAIN_KEYS)
+    all_points = [*points, *checkpoints]
+    train = step_losses if len(step_losses) > 1 else _extract_series(all_points, _TRAIN_KEYS)
+    return {
+        "train": sorted(train.items()),
+        "test": sorted(_extract_series(all_points, _TEST_KEYS).items()),
+    }
 
 
-def _series(measured: Iterable[Measured], names: tuple[str, ...]) -> dict[float, float]:
+def _extract_series(points: Iterable[StepMetrics], keys: tuple[str, ...]) -> dict[float, float]:
     series: dict[float, float] = {}
-    for step, metrics in measured:
-        for name in names:
-            value = metrics.get(name)
+    for step, metrics in points:
+        for key in keys:
+            value = metrics.get(key)
             if isinstance(value, int | float) and math.isfinite(value):
                 series[step] = float(value)
     return series
@@ -85,7 +88,7 @@ def _series(measured: Iterable[Measured], names: tuple[str, ...]) -> dict[float,
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Words at an axis: their place in per cent (outer), or in units (inner) for their line."""
+    """A tick label: its position in per cent (outer SVG) and that of its grid line (inner SVG)."""
 
     place: float
     line: float
@@ -95,7 +98,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A line's name at its end."""
+    """A line's label at its end."""
 
     style: str
     x: float
@@ -108,7 +111,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The drawing; `train` and `test` are lists of "x,y", "" without, `dots` those of test."""
+    """A loss chart; `train` and `test` are SVG point lists or "", `dots` the test points."""
 
     train: str
     test: str
@@ -120,10 +123,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where a (step, value) lies; `rows` and `columns` are the values and steps that are numbered.
+    """Maps (step, value) to positions in the inner SVG.
 
-    Losses lie by their logarithm, from the first of `rows` to the last; `last` is the step at the
-    right end.
+    `rows` and `columns` are the values and steps with ticks. Losses use a logarithmic scale from
+    the first to the last of `rows`; `last` is the step at the right edge.
     """
 
     last: float
@@ -131,23 +134,25 @@ class Scale:
     columns: tuple[float, ...]
     is_log: bool = True
 
-    def point(self, at: Point) -> Point:
-        """Return the place of a (step, value) in the inner drawing."""
-        step, value = at
-        least, most = self.rows[0], self.rows[-1]
+    def point(self, point: Point) -> Point:
+        """Return the position of a (step, value) in the inner SVG."""
+        step, value = point
+        lowest, highest = self.rows[0], self.rows[-1]
         if self.is_log:
-            value, least, most = (math.log(max(each, least)) for each in (value, least, most))
-        share = (value - least) / (most - least)
-        return round(WIDE * step / self.last, 1), round(HIGH * (1 - share), 1)
+            value, lowest, highest = (
+                math.log(max(number, lowest)) for number in (value, lowest, highest)
+            )
+        share = (value - lowest) / (highest - lowest)
+        return round(WIDTH * step / self.last, 1), round(HEIGHT * (1 - share), 1)
 
     def line(self, series: Sequence[Point]) -> str:
-        """Return the places of a series, "x,y" each."""
+        """Return a series as an SVG point list ("x,y x,y")."""
         return " ".join(f"{x:g},{y:g}" for x, y in map(self.point, series))
 
 
 @dataclass(frozen=True, slots=True)
 class PlotArea:
-    """Where the inner drawing lies within the outer one, in per cent."""
+    """The rectangle of the inner SVG within the outer one, in per cent."""
 
     left: float
     top: float
@@ -155,99 +160,101 @@ class PlotArea:
     height: float
 
     def right(self, x: float) -> float:
-        """Return how far from the left a place of the inner drawing lies in the outer one."""
-        return round(self.left + self.width * x / WIDE, 1)
+        """Convert an x of the inner SVG to per cent of the outer one's width."""
+        return round(self.left + self.width * x / WIDTH, 1)
 
     def down(self, y: float) -> float:
-        """Return how far from the top a place of the inner drawing lies in the outer one."""
-        return round(self.top + self.height * y / HIGH, 1)
+        """Convert a y of the inner SVG to per cent of the outer one's height."""
+        return round(self.top + self.height * y / HEIGHT, 1)
 
     def rows(self, scale: Scale, language: str) -> tuple[Tick, ...]:
-        """Return the numbers of the vertical axis."""
-        lines = ((value, scale.point((0, value))[1]) for value in scale.rows)
-        return tuple(Tick(self.down(line), line, brief(value, language)) for value, line in lines)
+        """Return the tick labels of the vertical axis."""
+        levels = ((value, scale.point((0, value))[1]) for value in scale.rows)
+        return tuple(Tick(self.down(y), y, format_trimmed(value, language)) for value, y in levels)
 
 
 _AREA = PlotArea(6.0, 4.0, 84.0, 82.0)
 
 
 def fit_scale(train: Sequence[Point], test: Sequence[Point], total: float) -> Scale | None:
-    """Return the scale on which all of both series lies, None without any.
+    """Return the scale that fits both series, or None if both are empty.
 
-    `total` is how many steps there will be, 0 where nobody knows. A loss that is not above 0 has no
-    logarithm: it lies on the lower axis.
+    `total` is the planned number of steps, 0 if unknown. A loss of 0 or less has no logarithm and
+    is drawn on the x axis.
     """
-    every = [*train, *test]
-    if not every:
+    points = [*train, *test]
+    if not points:
         return None
-    last = max(total, *(step for step, _ in every))
-    above = [loss for _, loss in every if loss > 0] or [1.0]
-    columns = _ticks(last or 1.0)
-    end = max(last, columns[-1] if not total else 0.0) or 1.0
-    rows = log_ticks(max(min(above), max(above) * _DEPTH), max(above))
-    return Scale(end, tuple(rows), tuple(column for column in columns if column <= end))
+    last_step = max(total, *(step for step, _ in points))
+    positive = [loss for _, loss in points if loss > 0] or [1.0]
+    columns = _linear_ticks(last_step or 1.0)
+    right_end = max(last_step, columns[-1] if not total else 0.0) or 1.0
+    rows = log_ticks(max(min(positive), max(positive) * _MIN_LOSS_RATIO), max(positive))
+    return Scale(right_end, tuple(rows), tuple(column for column in columns if column <= right_end))
 
 
 def plot_curve(
     train: Sequence[Point], test: Sequence[Point], total: float, language: str
 ) -> Curve | None:
-    """Return the drawing of (step, loss) series, None without any; `total` as in `fit_scale`."""
+    """Chart two (step, loss) series; None if both are empty. `total` is that of `fit_scale`."""
     scale = fit_scale(train, test, total)
     if scale is None:
         return None
     lines = [("", train, "chart-train"), ("t", test, "chart-test")]
-    names = [_name(style, scale, series, key, language) for style, series, key in lines if series]
+    names = [
+        _line_label(style, scale, series, key, language) for style, series, key in lines if series
+    ]
     return Curve(
-        train=scale.line(thin(train)),
-        test=scale.line(thin(test)),
-        dots=tuple(scale.point(each) for each in thin(test)),
+        train=scale.line(downsample(train)),
+        test=scale.line(downsample(test)),
+        dots=tuple(scale.point(point) for point in downsample(test)),
         rows=_AREA.rows(scale, language),
-        columns=tuple(_column(scale, column, language) for column in scale.columns),
-        names=_apart(names),
+        columns=tuple(_column_tick(scale, column, language) for column in scale.columns),
+        names=_separate_labels(names),
     )
 
 
-def _ticks(most: float) -> list[float]:
-    """Return round whole numbers from 0 to at least `most`, three to six of them."""
-    rough = most / 4
+def _linear_ticks(highest: float) -> list[float]:
+    """Return three to six round whole numbers from 0 to at least `highest`."""
+    rough = highest / 4
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(each * power for each in (1, 2, 2.5, 5, 10) if each * power >= rough)
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
     step = max(math.ceil(step), 1)
-    return [step * place for place in range(math.ceil(most / step - 1e-9) + 1)]
+    return [step * index for index in range(math.ceil(highest / step - 1e-9) + 1)]
 
 
-def log_ticks(least: float, most: float) -> list[float]:
-    """Return three to six numbers around `least` and `most`: powers of 2, 1-3-10, or of 10."""
-    found: list[float] = []
+def log_ticks(lowest: float, highest: float) -> list[float]:
+    """Return three to six tick values around a range: powers of 2, 1-3-10 steps or powers of 10."""
+    ticks: list[float] = []
     for base, parts in ((2.0, (1,)), (10.0, (1, 3)), (10.0, (1,)), (100.0, (1,))):
-        low, high = (math.floor(math.log(each, base)) for each in (least, most))
-        ticks = [part * base**power for power in range(low - 2, high + 2) for part in parts]
-        first = max(place for place, each in enumerate(ticks) if each <= least)
-        last = min(place for place, each in enumerate(ticks) if each >= most)
-        found = ticks[min(first, max(last - 2, 0)) : last + 1]
-        if len(found) <= _MAX_ROWS:
+        low, high = (math.floor(math.log(tick, base)) for tick in (lowest, highest))
+        powers = [part * base**power for power in range(low - 2, high + 2) for part in parts]
+        first = max(index for index, tick in enumerate(powers) if tick <= lowest)
+        last = min(index for index, tick in enumerate(powers) if tick >= highest)
+        ticks = powers[min(first, max(last - 2, 0)) : last + 1]
+        if len(ticks) <= _MAX_ROWS:
             break
-    return found
+    return ticks
 
 
-def _column(scale: Scale, value: float, language: str) -> Tick:
-    line, _ = scale.point((value, 0))
-    return Tick(_AREA.right(line), line, brief(value, language))
+def _column_tick(scale: Scale, value: float, language: str) -> Tick:
+    x, _ = scale.point((value, 0))
+    return Tick(_AREA.right(x), x, format_trimmed(value, language))
 
 
-def brief(value: float, language: str) -> str:
-    """Return a number with the digits that it has and no more."""
+def format_trimmed(value: float, language: str) -> str:
+    """Return a formatted number without trailing zeros."""
     digits = f"{value:.10f}".rstrip("0")
     return format_number(language, value, len(digits.partition(".")[2]))
 
 
-def _name(style: str, scale: Scale, series: Sequence[Point], key: str, language: str) -> Name:
+def _line_label(style: str, scale: Scale, series: Sequence[Point], key: str, language: str) -> Name:
     x, y = scale.point(series[-1])
-    is_beside, is_late = x <= _BESIDE * WIDE, x > _ABOVE * WIDE
+    is_beside, is_late = x <= _RIGHT_LABEL_UNTIL * WIDTH, x > _ABOVE_LABEL_UNTIL * WIDTH
     if is_late:
-        # Above all of the line that the words stand over.
-        places = (scale.point(each) for each in series)
-        y = min(down for right, down in places if right >= x - _NAMED * WIDE)
+        # Above every part of the line that the label covers.
+        points = (scale.point(point) for point in series)
+        y = min(point_y for point_x, point_y in points if point_x >= x - _LABEL_WIDTH * WIDTH)
     return Name(
         style=style,
         x=_AREA.right(x),
@@ -263,32 +270,32 @@ def _last_loss(language: str, key: str, series: Sequence[Point]) -> str:
     return f"{text(language, key)} {format_number(language, series[-1][1])}"
 
 
-def _apart(names: list[Name]) -> tuple[Name, ...]:
-    """Move two names that could lie over one another: the upper one up, the lower one down.
+def _separate_labels(names: list[Name]) -> tuple[Name, ...]:
+    """Move two labels that could overlap apart: the upper one up, the lower one down.
 
-    Near the lower axis, whose numbers stand below it, both go up.
+    Near the x axis, whose numbers stand below it, both move up.
     """
-    upper, *others = sorted(names, key=lambda name: name.y)
-    if not others:
+    upper, *rest = sorted(names, key=lambda name: name.y)
+    if not rest:
         return tuple(names)
-    (lower,) = others
-    is_near, is_late = lower.y - upper.y <= _NEAR, lower.anchor == "end"
-    if lower.y > _LOW:
+    (lower,) = rest
+    is_near, is_late = lower.y - upper.y <= _MIN_LABEL_GAP, lower.anchor == "end"
+    if lower.y > _LOWEST_LABEL:
         return replace(upper, dy=-24 if is_near else -9), replace(lower, dy=-9)
     return (replace(upper, dy=-9), replace(lower, dy=18)) if is_near or is_late else tuple(names)
 
 
-def thin(series: Sequence[Point], most: int = MAX_POINTS) -> Sequence[Point]:
-    """Return so many points as can be seen, the last one among them."""
-    if len(series) <= most:
+def downsample(series: Sequence[Point], max_points: int = MAX_POINTS) -> Sequence[Point]:
+    """Return at most `max_points` evenly spaced points, always including the last."""
+    if len(series) <= max_points:
         return series
-    every = math.ceil(len(series) / (most - 1))
-    return [*series[:-1:every], series[-1]]
+    step = math.ceil(len(series) / (max_points - 1))
+    return [*series[:-1:step], series[-1]]
 
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """The colours of one theme, as the pages have them."""
+    """The colours of one theme, the same as on the pages."""
 
     ground: str
     line: str
@@ -301,9 +308,12 @@ class Colours:
     warn: str
 
 
-_LIGHT = ("#ffffff", "#dedbd2", "#81878c", "#1c242b", "#535e68", "#27597f", "#9c4520")
-_DARK = ("#1a2127", "#303b45", "#74818d", "#e7ebee", "#a5b1bb", "#8fbde2", "#e6a07a")
-LIGHT, DARK = Colours(*_LIGHT, "#1d6642", "#765000"), Colours(*_DARK, "#7fcba3", "#e4bb64")
+_LIGHT_COLOURS = ("#ffffff", "#dedbd2", "#81878c", "#1c242b", "#535e68", "#27597f", "#9c4520")
+_DARK_COLOURS = ("#1a2127", "#303b45", "#74818d", "#e7ebee", "#a5b1bb", "#8fbde2", "#e6a07a")
+LIGHT, DARK = (
+    Colours(*_LIGHT_COLOURS, "#1d6642", "#765000"),
+    Colours(*_DARK_COLOURS, "#7fcba3", "#e4bb64"),
+)
 
 
 def plot_png(
@@ -316,7 +326,7 @@ def plot_png(
     height: int = 720,
     dark: bool = False,
 ) -> bytes:
-    """Return (step, loss) series, every number finite, as a PNG of so many pixels."""
+    """Draw (step, loss) series of finite numbers as a PNG."""
     scale = fit_scale(train, test, 0)
 
     def write(painter: Painter) -> None:
@@ -325,12 +335,14 @@ def plot_png(
         painter.write_legend(train, test)
         if scale is None:
             left, top, right, bottom = painter.box
-            none, middle = text(language, "chart-none"), ((left + right) / 2, (top + bottom) / 2)
-            painter.write(middle, none, "mm")
+            message, centre = text(language, "chart-none"), ((left + right) / 2, (top + bottom) / 2)
+            painter.write(centre, message, "mm")
 
-    fits = scale or Scale(1.0, (1.0, 2.0), ())
+    shown_scale = scale or Scale(1.0, (1.0, 2.0), ())
     size, colours = (width, height), DARK if dark else LIGHT
-    return paint_png(fits, lambda it: it.draw_lines(train, test), write, language, size, colours)
+    return paint_png(
+        shown_scale, lambda painter: painter.draw_lines(train, test), write, language, size, colours
+    )
 
 
 def paint_png(
@@ -341,24 +353,24 @@ def paint_png(
     size: tuple[int, int] = (1280, 720),
     colours: Colours = LIGHT,
 ) -> bytes:
-    """Return a PNG: `draw` draws its lines, larger, and then `write` its words."""
+    """Return a PNG: `draw` draws the enlarged lines, then `write` adds text at final size."""
     from PIL import Image  # noqa: PLC0415 - needed by few
     from PIL.ImageDraw import Draw  # noqa: PLC0415 - needed by few
 
     width, height = size
-    fine = Image.new("RGB", (width * _FINE, height * _FINE), colours.ground)
-    draw(Painter(Draw(fine), width, height, scale, colours, language))
-    picture = fine.resize(size, Image.Resampling.BOX)
-    write(Painter(Draw(picture), width, height, scale, colours, language))
-    made = BytesIO()
-    # Few colours: a palette is a third of the size.
-    picture.quantize(128).save(made, "PNG", optimize=True)
-    return made.getvalue()
+    enlarged = Image.new("RGB", (width * _SUPERSAMPLING, height * _SUPERSAMPLING), colours.ground)
+    draw(Painter(Draw(enlarged), width, height, scale, colours, language))
+    image = enlarged.resize(size, Image.Resampling.BOX)
+    write(Painter(Draw(image), width, height, scale, colours, language))
+    output = BytesIO()
+    # A palette suffices for so few colours and makes the file a third of the size.
+    image.quantize(128).save(output, "PNG", optimize=True)
+    return output.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
 class Painter:
-    """Draws one picture of so many pixels, whose lines are drawn larger first."""
+    """Draws one picture of width by height pixels; its lines are drawn enlarged."""
 
     draw: ImageDraw
     width: int
@@ -369,143 +381,149 @@ class Painter:
 
     @property
     def unit(self) -> float:
-        """Return how many pixels stand for one of a picture of plain width."""
-        return self.width / _PLAIN_WIDTH
+        """Return the factor between this picture and one of the reference width."""
+        return self.width / _REFERENCE_WIDTH
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """Return left, top, right and bottom of what the axes enclose."""
+        """Return left, top, right and bottom of the plot area in pixels."""
         unit = self.unit
         return 48 * unit, 62 * unit, self.width - 20 * unit, self.height - 44 * unit
 
-    def at(self, point: Point) -> Point:
+    def to_pixel(self, point: Point) -> Point:
         """Return the pixel of a (step, loss)."""
         left, top, right, bottom = self.box
         x, y = self.scale.point(point)
-        return left + (right - left) * x / WIDE, top + (bottom - top) * y / HIGH
+        return left + (right - left) * x / WIDTH, top + (bottom - top) * y / HEIGHT
 
-    def fine(self, point: Point) -> Point:
-        """Return the same where lines are drawn larger."""
-        x, y = self.at(point)
-        return x * _FINE, y * _FINE
+    def to_enlarged_pixel(self, point: Point) -> Point:
+        """Return the pixel of a (step, loss) in the enlarged picture."""
+        x, y = self.to_pixel(point)
+        return x * _SUPERSAMPLING, y * _SUPERSAMPLING
 
     def draw_grid(self) -> None:
-        """Draw a line for each number of the left axis."""
-        for place, value in enumerate(self.scale.rows):
-            ends = [self.fine((0, value)), self.fine((self.scale.last, value))]
-            colour = self.colours.line if place else self.colours.edge
-            self.draw.line(ends, colour, round(self.unit * _FINE))
+        """Draw the horizontal grid lines, one per tick of the left axis."""
+        for index, value in enumerate(self.scale.rows):
+            ends = [
+                self.to_enlarged_pixel((0, value)),
+                self.to_enlarged_pixel((self.scale.last, value)),
+            ]
+            colour = self.colours.line if index else self.colours.edge
+            self.draw.line(ends, colour, round(self.unit * _SUPERSAMPLING))
 
     def draw_lines(self, train: Sequence[Point], test: Sequence[Point]) -> None:
-        """Draw the grid, then the series: train as a whole line, test dashed, with dots."""
-        draw, unit, colours = self.draw, self.unit * _FINE, self.colours
+        """Draw the grid and both series: train as a solid line, test dashed with dots."""
+        draw, unit, colours = self.draw, self.unit * _SUPERSAMPLING, self.colours
         self.draw_grid()
-        bold = round(2 * unit)
-        whole = [self.fine(each) for each in thin(train)]
-        if len(whole) > 1:
-            draw.line(whole, colours.train, bold, joint="curve")
-        elif whole:
-            draw.circle(whole[0], 3 * unit, colours.train)
-        checked = [self.fine(each) for each in thin(test)]
-        for dash in _dashes(checked, 7 * unit, 4.5 * unit):
-            draw.line(dash, colours.test, bold, joint="curve")
-        for each in checked if len(checked) <= _MAX_DOTS else checked[-1:]:
-            draw.circle(each, 3.5 * unit, colours.test)
+        line_width = round(2 * unit)
+        train_points = [self.to_enlarged_pixel(point) for point in downsample(train)]
+        if len(train_points) > 1:
+            draw.line(train_points, colours.train, line_width, joint="curve")
+        elif train_points:
+            draw.circle(train_points[0], 3 * unit, colours.train)
+        test_points = [self.to_enlarged_pixel(point) for point in downsample(test)]
+        for dash in _dashes(test_points, 7 * unit, 4.5 * unit):
+            draw.line(dash, colours.test, line_width, joint="curve")
+        for point in test_points if len(test_points) <= _MAX_DOTS else test_points[-1:]:
+            draw.circle(point, 3.5 * unit, colours.test)
 
     def draw_interval(self, x: float, share: float, ends: Point, colour: str, hole: str) -> None:
-        """Draw a value as a dot, with a hole where that has a colour, and a bar between `ends`."""
-        unit, places = self.unit * _FINE, [self.fine((x, end)) for end in ends]
-        self.draw.line(places, self.colours.train, round(1.5 * unit))
-        self.draw.circle(self.fine((x, share)), 5.5 * unit, colour)
+        """Draw a value as a dot, with a hole if `hole` is a colour, and a bar between `ends`."""
+        unit, bar_ends = (
+            self.unit * _SUPERSAMPLING,
+            [self.to_enlarged_pixel((x, end)) for end in ends],
+        )
+        self.draw.line(bar_ends, self.colours.train, round(1.5 * unit))
+        self.draw.circle(self.to_enlarged_pixel((x, share)), 5.5 * unit, colour)
         if hole:
-            self.draw.circle(self.fine((x, share)), 2.5 * unit, hole)
+            self.draw.circle(self.to_enlarged_pixel((x, share)), 2.5 * unit, hole)
 
     def write_rows(self) -> None:
         """Write the numbers of the left axis."""
         left, *_ = self.box
         for value in self.scale.rows:
-            _, y = self.at((0, value))
-            self.write((left - 8 * self.unit, y), brief(value, self.language), "rm")
+            _, y = self.to_pixel((0, value))
+            self.write((left - 8 * self.unit, y), format_trimmed(value, self.language), "rm")
 
     def write_axes(self) -> None:
-        """Write the numbers at the axes, and what the lower one counts."""
+        """Write the numbers of both axes, and the unit of the lower one."""
         unit, (_, _, right, bottom) = self.unit, self.box
         self.write_rows()
         for value in self.scale.columns:
-            x, _ = self.at((value, 0))
-            self.write((x, bottom + 8 * unit), brief(value, self.language), "mt")
+            x, _ = self.to_pixel((value, 0))
+            self.write((x, bottom + 8 * unit), format_trimmed(value, self.language), "mt")
         self.write((right, bottom + 26 * unit), text(self.language, "chart-steps"), "rt")
 
     def write_title(self, title: str) -> None:
-        """Write the title above the drawing."""
+        """Write the title above the chart, truncated to the width."""
         unit = self.unit
-        font = _font(_BOLD, round(15 * unit))
-        title = _cut(title, font, self.width - 40 * unit)
+        font = _load_font(_BOLD_FONT, round(15 * unit))
+        title = _truncate(title, font, self.width - 40 * unit)
         self.draw.text((20 * unit, 22 * unit), title, self.colours.text, font, "lm")
 
     def write_legend(self, train: Sequence[Point], test: Sequence[Point]) -> None:
-        """Write below the title what each line is, with its last loss."""
+        """Write each line's name and last loss below the title."""
         unit, colours = self.unit, self.colours
         x, y = 20 * unit, 44 * unit
         lines = ((train, "chart-train", colours.train), (test, "chart-test", colours.test))
         for series, key, colour in lines:
             if series:
-                self._mark((x, y), colour, is_broken=series is test)
+                self._draw_legend_line((x, y), colour, is_dashed=series is test)
                 label = _last_loss(self.language, key, series)
                 x = self.write((x + 28 * unit, y), label, "lm", colour) + 22 * unit
 
-    def _mark(self, at: Point, colour: str, *, is_broken: bool) -> None:
-        x, y = at
+    def _draw_legend_line(self, start_point: Point, colour: str, *, is_dashed: bool) -> None:
+        x, y = start_point
         unit = self.unit
-        parts = ((0, 9), (13, 22)) if is_broken else ((0, 22),)
-        for start, end in parts:
+        dashes = ((0, 9), (13, 22)) if is_dashed else ((0, 22),)
+        for start, end in dashes:
             ends = [(x + start * unit, y), (x + end * unit, y)]
             self.draw.line(ends, colour, round(2 * unit))
 
     def write(self, at: Point, message: str, anchor: str, colour: str = "") -> float:
-        """Write words; return where they end."""
-        font = _font(_BOLD if colour else "dejavu-sans.ttf", round(11 * self.unit))
+        """Write text and return the x at which it ends."""
+        font = _load_font(_BOLD_FONT if colour else "dejavu-sans.ttf", round(11 * self.unit))
         self.draw.text(at, message, colour or self.colours.pale, font, anchor)
         return at[0] + font.getlength(message)
 
 
 def _dashes(points: Sequence[Point], dash: float, gap: float) -> Iterator[list[Point]]:
-    """Yield the dashes of a broken line; a dash goes round its corners."""
-    here: list[Point] = []
-    left, is_drawn = dash, True
+    """Split a polyline into dashes; a dash may go round a corner."""
+    dash_points: list[Point] = []
+    remaining, is_dash = dash, True
     for start, end in pairwise(points):
-        at, length = 0.0, math.dist(start, end)
-        here = here or [start]
-        while length - at > left:
-            at += left
-            turn = _between(start, end, at / length)
-            if is_drawn:
-                yield [*here, turn]
-            here, is_drawn = [turn], not is_drawn
-            left = dash if is_drawn else gap
-        left -= length - at
-        here.append(end)
-    if is_drawn and len(here) > 1:
-        yield here
+        position, length = 0.0, math.dist(start, end)
+        dash_points = dash_points or [start]
+        while length - position > remaining:
+            position += remaining
+            corner = _interpolate(start, end, position / length)
+            if is_dash:
+                yield [*dash_points, corner]
+            dash_points, is_dash = [corner], not is_dash
+            remaining = dash if is_dash else gap
+        remaining -= length - position
+        dash_points.append(end)
+    if is_dash and len(dash_points) > 1:
+        yield dash_points
 
 
-def _between(start: Point, end: Point, share: float) -> Point:
+def _interpolate(start: Point, end: Point, share: float) -> Point:
     return (
         start[0] + (end[0] - start[0]) * share,
         start[1] + (end[1] - start[1]) * share,
     )
 
 
-def _cut(message: str, font: FreeTypeFont, room: float) -> str:
-    """Return words that fit into the room, the end left out where they do not."""
-    while len(message) > 1 and font.getlength(message) > room:
+def _truncate(message: str, font: FreeTypeFont, max_width: float) -> str:
+    """Return a text shortened to `max_width` pixels."""
+    while len(message) > 1 and font.getlength(message) > max_width:
         message = f"{message[:-2]}…"
     return message
 
 
 @cache
-def _font(name: str, size: int) -> FreeTypeFont:
+def _load_font(name: str, size: int) -> FreeTypeFont:
     from PIL import ImageFont  # noqa: PLC0415 - needed by few
 
-    # Without shaping: our languages need none, and the library for it is not everywhere.
+    # Basic layout: our languages need no shaping, and its library is not installed everywhere.
     return ImageFont.truetype(str(_FONTS / name), size, layout_engine=ImageFont.Layout.BASIC)

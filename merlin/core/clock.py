@@ -1,6 +1,6 @@
-"""The clock in UTC, times as ISO 8601, people's time zones.
+"""UTC clock, ISO 8601 timestamps, people's time zones.
 
-Functions take the clock as an argument, so that tests can hand in their own.
+Functions take the clock as an argument, so that tests can pass their own.
 """
 
 from __future__ import annotations
@@ -15,42 +15,42 @@ from merlin.core.log import get_logger
 
 log = get_logger(__name__)
 
-# Any name that every machine with time zones has.
-_SURE = "Europe/Moscow"
+# A zone that every machine with time zone data has.
+_KNOWN_ZONE = "Europe/Moscow"
 
 
 def is_zone(name: str) -> bool:
     """Return whether `name` is an IANA time zone that this machine knows."""
-    return _found(name) is not None
+    return _find_zone(name) is not None
 
 
 def has_zones() -> bool:
-    """Return whether this machine knows time zones at all; bare images may not."""
-    return is_zone(_SURE)
+    """Return whether this machine has time zone data; minimal container images may have none."""
+    return is_zone(_KNOWN_ZONE)
 
 
 @lru_cache(maxsize=512)
 def zone_of(name: str) -> tzinfo:
-    """Return the time zone `name`; UTC, with a warning, where this machine does not know it."""
-    found = _found(name)
-    if found is None:
+    """Return the time zone `name`; log a warning and return UTC if it is unknown here."""
+    zone = _find_zone(name)
+    if zone is None:
         log.warning("this time zone is not known here, UTC is taken", zone=name)
         return UTC
-    return found
+    return zone
 
 
-def _found(name: str) -> tzinfo | None:
+def _find_zone(name: str) -> tzinfo | None:
     if name == "UTC":
         return UTC
     try:
         return ZoneInfo(name)
-    # A name may be a folder of zones, or lead out of their folder.
+    # The name may be a directory of zones or point outside their directory.
     except (LookupError, ValueError, OSError):
         return None
 
 
 Clock = Callable[[], datetime]
-# A smaller step back is no more than a clock that is put right.
+# Smaller steps back are ordinary clock adjustments.
 MIN_STEP_S = 1.0
 _DAY = timedelta(days=1)
 
@@ -61,33 +61,34 @@ def utc_now() -> datetime:
 
 
 def iso(moment: datetime) -> str:
-    """Return `moment` as it is stored and shown to programs: ISO 8601, UTC, microseconds."""
+    """Format a moment for storage and programs: ISO 8601, UTC, microseconds."""
     return in_zone(moment, UTC).isoformat(timespec="microseconds")
 
 
 def from_iso(text: str) -> datetime:
-    """Return the moment that `iso` wrote."""
+    """Parse a timestamp written by `iso`."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def in_zone(moment: datetime, zone: tzinfo | None = None) -> datetime:
-    """Return an aware moment as the clocks of a time zone show it; None: this machine's zone.
+    """Convert an aware moment to a time zone; None: this machine's zone.
 
-    What is stored may lie at the very end of time (a commit may claim any date up to the year
-    9999), where another zone's clock has no number: then it is told a day inside.
+    A stored moment may lie at the very edge of what datetime can express (a commit may claim any
+    date up to the year 9999), so that the conversion overflows: then return it shifted by a day.
     """
     try:
         return moment.astimezone(zone)
     except (OverflowError, ValueError):
-        is_last = moment.year > 1
-        inside = moment - _DAY if is_last else moment + _DAY
-        return inside.astimezone(zone)
+        is_late = moment.year > 1
+        shifted = moment - _DAY if is_late else moment + _DAY
+        return shifted.astimezone(zone)
 
 
 class StepWatch:
-    """Notices that the wall clock was set back, by the monotonic one, which never is.
+    """Detects that the wall clock was set back, by comparing it with the monotonic clock.
 
-    Who waits for a time of day would wait as long as the step: what waits is due then.
+    After such a step, code that waits for a time of day would wait that much longer; its callers
+    treat what waits as due instead.
     """
 
     def __init__(self, clock: Clock = utc_now) -> None:
@@ -95,7 +96,7 @@ class StepWatch:
         self._ahead_s = self._ahead()
 
     def step_back_s(self) -> float:
-        """Return by how many seconds the clock was set back since the last call, 0 for not."""
+        """Return by how many seconds the clock was set back since the last call, or 0."""
         before, self._ahead_s = self._ahead_s, self._ahead()
         step_s = before - self._ahead_s
         return step_s if step_s > MIN_STEP_S else 0.0

@@ -1,9 +1,9 @@
-"""Connections: HTTP/1.1 by httptools (llhttp), with an end to what a caller may hold open.
+"""HTTP/1.1 connections by httptools (llhttp) with time and size limits for each client.
 
-uvicorn itself ends what is silent between two calls (`timeout_keep_alive`) and refuses calls that
-are too many at once (`limit_concurrency`), both after a head has come. It has no deadline for a
-head or a body that never ends, no end to how long a head may be, and no count by address: these
-are here, as a protocol of uvicorn's. A head that is too long would be held in memory as it grows.
+uvicorn itself closes connections that are idle between requests (`timeout_keep_alive`) and refuses
+excess concurrent requests (`limit_concurrency`), both only after a request head has arrived. It has
+no deadline for a head or body that never ends, no limit on the size of a head, which it would
+buffer in memory, and no limit per address. This module adds them as a uvicorn protocol class.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ log = get_logger(__name__)
 
 MAX_HEAD_BYTES = 64 * 1024
 SWEEP_S = 1.0
-# uvicorn looks around ten times a second.
+# uvicorn ticks ten times a second.
 _SWEEP_TICKS = round(10 * SWEEP_S)
-_TELL_AGAIN_S = 10.0
-_V6_NETWORK = 4
-# Why a connection was ended; `head`, `body`, `answer`: its caller was too slow at that.
+_LOG_INTERVAL_S = 10.0
+_V6_NETWORK_GROUPS = 4
+# Why a connection was closed; `head`, `body`, `answer`: the client was too slow at that.
 REASONS = ("head", "body", "answer", "address", "total")
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What a caller may hold open; seconds, bytes and connections.
+    """What a client may keep open, in seconds, bytes and connections.
 
-    A head must have come after `head_s`; a body may take `body_s`, and a second more for each
-    `body_bytes_per_s` of it that have come; of an answer something must be taken in `answer_s`.
-    `per_address` connections come from one address, 0 for any number, and `in_all` are open: then
-    the one that has kept us waiting longest is ended for a new one.
+    The request head must arrive within `head_s`. The body may take `body_s`, plus one second for
+    each `body_bytes_per_s` bytes received. The client must read some of the response within
+    `answer_s`. One address may have `per_address` connections (0: unlimited). At `in_all`
+    connections, the one that has been waiting for its client longest is closed for a new one.
     """
 
     head_s: float = 15.0
@@ -64,59 +64,63 @@ class ConnectionLimits:
     in_all: int = 1024
 
 
-USUAL = ConnectionLimits()
+DEFAULT_LIMITS = ConnectionLimits()
 
 
 class Connections:
-    """The open connections of one server; all calls come from its event loop."""
+    """The open connections of one server; use it only from the server's event loop."""
 
-    def __init__(self, limits: ConnectionLimits = USUAL, trusted: Iterable[str] = ()) -> None:
-        """Take networks that are `trusted` to open any number: those of proxies.
+    def __init__(
+        self, limits: ConnectionLimits = DEFAULT_LIMITS, trusted: Iterable[str] = ()
+    ) -> None:
+        """Exempt the networks in `trusted`, those of proxies, from the limit per address.
 
-        Where the process may open few files, half of them are for connections.
+        If the process may open few files, half of them are reserved for connections.
         """
         self.limits = limits
         self.ended: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
         self._trusted = tuple(trusted)
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most = limits.in_all
-        if files != resource.RLIM_INFINITY:
-            self._most = min(limits.in_all, files // 2)
+        file_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._max_open = limits.in_all
+        if file_limit != resource.RLIM_INFINITY:
+            self._max_open = min(limits.in_all, file_limit // 2)
         self._open: dict[BoundedHttp, str] = {}
         self._by_network: Counter[str] = Counter()
-        self._told: dict[str, tuple[float, int]] = {}
+        self._logged: dict[str, tuple[float, int]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
     @property
     def open(self) -> Sequence[BoundedHttp]:
-        """Return those that are open, the oldest first."""
+        """Return the open connections, oldest first."""
         return [*self._open]
 
     def add(self, connection: BoundedHttp) -> bool:
-        """Note a new connection; False: it is one too many, and has been refused."""
+        """Register a new connection; return False if it was refused because of a limit."""
         host = connection.client[0] if connection.client else ""
-        # Without an address it is a socket of this machine.
+        # A connection without an address is a socket of this machine.
         is_trusted = not host or is_in_networks(host, self._trusted)
         network = "" if is_trusted else network_of_host(host)
-        most = self.limits.per_address
-        if network and most and self._by_network[network] >= most:
+        max_per_address = self.limits.per_address
+        if network and max_per_address and self._by_network[network] >= max_per_address:
             self._refuse(connection, "address")
             return False
-        if len(self._open) >= self._most:
-            waiting = [each for each in self._open if each.is_waiting]
+        if len(self._open) >= self._max_open:
+            waiting = [candidate for candidate in self._open if candidate.is_waiting]
             if not waiting:
                 self._refuse(connection, "total")
                 return False
-            self._count("total", longest := min(waiting, key=lambda each: each.since))
+            self._count(
+                "total", longest := min(waiting, key=lambda candidate: candidate.caller_turn_since)
+            )
             longest.time_out()
         self._open[connection] = network
         self._by_network[network] += 1
         return True
 
     def remove(self, connection: BoundedHttp) -> None:
-        """Forget a connection that has ended, or was never noted."""
+        """Remove a closed connection; unknown ones are ignored."""
         network = self._open.pop(connection, None)
         if network is not None:
             self._by_network[network] -= 1
@@ -124,16 +128,16 @@ class Connections:
                 del self._by_network[network]
 
     def sweep(self, now: float) -> None:
-        """End every connection whose time is over, `now` by the event loop's clock."""
+        """Close every connection that is past a deadline; `now` is the event loop's time."""
         for connection in self.open:
-            reason = connection.overdue(now, self.limits)
+            reason = connection.timeout_reason(now, self.limits)
             if reason is not None:
                 self._count(reason, connection)
                 connection.time_out(at_once=reason == "answer")
 
     def metrics(self, *prefix: str) -> list[Metric]:
-        """Return how many are open and how many were ended."""
-        # The bot and the daemon, which have no such page, do without the library's 2 MB.
+        """Return gauges and counters of open and closed connections."""
+        # Imported here: the bot and the daemon, which serve no metrics, save the library's 2 MB.
         from merlin.core.metrics import counter, gauge, metric_name  # noqa: PLC0415
 
         count = metric_name(*prefix, "connections")
@@ -149,25 +153,25 @@ class Connections:
         connection.answer(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.")
 
     def _count(self, reason: str, connection: BoundedHttp) -> None:
-        """Count one; the log has one line in ten seconds, or a flood would fill the disk."""
+        """Count a closed connection; log every ten seconds at most: a flood could fill the disk."""
         self.ended[reason] += 1
         now = time.monotonic()
-        told_at, logged = self._told.get(reason, (-_TELL_AGAIN_S, 0))
-        if now - told_at >= _TELL_AGAIN_S:
+        logged_at, logged_count = self._logged.get(reason, (-_LOG_INTERVAL_S, 0))
+        if now - logged_at >= _LOG_INTERVAL_S:
             count = self.ended[reason]
-            self._told[reason] = now, count
+            self._logged[reason] = now, count
             address = connection.client[0] if connection.client else ""
             log.warning(
                 "connections ended",
                 reason=reason,
                 address=address,
-                count=count - logged,
+                count=count - logged_count,
                 open=len(self),
             )
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's protocol; heads have an end, and who is slow has one too."""
+    """uvicorn's HTTP protocol with a limit on the request head and deadlines for the client."""
 
     def __init__(
         self,
@@ -178,96 +182,99 @@ class BoundedHttp(HttpToolsProtocol):
         connections: Connections | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._all = Connections() if connections is None else connections
+        self._connections = Connections() if connections is None else connections
         self._is_in_head = True
         self._head_bytes = 0
         self._body_bytes = 0
-        self._untaken_since: float | None = None
-        self.since = self.loop.time()
+        self._write_paused_since: float | None = None
+        self.caller_turn_since = self.loop.time()
         """When the caller's turn began, by the event loop's clock."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin, unless this is one connection too many."""
+        """Register the connection; it is closed at once if it exceeds a limit."""
         super().connection_made(transport)
-        self._all.add(self)
+        self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
-        self._all.remove(self)
+        """Unregister the connection."""
+        self._connections.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, unless the head has grown too long."""
+        """Parse received data; refuse a request head that is too long."""
         if self._is_in_head:
-            if not self._head_bytes and self._call is not None:
-                self.since = self.loop.time()
+            if not self._head_bytes and self._last_call is not None:
+                self.caller_turn_since = self.loop.time()
             self._head_bytes += len(data)
         super().data_received(data)
-        # What came last may have been a body, or the end of the head.
+        # The data may have been part of a body, or the end of the head.
         is_too_long = self._is_in_head and self._head_bytes > MAX_HEAD_BYTES
         if is_too_long and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
 
     def on_headers_complete(self) -> None:
-        """Count no more: what follows is a body."""
+        """Stop counting head bytes: the body follows."""
         self._is_in_head, self._body_bytes = False, 0
-        self.since = self.loop.time()
+        self.caller_turn_since = self.loop.time()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Count how much has come."""
+        """Count the body's bytes."""
         self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Count again: what follows is another head."""
+        """Start counting the next request's head."""
         self._is_in_head, self._head_bytes = True, 0
-        self.since = self.loop.time()
+        self.caller_turn_since = self.loop.time()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Let it be the caller's turn."""
-        self.since = self.loop.time()
+        """Note that it is the client's turn to send."""
+        self.caller_turn_since = self.loop.time()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """Note since when the caller takes nothing."""
-        self._untaken_since = self.loop.time()
+        """Note since when the client has not read the response."""
+        self._write_paused_since = self.loop.time()
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """Note that the caller takes something."""
-        self._untaken_since = None
+        """Note that the client reads again."""
+        self._write_paused_since = None
         super().resume_writing()
 
     @property
     def is_waiting(self) -> bool:
-        """Return whether it is the caller's turn, not ours."""
-        call = self._call
+        """Return whether the connection is waiting for the client."""
+        call = self._last_call
         is_answering = call is not None and not call.response_complete
         return not self.transport.is_closing() and not (self._is_in_head and is_answering)
 
     @property
-    def _call(self) -> RequestResponseCycle | None:
-        """Return the call that came last, None before the first."""
+    def _last_call(self) -> RequestResponseCycle | None:
+        """Return the latest request/response cycle, None before the first."""
         return self.cycle
 
-    def overdue(self, now: float, limits: ConnectionLimits) -> str | None:
-        """Return at what the caller has been too slow, None while there is time."""
-        if self._untaken_since is not None and now - self._untaken_since > limits.answer_s:
+    def timeout_reason(self, now: float, limits: ConnectionLimits) -> str | None:
+        """Return which deadline the client has missed, or None."""
+        if (
+            self._write_paused_since is not None
+            and now - self._write_paused_since > limits.answer_s
+        ):
             return "answer"
         if not self.is_waiting:
             return None
         if self._is_in_head:
-            return "head" if now - self.since > limits.head_s else None
-        if self.flow.read_paused:  # it is the application that does not read
-            self.since += SWEEP_S
+            return "head" if now - self.caller_turn_since > limits.head_s else None
+        if self.flow.read_paused:  # the application is the one not reading
+            self.caller_turn_since += SWEEP_S
             return None
         allowed_s = limits.body_s + self._body_bytes / limits.body_bytes_per_s
-        return "body" if now - self.since > allowed_s else None
+        return "body" if now - self.caller_turn_since > allowed_s else None
 
     def time_out(self, *, at_once: bool = False) -> None:
-        """End the connection, with 408 where something of a call has come; `at_once`: silently."""
+        """Close the connection, with status 408 within a request; `at_once`: with no response."""
         if at_once:
             self.transport.abort()
         elif self._is_in_head and not self._head_bytes:
@@ -276,8 +283,8 @@ class BoundedHttp(HttpToolsProtocol):
             self.answer(HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly.")
 
     def answer(self, status: HTTPStatus, text: str) -> None:
-        """Answer in the application's place, unless it has begun to, and end the connection."""
-        call = self._call
+        """Send a plain-text response unless the application began one, and close the connection."""
+        call = self._last_call
         if call is None or call.response_complete or not call.response_started:
             head = f"HTTP/1.1 {status.value} {status.phrase}\r\n"
             head += f"content-type: text/plain\r\ncontent-length: {len(text)}\r\n"
@@ -286,18 +293,22 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 def network_of_host(host: str) -> str:
-    """Return whose an address is: for IPv6 the network of a household, its /64."""
+    """Return the key that addresses of one client share: for IPv6 its /64 network."""
     if ":" not in host:
         return host
-    if "." in host:  # an IPv4 address in IPv6's clothes
+    if "." in host:  # an IPv4-mapped IPv6 address
         return host.rpartition(":")[2]
-    head, gap, _ = host.partition("::")
-    parts = head.split(":") if head else []
-    return ":".join([*parts, *["0"] * _V6_NETWORK][:_V6_NETWORK] if gap else parts[:_V6_NETWORK])
+    head, separator, _ = host.partition("::")
+    groups = head.split(":") if head else []
+    return ":".join(
+        [*groups, *["0"] * _V6_NETWORK_GROUPS][:_V6_NETWORK_GROUPS]
+        if separator
+        else groups[:_V6_NETWORK_GROUPS]
+    )
 
 
 class Server(uvicorn.Server):
-    """uvicorn that says when it is ready, leaves signals to us, and bounds its connections."""
+    """uvicorn that reports when it is ready, leaves signals to us and limits its connections."""
 
     def __init__(
         self, config: uvicorn.Config, on_ready: Callable[[], object], connections: Connections
@@ -307,50 +318,49 @@ class Server(uvicorn.Server):
         self._connections = connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve on listening sockets, then tell.
+        """Start serving on listening sockets, then call `on_ready`.
 
-        uvicorn starts the application; it would give a protocol no more than its configuration,
-        and TLS a minute to be agreed upon.
+        uvicorn starts the application only: it would construct the protocol with nothing but its
+        configuration, and allow a minute for the TLS handshake.
         """
         await super().startup([])
         if not self.started:
             return
-        http = partial(
+        protocol_factory = partial(
             BoundedHttp,
             self.config,
             self.server_state,
             self.lifespan.state,
             connections=self._connections,
         )
-        tls = self.config.ssl
-        for each in sockets or ():
+        ssl_context = self.config.ssl
+        for listener in sockets or ():
             server = await asyncio.get_running_loop().create_server(
-                http,
-                sock=each,
-                ssl=tls,
+                protocol_factory,
+                sock=listener,
+                ssl=ssl_context,
                 backlog=BACKLOG,
-                ssl_handshake_timeout=self._connections.limits.head_s if tls else None,
+                ssl_handshake_timeout=self._connections.limits.head_s if ssl_context else None,
             )
             self.servers.append(server)
         self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Look around; once a second also for callers that are too slow."""
+        """Run uvicorn's tick; once a second also close connections past their deadlines."""
         if counter % _SWEEP_TICKS == 0:
             self._connections.sweep(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - its shape
-        """End after what is under way; uvicorn's own would raise the signal again afterwards."""
+        """Exit after the requests in progress; uvicorn's handler would raise the signal again."""
         self.should_exit = True
 
 
 def tls_context(certificate: Path, private_key: Path, section: str) -> ssl.SSLContext:
-    """Return what a listener needs: TLS 1.2 at least, the certificate with its chain (PEM).
+    """Return a server's TLS context: TLS 1.2 or later, the certificate with its chain (PEM).
 
-    Raises ConfigError, which names the `section` of the configuration and says what to do, for a
-    file that is missing, cannot be read or is no PEM, and for a key that is another certificate's
-    or needs a password.
+    Raises ConfigError, which names the `section` of the configuration and what to do, if a file is
+    missing, unreadable or not PEM, or if the key belongs to another certificate or is encrypted.
     """
     for name, path in (("certificate", certificate), ("key", private_key)):
         try:
@@ -366,7 +376,7 @@ def tls_context(certificate: Path, private_key: Path, section: str) -> ssl.SSLCo
     context.options |= ssl.OP_NO_COMPRESSION
     arguments = {"setting": section, "certificate": str(certificate), "private": str(private_key)}
     try:
-        # Without an answer of ours OpenSSL would ask for a password at the terminal.
+        # Without this callback OpenSSL would ask for a password on the terminal.
         context.load_cert_chain(certificate, private_key, password=_no_password)
     except (ssl.SSLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or str(error)

@@ -1,4 +1,4 @@
-"""Cells of CSV files: no table program takes one for a formula, and our own import takes it back.
+"""Escape CSV cells, so that no spreadsheet takes one for a formula, and undo it on import.
 
 Source: owasp.org/www-community/attacks/CSV_Injection.
 """
@@ -11,10 +11,10 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 
 
 def escape_formula(cell: str) -> str:
-    """Return a cell that begins with `'` where a table program would compute it."""
+    """Return the cell, prefixed with `'` if a spreadsheet would evaluate it."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def unescape_formula(cell: str) -> str:
-    """Return what `escape_formula` was given."""
+    """Undo `escape_formula`."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

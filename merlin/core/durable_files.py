@@ -1,8 +1,8 @@
-"""Files that are whole or not there, and locks between processes.
+"""Atomic, durable file writes, and locks between processes.
 
-A file is written beside its place, synced, then renamed. A lock is a file that one process at a
-time holds. Source: flock(2). The lock belongs to the open file: a child that inherits the
-descriptor holds it too, so it is free only when the last of them has closed it.
+A file is written beside its target, synced, then renamed. A lock is a file that one process at a
+time holds. Source: flock(2). The lock belongs to the open file description: a child that inherits
+the descriptor holds it too, so it is released only when the last holder closes it.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from pathlib import Path
 
 
 def write_durably(target: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` write a file or a folder, make it durable, then give it its name.
+    """Call `fill` to write a temporary file or folder, sync it, then rename it to `target`.
 
-    Raises OSError when the disk refuses; nothing is left behind then.
+    Raises OSError if the disk refuses; the temporary file is removed then.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
+    temporary = target.with_name(f".{target.name}.part")
     try:
-        fill(beside)
-        rename_durably(beside, target)
+        fill(temporary)
+        rename_durably(temporary, target)
     except BaseException:
-        remove_durably(beside)
+        remove_durably(temporary)
         raise
 
 
-def rename_durably(beside: Path, target: Path) -> None:
-    """Sync what lies at `beside`, rename it to `target`, sync the folder."""
-    for path in [beside, *beside.rglob("*")] if beside.is_dir() else [beside]:
+def rename_durably(source: Path, target: Path) -> None:
+    """Sync a file or folder, rename it to `target`, and sync the parent folder."""
+    for path in [source, *source.rglob("*")] if source.is_dir() else [source]:
         sync_file(path)
-    beside.replace(target)
+    source.replace(target)
     sync_file(target.parent)
 
 
 def remove_durably(path: Path) -> None:
-    """Remove a file or a folder; no error when it is gone."""
+    """Remove a file or a folder; no error if it does not exist."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -50,43 +50,43 @@ def remove_durably(path: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Put a file's bytes, or a folder's own list of names, on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """Flush a file's bytes, or a folder's directory entries, to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        os.fsync(descriptor)
     finally:
-        os.close(handle)
+        os.close(descriptor)
 
 
 def try_lock(path: Path) -> int | None:
-    """Return a descriptor that holds the file's lock, None when another one does; never waits.
+    """Return a descriptor that holds the file's lock, or None if it is taken; never waits.
 
-    The file is made where there is none. `os.close` of the descriptor lets the lock go.
+    The file is created if missing. Closing the descriptor (`os.close`) releases the lock.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    if _is_ours(path, file):
-        return file
-    os.close(file)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    if _try_flock(path, descriptor):
+        return descriptor
+    os.close(descriptor)
     return None
 
 
-def _is_ours(path: Path, file: int) -> bool:
+def _try_flock(path: Path, descriptor: int) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Its folder may have been moved aside, lock and all, since the file was opened.
-        return path.stat().st_ino == os.fstat(file).st_ino
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The folder may have been moved, with the lock in it, since the file was opened.
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
     except (BlockingIOError, FileNotFoundError):
         return False
 
 
-def is_full(error: OSError) -> bool:
-    """Return whether a disk refused for want of room."""
+def is_disk_full(error: OSError) -> bool:
+    """Return whether the error says that the disk is full or the quota exceeded."""
     return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
 class FileDigest:
-    """What a file must be: its bytes and their sha256 in hex."""
+    """The expected size and sha256 (hex) of a file."""
 
     size: int
     sha256: str
@@ -99,7 +99,7 @@ def sha256_of(path: Path) -> str:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the bytes of all files below a folder; what goes meanwhile counts nothing."""
+    """Return the total size of all files below a folder; files removed meanwhile are ignored."""
     total = 0
     for path in folder.rglob("*"):
         with suppress(OSError):

@@ -1,8 +1,8 @@
-"""Errors as Sentry hears of them; loaded by processes that are told to report.
+"""Error reports to Sentry; imported only by processes configured to send them.
 
-What goes out is the event's constant phrase and where in the code it happened: files, lines and
-types of exceptions. What an exception says, values of variables, requests and what was logged
-before are left out: texts, names and keys could stand in each.
+Sent are the event's constant phrase and where in the code it happened: files, lines and exception
+types. Exception messages, values of variables, requests and earlier log lines are left out: any of
+them could contain texts, names or keys.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from sentry_sdk.types import Event, Hint
 
 from merlin import __version__
 
-_KEPT = ("event_id", "timestamp", "level", "platform", "release", "server_name", "logger", "sdk")
+_FIELDS = ("event_id", "timestamp", "level", "platform", "release", "server_name", "logger", "sdk")
 
-# A process that ends waits no longer for Sentry.
-_WAIT_S = 2.0
+# How long a process that exits waits for Sentry.
+_FLUSH_S = 2.0
 
 
 @contextmanager
 def report_errors(dsn: str, process: str) -> Iterator[None]:
-    """Report what is logged as an error meanwhile, from a thread; what is left goes at the end.
+    """Send errors logged inside the block to Sentry from a thread, and flush at its end.
 
-    Raises ValueError for an address that is none of Sentry's.
+    Raises ValueError if `dsn` is not a Sentry DSN.
     """
     sentry_sdk.init(
         dsn,
@@ -37,7 +37,7 @@ def report_errors(dsn: str, process: str) -> Iterator[None]:
         default_integrations=False,
         auto_enabling_integrations=False,
         integrations=[LoggingIntegration(level=None, event_level=logging.ERROR)],
-        before_send=_without_texts,
+        before_send=_remove_texts,
         include_local_variables=False,
         max_breadcrumbs=0,
         max_request_body_size="never",
@@ -46,19 +46,19 @@ def report_errors(dsn: str, process: str) -> Iterator[None]:
     try:
         yield
     finally:
-        sentry_sdk.flush(_WAIT_S)
+        sentry_sdk.flush(_FLUSH_S)
 
 
-def _without_texts(event: Event, hint: Hint) -> Event | None:
-    """Return the event with its phrase and its places in the code alone."""
-    if event["logger"].startswith("opentelemetry"):  # that nobody takes traces is no error of ours
+def _remove_texts(event: Event, hint: Hint) -> Event | None:
+    """Return the event reduced to its phrase and stack trace."""
+    if event["logger"].startswith("opentelemetry"):  # failing to export traces is not our error
         return None
     message = hint["log_record"].msg
-    kept: dict[str, object] = {key: value for key, value in event.items() if key in _KEPT}
-    # Other libraries put values into their lines.
-    kept["message"] = (
+    reduced: dict[str, object] = {key: value for key, value in event.items() if key in _FIELDS}
+    # Messages of other libraries may contain values.
+    reduced["message"] = (
         message["event"] if isinstance(message, dict) else f"an error of {event['logger']}"
     )
-    raised = event.get("exception", {}).get("values", ())
-    kept["exception"] = {"values": [{**each, "value": ""} for each in raised]}
-    return cast("Event", kept)
+    exceptions = event.get("exception", {}).get("values", ())
+    reduced["exception"] = {"values": [{**exception, "value": ""} for exception in exceptions]}
+    return cast("Event", reduced)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from merlin.core.charts import WIDE, Name, Painter, PlotArea, Scale, Tick, paint_png
+from merlin.core.charts import WIDTH, Name, Painter, PlotArea, Scale, Tick, paint_png
 
 _AREA = PlotArea(8.0, 10.0, 88.0, 72.0)
 _FLOOR, _FULL = 20, 100
@@ -111,7 +111,7 @@ def plot_scores_png(scores: Sequence[Score], language: str, title: str) -> bytes
         painter.write_rows()
         painter.write_title(title)
         for at, each in places:
-            x, _ = painter.at((at, scale.rows[0]))
+            x, _ = painter.to_pixel((at, scale.rows[0]))
             painter.write((x, bottom + 8 * unit), each.name, "mt")
             if at in (scale.columns[0], scale.columns[-1]):
                 painter.write((x, bottom + 24 * unit), each.day, "mt")
@@ -126,7 +126,7 @@ def _score_name(score: Score, x: float, low: float) -> Name:
     """Return the name of a score: of what serves above the drawing, of another below its bar."""
     is_above = score.style == "serves"
     y = _ABOVE if is_above else min(_AREA.down(low) + _ABOVE, _LOWEST)
-    third = min(int(3 * x / WIDE), 2)
+    third = min(int(3 * x / WIDTH), 2)
     return Name(
         score.style, _AREA.right(x), y, 0, 0, ("start", "middle", "end")[third], score.words
     )

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from merlin.core.charts import HIGH, WIDE, PlotArea, Scale, Tick, log_ticks
+from merlin.core.charts import HEIGHT, WIDTH, PlotArea, Scale, Tick, log_ticks
 
 AREA = PlotArea(9.0, 8.0, 89.0, 74.0)
 # A bar takes that share of its place.
@@ -58,7 +58,7 @@ def draw_columns(words: Sequence[str]) -> tuple[Tick, ...]:
     return tuple(
         Tick(AREA.right(x), x, words[place], anchors.get(place, "middle"))
         for place in chosen
-        for x in [round(WIDE * place / max(last, 1), 1)]
+        for x in [round(WIDTH * place / max(last, 1), 1)]
     )
 
 
@@ -78,7 +78,7 @@ def draw_line(scale: Scale, values: Sequence[float | None]) -> str:
 
 def draw_area(scale: Scale, values: Sequence[float]) -> str:
     """Return the area below a line as a path."""
-    return f"{draw_line(scale, values)}V{HIGH:g}H0Z"
+    return f"{draw_line(scale, values)}V{HEIGHT:g}H0Z"
 
 
 def draw_bars(scale: Scale, series: Sequence[tuple[str, Sequence[float]]]) -> tuple[Series, ...]:
@@ -113,6 +113,6 @@ def draw_pairs(scale: Scale, series: Sequence[tuple[str, Sequence[float]]]) -> t
 
 def _bar(scale: Scale, begin: float, share: float, below: float, value: float) -> str:
     """Return a bar in its share of the width, from the value `below` on."""
-    left = WIDE * (begin + share * (1 - _FILLED) / 2)
+    left = WIDTH * (begin + share * (1 - _FILLED) / 2)
     (_, bottom), (_, top) = scale.point((0, below)), scale.point((0, below + value))
-    return f"M{left:.1f} {top:g}h{WIDE * share * _FILLED:.1f}V{bottom:g}H{left:.1f}Z"
+    return f"M{left:.1f} {top:g}h{WIDTH * share * _FILLED:.1f}V{bottom:g}H{left:.1f}Z"

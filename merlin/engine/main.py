@@ -25,7 +25,7 @@ from merlin import __version__
 from merlin.config.engine import EngineSettings
 from merlin.core import server
 from merlin.core.connections import Connections, Server, tls_context
-from merlin.core.durable_files import is_full
+from merlin.core.durable_files import is_disk_full
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK
@@ -184,7 +184,7 @@ def _answer_error(request: Request, error: Exception) -> Response:
         case OSError():
             log.error("disk refuses", reason=str(error))
             words, code = "The engine's disk refuses.", "disk_error"
-            if is_full(error):
+            if is_disk_full(error):
                 words, code = "The engine's disk is full; make room.", "disk_full"
             refusal = ApiError(507, words, code=code)
         case _:

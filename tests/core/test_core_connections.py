@@ -19,8 +19,8 @@ from structlog.testing import capture_logs
 from waiting import longest, wait_until
 
 from merlin.core.connections import (
+    DEFAULT_LIMITS,
     MAX_HEAD_BYTES,
-    USUAL,
     ConnectionLimits,
     Connections,
     Server,
@@ -94,7 +94,7 @@ def rest_of(connection):
 
 
 @contextmanager
-def served(limits=USUAL, trusted=()):
+def served(limits=DEFAULT_LIMITS, trusted=()):
     """Serve as the processes do, on their socket and the api's loop."""
     routes = [
         Route("/", length, methods=["GET", "POST"]),

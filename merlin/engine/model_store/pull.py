@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from merlin.config.engine import EngineModelConfig
-from merlin.core.durable_files import is_full, remove_durably, rename_durably, sha256_of
+from merlin.core.durable_files import is_disk_full, remove_durably, rename_durably, sha256_of
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.engine.model_store.store import (
     DISK_FULL,
@@ -112,7 +112,7 @@ def pull(
         try:
             return _bring(name, model, root, partial(run_worker, log, progress, lock)), True
         except OSError as error:
-            if not is_full(error):
+            if not is_disk_full(error):
                 raise
             remove_durably(draft_of(root, name))
             raise Refused(str(error), DISK_FULL) from error

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from merlin.core.durable_files import is_full
+from merlin.core.durable_files import is_disk_full
 from merlin.core.errors import Refused
 from merlin.engine.child_process import EnginePipe
 from merlin.engine.model_store.store import DISK_FULL, Progress
@@ -87,7 +87,7 @@ def main() -> None:
         arguments = {name: value for name, value in error.arguments.items() if name != "message"}
         pipe.send({"kind": "failed", "key": error.key, "arguments": arguments})
     except OSError as error:
-        if not is_full(error):
+        if not is_disk_full(error):
             raise
         pipe.send({"kind": "failed", "key": DISK_FULL, "arguments": {}})
 

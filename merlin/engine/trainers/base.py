@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from merlin.core.durable_files import is_full
+from merlin.core.durable_files import is_disk_full
 from merlin.core.messages import Message
 from merlin.engine.training_file import BadFile
 
@@ -135,7 +135,7 @@ def untrainable_of(error: Exception, memory_key: str) -> Untrainable | None:
     if isinstance(error, FileNotFoundError):
         name = Path(str(error.filename or _FILE)).name
         return Untrainable("file_not_found", "engine-file-gone", _FILE, name=name)
-    if isinstance(error, OSError) and is_full(error):
+    if isinstance(error, OSError) and is_disk_full(error):
         return Untrainable("disk_full", "engine-disk-full", None)
     if isinstance(error, OSError):
         reason = error.strerror or type(error).__name__
