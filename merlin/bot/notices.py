@@ -20,11 +20,11 @@ from merlin.app.verdicts import editors_told_separately
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.handlers.admin import act_button, runbook_row
 from merlin.bot.handlers.approvals import decisions_of
-from merlin.bot.handlers.changes import solving
+from merlin.bot.handlers.changes import conflict_buttons
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.processor import retry_until_stored
-from merlin.bot.registry import ANEW
-from merlin.bot.rendering import named, read_amount
+from merlin.bot.registry import AS_NEW_MESSAGE
+from merlin.bot.rendering import read_amount, reference_name
 from merlin.bot.services import BotServices
 from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import text
@@ -77,8 +77,8 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
         words.append(text(language, "admin-grouped-more", count=len(lines) - MAX_LISTED))
     change_id = str(group[0].arguments.get("change", ""))
     if group[0].key == "notice-change-conflict":
-        row = solving(change_id, language, ANEW) if change_id else ()
-    elif decisions := decisions_of(group[0], language, ANEW):
+        row = conflict_buttons(change_id, language, AS_NEW_MESSAGE) if change_id else ()
+    elif decisions := decisions_of(group[0], language, AS_NEW_MESSAGE):
         row = decisions
     else:
         acts = filter(None, (act_button(each, language) for each in group))
@@ -95,7 +95,7 @@ def _rendered(services: BotServices, notice: Notice, language: str) -> str:
         arguments["amount"] = amount.format(language)
     if notice.to == OTHERS:
         for name in arguments.keys() & {"by", "to", "subject"}:
-            arguments[name] = named(services, str(arguments[name]), language)
+            arguments[name] = reference_name(services, str(arguments[name]), language)
     try:
         return text(language, notice.key, **arguments)
     except (KeyError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""How a module's functions are added to the bot: by a decorator beside each, with who may use it.
+"""Registration of commands, buttons and dialog steps by decorators, with the required permission.
 
     handlers = Handlers()
 
@@ -6,8 +6,8 @@
     @handlers.button("plan")
     def plan(context: BotContext) -> View: ...
 
-`merlin.bot.application` adds each module's handlers to the library's Application. Anybody can send
-any button's data, so that a role is asked for whenever a handler is called.
+`merlin.bot.application` adds each module's handlers to the library's Application. Callback data is
+untrusted, so the permission is checked whenever a handler is called.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from merlin.bot.updates import SEPARATOR
 from merlin.core.permissions import Permission
 
 T = TypeVar("T", bound="Handler | Act")
-# What the steps of dialogs with admins begin with: those end where another button is pressed.
+# The prefix of dialog steps of admins: those end when another button is pressed.
 ADMIN_STEP = "admin-"
-# The mark of a button under a message that is to stay: what it shows comes as a new one.
-ANEW = "n"
+# The argument of buttons under messages that must stay: their view is sent as a new message.
+AS_NEW_MESSAGE = "n"
 
 
 class Handlers:
-    """What the functions of one module answer; acts are shown, handlers deal with all of it."""
+    """The handlers of one module: acts return a view, handlers process the whole update."""
 
     def __init__(self) -> None:
         self._commands: dict[str, Handler] = {}
@@ -49,72 +49,73 @@ class Handlers:
         self._steps: dict[str, Handler] = {}
 
     def command(self, *names: str) -> Callable[[T], T]:
-        """Answer commands, named without their slash."""
+        """Register a function for commands, given without the slash."""
         return _adder(self._commands, names)
 
     def button(
         self, *verbs: str, needs: Permission | None = None, twice: bool = False
     ) -> Callable[[T], T]:
-        """Answer buttons by the verbs of their data, an act only to those with the permission.
+        """Register a function for buttons by the verb of their data.
 
-        `twice`: the act asks `menu.confirm`, and answers the Yes of that question too.
+        `needs` is the required permission. `twice`: the act asks for confirmation by
+        `menu.confirm`, and handles the Yes button too.
         """
         if twice:
             verbs += tuple(menu.verb_of_yes(verb) for verb in verbs)
         return _adder(self._buttons, verbs, needs)
 
     def step(self, *steps: str, needs: Permission | None = None) -> Callable[[T], T]:
-        """Answer what is written while a dialog waits at these steps, as `button` does."""
+        """Register a function for messages sent at these dialog steps; `needs` as in `button`."""
         return _adder(self._steps, steps, needs)
 
     def add_to(self, application: BotApplication) -> None:
-        """Add all of them to the library's application, in the order in which they stand."""
-        written = filters.UpdateType.MESSAGE & ~filters.FORWARDED
+        """Add all handlers to the library's application, in the order of registration."""
+        messages = filters.UpdateType.MESSAGE & ~filters.FORWARDED
         application.bot_data.commands.update(self._commands)
-        for name, handle in self._commands.items():
-            application.add_handler(CommandHandler(name, callback_of(handle), written))
-        for verb, handle in self._buttons.items():
+        for name, handler in self._commands.items():
+            application.add_handler(CommandHandler(name, callback_of(handler), messages))
+        for verb, handler in self._buttons.items():
             pattern = rf"{re.escape(verb)}(?:{SEPARATOR}|\Z)"
-            application.add_handler(CallbackQueryHandler(callback_of(handle), pattern))
-        for step, handle in self._steps.items():
-            awaited = Awaited(application.bot_data, step)
-            application.add_handler(MessageHandler(awaited, callback_of(handle)))
+            application.add_handler(CallbackQueryHandler(callback_of(handler), pattern))
+        for step, handler in self._steps.items():
+            step_filter = Awaited(application.bot_data, step)
+            application.add_handler(MessageHandler(step_filter, callback_of(handler)))
 
 
 def _adder(
-    added: dict[str, Handler], names: Sequence[str], needs: Permission | None = None
+    registry: dict[str, Handler], keys: Sequence[str], needs: Permission | None = None
 ) -> Callable[[T], T]:
-    def add(handle: T) -> T:
-        checked: Handler | Act = handle
+    def add(function: T) -> T:
+        wrapped: Handler | Act = function
         if needs is not None:
-            checked = require_role(needs, cast("Act", handle))
-        added.update(dict.fromkeys(names, handler_of(checked)))
-        return handle
+            wrapped = require_role(needs, cast("Act", function))
+        registry.update(dict.fromkeys(keys, handler_of(wrapped)))
+        return function
 
     return add
 
 
 def require_role(permission: Permission, act: Act) -> Act:
-    """Return the act for those who may do this, in the private chat; nobody else finds it there.
+    """Return the act restricted to users with the permission, in the private chat.
 
-    What it raises is said as the reason.
+    Errors it raises are shown as their reason.
     """
 
-    def checked(context: BotContext) -> View:
+    def check_and_act(context: BotContext) -> View:
         is_allowed = context.is_private and context.authority.may(permission)
-        is_waiting = context.dialog is not None and context.dialog.step.startswith(ADMIN_STEP)
-        if is_waiting and (context.verb or not is_allowed):
+        is_at_admin_step = context.dialog is not None and context.dialog.step.startswith(ADMIN_STEP)
+        if is_at_admin_step and (context.verb or not is_allowed):
             context.stop_waiting()
         if not is_allowed:
             return admin_refusal(context)
-        screen = menu.catch_errors(act)(context)
-        return replace(screen, is_new=screen.is_new or context.arguments[-1:] == (ANEW,))
+        view = menu.catch_errors(act)(context)
+        return replace(view, is_new=view.is_new or context.arguments[-1:] == (AS_NEW_MESSAGE,))
 
-    return checked
+    return check_and_act
 
 
 def admin_refusal(context: BotContext) -> View:
-    """Return what somebody sees who may not: there is no such thing for them."""
+    """Return the view for users without permission: as if there were no such feature."""
     if context.verb:
         return menu.outdated(context)
     if not context.command:

@@ -1,4 +1,4 @@
-"""Plans, figures and audit entries as people read them."""
+"""Format plans, figures and audit entries as text."""
 
 from __future__ import annotations
 
@@ -12,61 +12,61 @@ from merlin.core.i18n import keys, text
 from merlin.core.money import Amount, Currency, roubles, stars
 
 
-def named(services: BotServices, word: str, language: str) -> str:
-    """Return how people read who did something, or what it was done to; in the store's work."""
-    kind, _, name = word.partition(":")
+def reference_name(services: BotServices, reference: str, language: str) -> str:
+    """Return the display name of an actor or a subject; within the store's work."""
+    kind, _, name = reference.partition(":")
     if kind == "user" and name.isdecimal():
         user = Users(services.db).get(int(name))
         if user is not None and user.shown_name:
             return f"{user.shown_name} · {name}"
-    if word == "user:erased":
+    if reference == "user:erased":
         return text(language, "page-erased")
     key = f"page-deed-{kind}"
-    return text(language, key, name=name) if name and key in keys(language) else word
+    return text(language, key, name=name) if name and key in keys(language) else reference
 
 
 def audit_text(action: str, language: str) -> str:
-    """Return what was done; an action that has no words yet stays as it is."""
+    """Return the description of an audit action, or the action itself if there is none."""
     key = f"audit-{action.replace('.', '-')}"
     return text(language, key) if key in keys(language) else action
 
 
-_COLUMNS = "▁▂▃▄▅▆▇█"
+_BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 24
 
 
 def sparkline(values: Sequence[float], low: float, high: float) -> str:
-    """Return the values as columns between `low` and `high`, at most WIDTH of them.
+    """Return the values as bars between `low` and `high`, at most WIDTH of them.
 
-    Of more values evenly spread ones are shown, the first and the last among them.
+    More values are sampled evenly, including the first and the last.
     """
     if len(values) > WIDTH:
         step = (len(values) - 1) / (WIDTH - 1)
         values = [values[round(place * step)] for place in range(WIDTH)]
-    top = len(_COLUMNS) - 1
+    top = len(_BARS) - 1
     span = high - low
     places = [round((value - low) / span * top) if span > 0 else 0 for value in values]
-    return "".join(_COLUMNS[min(max(place, 0), top)] for place in places)
+    return "".join(_BARS[min(max(place, 0), top)] for place in places)
 
 
-def pack_words(pack: Mapping[Format, int], language: str) -> str:
+def pack_text(pack: Mapping[Format, int], language: str) -> str:
     """Return the questions of a pack: "20 голосовых вопросов, 5 вопросов по фотографиям"."""
     kinds = [kind for kind in Format if kind in pack]
     return ", ".join(text(language, f"pay-pack-{kind.value}", count=pack[kind]) for kind in kinds)
 
 
-def brings_words(promise: Promise, language: str) -> str:
-    """Return what a purchase brings, in one line: "20 голосовых вопросов на 30 дней"."""
+def promise_text(promise: Promise, language: str) -> str:
+    """Return the content of a purchase in one line: "20 голосовых вопросов на 30 дней"."""
     if not promise.pack:
         return text(language, "pay-brings-days", days=promise.days or 0)
-    words = pack_words(promise.pack, language)
+    questions = pack_text(promise.pack, language)
     if promise.days is None:
-        return text(language, "pay-brings-pack", what=words)
-    return text(language, "pay-brings-pack-days", what=words, days=promise.days)
+        return text(language, "pay-brings-pack", what=questions)
+    return text(language, "pay-brings-pack-days", what=questions, days=promise.days)
 
 
-def allowance_words(allowance: Allowance, language: str) -> str:
-    """Return how many questions of a format a plan has: "10 в день, не больше 100 в месяц"."""
+def allowance_text(allowance: Allowance, language: str) -> str:
+    """Return a plan's limits for a format: "10 в день, не больше 100 в месяц"."""
     day, month = allowance.day, allowance.month
     if allowance.is_closed:
         return text(language, "pay-allows-none")
@@ -78,9 +78,9 @@ def allowance_words(allowance: Allowance, language: str) -> str:
     return text(language, "pay-allows-both", day=day, month=month)
 
 
-def read_amount(message: str) -> Amount | None:
+def read_amount(text: str) -> Amount | None:
     """Return the amount of a notice, "299.00 RUB" or "200 XTR"; None for anything else."""
-    number, _, currency = message.partition(" ")
+    number, _, currency = text.partition(" ")
     try:
         if currency == Currency.XTR.value:
             return stars(int(number))

@@ -23,7 +23,7 @@ from merlin.app.reconciliation import (
 from merlin.app.texts import Settings
 from merlin.billing.purchases import Purchase
 from merlin.bot.bot_api import BotApi, ChatUnreachable, spotted
-from merlin.bot.rendering import brings_words
+from merlin.bot.rendering import promise_text
 from merlin.bot.services import BotServices
 from merlin.bot.transport import pause
 from merlin.bot.updates import PAID, RETURNED
@@ -143,7 +143,7 @@ def stars_request(purchase: Purchase, language: str) -> PaymentRequest:
         user_id=purchase.user_id,
         amount=order.amount,
         title=order.promise.titled(language),
-        description=brings_words(order.promise, language),
+        description=promise_text(order.promise, language),
     )
 
 

@@ -1,9 +1,9 @@
-"""/admin, health, and what the admins' screens are made of; who may see which.
+"""The /admin home and health screens, and the helpers shared by the screens of the admins.
 
     home -> examples | jobs | models | users | payments | broadcast | health
 
-Everybody sees the sections they may enter, a teacher those of the own datasets. Anybody can send a
-button's data, so that what is asked for is checked where it is carried out.
+Users see the sections that they have a permission for; teachers see those of their own datasets.
+Callback data is untrusted, so every permission is checked again when a button is handled.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from merlin.app.models import dataset_names
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext
 from merlin.bot.menu import View
-from merlin.bot.registry import ANEW, Handlers, require_role
+from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, require_role
 from merlin.core import i18n, money
 from merlin.core.clock import from_iso
 from merlin.core.errors import MerlinError, NotFound
@@ -37,90 +37,92 @@ from merlin.db.notices import Notice, cause_of
 T = TypeVar("T")
 
 handlers = Handlers()
-_SHORT = 10
+_HASH_LENGTH = 10
 HOME = menu.back("a-home")
-# Of a line among others.
-_LONGEST = 200
+# The longest line in a list.
+_MAX_LINE_LENGTH = 200
 
 
-async def follow(context: BotContext, permission: Permission, act: Act, again: Act) -> None:
-    """Show what `act` says; keep it up to date by `again` while it has a button to refresh it."""
-    seen: list[View] = []
+async def show_live(
+    context: BotContext, permission: Permission, build_first: Act, rebuild: Act
+) -> None:
+    """Show the view of `build_first`; refresh it with `rebuild` while it has a refresh button."""
+    views: list[View] = []
 
-    def first(context: BotContext) -> View:
-        seen.append(act(context))
-        return seen[-1]
+    def build_and_keep(context: BotContext) -> View:
+        views.append(build_first(context))
+        return views[-1]
 
-    def is_open(page: FormattedMessage) -> bool:
-        refresh = context.translate("admin-refresh")
-        return any(each.label == refresh for row in page.buttons for each in row)
+    def has_refresh(page: FormattedMessage) -> bool:
+        label = context.translate("admin-refresh")
+        return any(button.label == label for row in page.buttons for button in row)
 
-    def look() -> tuple[FormattedMessage, bool] | None:
+    def refresh() -> tuple[FormattedMessage, bool] | None:
         try:
-            page = again(context).page if context.authority.may(permission) else None
+            page = rebuild(context).page if context.authority.may(permission) else None
         except MerlinError:
             return None
-        return None if page is None else (page, is_open(page))
+        return None if page is None else (page, has_refresh(page))
 
-    await context.show(lambda: require_role(permission, first)(context))
-    page = seen[-1].page if seen else None
-    if page is None or context.arguments[-1:] == (ANEW,) or not is_open(page):
+    await context.show(lambda: require_role(permission, build_and_keep)(context))
+    page = views[-1].page if views else None
+    if page is None or context.arguments[-1:] == (AS_NEW_MESSAGE,) or not has_refresh(page):
         return
     message_id: int | None = context.message_id
-    if not context.verb:  # a command's screen is a message of its own
+    if not context.verb:  # the screen of a command is a new message
         sent = await context.store.do(lambda: context.outbox.of_update(context.update_id))
         message_id = sent[-1].message_id if sent else None
     if message_id:
-        context.bot_data.watches.add(context.chat_id, message_id, look, page)
+        context.bot_data.watches.add(context.chat_id, message_id, refresh, page)
 
 
 def actor(context: BotContext) -> Actor:
-    """Return who performs the acts that an update asks for."""
+    """Return the actor of an update: its sender with their permissions."""
     return Actor.person(context.user_id, context.authority)
 
 
 def performer(context: BotContext) -> tuple[Context, Actor]:
-    """Return what every act begins with: what it works with, and who performs it."""
+    """Return the first two arguments of every service function: the services and the actor."""
     return context.services, actor(context)
 
 
-def short(name: str) -> str:
-    """Return a name as a button's data carries it; names may be longer than that can be."""
-    return hashlib.sha256(name.encode()).hexdigest()[:_SHORT]
+def short_hash(name: str) -> str:
+    """Return a short hash of a name for callback data, which cannot hold long names."""
+    return hashlib.sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
 
 
-def marked(
+def find_by_hash(
     context: BotContext,
-    found: Iterable[T],
+    items: Iterable[T],
     name: Callable[[T], str] = str,
-    place: int = 0,
+    index: int = 0,
     key: str = "bot-button-old",
 ) -> T:
-    """Return which of these a button names by the short form of its name. Raises NotFound."""
-    for each in found:
-        if short(name(each)) == context.argument(place):
-            return each
+    """Return the item whose name has the short hash in the callback data. Raises NotFound."""
+    for item in items:
+        if short_hash(name(item)) == context.argument(index):
+            return item
     raise NotFound("nothing of this name", key)
 
 
 def dataset_of(context: BotContext, permission: Permission) -> str:
-    """Return the dataset that a button names. Raises NotFound, also for one out of reach."""
-    return marked(context, datasets(context, permission), key="admin-no-dataset")
+    """Return the dataset named by the callback data. Raises NotFound, also without permission."""
+    return find_by_hash(context, datasets(context, permission), key="admin-no-dataset")
 
 
 def datasets(context: BotContext, permission: Permission) -> list[str]:
-    """Return the datasets in which the person may do this, by name."""
+    """Return the names of the datasets for which the user has the permission."""
     return dataset_names(context.services, actor(context), permission)
 
 
 def state_text(context: BotContext, family: str, name: object) -> str:
-    """Return the text `<family>-<name>`; a name without one stays as it is."""
+    """Return the text `<family>-<name>`, or the name itself if there is no such text."""
     key = f"{family}-{name}"
     return context.translate(key) if key in keys(context.language) else str(name)
 
 
 def when(context: BotContext, at: datetime | str | None) -> str:
-    """Return a time, maybe as it is stored, as the person reads it; "" for none."""
+    """Format a time, or a stored ISO time, for the user; "" for None."""
     if not at:
         return ""
     moment = from_iso(at) if isinstance(at, str) else at
@@ -130,16 +132,16 @@ def when(context: BotContext, at: datetime | str | None) -> str:
 
 
 def cut(message: str) -> str:
-    """Return words as a line among others."""
-    return menu.cut(message, _LONGEST)
+    """Shorten a text to one line of a list."""
+    return menu.cut(message, _MAX_LINE_LENGTH)
 
 
-def lines(*found: str) -> str:
-    """Return lines that say something, one below the other."""
-    return "\n".join(filter(None, found))
+def join_lines(*parts: str) -> str:
+    """Join the non-empty lines."""
+    return "\n".join(filter(None, parts))
 
 
-# What leads where, for whom.
+# The sections of the home screen: label, callback data, required permission.
 _SECTIONS = (
     ("admin-examples", "ex", Permission.EDIT_EXAMPLES),
     ("admin-jobs", "a-jobs:0", Permission.WATCH),
@@ -154,75 +156,87 @@ _SIGNS = {True: "⚠️", False: "▶️"}
 
 
 def _home(context: BotContext) -> View:
-    """Show where the person may go, and where the commits of what they may watch stand."""
-    mine = context.authority
-    ways = [menu.button(context, key, data) for key, data, needed in _SECTIONS if mine.may(needed)]
-    role = state_text(context, "role", mine.role.value)
+    """Show the sections that the user may open and the commits of the datasets they may watch."""
+    authority = context.authority
+    sections = [
+        menu.button(context, key, data)
+        for key, data, permission in _SECTIONS
+        if authority.may(permission)
+    ]
+    role = state_text(context, "role", authority.role.value)
     message = context.translate("admin-home", role=role)
     board = read_board(*performer(context))
-    shown = "\n\n".join(_board_row(context, row) for row in board.rows[:_MAX_DATASETS])
+    board_text = "\n\n".join(_board_row(context, row) for row in board.rows[:_MAX_DATASETS])
     late = "" if board.is_live else context.translate("page-board-daemon")
-    waits = count_waiting(*performer(context))
-    approve = Button(context.translate("approval-open", count=waits), "a-waits") if waits else None
-    # The message is kept up to date, also until a silent daemon speaks again.
-    moves = any(card.is_under_way for card in board.cards)
+    waiting = count_waiting(*performer(context))
+    approve = (
+        Button(context.translate("approval-open", count=waiting), "a-waits") if waiting else None
+    )
+    # Refresh the message while anything is in progress, also if the daemon is not running.
+    is_moving = any(card.is_under_way for card in board.cards)
     rows = (
         approve,
-        *button_rows(ways, 2),
-        moves and (menu.button(context, "admin-refresh", "a-home"),),
+        *button_rows(sections, 2),
+        is_moving and (menu.button(context, "admin-refresh", "a-home"),),
     )
-    return menu.card(context, context.translate("admin-title"), message, late, shown, rows=rows)
+    return menu.card(
+        context, context.translate("admin-title"), message, late, board_text, rows=rows
+    )
 
 
 def _board_row(context: BotContext, row: BoardRow) -> str:
-    """Return which model of a dataset is live, and below it the cards that move or wait."""
+    """Return which model of a dataset is live, followed by its cards in progress or waiting."""
     name = row.title_in(context.language)
     live = next((card for card in row.cards if card.since), None)
-    found = [context.translate("admin-serves-none", dataset=name)]
+    lines = [context.translate("admin-serves-none", dataset=name)]
     if live:
         since = when(context, live.since)
-        found = [context.translate("admin-serves", dataset=name, build=live.build, since=since)]
+        lines = [context.translate("admin-serves", dataset=name, build=live.build, since=since)]
     others = [card for card in row.cards if card is not live]
-    found += [_board_card(context, other) for other in others[:_MAX_CARDS]]
+    lines += [_board_card(context, other) for other in others[:_MAX_CARDS]]
     if len(others) > _MAX_CARDS:
-        found.append(context.translate("page-board-more", count=len(others) - _MAX_CARDS))
-    return "\n".join(found)
+        lines.append(context.translate("page-board-more", count=len(others) - _MAX_CARDS))
+    return "\n".join(lines)
 
 
 def _board_card(context: BotContext, card: Card) -> str:
-    """Return a commit's or an edit's line: where it stands, how far it is, or why it waits."""
+    """Return the line of a commit or an edit: its state, and its progress or why it waits."""
     state, training = card.state, card.training
     if training and training.silence:
-        caption = context.translate("page-board-silent", time=_long(context, training.silence))
+        caption = context.translate(
+            "page-board-silent", time=_format_duration(context, training.silence)
+        )
     else:
         caption = state_text(context, "word" if card.commit else "page-change", state)
-    about = card.why(context.language)
+    details = card.why(context.language)
     if card.is_under_way and training and training.progress.share is not None:
-        left = _long(context, training.left or timedelta())
-        about = context.translate("admin-board-left", share=training.progress.share, time=left)
+        time_left = _format_duration(context, training.left or timedelta())
+        details = context.translate(
+            "admin-board-left", share=training.progress.share, time=time_left
+        )
     subject, sign = format_subject(card.subject, context.language), _SIGNS[card.needs_care]
     message = context.translate("admin-board-card", sign=sign, state=caption, subject=subject)
-    return cut(f"{message}. {about}" if about else message)
+    return cut(f"{message}. {details}" if details else message)
 
 
 async def admin_home(context: BotContext) -> None:
-    """Show the home, and keep it up to date while something moves."""
+    """Show the home screen and refresh it while anything is in progress."""
 
-    def first(context: BotContext) -> View:
+    def build(context: BotContext) -> View:
         if context.dialog is not None and context.verb:
             context.stop_waiting()
         return _home(context)
 
-    await follow(context, Permission.WATCH, first, _home)
+    await show_live(context, Permission.WATCH, build, _home)
 
 
 handlers.command("admin")(admin_home)
 handlers.button("a-home")(admin_home)
 
 
-# The label and data of a button under some notices. The data may name an argument that the notice
-# must have; where it has not, the last word is the data.
-_WAYS = {
+# The label and callback data of the button under some notices. The data may require an argument
+# of the notice; the third item is the data for a notice without it.
+_NOTICE_BUTTONS = {
     ("admin-to-job", "a-job:{job}", "a-jobs:0"): (
         "failed late status no-provider forbidden deed-cancel"
     ),
@@ -252,37 +266,39 @@ _WAYS = {
     ("pay-button-purchases", "a-buys:{user}:0", ""): "stars-unknown stars-left payment-unread",
     ("admin-payments", "a-pay", ""): "stars-missing",
 }
-_WAY_BY_KEY = {f"notice-{name}": way for way, names in _WAYS.items() for name in names.split()}
+_BUTTON_BY_KEY = {
+    f"notice-{name}": button for button, names in _NOTICE_BUTTONS.items() for name in names.split()
+}
 
 
 def act_button(notice: Notice, language: str) -> Button | None:
-    """Return the button to act on a notice, None where there is nothing to do."""
-    if notice.key not in _WAY_BY_KEY:
+    """Return the button for acting on a notice, None if there is nothing to do."""
+    if notice.key not in _BUTTON_BY_KEY:
         return None
-    (label, data, otherwise), arguments = _WAY_BY_KEY[notice.key], notice.arguments
+    (label, data, fallback_data), arguments = _BUTTON_BY_KEY[notice.key], notice.arguments
     names = ("commit", "change", "purchase", "user", "job", "to")
     fields = {name: str(arguments.get(name, "")) for name in names}
     fields["to"] = fields["to"].removeprefix("user:")
-    is_known = {
+    has_argument = {
         "a-job:{job}": fields["job"].isdecimal(),
         "a-model:{job}": fields["job"].isdecimal(),
         "a-user:{to}": fields["to"].isdecimal(),
         "a-set:{dataset}:0": isinstance(arguments.get("dataset"), str),
     }
-    data = data if is_known.get(data, True) else otherwise
-    data = data.format(**fields, dataset=short(str(arguments.get("dataset"))))
-    return Button(text(language, label), data if data == "plan" else f"{data}:{ANEW}")
+    data = data if has_argument.get(data, True) else fallback_data
+    data = data.format(**fields, dataset=short_hash(str(arguments.get("dataset"))))
+    return Button(text(language, label), data if data == "plan" else f"{data}:{AS_NEW_MESSAGE}")
 
 
 def runbook_row(key: str, language: str) -> tuple[Button, ...]:
-    """Return the button to what to do about a trouble, none for what is no trouble."""
+    """Return the button that opens the runbook for a notice about a problem, else ()."""
     label, cause = text(language, "runbook-button"), cause_of(key)
-    return (Button(label, f"a-runbook:{cause}:{ANEW}"),) if cause else ()
+    return (Button(label, f"a-runbook:{cause}:{AS_NEW_MESSAGE}"),) if cause else ()
 
 
 @handlers.button("a-runbook", needs=Permission.USERS)
 def show_runbook(context: BotContext) -> View:
-    """Show what to do about the troubles of one cause."""
+    """Show the runbook for problems with one cause."""
     title, steps = runbook(context.language, context.argument(0))
     url = context.services.config.api.public_url.rstrip("/")
     page = Button(context.translate("runbook-page"), url=f"{url}/admin/health#runbooks")
@@ -296,49 +312,54 @@ _GIB = 2**30
 
 @handlers.button("a-health", needs=Permission.USERS)
 def show_health(context: BotContext) -> View:
-    """Show how Merlin does, and what was told last."""
-    seen, tell, disk = health(*performer(context), _MAX_ALARMS), context.translate, ""
-    if seen.disk is not None:
-        free = i18n.format_number(context.language, seen.disk.free / _GIB, 1)
-        share = seen.disk.free / seen.disk.total * 100
-        disk = tell("health-disk", free=free, share=f"{share:.0f}")
+    """Show the health of the processes, queues, budgets and disk, and the newest alarms."""
+    view, translate, disk = health(*performer(context), _MAX_ALARMS), context.translate, ""
+    if view.disk is not None:
+        free = i18n.format_number(context.language, view.disk.free / _GIB, 1)
+        share = view.disk.free / view.disk.total * 100
+        disk = translate("health-disk", free=free, share=f"{share:.0f}")
     sunsets = [
-        tell(
+        translate(
             "health-sunset",
             model=sunset.model,
             used=sunset.used_for,
             date=i18n.day_argument(sunset.ends),
             days=sunset.days_left,
         )
-        for sunset in seen.sunsets
+        for sunset in view.sunsets
     ]
     parts = (
-        "\n".join(_process(context, process, seen.now) for process in seen.processes),
-        "\n".join(_queues(context, seen)),
-        "\n".join(_budget(context, each) for each in seen.budget),
+        "\n".join(_process(context, process, view.now) for process in view.processes),
+        "\n".join(_queues(context, view)),
+        "\n".join(_budget(context, budget) for budget in view.budget),
         "\n".join(sunsets),
         disk,
-        "\n".join(_alarms(context, seen.alarms)),
+        "\n".join(_alarms(context, view.alarms)),
     )
-    # The buttons to act on the newest alarms, each once.
-    found = [act_button(notice, context.language) for notice in reversed(seen.alarms)]
-    ways = {each.label: each for each in found if each and "a-health" not in each.data}
-    acts = tuple(ways.values())[-3:]
-    rows: menu.Rows = (acts, ("admin-refresh", "a-health"), HOME)
-    return menu.card(context, tell("admin-health"), *parts, rows=rows)
+    # One button for each kind of alarm, the newest first.
+    buttons = [act_button(notice, context.language) for notice in reversed(view.alarms)]
+    buttons_by_label = {
+        button.label: button for button in buttons if button and "a-health" not in button.data
+    }
+    newest = tuple(buttons_by_label.values())[-3:]
+    rows: menu.Rows = (newest, ("admin-refresh", "a-health"), HOME)
+    return menu.card(context, translate("admin-health"), *parts, rows=rows)
 
 
-def _process(context: BotContext, seen: ProcessView, now: datetime) -> str:
-    name = f"{seen.process} ({seen.host})"
-    if seen.alive:
-        step, up = describe_step(context.language, seen.step), _long(context, now - seen.since)
+def _process(context: BotContext, process: ProcessView, now: datetime) -> str:
+    name = f"{process.process} ({process.host})"
+    if process.alive:
+        step, up = (
+            describe_step(context.language, process.step),
+            _format_duration(context, now - process.since),
+        )
         return context.translate("health-alive", sign="🟢", name=name, step=step, up=up)
-    ago = _long(context, now - seen.at)
-    return context.translate("health-silent", sign="🔴", name=name, ago=ago)
+    silent_for = _format_duration(context, now - process.at)
+    return context.translate("health-silent", sign="🔴", name=name, ago=silent_for)
 
 
-def _long(context: BotContext, span: timedelta) -> str:
-    """Return a length of time in its largest unit."""
+def _format_duration(context: BotContext, span: timedelta) -> str:
+    """Format a duration in its largest unit."""
     seconds = max(int(span.total_seconds()), 0)
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= length:
@@ -352,7 +373,7 @@ def _queues(context: BotContext, health_view: HealthView) -> Iterator[str]:
             "health-waits",
             queue=context.translate(f"health-queue-{queue.name}"),
             count=queue.waiting,
-            age=_long(context, health_view.now - (queue.oldest or health_view.now)),
+            age=_format_duration(context, health_view.now - (queue.oldest or health_view.now)),
         )
         for queue in health_view.queues
         if queue.waiting
@@ -361,12 +382,12 @@ def _queues(context: BotContext, health_view: HealthView) -> Iterator[str]:
     yield context.translate("health-failures", **health_view.failures)
 
 
-def _budget(context: BotContext, seen: BudgetView) -> str:
-    price = partial(money.format_cost, context.language, currency=seen.currency)
-    arguments = {"provider": seen.provider, "spent": price(seen.spent_micro)}
-    if seen.cap_micro is None:
+def _budget(context: BotContext, budget: BudgetView) -> str:
+    price = partial(money.format_cost, context.language, currency=budget.currency)
+    arguments = {"provider": budget.provider, "spent": price(budget.spent_micro)}
+    if budget.cap_micro is None:
         return context.translate("health-spent", **arguments)
-    left = price(max(seen.cap_micro - seen.spent_micro, 0))
+    left = price(max(budget.cap_micro - budget.spent_micro, 0))
     return context.translate("health-spent-of", **arguments, left=left)
 
 
@@ -376,7 +397,7 @@ def _alarms(context: BotContext, alarms: Sequence[Notice]) -> Iterator[str]:
     for notice in alarms:
         at = when(context, notice.created_at)
         try:
-            words = context.translate(notice.key, **notice.arguments)
+            message = context.translate(notice.key, **notice.arguments)
         except (KeyError, ValueError, TypeError):
-            words = notice.key
-        yield f"{at}  {cut(words)}"
+            message = notice.key
+        yield f"{at}  {cut(message)}"

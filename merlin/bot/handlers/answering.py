@@ -1,11 +1,7 @@
-"""What a person's sessions, models and plan mean for their questions, as they read it.
+"""Helpers for answering: the model of a session, the quota left, and the topics of private chats.
 
-Which model answers a session, whose it is, and what a change of it means; what plan and caps leave
-to be asked.
-
-In a private chat with topics a new session is a topic, named after its first answer. That is never
-needed: where the bot has no topics, or Telegram takes no topic now, a session is just one of the
-chat.
+In a private chat with topics a new session gets its own topic, named after its first question.
+Where the bot has no topics, or Telegram refuses to create one, the session stays in the chat.
 """
 
 from __future__ import annotations
@@ -19,7 +15,7 @@ from merlin.app.inbox import UpdateState
 from merlin.billing.quota import UNLIMITED, Format, Gift, Left, Plan, plan_of
 from merlin.bot import answers
 from merlin.bot.context import BotContext
-from merlin.bot.rendering import pack_words
+from merlin.bot.rendering import pack_text
 from merlin.chat.model_catalogue import first_candidate, switch_model
 from merlin.chat.sessions import ChatPlace, Session, title_of
 from merlin.chat.turns import StoredAnswer
@@ -27,41 +23,41 @@ from merlin.core.loopback import is_loopback
 
 
 def plan_for(context: BotContext, dataset: str | None = None) -> Plan:
-    """Return the person's plan, for questions about a dataset where one is named."""
+    """Return the user's plan, for questions about `dataset` if given."""
     return plan_of(context.services.plans, context.user.plans, dataset)
 
 
-def refusal_of(context: BotContext, found: Over | Left) -> StoredAnswer:
-    """Return what is said in place of an answer that caps or plan do not allow."""
-    if isinstance(found, Over):
-        until = context.moment(found.until)
-        text = context.translate(f"guard-{found.reach}", until=until)
+def refusal_of(context: BotContext, refusal: Over | Left) -> StoredAnswer:
+    """Return the message sent instead of an answer that limits or the plan do not allow."""
+    if isinstance(refusal, Over):
+        until = context.moment(refusal.until)
+        text = context.translate(f"guard-{refusal.reach}", until=until)
         return StoredAnswer("", text, UpdateState.REFUSED)
-    kind, limit = found.kind.value, found.limit or 0
+    kind, limit = refusal.kind.value, refusal.limit or 0
     text = context.translate("bot-plan-closed", kind=kind)
-    if found.limit != 0:
-        until, period = context.moment(found.resets_at), found.period.value
+    if refusal.limit != 0:
+        until, period = context.moment(refusal.resets_at), refusal.period.value
         arguments = {"kind": kind, "limit": limit, "period": period, "until": until}
         text = context.translate("bot-plan-spent", **arguments)
     return StoredAnswer("", text, UpdateState.REFUSED, offer=answers.PLAN)
 
 
 def left_note(context: BotContext, left: Left) -> str:
-    """Return what is said under an answer where hardly any question of its format is left."""
-    # What is beyond the plan does not come anew with the day.
+    """Return the note under an answer when few questions of its format are left."""
+    # Questions beyond the plan (packs and gifts) are not renewed every day.
     is_beyond = left.limit == 0 or left.gifts > 0
     arguments = {"kind": left.kind.value, "period": "beyond" if is_beyond else left.period.value}
     if not left.remaining:
         return context.translate("pay-left-none", **arguments)
-    what = pack_words({left.kind: left.remaining}, context.language)
-    return context.translate("pay-left", **arguments, what=what)
+    remaining = pack_text({left.kind: left.remaining}, context.language)
+    return context.translate("pay-left", **arguments, what=remaining)
 
 
 _MAX_GIFTS = 8
 
 
 def left_lines(context: BotContext, plan: Plan) -> list[str]:
-    """Return what is left of each format of a plan, a line each; none where nothing is limited."""
+    """Return a line for each format of a plan with the quota left; empty for the unlimited plan."""
     if plan is UNLIMITED:
         return []
     left = context.quotas.left(context.user_id, plan, context.zone)
@@ -87,64 +83,64 @@ def _left_line(context: BotContext, left: Left) -> str:
 
 
 def gift_lines(context: BotContext, gifts: Sequence[Gift]) -> list[str]:
-    """Return what is left of packs and gifts, a line each, the first to end first."""
+    """Return a line for each pack or gift with what is left of it, ordered by expiry."""
     ends = sorted({gift.expires_at for gift in gifts if gift.expires_at is not None})
     listed = [gift for end in (*ends, None) for gift in gifts if gift.expires_at == end]
     lines, now = [], context.services.clock()
-    for each in listed[:_MAX_GIFTS]:
-        what = pack_words({each.kind: each.remaining(now)}, context.language)
-        until = each.expires_at
+    for gift in listed[:_MAX_GIFTS]:
+        remaining = pack_text({gift.kind: gift.remaining(now)}, context.language)
+        until = gift.expires_at
         arguments = {"at": context.moment(until)} if until is not None else {}
         key = "pay-gift-until" if arguments else "pay-gift"
-        lines.append(context.translate(key, what=what, **arguments))
+        lines.append(context.translate(key, what=remaining, **arguments))
     return lines
 
 
 # Telegram's limit. Source: the Bot API, createForumTopic.
 TOPIC_NAME_LENGTH = 128
-# The title of a session whose topic waits for its name.
+# The title of a session whose topic has no name yet.
 UNNAMED = "…"
 
 
 async def begin_topic(context: BotContext) -> int:
-    """Make a topic for a new session; return its number, 0 where there are no topics."""
+    """Create a topic for a new session and return its id, 0 if the chat has no topics."""
     if not context.is_private:
         return 0
-    bot = await context.calls.ask("getMe", {})
-    if not isinstance(bot, dict) or bot.get("has_topics_enabled") is not True:
+    me = await context.calls.ask("getMe", {})
+    if not isinstance(me, dict) or me.get("has_topics_enabled") is not True:
         return 0
-    requested = {"chat_id": context.chat_id, "name": context.translate("session-new-topic")}
-    made = await context.calls.ask("createForumTopic", requested)
-    thread_id = made.get("message_thread_id") if isinstance(made, dict) else None
+    arguments = {"chat_id": context.chat_id, "name": context.translate("session-new-topic")}
+    topic = await context.calls.ask("createForumTopic", arguments)
+    thread_id = topic.get("message_thread_id") if isinstance(topic, dict) else None
     return thread_id if isinstance(thread_id, int) else 0
 
 
 def open_in_topic(context: BotContext, thread_id: int) -> Session:
-    """Open a session in its new topic, with the choices of the one that is open here.
+    """Open a session in its new topic with the settings of the current session.
 
-    None of them takes it to another company.
+    Settings that would send the questions to another provider are not copied.
     """
-    session = context.open_session()
-    there = context.sessions.open(ChatPlace(context.chat_id, context.user_id, thread_id))
-    fresh = replace(
-        there,
-        dataset=session.dataset,
-        provider=session.provider,
-        model_id=session.model_id,
-        preset=session.preset,
-        system=session.system,
+    current = context.open_session()
+    opened = context.sessions.open(ChatPlace(context.chat_id, context.user_id, thread_id))
+    session = replace(
+        opened,
+        dataset=current.dataset,
+        provider=current.provider,
+        model_id=current.model_id,
+        preset=current.preset,
+        system=current.system,
         title=UNNAMED,
     )
-    fresh = at_home(context, fresh)
-    context.sessions.change(fresh)
-    return fresh
+    session = without_other_provider(context, session)
+    context.sessions.change(session)
+    return session
 
 
 async def name_topic(context: BotContext) -> None:
-    """Name the topic of the update's session by its first question, unless it has its name."""
+    """Name the topic of the session after its first question, unless it has a name."""
 
-    def named() -> str:
-        """Give the session its title; return it where the topic is to be called so, else ""."""
+    def set_title() -> str:
+        """Set the session's title and return it as the topic's new name, "" to leave the name."""
         session = context.open_session()
         if session.title != UNNAMED:
             return ""
@@ -154,58 +150,65 @@ async def name_topic(context: BotContext) -> None:
             context.sessions.change(replace(session, title=title))
         return title
 
-    title = await context.store.do(named)
+    title = await context.store.do(set_title)
     if title:
         place = {"chat_id": context.chat_id, "message_thread_id": context.thread_id}
         await context.calls.ask("editForumTopic", {**place, "name": title[:TOPIC_NAME_LENGTH]})
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
-    """The model that answers a session when all is well; `title` is what people call it."""
+class AnsweringModel:
+    """The model that answers a session normally; `title` is its display name."""
 
     provider: str
     title: str
 
 
-def answering(context: BotContext, session: Session) -> Answering | None:
-    """Return what answers a session, None where nobody can; within the store's work."""
+def answering_model(context: BotContext, session: Session) -> AnsweringModel | None:
+    """Return the model that answers a session, None for none; within the store's work."""
     request = request_of_session(context.services, session, plan_for(context))
     general = next(iter(request.general), None)
     choice = first_candidate(context.catalogue, request)
     if choice is None:
-        return None if general is None else Answering(general[0], general[1] or general[0])
+        return None if general is None else AnsweringModel(general[0], general[1] or general[0])
     tuned = context.catalogue.model(choice.model_id) if choice.model_id else None
     title = tuned.build_version if tuned else choice.model_id or choice.provider
-    return Answering(choice.provider, title)
+    return AnsweringModel(choice.provider, title)
 
 
-def abroad(context: BotContext, session: Session) -> str:
-    """Return a sentence where a choice takes the session to another company, else ""."""
-    bare = replace(session, provider=None, model_id=None, preset="", system="")
-    usual, now = answering(context, bare), answering(context, session)
-    if now is None or (usual is not None and usual.provider == now.provider):
+def other_provider_note(context: BotContext, session: Session) -> str:
+    """Return a note if the session's settings select another provider than the default, else ""."""
+    default = replace(session, provider=None, model_id=None, preset="", system="")
+    default_model, model = answering_model(context, default), answering_model(context, session)
+    if model is None or (default_model is not None and default_model.provider == model.provider):
         return ""
-    return context.translate("models-company", provider=company(context, now.provider))
+    return context.translate("models-company", provider=provider_title(context, model.provider))
 
 
-def at_home(context: BotContext, session: Session) -> Session:
-    """Return a new session without the choices that would take it to another company."""
-    if abroad(context, session):
+def without_other_provider(context: BotContext, session: Session) -> Session:
+    """Return a new session without the settings that would select another provider."""
+    if other_provider_note(context, session):
         session = replace(session, provider=None, model_id=None)
-    return replace(session, preset="", system="") if abroad(context, session) else session
+    return (
+        replace(session, preset="", system="") if other_provider_note(context, session) else session
+    )
 
 
-def company(context: BotContext, provider: str) -> str:
-    """Return a provider by its name and the machine that it is asked at."""
-    urls = {each.name: each.base_url for each in context.services.config.providers}
+def provider_title(context: BotContext, provider: str) -> str:
+    """Return a provider's name with its host."""
+    urls = {
+        provider_config.name: provider_config.base_url
+        for provider_config in context.services.config.providers
+    }
     host = urlsplit(urls.get(provider, "")).hostname or ""
     host = "" if is_loopback(host) else host
     return context.translate("models-provider", provider=provider, host=host or "here")
 
 
-def refitted(context: BotContext, session: Session) -> Session:
-    """Return a session whose model has changed, its window judged anew; within the store's work."""
+def fit_window(context: BotContext, session: Session) -> Session:
+    """Return a session with the context window of its new model; within the store's work."""
     plan = plan_for(context)
-    first = first_candidate(context.catalogue, request_of_session(context.services, session, plan))
-    return switch_model(session, window_of(context.services, first, plan.window))
+    candidate = first_candidate(
+        context.catalogue, request_of_session(context.services, session, plan)
+    )
+    return switch_model(session, window_of(context.services, candidate, plan.window))

@@ -1,4 +1,4 @@
-"""One text to everybody, seen before it is sent, asked twice, stopped any time.
+"""/admin: a message to all users, with a preview, a confirmation and a stop button.
 
 list -> text (a step) -> preview -> to whom -> sure -> running (stop) -> report
 """
@@ -13,7 +13,7 @@ from merlin.app.broadcasts import EVERYBODY, Broadcast, BroadcastState, broadcas
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import follow, performer
+from merlin.bot.handlers.admin import performer, show_live
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.outbox import report
@@ -26,20 +26,20 @@ from merlin.core.permissions import Permission
 handlers = Handlers()
 WRITING = f"{ADMIN_STEP}cast"
 _LIST = "a-casts"
-_SHOWN = 8
-_FIRST_WORDS = 30
+_MAX_SHOWN = 8
+_LABEL_LENGTH = 30
 handlers.button("a-cast-new", needs=Permission.BROADCAST)(
     lambda context: menu.form(context, "cast-ask-text", _LIST, step=WRITING)
 )
 
 
 @handlers.button("a-casts", needs=Permission.BROADCAST)
-def listed(context: BotContext) -> View:
-    """Show the broadcasts that were begun."""
+def list_broadcasts(context: BotContext) -> View:
+    """List the newest broadcasts."""
     signs, entries = {BroadcastState.RUNNING: "▶️", BroadcastState.STOPPED: "⏹"}, []
-    for cast in broadcasts_of(context.services).newest(_SHOWN):
-        words = menu.cut(" ".join(cast.text.split()), _FIRST_WORDS + 1)
-        label = f"{signs.get(cast.state, '✅')} {cast.broadcast_id} · {words}"
+    for cast in broadcasts_of(context.services).newest(_MAX_SHOWN):
+        first_words = menu.cut(" ".join(cast.text.split()), _LABEL_LENGTH + 1)
+        label = f"{signs.get(cast.state, '✅')} {cast.broadcast_id} · {first_words}"
         entries.append(Button(label, f"a-cast:{cast.broadcast_id}"))
     rows: menu.Rows = (*entries, ("cast-new", "a-cast-new", "primary"), admin.HOME)
     title, key = context.translate("admin-broadcast"), "cast-list" if entries else "cast-none"
@@ -47,32 +47,35 @@ def listed(context: BotContext) -> View:
 
 
 @handlers.step(WRITING, needs=Permission.BROADCAST)
-def written(context: BotContext) -> View:
-    """Keep the text that was written and show how it will look, and to whom it may go."""
+def take_text(context: BotContext) -> View:
+    """Store the draft and show its preview with the possible audiences."""
     page = render(context.text)
     if not page.text.strip():
         return menu.form(context, "cast-ask-text", _LIST)
     if utf16_length(page.text) > PART_UNITS:
         return menu.form(context, "cast-too-long", _LIST, most=PART_UNITS)
     context.stop_waiting()
-    number_ = broadcasts_of(context.services).draft(context.user_id, context.text)
+    broadcast_id = broadcasts_of(context.services).draft(context.user_id, context.text)
     choices = [
-        Button(context.translate("cast-to", whom=name, count=count), f"a-cast-ask:{number_}:{name}")
-        for name in (EVERYBODY, *LANGUAGES)
-        if (count := _receivers(context, name))
+        Button(
+            context.translate("cast-to", whom=audience, count=count),
+            f"a-cast-ask:{broadcast_id}:{audience}",
+        )
+        for audience in (EVERYBODY, *LANGUAGES)
+        if (count := _receivers(context, audience))
     ]
     other = (("cast-again", "a-cast-new"), ("button-cancel", _LIST))
     return View(replace(page, buttons=menu.buttons_of(context, *choices, other)))
 
 
 def _receivers(context: BotContext, whom: str) -> int:
-    """Return how many people a broadcast in this language, or to everybody, would reach."""
-    there = broadcasts_of(context.services).receivers()
-    return sum(there.values()) if whom == EVERYBODY else there.get(whom, 0)
+    """Return the number of recipients of a broadcast in this language, or to everybody."""
+    counts = broadcasts_of(context.services).receivers()
+    return sum(counts.values()) if whom == EVERYBODY else counts.get(whom, 0)
 
 
 def _draft(context: BotContext) -> tuple[Broadcast, str]:
-    """Return the draft that a button names, and whom it is for. Raises NotFound, Refused."""
+    """Return the draft and the audience from the callback data. Raises NotFound, Refused."""
     cast, whom = _cast(context), context.argument(1)
     if cast.state is not BroadcastState.DRAFT:
         raise Refused("begun already", "cast-begun")
@@ -90,7 +93,7 @@ def _cast(context: BotContext) -> Broadcast:
 
 @handlers.button("a-cast-ask", needs=Permission.BROADCAST)
 def ask_send(context: BotContext) -> View:
-    """Ask whether it is to be sent; the preview stays above."""
+    """Ask for confirmation in a new message; the preview stays above."""
     cast, whom = _draft(context)
     text = context.translate("cast-ask-send", count=_receivers(context, whom))
     view = menu.confirm(context, text, "cast-send", _LIST, cast.broadcast_id, whom)
@@ -98,38 +101,40 @@ def ask_send(context: BotContext) -> View:
 
 
 def send(context: BotContext) -> View:
-    """Begin to send."""
+    """Start sending."""
     cast, whom = _draft(context)
     broadcasts.start(*performer(context), cast.broadcast_id, whom)
     return progress_screen(context)
 
 
 def progress_screen(context: BotContext) -> View:
-    """Show how far a broadcast is."""
+    """Show the progress of a broadcast."""
     cast = _cast(context)
-    number_ = cast.broadcast_id
+    broadcast_id = cast.broadcast_id
     running = (
-        ("admin-refresh", f"a-cast:{number_}"),
-        ("cast-stop", f"a-cast-stop:{number_}", "danger"),
+        ("admin-refresh", f"a-cast:{broadcast_id}"),
+        ("cast-stop", f"a-cast-stop:{broadcast_id}", "danger"),
     )
     is_running = cast.state is BroadcastState.RUNNING
     rows = (running if is_running else (), menu.back(_LIST))
-    words = report(cast, broadcasts_of(context.services).delivered(number_), context.language)
-    return menu.card(context, context.translate("admin-broadcast"), words, rows=rows)
+    message = report(
+        cast, broadcasts_of(context.services).delivered(broadcast_id), context.language
+    )
+    return menu.card(context, context.translate("admin-broadcast"), message, rows=rows)
 
 
-# How far it is, is kept up to date for a while.
-_watch = partial(follow, permission=Permission.BROADCAST, again=progress_screen)
-handlers.button("a-cast")(partial(_watch, act=progress_screen))
-handlers.button("a-cast-yes")(partial(_watch, act=send))
+# The progress is refreshed for a while.
+_watch = partial(show_live, permission=Permission.BROADCAST, rebuild=progress_screen)
+handlers.button("a-cast")(partial(_watch, build_first=progress_screen))
+handlers.button("a-cast-yes")(partial(_watch, build_first=send))
 
 
 @handlers.button("a-cast-stop", needs=Permission.BROADCAST, twice=True)
 def stop(context: BotContext) -> View:
-    """Send no more of it."""
-    number_ = _cast(context).broadcast_id
+    """Stop sending, after a confirmation."""
+    broadcast_id = _cast(context).broadcast_id
     if not menu.is_sure(context):
-        text = context.translate("cast-ask-stop", number=number_)
-        return menu.confirm(context, text, "cast-stop", f"a-cast:{number_}", number_)
-    broadcasts.stop(*performer(context), number_)
+        text = context.translate("cast-ask-stop", number=broadcast_id)
+        return menu.confirm(context, text, "cast-stop", f"a-cast:{broadcast_id}", broadcast_id)
+    broadcasts.stop(*performer(context), broadcast_id)
     return progress_screen(context)

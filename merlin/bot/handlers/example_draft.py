@@ -1,10 +1,10 @@
-"""An example is written in three steps, picked from a forwarded chat, or put in other words.
+"""Dialogs that write an example: in steps, from a forwarded chat, or by rewording.
 
-    question -> answer -> proof (Save); tags, mark, other wording, further turns from there
-    forward messages (a step) -> marks, toggled one by one; more may be forwarded -> proof,
-                                 or each question with its answer as an example of its own
+    question -> answer -> proof (Save); tags, test mark, second wording, more turns from there
+    forward messages (a step) -> set the role of each by buttons; more may be forwarded -> proof,
+                                 or one example for each question with its answer
 
-In a forwarded chat who asked and who answered is marked by buttons. Long words come as a file.
+Long texts are sent as files.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from merlin.bot.handlers.example_proof import (
     require_editing,
     require_editing_here,
     require_step,
-    said_lines,
     show_screen,
+    turn_lines,
 )
 from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
@@ -55,54 +55,54 @@ from merlin.dataset.layout import Limits
 
 QUESTION, ANSWER, TAGS = "ex-question", "ex-answer", "ex-tags"
 MAX_TURNS = 60
-_SHOWN_TURNS = 6
-_TURN_LETTERS = 300
+_MAX_SHOWN_TURNS = 6
+_TURN_LENGTH = 300
 _SEPARATORS = re.compile(r"[,;\s]+")
 
 
-def add(context: BotContext) -> View:
-    """Begin a new example."""
-    return _ask(context, Draft(chosen_dataset(context)))
+def ask_question(context: BotContext) -> View:
+    """Start a new example."""
+    return _ask_next(context, Draft(chosen_dataset(context)))
 
 
-def _ask(context: BotContext, draft: Draft) -> View:
-    """Ask for the turn that comes next."""
+def _ask_next(context: BotContext, draft: Draft) -> View:
+    """Ask for the next turn of a draft."""
     if draft.turns:
         return _ask_turn(context, draft, ANSWER, "ex:unturn")
-    return _ask_turn(context, draft, QUESTION, f"ex:ds:{admin.short(draft.dataset)}")
+    return _ask_turn(context, draft, QUESTION, f"ex:ds:{admin.short_hash(draft.dataset)}")
 
 
 def ask_answer(context: BotContext, draft: Draft, back: str, other: menu.RowOf) -> View:
-    """Ask for the answer to the question that a draft has, with another way out."""
+    """Ask for the answer to the draft's question, with another button."""
     return _ask_turn(context, draft, ANSWER, back, (other,))
 
 
 def _ask_turn(
     context: BotContext, draft: Draft, step: str, back: str, rows: menu.Rows = ()
 ) -> View:
-    """Show the newest turns, short, and ask for what comes at this step."""
-    shown = draft.turns[-_SHOWN_TURNS:]
-    lines = said_lines([(role, menu.cut(words, _TURN_LETTERS)) for role, words in shown])
-    so_far = "\n".join(["…", *lines] if len(shown) < len(draft.turns) else lines)
+    """Show the newest turns, shortened, and ask for the text of this step."""
+    newest = draft.turns[-_MAX_SHOWN_TURNS:]
+    lines = turn_lines([(role, menu.cut(content, _TURN_LENGTH)) for role, content in newest])
+    conversation_text = "\n".join(["…", *lines] if len(newest) < len(draft.turns) else lines)
     title = context.translate("examples-proof-new", dataset=dataset_title(context, draft.dataset))
-    words = context.translate(_ASKED_BY[step])
-    return ask(context, step, title, so_far, words, back=back, draft=draft, rows=rows)
+    prompt = context.translate(_PROMPTS[step])
+    return ask(context, step, title, conversation_text, prompt, back=back, draft=draft, rows=rows)
 
 
-_ASKED_BY = {QUESTION: "examples-ask-question", ANSWER: "examples-ask-answer"}
+_PROMPTS = {QUESTION: "examples-ask-question", ANSWER: "examples-ask-answer"}
 
 
 def take_question(context: BotContext) -> View:
-    """Take the user's words; what is forwarded as the first of them is a chat to be marked."""
+    """Add the question to the draft; forwarded first messages become a chat whose roles are set."""
     draft = current_draft(context)
     if context.is_forwarded and not draft.turns:
-        heard = _said(context, [])[:MAX_MESSAGES]
-        return _forwarded_view(context, draft.dataset, heard, (len(heard) - 1) // PAGE_SIZE)
-    return _ask(context, _with_turn(draft, USER, context.text))
+        messages = _read_messages(context, [])[:MAX_MESSAGES]
+        return _forwarded_view(context, draft.dataset, messages, (len(messages) - 1) // PAGE_SIZE)
+    return _ask_next(context, _with_turn(draft, USER, context.text))
 
 
 def answered_draft(context: BotContext) -> Draft:
-    """Return the draft with the assistant's words."""
+    """Return the draft with the answer."""
     return _with_turn(current_draft(context), ASSISTANT, context.text)
 
 
@@ -110,8 +110,8 @@ def _with_turn(draft: Draft, role: str, text: str) -> Draft:
     return replace(draft, turns=(*draft.turns, (role, text.strip())))
 
 
-def turn(context: BotContext) -> View:
-    """Ask for a further question."""
+def ask_turn(context: BotContext) -> View:
+    """Ask for another question."""
     require_step(context, PROOF)
     draft = current_draft(context)
     if len(draft.turns) >= MAX_TURNS:
@@ -119,88 +119,96 @@ def turn(context: BotContext) -> View:
     return _ask_turn(context, draft, QUESTION, "ex:look")
 
 
-def unturn(context: BotContext) -> View:
-    """Take the last turn back, and ask for it again."""
+def undo_turn(context: BotContext) -> View:
+    """Remove the last turn and ask for it again."""
     require_step(context, QUESTION, ANSWER, PROOF)
     draft = current_draft(context)
-    return _ask(context, replace(draft, turns=draft.turns[:-1]))
+    return _ask_next(context, replace(draft, turns=draft.turns[:-1]))
 
 
 PICK = "ex-pick"
 MAX_MESSAGES = 60
-_LABEL = 48
-_NEXT = {USER: ASSISTANT, ASSISTANT: "", "": USER}
+_LABEL_LENGTH = 48
+_NEXT_ROLE = {USER: ASSISTANT, ASSISTANT: "", "": USER}
 _SIGNS = {USER: "👤", ASSISTANT: "🤖", "": "▫️"}
-# What was said in the forwarded chat: `who`, `words`, and the `role` that it is marked with.
-Heard = Mapping[str, Any]
+# A message of the forwarded chat: `who` sent it, its text as `words`, and its `role`.
+ForwardedMessage = Mapping[str, Any]
 
 
-def collect(context: BotContext) -> View:
+def ask_forwarded(context: BotContext) -> View:
     """Ask for a forwarded chat."""
     return _forwarded_view(context, chosen_dataset(context), [], 0)
 
 
 def _forwarded_view(
-    context: BotContext, name: str, heard: Sequence[Heard], wanted: int, note: str = ""
+    context: BotContext,
+    name: str,
+    messages: Sequence[ForwardedMessage],
+    requested_page: int,
+    note: str = "",
 ) -> View:
-    """Show who said what, to be marked, and wait for more."""
+    """Show the messages with their roles, and wait for more."""
     title = context.translate("examples-proof-new", dataset=dataset_title(context, name))
-    text = "examples-ask-forward"
+    hint_key = "examples-ask-forward"
     rows: list[menu.RowOf] = []
-    if heard:
-        places, page = menu.paginate(range(len(heard)), wanted)
-        for place in places:
-            line = " ".join(str(heard[place]["words"]).split())
-            label = f"{_SIGNS[heard[place]['role']]} {menu.cut(line, _LABEL)}"
-            rows.append(Button(label, f"ex:pick:{place}:{page}"))
-        rows += menu.page_buttons("ex:picks", page, len(heard))
-        count = len(_pairs(heard))
-        many = context.translate("examples-as-many", count=count)
-        several = count > 1 and Button(many, "ex:pairs", style="primary")
-        rows.append((("examples-as-one", "ex:picked", "" if several else "primary"), several))
-        text = "examples-pick-words"
-    kept, back = {"dataset": name, "heard": list(heard)}, f"ex:ds:{admin.short(name)}"
-    parts = (note, context.translate(text))
-    return ask(context, PICK, title, *parts, back=back, rows=rows, kept=kept)
+    if messages:
+        indexes, page = menu.paginate(range(len(messages)), requested_page)
+        for index in indexes:
+            first_words = " ".join(str(messages[index]["words"]).split())
+            label = f"{_SIGNS[messages[index]['role']]} {menu.cut(first_words, _LABEL_LENGTH)}"
+            rows.append(Button(label, f"ex:pick:{index}:{page}"))
+        rows += menu.page_buttons("ex:picks", page, len(messages))
+        count = len(_pairs(messages))
+        pairs_label = context.translate("examples-as-many", count=count)
+        pairs_button = count > 1 and Button(pairs_label, "ex:pairs", style="primary")
+        rows.append(
+            (("examples-as-one", "ex:picked", "" if pairs_button else "primary"), pairs_button)
+        )
+        hint_key = "examples-pick-words"
+    values, back = {"dataset": name, "heard": list(messages)}, f"ex:ds:{admin.short_hash(name)}"
+    parts = (note, context.translate(hint_key))
+    return ask(context, PICK, title, *parts, back=back, rows=rows, kept=values)
 
 
-def _forwarded(context: BotContext) -> tuple[str, list[Heard]]:
-    """Return the dataset and what was forwarded. Raises NotFound, Refused for another step."""
+def _forwarded_messages(context: BotContext) -> tuple[str, list[ForwardedMessage]]:
+    """Return the dataset and the forwarded messages. Raises NotFound, Refused at another step."""
     require_step(context, PICK)
     name = require_editing(context, str(dialog_value(context, "dataset")))
     return name, list(dialog_value(context, "heard") or [])
 
 
 def take_forwarded(context: BotContext) -> View:
-    """Take what was forwarded; of anything else say that nothing of the rest is lost."""
-    name, before = _forwarded(context)
-    new = _said(context, before) if context.is_forwarded else []
-    every = [*before, *new][:MAX_MESSAGES]
+    """Add forwarded messages; for any other message repeat what is expected."""
+    name, earlier = _forwarded_messages(context)
+    added = _read_messages(context, earlier) if context.is_forwarded else []
+    messages = [*earlier, *added][:MAX_MESSAGES]
     note = ""
-    if not new:
+    if not added:
         note = context.translate("examples-forward-wanted")
-    elif len(before) + len(new) > MAX_MESSAGES:
+    elif len(earlier) + len(added) > MAX_MESSAGES:
         note = context.translate("examples-forward-full", most=MAX_MESSAGES)
-    return _forwarded_view(context, name, every, (len(every) - 1) // PAGE_SIZE, note)
+    return _forwarded_view(context, name, messages, (len(messages) - 1) // PAGE_SIZE, note)
 
 
-def _said(context: BotContext, before: Sequence[Heard]) -> list[Heard]:
-    """Return the messages with who probably said them: the first to speak asks."""
-    messages: list[Heard] = []
+def _read_messages(
+    context: BotContext, earlier: Sequence[ForwardedMessage]
+) -> list[ForwardedMessage]:
+    """Return the new messages with assumed roles: the first sender asks, bots and others answer."""
+    messages: list[ForwardedMessage] = []
     for update in (context.stored, *context.joined):
         message = json_object(update.body, "message")
-        words = message.get("text") or message.get("caption")
-        if not isinstance(words, str) or not words.strip():
+        content = message.get("text") or message.get("caption")
+        if not isinstance(content, str) or not content.strip():
             continue
-        who, is_bot = author(update)
-        first = next((each["who"] for each in [*before, *messages]), who)
-        role = ASSISTANT if is_bot or who != first else USER
-        messages.append({"who": who, "words": words, "role": role})
+        sender, is_bot = author(update)
+        first_sender = next((other["who"] for other in [*earlier, *messages]), sender)
+        role = ASSISTANT if is_bot or sender != first_sender else USER
+        messages.append({"who": sender, "words": content, "role": role})
     return messages
 
 
 def author(update: Update) -> tuple[str, bool]:
-    """Return who wrote a forwarded message, and whether that was a bot.
+    """Return the sender of a forwarded message, and whether it is a bot.
 
     Source: the Bot API, MessageOrigin.
     """
@@ -214,58 +222,62 @@ def author(update: Update) -> tuple[str, bool]:
     return f"name {origin.get('sender_user_name', '')}", False
 
 
-def picks(context: BotContext) -> View:
+def show_messages(context: BotContext) -> View:
     """Show another page of the messages."""
-    name, messages = _forwarded(context)
+    name, messages = _forwarded_messages(context)
     return _forwarded_view(context, name, messages, context.number(1))
 
 
-def pick(context: BotContext) -> View:
-    """Mark one message as the next thing: a question, an answer, or left out."""
-    name, messages = _forwarded(context)
-    place = context.number(1)
-    if place >= len(messages):
+def switch_role(context: BotContext) -> View:
+    """Switch the role of a message to the next: question, answer, left out."""
+    name, messages = _forwarded_messages(context)
+    index = context.number(1)
+    if index >= len(messages):
         raise NotFound("no such message", "bot-button-old")
-    message = messages[place]
-    messages[place] = {**message, "role": _NEXT[message["role"]]}
+    message = messages[index]
+    messages[index] = {**message, "role": _NEXT_ROLE[message["role"]]}
     return _forwarded_view(context, name, messages, context.number(2))
 
 
 def picked_draft(context: BotContext) -> Draft:
-    """Return the draft of what was picked."""
-    name, messages = _forwarded(context)
-    picked = _picked(messages)
+    """Return the draft of the messages with a role."""
+    name, messages = _forwarded_messages(context)
+    picked = _picked_turns(messages)
     if not picked:
         raise Refused("nothing picked", "examples-forward-none")
     return Draft(name, turns=picked)
 
 
-def _picked(messages: Sequence[Heard]) -> DraftTurns:
+def _picked_turns(messages: Sequence[ForwardedMessage]) -> DraftTurns:
     return conversation(
         [(message["role"], message["words"]) for message in messages if message["role"]]
     )
 
 
-def _pairs(messages: Sequence[Heard]) -> list[DraftTurns]:
-    """Return each question with the answer that follows it."""
-    picked = _picked(messages)
-    return [(one, two) for one, two in pairwise(picked) if (one[0], two[0]) == (USER, ASSISTANT)]
+def _pairs(messages: Sequence[ForwardedMessage]) -> list[DraftTurns]:
+    """Return the pairs of a question and the answer that follows it."""
+    picked = _picked_turns(messages)
+    return [
+        (turn, reply)
+        for turn, reply in pairwise(picked)
+        if (turn[0], reply[0]) == (USER, ASSISTANT)
+    ]
 
 
 def picked_table(context: BotContext) -> tuple[str, str]:
-    """Return the dataset and the pairs that were picked, a JSON object each. Raises NotFound."""
-    name, messages = _forwarded(context)
+    """Return the dataset and the pairs as JSON lines. Raises NotFound."""
+    name, messages = _forwarded_messages(context)
     chats = [
-        {"messages": [{"role": role, "content": words} for role, words in pair]}
+        {"messages": [{"role": role, "content": content} for role, content in pair]}
         for pair in _pairs(messages)
     ]
     return name, "\n".join(json.dumps(chat, ensure_ascii=False) for chat in chats)
 
 
 REWORD = "ex-reword"
-# What of a text one message shows whole.
-_SHOWN_UNITS = 3000
-_KEYS: Mapping[str, str] = {
+# The longest text that is shown in a message.
+_MAX_SHOWN_UNITS = 3000
+_FIELD_TITLES: Mapping[str, str] = {
     "q": "examples-reword-question",
     "a": "examples-reword-answer",
     "t": "examples-reword-tags",
@@ -273,44 +285,44 @@ _KEYS: Mapping[str, str] = {
 }
 
 
-def edit(context: BotContext) -> View:
-    """Ask for other words in an example that lies there."""
+def ask_edit(context: BotContext) -> View:
+    """Ask for a new text of an existing example."""
     draft = draft_of_example(chosen_example(context))
-    back = f"ex:one:{admin.short(draft.dataset)}:{admin.short(draft.example_id)}"
-    return ask_words(context, draft, context.argument(3), back)
+    back = f"ex:one:{admin.short_hash(draft.dataset)}:{admin.short_hash(draft.example_id)}"
+    return ask_field(context, draft, context.argument(3), back)
 
 
-def ask_words(context: BotContext, draft: Draft, field: str, back: str) -> View:
-    """Ask for the words of one field; what they are now can be copied."""
-    if field not in _KEYS or draft.is_gone or (draft.proposal and field == "y"):
+def ask_field(context: BotContext, draft: Draft, field: str, back: str) -> View:
+    """Ask for the new text of one field, with the current text to copy."""
+    if field not in _FIELD_TITLES or draft.is_gone or (draft.proposal and field == "y"):
         raise Refused("no such field", "bot-button-old")
-    now, kind = _now(draft, field), "yaml" if field == "y" else ""
-    title = context.translate(_KEYS[field])
+    current, kind = _current_text(draft, field), "yaml" if field == "y" else ""
+    title = context.translate(_FIELD_TITLES[field])
     hint = context.translate(f"examples-reword-hint-{field}")
-    is_short = utf16_length(now) <= _SHOWN_UNITS
-    parts = (menu.CodeBlock(now, kind), hint) if is_short else (hint,)
-    no_tags = field == "t" and bool(now) and ("examples-no-tags", "ex:untag")
-    kept, rows = {"field": field}, (no_tags,)
-    view = ask(context, REWORD, title, *parts, back=back, draft=draft, rows=rows, kept=kept)
+    is_short = utf16_length(current) <= _MAX_SHOWN_UNITS
+    parts = (menu.CodeBlock(current, kind), hint) if is_short else (hint,)
+    no_tags = field == "t" and bool(current) and ("examples-no-tags", "ex:untag")
+    values, rows = {"field": field}, (no_tags,)
+    view = ask(context, REWORD, title, *parts, back=back, draft=draft, rows=rows, kept=values)
     if is_short:
         return view
-    file = Attachment(f"{field}.{kind or 'txt'}", menu.printable(now).encode())
+    file = Attachment(f"{field}.{kind or 'txt'}", menu.printable(current).encode())
     buttons = view.page.buttons if view.page else ()
     return View(FormattedMessage(f"{title}\n\n{hint}", buttons=buttons, file=file), is_new=True)
 
 
-def _now(draft: Draft, field: str) -> str:
-    """Return what stands there now. Raises Refused where the file cannot be read."""
+def _current_text(draft: Draft, field: str) -> str:
+    """Return the current text of a field. Raises Refused if the file cannot be parsed."""
     if field == "y":
         return draft.written() or ""
     if draft.turns and field == "a":
         return draft.turns[-1][1]
     if draft.turns and field == "q":
-        return next((words for role, words in draft.turns if role == USER), "")
+        return next((content for role, content in draft.turns if role == USER), "")
     tags = None if draft.tags is None else ", ".join(draft.tags)
-    given = {"q": draft.question, "a": draft.answer, "t": tags}[field]
-    if given is not None:
-        return given
+    edited_text = {"q": draft.question, "a": draft.answer, "t": tags}[field]
+    if edited_text is not None:
+        return edited_text
     example = replace(draft, question=None, answer=None, tags=None).example()
     if example is not None:
         return {"q": example.question, "a": example.answer, "t": ", ".join(example.tags)}[field]
@@ -319,82 +331,82 @@ def _now(draft: Draft, field: str) -> str:
     raise Refused("the example is broken", "examples-broken")
 
 
-def reword_draft(draft: Draft, field: str, message: str) -> Draft:
-    """Return the draft with other words of a field: q (first question), a (last answer), t, y."""
+def reword_draft(draft: Draft, field: str, new_text: str) -> Draft:
+    """Return the draft with a new first question (q), last answer (a), tags (t) or file (y)."""
     if field == "t":
-        tags = (each.strip("#") for each in _SEPARATORS.split(message))
+        tags = (tag.strip("#") for tag in _SEPARATORS.split(new_text))
         return replace(draft, tags=tuple(dict.fromkeys(filter(None, tags))))
     if field not in ("q", "a"):
-        text = message if message.endswith("\n") else f"{message}\n"
-        return replace(draft, text=text, turns=(), question=None, answer=None, tags=None)
-    message = message.strip()
+        file_text = new_text if new_text.endswith("\n") else f"{new_text}\n"
+        return replace(draft, text=file_text, turns=(), question=None, answer=None, tags=None)
+    new_text = new_text.strip()
     if not draft.turns:
         is_question = field == "q"
-        return replace(draft, question=message) if is_question else replace(draft, answer=message)
-    place, role, turns = -1, ASSISTANT, list(draft.turns)
+        return replace(draft, question=new_text) if is_question else replace(draft, answer=new_text)
+    index, role, turns = -1, ASSISTANT, list(draft.turns)
     if field == "q":
-        place = next((i for i, (role, _) in enumerate(turns) if role == USER), 0)
+        index = next((i for i, (role, _) in enumerate(turns) if role == USER), 0)
         role = USER
-    turns[place] = (role, message)
+    turns[index] = (role, new_text)
     return replace(draft, turns=tuple(turns))
 
 
-def whole_file(context: BotContext) -> View:
-    """Send the draft's file."""
+def send_file(context: BotContext) -> View:
+    """Send the file of the draft."""
     draft = current_draft(context)
-    written = draft.written()
-    content = menu.printable(draft.text if written is None else written).encode()
+    text = draft.written()
+    content = menu.printable(draft.text if text is None else text).encode()
     if not content:
         raise Refused("nothing written", "examples-no-draft")
     name = f"{draft.example_id.rpartition('/')[2] or 'example'}.yaml"
     return View(FormattedMessage("", file=Attachment(name, content)), is_new=True)
 
 
-# More than any provider takes as one example.
+# More than any provider accepts as one example.
 MAX_CHARACTERS = 200_000
 
 
-def words_handler(act: Act | Handler) -> Handler:
-    """Return the handler of a step that waits for words: they are the text that `act` finds.
+def text_handler(act: Act | Handler) -> Handler:
+    """Return a handler of a step that expects text: it calls `act` with the text in the context.
 
-    Without words the person is told so.
+    Without a text an error is shown.
     """
-    take = editor_handler(act)
+    handle_text = editor_handler(act)
 
     async def handle(context: BotContext) -> None:
         try:
-            words = await read_words(context)
+            text = await read_text(context)
         except MerlinError as error:
             reason = error
             await show_screen(context, lambda: menu.error_view(context, reason, menu.CANCEL))
             return
-        await take(replace(context, text=words))
+        await handle_text(replace(context, text=text))
 
     return handle
 
 
-async def read_words(context: BotContext) -> str:
-    """Return the words of a message or of a text file. Raises Refused for anything else."""
-    words = context.text
+async def read_text(context: BotContext) -> str:
+    """Return the text of a message or of a text file. Raises Refused for anything else."""
+    text = context.text
     if context.sent is not None:
         if context.sent.kind != "document":
             raise Refused("no words", "examples-words-wanted")
         content = await fetch(context, context.sent.file_id, Limits().file_bytes)
         try:
-            words = content.decode("utf-8-sig")
+            text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            words = ""
-        if "\0" in words:
+            text = ""
+        if "\0" in text:
             raise Refused("no text", "examples-words-wanted")
-    if not words.strip():
+    if not text.strip():
         raise Refused("no words", "examples-words-wanted")
-    if len(words) > MAX_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         raise Refused("too long", "examples-too-long", most=MAX_CHARACTERS)
-    return words
+    return text
 
 
 _MAX_CHANGES = 5
-_WORDS = 160
+_ANSWER_LENGTH = 160
 _KINDS = {
     AnswerChangeKind.NEW: "➕",
     AnswerChangeKind.LOST: "➖",
@@ -403,7 +415,7 @@ _KINDS = {
 
 
 async def compare_answers(context: BotContext) -> None:
-    """Show which answers the draft that was shown would change."""
+    """Show which answers the current draft would change."""
     ctx = context.services
 
     def read() -> tuple[DatasetFiles, Sequence[str], Sequence[Edit]]:
@@ -415,23 +427,25 @@ async def compare_answers(context: BotContext) -> None:
     compare = answer_changes.compare_answers
     comparison = await asyncio.to_thread(compare, ctx, files, questions, edits, context.language)
 
-    def view() -> View:
+    def build_view() -> View:
         key, counts = comparison.summary
         lines = [_answer_change(context, change) for change in comparison.changes[:_MAX_CHANGES]]
         if len(comparison.changes) > _MAX_CHANGES:
             more = len(comparison.changes) - _MAX_CHANGES
             lines.append(context.translate("examples-more", count=more))
         estimate = context.translate("page-answers-estimate") if comparison.is_estimate else ""
-        title, words = context.translate("page-answers"), context.translate(key, **counts)
-        return menu.card(context, title, words, *lines, estimate, rows=(menu.back("ex:look"),))
+        title, summary = context.translate("page-answers"), context.translate(key, **counts)
+        return menu.card(context, title, summary, *lines, estimate, rows=(menu.back("ex:look"),))
 
-    await show_screen(context, view)
+    await show_screen(context, build_view)
 
 
-def _answer_change(context: BotContext, each: AnswerChange) -> str:
-    words = [each.before, each.after]
+def _answer_change(context: BotContext, change: AnswerChange) -> str:
+    answers = [change.before, change.after]
     before, after = (
-        menu.cut(" ".join(one.split()) or context.translate("page-answers-unknown"), _WORDS)
-        for one in words
+        menu.cut(
+            " ".join(answer.split()) or context.translate("page-answers-unknown"), _ANSWER_LENGTH
+        )
+        for answer in answers
     )
-    return f"{_KINDS[each.kind]} {menu.cut(each.question, _WORDS)}\n{before}\n→ {after}"
+    return f"{_KINDS[change.kind]} {menu.cut(change.question, _ANSWER_LENGTH)}\n{before}\n→ {after}"

@@ -190,7 +190,7 @@ def dataset_title(context: BotContext, name: str) -> str:
 def chosen_card(context: BotContext) -> DatasetCard:
     """Return the dataset that a button names. Raises NotFound, also for one out of reach."""
     found = editable_datasets(context)
-    return admin.marked(context, found, attrgetter("name"), 1, "admin-no-dataset")
+    return admin.find_by_hash(context, found, attrgetter("name"), 1, "admin-no-dataset")
 
 
 def chosen_dataset(context: BotContext) -> str:
@@ -216,7 +216,7 @@ def chosen_example(context: BotContext) -> ExampleView:
     """Return the example that a button names behind its dataset. Raises NotFound."""
     name = chosen_dataset(context)
     ids = examples.ids(*admin.performer(context), name)
-    example_id = admin.marked(context, ids, place=2, key="examples-gone")
+    example_id = admin.find_by_hash(context, ids, index=2, key="examples-gone")
     return examples.get(*admin.performer(context), name, example_id)
 
 
@@ -375,7 +375,7 @@ def _proof_view(
     if edit.text == old:
         verdict = "examples-nothing-changed"
     found = [*finding_lines(context, seen), format_price(context, seen)]
-    words = admin.lines(*found, context.translate(verdict))
+    words = admin.join_lines(*found, context.translate(verdict))
     is_savable = seen.is_good and edit.text != old
     is_long = len(edit.text or old or "") > _TEXT_LETTERS
     if draft.proposal:
@@ -411,12 +411,12 @@ def _preview(
     example = parse_example(text)
     messages = example.messages if example and not (example.tools or example.rejected) else ()
     if messages and all(message.role in _ROLES and not message.extra for message in messages):
-        lines = said_lines([(message.role, message.content) for message in messages])
+        lines = turn_lines([(message.role, message.content) for message in messages])
         yield menu.cut("\n".join(lines), _TEXT_LETTERS)
         tags = ", ".join(example.tags) if example else ""
         is_test = example is not None and example.split == TEST
         mark = context.translate("examples-for-test") if is_test else ""
-        yield admin.lines(tags and f"🏷 {tags}", mark)
+        yield admin.join_lines(tags and f"🏷 {tags}", mark)
     else:
         yield menu.CodeBlock(menu.cut(text, _TEXT_LETTERS))
     if old is not None and new is not None:
@@ -426,7 +426,7 @@ def _preview(
         yield menu.CodeBlock(menu.cut(changed, _DIFF_LETTERS), "diff")
 
 
-def said_lines(turns: Sequence[tuple[str, str]]) -> list[str]:
+def turn_lines(turns: Sequence[tuple[str, str]]) -> list[str]:
     """Return turns as lines, each behind the sign of who says it."""
     return [f"{_ROLES[role]} {words}" for role, words in turns]
 
@@ -522,13 +522,13 @@ def switch_test(context: BotContext) -> Draft:
 
 def way_back(draft: Draft) -> str:
     """Return where a draft's Back leads, as a button's data."""
-    mark = admin.short(draft.dataset)
+    mark = admin.short_hash(draft.dataset)
     if draft.proposal:
         return "ex:queue:0"
     if draft.change:
         return f"ex:change:{draft.change}"
     if draft.before:
-        return f"ex:one:{mark}:{admin.short(draft.example_id)}"
+        return f"ex:one:{mark}:{admin.short_hash(draft.example_id)}"
     return "ex:unturn" if draft.turns else f"ex:ds:{mark}"
 
 
@@ -571,7 +571,7 @@ def saved_view(
     context: BotContext, dataset: str, title: str = "examples-saved-title", words: str = ""
 ) -> View:
     """Return what the person sees when a commit has been asked for; `title` is a text's key."""
-    mark = admin.short(dataset)
+    mark = admin.short_hash(dataset)
     rows: menu.Rows = (
         (("examples-add", f"ex:add:{mark}"), ("examples-changes", "ex:changes:0")),
         ("examples-to-dataset", f"ex:ds:{mark}"),

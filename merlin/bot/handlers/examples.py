@@ -32,7 +32,7 @@ from merlin.bot.handlers import (
     example_proof,
 )
 from merlin.bot.handlers.admin import performer
-from merlin.bot.handlers.example_draft import ask_words, reword_draft, words_handler
+from merlin.bot.handlers.example_draft import ask_field, reword_draft, text_handler
 from merlin.bot.handlers.example_proof import (
     Draft,
     ask,
@@ -60,7 +60,7 @@ from merlin.bot.handlers.example_proof import (
 )
 from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.bot.registry import ANEW, Handlers, admin_refusal
+from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, admin_refusal
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button
 from merlin.dataset.changes import Edit
@@ -83,7 +83,7 @@ def examples_home(context: BotContext) -> View:
 
     def entry(card: DatasetCard) -> Button:
         count = context.translate("examples-count", count=card.examples)
-        return Button(f"{titled(context, card)} · {count}", f"ex:ds:{admin.short(card.name)}")
+        return Button(f"{titled(context, card)} · {count}", f"ex:ds:{admin.short_hash(card.name)}")
 
     found, title = editable_datasets(context), context.translate("admin-examples")
     keys, rows = ("examples-which", "admin-no-datasets"), (_common(context), admin.HOME)
@@ -103,7 +103,7 @@ def show_dataset(context: BotContext) -> View:
     """Show one dataset, how many findings it has, and what can be done with its examples."""
     leave_dialog(context)
     card = chosen_card(context)
-    mark, flaws = admin.short(card.name), examples.findings(*performer(context), card.name)
+    mark, flaws = admin.short_hash(card.name), examples.findings(*performer(context), card.name)
     rows: menu.Rows = (
         (("examples-add", f"ex:add:{mark}"), ("examples-forward", f"ex:fwd:{mark}")),
         (("examples-find", f"ex:find:{mark}"), ("examples-list", f"ex:list:{mark}:0")),
@@ -135,7 +135,7 @@ def list_examples(context: BotContext) -> View:
     """Show a page of the examples, by id."""
     leave_dialog(context)
     name = chosen_dataset(context)
-    page, mark = min(context.number(2), 100_000), admin.short(name)
+    page, mark = min(context.number(2), 100_000), admin.short_hash(name)
     limit = PAGE_SIZE + 1
     found = examples.recent(*performer(context), name, offset=page * PAGE_SIZE, limit=limit)
     text = context.translate("examples-list-words" if found else "examples-none")
@@ -151,7 +151,7 @@ def _entries(data: str, page: int, found: Sequence[ExampleView]) -> Iterator[men
     for each in found[:PAGE_SIZE]:
         words = question_preview(each.text, _LABEL)
         label = words or f"⛔ {menu.cut(escape_unprintable(each.id), _LABEL)}"
-        yield Button(label, f"ex:one:{admin.short(each.dataset)}:{admin.short(each.id)}")
+        yield Button(label, f"ex:one:{admin.short_hash(each.dataset)}:{admin.short_hash(each.id)}")
     yield from menu.page_buttons(data, page, page * PAGE_SIZE + len(found))
 
 
@@ -159,14 +159,16 @@ def flaws(context: BotContext) -> View:
     """Show a page of what the check found in a dataset, with a way to each example."""
     leave_dialog(context)
     name = chosen_dataset(context)
-    mark = admin.short(name)
+    mark = admin.short_hash(name)
     found = examples.findings(*performer(context), name)
     here, page = menu.paginate(found, context.number(2))
     ids = examples.ids(*performer(context), name)
     known = {escape_unprintable(example_path(each)): each for each in ids}
     paths = dict.fromkeys(each.path for each in here if each.path in known)
     links = [
-        Button(menu.cut(escape_unprintable(each), _LABEL), f"ex:one:{mark}:{admin.short(each)}")
+        Button(
+            menu.cut(escape_unprintable(each), _LABEL), f"ex:one:{mark}:{admin.short_hash(each)}"
+        )
         for each in map(known.__getitem__, paths)
     ]
     lines = "\n".join(finding_line(context, each, is_named=True) for each in here)
@@ -179,7 +181,7 @@ def flaws(context: BotContext) -> View:
 def ask_find(context: BotContext) -> View:
     """Ask for words to search by."""
     name = chosen_dataset(context)
-    title, back = context.translate("examples-find"), f"ex:ds:{admin.short(name)}"
+    title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
     text = context.translate("examples-ask-find", dataset=dataset_title(context, name))
     return ask(context, FIND, title, text, back=back, kept={"dataset": name})
 
@@ -205,7 +207,7 @@ async def find_examples(context: BotContext) -> None:
         require_editing(context, name)
         key = "examples-found" if files else "examples-found-none"
         message = context.translate(key, words=menu.cut(" ".join(words.split()), 80))
-        title, back = context.translate("examples-find"), f"ex:ds:{admin.short(name)}"
+        title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
         kept, rows = {"dataset": name, "words": words}, _entries("ex:found", page, here)
         return ask(context, FIND, title, message, back=back, rows=rows, kept=kept)
 
@@ -216,7 +218,7 @@ def show_example(context: BotContext) -> View:
     """Show one example: its text, what taught it, what is wrong with it."""
     leave_dialog(context)
     file = chosen_example(context)
-    mark, name = admin.short(file.dataset), admin.short(file.id)
+    mark, name = admin.short_hash(file.dataset), admin.short_hash(file.id)
     code_block = menu.CodeBlock(
         menu.cut(file.text or context.translate("examples-no-text"), _TEXT_LETTERS)
     )
@@ -246,7 +248,7 @@ def show_example(context: BotContext) -> View:
         if finding.path == escape_unprintable(file.path)
     ]
     title = f"{file.dataset} · {escape_unprintable(file.id)}"
-    about = admin.lines(lineage, *flaws[:_MAX_FINDINGS])
+    about = admin.join_lines(lineage, *flaws[:_MAX_FINDINGS])
     return menu.card(context, title, code_block, about, rows=rows)
 
 
@@ -268,7 +270,7 @@ def show_history(context: BotContext) -> View:
         lines.append(context.translate("examples-more", count=len(versions) - _MAX_VERSIONS))
     title = f"{context.translate('examples-history')} · {escape_unprintable(file.id)}"
     hint = context.translate("examples-history-words" if lines else "examples-history-none")
-    back = menu.back(f"ex:one:{admin.short(file.dataset)}:{admin.short(file.id)}")
+    back = menu.back(f"ex:one:{admin.short_hash(file.dataset)}:{admin.short_hash(file.id)}")
     return menu.card(context, title, "\n".join(lines), hint, rows=(back,))
 
 
@@ -285,7 +287,7 @@ def ask_import(context: BotContext) -> View:
     name = chosen_dataset(context)
     title = context.translate("examples-import-title", dataset=dataset_title(context, name))
     text = context.translate("examples-ask-file", megabytes=MAX_BYTES // 1_000_000)
-    back = f"ex:ds:{admin.short(name)}"
+    back = f"ex:ds:{admin.short_hash(name)}"
     return ask(context, IMPORT, title, text, back=back, kept={"dataset": name})
 
 
@@ -311,7 +313,7 @@ async def import_sent(context: BotContext) -> None:
         """Say what was wrong with it; the file that was shown before still can be saved."""
         require_editing(context, name)
         save = bool(dialog_value(context, "file")) and ("examples-save", "ex:take", "success")
-        rows = (save, menu.back_or_cancel(f"ex:ds:{admin.short(name)}"))
+        rows = (save, menu.back_or_cancel(f"ex:ds:{admin.short_hash(name)}"))
         return menu.card(context, note, rows=rows)
 
     await show_screen(context, ask_again)
@@ -335,7 +337,7 @@ async def question_sent(context: BotContext) -> None:
     if draft is not None and not draft.turns and is_table(context.text):
         await _show_import(context, draft.dataset, {"text": context.text})
     else:
-        await words_handler(example_draft.take_question)(context)
+        await text_handler(example_draft.take_question)(context)
 
 
 async def _plan(
@@ -379,7 +381,7 @@ def _import_view(
     parts = ("\n\n".join(new), "\n".join(_line_reports(context, plan)), "\n".join(around))
     price = format_price(context, seen) if good else ""
     kept = {"dataset": name, "file": file}
-    back = f"ex:ds:{admin.short(name)}"
+    back = f"ex:ds:{admin.short_hash(name)}"
     return ask(context, IMPORT, title, counts, *parts, price, back=back, rows=(save,), kept=kept)
 
 
@@ -430,20 +432,20 @@ async def take_import(context: BotContext) -> None:
 ACTIONS: Mapping[str, Handler | Act] = {
     "home": examples_home,
     "ds": show_dataset,
-    "add": example_draft.add,
-    "turn": example_draft.turn,
-    "unturn": example_draft.unturn,
+    "add": example_draft.ask_question,
+    "turn": example_draft.ask_turn,
+    "unturn": example_draft.undo_turn,
     "look": proof_handler(current_draft),
     # Buttons of messages that were sent when more steps led to the proof.
     "turns": proof_handler(current_draft),
     "tags": proof_handler(current_draft),
     "test": proof_handler(example_proof.switch_test),
     "wording": example_proof.ask_wording,
-    "word": lambda context: ask_words(
+    "word": lambda context: ask_field(
         context, current_draft(context), context.argument(1), "ex:look"
     ),
     "untag": proof_handler(lambda context: replace(current_draft(context), tags=())),
-    "whole": example_draft.whole_file,
+    "whole": example_draft.send_file,
     "answers": example_draft.compare_answers,
     "save": example_proof.save,
     "list": list_examples,
@@ -452,12 +454,12 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "found": find_examples,
     "one": show_example,
     "past": show_history,
-    "edit": example_draft.edit,
+    "edit": example_draft.ask_edit,
     # Save is the second question.
     "del": proof_handler(lambda context: draft_of_example(chosen_example(context), is_gone=True)),
-    "fwd": example_draft.collect,
-    "picks": example_draft.picks,
-    "pick": example_draft.pick,
+    "fwd": example_draft.ask_forwarded,
+    "picks": example_draft.show_messages,
+    "pick": example_draft.switch_role,
     "picked": proof_handler(example_draft.picked_draft),
     "pairs": import_pairs,
     "vains": changes.list_unanswered,
@@ -466,17 +468,17 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "vain-back": changes.restore_unanswered,
     "import": ask_import,
     "take": take_import,
-    "queue": changes.queue,
+    "queue": changes.show_queue,
     "prop": proof_handler(changes.proposal_draft),
     "no": changes.ask_reason,
     "no-yes": changes.decline,
-    "several": changes.several,
+    "several": changes.show_page,
     "all-yes": changes.approve_all,
     "all-no": changes.decline_all,
     "changes": changes.list_changes,
-    "change": changes.change,
-    "mine": changes.mine,
-    "theirs": changes.theirs,
+    "change": changes.show_change,
+    "mine": changes.keep_mine,
+    "theirs": changes.keep_theirs,
     "mend": proof_handler(changes.conflict_draft),
     "retry": changes.retry,
     "drop": changes.drop,
@@ -490,7 +492,7 @@ ACTIONS: Mapping[str, Handler | Act] = {
 async def pressed(context: BotContext) -> None:
     """Do what a button says."""
     action = context.argument(0)
-    home = "home" if action in {"", ANEW} else action
+    home = "home" if action in {"", AS_NEW_MESSAGE} else action
     await editor_handler(ACTIONS.get(home, admin_refusal))(context)
 
 
@@ -501,12 +503,12 @@ def _reworded(context: BotContext) -> Draft:
 
 handlers.command("examples")(editor_handler(examples_home))
 handlers.step(example_draft.QUESTION)(editor_handler(question_sent))
-handlers.step(example_draft.ANSWER)(words_handler(proof_handler(example_draft.answered_draft)))
-handlers.step(example_draft.TAGS, example_draft.REWORD)(words_handler(proof_handler(_reworded)))
-handlers.step(example_proof.WORDING)(words_handler(proof_handler(example_proof.worded_draft)))
+handlers.step(example_draft.ANSWER)(text_handler(proof_handler(example_draft.answered_draft)))
+handlers.step(example_draft.TAGS, example_draft.REWORD)(text_handler(proof_handler(_reworded)))
+handlers.step(example_proof.WORDING)(text_handler(proof_handler(example_proof.worded_draft)))
 handlers.step(example_proof.PROOF, "ex-turns")(
     proof_handler(current_draft, "examples-press-button")
 )
-handlers.step(FIND)(words_handler(find_examples))
+handlers.step(FIND)(text_handler(find_examples))
 handlers.step(example_draft.PICK)(editor_handler(example_draft.take_forwarded))
-handlers.step(changes.DECLINE)(words_handler(changes.decline))
+handlers.step(changes.DECLINE)(text_handler(changes.decline))

@@ -23,7 +23,7 @@ from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import follow, performer, short
+from merlin.bot.handlers.admin import performer, short_hash, show_live
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers, require_role
 from merlin.bot.rendering import sparkline
@@ -67,7 +67,7 @@ def _job_words(context: BotContext, job: JobDetails) -> str:
     last = describe_event(newest.message, newest.data, context.language) if newest else ""
     times = {"created": admin.when(context, job.created_at)}
     cost = money.format_estimate(context.language, job.estimate_micro, job.currency)
-    return admin.lines(
+    return admin.join_lines(
         tell(
             "admin-job-state",
             state=admin.state_text(context, "job", job.state),
@@ -106,7 +106,7 @@ def choose_launch(context: BotContext) -> View:
     title, keys = context.translate("admin-launch"), ("admin-launch-which", "admin-no-datasets")
 
     def entry(name: str) -> Button:
-        return Button(name, f"a-price:{short(name)}")
+        return Button(name, f"a-price:{short_hash(name)}")
 
     return menu.list_card(context, title, keys, found, entry, "a-launch", menu.back(_LIST))
 
@@ -128,7 +128,7 @@ def launch_price(context: BotContext) -> View:
         "epochs": quoted.epochs,
     }
     budget = {"left": cost(left, quoted.currency), "cap": cost(cap or 0, quoted.currency)}
-    words = admin.lines(
+    words = admin.join_lines(
         tell("admin-launch-what", **what),
         tell("admin-launch-price", cost=price if is_known else tell("admin-price-unknown")),
         "" if cap is None else tell("admin-budget-left", **budget),
@@ -136,7 +136,7 @@ def launch_price(context: BotContext) -> View:
     if quoted.refusal:
         title, rows = tell("admin-launch-not"), (menu.back("a-launch:0"),)
         return menu.card(context, title, quoted.refusal, words, rows=rows)
-    sure = ("admin-launch-yes", f"a-launch-yes:{short(dataset)}")
+    sure = ("admin-launch-yes", f"a-launch-yes:{short_hash(dataset)}")
     return menu.second_question(context, words, sure, "a-launch:0")
 
 
@@ -192,7 +192,9 @@ def show_job(context: BotContext) -> View:
 
 
 # A job that goes on is kept up to date for a while.
-handlers.button("a-job")(partial(follow, permission=Permission.WATCH, act=show_job, again=show_job))
+handlers.button("a-job")(
+    partial(show_live, permission=Permission.WATCH, build_first=show_job, rebuild=show_job)
+)
 
 
 def _title(context: BotContext, job: JobDetails) -> str:

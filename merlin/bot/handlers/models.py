@@ -16,11 +16,11 @@ from merlin.app.models import ModelState, ModelView, Scores, serving_models
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import performer, short
+from merlin.bot.handlers.admin import performer, short_hash
 from merlin.bot.handlers.jobs import await_daemon, picture_view, show_picture
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
-from merlin.bot.rendering import named
+from merlin.bot.rendering import reference_name
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import format_number, stored_text, text
 from merlin.core.permissions import Permission
@@ -76,7 +76,7 @@ def datasets(context: BotContext) -> View:
 
     def entry(name: str) -> Button:
         label = f"{name} · {serves[name].build if name in serves else '–'}"
-        return Button(label, f"a-set:{short(name)}:0")
+        return Button(label, f"a-set:{short_hash(name)}:0")
 
     found = admin.datasets(context, Permission.WATCH)
     title, keys = context.translate("admin-models"), ("admin-models-which", "admin-no-datasets")
@@ -87,7 +87,7 @@ def datasets(context: BotContext) -> View:
 def dataset(context: BotContext) -> View:
     """Show one dataset: what serves, its models, what can be done."""
     name = admin.dataset_of(context, Permission.WATCH)
-    mark, serves = short(name), serving_models(*performer(context)).get(name)
+    mark, serves = short_hash(name), serving_models(*performer(context)).get(name)
     found = models.recent(*performer(context), name, _MAX_LISTED)
     may_promote = serves and admin.actor(context).may(Permission.PROMOTE, name)
     pin = "unpin" if serves and serves.pinned else "pin"
@@ -130,12 +130,12 @@ def history(context: BotContext) -> View:
             at=admin.when(context, each.at),
             to=builds.get(each.to, each.to),
             why=admin.state_text(context, "why", each.why),
-            by=named(context.services, each.by, context.language),
+            by=reference_name(context.services, each.by, context.language),
         )
         for each in models.history(*performer(context), name, _HISTORY)
     ]
     message = "\n".join(lines) or context.translate("admin-serves-none", dataset=name)
-    title, back = context.translate("admin-history-of", dataset=name), f"a-set:{short(name)}:0"
+    title, back = context.translate("admin-history-of", dataset=name), f"a-set:{short_hash(name)}:0"
     return menu.card(context, title, message, rows=(menu.back(back),))
 
 
@@ -178,7 +178,7 @@ def model(context: BotContext) -> View:
         may_promote and ("admin-promote", f"a-promote:{one.job}", "" if may_accept else "primary"),
         bool(one.scores) and ("admin-scores", f"a-scores:{one.job}"),
         (("admin-compare", f"a-against:{one.job}"), ("admin-its-job", f"a-job:{one.job}")),
-        menu.back(f"a-set:{short(one.dataset)}:0"),
+        menu.back(f"a-set:{short_hash(one.dataset)}:0"),
     )
     return menu.card(context, one.title, message, proof, *hints, held, rows=rows)
 
@@ -267,7 +267,7 @@ def pin(context: BotContext) -> View:
     """Ask the daemon to keep what serves, or to let newer ones serve again."""
     verb = context.verb.removeprefix("a-").removesuffix(menu.YES)
     name = admin.dataset_of(context, Permission.PROMOTE)
-    mark = short(name)
+    mark = short_hash(name)
     if not menu.is_sure(context):
         message = context.translate(f"admin-ask-{verb}", dataset=name)
         return menu.confirm(context, message, f"admin-{verb}", f"a-set:{mark}:0", mark)
@@ -279,7 +279,7 @@ def pin(context: BotContext) -> View:
 def roll_back(context: BotContext) -> View:
     """Ask the daemon to go back to the model that was shown."""
     name = admin.dataset_of(context, Permission.PROMOTE)
-    mark, back = short(name), f"a-set:{short(name)}:0"
+    mark, back = short_hash(name), f"a-set:{short_hash(name)}:0"
     if not menu.is_sure(context):
         target = models.rollback_target(*performer(context), name)
         message = context.translate("admin-ask-rollback", dataset=name, build=target.title)

@@ -30,10 +30,10 @@ from merlin.billing.report import Total, count_tests, day_start, totals
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import short
+from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.orders import order_line, state_words
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.bot.registry import ADMIN_STEP, ANEW, Handlers
+from merlin.bot.registry import ADMIN_STEP, AS_NEW_MESSAGE, Handlers
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
@@ -54,7 +54,7 @@ def list_codes(context: BotContext) -> View:
     def entry(each: StoredPromo) -> Button:
         mark = "⏹ " if each.stopped else ""
         label = f"{mark}{each.code} · {_gives(context, each)}"
-        return Button(label, f"a-code:{short(each.code)}")
+        return Button(label, f"a-code:{short_hash(each.code)}")
 
     codes = payments.list_codes(context.services, admin.actor(context))
     title, keys = context.translate("pay-admin-codes"), ("", "pay-admin-no-codes")
@@ -71,7 +71,7 @@ def _gives(context: BotContext, promo: Promo) -> str:
 def _of(context: BotContext) -> StoredPromo:
     """Return the code that a button names. Raises NotFound."""
     codes = payments.list_codes(context.services, admin.actor(context))
-    return admin.marked(context, codes, lambda each: each.code, key="promo-unknown")
+    return admin.find_by_hash(context, codes, lambda each: each.code, key="promo-unknown")
 
 
 @handlers.button("a-code", needs=Permission.REFUNDS)
@@ -88,7 +88,7 @@ def show_code(context: BotContext) -> View:
         state="stopped" if promo.stopped else "on",
         by=promo.by,
     )
-    stop = ("pay-admin-code-stop", f"a-code-off:{short(promo.code)}", "danger")
+    stop = ("pay-admin-code-stop", f"a-code-off:{short_hash(promo.code)}", "danger")
     rows = (not promo.stopped and stop, menu.back("a-codes:0"))
     return menu.card(context, promo.code, message, rows=rows)
 
@@ -97,7 +97,7 @@ def show_code(context: BotContext) -> View:
 def stop_code(context: BotContext) -> View:
     """Let nobody use the code any more."""
     code = _of(context).code
-    mark = short(code)
+    mark = short_hash(code)
     if not menu.is_sure(context):
         message = context.translate("pay-admin-code-ask-stop", code=code)
         return menu.confirm(context, message, "pay-admin-code-stop", f"a-code:{mark}", mark)
@@ -109,7 +109,7 @@ def stop_code(context: BotContext) -> View:
 def choose_code_plan(context: BotContext) -> View:
     """Ask what the code is for."""
     buttons = [
-        Button(plan.titled(context.language), f"a-code-for:{short(plan.name)}")
+        Button(plan.titled(context.language), f"a-code-for:{short_hash(plan.name)}")
         for plan in context.services.plans[1:]
     ]
     title, words = context.translate("pay-admin-code-add"), context.translate("pay-admin-code-for")
@@ -119,7 +119,7 @@ def choose_code_plan(context: BotContext) -> View:
 @handlers.button("a-code-for", needs=Permission.REFUNDS)
 def ask_code(context: BotContext) -> View:
     """Ask for the code and what it gives."""
-    plan = admin.marked(context, context.services.plans[1:], attrgetter("name"))
+    plan = admin.find_by_hash(context, context.services.plans[1:], attrgetter("name"))
     values, title = {"plan": plan.name}, plan.titled(context.language)
     key = "pay-admin-code-write"
     return menu.form(context, key, "a-codes:0", step=ADDING, values=values, title=title)
@@ -211,7 +211,7 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
     return menu.card(
         context,
         purchase.order.promise.titled(language),
-        admin.lines(what, text(language, "pay-admin-code", code=promo) if promo else ""),
+        admin.join_lines(what, text(language, "pay-admin-code", code=promo) if promo else ""),
         "\n".join(entries),
         "\n".join(_refund_line(context, each) for each in details.refunds),
         rows=(*refunds, back),
@@ -269,7 +269,7 @@ def _month(context: BotContext) -> list[str]:
 @handlers.button("a-pays", needs=Permission.REFUNDS)
 def newest_payments(context: BotContext) -> View:
     """Show a page of everybody's purchases; a button's data names the one before the page."""
-    before = next((argument for argument in context.arguments if argument != ANEW), "")
+    before = next((argument for argument in context.arguments if argument != AS_NEW_MESSAGE), "")
     found = payments.list_payments(context.services, admin.actor(context), PAGE_SIZE + 1, before)
     here = found[:PAGE_SIZE]
     is_more = len(found) > PAGE_SIZE

@@ -27,11 +27,11 @@ from merlin.billing.quota import MOST, Format, Plan, plan_named
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import performer, short
+from merlin.bot.handlers.admin import performer, short_hash
 from merlin.bot.handlers.payments import purchase_button
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import ADMIN_STEP, Handlers
-from merlin.bot.rendering import audit_text, named
+from merlin.bot.rendering import audit_text, reference_name
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button, button_rows
 from merlin.core.permissions import Permission, Role
@@ -128,7 +128,7 @@ def show_person(context: BotContext, alert: str = "") -> View:
             "people-deed",
             at=admin.when(context, entry.at),
             deed=audit_text(entry.action, context.language),
-            by=named(context.services, entry.by, context.language),
+            by=reference_name(context.services, entry.by, context.language),
         )
         for entry in person.entries
     )
@@ -143,7 +143,7 @@ def show_person(context: BotContext, alert: str = "") -> View:
         *(plans if context.services.plans else ()),
         menu.back("a-users:0"),
     )
-    parts = (admin.lines(what, marks), "\n".join(limited), "\n".join(done))
+    parts = (admin.join_lines(what, marks), "\n".join(limited), "\n".join(done))
     view = menu.card(context, called(context, person), *parts, rows=rows)
     return replace(view, alert=context.translate(alert)) if alert else view
 
@@ -187,7 +187,7 @@ def choose_plan(context: BotContext) -> View:
     choices = [
         (
             f"{'▸ ' if plan.name == person.current_plan else ''}{plan.titled(context.language)}",
-            f"a-plan-set:{person.id}:{short(plan.name)}",
+            f"a-plan-set:{person.id}:{short_hash(plan.name)}",
         )
         for plan in context.services.plans
     ]
@@ -198,7 +198,7 @@ def choose_plan(context: BotContext) -> View:
 def set_plan(context: BotContext) -> View:
     """Give the person a plan. Raises NotFound for one that the config has no more."""
     mark = context.argument(1)
-    name = next((e.name for e in context.services.plans if short(e.name) == mark), mark)
+    name = next((e.name for e in context.services.plans if short_hash(e.name) == mark), mark)
     users.set_plan(*performer(context), context.number(), name)
     return show_person(context, "people-plan-set")
 
@@ -319,7 +319,7 @@ def choose_gift_plan(context: BotContext) -> View:
     person, plans = person_of(context), _gift_plans(context)
     key = "people-ask-term" if plans else "people-no-terms"
     choices = [
-        (plan.titled(context.language), f"a-term-d:{person.id}:{short(plan.name)}")
+        (plan.titled(context.language), f"a-term-d:{person.id}:{short_hash(plan.name)}")
         for plan in plans
     ]
     return _choose(context, person, key, choices, f"a-user:{person.id}")
@@ -327,14 +327,14 @@ def choose_gift_plan(context: BotContext) -> View:
 
 def _plan(context: BotContext) -> Plan:
     """Return the plan that a button names. Raises NotFound."""
-    return admin.marked(context, _gift_plans(context), attrgetter("name"), 1)
+    return admin.find_by_hash(context, _gift_plans(context), attrgetter("name"), 1)
 
 
 @handlers.button("a-term-d", needs=Permission.GIFTS)
 def choose_plan_days(context: BotContext) -> View:
     """Ask for how long."""
     person, plan = person_of(context), _plan(context)
-    days = _days(context, f"a-term-ask:{person.id}:{short(plan.name)}", _PLAN_DAYS)
+    days = _days(context, f"a-term-ask:{person.id}:{short_hash(plan.name)}", _PLAN_DAYS)
     return _choose(context, person, "people-ask-days", days, f"a-term:{person.id}", 3)
 
 
@@ -349,7 +349,7 @@ def give_plan(context: BotContext) -> View:
         who = called(context, person)
         text = context.translate("people-ask-term-gift", who=who, title=title, days=days)
         # Which question this is stands in the button: pressed twice it gives once.
-        data = (person.id, short(plan.name), days, context.update_id)
+        data = (person.id, short_hash(plan.name), days, context.update_id)
         return menu.confirm(context, text, "people-term", f"a-user:{person.id}", *data)
     once = f"update:{context.number(3) or context.update_id}"
     users.give_plan(*performer(context), person.id, plan.name, days, once)
@@ -378,7 +378,7 @@ def scopes(context: BotContext) -> View:
     def entry(name: str) -> Button:
         verb, mark = ("a-scope-off", "✅ ") if name in has else ("a-role-ask", "")
         role = "" if name in has else f":{Role.TEACHER.value}"
-        return Button(f"{mark}{name}", f"{verb}:{person.id}{role}:{short(name)}")
+        return Button(f"{mark}{name}", f"{verb}:{person.id}{role}:{short_hash(name)}")
 
     names = sorted({*users.grantable_scopes(*performer(context)), *has})
     keys, back = ("people-ask-scope", "admin-no-datasets"), menu.back(f"a-role:{person.id}")
@@ -389,7 +389,7 @@ def scopes(context: BotContext) -> View:
 def _scope(context: BotContext, place: int, known: Sequence[str] = ()) -> str:
     """Return the dataset that a button names. Raises NotFound."""
     found = {*users.grantable_scopes(*performer(context)), *known}
-    return admin.marked(context, found, place=place, key="admin-no-dataset")
+    return admin.find_by_hash(context, found, index=place, key="admin-no-dataset")
 
 
 @handlers.button("a-role-ask", needs=Permission.USERS, twice=True)
@@ -402,7 +402,7 @@ def grant(context: BotContext) -> View:
             f" ({scope})" if scope else ""
         )
         text = context.translate("people-ask-grant", who=called(context, person), role=role_label)
-        data = (person.id, role.value, *((short(scope),) if scope else ()))
+        data = (person.id, role.value, *((short_hash(scope),) if scope else ()))
         return menu.confirm(context, text, "people-grant", f"a-role:{person.id}", *data)
     users.grant_role(*performer(context), person.id, role, scope)
     return show_person(context, "people-granted")
@@ -415,7 +415,7 @@ def take_scope(context: BotContext) -> View:
     scope = _scope(context, 1, person.scopes)
     if not menu.is_sure(context):
         text = context.translate("people-ask-scope-off", who=called(context, person), scope=scope)
-        data = (person.id, short(scope))
+        data = (person.id, short_hash(scope))
         return menu.confirm(context, text, "people-revoke", f"a-scopes:{person.id}", *data)
     users.revoke_role(*performer(context), person.id, scope)
     return show_person(context, "people-granted")

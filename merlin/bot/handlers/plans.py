@@ -25,11 +25,11 @@ from merlin.billing.promo_codes import Promo, Promos, prices
 from merlin.billing.quota import UNLIMITED, Format, Gift, Plan, allowance_of, on_sale, plan_named
 from merlin.bot import menu
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.admin import marked, short
+from merlin.bot.handlers.admin import find_by_hash, short_hash
 from merlin.bot.handlers.answering import gift_lines, left_lines
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
-from merlin.bot.rendering import allowance_words, pack_words
+from merlin.bot.rendering import allowance_text, pack_text
 from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
@@ -51,7 +51,7 @@ def plan_at(context: BotContext) -> Plan:
     """Return what may be bought or tried and is named by a button. Raises NotFound."""
     plans = context.services.plans
     found = [each for each in plans if each.is_sold or each.trial_days]
-    return marked(context, found, attrgetter("name"))
+    return find_by_hash(context, found, attrgetter("name"))
 
 
 def my_plan(context: BotContext) -> CurrentPlan:
@@ -70,7 +70,7 @@ def good_buttons(context: BotContext, mine: CurrentPlan) -> list[Button]:
     # What renews itself is not bought once more.
     for each in (each for each in plans if mine.renewal(each) is None):
         title, price = each.titled(context.language), each.xtr
-        data = f"offer:{short(each.name)}"
+        data = f"offer:{short_hash(each.name)}"
         if price is not None and (each.name in sold or each.trial_days):
             found.append(Button(f"{title} · {price.format(context.language)}", data))
         elif each.trial_days:
@@ -217,7 +217,7 @@ def offer(context: BotContext) -> View:
 def promo_at(context: BotContext, mark: str) -> Promo | None:
     """Return the code that a button names, None for none that is known."""
     listed = Promos(context.services.db, context.services.clock).all()
-    return next((each for each in listed if short(each.code) == mark), None)
+    return next((each for each in listed if short_hash(each.code) == mark), None)
 
 
 def offered(context: BotContext, of: Plan, promo: Promo | None) -> View:
@@ -233,7 +233,7 @@ def offered(context: BotContext, of: Plan, promo: Promo | None) -> View:
         pay("pay-trial", days=days) if may else "",
         _price(context, of, promo),
     ]
-    trial = may and Button(pay("pay-button-trial", days=days), f"try:{short(of.name)}")
+    trial = may and Button(pay("pay-button-trial", days=days), f"try:{short_hash(of.name)}")
     rows = menu.buttons_of(context, *_buying(context, of, promo), trial, TO_PLAN)
     bold = (Entity("bold", 0, utf16_length(title)),)
     return View(FormattedMessage("\n\n".join(filter(None, parts)), bold, rows))
@@ -242,12 +242,12 @@ def offered(context: BotContext, of: Plan, promo: Promo | None) -> View:
 def _brings(context: BotContext, of: Plan, mine: CurrentPlan) -> list[str]:
     language, days = context.language, of.days
     if of.is_pack:
-        lines = [f"• {text(language, 'pay-pack', what=pack_words(of.questions, language))}"]
+        lines = [f"• {text(language, 'pay-pack', what=pack_text(of.questions, language))}"]
     else:
         lines = []
         for kind in Format:
             new, old = (
-                allowance_words(allowance_of(each, kind), language) for each in (of, mine.plan)
+                allowance_text(allowance_of(each, kind), language) for each in (of, mine.plan)
             )
             key = "pay-line-same" if new == old else "pay-line"
             named = {"kind": text(language, f"plan-{kind.value}"), "new": new, "old": old}
@@ -287,9 +287,9 @@ def _price(context: BotContext, of: Plan, promo: Promo | None) -> str:
 def _buying(context: BotContext, of: Plan, promo: Promo | None) -> list[Button]:
     buttons, services, (rub, price) = [], context.services, prices(of, promo)
     if price is not None:
-        code = f":{short(promo.code)}" if promo is not None else ""
+        code = f":{short_hash(promo.code)}" if promo is not None else ""
         label = context.translate("pay-button-buy", price=price.format(context.language))
-        buttons.append(Button(label, f"buy:{short(of.name)}{code}", style="success"))
+        buttons.append(Button(label, f"buy:{short_hash(of.name)}{code}", style="success"))
     shop, page = services.config.payments.yookassa, services.config.api.public_url.rstrip("/")
     # Only where the operator lets the bot lead to the page that takes roubles.
     if rub is not None and shop is not None and shop.bot_button and page:

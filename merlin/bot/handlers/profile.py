@@ -32,7 +32,7 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import performer
 from merlin.bot.handlers.orders import order_line
 from merlin.bot.menu import View
-from merlin.bot.registry import ANEW, Handlers
+from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
 from merlin.bot.stars import with_stars
 from merlin.core import i18n
 from merlin.core.clock import is_zone, zone_of
@@ -295,7 +295,7 @@ def _letter(context: BotContext, admin: int, message: str) -> OutgoingMessage:
     bought = Purchases(context.db).of(context.user_id, _PURCHASES)
     if bought:
         lines += ["", there.translate("pay-bought"), *(order_line(there, each) for each in bought)]
-    every = bool(bought) and ("pay-button-purchases", f"a-buys:{asker}:0:{ANEW}")
+    every = bool(bought) and ("pay-button-purchases", f"a-buys:{asker}:0:{AS_NEW_MESSAGE}")
     rows = menu.buttons_of(there, (("paysupport-button-answer", f"paysupport:{asker}"), every))
     page = FormattedMessage("\n".join(lines), buttons=rows)
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)

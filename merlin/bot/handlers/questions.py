@@ -62,7 +62,7 @@ QUOTED_LENGTH = 1000
 NAME_LENGTH = 32
 
 
-async def read_words(context: BotContext) -> Prompt:
+async def read_text(context: BotContext) -> Prompt:
     """Return a text message as a prompt, with what it replies to."""
     if not context.quoted:
         return Prompt(context.text)
@@ -86,7 +86,7 @@ async def answer_message(context: BotContext) -> None:
         await context.end(UpdateState.REFUSED, "not served: no words")
 
 
-async def answer_question(context: BotContext, source: Source = read_words) -> None:
+async def answer_question(context: BotContext, source: Source = read_text) -> None:
     """Answer a message, wherever it was left. Raises ChatUnreachable."""
     streaming = context.services.config.chat.streaming
     # In a message of its own.
@@ -486,7 +486,7 @@ async def answer_edited(context: BotContext) -> None:
     turn = await context.store.read(
         lambda: context.turns.of_message(context.place, context.message_id)
     )
-    source = SOURCES.get(context.format, read_words)
+    source = SOURCES.get(context.format, read_text)
     if turn is not None and turn.question.update_id == context.update_id:
         await answer_question(context, source)
         return
@@ -507,7 +507,7 @@ async def _is_changed(context: BotContext, turn: Turn) -> bool:
             bool(context.text)
             and text_outside_documents(turn.question.text).strip() != context.text
         )
-    edited, before = (await read_words(context)).text, turn.question.text
+    edited, before = (await read_text(context)).text, turn.question.text
     is_part = utf16_length(before) > LONG_UNITS and before.startswith(edited)
     return bool(context.text) and edited != before and not is_part
 

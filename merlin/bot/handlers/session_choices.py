@@ -15,7 +15,13 @@ from merlin.app.ask import request_of_session
 from merlin.billing.quota import allows_model
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext
-from merlin.bot.handlers.answering import abroad, answering, company, plan_for, refitted
+from merlin.bot.handlers.answering import (
+    answering_model,
+    fit_window,
+    other_provider_note,
+    plan_for,
+    provider_title,
+)
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
 from merlin.chat import model_catalogue, sessions
@@ -53,7 +59,7 @@ def chosen(context: BotContext, session: sessions.Session) -> list[str]:
     if session.dataset:
         titles = courses.titles(context.services, context.language)
         found.append(("course", titles.get(session.dataset, session.dataset)))
-    now = answering(context, session) if bared(context, session).provider else None
+    now = answering_model(context, session) if bared(context, session).provider else None
     if now is not None:
         found.append(("model", now.title))
     if session.system:
@@ -68,9 +74,9 @@ def put_under(
     """Put the open session under a preset and store it; None where no model could answer so."""
     bare = bared(context, context.open_session())
     session = sessions.told_by(bare, name, prompt, model)
-    if answering(context, session) is None:
+    if answering_model(context, session) is None:
         return None
-    session = refitted(context, session)
+    session = fit_window(context, session)
     context.sessions.change(session)
     return session
 
@@ -83,7 +89,7 @@ def bared(context: BotContext, session: sessions.Session) -> sessions.Session:
 
 def system_off(context: BotContext) -> View:
     """Take the session's system text away: the usual model answers again."""
-    context.sessions.change(refitted(context, bared(context, context.open_session())))
+    context.sessions.change(fit_window(context, bared(context, context.open_session())))
     return menu.say(context, "presets-off", _TO_PRESETS)
 
 
@@ -147,7 +153,7 @@ def _under(
         return menu.say(context, "presets-nobody")
     title = preset_title(context, name)
     done, rows = context.translate("presets-chosen", name=title), (drop, _OFF, _TO_PRESETS)
-    parts = (done, context.translate(how), abroad(context, session))
+    parts = (done, context.translate(how), other_provider_note(context, session))
     return menu.paragraphs(context, *parts, rows=rows)
 
 
@@ -236,7 +242,7 @@ def _take(context: BotContext, message: str) -> View:
     session = put_under(context, "", prompt)
     if session is None:
         return menu.say(context, "presets-nobody")
-    done = (context.translate("system-set"), abroad(context, session))
+    done = (context.translate("system-set"), other_provider_note(context, session))
     return menu.paragraphs(context, *done, rows=((_SAVE, _CLEAR),))
 
 
@@ -343,7 +349,7 @@ def _begin(context: BotContext, dataset: str | None) -> None:
     if session.touched_at is not None:
         session = context.sessions.renew(context.place)
     bare = replace(session, dataset=dataset, provider=None, model_id=None, preset="", system="")
-    context.sessions.change(refitted(context, bare))
+    context.sessions.change(fit_window(context, bare))
 
 
 _CENT = MICRO // 100
@@ -386,11 +392,11 @@ def list_choices(context: BotContext) -> View:
     """Show the models that may be chosen, and which one answers."""
     session = context.open_session()
     found = options(context, session)
-    now = answering(context, session)
+    now = answering_model(context, session)
     if now is None:
         return menu.say(context, "models-nobody")
     shown, place = menu.paginate(found, context.number(1))
-    provider = company(context, now.provider)
+    provider = provider_title(context, now.provider)
     lines = [context.translate("models-now", model=now.title, provider=provider)]
     newest = context.translate("models-newest")
     buttons = [menu.choice(newest, "model:auto", is_chosen=session.provider is None)]
@@ -414,7 +420,7 @@ def _line(context: BotContext, count: int, option: model_catalogue.ModelOption) 
         count=count,
         model=option.title,
         standing=option.standing.value,
-        provider=company(context, option.provider),
+        provider=provider_title(context, option.provider),
         price=_price(context.language, option.price),
         window=window or 0,
     )
@@ -440,7 +446,7 @@ def _use(context: BotContext, sign: str) -> View:
     if option is None:
         return menu.refuse(context, "models-gone")
     own = replace(session, provider=option.provider, model_id=option.model_id)
-    context.sessions.change(refitted(context, own))
+    context.sessions.change(fit_window(context, own))
     if session.touched_at is not None:
         # What serves already is told of here, and not under the next answer.
         context.sessions.touch(session.session_id, "")
@@ -451,12 +457,12 @@ def _use(context: BotContext, sign: str) -> View:
     arguments = {"newest": newer.model.build_version if newer else "none"}
     kept = context.translate("models-chosen-version", **arguments) if option.version else ""
     rows = (("models-button-newest" if newer else "models-newest", "model:auto"), _TO_MODELS)
-    return menu.paragraphs(context, message, kept, abroad(context, own), rows=rows)
+    return menu.paragraphs(context, message, kept, other_provider_note(context, own), rows=rows)
 
 
 def _return(context: BotContext) -> View:
     """Let the session be answered by the newest model, whichever that is."""
     session = replace(context.open_session(), provider=None, model_id=None)
-    context.sessions.change(refitted(context, session))
-    now = answering(context, session)
+    context.sessions.change(fit_window(context, session))
+    now = answering_model(context, session)
     return menu.say(context, "models-auto", _TO_MODELS, model=now.title if now else "none")

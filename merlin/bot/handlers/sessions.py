@@ -25,14 +25,14 @@ from merlin.bot.answers import TypingIndicator
 from merlin.bot.context import BotContext, letters
 from merlin.bot.handlers.admin import when
 from merlin.bot.handlers.answering import (
-    answering,
-    at_home,
+    answering_model,
     begin_topic,
+    fit_window,
     left_lines,
     open_in_topic,
     plan_for,
-    refitted,
     refusal_of,
+    without_other_provider,
 )
 from merlin.bot.handlers.questions import own_turn, question_of
 from merlin.bot.handlers.session_choices import chosen
@@ -274,7 +274,7 @@ def tokens(context: BotContext) -> View:
     request = request_of_session(context.services, session, plan)
     first = first_candidate(context.catalogue, request)
     newest = context.turns.newest(session.session_id)
-    now, left = answering(context, session), left_lines(context, plan)
+    now, left = answering_model(context, session), left_lines(context, plan)
     title = context.translate("plan-title", title=plan.titled(context.language))
     lines = [
         *_gauge_lines(context, session, newest, window_of(context.services, first, plan.window)),
@@ -376,10 +376,10 @@ def fresh(context: BotContext) -> View:
 def _begun(context: BotContext, key: str, *rows: menu.RowOf) -> View:
     """Open a new session, and say what of the choices made in the old one goes on."""
     words, session = [context.translate(key)], context.sessions.renew(context.place)
-    before, home = chosen(context, session), at_home(context, session)
+    before, home = chosen(context, session), without_other_provider(context, session)
     choices = chosen(context, home)
     if home != session:
-        context.sessions.change(refitted(context, home))
+        context.sessions.change(fit_window(context, home))
         left = "; ".join(each for each in before if each not in choices)
         words.append(context.translate("bot-new-leaves", choices=left))
     if choices:

@@ -29,8 +29,8 @@ from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import feedback
-from merlin.bot.handlers.admin import lines, performer
-from merlin.bot.handlers.answering import answering, company
+from merlin.bot.handlers.admin import join_lines, performer
+from merlin.bot.handlers.answering import answering_model, provider_title
 from merlin.bot.handlers.models import evaluation_words
 from merlin.bot.handlers.plans import LINK, came_by, plan
 from merlin.bot.handlers.session_choices import open_course, preset_name
@@ -199,13 +199,16 @@ def privacy(context: BotContext) -> View:
     """Tell what is stored, who answers, and what the person has allowed."""
     kept, is_given = context.services.config.retention, has_consent(*performer(context))
     letters = max(kept.updates_days, kept.outgoing_days)
-    providers = [f"• {company(context, name)}" for name in context.services.answerers]
+    providers = [f"• {provider_title(context, name)}" for name in context.services.answerers]
     if providers:
         providers.insert(0, context.translate("privacy-providers"))
     session = context.open_session()
-    now, who = answering(context, session), ""
+    now, who = answering_model(context, session), ""
     if now is not None:
-        provider, by = company(context, now.provider), "person" if session.provider else "bot"
+        provider, by = (
+            provider_title(context, now.provider),
+            "person" if session.provider else "bot",
+        )
         who = context.translate("privacy-session", model=now.title, provider=provider, by=by)
     parts = [
         legal_text(Settings(context.db), PRIVACY, context.language),
@@ -333,7 +336,8 @@ def _exhibit(context: BotContext, serving: Serving) -> str:
     )
     scores = proof_of(context.db, serving.model.model_row)
     against = _against(context, serving.model, scores) if scores is not None else ""
-    return lines(model, evaluation_words(scores, context.language), against)
+
+    return join_lines(model, evaluation_words(scores, context.language), against)
 
 
 def _against(context: BotContext, model: Model, evaluation: Evaluation) -> str:
@@ -350,7 +354,7 @@ def _against(context: BotContext, model: Model, evaluation: Evaluation) -> str:
 
 
 def _info_session(context: BotContext, session: Session) -> str:
-    now = answering(context, session)
+    now = answering_model(context, session)
     dataset = dataset_of(context.services, session)
     choices = {
         "bot-info-session-model": now.title if now else "",
