@@ -1,7 +1,8 @@
-"""Faults on demand: the one mechanism by which a stand-in misbehaves.
+"""Fault injection for the stand-ins.
 
-A fault names a method, a kind and how often; `FaultGate` stands before a stand-in's application
-and acts on it. Faults are set in Python (`Faults.add`) or over HTTP (`/control/faults`).
+A fault names an API method, a kind of failure and how often it happens. `FaultGate` wraps a
+stand-in's ASGI application and applies the faults. Faults are set in Python (`Faults.add`) or over
+HTTP (`/control/faults`).
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ HANG_S = 60.0
 
 
 class FaultKind(StrEnum):
-    """What goes wrong; the words are those of `/control/faults`."""
+    """The kinds of failure; the values are those of `/control/faults`."""
 
-    REFUSE = "refuse"  # not carried out, the connection closes without an answer
-    DROP = "drop"  # carried out, the connection closes without an answer
-    CUT = "cut"  # carried out, the connection closes in the middle of the answer
-    STATUS = "status"  # not carried out, answered with `status`
-    DONE_STATUS = "done_status"  # carried out, and yet answered with `status`
-    LAG = "lag"  # carried out and answered, `seconds` later
-    HANG = "hang"  # carried out, no answer; closed after `seconds` or by the client
+    REFUSE = "refuse"  # not executed; the connection closes without a response
+    DROP = "drop"  # executed; the connection closes without a response
+    CUT = "cut"  # executed; the connection closes in the middle of the response
+    STATUS = "status"  # not executed; answered with `status`
+    DONE_STATUS = "done_status"  # executed, but answered with `status`
+    LAG = "lag"  # executed and answered after `seconds`
+    HANG = "hang"  # executed, no response; closed after `seconds` or by the client
 
 
 _CONFIG = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
@@ -46,11 +47,11 @@ _CONFIG = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
 @dataclass(frozen=True, slots=True, config=_CONFIG)
 class Fault:
-    """One thing that goes wrong.
+    """One configured failure.
 
-    `method` is the stand-in's name of a call, with `*` for any part. The first `skip` matching
-    calls pass, then `times` calls are hit (None: all), each with `probability`. `only` narrows to
-    calls with these arguments, compared as text: `{"chat_id": "1001"}`.
+    `method` is the stand-in's name of an API call; `*` matches any part. The first `skip` matching
+    calls pass, then `times` calls fail (None: all), each with `probability`. `only` limits the
+    fault to calls with these arguments, compared as text: `{"chat_id": "1001"}`.
     """
 
     method: str
@@ -64,92 +65,94 @@ class Fault:
     only: Mapping[str, str] = field(default_factory=dict)
 
     def matches(self, method: str, arguments: Mapping[str, str]) -> bool:
-        """Return whether this fault speaks of that call."""
+        """Return whether this fault applies to the call."""
         return fnmatchcase(method, self.method) and all(
             arguments.get(name) == value for name, value in self.only.items()
         )
 
 
 class Faults:
-    """The faults that wait to happen; safe to change from another thread."""
+    """The faults that have not happened yet. Thread-safe."""
 
-    def __init__(self, *waiting: Fault, seed: int = 0) -> None:
-        self._waiting = list(waiting)
+    def __init__(self, *faults: Fault, seed: int = 0) -> None:
+        self._pending = list(faults)
         self._random = random.Random(seed)  # noqa: S311 - repeatable faults, not secrets
         self._lock = threading.Lock()
 
     def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return bool(self._pending)
 
     def add(self, *faults: Fault) -> None:
-        """Let these happen too."""
+        """Add faults."""
         with self._lock:
-            self._waiting.extend(faults)
+            self._pending.extend(faults)
 
     def clear(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults."""
         with self._lock:
-            self._waiting.clear()
+            self._pending.clear()
 
     def all(self) -> list[Fault]:
-        """Return what still waits to happen."""
+        """Return the faults that have not happened yet."""
         with self._lock:
-            return list(self._waiting)
+            return list(self._pending)
 
     def take(self, method: str, arguments: Mapping[str, str]) -> Fault | None:
-        """Return the fault that hits this call, counting it down; None for a call that passes."""
+        """Return the fault that applies to this call and count it down, or None."""
         with self._lock:
-            for place, fault in enumerate(self._waiting):
+            for index, fault in enumerate(self._pending):
                 if not fault.matches(method, arguments):
                     continue
                 if fault.skip:
-                    self._waiting[place] = replace(fault, skip=fault.skip - 1)
+                    self._pending[index] = replace(fault, skip=fault.skip - 1)
                 elif self._random.random() < fault.probability:
                     if fault.times == 1:
-                        del self._waiting[place]
+                        del self._pending[index]
                     elif fault.times is not None:
-                        self._waiting[place] = replace(fault, times=fault.times - 1)
+                        self._pending[index] = replace(fault, times=fault.times - 1)
                     return fault
         return None
 
 
-# The call's name and its arguments as text; None for what faults never hit.
-Naming = Callable[[Request], Awaitable[tuple[str, Mapping[str, str]] | None]]
-# From fault: the service's own error answer.
-ErrorAnswer = Callable[[Fault], Response]
+# Returns the call's name and its arguments as text; None for calls that faults never affect.
+CallNamer = Callable[[Request], Awaitable[tuple[str, Mapping[str, str]] | None]]
+# Builds the service's own error response for a fault.
+ErrorResponder = Callable[[Fault], Response]
 
 
 class FaultGate:
-    """ASGI application around another one, in which faults happen."""
+    """ASGI application that wraps another one and applies faults to its calls."""
 
-    def __init__(self, app: ASGIApp, faults: Faults, name: Naming, answer: ErrorAnswer) -> None:
+    def __init__(
+        self, app: ASGIApp, faults: Faults, name_call: CallNamer, error_response: ErrorResponder
+    ) -> None:
         self._app = app
         self._faults = faults
-        self._name = name
-        self._answer = answer
+        self._name_call = name_call
+        self._error_response = error_response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call, with the fault that waits for it, if any."""
+        """Serve one call; apply the fault that matches it, if any."""
         if not self._faults or scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        again = _replay(await request.body(), receive)
-        named = await self._name(request)
-        fault = self._faults.take(*named) if named else None
+        replay = _replay(await request.body(), receive)
+        call = await self._name_call(request)
+        fault = self._faults.take(*call) if call else None
         if fault is None:
-            await self._app(scope, again, send)
+            await self._app(scope, replay, send)
         else:
-            await self._misbehave(fault, scope, again, send)
+            await self._apply(fault, scope, replay, send)
 
-    async def _misbehave(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _apply(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.kind in {FaultKind.DROP, FaultKind.HANG, FaultKind.DONE_STATUS}:
-            await self._app(scope, receive, _swallow)
+            await self._app(scope, receive, _discard)
         match fault.kind:
             case FaultKind.REFUSE | FaultKind.DROP:
                 await close_connection(send)
             case FaultKind.STATUS | FaultKind.DONE_STATUS:
-                await self._answer(fault)(scope, receive, send)
+                await self._error_response(fault)(scope, receive, send)
             case FaultKind.LAG:
                 await asyncio.sleep(fault.seconds)
                 await self._app(scope, receive, send)
@@ -164,70 +167,70 @@ class FaultGate:
 
 
 def _cut(send: Send) -> Send:
-    """Return a `send` that lets half of a whole body, or two pieces of a stream, through."""
-    pieces = count(0)
+    """Return a `send` that passes half of a complete body, or two chunks of a stream."""
+    indexes = count(0)
 
-    async def cut(message: Message) -> None:
-        piece, body = next(pieces), message.get("body", b"")
-        if piece == 0 or (piece <= 2 and message.get("more_body")):  # noqa: PLR2004 - head and two
+    async def send_part(message: Message) -> None:
+        index, body = next(indexes), message.get("body", b"")
+        if index == 0 or (index <= 2 and message.get("more_body")):  # noqa: PLR2004 - head and two
             await send(message)
             return
-        if piece == 1:
+        if index == 1:
             await send({**message, "body": body[: len(body) // 2], "more_body": True})
         await close_connection(send)
 
-    return cut
+    return send_part
 
 
 async def close_connection(send: Send) -> None:
-    """Close the client's connection with nothing (more) said, as a dying server does.
+    """Close the client's connection without sending anything more, as a crashing server does.
 
     Only uvicorn's own `send` knows the connection; it is the bound method of its cycle.
     """
     cycle = getattr(send, "__self__", None)
     if cycle is not None and not cycle.disconnected:
-        # close, not abort: what was sent before must still reach the client.
+        # close, not abort: data sent before must still reach the client.
         cycle.message_event.clear()
         cycle.transport.close()
         await cycle.message_event.wait()
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    first = True
+    is_first = True
 
-    async def again() -> Message:
-        nonlocal first
-        if first:
-            first = False
+    async def receive_again() -> Message:
+        nonlocal is_first
+        if is_first:
+            is_first = False
             return {"type": "http.request", "body": body, "more_body": False}
         return await receive()
 
-    return again
+    return receive_again
 
 
-async def _swallow(_message: Message) -> None:
-    """Take an answer that nobody shall see."""
+async def _discard(_message: Message) -> None:
+    """Discard a response."""
 
 
 PATH = "/control/faults"
 
 
 def fault_routes(faults: Faults) -> list[Route]:
-    """Return the routes; each answers with what now waits to happen."""
+    """Return the `/control/faults` routes; each responds with the pending faults."""
 
-    def show() -> list[dict[str, Any]]:
+    def view() -> list[dict[str, Any]]:
         return [asdict(fault) for fault in faults.all()]
 
     def add(body: Any) -> object:
-        faults.add(*(Fault(**one) for one in (body if isinstance(body, list) else [body])))
-        return show()
+        faults.add(*(Fault(**fields) for fields in (body if isinstance(body, list) else [body])))
+        return view()
 
     async def clear(_request: Request) -> Response:
         faults.clear()
         return JSONResponse([])
 
     return [
-        view_route(PATH, show),
+        view_route(PATH, view),
         control_route(PATH, add),
         Route(PATH, clear, methods=["DELETE"]),
     ]

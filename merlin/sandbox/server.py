@@ -1,12 +1,12 @@
-"""Serve a stand-in: in a thread for tests, in a process of its own for the demo; deadlines.
+"""Run a stand-in in a thread (tests) or in its own process (demo); deadlines for tests.
 
-`StandIn` is what every stand-in can do for tests: come, go, and be looked into while it serves;
-`ApiStandIn` is one of a JSON API, whose calls have names, which faults hit and tests count.
-What outlives its end lies in an `AppendLog`: a line is written whole before the stand-in goes on,
-so `kill -9` loses nothing that was answered; a line torn by the kill is cut off at the next start.
+`StandIn` is the base class: start, stop, and thread-safe access while it serves. `ApiStandIn` adds
+a JSON API with named calls, faults and a call log. State that survives a restart is kept in an
+`AppendLog`: each line is written completely before the stand-in goes on, so `kill -9` loses nothing
+that was answered; an incomplete last line is cut off at the next start.
 
-A deadline is given in seconds of a machine that has nothing else to do. A wait that is over by
-then looks how slow the machine is now, and ends only when the longer time is over as well.
+A deadline is given in seconds of an idle machine. When it passes, the wait measures how slow the
+machine is now and ends only when the correspondingly longer time has passed too.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ from merlin.sandbox.faults import Fault, FaultGate, Faults, fault_routes
 from merlin.sandbox.web import control_route
 
 DEADLINE_S = 30.0
-# As many additions as take 15 ms of an idle core of the machine on which the deadlines were set:
-# longer than a scheduler's slice, so that a busy machine takes the core away in between.
+# As many additions as take 15 ms on an idle core of the machine on which the deadlines were set:
+# longer than a scheduler's slice, so that a busy machine preempts the loop.
 _ADDITIONS, _IDLE_S = 500_000, 0.02
-# For how long a call's timeout relies on the last measurement, in seconds.
-_HOLDS_S = 10.0
+# How long a measurement is reused for call timeouts, in seconds.
+_MEASUREMENT_LIFE_S = 10.0
 
 
 def _slowness() -> float:
-    """Return how many times as long as an idle machine's work takes here now, at least 1."""
-    began, total = time.monotonic(), 0
-    for number in range(_ADDITIONS):
-        total += number
-    # The load of the last minute also counts what waits for the disk.
+    """Return how many times slower than an idle machine this one is now, at least 1."""
+    started_at, total = time.monotonic(), 0
+    for addend in range(_ADDITIONS):
+        total += addend
+    # The one-minute load average also counts processes waiting for the disk.
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    return max(1.0, load, (time.monotonic() - began) / _IDLE_S)
+    return max(1.0, load, (time.monotonic() - started_at) / _IDLE_S)
 
 
 @lru_cache(maxsize=1)
@@ -67,23 +67,23 @@ def _slowness_at(_period: int) -> float:
 
 
 def longest(seconds: float = 4 * DEADLINE_S) -> float:
-    """Return in seconds of now what takes `seconds` on an idle machine: a call's timeout."""
-    return seconds * _slowness_at(int(time.monotonic() / _HOLDS_S))
+    """Return the timeout, in seconds, for a call that takes `seconds` on an idle machine."""
+    return seconds * _slowness_at(int(time.monotonic() / _MEASUREMENT_LIFE_S))
 
 
 class Deadline:
-    """The end of one wait, `seconds` of an idle machine after now."""
+    """A deadline `seconds` from now, extended while the machine is busy."""
 
     def __init__(self, seconds: float = DEADLINE_S) -> None:
-        self._began = time.monotonic()
+        self._started_at = time.monotonic()
         self._idle_s = self.allowed_s = seconds
 
     def is_over(self) -> bool:
-        """Return whether the wait has taken longer than this machine needs at its slowest yet.
+        """Return whether the time is up, even for the slowest speed measured so far.
 
-        Looks at the machine only after `seconds`: a wait that ends in time costs nothing.
+        Measures the machine only after `seconds`: a wait that ends in time costs nothing.
         """
-        waited_s = time.monotonic() - self._began
+        waited_s = time.monotonic() - self._started_at
         if waited_s > self.allowed_s:
             self.allowed_s = max(self.allowed_s, self._idle_s * _slowness())
         return waited_s > self.allowed_s
@@ -95,7 +95,7 @@ LAST_CALLS_S = 1.0
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that closes the application before it waits for open calls to end."""
+    """uvicorn server that closes the application before it waits for open requests."""
 
     def __init__(self, app: StandIn) -> None:
         super().__init__(
@@ -113,12 +113,12 @@ class _Server(uvicorn.Server):
         self._ended = asyncio.Event()
 
     def end(self) -> None:
-        """Stop serving; to be called in the server's loop."""
+        """Stop serving. Call it in the server's event loop."""
         self.should_exit = True
         self._ended.set()
 
     async def main_loop(self) -> None:
-        """Tick as uvicorn does, but hear `end` at once."""
+        """Tick as uvicorn does, but react to `end` immediately."""
         ticks = 0
         while not await self.on_tick(ticks):
             ticks += 1
@@ -126,12 +126,15 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self._ended.wait(), TICK_S)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until told to stop."""
+        """Serve until stopped."""
         await self._app.open()
         await super().serve(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End long polls and streams, then the connections; uvicorn's own way sleeps for 0.1 s."""
+        """End long polls and streams, then the connections.
+
+        Overrides uvicorn's shutdown, which sleeps for 0.1 s.
+        """
         await self._app.close()
         for server in self.servers:
             server.close()
@@ -139,36 +142,39 @@ class _Server(uvicorn.Server):
             listener.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        # A moment for what is answered already, and for idle connections to be gone.
-        moment = asyncio.create_task(asyncio.sleep(0.001))
-        await asyncio.wait([*self.server_state.tasks, moment], timeout=LAST_CALLS_S)
+        # Give finished responses and idle connections a moment to close.
+        grace = asyncio.create_task(asyncio.sleep(0.001))
+        await asyncio.wait([*self.server_state.tasks, grace], timeout=LAST_CALLS_S)
         for task in list(self.server_state.tasks):
             task.cancel()
 
 
 def serve(app: StandIn, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; for a stand-in that is a process of its own."""
+    """Serve until SIGTERM or SIGINT, for a stand-in that runs as its own process."""
     with listen("--port", host, port) as listener:
         asyncio.run(_Server(app).serve([listener]))
 
 
 def serve_from_arguments(make_app: Callable[[argparse.Namespace], StandIn], **options: str) -> None:
-    """Serve a stand-in as the command line says; `options` are names of texts and their help."""
+    """Serve a stand-in configured by the command line.
+
+    `options` are additional string options: name and help text.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--folder", type=Path, help="keeps the state over restarts")
-    for name, words in options.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", default="", help=words)
+    for name, help_text in options.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", default="", help=help_text)
     args = parser.parse_args()
     serve(make_app(args), args.host, args.port)
 
 
 class StandIn(ABC):
-    """An outside service: an ASGI application, and a thread of this process that serves it.
+    """An external service: an ASGI application and the thread of this process that serves it.
 
-    `with ….StandIn() as outside:` serves it on a port that stays its own (0: a free one). `stop`
-    and `start` again is the service down and back: same port, same state.
+    `with ….StandIn() as outside:` serves it on a fixed port (0: any free one, then kept). `stop`
+    followed by `start` simulates an outage: the port and the state stay.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -180,14 +186,14 @@ class StandIn(ABC):
 
     @abstractmethod
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call."""
+        """Serve one request."""
 
     async def open(self) -> None:  # noqa: B027 - most have nothing to begin
-        """Begin what runs beside the calls; called once, before the first of them."""
+        """Start background work; called once, before the first request."""
 
     @abstractmethod
     async def close(self) -> None:
-        """End long polls and streams, let go of files and sockets."""
+        """End long polls and streams, release files and sockets."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -197,7 +203,7 @@ class StandIn(ABC):
         self.stop()
 
     def start(self) -> None:
-        """Listen and serve; on return the port answers. A second start takes the same port."""
+        """Listen and serve; returns when the port answers. A second start uses the same port."""
         listener = listen("port", "127.0.0.1", self.port)
         self.port = listener.getsockname()[1]
         self._started.clear()
@@ -217,11 +223,11 @@ class StandIn(ABC):
 
     @property
     def is_running(self) -> bool:
-        """Return whether it answers."""
+        """Return whether the server is running."""
         return self._thread is not None
 
     def stop(self) -> None:
-        """Stop answering; connections are closed. Without effect when not started."""
+        """Stop the server and close its connections. Does nothing when not started."""
         if self._thread is None or self._server is None:
             return
         self.call(self._server.end)
@@ -229,33 +235,34 @@ class StandIn(ABC):
         self._thread = None
 
     def run(self, task: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the server's thread; return its result, raise its error."""
+        """Run a coroutine in the server's thread; return its result or raise its error."""
         if self._loop is None or self._thread is None:
             task.close()
             raise RuntimeError("the stand-in is not started")
         return asyncio.run_coroutine_threadsafe(task, self._loop).result(longest())
 
     def call(self, function: Callable[[], T]) -> T:
-        """Run a function in the server's thread, between its calls; return its result."""
+        """Run a function in the server's thread, between requests; return its result."""
 
-        async def once() -> T:
+        async def call_function() -> T:
             return function()
 
-        return self.run(once())
+        return self.run(call_function())
 
-    def _read(self, function: Callable[[], T]) -> T:
+    def _access(self, function: Callable[[], T]) -> T:
+        """Run a function in the server's thread, or here while the server is stopped."""
         return self.call(function) if self.is_running else function()
 
 
 MAX_CALLS = 50_000
-# (name, method, path, handler) of an address. A handler that is a coroutine function gets the
-# request and returns the response, any other one gets what the path names and returns the JSON.
-Address = tuple[str, str, str, Callable[..., Any]]
+# (name, method, path, handler) of a route. A handler that is a coroutine function gets the
+# request and returns the response; any other gets the path parameters and returns the JSON.
+ApiRoute = tuple[str, str, str, Callable[..., Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One call of an API: when, its name, Idempotence-Key and JSON body, and its status."""
+    """One recorded API call: time, name, Idempotence-Key, JSON body and response status."""
 
     at: str
     name: str
@@ -265,47 +272,47 @@ class ApiCall:
 
 
 class ApiStandIn(StandIn):
-    """A stand-in of a JSON API, with faults and behaviour on its control side."""
+    """A stand-in of a JSON API, with control routes for faults and behaviour."""
 
     error = ApiError
 
     def __init__(
-        self, port: int, addresses: Iterable[Address], *pages: BaseRoute, seed: int = 0
+        self, port: int, routes: Iterable[ApiRoute], *pages: BaseRoute, seed: int = 0
     ) -> None:
-        """Take the addresses of the API, and the routes of all that faults do not hit."""
+        """Take the routes of the API, and the routes that faults do not affect (`pages`)."""
         super().__init__(port)
         self.faults = Faults(seed=seed)
         self._calls: deque[ApiCall] = deque(maxlen=MAX_CALLS)
-        self._addresses = [self._route(*address) for address in addresses]
+        self._api_routes = [self._make_route(*route) for route in routes]
         control = [control_route("/control/behaviour", self.change), *fault_routes(self.faults)]
         app = Starlette(
-            routes=[*self._addresses, *control, *pages],
-            exception_handlers={HTTPException: self._refuse_address},
+            routes=[*self._api_routes, *control, *pages],
+            exception_handlers={HTTPException: self._refuse_unknown_url},
         )
-        self._gate = FaultGate(app, self.faults, self._name_call, self._fault_answer)
+        self._gate = FaultGate(app, self.faults, self._name_call, self._fault_response)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call."""
+        """Serve one request."""
         if scope["type"] == "http":
             await self._gate(scope, receive, send)
 
     @abstractmethod
     def check_key(self, request: Request) -> None:
-        """Raise ApiError for a call that does not bring the key."""
+        """Raise ApiError for a request without valid credentials."""
 
     @abstractmethod
     def change(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Change the behaviour from now on; return all of it. Raises ValueError, TypeError."""
+        """Change the behaviour; return all its settings. Raises ValueError, TypeError."""
 
     def behave(self, **fields: Any) -> None:
-        """Change the behaviour from now on, by its field names. Raises ValueError, TypeError."""
-        self._read(lambda: self.change(fields))
+        """Change the behaviour by field names. Raises ValueError, TypeError."""
+        self._access(lambda: self.change(fields))
 
     def calls(self, name: str = "") -> list[ApiCall]:
-        """Return the calls, oldest first; all, or those of one name ("chat.create")."""
-        return self._read(lambda: [call for call in self._calls if name in {"", call.name}])
+        """Return the recorded calls, oldest first; all, or those of one name ("chat.create")."""
+        return self._access(lambda: [call for call in self._calls if name in {"", call.name}])
 
-    def _route(self, name: str, method: str, path: str, handler: Callable[..., Any]) -> Route:
+    def _make_route(self, name: str, method: str, path: str, handler: Callable[..., Any]) -> Route:
         async def answer(request: Request) -> Response:
             try:
                 self.check_key(request)
@@ -324,25 +331,27 @@ class ApiStandIn(StandIn):
         return Route(path, answer, methods=[method], name=name)
 
     async def _name_call(self, request: Request) -> tuple[str, Mapping[str, str]] | None:
-        """Return a call's name and arguments for faults: of its path, its metadata, its model."""
-        for route in self._addresses:
-            matched, found = route.matches(request.scope)
-            if matched is Match.FULL:
+        """Return a call's name and arguments (path, metadata, model) to match faults."""
+        for route in self._api_routes:
+            match, child_scope = route.matches(request.scope)
+            if match is Match.FULL:
                 body = _json_object(await request.body())
                 metadata, params = body.get("metadata"), {"model": body.get("model")}
-                params |= found["path_params"] | (metadata if isinstance(metadata, dict) else {})
+                params |= child_scope["path_params"] | (
+                    metadata if isinstance(metadata, dict) else {}
+                )
                 return route.name, {name: str(value) for name, value in params.items()}
         return None
 
-    async def _refuse_address(self, request: Request, error: Exception) -> Response:
+    async def _refuse_unknown_url(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
-        words = f"Invalid URL ({request.method} {request.url.path})"
-        return JSONResponse(self.error(status, words, code="unknown_url").as_json(), status)
+        message = f"Invalid URL ({request.method} {request.url.path})"
+        return JSONResponse(self.error(status, message, code="unknown_url").as_json(), status)
 
-    def _fault_answer(self, fault: Fault) -> Response:
+    def _fault_response(self, fault: Fault) -> Response:
         error = self.error(fault.status, f"The stand-in was told to answer {fault.status}.")
-        wait = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
-        return JSONResponse(error.as_json(), fault.status, wait)
+        headers = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
+        return JSONResponse(error.as_json(), fault.status, headers)
 
 
 def _json_object(content: bytes) -> dict[str, Any]:
@@ -354,9 +363,9 @@ def _json_object(content: bytes) -> dict[str, Any]:
 
 
 class AppendLog:
-    """What outlives a stand-in: a file of JSON lines, oldest first, and whole files beside it.
+    """State that survives a restart: a file of JSON lines, oldest first, and stored files.
 
-    Without a folder nothing is kept on the disk.
+    Without a folder everything is in memory.
     """
 
     def __init__(self, folder: Path | None, name: str) -> None:
@@ -366,18 +375,18 @@ class AppendLog:
         self._in_memory: dict[str, bytes] = {}
 
     def replay(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines written before, and cut off a torn last one."""
+        """Yield the records written before; cut off an incomplete last line."""
         if self._folder is None or not (path := self._folder / self._name).exists():
             return
         content = path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            os.truncate(path, whole)
-        for line in content[:whole].splitlines():
+        complete_size = content.rfind(b"\n") + 1
+        if complete_size < len(content):
+            os.truncate(path, complete_size)
+        for line in content[:complete_size].splitlines():
             yield json.loads(line)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Write one line; it is with the operating system on return."""
+        """Append one line; it has reached the operating system on return."""
         if self._folder is None:
             return
         if self._descriptor is None:
@@ -386,8 +395,8 @@ class AppendLog:
             self._descriptor = os.open(self._folder / self._name, flags, 0o600)
         os.write(self._descriptor, json.dumps(record, ensure_ascii=False).encode() + b"\n")
 
-    def keep(self, file_id: str, content: bytes) -> None:
-        """Keep a file's bytes, on disk on return; `file_id` is one of ours."""
+    def store(self, file_id: str, content: bytes) -> None:
+        """Store a file's bytes, durably on return. `file_id` must be a safe file name."""
         if self._folder is None:
             self._in_memory[file_id] = content
         else:
@@ -395,13 +404,13 @@ class AppendLog:
             durable_files.write_durably(target, lambda path: path.write_bytes(content))
 
     def read(self, file_id: str) -> bytes:
-        """Return a kept file's bytes."""
+        """Return a stored file's bytes."""
         if self._folder is None:
             return self._in_memory[file_id]
         return (self._folder / "files" / file_id).read_bytes()
 
     def close(self) -> None:
-        """Close the file of lines; a later `append` opens it again."""
+        """Close the file; a later `append` opens it again."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

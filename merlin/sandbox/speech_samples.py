@@ -1,7 +1,7 @@
-"""The sample voices, and the words that are kept with a voice of this kind.
+"""The sample voice recordings and their embedded transcripts.
 
-An Ogg Opus file may carry comments; a sample has its own words as DESCRIPTION. The stand-in
-hears nothing: it reads that comment, and says so where there is none.
+An Ogg Opus file may carry comments; a sample has its transcript in DESCRIPTION. The stand-in
+recognises no speech: it reads that comment, and says so where there is none.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _FIELD = b"DESCRIPTION="
 
 
 def sample_voice(language: str = "ru") -> bytes:
-    """Return the sample in Russian or English: speech made by a synthesiser, Ogg Opus."""
+    """Return the Russian or English sample: synthesised speech, Ogg Opus."""
     name = "voice-sample.oga" if language == "ru" else "voice-sample-en.oga"
     return (_STATIC / name).read_bytes()
 
 
 def transcript_of(content: bytes) -> str:
-    """Return the words kept in an Ogg Opus file's comments, "" when there are none."""
+    """Return the transcript in an Ogg Opus file's comments, "" without one."""
     start = content.find(_FIELD)
     if start < 4:  # noqa: PLR2004 - the comment's length stands before it
         return ""
@@ -32,7 +32,7 @@ def transcript_of(content: bytes) -> str:
 
 
 def seconds(content: bytes) -> int:
-    """Return how long an Ogg Opus file lasts, from its last page's position; 0 if unknown."""
+    """Return an Ogg Opus file's duration, from its last page's granule position; 0 if unknown."""
     last = content.rfind(b"OggS")
     if last < 0 or len(content) < last + 14:
         return 0

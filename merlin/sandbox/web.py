@@ -1,4 +1,4 @@
-"""HTTP that the stand-ins share: control routes and pages."""
+"""HTTP helpers shared by the stand-ins: control routes and pages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def control_route(path: str, act: Callable[[Any], object]) -> Route:
-    """Return the route that gives a JSON body to `act` and answers what it returns."""
+    """Return a POST route that passes its JSON body to `act` and responds with the result."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -45,7 +45,7 @@ def control_route(path: str, act: Callable[[Any], object]) -> Route:
 
 
 def control_handler(handler: Handler) -> Handler:
-    """Return a handler of the control side: other sites may not write, errors are JSON."""
+    """Wrap a control handler: reject cross-site writes, return errors as JSON."""
 
     async def answer(request: Request) -> Response:
         if is_foreign(request):
@@ -59,7 +59,10 @@ def control_handler(handler: Handler) -> Handler:
 
 
 def view_route(path: str, view: Callable[..., object]) -> Route:
-    """Return the route that answers what `view` returns; its arguments come from the query."""
+    """Return a GET route that responds with `view`'s result.
+
+    The query parameters are passed as the arguments of the same names.
+    """
     names = list(inspect.signature(view).parameters)
 
     async def answer(request: Request) -> Response:
@@ -68,7 +71,7 @@ def view_route(path: str, view: Callable[..., object]) -> Route:
     return Route(path, control_handler(answer))
 
 
-SAFETY = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
         " frame-ancestors 'none'"
@@ -80,13 +83,13 @@ SAFETY = {
 
 
 def restrict_pages(app: ASGIApp) -> ASGIApp:
-    """Return the application with headers that forbid a browser what its pages do not need."""
+    """Wrap an application so that responses carry restrictive security headers."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_restricted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SAFETY.items():
+                for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -99,7 +102,7 @@ _WEB = Path(__file__).parents[1] / "web"
 
 
 def static_routes() -> list[BaseRoute]:
-    """Return the routes of styles, scripts and pictures."""
+    """Return the routes of styles, scripts and images."""
     return [
         Mount("/static/sandbox", StaticFiles(directory=_WEB / "sandbox" / "static")),
         Mount("/static", StaticFiles(directory=_WEB / "static")),
@@ -109,13 +112,13 @@ def static_routes() -> list[BaseRoute]:
 def page_response(
     request: Request, prefix: str, language: str, template: str, status: int = 200, **values: object
 ) -> Response:
-    """Return a page, whose texts' keys begin with `prefix`; `?lang=` is remembered."""
+    """Render a page whose text keys begin with `prefix`; remember the language of `?lang=`."""
     content = (
         _environment()
         .get_template(template)
         .render(
             language=language,
-            other_language=next(one for one in LANGUAGES if one != language),
+            other_language=next(code for code in LANGUAGES if code != language),
             theme=chosen_theme(request),
             t=lambda key, **arguments: text(language, prefix + key, **arguments),
             **values,
@@ -135,7 +138,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     icons = (_WEB / "static" / "icons.svg").read_text(encoding="utf-8")
-    # One hidden drawing a page; its symbols are used by name.
-    drawing = icons.replace("<svg ", "<svg hidden ", 1)
-    environment.globals["icons"] = Markup(drawing)  # noqa: S704 - our own file
+    # One hidden SVG per page; its symbols are referenced by name.
+    svg = icons.replace("<svg ", "<svg hidden ", 1)
+    environment.globals["icons"] = Markup(svg)  # noqa: S704 - our own file
     return environment

@@ -1,5 +1,5 @@
-"""A stand-in of a model provider in the OpenAI protocol: chat, images, voice, and fine-tune jobs.
+"""A stand-in of a model provider with the OpenAI protocol: chat, images, voice, fine-tune jobs.
 
-It is honest by rule (`chat`): it leads a summary with the text's own sentences, marks a
-translation as the source, and says in every answer that it is a stand-in.
+Its answers are rule-based (`chat`): a summary is the text's first sentences, a translation is the
+marked source text, and every answer says that it comes from a stand-in.
 """

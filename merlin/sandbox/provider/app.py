@@ -1,7 +1,6 @@
-"""The provider's stand-in as one ASGI application, and in a thread for tests.
+"""The provider's stand-in as an ASGI application, run in a thread by tests.
 
-Beside the chat's addresses it serves those of models, files and fine-tune jobs, and `/control/…`:
-faults and behaviour.
+It serves chat, audio, models, files and fine-tune jobs, and `/control/…` for faults and behaviour.
 """
 
 from __future__ import annotations
@@ -28,19 +27,19 @@ from merlin.sandbox.provider.chat import (
     transcribe,
 )
 from merlin.sandbox.provider.training import Account, checkpoint_objects, event_objects, job_object
-from merlin.sandbox.server import Address, ApiStandIn
+from merlin.sandbox.server import ApiRoute, ApiStandIn
 
-_METADATA = re.compile(r"metadata\[(.+)\]")
+_METADATA_PARAMETER = re.compile(r"metadata\[(.+)\]")
 JOBS = "/v1/fine_tuning/jobs"
 JOB = f"{JOBS}/{{job_id}}"
 
 
 class ProviderStandIn(ApiStandIn):
-    """A provider, as far as a client can tell; `with ProviderStandIn() as provider:`.
+    """A stand-in of a provider; `with ProviderStandIn() as provider:`.
 
-    `folder` keeps files and jobs over restarts (None: in memory): a new stand-in over the same one
-    is the provider's own restart. With a `key` every call needs it as a bearer; without one any
-    key will do, but one there must be.
+    `folder` keeps files and jobs (None: in memory): a new stand-in on the same folder is the
+    provider after a restart. With a `key` every request needs it as a bearer token; without one any
+    token is accepted, but one is required.
     """
 
     def __init__(
@@ -48,107 +47,109 @@ class ProviderStandIn(ApiStandIn):
     ) -> None:
         self._account = Account(folder)
         self._key = key
-        super().__init__(port, self._table(), seed=seed)
+        super().__init__(port, self._routes(), seed=seed)
 
     async def close(self) -> None:
-        """Let go of the journal."""
+        """Close the journal."""
         self._account.close()
 
     @property
     def base_url(self) -> str:
-        """Return what the `openai` package takes as `base_url`."""
+        """Return the `base_url` for the `openai` package."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     def change(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Change the behaviour from now on; return all of it. Raises ValueError, TypeError."""
+        """Change the behaviour; return all its settings. Raises ValueError, TypeError."""
         self._account.behave(fields)
         return asdict(self._account.behaviour)
 
     def jobs_created(self) -> list[dict[str, Any]]:
-        """Return every job that was ever made, oldest first: `id`, and a TrainingJob's fields."""
+        """Return every job ever created, oldest first: `id`, and a TrainingJob's fields."""
         jobs = self._account.jobs
-        return self._read(lambda: [{"id": job.job_id, **asdict(job)} for job in jobs.values()])
+        return self._access(lambda: [{"id": job.job_id, **asdict(job)} for job in jobs.values()])
 
     def files(self) -> list[dict[str, Any]]:
-        """Return the File objects that are kept, oldest first."""
-        return self._read(lambda: list(self._account.files.values()))
+        """Return the stored File objects, oldest first."""
+        return self._access(lambda: list(self._account.files.values()))
 
     def check_key(self, request: Request) -> None:
         """Raise ApiError 401 without the key."""
-        self._require_key(request, "bearer")
-
-    def _require_key(self, request: Request, scheme: str) -> None:
         kind, _, key = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != scheme or not key:
+        if kind.lower() != "bearer" or not key:
             raise ApiError(401, "You didn't provide an API key.")
         if self._key and not hmac.compare_digest(key.encode(), self._key.encode()):
             raise ApiError(401, "Incorrect API key provided.")
 
-    def _table(self) -> list[Address]:
-        """Return every address; names are those of faults."""
+    def _routes(self) -> list[ApiRoute]:
+        """Return the API's routes; faults use their names."""
         account = self._account
-        job = partial(job_object, account)
+        as_object = partial(job_object, account)
         return [
             ("chat.create", "POST", "/v1/chat/completions", partial(create_completion, account)),
             ("audio.transcribe", "POST", "/v1/audio/transcriptions", partial(transcribe, account)),
             ("models.list", "GET", "/v1/models", lambda: list_object(model_objects(account))),
             ("models.retrieve", "GET", "/v1/models/{name:path}", partial(find_model, account)),
             ("models.delete", "DELETE", "/v1/models/{name:path}", account.remove_model),
-            ("files.create", "POST", "/v1/files", self._upload),
-            ("files.list", "GET", "/v1/files", self._files),
+            ("files.create", "POST", "/v1/files", self._create_file),
+            ("files.list", "GET", "/v1/files", self._list_files),
             ("files.retrieve", "GET", "/v1/files/{file_id}", account.file),
-            ("files.content", "GET", "/v1/files/{file_id}/content", self._content),
+            ("files.content", "GET", "/v1/files/{file_id}/content", self._file_content),
             ("files.delete", "DELETE", "/v1/files/{file_id}", account.remove_file),
-            ("jobs.create", "POST", JOBS, self._create),
-            ("jobs.list", "GET", JOBS, self._jobs),
-            ("jobs.retrieve", "GET", JOB, lambda job_id: job(account.poll(job_id))),
-            ("jobs.cancel", "POST", f"{JOB}/cancel", lambda job_id: job(account.cancel(job_id))),
-            ("jobs.events", "GET", f"{JOB}/events", self._events),
-            ("jobs.checkpoints", "GET", f"{JOB}/checkpoints", self._checkpoints),
+            ("jobs.create", "POST", JOBS, self._create_job),
+            ("jobs.list", "GET", JOBS, self._list_jobs),
+            ("jobs.retrieve", "GET", JOB, lambda job_id: as_object(account.poll(job_id))),
+            (
+                "jobs.cancel",
+                "POST",
+                f"{JOB}/cancel",
+                lambda job_id: as_object(account.cancel(job_id)),
+            ),
+            ("jobs.events", "GET", f"{JOB}/events", self._list_events),
+            ("jobs.checkpoints", "GET", f"{JOB}/checkpoints", self._list_checkpoints),
         ]
 
-    async def _upload(self, request: Request) -> Response:
+    async def _create_file(self, request: Request) -> Response:
         async with request.form() as form:
             file, purpose = form.get("file"), form.get("purpose")
             if not isinstance(file, UploadFile) or not isinstance(purpose, str):
                 raise bad_field("file", "Missing required parameter: 'file' or 'purpose'")
-            kept = self._account.add_file(file.filename or "file", purpose, await file.read())
-        return JSONResponse(kept)
+            file_row = self._account.add_file(file.filename or "file", purpose, await file.read())
+        return JSONResponse(file_row)
 
-    async def _files(self, request: Request) -> Response:
+    async def _list_files(self, request: Request) -> Response:
         purpose = request.query_params.get("purpose")
         rows = [file for file in self._account.files.values() if purpose in {None, file["purpose"]}]
         return _page(request, rows[::-1], 10_000)
 
-    async def _content(self, request: Request) -> Response:
+    async def _file_content(self, request: Request) -> Response:
         content = self._account.content(request.path_params["file_id"])
         return Response(content, media_type="application/octet-stream")
 
-    async def _create(self, request: Request) -> Response:
+    async def _create_job(self, request: Request) -> Response:
         job = self._account.create_job(await json_object(request))
         return JSONResponse(job_object(self._account, job))
 
-    async def _jobs(self, request: Request) -> Response:
-        requested = {
-            found[1]: value
+    async def _list_jobs(self, request: Request) -> Response:
+        metadata = {
+            match[1]: value
             for name, value in request.query_params.items()
-            if (found := _METADATA.fullmatch(name))
+            if (match := _METADATA_PARAMETER.fullmatch(name))
         }
-        rows = [job_object(self._account, job) for job in self._account.listed(requested)]
+        rows = [job_object(self._account, job) for job in self._account.visible_jobs(metadata)]
         return _page(request, rows, 20)
 
-    async def _events(self, request: Request) -> Response:
+    async def _list_events(self, request: Request) -> Response:
         return _page(request, event_objects(self._account.job(request.path_params["job_id"])), 20)
 
-    async def _checkpoints(self, request: Request) -> Response:
+    async def _list_checkpoints(self, request: Request) -> Response:
         job = self._account.job(request.path_params["job_id"])
         return _page(request, checkpoint_objects(job), 10)
 
 
 def _page(request: Request, rows: list[dict[str, Any]], default: int) -> Response:
-    """Answer with what follows the id `after`, at most `limit`."""
+    """Return one page of rows: those after the id `after`, at most `limit`."""
     query, ids = request.query_params, [row["id"] for row in rows]
     after, limit = query.get("after"), max(int(query.get("limit") or default), 1)
     start = ids.index(after) + 1 if after in ids else 0
-    shown = rows[start : start + limit]
-    return JSONResponse(list_page(shown, has_more=start + limit < len(rows)))
+    page_rows = rows[start : start + limit]
+    return JSONResponse(list_page(page_rows, has_more=start + limit < len(rows)))

@@ -1,21 +1,20 @@
-"""What the stand-in of a general chat model answers: by rule, never as if it understood.
+"""The answers of the stand-in's chat model: composed by rules, without any understanding.
 
-- asked for a summary: the leading sentences of the documents, else of the longest text it was
-  given;
-- asked for a translation: the source, marked as what it is;
-- shown an image: its kind and size in bytes;
-- told to answer from numbered sources (`merlin.chat.grounding`): the sentence that shares the most
-  words with the question, or that none holds the answer;
-- asked for examples by their schema: drafts, of a text up to three of its paragraphs with
-  questions made of their first words, of a question an answer that says who gives it;
-- shown, before the question, conversations of which one asks nearly the same: its answer;
-- asked what every model knows (`common_knowledge.yaml`): that;
-- asked for a table, a formula, code or a long answer: a canned one, so that the shape can be seen;
-- asked anything else: the question back.
+- a summary: the first sentences of the documents, or of the longest text part;
+- a translation: the source text, marked as such;
+- an image: its media type and size in bytes;
+- an answer from numbered sources (`merlin.chat.grounding`): the sentence that shares the most words
+  with the question, or the marker that no source holds the answer;
+- training examples in their JSON schema: for a text, drafts of up to three of its paragraphs with
+  questions made of their first words; for a question, an answer that names the stand-in;
+- a question almost equal to an earlier one of the conversation: the earlier answer;
+- a question of general knowledge (`common_knowledge.yaml`): its answer;
+- a table, a formula, code or a long answer: a canned one that shows the format;
+- anything else: the question repeated.
 
-What stands within a document (`merlin.chat.prompt`) is material: no wish is read out of it.
-Every answer says that a stand-in speaks, in the language of the question (ru, en). Completions are
-plain or streamed; a transcription is the words kept in the recording's file.
+Requests inside a document (`merlin.chat.prompt`) are ignored. Every answer says that it comes from
+a stand-in, in the language of the question (ru, en). Completions are plain or streamed; a
+transcription is the text embedded in the recording.
 """
 
 from __future__ import annotations
@@ -55,19 +54,19 @@ from merlin.sandbox.provider.training import Account
 CHAT_MODEL = "stand-in-chat"
 VOICE_MODEL = "stand-in-transcribe"
 BASE_MODEL = "stand-in-base"
-MADE_AT = 1_790_000_000  # so are those that nobody tuned
-_WORD = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+$")
+DEFAULT_CREATED_AT = 1_790_000_000  # created_at of the models that no job produced
+_STREAM_PIECE = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+$")
 
 
 def model_objects(account: Account) -> list[dict[str, Any]]:
-    """Return every model that can be asked; the chat model first."""
+    """Return every available model; the chat model first."""
     tuned = account.models()
     names = [CHAT_MODEL, VOICE_MODEL, BASE_MODEL, *tuned]
     window = account.behaviour.context_window
     return [
         model_object(
             name,
-            tuned[name].created_at if name in tuned else MADE_AT,
+            tuned[name].created_at if name in tuned else DEFAULT_CREATED_AT,
             "stand-in",
             context_window=window,
         )
@@ -76,7 +75,7 @@ def model_objects(account: Account) -> list[dict[str, Any]]:
 
 
 def find_model(account: Account, name: str) -> dict[str, Any]:
-    """Return one model that can be asked. Raises ApiError 404."""
+    """Return one available model. Raises ApiError 404."""
     for model in model_objects(account):
         if model["id"] == name:
             return model
@@ -87,8 +86,8 @@ async def create_completion(account: Account, request: Request) -> Response:
     """Answer POST /v1/chat/completions."""
     body = await json_object(request)
     messages = read_messages(body.get("messages"))
-    whole = _answer(account, body, messages)
-    content, reason = cut_answer(whole, body)
+    full_answer = _compose_answer(account, body, messages)
+    content, reason = cut_answer(full_answer, body)
     prompt, window = prompt_tokens(messages), account.behaviour.context_window
     if prompt > window:
         raise context_exceeded(prompt, window)
@@ -97,88 +96,88 @@ async def create_completion(account: Account, request: Request) -> Response:
     with_usage = bool(body.get("stream") and options.get("include_usage"))
     answer = ChatAnswer(body["model"], time.time(), with_usage=with_usage)
     if body.get("stream"):
-        events = _stream(account, answer, content, usage, reason)
+        events = _stream_events(account, answer, content, usage, reason)
         return StreamingResponse(events, media_type=EVENT_STREAM)
     await account.pause("think_s")
-    return JSONResponse({**answer.completion(content, reason, usage), **_extended(account)})
+    return JSONResponse({**answer.completion(content, reason, usage), **_extension_fields(account)})
 
 
-def _extended(account: Account) -> dict[str, Any]:
+def _extension_fields(account: Account) -> dict[str, Any]:
     extension = account.behaviour.extension
     return {"merlin": extension} if extension else {}
 
 
-def _answer(account: Account, body: Mapping[str, Any], messages: list[Mapping[str, Any]]) -> str:
+def _compose_answer(
+    account: Account, body: Mapping[str, Any], messages: list[Mapping[str, Any]]
+) -> str:
     model = str(body.get("model", ""))
-    maker = account.maker(model)
-    if maker is None and model not in {CHAT_MODEL, BASE_MODEL}:
+    job = account.job_of_model(model)
+    if job is None and model not in {CHAT_MODEL, BASE_MODEL}:
         raise unknown_model(model)
     if model != CHAT_MODEL and any(_images(message) for message in messages):
-        words = "Invalid content type. image_url is only supported by certain models."
-        raise bad_field("messages", words)
-    if sources := _sources(messages):
-        return _composed(sources, last_question(messages))
+        message = "Invalid content type. image_url is only supported by certain models."
+        raise bad_field("messages", message)
+    if sources := _numbered_sources(messages):
+        return _answer_from_sources(sources, last_question(messages))
     if account.behaviour.fixed_answer:
         return account.behaviour.fixed_answer
-    if maker is not None:
-        known = account.taught_answer(maker, last_question(messages))
-        if known:
-            return text(_language_of(known), "stand-in-taught", answer=known)
-    if _is_for_examples(body):
-        return draft_examples("\n".join(_texts(_last_of_user(messages))))
+    if job is not None:
+        taught = account.taught_answer(job, last_question(messages))
+        if taught:
+            return text(_language_of(taught), "stand-in-taught", answer=taught)
+    if _wants_examples(body):
+        return draft_examples("\n".join(_texts(_last_user_message(messages))))
     return answer(messages)
 
 
-def _sources(messages: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return number -> text of the sources that an answer is to be composed from."""
-    systems = (message for message in messages if message["role"] == "system")
-    system_text = "\n\n".join(words for system in systems for words in _texts(system))
+def _numbered_sources(messages: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return number -> text of the sources that the answer must be composed from."""
+    system_messages = (message for message in messages if message["role"] == "system")
+    system_text = "\n\n".join(part for system in system_messages for part in _texts(system))
     return dict(_SOURCE.findall(system_text)) if _NO_SOURCE in system_text else {}
 
 
-def _composed(sources: Mapping[str, str], question: str) -> str:
-    """Return the sentence that shares the most words with the question, its source named."""
+def _answer_from_sources(sources: Mapping[str, str], question: str) -> str:
+    """Return the sentence that shares the most words with the question, with its source number."""
     stems = _stems(question)
-    shared = [
+    candidates = [
         (len(stems & _stems(sentence)), number, sentence)
-        for number, words in sources.items()
-        for sentence in _SENTENCE_END.split(" ".join(words.split()))
+        for number, source in sources.items()
+        for sentence in _SENTENCE_END.split(" ".join(source.split()))
     ]
-    best, number, sentence = max(shared, key=lambda each: each[0])
-    if best < _MIN_SHARED:
+    overlap, number, sentence = max(candidates, key=lambda candidate: candidate[0])
+    if overlap < _MIN_SHARED:
         return _NO_SOURCE
     message = text(_language_of(question), "stand-in-known", answer=sentence)
     return f"[{number}] {message}"
 
 
-def _stems(words: str) -> set[str]:
-    return {
-        stem(split_word) for split_word in split_words(fold(words)) if len(split_word) >= _LONG_WORD
-    }
+def _stems(message: str) -> set[str]:
+    return {stem(word) for word in split_words(fold(message)) if len(word) >= _MIN_STEMMED_LENGTH}
 
 
-def _is_for_examples(body: Mapping[str, Any]) -> bool:
-    shape = body.get("response_format")
-    named = shape.get("json_schema") if isinstance(shape, dict) else None
-    return isinstance(named, dict) and named.get("name") == SHAPE_NAME
+def _wants_examples(body: Mapping[str, Any]) -> bool:
+    response_format = body.get("response_format")
+    json_schema = response_format.get("json_schema") if isinstance(response_format, dict) else None
+    return isinstance(json_schema, dict) and json_schema.get("name") == SHAPE_NAME
 
 
-async def _stream(
+async def _stream_events(
     account: Account, answer: ChatAnswer, message: str, usage: Mapping[str, int], reason: str
 ) -> AsyncIterator[bytes]:
     await account.pause("think_s")
     yield event(answer.first_chunk())
-    for piece in _WORD.findall(message):
+    for piece in _STREAM_PIECE.findall(message):
         yield event(answer.chunk(piece))
         await account.pause("piece_s")
-    yield event({**answer.last_chunk(reason), **_extended(account)})
+    yield event({**answer.last_chunk(reason), **_extension_fields(account)})
     if answer.with_usage:
         yield event(answer.usage_chunk(usage))
     yield DONE
 
 
 async def transcribe(account: Account, request: Request) -> Response:
-    """Answer POST /v1/audio/transcriptions with the words kept in the file."""
+    """Answer POST /v1/audio/transcriptions with the text embedded in the file."""
     async with request.form() as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
@@ -190,15 +189,15 @@ async def transcribe(account: Account, request: Request) -> Response:
         raise unknown_model(model)
     if not is_recording(content):
         raise bad_field("file", "Invalid file format. Supported formats here: oga, mp4")
-    kept = account.behaviour.fixed_transcript or speech_samples.transcript_of(content)
-    words = kept or text(language, "stand-in-no-words")
+    transcript = account.behaviour.fixed_transcript or speech_samples.transcript_of(content)
+    answer_text = transcript or text(language, "stand-in-no-words")
     await account.pause("think_s")
-    used = {"type": "duration", "seconds": speech_samples.seconds(content)}
-    return JSONResponse({"text": words, "usage": used})
+    usage = {"type": "duration", "seconds": speech_samples.seconds(content)}
+    return JSONResponse({"text": answer_text, "usage": usage})
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """Return a request's JSON object. Raises ApiError 400 when it is none."""
+    """Return a request's JSON object. Raises ApiError 400 when the body is not one."""
     try:
         body = await request.json()
     except ValueError:
@@ -232,24 +231,24 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 _KNOWLEDGE = yaml.safe_load(
     (Path(__file__).parent / "common_knowledge.yaml").read_text(encoding="utf-8")
 )
-_OWN = re.compile("(stand-in|demo) model|(подставная |демо-)модель", re.IGNORECASE)
-_ALIKE = 50.0  # of 100, by rapidfuzz: from here on two questions are nearly one
-# As `merlin.chat.grounding` numbers them, and how it has none of them named.
+_OWN_ANSWER = re.compile("(stand-in|demo) model|(подставная |демо-)модель", re.IGNORECASE)
+_MIN_SIMILARITY = 50.0  # of 100, by rapidfuzz: at or above it two questions count as the same
+# The format of numbered sources in `merlin.chat.grounding`, and its marker for "none of them".
 _SOURCE, _NO_SOURCE = (
     re.compile(r"^\[([1-9]\d*)\] (.+?)(?=\n\n\[\d|\Z)", re.DOTALL | re.MULTILINE),
     "[0]",
 )
-_MIN_SHARED, _LONG_WORD = 2, 4
+_MIN_SHARED, _MIN_STEMMED_LENGTH = 2, 4
 _DATA_URL = re.compile(r"data:([\w/+.-]+);base64,(.*)", re.DOTALL)
 
 
 def count_tokens(text_: str) -> int:
-    """Return the stand-in's own count: a token for four bytes of UTF-8, rounded up."""
+    """Return the stand-in's token count: one per four bytes of UTF-8, rounded up."""
     return -(-len(text_.encode()) // BYTES_PER_TOKEN)
 
 
 def prompt_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
-    """Return what a conversation counts, with three tokens of framing a message."""
+    """Return a conversation's token count, with three tokens of framing per message."""
     return sum(
         FRAMING_TOKENS
         + sum(count_tokens(part) for part in _texts(message))
@@ -259,77 +258,89 @@ def prompt_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
 
 
 def read_messages(messages: object) -> list[Mapping[str, Any]]:
-    """Return the messages of a request. Raises ApiError when they are none."""
+    """Return the messages of a request. Raises ApiError when they are invalid."""
     if not isinstance(messages, list) or not messages:
         raise bad_field("messages", "[] is too short - 'messages'")
     for number, message in enumerate(messages):
         if not isinstance(message, dict) or "role" not in message:
             raise bad_field(f"messages.[{number}].role", "Missing required parameter: 'role'")
         if message["role"] not in ROLES:
-            words = f"'{message['role']}' is not one of {list(ROLES)} - 'messages.{number}.role'"
-            raise bad_field(f"messages.[{number}].role", words)
+            description = (
+                f"'{message['role']}' is not one of {list(ROLES)} - 'messages.{number}.role'"
+            )
+            raise bad_field(f"messages.[{number}].role", description)
     return messages
 
 
 def answer(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return what the stand-in says to this conversation."""
-    last, question = _last_of_user(messages), last_question(messages)
-    systems = [message for message in messages if message["role"] in {"system", "developer"}]
-    wish = "\n".join([*(words for system in systems for words in _texts(system)), question])
-    language = _language_of(question or wish)
-    if images := [_described(part) for part in _images(last)]:
-        arguments = {"images": "; ".join(images), "question": _short(question)}
+    """Return the stand-in's answer to a conversation."""
+    last, question = _last_user_message(messages), last_question(messages)
+    system_messages = [
+        message for message in messages if message["role"] in {"system", "developer"}
+    ]
+    request_text = "\n".join(
+        [*(part for system in system_messages for part in _texts(system)), question]
+    )
+    language = _language_of(question or request_text)
+    if images := [_describe_image(part) for part in _images(last)]:
+        arguments = {"images": "; ".join(images), "question": _truncate(question)}
         return text(language, "stand-in-image", **arguments)
-    is_order = _SUMMARY.search(question) or _TRANSLATION.search(question)
-    known = "" if is_order else _shown_answer(messages, question) or _KNOWLEDGE.get(question, "")
-    if known:
-        return text(language, "stand-in-known", answer=known)
+    is_instruction = _SUMMARY.search(question) or _TRANSLATION.search(question)
+    known_answer = (
+        ""
+        if is_instruction
+        else _earlier_answer(messages, question) or _KNOWLEDGE.get(question, "")
+    )
+    if known_answer:
+        return text(language, "stand-in-known", answer=known_answer)
     texts = _texts(last)
-    documents = [document for each in texts for document in document_texts(each)]
-    material = "\n\n".join(documents) or max(texts, key=len, default="")
-    if _SUMMARY.search(wish):
-        sentences = _SENTENCE_END.split(material.strip())
+    documents = [document for part in texts for document in document_texts(part)]
+    source_text = "\n\n".join(documents) or max(texts, key=len, default="")
+    if _SUMMARY.search(request_text):
+        sentences = _SENTENCE_END.split(source_text.strip())
         return text(language, "stand-in-summary", summary=" ".join(sentences[:SUMMARY_SENTENCES]))
-    if _TRANSLATION.search(wish):
-        return text(language, "stand-in-translation", source=material)
-    for shape, words in _SHAPES.items():
-        if words.search(question):
+    if _TRANSLATION.search(request_text):
+        return text(language, "stand-in-translation", source=source_text)
+    for shape, pattern in _SHAPES.items():
+        if pattern.search(question):
             return _CANNED[shape][language]
-    return text(language, "stand-in-answer", question=_short(question))
+    return text(language, "stand-in-answer", question=_truncate(question))
 
 
-def _shown_answer(messages: Sequence[Mapping[str, Any]], question: str) -> str:
-    """Return the answer to the most similar question before the last one, "" where none is alike.
+def _earlier_answer(messages: Sequence[Mapping[str, Any]], question: str) -> str:
+    """Return the answer to the most similar earlier question, "" where none is similar.
 
-    What the stand-in itself said before is no answer.
+    The stand-in's own earlier answers do not count.
     """
-    shown = {}
-    for one, other in pairwise(messages):
-        if (one["role"], other["role"]) == ("user", "assistant"):
-            question_text, answer_text = (" ".join(_texts(each)).strip() for each in (one, other))
-            if not _OWN.search(answer_text):
-                shown[question_text] = answer_text
-    found = process.extractOne(
+    answers = {}
+    for message, reply in pairwise(messages):
+        if (message["role"], reply["role"]) == ("user", "assistant"):
+            question_text, answer_text = (
+                " ".join(_texts(turn)).strip() for turn in (message, reply)
+            )
+            if not _OWN_ANSWER.search(answer_text):
+                answers[question_text] = answer_text
+    match = process.extractOne(
         question,
-        list(shown),
+        list(answers),
         scorer=fuzz.token_sort_ratio,
         processor=str.casefold,
-        score_cutoff=_ALIKE,
+        score_cutoff=_MIN_SIMILARITY,
     )
-    return shown[found[0]] if found else ""
+    return answers[match[0]] if match else ""
 
 
-def _last_of_user(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def _last_user_message(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return next((message for message in reversed(messages) if message["role"] == "user"), {})
 
 
 def cut_answer(message: str, body: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what is left of an answer by `stop` and the limit of tokens, and why it ends.
+    """Return an answer cut by `stop` and the token limit, and its finish reason.
 
-    Raises ApiError for a shape: what is composed by rule keeps to none.
+    Raises ApiError for a response format: rule-based answers cannot follow one.
     """
     shape = body.get("response_format") or {"type": "text"}
-    if shape != {"type": "text"} and not _is_for_examples(body):
+    if shape != {"type": "text"} and not _wants_examples(body):
         raise bad_field("response_format", "Invalid parameter: a stand-in answers in text alone.")
     stops = body.get("stop") or []
     for stop in [stops] if isinstance(stops, str) else stops:
@@ -341,13 +352,13 @@ def cut_answer(message: str, body: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def last_question(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return the last message of the user without what its documents say."""
-    texts = _texts(_last_of_user(messages))
-    return "\n".join(text_outside_documents(each) for each in texts).strip()
+    """Return the user's last message without the contents of its documents."""
+    texts = _texts(_last_user_message(messages))
+    return "\n".join(text_outside_documents(part) for part in texts).strip()
 
 
-def _language_of(words: str) -> str:
-    return "ru" if _CYRILLIC.search(words) else "en"
+def _language_of(message: str) -> str:
+    return "ru" if _CYRILLIC.search(message) else "en"
 
 
 def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -365,20 +376,20 @@ def _images(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [part for part in _parts(message) if part.get("type") == "image_url"]
 
 
-def _described(part: Mapping[str, Any]) -> str:
+def _describe_image(part: Mapping[str, Any]) -> str:
     image = part.get("image_url")
     url = str(image.get("url", "") if isinstance(image, dict) else image)
-    found = _DATA_URL.fullmatch(url)
+    match = _DATA_URL.fullmatch(url)
     try:
-        size = len(b64decode(found[2], validate=True)) if found else 0
+        size = len(b64decode(match[2], validate=True)) if match else 0
     except ValueError:
         size = 0
-    if found is None or not size:
+    if match is None or not size:
         raise bad_field("messages", "Invalid image: a data: URL in base64 is needed here")
-    return f"{found[1]}, {size}"
+    return f"{match[1]}, {size}"
 
 
-def _short(question: str) -> str:
+def _truncate(question: str) -> str:
     if len(question) <= QUOTED_CHARACTERS:
         return question
     return question[:QUOTED_CHARACTERS].rstrip() + "…"
@@ -390,29 +401,35 @@ _WORDINGS = (1, 2, 3)
 
 
 def draft_examples(request: str) -> str:
-    """Return the drafts, as JSON, about what stands in the words of whoever asks."""
+    """Return training example drafts, as JSON, from the request's document or its last line."""
     documents = document_texts(request)
     if not documents:
         question = request.strip().splitlines()[-1]
-        drafts = [_of_question(question)]
+        drafts = [_draft_from_question(question)]
     else:
-        parts = _CODE.sub("", documents[0]).split("\n\n")
-        sentences = [" ".join(part.split()) for part in parts if part.strip()[:1].isalnum()]
-        whole = [part for part in sentences if len(part.split()) >= _MIN_WORDS and part[-1] == "."]
-        drafts = [_of_paragraph(part) for part in whole[:PAIRS]]
+        blocks = _CODE.sub("", documents[0]).split("\n\n")
+        paragraphs = [
+            " ".join(paragraph.split()) for paragraph in blocks if paragraph.strip()[:1].isalnum()
+        ]
+        usable = [
+            paragraph
+            for paragraph in paragraphs
+            if len(paragraph.split()) >= _MIN_WORDS and paragraph[-1] == "."
+        ]
+        drafts = [_draft_from_paragraph(paragraph) for paragraph in usable[:PAIRS]]
     return json.dumps({"examples": drafts}, ensure_ascii=False)
 
 
-def _of_paragraph(words: str) -> dict[str, object]:
-    topic = " ".join(words.split()[:_TOPIC_WORDS]).strip(" .,:;—«»")
+def _draft_from_paragraph(paragraph: str) -> dict[str, object]:
+    topic = " ".join(paragraph.split()[:_TOPIC_WORDS]).strip(" .,:;—«»")
     keys = [f"stand-in-teacher-asks-{number}" for number in _WORDINGS]
     return {
-        "questions": [text(_language_of(words), key, topic=topic) for key in keys],
-        "answer": words,
+        "questions": [text(_language_of(paragraph), key, topic=topic) for key in keys],
+        "answer": paragraph,
     }
 
 
-def _of_question(question: str) -> dict[str, object]:
+def _draft_from_question(question: str) -> dict[str, object]:
     language = _language_of(question)
     keys = [f"stand-in-teacher-rewords-{number}" for number in _WORDINGS[1:]]
     questions = [text(language, key, question=question) for key in keys]

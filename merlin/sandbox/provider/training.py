@@ -1,9 +1,8 @@
-"""Files and fine-tune jobs: a light account whose jobs move one state a poll.
+"""Files and fine-tune jobs: an account whose jobs advance one state per poll.
 
-Every file, job and change of state is journaled before the answer, so the account
-survives `kill -9`; `created` is what a checker counts. `Behaviour` shapes right answers where
-providers differ from each other and from good; faults of single calls (drops, 429, 5xx, lag) are
-`merlin.sandbox.faults`.
+Every file, job and state change is journaled before the response, so the account survives
+`kill -9`. `Behaviour` varies correct responses as real providers do; faults of single calls (drops,
+429, 5xx, lag) are in `merlin.sandbox.faults`.
 """
 
 from __future__ import annotations
@@ -38,16 +37,16 @@ DEFAULT_STATES = ("validating_files", "queued", "running")
 
 @checked_dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Behaviour:
-    """How chats are paced and how jobs run.
+    """The pace of chats and the course of jobs.
 
-    `states` are the raw words of a job, one a poll, before it ends; so it ends at poll number
-    `len(states)` (0: at the first). A word no client knows is allowed. `ending` is succeeded,
+    `states` are a job's raw states, one per poll, before it ends; so it ends at poll number
+    `len(states)` (0: at the first). A state unknown to clients is allowed. `ending` is succeeded,
     failed or cancelled. After success the model is null for `null_model_polls` more polls.
-    `list_lag_s`: a job is missing from lists for so long after it was made.
+    `list_lag_s`: how long a new job is missing from lists.
     `think_s` passes before an answer's first word, `piece_s` between its words; a change of either
-    holds for answers under way too.
-    `fixed_answer`, when set, is every answer, word for word; `fixed_transcript` is what is heard
-    in every recording. `extension` stands in every answer as `merlin`, as our engine's does.
+    also affects answers in progress.
+    `fixed_answer`, when set, is every answer, verbatim; `fixed_transcript` is the transcript of
+    every recording. `extension` is returned with every answer as `merlin`, as our engine does.
     """
 
     states: tuple[str, ...] = DEFAULT_STATES
@@ -64,18 +63,18 @@ class Behaviour:
 
 BASES = ("stand-in-base", "gpt-4o-mini-2024-07-18")
 EPOCHS = 3
-# What stands between a tuned model's id and the step of one of its checkpoints.
+# Separates a tuned model's id from a checkpoint's step.
 CHECKPOINT = ":ckpt-step-"
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 MAX_METADATA = 16
 PURPOSES = frozenset({"assistants", "batch", "evals", "fine-tune", "user_data", "vision"})
-# What a hyper-parameter may be besides "auto".
+# Allowed ranges of hyper-parameters, besides "auto".
 _RANGES = {"n_epochs": (1, 50), "batch_size": (1, 256), "learning_rate_multiplier": (0, 1000)}
 
 
 @dataclass(slots=True)
 class TrainingJob:
-    """One job: what was asked, and where it stands."""
+    """One job: the creation request (`asked`) and its state."""
 
     job_id: str
     created_at: float
@@ -87,30 +86,30 @@ class TrainingJob:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """Return what the client noted about the job."""
+        """Return the client's metadata of the job."""
         metadata_field = self.asked.get("metadata") or {}
         return {str(name): str(value) for name, value in metadata_field.items()}
 
     @property
     def model_id(self) -> str:
-        """Return the id of the model that this job makes."""
+        """Return the id of the model that this job produces."""
         suffix, number = str(self.asked.get("suffix") or ""), self.job_id[-8:]
-        if uri := self.asked.get("base_uri"):  # as Yandex names them
+        if uri := self.asked.get("base_uri"):  # Yandex's format
             return f"{uri}@tamr{number}"
         return f"ft:{self.asked['model']}:stand-in:{suffix}:{number}"
 
 
 @dataclass(slots=True)
 class Account:
-    """Files and jobs of one provider account. Touched by the server's thread alone."""
+    """Files and jobs of one provider account. Used only by the server's thread."""
 
     folder: Path | None = None
     behaviour: Behaviour = field(default_factory=Behaviour)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[str, TrainingJob] = field(default_factory=dict)
     _journal: AppendLog = field(init=False)
-    _waiting: set[asyncio.Event] = field(default_factory=set)
-    _gone: set[str] = field(default_factory=set)
+    _pauses: set[asyncio.Event] = field(default_factory=set)
+    _deleted_models: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._journal = AppendLog(self.folder, "provider.jsonl")
@@ -118,28 +117,30 @@ class Account:
             self._apply(line)
 
     def close(self) -> None:
-        """Let go of the journal's file."""
+        """Close the journal."""
         self._journal.close()
 
     def behave(self, fields: Mapping[str, Any]) -> None:
-        """Change the behaviour from now on. Raises ValueError, TypeError."""
+        """Change the behaviour. Raises ValueError, TypeError."""
         self.behaviour = replace(self.behaviour, **fields)
-        for changed in self._waiting:
+        for changed in self._pauses:
             changed.set()
 
-    async def pause(self, by: str) -> None:
-        """Let `think_s` or `piece_s` pass; a change of it holds for who waits already."""
-        await asyncio.sleep(0)  # others get their turn where nothing is waited for too
-        began, changed = time.monotonic(), asyncio.Event()
-        self._waiting.add(changed)
+    async def pause(self, setting: str) -> None:
+        """Sleep for `think_s` or `piece_s`; a change of it also affects sleeps in progress."""
+        await asyncio.sleep(0)  # yield to other tasks even when the pause is 0
+        started_at, changed = time.monotonic(), asyncio.Event()
+        self._pauses.add(changed)
         try:
-            while (left_s := began + getattr(self.behaviour, by) - time.monotonic()) > 0:
+            while (
+                remaining_s := started_at + getattr(self.behaviour, setting) - time.monotonic()
+            ) > 0:
                 changed.clear()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(left_s):
+                    async with asyncio.timeout(remaining_s):
                         await changed.wait()
         finally:
-            self._waiting.discard(changed)
+            self._pauses.discard(changed)
 
     def _record(self, **change: Any) -> None:
         self._journal.append(change)
@@ -152,7 +153,7 @@ class Account:
             case {"kind": "gone", "file_id": file_id}:
                 self.files.pop(file_id, None)
             case {"kind": "model gone", "model": model}:
-                self._gone.add(model)
+                self._deleted_models.add(model)
             case {"kind": "job", "job_id": job_id, "at": at, "asked": asked}:
                 self.jobs[job_id] = TrainingJob(job_id, at, asked)
             case {"kind": "status", "job_id": job_id, "status": status, "at": at}:
@@ -165,14 +166,14 @@ class Account:
     def add_file(
         self, name: str, purpose: str, content: bytes, file_id: str = ""
     ) -> dict[str, Any]:
-        """Keep a file, under an id that it may have already; return its File object."""
+        """Store a file, under its existing id if given; return its File object."""
         if purpose not in PURPOSES:
             raise bad_field("purpose", f"'{purpose}' is not one of {sorted(PURPOSES)} - 'purpose'")
         if purpose == "fine-tune" and not name.endswith(".jsonl"):
             raise bad_field("file", "Invalid file format. It should be .jsonl")
         file_id = file_id or f"file-{secrets.token_hex(12)}"
         file = file_object(file_id, name, len(content), time.time(), purpose)
-        self._journal.keep(file_id, content)
+        self._journal.store(file_id, content)
         self._record(kind="file", file=file)
         return file
 
@@ -188,23 +189,23 @@ class Account:
         return self._journal.read(file_id)
 
     def remove_file(self, file_id: str) -> dict[str, Any]:
-        """Forget a file; return the answer. Raises ApiError 404."""
+        """Delete a file; return the response. Raises ApiError 404."""
         self.file(file_id)
         self._record(kind="gone", file_id=file_id)
         return deleted_object(file_id, "file")
 
     def create_job(self, body: Mapping[str, Any]) -> TrainingJob:
-        """Keep a new job. Raises ApiError 400 for what cannot be trained."""
-        self._check(body)
+        """Create a job. Raises ApiError 400 for an invalid request."""
+        self._check_request(body)
         job_id = f"ftjob-{secrets.token_hex(12)}"
         self._record(kind="job", job_id=job_id, at=time.time(), asked=dict(body))
         return self.jobs[job_id]
 
-    def _check(self, body: Mapping[str, Any]) -> None:
+    def _check_request(self, body: Mapping[str, Any]) -> None:
         model = str(body.get("model", ""))
         if model not in BASES and model not in self.models():
-            text = f"Model {model} is not available for fine-tuning or does not exist."
-            raise ApiError(400, text, code="model_not_available", param="model")
+            message = f"Model {model} is not available for fine-tuning or does not exist."
+            raise ApiError(400, message, code="model_not_available", param="model")
         for name in ("training_file", "validation_file"):
             file_id = body.get(name)
             if (file_id or name == "training_file") and file_id not in self.files:
@@ -214,81 +215,84 @@ class Account:
             raise bad_field("metadata", "Too many properties in 'metadata': at most 16")
         method = body.get("method") or {}
         block = method.get(method.get("type")) or body
-        given = block.get("hyperparameters") or {}
+        hyperparameters = block.get("hyperparameters") or {}
         for name, (least, most) in _RANGES.items():
-            value = given.get(name, "auto")
+            value = hyperparameters.get(name, "auto")
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if value != "auto" and not (is_number and least <= value <= most):
-                words = f"{value!r} is not 'auto' or a number from {least} to {most}"
-                raise bad_field(f"hyperparameters.{name}", f"{words} - 'hyperparameters.{name}'")
+                message = f"{value!r} is not 'auto' or a number from {least} to {most}"
+                raise bad_field(f"hyperparameters.{name}", f"{message} - 'hyperparameters.{name}'")
 
     def job(self, job_id: str) -> TrainingJob:
-        """Return a job as it stands. Raises ApiError 404."""
+        """Return a job. Raises ApiError 404."""
         if job_id not in self.jobs:
             raise missing("fine-tuning job", job_id)
         return self.jobs[job_id]
 
     def poll(self, job_id: str) -> TrainingJob:
-        """Return a job as it stands, and let it go one state on for the next poll."""
+        """Return a job after advancing it by one state. Raises ApiError 404."""
         job = self.job(job_id)
         if job.status in FINAL:
             job.polls_since_end += 1
             return job
-        words = self.behaviour.states
-        word = words[job.polls] if job.polls < len(words) else self.behaviour.ending
+        states = self.behaviour.states
+        status = states[job.polls] if job.polls < len(states) else self.behaviour.ending
         job.polls += 1
-        if word != job.status:
-            self._record(kind="status", job_id=job_id, status=word, at=time.time())
+        if status != job.status:
+            self._record(kind="status", job_id=job_id, status=status, at=time.time())
         return job
 
     def cancel(self, job_id: str) -> TrainingJob:
-        """Stop a job. Raises ApiError 400 when it has ended."""
+        """Cancel a job. Raises ApiError 400 when it has ended."""
         job = self.job(job_id)
         if job.status in FINAL:
             raise ApiError(400, f"Job has already completed: {job.status}")
         self._record(kind="status", job_id=job_id, status="cancelled", at=time.time())
         return job
 
-    def listed(self, metadata: Mapping[str, str]) -> list[TrainingJob]:
-        """Return the jobs that a list shows now, newest first."""
-        young = time.time() - self.behaviour.list_lag_s
+    def visible_jobs(self, metadata: Mapping[str, str]) -> list[TrainingJob]:
+        """Return the jobs visible in lists now, newest first."""
+        created_before = time.time() - self.behaviour.list_lag_s
         return [
             job
             for job in reversed(self.jobs.values())
-            if job.created_at <= young and metadata.items() <= job.metadata.items()
+            if job.created_at <= created_before and metadata.items() <= job.metadata.items()
         ]
 
-    def maker(self, model: str) -> TrainingJob | None:
-        """Return the job that made a tuned model or a checkpoint, None for any other name."""
+    def job_of_model(self, model: str) -> TrainingJob | None:
+        """Return the job that produced a tuned model or a checkpoint, None for any other name."""
         return self.models().get(model.partition(CHECKPOINT)[0])
 
     def models(self) -> dict[str, TrainingJob]:
-        """Return the tuned models that can be asked, by id."""
+        """Return the jobs of the available tuned models, by model id."""
         by_model_id = {job.model_id: job for job in self.jobs.values() if self.tuned_model(job)}
-        return {name: job for name, job in by_model_id.items() if name not in self._gone}
+        return {name: job for name, job in by_model_id.items() if name not in self._deleted_models}
 
     def remove_model(self, name: str) -> dict[str, Any]:
-        """Forget a tuned model or a checkpoint; return the answer. Raises ApiError 404."""
-        if name in self._gone or self.maker(name) is None:
+        """Delete a tuned model or a checkpoint; return the response. Raises ApiError 404."""
+        if name in self._deleted_models or self.job_of_model(name) is None:
             raise missing("model", name)
         self._record(kind="model gone", model=name)
         return deleted_object(name, "model")
 
     def tuned_model(self, job: TrainingJob) -> str | None:
-        """Return the model that a job names now; null for some polls after success, if set so."""
-        late = job.polls_since_end < self.behaviour.null_model_polls
-        return job.model_id if job.status == "succeeded" and not late else None
+        """Return the model that the job reports now, None before success.
+
+        With `null_model_polls` it stays None for so many polls after success.
+        """
+        is_hidden = job.polls_since_end < self.behaviour.null_model_polls
+        return job.model_id if job.status == "succeeded" and not is_hidden else None
 
     def taught_answer(self, job: TrainingJob, question: str) -> str:
-        """Return what the training file answers to exactly this question, "" when it does not."""
+        """Return the training file's answer to exactly this question, "" without one."""
         file_id = str(job.asked["training_file"])
         if file_id not in self.files:
             return ""
         for line in self.content(file_id).splitlines():
             messages = json.loads(line).get("messages", []) if line.strip() else []
-            for question_message, answered in pairwise(messages):
+            for question_message, answer_message in pairwise(messages):
                 if question_message["role"] == "user" and question_message["content"] == question:
-                    return str(answered["content"])
+                    return str(answer_message["content"])
         return ""
 
 
@@ -302,8 +306,8 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
     method = body.get("method") or {"type": "supervised", "supervised": {"hyperparameters": {}}}
     failure = None
     if job.status == "failed":
-        words = "The job failed due to an invalid training file."
-        failure = {"code": "invalid_training_file", "message": words, "param": "training_file"}
+        message = "The job failed due to an invalid training file."
+        failure = {"code": "invalid_training_file", "message": message, "param": "training_file"}
     fine_tuning_job = FineTuningJob(
         id=job.job_id,
         status=job.status,
@@ -325,12 +329,12 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
 
 
 def event_objects(job: TrainingJob) -> list[dict[str, Any]]:
-    """Return what a job tells of itself, newest first."""
-    lines: list[tuple[str, str, dict[str, float]]] = [
+    """Return a job's events, newest first."""
+    entries: list[tuple[str, str, dict[str, float]]] = [
         ("message", f"Created fine-tuning job: {job.job_id}", {})
     ]
     if job.status in FINAL:
-        lines += [
+        entries += [
             (
                 "metrics",
                 f"Step {step}: training loss={loss:.2f}",
@@ -338,8 +342,8 @@ def event_objects(job: TrainingJob) -> list[dict[str, Any]]:
             )
             for step, loss in _losses()
         ]
-    lines.append(("message", f"The job's state: {job.status}", {}))
-    last = len(lines) - 1
+    entries.append(("message", f"The job's state: {job.status}", {}))
+    last = len(entries) - 1
     events = [
         job_event_object(
             f"ftevent-{_digest(job.job_id, number)}",
@@ -349,13 +353,13 @@ def event_objects(job: TrainingJob) -> list[dict[str, Any]]:
             kind=kind,
             data=data,
         )
-        for number, (kind, message, data) in enumerate(lines)
+        for number, (kind, message, data) in enumerate(entries)
     ]
     return events[::-1]
 
 
 def checkpoint_objects(job: TrainingJob) -> list[dict[str, Any]]:
-    """Return a checkpoint for each epoch of a job that has succeeded, newest first."""
+    """Return a checkpoint for each epoch of a succeeded job, newest first."""
     if job.status != "succeeded":
         return []
     return [

@@ -391,11 +391,11 @@ class TelegramStandIn(StandIn):
 
     def act(self, what: Callable[[UserActions], T]) -> T:
         """Let people do something, in the server's own thread."""
-        return self._read(lambda: what(self._actions))
+        return self._access(lambda: what(self._actions))
 
     def downloaded(self, file_id: str) -> bytes:
         """Return the bytes of a file that somebody sent."""
-        return self._read(lambda: self._world.content(file_id))
+        return self._access(lambda: self._world.content(file_id))
 
     def answers(self, chat: str | int) -> list[LoggedMessage]:
         """Return what the bot's messages in a chat now say, without deleted ones."""
@@ -404,17 +404,17 @@ class TelegramStandIn(StandIn):
 
     def subscriptions(self) -> dict[str, dict[str, Any]]:
         """Return the subscriptions by their first charge."""
-        return self._read(lambda: dict(self._world.subscriptions))
+        return self._access(lambda: dict(self._world.subscriptions))
 
     def calls(self, method: str = "") -> list[Call]:
         """Return the bot's calls, oldest first; all, or those of one method."""
-        return self._read(
+        return self._access(
             lambda: [call for call in self._world.calls if method in {"", call.method}]
         )
 
     def pending(self) -> list[Mapping[str, Any]]:
         """Return the updates that the bot has not confirmed."""
-        return self._read(lambda: list(self._world.updates.values()))
+        return self._access(lambda: list(self._world.updates.values()))
 
     def is_polled(self) -> bool:
         """Return whether a bot waits in getUpdates now."""

@@ -437,7 +437,7 @@ class World:
 
     def keep_content(self, file: Mapping[str, Any], content: bytes) -> None:
         """Keep a file: its bytes first, then what is known of it."""
-        self._journal.keep(file["file_id"], content)
+        self._journal.store(file["file_id"], content)
         self.record("file", file=file)
 
     def content(self, file_id: str) -> bytes:

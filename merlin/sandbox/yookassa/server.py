@@ -26,7 +26,7 @@ from starlette.routing import BaseRoute, Route
 from merlin.core.errors import NotFound
 from merlin.core.money import Amount, Currency
 from merlin.core.web.browser import chosen_language, language_of_header
-from merlin.sandbox.server import Address, ApiStandIn
+from merlin.sandbox.server import ApiRoute, ApiStandIn
 from merlin.sandbox.web import control_route, page_response, static_routes
 from merlin.sandbox.yookassa.requests import (
     CaptureRequest,
@@ -226,7 +226,7 @@ class YooKassaStandIn(ApiStandIn):
         self._shop = Shop(path=path, on_change=self._notifier.notify)
         pages = PayPage(self._shop, language).routes()
         super().__init__(
-            port, self._table(), control_route("/control/choose", self._choose), *pages
+            port, self._routes(), control_route("/control/choose", self._choose), *pages
         )
 
     async def close(self) -> None:
@@ -254,7 +254,7 @@ class YooKassaStandIn(ApiStandIn):
     def _choose(self, body: Json) -> Json:
         return self._shop.choose(body["payment"], body["outcome"], body.get("reason", ""))
 
-    def _table(self) -> list[Address]:
+    def _routes(self) -> list[ApiRoute]:
         """Return every address; names are those of faults."""
         return [
             ("payments.create", "POST", "/v3/payments", self._create),
@@ -323,7 +323,7 @@ class YooKassaStandIn(ApiStandIn):
 
     def choose(self, which: str, outcome: str, reason: str = "") -> Json:
         """End a payment as a payer would; return it. Raises NotFound, ValueError."""
-        return self._read(lambda: self._shop.choose(which, outcome, reason))
+        return self._access(lambda: self._shop.choose(which, outcome, reason))
 
     def refund(self, which: str, value: str | None = None) -> Json:
         """Give money back by the shop's own cabinet: "100.00", None for all that is left."""
@@ -338,33 +338,33 @@ class YooKassaStandIn(ApiStandIn):
             except ShopError as error:
                 raise ValueError(str(error)) from error
 
-        return self._read(act)
+        return self._access(act)
 
     def finish_refund(self, refund_id: str, outcome: str) -> Json:
         """End a refund that is under way: "succeeded" or a reason."""
-        return self._read(lambda: self._shop.finish_refund(refund_id, outcome))
+        return self._access(lambda: self._shop.finish_refund(refund_id, outcome))
 
     def revoke(self, method_id: str) -> None:
         """Let a saved method be one no more."""
-        self._read(lambda: self._shop.state.methods.update({method_id: False}))
+        self._access(lambda: self._shop.state.methods.update({method_id: False}))
 
     def payments(self) -> list[Json]:
         """Return every payment that was really made, oldest first."""
-        return self._read(lambda: [payment.as_json() for payment in self._shop.payments()])
+        return self._access(lambda: [payment.as_json() for payment in self._shop.payments()])
 
     def payment(self, which: str) -> Json:
         """Return one payment. Raises NotFound."""
-        return self._read(lambda: self._shop.find(which).as_json())
+        return self._access(lambda: self._shop.find(which).as_json())
 
     def refunds(self) -> list[Json]:
         """Return every refund, oldest first."""
-        return self._read(
+        return self._access(
             lambda: [refund.as_json() for refund in self._shop.state.refunds.values()]
         )
 
     def receipts(self) -> list[Json]:
         """Return every receipt that was registered, oldest first."""
-        return self._read(lambda: list(self._shop.state.receipts))
+        return self._access(lambda: list(self._shop.state.receipts))
 
     def notify(self, which: str, event: str = "", times: int = 1) -> list[int]:
         """Post a notification of a payment (again); return the statuses. "" is the true event."""
