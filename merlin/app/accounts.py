@@ -1,4 +1,4 @@
-"""A person's own account: who they are and may, settings, keys, browsers, quota, erasure."""
+"""The actor's own account: profile, settings, API keys, browser sessions, quota, erasure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from merlin.db.audit import Audit
 
 __all__ = ["Scope", "SignInMethod"]
 
-# Who has just signed in by another way may set a password that replaces a forgotten one.
+# A user who signed in this recently without the password may replace a forgotten one.
 JUST_NOW = timedelta(minutes=10)
 _ONE_DAY = timedelta(hours=24)
 
@@ -118,7 +118,7 @@ class UsageView:
 
 
 def me(ctx: Context, actor: Actor) -> OwnAccount:
-    """Return what somebody is told of themselves. Raises NotFound for nobody."""
+    """Return the actor's own profile. Raises NotFound if nobody is signed in."""
     user, authority = _user(ctx, actor), actor.standing
     account = Accounts(ctx.db).of(user.user_id)
     name = account.name if account else ""
@@ -139,56 +139,62 @@ def me(ctx: Context, actor: Actor) -> OwnAccount:
 
 
 def set_language(ctx: Context, actor: Actor, language: str | None) -> None:
-    """Choose a language for pages and bot; None: the client's. Raises Refused for others."""
+    """Set the language of pages and bot; None: that of the client. Raises Refused if unknown."""
     Users(ctx.db, ctx.clock).set_language(actor.user_id, language)
 
 
 def set_zone(ctx: Context, actor: Actor, zone: str | None) -> None:
-    """Choose the zone in which one's day turns; None: the config's. Raises Refused for others."""
+    """Set the actor's time zone; None: that of the config. Raises Refused if unknown."""
     Users(ctx.db, ctx.clock).set_zone(actor.user_id, zone)
 
 
 def set_name(ctx: Context, actor: Actor, name: str) -> None:
-    """Take a user name; names that a course.yaml knows are given by admins alone.
+    """Set the user name. Only admins give names that a course.yaml lists as teachers.
 
-    Raises Refused for one that cannot be had.
+    Raises Refused for an invalid or taken name.
     """
     courses = Catalogue(ctx.db).courses(active_only=False)
-    given = frozenset(fold_name(teacher) for course in courses for teacher in course.teachers)
-    Accounts(ctx.db, ctx.clock).set_name(actor.user_id, check_own_name(name, given), actor.name)
+    reserved_names = frozenset(
+        fold_name(teacher) for course in courses for teacher in course.teachers
+    )
+    Accounts(ctx.db, ctx.clock).set_name(
+        actor.user_id, check_own_name(name, reserved_names), actor.name
+    )
 
 
 def set_password(ctx: Context, actor: Actor, hashed: str, current_sign_in: int) -> None:
-    """Keep a password by its hash; every other browser is signed out.
+    """Store a password hash and sign out every other browser.
 
-    Raises Refused for somebody without a name.
+    Raises Refused for a user without a name.
     """
     Accounts(ctx.db, ctx.clock).set_password(actor.user_id, hashed, actor.name)
     SignIns(ctx.db, ctx.clock).close_all(actor.user_id, but=current_sign_in)
 
 
 def has_just_signed_in(ctx: Context, actor: Actor, current_sign_in: int) -> bool:
-    """Return whether this browser was just signed in by another way than the password."""
-    found = SignIns(ctx.db, ctx.clock).of(actor.user_id)
-    here = (each for each in found if each.sign_in_id == current_sign_in)
-    others = (each for each in here if each.how is not SignInMethod.PASSWORD)
-    return any(ctx.clock() - other.at <= JUST_NOW for other in others)
+    """Return whether this browser signed in recently by a method other than the password."""
+    return any(
+        sign_in.sign_in_id == current_sign_in
+        and sign_in.how is not SignInMethod.PASSWORD
+        and ctx.clock() - sign_in.at <= JUST_NOW
+        for sign_in in SignIns(ctx.db, ctx.clock).of(actor.user_id)
+    )
 
 
 def list_keys(ctx: Context, actor: Actor) -> list[KeyView]:
-    """Return the actor's keys that count, newest first."""
+    """Return the actor's valid keys, newest first."""
     return [
-        view_of(KeyView, each, id=each.key_id, scopes=sorted(each.scopes))
-        for each in ApiKeys(ctx.db, ctx.clock).of(actor.user_id)
+        view_of(KeyView, key, id=key.key_id, scopes=sorted(key.scopes))
+        for key in ApiKeys(ctx.db, ctx.clock).of(actor.user_id)
     ]
 
 
 def make_key(
     ctx: Context, actor: Actor, label: str, scopes: Collection[Scope], days: int | None = None
 ) -> NewKey:
-    """Return a new key with its secret; `days` None: it stays until it is revoked.
+    """Create a key and return it with its secret; `days` None: it does not expire.
 
-    Raises ScopeBeyondRole, Refused for a key that cannot be.
+    Raises ScopeBeyondRole; Refused for invalid values.
     """
     key, secret = create_key(ctx, actor, actor.user_id, actor.standing, label, scopes, days)
     return view_of(NewKey, key, id=key.key_id, scopes=sorted(key.scopes), secret=secret)
@@ -203,29 +209,34 @@ def create_key(
     scopes: Collection[Scope],
     days: int | None,
 ) -> tuple[ApiKey, str]:
-    """Store a key of somebody who has this authority; return it with its secret.
+    """Create a key for a user with this authority; return it with its secret.
 
-    A key never does what its owner may not. Raises ScopeBeyondRole, Refused.
+    A key cannot do what its owner may not. Raises ScopeBeyondRole, Refused.
     """
-    useless = {scope for scope in scopes if scope in NEEDS and not authority.may(NEEDS[scope])}
-    if useless:
-        raise ScopeBeyondRole(sorted(useless), is_own=actor.user_id == user_id)
-    ends = ctx.clock() + timedelta(days=days) if days is not None else None
-    return ApiKeys(ctx.db, ctx.clock).make(user_id, label, frozenset(scopes), ends)
+    forbidden = {scope for scope in scopes if scope in NEEDS and not authority.may(NEEDS[scope])}
+    if forbidden:
+        raise ScopeBeyondRole(sorted(forbidden), is_own=actor.user_id == user_id)
+    expires_at = ctx.clock() + timedelta(days=days) if days is not None else None
+    return ApiKeys(ctx.db, ctx.clock).make(user_id, label, frozenset(scopes), expires_at)
 
 
 def revoke_key(ctx: Context, actor: Actor, key_id: int) -> None:
-    """End a key; it counts no more from the next call on. Raises NotFound."""
+    """Revoke a key, effective from the next request. Raises NotFound."""
     if not ApiKeys(ctx.db, ctx.clock).revoke(actor.user_id, key_id):
         raise NotFound("no such key", "account-no-key")
 
 
 def list_sign_ins(ctx: Context, actor: Actor, current_sign_in: int) -> list[SignInView]:
-    """Return the browsers that the actor is signed in with, the newest used first."""
-    found = SignIns(ctx.db, ctx.clock).of(actor.user_id)
+    """Return the browsers that the actor is signed in with, most recently used first."""
+    sign_ins = SignIns(ctx.db, ctx.clock).of(actor.user_id)
     return [
-        view_of(SignInView, each, id=each.sign_in_id, is_current=each.sign_in_id == current_sign_in)
-        for each in found
+        view_of(
+            SignInView,
+            sign_in,
+            id=sign_in.sign_in_id,
+            is_current=sign_in.sign_in_id == current_sign_in,
+        )
+        for sign_in in sign_ins
     ]
 
 
@@ -236,55 +247,57 @@ def close_sign_in(ctx: Context, actor: Actor, sign_in_id: int) -> None:
 
 
 def close_sign_ins(ctx: Context, actor: Actor) -> int:
-    """Sign all browsers out; return how many there were."""
+    """Sign all browsers out; return their number."""
     closed = SignIns(ctx.db, ctx.clock).close_all(actor.user_id)
     Audit(ctx.db, ctx.clock).note(actor.name, "sign-in.close-all", actor.name, {"closed": closed})
     return closed
 
 
 def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
-    """Return what is left of each format and when it comes back, and what this month took."""
-    found, now = show_quota(ctx, actor), ctx.clock()
-    first = now.astimezone(found.zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    """Return the remaining quota of each format, when it resets, and this month's spending."""
+    quota, now = show_quota(ctx, actor), ctx.clock()
+    month_start = now.astimezone(quota.zone).replace(
+        day=1, hour=0, minute=0, second=0, microsecond=0
+    )
     titles = {plan.name: plan.titled(language) for plan in ctx.plans}
     terms = (
-        each
-        for each in Terms(ctx.db, ctx.clock).of(actor.user_id)
-        if each.ends_at > max(now, each.starts_at)
+        term
+        for term in Terms(ctx.db, ctx.clock).of(actor.user_id)
+        if term.ends_at > max(now, term.starts_at)
     )
     return UsageView(
-        plan=found.plan.name,
-        title=found.plan.titled(language),
+        plan=quota.plan.name,
+        title=quota.plan.titled(language),
         terms=[
-            view_of(TermView, each, title=titles.get(each.plan, each.plan))
-            for each in sorted(terms, key=lambda term: (term.ends_at, term.term_id))
+            view_of(TermView, term, title=titles.get(term.plan, term.plan))
+            for term in sorted(terms, key=lambda term: (term.ends_at, term.term_id))
         ],
         formats={
-            kind: view_of(LeftView, each, period=each.period.value)
-            for kind, each in found.left.items()
+            kind: view_of(LeftView, remainder, period=remainder.period.value)
+            for kind, remainder in quota.left.items()
         },
-        month=spent_since(ctx, actor, first.astimezone(UTC)),
+        month=spent_since(ctx, actor, month_start.astimezone(UTC)),
     )
 
 
 def export(ctx: Context, actor: Actor) -> Mapping[str, object]:
-    """Return everything that is kept of the actor, as plain JSON values."""
+    """Return all stored data of the actor as plain JSON values."""
     return PersonalRecords(ctx.db, ctx.clock).export(actor.user_id)
 
 
 def count_records(ctx: Context, actor: Actor) -> Mapping[str, int]:
-    """Return how many rows of each table are the actor's, tables without any left out."""
+    """Return the number of the actor's rows by table, without tables that have none."""
     return PersonalRecords(ctx.db, ctx.clock).count(actor.user_id)
 
 
 def erase(
     ctx: Context, actor: Actor, spared: int | None = None, *, is_resumed: bool = False
 ) -> tuple[Mapping[str, int], list[str]]:
-    """Remove every trace of the actor; of a bot's updates `spared` stays, which asked for it.
+    """Delete all data of the actor, except the bot's update `spared`, which asked for it.
 
-    Return how many rows of each table went, and the models that had learnt their corrections.
-    What they used of the plan counts on for a day, or for the month it counts by. `is_resumed`:
-    it may have been done before, and was noted then.
+    Return the number of deleted rows by table and the models that had learnt the actor's
+    corrections. Their used quota still counts for a day, or for the month if the plan has monthly
+    limits. `is_resumed`: the erasure may have run before and is in the audit log already.
     """
     user, until = _user(ctx, actor), ctx.clock() + _ONE_DAY
     plan = plan_of(ctx.plans, user.plans)
@@ -298,7 +311,7 @@ def erase(
 
 
 def _user(ctx: Context, actor: Actor) -> User:
-    """Return the actor's row, an empty one for somebody who never wrote."""
+    """Return the actor's row, or an empty one for a user who never wrote. Raises NotFound."""
     if not actor.user_id:
         raise NotFound("nobody is signed in", "account-no-user", user="")
     return Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)

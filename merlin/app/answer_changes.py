@@ -1,10 +1,10 @@
-"""Which answers an edit would change, before it is saved.
+"""Preview of the answers that an edit would change, before it is saved.
 
-    the examples as they lie, and with the edit -> each taught by `recall` -> asked the last
-    questions that people really asked -> those whose answers differ
+    the current examples, and the edited ones -> a `recall` model of each -> both answer the
+    newest questions of users -> the answers that differ
 
-`recall` takes seconds whatever a dataset trains with elsewhere: there it is an estimate. Only
-questions of people whose consent counts are asked, and shown masked.
+`recall` takes seconds to train. For a dataset that trains with another base model the result is
+an estimate. Only questions of people who consented are used; they are shown masked.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from merlin.dataset.spec import SplitRule, read_dataset
 from merlin.dataset.split import TRAIN, split
 
 MAX_ASKED = 200
-# Of more it would take longer than an editor waits.
+# With more examples the comparison would take longer than an editor waits.
 MAX_EXAMPLES = 10_000
 
 
 class AnswerChangeKind(StrEnum):
-    """What an edit does to an answer: there is one now, there is none any more, another one."""
+    """What an edit does to an answer: adds one, loses it, or changes it."""
 
     NEW = "new"
     LOST = "lost"
@@ -43,7 +43,7 @@ class AnswerChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerChange:
-    """A question, masked, with its answer before and after an edit, "" where it is not known."""
+    """A masked question with its answers before and after an edit; "": the model does not know."""
 
     question: str
     before: str
@@ -59,9 +59,9 @@ class AnswerChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerChanges:
-    """What an edit would change of the answers to so many `asked` questions, newest first.
+    """The answers that an edit would change, newest question first, of `asked` questions.
 
-    `is_estimate`: the dataset trains elsewhere than by `recall`, which answered here.
+    `is_estimate`: the dataset trains with another base model than `recall`, which answered here.
     """
 
     asked: int
@@ -70,7 +70,7 @@ class AnswerChanges:
 
     @property
     def summary(self) -> tuple[str, Mapping[str, int]]:
-        """Return in one text what came of it: a Fluent key with its arguments."""
+        """Return a Fluent key with its arguments that sums up the result."""
         if not self.asked:
             return "page-answers-nothing-asked", {}
         if not self.changes:
@@ -84,15 +84,17 @@ class AnswerChanges:
 
 
 def plan_comparison(ctx: Context, actor: Actor, dataset: str) -> tuple[DatasetFiles, Sequence[str]]:
-    """Return a dataset's files, and what is asked before and after an edit of them.
+    """Return a dataset's files, and the questions to compare before and after an edit.
 
-    Raises NotFound, Refused for more examples than are taught soon.
+    Raises NotFound; Refused for more than `MAX_EXAMPLES`.
     """
     files = changes.read_files(ctx, actor, dataset)
     if sum(file.path.startswith(EXAMPLES) for file in files.files) > MAX_EXAMPLES:
         raise Refused("too many examples", "page-answers-too-many", limit=MAX_EXAMPLES)
-    recent = QuestionStatistics(ctx.db, ctx.default_dataset).newest_questions(dataset, MAX_ASKED)
-    return files, list({normalise(each): each for each in recent}.values())
+    newest_questions = QuestionStatistics(ctx.db, ctx.default_dataset).newest_questions(
+        dataset, MAX_ASKED
+    )
+    return files, list({normalise(question): question for question in newest_questions}.values())
 
 
 def compare_answers(
@@ -102,32 +104,41 @@ def compare_answers(
     edits: Sequence[Edit],
     language: str,
 ) -> AnswerChanges:
-    """Return which answers to the questions edits of the files change.
+    """Return the answers to `questions` that the edits change.
 
-    Takes seconds in processes of its own, and reads no rows. Personal words are masked in
-    `language`.
+    Takes seconds in separate processes, and reads no rows. Personal data is masked in `language`.
     """
-    lying = {file.path: file.text for file in files.files}
-    spec, _ = read_dataset(files.dataset, (lying.get(DATASET_FILE) or "").encode())
+    texts = {file.path: file.text for file in files.files}
+    spec, _ = read_dataset(files.dataset, (texts.get(DATASET_FILE) or "").encode())
     before = {
-        path: parse_example(text) for path, text in lying.items() if path.startswith(EXAMPLES)
+        path: parse_example(text) for path, text in texts.items() if path.startswith(EXAMPLES)
     }
     after = before | {edit.path: parse_example(edit.text) for edit in edits}
     rule = spec.split if spec else SplitRule()
-    lessons = [(_taught(each, rule), questions) for each in (before, after)]
+    lessons = [(_training_conversations(examples, rule), questions) for examples in (before, after)]
     assert ctx.teach is not None  # noqa: S101 - wiring gives it to whoever tries edits
-    old, new = map_many(ctx.teach, lessons, at_once=1) if questions else ([], [])
-    found = [
-        AnswerChange(question=mask_personal_data(words, language).words, before=was, after=now)
-        for words, was, now in zip(questions, old, new, strict=True)
-        if was != now
+    old_answers, new_answers = map_many(ctx.teach, lessons, at_once=1) if questions else ([], [])
+    differing = [
+        AnswerChange(
+            question=mask_personal_data(question, language).words,
+            before=old_answer,
+            after=new_answer,
+        )
+        for question, old_answer, new_answer in zip(
+            questions, old_answers, new_answers, strict=True
+        )
+        if old_answer != new_answer
     ]
     is_estimate = spec is None or spec.recipe.base_model != BUILT_IN
-    return AnswerChanges(asked=len(questions), changes=found, is_estimate=is_estimate)
+    return AnswerChanges(asked=len(questions), changes=differing, is_estimate=is_estimate)
 
 
-def _taught(examples: Mapping[str, Example | None], rule: SplitRule) -> Conversations:
-    """Return the conversations that teach: not those of the test part, nor what cannot be read."""
-    named = [each.at(example_id_of(path), path, "") for path, each in examples.items() if each]
-    sides = split(named, rule)
-    return [each.messages for each in named if sides[each.id] == TRAIN]
+def _training_conversations(
+    examples: Mapping[str, Example | None], rule: SplitRule
+) -> Conversations:
+    """Return the conversations to train on: readable examples outside the test split."""
+    readable = [
+        example.at(example_id_of(path), path, "") for path, example in examples.items() if example
+    ]
+    split_of = split(readable, rule)
+    return [example.messages for example in readable if split_of[example.id] == TRAIN]

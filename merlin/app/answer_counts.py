@@ -1,7 +1,7 @@
-"""How many answers were given, how long they and trainings took, as counters for those who watch.
+"""Prometheus metrics of answers and trainings: counts, durations, tokens and cost.
 
-Counted from the stored turns and jobs, so that one process tells of the answers of all; each call
-reads only what came or ended since the one before.
+Counted from the stored turns and jobs, so that one process reports for all of them; each update
+reads only rows that were created or finished since the one before.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from merlin.db.database import Row
 from merlin.db.tables import JOB, JOB_CHANGE, TURN
 from merlin.training.jobs import FINAL
 
-# From the question to the stored answer: a taught one takes milliseconds, a long one a minute.
+# From the question to the stored answer: `recall` takes milliseconds, a long answer a minute.
 _SECONDS = (0.1, 0.3, 1, 2, 3, 5, 10, 20, 30, 60, 120)
 _FIRST_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 _JOB_SECONDS = (60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
-# Of so many models the figures are kept, those that answered last: each training makes a new one.
+# Only the models that answered last keep their metrics: each training creates a new model.
 MAX_MODELS = 20
-# A question that has no answer by then is one whose process was killed.
-_LATEST = timedelta(hours=1)
-_MICRO = 1_000_000
+# A question without an answer by then belongs to a killed process.
+_MAX_ANSWER_TIME = timedelta(hours=1)
+_MICROS = 1_000_000
 
 
 class AnswerCounts:
-    """Figures of the answers and the trainings since this object was made."""
+    """Metrics of answers and trainings since this object was created."""
 
     def __init__(self) -> None:
         model = ["provider", "model"]
@@ -72,56 +72,63 @@ class AnswerCounts:
             registry=None,
             buckets=_JOB_SECONDS,
         )
-        self._of_models = (self.answers, self.seconds, self.first_seconds, self.tokens, self.cost)
-        self._models: dict[tuple[str, str], None] = {}
-        self._newest: int | None = None
-        self._newest_end = 0
-        self._open: dict[int, datetime] = {}
+        self._model_metrics = (
+            self.answers,
+            self.seconds,
+            self.first_seconds,
+            self.tokens,
+            self.cost,
+        )
+        self._recent_models: dict[tuple[str, str], None] = {}
+        self._last_turn_id: int | None = None
+        self._last_change_id = 0
+        self._pending: dict[int, datetime] = {}
         self._lock = Lock()
 
     def update(self, ctx: Context) -> None:
-        """Count what ended since the last call; the first one only marks where to begin."""
+        """Count what finished since the last call; the first call only sets the starting point."""
         with self._lock:
-            if self._newest is None:
-                self._newest = ctx.db.value(TURN.select(fn.MAX(TURN.id))) or 0
-                self._newest_end = ctx.db.value(JOB_CHANGE.select(fn.MAX(JOB_CHANGE.id))) or 0
+            if self._last_turn_id is None:
+                self._last_turn_id = ctx.db.value(TURN.select(fn.MAX(TURN.id))) or 0
+                self._last_change_id = ctx.db.value(JOB_CHANGE.select(fn.MAX(JOB_CHANGE.id))) or 0
                 return
             self._count_jobs(ctx)
-            condition = (TURN.id > self._newest) | TURN.id.in_([*self._open])
+            condition = (TURN.id > self._last_turn_id) | TURN.id.in_([*self._pending])
             rows = TURN.select(
                 *(TURN.id, TURN.asked_at, TURN.written_at, TURN.ending, TURN.known),
                 *(TURN.provider, TURN.model_id, TURN.input_tokens, TURN.output_tokens),
                 *(TURN.cost_micro, TURN.currency, TURN.first_ms),
             ).where(condition)
-            oldest = ctx.clock() - _LATEST
+            oldest = ctx.clock() - _MAX_ANSWER_TIME
             for row in ctx.db.rows(rows):
-                self._newest = max(self._newest, row["id"])
-                self._open.pop(row["id"], None)
+                self._last_turn_id = max(self._last_turn_id, row["id"])
+                self._pending.pop(row["id"], None)
                 if row["written_at"]:
                     self._count(row)
                 elif (asked_at := from_iso(row["asked_at"])) > oldest:
-                    self._open[row["id"]] = asked_at
+                    self._pending[row["id"]] = asked_at
 
     def _count_jobs(self, ctx: Context) -> None:
-        ends = (
+        query = (
             JOB_CHANGE.select(
                 *(JOB_CHANGE.id, JOB_CHANGE.to_state, JOB_CHANGE.at, JOB.provider, JOB.created_at)
             )
             .join(JOB, on=JOB.id == JOB_CHANGE.job_id)
-            .where(JOB_CHANGE.id > self._newest_end)
+            .where(JOB_CHANGE.id > self._last_change_id)
             .where(JOB_CHANGE.to_state.in_([state.value for state in FINAL]))
         )
-        for row in ctx.db.rows(ends):
-            self._newest_end = max(self._newest_end, row["id"])
-            took = from_iso(row["at"]) - from_iso(row["created_at"])
-            self.job_seconds.labels(row["provider"], row["to_state"]).observe(took.total_seconds())
+        for row in ctx.db.rows(query):
+            self._last_change_id = max(self._last_change_id, row["id"])
+            duration = from_iso(row["at"]) - from_iso(row["created_at"])
+            histogram = self.job_seconds.labels(row["provider"], row["to_state"])
+            histogram.observe(duration.total_seconds())
 
     def _count(self, row: Row) -> None:
         model = row["provider"], row["model_id"]
         outcome = outcome_of(row)
         if outcome is None:
             return
-        self._keep(model)
+        self._touch(model)
         self.answers.labels(*model, outcome.value).inc()
         if outcome is Outcome.FAILED:
             return
@@ -131,19 +138,19 @@ class AnswerCounts:
         for kind in ("input", "output"):
             self.tokens.labels(*model, kind).inc(row[f"{kind}_tokens"] or 0)
         if row["currency"]:
-            self.cost.labels(*model, row["currency"].lower()).inc(row["cost_micro"] / _MICRO)
+            self.cost.labels(*model, row["currency"].lower()).inc(row["cost_micro"] / _MICROS)
 
-    def _keep(self, model: tuple[str, str]) -> None:
-        """Make a model the newest one, and forget the one that answered longest ago."""
-        self._models.pop(model, None)
-        self._models[model] = None
-        if len(self._models) > MAX_MODELS:
-            provider, model_id = next(iter(self._models))
-            del self._models[provider, model_id]
-            for of_model in self._of_models:
-                of_model.remove_by_labels({"provider": provider, "model": model_id})
+    def _touch(self, model: tuple[str, str]) -> None:
+        """Mark a model as most recently used; drop the metrics of the least recently used one."""
+        self._recent_models.pop(model, None)
+        self._recent_models[model] = None
+        if len(self._recent_models) > MAX_MODELS:
+            provider, model_id = next(iter(self._recent_models))
+            del self._recent_models[provider, model_id]
+            for metric in self._model_metrics:
+                metric.remove_by_labels({"provider": provider, "model": model_id})
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the figures as Prometheus reads them."""
-        for each in (*self._of_models, self.job_seconds):
-            yield from each.collect()
+        """Yield the metrics for a Prometheus registry."""
+        for metric in (*self._model_metrics, self.job_seconds):
+            yield from metric.collect()

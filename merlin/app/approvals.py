@@ -1,7 +1,7 @@
-"""Two people for a dangerous act: what waits for the second, who approves or declines it.
+"""Approvals: dangerous acts that need a second person, who approves or declines them.
 
-An act that `security.two_people` lists is stored instead of performed. Another person who may do
-it too approves it, and it is performed then as its asker, with what the asker may do by then.
+An act that `security.two_people` lists is stored instead of performed. When another person with
+the permission approves it, it is performed as its asker, with the asker's permissions of then.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ __all__ = ["Approval", "ApprovalState"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalView:
-    """An act that waits, or what became of it.
+    """A stored act with its state.
 
-    `text` is what a broadcast says, "" for another act. `is_own`: the actor asked for it.
+    `text` is the text of a broadcast, "" for another act. `is_own`: the actor asked for it.
     `reason`: why an approved act could not be performed.
     """
 
@@ -38,75 +38,76 @@ class ApprovalView:
 
     @property
     def number(self) -> int:
-        """Return its number."""
+        """Return the approval's number."""
         return self.approval.number
 
 
 def list_waiting(ctx: Context, actor: Actor) -> list[ApprovalView]:
-    """Return what waits of what the actor may do, the oldest first; also what they asked for."""
-    found = Approvals(ctx.db, ctx.clock).waiting()
-    views = (_view(ctx, actor, each) for each in found)
+    """Return what the actor may decide or has asked for, oldest first."""
+    approvals = Approvals(ctx.db, ctx.clock).waiting()
+    views = (_view(ctx, actor, approval) for approval in approvals)
     return [view for view in views if view.is_own or _may(actor, view.approval)]
 
 
 def count_waiting(ctx: Context, actor: Actor) -> int:
-    """Return how many wait for the actor: what others asked for."""
-    return sum(not each.is_own for each in list_waiting(ctx, actor))
+    """Return how many approvals of others wait for the actor."""
+    return sum(not view.is_own for view in list_waiting(ctx, actor))
 
 
 def get_waiting(ctx: Context, actor: Actor, number: int) -> ApprovalView:
-    """Return one that waits for the actor.
+    """Return a waiting approval.
 
-    Raises NotFound, also for who may not do it and did not ask for it, Refused for a decided one.
+    Raises NotFound, also for an actor who may not do the act and did not ask for it; Refused for
+    one that is decided or expired.
     """
-    rows = Approvals(ctx.db, ctx.clock)
-    found = rows.get(number)
-    view = _view(ctx, actor, found)
-    if not (view.is_own or _may(actor, found)):
+    approvals = Approvals(ctx.db, ctx.clock)
+    approval = approvals.get(number)
+    view = _view(ctx, actor, approval)
+    if not (view.is_own or _may(actor, approval)):
         raise NotFound(f"no approval {number}", "approval-none", number=str(number))
-    if found.state is not ApprovalState.WAITING or found.expires_at <= ctx.clock():
+    if approval.state is not ApprovalState.WAITING or approval.expires_at <= ctx.clock():
         raise Refused(f"{number} does not wait", "approval-decided", number=str(number))
     return view
 
 
 def approve(ctx: Context, actor: Actor, number: int) -> ApprovalView:
-    """Approve what another person asked for, and perform it; in one transaction.
+    """Approve and perform what another person asked for, in one transaction.
 
-    What cannot be performed any more is failed, with the reason. Raises NotFound and Refused as
-    `get_waiting`, and Refused for one's own.
+    An act that cannot be performed any more is marked failed, with the reason. Raises NotFound and
+    Refused as `get_waiting`, and Refused for the actor's own.
     """
 
-    def work() -> ApprovalView:
-        found, rows = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
-        approval = found.approval
-        if found.is_own:
+    def decide() -> ApprovalView:
+        view, approvals = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
+        approval = view.approval
+        if view.is_own:
             raise Refused("one's own", "approval-own", number=str(number))
-        rows.decide(number, ApprovalState.APPROVED, actor.name)
+        approvals.decide(number, ApprovalState.APPROVED, actor.name)
         _note(ctx, actor, approval, is_approved=True)
         reason = _perform(ctx, approval)
         if reason is None:
-            rows.tell_asker(approval, "notice-approval-approved")
-            return replace(found, approval=rows.get(number))
-        rows.fail(number)
-        why = {"key": reason.key, "arguments": {k: str(v) for k, v in reason.arguments.items()}}
-        rows.tell_asker(approval, "notice-approval-failed", reason=why)
-        return replace(found, approval=rows.get(number), reason=reason)
+            approvals.tell_asker(approval, "notice-approval-approved")
+            return replace(view, approval=approvals.get(number))
+        approvals.fail(number)
+        failure = {"key": reason.key, "arguments": {k: str(v) for k, v in reason.arguments.items()}}
+        approvals.tell_asker(approval, "notice-approval-failed", reason=failure)
+        return replace(view, approval=approvals.get(number), reason=reason)
 
-    return ctx.db.joined(work)
+    return ctx.db.joined(decide)
 
 
 def decline(ctx: Context, actor: Actor, number: int) -> ApprovalView:
-    """Decline what waits; one's own is taken back. Raises NotFound and Refused as `approve`."""
+    """Decline an approval; the actor's own is withdrawn. Raises as `get_waiting`."""
 
-    def work() -> ApprovalView:
-        found, rows = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
-        rows.decide(number, ApprovalState.DECLINED, actor.name)
-        _note(ctx, actor, found.approval, is_approved=False)
-        if not found.is_own:
-            rows.tell_asker(found.approval, "notice-approval-declined")
-        return replace(found, approval=rows.get(number))
+    def decide() -> ApprovalView:
+        view, approvals = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
+        approvals.decide(number, ApprovalState.DECLINED, actor.name)
+        _note(ctx, actor, view.approval, is_approved=False)
+        if not view.is_own:
+            approvals.tell_asker(view.approval, "notice-approval-declined")
+        return replace(view, approval=approvals.get(number))
 
-    return ctx.db.joined(work)
+    return ctx.db.joined(decide)
 
 
 def _note(ctx: Context, actor: Actor, approval: Approval, *, is_approved: bool) -> None:
@@ -122,20 +123,20 @@ def _note(ctx: Context, actor: Actor, approval: Approval, *, is_approved: bool) 
 
 
 def _perform(ctx: Context, approval: Approval) -> MerlinError | None:
-    """Perform what was approved as its asker; return why that is refused, None where it is not."""
+    """Perform an approved act as its asker; return the error if it is refused, else None."""
     asker = approval.asked_by
-    standing = replace(Actor.person(asker, ctx.roles.authority(asker)), is_approved=True)
-    person = Users(ctx.db, ctx.clock).get(asker)
-    if person is not None and person.is_blocked:
+    asking_actor = replace(Actor.person(asker, ctx.roles.authority(asker)), is_approved=True)
+    user = Users(ctx.db, ctx.clock).get(asker)
+    if user is not None and user.is_blocked:
         return Refused("the asker is blocked", "approval-asker-blocked")
     act, needed = _ACTS[approval.act]
     is_accept = approval.act == RequestKind.ACCEPT.value
-    if not standing.may(Permission.EDIT_EXAMPLES if is_accept else needed):
+    if not asking_actor.may(Permission.EDIT_EXAMPLES if is_accept else needed):
         return Refused("the asker lost the role", "approval-asker-lost")
     try:
-        # A savepoint: what is refused halfway leaves nothing but the decision.
+        # A savepoint: an act that is refused halfway leaves only the decision.
         ctx.db.transact(
-            lambda: act(ctx, standing, approval.arguments, f"approval:{approval.number}")
+            lambda: act(ctx, asking_actor, approval.arguments, f"approval:{approval.number}")
         )
     except MerlinError as error:
         return error
@@ -151,9 +152,11 @@ def _text(ctx: Context, approval: Approval) -> str:
     if approval.act != "broadcast":
         return ""
     arguments = approval.arguments
-    rows = broadcasts.Broadcasts(ctx.db, arguments["bot_id"], ctx.config.language, ctx.clock)
-    found = rows.get(arguments["broadcast_id"])
-    return found.text if found else ""
+    bot_broadcasts = broadcasts.Broadcasts(
+        ctx.db, arguments["bot_id"], ctx.config.language, ctx.clock
+    )
+    broadcast = bot_broadcasts.get(arguments["broadcast_id"])
+    return broadcast.text if broadcast else ""
 
 
 def _may(actor: Actor, approval: Approval) -> bool:
@@ -161,7 +164,7 @@ def _may(actor: Actor, approval: Approval) -> bool:
     return actor.may(permission)
 
 
-_Perform = Callable[[Context, Actor, Mapping[str, Any], str], object]
+_Act = Callable[[Context, Actor, Mapping[str, Any], str], object]
 
 
 def _refund(ctx: Context, actor: Actor, arguments: Mapping[str, Any], once: str) -> None:
@@ -185,9 +188,9 @@ def _broadcast(ctx: Context, actor: Actor, arguments: Mapping[str, Any], _once: 
     broadcasts.start(ctx, actor, **arguments)
 
 
-# By its name: what performs an act, and the permission of who may approve it. Changed answers are
-# accepted by editors, and approved by those who let models serve.
-_ACTS: Mapping[str, tuple[_Perform, Permission]] = {
+# Act -> the function that performs it, and the permission to approve it. Editors accept changed
+# answers; approving that takes the permission to promote.
+_ACTS: Mapping[str, tuple[_Act, Permission]] = {
     "refund": (_refund, Permission.REFUNDS),
     "grant": (_grant, Permission.USERS),
     "revoke": (_revoke, Permission.USERS),

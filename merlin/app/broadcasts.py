@@ -1,10 +1,10 @@
-"""Broadcasts: one text to everybody, handed to the outbox bit by bit.
+"""Broadcasts: one text to all users, added to the outbox in small steps.
 
     draft -> running -> ended
                      -> stopped
 
-The receivers are those who wrote before the start, by id; `cursor` is the last who was handed
-over, so that a kill in the middle loses and doubles nobody.
+The recipients are the users who wrote before the start, by id; `cursor_id` is the last one added
+to the outbox, so that a kill in the middle skips nobody and sends nothing twice.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from merlin.db.values import RowMap, storable_text
 
 
 class BroadcastState(StrEnum):
-    """Where a broadcast stands; the values are what the database stores."""
+    """State of a broadcast; the values are stored in the database."""
 
     DRAFT = "draft"
     RUNNING = "running"
@@ -42,9 +42,9 @@ class BroadcastState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """One broadcast; `text` is Markdown, `language` whom it goes to ("": everybody).
+    """One broadcast; `text` is Markdown, `language` that of its recipients ("": everybody).
 
-    `by_user` is told what came of it. `is_whole`: everybody was handed over.
+    `by_user` gets the report. `is_whole`: the messages to all recipients are in the outbox.
     """
 
     broadcast_id: int
@@ -56,18 +56,18 @@ class Broadcast:
     is_whole: bool = False
 
     def key(self, user_id: int) -> str:
-        """Return the key of the letter to one person."""
+        """Return the outbox key of the message to one user."""
         return f"{self.prefix}{user_id}"
 
     @property
     def prefix(self) -> str:
-        """Return what the keys of all its letters begin with."""
+        """Return the common prefix of the outbox keys of its messages."""
         return f"broadcast:{self.broadcast_id}:"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What became of the letters so far; `failed`: refused, or nobody knows if they came."""
+    """Delivery counts so far; `failed`: refused, or delivery is unknown."""
 
     sent: int = 0
     blocked: int = 0
@@ -78,13 +78,13 @@ class Delivered:
 _BROADCASTS = RowMap(
     Broadcast, columns={"broadcast_id": "id", "text": "body"}, sealed=BROADCAST.sealed
 )
-EVERY = timedelta(seconds=1)
+STEP_INTERVAL = timedelta(seconds=1)
 _CHUNK = 200
 _WAITING = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
 
 
 class Broadcasts(BotRepository):
-    """The broadcasts of one bot; their texts are sealed. `language` is the bot's own."""
+    """The broadcasts of one bot; their texts are encrypted. `language` is the bot's default."""
 
     def __init__(self, db: Database, bot_id: int, language: str, clock: Clock = utc_now) -> None:
         super().__init__(db, bot_id, clock)
@@ -92,8 +92,8 @@ class Broadcasts(BotRepository):
 
     @transaction
     def draft(self, by_user: int, text: str) -> int:
-        """Keep a text that may be sent; return its id."""
-        new = {
+        """Store a draft; return its id."""
+        values = {
             "bot_id": self._bot_id,
             "by_user": by_user,
             "body": self.db.cipher.seal(storable_text(text)),
@@ -104,132 +104,135 @@ class Broadcasts(BotRepository):
             "is_whole": 0,
             "created_at": iso(self._clock()),
         }
-        return self.db.add(BROADCAST, new)
+        return self.db.add(BROADCAST, values)
 
     def get(self, broadcast_id: int) -> Broadcast | None:
-        """Return a broadcast, None where there is none."""
-        row = self.db.row(BROADCAST.select().where(self._this(broadcast_id)))
+        """Return a broadcast, or None."""
+        row = self.db.row(BROADCAST.select().where(self._by_id(broadcast_id)))
         return None if row is None else _BROADCASTS.read(row, self.db)
 
     def receivers(self) -> Mapping[str, int]:
-        """Return how many people can be written to, by language."""
+        """Return the number of reachable users by language."""
         columns = (USER.language, USER.language_code)
-        counted = USER.select(*columns, fn.COUNT(USER.user_id).alias("count"))
-        sums: Counter[str] = Counter()
-        for row in self.db.rows(counted.where(_can_hear()).group_by(*columns)):
-            sums[self._speaks(row)] += int(row["count"])
-        return dict(sums)
+        query = USER.select(*columns, fn.COUNT(USER.user_id).alias("count"))
+        counts: Counter[str] = Counter()
+        for row in self.db.rows(query.where(_can_receive()).group_by(*columns)):
+            counts[self._language_of(row)] += int(row["count"])
+        return dict(counts)
 
-    def _speaks(self, row: Row) -> str:
+    def _language_of(self, row: Row) -> str:
         return language_of(row["language"] or row["language_code"], self._language)
 
     @transaction
     def start(self, broadcast_id: int, language: str) -> bool:
-        """Begin to send a draft; False when it is none, or nobody would get it."""
-        there = self.receivers()
-        total = there.get(language, 0) if language else sum(there.values())
-        begun = {
+        """Start sending a draft; return False if it is no draft, or has no recipients."""
+        counts = self.receivers()
+        total = counts.get(language, 0) if language else sum(counts.values())
+        values = {
             "state": BroadcastState.RUNNING.value,
             "language": language,
             "total": total,
             "started_at": iso(self._clock()),
         }
-        condition = self._this(broadcast_id) & (BROADCAST.state == BroadcastState.DRAFT.value)
-        if not total or not self.db.change(BROADCAST.update(begun).where(condition)):
+        condition = self._by_id(broadcast_id) & (BROADCAST.state == BroadcastState.DRAFT.value)
+        if not total or not self.db.change(BROADCAST.update(values).where(condition)):
             return False
         self.db.bump()
         return True
 
     @transaction
     def stop(self, broadcast_id: int) -> bool:
-        """Send no more of it, and take back what waits; False when it does not run."""
-        condition = self._this(broadcast_id) & (BROADCAST.state == BroadcastState.RUNNING.value)
-        stopped = BROADCAST.update({"state": BroadcastState.STOPPED.value})
-        if not self.db.change(stopped.where(condition)):
+        """Stop sending, and delete its unsent messages; return False if it does not run."""
+        condition = self._by_id(broadcast_id) & (BROADCAST.state == BroadcastState.RUNNING.value)
+        update = BROADCAST.update({"state": BroadcastState.STOPPED.value})
+        if not self.db.change(update.where(condition)):
             return False
-        unsent = self._letters(broadcast_id) & (OUTGOING.state == OutgoingState.PENDING.value)
-        self.db.change(OUTGOING.delete().where(unsent & (OUTGOING.tries == 0)))
+        pending = self._messages(broadcast_id) & (OUTGOING.state == OutgoingState.PENDING.value)
+        self.db.change(OUTGOING.delete().where(pending & (OUTGOING.tries == 0)))
         self.db.bump()
         return True
 
     def newest(self, limit: int) -> list[Broadcast]:
-        """Return those that were begun, newest first."""
-        condition = self._mine() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
+        """Return the started broadcasts, newest first."""
+        condition = self._of_bot() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
         query = BROADCAST.select().where(condition).order_by(BROADCAST.id.desc()).limit(limit)
         return _BROADCASTS.read_all(self.db.rows(query), self.db)
 
     def open(self) -> list[Broadcast]:
-        """Return those that were begun and whose end was not told, oldest first."""
-        condition = self._mine() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
+        """Return the started broadcasts whose end is not reported yet, oldest first."""
+        condition = self._of_bot() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
         query = BROADCAST.select().where(condition & BROADCAST.ended_at.is_null())
         return _BROADCASTS.read_all(self.db.rows(query.order_by(BROADCAST.id)), self.db)
 
     def waiting(self) -> int:
-        """Return how many messages that answer nobody wait to be sent, of whatever kind."""
-        is_doubted = (OUTGOING.state == OutgoingState.UNKNOWN.value) & (
+        """Return how many messages of any kind that answer no update wait to be sent."""
+        is_retried = (OUTGOING.state == OutgoingState.UNKNOWN.value) & (
             OUTGOING.tries < MAX_ATTEMPTS
         )
         condition = (OUTGOING.bot_id == self._bot_id) & OUTGOING.update_id.is_null()
-        return self.db.count(OUTGOING, condition & (OUTGOING.state.in_(_WAITING) | is_doubted))
+        return self.db.count(OUTGOING, condition & (OUTGOING.state.in_(_WAITING) | is_retried))
 
     @transaction
-    def next(self, broadcast_id: int, most: int) -> Sequence[int]:
-        """Move on; return whom to write to now, nobody within a second of the last time."""
-        row = self.db.row(self.db.locked(BROADCAST.select().where(self._this(broadcast_id))))
+    def next(self, broadcast_id: int, limit: int) -> Sequence[int]:
+        """Advance the cursor; return the users to write to now.
+
+        None within `STEP_INTERVAL` of the last step.
+        """
+        row = self.db.row(self.db.locked(BROADCAST.select().where(self._by_id(broadcast_id))))
         if row is None or row["state"] != BroadcastState.RUNNING.value or row["is_whole"]:
             return ()
         now = self._clock()
-        if row["moved_at"] is not None and now - from_iso(row["moved_at"]) < EVERY:
+        if row["moved_at"] is not None and now - from_iso(row["moved_at"]) < STEP_INTERVAL:
             return ()
-        found: list[int] = []
-        moved = {"cursor_id": row["cursor_id"], "is_whole": 1, "moved_at": iso(now)}
-        for user_id, is_meant in self._after(row):
-            if is_meant and len(found) == most:
-                moved["is_whole"] = 0
+        user_ids: list[int] = []
+        values = {"cursor_id": row["cursor_id"], "is_whole": 1, "moved_at": iso(now)}
+        for user_id, is_recipient in self._users_after(row):
+            if is_recipient and len(user_ids) == limit:
+                values["is_whole"] = 0
                 break
-            moved["cursor_id"] = user_id
-            found += [user_id] if is_meant else []
-        self.db.change(BROADCAST.update(moved).where(self._this(broadcast_id)))
-        return found
+            values["cursor_id"] = user_id
+            user_ids += [user_id] if is_recipient else []
+        self.db.change(BROADCAST.update(values).where(self._by_id(broadcast_id)))
+        return user_ids
 
-    def _after(self, row: Row) -> Iterator[tuple[int, bool]]:
-        """Yield the people behind the cursor by id, and whether they are meant."""
+    def _users_after(self, row: Row) -> Iterator[tuple[int, bool]]:
+        """Yield the users behind the cursor by id, and whether each is a recipient."""
         cursor = row["cursor_id"]
-        was_there = USER.first_seen_at <= row["started_at"]
+        wrote_before = USER.first_seen_at <= row["started_at"]
         while True:
-            those = USER.select().where(_can_hear() & was_there & (USER.user_id > cursor))
-            people = self.db.rows(those.order_by(USER.user_id).limit(_CHUNK))
-            for person in people:
-                yield person["user_id"], row["language"] in {"", self._speaks(person)}
-            if len(people) < _CHUNK:
+            query = USER.select().where(_can_receive() & wrote_before & (USER.user_id > cursor))
+            users = self.db.rows(query.order_by(USER.user_id).limit(_CHUNK))
+            for user in users:
+                yield user["user_id"], row["language"] in {"", self._language_of(user)}
+            if len(users) < _CHUNK:
                 return
-            cursor = people[-1]["user_id"]
+            cursor = users[-1]["user_id"]
 
     def delivered(self, broadcast_id: int) -> Delivered:
-        """Return what became of the letters."""
-        letters = OUTGOING.select(OUTGOING.state, OUTGOING.tries, USER.is_reachable)
-        letters = letters.join(USER, JOIN.LEFT_OUTER, on=(USER.user_id == OUTGOING.chat_id))
-        rows = self.db.rows(letters.where(self._letters(broadcast_id)))
-        return Delivered(**Counter(map(_fate, rows)))
+        """Return the delivery counts."""
+        query = OUTGOING.select(OUTGOING.state, OUTGOING.tries, USER.is_reachable)
+        query = query.join(USER, JOIN.LEFT_OUTER, on=(USER.user_id == OUTGOING.chat_id))
+        rows = self.db.rows(query.where(self._messages(broadcast_id)))
+        return Delivered(**Counter(map(_delivery_field, rows)))
 
     @transaction
     def end(self, broadcast_id: int) -> bool:
-        """Note that the end was told; False when it was so already."""
-        condition = self._this(broadcast_id) & BROADCAST.ended_at.is_null()
+        """Record that the end was reported; return False if it was already."""
+        condition = self._by_id(broadcast_id) & BROADCAST.ended_at.is_null()
         if not self.db.change(BROADCAST.update({"ended_at": iso(self._clock())}).where(condition)):
             return False
-        ran = self._this(broadcast_id) & (BROADCAST.state == BroadcastState.RUNNING.value)
-        self.db.change(BROADCAST.update({"state": BroadcastState.ENDED.value}).where(ran))
+        is_running = self._by_id(broadcast_id) & (BROADCAST.state == BroadcastState.RUNNING.value)
+        self.db.change(BROADCAST.update({"state": BroadcastState.ENDED.value}).where(is_running))
         return True
 
-    def _letters(self, broadcast_id: int) -> Any:
+    def _messages(self, broadcast_id: int) -> Any:
         prefix = Broadcast(broadcast_id, 0, "", BroadcastState.DRAFT).prefix
         return (OUTGOING.bot_id == self._bot_id) & OUTGOING.key.startswith(prefix)
 
-    def _this(self, broadcast_id: int) -> Any:
-        return self._mine() & (BROADCAST.id == broadcast_id)
+    def _by_id(self, broadcast_id: int) -> Any:
+        return self._of_bot() & (BROADCAST.id == broadcast_id)
 
-    def _mine(self) -> Any:
+    def _of_bot(self) -> Any:
         return BROADCAST.bot_id == self._bot_id
 
 
@@ -237,49 +240,49 @@ EVERYBODY = "all"
 
 
 def broadcasts_of(ctx: Context) -> Broadcasts:
-    """Return the broadcasts of the process's bot."""
+    """Return the broadcasts of this process's bot."""
     return Broadcasts(ctx.db, ctx.bot_id, ctx.config.language, ctx.clock)
 
 
 def start(ctx: Context, actor: Actor, broadcast_id: int, whom: str, bot_id: int = 0) -> None:
-    """Begin to send a draft to EVERYBODY or to those of a language. Raises NotFound, Refused.
+    """Start sending a draft to EVERYBODY or to the users of a language. Raises NotFound, Refused.
 
-    `bot_id` 0: a draft of the process's bot.
+    `bot_id` 0: a draft of this process's bot.
     """
-    _require(actor)
-    rows = Broadcasts(ctx.db, bot_id or ctx.bot_id, ctx.config.language, ctx.clock)
+    _require_permission(actor)
+    broadcasts = Broadcasts(ctx.db, bot_id or ctx.bot_id, ctx.config.language, ctx.clock)
     target = f"broadcast:{broadcast_id}"
 
-    def begin() -> None:
-        if not rows.start(broadcast_id, "" if whom == EVERYBODY else whom):
+    def start_draft() -> None:
+        if not broadcasts.start(broadcast_id, "" if whom == EVERYBODY else whom):
             raise Refused("nobody", "cast-nobody")
 
     values = {"broadcast_id": broadcast_id, "whom": whom, "bot_id": bot_id or ctx.bot_id}
-    kind, details = DangerousAct.BROADCAST, {"whom": whom}
-    require_approval(ctx, actor, kind, "broadcast", target, values, details, begin)
-    begin()
+    act, details = DangerousAct.BROADCAST, {"whom": whom}
+    require_approval(ctx, actor, act, "broadcast", target, values, details, start_draft)
+    start_draft()
     Audit(ctx.db, ctx.clock).note(actor.name, "broadcast.start", target, {"language": whom})
 
 
 def stop(ctx: Context, actor: Actor, broadcast_id: int) -> None:
-    """Send no more of a broadcast; harmless where it does not run. Raises NotFound."""
-    _require(actor)
+    """Stop sending a broadcast; does nothing if it does not run. Raises NotFound."""
+    _require_permission(actor)
     if broadcasts_of(ctx).stop(broadcast_id):
         target = f"broadcast:{broadcast_id}"
         Audit(ctx.db, ctx.clock).note(actor.name, "broadcast.stop", target)
 
 
-def _require(actor: Actor) -> None:
+def _require_permission(actor: Actor) -> None:
     if not actor.may(Permission.BROADCAST):
         raise NotFound("no such broadcast", "bot-button-old")
 
 
-def _can_hear() -> Any:
+def _can_receive() -> Any:
     return (USER.is_reachable == 1) & (USER.is_blocked == 0)
 
 
-def _fate(row: Row) -> str:
-    """Return the field of a Delivered that a letter counts in."""
+def _delivery_field(row: Row) -> str:
+    """Return the field of `Delivered` that counts this message."""
     if row["state"] == OutgoingState.SENT.value:
         return "sent"
     if row["state"] == OutgoingState.DROPPED.value:

@@ -1,4 +1,4 @@
-"""Builds: list, show with all that one teaches, compare two, prove one, let old folders go."""
+"""Builds: list, show with examples, compare, verify, remove the folders of old ones."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class BuildView:
     dataset: str
     number: int
     digest: str
-    # Below `state_dir/builds`.
+    # Relative to `state_dir/builds`.
     folder: str = field(metadata=INTERNAL)
     train: int
     test: int
@@ -70,7 +70,7 @@ class BuildDetails(BuildView):
     """A build with all that it teaches."""
 
     system: str
-    # As the build's folder has it.
+    # As stored in the build's folder.
     manifest: dict[str, Any] = field(metadata=INTERNAL)
     examples: list[BuildExample]
 
@@ -89,10 +89,10 @@ class BuildDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleChange:
-    """One example in two builds: its side of the split, "" where it is not; what it says there.
+    """One example in two builds: its split ("" where it is missing) and messages in each.
 
-    `old` and `new` are whole conversations, without the system text of their build; the worse
-    answer of a pair is last, its role `rejected`.
+    `old` and `new` are all messages except the build's system text; the worse answer of a
+    preference pair is the last one, with the role `rejected`.
     """
 
     id: str
@@ -104,7 +104,7 @@ class ExampleChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildComparison:
-    """Two builds with every example that differs, as `BuildDiff` has them, and what it says."""
+    """Two builds with the messages of every example that differs, grouped as in `BuildDiff`."""
 
     old: BuildView
     new: BuildView
@@ -118,13 +118,13 @@ class BuildComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnneededBuilds:
-    """Builds whose folders lie there and nobody needs, newest first; the bytes that these take."""
+    """Builds whose folders exist and are not needed, newest first; `bytes` is their total size."""
 
     builds: Sequence[Build]
     bytes: int
 
     def as_json(self) -> dict[str, Any]:
-        """Return what programs read, and what the daemon answers."""
+        """Return it as JSON values."""
         return {"builds": [build.version for build in self.builds], "bytes": self.bytes}
 
 
@@ -142,9 +142,9 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
     Raises NotFound, also without the permission.
     """
     row = _find(ctx, actor, version)
-    taught = TAUGHT_EXAMPLE.select().where(taught_in(row["id"], row["dataset"]))
-    # Sorted here: a database on another machine may put letters in another order.
-    examples = sorted(ctx.db.rows(taught), key=lambda each: str(each["example_id"]))
+    query = TAUGHT_EXAMPLE.select().where(taught_in(row["id"], row["dataset"]))
+    # Sorted here: another database may have another collation.
+    examples = sorted(ctx.db.rows(query), key=lambda example: str(example["example_id"]))
     return read_row(
         BuildDetails,
         row,
@@ -160,42 +160,42 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
 
 
 def build(ctx: Context, actor: Actor, dataset: str, commit: str | None = None) -> Request:
-    """Ask the daemon to read the repository and build; it tells what a commit led to."""
+    """Ask the daemon to read the repository and build `commit`; None: the newest one."""
     actor.require(Permission.WATCH, dataset)
     arguments = {"dataset": dataset, "commit": commit}
     return submit_request(ctx, actor, RequestKind.BUILD, arguments, f"dataset:{dataset}")
 
 
 def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
-    """Return what one build has that another has not. Raises NotFound."""
-    one, other = get(ctx, actor, old), get(ctx, actor, new)
-    sides = (
+    """Return the differences between two builds. Raises NotFound."""
+    old_build, new_build = get(ctx, actor, old), get(ctx, actor, new)
+    examples = (
         {example.id: (example.blob, example.split) for example in build.examples}
-        for build in (one, other)
+        for build in (old_build, new_build)
     )
-    return BuildDiff(old=one.version, new=other.version, **diff(*sides))
+    return BuildDiff(old=old_build.version, new=new_build.version, **diff(*examples))
 
 
 def compare_texts(ctx: Context, actor: Actor, old: str, new: str) -> BuildComparison:
-    """Return what differs between two builds, with what each example says. Raises NotFound."""
-    sides = [_find(ctx, actor, version) for version in (old, new)]
+    """Return the differences between two builds, with the messages. Raises NotFound."""
+    rows = [_find(ctx, actor, version) for version in (old, new)]
     comparison = compare(ctx, actor, old, new)
-    before, after = (_conversations(ctx, row) for row in sides)
+    before, after = (_conversations(ctx, row) for row in rows)
 
     def changes(ids: Sequence[str]) -> list[ExampleChange]:
-        nothing: tuple[str, Sequence[Message]] = ("", ())
-        both = [(each, before.get(each, nothing), after.get(each, nothing)) for each in ids]
+        missing: tuple[str, Sequence[Message]] = ("", ())
+        pairs = [(name, before.get(name, missing), after.get(name, missing)) for name in ids]
         return [
-            ExampleChange(id=name, old_split=one[0], new_split=other[0], old=one[1], new=other[1])
-            for name, one, other in both
+            ExampleChange(id=name, old_split=old[0], new_split=new[0], old=old[1], new=new[1])
+            for name, old, new in pairs
         ]
 
-    views = [read_row(BuildView, row, version=_version(row)) for row in sides]
+    views = [read_row(BuildView, row, version=_version(row)) for row in rows]
     return BuildComparison(
         old=views[0],
         new=views[1],
-        old_system=sides[0]["system"],
-        new_system=sides[1]["system"],
+        old_system=rows[0]["system"],
+        new_system=rows[1]["system"],
         added=changes(comparison.added),
         removed=changes(comparison.removed),
         changed=changes(comparison.changed),
@@ -204,29 +204,29 @@ def compare_texts(ctx: Context, actor: Actor, old: str, new: str) -> BuildCompar
 
 
 def _conversations(ctx: Context, row: Row) -> dict[str, tuple[str, Sequence[Message]]]:
-    """Return example id -> its side of the split, and what is said in it."""
-    own = Message("system", row["system"])
+    """Return example id -> its split and messages, without the build's system text."""
+    system_message = Message("system", row["system"])
     return {
-        name: (side, messages[1:] if messages[0] == own else messages)
+        example_id: (side, messages[1:] if messages[0] == system_message else messages)
         for side in (TRAIN, TEST)
-        for name, messages in read_conversations(ctx.db, row["id"], side, with_rejected=True)
+        for example_id, messages in read_conversations(ctx.db, row["id"], side, with_rejected=True)
     }
 
 
 def verify(ctx: Context, actor: Actor, source: GitSource, version: str) -> BuildProof:
-    """Make a build anew from the mirror, and tell whether its folder holds the same bytes.
+    """Rebuild from the git mirror, and compare with the bytes in the build's folder.
 
     Raises NotFound, DatasetError and SourceError as `verify_build` does.
     """
     build = build_from_row(_find(ctx, actor, version))
-    led = VERDICT.select(VERDICT.commit_sha).where(VERDICT.build_id == build.build_id)
-    commits = [row["commit_sha"] for row in ctx.db.rows(led.order_by(VERDICT.id))]
+    query = VERDICT.select(VERDICT.commit_sha).where(VERDICT.build_id == build.build_id)
+    commits = [row["commit_sha"] for row in ctx.db.rows(query.order_by(VERDICT.id))]
     folder = ctx.config.state_dir / "builds" / build.folder
     return verify_build(source, build, folder, commits, ctx.config.example_tokens)
 
 
 def restore(ctx: Context, actor: Actor, version: str, commit: str) -> Request:
-    """Ask the daemon to make a build's folder anew from a commit. Raises NotFound."""
+    """Ask the daemon to recreate a build's folder from a commit. Raises NotFound."""
     build = build_from_row(_find(ctx, actor, version))
     arguments = {"dataset": build.dataset, "build": build.build_id, "commit": commit}
     return submit_request(ctx, actor, RequestKind.RESTORE, arguments, f"build:{build.version}")
@@ -234,25 +234,25 @@ def restore(ctx: Context, actor: Actor, version: str, commit: str) -> Request:
 
 def unneeded(ctx: Context, actor: Actor, keep: int) -> UnneededBuilds:
     """Return the builds whose folders `prune` would remove. Raises Forbidden."""
-    _require_keeper(actor)
+    _require_launch(actor)
     builds = ctx.config.state_dir / "builds"
-    found = RemovableFiles(ctx.db, ctx.clock).builds_beyond(keep)
-    there = [build for build in found if (builds / build.folder).is_dir()]
-    size = sum(folder_bytes(builds / build.folder) for build in there)
-    return UnneededBuilds(builds=there, bytes=size)
+    removable = RemovableFiles(ctx.db, ctx.clock).builds_beyond(keep)
+    existing = [build for build in removable if (builds / build.folder).is_dir()]
+    size = sum(folder_bytes(builds / build.folder) for build in existing)
+    return UnneededBuilds(builds=existing, bytes=size)
 
 
 def prune(ctx: Context, actor: Actor, keep: int) -> Request:
-    """Ask the daemon to remove folders of builds that nobody needs, but the `keep` newest.
+    """Ask the daemon to remove the folders of unneeded builds, except the `keep` newest.
 
     Raises Forbidden.
     """
-    _require_keeper(actor)
+    _require_launch(actor)
     return submit_request(ctx, actor, RequestKind.PRUNE, {"keep": keep}, "builds")
 
 
-def _require_keeper(actor: Actor) -> None:
-    """Raise Forbidden for who may not decide what this machine keeps of all datasets."""
+def _require_launch(actor: Actor) -> None:
+    """Raise Forbidden unless the actor may decide about the files of all datasets."""
     if not actor.may(Permission.LAUNCH):
         raise Forbidden("only an admin lets folders of builds go")
 
@@ -260,10 +260,10 @@ def _require_keeper(actor: Actor) -> None:
 def _find(ctx: Context, actor: Actor, version: str) -> Row:
     """Return the row of a build by its version or the beginning of its digest. Raises NotFound."""
     dataset, _, number = version.rpartition("-")
-    named = BUILD.digest.startswith(version)
+    condition = BUILD.digest.startswith(version)
     if dataset and number.isascii() and number.isdigit():
-        named = (BUILD.dataset == dataset) & (BUILD.number == int(number))
-    row = ctx.db.row(select_whole_builds().where(named).order_by(BUILD.id.desc()))
+        condition = (BUILD.dataset == dataset) & (BUILD.number == int(number))
+    row = ctx.db.row(select_whole_builds().where(condition).order_by(BUILD.id.desc()))
     if row is None or not actor.may(Permission.WATCH, row["dataset"]):
         raise NotFound(f"no build {version}", "store-no-build", build=version)
     return row

@@ -1,7 +1,7 @@
-"""Talks on a course's pages: kept, listed, and answered as a bot's are (`merlin.app.ask`).
+"""Chat sessions on a course's pages; questions are answered as in a bot (`merlin.app.ask`).
 
-Each course is a topic of its own of the person's chat with no bot, so that talks about it are found
-by their place. A question is stored with what it reserves, its answer with what it costs.
+Each course is a topic of the user's chat with bot id 0, so that its sessions are found by place.
+A question is stored with its quota reservation, its answer with its cost.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ from merlin.training.models import Serving, find_origin
 
 MAX_TALKS = 50
 STARTERS, MAX_STARTER_LENGTH = 3, 90
-# Of so many examples the starters are taken, and the next ones after them.
-_LOOKED_AT = 12
-# What stands in a turn's `offer`: the answer may be had in full.
+# So many examples are searched for starters; the next call goes on after them.
+_STARTER_EXAMPLES = 12
+# A turn's `offer`: the answer was stopped, and may be requested in full.
 STOPPED = "stopped"
-# What a person does with an answer.
+# What a user does with an answer.
 Judgement = Literal["up", "down", "allow", "correct", "tell"]
 
 
 @dataclass(frozen=True, slots=True)
 class Starters:
-    """Questions to begin with; `before` leads to other ones."""
+    """Questions to begin with; pass `before` to get other ones."""
 
     questions: Sequence[str]
     before: int
@@ -61,10 +61,10 @@ class Starters:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSource:
-    """Where an answer is from: taught examples by their questions, as (id, question).
+    """Where an answer comes from: training examples as (id, question).
 
-    `is_said`: they taught this very answer; else they are the nearest ones. `may_edit`: the person
-    may open them. `passage` is where the course tells of it, None for nowhere.
+    `is_said`: they taught exactly this answer; else they are the nearest ones. `may_edit`: the
+    actor may open them. `passage` is where the course materials say it, or None.
     """
 
     turn: int
@@ -76,9 +76,9 @@ class AnswerSource:
 
 @dataclass(frozen=True, slots=True)
 class CourseTalk:
-    """One talk: its turns, model -> build of who answered, and what the person sent to editors.
+    """One session: its turns, the build of each model that answered, the user's corrections.
 
-    `corrections` are by turn; `source` is that of one turn, None where no model answered it.
+    `corrections` are by turn; `source` is that of one turn, None if no model answered it.
     """
 
     session_id: int
@@ -90,9 +90,9 @@ class CourseTalk:
 
 @dataclass(frozen=True, slots=True)
 class CourseChat:
-    """What a course's chat shows: who answers, the person's talks, the open one or starters.
+    """A course's chat: the serving model, the user's sessions, the open one or starters.
 
-    A question older than `oldest_pending` gets no answer any more.
+    A question older than `oldest_pending` will not be answered any more.
     """
 
     serving: Serving | None
@@ -104,12 +104,12 @@ class CourseChat:
 
 
 def place_of(actor: Actor, course: Course) -> ChatPlace:
-    """Return where somebody's talks about a course are kept."""
+    """Return where a user's sessions about a course are stored."""
     return ChatPlace(actor.user_id, actor.user_id, course.course_id, course.dataset)
 
 
 def list_talks(ctx: Context, actor: Actor, course: Course) -> list[SessionView]:
-    """Return the actor's talks about a course, the newest used first."""
+    """Return the actor's sessions about a course, most recently used first."""
     return sessions.recent(ctx, actor, MAX_TALKS, place=place_of(actor, course))
 
 
@@ -122,33 +122,35 @@ def read_chat(
     source_of: int = 0,
     before: int = 0,
 ) -> CourseChat:
-    """Return a course's chat; `session_id` 0: no talk is open. Raises NotFound."""
+    """Return a course's chat; `session_id` 0: no session is open. Raises NotFound."""
     serving = ModelCatalogue(ctx.db).serving(course.dataset)
-    talk, offered = None, Starters([], 0)
+    talk, questions = None, Starters([], 0)
     if session_id:
         talk = read_talk(ctx, actor, course, session_id, source_of)
     elif serving is not None:
-        offered = starters(ctx, actor, course.dataset, before)
+        questions = starters(ctx, actor, course.dataset, before)
     talks = list_talks(ctx, actor, course) if actor.user_id else []
     consent = proposals.has_consent(ctx, actor)
-    return CourseChat(serving, talks, talk, offered, consent, _oldest_pending(ctx))
+    return CourseChat(serving, talks, talk, questions, consent, _oldest_pending(ctx))
 
 
 def _oldest_pending(ctx: Context) -> datetime:
-    """Return since when a question may still be answered: what its process was asked, dies with it.
+    """Return the earliest time of a question that may still be answered.
 
-    Where no process has spoken yet, as long as an answer may take.
+    A question is lost when its process ends, so this is the start of the oldest live API process,
+    at most `ABANDONED` ago. Without a heartbeat it is `ABANDONED` ago.
     """
     now = ctx.clock()
-    beats = [each for each in Heartbeats(ctx.db).all() if each.process == "api"]
-    begun = min((beat.since for beat in beats if beat.is_alive(now)), default=now - ABANDONED)
-    return max(begun, now - ABANDONED)
+    heartbeats = [heartbeat for heartbeat in Heartbeats(ctx.db).all() if heartbeat.process == "api"]
+    earliest = now - ABANDONED
+    starts = (heartbeat.since for heartbeat in heartbeats if heartbeat.is_alive(now))
+    return max(min(starts, default=earliest), earliest)
 
 
 def read_talk(
     ctx: Context, actor: Actor, course: Course, session_id: int, source_of: int = 0
 ) -> CourseTalk:
-    """Return a talk; `source_of` is the turn whose source is told, 0: the newest.
+    """Return a session; `source_of` is the turn whose source is shown, 0: the newest.
 
     Raises NotFound.
     """
@@ -157,15 +159,15 @@ def read_talk(
     turns = sessions.counted_turns(ctx, session_id)
     models = {turn.model for turn in turns if turn.model}
     origins = {model: find_origin(ctx.db, model) for model in models}
-    newest = next((turn.id for turn in reversed(turns) if turn.answer), 0)
-    shown_turn = next((turn for turn in turns if turn.id == (source_of or newest)), None)
-    proposed = Proposals(ctx.db, ctx.clock).of_user(actor.user_id)
+    newest_id = next((turn.id for turn in reversed(turns) if turn.answer), 0)
+    source_turn = next((turn for turn in turns if turn.id == (source_of or newest_id)), None)
+    user_proposals = Proposals(ctx.db, ctx.clock).of_user(actor.user_id)
     return CourseTalk(
         session_id,
         turns,
         {model: origin.build for model, origin in origins.items() if origin is not None},
-        {each.draft.turn_id: each for each in proposed},
-        _source(ctx, actor, shown_turn) if shown_turn is not None and shown_turn.model else None,
+        {proposal.draft.turn_id: proposal for proposal in user_proposals},
+        _source(ctx, actor, source_turn) if source_turn is not None and source_turn.model else None,
     )
 
 
@@ -186,11 +188,11 @@ def _source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource | None:
 
 
 def starters(ctx: Context, actor: Actor, dataset: str, before: int = 0) -> Starters:
-    """Return questions that a dataset teaches, newest change first; after the last the first."""
-    taught = ExampleFilter(split="train")
-    found = ExampleEntries(ctx.db).find(dataset, taught, _LOOKED_AT, before)
+    """Return questions of a dataset, newest change first; after the last, the first again."""
+    train_examples = ExampleFilter(split="train")
+    entries = ExampleEntries(ctx.db).find(dataset, train_examples, _STARTER_EXAMPLES, before)
     questions: list[str] = []
-    for entry in found:
+    for entry in entries:
         example = parse_example(entry.text)
         if example and len(example.question) <= MAX_STARTER_LENGTH:
             questions.append(example.question)
@@ -202,7 +204,7 @@ def starters(ctx: Context, actor: Actor, dataset: str, before: int = 0) -> Start
 
 
 def find_question(ctx: Context, actor: Actor, turn_id: int) -> Question:
-    """Return a question that the actor asked on a page. Raises NotFound."""
+    """Return a question that the actor asked. Raises NotFound."""
     turn = Turns(ctx.db, ctx.bot_id).get(turn_id)
     if turn is None or turn.question.user_id != actor.user_id:
         raise NotFound("no such turn", "turn-unknown")
@@ -218,7 +220,7 @@ def judge(
     answer: str,
     language: str,
 ) -> None:
-    """Rate an answer, let the editors learn from the actor, send them a better one or the question.
+    """Rate an answer, give consent, or send editors a correction or the question.
 
     Raises NotFound, Refused.
     """
@@ -229,13 +231,13 @@ def judge(
         case "allow":
             proposals.give_consent(ctx, actor)
         case "correct":
-            feedback.rate(ctx, actor, turn_id, Rating.DOWN, _fitting(answer), language)
+            feedback.rate(ctx, actor, turn_id, Rating.DOWN, _checked_correction(answer), language)
         case "tell":
             unanswered.tell_editors(ctx, actor, course.dataset, question.text, language, turn_id)
 
 
-def _fitting(answer: str) -> str:
-    """Return a better answer as it is kept. Raises Refused for none and for one too long."""
+def _checked_correction(answer: str) -> str:
+    """Return a correction, stripped. Raises Refused for an empty or too long one."""
     text = answer.strip()
     if not text:
         raise Refused("no words", "fix-words")
@@ -245,45 +247,45 @@ def _fitting(answer: str) -> str:
 
 
 def open_turn(ctx: Context, question: ChatQuestion, session_id: int) -> tuple[Talk, Turn]:
-    """Return the talk of a question and its stored turn, the question reserved in the plan.
+    """Store a question and reserve its quota; return its talk and turn.
 
-    `session_id` 0: it begins a talk. Raises NotFound for a talk of somebody else. What stands in
-    the way of an answer is in the talk: then the caller undoes all of it.
+    `session_id` 0: it starts a session. Raises NotFound for another user's session. If the talk
+    holds a reason not to answer, the caller has to roll back.
     """
-    talks, place = Sessions(ctx.db, ctx.bot_id), question.place
+    sessions_, place = Sessions(ctx.db, ctx.bot_id), question.place
     if not session_id:
-        if talks.open(place).touched_at:
-            talks.renew(place)
-    elif talks.switch(place, session_id) is None:
+        if sessions_.open(place).touched_at:
+            sessions_.renew(place)
+    elif sessions_.switch(place, session_id) is None:
         raise NotFound("no such session", "session-unknown")
     talk = open_talk(ctx, question)
-    asked = Question(
+    new_question = Question(
         session_id=talk.session.session_id,
         update_id=question.number,
         user_id=place.user_id,
         text=question.text,
         message_id=question.message_id,
     )
-    return talk, Turns(ctx.db, ctx.bot_id).ask(asked, None)
+    return talk, Turns(ctx.db, ctx.bot_id).ask(new_question, None)
 
 
 def close_turn(ctx: Context, talk: Talk, turn: Turn, reply: Reply, note: str) -> None:
-    """Store what came of a question; charge it or give it back.
+    """Store the outcome of a question; charge the reservation or release it.
 
-    `note` is what is said under the answer or in its place.
+    `note` is shown under the answer or in its place.
     """
     question = turn.question
     answer = stored_answer(reply, note, cost_of(ctx, reply))
     answer = replace(answer, offer=STOPPED if reply.ending is Ending.STOPPED else "")
-    gauge = WindowCounter(used_tokens(talk, question.text, reply), talk.limit)
+    window = WindowCounter(used_tokens(talk, question.text, reply), talk.limit)
     if reply.limit_tokens:
-        # The talk before this question is what did not fit.
-        gauge = WindowCounter(reply.limit_tokens, reply.limit_tokens)
+        # The messages before this question did not fit.
+        window = WindowCounter(reply.limit_tokens, reply.limit_tokens)
     session = replace(
         talk.session,
         title=talk.session.title or title_of(question.text),
-        used_tokens=gauge.used,
-        is_full=gauge.is_full,
+        used_tokens=window.used,
+        is_full=window.is_full,
     )
     finish(ctx, talk.asker, Answer(answer, session, reply), "api:page")
     Turns(ctx.db, ctx.bot_id).mark_delivered(question.update_id)

@@ -1,6 +1,6 @@
 """Courses: the catalogue, one course with its materials, search, favourites.
 
-Anybody may read what is active; a course that is not active is there for those who edit it.
+Anybody may read active courses; only their editors see inactive ones.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from merlin.course.search import search as search_index
 from merlin.db.tables import FAVOURITE
 from merlin.training.jobs import Jobs
 
-# Nobody reads a longer list of favourites, and a program must not fill the database.
+# More would be useless to a person, and let a program fill the database.
 MAX_FAVOURITES = 500
-# Where a part begins: the semester and slug of the last course before it.
+# The cursor of a page: semester and slug of the last course before it.
 Place = tuple[int, str]
 START: Place = (0, "")
 
 
 @dataclass(frozen=True, slots=True)
 class CourseDetails:
-    """A course with its materials; `lengths` is the path of a text -> its characters.
+    """A course with its materials; `lengths` maps the path of a text to its characters.
 
-    `teachers` are what its teachers are called; `is_led`: the actor may change it.
+    `teachers` are display names; `is_led`: the actor may edit the course.
     """
 
     course: Course
@@ -54,7 +54,7 @@ class CourseDetails:
 
 @dataclass(frozen=True, slots=True)
 class MaterialDetails:
-    """One material of a course; `text` is None where it has none, `materials` are all of them."""
+    """One material of a course; `text` is None if it has none, `materials` are all of them."""
 
     course: Course
     material: Material
@@ -63,17 +63,17 @@ class MaterialDetails:
 
 
 def active(ctx: Context) -> ActiveCourses:
-    """Return the active courses by semester, then slug; read once for each version."""
+    """Return the active courses by semester, then slug; cached by catalogue version."""
     rows = Catalogue(ctx.db)
-    # First of all: what changes meanwhile has a higher number, and is read the next time.
+    # Read first: a change in between has a higher version and is read by the next call.
     version = rows.version()
     return ctx.courses.read(version, partial(rows.active, version))
 
 
 def chat_states(ctx: Context) -> dict[str, str]:
-    """Return what may be asked about: dataset -> "ask" where a model serves, else "training"."""
+    """Return dataset -> "ask" if a model serves it, else "training" if one is being trained."""
     training = {job.dataset: "training" for job in Jobs(ctx.db).open_jobs()}
-    return training | {each.dataset: "ask" for each in ModelCatalogue(ctx.db).all_serving()}
+    return training | {model.dataset: "ask" for model in ModelCatalogue(ctx.db).all_serving()}
 
 
 def titles(ctx: Context, language: str) -> dict[str, str]:
@@ -82,50 +82,55 @@ def titles(ctx: Context, language: str) -> dict[str, str]:
 
 
 def part(
-    ctx: Context, limit: int | None, after: Place, semester: int | None, usual: int, most: int
+    ctx: Context,
+    limit: int | None,
+    after: Place,
+    semester: int | None,
+    default_limit: int,
+    max_limit: int,
 ) -> tuple[list[Course], bool]:
-    """Return so many active courses after a place, and whether more follow.
+    """Return a page of active courses after a place, and whether more follow.
 
-    Without a limit all of them up to `most`; of more, the `usual` first ones.
+    Without a limit: all courses if they are at most `max_limit`, else `default_limit` of them.
     """
-    every = active(ctx).courses
+    all_courses = active(ctx).courses
     if limit is None:
-        limit = most if len(every) <= most else usual
-    found = [
-        each
-        for each in every
-        if (each.semester, each.slug) > after and semester in (None, each.semester)
+        limit = max_limit if len(all_courses) <= max_limit else default_limit
+    matching = [
+        course
+        for course in all_courses
+        if (course.semester, course.slug) > after and semester in (None, course.semester)
     ]
-    return found[:limit], len(found) > limit
+    return matching[:limit], len(matching) > limit
 
 
 def get(ctx: Context, actor: Actor, course_id: int) -> Course:
-    """Return a course, one that is not active to those who edit it alone. Raises NotFound."""
-    found = active(ctx).by_id.get(course_id) or Catalogue(ctx.db).numbered(course_id)
-    if found and (found.is_active or actor.may(Permission.EDIT_MATERIALS, found.slug)):
-        return found
+    """Return a course; an inactive one only to its editors. Raises NotFound."""
+    course = active(ctx).by_id.get(course_id) or Catalogue(ctx.db).numbered(course_id)
+    if course and (course.is_active or actor.may(Permission.EDIT_MATERIALS, course.slug)):
+        return course
     raise NotFound(f"no course {course_id}", "course-unknown")
 
 
 def materials(ctx: Context, actor: Actor, course_id: int) -> tuple[Course, list[Material]]:
-    """Return a course and its materials by kind, lesson and place in its file. Raises NotFound."""
+    """Return a course and its materials by kind, lesson and order of the file. Raises NotFound."""
     course = get(ctx, actor, course_id)
     return course, Catalogue(ctx.db).materials(course.slug)
 
 
 def details(ctx: Context, actor: Actor, course_id: int) -> CourseDetails:
     """Return a course with its materials. Raises NotFound."""
-    course, all_of_it = materials(ctx, actor, course_id)
+    course, all_materials = materials(ctx, actor, course_id)
     lengths = Catalogue(ctx.db).lengths(course.dataset)
-    named = [_called(ctx, actor, teacher) for teacher in course.teachers]
-    teachers = [each for each in named if each]
-    return CourseDetails(course, all_of_it, lengths, teachers, is_led(ctx, actor, course))
+    names = [_display_name(ctx, actor, teacher) for teacher in course.teachers]
+    teachers = [name for name in names if name]
+    return CourseDetails(course, all_materials, lengths, teachers, is_led(ctx, actor, course))
 
 
-def _called(ctx: Context, actor: Actor, name: str) -> str:
-    """Return what somebody is called, by their account's name; that name where nobody knows.
+def _display_name(ctx: Context, actor: Actor, name: str) -> str:
+    """Return the display name of a user by account name; the account name if unknown.
 
-    "" for a guest: what somebody is called in Telegram is told to those alone who signed in.
+    "" for a guest: names from Telegram are shown only to signed-in users.
     """
     account = Accounts(ctx.db).named(name)
     if account and not actor.user_id:
@@ -136,73 +141,75 @@ def _called(ctx: Context, actor: Actor, name: str) -> str:
 
 def material(ctx: Context, actor: Actor, course_id: int, material_id: int) -> MaterialDetails:
     """Return one material of a course, with its text. Raises NotFound."""
-    course, all_of_it = materials(ctx, actor, course_id)
-    this = next((each for each in all_of_it if each.material_id == material_id), None)
-    if this is None:
+    course, all_materials = materials(ctx, actor, course_id)
+    match = next((item for item in all_materials if item.material_id == material_id), None)
+    if match is None:
         raise NotFound(f"no material {material_id}", "material-unknown")
-    text = Catalogue(ctx.db).text(course.dataset, this.text) if this.text else None
-    return MaterialDetails(course, this, text, all_of_it)
+    text = Catalogue(ctx.db).text(course.dataset, match.text) if match.text else None
+    return MaterialDetails(course, match, text, all_materials)
 
 
-def search(ctx: Context, query: str, most: int) -> tuple[list[Course], Found]:
-    """Return the active courses that hold the words, best first, and where they stand.
+def search(ctx: Context, query: str, limit: int) -> tuple[list[Course], Found]:
+    """Return the active courses that match a query, best first, and the search result.
 
-    Every course for no words.
+    An empty query matches every course.
     """
-    known = active(ctx)
+    active_courses = active(ctx)
     if not query.strip():
-        return list(known.courses[:most]), Found()
-    found = _search(ctx, query, "course", most)
-    return [known.by_id[each] for each, _ in found.hits if each in known.by_id], found
+        return list(active_courses.courses[:limit]), Found()
+    result = _search_kind(ctx, query, "course", limit)
+    by_id = active_courses.by_id
+    return [by_id[course_id] for course_id, _ in result.hits if course_id in by_id], result
 
 
 def search_materials(
-    ctx: Context, query: str, most: int
+    ctx: Context, query: str, limit: int
 ) -> tuple[list[tuple[Course, Material]], Found]:
-    """Return the materials that hold the words, each with its course, and where they stand."""
-    found, known = _search(ctx, query, "material", most), active(ctx).by_id
-    pairs = Catalogue(ctx.db).materials_numbered([material_id for _, material_id in found.hits])
-    return [(known[of], each) for of, each in pairs if of in known], found
+    """Return the materials that match a query, with their courses, and the search result."""
+    result, courses = _search_kind(ctx, query, "material", limit), active(ctx).by_id
+    pairs = Catalogue(ctx.db).materials_numbered([material_id for _, material_id in result.hits])
+    matches = [(courses[course_id], item) for course_id, item in pairs if course_id in courses]
+    return matches, result
 
 
 def teachers(ctx: Context) -> dict[str, list[Course]]:
-    """Return who leads active courses, by account name, and which."""
-    led: dict[str, list[Course]] = defaultdict(list)
+    """Return account name -> the active courses that this teacher leads, by name."""
+    courses_by_teacher: dict[str, list[Course]] = defaultdict(list)
     for course in active(ctx).courses:
         for name in course.teachers:
-            led[name].append(course)
-    return dict(sorted(led.items()))
+            courses_by_teacher[name].append(course)
+    return dict(sorted(courses_by_teacher.items()))
 
 
 def learn_vocabulary(ctx: Context) -> Vocabulary:
-    """Return the words of the catalogue, which are read once for each version."""
+    """Return the vocabulary of the catalogue; cached by version."""
     texts = SearchIndex(ctx.db).texts
     return ctx.vocabulary.read(Catalogue(ctx.db).version(), lambda: Vocabulary(texts()))
 
 
-def _search(ctx: Context, query: str, kind: Kind, most: int) -> Found:
-    return search_index(SearchIndex(ctx.db), partial(learn_vocabulary, ctx), query, kind, most)
+def _search_kind(ctx: Context, query: str, kind: Kind, limit: int) -> Found:
+    return search_index(SearchIndex(ctx.db), partial(learn_vocabulary, ctx), query, kind, limit)
 
 
 def favourites(ctx: Context, actor: Actor) -> list[Course]:
-    """Return the active courses that the actor keeps at hand, in the order of adding."""
+    """Return the actor's favourite courses that are active, in the order of adding."""
     if not actor.user_id:
         return []
     condition = FAVOURITE.user_id == actor.user_id
     rows = ctx.db.rows(
         FAVOURITE.select(FAVOURITE.course_id).where(condition).order_by(FAVOURITE.id)
     )
-    known = active(ctx).by_id
-    return [known[row["course_id"]] for row in rows if row["course_id"] in known]
+    courses = active(ctx).by_id
+    return [courses[row["course_id"]] for row in rows if row["course_id"] in courses]
 
 
 def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Course]:
-    """Keep a course at hand; return whether it was not kept already, and the course.
+    """Add a favourite; return whether it was new, and the course.
 
-    Raises NotFound for a course that is not there or not active, Refused beyond `MAX_FAVOURITES`.
+    Raises NotFound for a missing or inactive course, Refused beyond `MAX_FAVOURITES`.
     """
-    found = active(ctx).by_id.get(course_id)
-    if found is None:
+    course = active(ctx).by_id.get(course_id)
+    if course is None:
         raise NotFound(f"no course {course_id}", "course-unknown")
 
     def add() -> bool:
@@ -216,10 +223,10 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
         row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
         return ctx.db.add_new(FAVOURITE, row)
 
-    return ctx.db.joined(add), found
+    return ctx.db.joined(add), course
 
 
 def remove_favourite(ctx: Context, actor: Actor, course_id: int) -> bool:
-    """Let a course go; False where it was not kept."""
+    """Remove a favourite; return False if it was none."""
     condition = (FAVOURITE.user_id == actor.user_id) & (FAVOURITE.course_id == course_id)
     return ctx.db.change(FAVOURITE.delete().where(condition)) > 0

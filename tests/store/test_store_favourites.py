@@ -45,7 +45,7 @@ def slugs(found):
 
 
 def part(ctx, limit, after=courses.START, semester=None):
-    return courses.part(ctx, limit, after, semester, usual=10, most=10)
+    return courses.part(ctx, limit, after, semester, default_limit=10, max_limit=10)
 
 
 def test_parts_follow_each_other_without_gap_or_repeat(catalogue, ctx):
