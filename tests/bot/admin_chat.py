@@ -13,7 +13,7 @@ from waiting import DEADLINE_S
 from world import DATASET
 
 from merlin.account.users import Roles
-from merlin.bot.handlers.admin import short
+from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.example_proof import Draft
 from merlin.dataset.changes import Changes
 from merlin.dataset.files import FileIndex
@@ -149,6 +149,6 @@ class Editing(Chat):
 
     def write(self, question="Где новое?", answer="Здесь.", dataset="trial"):
         """Write an example up to its proof, without tags."""
-        self.forge(f"ex:add:{short(dataset)}")
+        self.forge(f"ex:add:{short_hash(dataset)}")
         self.say(question)
         return self.say(answer)

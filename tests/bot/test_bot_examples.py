@@ -6,7 +6,7 @@ import pytest
 from admin_chat import ANNA, BORIS, VERA, Editing, changes, grant, shelve, with_admin
 from running_bot import RunningBot, rows
 
-from merlin.bot.handlers.admin import short
+from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.examples import ACTIONS
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeKind
@@ -17,7 +17,7 @@ from merlin.db.encryption import load_or_make_key
 
 pytestmark = pytest.mark.functional
 
-D = short("trial")
+D = short_hash("trial")
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_an_edit_shows_the_difference_and_carries_what_the_editor_saw(chat):
 
 
 def test_deleting_is_asked_twice(chat):
-    chat.forge(f"ex:one:{D}:{short('q5')}")
+    chat.forge(f"ex:one:{D}:{short_hash('q5')}")
     chat.press("🗑 Удалить")
     assert "Удалить пример?" in chat.last.text
     assert changes(chat.settings, VERA) == []
@@ -216,9 +216,9 @@ def test_a_list_has_pages_of_eight_and_says_when_nothing_is_found(chat):
 
 def test_a_broken_file_can_only_be_replaced_as_a_whole(chat):
     shelve(chat.settings, broken="messages: [")
-    chat.forge(f"ex:one:{D}:{short('broken')}")
+    chat.forge(f"ex:one:{D}:{short_hash('broken')}")
     assert "✏️ Вопрос" not in chat.labels
-    assert "не читается" in chat.forge(f"ex:edit:{D}:{short('broken')}:q")
+    assert "не читается" in chat.forge(f"ex:edit:{D}:{short_hash('broken')}:q")
     chat.press("📝 Файл целиком")
     chat.say("messages:\n  - user: Целый?\n  - assistant: Да.")
     assert chat.save().text == "messages:\n  - user: Целый?\n  - assistant: Да.\n"
@@ -227,7 +227,7 @@ def test_a_broken_file_can_only_be_replaced_as_a_whole(chat):
 def test_a_long_text_comes_as_a_file_and_can_be_sent_as_one(chat):
     long = "Очень длинный ответ. " * 400
     shelve(chat.settings, long=f"messages:\n  - user: Длинно?\n  - assistant: {long}\n")
-    chat.forge(f"ex:one:{D}:{short('long')}")
+    chat.forge(f"ex:one:{D}:{short_hash('long')}")
     chat.press("✏️ Ответ")
     assert chat.last.message["document"]["file_name"] == "a.txt"
     assert "Правка примера" in chat.send("a.txt", "Коротко.").text
@@ -293,9 +293,13 @@ def test_a_teacher_reaches_the_own_datasets_alone(telegram, settings):
         boris = Editing(telegram, settings, "boris")
         boris.say("/examples")
         assert [each for each in boris.labels if "примеров" in each] == ["other · 12 примеров"]
-        for data in (f"ex:ds:{D}", f"ex:del:{D}:{short('q1')}", f"ex:edit:{D}:{short('q1')}:a"):
+        for data in (
+            f"ex:ds:{D}",
+            f"ex:del:{D}:{short_hash('q1')}",
+            f"ex:edit:{D}:{short_hash('q1')}:a",
+        ):
             assert "набора" in boris.forge(data)
-        boris.forge(f"ex:add:{short('other')}")
+        boris.forge(f"ex:add:{short_hash('other')}")
         boris.say("Мой?")
         grant(settings, BORIS, Role.STUDENT)
         assert "Это действие вам больше недоступно" in boris.say("Да.").text
@@ -319,7 +323,7 @@ def test_a_change_that_waits_is_taken_back_by_its_editor_alone(chat, telegram, s
 
 
 ODD = ["", ":", ":-1", ":99999999999999999999", f":{D}:{D}:{D}", ":яё😀:n", ":1:1:1:1:1:1"]
-WAITING = [f"ex:add:{D}", f"ex:fwd:{D}", f"ex:import:{D}", f"ex:del:{D}:{short('q1')}"]
+WAITING = [f"ex:add:{D}", f"ex:fwd:{D}", f"ex:import:{D}", f"ex:del:{D}:{short_hash('q1')}"]
 
 
 def test_no_button_whatever_its_data_breaks_anything_at_any_step(chat, settings):

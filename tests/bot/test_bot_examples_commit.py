@@ -13,7 +13,7 @@ from running_bot import RunningBot, rows
 from waiting import wait_until
 from world import Lab
 
-from merlin.bot.handlers.admin import short
+from merlin.bot.handlers.admin import short_hash
 from merlin.core.errors import SourceError
 from merlin.core.permissions import Role
 from merlin.daemon.changing import REFUSALS
@@ -24,7 +24,7 @@ from merlin.sandbox.provider.app import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 
-D = short("trial")
+D = short_hash("trial")
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_an_admin_who_made_the_edit_hears_of_each_verdict_once(chat, lab):
     grant(chat.settings, BORIS, Role.ADMIN)
     lab.until_serving("trial-1")
     chat.until("теперь отвечает trial-1")
-    chat.forge(f"ex:edit:{D}:{short('q1')}:a")
+    chat.forge(f"ex:edit:{D}:{short_hash('q1')}:a")
     chat.say("Моё.")
     chat.press("💾 Сохранить")
     committed(chat, lab)
@@ -127,7 +127,7 @@ def test_an_admin_who_made_the_edit_hears_of_each_verdict_once(chat, lab):
 
 def meanwhile(chat, lab, answer="Моё."):
     """Edit an example that somebody else changes before the commit; return what is told."""
-    chat.forge(f"ex:edit:{D}:{short('q1')}:a")
+    chat.forge(f"ex:edit:{D}:{short_hash('q1')}:a")
     chat.say(answer)
     chat.press("💾 Сохранить")
     lab.repository.example("trial", 1, answer="Чужое.")
@@ -148,7 +148,7 @@ def test_a_conflict_is_told_with_both_texts_and_mine_goes_over_theirs(chat, lab)
 
 
 def test_an_edit_that_the_repository_refuses_is_told_with_its_words_and_tried_again(chat, lab):
-    chat.forge(f"ex:edit:{D}:{short('q1')}:a")
+    chat.forge(f"ex:edit:{D}:{short_hash('q1')}:a")
     chat.say("Моё.")
     chat.press("💾 Сохранить")
     lab.repository.git("config", "receive.maxInputSize", "1")
@@ -191,7 +191,7 @@ def test_in_a_conflict_the_own_text_can_be_written_anew_over_theirs(chat, lab):
 
 def test_an_edit_is_undone_from_its_notice(chat, lab):
     before = example(lab, "q2")
-    chat.forge(f"ex:edit:{D}:{short('q2')}:a")
+    chat.forge(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Поспешно.")
     chat.press("💾 Сохранить")
     committed(chat, lab)
@@ -217,13 +217,13 @@ def test_what_the_check_found_leads_to_its_example(chat, lab):
 
 
 def test_the_history_of_an_example_tells_who_wrote_it_when(chat, lab):
-    chat.forge(f"ex:edit:{D}:{short('q2')}:a")
+    chat.forge(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Точнее.")
     chat.press("💾 Сохранить")
     committed(chat, lab)
     log = lab.repository.git("log", "--reverse", "--format=%h %an", "--abbrev=10")
     first, newest = log.split("\n")
-    chat.forge(f"ex:one:{D}:{short('q2')}")
+    chat.forge(f"ex:one:{D}:{short_hash('q2')}")
     chat.press("🕘 История")
     told = chat.last.text.split("\n")
     assert told[2].endswith(f"— Вера: Правка примера q2 ({newest.split()[0]})")
@@ -326,7 +326,7 @@ def test_undoing_an_import_leaves_what_was_edited_since(chat, lab):
 
 
 def test_an_edit_that_somebody_wrote_over_is_undone_after_a_warning_alone(chat, lab):
-    chat.forge(f"ex:edit:{D}:{short('q2')}:a")
+    chat.forge(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Поспешно.")
     chat.press("💾 Сохранить")
     told = committed(chat, lab)
