@@ -29,7 +29,7 @@ from merlin.chat.sessions import limit_from_refusal
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.log import get_logger
-from merlin.core.messages import FREELY, Message, ParameterRefused, SamplingParams, Usage
+from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams, Usage
 from merlin.core.tracing import open_span
 from merlin.db.database import Database
 from merlin.db.notices import ADMINS, Notices
@@ -291,7 +291,7 @@ class AnswerService:
         talk: Sequence[Message],
         onlooker: AnswerObserver,
         stop: Stop | None = None,
-        steering: SamplingParams = FREELY,
+        steering: SamplingParams = DEFAULT_SAMPLING,
         ground: Ground | None = None,
     ) -> Reply:
         """Return the reply of the first model of `route` that gives one.

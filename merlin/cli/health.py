@@ -17,7 +17,7 @@ from merlin.cli.output import print_message
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
-from merlin.core.heartbeat import illness_of
+from merlin.core.heartbeat import health_problem
 from merlin.core.loopback import url_place
 
 PROBE_S = 5.0
@@ -86,4 +86,4 @@ def _still(config: Config, process: str) -> MerlinError | None:
         return error
     if process == "bot" and config.telegram.mode == "webhook":  # one of several bots, each its own
         beats = [beat for beat in beats if beat.host == socket.gethostname()]
-    return illness_of(beats, utc_now())
+    return health_problem(beats, utc_now())

@@ -17,7 +17,7 @@ from merlin.cli.output import print_message, show_progress
 from merlin.config.section import in_micro
 from merlin.core.errors import NotFound, ProviderError, Refused
 from merlin.core.i18n import text
-from merlin.core.messages import FREELY, SamplingParams
+from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
 from merlin.core.money import Cost, format_cost
 from merlin.training.ask_many import KeptAnswers, Query, Reply, ask_many, estimate
 from merlin.training.prompt_check import VariantQueries, base_queries, find_known
@@ -63,7 +63,7 @@ def confirm_price(
 def ask_all(
     config: Config,
     variants: Sequence[VariantQueries],
-    wishes: SamplingParams = FREELY,
+    wishes: SamplingParams = DEFAULT_SAMPLING,
     *,
     budget: float | None,
     yes: bool,
@@ -143,7 +143,7 @@ def _ask(
 def ask_bases(
     config: Config,
     datasets: Sequence[tuple[CheckedDataset, Callable[[str], bool]]],
-    wishes: SamplingParams = FREELY,
+    wishes: SamplingParams = DEFAULT_SAMPLING,
     *,
     base: str,
     limit: int | None,

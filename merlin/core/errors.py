@@ -1,23 +1,23 @@
-"""Every error Merlin raises on purpose, as one tree.
+"""Every error that Merlin raises on purpose.
 
-    MerlinError              exit 1, text shown to the person who asked
+    MerlinError              exit 1, its text is shown to the user
     ├── ConfigError          exit 2, config.yaml or a credential is wrong
     ├── LeadTaken            exit 75, another process leads or holds the lock
     ├── NotFound             exit 1, no such dataset, build, job or model
-    ├── Forbidden            exit 1, it is there, but others may do this with it
-    ├── Refused              exit 1, asked for something that may not be done now
-    │   └── ApprovalNeeded   somebody else has to approve it first
+    ├── Forbidden            exit 1, it exists, but this user may not do this with it
+    ├── Refused              exit 1, the operation is not possible now
+    │   └── ApprovalNeeded   a second person has to approve it first
     ├── DatasetError         exit 1, an example cannot be used; carries the findings
-    ├── SourceError          exit 1, the git repository cannot be read; may pass later
-    ├── PaymentError         exit 1, who takes the money said no; will not pass by itself
-    │   └── GatewayUnavailable   it was surely not asked; the same call may pass later
-    │       └── PaymentUnknown   nobody knows whether the call was carried out
-    └── ProviderError        exit 1, the model provider said no; will not pass by itself
+    ├── SourceError          exit 1, the git repository cannot be read; may succeed later
+    ├── PaymentError         exit 1, the payment gateway refused; a retry is useless
+    │   └── GatewayUnavailable   the request was certainly not executed; may succeed later
+    │       └── PaymentUnknown   unknown whether the request was executed
+    └── ProviderError        exit 1, the model provider refused; a retry is useless
         ├── ModelGone        the provider does not know this model (any more)
-        └── ProviderBusy     the same call may pass later; carries `retry_after_s`
-            └── ProviderUnknown   nobody knows whether the call was carried out
+        └── ProviderBusy     a retry may succeed; carries `retry_after_s`
+            └── ProviderUnknown   unknown whether the request was executed
 
-Anything else that escapes is a bug: exit 3, a report is written under `state_dir/reports`.
+Any other exception is a bug: exit 3, and a report is written under `state_dir/reports`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from collections.abc import Mapping
 
 
 class MerlinError(Exception):
-    """An expected failure whose text a person may read.
+    """An expected failure whose text may be shown to the user.
 
-    `key` names the Fluent text, `arguments` fill it; `str(error)` is English, for logs.
+    `key` names the Fluent text and `arguments` fill it; `str(error)` is English, for logs.
     """
 
     exit_code = 1
@@ -52,25 +52,26 @@ class LeadTaken(MerlinError):
 
 
 class NotFound(MerlinError):
-    """What was asked for does not exist."""
+    """The requested object does not exist."""
 
 
 class Forbidden(MerlinError):
-    """What was asked for exists, but this person may not do this with it."""
+    """The object exists, but this user may not do this with it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "api-problem-forbidden-detail")
 
 
 class Refused(MerlinError):
-    """What was asked for exists, but may not be done now; the text says why."""
+    """The object exists, but the operation is not possible now; the text says why."""
 
 
 class ApprovalNeeded(Refused):
-    """Somebody else has to approve it first; `number` finds it once it is stored.
+    """A second person has to approve this first; `number` identifies the request once it is stored.
 
-    `act` names what is performed with `values` (plain JSON), `subject` is what the audit names,
-    `told` fills the text that says what is asked for, `asked_by` is a person's id.
+    `act` names the operation and `values` (plain JSON) are its arguments; `subject` is what the
+    audit log names. `told` holds the arguments of the text that describes the request, and
+    `asked_by` is a person's id.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class ApprovalNeeded(Refused):
         self.number = 0
 
     def set_number(self, number: int) -> None:
-        """Let its text name the number under which it waits."""
+        """Set the request's number, which the error's text names."""
         self.number = number
         self.arguments = {**self.arguments, "number": str(number)}
 
@@ -104,7 +105,7 @@ class SourceError(MerlinError):
 
 
 class PaymentError(MerlinError):
-    """Who takes the money refused; asking again changes nothing. `code` is its own word."""
+    """The payment gateway refused; a retry is useless. `code` is the gateway's own error code."""
 
     def __init__(self, message: str, *, code: str = "") -> None:
         super().__init__(message, "error-till")
@@ -112,7 +113,7 @@ class PaymentError(MerlinError):
 
 
 class GatewayUnavailable(PaymentError):
-    """Who takes the money could not be asked; the same call may pass later."""
+    """The payment gateway could not be reached; a retry may succeed."""
 
     def __init__(self, message: str, *, code: str = "") -> None:
         super().__init__(message, code=code)
@@ -120,14 +121,14 @@ class GatewayUnavailable(PaymentError):
 
 
 class PaymentUnknown(GatewayUnavailable):
-    """The connection ended after the call was sent: it may have been carried out."""
+    """The connection ended after the request was sent, so it may have been executed."""
 
 
 class ProviderError(MerlinError):
-    """The provider refused; asking again changes nothing.
+    """The provider refused; a retry is useless.
 
-    `code`, `status` and `param` (the field it blames) are the provider's own words where it gave
-    any.
+    `code`, `status` and `param` (the field it blames) are copied from the provider's response, if
+    present.
     """
 
     def __init__(self, message: str, *, code: str = "", status: int = 0, param: str = "") -> None:
@@ -142,7 +143,7 @@ class ModelGone(ProviderError):
 
 
 class ProviderBusy(ProviderError):
-    """The provider did not carry the call out; the same call may pass later."""
+    """The provider did not execute the request; a retry may succeed."""
 
     def __init__(
         self, message: str, *, code: str = "", status: int = 0, retry_after_s: float | None = None
@@ -153,4 +154,4 @@ class ProviderBusy(ProviderError):
 
 
 class ProviderUnknown(ProviderBusy):
-    """The connection ended after the call was sent: it may have been carried out."""
+    """The connection ended after the request was sent, so it may have been executed."""

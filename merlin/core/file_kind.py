@@ -1,23 +1,24 @@
-"""What a file is, judged by its first bytes; its name decides only between kinds of text."""
+"""Detect a file's kind by its first bytes; its name only distinguishes kinds of text."""
 
 from __future__ import annotations
 
 import re
 from enum import StrEnum
 
-# So many first bytes are enough to tell.
+# As many first bytes as detection needs.
 HEAD_BYTES = 4096
-# Readers take a PDF whose header stands a little later. Source: ISO 32000-1, annex H.3.4.1.
-_PDF_WITHIN = 1024
-_WORD = "wordprocessingml"
+# Readers accept a PDF whose header starts within this many bytes. Source: ISO 32000-1, annex
+# H.3.4.1.
+_PDF_HEADER_WITHIN = 1024
+_DOCX_MIME_PART = "wordprocessingml"
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-# Signs that no text has; tab, line ends and form feed are none of them.
-_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# Control bytes that no text contains; tab, line ends and form feed are allowed.
+_CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 class FileKind(StrEnum):
-    """What can be sent."""
+    """The kinds of files that can be sent."""
 
     PDF = "pdf"
     DOCX = "docx"
@@ -30,7 +31,7 @@ class FileKind(StrEnum):
 
 
 DOCUMENTS = frozenset({FileKind.PDF, FileKind.DOCX, FileKind.TEXT, FileKind.MARKDOWN, FileKind.CSV})
-_BY_ENDING = {
+_BY_EXTENSION = {
     "md": FileKind.MARKDOWN,
     "markdown": FileKind.MARKDOWN,
     "csv": FileKind.CSV,
@@ -54,63 +55,63 @@ _SOUNDS = {
     b"\xff\xf3": "mp3",
     b"\xff\xf2": "mp3",
 }
-_FILM_MARK, _FILM_AT = b"ftyp", 4
+_MP4_MAGIC, _MP4_MAGIC_OFFSET = b"ftyp", 4
 
 
 def detect_kind(name: str, mime: str, head: bytes) -> FileKind:
-    """Return what a file is by its first bytes (HEAD_BYTES of them are enough).
+    """Return a file's kind by its first bytes (HEAD_BYTES suffice).
 
-    `name` and `mime` are the sender's word: they are believed only where bytes leave it open.
+    `name` and `mime` come from the sender and count only where the bytes leave it open.
     """
-    ending = name.rpartition(".")[2].lower()
+    extension = name.rpartition(".")[2].lower()
     if image_mime(head):
         return FileKind.IMAGE
     if is_recording(head):
         return FileKind.SOUND
-    if _is_pdf(ending, mime, head):
+    if _is_pdf(extension, mime, head):
         return FileKind.PDF
-    if head.startswith((b"PK\x03\x04", _OLE)):
-        return _packed(ending, mime, head)
-    return _text(ending, mime, head)
+    if head.startswith((b"PK\x03\x04", _OLE_MAGIC)):
+        return _detect_container(extension, mime, head)
+    return _detect_text(extension, mime, head)
 
 
 def image_mime(head: bytes) -> str:
-    """Return which image this is ("image/jpeg", png, gif, webp), "" when it is none."""
+    """Return an image's MIME type ("image/jpeg", png, gif or webp), "" for other files."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
-    return next((mime for mark, mime in _IMAGES.items() if head.startswith(mark)), "")
+    return next((mime for magic, mime in _IMAGES.items() if head.startswith(magic)), "")
 
 
 def is_recording(head: bytes) -> bool:
-    """Return whether this is a recording, with a picture (MP4, WebM) or without."""
+    """Return whether this is an audio or video recording (MP4, WebM)."""
     return bool(recording_extension(head))
 
 
 def recording_extension(head: bytes) -> str:
-    """Return how the name of such a recording ends ("oga", "mp4"), "" when it is none."""
+    """Return the file name extension of a recording ("oga", "mp4"), "" for other files."""
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return "wav"
-    if head[_FILM_AT : _FILM_AT + len(_FILM_MARK)] == _FILM_MARK:
+    if head[_MP4_MAGIC_OFFSET : _MP4_MAGIC_OFFSET + len(_MP4_MAGIC)] == _MP4_MAGIC:
         return "mp4"
-    return next((ending for mark, ending in _SOUNDS.items() if head.startswith(mark)), "")
+    return next((extension for magic, extension in _SOUNDS.items() if head.startswith(magic)), "")
 
 
-def _is_pdf(ending: str, mime: str, head: bytes) -> bool:
+def _is_pdf(extension: str, mime: str, head: bytes) -> bool:
     if head.lstrip(b"\xef\xbb\xbf \t\r\n\x00").startswith(b"%PDF-"):
         return True
-    is_named = ending == "pdf" or mime == "application/pdf"
-    return is_named and b"%PDF-" in head[:_PDF_WITHIN]
+    is_declared = extension == "pdf" or mime == "application/pdf"
+    return is_declared and b"%PDF-" in head[:_PDF_HEADER_WITHIN]
 
 
-def _packed(ending: str, mime: str, head: bytes) -> FileKind:
-    """Judge a zip, or the old container that Word keeps a document with a password in."""
-    is_named = ending == "docx" or _WORD in mime
-    is_word = is_named or (b"word/" in head and not head.startswith(_OLE))
-    return FileKind.DOCX if is_word else FileKind.UNKNOWN
+def _detect_container(extension: str, mime: str, head: bytes) -> FileKind:
+    """Tell DOCX from other zips and from OLE files, as which Word saves encrypted documents."""
+    is_declared = extension == "docx" or _DOCX_MIME_PART in mime
+    is_docx = is_declared or (b"word/" in head and not head.startswith(_OLE_MAGIC))
+    return FileKind.DOCX if is_docx else FileKind.UNKNOWN
 
 
-def _text(ending: str, mime: str, head: bytes) -> FileKind:
-    has_text_signs = head.startswith(_BOMS) or not _NO_TEXT.search(head)
-    if head.startswith(b"{\\rtf") or not has_text_signs:
+def _detect_text(extension: str, mime: str, head: bytes) -> FileKind:
+    is_text = head.startswith(_BOMS) or not _CONTROL_BYTES.search(head)
+    if head.startswith(b"{\\rtf") or not is_text:
         return FileKind.UNKNOWN
-    return _BY_ENDING.get(ending) or _BY_MIME.get(mime) or FileKind.TEXT
+    return _BY_EXTENSION.get(extension) or _BY_MIME.get(mime) or FileKind.TEXT

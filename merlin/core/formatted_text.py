@@ -1,14 +1,14 @@
-"""Messages with entities, buttons and attachments: written, and split into Telegram's size.
+"""Build messages with entities, buttons and attachments, and split them to Telegram's size.
 
-Telegram counts entities in UTF-16 units; Python's strings are cut in characters, and so is `Span`.
-What may lie within what is Telegram's rule too: code holds no other mark, and bold around code is
-broken off for it; links and quotes do not lie within their own kind.
+Telegram counts entities in UTF-16 units; Python strings, and therefore `Span`, in characters.
+Nesting follows Telegram's rules too: code contains no other entity, and bold around code is
+interrupted for it; links and quotes do not nest in their own kind.
 
-A message holds 4,096 UTF-16 units and shows 100 marks. A break is made between paragraphs where
-one is near enough, else between lines, sentences or words, at last between characters, never
-inside one that is made of several code points. A mark that a break falls into goes on in the next
-part, so code stays code of its language. Source: the Bot API, "Formatting options", MessageEntity,
-InlineKeyboardButton, sendMessage and CopyTextButton.
+A message holds 4,096 UTF-16 units and shows 100 entities. It is split between paragraphs if
+possible, else between lines, sentences or words, else between characters, but never within a
+character of several code points. An entity at a split continues in the next part, so code keeps its
+language. Source: the Bot API, "Formatting options", MessageEntity, InlineKeyboardButton,
+sendMessage and CopyTextButton.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from itertools import accumulate
 from typing import NamedTuple
 
 LIMIT_UNITS = 4096
-# Room for the mark of a repeated message.
+# Leaves room for the prefix of a repeated message.
 PART_UNITS = 3900
-# What a text that goes along with a file may have.
+# The longest caption of a file.
 CAPTION_UNITS = 1024
 MAX_MARKS = 100
 COPY_UNITS = 256
 MAX_COPIES = 3
-_BREAKS = ("\n\n", "\n", ". ", " ")
+_SEPARATORS = ("\n\n", "\n", ". ", " ")
 _JOINER = "\u200d"
 _FLAGS = range(0x1F1E6, 0x1F200)
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _INDENT = "   "
-_DEEPEST = 8
+_MAX_DEPTH = 8
 _BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
-# Their first line may begin with spaces that belong to them.
-_INDENTED = ("pre", "blockquote")
+# The first line of these may begin with significant spaces.
+_KEEPS_INDENT = ("pre", "blockquote")
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A stretch of a text that is shown differently.
+    """A formatted range of a text, in UTF-16 units.
 
-    `kind` is the Bot API's word (bold, italic, underline, strikethrough, spoiler, code, pre,
-    text_link, blockquote, expandable_blockquote); `value` is the language of a pre, the address
-    of a text_link, else "".
+    `kind` is the Bot API's type (bold, italic, underline, strikethrough, spoiler, code, pre,
+    text_link, blockquote, expandable_blockquote); `value` is the language of a pre or the URL of a
+    text_link, else "".
     """
 
     kind: str
@@ -57,10 +57,10 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button under a message: exactly one of `data`, `url` and `copy` says what it does.
+    """A button below a message; exactly one of `data`, `url` and `copy` is set.
 
-    `data` (at most 64 bytes) comes back to us, `url` opens, `copy` goes to the clipboard.
-    `style` is primary, success, danger or "".
+    `data` (at most 64 bytes) is sent back to the bot, `url` is opened, `copy` is copied to the
+    clipboard. `style` is primary, success, danger or "".
     """
 
     label: str
@@ -72,9 +72,9 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes along; the page's text becomes its caption.
+    """A file sent with a message; the message's text becomes its caption.
 
-    `is_picture`: shown in the chat as it is, rather than as a file to open.
+    `is_picture`: shown inline in the chat instead of as a file.
     """
 
     name: str
@@ -93,13 +93,13 @@ class FormattedMessage:
 
 
 def button_rows(buttons: Sequence[Button], columns: int = 1) -> tuple[tuple[Button, ...], ...]:
-    """Return the buttons in rows of so many."""
+    """Return the buttons in rows of `columns`."""
     return tuple(
         tuple(buttons[start : start + columns]) for start in range(0, len(buttons), columns)
     )
 
 
-_HALF = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def utf16_length(text: str) -> int:
@@ -108,24 +108,24 @@ def utf16_length(text: str) -> int:
 
 
 def utf16_offsets(text: str) -> Sequence[int]:
-    """Return where each character begins, in UTF-16 code units, and last where the text ends."""
+    """Return each character's offset in UTF-16 code units, then the text's length."""
     if utf16_length(text) == len(text):
         return range(len(text) + 1)
     return list(accumulate((1 + (character > "\uffff") for character in text), initial=0))
 
 
 def join_surrogates(text: str) -> str:
-    """Return `text` with halves of characters joined; one without its other half is U+FFFD.
+    """Join surrogate pairs in `text`; replace a lone surrogate by U+FFFD.
 
-    JSON may carry a character beyond the first 65,536 in two pieces.
+    JSON may contain a character above U+FFFF as two escapes.
     """
-    if not _HALF.search(text):
+    if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 class Span(NamedTuple):
-    """A mark from character `start` to before character `end`."""
+    """An entity from character `start` up to, not including, `end`."""
 
     start: int
     end: int
@@ -133,33 +133,35 @@ class Span(NamedTuple):
     value: str = ""
 
 
-def to_spans(page: FormattedMessage) -> list[Span]:
-    """Return the marks of `page` as spans, outer ones before those within them."""
-    places = utf16_offsets(page.text)
+def to_spans(message: FormattedMessage) -> list[Span]:
+    """Return the entities of `message` as spans, outer before inner."""
+    offsets = utf16_offsets(message.text)
     spans = [
         Span(
-            bisect_left(places, mark.offset),
-            bisect_left(places, mark.offset + mark.length),
+            bisect_left(offsets, mark.offset),
+            bisect_left(offsets, mark.offset + mark.length),
             mark.kind,
             mark.value,
         )
-        for mark in page.marks
+        for mark in message.marks
     ]
     return sorted(spans, key=_outer_first)
 
 
 def to_marks(text: str, spans: Iterable[Span]) -> tuple[Entity, ...]:
-    """Return the marks of `text`: trimmed of white space, none empty, outer ones first."""
-    places = utf16_offsets(text)
-    kept = [one for span in spans if (one := _trim(text, span)).end > one.start]
+    """Return spans as entities: trimmed of white space, without empty ones, outer before inner."""
+    offsets = utf16_offsets(text)
+    trimmed_spans = [
+        trimmed for span in spans if (trimmed := _trim(text, span)).end > trimmed.start
+    ]
     return tuple(
-        Entity(span.kind, places[span.start], places[span.end] - places[span.start], span.value)
-        for span in sorted(kept, key=_outer_first)
+        Entity(span.kind, offsets[span.start], offsets[span.end] - offsets[span.start], span.value)
+        for span in sorted(trimmed_spans, key=_outer_first)
     )
 
 
 def clip_spans(spans: Iterable[Span], start: int, end: int) -> list[Span]:
-    """Return what of the spans lies within a stretch, counted from its start."""
+    """Return the spans within a range, with offsets relative to its start."""
     return [
         Span(max(span.start, start) - start, min(span.end, end) - start, span.kind, span.value)
         for span in spans
@@ -172,117 +174,117 @@ def _outer_first(span: Span) -> tuple[int, int]:
 
 
 def _trim(text: str, span: Span) -> Span:
-    within = text[span.start : span.end]
-    end = span.start + len(within.rstrip())
-    kept = within.lstrip("\n") if span.kind in _INDENTED else within.lstrip()
-    return span._replace(start=span.start + len(within) - len(kept), end=end)
+    content = text[span.start : span.end]
+    end = span.start + len(content.rstrip())
+    stripped = content.lstrip("\n") if span.kind in _KEEPS_INDENT else content.lstrip()
+    return span._replace(start=span.start + len(content) - len(stripped), end=end)
 
 
 @dataclass(slots=True)
-class _Open:
-    """A mark that is not closed yet; a mute one lies within its own kind and shows nothing."""
+class _OpenMark:
+    """An entity not closed yet; one nested in its own kind is ignored."""
 
     kind: str
     value: str
     start: int
-    is_mute: bool
+    is_nested: bool
 
 
 class TextBuilder:
-    """The text so far; line breaks that are due are written only before what follows them."""
+    """Builds a message; pending line breaks are written only before the text that follows them."""
 
     def __init__(self) -> None:
         self._chunks: list[str] = []
         self._size = 0
-        self._lines_due = 0
+        self._pending_breaks = 0
         self._bullet = ""
         self._indent = ""
-        self._open: list[_Open] = []
+        self._open_marks: list[_OpenMark] = []
         self._spans: list[Span] = []
 
     def page(self) -> FormattedMessage:
-        """Return what is written."""
-        whole = "".join(self._chunks)
-        text = whole.rstrip()
-        # Of two that cover the same, the outer one was closed last.
+        """Return the message built so far."""
+        content = "".join(self._chunks)
+        text = content.rstrip()
+        # Of two spans with the same range the outer one was closed last.
         return FormattedMessage(text, to_marks(text, reversed(self._spans)))
 
     def gap(self, lines: int) -> None:
-        """Let what follows begin on a new line, or after a blank one if `lines` is 2."""
+        """Start what follows on a new line, or after a blank line if `lines` is 2."""
         if not self._bullet:
-            self._lines_due = max(self._lines_due, lines)
+            self._pending_breaks = max(self._pending_breaks, lines)
 
     def item(self, bullet: str, depth: int, lines: int) -> None:
-        """Begin an item of a list that lies within `depth` others."""
-        self._write_lead()
+        """Start a list item at nesting level `depth`."""
+        self._write_line_start()
         self.gap(lines)
-        self._bullet = f"{_INDENT * min(depth, _DEEPEST)}{bullet} "
-        self._indent = _INDENT * min(depth + 1, _DEEPEST)
+        self._bullet = f"{_INDENT * min(depth, _MAX_DEPTH)}{bullet} "
+        self._indent = _INDENT * min(depth + 1, _MAX_DEPTH)
 
     def end_item(self, depth: int) -> None:
-        """End it."""
-        self._write_lead()
-        self._indent = _INDENT * min(depth, _DEEPEST)
+        """End the list item."""
+        self._write_line_start()
+        self._indent = _INDENT * min(depth, _MAX_DEPTH)
 
     def write(self, text: str) -> None:
-        """Write on."""
+        """Append text."""
         if text:
-            self._write_lead()
+            self._write_line_start()
             self._add(text.replace("\n", f"\n{self._indent}"))
 
     def start(self, kind: str, value: str = "") -> None:
-        """Open a mark."""
-        is_mute = any(one.kind == kind for one in self._open)
-        self._open.append(_Open(kind, value, self._size, is_mute))
+        """Open an entity."""
+        is_nested = any(mark.kind == kind for mark in self._open_marks)
+        self._open_marks.append(_OpenMark(kind, value, self._size, is_nested))
 
     def end(self) -> None:
-        """Close the mark opened last."""
-        self._mark(self._open.pop())
+        """Close the entity opened last."""
+        self._close(self._open_marks.pop())
 
     def code(self, text: str) -> None:
-        """Write code within a line; within a link it is plain text."""
-        if any(one.kind == "text_link" for one in self._open):
+        """Append inline code; within a link it is plain text."""
+        if any(mark.kind == "text_link" for mark in self._open_marks):
             self.write(text)
             return
-        self._write_lead()
-        broken = [one for one in self._open if one.kind != "blockquote"]
-        for one in reversed(broken):
-            self._mark(one)
+        self._write_line_start()
+        interrupted = [mark for mark in self._open_marks if mark.kind != "blockquote"]
+        for mark in reversed(interrupted):
+            self._close(mark)
         self.start("code")
         self.write(text.replace("\n", " "))
         self.end()
-        for one in broken:
-            one.start = self._size
+        for mark in interrupted:
+            mark.start = self._size
 
     def block(self, text: str, language: str = "") -> None:
-        """Write a block of code; its own indent is kept, and nothing is added to it."""
+        """Append a code block without changing its indent."""
         text = _BLANK_LINES.sub("", text).rstrip()
         if not text:
             return
         if self._bullet:
-            self._write_lead()
+            self._write_line_start()
             self.gap(1)
         self._break_lines()
         self.start("pre", language)
         self._add(text)
         self.end()
 
-    def _mark(self, one: _Open) -> None:
-        if self._size > one.start and not one.is_mute:
-            self._spans.append(Span(one.start, self._size, one.kind, one.value))
+    def _close(self, mark: _OpenMark) -> None:
+        if self._size > mark.start and not mark.is_nested:
+            self._spans.append(Span(mark.start, self._size, mark.kind, mark.value))
 
-    def _write_lead(self) -> None:
-        """Write the line breaks that are due, and what stands at the start of a line."""
+    def _write_line_start(self) -> None:
+        """Write the pending line breaks, then the bullet or indent of the line."""
         is_new_line = self._break_lines()
         if self._bullet or is_new_line:
             self._add(self._bullet or self._indent)
         self._bullet = ""
 
     def _break_lines(self) -> bool:
-        is_new_line = self._lines_due > 0 and self._size > 0
+        is_new_line = self._pending_breaks > 0 and self._size > 0
         if is_new_line:
-            self._add("\n" * self._lines_due)
-        self._lines_due = 0
+            self._add("\n" * self._pending_breaks)
+        self._pending_breaks = 0
         return is_new_line
 
     def _add(self, text: str) -> None:
@@ -290,55 +292,57 @@ class TextBuilder:
         self._size += len(text)
 
 
-def split(page: FormattedMessage) -> list[FormattedMessage]:
-    """Return the messages that hold `page`; one where it fits, none for an empty text.
+def split(message: FormattedMessage) -> list[FormattedMessage]:
+    """Split `message` into messages that Telegram accepts; none for an empty text.
 
-    Joined, their texts are the text again but for white space at the breaks. Buttons and file
-    go with the last one; a file whose text is too long for a caption follows by itself.
+    Joined, their texts equal the original except for white space at the splits. The last one has
+    the buttons and the file; a file whose caption would be too long follows as a separate message.
     """
-    parts = list(_parts(page))
-    if page.file and (not parts or utf16_length(parts[-1].text) > CAPTION_UNITS):
+    parts = list(_split_text(message))
+    if message.file and (not parts or utf16_length(parts[-1].text) > CAPTION_UNITS):
         parts.append(FormattedMessage(""))
     if parts:
-        parts[-1] = replace(parts[-1], buttons=page.buttons, file=page.file)
+        parts[-1] = replace(parts[-1], buttons=message.buttons, file=message.file)
     return parts
 
 
-def first_part(page: FormattedMessage) -> FormattedMessage:
-    """Return what of a growing `page` fits one message, with its buttons."""
-    return replace(next(_parts(page), FormattedMessage("")), buttons=page.buttons)
+def first_part(message: FormattedMessage) -> FormattedMessage:
+    """Return the part of a growing `message` that fits one message, with its buttons."""
+    return replace(next(_split_text(message), FormattedMessage("")), buttons=message.buttons)
 
 
-def copy_buttons(page: FormattedMessage, label: str) -> tuple[Button, ...]:
-    """Return buttons that copy the page's short blocks of code, three at most.
+def copy_buttons(message: FormattedMessage, label: str) -> tuple[Button, ...]:
+    """Return buttons that copy the short code blocks of the message, three at most.
 
-    Several are numbered from top to bottom.
+    If there are several, they are numbered from top to bottom.
     """
-    blocks = [page.text[span.start : span.end] for span in to_spans(page) if span.kind == "pre"]
+    blocks = [
+        message.text[span.start : span.end] for span in to_spans(message) if span.kind == "pre"
+    ]
     short = [block for block in blocks if utf16_length(block) <= COPY_UNITS][:MAX_COPIES]
     if len(short) == 1:
         return (Button(label, copy=short[0]),)
-    return tuple(Button(f"{label} {place}", copy=block) for place, block in enumerate(short, 1))
+    return tuple(Button(f"{label} {number}", copy=block) for number, block in enumerate(short, 1))
 
 
-def _parts(page: FormattedMessage) -> Iterator[FormattedMessage]:
-    """Yield the parts without buttons."""
-    text, spans = page.text, to_spans(page)
-    places = utf16_offsets(text)
+def _split_text(message: FormattedMessage) -> Iterator[FormattedMessage]:
+    """Yield the parts, without buttons."""
+    text, spans = message.text, to_spans(message)
+    offsets = utf16_offsets(text)
     start = _skip_blank(text, 0, spans)
     while start < len(text):
-        reach = _reach(places, spans, start)
-        end = reach if reach == len(text) else _break(text, start, reach)
+        limit = _part_limit(offsets, spans, start)
+        end = limit if limit == len(text) else _find_break(text, start, limit)
         part = text[start:end].rstrip()
         if part:
-            within = clip_spans(spans, start, start + len(part))
-            yield FormattedMessage(part, to_marks(part, within)[:MAX_MARKS])
+            part_spans = clip_spans(spans, start, start + len(part))
+            yield FormattedMessage(part, to_marks(part, part_spans)[:MAX_MARKS])
         start = _skip_blank(text, end, spans)
         spans = [span for span in spans if span.end > start]
 
 
 def _skip_blank(text: str, start: int, spans: Sequence[Span]) -> int:
-    """Return where the part after a break begins; the indent of code belongs to the part."""
+    """Return where the part after a split begins; it keeps the indent of code."""
     code = [span for span in spans if span.kind == "pre" and span.end > start]
     while start < len(text) and text[start].isspace():
         if text[start] != "\n" and any(span.start <= start < span.end for span in code):
@@ -347,43 +351,43 @@ def _skip_blank(text: str, start: int, spans: Sequence[Span]) -> int:
     return start
 
 
-def _reach(places: Sequence[int], spans: Sequence[Span], start: int) -> int:
-    """Return before which character the part from `start` ends at the latest."""
-    last = len(places) - 1
-    fits_whole = start == 0 and places[last] <= LIMIT_UNITS
-    reach = last if fits_whole else bisect_right(places, places[start] + PART_UNITS) - 1
+def _part_limit(offsets: Sequence[int], spans: Sequence[Span], start: int) -> int:
+    """Return the largest end of the part that begins at `start`."""
+    last = len(offsets) - 1
+    fits = start == 0 and offsets[last] <= LIMIT_UNITS
+    limit = last if fits else bisect_right(offsets, offsets[start] + PART_UNITS) - 1
     if len(spans) > MAX_MARKS and spans[MAX_MARKS].start > start:
-        return min(reach, spans[MAX_MARKS].start)
-    return reach
+        return min(limit, spans[MAX_MARKS].start)
+    return limit
 
 
-def _break(text: str, start: int, reach: int) -> int:
-    """Return where to break before `reach`, so that the part is at least half full."""
-    half = start + (reach - start) // 2
-    for mark in _BREAKS:
-        place = text.rfind(mark, half, reach)
-        if place >= 0:
-            return place + len(mark)
-    place = reach
-    while place > half and not _may_break(text, place):
-        place -= 1
-    return place if place > half else reach
+def _find_break(text: str, start: int, limit: int) -> int:
+    """Return where to split before `limit`, so that the part is at least half full."""
+    middle = start + (limit - start) // 2
+    for separator in _SEPARATORS:
+        position = text.rfind(separator, middle, limit)
+        if position >= 0:
+            return position + len(separator)
+    position = limit
+    while position > middle and not _is_boundary(text, position):
+        position -= 1
+    return position if position > middle else limit
 
 
-def _may_break(text: str, place: int) -> bool:
-    """Return whether the characters around `place` are two, not parts of one.
+def _is_boundary(text: str, position: int) -> bool:
+    """Return whether a split at `position` separates two characters.
 
     Source: Unicode Standard Annex 29, its rules for marks, joiners, flags and skin tones.
     """
-    before, after = text[place - 1], text[place]
-    joined = _JOINER in (before, after) or unicodedata.combining(after) != 0
-    marked = unicodedata.category(after) in {"Mn", "Me", "Mc"} or ord(after) in _SKIN_TONES
-    return not (joined or marked or _splits_flag(text, place))
+    before, after = text[position - 1], text[position]
+    is_joined = _JOINER in (before, after) or unicodedata.combining(after) != 0
+    is_mark = unicodedata.category(after) in {"Mn", "Me", "Mc"} or ord(after) in _SKIN_TONES
+    return not (is_joined or is_mark or _splits_flag(text, position))
 
 
-def _splits_flag(text: str, place: int) -> bool:
-    # A flag is two letters; whether a place is within one shows in how many letters stand before.
-    start = place
+def _splits_flag(text: str, position: int) -> bool:
+    # A flag is two regional indicators; the count before the position tells whether it splits one.
+    start = position
     while start > 0 and ord(text[start - 1]) in _FLAGS:
         start -= 1
-    return ord(text[place]) in _FLAGS and (place - start) % 2 == 1
+    return ord(text[position]) in _FLAGS and (position - start) % 2 == 1

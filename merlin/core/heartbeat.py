@@ -1,6 +1,6 @@
-"""Heartbeat: what a process says of itself once a second, and what others conclude.
+"""Heartbeats: what a process reports about itself every second, and its health derived from it.
 
-A step that fails by a bug stops alone, so the process lives on; its heartbeat says which.
+A step that fails because of a bug stops alone and the process lives on; the heartbeat names it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
 
 SILENT_AFTER_S = 10.0
-# A bug that comes so often in a row comes by no accident.
-LASTING = 3
+# So many bugs in a row are not accidental.
+PERSISTENT_FAILURES = 3
 _MAX_REASON_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The newest words of one process on one host; `failing`: why a step fails, by its name."""
+    """The latest report of a process on a host; `failing` maps failing steps to their reasons."""
 
     process: str
     host: str
@@ -32,12 +32,12 @@ class Heartbeat:
     failing: Mapping[str, str] = field(default_factory=dict)
 
     def is_alive(self, now: datetime) -> bool:
-        """Return whether it spoke within the last ten seconds."""
+        """Return whether the process reported within the last ten seconds."""
         return (now - self.at).total_seconds() < SILENT_AFTER_S
 
 
-def illness_of(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | None:
-    """Return why a process with these heartbeats is not well, None when it is."""
+def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | None:
+    """Return why a process with these heartbeats is unhealthy, None if it is healthy."""
     if not beats:
         return MerlinError("no heartbeat", "ill-never")
     newest = max(beats, key=lambda beat: beat.at)
@@ -50,30 +50,32 @@ def illness_of(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | None:
 
 
 def describe_step(language: str, step: str) -> str:
-    """Return what a process says that it does, for people; a daemon's ticks are just its work."""
+    """Return the description of a step for users; a daemon's ticks are all described as work."""
     known = {"serving": "step-serving", "telegram is down": "step-telegram-down"}
     return text(language, known.get(step, "step-working"))
 
 
 @dataclass(slots=True)
 class BugCount:
-    """How often each step of a process failed by a bug since it last succeeded."""
+    """Counts how often each step of a process failed because of a bug since its last success."""
 
     counts: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
     def failed(self, step: str, bug: Exception) -> None:
-        """Count one more bug of a step."""
+        """Count another bug of a step."""
         self.counts[step] = self.counts.get(step, 0) + 1
         self.reasons[step] = f"{type(bug).__name__}: {bug}"[:_MAX_REASON_LENGTH]
 
     def succeeded(self, step: str) -> None:
-        """Forget the bugs of a step."""
+        """Reset the count of a step."""
         self.counts.pop(step, None)
 
     @property
     def failing(self) -> dict[str, str]:
-        """Return the reason of each step that failed by a bug LASTING times in a row or more."""
+        """Return the reason of each step that failed PERSISTENT_FAILURES times in a row or more."""
         return {
-            step: self.reasons[step] for step, count in [*self.counts.items()] if count >= LASTING
+            step: self.reasons[step]
+            for step, count in [*self.counts.items()]
+            if count >= PERSISTENT_FAILURES
         }

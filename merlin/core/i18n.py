@@ -1,7 +1,7 @@
-"""Texts by key and language (Fluent); times, amounts and counts as people read them.
+"""Texts by key and language (Fluent), and localised times, numbers and counts.
 
-The texts lie in `merlin/locale/<language>/*.ftl`; both languages hold the same keys, which a test
-proves. A missing key is a bug and raises KeyError.
+The texts are in `merlin/locale/<language>/*.ftl`; a test proves that both languages have the same
+keys. A missing key is a bug and raises KeyError.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NBSP = "\u00a0"
 
 
 def format_number(language: str, value: float, digits: int = 2) -> str:
-    """Return a number as the language writes it: 0,79; whole ones by thousands."""
+    """Format a number with the language's separators: 0,79 or 1 299."""
     message = f"{value:,.{digits}f}"
     if language == "ru":
         message = message.replace(",", _NBSP).replace(".", ",")
@@ -32,7 +32,7 @@ def format_number(language: str, value: float, digits: int = 2) -> str:
 
 
 def format_signed(language: str, value: float, digits: int = 0) -> str:
-    """Return a number with its sign, 0 without one."""
+    """Format a number with its sign; 0 has none."""
     sign = "−" if value < 0 else "+" if value > 0 else ""
     return f"{sign}{format_number(language, abs(value), digits)}"
 
@@ -41,30 +41,30 @@ LANGUAGES = ("ru", "en")
 _LOCALE = Path(__file__).parents[1] / "locale"
 
 
-# A text begins at its line's start; another text within one is named in braces.
+# A message starts at the beginning of a line; references to others are in braces.
 _KEY = re.compile(r"^([a-zA-Z][\w-]*) *=", re.MULTILINE)
-_NAMED = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
+_REFERENCE = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
 
 
 class _Texts:
-    """The texts of one language; each file is parsed when the first of its texts is wanted.
+    """The messages of one language; a file is parsed when one of its messages is first used.
 
-    A process says a part of them, and parsed all together they take 4 MB a language.
+    A process uses only some of them; all of them take 4 MB per language.
     """
 
     def __init__(self, language: str) -> None:
-        # Isolation marks around arguments would show up in terminals and in copied text.
+        # Isolation characters around arguments would be visible in terminals and copied texts.
         self.bundle = FluentBundle([language], use_isolating=False)
         paths = sorted((_LOCALE / language).glob("*.ftl"))
-        self.places = {key: path for path in paths for key in _KEY.findall(_read(path))}
-        # Where in its file each text stands would take as much memory as the texts.
+        self.paths = {key: path for path in paths for key in _KEY.findall(_read_file(path))}
+        # The spans would take as much memory as the messages.
         self._parser = FluentParser(with_spans=False)
         self._parsed: set[Path] = set()
         self._lock = RLock()
 
     def message(self, key: str) -> Message:
-        """Return a text as it was parsed. Raises KeyError."""
-        path = self.places[key]
+        """Return a parsed message. Raises KeyError."""
+        path = self.paths[key]
         if path not in self._parsed:
             self._parse(path)
         return self.bundle.get_message(key)
@@ -73,15 +73,15 @@ class _Texts:
         with self._lock:
             if path in self._parsed:
                 return
-            source = _read(path)
+            source = _read_file(path)
             self.bundle.add_resource(self._parser.parse(source))
-            for key in _NAMED.findall(source):
-                if self.places.get(key, path) != path:
-                    self._parse(self.places[key])
+            for key in _REFERENCE.findall(source):
+                if self.paths.get(key, path) != path:
+                    self._parse(self.paths[key])
             self._parsed.add(path)
 
 
-def _read(path: Path) -> str:
+def _read_file(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
@@ -91,7 +91,7 @@ def _texts(language: str) -> _Texts:
 
 
 def language_of(code: str | None, default: str = "ru") -> str:
-    """Return the nearest language we speak to a code such as "en-GB"."""
+    """Return the supported language for a code such as "en-GB", else `default`."""
     head = (code or "").lower().split("-")[0]
     return head if head in LANGUAGES else default
 
@@ -99,15 +99,15 @@ def language_of(code: str | None, default: str = "ru") -> str:
 def text(language: str, key: str, **arguments: object) -> str:
     """Return the text `key` in `language` with its arguments filled in.
 
-    An argument may be a text itself: a mapping with `key` and `arguments`. Raises KeyError
-    when no such text exists, ValueError when an argument is missing.
+    An argument may be a text itself: a mapping with `key` and `arguments`. Raises KeyError if the
+    text does not exist, ValueError if an argument is missing.
     """
     nearest = language_of(language)
-    return _filled(nearest, key, arguments) if arguments else _fixed(nearest, key)
+    return _format_text(nearest, key, arguments) if arguments else _cached_text(nearest, key)
 
 
 def stored_text(language: str, key: str, arguments: Mapping[str, Any]) -> str:
-    """Return a text that was stored by its key; what has no words stays its key."""
+    """Return a text that was stored by its key, or the key if it cannot be formatted."""
     if key not in keys(language):
         return key
     try:
@@ -117,76 +117,76 @@ def stored_text(language: str, key: str, arguments: Mapping[str, Any]) -> str:
 
 
 @cache
-def _fixed(language: str, key: str) -> str:
-    return _filled(language, key, {})
+def _cached_text(language: str, key: str) -> str:
+    return _format_text(language, key, {})
 
 
-def _filled(language: str, key: str, arguments: Mapping[str, object]) -> str:
-    texts = _texts(language)
-    pattern = texts.message(key).value
+def _format_text(language: str, key: str, arguments: Mapping[str, object]) -> str:
+    messages = _texts(language)
+    pattern = messages.message(key).value
     if pattern is None:
         raise KeyError(key)
-    values = {name: _said(language, value) for name, value in arguments.items()}
-    filled, errors = texts.bundle.format_pattern(pattern, values)
+    values = {name: _format_argument(language, value) for name, value in arguments.items()}
+    filled, errors = messages.bundle.format_pattern(pattern, values)
     if errors:
         raise ValueError(f"text {key}: {errors[0]}")
     return str(filled)
 
 
-def _said(language: str, value: object) -> object:
+def _format_argument(language: str, value: object) -> object:
     if isinstance(value, Mapping):
         return cut(text(language, str(value["key"]), **value["arguments"]))
     if isinstance(value, list | tuple):
-        return cut("\n".join(str(_said(language, each)) for each in value))
+        return cut("\n".join(str(_format_argument(language, item)) for item in value))
     return cut(value) if isinstance(value, str) else value
 
 
-def cut(message: str, most: int = MAX_PART_LENGTH) -> str:
-    """Return words of so many letters at most, as Fluent takes them; longer ones end in "…"."""
-    return message if len(message) <= most else f"{message[: most - 1]}…"
+def cut(message: str, max_length: int = MAX_PART_LENGTH) -> str:
+    """Truncate a text to `max_length` characters, ending in "…"; Fluent limits arguments so."""
+    return message if len(message) <= max_length else f"{message[: max_length - 1]}…"
 
 
 def keys(language: str) -> frozenset[str]:
-    """Return the keys that `language` has."""
-    return frozenset(_texts(language).places)
+    """Return the keys that exist in `language`."""
+    return frozenset(_texts(language).paths)
 
 
 def format_moment(at: datetime, zone: tzinfo, language: str, *, is_named: bool = False) -> str:
-    """Return the whole moment: "20 ноября 2026, 13:12".
+    """Format a moment with its year: "20 ноября 2026, 13:12".
 
-    `is_named`: with the zone, for somebody who did not choose it.
+    `is_named` appends the time zone, for readers who did not choose it.
     """
-    here = in_zone(at, zone)
+    local = in_zone(at, zone)
     message = text(
         language,
         "moment-told",
-        day=here.day,
-        month=text(language, "moment-month", month=here.month),
-        year=str(here.year),
-        time=f"{here:%H:%M}",
+        day=local.day,
+        month=text(language, "moment-month", month=local.month),
+        year=str(local.year),
+        time=f"{local:%H:%M}",
     )
-    return _in_named_zone(message, here, language) if is_named else message
+    return _in_named_zone(message, local, language) if is_named else message
 
 
-def moment_argument(here: datetime, *, is_named: bool = False) -> dict[str, object]:
-    """Return an aware moment as an argument of a text; `is_named` as for `format_moment`."""
-    month = {"key": "moment-month", "arguments": {"month": here.month}}
-    values = {"day": here.day, "month": month, "year": str(here.year), "time": f"{here:%H:%M}"}
+def moment_argument(local: datetime, *, is_named: bool = False) -> dict[str, object]:
+    """Return an aware moment as an argument of a text; `is_named` as in `format_moment`."""
+    month = {"key": "moment-month", "arguments": {"month": local.month}}
+    values = {"day": local.day, "month": month, "year": str(local.year), "time": f"{local:%H:%M}"}
     moment: dict[str, object] = {"key": "moment-told", "arguments": values}
     if not is_named:
         return moment
-    return {"key": "moment-in-zone", "arguments": {"moment": moment, "zone": zone_name(here)}}
+    return {"key": "moment-in-zone", "arguments": {"moment": moment, "zone": zone_name(local)}}
 
 
 def day_argument(day: date) -> dict[str, object]:
-    """Return a day as an argument of a text, told in its language: "14 января 2027"."""
+    """Return a day as an argument of a text, formatted in its language: "14 января 2027"."""
     month = {"key": "moment-month", "arguments": {"month": day.month}}
     values = {"day": day.day, "month": month, "year": str(day.year)}
     return {"key": "moment-day", "arguments": values}
 
 
 def format_day_briefly(day: date, language: str) -> str:
-    """Return a day without its year: "20 ноя"."""
+    """Format a day without its year: "20 ноя"."""
     month = text(language, "moment-month-brief", month=day.month)
     return text(language, "moment-day-brief", day=day.day, month=month)
 
@@ -194,18 +194,18 @@ def format_day_briefly(day: date, language: str) -> str:
 def format_moment_briefly(
     at: datetime, zone: tzinfo, language: str, *, is_named: bool = False
 ) -> str:
-    """Return the moment without its year, for lists: "20 ноя, 13:12"; as `format_moment`."""
-    here = in_zone(at, zone)
-    month = text(language, "moment-month-brief", month=here.month)
-    message = text(language, "moment-brief", day=here.day, month=month, time=f"{here:%H:%M}")
-    return _in_named_zone(message, here, language) if is_named else message
+    """Format a moment without its year: "20 ноя, 13:12"; `is_named` as in `format_moment`."""
+    local = in_zone(at, zone)
+    month = text(language, "moment-month-brief", month=local.month)
+    message = text(language, "moment-brief", day=local.day, month=month, time=f"{local:%H:%M}")
+    return _in_named_zone(message, local, language) if is_named else message
 
 
-def _in_named_zone(message: str, here: datetime, language: str) -> str:
-    return text(language, "moment-in-zone", moment=message, zone=zone_name(here))
+def _in_named_zone(message: str, local: datetime, language: str) -> str:
+    return text(language, "moment-in-zone", moment=message, zone=zone_name(local))
 
 
-def zone_name(here: datetime) -> str:
-    """Return how the zone of an aware moment is called: "MSK"; "UTC+04" where it has no name."""
-    name = here.tzname() or ""
+def zone_name(local: datetime) -> str:
+    """Return the name of a moment's time zone: "MSK", or "UTC+04" if it has none."""
+    name = local.tzname() or ""
     return name if name.isalpha() else f"UTC{name}"

@@ -1,8 +1,8 @@
-"""Named places at which a test may end the process as SIGKILL would.
+"""Named points at which a test may kill the process as SIGKILL would.
 
-`kill_point("launch.sent")` does nothing unless MERLIN_CRASH_AT names that place; then the
-process ends at once, with nothing flushed. Where MERLIN_CRASH_MARK names a file, the crash
-happens once: the first process makes the file, later ones see it and go on.
+`kill_point("launch.sent")` does nothing unless MERLIN_CRASH_AT names that point; then the process
+exits at once without flushing. If MERLIN_CRASH_MARK names a file, the crash happens once: the first
+process creates the file, later ones find it and continue.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ POINTS = (
 
 
 def kill_point(point: str) -> None:
-    """End the process here if the environment asks for it; else return."""
+    """Kill the process here if the environment asks for it."""
     if os.environ.get("MERLIN_CRASH_AT") != point:
         return
     mark = os.environ.get("MERLIN_CRASH_MARK")

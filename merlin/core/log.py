@@ -1,7 +1,7 @@
-"""Logs: lines on standard error, with secrets taken out: JSON, or readable on a terminal.
+"""Logs to standard error with secrets redacted: JSON, or readable lines on a terminal.
 
-`set_up_logging` is called once a process. Code logs by `log = get_logger(__name__)`: the event is a
-constant phrase, values are keywords.
+Call `set_up_logging` once per process. Code logs with `log = get_logger(__name__)`: the event is a
+constant phrase, values are keyword arguments.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 
 from merlin.core.optional_imports import without_modules
 
-# Only for its pretty traces and for threads of another kind, which are not used.
+# structlog uses these only for pretty tracebacks and greenlets, which are not needed here.
 with without_modules("rich", "greenlet"):
     import structlog
     from structlog.typing import Processor
 
-# Telegram tokens, OpenAI-like keys, our own keys, bearer headers, passwords in addresses.
+# Telegram tokens, OpenAI-like keys, Merlin's own keys, bearer headers, passwords in URLs.
 _SECRETS = re.compile(
     r"\d{6,}:[A-Za-z0-9_-]{30,}"
     r"|\bsk-[A-Za-z0-9_-]{12,}"
@@ -30,53 +30,53 @@ _SECRETS = re.compile(
     r"|(?<=Bearer )[^\s\"']+"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
-# All but a tab and the line feeds of a trace.
+# All control characters except tab and the line feeds of tracebacks.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _MIN_SECRET_LENGTH = 8
-_known: set[str] = set()
+_known_secrets: set[str] = set()
 
 
 def hide_secrets(values: Iterable[str]) -> None:
-    """Take these secrets (credentials as read at start) out of every later log line."""
-    _known.update(value for value in values if len(value) >= _MIN_SECRET_LENGTH)
+    """Redact these secrets (credentials as read at start) in all later log lines."""
+    _known_secrets.update(value for value in values if len(value) >= _MIN_SECRET_LENGTH)
 
 
 def redact(text: str) -> str:
-    """Return `text` with everything that looks like, or is known as, a secret replaced."""
-    for secret in _known:
+    """Replace everything in `text` that is a known secret or looks like one."""
+    for secret in _known_secrets:
         text = text.replace(secret, "[hidden]")
     return _SECRETS.sub("[hidden]", text)
 
 
-def _redacted(_logger: object, _name: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    return {key: _clean(value) for key, value in event.items()}
+def _redact_event(_logger: object, _name: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+    return {key: _redact_value(value) for key, value in event.items()}
 
 
-def _clean(value: object) -> object:
+def _redact_value(value: object) -> object:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, int | float | bool | None):
         return value
     if isinstance(value, dict):
-        return {str(key): _clean(item) for key, item in value.items()}
+        return {str(key): _redact_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_clean(item) for item in value]
+        return [_redact_value(item) for item in value]
     return redact(str(value))
 
 
-def _named(
+def _add_process(
     process: str, _logger: object, _name: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Write the process into each line; threads have no context of their own."""
+    """Add the process name to each event; threads do not inherit context variables."""
     event.setdefault("process", process)
     return event
 
 
 class _Stderr(logging.Handler):
-    """Writes to what standard error is at the time of writing, not at the time of set-up."""
+    """Writes to `sys.stderr` as it is when the line is written, not at set-up."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; a closed standard error takes none."""
+        """Write one line; ignore a closed standard error."""
         with suppress(ValueError, OSError):
             sys.stderr.write(self.format(record) + "\n")
 
@@ -85,91 +85,96 @@ def _is_terminal() -> bool:
     try:
         return sys.stderr.isatty()
     except (AttributeError, ValueError):
-        return False  # no standard error at all, or a closed one
+        return False  # standard error is missing or closed
 
 
-def _printable(
+def _replace_control_characters(
     _logger: object, _name: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Take control characters out: what others sent must not steer the reader's terminal."""
+    """Replace control characters, so that logged input cannot control the reader's terminal."""
     return {
         key: _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
         for key, value in event.items()
     }
 
 
-def _rendering() -> tuple[Processor, list[Processor]]:
-    """Return what stamps a line with its time, and what writes it out.
+def _build_renderers() -> tuple[Processor, list[Processor]]:
+    """Return the processor that adds the time, and those that render the event.
 
-    A person at a terminal reads plain lines in local time; services and files get JSON in UTC.
+    A terminal gets plain lines in local time, everything else JSON in UTC.
     """
     if not _is_terminal():
-        stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
-        return stamp, [structlog.processors.JSONRenderer(ensure_ascii=False)]
+        timestamper = structlog.processors.TimeStamper(fmt="iso", utc=True)
+        return timestamper, [structlog.processors.JSONRenderer(ensure_ascii=False)]
     has_colors = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     console = structlog.dev.ConsoleRenderer(
-        # The trace is text by then: secrets are taken out of it first.
+        # The traceback is text by then, because secrets are redacted first.
         colors=has_colors,
         exception_formatter=structlog.dev.plain_traceback,
     )
-    return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), [_printable, console]
+    return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), [
+        _replace_control_characters,
+        console,
+    ]
 
 
-def _with_exception(
+def _keep_exception(
     logger: logging.Logger, name: str, event: MutableMapping[str, Any]
 ) -> tuple[tuple[MutableMapping[str, Any]], dict[str, Any]]:
-    """Hand a line on to `logging` with its exception, which reports of errors are made of."""
-    line, given = structlog.stdlib.ProcessorFormatter.wrap_for_formatter(logger, name, event)
-    return line, {**given, "exc_info": event.get("exc_info")}
+    """Pass an event on to `logging` with its exception, which error reports need."""
+    arguments, keywords = structlog.stdlib.ProcessorFormatter.wrap_for_formatter(
+        logger, name, event
+    )
+    return arguments, {**keywords, "exc_info": event.get("exc_info")}
 
 
 def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = False) -> None:
-    """Send every log line of this process, our own and libraries', to stderr.
+    """Send all log events of this process, including those of libraries, to stderr.
 
-    They are JSON, or readable lines where stderr is a terminal at this moment. `quiet` leaves
-    only errors: for commands whose output is a story.
+    They are JSON, or readable lines if stderr is a terminal now. `quiet` keeps only errors, for
+    commands whose output is meant for people.
     """
     level = logging.ERROR if quiet else level
-    stamp, render = _rendering()
-    shared: list[Any] = [
+    timestamper, renderers = _build_renderers()
+    shared_processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
-        partial(_named, process),
+        partial(_add_process, process),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
-        stamp,
+        timestamper,
     ]
     structlog.configure(
-        processors=[*shared, _with_exception],
+        processors=[*shared_processors, _keep_exception],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
     handler = _Stderr()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=shared_processors,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                _redacted,
-                *render,
+                _redact_event,
+                *renderers,
             ],
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    # These write whole addresses, and a Telegram address holds the bot's token.
+    # These log whole URLs, and a Telegram URL contains the bot's token.
     for name in ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "openai", "aiohttp"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # A tick that still runs when its next time comes is by design: it is not run twice.
-    # Nor is each new try to reach a receiver of traces news.
+    # apscheduler warns when a tick is still running at its next time, which is by design;
+    # opentelemetry at each retry of an export.
     for name in ("apscheduler", "opentelemetry"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # Start lines and dictionary versions, which say nothing of what Merlin does.
+    # Start-up lines and dictionary versions, which say nothing about Merlin.
     for name in ("uvicorn", "uvicorn.error", "pymorphy3"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """Return the logger of one module."""
+    """Return the logger of a module."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger

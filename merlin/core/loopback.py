@@ -1,4 +1,4 @@
-"""Addresses: which are this machine's own or of some networks, and what one of PostgreSQL says."""
+"""Network addresses: loopback and network membership, and parameters of a PostgreSQL URL."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from merlin.core.errors import ConfigError
 from merlin.core.log import redact
 
-# Who listens on every address is asked on the loopback.
-_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
+# A server that listens on all addresses is reached over loopback.
+_LOCAL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 LOOPBACK = ("127.0.0.0/8", "::1")
 
 
 def is_loopback(host: str | None) -> bool:
-    """Return whether `host`, a name or an IP address, is this machine itself."""
+    """Return whether `host`, a name or an IP address, is this machine."""
     if host == "localhost":
         return True
     try:
@@ -24,37 +24,41 @@ def is_loopback(host: str | None) -> bool:
 
 
 def url_place(address: tuple[str, int]) -> str:
-    """Return how an address that a process listens on is written in a URL of this machine."""
-    host = _HERE.get(address[0], address[0])
+    """Return the host and port for a local URL to a listening address."""
+    host = _LOCAL_ADDRESSES.get(address[0], address[0])
     return f"{f'[{host}]' if ':' in host else host}:{address[1]}"
 
 
 def is_in_networks(host: str, networks: tuple[str, ...]) -> bool:
-    """Return whether an address lies in one of these networks."""
+    """Return whether an IP address is in one of the networks."""
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
         return False
     address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in network for network in _networks(networks))
+    return any(address in network for network in _parse_networks(networks))
 
 
 @lru_cache(maxsize=32)
-def _networks(addresses: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(each) for each in addresses)
+def _parse_networks(addresses: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(address) for address in addresses)
 
 
 def postgresql_parameters(url: str) -> dict[str, str]:
-    """Return what libpq takes from an address, else from the environment, by its names.
+    """Return libpq's connection parameters by name, from a URL and the environment.
 
-    Raises ConfigError where it cannot read the address.
+    Raises ConfigError if libpq cannot parse the URL.
     """
     import psycopg  # noqa: PLC0415 - SQLite does without it
 
-    options = psycopg.pq.Conninfo
+    parser = psycopg.pq.Conninfo
     try:
-        found = [*options.get_defaults(), *options.parse(url.encode())]
-        return {each.keyword.decode(): each.val.decode() for each in found if each.val is not None}
+        options = [*parser.get_defaults(), *parser.parse(url.encode())]
+        return {
+            option.keyword.decode(): option.val.decode()
+            for option in options
+            if option.val is not None
+        }
     except psycopg.Error as error:
         reason = redact(str(error)).strip()
         raise ConfigError(reason, "config-database-url", reason=reason) from error

@@ -1,7 +1,7 @@
-"""Messages and pictures of a conversation, usage, and sampling parameters.
+"""Chat messages, images, token usage and sampling parameters.
 
-Only programs send sampling parameters (`merlin.api.openai_compat`). One that the model cannot
-fulfil is refused (`ParameterRefused`), never passed over.
+Only API clients send sampling parameters (`merlin.api.openai_compat`). One that the model does not
+support is refused (`ParameterRefused`), never ignored.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from merlin.core.errors import ProviderError
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """What is wished for, in the words of the protocol; None: as the model does by itself.
+    """Sampling parameters of the OpenAI protocol; None: the model's default.
 
-    `most_tokens` bounds the answer, `stops` are texts before which it ends. `response_format` is
-    the protocol's own object: the provider alone knows which shapes its models can keep to.
+    `most_tokens` limits the answer, `stops` are its stop sequences. `response_format` is the
+    protocol's object, passed on as it is: only the provider knows which formats its models support.
     """
 
     temperature: float | None = None
@@ -31,11 +31,11 @@ class SamplingParams:
     response_format: Mapping[str, object] | None = None
 
 
-FREELY = SamplingParams()
+DEFAULT_SAMPLING = SamplingParams()
 
 
 class ParameterRefused(ProviderError):
-    """The model that serves does not take a wish; `field` is its name in the protocol."""
+    """The model does not support a sampling parameter; `field` is its name in the protocol."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(reason)
@@ -47,22 +47,22 @@ ROLES = ("system", "user", "assistant", "tool")
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture that goes along with a message; `mime` is its kind, "image/jpeg"."""
+    """An image of a message; `mime` is its MIME type ("image/jpeg")."""
 
     content: bytes = field(repr=False)
     mime: str
 
     @property
     def url(self) -> str:
-        """Return the picture itself as a data: URL, so that nobody has to fetch it."""
+        """Return the image as a data: URL, so that nothing has to be fetched."""
         return f"data:{self.mime};base64,{b64encode(self.content).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One role and its content, as the chat format of the OpenAI protocol has it.
+    """A chat message of the OpenAI protocol: a role and its content.
 
-    `extra` holds the long form's other keys (`name`, `weight`, `tool_calls`, `tool_call_id`).
+    `extra` holds the protocol's other keys (`name`, `weight`, `tool_calls`, `tool_call_id`).
     """
 
     role: str
@@ -71,7 +71,7 @@ class Message:
     images: tuple[Image, ...] = ()
 
     def as_json(self) -> dict[str, object]:
-        """Return the message as the protocol writes it: role, content, then the rest by name.
+        """Return the message in the protocol's JSON form: role, content, then other keys by name.
 
         With images the content is a list of parts. Source: openai/openai-openapi, openapi.yaml,
         ChatCompletionRequestUserMessage.
@@ -80,16 +80,16 @@ class Message:
         return {"role": self.role, "content": content, **dict(sorted(self.extra.items()))}
 
     def _parts(self) -> list[dict[str, object]]:
-        words: list[dict[str, object]] = [{"type": "text", "text": self.content}]
-        shown: list[dict[str, object]] = [
+        text_parts: list[dict[str, object]] = [{"type": "text", "text": self.content}]
+        image_parts: list[dict[str, object]] = [
             {"type": "image_url", "image_url": {"url": image.url}} for image in self.images
         ]
-        return [*(words if self.content else []), *shown]
+        return [*(text_parts if self.content else []), *image_parts]
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one turn, as the provider counted them."""
+    """The tokens of one turn, as counted by the provider."""
 
     input_tokens: int = 0
     output_tokens: int = 0

@@ -1,4 +1,4 @@
-"""Metrics: figures made when Prometheus asks for them, as the page that it reads."""
+"""Metrics in the Prometheus text format, computed when Prometheus scrapes them."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Metric, disable_created_metrics, generate_latest
 from prometheus_client.registry import Collector
 
-# When a process began stands on the page already.
+# The start time of the process is a metric already.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_]")
+_INVALID_CHARACTERS = re.compile(r"[^a-zA-Z0-9_]")
 _TOTAL = "_total"
 
-# A value, and the labels that tell it from others of its metric.
+# A value, and the labels that distinguish it within its metric.
 Sample = tuple[float, Mapping[str, str]]
 
 
-class _Made(Collector):
-    """Metrics whose values are at hand, as prometheus_client collects them."""
+class _PreparedMetrics(Collector):
+    """A prometheus_client collector over metrics computed beforehand."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
-        """Return those that have a value."""
+        """Return the metrics that have samples."""
         return [metric for metric in self._metrics if metric.samples]
 
 
-def metric_name(*text: str) -> str:
-    """Return `text` as one name of a metric; what a name may not hold becomes "_"."""
-    return "_".join(_NOT_IN_NAMES.sub("_", word) for word in text)
+def metric_name(*parts: str) -> str:
+    """Join parts to a metric name; replace invalid characters by "_"."""
+    return "_".join(_INVALID_CHARACTERS.sub("_", part) for part in parts)
 
 
-def gauge(name: str, about: str, *samples: Sample) -> Metric:
-    """Return figures of this moment."""
-    return _metric("gauge", name, about, samples)
+def gauge(name: str, description: str, *samples: Sample) -> Metric:
+    """Return a gauge."""
+    return _metric("gauge", name, description, samples)
 
 
-def counter(name: str, about: str, *samples: Sample) -> Metric:
-    """Return what was counted since the process began; `name` ends in "_total"."""
-    return _metric("counter", name, about, samples)
+def counter(name: str, description: str, *samples: Sample) -> Metric:
+    """Return a counter since the start of the process; `name` ends in "_total"."""
+    return _metric("counter", name, description, samples)
 
 
 def metrics_page(metrics: Iterable[Metric]) -> bytes:
-    """Return the page of all metrics that have samples, in text format 0.0.4."""
+    """Return all metrics that have samples in text format 0.0.4."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Made(metrics))
+    registry.register(_PreparedMetrics(metrics))
     return generate_latest(registry)
 
 
-def _metric(kind: str, name: str, about: str, samples: Iterable[Sample]) -> Metric:
-    # prometheus_client adds the ending of counters itself.
-    metric = Metric(name.removesuffix(_TOTAL) if kind == "counter" else name, about, kind)
+def _metric(kind: str, name: str, description: str, samples: Iterable[Sample]) -> Metric:
+    # prometheus_client adds the suffix of counters itself.
+    metric = Metric(name.removesuffix(_TOTAL) if kind == "counter" else name, description, kind)
     for value, labels in samples:
         metric.add_sample(name, dict(labels), float(value))
     return metric

@@ -11,12 +11,12 @@ from pydantic import computed_field
 from merlin.core.i18n import LANGUAGES, format_number, text
 
 _KOPECKS = 100
-# No shop sells for more, and every database holds it.
+# Above any price in a shop, and within the integers of every database.
 MAX_MINOR = 10**12
 
 
 class Currency(StrEnum):
-    """What people pay in; the values are what is stored and what tills say."""
+    """The currencies of payments; the values are stored and sent to payment gateways."""
 
     RUB = "RUB"
     XTR = "XTR"
@@ -24,7 +24,7 @@ class Currency(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """So many kopecks, or so many Stars."""
+    """An amount of kopecks or of Stars."""
 
     minor: int = field(metadata={"description": "kopecks, or Stars"})
     currency: Currency
@@ -35,27 +35,27 @@ class Amount:
         """Return the number as YooKassa writes it: "299.00"; Stars have no fraction."""
         if self.currency is Currency.XTR:
             return str(self.minor)
-        whole, kopecks = divmod(self.minor, _KOPECKS)
-        return f"{whole}.{kopecks:02d}"
+        roubles, kopecks = divmod(self.minor, _KOPECKS)
+        return f"{roubles}.{kopecks:02d}"
 
     def format(self, language: str) -> str:
-        """Return it for a person: "299 ₽", "1 299,90 ₽" (ru), "₽1,299.90" (en), "200 ⭐"."""
+        """Format the amount: "299 ₽", "1 299,90 ₽" (ru), "₽1,299.90" (en), "200 ⭐"."""
         if self.currency is Currency.XTR:
             return f"{self.minor} ⭐"
-        whole, kopecks = divmod(self.minor, _KOPECKS)
+        roubles, kopecks = divmod(self.minor, _KOPECKS)
         if language == "ru":
-            thousands = f"{whole:,}".replace(",", "\N{NO-BREAK SPACE}")
-            rest = f",{kopecks:02d}" if kopecks else ""
-            return f"{thousands}{rest}\N{NO-BREAK SPACE}₽"
-        rest = f".{kopecks:02d}" if kopecks else ""
-        return f"₽{whole:,}{rest}"
+            thousands = f"{roubles:,}".replace(",", "\N{NO-BREAK SPACE}")
+            fraction = f",{kopecks:02d}" if kopecks else ""
+            return f"{thousands}{fraction}\N{NO-BREAK SPACE}₽"
+        fraction = f".{kopecks:02d}" if kopecks else ""
+        return f"₽{roubles:,}{fraction}"
 
 
 def roubles(value: float | str) -> Amount:
-    """Return roubles as kopecks: "299.90", 299.9 and 299 are exact.
+    """Convert roubles to an amount in kopecks: "299.90", 299.9 and 299 are exact.
 
-    Raises ValueError for what is no number, is not finite, has parts of a kopeck, or is more than
-    anybody means.
+    Raises ValueError if the value is not a finite number, has fractions of a kopeck, or is negative
+    or above MAX_MINOR.
     """
     try:
         kopecks = Decimal(str(value)) * _KOPECKS
@@ -69,7 +69,7 @@ def roubles(value: float | str) -> Amount:
 
 
 def stars(count: int) -> Amount:
-    """Return so many Stars."""
+    """Return an amount of Stars."""
     return Amount(count, Currency.XTR)
 
 
@@ -81,7 +81,7 @@ _NBSP = "\u00a0"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What something cost: millionths of a currency."""
+    """A cost in millionths of a currency."""
 
     micro: int
     currency: str
@@ -98,17 +98,17 @@ class Price:
     training_micro: int
 
     def training(self, tokens: int) -> int:
-        """Return what training on `tokens` tokens costs, in millionths, rounded up."""
+        """Return the cost of training on `tokens` tokens, in millionths, rounded up."""
         return -(-tokens * self.training_micro // MICRO)
 
     def answer(self, input_tokens: int, output_tokens: int) -> int:
-        """Return what one answer costs, in millionths, rounded up."""
+        """Return the cost of one answer, in millionths, rounded up."""
         total = input_tokens * self.input_micro + output_tokens * self.output_micro
         return -(-total // MICRO)
 
 
 def format_cost(language: str, micro: int, currency: str) -> str:
-    """Return an amount of millionths: "0,79 $"; less than a cent is told to four digits."""
+    """Format a cost in millionths: "0,79 $"; less than a cent has four digits."""
     digits = 4 if 0 < abs(micro) < _CENT else 2
     amount, sign = format_number(language, micro / MICRO, digits), _SIGNS.get(currency, currency)
     if language == "en" and len(sign) == 1:
@@ -117,12 +117,12 @@ def format_cost(language: str, micro: int, currency: str) -> str:
 
 
 def format_price(language: str, micro: int, currency: str) -> str:
-    """Return what something costs: "0,79 $", "бесплатно"."""
+    """Format a price: "0,79 $", or "бесплатно" for 0."""
     return format_cost(language, micro, currency) if micro else text(language, "price-free")
 
 
 def format_estimate(language: str, micro: int, currency: str) -> str:
-    """Return about what something will cost: "около 0,79 $", "меньше 0,01 $", "бесплатно"."""
+    """Format an estimated cost: "около 0,79 $", "меньше 0,01 $", "бесплатно"."""
     if not micro:
         return text(language, "price-free")
     key = "price-about" if micro >= _CENT else "price-little"
@@ -130,12 +130,12 @@ def format_estimate(language: str, micro: int, currency: str) -> str:
 
 
 def cost_argument(micro: int, currency: str) -> dict[str, object]:
-    """Return an amount as an argument of a text, told in its language."""
+    """Return a cost as an argument of a text, formatted in its language."""
     values = {language: format_cost(language, micro, currency) for language in LANGUAGES}
     return {"key": "price-told", "arguments": values}
 
 
 def format_cost_plainly(micro: int, currency: str) -> str:
-    """Return an amount where the reader's language is not known: "1.23 USD", "0.0012 USD"."""
+    """Format a cost for readers whose language is unknown: "1.23 USD", "0.0012 USD"."""
     digits = 4 if 0 < abs(micro) < _CENT else 2
     return f"{micro / MICRO:.{digits}f} {currency}"

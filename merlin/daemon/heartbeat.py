@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 from merlin.config import Config, is_engine, process_names
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import Heartbeat, illness_of
+from merlin.core.heartbeat import Heartbeat, health_problem
 from merlin.daemon.main import TickCounts
 from merlin.daemon.services import DaemonServices
 
@@ -85,7 +85,7 @@ def ping_monitor(services: DaemonServices) -> bool:
     """
     beats, now = services.heartbeats.all(), services.clock()
     for name in process_names(services.config):
-        if illness_of([each for each in beats if each.process == name], now):
+        if health_problem([each for each in beats if each.process == name], now):
             return False
     try:
         urlopen(services.ping_url, timeout=PING_WAIT_S).close()  # noqa: S310 - judged at the start

@@ -20,7 +20,7 @@ import aiohttp
 
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
-from merlin.core.messages import FREELY, Message, ParameterRefused, SamplingParams, Usage
+from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams, Usage
 from merlin.openai_protocol.client import (
     ProtocolClient,
     call_errors,
@@ -293,7 +293,10 @@ class OpenAIChat:
         self._limit = OLD_LIMIT
 
     async def stream(
-        self, model_id: str, messages: Sequence[Message], steering: SamplingParams = FREELY
+        self,
+        model_id: str,
+        messages: Sequence[Message],
+        steering: SamplingParams = DEFAULT_SAMPLING,
     ) -> AsyncIterator[Answer]:
         """Yield pieces of the answer. Raises ParameterRefused too, before the first piece.
 

@@ -24,7 +24,7 @@ import openai
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
-from merlin.core.messages import FREELY, Message, SamplingParams
+from merlin.core.messages import DEFAULT_SAMPLING, Message, SamplingParams
 from merlin.openai_protocol.client import json_object
 from merlin.openai_protocol.errors import (
     InvalidResponse,
@@ -157,7 +157,11 @@ class OpenAIAsker:
     """A client for complete (not streamed) answers of one account at one server."""
 
     def __init__(
-        self, base_url: str, credential: str, wishes: SamplingParams = FREELY, project: str = ""
+        self,
+        base_url: str,
+        credential: str,
+        wishes: SamplingParams = DEFAULT_SAMPLING,
+        project: str = "",
     ) -> None:
         """Take one entry of `providers`, and the sampling parameters of every request.
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from merlin.core.errors import ProviderBusy, ProviderError
-from merlin.core.messages import FREELY, Message, SamplingParams, Usage
+from merlin.core.messages import DEFAULT_SAMPLING, Message, SamplingParams, Usage
 from merlin.core.money import Price
 from merlin.providers.base import NOT_COUNTED, Answer, Asker, is_locked_out
 from merlin.providers.openai_chat import fields_of
@@ -196,7 +196,11 @@ class KeptAnswers:
     """The answers of one model of a provider; the file holds those of all."""
 
     def __init__(
-        self, state_dir: Path, provider: str, model_id: str, wishes: SamplingParams = FREELY
+        self,
+        state_dir: Path,
+        provider: str,
+        model_id: str,
+        wishes: SamplingParams = DEFAULT_SAMPLING,
     ) -> None:
         """Read what is kept. Raises OSError where the file cannot be read."""
         self._path, self._model, self._wishes = state_dir / FILE, (provider, model_id), wishes

@@ -11,7 +11,7 @@ from merlin.config import Config, credential
 from merlin.config.settings import ProviderConfig
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
-from merlin.core.messages import FREELY, SamplingParams
+from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
 from merlin.providers.base import TrainingApi
 from merlin.providers.forge import Forge
 
@@ -55,7 +55,7 @@ def trainer(
     return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s, language)
 
 
-def asker(provider: ProviderConfig, wishes: SamplingParams = FREELY) -> OpenAIAsker:
+def asker(provider: ProviderConfig, wishes: SamplingParams = DEFAULT_SAMPLING) -> OpenAIAsker:
     """Return what asks the provider's models. Raises ConfigError without its credential."""
     from merlin.providers.openai_training import OpenAIAsker
 

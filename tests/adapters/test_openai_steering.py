@@ -11,7 +11,7 @@ from local_servers import Handler, serve_http
 from waiting import longest
 
 from merlin.core.errors import ProviderError
-from merlin.core.messages import FREELY, Message, ParameterRefused, SamplingParams
+from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams
 from merlin.providers.openai_chat import OpenAIChat, blamed, fields_of
 
 QUESTION = (Message("user", "Что такое очередь?"),)
@@ -46,7 +46,7 @@ def error(message, param=None, code=None):
 @pytest.mark.unit
 def test_only_what_is_wished_is_said():
     shape = {"type": "json_object"}
-    assert fields_of(FREELY) == {}
+    assert fields_of(DEFAULT_SAMPLING) == {}
     assert fields_of(SamplingParams(temperature=0.0, response_format=shape)) == {
         "temperature": 0.0,
         "response_format": shape,

@@ -10,7 +10,7 @@ from telegram.error import NetworkError
 
 from merlin.bot.services import run_forever
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import LASTING, BugCount
+from merlin.core.heartbeat import PERSISTENT_FAILURES, BugCount
 
 pytestmark = pytest.mark.unit
 
@@ -30,7 +30,7 @@ def test_a_part_that_breaks_by_a_bug_again_and_again_is_known_and_an_outage_is_n
     is_through = asyncio.Event()
 
     async def breaks():
-        if next(runs) <= LASTING:
+        if next(runs) <= PERSISTENT_FAILURES:
             raise error
         is_through.set()
         await asyncio.Event().wait()

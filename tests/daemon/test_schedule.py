@@ -18,7 +18,7 @@ from waiting import longest, wait_until
 from merlin.cli.health import illness
 from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
-from merlin.core.heartbeat import LASTING, BugCount
+from merlin.core.heartbeat import PERSISTENT_FAILURES, BugCount
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.main import Tick, TickCounts, run, watch_clock
 from merlin.daemon.ticks import ticks_of
@@ -103,7 +103,7 @@ def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_d
 
     def fails():
         if not is_mended.is_set():
-            raise ValueError(f"no number: {min(next(failures), LASTING)}")
+            raise ValueError(f"no number: {min(next(failures), PERSISTENT_FAILURES)}")
         return False
 
     def is_away():
@@ -119,13 +119,13 @@ def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_d
         daemon = threading.Thread(target=run, args=(ticks, tally, lambda: None, stop))
         daemon.start()
         try:
-            wait_until(lambda: tally.counts.get("fetch_error", 0) > 2 * LASTING)
+            wait_until(lambda: tally.counts.get("fetch_error", 0) > 2 * PERSISTENT_FAILURES)
             ill = wait_until(lambda: illness(lab.config, "daemon"))
             assert (
                 dict(ill.arguments).items()
                 >= {
                     "step": "fetch",
-                    "reason": f"ValueError: no number: {LASTING}",
+                    "reason": f"ValueError: no number: {PERSISTENT_FAILURES}",
                 }.items()
             )
             is_mended.set()
@@ -138,7 +138,7 @@ def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_d
     assert waiting[0].arguments == {
         "process": "daemon",
         "step": "fetch",
-        "reason": f"ValueError: no number: {LASTING}",
+        "reason": f"ValueError: no number: {PERSISTENT_FAILURES}",
     }
     assert all(text(language, ill.key, **ill.arguments) for language in LANGUAGES)
     assert all(

@@ -43,7 +43,7 @@ from merlin.chat.model_catalogue import Candidate, ModelCatalogue, ModelRequest,
 from merlin.chat.sessions import fits_window
 from merlin.core import i18n
 from merlin.core.log import get_logger
-from merlin.core.messages import FREELY, Image, Message, SamplingParams
+from merlin.core.messages import DEFAULT_SAMPLING, Image, Message, SamplingParams
 from merlin.dataset.layout import is_valid_name
 from merlin.db.idempotency import NUMBER_BITS, IdempotencyKeys
 from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError
@@ -240,7 +240,7 @@ class Question:
     dataset: str | None
     talk: tuple[Message, ...]
     system: str = ""
-    steering: SamplingParams = FREELY
+    steering: SamplingParams = DEFAULT_SAMPLING
 
     @property
     def has_images(self) -> bool:
