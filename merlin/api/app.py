@@ -92,8 +92,8 @@ def create_app(services: ApiServices) -> FastAPI:
     app.add_middleware(
         server.BodyLimit,
         bodies=bodies,
-        full=lambda scope: unavailable(Request(scope)),
-        judge=body_size_rule(services),
+        no_room=lambda scope: unavailable(Request(scope)),
+        check=body_size_rule(services),
     )
     app.add_middleware(limits_layer, limits=app.state.limits, look_up=identify_caller)
     app.add_middleware(request_guard, traffic=app.state.traffic)

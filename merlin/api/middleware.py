@@ -31,7 +31,7 @@ from merlin.api.problems import Problem, answer, problem_response, unavailable
 from merlin.api.services import ApiServices
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger
-from merlin.core.server import SMALL, Judge
+from merlin.core.server import FREE_BYTES, BodyCheck
 
 PREFIX = "/api/"
 VERSIONED = "/api/v1/"
@@ -83,12 +83,12 @@ class Traffic:
 _SELF_CHECKED_PATHS = ("/hooks/", "/v1/")
 
 
-def body_size_rule(services: ApiServices) -> Judge:
+def body_size_rule(services: ApiServices) -> BodyCheck:
     """Return the function that checks the size of a body before it is read."""
     most_bytes = services.body_bytes
 
     async def judge(scope: Scope, size: int) -> ASGIApp | None:
-        if size <= SMALL or scope["path"].startswith(_SELF_CHECKED_PATHS):
+        if size <= FREE_BYTES or scope["path"].startswith(_SELF_CHECKED_PATHS):
             return None
         request = Request(scope)
         try:
@@ -97,7 +97,7 @@ def body_size_rule(services: ApiServices) -> Judge:
             return problem_response(request, problem)
         except MerlinError:
             return unavailable(request)
-        limit = SMALL if caller.user is None else most_bytes
+        limit = FREE_BYTES if caller.user is None else most_bytes
         if size <= limit:
             return None
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE

@@ -39,7 +39,7 @@ from merlin.core.errors import (
 )
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.server import read_pieces
+from merlin.core.server import read_chunks
 from merlin.core.web.browser import language_of_header
 from merlin.openai_protocol.errors import NO_CREDIT, TOO_OFTEN, ApiError, error_object
 
@@ -348,7 +348,7 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
     """Return the body. Raises Problem 413 as soon as it exceeds `most_bytes`."""
     too_large = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", limit=most_bytes // 1024)
     try:
-        return b"".join([piece async for piece in read_pieces(request, most_bytes, too_large)])
+        return b"".join([piece async for piece in read_chunks(request, most_bytes, too_large)])
     except ClientDisconnect as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
 

@@ -99,7 +99,7 @@ class LoginThrottle:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.names = Throttle()
-        self.addresses = Throttle(free=FREE_AT_ADDRESS)
+        self.addresses = Throttle(free_tries=FREE_AT_ADDRESS)
         self._lane = asyncio.Lock()
         self._waiting = 0
 

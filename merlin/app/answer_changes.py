@@ -117,7 +117,7 @@ def compare_answers(
     rule = spec.split if spec else SplitRule()
     lessons = [(_training_conversations(examples, rule), questions) for examples in (before, after)]
     assert ctx.teach is not None  # noqa: S101 - wiring gives it to whoever tries edits
-    old_answers, new_answers = map_many(ctx.teach, lessons, at_once=1) if questions else ([], [])
+    old_answers, new_answers = map_many(ctx.teach, lessons, chunk_size=1) if questions else ([], [])
     differing = [
         AnswerChange(
             question=mask_personal_data(question, language).words,

@@ -47,7 +47,7 @@ from merlin.chat.sessions import ChatPlace
 from merlin.config.settings import MEGABYTE
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
 from merlin.core.log import get_logger, redact
-from merlin.core.server import join_pieces
+from merlin.core.server import join_chunks
 from merlin.core.tracing import open_span
 from merlin.providers.documents import too_large, unusable_file
 
@@ -453,7 +453,7 @@ class Files:
             if (answer.content_length or 0) > limit_bytes:
                 raise too_large(limit_bytes)
             pieces = answer.content.iter_chunked(_CHUNK)
-            return await join_pieces(pieces, limit_bytes, too_large(limit_bytes))
+            return await join_chunks(pieces, limit_bytes, too_large(limit_bytes))
 
     async def _find(self, file_id: str) -> tuple[str, int]:
         """Return a file's path and size (0: unknown) from getFile."""

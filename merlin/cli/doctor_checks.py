@@ -339,10 +339,10 @@ def check_openid(open_id_config: OpenIdConfig) -> Good:
 
 def check_traces(endpoint: str) -> Good:
     """Send no span to the receiver of traces."""
-    from merlin.core.trace_export import takes_traces
+    from merlin.core.trace_export import accepts_traces
 
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # it is told here
-    if not takes_traces(endpoint):
+    if not accepts_traces(endpoint):
         raise fault("doctor-no-traces", url=endpoint)
     return "doctor-traces", {"url": endpoint}
 

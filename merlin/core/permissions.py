@@ -1,7 +1,7 @@
-"""Role: who may do what; one table says it, and everything else asks here.
+"""Roles and permissions: one table says which role may do what.
 
-A person has one role. A teacher's counts in the scopes (datasets or courses) it was given for,
-every other role counts everywhere.
+A person has one role. A teacher's role applies in the scopes (datasets or courses) it was granted
+for, every other role everywhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What somebody is here, from the least to the most; the values are what is stored."""
+    """Roles from the least to the most privileged; the values are stored."""
 
     STUDENT = "student"
     TEACHER = "teacher"
@@ -22,7 +22,7 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """One thing that may be allowed."""
+    """Something a role may allow."""
 
     ASK = "ask"
     EDIT_EXAMPLES = "edit_examples"
@@ -39,7 +39,7 @@ class Permission(StrEnum):
 
 
 class DangerousAct(StrEnum):
-    """What a second person may have to approve; the values stand in the configuration."""
+    """Operations that may require a second person's approval; the values are configuration keys."""
 
     REFUND = "refund"
     ROLE = "role"
@@ -64,25 +64,25 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """The role somebody has now; `scopes` are a teacher's datasets or courses."""
+    """Somebody's current role; `scopes` are a teacher's datasets or courses."""
 
     role: Role = Role.STUDENT
     scopes: frozenset[str] = frozenset()
 
     def may(self, permission: Permission, scope: str | None = None) -> bool:
-        """Return whether this is allowed; `scope` names the dataset or course it is about.
+        """Return whether this is allowed in a scope, the id of a dataset or course.
 
-        Without a scope a teacher is asked whether they may do it anywhere.
+        Without a scope, a teacher is allowed what they may do in any of their scopes.
         """
         if permission not in PERMISSIONS[self.role]:
             return False
-        is_everywhere = self.role is not Role.TEACHER or permission in _STUDENT
-        return is_everywhere or scope is None or scope in self.scopes
+        is_unscoped = self.role is not Role.TEACHER or permission in _STUDENT
+        return is_unscoped or scope is None or scope in self.scopes
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role that somebody was given; `scope` None: everywhere."""
+    """A role granted to somebody; `scope` None: everywhere."""
 
     user_id: int
     role: Role

@@ -1,9 +1,9 @@
-"""One function over many items, in as many processes as there are processors.
+"""Map a function over many items in as many processes as there are processors.
 
-A process is a fresh interpreter that reads its work from a pipe and writes the results into
-another. So it ends with the one that started it, however that one ends; none is forked from a
-process with threads; and none imports from the folder that a command is called in, as those of
-`multiprocessing` do. Where a process cannot be had, or dies, its work is done here.
+A worker is a fresh interpreter that reads its work from a pipe and writes results to another. So it
+ends with its parent, however the parent ends; nothing is forked from a process with threads; and,
+unlike with `multiprocessing`, nothing is imported from the current directory. If a worker cannot be
+started or dies, its work is done in this process.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from contextlib import ExitStack, closing, suppress
 from itertools import islice
 from typing import IO, Any, TypeVar, cast
 
-# Each takes the memory of what it imports.
+# Each needs memory for what it imports.
 _MAX_PROCESSES = 4
-_MANY = 5_000
-_CHUNK = 50
+_MIN_ITEMS = 5_000
+_CHUNK_SIZE = 50
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[1:];"
     "from merlin.core.process_pool import serve; serve(sys.stdin.buffer, sys.stdout.buffer)"
@@ -36,44 +36,44 @@ def map_many(
     items: Iterable[T],
     count: int | None = None,
     *,
-    at_once: int = _CHUNK,
+    chunk_size: int = _CHUNK_SIZE,
 ) -> Iterator[R]:
-    """Yield what the function returns for each item, in order. Raises what either of them raises.
+    """Yield `function(item)` for each item, in order. Raises what the function or iterator raises.
 
-    Where the `count` of items is known and done sooner than processes start, all is done here. The
-    function is found by its module and name; items and results are pickled, so many `at_once`. The
-    processes start when the first result is wanted, which takes a tenth of a second.
+    If `count` is known and too small to repay starting processes, everything runs in this process.
+    The function is found by its module and name; items and results are pickled, `chunk_size` at a
+    time. Processes start when the first result is requested, which takes a tenth of a second.
     """
-    left = iter(items)
-    if count is not None and count < _MANY:
-        yield from map(function, left)
+    remaining = iter(items)
+    if count is not None and count < _MIN_ITEMS:
+        yield from map(function, remaining)
         return
-    chunks = iter(lambda: list(islice(left, at_once)), [])
+    chunks = iter(lambda: list(islice(remaining, chunk_size)), [])
     with ExitStack() as stack:
-        workers = (stack.enter_context(closing(_Worker(function))) for _ in range(_processes()))
-        at_work: deque[tuple[_Worker, list[T]]] = deque()
+        workers = (stack.enter_context(closing(_Worker(function))) for _ in range(_process_count()))
+        pending: deque[tuple[_Worker, list[T]]] = deque()
         for worker, chunk in zip([*workers], chunks, strict=False):
             worker.begin(chunk)
-            at_work.append((worker, chunk))
-        while at_work:
-            worker, chunk = at_work.popleft()
+            pending.append((worker, chunk))
+        while pending:
+            worker, chunk = pending.popleft()
             results = worker.results()
-            if following := next(chunks, None):
-                worker.begin(following)
-                at_work.append((worker, following))
+            if next_chunk := next(chunks, None):
+                worker.begin(next_chunk)
+                pending.append((worker, next_chunk))
             yield from map(function, chunk) if results is None else results
-    yield from map(function, left)
+    yield from map(function, remaining)
 
 
-def _processes() -> int:
-    """Return how many are of use: none beside this one where there is one processor."""
-    has_affinity = hasattr(os, "sched_getaffinity")  # Linux alone
-    processors = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+def _process_count() -> int:
+    """Return how many workers are useful: none on a single processor."""
+    has_affinity_call = hasattr(os, "sched_getaffinity")  # Linux only
+    processors = len(os.sched_getaffinity(0)) if has_affinity_call else os.cpu_count() or 1
     return min(processors, _MAX_PROCESSES) if processors > 1 else 0
 
 
 class _Worker:
-    """A process that has one chunk at a time; one that cannot be started has no results."""
+    """A process that works on one chunk at a time; without results if it could not be started."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -83,21 +83,24 @@ class _Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                process_group=0,  # Ctrl-C in a terminal is not for it
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # there are several of them
+                process_group=0,  # Ctrl-C in a terminal must not reach it
+                env={
+                    **os.environ,
+                    "OPENBLAS_NUM_THREADS": "1",
+                },  # workers share the processors
             )
         self.begin(function)
 
     def begin(self, work: object) -> None:
-        """Hand on what is to be done next."""
+        """Send the next work: the function first, then chunks."""
         if self._process is not None:
-            with suppress(OSError):  # it is dead, which the missing results tell
+            with suppress(OSError):  # it has died; results() returns None
                 stream = cast("IO[bytes]", self._process.stdin)
                 pickle.dump(work, stream)
                 stream.flush()
 
     def results(self) -> list[Any] | None:
-        """Return what came of the chunk, None where the process died of it or before."""
+        """Return the results of the chunk, None if the process died."""
         if self._process is None:
             return None
         try:
@@ -107,7 +110,7 @@ class _Worker:
         return results
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process."""
         if self._process is not None:
             self._process.kill()
             with suppress(OSError), self._process:
@@ -115,10 +118,10 @@ class _Worker:
 
 
 def serve(source: IO[bytes], sink: IO[bytes]) -> None:
-    """Do the work that comes until none comes: first the function, then chunk after chunk."""
-    gc.disable()  # it ends with the work, and looking for garbage takes a twelfth of the time
+    """Serve as a worker until the pipe closes: read the function, then one chunk after another."""
+    gc.disable()  # the process is short-lived, and garbage collection takes a twelfth of its time
     with suppress(EOFError, OSError):
         function = pickle.load(source)  # noqa: S301 - by the process that started this one
         while True:
-            pickle.dump([function(each) for each in pickle.load(source)], sink)  # noqa: S301
+            pickle.dump([function(item) for item in pickle.load(source)], sink)  # noqa: S301
             sink.flush()

@@ -1,6 +1,6 @@
-"""Rate limits: token buckets, and waits that grow with each wrong try.
+"""Rate limits: token buckets, and delays that grow with failed attempts.
 
-Times are seconds of any clock that never runs back. What is kept by key is bounded, whoever calls.
+Times are seconds of any monotonic clock. State per key is bounded in size.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from collections.abc import Hashable
 
 FREE_TRIES = 5
 MAX_WAIT_S = 300.0
-FORGOTTEN_S = 3600.0
-MAX_FAILING = 10_000
+FORGET_AFTER_S = 3600.0
+MAX_FAILURE_KEYS = 10_000
 MAX_BUCKETS = 50_000
-# Sums of sixtieths are not exact.
-_TINY_S = 1e-6
+# Tolerance: multiples of 1/60 are not exact in floating point.
+_ROUNDING_S = 1e-6
 
 
 class TokenBucket:
-    """`per_s` tokens a second on the long run, at most `burst` at once; `per_s` 0: no limit.
+    """A token bucket: `per_s` tokens per second, at most `burst` at once; `per_s` 0: unlimited.
 
-    The generic cell rate algorithm: one number is kept, the moment at which the bucket is full
-    again. Source: ITU-T I.371, "virtual scheduling".
+    The generic cell rate algorithm, which stores one number: the time at which the bucket will be
+    full again. Source: ITU-T I.371, "virtual scheduling".
     """
 
     __slots__ = ("_burst", "_full_at", "_gap_s", "spent_s")
@@ -33,44 +33,44 @@ class TokenBucket:
         self.spent_s = 0.0
 
     def take(self, now: float) -> float:
-        """Take a token and return 0, or return in how many seconds there will be one."""
+        """Take a token and return 0, or return the seconds until one is available."""
         wait_s = self._wait_s(now)
-        if wait_s > _TINY_S:
+        if wait_s > _ROUNDING_S:
             return wait_s
         self.reserve(now)
         return 0.0
 
     def reserve(self, now: float) -> float:
-        """Take the next token, and return in how many seconds it will be there."""
+        """Take the next token, available or not, and return the seconds until it is."""
         wait_s = self._wait_s(now)
         self._full_at = max(self._full_at, now) + self._gap_s
         self.spent_s += self._gap_s
         return wait_s
 
     def give_back(self) -> None:
-        """Put a token back."""
+        """Return a token to the bucket."""
         self._full_at -= self._gap_s
         self.spent_s -= self._gap_s
 
     def take_spent(self) -> float:
-        """Return what was spent here since the last time, in seconds of filling."""
-        spent, self.spent_s = self.spent_s, 0.0
-        return spent
+        """Return what was spent since the last call, in seconds of refilling."""
+        spent_s, self.spent_s = self.spent_s, 0.0
+        return spent_s
 
     def settle(self, full_in_s: float, now: float) -> None:
-        """Take what it and others come to together; what was spent meanwhile comes on top."""
+        """Set the fill level shared with other processes; add what was spent here meanwhile."""
         self._full_at = now + full_in_s + self.spent_s
 
     def has(self, tokens: float, now: float) -> bool:
-        """Return whether so many tokens are there, or all that it can hold."""
+        """Return whether that many tokens are available, or as many as the bucket can hold."""
         return self.full_in_s(now) <= (self._burst - min(tokens, self._burst)) * self._gap_s
 
     def left(self, now: float) -> float:
-        """Return how many tokens are there."""
+        """Return the number of available tokens."""
         return self._burst - self.full_in_s(now) / self._gap_s if self._gap_s else self._burst
 
     def full_in_s(self, now: float) -> float:
-        """Return in how many seconds it is full again; 0: it may be forgotten."""
+        """Return the seconds until the bucket is full again; at 0 it may be dropped."""
         return max(0.0, self._full_at - now)
 
     def _wait_s(self, now: float) -> float:
@@ -78,78 +78,78 @@ class TokenBucket:
 
 
 class TokenBuckets:
-    """Buckets by key; full ones are forgotten, and of too many those that came first."""
+    """Token buckets by key; at the limit, full ones are dropped, then the oldest."""
 
-    def __init__(self, most: int = MAX_BUCKETS) -> None:
-        self._most = most
+    def __init__(self, max_buckets: int = MAX_BUCKETS) -> None:
+        self._max_buckets = max_buckets
         self._buckets: dict[Hashable, TokenBucket] = {}
 
     def get(self, key: Hashable, per_s: float, burst: float, now: float) -> TokenBucket:
-        """Return the bucket of `key`, made as said where there is none."""
+        """Return the bucket of `key`, created with this rate if missing."""
         bucket = self._buckets.get(key)
         if bucket is None:
-            if len(self._buckets) >= self._most:
+            if len(self._buckets) >= self._max_buckets:
                 self._sweep(now)
             bucket = self._buckets[key] = TokenBucket(per_s, burst)
         return bucket
 
     def _sweep(self, now: float) -> None:
-        used = [each for each in self._buckets.items() if each[1].full_in_s(now) > 0]
-        self._buckets = dict(used[max(len(used) - self._most // 2, 0) :])
+        not_full = [item for item in self._buckets.items() if item[1].full_in_s(now) > 0]
+        self._buckets = dict(not_full[max(len(not_full) - self._max_buckets // 2, 0) :])
 
     def __len__(self) -> int:
         return len(self._buckets)
 
 
 class Throttle:
-    """Who guesses a secret waits ever longer: 1 second after `free` failures, then 2, 4 … 300.
+    """Delays attempts to guess a secret: after `free_tries` failures 1 second, then 2, 4 … 300.
 
-    Failures count by a key, known or not, so that waiting tells nobody which keys there are.
+    Failures are counted for unknown keys too, so that the delay does not reveal which keys exist.
     """
 
-    def __init__(self, free: int = FREE_TRIES, most: int = MAX_FAILING) -> None:
-        self._free = free
-        self._most = most
+    def __init__(self, free_tries: int = FREE_TRIES, max_keys: int = MAX_FAILURE_KEYS) -> None:
+        self._free_tries = free_tries
+        self._max_keys = max_keys
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def wait_s(self, key: str, now: float) -> float:
-        """Return how long the next try has to wait, 0 for not at all."""
-        failures, at = self._of(key, now)
-        if failures < self._free:
+        """Return how many seconds the next attempt has to wait, or 0."""
+        failures, failed_at = self._current(key, now)
+        if failures < self._free_tries:
             return 0.0
-        # Above that the power would be a number nobody waits for.
-        pause_s = min(2.0 ** min(failures - self._free, 16), MAX_WAIT_S)
-        return max(at + pause_s - now, 0.0)
+        # Bound the exponent; the delay is limited to MAX_WAIT_S anyway.
+        pause_s = min(2.0 ** min(failures - self._free_tries, 16), MAX_WAIT_S)
+        return max(failed_at + pause_s - now, 0.0)
 
     def add_failure(self, key: str, now: float) -> None:
-        """Count a try before its outcome is known, so that many at once count too."""
-        failures, _ = self._of(key, now)
+        """Count a failure before the attempt's outcome is known: parallel attempts count too."""
+        failures, _ = self._current(key, now)
         self._failures[key] = (failures + 1, now)
         self._failures.move_to_end(key)
-        while len(self._failures) > self._most:
+        while len(self._failures) > self._max_keys:
             self._failures.popitem(last=False)
 
     def remove_failure(self, key: str) -> None:
-        """Uncount the newest try: it was right, which says nothing of the others."""
-        failures, at = self._failures.get(key, (0, 0.0))
+        """Undo the newest failure: that attempt succeeded, which says nothing about the others."""
+        failures, failed_at = self._failures.get(key, (0, 0.0))
         if failures > 1:
-            self._failures[key] = (failures - 1, at)
+            self._failures[key] = (failures - 1, failed_at)
         else:
             self.forget(key)
 
     def forget(self, key: str) -> None:
-        """Forget the failures: the right one came."""
+        """Reset the key's failures after a success."""
         self._failures.pop(key, None)
 
-    def load(self, key: str, failures: int, at: float) -> None:
-        """Take what others counted."""
-        self._failures[key] = failures, at
+    def load(self, key: str, failures: int, failed_at: float) -> None:
+        """Set the failures counted by other processes."""
+        self._failures[key] = failures, failed_at
 
     def read(self, key: str, now: float) -> tuple[int, float]:
-        """Return how many failed, and seconds since the last."""
-        failures, at = self._of(key, now)
-        return failures, now - at
+        """Return the number of failures and the seconds since the last."""
+        failures, failed_at = self._current(key, now)
+        return failures, now - failed_at
 
-    def _of(self, key: str, now: float) -> tuple[int, float]:
-        failures, at = self._failures.get(key, (0, now))
-        return (0, now) if now - at > FORGOTTEN_S else (failures, at)
+    def _current(self, key: str, now: float) -> tuple[int, float]:
+        failures, failed_at = self._failures.get(key, (0, now))
+        return (0, now) if now - failed_at > FORGET_AFTER_S else (failures, failed_at)

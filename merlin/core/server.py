@@ -1,7 +1,7 @@
-"""What our HTTP servers share: addresses, free ports, bounded bodies, and what systemd is told.
+"""Parts shared by the HTTP servers: listening, free ports, body limits, systemd notifications.
 
-Without systemd nothing is told. Source: sd_notify(3). A request's body is read no further than it
-may be long, and all bodies under way are bounded together.
+Without systemd, notifications do nothing. Source: sd_notify(3). A request body is read only up to
+its limit, and the memory of all bodies being received is limited together.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ WATCHDOG = "WATCHDOG=1"
 STOPPING = "STOPPING=1"
 
 
-def notify(*text: str) -> bool:
-    """Tell systemd `text`, such as READY or a `status_notice`; return whether it listens."""
+def notify(*messages: str) -> bool:
+    """Send messages such as READY or a `status_notice` to systemd; return whether it was sent."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return False
-    if address.startswith("@"):  # a name in the kernel's own space, not a file
+    if address.startswith("@"):  # an abstract socket, which has no file
         address = "\0" + address[1:]
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
-            line.sendto("\n".join(text).encode(), address)
-    except OSError:  # a service must not fail because nobody wants to hear that it lives
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
+            connection.sendto("\n".join(messages).encode(), address)
+    except OSError:  # a failed notification must not stop the service
         return False
     return True
 
 
 def status_notice(text: str) -> str:
-    """Return the word that `systemctl status` shows; one line."""
+    """Return the message that sets the one-line status in `systemctl status`."""
     return "STATUS=" + " ".join(text.split())
 
 
@@ -57,26 +57,26 @@ log = get_logger(__name__)
 _PR_SET_PDEATHSIG = 1
 T = TypeVar("T")
 
-# As much of a body is taken of anybody; how many do so at once, `core.connections` bounds.
-SMALL = 64 * 1024
-# What is longer than this of a form's file lies on the disk (starlette, `spool_max_size`).
-_SPOOLED = 1024 * 1024
+# Accepted of every body without a reservation; `core.connections` limits how many at once.
+FREE_BYTES = 64 * 1024
+# Starlette keeps a form's file above this size on disk (`spool_max_size`).
+_MAX_FORM_MEMORY = 1024 * 1024
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
-# Given how long a body is, as far as that is known: what refuses it, None where nothing does.
-Judge = Callable[[Scope, int], Awaitable[ASGIApp | None]]
+# Called with a body's size as far as it is known; returns the app that refuses it, or None.
+BodyCheck = Callable[[Scope, int], Awaitable[ASGIApp | None]]
 
 
 class BodyBudget:
-    """How many bytes of bodies are in memory, beyond the first `SMALL` of each."""
+    """Limits the memory of bodies being received, beyond the first `FREE_BYTES` of each."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self.most_bytes = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
         self.held = 0
         self.refused = 0
 
     def take(self, size: int) -> bool:
-        """Set bytes aside; False: there is no room for them."""
-        if self.held + size > self.most_bytes:
+        """Reserve bytes; return False if they exceed the limit."""
+        if self.held + size > self.max_bytes:
             self.refused += 1
             log.warning("a body was refused", reason="too many under way", held=self.held)
             return False
@@ -84,12 +84,12 @@ class BodyBudget:
         return True
 
     def give_back(self, size: int) -> None:
-        """Let bytes go."""
+        """Release reserved bytes."""
         self.held -= size
 
     def metrics(self, *prefix: str) -> list[Metric]:
-        """Return what is held and how many bodies were refused."""
-        # The bot and the daemon, which have no such page, do without the library's 2 MB.
+        """Return the reserved bytes and the count of refused bodies as metrics."""
+        # Imported here: the bot and the daemon, which serve no metrics, save the library's 2 MB.
         from merlin.core.metrics import counter, gauge, metric_name  # noqa: PLC0415
 
         held = metric_name(*prefix, "bodies", "bytes")
@@ -102,25 +102,25 @@ class BodyBudget:
 
 
 class BodyLimit:
-    """A layer of an application that bounds bodies: each as `judge` says, and all together.
+    """ASGI middleware that limits request bodies: each by `check`, and all together by `bodies`.
 
-    `full` answers where there is no room for more of a body.
+    `no_room` returns the app that responds if there is no room for a body.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         bodies: BodyBudget,
-        full: Callable[[Scope], ASGIApp],
-        judge: Judge | None = None,
+        no_room: Callable[[Scope], ASGIApp],
+        check: BodyCheck | None = None,
     ) -> None:
         self._app = app
         self._bodies = bodies
-        self._full = full
-        self._judge = judge
+        self._no_room = no_room
+        self._check = check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call as long as its body is not too long."""
+        """Serve a request unless its body is refused."""
         if scope["type"] != "http" or scope["method"] in _WITHOUT_BODY:
             await self._app(scope, receive, send)
             return
@@ -137,148 +137,148 @@ class BodyLimit:
             await counter.refusal(scope, receive, send)
 
     async def refusal(self, scope: Scope, size: int) -> ASGIApp | None:
-        """Return what refuses a body of this size, None where nothing does."""
-        return await self._judge(scope, size) if self._judge is not None else None
+        """Return the app that refuses a body of this size, or None."""
+        return await self._check(scope, size) if self._check is not None else None
 
-    def room(self, scope: Scope, size: int) -> ASGIApp | None:
-        """Set bytes aside, or return what refuses them."""
-        return None if self._bodies.take(size) else self._full(scope)
+    def reserve(self, scope: Scope, size: int) -> ASGIApp | None:
+        """Reserve bytes; return the app that refuses them if there is no room, or None."""
+        return None if self._bodies.take(size) else self._no_room(scope)
 
 
 class _BodyCounter:
-    """One call's body on its way in; once it is refused the caller seems to have gone."""
+    """Counts a request's body as it arrives; once refused, the app sees a disconnected client."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limit: BodyLimit) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
         self._limit = limit
-        self._bytes = 0
-        form = Headers(scope=scope).get("content-type", "").startswith("multipart/")
-        self._most_held = _SPOOLED if form else None
+        self._received = 0
+        is_form = Headers(scope=scope).get("content-type", "").startswith("multipart/")
+        self._max_held = _MAX_FORM_MEMORY if is_form else None
         self.held = 0
         self.refusal: ASGIApp | None = None
         self.is_answered = False
 
     async def receive(self) -> Message:
-        """Return the next piece."""
+        """Return the next ASGI message."""
         message = await self._receive()
         size = len(message.get("body", b""))
         if size and self.refusal is None:
-            self._bytes += size
-            self.refusal = await self._refused()
+            self._received += size
+            self.refusal = await self._check_size()
         return {"type": "http.disconnect"} if self.refusal is not None else message
 
-    async def _refused(self) -> ASGIApp | None:
-        if self._bytes <= SMALL:
+    async def _check_size(self) -> ASGIApp | None:
+        if self._received <= FREE_BYTES:
             return None
-        refusal = await self._limit.refusal(self._scope, self._bytes)
+        refusal = await self._limit.refusal(self._scope, self._received)
         if refusal is not None:
             return refusal
-        held = self._bytes - SMALL
-        held = held if self._most_held is None else min(held, self._most_held)
-        refusal = self._limit.room(self._scope, held - self.held)
+        to_hold = self._received - FREE_BYTES
+        to_hold = to_hold if self._max_held is None else min(to_hold, self._max_held)
+        refusal = self._limit.reserve(self._scope, to_hold - self.held)
         if refusal is None:
-            self.held = held
+            self.held = to_hold
         return refusal
 
     async def send(self, message: Message) -> None:
-        """Pass an answer on; to what was not read whole there is another one."""
+        """Forward a response, unless the body has been refused: that has its own response."""
         if self.refusal is not None and not self.is_answered:
             return
         self.is_answered = True
         await self._send(message)
 
 
-async def read_pieces(
-    request: Request, most_bytes: int, too_large: Exception
+async def read_chunks(
+    request: Request, max_bytes: int, too_large: Exception
 ) -> AsyncGenerator[bytes, None]:
-    """Yield the body as it comes; raises `too_large` once it is longer than `most_bytes`.
+    """Yield the request body in chunks; raise `too_large` if it exceeds `max_bytes`.
 
-    What the header tells is believed first, so most long bodies are refused unread.
+    The Content-Length header is checked first, so that most long bodies are refused unread.
     """
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > most_bytes:
+    if length.isdecimal() and int(length) > max_bytes:
         raise too_large
     size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > most_bytes:
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > max_bytes:
             raise too_large
-        yield piece
+        yield chunk
 
 
-async def join_pieces(parts: AsyncIterable[bytes], most_bytes: int, too_large: Exception) -> bytes:
-    """Return a body that comes in parts; raises `too_large` once it is longer than `most_bytes`."""
-    got = bytearray()
-    async for part in parts:
-        got += part
-        if len(got) > most_bytes:
+async def join_chunks(chunks: AsyncIterable[bytes], max_bytes: int, too_large: Exception) -> bytes:
+    """Return the joined chunks of a body; raise `too_large` if they exceed `max_bytes`."""
+    content = bytearray()
+    async for chunk in chunks:
+        content += chunk
+        if len(content) > max_bytes:
             raise too_large
-    return bytes(got)
+    return bytes(content)
 
 
-# Below the range from which systems take ports for outgoing connections (Linux: from 32768),
-# so that none is taken away by chance before its server listens.
-_FIRST, _LAST = 20_000, 32_000
-# The newest ports stay bound, listened on by nobody: no other process is given one of them
-# before its server starts, or while it starts again.
-_KEPT: deque[int] = deque()
-_MAX_KEPT = 64
+# Below the range from which systems take ports for outgoing connections (Linux: from 32768), so
+# that no connection takes one before its server listens.
+_FIRST_PORT, _LAST_PORT = 20_000, 32_000
+# Sockets that stay bound to the newest ports without listening: no other process gets the port
+# before its server starts, or while it restarts.
+_RESERVED: deque[int] = deque()
+_MAX_RESERVED = 64
 
 
 async def wait_for_disconnect(request: Request) -> None:
-    """Wait until the caller is gone; what still comes of the body is passed over."""
+    """Wait until the client disconnects; discard the rest of the body."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
 async def run_while_connected(request: Request, work: Awaitable[T]) -> T | None:
-    """Return what `work` gives; None where its caller goes away first, which cancels it."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(wait_for_disconnect(request))
+    """Await `work` and return its result; cancel it and return None if the client disconnects."""
+    work_task = asyncio.ensure_future(work)
+    disconnect_task = asyncio.ensure_future(wait_for_disconnect(request))
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
+        await asyncio.wait({work_task, disconnect_task}, return_when=asyncio.FIRST_COMPLETED)
+        return work_task.result() if work_task.done() else None
     finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+        work_task.cancel()
+        disconnect_task.cancel()
+        await asyncio.gather(work_task, disconnect_task, return_exceptions=True)
 
 
 def die_with_parent() -> None:
-    """Let the kernel end this process with the one that started it (Linux); before its exec."""
+    """Have the kernel kill this process when its parent dies (Linux); call before exec."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def free_ports(count: int, *, is_kept: bool = True) -> list[int]:
-    """Return `count` different ports of 127.0.0.1 that nobody listens on now.
+def free_ports(count: int, *, is_reserved: bool = True) -> list[int]:
+    """Return `count` different free ports of 127.0.0.1.
 
-    `is_kept`: nobody else gets them while this process lives; a server that listens on one has
-    to set SO_REUSEADDR alone, as ours do.
+    `is_reserved` keeps other processes from getting them while this process lives; a server that
+    listens on one has to set SO_REUSEADDR and not SO_REUSEPORT.
     """
-    found: list[int] = []
-    while len(found) < count:
-        port = _FIRST + secrets.randbelow(_LAST - _FIRST)
-        if port not in found and _is_free(port, is_kept=is_kept):
-            found.append(port)
-    return found
+    ports: list[int] = []
+    while len(ports) < count:
+        port = _FIRST_PORT + secrets.randbelow(_LAST_PORT - _FIRST_PORT)
+        if port not in ports and _is_free(port, is_reserved=is_reserved):
+            ports.append(port)
+    return ports
 
 
-def _is_free(port: int, *, is_kept: bool) -> bool:
+def _is_free(port: int, *, is_reserved: bool) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return False
-        # Elsewhere such a port could not be listened on.
-        if is_kept and sys.platform == "linux":
-            # Only now: a port that was bound so from the beginning could be bound by two.
+        # On other systems nobody could listen on such a port.
+        if is_reserved and sys.platform == "linux":
+            # Set only after bind: two processes could bind the port with SO_REUSEADDR set before.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            _KEPT.append(probe.detach())
-            if len(_KEPT) > _MAX_KEPT:
-                socket.close(_KEPT.popleft())
+            _RESERVED.append(probe.detach())
+            if len(_RESERVED) > _MAX_RESERVED:
+                socket.close(_RESERVED.popleft())
     return True
 
 
@@ -289,10 +289,10 @@ ALIVE_S = 1.0
 def listen(setting: str, host: str, port: int) -> socket.socket:
     """Return a listening socket; port 0 takes a free one.
 
-    Raises ConfigError that names the `setting` it came from when the address is taken.
+    Raises ConfigError, which names the configuration key `setting`, if the address cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio sets TCP_NODELAY; without it every answer waits 44 ms.
+    # asyncio sets TCP_NODELAY only if the protocol is given; without it responses take 44 ms more.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -305,13 +305,13 @@ def listen(setting: str, host: str, port: int) -> socket.socket:
 
 
 async def notify_watchdog(
-    still_alive: Callable[[], object], is_well: Callable[[], bool] = lambda: True
+    send_heartbeat: Callable[[], object], is_healthy: Callable[[], bool] = lambda: True
 ) -> None:
-    """Tell the service manager while all is well, once a second until cancelled.
+    """Call `send_heartbeat` every second while `is_healthy`, until cancelled.
 
-    To be run by the loop that serves: a stuck loop falls silent.
+    Run it on the serving event loop, so that a blocked loop stops the heartbeats.
     """
     while True:
-        if is_well():
-            still_alive()
+        if is_healthy():
+            send_heartbeat()
         await asyncio.sleep(ALIVE_S)

@@ -1,7 +1,7 @@
-"""Small charts over time for pages: an area, lines or stacked bars, as parts of an SVG.
+"""Small time charts for pages: areas, lines or bars as SVG paths.
 
-As in `charts`, the outer drawing has no viewBox, so that words keep their size; the inner one,
-1000 by 300, stretches. Places of words are in per cent of the outer one.
+As in `charts`, the outer SVG has no viewBox, so that its text keeps its size; the inner SVG, 1000
+by 300, stretches. Text positions are percentages of the outer SVG.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from merlin.core.charts import HEIGHT, WIDTH, PlotArea, Scale, Tick, log_ticks
 
 AREA = PlotArea(9.0, 8.0, 89.0, 74.0)
-# A bar takes that share of its place.
-_FILLED = 0.72
-_MAX_COLUMNS = 3
+# A bar's share of its column.
+_BAR_SHARE = 0.72
+_COLUMN_GAPS = 3
 
-# One series: its class, and the d of its path.
+# A series: its CSS class and SVG path.
 Series = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class TimeChart:
-    """What a drawing consists of."""
+    """The parts of a time chart."""
 
     rows: tuple[Tick, ...]
     columns: tuple[Tick, ...]
@@ -33,86 +33,88 @@ class TimeChart:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether nothing is drawn but the axes."""
+        """Return whether nothing but the axes is drawn."""
         return not self.area and not any(path for _, path in (*self.lines, *self.bars))
 
 
-def linear_scale(count: int, most: float, least: float = 2.0) -> Scale:
-    """Return the scale of so many points, numbered 0, 20, 40; its top is `least` or above."""
-    half = max(most, least) / 2
+def linear_scale(count: int, highest: float, lowest_top: float = 2.0) -> Scale:
+    """Return a scale of `count` points with three ticks from 0 to at least `lowest_top`."""
+    half = max(highest, lowest_top) / 2
     power = 10.0 ** math.floor(math.log10(half))
-    step = next(each * power for each in (1, 2, 3, 4, 5, 10) if each * power >= half)
+    step = next(factor * power for factor in (1, 2, 3, 4, 5, 10) if factor * power >= half)
     return Scale(max(count - 1, 1), (0.0, step, 2 * step), (), is_log=False)
 
 
-def log_scale(count: int, least: float, most: float) -> Scale:
-    """Return the logarithmic scale of so many points on which both values lie."""
-    return Scale(max(count - 1, 1), tuple(log_ticks(least, most)), ())
+def log_scale(count: int, lowest: float, highest: float) -> Scale:
+    """Return a logarithmic scale of `count` points that includes both values."""
+    return Scale(max(count - 1, 1), tuple(log_ticks(lowest, highest)), ())
 
 
-def draw_columns(words: Sequence[str]) -> tuple[Tick, ...]:
-    """Return the names of the first, the last and two points between."""
-    last = len(words) - 1
-    chosen = sorted({round(last * part / _MAX_COLUMNS) for part in range(_MAX_COLUMNS + 1)})
+def column_ticks(labels: Sequence[str]) -> tuple[Tick, ...]:
+    """Return the labels of the first, the last and two points between."""
+    last = len(labels) - 1
+    positions = sorted({round(last * index / _COLUMN_GAPS) for index in range(_COLUMN_GAPS + 1)})
     anchors = {0: "start", last: "end"}
     return tuple(
-        Tick(AREA.right(x), x, words[place], anchors.get(place, "middle"))
-        for place in chosen
-        for x in [round(WIDTH * place / max(last, 1), 1)]
+        Tick(AREA.right(x), x, labels[position], anchors.get(position, "middle"))
+        for position in positions
+        for x in [round(WIDTH * position / max(last, 1), 1)]
     )
 
 
 def draw_line(scale: Scale, values: Sequence[float | None]) -> str:
-    """Return a line through the values as a path; where one is missing the line is broken."""
+    """Return a line through the values as an SVG path, interrupted at missing values."""
     parts, is_drawing = list[str](), False
-    for place, value in enumerate(values):
+    for index, value in enumerate(values):
         if value is not None:
-            x, y = scale.point((place, value))
+            x, y = scale.point((index, value))
             parts.append(f"{'L' if is_drawing else 'M'}{x:g} {y:g}")
-            # A point alone is a line of no length, which a round cap shows.
-            if not is_drawing and values[place + 1 : place + 2] in ([], [None]):
+            # A single point is a line of length 0, which a round line cap makes visible.
+            if not is_drawing and values[index + 1 : index + 2] in ([], [None]):
                 parts.append("h0")
         is_drawing = value is not None
     return "".join(parts)
 
 
 def draw_area(scale: Scale, values: Sequence[float]) -> str:
-    """Return the area below a line as a path."""
+    """Return the area below a line as an SVG path."""
     return f"{draw_line(scale, values)}V{HEIGHT:g}H0Z"
 
 
 def draw_bars(scale: Scale, series: Sequence[tuple[str, Sequence[float]]]) -> tuple[Series, ...]:
-    """Return stacked bars, the first series below, each a path."""
+    """Return stacked bars as one SVG path per series, the first series at the bottom."""
     count = max((len(values) for _, values in series), default=0)
-    below, shapes = [0.0] * count, []
+    bottoms, paths = [0.0] * count, []
     for style, values in series:
         path = ""
-        for place, value in enumerate(values):
+        for index, value in enumerate(values):
             if value > 0:
-                path += _bar(scale, place / count, 1 / count, below[place], value)
-                below[place] += value
-        shapes.append((style, path))
-    return tuple(shapes)
+                path += _bar(scale, index / count, 1 / count, bottoms[index], value)
+                bottoms[index] += value
+        paths.append((style, path))
+    return tuple(paths)
 
 
-def draw_pairs(scale: Scale, series: Sequence[tuple[str, Sequence[float]]]) -> tuple[Series, ...]:
-    """Return bars that stand beside one another, those of a series as a path."""
+def draw_grouped_bars(
+    scale: Scale, series: Sequence[tuple[str, Sequence[float]]]
+) -> tuple[Series, ...]:
+    """Return bars side by side as one SVG path per series."""
     count = max((len(values) for _, values in series), default=0) * len(series)
     return tuple(
         (
             style,
             "".join(
-                _bar(scale, (place * len(series) + number) / count, 1 / count, 0, value)
-                for place, value in enumerate(values)
+                _bar(scale, (index * len(series) + series_index) / count, 1 / count, 0, value)
+                for index, value in enumerate(values)
                 if value > 0
             ),
         )
-        for number, (style, values) in enumerate(series)
+        for series_index, (style, values) in enumerate(series)
     )
 
 
 def _bar(scale: Scale, begin: float, share: float, below: float, value: float) -> str:
-    """Return a bar in its share of the width, from the value `below` on."""
-    left = WIDTH * (begin + share * (1 - _FILLED) / 2)
+    """Return a bar of height `value` on top of `below`, in a column at `begin` of width `share`."""
+    left = WIDTH * (begin + share * (1 - _BAR_SHARE) / 2)
     (_, bottom), (_, top) = scale.point((0, below)), scale.point((0, below + value))
-    return f"M{left:.1f} {top:g}h{WIDTH * share * _FILLED:.1f}V{bottom:g}H{left:.1f}Z"
+    return f"M{left:.1f} {top:g}h{WIDTH * share * _BAR_SHARE:.1f}V{bottom:g}H{left:.1f}Z"

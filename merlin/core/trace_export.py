@@ -1,7 +1,7 @@
-"""Where spans go: to any receiver of OTLP over HTTP; loaded by processes that are told to send.
+"""Export of spans over OTLP/HTTP; imported only by processes configured to send them.
 
-OpenTelemetry's own variables of the environment count too, as `OTEL_EXPORTER_OTLP_HEADERS` for a
-receiver that wants a key.
+OpenTelemetry's environment variables apply, such as `OTEL_EXPORTER_OTLP_HEADERS` for a collector
+that requires a key.
 """
 
 from __future__ import annotations
@@ -18,48 +18,48 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from merlin import __version__
 from merlin.core.tracing import TRACING, next_ids
 
-# A process that ends waits no longer for a receiver.
-_WAIT_S = 2.0
+# How long a process that exits waits for the collector.
+_TIMEOUT_S = 2.0
 
 
-class _Ids(RandomIdGenerator):  # type: ignore[misc]
-    """Ids as they follow from a commit, for the span of the commit itself."""
+class _CommitIds(RandomIdGenerator):  # type: ignore[misc]
+    """Uses the ids derived from a commit for the commit's own span."""
 
     def generate_trace_id(self) -> int:
-        """Return the commit's id, else a random one."""
-        given = next_ids.get()
-        return given.trace_id if given else super().generate_trace_id()
+        """Return the trace id derived from the commit, else a random one."""
+        commit_ids = next_ids.get()
+        return commit_ids.trace_id if commit_ids else super().generate_trace_id()
 
     def generate_span_id(self) -> int:
-        """Return the commit's id once, else a random one."""
-        given = next_ids.get()
+        """Return the span id derived from the commit once, else a random one."""
+        commit_ids = next_ids.get()
         next_ids.set(None)
-        return given.span_id if given else super().generate_span_id()
+        return commit_ids.span_id if commit_ids else super().generate_span_id()
 
 
 @contextmanager
 def send_traces(endpoint: str, process: str) -> Iterator[None]:
-    """Send this process's spans meanwhile, from a thread; what is left is sent at the end.
+    """Send this process's spans from a thread, and flush them at the end of the block.
 
-    A receiver that does not answer costs spans and nothing else.
+    A collector that does not respond costs spans and nothing else.
     """
-    values = {"service.name": f"merlin-{process}", "service.version": __version__}
+    attributes = {"service.name": f"merlin-{process}", "service.version": __version__}
     provider = TracerProvider(
-        resource=Resource.create(values), id_generator=_Ids(), shutdown_on_exit=False
+        resource=Resource.create(attributes), id_generator=_CommitIds(), shutdown_on_exit=False
     )
     provider.add_span_processor(BatchSpanProcessor(_exporter(endpoint)))
-    before, TRACING.tracer = TRACING.tracer, provider.get_tracer("merlin", __version__)
+    previous, TRACING.tracer = TRACING.tracer, provider.get_tracer("merlin", __version__)
     try:
         yield
     finally:
-        TRACING.tracer = before
+        TRACING.tracer = previous
         provider.shutdown()
 
 
-def takes_traces(endpoint: str) -> bool:
-    """Return whether a receiver takes spans as this machine sends them; it is sent none."""
+def accepts_traces(endpoint: str) -> bool:
+    """Return whether a collector accepts an empty export from this machine."""
     return _exporter(endpoint).export([]) is SpanExportResult.SUCCESS
 
 
 def _exporter(endpoint: str) -> OTLPSpanExporter:
-    return OTLPSpanExporter(endpoint, timeout=_WAIT_S)
+    return OTLPSpanExporter(endpoint, timeout=_TIMEOUT_S)

@@ -1,10 +1,11 @@
-"""Traces: where the time of an answer, and of a commit on its way to a model, went.
+"""Traces of answers, and of commits on their way to a model.
 
-Code opens spans by `open_span`; they go nowhere until `merlin.core.trace_export` sends them. A span
-tells ids, counts, kinds and durations, never a text, a name, an address or who somebody is.
+Code opens spans with `open_span`; they are discarded unless `merlin.core.trace_export` sends them.
+A span contains ids, counts, kinds and durations, never a text, a name, an address or a person's
+identity.
 
-The way of a commit takes days, several processes and restarts. Its trace has the first 32
-characters of the commit's id, so that whoever does a step of it knows the trace without being told.
+A commit's way takes days, several processes and restarts. Its trace id is the first 32 characters
+of the commit's id, so that every process knows it without communication.
 
 Source: OpenTelemetry, "Trace API"; W3C Trace Context; OpenTelemetry semantic conventions of
 generative AI (`gen_ai.*`).
@@ -30,16 +31,16 @@ _NANOSECONDS = 1_000_000_000
 
 @dataclass(slots=True)
 class Tracing:
-    """Who makes the spans of this process.
+    """The tracer of this process.
 
-    Not OpenTelemetry's global one: what libraries tell of their calls may hold texts.
+    Not OpenTelemetry's global one: the spans of libraries may contain texts.
     """
 
     tracer: trace.Tracer = field(default_factory=trace.NoOpTracer)
 
 
 TRACING = Tracing()
-# The ids of the span that is opened next, where they follow from a commit.
+# The ids of the next span, if they are derived from a commit.
 next_ids: ContextVar[SpanContext | None] = ContextVar("next_ids", default=None)
 
 
@@ -53,13 +54,13 @@ def open_span(
     since: datetime | None = None,
     kind: SpanKind = SpanKind.INTERNAL,
 ) -> Iterator[Span]:
-    """Yield a span below the one that is open here; of an exception it tells the type alone.
+    """Yield a child of the current span; of an exception it records the type only.
 
-    `commit` puts it below the whole way of a commit, `context` below what a caller sent. It began
+    `commit` makes it a child of that commit's root span, `context` of the caller's span. It starts
     at `since`, by default now.
     """
     if commit:
-        context = trace.set_span_in_context(NonRecordingSpan(_ids_of(commit)), Context())
+        context = trace.set_span_in_context(NonRecordingSpan(_commit_span_ids(commit)), Context())
     with TRACING.tracer.start_as_current_span(
         name,
         context,
@@ -79,8 +80,8 @@ def open_span(
 
 @contextmanager
 def open_commit_span(commit: str) -> Iterator[Span]:
-    """Yield the span that all others of a commit stand below, whoever opens them, and when."""
-    token = next_ids.set(_ids_of(commit))
+    """Yield the root span of a commit, the parent of its spans in all processes."""
+    token = next_ids.set(_commit_span_ids(commit))
     try:
         with open_span("commit", {"vcs.ref.head.revision": commit}, context=Context()) as span:
             yield span
@@ -88,19 +89,19 @@ def open_commit_span(commit: str) -> Iterator[Span]:
         next_ids.reset(token)
 
 
-def _ids_of(commit: str) -> SpanContext:
-    """Return the ids of a commit's first span; `commit` is 40 or more hexadecimal digits."""
+def _commit_span_ids(commit: str) -> SpanContext:
+    """Return the ids of a commit's root span; `commit` is 40 or more hexadecimal digits."""
     trace_id, span_id = int(commit[:32], 16), int(commit[-16:], 16)
     return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(1))  # sampled
 
 
 def trace_headers() -> dict[str, str]:
-    """Return what tells a server below which span it works, nothing where none is open."""
+    """Return the headers that pass the current span to a server; empty without one."""
     headers: dict[str, str] = {}
     _W3C.inject(headers)
     return headers
 
 
 def caller_context(headers: Mapping[str, str]) -> Context:
-    """Return below which span a caller wants the work for it to stand."""
+    """Return the trace context that a caller sent in its headers."""
     return _W3C.extract(headers, Context())

@@ -1,7 +1,7 @@
-"""What the events of a training say, in a person's language; alike ones in one line.
+"""Describe the events of fine-tuning jobs in the user's language, grouping similar ones.
 
-Providers of the protocol, ours too, word them in English; one in words that are not known here
-stays as it is.
+OpenAI-compatible providers, including our engine, write them in English; an unknown message is
+shown as it is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from merlin.core.i18n import format_number, keys, text
 
 _NUMBER = int | float
 # Source: the events of OpenAI's fine-tuning jobs, and those of `merlin.engine`.
-_WORDED = {
+_MESSAGES = {
     "created": r"Created fine-tuning job.*",
     "validating": r"Validating training file.*",
     "validated": r"Files validated.*",
@@ -30,7 +30,7 @@ _WORDED = {
     "failed": r"Job failed: (?P<reason>.*)",
     "state": r"The job's state: (?P<state>\w+)",
 }
-_PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _WORDED.items()}
+_PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _MESSAGES.items()}
 _LOSSES = {"train_loss": "admin-loss-train", "valid_loss": "admin-loss-test"}
 
 
@@ -40,7 +40,7 @@ Moment = TypeVar("Moment")
 
 @dataclass(slots=True)
 class EventLine(Generic[Moment]):
-    """Events that are alike: when the newest was, its level and words; `times` of several."""
+    """A group of similar events: time, level and text of the newest; `times` if several."""
 
     at: Moment
     level: str
@@ -51,26 +51,26 @@ class EventLine(Generic[Moment]):
 def event_lines(
     newest_first: Iterable[tuple[Moment, str, str, object]], language: str
 ) -> list[EventLine[Moment]]:
-    """Return the lines of (at, level, message, data) events, newest first."""
+    """Group (at, level, message, data) events, newest first, into lines."""
     lines: dict[tuple[str, str], EventLine[Moment]] = {}
     counts = Counter[tuple[str, str]]()
     for at, level, message, data in newest_first:
-        shape = level, "step" if _is_measured(data) else _DIGITS.sub("0", message)
-        counts[shape] += 1
-        if shape in lines:
-            lines[shape].times = text(language, "job-event-times", count=counts[shape])
+        group = level, "step" if _has_step(data) else _DIGITS.sub("0", message)
+        counts[group] += 1
+        if group in lines:
+            lines[group].times = text(language, "job-event-times", count=counts[group])
         else:
-            lines[shape] = EventLine(at, level, describe_event(message, data, language))
+            lines[group] = EventLine(at, level, describe_event(message, data, language))
     return list(lines.values())
 
 
 def describe_event(message: str, data: object, language: str) -> str:
-    """Return what an event says."""
-    if isinstance(data, Mapping) and _is_measured(data):
-        return _measured(data, language)
+    """Return an event's description."""
+    if isinstance(data, Mapping) and _has_step(data):
+        return _describe_metrics(data, language)
     for name, pattern in _PATTERNS.items():
-        if found := pattern.fullmatch(message):
-            fields = found.groupdict()
+        if match := pattern.fullmatch(message):
+            fields = match.groupdict()
             key = f"job-{fields.get('state')}"
             if "state" in fields and key in keys(language):
                 fields["state"] = text(language, key)
@@ -78,11 +78,11 @@ def describe_event(message: str, data: object, language: str) -> str:
     return message
 
 
-def _is_measured(data: object) -> bool:
+def _has_step(data: object) -> bool:
     return isinstance(data, Mapping) and isinstance(data.get("step"), _NUMBER)
 
 
-def _measured(data: Mapping[str, object], language: str) -> str:
+def _describe_metrics(data: Mapping[str, object], language: str) -> str:
     parts = [text(language, "job-event-step", step=data["step"])]
     if isinstance(data.get("epoch"), _NUMBER):
         parts.insert(0, text(language, "job-event-epoch", epoch=data["epoch"]))

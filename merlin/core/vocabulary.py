@@ -1,17 +1,14 @@
-"""Stems, typing errors and wrong keyboard layouts.
+"""Word forms, full-text queries and spelling correction for search in Russian and English.
 
-Words: a text as search compares it, Russian and English alike.
-
-Folded: composed (NFC), lower case, ё as е, without accents that only mark the stress, blanks
-single. Stemmed: each word without its ending, by Snowball. Source: "An algorithm for suffix
+Folding makes texts comparable: composed (NFC), lower case, ё as е, without stress accents, with
+single blanks. Stemming removes each word's ending, by Snowball. Source: "An algorithm for suffix
 stripping", M. Porter; the stemmers of snowballstem.org.
 
-Term: one word of a query, as the indexes of SQLite and PostgreSQL are asked for it.
+A term is one word of a query for the full-text indexes of SQLite and PostgreSQL. The vocabulary
+holds the words of the catalogue and corrects those of a query.
 
-Vocabulary: the words of the catalogue, and which of them somebody meant.
-
-One slip of the finger is forgiven: a letter wrong, missing, too many, or two that changed places
-(Damerau-Levenshtein distance 1). So is the wrong keyboard: «fkujhbnv» is «алгоритм».
+One typing error per word is corrected: a letter wrong, missing, extra, or two swapped
+(Damerau-Levenshtein distance 1). So is the wrong keyboard layout: «fkujhbnv» is «алгоритм».
 """
 
 from __future__ import annotations
@@ -26,56 +23,56 @@ from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
-# A longer one is no word that anybody types.
-LONGEST = 64
-# Of a query so many count.
+# Longer ones are truncated.
+MAX_WORD_LENGTH = 64
+# A query's further words are ignored.
 MAX_WORDS = 8
-_AT_ONCE = 200
+_CHUNK_SIZE = 200
 _WORD = re.compile(r"[^\W_]+(?:\+\+|#)?")
 _CYRILLIC = re.compile("[а-я]")
 _STRESS = re.compile("[\u0300-\u036f]")
-# «ошибок» and «ошибка», «чисел» and «число»: a vowel that comes and goes is left out.
-_FLEETING = re.compile("([бвгджзклмнпрстфхцчшщ])[ео]([клмнрц])$")
+# «ошибок» and «ошибка», «чисел» and «число»: drop the fleeting vowel.
+_FLEETING_VOWEL = re.compile("([бвгджзклмнпрстфхцчшщ])[ео]([клмнрц])$")
 # «тестировать» and «тестирование».
-_VERBAL = re.compile("(?<=...в)ан?$")
-# «систему» loses too much; «люди» and «дети» are another word in the singular.
+_VERBAL_SUFFIX = re.compile("(?<=...в)ан?$")
+# «систему» loses too much; «люди» and «дети» have another root in the singular.
 _IRREGULAR = {"сист": "систм", "люд": "человк", "дет": "ребенк"}
-# What no database takes, or what ends a text within one.
-_NO_SIGNS = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
-# The signs of «C++» and «C#» are no letters to a database.
-_SIGNS = {"++": "plusplus", "#": "sharp"}
+# Characters that databases reject or that end a string.
+_UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+# Full-text indexes ignore the signs of «C++» and «C#».
+_SIGN_NAMES = {"++": "plusplus", "#": "sharp"}
 
 
 def fold(text: str) -> str:
-    """Return the text as it is compared."""
-    plain = _NO_SIGNS.sub(" ", text)
-    composed = unicodedata.normalize("NFC", plain).casefold().replace("ё", "е")
+    """Return the text in its comparable form."""
+    printable = _UNSTORABLE.sub(" ", text)
+    composed = unicodedata.normalize("NFC", printable).casefold().replace("ё", "е")
     return " ".join(_STRESS.sub("", composed).split())
 
 
 def split_words(text: str) -> list[str]:
     """Return the words of a folded text, in order."""
-    return [_named(word)[:LONGEST] for word in _WORD.findall(text)]
+    return [_spell_out_sign(word)[:MAX_WORD_LENGTH] for word in _WORD.findall(text)]
 
 
 def count_words(texts: Iterable[str]) -> Counter[str]:
-    """Return how often each word is said in these folded texts."""
+    """Return how often each word occurs in folded texts."""
     raw: Counter[str] = Counter()
-    left = iter(texts)
-    # Many at once, since most of the time goes into calls; not all, since nobody else runs then.
-    while chunk := "\n".join(islice(left, _AT_ONCE)):
+    remaining = iter(texts)
+    # Large chunks save calls; one for everything would block other threads for too long.
+    while chunk := "\n".join(islice(remaining, _CHUNK_SIZE)):
         raw.update(_WORD.findall(chunk))
     counts: Counter[str] = Counter()
     for word, count in raw.items():
-        counts[_named(word)[:LONGEST]] += count
+        counts[_spell_out_sign(word)[:MAX_WORD_LENGTH]] += count
     return counts
 
 
 def word_positions(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield the words of any text, folded, with where each begins and ends in it."""
-    for found in _MARKED.finditer(text):
-        for word in _folded_words(found[0]):
-            yield word, found.start(), found.end()
+    """Yield the folded words of a text with the start and end of each in the original."""
+    for match in _ACCENTED_WORD.finditer(text):
+        for word in _folded_words(match[0]):
+            yield word, match.start(), match.end()
 
 
 @lru_cache(65536)
@@ -83,12 +80,12 @@ def _folded_words(text: str) -> tuple[str, ...]:
     return tuple(split_words(fold(text)))
 
 
-# As `_WORD`, with accents that a text may carry as signs of their own.
-_MARKED = re.compile("(?:[^\\W_][\u0300-\u036f]*)+(?:\\+\\+|#)?")
+# `_WORD` with combining accents between the letters.
+_ACCENTED_WORD = re.compile("(?:[^\\W_][\u0300-\u036f]*)+(?:\\+\\+|#)?")
 
 
-def _named(word: str) -> str:
-    for sign, name in _SIGNS.items():
+def _spell_out_sign(word: str) -> str:
+    for sign, name in _SIGN_NAMES.items():
         if word.endswith(sign):
             return word[: -len(sign)] + name
     return word
@@ -96,35 +93,35 @@ def _named(word: str) -> str:
 
 @lru_cache(65536)
 def stem(word: str) -> str:
-    """Return a folded word without its ending."""
+    """Return the stem of a folded word."""
     if _CYRILLIC.search(word):
-        plain = _VERBAL.sub("", _stemmer("russian").stemWord(word))
-        root = _FLEETING.sub(r"\1\2", plain)
+        stemmed = _VERBAL_SUFFIX.sub("", _stemmer("russian").stemWord(word))
+        root = _FLEETING_VOWEL.sub(r"\1\2", stemmed)
         return _IRREGULAR.get(root, root)
-    # Numbers have no endings, and are as many as the examples of some datasets.
+    # Numbers have no endings, and would fill the cache.
     is_english = word.isascii() and not word.isdigit()
     return str(_stemmer("english").stemWord(word)) if is_english else word
 
 
 @cache
 def _stemmer(language: str) -> Any:
-    # Imported here: only those who search need it.
+    # Imported here because only searching processes need it.
     import snowballstemmer  # noqa: PLC0415 - see above
 
     return snowballstemmer.stemmer(language)
 
 
 def index_words(text: str) -> str:
-    """Return the words of a text as an index keeps them: each one's stem, and itself.
+    """Return a text's stems and words as they are indexed.
 
-    Itself, because what is half typed begins a word and not always its stem.
+    The words too, because a partially typed word is a prefix of a word but not always of its stem.
     """
     stems = [(stem(word), word) for word in split_words(fold(text))]
-    return " ".join(fromkey for pair in stems for fromkey in dict.fromkeys(pair))
+    return " ".join(token for pair in stems for token in dict.fromkeys(pair))
 
 
 # ruff: noqa: SIM905 - lists of words read best as words
-_SMALL = frozenset(
+_STOP_WORDS = frozenset(
     "а без в во для до за и из или к как на над не о об от по под при про с со у я "
     "a an and at by for in into is of on or the to with".split()
 )
@@ -132,147 +129,151 @@ _SMALL = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One word of a query: any of these `stems`, or what begins with `prefix` ("": nothing)."""
+    """One word of a query: matches any of `stems` or, unless "", the `prefix`."""
 
     stems: tuple[str, ...]
     prefix: str = ""
 
 
-def parse_terms(letters: str) -> tuple[Term, ...]:
-    """Return the terms of a folded query; the last word may be half typed."""
-    return terms_of([(word,) for word in split_words(letters)[:MAX_WORDS]])
+def parse_terms(folded: str) -> tuple[Term, ...]:
+    """Return the terms of a folded query; the last word may be partially typed."""
+    return terms_of([(word,) for word in split_words(folded)[:MAX_WORDS]])
 
 
-def terms_of(sentences: Sequence[Sequence[str]]) -> tuple[Term, ...]:
-    """Return a term for each word, which may be one of several; small words say nothing."""
-    last = len(sentences) - 1
-    telling = [
-        place for place, each in enumerate(sentences) if each[0] not in _SMALL or place == last
+def terms_of(alternatives: Sequence[Sequence[str]]) -> tuple[Term, ...]:
+    """Return a term for each word, given as its alternatives; stop words are skipped."""
+    last = len(alternatives) - 1
+    kept = [
+        index
+        for index, words in enumerate(alternatives)
+        if words[0] not in _STOP_WORDS or index == last
     ]
     return tuple(
         Term(
-            tuple(dict.fromkeys(stem(word) for word in sentences[place])),
-            sentences[place][0] if place == last else "",
+            tuple(dict.fromkeys(stem(word) for word in alternatives[index])),
+            alternatives[index][0] if index == last else "",
         )
-        for place in telling
+        for index in kept
     )
 
 
 def match_query(terms: Sequence[Term]) -> str:
-    """Return what FTS5 of SQLite is asked for; a term's words are letters and digits alone."""
-    either = [" OR ".join(_either(term, '"', '"*')) for term in terms]
-    return " AND ".join(f"({one})" for one in either)
+    """Return an FTS5 query for SQLite; terms contain only letters and digits."""
+    alternatives = [" OR ".join(_alternatives(term, '"', '"*')) for term in terms]
+    return " AND ".join(f"({alternative})" for alternative in alternatives)
 
 
 def vector_query(terms: Sequence[Term]) -> str:
-    """Return what `to_tsquery` of PostgreSQL is asked for."""
-    either = [" | ".join(_either(term, "'", "':*")) for term in terms]
-    return " & ".join(f"({one})" for one in either)
+    """Return a `to_tsquery` query for PostgreSQL; terms contain only letters and digits."""
+    alternatives = [" | ".join(_alternatives(term, "'", "':*")) for term in terms]
+    return " & ".join(f"({alternative})" for alternative in alternatives)
 
 
-def _either(term: Term, quote: str, begins: str) -> list[str]:
-    """Return what a term may be met by; its words are letters and digits alone."""
+def _alternatives(term: Term, quote: str, prefix_end: str) -> list[str]:
+    """Return the query expressions for a term; its words are letters and digits only."""
     stems = [f"{quote}{stem}{quote}" for stem in term.stems]
-    return [*stems, f"{quote}{term.prefix}{begins}"] if term.prefix else stems
+    return [*stems, f"{quote}{term.prefix}{prefix_end}"] if term.prefix else stems
 
 
-# A slip in a shorter word may be any other word.
-SHORTEST = 4
-MOST = 5
+# One typing error turns a shorter word into too many others.
+MIN_CORRECTED_LENGTH = 4
+MAX_SUGGESTIONS = 5
 _LATIN = "`qwertyuiop[]asdfghjkl;'zxcvbnm,."
 _RUSSIAN = "ёйцукенгшщзхъфывапролджэячсмитьбю"
-_SWAPPED = str.maketrans(_LATIN + _RUSSIAN, _RUSSIAN + _LATIN)
+_SWAP_LAYOUT = str.maketrans(_LATIN + _RUSSIAN, _RUSSIAN + _LATIN)
 
 
 class Vocabulary:
-    """The words of these folded texts, with how often each is said."""
+    """The words of folded texts with their frequencies."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         counts = self._counts = count_words(texts)
         self._sorted = sorted(counts)
         self._words = _by_length(counts)
-        # Stem -> the word that says it most often.
-        self._said: dict[str, str] = {}
+        # The most frequent word of each stem.
+        self._word_by_stem: dict[str, str] = {}
         for word, _ in reversed(counts.most_common()):
-            self._said[stem(word)] = word
-        self._stems = _by_length(self._said)
+            self._word_by_stem[stem(word)] = word
+        self._stems = _by_length(self._word_by_stem)
 
-    def knows(self, word: str, *, half: bool = False) -> bool:
-        """Return whether some form of a word is said anywhere; `half`: or what begins with it."""
-        if word in self._counts or stem(word) in self._said:
+    def contains(self, word: str, *, is_partial: bool = False) -> bool:
+        """Return whether a form of the word occurs; `is_partial`: or a word it begins."""
+        if word in self._counts or stem(word) in self._word_by_stem:
             return True
-        place = bisect_left(self._sorted, word)
-        return half and place < len(self._sorted) and self._sorted[place].startswith(word)
+        index = bisect_left(self._sorted, word)
+        return is_partial and index < len(self._sorted) and self._sorted[index].startswith(word)
 
-    def near(self, word: str) -> tuple[str, ...]:
-        """Return words that differ by one slip, or whose stems do, those said most often first."""
-        if len(word) < SHORTEST:
+    def similar_words(self, word: str) -> tuple[str, ...]:
+        """Return words within one typing error, or whose stems are, most frequent first."""
+        if len(word) < MIN_CORRECTED_LENGTH:
             return ()
-        alike = self._first(_near(word, self._words))
-        if alike:
-            return alike
-        root = stem(word)
-        if len(root) < SHORTEST:
+        similar = self._most_frequent(_within_one_edit(word, self._words))
+        if similar:
+            return similar
+        stemmed = stem(word)
+        if len(stemmed) < MIN_CORRECTED_LENGTH:
             return ()
-        return self._first(self._said[each] for each in _near(root, self._stems))
+        return self._most_frequent(
+            self._word_by_stem[other] for other in _within_one_edit(stemmed, self._stems)
+        )
 
-    def begun(self, word: str) -> tuple[str, ...]:
-        """Return words that begin with `word` but for one slip, those said most often first."""
-        if len(word) < SHORTEST:
+    def completions(self, word: str) -> tuple[str, ...]:
+        """Return words that begin with `word`, up to one typing error, most frequent first."""
+        if len(word) < MIN_CORRECTED_LENGTH:
             return ()
         size = len(word)
         longer = [other for other in self._sorted if len(other) > size]
-        alike = set(_slips(word, {other[:size] for other in longer}))
-        return self._first(other for other in longer if other[:size] in alike)
+        prefixes = set(_one_edit_away(word, {other[:size] for other in longer}))
+        return self._most_frequent(other for other in longer if other[:size] in prefixes)
 
-    def meant(self, letters: str, most: int) -> list[tuple[str, ...]] | None:
-        """Return, for each of the first `most` words of a folded query, the words it may stand for.
+    def corrections(self, folded: str, max_words: int) -> list[tuple[str, ...]] | None:
+        """Return the alternatives, best first, for the first `max_words` words of a folded query.
 
-        The likeliest come first. None where no word is mistyped, or one is like nothing known.
+        None if no word needs correction, or if one has no similar word.
         """
-        typed = split_words(letters)[:most]
+        typed = split_words(folded)[:max_words]
         if self._knows_all(typed):
             return None
-        meant = [self._meant(word, half=word is typed[-1]) for word in typed]
-        if all(meant):
-            return meant
-        swapped = split_words(letters.translate(_SWAPPED).replace("ё", "е"))[:most]
-        # Signs in place of letters were typed by another slip.
-        is_whole = len("".join(swapped)) >= len("".join(typed)) > 0
-        return [(word,) for word in swapped] if is_whole and self._knows_all(swapped) else None
+        corrections = [self._correct(word, is_partial=word is typed[-1]) for word in typed]
+        if all(corrections):
+            return corrections
+        swapped = split_words(folded.translate(_SWAP_LAYOUT).replace("ё", "е"))[:max_words]
+        # If letters became signs, the layout was not the error.
+        is_complete = len("".join(swapped)) >= len("".join(typed)) > 0
+        return [(word,) for word in swapped] if is_complete and self._knows_all(swapped) else None
 
     def _knows_all(self, typed: Sequence[str]) -> bool:
-        return all(self.knows(word, half=word is typed[-1]) for word in typed)
+        return all(self.contains(word, is_partial=word is typed[-1]) for word in typed)
 
-    def _meant(self, word: str, *, half: bool) -> tuple[str, ...]:
-        if self.knows(word, half=half):
+    def _correct(self, word: str, *, is_partial: bool) -> tuple[str, ...]:
+        if self.contains(word, is_partial=is_partial):
             return (word,)
-        return self.near(word) or (self.begun(word) if half else ())
+        return self.similar_words(word) or (self.completions(word) if is_partial else ())
 
-    def _first(self, alike: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(alike, key=lambda one: (-self._counts[one], one))[:MOST])
+    def _most_frequent(self, words: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(words, key=lambda word: (-self._counts[word], word))[:MAX_SUGGESTIONS])
 
 
 _ByLength = Mapping[int, Sequence[str]]
 
 
-def _by_length(all_: Iterable[str]) -> _ByLength:
-    found: dict[int, list[str]] = defaultdict(list)
-    for each in all_:
-        found[len(each)].append(each)
-    return found
+def _by_length(words: Iterable[str]) -> _ByLength:
+    groups: dict[int, list[str]] = defaultdict(list)
+    for word in words:
+        groups[len(word)].append(word)
+    return groups
 
 
-def _near(word: str, known: _ByLength) -> list[str]:
-    """Return the known words that are one slip away."""
+def _within_one_edit(word: str, known: _ByLength) -> list[str]:
+    """Return the known words within one typing error."""
     lengths = range(len(word) - 1, len(word) + 2)
-    return _slips(word, [other for length in lengths for other in known.get(length, ())])
+    return _one_edit_away(word, [other for length in lengths for other in known.get(length, ())])
 
 
-def _slips(word: str, others: Collection[str]) -> list[str]:
-    # Who only reads the catalogue, as the bot, does without its 3 MB.
+def _one_edit_away(word: str, others: Collection[str]) -> list[str]:
+    # Imported here: processes that only read the catalogue, as the bot, save 3 MB.
     from rapidfuzz import process  # noqa: PLC0415
     from rapidfuzz.distance import OSA  # noqa: PLC0415
 
-    found = process.extract(word, others, scorer=OSA.distance, score_cutoff=1, limit=None)
-    return [other for other, _, _ in found]
+    matches = process.extract(word, others, scorer=OSA.distance, score_cutoff=1, limit=None)
+    return [other for other, _, _ in matches]

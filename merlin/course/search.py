@@ -105,7 +105,7 @@ def search(
     found = Found(_once(hits)[:most], terms, letters)
     if len(found.hits) >= min(FEW, most) or not terms:
         return found
-    meant = vocabulary().meant(letters, MAX_WORDS)
+    meant = vocabulary().corrections(letters, MAX_WORDS)
     if meant is None:
         return found
     meant_terms = terms_of(meant)

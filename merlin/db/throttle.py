@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from merlin.db.database import Database
 
-FORGOTTEN_S = 3600.0
+FORGET_AFTER_S = 3600.0
 _NOW = "extract(epoch FROM now())::float8"
 _SPEND = f"""
 INSERT INTO throttle (key, failures, at)
@@ -47,4 +47,4 @@ def store_failures(db: Database, key: str, failures: int, age_s: float) -> None:
 def forget(db: Database) -> None:
     """Take away what counts no more."""
     if db.is_shared:
-        db.sql(f"DELETE FROM throttle WHERE at < {_NOW} - ?", FORGOTTEN_S)  # noqa: S608 - ours
+        db.sql(f"DELETE FROM throttle WHERE at < {_NOW} - ?", FORGET_AFTER_S)  # noqa: S608 - ours

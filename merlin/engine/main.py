@@ -137,7 +137,7 @@ def create_app(
     app.state.bodies = BodyBudget(BODIES_BYTES)
     for kind in (*_EXPECTED, Exception):
         app.exception_handler(kind)(_answer_error)
-    app.add_middleware(BodyLimit, bodies=app.state.bodies, full=_no_room)
+    app.add_middleware(BodyLimit, bodies=app.state.bodies, no_room=_no_room)
     app.add_middleware(RequestGuard, key=settings.key, calls=calls)
     return app
 

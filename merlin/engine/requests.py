@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from merlin.core.server import read_pieces
+from merlin.core.server import read_chunks
 from merlin.engine.training_file import read_json
 from merlin.openai_protocol.errors import ApiError, bad_field
 
@@ -28,7 +28,7 @@ _FRAMING = 1 << 20  # allowed bytes of a multipart form besides the file
 async def json_object(request: Request) -> dict[str, object]:
     """Return a request's JSON object. Raises ApiError 400, or 413 above 4 MB."""
     too_large = _too_large(MAX_JSON_BYTES)
-    content = b"".join([piece async for piece in read_pieces(request, MAX_JSON_BYTES, too_large)])
+    content = b"".join([piece async for piece in read_chunks(request, MAX_JSON_BYTES, too_large)])
     try:
         body = read_json(content.decode("utf-8-sig"))
     except UnicodeEncodeError as error:
@@ -51,7 +51,7 @@ async def form_of(
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(400, f"Send the file as multipart/form-data with {needs}.")
-    stream = read_pieces(request, most_bytes + _FRAMING, _too_large(most_bytes))
+    stream = read_chunks(request, most_bytes + _FRAMING, _too_large(most_bytes))
     try:
         form = await MultiPartParser(request.headers, stream, max_files=1, max_fields=16).parse()
     except (MultiPartException, KeyError, ValueError) as error:

@@ -21,7 +21,7 @@ import aiohttp
 from merlin import __version__
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.loopback import is_loopback
-from merlin.core.server import join_pieces
+from merlin.core.server import join_chunks
 from merlin.core.tracing import trace_headers
 from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status, one_line
 
@@ -128,7 +128,7 @@ class ProtocolClient:
 async def read_whole(response: aiohttp.ClientResponse, largest: int = MAX_RESPONSE_BYTES) -> bytes:
     """Return the complete body. Raises InvalidResponse if it is longer than `largest` bytes."""
     too_long = InvalidResponse(f"longer than {largest // 1_000_000} MB")
-    return await join_pieces(response.content.iter_any(), largest, too_long)
+    return await join_chunks(response.content.iter_any(), largest, too_long)
 
 
 def json_object(content: bytes) -> Json:

@@ -32,7 +32,7 @@ from merlin.config.settings import OpenIdConfig
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.loopback import is_loopback
-from merlin.core.server import join_pieces
+from merlin.core.server import join_chunks
 
 # Between setting out and arriving.
 LIFE = timedelta(minutes=10)
@@ -219,7 +219,7 @@ class Issuer:
                     raise OpenIdRefused(f"the issuer answered {answer.status}")
                 too_long = OpenIdRefused("the issuer's answer is too long")
                 found = json.loads(
-                    await join_pieces(answer.content.iter_any(), MAX_BYTES, too_long)
+                    await join_chunks(answer.content.iter_any(), MAX_BYTES, too_long)
                 )
         # A body of brackets within brackets ends Python's recursion, not its syntax.
         except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:

@@ -30,7 +30,7 @@ from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_loopback
 from merlin.core.money import Amount, Currency, roubles
-from merlin.core.server import join_pieces
+from merlin.core.server import join_chunks
 from merlin.providers.payments import (
     Gateway,
     GatewayPayment,
@@ -314,7 +314,7 @@ class YooKassaGateway:
                 ) as answer,
             ):
                 too_long = ValueError("the answer is too long")
-                content = await join_pieces(answer.content.iter_any(), MAX_BYTES, too_long)
+                content = await join_chunks(answer.content.iter_any(), MAX_BYTES, too_long)
                 status = answer.status
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failed = type(error).__name__

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.core.rate_limit import FORGOTTEN_S, FREE_TRIES, Throttle, TokenBucket, TokenBuckets
+from merlin.core.rate_limit import FORGET_AFTER_S, FREE_TRIES, Throttle, TokenBucket, TokenBuckets
 
 pytestmark = pytest.mark.unit
 
@@ -74,7 +74,7 @@ def test_one_does_not_use_up_anothers():
 
 
 def test_a_crowd_fills_no_memory_and_full_buckets_are_forgotten():
-    buckets = TokenBuckets(most=1000)
+    buckets = TokenBuckets(max_buckets=1000)
     for number in range(5000):
         buckets.get(number, 1.0, 60, 0.0).take(0.0)
     assert len(buckets) <= 1000
@@ -99,13 +99,13 @@ def test_failures_count_by_name_and_are_forgotten():
     assert throttle.wait_s("boris", 100.5) == 1.5
     assert throttle.wait_s("anna", 100.5) == 0
     assert throttle.wait_s("boris", 102.0) == 0
-    assert throttle.wait_s("boris", 100.0 + FORGOTTEN_S + 1) == 0
+    assert throttle.wait_s("boris", 100.0 + FORGET_AFTER_S + 1) == 0
     throttle.forget("boris")
     assert throttle.wait_s("boris", 100.5) == 0
 
 
 def test_a_right_try_uncounts_itself_alone():
-    throttle = Throttle(free=2)
+    throttle = Throttle(free_tries=2)
     for _ in range(3):
         throttle.add_failure("here", 0.0)
     throttle.remove_failure("here")
@@ -117,7 +117,7 @@ def test_a_right_try_uncounts_itself_alone():
 
 
 def test_a_crowd_of_names_fills_no_memory():
-    throttle = Throttle(most=100)
+    throttle = Throttle(max_keys=100)
     for number in range(1000):
         throttle.add_failure(f"name{number}", 0.0)
     assert throttle.wait_s("name0", 0.0) == 0

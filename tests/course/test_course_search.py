@@ -117,12 +117,12 @@ def test_the_last_word_may_be_half_typed_and_small_ones_say_nothing():
     ],
 )
 def test_one_slip_of_the_finger_and_the_wrong_keyboard_are_put_right(vocabulary, said, meant):
-    assert vocabulary.meant(said, 8) == meant
+    assert vocabulary.corrections(said, 8) == meant
 
 
 @pytest.mark.parametrize("said", ["алгоритм", "алг", "данными", "ломоносов", "abc", "sq", "", "!"])
 def test_what_is_known_or_like_nothing_known_is_left_as_it_is(vocabulary, said):
-    assert vocabulary.meant(said, 8) is None
+    assert vocabulary.corrections(said, 8) is None
 
 
 def test_the_words_are_learnt_once_for_each_version():

@@ -99,7 +99,7 @@ class LlamaProcess:
 
     async def _start(self) -> None:
         # Not kept open: llama-server binds the port with other socket options.
-        (port,) = free_ports(1, is_kept=False)
+        (port,) = free_ports(1, is_reserved=False)
         self._url = f"http://127.0.0.1:{port}"
         command = command_of(self._name, self._model, self._files, port)
         self._output = b""

@@ -96,7 +96,7 @@ def _by_kind(found: HealthView) -> dict[str, list[ProcessView]]:
 
 def _cards(context: PageContext, trend: Trends) -> list[Card]:
     names = [_point_name(context, trend.span, point.hour) for point in trend.points]
-    columns = time_charts.draw_columns(names)
+    columns = time_charts.column_ticks(names)
     return [
         _answers(context, trend, columns),
         _times(context, trend, columns),
@@ -212,8 +212,8 @@ def _money(context: PageContext, currency: str, days: Sequence[MoneyDay]) -> Car
         spend=money(context, spend, currency),
     )
     rows = time_charts.AREA.rows(scale, context.language)
-    columns = time_charts.draw_columns([day(context, each.day) for each in days])
-    chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_pairs(scale, drawn))
+    columns = time_charts.column_ticks([day(context, each.day) for each in days])
+    chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_grouped_bars(scale, drawn))
     keys = (("p", context.say("trend-income")), ("t", context.say("trend-spend")))
     figure = sign + money(context, abs(income - spend), currency)
     return Card("money", figure, words, chart, keys)
