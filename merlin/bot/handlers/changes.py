@@ -289,7 +289,7 @@ def ask_reason(context: BotContext) -> View:
     decline_rows = (("examples-decline-bare", f"ex:no-yes:{number}", "danger"),)
     back = f"ex:prop:{number}"
     return ask(
-        context, DECLINE, title, message, back=back, rows=decline_rows, kept={"proposal": number}
+        context, DECLINE, title, message, back=back, rows=decline_rows, values={"proposal": number}
     )
 
 

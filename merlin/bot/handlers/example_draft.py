@@ -167,7 +167,7 @@ def _forwarded_view(
         hint_key = "examples-pick-words"
     values, back = {"dataset": name, "heard": list(messages)}, f"ex:ds:{admin.short_hash(name)}"
     parts = (note, context.translate(hint_key))
-    return ask(context, PICK, title, *parts, back=back, rows=rows, kept=values)
+    return ask(context, PICK, title, *parts, back=back, rows=rows, values=values)
 
 
 def _forwarded_messages(context: BotContext) -> tuple[str, list[ForwardedMessage]]:
@@ -303,7 +303,7 @@ def ask_field(context: BotContext, draft: Draft, field: str, back: str) -> View:
     parts = (menu.CodeBlock(current, kind), hint) if is_short else (hint,)
     no_tags = field == "t" and bool(current) and ("examples-no-tags", "ex:untag")
     values, rows = {"field": field}, (no_tags,)
-    view = ask(context, REWORD, title, *parts, back=back, draft=draft, rows=rows, kept=values)
+    view = ask(context, REWORD, title, *parts, back=back, draft=draft, rows=rows, values=values)
     if is_short:
         return view
     file = Attachment(f"{field}.{kind or 'txt'}", menu.printable(current).encode())

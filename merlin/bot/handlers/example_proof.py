@@ -1,10 +1,10 @@
-"""The draft of an example: who may edit it, its proof, and its saving.
+"""The draft of an example: who may edit it, its proof, and saving it.
 
     draft -> checked beside its whole dataset -> shown -> Save -> a Change, committed by the daemon
 
-Permissions are asked anew by every button and message: anybody can send any data, so that nothing
-is taken from a keyboard but what is looked up here. The dialog keeps the draft over restarts; a
-new example's name is made of its question and free. Beside a correction stands what it corrects.
+Callback data is untrusted: permissions are checked for every button and message, and names are
+looked up here. The draft is stored in the dialog and survives a restart. The id of a new example
+is derived from its question and unique. The proof of a correction shows what it corrects.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ DraftTurns = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A file as it shall be.
+    """The new version of a file.
 
-    `path` is within the dataset, "" for a new one; `before` the blob that the editor saw. A new
-    example has `turns` (role and words), one that lies there has its `text`, each with another
-    `question`, `answer`, `tags` or `split` where the editor gave some. `wording` is the question of
-    a new one in other words, a test question beside it. `is_gone`: it is to be deleted.
-    `proposal` is the correction that it comes from, `change` the conflict that it solves.
+    `path` is within the dataset, "" for a new example; `before` is the blob that the editor saw.
+    A new example has `turns` (role and text), an existing one its `text`; `question`, `answer`,
+    `tags` and `split` replace those of the file unless None. `wording` is a second wording of a new
+    question, which is saved as a test question. `is_gone`: the file is deleted. `proposal` is the
+    id of the correction that the draft comes from, `change` that of the conflict that it resolves.
     """
 
     dataset: str
@@ -71,53 +71,53 @@ class Draft:
 
     @property
     def example_id(self) -> str:
-        """Return the id that the path says, "" for a new one."""
+        """Return the id of the example by its path, "" for a new one."""
         return example_id_of(self.path)
 
     @property
     def is_new(self) -> bool:
-        """Return whether it is written here, and not a correction or a file that lies there."""
+        """Return whether it is a new example, not a correction or an existing file."""
         return bool(self.turns) and not (self.path or self.proposal or self.change)
 
     def written(self) -> str | None:
-        """Return the file's text, None to delete it. Raises Refused for words in a broken file."""
+        """Return the file's text, None to delete it. Raises Refused for edits of a broken file."""
         if self.is_gone:
             return None
         if self.turns:
             return write_turns(self.turns, self.tags or (), self.split)
-        given = (self.question, self.answer, self.tags, self.split)
-        if all(each is None for each in given):
+        replacements = (self.question, self.answer, self.tags, self.split)
+        if all(value is None for value in replacements):
             return self.text
-        return reword_example(self.text, *given)
+        return reword_example(self.text, *replacements)
 
     def example(self) -> Example | None:
-        """Return the example that it says, None for one that cannot be read."""
+        """Return the parsed example, None if it cannot be parsed."""
         return parse_example(self.written())
 
 
-def draft_of(kept: object) -> Draft | None:
-    """Return the draft that a dialog keeps, None where it keeps none."""
-    if not isinstance(kept, dict) or "dataset" not in kept:
+def draft_of(value: object) -> Draft | None:
+    """Return the draft stored in a dialog, None for none."""
+    if not isinstance(value, dict) or "dataset" not in value:
         return None
-    tags = kept["tags"]
-    turns = tuple((str(role), str(words)) for role, words in kept["turns"])
-    return Draft(**{**kept, "turns": turns, "tags": None if tags is None else tuple(tags)})
+    tags = value["tags"]
+    turns = tuple((str(role), str(content)) for role, content in value["turns"])
+    return Draft(**{**value, "turns": turns, "tags": None if tags is None else tuple(tags)})
 
 
 def draft_of_example(example: ExampleView, *, is_gone: bool = False) -> Draft:
-    """Return the draft that changes or deletes an example."""
+    """Return a draft that edits or deletes an example."""
     text = example.text or ""
     return Draft(example.dataset, example.path, example.revision, text, is_gone=is_gone)
 
 
-def conversation(lines: Sequence[tuple[str, str]]) -> DraftTurns:
-    """Return what was said as turns: what one side says in a row is one turn."""
+def conversation(messages: Sequence[tuple[str, str]]) -> DraftTurns:
+    """Return messages as turns: consecutive messages of one role are one turn."""
     turns: list[tuple[str, str]] = []
-    for role, words in lines:
+    for role, content in messages:
         if turns and turns[-1][0] == role:
-            turns[-1] = (role, f"{turns[-1][1]}\n\n{words}")
+            turns[-1] = (role, f"{turns[-1][1]}\n\n{content}")
         else:
-            turns.append((role, words))
+            turns.append((role, content))
     return tuple(turns)
 
 
@@ -126,9 +126,9 @@ STEP = "ex-"
 
 
 def editor_handler(act: Act | Handler) -> Handler:
-    """Return the handler that shows what `act` says to those who may edit examples.
+    """Return a handler that shows the view of `act` to users who may edit examples.
 
-    A handler ends the update itself; of what it raises the reason is shown.
+    A handler finishes the update itself; if it raises, the reason is shown.
     """
 
     async def handle(context: BotContext) -> None:
@@ -145,14 +145,14 @@ def editor_handler(act: Act | Handler) -> Handler:
 
 
 def with_current_dialog(context: BotContext) -> BotContext:
-    """Return the context with the dialog as it is now: messages and buttons run side by side."""
+    """Return the context with the stored dialog: messages and buttons run concurrently."""
     return replace(
         context, dialog=Dialogs(context.db, context.bot_id).get(context.chat_id, context.user_id)
     )
 
 
 async def show_screen(context: BotContext, act: Callable[[], View]) -> None:
-    """Answer by what `act` says, or why it cannot, to those who may edit examples alone."""
+    """Reply with the view of `act`, or its error, only to users who may edit examples."""
 
     def screen() -> View:
         if not may_edit(context):
@@ -163,57 +163,53 @@ async def show_screen(context: BotContext, act: Callable[[], View]) -> None:
 
 
 def may_edit(context: BotContext) -> bool:
-    """Return whether the person may edit any examples, and here."""
+    """Return whether the user may edit examples, and in this chat."""
     return context.is_private and context.authority.may(Permission.EDIT_EXAMPLES)
 
 
 def editable_datasets(context: BotContext) -> list[DatasetCard]:
-    """Return the datasets that the person may edit, by name."""
+    """Return the datasets that the user may edit, by name."""
     return examples.datasets(*admin.performer(context))
 
 
-def titled(context: BotContext, card: DatasetCard) -> str:
-    """Return what people call a dataset."""
+def card_title(context: BotContext, card: DatasetCard) -> str:
+    """Return the display title of a dataset."""
     return card.title.get(context.language) or card.name
 
 
 def dataset_title(context: BotContext, name: str) -> str:
-    """Return what people call a dataset that the person may edit."""
-    found = (
-        editable_dataset
-        for editable_dataset in editable_datasets(context)
-        if editable_dataset.name == name
-    )
-    return next((titled(context, each) for each in found), name)
+    """Return the display title of a dataset that the user may edit."""
+    cards = (card for card in editable_datasets(context) if card.name == name)
+    return next((card_title(context, card) for card in cards), name)
 
 
 def chosen_card(context: BotContext) -> DatasetCard:
-    """Return the dataset that a button names. Raises NotFound, also for one out of reach."""
-    found = editable_datasets(context)
-    return admin.find_by_hash(context, found, attrgetter("name"), 1, "admin-no-dataset")
+    """Return the dataset named by the callback data. Raises NotFound, also without permission."""
+    cards = editable_datasets(context)
+    return admin.find_by_hash(context, cards, attrgetter("name"), 1, "admin-no-dataset")
 
 
 def chosen_dataset(context: BotContext) -> str:
-    """Return the name of the dataset that a button names. Raises NotFound."""
+    """Return the name of the dataset in the callback data. Raises NotFound."""
     return chosen_card(context).name
 
 
 def require_editing(context: BotContext, name: str) -> str:
-    """Return the dataset's name where the person may edit it. Raises NotFound."""
+    """Return the dataset's name if the user may edit it. Raises NotFound."""
     if not context.authority.may(Permission.EDIT_EXAMPLES, name):
         raise NotFound("not theirs", "admin-no-dataset")
     return name
 
 
 def require_editing_here(context: BotContext, name: str) -> str:
-    """Return the dataset's name where the person may edit it, and here. Raises NotFound."""
+    """Return the dataset's name if the user may edit it in this chat. Raises NotFound."""
     if not may_edit(context):
         raise NotFound("not theirs", "bot-button-old")
     return require_editing(context, name)
 
 
 def chosen_example(context: BotContext) -> ExampleView:
-    """Return the example that a button names behind its dataset. Raises NotFound."""
+    """Return the example named after the dataset in the callback data. Raises NotFound."""
     name = chosen_dataset(context)
     ids = examples.ids(*admin.performer(context), name)
     example_id = admin.find_by_hash(context, ids, index=2, key="examples-gone")
@@ -221,18 +217,18 @@ def chosen_example(context: BotContext) -> ExampleView:
 
 
 def dialog_value(context: BotContext, name: str) -> Any:
-    """Return what the dialog keeps under this name, None for nothing."""
+    """Return a value stored in the dialog, None for none."""
     is_ours = context.dialog is not None and context.dialog.step.startswith(STEP)
     return context.dialog_values.get(name) if is_ours else None
 
 
 def current_draft(context: BotContext) -> Draft:
-    """Return the draft that the dialog keeps. Raises NotFound for none, or one out of reach."""
-    found = draft_of(dialog_value(context, "draft"))
-    if found is None:
+    """Return the draft stored in the dialog. Raises NotFound for none and without permission."""
+    draft = draft_of(dialog_value(context, "draft"))
+    if draft is None:
         raise NotFound("no draft", "examples-no-draft")
-    require_editing(context, found.dataset)
-    return found
+    require_editing(context, draft.dataset)
+    return draft
 
 
 def ask(
@@ -243,41 +239,41 @@ def ask(
     back: str,
     draft: Draft | None = None,
     rows: menu.Rows = (),
-    kept: Mapping[str, object] | None = None,
+    values: Mapping[str, object] | None = None,
 ) -> View:
-    """Wait for the next message at this step, and show the card that asks for it.
+    """Show a card and wait for the next message at this step.
 
-    The dialog keeps the draft and the values of `kept`; Back leads to `back`.
+    The dialog stores the draft and `values`; the Back button leads to `back`.
     """
-    drafted = {"draft": asdict(draft)} if draft is not None else {}
-    context.wait(Dialog(step, {**drafted, **(kept or {})}))
+    draft_value = {"draft": asdict(draft)} if draft is not None else {}
+    context.wait(Dialog(step, {**draft_value, **(values or {})}))
     return menu.card(context, title, *parts, rows=(*rows, menu.back_or_cancel(back)))
 
 
 def leave_dialog(context: BotContext) -> None:
-    """Wait for no message about examples any more."""
+    """End the dialog if it is about examples."""
     if context.dialog is not None and context.dialog.step.startswith(STEP):
         context.stop_waiting()
 
 
 def require_step(context: BotContext, *steps: str) -> None:
-    """Raise Refused unless the dialog stands at one of these steps."""
+    """Raise Refused unless the dialog is at one of these steps."""
     if context.dialog is None or context.dialog.step not in steps:
         raise Refused("another step", "bot-button-old")
 
 
 def commit_editor(context: BotContext) -> Editor:
-    """Return in whose name the person's commits are made."""
+    """Return the author of the user's commits."""
     return telegram_editor(context.user_id, context.sender_name)
 
 
-_LETTERS = 500
+_ANSWER_LENGTH = 500
 
 
 def model_answer(context: BotContext, proposal_id: int) -> str:
-    """Return what the model had answered, masked; "" where nobody knows it any more.
+    """Return the model's original answer, masked; "" if unknown.
 
-    Of a draft that a teacher wrote: by whom, and for how much.
+    For a draft written by a teacher model, return the model and the price instead.
     """
     proposal = Proposals(context.db).get(proposal_id)
     draft = proposal.draft
@@ -288,19 +284,19 @@ def model_answer(context: BotContext, proposal_id: int) -> str:
     if turn is None or turn.written is None or turn.question.user_id != proposal.user_id:
         return ""
     masked = mask_personal_data(turn.written.answer, context.language).words
-    return context.translate("examples-model-said", words=menu.cut(masked, _LETTERS))
+    return context.translate("examples-model-said", words=menu.cut(masked, _ANSWER_LENGTH))
 
 
 PROOF, WORDING = "ex-proof", "ex-wording"
 MAX_FINDINGS = 6
-_TEXT_LETTERS = 1400
-_DIFF_LETTERS = 1000
-_FINDING_LETTERS = 140
+_TEXT_LENGTH = 1400
+_DIFF_LENGTH = 1000
+_FINDING_LENGTH = 140
 _SIGNS = {Severity.ERROR: "⛔", Severity.WARNING: "⚠️", Severity.NOTE: "ℹ️"}
 
 
 def proof_handler(make: Callable[[BotContext], Draft], note: str = "") -> Handler:
-    """Return the handler that shows the proof of a draft, made of rows, below the text `note`."""
+    """Return a handler that shows the proof of the draft of `make`, below the text `note`."""
 
     async def handle(context: BotContext) -> None:
         text = context.translate(note) if note else ""
@@ -310,9 +306,9 @@ def proof_handler(make: Callable[[BotContext], Draft], note: str = "") -> Handle
 
 
 async def show_proof(context: BotContext, make: Callable[[], Draft], note: str = "") -> None:
-    """Show the proof of the draft that `make`, which reads rows, returns, and end the update.
+    """Show the proof of the draft that `make` reads, and finish the update.
 
-    Raises MerlinError where there is none, its dataset is gone, or its words fit no file.
+    Raises MerlinError if there is no draft, the dataset is gone, or the text fits no file.
     """
     ctx = context.services
 
@@ -325,62 +321,64 @@ async def show_proof(context: BotContext, make: Callable[[], Draft], note: str =
         return draft, files, edits, old
 
     draft, files, edits, old = await context.store.read(read)
-    seen = await asyncio.to_thread(changes.check_edits, ctx, files, edits)
-    await show_screen(context, lambda: _proof_view(context, draft, edits[0], old, seen, note))
+    preview = await asyncio.to_thread(changes.check_edits, ctx, files, edits)
+    await show_screen(context, lambda: _proof_view(context, draft, edits[0], old, preview, note))
 
 
 def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
-    """Return the edits that a draft is, under free names, with what a correction replaces."""
+    """Return the edits of a draft under unused names, with those that a correction replaces."""
     ctx, text, path = context.services, draft.written(), draft.path
     if not path:
         folder = Proposals(ctx.db).get(draft.proposal).draft.folder if draft.proposal else ""
         path = example_path(examples.free_id(ctx, draft.dataset, text, folder))
     edits = [Edit(path, draft.before, text)]
     if draft.wording:
-        worded = reword_example(text, draft.wording, split=TEST)
-        taken = (example_id_of(path),)
-        other = examples.free_id(ctx, draft.dataset, worded, also=taken)
-        edits.append(Edit(example_path(other), None, worded))
+        second_text = reword_example(text, draft.wording, split=TEST)
+        taken_ids = (example_id_of(path),)
+        second_id = examples.free_id(ctx, draft.dataset, second_text, also=taken_ids)
+        edits.append(Edit(example_path(second_id), None, second_text))
     if draft.proposal:
         edits += Proposals(ctx.db).replacement(draft.proposal).edits
     return edits
 
 
-def replacement_lines(context: BotContext, replaced: Replacement) -> list[str]:
-    """Return what an approval replaces, as lines; none where it only adds."""
+def replacement_lines(context: BotContext, replacement: Replacement) -> list[str]:
+    """Return the lines for what an approval replaces, [] if it only adds."""
     lines = [
         context.translate(
             "page-proposal-replaces",
             example=example.id,
-            answer=menu.cut(" ".join(example.answer.split()), _LETTERS),
+            answer=menu.cut(" ".join(example.answer.split()), _ANSWER_LENGTH),
         )
-        for example in replaced.examples
+        for example in replacement.examples
     ]
-    if replaced.tests:
-        named = ", ".join(test.id for test in replaced.tests)
-        arguments = {"count": len(replaced.tests), "examples": named}
+    if replacement.tests:
+        ids = ", ".join(test.id for test in replacement.tests)
+        arguments = {"count": len(replacement.tests), "examples": ids}
         lines.append(context.translate("page-proposal-tests", **arguments))
     return lines
 
 
 def _proof_view(
-    context: BotContext, draft: Draft, edit: Edit, old: str | None, seen: PreviewView, note: str
+    context: BotContext, draft: Draft, edit: Edit, old: str | None, preview: PreviewView, note: str
 ) -> View:
-    """Show the proof and wait for what the person makes of it.
+    """Show the proof and wait for the next action.
 
-    `seen` is what the checker says of the draft, `old` the text that lies there, None for none.
+    `preview` is the checker's result, `old` the current text of the file, None for none.
     """
-    title = context.translate(_title(draft), dataset=dataset_title(context, draft.dataset))
-    verdict = "examples-is-fine" if seen.is_good else "examples-has-errors"
+    title = context.translate(_title_key(draft), dataset=dataset_title(context, draft.dataset))
+    verdict = "examples-is-fine" if preview.is_good else "examples-has-errors"
     if edit.text == old:
         verdict = "examples-nothing-changed"
-    found = [*finding_lines(context, seen), format_price(context, seen)]
-    words = admin.join_lines(*found, context.translate(verdict))
-    is_savable = seen.is_good and edit.text != old
-    is_long = len(edit.text or old or "") > _TEXT_LETTERS
+    lines = [*finding_lines(context, preview), format_price(context, preview)]
+    result = admin.join_lines(*lines, context.translate(verdict))
+    can_save = preview.is_good and edit.text != old
+    is_long = len(edit.text or old or "") > _TEXT_LENGTH
     if draft.proposal:
-        replaced = replacement_lines(context, Proposals(context.db).replacement(draft.proposal))
-        notes = [note, model_answer(context, draft.proposal), *replaced]
+        replaced_lines = replacement_lines(
+            context, Proposals(context.db).replacement(draft.proposal)
+        )
+        notes = [note, model_answer(context, draft.proposal), *replaced_lines]
         note = "\n\n".join(filter(None, notes))
     return ask(
         context,
@@ -388,12 +386,12 @@ def _proof_view(
         title,
         note,
         *_preview(context, old, edit.text),
-        _wording(context, draft),
-        words,
+        _wording_note(context, draft),
+        result,
         back=way_back(draft),
         draft=draft,
-        rows=_rows(draft, is_savable=is_savable, is_long=is_long),
-        kept={"good": is_savable},
+        rows=_action_rows(draft, can_save=can_save, is_long=is_long),
+        values={"good": can_save},
     )
 
 
@@ -403,47 +401,47 @@ _ROLES = {"system": "⚙️", USER: "👤", ASSISTANT: "🤖"}
 def _preview(
     context: BotContext, old: str | None, new: str | None
 ) -> Iterator[str | menu.CodeBlock]:
-    """Yield the example as question and answer, and what leads to it from the one that lies there.
+    """Yield the example as question and answer, and the diff to the current file.
 
-    One that is more than its words is shown as its file.
+    An example with more than messages is shown as its file.
     """
     text = (old if new is None else new) or ""
     example = parse_example(text)
     messages = example.messages if example and not (example.tools or example.rejected) else ()
     if messages and all(message.role in _ROLES and not message.extra for message in messages):
         lines = turn_lines([(message.role, message.content) for message in messages])
-        yield menu.cut("\n".join(lines), _TEXT_LETTERS)
+        yield menu.cut("\n".join(lines), _TEXT_LENGTH)
         tags = ", ".join(example.tags) if example else ""
         is_test = example is not None and example.split == TEST
-        mark = context.translate("examples-for-test") if is_test else ""
-        yield admin.join_lines(tags and f"🏷 {tags}", mark)
+        test_note = context.translate("examples-for-test") if is_test else ""
+        yield admin.join_lines(tags and f"🏷 {tags}", test_note)
     else:
-        yield menu.CodeBlock(menu.cut(text, _TEXT_LETTERS))
+        yield menu.CodeBlock(menu.cut(text, _TEXT_LENGTH))
     if old is not None and new is not None:
-        # What leads from one to the other, without names and numbers of lines.
+        # The diff without file names and line numbers.
         lines = unified_diff(old, new).split("\n")[3:]
-        changed = "\n".join("⋯" if line.startswith("@@") else line for line in lines)
-        yield menu.CodeBlock(menu.cut(changed, _DIFF_LETTERS), "diff")
+        diff = "\n".join("⋯" if line.startswith("@@") else line for line in lines)
+        yield menu.CodeBlock(menu.cut(diff, _DIFF_LENGTH), "diff")
 
 
 def turn_lines(turns: Sequence[tuple[str, str]]) -> list[str]:
-    """Return turns as lines, each behind the sign of who says it."""
-    return [f"{_ROLES[role]} {words}" for role, words in turns]
+    """Return turns as lines, each with the sign of its role."""
+    return [f"{_ROLES[role]} {content}" for role, content in turns]
 
 
-def _wording(context: BotContext, draft: Draft) -> str:
-    """Return a new example's question in other words, or how many of these are missing."""
+def _wording_note(context: BotContext, draft: Draft) -> str:
+    """Return the second wording of a new question, or how many test questions are missing."""
     if draft.wording:
         return context.translate("examples-wording-is", words=draft.wording)
     if not draft.is_new:
         return ""
-    part = test_questions.count_test_questions(*admin.performer(context), draft.dataset)
-    if not part.missing:
+    counts = test_questions.count_test_questions(*admin.performer(context), draft.dataset)
+    if not counts.missing:
         return ""
-    return context.translate("examples-tests", questions=part.questions, least=part.least)
+    return context.translate("examples-tests", questions=counts.questions, least=counts.least)
 
 
-def _title(draft: Draft) -> str:
+def _title_key(draft: Draft) -> str:
     if draft.is_gone:
         return "examples-proof-delete"
     if draft.change:
@@ -453,49 +451,49 @@ def _title(draft: Draft) -> str:
     return "examples-proof-edit" if draft.before else "examples-proof-new"
 
 
-def finding_lines(context: BotContext, seen: PreviewView) -> list[str]:
-    """Return the findings as lines, those at the edited files first."""
-    found = [finding_line(context, finding) for finding in seen.findings]
-    found += [finding_line(context, each, is_named=True) for each in seen.around]
-    more = len(found) - MAX_FINDINGS
-    shown = found[:MAX_FINDINGS]
+def finding_lines(context: BotContext, preview: PreviewView) -> list[str]:
+    """Return the findings as lines, those of the edited files first."""
+    lines = [finding_line(context, finding) for finding in preview.findings]
+    lines += [finding_line(context, finding, is_named=True) for finding in preview.around]
+    more = len(lines) - MAX_FINDINGS
+    shown = lines[:MAX_FINDINGS]
     return [*shown, context.translate("examples-more", count=more)] if more > 0 else shown
 
 
 def finding_line(context: BotContext, finding: Finding, *, is_named: bool = False) -> str:
-    """Return a finding as one line; `is_named`: with the file that it stands at."""
+    """Return a finding as one line; `is_named`: with its file."""
     name = f"{finding.path.removeprefix(EXAMPLES)}: " if is_named else ""
-    words = menu.cut(finding.text(context.language), _FINDING_LETTERS)
-    return f"{_SIGNS[finding.severity]} {name}{words}"
+    message = menu.cut(finding.text(context.language), _FINDING_LENGTH)
+    return f"{_SIGNS[finding.severity]} {name}{message}"
 
 
-def format_price(context: BotContext, seen: PreviewView) -> str:
-    """Return tokens and the price of the next training, "" where nobody knows."""
-    forecast = seen.next_training
+def format_price(context: BotContext, preview: PreviewView) -> str:
+    """Return the tokens and the price of the next training, "" if unknown."""
+    forecast = preview.next_training
     if forecast is None:
         return ""
-    about = {"tokens": seen.tokens, "examples": forecast.examples}
+    arguments = {"tokens": preview.tokens, "examples": forecast.examples}
     if forecast.cost_micro is None:
-        return f"🧮 {context.translate('did-change', **about)}"
+        return f"🧮 {context.translate('did-change', **arguments)}"
     cost = money.format_estimate(context.language, forecast.cost_micro, forecast.currency)
-    return f"🧮 {context.translate('did-change-price', **about, price=cost)}"
+    return f"🧮 {context.translate('did-change-price', **arguments, price=cost)}"
 
 
-def _rows(draft: Draft, *, is_savable: bool, is_long: bool) -> Iterator[menu.RowOf]:
-    if is_savable:
+def _action_rows(draft: Draft, *, can_save: bool, is_long: bool) -> Iterator[menu.RowOf]:
+    if can_save:
         key, style = ("examples-save", "success")
         if draft.is_gone:
             key, style = ("examples-delete", "danger")
         yield ("examples-approve" if draft.proposal else key, "ex:save", style)
     if not draft.is_gone:
-        whole = not draft.proposal and ("examples-edit-whole", "ex:word:y")
-        compare = is_savable and ("page-answers", "ex:answers")
+        edit_file = not draft.proposal and ("examples-edit-whole", "ex:word:y")
+        compare_button = can_save and ("page-answers", "ex:answers")
         yield (("examples-edit-question", "ex:word:q"), ("examples-edit-answer", "ex:word:a"))
         yield (("examples-edit-tags", "ex:word:t"), _test_button(draft))
         if draft.is_new:
             yield (("examples-wording", "ex:wording"), ("examples-turn", "ex:turn"))
-        yield (whole, compare)
-    elif is_savable:
+        yield (edit_file, compare_button)
+    elif can_save:
         yield ("page-answers", "ex:answers")
     if draft.proposal:
         yield ("examples-decline", f"ex:no:{draft.proposal}", "danger")
@@ -504,7 +502,7 @@ def _rows(draft: Draft, *, is_savable: bool, is_long: bool) -> Iterator[menu.Row
 
 
 def _test_button(draft: Draft) -> menu.Entry:
-    """Return the button that makes an example a test question, or one to learn; None if broken."""
+    """Return the button that switches the test mark; None if the example cannot be parsed."""
     example = draft.example()
     if example is None:
         return None
@@ -512,7 +510,7 @@ def _test_button(draft: Draft) -> menu.Entry:
 
 
 def switch_test(context: BotContext) -> Draft:
-    """Return the draft with the other mark. Raises NotFound for one that cannot be read."""
+    """Return the draft with the test mark switched. Raises Refused if it cannot be parsed."""
     draft = current_draft(context)
     example = draft.example()
     if example is None:
@@ -521,19 +519,19 @@ def switch_test(context: BotContext) -> Draft:
 
 
 def way_back(draft: Draft) -> str:
-    """Return where a draft's Back leads, as a button's data."""
-    mark = admin.short_hash(draft.dataset)
+    """Return the callback data of a draft's Back button."""
+    dataset_hash = admin.short_hash(draft.dataset)
     if draft.proposal:
         return "ex:queue:0"
     if draft.change:
         return f"ex:change:{draft.change}"
     if draft.before:
-        return f"ex:one:{mark}:{admin.short_hash(draft.example_id)}"
-    return "ex:unturn" if draft.turns else f"ex:ds:{mark}"
+        return f"ex:one:{dataset_hash}:{admin.short_hash(draft.example_id)}"
+    return "ex:unturn" if draft.turns else f"ex:ds:{dataset_hash}"
 
 
 def save(context: BotContext) -> View:
-    """Ask for the commit of the draft that was shown."""
+    """Request a commit of the draft that was shown."""
     require_step(context, PROOF)
     draft = current_draft(context)
     if dialog_value(context, "good") is not True:
@@ -552,7 +550,7 @@ def save(context: BotContext) -> View:
 
 
 def ask_wording(context: BotContext) -> View:
-    """Ask for a new example's question in other words."""
+    """Ask for a second wording of a new example's question."""
     require_step(context, PROOF)
     title = context.translate("examples-wording")
     text = context.translate("examples-ask-wording")
@@ -560,22 +558,22 @@ def ask_wording(context: BotContext) -> View:
 
 
 def worded_draft(context: BotContext) -> Draft:
-    """Return the draft with the words that were sent. Raises Refused for the question's own."""
-    draft, words = current_draft(context), context.text.strip()
-    if words in {content for _, content in draft.turns}:
+    """Return the draft with the second wording. Raises Refused if it equals the question."""
+    draft, text = current_draft(context), context.text.strip()
+    if text in {content for _, content in draft.turns}:
         raise Refused("the same words", "examples-wording-same")
-    return replace(draft, wording=words)
+    return replace(draft, wording=text)
 
 
 def saved_view(
-    context: BotContext, dataset: str, title: str = "examples-saved-title", words: str = ""
+    context: BotContext, dataset: str, title: str = "examples-saved-title", text: str = ""
 ) -> View:
-    """Return what the person sees when a commit has been asked for; `title` is a text's key."""
-    mark = admin.short_hash(dataset)
+    """Return the view after a commit has been requested; `title` is a text's key."""
+    dataset_hash = admin.short_hash(dataset)
     rows: menu.Rows = (
-        (("examples-add", f"ex:add:{mark}"), ("examples-changes", "ex:changes:0")),
-        ("examples-to-dataset", f"ex:ds:{mark}"),
+        (("examples-add", f"ex:add:{dataset_hash}"), ("examples-changes", "ex:changes:0")),
+        ("examples-to-dataset", f"ex:ds:{dataset_hash}"),
     )
-    late = "" if is_daemon_alive(context.services) else "-late"
-    words = words or context.translate(f"examples-saved{late}")
-    return menu.card(context, context.translate(title), words, rows=rows)
+    suffix = "" if is_daemon_alive(context.services) else "-late"
+    text = text or context.translate(f"examples-saved{suffix}")
+    return menu.card(context, context.translate(title), text, rows=rows)

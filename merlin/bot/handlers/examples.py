@@ -1,4 +1,4 @@
-"""/examples: datasets, their examples as a list and by words, one example, imports; all buttons.
+"""/examples: datasets, their examples (list, search, one example), imports, and all their buttons.
 
     datasets -> dataset -> add | forward | find | list | import | unanswered
                 proof of a draft -> Save -> a Change, committed by the daemon
@@ -6,8 +6,8 @@
     review queue -> proof -> approve | decline; several at once
     changes under way -> conflict: mine | theirs | edit; committed: undo
 
-Every button is `ex:<action>:…`; the draft lies in the dialog, so that a restart loses nothing. A
-file to import lies with Telegram: what is saved is read again and judged anew.
+The callback data of every button is `ex:<action>:…`. Drafts are stored in the dialog and survive a
+restart. A file to import stays at Telegram: on Save it is downloaded and checked again.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from merlin.bot.handlers.example_draft import ask_field, reword_draft, text_hand
 from merlin.bot.handlers.example_proof import (
     Draft,
     ask,
+    card_title,
     chosen_card,
     chosen_dataset,
     chosen_example,
@@ -56,7 +57,6 @@ from merlin.bot.handlers.example_proof import (
     require_editing_here,
     saved_view,
     show_screen,
-    titled,
 )
 from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
@@ -77,164 +77,186 @@ handlers = Handlers()
 
 
 def examples_home(context: BotContext) -> View:
-    """Show the datasets that the person may edit; typed, it leaves no draft."""
+    """List the datasets that the user may edit; the typed command keeps a draft."""
     if context.verb:
         leave_dialog(context)
 
     def entry(card: DatasetCard) -> Button:
         count = context.translate("examples-count", count=card.examples)
-        return Button(f"{titled(context, card)} · {count}", f"ex:ds:{admin.short_hash(card.name)}")
+        return Button(
+            f"{card_title(context, card)} · {count}", f"ex:ds:{admin.short_hash(card.name)}"
+        )
 
-    found, title = editable_datasets(context), context.translate("admin-examples")
-    keys, rows = ("examples-which", "admin-no-datasets"), (_common(context), admin.HOME)
-    return menu.list_card(context, title, keys, found, entry, "ex:home", *rows, place=1)
+    cards, title = editable_datasets(context), context.translate("admin-examples")
+    keys, rows = ("examples-which", "admin-no-datasets"), (_shared_buttons(context), admin.HOME)
+    return menu.list_card(context, title, keys, cards, entry, "ex:home", *rows, place=1)
 
 
-def _common(context: BotContext) -> tuple[Button, ...]:
-    """Return the buttons that lead to no dataset alone."""
-    waiting, changed = count_waiting(*performer(context)), count_open(*performer(context))
+def _shared_buttons(context: BotContext) -> tuple[Button, ...]:
+    """Return the buttons that belong to no single dataset."""
+    queued, changes_count = count_waiting(*performer(context)), count_open(*performer(context))
     return (
-        Button(context.translate("examples-queue", count=waiting), "ex:queue:0"),
-        Button(context.translate("examples-changes-count", count=changed), "ex:changes:0"),
+        Button(context.translate("examples-queue", count=queued), "ex:queue:0"),
+        Button(context.translate("examples-changes-count", count=changes_count), "ex:changes:0"),
     )
 
 
 def show_dataset(context: BotContext) -> View:
-    """Show one dataset, how many findings it has, and what can be done with its examples."""
+    """Show a dataset, the number of its findings, and the actions for its examples."""
     leave_dialog(context)
     card = chosen_card(context)
-    mark, flaws = admin.short_hash(card.name), examples.findings(*performer(context), card.name)
+    dataset_hash, findings = (
+        admin.short_hash(card.name),
+        examples.findings(*performer(context), card.name),
+    )
     rows: menu.Rows = (
-        (("examples-add", f"ex:add:{mark}"), ("examples-forward", f"ex:fwd:{mark}")),
-        (("examples-find", f"ex:find:{mark}"), ("examples-list", f"ex:list:{mark}:0")),
-        ("examples-import", f"ex:import:{mark}"),
-        ("examples-unanswered", f"ex:vains:{mark}:0"),
-        bool(flaws) and ("examples-flaws", f"ex:flaws:{mark}:0"),
-        _common(context),
+        (
+            ("examples-add", f"ex:add:{dataset_hash}"),
+            ("examples-forward", f"ex:fwd:{dataset_hash}"),
+        ),
+        (
+            ("examples-find", f"ex:find:{dataset_hash}"),
+            ("examples-list", f"ex:list:{dataset_hash}:0"),
+        ),
+        ("examples-import", f"ex:import:{dataset_hash}"),
+        ("examples-unanswered", f"ex:vains:{dataset_hash}:0"),
+        bool(findings) and ("examples-flaws", f"ex:flaws:{dataset_hash}:0"),
+        _shared_buttons(context),
         menu.back("ex:home"),
     )
-    errors = sum(flaw.severity is Severity.ERROR for flaw in flaws)
-    warnings = sum(flaw.severity is Severity.WARNING for flaw in flaws)
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    warnings = sum(finding.severity is Severity.WARNING for finding in findings)
     health = context.translate("examples-findings", errors=errors, warnings=warnings)
     if not errors and not warnings:
         health = context.translate("examples-no-findings")
-    what = context.translate("examples-count", count=card.examples)
-    return menu.card(context, titled(context, card), what, health, rows=rows)
+    count = context.translate("examples-count", count=card.examples)
+    return menu.card(context, card_title(context, card), count, health, rows=rows)
 
 
 FIND = "ex-find"
-_LABEL = 48
-_MAX_WORDS = 200
-_MAX_FOUND = 80
-_TEXT_LETTERS = 2600
+_LABEL_LENGTH = 48
+_MAX_QUERY = 200
+_MAX_RESULTS = 80
+_TEXT_LENGTH = 2600
 _MAX_FINDINGS = 5
 _MAX_VERSIONS = 10
 
 
 def list_examples(context: BotContext) -> View:
-    """Show a page of the examples, by id."""
+    """Show a page of the examples, ordered by id."""
     leave_dialog(context)
     name = chosen_dataset(context)
-    page, mark = min(context.number(2), 100_000), admin.short_hash(name)
+    page, dataset_hash = min(context.number(2), 100_000), admin.short_hash(name)
     limit = PAGE_SIZE + 1
-    found = examples.recent(*performer(context), name, offset=page * PAGE_SIZE, limit=limit)
-    text = context.translate("examples-list-words" if found else "examples-none")
-    rows: menu.Rows = (*_entries(f"ex:list:{mark}", page, found), menu.back(f"ex:ds:{mark}"))
+    page_items = examples.recent(*performer(context), name, offset=page * PAGE_SIZE, limit=limit)
+    text = context.translate("examples-list-words" if page_items else "examples-none")
+    rows: menu.Rows = (
+        *_example_entries(f"ex:list:{dataset_hash}", page, page_items),
+        menu.back(f"ex:ds:{dataset_hash}"),
+    )
     return menu.card(context, name, text, rows=rows)
 
 
-def _entries(data: str, page: int, found: Sequence[ExampleView]) -> Iterator[menu.RowOf]:
-    """Yield a button for each of a page's examples, and the row that turns over.
+def _example_entries(
+    data: str, page: int, page_items: Sequence[ExampleView]
+) -> Iterator[menu.RowOf]:
+    """Yield a button for each example of a page, and the row of page buttons.
 
-    One more was looked for than a page shows.
+    `page_items` has one item more than a page if there is another page.
     """
-    for each in found[:PAGE_SIZE]:
-        words = question_preview(each.text, _LABEL)
-        label = words or f"⛔ {menu.cut(escape_unprintable(each.id), _LABEL)}"
-        yield Button(label, f"ex:one:{admin.short_hash(each.dataset)}:{admin.short_hash(each.id)}")
-    yield from menu.page_buttons(data, page, page * PAGE_SIZE + len(found))
+    for example in page_items[:PAGE_SIZE]:
+        question = question_preview(example.text, _LABEL_LENGTH)
+        label = question or f"⛔ {menu.cut(escape_unprintable(example.id), _LABEL_LENGTH)}"
+        yield Button(
+            label, f"ex:one:{admin.short_hash(example.dataset)}:{admin.short_hash(example.id)}"
+        )
+    yield from menu.page_buttons(data, page, page * PAGE_SIZE + len(page_items))
 
 
-def flaws(context: BotContext) -> View:
-    """Show a page of what the check found in a dataset, with a way to each example."""
+def show_findings(context: BotContext) -> View:
+    """Show a page of the findings of a dataset, with a button for each example."""
     leave_dialog(context)
     name = chosen_dataset(context)
-    mark = admin.short_hash(name)
-    found = examples.findings(*performer(context), name)
-    here, page = menu.paginate(found, context.number(2))
+    dataset_hash = admin.short_hash(name)
+    findings = examples.findings(*performer(context), name)
+    page_findings, page = menu.paginate(findings, context.number(2))
     ids = examples.ids(*performer(context), name)
-    known = {escape_unprintable(example_path(each)): each for each in ids}
-    paths = dict.fromkeys(each.path for each in here if each.path in known)
+    ids_by_path = {escape_unprintable(example_path(example_id)): example_id for example_id in ids}
+    paths = dict.fromkeys(finding.path for finding in page_findings if finding.path in ids_by_path)
     links = [
         Button(
-            menu.cut(escape_unprintable(each), _LABEL), f"ex:one:{mark}:{admin.short_hash(each)}"
+            menu.cut(escape_unprintable(example_id), _LABEL_LENGTH),
+            f"ex:one:{dataset_hash}:{admin.short_hash(example_id)}",
         )
-        for each in map(known.__getitem__, paths)
+        for example_id in map(ids_by_path.__getitem__, paths)
     ]
-    lines = "\n".join(finding_line(context, each, is_named=True) for each in here)
-    more = menu.page_buttons(f"ex:flaws:{mark}", page, len(found))
+    lines = "\n".join(finding_line(context, finding, is_named=True) for finding in page_findings)
+    more = menu.page_buttons(f"ex:flaws:{dataset_hash}", page, len(findings))
     title = f"{context.translate('examples-flaws')} · {name}"
-    words = lines or context.translate("examples-no-findings")
-    return menu.card(context, title, words, rows=(*links, *more, menu.back(f"ex:ds:{mark}")))
+    text = lines or context.translate("examples-no-findings")
+    return menu.card(context, title, text, rows=(*links, *more, menu.back(f"ex:ds:{dataset_hash}")))
 
 
-def ask_find(context: BotContext) -> View:
-    """Ask for words to search by."""
+def ask_query(context: BotContext) -> View:
+    """Ask for the words to search for."""
     name = chosen_dataset(context)
     title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
     text = context.translate("examples-ask-find", dataset=dataset_title(context, name))
-    return ask(context, FIND, title, text, back=back, kept={"dataset": name})
+    return ask(context, FIND, title, text, back=back, values={"dataset": name})
 
 
 async def find_examples(context: BotContext) -> None:
-    """Search by the words that were written, or show another page of what was found."""
+    """Search for the words of the message, or show another page of the results."""
     name = str(dialog_value(context, "dataset") or "")
-    words = context.text[:_MAX_WORDS]
+    words = context.text[:_MAX_QUERY]
     if context.verb:
         words = str(dialog_value(context, "words") or "")
         if not name or not words:
             await show_screen(context, lambda: admin_refusal(context))
             return
-    # A long shelf takes a while to look through: not in the thread that writes.
-    page = min(context.number(1) if context.verb else 0, _MAX_FOUND // PAGE_SIZE - 1)
-    most = (page + 1) * PAGE_SIZE + 1
-    files = await context.store.read(
-        lambda: examples.find(*performer(context), words, name, limit=most)
+    # Searching many examples is slow, so it runs outside the thread that writes.
+    page = min(context.number(1) if context.verb else 0, _MAX_RESULTS // PAGE_SIZE - 1)
+    limit = (page + 1) * PAGE_SIZE + 1
+    matches = await context.store.read(
+        lambda: examples.find(*performer(context), words, name, limit=limit)
     )
-    here = files[page * PAGE_SIZE :]
+    page_matches = matches[page * PAGE_SIZE :]
 
     def act() -> View:
         require_editing(context, name)
-        key = "examples-found" if files else "examples-found-none"
+        key = "examples-found" if matches else "examples-found-none"
         message = context.translate(key, words=menu.cut(" ".join(words.split()), 80))
         title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
-        kept, rows = {"dataset": name, "words": words}, _entries("ex:found", page, here)
-        return ask(context, FIND, title, message, back=back, rows=rows, kept=kept)
+        values, rows = (
+            {"dataset": name, "words": words},
+            _example_entries("ex:found", page, page_matches),
+        )
+        return ask(context, FIND, title, message, back=back, rows=rows, values=values)
 
     await show_screen(context, act)
 
 
 def show_example(context: BotContext) -> View:
-    """Show one example: its text, what taught it, what is wrong with it."""
+    """Show an example: its text, the builds that contain it, and its findings."""
     leave_dialog(context)
     file = chosen_example(context)
-    mark, name = admin.short_hash(file.dataset), admin.short_hash(file.id)
-    code_block = menu.CodeBlock(
-        menu.cut(file.text or context.translate("examples-no-text"), _TEXT_LETTERS)
+    dataset_hash, example_hash = admin.short_hash(file.dataset), admin.short_hash(file.id)
+    text_block = menu.CodeBlock(
+        menu.cut(file.text or context.translate("examples-no-text"), _TEXT_LENGTH)
     )
-    way = f"{mark}:{name}"
-    words = (
-        ("examples-edit-question", f"ex:edit:{way}:q"),
-        ("examples-edit-answer", f"ex:edit:{way}:a"),
+    target = f"{dataset_hash}:{example_hash}"
+    reword_buttons = (
+        ("examples-edit-question", f"ex:edit:{target}:q"),
+        ("examples-edit-answer", f"ex:edit:{target}:a"),
     )
     rows: menu.Rows = (
-        words if parse_example(file.text) else (),
-        ("examples-edit-whole", f"ex:edit:{way}:y"),
+        reword_buttons if parse_example(file.text) else (),
+        ("examples-edit-whole", f"ex:edit:{target}:y"),
         (
-            ("examples-history", f"ex:past:{way}"),
-            ("examples-delete-ask", f"ex:del:{way}", "danger"),
+            ("examples-history", f"ex:past:{target}"),
+            ("examples-delete-ask", f"ex:del:{target}", "danger"),
         ),
-        (("examples-to-list", f"ex:list:{mark}:0"), menu.back(f"ex:ds:{mark}")),
+        (("examples-to-list", f"ex:list:{dataset_hash}:0"), menu.back(f"ex:ds:{dataset_hash}")),
     )
     lineage = context.translate("examples-untaught")
     builds = examples.builds_with(*performer(context), file.dataset, file.id)
@@ -242,18 +264,18 @@ def show_example(context: BotContext) -> View:
         first, last = builds
         blob = file.revision[:10]
         lineage = context.translate("examples-taught", first=first, last=last, blob=blob)
-    flaws = [
+    findings = [
         f"• {menu.cut(finding.text(context.language), 160)}"
         for finding in examples.findings(*performer(context), file.dataset)
         if finding.path == escape_unprintable(file.path)
     ]
     title = f"{file.dataset} · {escape_unprintable(file.id)}"
-    about = admin.join_lines(lineage, *flaws[:_MAX_FINDINGS])
-    return menu.card(context, title, code_block, about, rows=rows)
+    details = admin.join_lines(lineage, *findings[:_MAX_FINDINGS])
+    return menu.card(context, title, text_block, details, rows=rows)
 
 
 def show_history(context: BotContext) -> View:
-    """Show who wrote an example when, as far as commits were seen."""
+    """Show the author and time of each known version of an example."""
     file = chosen_example(context)
     versions = examples.versions(*performer(context), file.dataset, file.id)
     lines = [
@@ -261,7 +283,7 @@ def show_history(context: BotContext) -> View:
             "examples-history-line",
             at=admin.when(context, version.at),
             author=version.author,
-            subject=menu.cut(format_subject(version.subject, context.language), _LABEL),
+            subject=menu.cut(format_subject(version.subject, context.language), _LABEL_LENGTH),
             commit=version.commit[:10],
         )
         for version in versions[:_MAX_VERSIONS]
@@ -278,8 +300,8 @@ IMPORT = "ex-import"
 MAX_BYTES = 5_000_000
 _MAX_LINES = 10
 _MAX_ADDED = 5
-_ADDED_LETTERS = 120
-_LETTERS = 160
+_ADDED_LENGTH = 120
+_LINE_LENGTH = 160
 
 
 def ask_import(context: BotContext) -> View:
@@ -288,12 +310,12 @@ def ask_import(context: BotContext) -> View:
     title = context.translate("examples-import-title", dataset=dataset_title(context, name))
     text = context.translate("examples-ask-file", megabytes=MAX_BYTES // 1_000_000)
     back = f"ex:ds:{admin.short_hash(name)}"
-    return ask(context, IMPORT, title, text, back=back, kept={"dataset": name})
+    return ask(context, IMPORT, title, text, back=back, values={"dataset": name})
 
 
 @handlers.step(IMPORT)
-async def import_sent(context: BotContext) -> None:
-    """Read the file that was sent, and show what it would add."""
+async def receive_import(context: BotContext) -> None:
+    """Read the file that was sent and show what it would add."""
     name = str(dialog_value(context, "dataset") or "")
     note = context.translate("examples-file-wanted")
     source: dict[str, Any] = {}
@@ -310,7 +332,7 @@ async def import_sent(context: BotContext) -> None:
             return
 
     def ask_again() -> View:
-        """Say what was wrong with it; the file that was shown before still can be saved."""
+        """Say what was wrong; the file shown before can still be saved."""
         require_editing(context, name)
         save = bool(dialog_value(context, "file")) and ("examples-save", "ex:take", "success")
         rows = (save, menu.back_or_cancel(f"ex:ds:{admin.short_hash(name)}"))
@@ -321,18 +343,18 @@ async def import_sent(context: BotContext) -> None:
 
 async def _show_import(context: BotContext, name: str, source: dict[str, Any]) -> None:
     """Show what a file or a text would add. Raises NotFound, Refused."""
-    plan = await _plan(context, name, source)
+    plan = await _plan_import(context, name, source)
     await show_screen(context, lambda: _import_view(context, *plan, source))
 
 
 async def import_pairs(context: BotContext) -> None:
-    """Show what the questions of a forwarded chat would add, each with its answer."""
+    """Show the examples that the questions and answers of a forwarded chat would add."""
     name, table = await context.store.read(lambda: example_draft.picked_table(context))
     await _show_import(context, name, {"text": table})
 
 
-async def question_sent(context: BotContext) -> None:
-    """Take the question of a new example, or several at once as a table or a forwarded chat."""
+async def receive_question(context: BotContext) -> None:
+    """Take the question of a new example, or a table or a forwarded chat with several."""
     draft = draft_of(dialog_value(context, "draft"))
     if draft is not None and not draft.turns and is_table(context.text):
         await _show_import(context, draft.dataset, {"text": context.text})
@@ -340,8 +362,8 @@ async def question_sent(context: BotContext) -> None:
         await text_handler(example_draft.take_question)(context)
 
 
-async def _plan(
-    context: BotContext, name: str, file: dict[str, Any]
+async def _plan_import(
+    context: BotContext, name: str, source: dict[str, Any]
 ) -> tuple[ImportPlan, PreviewView]:
     """Return what a file or a text would add. Raises NotFound, Refused."""
     ctx = context.services
@@ -351,18 +373,18 @@ async def _plan(
         return read_files(ctx, admin.actor(context), name)
 
     files = await context.store.read(read)
-    if "text" in file:
-        lines = read_pasted(str(file["text"]))
+    if "text" in source:
+        lines = read_pasted(str(source["text"]))
     else:
-        content = await fetch(context, str(file["id"]), MAX_BYTES)
-        lines = read_import_lines(BufferedReader(BytesIO(content)), str(file["name"]))
+        content = await fetch(context, str(source["id"]), MAX_BYTES)
+        lines = read_import_lines(BufferedReader(BytesIO(content)), str(source["name"]))
     return await asyncio.to_thread(examples.plan, ctx, files, lines)
 
 
 def _import_view(
-    context: BotContext, plan: ImportPlan, seen: PreviewView, file: dict[str, Any]
+    context: BotContext, plan: ImportPlan, preview: PreviewView, source: dict[str, Any]
 ) -> View:
-    """Show what would come of it, and wait for a yes or for another file."""
+    """Show the result of an import, and wait for Save or for another file."""
     name, good = require_editing(context, plan.dataset), plan.good_edits
     counts = context.translate(
         "examples-import-counts",
@@ -374,61 +396,69 @@ def _import_view(
     label = context.translate("examples-save-many", count=len(good))
     save = Button(label, "ex:take", style="success") if good else None
     title = context.translate("examples-import-title", dataset=dataset_title(context, name))
-    new = [_added(each) for each in good[:_MAX_ADDED]]
+    added = [_added_example(edit) for edit in good[:_MAX_ADDED]]
     if len(good) > _MAX_ADDED:
-        new.append(context.translate("examples-more", count=len(good) - _MAX_ADDED))
-    around = finding_lines(context, replace(seen, findings=()))
-    parts = ("\n\n".join(new), "\n".join(_line_reports(context, plan)), "\n".join(around))
-    price = format_price(context, seen) if good else ""
-    kept = {"dataset": name, "file": file}
+        added.append(context.translate("examples-more", count=len(good) - _MAX_ADDED))
+    dataset_findings = finding_lines(context, replace(preview, findings=()))
+    parts = (
+        "\n\n".join(added),
+        "\n".join(_line_reports(context, plan)),
+        "\n".join(dataset_findings),
+    )
+    price = format_price(context, preview) if good else ""
+    values = {"dataset": name, "file": source}
     back = f"ex:ds:{admin.short_hash(name)}"
-    return ask(context, IMPORT, title, counts, *parts, price, back=back, rows=(save,), kept=kept)
+    return ask(
+        context, IMPORT, title, counts, *parts, price, back=back, rows=(save,), values=values
+    )
 
 
-def _added(edit: Edit) -> str:
-    """Return a new example as its first question and answer, short."""
+def _added_example(edit: Edit) -> str:
+    """Return the first question and answer of a new example, shortened."""
     example = parse_example(edit.text)
     parts = (example.question, example.answer) if example else (edit.path, "")
-    return "➕ " + "\n🤖 ".join(shorten(each, _ADDED_LETTERS) for each in parts)
+    return "➕ " + "\n🤖 ".join(shorten(part, _ADDED_LENGTH) for part in parts)
 
 
 def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:
-    """Yield the first lines that something is wrong with or that are known."""
-    found = [(finding.line, finding.text(context.language)) for finding in plan.findings]
-    for place, known in plan.duplicates:
-        if isinstance(known, Place):
-            other = context.translate("examples-line", line=known.line)
+    """Yield the first lines with findings and duplicates."""
+    reports = [(finding.line, finding.text(context.language)) for finding in plan.findings]
+    for place, duplicate in plan.duplicates:
+        if isinstance(duplicate, Place):
+            other = context.translate("examples-line", line=duplicate.line)
         else:
-            other = known
-        found.append((place.line, context.translate("import-duplicate", other=other)))
-    for line, words in sorted(found)[:_MAX_LINES]:
-        yield menu.cut(context.translate("examples-import-line", line=line, words=words), _LETTERS)
-    if len(found) > _MAX_LINES:
-        yield context.translate("examples-more", count=len(found) - _MAX_LINES)
+            other = duplicate
+        reports.append((place.line, context.translate("import-duplicate", other=other)))
+    for line, message in sorted(reports)[:_MAX_LINES]:
+        yield menu.cut(
+            context.translate("examples-import-line", line=line, words=message), _LINE_LENGTH
+        )
+    if len(reports) > _MAX_LINES:
+        yield context.translate("examples-more", count=len(reports) - _MAX_LINES)
 
 
 async def take_import(context: BotContext) -> None:
-    """Ask for the commit of all that is good in the file that was shown."""
-    name, file = str(dialog_value(context, "dataset") or ""), dialog_value(context, "file")
-    if context.dialog is None or context.dialog.step != IMPORT or not file:
+    """Request a commit of the valid examples in the file that was shown."""
+    name, source = str(dialog_value(context, "dataset") or ""), dialog_value(context, "file")
+    if context.dialog is None or context.dialog.step != IMPORT or not source:
         await show_screen(context, lambda: admin_refusal(context))
         return
 
-    plan, _ = await _plan(context, name, file)
+    plan, _ = await _plan_import(context, name, source)
 
-    def saved() -> View:
+    def save() -> View:
         name, good = require_editing(context, plan.dataset), plan.good_edits
         if not good:
             raise Refused("nothing new", "examples-import-nothing")
-        line, editor = import_subject(len(good), name), commit_editor(context)
-        save_changes(*performer(context), name, good, line, editor=editor)
+        subject, editor = import_subject(len(good), name), commit_editor(context)
+        save_changes(*performer(context), name, good, subject, editor=editor)
         leave_dialog(context)
         return saved_view(context, name)
 
-    await show_screen(context, saved)
+    await show_screen(context, save)
 
 
-# What a button does, by the word behind `ex:`.
+# The action of a button, by the word after `ex:`.
 ACTIONS: Mapping[str, Handler | Act] = {
     "home": examples_home,
     "ds": show_dataset,
@@ -436,7 +466,7 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "turn": example_draft.ask_turn,
     "unturn": example_draft.undo_turn,
     "look": proof_handler(current_draft),
-    # Buttons of messages that were sent when more steps led to the proof.
+    # Buttons of messages sent by earlier versions, where more steps led to the proof.
     "turns": proof_handler(current_draft),
     "tags": proof_handler(current_draft),
     "test": proof_handler(example_proof.switch_test),
@@ -449,13 +479,13 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "answers": example_draft.compare_answers,
     "save": example_proof.save,
     "list": list_examples,
-    "flaws": flaws,
-    "find": ask_find,
+    "flaws": show_findings,
+    "find": ask_query,
     "found": find_examples,
     "one": show_example,
     "past": show_history,
     "edit": example_draft.ask_edit,
-    # Save is the second question.
+    # The Save button of the proof is the confirmation.
     "del": proof_handler(lambda context: draft_of_example(chosen_example(context), is_gone=True)),
     "fwd": example_draft.ask_forwarded,
     "picks": example_draft.show_messages,
@@ -489,22 +519,24 @@ ACTIONS: Mapping[str, Handler | Act] = {
 
 
 @handlers.button(example_proof.VERB)
-async def pressed(context: BotContext) -> None:
-    """Do what a button says."""
+async def handle_button(context: BotContext) -> None:
+    """Run the action of a button."""
     action = context.argument(0)
-    home = "home" if action in {"", AS_NEW_MESSAGE} else action
-    await editor_handler(ACTIONS.get(home, admin_refusal))(context)
+    name = "home" if action in {"", AS_NEW_MESSAGE} else action
+    await editor_handler(ACTIONS.get(name, admin_refusal))(context)
 
 
-def _reworded(context: BotContext) -> Draft:
+def _reworded_draft(context: BotContext) -> Draft:
     field = str(dialog_value(context, "field") or "t")
     return reword_draft(current_draft(context), field, context.text)
 
 
 handlers.command("examples")(editor_handler(examples_home))
-handlers.step(example_draft.QUESTION)(editor_handler(question_sent))
+handlers.step(example_draft.QUESTION)(editor_handler(receive_question))
 handlers.step(example_draft.ANSWER)(text_handler(proof_handler(example_draft.answered_draft)))
-handlers.step(example_draft.TAGS, example_draft.REWORD)(text_handler(proof_handler(_reworded)))
+handlers.step(example_draft.TAGS, example_draft.REWORD)(
+    text_handler(proof_handler(_reworded_draft))
+)
 handlers.step(example_proof.WORDING)(text_handler(proof_handler(example_proof.worded_draft)))
 handlers.step(example_proof.PROOF, "ex-turns")(
     proof_handler(current_draft, "examples-press-button")
