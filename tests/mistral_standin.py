@@ -14,7 +14,7 @@ from merlin.openai_protocol.errors import bad_field
 from merlin.sandbox.provider.app import JOB, JOBS, ProviderStandIn
 from merlin.sandbox.provider.chat import json_object, model_objects
 from merlin.sandbox.provider.training import TrainingJob, checkpoint_objects
-from merlin.sandbox.server import Address
+from merlin.sandbox.server import ApiRoute
 
 # The account's words, as Mistral says them; a word that nobody knows stays.
 _WORDS = {
@@ -31,9 +31,9 @@ MAX_SUFFIX_LENGTH = 18
 class MistralStandIn(ProviderStandIn):
     """Mistral, as far as its client can tell."""
 
-    def _table(self) -> list[Address]:
+    def _table(self) -> list[ApiRoute]:
         account = self._account
-        own: list[Address] = [
+        own: list[ApiRoute] = [
             ("models.list", "GET", "/v1/models", self._models),
             ("files.list", "GET", "/v1/files", self._files),
             ("jobs.create", "POST", JOBS, self._create),

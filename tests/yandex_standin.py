@@ -21,7 +21,7 @@ from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.provider.chat import json_object
 from merlin.sandbox.provider.training import TrainingJob
-from merlin.sandbox.server import Address
+from merlin.sandbox.server import ApiRoute
 
 # The account's words, as Yandex says them; a word that nobody knows stays.
 _WORDS = {
@@ -46,9 +46,9 @@ class YandexStandIn(ProviderStandIn):
         self._drafts: dict[str, tuple[str, bytes]] = {}
         super().__init__(folder, key=key)
 
-    def _table(self) -> list[Address]:
+    def _table(self) -> list[ApiRoute]:
         account = self._account
-        own: list[Address] = [
+        own: list[ApiRoute] = [
             ("files.create", "POST", _DATASETS, self._draft),
             ("files.list", "GET", _DATASETS, self._datasets),
             ("files.address", "GET", f"{_DATASET}:uploadUrl", self._address),
