@@ -1,11 +1,11 @@
-"""Distil: a stronger model drafts examples, which wait for an editor as people's corrections do.
+"""Distillation: a stronger model (the teacher) drafts examples, which an editor has to approve.
 
     materials | questions | examples -> calls -> [the budget] -> answers, checked -> proposals
 
-An Intent stands before each call, by a digest of teacher and conversation. What was answered is
-neither asked nor paid for again, however often a run is begun; a call that a crash left in doubt is
-asked again and counts twice. A teacher's text is nobody's: it is read as JSON of one shape,
-bounded, checked and linted as any example, and trains nothing by itself.
+An Intent is stored before each call, by a digest of teacher and messages. An answered call is
+never repeated or paid for again, however often a run is restarted; a call in doubt after a crash
+is repeated and counts twice. The answers are untrusted: they are parsed as JSON of one schema,
+limited, checked and linted like any example, and train nothing by themselves.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ from merlin.providers.base import Answer, Asker
 from merlin.training.ask_many import AskReport, Query, Reply, ask_many
 
 PASSAGE_TOKENS = 1000
-PAIRS = 3  # that are asked for about one passage
+PAIRS = 3  # asked for per passage of material
 MAX_ANSWER_TOKENS = 4000
 MAX_ANSWER_S = 120.0
 _MAX_NOTE_LENGTH = 1000
-# Of the newest so many, those of a question with its answer are worded otherwise.
-_MAX_TAUGHT, _PAIR_TURNS = 1_000, 2
-_MAX_DRAFTS = 50  # that one answer is read for
+# Other wordings are asked of single-turn examples among the newest so many.
+_MAX_REWORDED, _PAIR_TURNS = 1_000, 2
+_MAX_DRAFTS = 50  # read at most from one answer
 _SHAPE = '{"examples": [{"questions": ["…"], "answer": "…"}]}'
 
 
@@ -69,13 +69,13 @@ class _Pair(BaseModel):
 
 
 class _Drafts(BaseModel):
-    """What a teacher answers with."""
+    """The JSON document that a teacher answers with."""
 
     examples: Annotated[list[_Pair], Field(max_length=_MAX_DRAFTS)]
 
 
 def _object(**properties: object) -> dict[str, object]:
-    """Return the schema of an object as strict mode takes it."""
+    """Return the JSON schema of an object, as strict mode requires it."""
     values = {"type": "object", "properties": properties, "required": list(properties)}
     return {**values, "additionalProperties": False}
 
@@ -94,26 +94,26 @@ WISHES = SamplingParams(
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a course's material, or a given question; `source` says where it stands.
+    """A piece of course material, or a question; `source` is its location.
 
-    A taught question has its `answer`: other wordings of it are wanted, as test questions.
+    A training question has its `answer`: the teacher rewords it to get test questions.
     """
 
     source: str
-    words: str
+    text: str
     is_question: bool = False
     answer: str = ""
 
     @property
     def note(self) -> str:
-        """Return what is told of it in an example."""
+        """Return the note on the passage for the editor."""
         return (
-            self.source if self.is_question else f"{self.source}\n\n{self.words[:_MAX_NOTE_LENGTH]}"
+            self.source if self.is_question else f"{self.source}\n\n{self.text[:_MAX_NOTE_LENGTH]}"
         )
 
 
 def read_passages(files: Sequence[FileText]) -> list[Passage]:
-    """Return a course's texts in passages of about `PASSAGE_TOKENS` at most."""
+    """Return a course's materials, split into passages of at most about `PASSAGE_TOKENS`."""
     return [
         Passage(file.path, part)
         for file in files
@@ -122,47 +122,47 @@ def read_passages(files: Sequence[FileText]) -> list[Passage]:
     ]
 
 
-def read_questions(message: str, name: str) -> list[Passage]:
-    """Return the questions of a file, one a line; blank lines are passed over.
+def read_questions(content: str, name: str) -> list[Passage]:
+    """Return the questions of a file, one per line; blank lines are skipped.
 
     Raises Refused for a line that is too long.
     """
-    found = []
-    for number, line in enumerate(message.lstrip("\ufeff").splitlines(), 1):
+    questions = []
+    for number, line in enumerate(content.lstrip("\ufeff").splitlines(), 1):
         if len(line) > MAX_CHARACTERS:
             arguments = {"line": number, "limit": MAX_CHARACTERS}
             raise Refused(f"line {number} is too long", "distil-long-line", **arguments)
         if line.strip():
-            found.append(Passage(f"{name}:{number}", line.strip(), is_question=True))
-    return found
+            questions.append(Passage(f"{name}:{number}", line.strip(), is_question=True))
+    return questions
 
 
-def read_taught(ctx: Context, actor: Actor, dataset: str) -> list[Passage]:
-    """Return as many taught questions as test questions are missing, from all over the dataset.
+def read_train_questions(ctx: Context, actor: Actor, dataset: str) -> list[Passage]:
+    """Return as many training questions as test questions are missing, spread over the dataset.
 
     Raises NotFound.
     """
     missing = count_test_questions(ctx, actor, dataset).missing
-    found = ExampleEntries(ctx.db).find(dataset, ExampleFilter(split=TRAIN), _MAX_TAUGHT)
-    read = [(each.example_id, parse_example(each.text)) for each in found if missing]
-    taught = [
+    entries = ExampleEntries(ctx.db).find(dataset, ExampleFilter(split=TRAIN), _MAX_REWORDED)
+    examples = [(entry.example_id, parse_example(entry.text)) for entry in entries if missing]
+    candidates = [
         Passage(example_id, example.question, is_question=True, answer=example.answer)
-        for example_id, example in read
+        for example_id, example in examples
         if example and len(example.messages) == _PAIR_TURNS
     ]
-    return taught[:: max(len(taught) // max(missing, 1), 1)][:missing]
+    return candidates[:: max(len(candidates) // max(missing, 1), 1)][:missing]
 
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """The model that drafts, with its price."""
+    """The model that drafts examples, with its price."""
 
     provider: str
     model_id: str
     price: Price
 
     def key(self, dataset: str, messages: Sequence[Message]) -> str:
-        """Return what the Intent of a call is known by."""
+        """Return the key of the Intent of a call."""
         parts = [
             dataset,
             self.provider,
@@ -173,15 +173,15 @@ class Teacher:
         return f"{DISTIL}-{digest}"
 
 
-def find_teacher(ctx: Context, named: str) -> Teacher:
-    """Return the teacher that PROVIDER/MODEL names.
+def find_teacher(ctx: Context, name: str) -> Teacher:
+    """Return the teacher named PROVIDER/MODEL.
 
-    Raises ConfigError for another form, NotFound for a provider that is not there, Refused without
-    a price: a budget needs one.
+    Raises ConfigError for another form, NotFound for an unknown provider, Refused if the model has
+    no price, which the budget needs.
     """
-    provider, _, model_id = named.partition("/")
+    provider, _, model_id = name.partition("/")
     if not provider or not model_id:
-        raise ConfigError(f"{named} is no PROVIDER/MODEL", "distil-bad-teacher", teacher=named)
+        raise ConfigError(f"{name} is no PROVIDER/MODEL", "distil-bad-teacher", teacher=name)
     if ctx.config.provider(provider) is None:
         raise NotFound(f"no provider {provider}", "held-no-provider", provider=provider)
     price = ctx.config.price(provider, model_id)
@@ -192,11 +192,11 @@ def find_teacher(ctx: Context, named: str) -> Teacher:
 
 @dataclass(frozen=True, slots=True)
 class DistilPlan:
-    """What is left to ask, by the key of each query, and what was asked before.
+    """The calls still to make, and the state of earlier runs.
 
-    `known` are the normal forms of the questions that the dataset and its proposals have, by what
-    near ones have in common (`near_key`). `spent` is what each of the same calls cost in runs
-    before, those in doubt included, in millionths.
+    `known` are the normal forms of the questions of the dataset and its proposals, grouped by
+    `near_key`. `spent` is what each of the same calls cost in earlier runs, including calls in
+    doubt, in millionths.
     """
 
     dataset: str
@@ -209,7 +209,7 @@ class DistilPlan:
 
     @property
     def spent_micro(self) -> int:
-        """Return what was spent in runs before."""
+        """Return the cost of earlier runs."""
         return sum(self.spent.values())
 
 
@@ -221,53 +221,54 @@ def plan(
     passages: Sequence[Passage] | None,
     wordings: int,
 ) -> DistilPlan:
-    """Return the calls about these passages, None: about the course's materials; takes a while.
+    """Return the calls about the passages, None: about the course's materials; takes a while.
 
-    Raises NotFound, Refused where there is nothing to ask about.
+    Raises NotFound; Refused if there is nothing to ask about.
     """
     files = changes.read_files(ctx, actor, dataset)
-    checked = check_files(dataset, files.files, ctx.config.example_tokens)
-    if checked.spec is None:
+    checked_dataset = check_files(dataset, files.files, ctx.config.example_tokens)
+    if checked_dataset.spec is None:
         raise Refused(f"{dataset} has no good dataset.yaml", "change-not-good", dataset=dataset)
     inputs = read_passages(files.files) if passages is None else passages
     if not inputs:
         raise Refused("nothing to ask about", "distil-nothing", dataset=dataset)
-    lying = [example.facts.question for example in checked.examples]
-    proposed = map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))
-    taken = dict.fromkeys([*lying, *proposed])
-    begun = Intents(ctx.db, ctx.clock).of_kind(DISTIL)
-    known = defaultdict[str, list[str]](list)
-    for question in taken:
-        known[near_key(question)].append(question)
+    dataset_questions = [example.facts.question for example in checked_dataset.examples]
+    proposed_questions = map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))
+    existing = dict.fromkeys([*dataset_questions, *proposed_questions])
+    intents = Intents(ctx.db, ctx.clock).of_kind(DISTIL)
+    known_questions = defaultdict[str, list[str]](list)
+    for question in existing:
+        known_questions[near_key(question)].append(question)
     queries, by_key, spent = [], dict[str, Passage](), dict[str, int]()
-    for each in inputs:
-        messages = _messages(checked.spec.system, each, wordings, ctx.config.language)
+    for passage in inputs:
+        messages = _messages(checked_dataset.spec.system, passage, wordings, ctx.config.language)
         key = teacher.key(dataset, messages)
         query = Query(key, messages, Usage(count_messages(messages), MAX_ANSWER_TOKENS))
-        state = begun[key].state if key in begun else IntentState.READY
+        state = intents[key].state if key in intents else IntentState.READY
         if state is IntentState.DONE:
-            spent[key] = int(begun[key].outside_id)
+            spent[key] = int(intents[key].outside_id)
         elif state is IntentState.SENDING:
             spent[key] = query.cost(teacher.price)
-        is_taught = each.is_question and not each.answer and normalise(each.words) in taken
+        is_new_question = passage.is_question and not passage.answer
+        is_taught = is_new_question and normalise(passage.text) in existing
         if key not in by_key and state is not IntentState.DONE and not is_taught:
             queries.append(query)
-        by_key[key] = each
-    answered = sum(begun[key].state is IntentState.DONE for key in spent)
-    return DistilPlan(dataset, teacher, queries, by_key, known, answered, spent)
+        by_key[key] = passage
+    answered = sum(intents[key].state is IntentState.DONE for key in spent)
+    return DistilPlan(dataset, teacher, queries, by_key, known_questions, answered, spent)
 
 
 def _messages(system: str, passage: Passage, wordings: int, default: str) -> tuple[Message, ...]:
-    """Return what a teacher is asked, in the language of the passage."""
-    language = detect_language(passage.words) or detect_language(system) or default
+    """Return the messages to the teacher, in the language of the passage."""
+    language = detect_language(passage.text) or detect_language(system) or default
     message = text(language, "distil-system", shape=_SHAPE)
     if passage.is_question:
-        wish = text(language, "distil-question", others=wordings - 1)
-        words = passage.words
+        request = text(language, "distil-question", others=wordings - 1)
+        content = passage.text
     else:
-        wish = text(language, "distil-materials", pairs=PAIRS, wordings=wordings)
-        words = wrap_document(passage.words, passage.source)
-    return (Message("system", f"{message}\n\n{system}"), Message("user", f"{wish}\n\n{words}"))
+        request = text(language, "distil-materials", pairs=PAIRS, wordings=wordings)
+        content = wrap_document(passage.text, passage.source)
+    return (Message("system", f"{message}\n\n{system}"), Message("user", f"{request}\n\n{content}"))
 
 
 UNREADABLE, BROKEN, DUPLICATE = "unreadable", "broken", "duplicate"
@@ -275,10 +276,10 @@ UNREADABLE, BROKEN, DUPLICATE = "unreadable", "broken", "duplicate"
 
 @dataclass(slots=True)
 class DistilReport:
-    """What came of a run so far; money in millionths, that of runs before left out.
+    """The results of a run so far; money in millionths, without earlier runs.
 
-    `rejected` counts by reason: answers that cannot be read, drafts that the check finds
-    something in, drafts that ask what the dataset has.
+    `rejected` counts by reason: unreadable answers, drafts with findings, drafts of questions that
+    the dataset has.
     """
 
     answered: int = 0
@@ -289,9 +290,9 @@ class DistilReport:
 
 @dataclass(frozen=True, slots=True)
 class _RecordingAsker:
-    """Asks the teacher: an Intent before each call, its drafts stored before its answer is told.
+    """An Asker that stores an Intent before each call, and the drafts before it returns an answer.
 
-    It is asked by several threads. An interrupt ends the main one: no answer gets lost by it.
+    Several threads use it. An interrupt ends only the main thread, so that no answer is lost.
     """
 
     ctx: Context
@@ -326,7 +327,7 @@ class _RecordingAsker:
     def _record(self, query: Query, answer: Answer) -> None:
         ctx, plan = self.ctx, self.plan
         cost = query.cost(plan.teacher.price, answer.usage)
-        drafts, rejected = _accept(plan, plan.passages[query.key], answer.text, cost)
+        drafts, rejected = _valid_drafts(plan, plan.passages[query.key], answer.text, cost)
         with ctx.db.atomic():
             self._intents.done(query.key, str(plan.spent.get(query.key, 0) + cost))
             Proposals(ctx.db, ctx.clock).add_drafts(drafts)
@@ -347,57 +348,59 @@ def run(
     report: DistilReport,
     advance: Callable[[], None],
 ) -> AskReport:
-    """Ask what is left, as far as the budget goes; each answer's drafts wait as it comes.
+    """Make the remaining calls within the budget; each answer's drafts are stored at once.
 
-    `report` is filled on the way, so that whoever interrupts can tell. Raises as `ask_many`.
+    `report` is updated as the run goes on, for the case of an interrupt. Raises as `ask_many`.
     """
     queries, teacher = plan.queries, plan.teacher
-    recording = _RecordingAsker(ctx, plan, asker, report, {each.key: each for each in queries})
+    recording = _RecordingAsker(ctx, plan, asker, report, {query.key: query for query in queries})
 
     def keep(query: Query, reply: Reply) -> None:  # noqa: ARG001 - it is stored by now
         advance()
 
-    left, price = budget_micro - plan.spent_micro, teacher.price
-    return ask_many(recording, teacher.model_id, queries, keep, price=price, budget_micro=left)
+    remaining, price = budget_micro - plan.spent_micro, teacher.price
+    return ask_many(recording, teacher.model_id, queries, keep, price=price, budget_micro=remaining)
 
 
-def _accept(
-    plan: DistilPlan, passage: Passage, message: str, cost: int
+def _valid_drafts(
+    plan: DistilPlan, passage: Passage, content: str, cost: int
 ) -> tuple[list[Draft], Counter[str]]:
-    """Return the good new drafts of an answer, and how many were rejected, by reason."""
-    pairs, currency = _read_pairs(passage, message), plan.teacher.price.currency
+    """Return the valid new drafts of an answer, and the number of rejected ones by reason."""
+    pairs, currency = _read_pairs(passage, content), plan.teacher.price.currency
     if pairs is None:
         return [], Counter({UNREADABLE: 1})
     model_id, note = plan.teacher.model_id, passage.note
     split = TEST if passage.answer else ""
     drafts = [Draft(*pair, plan.dataset, 0, model_id, DISTIL, note, split=split) for pair in pairs]
-    good = [draft for draft in drafts if _is_good(draft)]
-    new = _without_duplicates(good, plan.known)
-    rejected = Counter({BROKEN: len(drafts) - len(good), DUPLICATE: len(good) - len(new)})
-    share = cost // max(len(new), 1)
-    return [replace(each, cost_micro=share, currency=currency) for each in new], +rejected
+    valid = [draft for draft in drafts if _is_valid(draft)]
+    unique = _without_duplicates(valid, plan.known)
+    rejected = Counter({BROKEN: len(drafts) - len(valid), DUPLICATE: len(valid) - len(unique)})
+    share = cost // max(len(unique), 1)
+    return [replace(draft, cost_micro=share, currency=currency) for draft in unique], +rejected
 
 
-def _read_pairs(passage: Passage, message: str) -> list[tuple[str, str]] | None:
-    """Return question and answer of each draft, None for an answer that has another shape."""
-    begin, end = message.find("{"), message.rfind("}")  # some put it into a block of code
+def _read_pairs(passage: Passage, content: str) -> list[tuple[str, str]] | None:
+    """Return question and answer of each draft, or None if the answer does not fit the schema."""
+    start, end = content.find("{"), content.rfind("}")  # some models put it into a code block
     try:
-        parsed = _Drafts.model_validate_json(message[begin : end + 1].encode("utf-8", "replace"))
+        parsed = _Drafts.model_validate_json(content[start : end + 1].encode("utf-8", "replace"))
     except ValidationError:
         return None
     if passage.answer:
         pairs = [(example.questions, passage.answer) for example in parsed.examples[:1]]
     elif not passage.is_question:
         pairs = [(example.questions, example.answer) for example in parsed.examples]
-    else:  # it is asked as it was given, and one answer is enough of it
+    else:  # keep the original wording; one answer is enough
         pairs = [
-            ([passage.words, *example.questions], example.answer) for example in parsed.examples[:1]
+            ([passage.text, *example.questions], example.answer) for example in parsed.examples[:1]
         ]
-    return [(one.strip(), answer.strip()) for questions, answer in pairs for one in questions]
+    return [
+        (wording.strip(), answer.strip()) for questions, answer in pairs for wording in questions
+    ]
 
 
-def _is_good(draft: Draft) -> bool:
-    """Return whether neither the check nor the lint finds anything in the example."""
+def _is_valid(draft: Draft) -> bool:
+    """Return whether the example passes the check and the lint."""
     if max(len(draft.question), len(draft.answer)) > MAX_CHARACTERS:
         return False
     example, findings = read_example(example_yaml(draft).encode("utf-8", "surrogatepass"))
@@ -405,16 +408,13 @@ def _is_good(draft: Draft) -> bool:
 
 
 def _without_duplicates(drafts: Sequence[Draft], known: dict[str, list[str]]) -> list[Draft]:
-    """Return the drafts that ask something new; forms of one question are the same.
-
-    What they ask is known from now on.
-    """
-    new = []
+    """Return the drafts of new questions, without near duplicates; add all to `known`."""
+    unique = []
     for draft in drafts:
         question = normalise(draft.question)
         alike = known.setdefault(near_key(question), [])
-        near = (later for later, _ in find_near_questions([*alike, question]))
-        if question not in alike and len(alike) not in near:
-            new.append(draft)
+        near_indexes = (index for index, _ in find_near_questions([*alike, question]))
+        if question not in alike and len(alike) not in near_indexes:
+            unique.append(draft)
         alike.append(question)
-    return new
+    return unique

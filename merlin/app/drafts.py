@@ -1,12 +1,12 @@
 """Drafts: an editor changes examples one by one, and saves them all as one commit.
 
-    an edit -> read by the checker -> kept -> … -> saved: checked together -> one change
+    an edit -> parsed by the checker -> stored -> … -> saved: checked together -> one change
 
-Nothing is lost: what is refused, or was changed by another meanwhile, stays a draft until its
+Nothing is lost: a draft that is refused, or whose example somebody else changed, stays until its
 editor decides.
 
-A pasted table becomes drafts too: its rows are judged one by one, by the dataset's index, so that
-no dataset is read whole, and those that the editor chose are kept.
+A pasted table becomes drafts too: each row is compared with the dataset's index, which avoids
+reading the whole dataset, and the rows that the editor chooses are stored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from merlin.app import changes, examples
 from merlin.app.actor import Actor
 from merlin.app.changes import ChangeView, DatasetFiles
 from merlin.app.context import Context
-from merlin.app.examples import ExampleView, ExampleWords
+from merlin.app.examples import ExampleContent, ExampleView
 from merlin.app.permissions import require_editing
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.course.editing import CourseEdits
@@ -51,10 +51,10 @@ _MAX_CHECKED = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftsCheck:
-    """What the checker says of drafts by themselves, by example; what the next training costs.
+    """The checker's findings on the drafts alone, by example, and the cost of the next training.
 
-    `serving` is the version that answers till then, "" for none; `is_automatic`: it is launched
-    without anybody's word.
+    `serving` is the version that answers until then, "" for none; `is_automatic`: training starts
+    without a command.
     """
 
     findings: Mapping[str, Sequence[Finding]]
@@ -65,10 +65,10 @@ class DraftsCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftView:
-    """One edit that is not saved: the example as it shall be, and as it lies there, None for none.
+    """An unsaved edit: the example after it, and the current one, None for none.
 
-    `before` is the revision that the editor saw, "" for a new example. `is_stale`: what lies there
-    is another one by now.
+    `before` is the revision that the editor saw, "" for a new example. `is_stale`: the current one
+    has another revision.
     """
 
     example: ExampleView
@@ -79,7 +79,7 @@ class DraftView:
 
 
 class DraftNotGood(DatasetError):
-    """The checker cannot read an example as it shall be."""
+    """The checker cannot read the edited example."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__("the draft has errors", "page-not-good")
@@ -87,39 +87,39 @@ class DraftNotGood(DatasetError):
 
 
 def list_drafts(ctx: Context, actor: Actor, dataset: str) -> list[DraftView]:
-    """Return the actor's drafts in a dataset, the one begun last first. Raises NotFound."""
+    """Return the actor's drafts in a dataset, newest first. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
         drafts = _drafts(ctx).of(actor.user_id, dataset)
-        lying = FileIndex(ctx.db).texts(dataset, [draft.edit.path for draft in drafts])
-    return [_view(dataset, draft.edit, lying) for draft in reversed(drafts)]
+        files = FileIndex(ctx.db).texts(dataset, [draft.edit.path for draft in drafts])
+    return [_draft_view(dataset, draft.edit, files) for draft in reversed(drafts)]
 
 
-def _view(dataset: str, edit: Edit, files: Mapping[str, FileText]) -> DraftView:
-    lying = files.get(edit.path)
+def _draft_view(dataset: str, edit: Edit, files: Mapping[str, FileText]) -> DraftView:
+    current = files.get(edit.path)
     file_text = FileText(dataset, edit.path, edit.before or "", edit.text)
-    if edit.text is None and lying is not None:
-        file_text = lying
+    if edit.text is None and current is not None:
+        file_text = current
     return DraftView(
         example=examples.view_of(file_text),
         kind=edit.kind,
         before=edit.before or "",
-        lying=examples.view_of(lying) if lying else None,
-        is_stale=edit.before != (lying.blob if lying else None),
+        lying=examples.view_of(current) if current else None,
+        is_stale=edit.before != (current.blob if current else None),
     )
 
 
 def list_edits(ctx: Context, actor: Actor, dataset: str) -> list[Edit]:
     """Return the actor's drafts in a dataset as edits of its files. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    return [each.edit for each in _drafts(ctx).of(actor.user_id, dataset)]
+    return [draft.edit for draft in _drafts(ctx).of(actor.user_id, dataset)]
 
 
 async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
-    """Return what the checker says of the actor's drafts, and what their training would cost.
+    """Return the checker's findings on the actor's drafts, and the cost of training them.
 
-    They are looked at without the rest of the dataset, which `save_drafts` checks them with; more
-    than `_MAX_CHECKED` are not looked at before that. Raises NotFound.
+    The drafts are checked without the rest of the dataset, which only `save_drafts` includes; more
+    than `_MAX_CHECKED` are not checked here. Raises NotFound.
     """
 
     def read(ctx: Context) -> tuple[list[Edit], list[FileText], Build | None, Serving | None]:
@@ -134,16 +134,16 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
         return DraftsCheck(findings={})
     texts = {edit.path: edit.text for edit in edits}
     limits = ctx.config.example_tokens
-    seen = await asyncio.to_thread(EditChecker().preview, dataset, files, texts, limits)
+    preview = await asyncio.to_thread(EditChecker().preview, dataset, files, texts, limits)
     findings: dict[str, list[Finding]] = {}
-    for finding in seen.findings:
+    for finding in preview.findings:
         findings.setdefault(example_id_of(finding.path), []).append(finding)
-    provider = seen.spec.recipe.provider if seen.spec else ""
+    provider = preview.spec.recipe.provider if preview.spec else ""
     return DraftsCheck(
         findings=findings,
-        next_training=forecast(build, seen, partial(ctx.config.price, provider)),
+        next_training=forecast(build, preview, partial(ctx.config.price, provider)),
         serving=serving.model.build_version if serving else "",
-        is_automatic=seen.spec is None or seen.spec.launch.mode == "auto",
+        is_automatic=preview.spec is None or preview.spec.launch.mode == "auto",
     )
 
 
@@ -152,53 +152,54 @@ def draft_example(
     actor: Actor,
     dataset: str,
     example_id: str,
-    words: ExampleWords,
+    content: ExampleContent,
     revision: str,
 ) -> str:
-    """Keep an edit of an example, without an id a new one; return its id.
+    """Store an edit of an example, or without an id of a new one; return its id.
 
-    `revision` is what the editor saw. An edit that changes nothing is no draft any more. Raises
-    NotFound for an example that is gone, DraftNotGood, Refused for too many drafts.
+    `revision` is what the editor saw. An edit that changes nothing deletes the draft. Raises
+    NotFound for a missing example, DraftNotGood, Refused for too many drafts.
     """
     require_editing(ctx, actor, dataset)
-    rows, index = _drafts(ctx), FileIndex(ctx.db)
-    by_path = {each.edit.path: each for each in rows.of(actor.user_id, dataset)}
+    drafts, index = _drafts(ctx), FileIndex(ctx.db)
+    by_path = {draft.edit.path: draft for draft in drafts.of(actor.user_id, dataset)}
     path = example_path(example_id) if example_id else ""
-    drafted = by_path.get(path)
-    lying = index.texts(dataset, [path]).get(path) if path else None
-    if path and drafted is None and lying is None:
+    draft = by_path.get(path)
+    current = index.texts(dataset, [path]).get(path) if path else None
+    if path and draft is None and current is None:
         raise NotFound(f"no example {example_id}", "change-no-example")
-    text = _write(drafted, lying, words)
+    text = _edited_text(draft, current, content)
     findings = read_example(text.encode("utf-8", "surrogatepass"))[1]
     if parse_example(text) is None:
         raise DraftNotGood(findings)
     if not path:
-        drafted_ids = [example_id_of(each) for each in by_path]
-        taken = [*index.example_ids(dataset), *drafted_ids]
-        path = example_path(free_example_id(text, taken))
-    if lying is not None and lying.text == text and lying.blob == revision:
-        rows.drop(actor.user_id, dataset, path)
+        taken_ids = [*index.example_ids(dataset), *map(example_id_of, by_path)]
+        path = example_path(free_example_id(text, taken_ids))
+    if current is not None and current.text == text and current.blob == revision:
+        drafts.drop(actor.user_id, dataset, path)
         return example_id_of(path)
-    if len(by_path) >= MAX_DRAFTS and drafted is None:
+    if len(by_path) >= MAX_DRAFTS and draft is None:
         raise Refused(f"{len(by_path)} drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
-    rows.put(actor.user_id, dataset, Edit(path, revision or None, text))
+    drafts.put(actor.user_id, dataset, Edit(path, revision or None, text))
     return example_id_of(path)
 
 
-def _write(drafted: ExampleDraft | None, lying: FileText | None, words: ExampleWords) -> str:
-    """Return the file with these words; what the form does not name stays as it is."""
-    base = drafted.edit.text if drafted and drafted.edit.text else lying.text if lying else None
+def _edited_text(
+    draft: ExampleDraft | None, current: FileText | None, content: ExampleContent
+) -> str:
+    """Return the file with the new content; parts that are None stay as they are."""
+    base = draft.edit.text if draft and draft.edit.text else current.text if current else None
     if base is None or parse_example(base) is None:
-        base = examples.write_words(words)
-    text = reword_example(base, words.question, words.answer, words.tags, words.split)
-    # The file as it lies may be laid out otherwise and say the same.
-    if lying is not None and parse_example(lying.text) == parse_example(text):
-        return lying.text or text
-    return examples.end_line(text)
+        base = examples.write_new_example(content)
+    text = reword_example(base, content.question, content.answer, content.tags, content.split)
+    # The current file may say the same in another layout.
+    if current is not None and parse_example(current.text) == parse_example(text):
+        return current.text or text
+    return examples.normalize_line_ends(text)
 
 
 def draft_removal(ctx: Context, actor: Actor, dataset: str, example_id: str, revision: str) -> None:
-    """Keep the removal of an example; one that no commit has is forgotten. Raises NotFound."""
+    """Store the removal of an example, or delete the draft of a new one. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     path = example_path(example_id)
     if path not in FileIndex(ctx.db).texts(dataset, [path]):
@@ -208,31 +209,31 @@ def draft_removal(ctx: Context, actor: Actor, dataset: str, example_id: str, rev
 
 
 def drop_draft(ctx: Context, actor: Actor, dataset: str, example_id: str = "") -> None:
-    """Forget the draft of an example, without an id all of the dataset. Raises NotFound."""
+    """Delete the draft of an example, or without an id all of the dataset. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     path = example_path(example_id) if example_id else ""
     _drafts(ctx).drop(actor.user_id, dataset, path)
 
 
 def keep_mine(ctx: Context, actor: Actor, dataset: str, example_id: str) -> None:
-    """Let a draft stand over what lies there now. Raises NotFound."""
+    """Keep a stale draft: base it on the current revision. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     path = example_path(example_id)
-    rows, lying = _drafts(ctx), FileIndex(ctx.db).texts(dataset, [path]).get(path)
-    for each in rows.of(actor.user_id, dataset):
-        if each.edit.path == path:
-            blob = lying.blob if lying else None
-            if blob is None and each.edit.text is None:
-                rows.drop(actor.user_id, dataset, path)
+    drafts, current = _drafts(ctx), FileIndex(ctx.db).texts(dataset, [path]).get(path)
+    for draft in drafts.of(actor.user_id, dataset):
+        if draft.edit.path == path:
+            blob = current.blob if current else None
+            if blob is None and draft.edit.text is None:
+                drafts.drop(actor.user_id, dataset, path)
             else:
-                rows.put(actor.user_id, dataset, Edit(path, blob, each.edit.text))
+                drafts.put(actor.user_id, dataset, Edit(path, blob, draft.edit.text))
 
 
 async def save_drafts(ctx: Context, actor: Actor, dataset: str, once: str) -> ChangeView:
-    """Ask for one commit of all the actor's drafts in a dataset; of the same `once` the same one.
+    """Request one commit of all the actor's drafts in a dataset; `once` makes it idempotent.
 
-    Raises NotFound, EditNotGood, Refused where there is nothing to save, others changed some of the
-    examples meanwhile or edit the dataset all the time; the drafts are kept then.
+    Raises NotFound, EditNotGood; Refused if there is nothing to save, somebody else changed one of
+    the examples, or the dataset changes all the time. The drafts are kept then.
     """
 
     def read(ctx: Context) -> list[ExampleDraft]:
@@ -242,13 +243,13 @@ async def save_drafts(ctx: Context, actor: Actor, dataset: str, once: str) -> Ch
     drafts = await ctx.read(read)
 
     def make(files: DatasetFiles) -> CourseEdits:
-        lying = {file.path: file for file in files.files if file.path.startswith(EXAMPLES)}
+        current_files = {file.path: file for file in files.files if file.path.startswith(EXAMPLES)}
         edits, stale = list[Edit](), 0
         for draft in drafts:
-            edit, here = draft.edit, lying.get(draft.edit.path)
-            if (here.text if here else None) == edit.text:
+            edit, current = draft.edit, current_files.get(draft.edit.path)
+            if (current.text if current else None) == edit.text:
                 continue  # saved before
-            if (here.blob if here else None) == edit.before:
+            if (current.blob if current else None) == edit.before:
                 edits.append(edit)
             else:
                 stale += 1
@@ -268,12 +269,12 @@ def _drafts(ctx: Context) -> ExampleDrafts:
     return ExampleDrafts(ctx.db, ctx.clock)
 
 
-# Of those that say a question's words, so many are compared with it.
-_NEAR = 50
+# So many search results are compared with a pasted question.
+_MAX_COMPARED = 50
 
 
 class PastedVerdict(StrEnum):
-    """What a row is to the dataset: new, said already, the same question answered otherwise."""
+    """How a pasted row relates to the dataset: new, the same, another answer, or unreadable."""
 
     NEW = "new"
     SAME = "same"
@@ -283,7 +284,7 @@ class PastedVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PastedRow:
-    """One row; `known` is the example that asks the same, `findings` say what is wrong with it."""
+    """One row; `known` is the example with the same question, `findings` are its errors."""
 
     line: int
     verdict: PastedVerdict
@@ -293,16 +294,19 @@ class PastedRow:
 
     @property
     def is_offered(self) -> bool:
-        """Return whether it can be taken."""
+        """Return whether it can become a draft."""
         return self.verdict in (PastedVerdict.NEW, PastedVerdict.OTHER)
 
 
-def judge_pasted(ctx: Context, actor: Actor, dataset: str, text: str) -> list[PastedRow]:
-    """Return what each row is. Raises NotFound, Refused for more rows than there may be drafts."""
+def compare_pasted_rows(ctx: Context, actor: Actor, dataset: str, text: str) -> list[PastedRow]:
+    """Compare each pasted row with the dataset.
+
+    Raises NotFound, Refused beyond `MAX_DRAFTS` rows.
+    """
     require_editing(ctx, actor, dataset)
+    edits = [draft.edit for draft in _drafts(ctx).of(actor.user_id, dataset)]
     drafted = {
-        each.edit.path: FileText(dataset, each.edit.path, each.edit.before or "", each.edit.text)
-        for each in ExampleDrafts(ctx.db, ctx.clock).of(actor.user_id, dataset)
+        edit.path: FileText(dataset, edit.path, edit.before or "", edit.text) for edit in edits
     }
     entries, rows, contents = ExampleEntries(ctx.db), list[PastedRow](), set[bytes]()
     for line in read_pasted(text):
@@ -312,42 +316,43 @@ def judge_pasted(ctx: Context, actor: Actor, dataset: str, text: str) -> list[Pa
         if example is None:
             rows.append(PastedRow(line.line, PastedVerdict.WRONG, findings=line.findings))
             continue
-        found = entries.find(dataset, ExampleFilter(example.question[:MAX_QUERY_LENGTH]), _NEAR)
-        lying = [FileText(dataset, each.path, each.blob, each.text) for each in found]
-        near = [*drafted.values(), *(each for each in lying if each.path not in drafted)]
-        rows.append(_judge(line.line, example, near, contents))
+        query = ExampleFilter(example.question[:MAX_QUERY_LENGTH])
+        matches = entries.find(dataset, query, _MAX_COMPARED)
+        stored = [FileText(dataset, entry.path, entry.blob, entry.text) for entry in matches]
+        candidates = [*drafted.values(), *(file for file in stored if file.path not in drafted)]
+        rows.append(_compare_row(line.line, example, candidates, contents))
         contents.add(example.facts.content)
     return rows
 
 
-def _judge(
-    line: int, example: Example, near: Sequence[FileText], contents: set[bytes]
+def _compare_row(
+    line: int, example: Example, candidates: Sequence[FileText], contents: set[bytes]
 ) -> PastedRow:
     if example.facts.content in contents:
         return PastedRow(line, PastedVerdict.SAME, example)
-    for each in near:
-        other = parse_example(each.text)
+    for file in candidates:
+        other = parse_example(file.text)
         if other is not None and other.facts.question == example.facts.question:
             is_same = other.facts.answer == example.facts.answer
             verdict = PastedVerdict.SAME if is_same else PastedVerdict.OTHER
-            return PastedRow(line, verdict, example, examples.view_of(each))
+            return PastedRow(line, verdict, example, examples.view_of(file))
     return PastedRow(line, PastedVerdict.NEW, example)
 
 
-def take_pasted(
+def draft_pasted_rows(
     ctx: Context, actor: Actor, dataset: str, text: str, chosen: Collection[int]
 ) -> int:
-    """Make drafts of the rows of these lines; return how many. Raises as `judge_pasted`.
+    """Make drafts of the rows at these lines; return their number. Raises as `compare_pasted_rows`.
 
-    A row that asks what an example asks already changes its answer, and its tags where it has any.
+    A row whose question has an example changes that example's answer, and its tags if it has any.
     """
-    rows = [each for each in judge_pasted(ctx, actor, dataset, text) if each.line in chosen]
+    rows = [row for row in compare_pasted_rows(ctx, actor, dataset, text) if row.line in chosen]
     example_drafts = ExampleDrafts(ctx.db, ctx.clock)
-    known = [each.edit.path for each in example_drafts.of(actor.user_id, dataset)]
-    if len(known) + len(rows) > MAX_DRAFTS:
+    drafted = [draft.edit.path for draft in example_drafts.of(actor.user_id, dataset)]
+    if len(drafted) + len(rows) > MAX_DRAFTS:
         raise Refused("too many drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
-    names = NameAllocator([*FileIndex(ctx.db).example_ids(dataset), *map(example_id_of, known)])
-    taken = 0
+    names = NameAllocator([*FileIndex(ctx.db).example_ids(dataset), *map(example_id_of, drafted)])
+    count = 0
     for row in rows:
         if row.example is None or not row.is_offered:
             continue
@@ -355,7 +360,7 @@ def take_pasted(
             path = example_path(names.new(row.example.question))
             example_drafts.put(actor.user_id, dataset, Edit(path, None, write_example(row.example)))
         else:
-            words = ExampleWords(None, row.example.answer, row.example.tags or None)
-            draft_example(ctx, actor, dataset, row.known.id, words, row.known.revision)
-        taken += 1
-    return taken
+            content = ExampleContent(None, row.example.answer, row.example.tags or None)
+            draft_example(ctx, actor, dataset, row.known.id, content, row.known.revision)
+        count += 1
+    return count

@@ -1,4 +1,4 @@
-"""What the proof of a model says, beside the model that served before or any other one."""
+"""Evaluation of a model: its answers to the test questions, compared with another model's."""
 
 from __future__ import annotations
 
@@ -46,28 +46,28 @@ _PERCENT, _MAX_EXPLAINED = 100, 20
 def evaluate(
     ctx: Context, actor: Actor, name: str, against: str = "", grading: Grading | None = None
 ) -> ProofReport:
-    """Return what the kept answers of a model say, beside those of `against`.
+    """Return a report on the stored answers of a model, compared with those of `against`.
 
     Both are named by the provider's model name or the build's version; by default `against` is the
-    model that served before. Nobody is asked; `grading` is what a judge was asked before. Raises
-    NotFound, also without the permission; Refused for a model without kept answers.
+    model that served before. No model is called; `grading` is a judge's stored grading. Raises
+    NotFound, also without the permission; Refused for a model without stored answers.
     """
-    model, other = _find_both(ctx, actor, name, against)
-    return evaluation.evaluate(ctx.db, model, other, grading.kinds if grading else {})
+    model, base = _find_both(ctx, actor, name, against)
+    return evaluation.evaluate(ctx.db, model, base, grading.kinds if grading else {})
 
 
 def answers_to_grade(
     ctx: Context, actor: Actor, name: str, against: str = ""
 ) -> list[tuple[Model, list[JudgedAnswer]]]:
-    """Return both models with their kept answers, for a judge. Raises as `evaluate`."""
-    model, other = _find_both(ctx, actor, name, against)
-    evaluation.evaluate(ctx.db, model, other)
-    both = [model, *([other] if other else [])]
-    return [(each, evaluation.judge_answers(ctx.db, each)) for each in both]
+    """Return both models with their stored answers, for a judge. Raises as `evaluate`."""
+    model, base = _find_both(ctx, actor, name, against)
+    evaluation.evaluate(ctx.db, model, base)
+    compared = [model, base] if base else [model]
+    return [(version, evaluation.judge_answers(ctx.db, version)) for version in compared]
 
 
 def keep_grading(ctx: Context, actor: Actor, name: str, grading: Grading) -> None:
-    """Store what a judge said of a model's answers, for the page of its test. Raises NotFound."""
+    """Store a judge's grading of a model's answers. Raises NotFound."""
     _find(ctx, actor, name)
     grades.keep_grading(ctx.db, grading)
 
@@ -79,10 +79,9 @@ def _find_both(ctx: Context, actor: Actor, name: str, against: str) -> tuple[Mod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationView:
-    """How a model did at its test questions: beside which one, by which rule, before which others.
+    """A model's evaluation: its comparison with another model, its gate, the scores of versions.
 
-    Without a `report` `why` says why there is none; `asked` is how many of `questions` were
-    answered by then.
+    Without a `report`, `why` is the reason; `asked` of `questions` were answered by then.
     """
 
     model: ModelView
@@ -97,25 +96,25 @@ class EvaluationView:
 
 
 def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") -> EvaluationView:
-    """Return all that is known of how a model did at its test questions.
+    """Return a model's evaluation.
 
     Names as in `evaluate`. Raises NotFound, also without the permission.
     """
-    model, other = _find_both(ctx, actor, name, against)
-    shown = models.get(ctx, actor, model.model_row)
-    report, why = None, None
+    model, base = _find_both(ctx, actor, name, against)
+    view = models.get(ctx, actor, model.model_row)
+    report, reason = None, None
     try:
-        report = evaluation.evaluate(ctx.db, model, other)
-    except Refused as refusal:
-        why = refusal
+        report = evaluation.evaluate(ctx.db, model, base)
+    except Refused as error:
+        reason = error
     serving = models.serving_models(ctx, actor).get(model.dataset)
     return EvaluationView(
-        model=shown,
-        against=models.get(ctx, actor, other.model_row) if other else None,
+        model=view,
+        against=models.get(ctx, actor, base.model_row) if base else None,
         serving=(serving.build or serving.model) if serving else "",
-        gate=models.gate_of(ctx, shown),
+        gate=models.gate_of(ctx, view),
         report=report,
-        why=why,
+        why=reason,
         asked=len(Models(ctx.db).answers(model.model_row)),
         questions=len(questions_of(read_conversations(ctx.db, model.build_id, TEST))),
         versions=evaluation.score_versions(ctx.db, model),
@@ -124,40 +123,41 @@ def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") ->
 
 @dataclass(frozen=True, slots=True)
 class WrongAnswer:
-    """How like a wrong answer is to the expected one, of 100; `said` is the example that taught it.
+    """The likeness of a wrong answer to the expected one, 0 to 100.
 
-    `said` is "" where none did.
+    `said` is the id of the example that taught it, or "".
     """
 
     likeness: float
     said: str
 
 
-def explain_wrong(ctx: Context, actor: Actor, found: EvaluationView) -> dict[str, WrongAnswer]:
-    """Return what there is to say of the first wrong answers, by the example asked about."""
-    if not found.report or not actor.may(Permission.WATCH, found.model.dataset):
+def explain_wrong(ctx: Context, actor: Actor, view: EvaluationView) -> dict[str, WrongAnswer]:
+    """Return explanations of the first wrong answers, by the id of the test example."""
+    if not view.report or not actor.may(Permission.WATCH, view.model.dataset):
         return {}
-    wrong = found.report.of(Change.LOST, Change.WRONG)
-    explained = {}
-    for each in [each for each in wrong if each.kind is AnswerKind.WRONG][:_MAX_EXPLAINED]:
-        taught_ids, _ = find_taught(ctx.db, found.model.model, "", each.now)
-        like = likeness(each.now, each.expected)
-        explained[each.example] = WrongAnswer(like, next(iter(taught_ids), ""))
-    return explained
+    answers = view.report.of(Change.LOST, Change.WRONG)
+    wrong_answers = [answer for answer in answers if answer.kind is AnswerKind.WRONG]
+    explanations = {}
+    for answer in wrong_answers[:_MAX_EXPLAINED]:
+        taught_ids, _ = find_taught(ctx.db, view.model.model, "", answer.now)
+        score = likeness(answer.now, answer.expected)
+        explanations[answer.example] = WrongAnswer(score, next(iter(taught_ids), ""))
+    return explanations
 
 
-def scores_of(found: EvaluationView, language: str, zone: tzinfo) -> list[Score]:
-    """Return the scores of the versions; the one that serves and the one looked at have names."""
+def scores_of(view: EvaluationView, language: str, zone: tzinfo) -> list[Score]:
+    """Return the scores of the versions; the serving and the selected one are labelled."""
     scores = []
-    for version in found.versions:
-        style = "this" if version.model_row == found.model.id else ""
-        style = "serves" if version.model == found.serving else style
+    for version in view.versions:
+        style = "this" if version.model_row == view.model.id else ""
+        style = "serves" if version.model == view.serving else style
         arguments = {"right": version.right, "questions": version.questions}
         score = Score(
             share=_PERCENT * version.right / version.questions,
             low=_PERCENT * version.low,
             high=_PERCENT * version.high,
-            name=version.model.removeprefix(f"{found.model.dataset}-"),
+            name=version.model.removeprefix(f"{view.model.dataset}-"),
             day=format_day_briefly(in_zone(version.at, zone), language),
             style=style,
             words=text(language, f"eval-score-{style}", **arguments) if style else "",
@@ -174,7 +174,7 @@ def _find(ctx: Context, actor: Actor, name: str) -> Model:
 
 
 def comparison_text(comparison: Comparison, language: str) -> str:
-    """Return in plain words which of two models answers better, or that this cannot be told."""
+    """Return a sentence on which model answers better, or that it cannot be told."""
     figures = {
         name: format_signed(language, getattr(comparison, name) or 0.0, 1)
         for name in ("difference", "low", "high")

@@ -1,4 +1,4 @@
-"""Examples: what models learn from. Editors change them by commits, others propose them."""
+"""Examples, the training data. Editors change them by commits, others propose them."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ __all__ = [
     "Finding",
 ]
 
-# Long enough for a commit to be seen.
-_FRESH = timedelta(hours=1)
+# Long enough for the daemon to see a commit.
+_COMMIT_DELAY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +63,8 @@ class ExampleView:
 
 
 @dataclass(frozen=True, slots=True)
-class ExampleWords:
-    """What an example shall say: `text` the whole file, or its parts; None: as it was.
+class ExampleContent:
+    """New content of an example: `text`, the whole file, or its parts; None: unchanged.
 
     `split` is train or test, "" for no mark; it goes with the parts.
     """
@@ -77,7 +77,7 @@ class ExampleWords:
 
 
 def datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
-    """Return the datasets of which the actor may edit the examples, by name."""
+    """Return the datasets whose examples the actor may edit, by name."""
     cards = FileIndex(ctx.db).datasets()
     return [card for card in cards if actor.may(Permission.EDIT_EXAMPLES, card.name)]
 
@@ -85,45 +85,46 @@ def datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
 def recent(
     ctx: Context, actor: Actor, dataset: str, *, limit: int = 50, after: str = "", offset: int = 0
 ) -> list[ExampleView]:
-    """Return examples by id: those behind the id `after`, or behind the first `offset`.
+    """Return examples by id, after the id `after`, or skipping the first `offset`.
 
     Raises NotFound.
     """
     require_editing(ctx, actor, dataset)
-    found = FileIndex(ctx.db).examples(dataset, offset, limit, after)
-    return [view_of(each) for each in found]
+    files = FileIndex(ctx.db).examples(dataset, offset, limit, after)
+    return [view_of(file) for file in files]
 
 
 def find(
     ctx: Context, actor: Actor, text: str, dataset: str = "", *, limit: int = 50
 ) -> list[ExampleView]:
-    """Return the first examples that say all these words, of one dataset or ("") of all.
+    """Return the first examples that contain all words of `text`, of one dataset or ("") of all.
 
     Raises NotFound.
     """
     if dataset:
         require_editing(ctx, actor, dataset)
-    found = FileIndex(ctx.db).find(text, dataset or None, limit)
-    mine = {name: may_edit_examples(ctx, actor, name) for name in {each.dataset for each in found}}
-    return [view_of(each) for each in found if mine[each.dataset]]
+    files = FileIndex(ctx.db).find(text, dataset or None, limit)
+    names = {file.dataset for file in files}
+    is_editable = {name: may_edit_examples(ctx, actor, name) for name in names}
+    return [view_of(file) for file in files if is_editable[file.dataset]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetView:
-    """A dataset as its page of examples names it; `course` is the one of the same folder."""
+    """A dataset as its page of examples shows it; `course` is that of the same folder."""
 
     name: str
     title: Localised
     course: Course | None = None
 
     def name_in(self, language: str) -> str:
-        """Return what people call it: its title in a language, else its name."""
+        """Return its title in a language, else its name."""
         return localised(self.title, language) or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedExample:
-    """An example in a list: by whom and when it was written, its side of the split, findings."""
+    """An example in a list: its author and time, its split, findings."""
 
     example: ExampleView
     number: int
@@ -134,7 +135,7 @@ class ListedExample:
 
 
 def get_dataset(ctx: Context, actor: Actor, name: str) -> DatasetView:
-    """Return a dataset of which the actor may edit the examples. Raises NotFound."""
+    """Return a dataset whose examples the actor may edit. Raises NotFound."""
     require_editing(ctx, actor, name)
     index, course = FileIndex(ctx.db), None
     if not index.is_known(name):
@@ -153,38 +154,38 @@ def browse(
     limit: int,
     before: int = 0,
 ) -> list[ListedExample]:
-    """Return one part of the examples that are wanted, newest change first.
+    """Return a page of the examples that match a filter, newest change first.
 
-    Those whose numbers are less than `before`, 0: from the first. Raises NotFound.
+    Only numbers below `before`; 0: the first page. Raises NotFound.
     """
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
-        entries = ExampleEntries(ctx.db)
-        found = entries.find(dataset, example_filter, limit, before)
-        values: dict[str, list[Finding]] = {each.path: [] for each in found}
-        for finding in entries.findings(dataset, list(values)):
-            values[finding.path].append(finding)
+        index = ExampleEntries(ctx.db)
+        entries = index.find(dataset, example_filter, limit, before)
+        findings_by_path: dict[str, list[Finding]] = {entry.path: [] for entry in entries}
+        for finding in index.findings(dataset, list(findings_by_path)):
+            findings_by_path[finding.path].append(finding)
     return [
         ListedExample(
-            example=view_of(FileText(dataset, each.path, each.blob, each.text)),
-            number=each.number,
-            author=each.author,
-            at=each.at,
-            split=each.split,
-            findings=values[each.path],
+            example=view_of(FileText(dataset, entry.path, entry.blob, entry.text)),
+            number=entry.number,
+            author=entry.author,
+            at=entry.at,
+            split=entry.split,
+            findings=findings_by_path[entry.path],
         )
-        for each in found
+        for entry in entries
     ]
 
 
 def count_facets(ctx: Context, actor: Actor, dataset: str) -> Facets:
-    """Return how many examples each filter of `browse` leaves. Raises NotFound."""
+    """Return the number of examples by each filter of `browse`. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return ExampleEntries(ctx.db).facets(dataset)
 
 
 def check_dataset(ctx: Context, actor: Actor, dataset: str) -> CheckedDataset:
-    """Return a dataset as recorded, checked. Raises NotFound."""
+    """Return a dataset as of its newest commit, checked. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     files = FileIndex(ctx.db).files(dataset)
     if not files:
@@ -193,20 +194,20 @@ def check_dataset(ctx: Context, actor: Actor, dataset: str) -> CheckedDataset:
 
 
 def get(ctx: Context, actor: Actor, dataset: str, example_id: str) -> ExampleView:
-    """Return one example as it lies at the newest commit. Raises NotFound."""
+    """Return an example as of the newest commit. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return view_of(FileIndex(ctx.db).one(dataset, example_id))
 
 
 def view_of(file: FileText) -> ExampleView:
-    """Return what a file says."""
+    """Return the view of an example's file."""
     example = parse_example(file.text)
-    last = example.messages[-1].content if example else None
+    answer = example.messages[-1].content if example else None
     return ExampleView(
         id=file.example_id,
         dataset=file.dataset,
         question=example.question if example else None,
-        answer=last if isinstance(last, str) else None,
+        answer=answer if isinstance(answer, str) else None,
         tags=list(example.tags) if example else [],
         split=(example.split or "") if example else "",
         text=file.text,
@@ -215,25 +216,25 @@ def view_of(file: FileText) -> ExampleView:
 
 
 def ids(ctx: Context, actor: Actor, dataset: str) -> list[str]:
-    """Return the ids of a dataset's examples, in order. Raises NotFound."""
+    """Return the sorted ids of a dataset's examples. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return FileIndex(ctx.db).example_ids(dataset)
 
 
 def findings(ctx: Context, actor: Actor, dataset: str) -> list[Finding]:
-    """Return what the checker found in a dataset at its newest commit. Raises NotFound."""
+    """Return the checker's findings on a dataset at its newest commit. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return FileIndex(ctx.db).findings(dataset)
 
 
 def versions(ctx: Context, actor: Actor, dataset: str, example_id: str) -> list[ExampleCommit]:
-    """Return the commits that wrote an example, newest first, as far as seen. Raises NotFound."""
+    """Return the known commits that wrote an example, newest first. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return FileIndex(ctx.db).versions(dataset, example_id)
 
 
 def history(ctx: Context, actor: Actor, dataset: str, example_id: str) -> Sequence[ExampleVersion]:
-    """Return what builds taught of an example, newest first. Raises NotFound."""
+    """Return the versions of an example in builds, newest first. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return read_versions(ctx.db, dataset, example_id)
 
@@ -241,7 +242,7 @@ def history(ctx: Context, actor: Actor, dataset: str, example_id: str) -> Sequen
 def builds_with(
     ctx: Context, actor: Actor, dataset: str, example_id: str
 ) -> tuple[str, str] | None:
-    """Return the first and the last build that holds an example. Raises NotFound."""
+    """Return the first and the last build with an example, or None. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return FileIndex(ctx.db).taught(dataset, example_id)
 
@@ -249,59 +250,59 @@ def builds_with(
 def free_id(
     ctx: Context, dataset: str, text: str | None, folder: str = "", also: Sequence[str] = ()
 ) -> str:
-    """Return an id in a folder that no example has, nor one that anybody asked to add.
+    """Return an id in a folder that no example and no pending addition has.
 
-    `also` are ids that are taken, too.
+    `also` are further taken ids.
     """
-    changes = Changes(ctx.db, ctx.clock)
-    asked = (*changes.pending(dataset), *changes.committed(dataset, ctx.clock() - _FRESH))
-    taken = [example_id_of(each.inside) for each in asked if each.kind is ChangeKind.ADD]
+    rows = Changes(ctx.db, ctx.clock)
+    changes = (*rows.pending(dataset), *rows.committed(dataset, ctx.clock() - _COMMIT_DELAY))
+    taken = [example_id_of(change.inside) for change in changes if change.kind is ChangeKind.ADD]
     taken += [*FileIndex(ctx.db).example_ids(dataset), *also]
-    return f"{folder}{free_example_id(text, (each.removeprefix(folder) for each in taken))}"
+    return f"{folder}{free_example_id(text, (name.removeprefix(folder) for name in taken))}"
 
 
-def write_words(words: ExampleWords) -> str:
-    """Return a new example's file. Raises DatasetError where its words are not all there."""
-    if words.text is not None:
-        return end_line(words.text)
-    if not words.question or not words.answer:
+def write_new_example(content: ExampleContent) -> str:
+    """Return the file of a new example. Raises DatasetError without a question or an answer."""
+    if content.text is not None:
+        return normalize_line_ends(content.text)
+    if not content.question or not content.answer:
         raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
-    turns = (("user", words.question.strip()), ("assistant", words.answer.strip()))
-    return write_turns(turns, words.tags or ())
+    turns = (("user", content.question.strip()), ("assistant", content.answer.strip()))
+    return write_turns(turns, content.tags or ())
 
 
-def end_line(text: str) -> str:
-    """Return a text with plain line ends, and one at its end."""
+def normalize_line_ends(text: str) -> str:
+    """Return a text with LF line ends and a final one."""
     plain = text.replace("\r\n", "\n")
     return plain if plain.endswith("\n") else f"{plain}\n"
 
 
 def add_example(text: str, files: DatasetFiles) -> CourseEdits:
-    """Return what adds an example with the file of `write_words`."""
-    taken = (file.example_id for file in files.files if file.path.startswith(EXAMPLES))
-    return CourseEdits((Edit(example_path(free_example_id(text, taken)), None, text),), "")
+    """Return the edits that add an example file of this text."""
+    taken_ids = (file.example_id for file in files.files if file.path.startswith(EXAMPLES))
+    return CourseEdits((Edit(example_path(free_example_id(text, taken_ids)), None, text),), "")
 
 
 def edit_example(
-    example_id: str, words: ExampleWords, revision: str | None, files: DatasetFiles
+    example_id: str, content: ExampleContent, revision: str | None, files: DatasetFiles
 ) -> CourseEdits:
-    """Return what gives an example other words; `revision` is the one that the editor saw."""
-    file = _lying(files, example_id)
-    require_revision(revision, file.blob, words.text, file.text)
-    text = words.text
+    """Return the edits that change an example; `revision` is the one that the editor saw."""
+    file = _current_file(files, example_id)
+    require_revision(revision, file.blob, content.text, file.text)
+    text = content.text
     if text is None:
-        text = reword_example(file.text, words.question, words.answer, words.tags)
-    return CourseEdits((Edit(file.path, file.blob, end_line(text)),), "")
+        text = reword_example(file.text, content.question, content.answer, content.tags)
+    return CourseEdits((Edit(file.path, file.blob, normalize_line_ends(text)),), "")
 
 
 def remove_example(example_id: str, revision: str | None, files: DatasetFiles) -> CourseEdits:
-    """Return what removes an example; `revision` is the one that the editor saw."""
-    file = _lying(files, example_id)
+    """Return the edits that remove an example; `revision` is the one that the editor saw."""
+    file = _current_file(files, example_id)
     require_revision(revision, file.blob, None, file.text)
     return CourseEdits((Edit(file.path, file.blob, None),), "")
 
 
-def _lying(files: DatasetFiles, example_id: str) -> FileText:
+def _current_file(files: DatasetFiles, example_id: str) -> FileText:
     file = files.file(example_path(example_id))
     if file is None:
         arguments = {"dataset": files.dataset, "example": example_id}
@@ -312,6 +313,8 @@ def _lying(files: DatasetFiles, example_id: str) -> FileText:
 def plan(
     ctx: Context, files: DatasetFiles, lines: Iterable[ImportedLine]
 ) -> tuple[ImportPlan, PreviewView]:
-    """Return what importing lines would do; takes a while, and reads no rows. Raises Refused."""
-    found = plan_import(files.dataset, files.files, lines, ctx.config.example_tokens, ctx.checker)
-    return found, preview_view(ctx, files, found.edits, found.seen)
+    """Return a plan to import lines, with its preview; slow, reads no rows. Raises Refused."""
+    import_plan = plan_import(
+        files.dataset, files.files, lines, ctx.config.example_tokens, ctx.checker
+    )
+    return import_plan, preview_view(ctx, files, import_plan.edits, import_plan.seen)

@@ -1,4 +1,4 @@
-"""What people think of answers: ratings, and better answers for editors to read."""
+"""Feedback on answers: ratings, and corrections for editors."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def rate(
     correction: str | None = None,
     language: str = "ru",
 ) -> Draft | None:
-    """Keep what the actor thinks of an answer; return the correction that waits for an editor.
+    """Store the actor's rating of an answer; return the correction, masked, that waits for editors.
 
-    It is masked. Raises NotFound for a turn of somebody else; Refused without an answer, without
-    the consent, for what can be no example, and for too many corrections.
+    Raises NotFound for another user's turn; Refused without an answer or consent, for a text that
+    cannot be an example, and for too many corrections.
     """
     turn = sessions.get_turn(ctx, actor, turn_id)
     if not turn.answer:
@@ -39,10 +39,10 @@ def rate(
 
 
 def press_rating(ctx: Context, actor: Actor, turn_id: int, pressed: Rating) -> Rating | None:
-    """Keep what a pressed button says of an answer; return what counts now.
+    """Store the rating of a pressed button; return the rating that is in effect now.
 
-    The same button again takes the rating back. Who may rate the turn is for the caller to say:
-    under an answer in a group everybody may.
+    The same button again removes the rating. The caller checks who may rate the turn: in a group
+    everybody may.
     """
     ratings = Ratings(ctx.db, ctx.bot_id, ctx.clock)
     rating = None if ratings.of(turn_id, actor.user_id) is pressed else pressed
@@ -51,7 +51,7 @@ def press_rating(ctx: Context, actor: Actor, turn_id: int, pressed: Rating) -> R
 
 
 def take_rating_back(ctx: Context, actor: Actor, turn_id: int) -> None:
-    """Forget what the actor thinks of an answer; harmless where there is nothing.
+    """Delete the actor's rating of an answer; does nothing if there is none.
 
     Raises NotFound.
     """
@@ -67,8 +67,8 @@ def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: st
         raise _refused("no-example")
     question = mask_personal_data(turn.question, language).words
     answer = mask_personal_data(text, language).words
-    worse = rejected_answer(ctx, dataset, turn.answer, language)
-    draft = Draft(question, answer, dataset, turn.id, turn.model, rejected=worse)
+    rejected = rejected_answer(ctx, dataset, turn.answer, language)
+    draft = Draft(question, answer, dataset, turn.id, turn.model, rejected=rejected)
     if proposals.add(ctx, actor, draft) is None:
         raise _refused("too-many-corrections")
     return draft
@@ -77,7 +77,7 @@ def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: st
 def dataset_of(ctx: Context, question: str, source: str, model_id: str) -> str:
     """Return the dataset that a correction of an answer belongs to.
 
-    "" where there is none, and for a question that can be no example; `source` is its format.
+    "" if there is none, or the question cannot be an example; `source` is the question's format.
     """
     if source not in EXAMPLE_FORMATS or len(question) > MAX_CHARACTERS:
         return ""
@@ -90,7 +90,7 @@ def dataset_of(ctx: Context, question: str, source: str, model_id: str) -> str:
 
 
 def rejected_answer(ctx: Context, dataset: str, answer: str, language: str) -> str:
-    """Return an answer that is corrected, masked, where its dataset learns from pairs; else ""."""
+    """Return the corrected answer, masked, if the dataset trains on preference pairs; else ""."""
     build = FileIndex(ctx.db).newest_build(dataset)
     recipe = build.manifest.get("recipe") if build else None
     if not (isinstance(recipe, Mapping) and recipe.get("method") == DPO):

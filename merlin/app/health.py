@@ -1,4 +1,4 @@
-"""Health: who is alive, what waits and how long, what failed, money, sunsets, disk, alarms."""
+"""Health: processes, queues, failures, budget, sunsets, disk, alarms."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from merlin.training.models import Serving
 from merlin.training.policy import month_start
 from merlin.training.promote import Promotions
 
-_WAITING_LETTERS = (OutgoingState.PENDING, OutgoingState.SENDING)
+_WAITING_STATES = (OutgoingState.PENDING, OutgoingState.SENDING)
 
 
-def _waiting() -> Iterator[tuple[str, Table, Any]]:
-    """Yield each queue with the condition of the rows that wait in it."""
+def _waiting_conditions() -> Iterator[tuple[str, Table, Any]]:
+    """Yield each queue with its table and the condition of its waiting rows."""
     yield "requests", REQUEST, REQUEST.state == RequestState.WAITING.value
     yield "notices", NOTICE, NOTICE.handed_over_at.is_null()
     yield "updates", UPDATE, UPDATE.state == UpdateState.WAITING.value
-    yield "letters", OUTGOING, OUTGOING.state.in_([state.value for state in _WAITING_LETTERS])
+    yield "letters", OUTGOING, OUTGOING.state.in_([state.value for state in _WAITING_STATES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +53,33 @@ class QueueView:
 
 
 def queues(db: Database) -> list[QueueView]:
-    """Return what waits: requests of processes, notices, updates and letters of Telegram."""
-    found = []
-    for name, table, waits in _waiting():
+    """Return the queues: requests, notices, Telegram updates and outgoing messages."""
+    views = []
+    for name, table, waits in _waiting_conditions():
         since = table.received_at if table is UPDATE else table.created_at
         oldest = db.value(table.select(fn.MIN(since)).where(waits))
-        at = None if oldest is None else from_iso(oldest)
-        found.append(QueueView(name, db.count(table, waits), at))
-    return found
+        waiting_since = None if oldest is None else from_iso(oldest)
+        views.append(QueueView(name, db.count(table, waits), waiting_since))
+    return views
 
 
 def count_failures(db: Database, since: datetime) -> dict[str, int]:
-    """Return what failed since then: updates of Telegram, requests, fine-tune jobs."""
+    """Return the failures since a time: Telegram updates, requests, fine-tune jobs."""
     after = iso(since)
-    failed = {
+    failures = {
         "updates": (UPDATE, UPDATE.state == UpdateState.FAILED.value, UPDATE.finished_at),
         "requests": (REQUEST, REQUEST.state == RequestState.FAILED.value, REQUEST.created_at),
         "jobs": (JOB, JOB.state == JobState.FAILED.value, JOB.updated_at),
     }
     return {
-        name: db.count(table, where & (at >= after)) for name, (table, where, at) in failed.items()
+        name: db.count(table, condition & (time >= after))
+        for name, (table, condition, time) in failures.items()
     }
 
 
 _DAY = timedelta(days=1)
-# A process that has been silent for so long is one that was taken away.
-_GONE_AFTER = timedelta(days=7)
+# A process that was silent for so long was removed.
+_FORGOTTEN_AFTER = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,10 @@ class DiskView:
 
 @dataclass(frozen=True, slots=True)
 class HealthView:
-    """How Merlin does; `failures` are of the last day, by kind, `alarms` what admins were told."""
+    """The state of the installation; `failures` are of the last day, by kind.
+
+    `alarms` were sent to the admins.
+    """
 
     now: datetime
     processes: Sequence[ProcessView]
@@ -136,7 +140,7 @@ class HealthView:
 
 
 def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
-    """Return how Merlin does, with the newest `alarms`. Raises NotFound without the permission."""
+    """Return the state of the installation, with the newest `alarms`. Raises NotFound."""
     if not actor.may(Permission.USERS):
         raise NotFound("no health", "admin-not-yours")
     now = ctx.clock()
@@ -153,7 +157,7 @@ def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
 
 
 def runbook(language: str, cause: str) -> tuple[str, list[str]]:
-    """Return what to do about the troubles of a cause: a title and steps. Raises NotFound."""
+    """Return the instructions for a cause of trouble: a title and steps. Raises NotFound."""
     if cause not in CAUSES:
         raise NotFound(f"no cause {cause}", "admin-not-yours")
     title = text(language, "runbook-title", cause=cause)
@@ -162,7 +166,7 @@ def runbook(language: str, cause: str) -> tuple[str, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the database says at one moment; `jobs` maps a state to how many jobs stand there."""
+    """The state of the database at one moment; `jobs` is the number of jobs by state."""
 
     heartbeats: Sequence[Heartbeat] = ()
     queues: Sequence[QueueView] = ()
@@ -174,7 +178,7 @@ class Snapshot:
 
 
 def snapshot(ctx: Context) -> Snapshot:
-    """Return what probes and metrics show. Raises MerlinError where the database is silent."""
+    """Return the values for probes and metrics. Raises MerlinError if the database is down."""
     now = ctx.clock()
     counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
     with ctx.db.snapshot():
@@ -190,17 +194,17 @@ def snapshot(ctx: Context) -> Snapshot:
 
 
 def processes(ctx: Context) -> list[ProcessView]:
-    """Return the processes that spoke within a week, by name and host."""
+    """Return the processes with a heartbeat of the last week, by name and host."""
     now, beats = ctx.clock(), Heartbeats(ctx.db).all()
     return [
         ProcessView(beat.process, beat.host, beat.is_alive(now), beat.since, beat.at, beat.step)
         for beat in beats
-        if now - beat.at < _GONE_AFTER
+        if now - beat.at < _FORGOTTEN_AFTER
     ]
 
 
 def is_daemon_alive(ctx: Context) -> bool:
-    """Return whether somebody is there who does what is asked of the daemon."""
+    """Return whether a daemon runs that handles requests."""
     return any(process.process == "daemon" and process.alive for process in processes(ctx))
 
 
@@ -218,20 +222,22 @@ def _budget(ctx: Context, now: datetime) -> list[BudgetView]:
 
 
 def _currencies(config: Config) -> dict[str, str]:
-    """Return what each provider charges in: as its own prices say, else as all prices do."""
-    every = {
+    """Return each provider's currency: that of its prices, else the only one of all models."""
+    currencies = {
         base_model.price.currency for base_model in config.base_models.values() if base_model.price
     }
-    usual = every.pop() if len(every) == 1 else "USD"
+    default = currencies.pop() if len(currencies) == 1 else "USD"
     return {
-        provider.name: next((price.currency for price in provider.prices.values()), usual)
+        provider.name: next((price.currency for price in provider.prices.values()), default)
         for provider in config.providers
     }
 
 
 def _sunsets(ctx: Context, actor: Actor, today: date) -> list[SunsetView]:
-    """Return when models that are in use go dark, the next first."""
-    used = {each.model: purpose for purpose, each in ctx.config.named_models}
+    """Return the sunsets of models in use, the next first."""
+    used = {model.model: purpose for purpose, model in ctx.config.named_models}
     used |= {base: name for name, base in models.serving_bases(ctx, actor).items()}
-    ends = sorted((ctx.config.sunsets[base], base) for base in used if base in ctx.config.sunsets)
-    return [SunsetView(base, used[base], day, max((day - today).days, 0)) for day, base in ends]
+    sunsets = sorted(
+        (ctx.config.sunsets[base], base) for base in used if base in ctx.config.sunsets
+    )
+    return [SunsetView(base, used[base], day, max((day - today).days, 0)) for day, base in sunsets]

@@ -38,7 +38,7 @@ __all__ = ["JobDetails", "JobState", "JobView", "QuoteView"]
 
 T = TypeVar("T", bound="JobView")
 MAX_EVENTS = 1000
-_FULL = 100
+_PERCENT = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class JobView:
 
     @property
     def can_cancel(self) -> bool:
-        """Return whether there is something at the provider to stop."""
+        """Return whether there may be something at the provider to stop."""
         return not self.is_over and self.state is not JobState.LAUNCHING
 
     @property
@@ -79,22 +79,23 @@ class JobView:
 
     @property
     def base_model(self) -> str:
-        """Return the model that is tuned, "" when the recipe names none."""
+        """Return the model that is tuned, "" if the recipe names none."""
         return str(self.recipe.get("base_model", ""))
 
     def measure(self, events: Iterable[object]) -> Progress:
-        """Return how far the job is, from the data of its events."""
+        """Return the progress, from the data of the job's events."""
         metrics = [event for event in events if isinstance(event, Mapping)]
         settings = self.recipe.get("hyperparameters")
-        requested = _positive(settings.get("n_epochs")) if isinstance(settings, Mapping) else 0.0
+        epochs = settings.get("n_epochs") if isinstance(settings, Mapping) else None
+        requested = _positive_number(epochs)
         epoch, step, steps = (
-            max((_positive(metric.get(name)) for metric in metrics), default=0.0)
+            max((_positive_number(metric.get(name)) for metric in metrics), default=0.0)
             for name in ("epoch", "step", "total_steps")
         )
         if not steps and epoch and requested and step:
             steps = step / epoch * requested
-        share = min(round(_FULL * step / steps), _FULL) if steps and step else None
-        share = _FULL if self.state is JobState.SUCCEEDED else share
+        share = min(round(_PERCENT * step / steps), _PERCENT) if steps and step else None
+        share = _PERCENT if self.state is JobState.SUCCEEDED else share
         return Progress(share, epoch, requested, steps)
 
 
@@ -144,19 +145,19 @@ class Losses:
 
     @classmethod
     def read(cls, events: Iterable[object], checkpoints: Iterable[StepMetrics]) -> Losses:
-        """Return what `read_losses` finds in them."""
+        """Return the losses that `read_losses` finds."""
         losses = read_losses(events, checkpoints)
         return cls(*([LossPoint(*pair) for pair in losses[name]] for name in ("train", "test")))
 
     @property
     def are_known(self) -> bool:
-        """Return whether any was measured."""
+        """Return whether there is any loss."""
         return bool(self.train or self.test)
 
     def series(self) -> dict[str, list[tuple[float, float]]]:
         """Return (step, loss) pairs of "train" and "test", as charts take them."""
-        both = (("train", self.train), ("test", self.test))
-        return {name: [(point.step, point.loss) for point in points] for name, points in both}
+        parts = (("train", self.train), ("test", self.test))
+        return {name: [(point.step, point.loss) for point in points] for name, points in parts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ class JobDetails(JobView):
 
     @property
     def progress(self) -> Progress:
-        """Return how far the job is, from the metrics in its events."""
+        """Return the progress, from the metrics in the job's events."""
         return self.measure(event.data for event in self.events)
 
 
@@ -206,20 +207,20 @@ def recent(
 ) -> list[JobView]:
     """Return jobs, newest first; `before`: only ids below it. Raises NotFound."""
     rows = newest_rows(ctx, actor, _jobs(), JOB, dataset, limit, before)
-    return [_read(JobView, row) for row in rows]
+    return [_view_of(JobView, row) for row in rows]
 
 
 def of_ids(ctx: Context, ids: Collection[int]) -> dict[int, JobView]:
-    """Return jobs by id, for who judges by itself which of them are to be seen."""
+    """Return jobs by id; the caller checks the permission to see them."""
     rows = ctx.db.rows(_jobs().where(JOB.id.in_(ids))) if ids else []
-    return {row["id"]: _read(JobView, row) for row in rows}
+    return {row["id"]: _view_of(JobView, row) for row in rows}
 
 
 def newest(ctx: Context) -> dict[str, JobView]:
-    """Return each dataset's newest job, for who judges by itself which of them are to be seen."""
+    """Return each dataset's newest job; the caller checks the permission to see them."""
     ids = JOB.select(fn.MAX(JOB.id)).group_by(JOB.dataset)
     rows = ctx.db.rows(_jobs().where(JOB.id.in_(ids)))
-    return {row["dataset"]: _read(JobView, row) for row in rows}
+    return {row["dataset"]: _view_of(JobView, row) for row in rows}
 
 
 def get(
@@ -229,9 +230,9 @@ def get(
     events: int = MAX_EVENTS,
     permission: Permission = Permission.WATCH,
 ) -> JobDetails:
-    """Return one job with its newest `events`.
+    """Return a job with its newest `events`.
 
-    Raises NotFound, alike for one that is missing and one that the actor has no permission for.
+    Raises NotFound, also without the permission.
     """
     with ctx.db.snapshot():
         row = ctx.db.row(_jobs().where(JOB.id == job_id))
@@ -242,18 +243,18 @@ def get(
         query = CHECKPOINT.select().where(CHECKPOINT.job_id == job_id).order_by(CHECKPOINT.step)
         checkpoints = [
             read_row(
-                Checkpoint, each, model=each["model_id"], metrics=finite(load_json(each["metrics"]))
+                Checkpoint, item, model=item["model_id"], metrics=finite(load_json(item["metrics"]))
             )
-            for each in ctx.db.rows(query)
+            for item in ctx.db.rows(query)
         ]
         measured = ((checkpoint.step, checkpoint.metrics or {}) for checkpoint in checkpoints)
-        losses = Losses.read((each.data for each in job_events), measured)
-        return _read(
+        losses = Losses.read((event.data for event in job_events), measured)
+        return _view_of(
             JobDetails,
             row,
             changes=[
-                read_row(JobChange, each, before=each["from_state"], to=each["to_state"])
-                for each in ctx.db.rows(changes)
+                read_row(JobChange, change, before=change["from_state"], to=change["to_state"])
+                for change in ctx.db.rows(changes)
             ],
             events=job_events,
             checkpoints=checkpoints,
@@ -268,10 +269,10 @@ def quote(
     language: str,
     base: tuple[str, str] | None = None,
 ) -> QuoteView:
-    """Return what launching the newest build would cost, and why it may be refused.
+    """Return the price of training the newest build, and the reason if it would be refused.
 
-    With a `base`, provider and model, that of training there instead. Raises NotFound; Refused
-    where there is no build, or its job exists already.
+    With a `base` (provider, model): that of training there. Raises NotFound; Refused if there is no
+    build, or its job exists already.
     """
     actor.require(Permission.LAUNCH, dataset)
     verdict = VerdictHistory(ctx.db).newest(dataset)
@@ -281,7 +282,7 @@ def quote(
     verdict = migrate_verdict(launches, verdict, base) if base else verdict
     job = plan_by_hand(launches, verdict)
     build, recipe = launches.build(job.build_id), job.recipe
-    why = refuse_by_hand(launches, verdict, job)
+    refusal = refuse_by_hand(launches, verdict, job)
     return QuoteView(
         dataset=dataset,
         build=build.version,
@@ -293,7 +294,7 @@ def quote(
         spent_micro=spent_micro(ctx.db, job.provider, month_start(ctx.clock())),
         cap_micro=ctx.config.budget.per_month_micro,
         currency=job.currency,
-        refusal=text(language, why.reason, **why.arguments) if why else "",
+        refusal=text(language, refusal.reason, **refusal.arguments) if refusal else "",
     )
 
 
@@ -308,9 +309,9 @@ def launch(ctx: Context, actor: Actor, dataset: str, once: str = "") -> Request:
 def migrate(
     ctx: Context, actor: Actor, dataset: str, base: tuple[str, str], build: str, once: str = ""
 ) -> Request:
-    """Ask the daemon to train a build, the newest one, on another provider's base model.
+    """Ask the daemon to train the newest build on another provider's base model.
 
-    Raises NotFound.
+    The daemon refuses it if `build` is not the newest. Raises NotFound.
     """
     actor.require(Permission.LAUNCH, dataset)
     models.require_dataset(ctx, actor, dataset)
@@ -329,7 +330,7 @@ def _jobs() -> Select:
     return JOB.select(*JOB.every(), number).join(BUILD, on=(BUILD.id == JOB.build_id))
 
 
-def _read(shape: type[T], row: Row, **more: object) -> T:
+def _view_of(shape: type[T], row: Row, **more: object) -> T:
     """Return a view of a row of `_jobs`."""
     return read_row(
         shape,
@@ -351,8 +352,8 @@ def _events(ctx: Context, job_id: int, limit: int) -> list[JobEvent]:
     ]
 
 
-def _positive(value: object) -> float:
-    """Return a number above 0, else 0: providers may log anything."""
+def _positive_number(value: object) -> float:
+    """Return a positive number, else 0: providers may log anything."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     return max(float(value), 0.0)

@@ -1,8 +1,8 @@
-"""Lineage both ways: which builds, models and answers an example went into; what an answer is from.
+"""Lineage: the builds, models and answers that an example went into, and the source of an answer.
 
-An answer is traced to the examples that taught its model this very answer. Where none did, the
-model composed it, and the examples with the most similar questions are named as what they are:
-the nearest, no source.
+An answer is traced to the examples that taught its model exactly this answer. Without such
+examples the model composed it; then those with the most similar questions are shown as nearest,
+not as its source.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from merlin.training.models import (
 __all__ = ["AnswerOrigin", "ExampleImpact"]
 
 NEWEST = 5
-# Beyond it a count says no more, and takes longer.
+# Larger counts would take longer and mean no more.
 MAX_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaughtModel:
-    """A model that learnt the example."""
+class TrainedModel:
+    """A model trained on the example."""
 
     model: str
     provider: str
@@ -54,8 +54,8 @@ class TaughtModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenAnswer:
-    """An answer of such a model, by its number: `merlin why` tells where it is from."""
+class ModelAnswer:
+    """An answer of such a model; `merlin why` shows the source of a turn."""
 
     turn: int
     model: str
@@ -64,7 +64,7 @@ class GivenAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleImpact:
-    """What an example went into; of builds, models and answers the newest are named."""
+    """The uses of an example, with the newest builds, models and answers."""
 
     dataset: str
     example: str
@@ -72,9 +72,9 @@ class ExampleImpact:
     newest_builds: list[str]
     tests: int = described("builds whose models are asked it and do not learn it")
     models: int
-    newest_models: list[TaughtModel]
+    newest_models: list[TrainedModel]
     answers: int = described(f"{MAX_COUNTED} stands for as many or more")
-    newest_answers: list[GivenAnswer]
+    newest_answers: list[ModelAnswer]
 
     @property
     def is_cut(self) -> bool:
@@ -84,7 +84,7 @@ class ExampleImpact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerOrigin:
-    """Where an answer is from; `origin` is None for a model that was not tuned here."""
+    """The source of an answer; `origin` is None for a model that was not tuned here."""
 
     turn: int
     model: str
@@ -96,16 +96,16 @@ class AnswerOrigin:
 
 
 def find_impact(ctx: Context, actor: Actor, name: str, dataset: str = "") -> ExampleImpact:
-    """Return what an example went into; `name` is its id, DATASET/ID, or its file's path.
+    """Return the uses of an example; `name` is its id, DATASET/ID, or its file's path.
 
-    Raises NotFound for one that no build holds, Refused where several datasets have it.
+    Raises NotFound if no build has it, Refused if several datasets have it.
     """
     with ctx.db.snapshot():
-        dataset, example_id = _resolve(ctx, actor, name, dataset)
+        dataset, example_id = _find_example(ctx, actor, name, dataset)
         builds = _builds(ctx, dataset, example_id)
         taught = [row for row in builds if row["split"] == TRAIN]
         models = _models(ctx, [row["id"] for row in taught])
-        answers, newest = _answers(ctx, models)
+        answers, newest_answers = _answers(ctx, models)
         return ExampleImpact(
             dataset=dataset,
             example=example_id,
@@ -115,7 +115,7 @@ def find_impact(ctx: Context, actor: Actor, name: str, dataset: str = "") -> Exa
             models=len(models),
             newest_models=[
                 read_row(
-                    TaughtModel,
+                    TrainedModel,
                     row,
                     model=row["model_id"],
                     build=build_version(dataset, row["build_number"]),
@@ -124,42 +124,44 @@ def find_impact(ctx: Context, actor: Actor, name: str, dataset: str = "") -> Exa
                 for row in models[:NEWEST]
             ],
             answers=answers,
-            newest_answers=newest,
+            newest_answers=newest_answers,
         )
 
 
-def _resolve(ctx: Context, actor: Actor, name: str, dataset: str) -> tuple[str, str]:
-    """Return dataset and id of the one example that is meant."""
-    known = dataset_names(ctx, actor)
+def _find_example(ctx: Context, actor: Actor, name: str, dataset: str) -> tuple[str, str]:
+    """Return dataset and id of the example. Raises as `find_impact`."""
+    visible_datasets = dataset_names(ctx, actor)
     folder, is_file, inside = f"/{name}".rpartition(f"/{EXAMPLES}")
     if is_file and name.endswith(".yaml"):
         dataset, name = folder.rpartition("/")[2] or dataset, example_id_of(inside)
     head, _, rest = name.partition("/")
-    requested = [each for each in known if dataset in {"", each}]
-    named = dict.fromkeys([(head, rest), *((each, name) for each in requested)])
-    held = [pair for pair in named if pair[0] in requested and _is_held(ctx, *pair)]
-    if not held:
+    requested = [dataset_name for dataset_name in visible_datasets if dataset in {"", dataset_name}]
+    candidates = dict.fromkeys(
+        [(head, rest), *((dataset_name, name) for dataset_name in requested)]
+    )
+    matches = [pair for pair in candidates if pair[0] in requested and _has_build(ctx, *pair)]
+    if not matches:
         raise NotFound(f"no build holds {name}", "impact-none", example=name)
-    if len(held) > 1:
-        datasets = ", ".join(each for each, _ in held)
+    if len(matches) > 1:
+        datasets = ", ".join(dataset_name for dataset_name, _ in matches)
         raise Refused(f"{name} is in {datasets}", "impact-several", example=name, datasets=datasets)
-    return held[0]
+    return matches[0]
 
 
-def _is_held(ctx: Context, dataset: str, example_id: str) -> bool:
+def _has_build(ctx: Context, dataset: str, example_id: str) -> bool:
     condition = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
     return ctx.db.row(TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.dataset).where(condition)) is not None
 
 
 def _builds(ctx: Context, dataset: str, example_id: str) -> list[Row]:
-    """Return id, number and side of each build that holds the example, newest first."""
+    """Return id, number and split of each build with the example, newest first."""
     columns = BUILD.id, BUILD.number, TAUGHT_EXAMPLE.split
-    holds = select_whole_builds(*columns).join(
+    query = select_whole_builds(*columns).join(
         TAUGHT_EXAMPLE, on=taught_in(BUILD.id, BUILD.dataset)
     )
     condition = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
     return ctx.db.rows(
-        holds.where(condition & (BUILD.dataset == dataset)).order_by(BUILD.id.desc())
+        query.where(condition & (BUILD.dataset == dataset)).order_by(BUILD.id.desc())
     )
 
 
@@ -169,28 +171,28 @@ def _models(ctx: Context, builds: list[int]) -> list[Row]:
     return ctx.db.rows(query.where(MODEL.build_id.in_(builds)).order_by(MODEL.id.desc()))
 
 
-def _answers(ctx: Context, models: list[Row]) -> tuple[int, list[GivenAnswer]]:
-    """Return how many answers these models gave, counted to a bound, and the newest ones."""
-    count, newest = 0, list[GivenAnswer]()
-    # One model after the other: each is a range of the index, whose end is the newest answer.
+def _answers(ctx: Context, models: list[Row]) -> tuple[int, list[ModelAnswer]]:
+    """Return the number of answers of the models, up to `MAX_COUNTED`, and the newest ones."""
+    count, newest = 0, list[ModelAnswer]()
+    # One query per model: each is an index range that ends with the newest answer.
     for provider, model_id in dict.fromkeys((row["provider"], row["model_id"]) for row in models):
-        given = (TURN.provider == provider) & (TURN.model_id == model_id)
-        last = TURN.select(TURN.id, TURN.asked_at).where(given).order_by(TURN.id.desc())
+        condition = (TURN.provider == provider) & (TURN.model_id == model_id)
+        query = TURN.select(TURN.id, TURN.asked_at).where(condition).order_by(TURN.id.desc())
         newest += [
-            GivenAnswer(turn=row["id"], model=model_id, at=from_iso(row["asked_at"]))
-            for row in ctx.db.rows(last.limit(NEWEST))
+            ModelAnswer(turn=row["id"], model=model_id, at=from_iso(row["asked_at"]))
+            for row in ctx.db.rows(query.limit(NEWEST))
         ]
         if count < MAX_COUNTED:
-            some = TURN.select(TURN.id).where(given).limit(MAX_COUNTED - count).alias("some")
-            count += int(ctx.db.value(Select((some,), (fn.COUNT(SQL("*")),))))
+            bounded = TURN.select(TURN.id).where(condition).limit(MAX_COUNTED - count).alias("some")
+            count += int(ctx.db.value(Select((bounded,), (fn.COUNT(SQL("*")),))))
     return count, nlargest(NEWEST, newest, key=attrgetter("turn"))
 
 
 def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
-    """Return where an answer is from.
+    """Return the source of an answer.
 
-    Raises NotFound, also for another person's answer by a model that the actor may not watch, and
-    Refused for one that no model gave.
+    Raises NotFound, also for another user's answer by a model that the actor may not watch; Refused
+    if no model gave it.
     """
     missing = NotFound(f"no answer {turn_id}", "why-no-turn", turn=turn_id)
     with ctx.db.snapshot():

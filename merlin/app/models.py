@@ -53,7 +53,7 @@ class Scores:
 
     @property
     def is_full(self) -> bool:
-        """Return whether every answer is word for word the taught one, which tells nothing."""
+        """Return whether every answer equals the expected one, so that scores tell nothing."""
         return self.equal_share == 1
 
 
@@ -74,23 +74,23 @@ class ModelView:
     created_at: datetime
     held: bool = described("the gate or a worse canary keeps it from serving")
     canary: bool = described("it answers a share of the people")
-    # The text of why it does not serve, and of the questions that the gate holds it for.
+    # Why it does not serve, with the questions that the gate holds it for.
     reason: str = field(metadata=INTERNAL)
     arguments: Mapping[str, object] = field(metadata=INTERNAL)
 
     @property
     def display_state(self) -> str:
-        """Return the word to show: of a good model serves, held or canary, else its state."""
+        """Return the state to show: serves, held or canary for a good model, else its state."""
         if self.state is not ModelState.GOOD:
             return self.state.value
-        words = {"serves": self.serves, "held": self.held, "canary": self.canary}
-        return next((word for word, is_so in words.items() if is_so), self.state.value)
+        states = {"serves": self.serves, "held": self.held, "canary": self.canary}
+        return next((state for state, applies in states.items() if applies), self.state.value)
 
     @property
     def lost(self) -> Sequence[object]:
-        """Return the questions that it is held for, as texts."""
-        found = self.arguments.get("lost")
-        return found if isinstance(found, list) else ()
+        """Return the questions that the gate holds it for, as texts."""
+        questions = self.arguments.get("lost")
+        return questions if isinstance(questions, list) else ()
 
     @property
     def is_promotable(self) -> bool:
@@ -145,26 +145,26 @@ def history(
 def get(
     ctx: Context, actor: Actor, model_id: int, permission: Permission = Permission.WATCH
 ) -> ModelView:
-    """Return a model by its row's id. Raises NotFound, also without the permission."""
+    """Return a model by its row id. Raises NotFound, also without the permission."""
     missing = NotFound(f"no model {model_id}", "store-no-model", model=str(model_id))
-    return _one(ctx, actor, _models().where(MODEL.id == model_id), permission, missing)
+    return _find_permitted(ctx, actor, _models().where(MODEL.id == model_id), permission, missing)
 
 
 def of_job(
     ctx: Context, actor: Actor, job_id: int, permission: Permission = Permission.WATCH
 ) -> ModelView:
-    """Return the model that a job made. Raises NotFound, also without the permission."""
+    """Return the model of a job. Raises NotFound, also without the permission."""
     missing = NotFound(f"job {job_id} has no model", "admin-no-model", job=job_id)
-    return _one(ctx, actor, _models().where(MODEL.job_id == job_id), permission, missing)
+    return _find_permitted(ctx, actor, _models().where(MODEL.job_id == job_id), permission, missing)
 
 
 def of_jobs(ctx: Context, job_ids: Collection[int]) -> dict[int, ModelView]:
-    """Return the models of jobs, by job, for who judges by itself which are to be seen."""
+    """Return models by job id; the caller checks the permission to see them."""
     rows = ctx.db.rows(_models().where(MODEL.job_id.in_(job_ids))) if job_ids else []
     return {row["job_id"]: _model(row) for row in rows}
 
 
-def _one(
+def _find_permitted(
     ctx: Context, actor: Actor, query: Select, permission: Permission, missing: NotFound
 ) -> ModelView:
     row = ctx.db.row(query)
@@ -182,7 +182,7 @@ def find(ctx: Context, actor: Actor, name: str) -> ModelView:
 class GateView:
     """The gate of a model's dataset: its kind, and how many test questions the model was asked.
 
-    With fewer than `least` it holds nothing.
+    With fewer than `least` questions the gate lets every model pass.
     """
 
     kind: str
@@ -196,7 +196,7 @@ class GateView:
 
 
 def gate_of(ctx: Context, model: ModelView) -> GateView:
-    """Return the gate that a model has to pass, as the newest commit has it."""
+    """Return the gate that a model has to pass, from the newest commit."""
     settings = newest_settings(ctx.db, model.dataset)
     rule, split = (settings.gate, settings.split) if settings else (GateRule(), SplitRule())
     questions = model.evaluation.questions if model.evaluation else 0
@@ -208,13 +208,13 @@ def compare(ctx: Context, one: ModelView, other: ModelView) -> Overlap:
     ids = [one.id, other.id]
     rows = ctx.db.rows(MODEL.select(MODEL.id, MODEL.build_id).where(MODEL.id.in_(ids)))
     builds = {row["id"]: row["build_id"] for row in rows}
-    return overlap_of(ctx.db, *(builds.get(each, 0) for each in ids))
+    return overlap_of(ctx.db, *(builds.get(model_id, 0) for model_id in ids))
 
 
 def serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
-    """Return the base model below each dataset's serving model."""
-    serves = _models().select_extend(JOB.recipe).join(JOB, on=(JOB.id == MODEL.job_id))
-    rows = ctx.db.rows(serves.where(SERVING.since.is_null(False)))  # noqa: FBT003 - peewee's own signature
+    """Return dataset -> the base model of its serving model."""
+    query = _models().select_extend(JOB.recipe).join(JOB, on=(JOB.id == MODEL.job_id))
+    rows = ctx.db.rows(query.where(SERVING.since.is_null(False)))  # noqa: FBT003 - peewee's own signature
     return {
         row["dataset"]: str(load_json(row["recipe"]).get("base_model", ""))
         for row in rows
@@ -223,16 +223,16 @@ def serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
 
 
 def rollback_target(ctx: Context, actor: Actor, dataset: str) -> ModelView:
-    """Return the newest good model that served before the present one. Raises NotFound."""
+    """Return the newest good model that served before the current one. Raises NotFound."""
     actor.require(Permission.PROMOTE, dataset)
-    before = next(iter(ModelCatalogue(ctx.db).earlier(dataset)), None)
-    if before is None:
+    previous = next(iter(ModelCatalogue(ctx.db).earlier(dataset)), None)
+    if previous is None:
         raise NotFound("nothing served before", "rollback-none", dataset=dataset)
-    return get(ctx, actor, before.model_row, Permission.PROMOTE)
+    return get(ctx, actor, previous.model_row, Permission.PROMOTE)
 
 
 def promote(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Request:
-    """Ask the daemon to let a model serve; it refuses one that failed its evaluation."""
+    """Ask the daemon to let a model serve; it refuses a model that failed its evaluation."""
     model = get(ctx, actor, model_id, Permission.PROMOTE)
     return submit(ctx, actor, RequestKind.PROMOTE, model.dataset, {"model": model.model}, once)
 
@@ -246,9 +246,9 @@ def promote_named(ctx: Context, actor: Actor, name: str) -> Request:
 def accept(
     ctx: Context, actor: Actor, model_id: int, once: str = "", question: str = ""
 ) -> Request:
-    """Ask the daemon to let a held model lose its questions, or the one of a digest, as an editor.
+    """Ask the daemon to accept that a held model loses its questions, or the one with this digest.
 
-    The daemon refuses it for a model that is not held, or is held for no such question.
+    The daemon refuses it for a model that is not held, or not for such a question.
     """
     model = get(ctx, actor, model_id, Permission.EDIT_EXAMPLES)
     arguments = {"model": model.model} | ({"question": question} if question else {})
@@ -269,7 +269,7 @@ def pin(ctx: Context, actor: Actor, dataset: str, *, is_pinned: bool, once: str 
 def pin_model(
     ctx: Context, actor: Actor, model_id: int, *, is_pinned: bool, once: str = ""
 ) -> Request:
-    """Pin or unpin by model. Raises NotFound; Refused where that model does not serve."""
+    """Pin or unpin by model. Raises NotFound; Refused if the model does not serve."""
     model = get(ctx, actor, model_id, Permission.PROMOTE)
     if not model.serves:
         raise Refused("it does not serve", "model-not-serving", model=model.model)
@@ -277,23 +277,23 @@ def pin_model(
 
 
 def roll_back(ctx: Context, actor: Actor, dataset: str, to: str = "", once: str = "") -> Request:
-    """Ask the daemon to let an earlier model serve: `to`, or the one before."""
+    """Ask the daemon to let an earlier model serve: `to`, or the previous one."""
     if not to and ctx.config.security.needs_two(DangerousAct.PROMOTE):
-        # Whoever approves it later approves this one, and not what is the one before by then.
+        # Resolved now, so that an approval means this model, not the previous one of a later time.
         to = rollback_target(ctx, actor, dataset).model
     arguments = {"dataset": dataset} | ({"to": to} if to else {})
     return submit(ctx, actor, RequestKind.ROLLBACK, dataset, arguments, once)
 
 
 def roll_back_to_job(ctx: Context, actor: Actor, dataset: str, job_id: int) -> Request:
-    """Ask the daemon to let the model of a job serve again; NotFound for another dataset's."""
+    """Ask the daemon to let a job's model serve again. Raises NotFound for another dataset's."""
     model = of_job(ctx, actor, job_id, Permission.PROMOTE)
     if model.dataset != dataset:
         raise NotFound("another dataset's", "admin-no-model", job=job_id)
     return roll_back(ctx, actor, dataset, model.model)
 
 
-_APPROVED = (RequestKind.PROMOTE, RequestKind.ACCEPT, RequestKind.ROLLBACK)
+_NEED_APPROVAL = (RequestKind.PROMOTE, RequestKind.ACCEPT, RequestKind.ROLLBACK)
 
 
 def submit(
@@ -309,31 +309,33 @@ def submit(
     actor.require(Permission.EDIT_EXAMPLES if is_accept else Permission.PROMOTE, dataset)
     require_dataset(ctx, actor, dataset)
 
-    def ask() -> Request:
+    def send_request() -> Request:
         return submit_request(ctx, actor, kind, arguments, f"dataset:{dataset}", once)
 
-    if kind in _APPROVED:
+    if kind in _NEED_APPROVAL:
         values = {"kind": kind.value, "dataset": dataset, "arguments": arguments}
         model_arguments = {"model": arguments.get("model", arguments.get("to", ""))}
         act, subject = kind.value, f"dataset:{dataset}"
         require_approval(
-            ctx, actor, DangerousAct.PROMOTE, act, subject, values, model_arguments, ask
+            ctx, actor, DangerousAct.PROMOTE, act, subject, values, model_arguments, send_request
         )
-    return ask()
+    return send_request()
 
 
-_HELD = VERDICT.alias("held")
+_HOLDING_VERDICT = VERDICT.alias("held")
 
 
 def _models() -> Select:
-    """Return the SELECT of models with their scores and since when they serve, NULL where none."""
-    query = select_models().select_extend(*_SCORES, SERVING.since, _HELD.reason, _HELD.arguments)
+    """Return the query of models with their scores and `since` when they serve, else NULL."""
+    query = select_models().select_extend(
+        *_SCORES, SERVING.since, _HOLDING_VERDICT.reason, _HOLDING_VERDICT.arguments
+    )
     query = query.join(EVALUATION, JOIN.LEFT_OUTER, on=(EVALUATION.model_row == MODEL.id))
     query = query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
-    # Of several commits that wait for one model any tells why it does not serve.
-    waits = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(NOT_FOR_ALL)
-    select = VERDICT.select(fn.MAX(VERDICT.id)).where((VERDICT.job_id == MODEL.job_id) & waits)
-    return query.join(_HELD, JOIN.LEFT_OUTER, on=(_HELD.id == select))
+    # If several commits wait for one model, any of them has the reason; take the newest.
+    is_waiting = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(NOT_FOR_ALL)
+    newest = VERDICT.select(fn.MAX(VERDICT.id)).where((VERDICT.job_id == MODEL.job_id) & is_waiting)
+    return query.join(_HOLDING_VERDICT, JOIN.LEFT_OUTER, on=(_HOLDING_VERDICT.id == newest))
 
 
 def _model(row: Row) -> ModelView:
@@ -361,7 +363,7 @@ class ServingView:
     build: str | None
     build_id: int = field(metadata=INTERNAL)
     since: datetime
-    # The newest one of the line that a promotion has considered.
+    # The newest mainline position that a promotion has considered.
     position: int = field(metadata=INTERNAL)
     pinned: bool
 
@@ -370,24 +372,24 @@ def dataset_names(
     ctx: Context, actor: Actor, permission: Permission = Permission.WATCH
 ) -> list[str]:
     """Return the known datasets in which the actor has a permission, by name."""
-    checked = VERDICT.select(VERDICT.dataset).where(ON_LINE).distinct()
-    known = {row["dataset"] for row in ctx.db.rows(checked)}
-    known |= {row["dataset"] for row in ctx.db.rows(SERVING.select(SERVING.dataset))}
-    return sorted(name for name in known if actor.may(permission, name))
+    query = VERDICT.select(VERDICT.dataset).where(ON_LINE).distinct()
+    names = {row["dataset"] for row in ctx.db.rows(query)}
+    names |= {row["dataset"] for row in ctx.db.rows(SERVING.select(SERVING.dataset))}
+    return sorted(name for name in names if actor.may(permission, name))
 
 
 def require_dataset(ctx: Context, actor: Actor, dataset: str) -> None:
-    """Raise NotFound for a dataset that was never seen.
+    """Raise NotFound for an unknown dataset.
 
-    Not for the operator: where no daemon runs a command reads the repository first, and what
-    the daemon does refuses.
+    Does not apply to the operator: without a daemon, a command reads the repository first, and
+    refuses by itself.
     """
     if not actor.is_operator and dataset not in dataset_names(ctx, actor):
         raise missing_dataset(dataset)
 
 
 def serving_models(ctx: Context, actor: Actor) -> dict[str, ServingView]:
-    """Return what serves each dataset that the actor may watch."""
+    """Return dataset -> serving model, of those that the actor may watch."""
     return {
         row["dataset"]: read_row(
             ServingView,

@@ -17,7 +17,7 @@ from merlin.app import changes, examples
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.changes import DatasetFiles
 from merlin.app.context import Context
-from merlin.app.examples import ExampleWords
+from merlin.app.examples import ExampleContent
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.app.views import described
 from merlin.chat.feedback import EditorQuestions
@@ -89,7 +89,7 @@ class ProposalView:
     answer: str
 
 
-def draft_proposal(dataset: str, words: ExampleWords, language: str) -> Draft:
+def draft_proposal(dataset: str, words: ExampleContent, language: str) -> Draft:
     """Return an example as its editors would see it, masked. Raises DatasetError."""
     question_text, answer_text = words.question, words.answer
     if words.text is not None or question_text is None or answer_text is None:

@@ -80,7 +80,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         ctx = session.ctx
         chosen = act.find_teacher(ctx, teacher)
         if origin == "examples":
-            passages = act.read_taught(ctx, session.actor, dataset)
+            passages = act.read_train_questions(ctx, session.actor, dataset)
         plan = act.plan(ctx, session.actor, dataset, chosen, passages, wordings)
         limit = in_micro(budget) or 0
         confirm(plan, limit, yes=yes)

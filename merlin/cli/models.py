@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from merlin.app import lineage, models
-from merlin.app.lineage import TaughtModel
+from merlin.app.lineage import TrainedModel
 from merlin.app.models import ModelView
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, ask_daemon, reading
@@ -156,7 +156,7 @@ def _listed(count: int, newest: list[str]) -> str:
     return f"{count} ({', '.join(newest)}{more})" if newest else str(count)
 
 
-def _model_state(model: TaughtModel) -> str:
+def _model_state(model: TrainedModel) -> str:
     return translate_word("model", "serves" if model.serves else model.state)
 
 

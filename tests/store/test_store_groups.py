@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from pipeline_rows import BOT
 
-from merlin.app.groups import KEPT, Group, Groups, Hears, InlineWords
+from merlin.app.groups import KEPT, Group, Groups, Hears, InlineQueries
 from merlin.app.inbox import this_process
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, Target
 from merlin.app.retention import OldRows
@@ -29,7 +29,7 @@ def groups(database, clock):
 
 @pytest.fixture
 def inline(database, clock):
-    return InlineWords(database, BOT, clock)
+    return InlineQueries(database, BOT, clock)
 
 
 def answered(turns, session_id, number, user_id, asker="", words="вопрос"):

@@ -46,7 +46,7 @@ from merlin.api.schema import (
 )
 from merlin.app import changes, examples, proposals
 from merlin.app.changes import ChangeView, EditNotGood, FileChange, FileDifference, Make, StaleEdit
-from merlin.app.examples import ExampleView, ExampleWords
+from merlin.app.examples import ExampleContent, ExampleView
 from merlin.app.permissions import may_edit_examples
 from merlin.app.proposals import ProposalView
 from merlin.dataset.changes import ChangeState
@@ -297,9 +297,9 @@ class ExampleBody(Body):
         default=None, description="the one that you saw; required if there is one"
     )
 
-    def words(self) -> ExampleWords:
+    def words(self) -> ExampleContent:
         """Return the text of the example."""
-        return ExampleWords(self.question, self.answer, self.tags, self.text)
+        return ExampleContent(self.question, self.answer, self.tags, self.text)
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -379,7 +379,7 @@ async def add_example(
     """
     make = None
     if await caller.read(may_edit_examples, dataset):
-        make = partial(examples.add_example, examples.write_words(body.words()))
+        make = partial(examples.add_example, examples.write_new_example(body.words()))
 
     async def add(number: int) -> Response:
         require_scope(caller, Scope.MATERIALS_WRITE if make else Scope.CHAT_WRITE)

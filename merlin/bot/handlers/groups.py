@@ -19,7 +19,7 @@ from typing import Any
 
 from merlin.account.users import User, Users
 from merlin.app import courses
-from merlin.app.groups import Group, Groups, Hears, InlineWords, Said
+from merlin.app.groups import Group, Groups, Hears, InlineQueries, QuestionAnswer
 from merlin.app.inbox import UpdateState, json_integer, json_object
 from merlin.bot import menu
 from merlin.bot.answers import after
@@ -253,7 +253,7 @@ async def answer_inline(context: BotContext) -> None:
 
 
 def _results(context: BotContext, message: str) -> list[dict[str, Any]]:
-    inline = InlineWords(context.db, context.bot_id)
+    inline = InlineQueries(context.db, context.bot_id)
     serving = context.catalogue.serving(context.services.default_dataset)
     build_id = serving.model.build_id if serving is not None else 0
     taught = inline.taught(build_id, message, MAX_TAUGHT) if build_id else []
@@ -282,7 +282,7 @@ def _result(key: str, title: str, line: str, page: FormattedMessage) -> dict[str
     }
 
 
-def _answer_results(kind: str, found: Sequence[Said]) -> list[dict[str, Any]]:
+def _answer_results(kind: str, found: Sequence[QuestionAnswer]) -> list[dict[str, Any]]:
     """Return results that put a question with its answer into the chat."""
     results = []
     for place, each in enumerate(found):
@@ -307,7 +307,7 @@ async def ask_linked(context: BotContext) -> None:
     """Ask the question that a link of an inline message leads to. Raises ChatUnreachable."""
     token = asked_token(context)
     question = await context.store.read(
-        lambda: InlineWords(context.db, context.bot_id).question(token)
+        lambda: InlineQueries(context.db, context.bot_id).question(token)
     )
     if question is None:
         await context.say(context.translate("inline-gone"), UpdateState.REFUSED, "gone")

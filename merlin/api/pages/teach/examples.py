@@ -39,10 +39,10 @@ from merlin.app.changes import EditNotGood
 from merlin.app.drafts import DraftNotGood, DraftView, PastedRow
 from merlin.app.examples import (
     DatasetView,
+    ExampleContent,
     ExampleFilter,
     ExampleVersion,
     ExampleView,
-    ExampleWords,
     ListedExample,
 )
 from merlin.core.errors import NotFound
@@ -66,14 +66,14 @@ class ExampleForm(BaseModel):
     revision: str = Field(default="", max_length=80)
     back: str = Field(default="", max_length=6000)
 
-    def words(self) -> ExampleWords:
+    def words(self) -> ExampleContent:
         """Return the text of the example. Raises ValidationError."""
         body = ExampleBody(
             question=_plain(self.question),
             answer=_plain(self.answer),
             tags=[each for each in map(str.strip, self.tags.split(",")) if each],
         )
-        return ExampleWords(body.question, body.answer, body.tags, split=self.split)
+        return ExampleContent(body.question, body.answer, body.tags, split=self.split)
 
     @property
     def is_whole(self) -> bool:
@@ -383,9 +383,9 @@ async def paste_table(
     filters, name, paste = _filters_back(dataset.name, ""), dataset.name, (table, None)
     try:
         if act == "take" and line:
-            await context.write(drafts.take_pasted, name, table, frozenset(line))
+            await context.write(drafts.draft_pasted_rows, name, table, frozenset(line))
             return seen_other(filters.href())
-        rows = await context.read(drafts.judge_pasted, name, table)
+        rows = await context.read(drafts.compare_pasted_rows, name, table)
     except REFUSALS as error:
         outcome = Outcome(refusal_text(context, error))
         return await _page(context, dataset, page, filters, came=outcome, paste=paste)
