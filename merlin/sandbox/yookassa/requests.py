@@ -1,4 +1,4 @@
-"""What a client asks for, checked as the vendor checks it, and how it is refused.
+"""Request bodies, validated as YooKassa does, and its error responses.
 
 Sources: yookassa.ru/developers/api, objects Payment, Refund, Receipt: limits of their fields;
 yookassa.ru/developers/using-api/response-handling, "Формат ответа", "Коды ответа HTTP".
@@ -30,14 +30,14 @@ class _Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, body: object) -> object:
-        # The SDK writes null where it has nothing to say.
+        # The SDK sends null for absent fields.
         if not isinstance(body, dict):
             return body
         return {name: value for name, value in body.items() if value is not None}
 
 
 class Money(_Body):
-    """More than nothing, in roubles."""
+    """A positive amount in roubles."""
 
     value: str = Field(pattern=r"^[0-9]{1,10}\.[0-9]{2}$")
     currency: Literal["RUB"]
@@ -51,14 +51,14 @@ class Money(_Body):
 
     @property
     def kopecks(self) -> int:
-        """Return the amount as a whole number."""
+        """Return the amount in kopecks."""
         return int(self.value.replace(".", ""))
 
 
 def money(kopecks: int) -> dict[str, str]:
-    """Return kopecks as the vendor writes them."""
-    whole, part = divmod(kopecks, 100)
-    return {"value": f"{whole}.{part:02d}", "currency": "RUB"}
+    """Return an amount in kopecks as an API object."""
+    roubles, kopecks_part = divmod(kopecks, 100)
+    return {"value": f"{roubles}.{kopecks_part:02d}", "currency": "RUB"}
 
 
 class _Customer(_Body):
@@ -82,14 +82,14 @@ class _ReceiptItem(_Body):
 
 
 class Receipt(_Body):
-    """A receipt by 54-FZ."""
+    """A receipt required by law 54-FZ."""
 
     customer: _Customer
     items: list[_ReceiptItem] = Field(min_length=1)
     tax_system_code: int | None = Field(None, ge=1, le=6)
 
     def check_sum(self, kopecks: int) -> None:
-        """Raise ValueError unless the items cost so many kopecks."""
+        """Raise ValueError unless the items' total equals `kopecks`."""
         if sum(item.quantity * item.amount.kopecks for item in self.items) != kopecks:
             raise ValueError("Sum of receipt's items is not equal to the amount")
 
@@ -100,9 +100,9 @@ class _Redirect(_Body):
 
 
 class PaymentRequest(_Body):
-    """What `POST /payments` asks for.
+    """Body of `POST /payments`.
 
-    Without a `payment_method_id` somebody pays on a page and comes back to `return_url`.
+    Without a `payment_method_id` the customer pays on a page and returns to `return_url`.
     """
 
     amount: Money
@@ -118,7 +118,7 @@ class PaymentRequest(_Body):
     receipt: Receipt | None = None
 
     @model_validator(mode="after")
-    def _check_whole(self) -> PaymentRequest:
+    def _check_consistency(self) -> PaymentRequest:
         if self.confirmation is None and not self.payment_method_id:
             raise ValueError("Confirmation or payment_method_id is needed")
         if self.receipt is not None:
@@ -127,18 +127,18 @@ class PaymentRequest(_Body):
 
     @property
     def return_url(self) -> str:
-        """Return where the payer comes back to, "" for who pays on no page."""
+        """Return where the customer returns after paying, "" for a payment without a page."""
         return str(self.confirmation.return_url) if self.confirmation else ""
 
 
 class CaptureRequest(_Body):
-    """What `POST …/capture` asks for: a part of the held money, all without an amount."""
+    """Body of `POST …/capture`: the part of the held money to take; all of it without an amount."""
 
     amount: Money | None = None
 
 
 class RefundRequest(_Body):
-    """What `POST /refunds` asks for."""
+    """Body of `POST /refunds`."""
 
     payment_id: str = Field(min_length=1, max_length=36)
     amount: Money
@@ -156,12 +156,12 @@ RequestT = TypeVar("RequestT", bound=BaseModel)
 
 
 def parse(model: type[RequestT], body: object) -> RequestT:
-    """Return what a body asks for. Raises ShopError, which names the first wrong field."""
+    """Validate a body. Raises ShopError for the first invalid field."""
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise bad_request(".".join(map(str, first["loc"])), first["msg"]) from None
+        first_error = error.errors()[0]
+        raise bad_request(".".join(map(str, first_error["loc"])), first_error["msg"]) from None
 
 
 _CODES = {
@@ -176,13 +176,13 @@ RETRY_AFTER_MS = 1800
 
 
 class ShopError(ApiError):
-    """One refused call: HTTP status, the vendor's error object, and the field that is wrong."""
+    """An error response: HTTP status, description and, if known, the invalid field (`param`)."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the answer's body; 202 is not an error but "not done yet"."""
+        """Return the response body; status 202 is not an error but "still processing"."""
         if self.status == PROCESSING:
-            waiting = {"type": "processing", "description": str(self)}
-            return {**waiting, "retry_after": RETRY_AFTER_MS}
+            body = {"type": "processing", "description": str(self)}
+            return {**body, "retry_after": RETRY_AFTER_MS}
         error = {
             "type": "error",
             "id": str(uuid.uuid4()),
@@ -193,10 +193,10 @@ class ShopError(ApiError):
 
 
 def bad_request(parameter: str, description: str) -> ShopError:
-    """Return the answer to a field that cannot be used."""
+    """Return the error for an invalid field."""
     return ShopError(400, description, param=parameter)
 
 
 def missing(kind: str, name: str) -> ShopError:
-    """Return the answer to a payment or refund that is not there."""
+    """Return the error for a payment or refund that does not exist."""
     return ShopError(404, f"{kind} {name} doesn't exist or is not yours", param=f"{kind}_id")

@@ -1,7 +1,7 @@
-"""YooKassa's stand-in as one ASGI application: API v3, notifications, page, control side.
+"""YooKassa's stand-in as an ASGI application: API v3, notifications, payment page, control routes.
 
-The page is HTML without script, on which a payer chooses how the payment ends. For tests the
-stand-in runs in a thread, on a port of its own.
+The page is HTML without scripts, where the payer chooses how the payment ends. Tests run the
+stand-in in a thread, on its own port.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from merlin.sandbox.yookassa.shop import DECLINED, GENERAL, PAID, PENDING, Json,
 
 SEE_OTHER = 303
 SECURE_FAILED = "3d_secure_failed"
-# What a person may choose on the page; the vendor has more.
+# Decline reasons offered on the page; YooKassa has more.
 REASONS = (
     GENERAL,
     "insufficient_funds",
@@ -54,7 +54,7 @@ REASONS = (
 
 
 class PayPage:
-    """The routes of the page."""
+    """The payment page."""
 
     def __init__(self, shop: Shop, language: str) -> None:
         self._shop = shop
@@ -63,7 +63,7 @@ class PayPage:
     def routes(self) -> list[BaseRoute]:
         """Return the page's routes."""
         return [
-            Route("/", self._home),
+            Route("/", self._show_home),
             Route("/pay/{payment_id}", self._show),
             Route("/pay/{payment_id}", self._choose, methods=["POST"]),
             Route("/pay/{payment_id}/3ds", self._show),
@@ -71,8 +71,8 @@ class PayPage:
             *static_routes(),
         ]
 
-    async def _home(self, request: Request) -> Response:
-        """Show the newest payments, so that whoever starts the demo finds them."""
+    async def _show_home(self, request: Request) -> Response:
+        """Show the newest payments, where somebody trying the demo finds them."""
         return self._page(request, "pay_home.html", payments=self._shop.payments()[:-21:-1])
 
     async def _show(self, request: Request) -> Response:
@@ -81,45 +81,52 @@ class PayPage:
 
     async def _choose(self, request: Request) -> Response:
         async with request.form() as form:
-            chosen, reason = str(form.get("outcome", "")), str(form.get("reason", ""))
+            outcome, reason = str(form.get("outcome", "")), str(form.get("reason", ""))
         if request.url.path.endswith("/3ds"):
-            return self._end(request, PAID if chosen == PAID else SECURE_FAILED)
-        if chosen == "3ds":
+            return self._end(request, PAID if outcome == PAID else SECURE_FAILED)
+        if outcome == "3ds":
             return RedirectResponse(f"{request.url.path}/3ds", SEE_OTHER)
-        if chosen not in {PAID, DECLINED, "left"}:
+        if outcome not in {PAID, DECLINED, "left"}:
             return self._payment_page(request, "pay.html")
-        return self._end(request, chosen, reason if reason in REASONS else "")
+        return self._end(request, outcome, reason if reason in REASONS else "")
 
     def _end(self, request: Request, outcome: str, reason: str = "") -> Response:
-        payment = self._found(request)
+        payment = self._find_payment(request)
         if payment is None:
             return self._payment_page(request, "pay.html")
         try:
             if outcome != "left":
                 self._shop.choose(payment.payment_id, outcome, reason)
-        except ValueError:  # it ended meanwhile: the page says how
+        except ValueError:  # it has ended in the meantime; the page shows how
             return RedirectResponse(f"/pay/{payment.payment_id}", SEE_OTHER)
         return RedirectResponse(payment.request.return_url, SEE_OTHER)
 
-    def _found(self, request: Request) -> Payment | None:
+    def _find_payment(self, request: Request) -> Payment | None:
         try:
             return self._shop.find(request.path_params["payment_id"])
         except NotFound:
             return None
 
     def _payment_page(self, request: Request, template: str) -> Response:
-        payment = self._found(request)
+        payment = self._find_payment(request)
         if payment is None or not payment.request.return_url:
             return self._page(request, "pay_home.html", 404, payments=None)
         if payment.status != PENDING:
             template = "pay_ended.html"
-        # Its forms may lead on to the shop that is returned to.
+        # Its forms redirect to the shop's return URL, so the CSP must allow that origin.
         shop = urlsplit(payment.request.return_url)
-        back = f" {shop.scheme}://{shop.netloc}"
-        return self._page(request, template, back=back, payment=payment, reasons=REASONS)
+        return_origin = f" {shop.scheme}://{shop.netloc}"
+        return self._page(
+            request, template, return_origin=return_origin, payment=payment, reasons=REASONS
+        )
 
     def _page(
-        self, request: Request, template: str, status: int = 200, back: str = "", **values: object
+        self,
+        request: Request,
+        template: str,
+        status: int = 200,
+        return_origin: str = "",
+        **values: object,
     ) -> Response:
         accepted = request.headers.get("accept-language", "")
         language = chosen_language(request) or language_of_header(accepted, self._language)
@@ -134,7 +141,7 @@ class PayPage:
         )
         response.headers["Content-Security-Policy"] = (
             "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none';"
-            f" form-action 'self'{back}"
+            f" form-action 'self'{return_origin}"
         )
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
@@ -144,14 +151,14 @@ class PayPage:
 
 ANSWER_S = 10.0
 GOOD = 200
-# A notification that is not answered 200 is posted again: so often, after so long, then twice that.
+# A notification without a 200 response is posted again: number of attempts, then the first pause
 TRIES, RETRY_S = 5, 0.2
 MAX_PER_PAGE = 100
 SHOP_ID, KEY = "100500", "test_stand-in"
 
 
 class Notifier:
-    """Posts notifications: unsigned, as the vendor's are, again until they are answered 200.
+    """Posts notifications, unsigned as YooKassa's are, until they are answered with 200.
 
     Source: yookassa.ru/developers/using-api/webhooks.
     """
@@ -161,52 +168,52 @@ class Notifier:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """Stop posting; what was not answered is lost."""
+        """Stop posting; unconfirmed notifications are lost."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def notify(self, event: str, thing: Json) -> None:
-        """Post an event in the background; what happens while the stand-in is down is not told."""
+    def notify(self, event: str, subject: Json) -> None:
+        """Post an event in the background; dropped while the stand-in is stopped."""
         if self.url:
             with suppress(RuntimeError):
                 loop = asyncio.get_running_loop()
-                task = loop.create_task(self._insist(notification(event, thing)))
+                task = loop.create_task(self._post_until_confirmed(notification(event, subject)))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
     async def post(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
-        """Post any body once; return the answer's status, 0 without one."""
+        """Post a body once; return the response status, 0 without a response."""
         if self.url:
             with suppress(aiohttp.ClientError, TimeoutError):
                 async with (
                     aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as session,
-                    session.post(self.url, json=body, headers=headers) as answer,
+                    session.post(self.url, json=body, headers=headers) as response,
                 ):
-                    return answer.status
+                    return response.status
         return 0
 
-    async def _insist(self, note: Json) -> None:
-        for number in range(TRIES):
-            if await self.post(note) == GOOD:
+    async def _post_until_confirmed(self, body: Json) -> None:
+        for attempt in range(TRIES):
+            if await self.post(body) == GOOD:
                 return
-            await asyncio.sleep(RETRY_S * 2**number)
+            await asyncio.sleep(RETRY_S * 2**attempt)
 
 
-def notification(event: str, thing: Json) -> Json:
-    """Return what is posted about an event."""
-    return {"type": "notification", "event": event, "object": thing}
+def notification(event: str, subject: Json) -> Json:
+    """Return the notification of an event."""
+    return {"type": "notification", "event": event, "object": subject}
 
 
 _PAYMENT, _REFUND = "/v3/payments/{payment_id}", "/v3/refunds/{refund_id}"
 
 
 class YooKassaStandIn(ApiStandIn):
-    """YooKassa, as far as a client can tell; `with YooKassaStandIn() as shop:`.
+    """A stand-in of YooKassa; `with YooKassaStandIn() as shop:`.
 
-    `shop_id` and `key` are its credentials, `notify_url` is where it is notified; `folder` keeps
-    what was paid over restarts (None: in memory). Wherever a payment is named, its own id or that
-    of the purchase it is for will do.
+    `shop_id` and `key` are its credentials, `notify_url` receives notifications; `folder` keeps the
+    state over restarts (None: in memory). `reference` arguments accept a payment's id or the id of
+    its purchase.
     """
 
     error = ShopError
@@ -230,51 +237,51 @@ class YooKassaStandIn(ApiStandIn):
         )
 
     async def close(self) -> None:
-        """Stop posting."""
+        """Stop posting notifications."""
         await self._notifier.close()
 
     @property
     def base_url(self) -> str:
-        """Return what `payments.yookassa.base_url` is set to."""
+        """Return the value for `payments.yookassa.base_url`."""
         return f"http://127.0.0.1:{self.port}/v3"
 
     def change(self, fields: Mapping[str, Any]) -> Json:
-        """Change the behaviour from now on; return all of it. Raises ValueError, TypeError."""
+        """Change the behaviour; return all its settings. Raises ValueError, TypeError."""
         self._shop.behaviour = replace(self._shop.behaviour, **fields)
         return asdict(self._shop.behaviour)
 
     def check_key(self, request: Request) -> None:
         """Raise ShopError 401 without the shop's credentials."""
-        kind, _, given = request.headers.get("authorization", "").partition(" ")
-        requested = base64.b64encode(f"{self.shop_id}:{self.key}".encode())
-        if kind.lower() != "basic" or not hmac.compare_digest(given.encode(), requested):
-            words = "Error in shopId or secret key. Check their validity."
-            raise ShopError(401, words, param="Authorization")
+        kind, _, credentials = request.headers.get("authorization", "").partition(" ")
+        expected = base64.b64encode(f"{self.shop_id}:{self.key}".encode())
+        if kind.lower() != "basic" or not hmac.compare_digest(credentials.encode(), expected):
+            message = "Error in shopId or secret key. Check their validity."
+            raise ShopError(401, message, param="Authorization")
 
     def _choose(self, body: Json) -> Json:
         return self._shop.choose(body["payment"], body["outcome"], body.get("reason", ""))
 
     def _routes(self) -> list[ApiRoute]:
-        """Return every address; names are those of faults."""
+        """Return the API's routes; faults use their names."""
         return [
-            ("payments.create", "POST", "/v3/payments", self._create),
-            ("payments.list", "GET", "/v3/payments", self._payments),
-            ("payments.retrieve", "GET", _PAYMENT, self._payment),
-            ("payments.capture", "POST", f"{_PAYMENT}/capture", self._capture),
-            ("payments.cancel", "POST", f"{_PAYMENT}/cancel", self._cancel),
-            ("refunds.create", "POST", "/v3/refunds", self._refund),
-            ("refunds.list", "GET", "/v3/refunds", self._refunds),
-            ("refunds.retrieve", "GET", _REFUND, self._found_refund),
+            ("payments.create", "POST", "/v3/payments", self._create_payment),
+            ("payments.list", "GET", "/v3/payments", self._list_payments),
+            ("payments.retrieve", "GET", _PAYMENT, self._payment_json),
+            ("payments.capture", "POST", f"{_PAYMENT}/capture", self._capture_payment),
+            ("payments.cancel", "POST", f"{_PAYMENT}/cancel", self._cancel_payment),
+            ("refunds.create", "POST", "/v3/refunds", self._create_refund),
+            ("refunds.list", "GET", "/v3/refunds", self._list_refunds),
+            ("refunds.retrieve", "GET", _REFUND, self._refund_json),
         ]
 
-    def _payment(self, payment_id: str) -> Json:
+    def _payment_json(self, payment_id: str) -> Json:
         return self._shop.payment(payment_id).as_json()
 
-    def _found_refund(self, refund_id: str) -> Json:
-        return self._shop.found_refund(refund_id).as_json()
+    def _refund_json(self, refund_id: str) -> Json:
+        return self._shop.find_refund(refund_id).as_json()
 
-    async def _once(self, request: Request, act: Callable[[Json], Json]) -> Response:
-        """Answer a call once for each key: the second of a key gets the first one's answer."""
+    async def _answer_once(self, request: Request, act: Callable[[Json], Json]) -> Response:
+        """Execute a request once per Idempotence-Key; a repeated key gets the stored response."""
         content = await request.body()
         try:
             body = json.loads(content or b"null") or {}
@@ -286,16 +293,16 @@ class YooKassaStandIn(ApiStandIn):
         key = request.headers.get("idempotence-key", "")
         return JSONResponse(self._shop.answer_once(key, call, lambda: act(body)))
 
-    async def _create(self, request: Request) -> Response:
+    async def _create_payment(self, request: Request) -> Response:
         pages = f"{request.base_url}pay/"
-        return await self._once(
+        return await self._answer_once(
             request, lambda body: self._shop.create(parse(PaymentRequest, body), pages).as_json()
         )
 
-    async def _payments(self, request: Request) -> Response:
+    async def _list_payments(self, request: Request) -> Response:
         return _page(request, [payment.as_json() for payment in self._shop.payments()])
 
-    async def _capture(self, request: Request) -> Response:
+    async def _capture_payment(self, request: Request) -> Response:
         payment_id = request.path_params["payment_id"]
 
         def act(body: Json) -> Json:
@@ -303,33 +310,35 @@ class YooKassaStandIn(ApiStandIn):
             kopecks = None if amount is None else amount.kopecks
             return self._shop.capture(payment_id, kopecks).as_json()
 
-        return await self._once(request, act)
+        return await self._answer_once(request, act)
 
-    async def _cancel(self, request: Request) -> Response:
+    async def _cancel_payment(self, request: Request) -> Response:
         payment_id = request.path_params["payment_id"]
-        return await self._once(request, lambda _body: self._shop.cancel(payment_id).as_json())
+        return await self._answer_once(
+            request, lambda _body: self._shop.cancel(payment_id).as_json()
+        )
 
-    async def _refund(self, request: Request) -> Response:
-        return await self._once(
+    async def _create_refund(self, request: Request) -> Response:
+        return await self._answer_once(
             request, lambda body: self._shop.refund(parse(RefundRequest, body)).as_json()
         )
 
-    async def _refunds(self, request: Request) -> Response:
+    async def _list_refunds(self, request: Request) -> Response:
         return _page(request, [refund.as_json() for refund in self._shop.state.refunds.values()])
 
     def notify_to(self, url: str) -> None:
-        """Post notifications to an address from now on; "" nowhere."""
+        """Set the address of notifications; "" turns them off."""
         self._notifier.url = url
 
-    def choose(self, which: str, outcome: str, reason: str = "") -> Json:
-        """End a payment as a payer would; return it. Raises NotFound, ValueError."""
-        return self._access(lambda: self._shop.choose(which, outcome, reason))
+    def choose(self, reference: str, outcome: str, reason: str = "") -> Json:
+        """End a payment as its payer would; return it. Raises NotFound, ValueError."""
+        return self._access(lambda: self._shop.choose(reference, outcome, reason))
 
-    def refund(self, which: str, value: str | None = None) -> Json:
-        """Give money back by the shop's own cabinet: "100.00", None for all that is left."""
+    def refund(self, reference: str, value: str | None = None) -> Json:
+        """Refund as the shop's owner: `value` is like "100.00", None for all that is left."""
 
         def act() -> Json:
-            payment = self._shop.find(which)
+            payment = self._shop.find(reference)
             amount = money(payment.taken - payment.returned)
             amount = amount if value is None else {**amount, "value": value}
             body = {"payment_id": payment.payment_id, "amount": amount}
@@ -341,64 +350,67 @@ class YooKassaStandIn(ApiStandIn):
         return self._access(act)
 
     def finish_refund(self, refund_id: str, outcome: str) -> Json:
-        """End a refund that is under way: "succeeded" or a reason."""
+        """Finish a pending refund: "succeeded" or a cancellation reason."""
         return self._access(lambda: self._shop.finish_refund(refund_id, outcome))
 
     def revoke(self, method_id: str) -> None:
-        """Let a saved method be one no more."""
+        """Revoke a saved payment method."""
         self._access(lambda: self._shop.state.methods.update({method_id: False}))
 
     def payments(self) -> list[Json]:
-        """Return every payment that was really made, oldest first."""
+        """Return all payments, oldest first."""
         return self._access(lambda: [payment.as_json() for payment in self._shop.payments()])
 
-    def payment(self, which: str) -> Json:
+    def payment(self, reference: str) -> Json:
         """Return one payment. Raises NotFound."""
-        return self._access(lambda: self._shop.find(which).as_json())
+        return self._access(lambda: self._shop.find(reference).as_json())
 
     def refunds(self) -> list[Json]:
-        """Return every refund, oldest first."""
+        """Return all refunds, oldest first."""
         return self._access(
             lambda: [refund.as_json() for refund in self._shop.state.refunds.values()]
         )
 
     def receipts(self) -> list[Json]:
-        """Return every receipt that was registered, oldest first."""
+        """Return all registered receipts, oldest first."""
         return self._access(lambda: list(self._shop.state.receipts))
 
-    def notify(self, which: str, event: str = "", times: int = 1) -> list[int]:
-        """Post a notification of a payment (again); return the statuses. "" is the true event."""
-        payment = self.payment(which)
-        note = notification(event or f"payment.{payment['status']}", payment)
-        return [self.forge(note) for _ in range(times)]
+    def notify(self, reference: str, event: str = "", times: int = 1) -> list[int]:
+        """Post a payment's notification `times` times; return the response statuses.
+
+        Without an `event` it is that of the payment's status.
+        """
+        payment = self.payment(reference)
+        body = notification(event or f"payment.{payment['status']}", payment)
+        return [self.forge(body) for _ in range(times)]
 
     def forge(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
-        """Post any body to the address; return the status that it was answered with, 0: none."""
+        """Post any body to the notification address; return the response status, 0 without one."""
         return self.run(self._notifier.post(body, headers))
 
 
 def _page(request: Request, rows: Sequence[Json]) -> Response:
-    """Answer one page of a list, newest first, and the cursor of the next. Raises ShopError."""
+    """Return one page of a list, newest first, with the next page's cursor. Raises ShopError."""
     query = request.query_params
     try:
         since, until = (
-            datetime.fromisoformat(query.get(f"created_at.{side}", usual))
-            for side, usual in (("gte", "1970-01-01T00:00Z"), ("lt", "9999-01-01T00:00Z"))
+            datetime.fromisoformat(query.get(f"created_at.{side}", default))
+            for side, default in (("gte", "1970-01-01T00:00Z"), ("lt", "9999-01-01T00:00Z"))
         )
         limit = int(query.get("limit", 10))
     except ValueError as error:
         raise bad_request("query", str(error)) from None
     if not 1 <= limit <= MAX_PER_PAGE:
         raise bad_request("limit", f"Limit must be from 1 to {MAX_PER_PAGE}")
-    found = [
+    matches = [
         row
         for row in reversed(rows)
         if since <= datetime.fromisoformat(row["created_at"]) < until
         and query.get("payment_id") in {None, row.get("payment_id")}
     ]
-    ids = [row["id"] for row in found]
+    ids = [row["id"] for row in matches]
     start = ids.index(query["cursor"]) if query.get("cursor") in ids else 0
-    page: Json = {"type": "list", "items": found[start : start + limit]}
+    page: Json = {"type": "list", "items": matches[start : start + limit]}
     if start + limit < len(ids):
         page["next_cursor"] = ids[start + limit]
     return JSONResponse(page)

@@ -1,11 +1,11 @@
-"""The shop's state: payments, refunds, receipts and saved methods, and how each goes on.
+"""State and transitions of payments, refunds, receipts and saved methods; no HTTP.
 
-It knows no HTTP. Everything here runs in the server's one thread; `on_change` is called with the
-vendor's word for the event and the object. The state outlives the process in one JSON file.
+Everything here runs in the server's thread. `on_change` is called with the API's event name and the
+object. The state is stored in one JSON file.
 
-`Behaviour` is what happens where nobody chooses; faults of single calls (drops, 500, 202, lag) are
-`merlin.sandbox.faults`. The same Idempotence-Key and the same call give the same answer, for a day
-(source: yookassa.ru/developers/using-api/basics, "Идемпотентность").
+`Behaviour` decides what happens automatically; faults of single calls (drops, 500, 202, lag) are in
+`merlin.sandbox.faults`. A repeated Idempotence-Key with the same request gets the same response
+for a day (source: yookassa.ru/developers/using-api/basics, "Идемпотентность").
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ Json = dict[str, Any]
 
 @checked_dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Behaviour:
-    """What happens by itself.
+    """What happens automatically.
 
-    `outcome` is how a new payment with a page ends at once: "" waits for the payer, else "paid",
-    "declined" or a reason. `renewal` is how a payment by a saved method ends, `refund` how a
-    refund does ("pending": not yet). `notifications` are posted at once or never. An
-    Idempotence-Key lives `key_s`.
+    `outcome` is how a new payment with a page ends: "" waits for the payer, else "paid",
+    "declined" or a decline reason. `renewal` is the same for a payment by a saved method, `refund`
+    for a refund ("pending": stays open). `notifications` are posted at once or never. An
+    Idempotence-Key is valid for `key_s` seconds.
     """
 
     outcome: str = ""
@@ -59,9 +59,9 @@ class Behaviour:
 
 @dataclass(slots=True)
 class Payment:
-    """One payment; `taken` are the kopecks that the shop took, `returned` those it gave back.
+    """One payment; `taken` and `returned` are the captured and the refunded kopecks.
 
-    `canceled_by` and `reason` say why it ended without money.
+    `canceled_by` and `reason` are its cancellation details.
     """
 
     payment_id: str
@@ -130,14 +130,14 @@ class Refund:
 
 
 def api_time(at: datetime) -> str:
-    """Return a time as the vendor writes it: UTC, milliseconds, Z."""
+    """Return a time in YooKassa's format: UTC, milliseconds, Z."""
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
 class State(BaseModel):
-    """What outlives the process; `methods` are saved ones by id, False: revoked.
+    """The stored state; `methods` maps saved payment methods to False when revoked.
 
-    `keys` are Idempotence-Keys: the call that each was used for, its answer, and when.
+    `keys` maps each Idempotence-Key to its request, its response and the time of use.
     """
 
     payments: dict[str, Payment] = {}
@@ -161,33 +161,33 @@ class Shop:
             self.state = State.model_validate_json(self.path.read_bytes())
 
     def save(self) -> None:
-        """Write the state down, if the shop has a file."""
+        """Store the state, if the shop has a file."""
         if self.path is not None:
             content = self.state.model_dump_json(exclude_none=True)
             durable_files.write_durably(
                 self.path, lambda path: path.write_text(content, encoding="utf-8")
             )
 
-    def answer_once(self, key: str, call: Json, act: Callable[[], Json]) -> Json:
-        """Return what the call was answered with, acting only for the first of a key.
+    def answer_once(self, key: str, request: Json, act: Callable[[], Json]) -> Json:
+        """Return the stored response of an Idempotence-Key, calling `act` for a new one.
 
-        Raises ShopError without a key, and for one that was used for another call.
+        Raises ShopError without a key, and for a key used for another request.
         """
         if not 0 < len(key) <= 64:  # noqa: PLR2004 - the vendor's limit
             raise bad_request("Idempotence-Key", "Idempotence key is missing or too long")
-        now, lasts = utc_now(), timedelta(seconds=self.behaviour.key_s)
-        if key in self.state.keys and now < self.state.keys[key][2] + lasts:
-            used_for, answer, _ = self.state.keys[key]
-            if used_for != call:
+        now, lifetime = utc_now(), timedelta(seconds=self.behaviour.key_s)
+        if key in self.state.keys and now < self.state.keys[key][2] + lifetime:
+            used_request, response, _ = self.state.keys[key]
+            if used_request != request:
                 raise bad_request("Idempotence-Key", "Idempotence key duplicated")
-            return answer
-        answer = act()
-        self.state.keys[key] = call, answer, now
+            return response
+        response = act()
+        self.state.keys[key] = request, response, now
         self.save()
-        return answer
+        return response
 
     def create(self, request: PaymentRequest, pages: str) -> Payment:
-        """Make a payment; `pages` is where its page will be. Raises ShopError."""
+        """Create a payment; `pages` is the URL prefix of payment pages. Raises ShopError."""
         if request.payment_method_id and request.payment_method_id not in self.state.methods:
             raise bad_request("payment_method_id", "Payment method doesn't exist or is not saved")
         now = utc_now()
@@ -197,7 +197,7 @@ class Shop:
             payment.method_id = request.payment_method_id
             payment.is_method_saved = self.state.methods[payment.method_id]
             if not payment.is_method_saved:
-                self._stop(payment, "permission_revoked")
+                self._cancel_payment(payment, "permission_revoked")
             elif self.behaviour.renewal != PENDING:
                 self.choose(payment.payment_id, self.behaviour.renewal)
         else:
@@ -206,97 +206,97 @@ class Shop:
                 self.choose(payment.payment_id, self.behaviour.outcome)
         return payment
 
-    def find(self, which: str) -> Payment:
+    def find(self, reference: str) -> Payment:
         """Return a payment by its id, or the newest of a purchase. Raises NotFound."""
-        self._expire()
-        if which in self.state.payments:
-            return self.state.payments[which]
+        self._cancel_expired()
+        if reference in self.state.payments:
+            return self.state.payments[reference]
         for payment in reversed(self.state.payments.values()):
-            if payment.request.metadata.get("purchase") == which:
+            if payment.request.metadata.get("purchase") == reference:
                 return payment
-        raise NotFound(f"no payment {which}")
+        raise NotFound(f"no payment {reference}")
 
-    def choose(self, which: str, outcome: str, reason: str = "") -> Json:
-        """End the payer's part: "paid", "declined" for a reason, or a reason.
+    def choose(self, reference: str, outcome: str, reason: str = "") -> Json:
+        """End a pending payment: "paid", "declined" with `reason`, or a decline reason.
 
-        Raises NotFound, ValueError when it ended before.
+        Raises NotFound, and ValueError when it has ended already.
         """
-        payment = self.find(which)
+        payment = self.find(reference)
         if payment.status != PENDING:
             raise ValueError(f"payment {payment.payment_id} is {payment.status}")
         if outcome != PAID:
-            self._stop(payment, (reason or GENERAL) if outcome == DECLINED else outcome)
+            self._cancel_payment(payment, (reason or GENERAL) if outcome == DECLINED else outcome)
         else:
             if not payment.method_id:
-                payment.method_id = payment.payment_id  # as the vendor does
+                payment.method_id = payment.payment_id  # as YooKassa does
                 payment.is_method_saved = payment.request.save_payment_method
             if payment.is_method_saved:
                 self.state.methods.setdefault(payment.method_id, True)
             if payment.request.capture:
-                self._take(payment, payment.request.amount.kopecks)
+                self._capture_payment(payment, payment.request.amount.kopecks)
             else:
                 payment.status = WAITING_FOR_CAPTURE
-                self._tell("payment.waiting_for_capture", payment.as_json())
+                self._notify("payment.waiting_for_capture", payment.as_json())
         self.save()
         return payment.as_json()
 
-    def _take(self, payment: Payment, kopecks: int) -> None:
+    def _capture_payment(self, payment: Payment, kopecks: int) -> None:
         payment.status, payment.taken, payment.captured_at = SUCCEEDED, kopecks, utc_now()
-        self._register(payment.request, payment_id=payment.payment_id)
-        self._tell("payment.succeeded", payment.as_json())
+        self._register_receipt(payment.request, payment_id=payment.payment_id)
+        self._notify("payment.succeeded", payment.as_json())
 
-    def _stop(self, payment: Payment, reason: str, by: str = "yoo_money") -> None:
+    def _cancel_payment(self, payment: Payment, reason: str, by: str = "yoo_money") -> None:
         payment.status, payment.reason, payment.canceled_by = CANCELED, reason, by
-        self._tell("payment.canceled", payment.as_json())
+        self._notify("payment.canceled", payment.as_json())
 
     def capture(self, payment_id: str, kopecks: int | None) -> Payment:
-        """Take held money, None for all; the rest goes back to the payer. Raises ShopError."""
-        payment = self._held(payment_id)
-        whole = payment.request.amount.kopecks
-        if kopecks is not None and kopecks > whole:
+        """Capture held money, None for all; the rest returns to the payer. Raises ShopError."""
+        payment = self._held_payment(payment_id)
+        held_kopecks = payment.request.amount.kopecks
+        if kopecks is not None and kopecks > held_kopecks:
             raise bad_request("amount.value", "Amount is greater than the payment's")
-        self._take(payment, whole if kopecks is None else kopecks)
+        self._capture_payment(payment, held_kopecks if kopecks is None else kopecks)
         return payment
 
     def cancel(self, payment_id: str) -> Payment:
-        """Let held money go. Raises ShopError."""
-        payment = self._held(payment_id)
-        self._stop(payment, "canceled_by_merchant", "merchant")
+        """Release held money. Raises ShopError."""
+        payment = self._held_payment(payment_id)
+        self._cancel_payment(payment, "canceled_by_merchant", "merchant")
         return payment
 
-    def _held(self, payment_id: str) -> Payment:
+    def _held_payment(self, payment_id: str) -> Payment:
         payment = self.payment(payment_id)
         if payment.status != WAITING_FOR_CAPTURE:
             raise bad_request("payment_id", f"Payment is in status {payment.status}")
         return payment
 
     def payments(self) -> list[Payment]:
-        """Return every payment as it now is, oldest first."""
-        self._expire()
+        """Return all payments, oldest first."""
+        self._cancel_expired()
         return list(self.state.payments.values())
 
     def payment(self, payment_id: str) -> Payment:
-        """Return a payment as it now is. Raises ShopError."""
-        self._expire()
+        """Return a payment. Raises ShopError."""
+        self._cancel_expired()
         if payment_id not in self.state.payments:
             raise missing("payment", payment_id)
         return self.state.payments[payment_id]
 
-    def _expire(self) -> None:
-        """End what waited too long for its payer."""
+    def _cancel_expired(self) -> None:
+        """Cancel the payments that waited too long for their payer."""
         for payment in self.state.payments.values():
             if payment.status == PENDING and utc_now() >= payment.created_at + PAGE_LIFE:
-                self._stop(payment, "expired_on_confirmation")
+                self._cancel_payment(payment, "expired_on_confirmation")
 
     def refund(self, request: RefundRequest) -> Refund:
-        """Give money back, at once or later. Raises ShopError."""
+        """Refund a payment, at once or later. Raises ShopError."""
         payment = self.payment(request.payment_id)
         if payment.status != SUCCEEDED:
             raise bad_request("payment_id", "Payment cannot be refunded")
         pending = sum(
-            each.request.amount.kopecks
-            for each in self.state.refunds.values()
-            if each.status == PENDING and each.request.payment_id == payment.payment_id
+            other.request.amount.kopecks
+            for other in self.state.refunds.values()
+            if other.status == PENDING and other.request.payment_id == payment.payment_id
         )
         if request.amount.kopecks > payment.taken - payment.returned - pending:
             raise bad_request("amount.value", "Refund amount is greater than what is left")
@@ -308,34 +308,34 @@ class Shop:
         return refund
 
     def finish_refund(self, refund_id: str, outcome: str) -> Json:
-        """End a refund that is under way: "succeeded" or a reason. Raises ShopError for none."""
-        refund = self.found_refund(refund_id)
+        """Finish a pending refund: "succeeded" or a cancellation reason. Raises ShopError."""
+        refund = self.find_refund(refund_id)
         if outcome != SUCCEEDED:
             refund.status, refund.reason = CANCELED, outcome
-            return refund.as_json()  # the vendor tells nobody of a canceled refund
+            return refund.as_json()  # YooKassa sends no notification of a canceled refund
         refund.status = SUCCEEDED
         self.state.payments[refund.request.payment_id].returned += refund.request.amount.kopecks
-        self._register(refund.request, refund_id=refund.refund_id)
-        self._tell("refund.succeeded", refund.as_json())
+        self._register_receipt(refund.request, refund_id=refund.refund_id)
+        self._notify("refund.succeeded", refund.as_json())
         return refund.as_json()
 
-    def found_refund(self, refund_id: str) -> Refund:
+    def find_refund(self, refund_id: str) -> Refund:
         """Return a refund. Raises ShopError."""
         if refund_id not in self.state.refunds:
             raise missing("refund", refund_id)
         return self.state.refunds[refund_id]
 
-    def _tell(self, event: str, thing: Json) -> None:
+    def _notify(self, event: str, subject: Json) -> None:
         if self.behaviour.notifications == "at-once":
-            self.on_change(event, thing)
+            self.on_change(event, subject)
 
-    def _register(self, request: PaymentRequest | RefundRequest, **owner: str) -> None:
+    def _register_receipt(self, request: PaymentRequest | RefundRequest, **owner: str) -> None:
         if request.receipt is not None:
             receipt = request.receipt.model_dump(mode="json", exclude_defaults=True)
             self.state.receipts.append({**receipt, **owner})
 
 
 def new_id(at: datetime) -> str:
-    """Return an id that looks like the vendor's: 36 characters, the time first."""
-    end = f"{8 + secrets.randbelow(4):x}{secrets.token_hex(2)[:3]}-{secrets.token_hex(6)}"
-    return f"{int(at.timestamp()) & 0xFFFFFFFF:08x}-000f-5000-{end}"
+    """Return an id in YooKassa's format: 36 characters, beginning with the time."""
+    suffix = f"{8 + secrets.randbelow(4):x}{secrets.token_hex(2)[:3]}-{secrets.token_hex(6)}"
+    return f"{int(at.timestamp()) & 0xFFFFFFFF:08x}-000f-5000-{suffix}"
