@@ -132,8 +132,8 @@ def smollm() -> Mapping[str, Model]:
 
     Raises Refused, saying what to install.
     """
-    place.unpack(place.weights())
-    return {place.BASE: place.base()}
+    place.unpack_base(place.find_weights())
+    return {place.BASE: place.base_model_config()}
 
 
 def english(folder: Path) -> tuple[Path, Path]:

@@ -31,7 +31,7 @@ MAX_SUFFIX_LENGTH = 18
 class MistralStandIn(ProviderStandIn):
     """Mistral, as far as its client can tell."""
 
-    def _table(self) -> list[ApiRoute]:
+    def _routes(self) -> list[ApiRoute]:
         account = self._account
         own: list[ApiRoute] = [
             ("models.list", "GET", "/v1/models", self._models),
@@ -42,7 +42,7 @@ class MistralStandIn(ProviderStandIn):
             ("jobs.cancel", "POST", f"{JOB}/cancel", self._cancel),
         ]
         names = {name for name, *_ in own} | {"jobs.events", "jobs.checkpoints"}
-        return [*own, *(each for each in super()._table() if each[0] not in names)]
+        return [*own, *(each for each in super()._routes() if each[0] not in names)]
 
     def _cancel(self, job_id: str) -> dict[str, Any]:
         return self._job(self._account.cancel(job_id))
@@ -77,7 +77,9 @@ class MistralStandIn(ProviderStandIn):
 
     async def _jobs(self, request: Request) -> Response:
         suffix = request.query_params.get("suffix")
-        jobs = [job for job in self._account.listed({}) if suffix in {None, job.asked["suffix"]}]
+        jobs = [
+            job for job in self._account.visible_jobs({}) if suffix in {None, job.asked["suffix"]}
+        ]
         return _page(request, [self._job(job, is_whole=False) for job in jobs])
 
     def _job(self, job: TrainingJob, *, is_whole: bool = True) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class YandexStandIn(ProviderStandIn):
         self._drafts: dict[str, tuple[str, bytes]] = {}
         super().__init__(folder, key=key)
 
-    def _table(self) -> list[ApiRoute]:
+    def _routes(self) -> list[ApiRoute]:
         account = self._account
         own: list[ApiRoute] = [
             ("files.create", "POST", _DATASETS, self._draft),
@@ -65,7 +65,7 @@ class YandexStandIn(ProviderStandIn):
             ("jobs.retrieve", "GET", _TASK, lambda job_id: self._task(account.poll(job_id))),
         ]
         shared = ("chat.", "models.list", "models.retrieve")
-        return [*own, *(each for each in super()._table() if each[0].startswith(shared))]
+        return [*own, *(each for each in super()._routes() if each[0].startswith(shared))]
 
     def check_key(self, request: Request) -> None:
         """Raise ApiError 401 without the key; answers take it as a bearer, uploads take none."""
@@ -147,7 +147,7 @@ class YandexStandIn(ProviderStandIn):
         return JSONResponse({"id": f"op-{job.job_id}", "done": False, "metadata": told})
 
     async def _tasks(self, request: Request) -> Response:
-        tasks = [self._task(job)["tuningTask"] for job in self._account.listed({})]
+        tasks = [self._task(job)["tuningTask"] for job in self._account.visible_jobs({})]
         return _page(request, "tuningTasks", tasks)
 
     def _task(self, job: TrainingJob) -> dict[str, Any]:

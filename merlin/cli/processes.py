@@ -46,10 +46,10 @@ def demo(
 ) -> None:
     """Show everything here: a real repository, stand-ins for Telegram, chat model, YooKassa."""
     from merlin.core.log import set_up_logging
-    from merlin.sandbox.demo.place import FOLDER, clear, weights
+    from merlin.sandbox.demo.place import FOLDER, clear, find_weights
     from merlin.sandbox.demo.run import run_check, run_demo
 
-    found = weights() if engine == "lora" else None
+    found = find_weights() if engine == "lora" else None
     folder = state or (None if check else FOLDER)
     if fresh and folder is not None:
         clear(folder)

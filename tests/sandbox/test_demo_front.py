@@ -18,7 +18,7 @@ from merlin.app.actor import Actor
 from merlin.config import load
 from merlin.dataset.proposals import Draft
 from merlin.sandbox.demo.front import FrontPage
-from merlin.sandbox.demo.place import Ports, make, place_of, prepare_demo
+from merlin.sandbox.demo.place import Ports, create_repository, place_of, prepare_demo
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import ANNA, BORIS
 from merlin.wiring.context import reading_context, writing_context
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.functional
 def demo(tmp_path):
     """Yield a demo that has begun: its place, its configuration, its Telegram, a browser."""
     with prepare_demo(tmp_path / "demo", Ports.free()) as prepared:
-        make(prepared.repository, prepared.script)
+        create_repository(prepared.repository, prepared.script)
         place, config = place_of(prepared.config, prepared.ports), load(prepared.config)
         put_migrated(config.database)
         with (

@@ -8,7 +8,7 @@ from merlin.cli import language
 from merlin.cli.processes import demo_language
 from merlin.config import load
 from merlin.core.errors import Refused
-from merlin.sandbox.demo.place import Ports, clear, make, prepare_demo
+from merlin.sandbox.demo.place import Ports, clear, create_repository, prepare_demo
 from merlin.sandbox.telegram.world import groups_of, people_of
 
 pytestmark = pytest.mark.functional
@@ -64,7 +64,7 @@ def test_a_configuration_of_ones_own_is_neither_written_over_nor_removed(tmp_pat
 def test_a_demo_that_was_begun_in_one_language_keeps_it_until_it_is_begun_anew(tmp_path):
     folder = tmp_path / "demo"
     with prepare_demo(folder, Ports.free(), language="en") as place:
-        make(place.repository, place.script)
+        create_repository(place.repository, place.script)
         assert (place.repository / "datasets" / "algorithms").is_dir()
     with prepare_demo(folder, Ports.free(), language="ru") as place:
         config = load(place.config)

@@ -26,7 +26,7 @@ def lab(tmp_path):
 
 def told(lab, language="en"):
     out = io.StringIO()
-    Story(lab.config, language, out).look()
+    Story(lab.config, language, out).report()
     return out.getvalue()
 
 

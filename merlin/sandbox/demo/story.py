@@ -1,4 +1,4 @@
-"""The way of the newest commit, step by step, on the demo's terminal and on the chat page."""
+"""The newest commit's progress, step by step, for the demo's terminal and the chat page."""
 
 from __future__ import annotations
 
@@ -27,83 +27,83 @@ _BAR = 10
 
 
 class Story:
-    """Tells what changed since it last looked; on a terminal the running step is redrawn."""
+    """Reports progress on the demo's terminal; a running step is redrawn in place."""
 
     def __init__(self, config: Config, language: str, out: TextIO = sys.stdout) -> None:
         self._config = config
         self.language = language
         self._out = out
-        self._told: set[tuple[str, ...]] = set()
-        self._is_drawn = False
+        self._reported: set[tuple[str, ...]] = set()
+        self._has_open_line = False
 
     def say(self, key: str, **arguments: object) -> None:
-        """Tell one sentence."""
-        self._line(text(self.language, key, **arguments))
+        """Print one localised sentence."""
+        self._write_line(text(self.language, key, **arguments))
 
     def reason(self, error: MerlinError) -> str:
-        """Return an error in the story's language."""
+        """Return an error's text in the demo's language."""
         return text(self.language, error.key, **error.arguments)
 
-    def look(self) -> Mapping[str, Any] | None:
-        """Tell the newest commit's steps; return its way, None before the first."""
+    def report(self) -> Mapping[str, Any] | None:
+        """Print the newest commit's new steps; return its progress, None before any commit."""
         try:
             with reading_context(self._config) as ctx:
-                way = newest(ctx, self._config.datasets.default, self.language)
+                progress = newest_progress(ctx, self._config.datasets.default, self.language)
         except MerlinError:
-            return None  # the daemon has not made the database yet
-        if not way["commit"]:
+            return None  # the daemon has not created the database yet
+        if not progress["commit"]:
             return None
-        for step in way["steps"]:
-            self._tell(way, step)
-        return way
+        for step in progress["steps"]:
+            self._report_step(progress, step)
+        return progress
 
-    def _tell(self, way: Mapping[str, Any], step: Mapping[str, str]) -> None:
+    def _report_step(self, progress: Mapping[str, Any], step: Mapping[str, str]) -> None:
         if step["state"] == "now":
-            self._draw(way, step)
+            self._draw_bar(progress, step)
             return
-        key = (way["commit"], way["dataset"], step["key"], step["state"])
-        if step["state"] not in _MARKS or key in self._told:
+        key = (progress["commit"], progress["dataset"], step["key"], step["state"])
+        if step["state"] not in _MARKS or key in self._reported:
             return
-        self._told.add(key)
-        self._line(f"{_MARKS[step['state']]} {self._name(step)}")
+        self._reported.add(key)
+        self._write_line(f"{_MARKS[step['state']]} {self._step_text(step)}")
 
-    def _name(self, step: Mapping[str, str]) -> str:
+    def _step_text(self, step: Mapping[str, str]) -> str:
         name = text(self.language, f"demo-step-{step['key']}")
         return f"{name}: {step['note']}" if step["note"] else name
 
-    def _draw(self, way: Mapping[str, Any], step: Mapping[str, str]) -> None:
-        """Redraw the running step with a bar of how far its job is; only on a terminal."""
+    def _draw_bar(self, progress: Mapping[str, Any], step: Mapping[str, str]) -> None:
+        """Redraw the running step with a progress bar; only on a terminal."""
         if not self._out.isatty():
             return
-        share = way["progress"] if step["key"] == STEPS[3] and way["progress"] else 0.0
+        share = progress["progress"] if step["key"] == STEPS[3] and progress["progress"] else 0.0
         bar = "█" * round(_BAR * share) + "░" * (_BAR - round(_BAR * share))
-        self._out.write(f"\r\x1b[K  {bar} {self._name(step)}")
+        self._out.write(f"\r\x1b[K  {bar} {self._step_text(step)}")
         self._out.flush()
-        self._is_drawn = True
+        self._has_open_line = True
 
-    def _line(self, words: str) -> None:
-        # At once: the language model's training tells its part from a thread of its own.
-        self._out.write(("\r\x1b[K" if self._is_drawn else "") + words + "\n")
+    def _write_line(self, line: str) -> None:
+        # Flush: the language model's training reports from its own thread.
+        self._out.write(("\r\x1b[K" if self._has_open_line else "") + line + "\n")
         self._out.flush()
-        self._is_drawn = False
+        self._has_open_line = False
 
 
 def addresses(place: Place, story: Story) -> None:
-    """Tell where the demo is to be found: first the page that leads everywhere."""
+    """Print where to find the demo, beginning with the front page."""
     story.say("demo-front", url=place.front_url)
     story.say("demo-repository", path=relative_path(place.repository))
     story.say("demo-commands", merlin=command(), path=relative_path(place.config))
 
 
 def command() -> str:
-    """Return how this very program is called from the shell that it was started in."""
-    called, known = Path(sys.argv[0]), shutil.which("merlin")
-    is_known = known is not None and called.exists() and called.samefile(known)
-    return "merlin" if is_known or called.name != "merlin" else relative_path(called.absolute())
+    """Return the shell command that runs this program."""
+    program, installed = Path(sys.argv[0]), shutil.which("merlin")
+    is_known = installed is not None and program.exists() and program.samefile(installed)
+    return "merlin" if is_known or program.name != "merlin" else relative_path(program.absolute())
 
 
 def restart_command(place: Place) -> str:
-    """Return the command that begins this demo anew."""
+    """Return the command that starts this demo anew."""
     is_usual = place.folder == FOLDER.absolute()
     return f"{command()} demo --fresh" + (
         "" if is_usual else f" --state {relative_path(place.folder)}"
@@ -111,14 +111,14 @@ def restart_command(place: Place) -> str:
 
 
 def relative_path(path: Path) -> str:
-    """Return a path as seen from here, where it lies below."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    """Return a path relative to the working directory, if it is below it."""
+    cwd = Path.cwd()
+    return str(path.relative_to(cwd) if path.is_relative_to(cwd) else path)
 
 
 STEPS = ("committed", "checked", "built", "training", "proved", "serving")
-# How far each verdict is: this many steps are done, the next one is under way.
-_DONE = {
+# Number of completed steps by verdict; the next step is the current one.
+_COMPLETED = {
     "removed": 1,
     "rejected": 1,
     "built": 3,
@@ -130,74 +130,81 @@ _DONE = {
     "serving": 6,
 }
 _STOPPED = {"rejected", "failed"}
-_PASSING = {"held-quiet", "held-slots"}  # over in a moment: no word of why nothing is trained
-# So many datasets of one commit are looked at.
-_DATASETS = 50
-_PROGRESS = {"launching": 0.05, "queued": 0.15, "running": 0.5, "paused": 0.5, "succeeded": 1.0}
+_TRANSIENT = {"held-quiet", "held-slots"}  # over in a moment: not shown as held
+# Maximum number of datasets per commit that are considered.
+_MAX_DATASETS = 50
+_JOB_PROGRESS = {"launching": 0.05, "queued": 0.15, "running": 0.5, "paused": 0.5, "succeeded": 1.0}
 
 
-def no_progress(dataset: str) -> dict[str, Any]:
-    """Return the way before the first commit."""
+def empty_progress(dataset: str) -> dict[str, Any]:
+    """Return the progress before the first commit."""
     return {"dataset": dataset, "commit": "", "steps": [], "progress": None, "serving": None}
 
 
 def read_progress(config: Config, language: str) -> dict[str, Any]:
-    """Return how far the newest commit is, read from the demo's database."""
+    """Return the newest commit's progress from the demo's database."""
     try:
         with reading_context(config) as ctx:
-            return newest(ctx, config.datasets.default, language)
+            return newest_progress(ctx, config.datasets.default, language)
     except NotFound:
-        return no_progress(config.datasets.default)  # the database is not made yet
+        return empty_progress(config.datasets.default)  # the database does not exist yet
 
 
-def newest(ctx: Context, default: str, language: str) -> dict[str, Any]:
-    """Return the newest commit that changed a dataset, its steps, and what serves there now.
+def newest_progress(ctx: Context, default: str, language: str) -> dict[str, Any]:
+    """Return the newest commit that changed a dataset, its steps, and the serving model.
 
-    Where it changed several, the default one's way is told.
+    When it changed several datasets, the default one is reported.
     """
-    # One read: between two of them the next commit may come.
+    # One query: between two the next commit may arrive.
     actor = Actor.operator()
-    found = verdicts.log(ctx, actor, limit=_DATASETS)
-    if not found:
-        return no_progress(default)
-    newest_commit = [one for one in found if one.commit == found[0].commit]
-    verdict = next((one for one in newest_commit if one.dataset == default), newest_commit[0])
+    recent_verdicts = verdicts.log(ctx, actor, limit=_MAX_DATASETS)
+    if not recent_verdicts:
+        return empty_progress(default)
+    newest_commit = [row for row in recent_verdicts if row.commit == recent_verdicts[0].commit]
+    verdict = next(
+        (row for row in newest_commit if row.dataset == default),
+        newest_commit[0],
+    )
     job = jobs.get(ctx, actor, verdict.job) if verdict.job else None
-    serves = models.serving_models(ctx, actor).get(verdict.dataset)
+    serving_model = models.serving_models(ctx, actor).get(verdict.dataset)
     return {
         "dataset": verdict.dataset,
         "commit": verdict.commit,
         "subject": verdict.subject,
         "verdict": verdict.verdict,
         "steps": _steps(ctx, verdict, job, language),
-        "progress": _PROGRESS.get(job.state) if job else None,
-        "serving": serves
-        and {"model": serves.model, "build": serves.build, "since": iso(serves.since)},
+        "progress": _JOB_PROGRESS.get(job.state) if job else None,
+        "serving": serving_model
+        and {
+            "model": serving_model.model,
+            "build": serving_model.build,
+            "since": iso(serving_model.since),
+        },
     }
 
 
 def _steps(
     ctx: Context, verdict: VerdictView, job: JobDetails | None, language: str
 ) -> list[dict[str, str]]:
-    done = _DONE[verdict.verdict]
+    completed = _COMPLETED[verdict.verdict]
     if verdict.verdict is VerdictStatus.TRAINING and job and job.state == "succeeded":
-        done += 1
+        completed += 1
     notes = _notes(ctx, verdict, job, language)
     return [
-        {"key": key, "state": _state(place, done, verdict), "note": notes.get(key, "")}
-        for place, key in enumerate(STEPS)
+        {"key": key, "state": _state(index, completed, verdict), "note": notes.get(key, "")}
+        for index, key in enumerate(STEPS)
     ]
 
 
-def _state(place: int, done: int, verdict: VerdictView) -> str:
-    if place < done:
-        is_flawed = STEPS[place] == "checked" and _errors(verdict)
+def _state(index: int, completed: int, verdict: VerdictView) -> str:
+    if index < completed:
+        is_flawed = STEPS[index] == "checked" and _errors(verdict)
         return "flawed" if is_flawed else "done"
-    if place > done:
+    if index > completed:
         return "waiting"
     if verdict.verdict in _STOPPED:
         return "failed"
-    if verdict.verdict is VerdictStatus.HELD and verdict.reason not in _PASSING:
+    if verdict.verdict is VerdictStatus.HELD and verdict.reason not in _TRANSIENT:
         return "held"
     return "now" if verdict.verdict in (VerdictStatus.BUILT, VerdictStatus.TRAINING) else "waiting"
 
@@ -211,7 +218,7 @@ def _notes(
 ) -> dict[str, str]:
     notes = {
         "committed": f"{verdict.commit[:8]} {verdict.subject}",
-        "checked": _checked(verdict, language),
+        "checked": _check_note(verdict, language),
     }
     if verdict.build:
         build = builds.get(ctx, Actor.operator(), verdict.build)
@@ -221,37 +228,37 @@ def _notes(
     if verdict.reason and verdict.verdict is not VerdictStatus.REJECTED:
         notes["training"] = text(language, verdict.reason, **verdict.arguments)
     if job:
-        notes["training"] = _training(job, language)
-        notes.update(_proof(ctx, job, language))
+        notes["training"] = _training_note(job, language)
+        notes.update(_proof_notes(ctx, job, language))
     return notes
 
 
-def _checked(verdict: VerdictView, language: str) -> str:
-    """Return how many findings there are, and the first error with its place."""
+def _check_note(verdict: VerdictView, language: str) -> str:
+    """Return the number of findings, and the first error with its position."""
     errors = _errors(verdict)
     others = len(verdict.findings) - len(errors)
-    counted = text(language, "demo-checked", errors=len(errors), others=others)
+    counts = text(language, "demo-checked", errors=len(errors), others=others)
     if not errors:
-        return counted
-    first = errors[0]
-    place = f"{verdict.dataset}/{first.path}:{first.line}:{first.column}"
-    sentence = first.text(language)
-    return text(language, "demo-first-error", counted=counted, place=place, sentence=sentence)
+        return counts
+    first_error = errors[0]
+    place = f"{verdict.dataset}/{first_error.path}:{first_error.line}:{first_error.column}"
+    sentence = first_error.text(language)
+    return text(language, "demo-first-error", counted=counts, place=place, sentence=sentence)
 
 
-def _training(job: JobDetails, language: str) -> str:
-    """Return how a job stands: its state, and the newest figures of its diary."""
+def _training_note(job: JobDetails, language: str) -> str:
+    """Return a job's state and its newest metrics."""
     state = text(language, f"job-{job.state}")
-    figures = [event.data for event in job.events if event.kind == "metrics"]
-    if not figures:
+    metrics = [event.data for event in job.events if event.kind == "metrics"]
+    if not metrics:
         return state
-    epoch, loss = figures[-1].get("epoch"), figures[-1].get("train_loss")
+    epoch, loss = metrics[-1].get("epoch"), metrics[-1].get("train_loss")
     if epoch is None or loss is None:
         return state
     return text(language, "demo-epoch", state=state, epoch=str(epoch), loss=float(loss))
 
 
-def _proof(ctx: Context, job: JobDetails, language: str) -> dict[str, str]:
+def _proof_notes(ctx: Context, job: JobDetails, language: str) -> dict[str, str]:
     try:
         model = models.of_job(ctx, Actor.operator(), job.id)
     except NotFound:

@@ -74,8 +74,11 @@ class ProviderStandIn(ApiStandIn):
 
     def check_key(self, request: Request) -> None:
         """Raise ApiError 401 without the key."""
+        self._require_key(request, "bearer")
+
+    def _require_key(self, request: Request, scheme: str) -> None:
         kind, _, key = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not key:
+        if kind.lower() != scheme or not key:
             raise ApiError(401, "You didn't provide an API key.")
         if self._key and not hmac.compare_digest(key.encode(), self._key.encode()):
             raise ApiError(401, "Incorrect API key provided.")
