@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 PREFIX = "whsec_"
 _BYTES = 32
-_SHOWN = 4
+_VISIBLE_CHARACTERS = 4
 Headers = dict[str, str]
 
 
@@ -21,13 +21,13 @@ def new_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(_BYTES)).decode()
 
 
-def hint_of(secret: str) -> str:
-    """Return what a secret's owner may know it by."""
-    return f"{PREFIX}****{secret[-_SHOWN:]}"
+def mask_secret(secret: str) -> str:
+    """Return the secret masked except for its last characters, so that its owner recognises it."""
+    return f"{PREFIX}****{secret[-_VISIBLE_CHARACTERS:]}"
 
 
-def key_of(secret: str) -> bytes:
-    """Return the bytes that sign. Raises ValueError for a secret that is empty or no base64."""
+def signing_key(secret: str) -> bytes:
+    """Return the signing key. Raises ValueError if the secret is empty or not valid base64."""
     if not secret.startswith(PREFIX):
         key = secret.encode()
     else:
@@ -40,25 +40,30 @@ def key_of(secret: str) -> bytes:
     return key
 
 
-def headers_of(delivery_id: str, at: datetime, body: bytes, signing: Sequence[str]) -> Headers:
-    """Return the headers of one try: a signature by each secret."""
-    made = (Webhook(key_of(each)).sign(delivery_id, at, body.decode()) for each in signing)
+def signed_headers(
+    delivery_id: str, at: datetime, body: bytes, signing_secrets: Sequence[str]
+) -> Headers:
+    """Return the headers of one delivery attempt, with a signature by each secret."""
+    signatures = (
+        Webhook(signing_key(secret)).sign(delivery_id, at, body.decode())
+        for secret in signing_secrets
+    )
     return {
         "webhook-id": delivery_id,
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": " ".join(made),
+        "webhook-signature": " ".join(signatures),
     }
 
 
 def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
-    """Return whether a call was signed with a secret, within five minutes of now.
+    """Return whether a webhook was signed with this secret within five minutes of now.
 
-    Raises ValueError for a secret that `key_of` refuses.
+    Raises ValueError if `signing_key` rejects the secret.
     """
-    webhook = Webhook(key_of(secret))
+    webhook = Webhook(signing_key(secret))
     try:
         webhook.verify(body, dict(headers), json_parse=False)
     except (WebhookVerificationError, ValueError):
-        # ValueError: what is no text, number or base64.
+        # ValueError: headers that are not text, numbers or base64
         return False
     return True

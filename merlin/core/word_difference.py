@@ -1,4 +1,4 @@
-"""What differs between two texts, word by word: beside each other, or as one text."""
+"""Word-level differences of two texts, side by side or merged into one."""
 
 from __future__ import annotations
 
@@ -8,49 +8,52 @@ from difflib import SequenceMatcher
 from functools import partial
 from typing import Literal
 
-# Parts of a text that are compared with each other; more would take seconds.
+# The most parts to compare; more would take seconds.
 MAX_PARTS = 5000
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 
-# Parts of a text in their order, and whether the other text has not got them there.
+# Parts of a text in order, each with whether the other text lacks it.
 Parts = list[tuple[str, bool]]
 Kind = Literal["same", "del", "ins"]
 
 
 def compare_words(old: str, new: str) -> tuple[Parts, Parts]:
-    """Return the parts of two texts: words, lines of long ones, the whole of very long ones."""
-    mine, its = _cut(old, new)
-    steps = SequenceMatcher(None, mine, its).get_opcodes()
+    """Return the parts of both texts: words, lines if they are long, or all if very long."""
+    old_parts, new_parts = _split(old, new)
+    opcodes = SequenceMatcher(None, old_parts, new_parts).get_opcodes()
     return (
-        _joined(mine, [(tag, start, end) for tag, start, end, _, _ in steps]),
-        _joined(its, [(tag, start, end) for tag, _, _, start, end in steps]),
+        _join_parts(old_parts, [(tag, start, end) for tag, start, end, _, _ in opcodes]),
+        _join_parts(new_parts, [(tag, start, end) for tag, _, _, start, end in opcodes]),
     )
 
 
 def merge_words(old: str, new: str) -> Iterator[tuple[str, Kind]]:
-    """Yield the parts of both texts as one: what stayed, what went, what came in its place."""
-    mine, its = _cut(old, new)
-    for tag, begin, end, start, stop in SequenceMatcher(None, mine, its).get_opcodes():
+    """Yield the parts of both texts as one: unchanged, deleted and inserted ones."""
+    old_parts, new_parts = _split(old, new)
+    opcodes = SequenceMatcher(None, old_parts, new_parts).get_opcodes()
+    for tag, old_start, old_end, new_start, new_end in opcodes:
         if tag == "equal":
-            yield "".join(mine[begin:end]), "same"
+            yield "".join(old_parts[old_start:old_end]), "same"
             continue
-        if begin < end:
-            yield "".join(mine[begin:end]), "del"
-        if start < stop:
-            yield "".join(its[start:stop]), "ins"
+        if old_start < old_end:
+            yield "".join(old_parts[old_start:old_end]), "del"
+        if new_start < new_end:
+            yield "".join(new_parts[new_start:new_end]), "ins"
 
 
-def _cut(*texts: str) -> Sequence[list[str]]:
-    ways: tuple[Callable[[str], list[str]], ...] = (
+def _split(*texts: str) -> Sequence[list[str]]:
+    splitters: tuple[Callable[[str], list[str]], ...] = (
         _WORD.findall,
         partial(str.splitlines, keepends=True),
     )
-    for cut in ways:
-        parts = [cut(text) for text in texts]
+    for splitter in splitters:
+        parts = [splitter(text) for text in texts]
         if max(map(len, parts)) <= MAX_PARTS:
             return parts
     return [[text] for text in texts]
 
 
-def _joined(parts: Sequence[str], steps: Sequence[tuple[str, int, int]]) -> Parts:
-    return [("".join(parts[start:end]), tag != "equal") for tag, start, end in steps if start < end]
+def _join_parts(parts: Sequence[str], ranges: Sequence[tuple[str, int, int]]) -> Parts:
+    return [
+        ("".join(parts[start:end]), tag != "equal") for tag, start, end in ranges if start < end
+    ]

@@ -12,7 +12,7 @@ from merlin.core.connections import ConnectionLimits, Connections
 from merlin.core.errors import ConfigError
 from merlin.core.log import hide_secrets
 from merlin.core.server import READY, STOPPING, notify
-from merlin.core.webhook_signing import key_of
+from merlin.core.webhook_signing import signing_key
 from merlin.db.writer import Store
 from merlin.engine.trainers.recall import teach_and_ask
 from merlin.providers.openid import Issuer
@@ -65,7 +65,7 @@ def _secrets(name: str) -> list[str]:
     secrets = credential(name).split()
     for secret in secrets:
         try:
-            key_of(secret)
+            signing_key(secret)
         except ValueError as error:
             raise ConfigError(f"credential {name}: {error}") from error
     hide_secrets(secrets)

@@ -21,7 +21,7 @@ from merlin.api.problems import HOOK_BYTES
 from merlin.app.inbox import Inbox, Owner
 from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
-from merlin.core.webhook_signing import headers_of
+from merlin.core.webhook_signing import signed_headers
 from merlin.db.database import open_database
 from merlin.db.requests import Requests, RequestState
 from merlin.db.tables import REQUEST
@@ -161,7 +161,7 @@ def digest(secret, body=BODY):
 
 
 def standard(secret, at=0, body=BODY):
-    return headers_of("msg_1", utc_now() + timedelta(seconds=at), body, [secret])
+    return signed_headers("msg_1", utc_now() + timedelta(seconds=at), body, [secret])
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from waiting import wait_until
 from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
-from merlin.core.webhook_signing import hint_of, key_of, new_secret
+from merlin.core.webhook_signing import mask_secret, new_secret, signing_key
 from merlin.engine.clients import Clients, Limits
 from merlin.engine.context import Engine
 from merlin.engine.database import Rows
@@ -111,10 +111,10 @@ def test_only_what_was_asked_for_is_told(place, endpoint, ear):
 
 def test_endpoints_are_made_read_changed_and_deleted_by_the_openai_package(place, endpoint, ear):
     assert endpoint.signing_secret.startswith("whsec_")
-    assert len(key_of(endpoint.signing_secret)) == 32
+    assert len(signing_key(endpoint.signing_secret)) == 32
     seen = place.hooks.retrieve(endpoint.id)
     assert (seen.name, seen.url, seen.event_types) == ("tests", ear.url, sorted(TYPES))
-    assert seen.signing_secret_hint == hint_of(endpoint.signing_secret)
+    assert seen.signing_secret_hint == mask_secret(endpoint.signing_secret)
     assert endpoint.signing_secret not in seen.model_dump_json()
     assert seen.merlin["state"] == "on"
     assert place.hooks.update(endpoint.id, name="other").name == "other"

@@ -45,8 +45,8 @@ from merlin.core.i18n import LANGUAGES, text, zone_name
 from merlin.core.permissions import Permission
 from merlin.core.web import browser
 from merlin.core.web.assets import (
-    ASKED_AGAIN,
     PREFIX,
+    REVALIDATE,
     STATIC,
     VARY,
     WEB,
@@ -441,7 +441,7 @@ def render_page(
     view: Mapping[str, object],
     *,
     status: int = 200,
-    keep: str = ASKED_AGAIN,
+    keep: str = REVALIDATE,
     tag: str = "",
 ) -> Response:
     """Return a page with its layout; `keep` is Cache-Control, `tag` the ETag, "" for none."""
@@ -466,7 +466,7 @@ def render_fragment(
     """Return a part of a page, which a script inserts."""
     page = render_template(template, context.language, fmt=formatters(context), **view)
     response = compressed_response(context.request, page)
-    response.headers["Cache-Control"] = ASKED_AGAIN
+    response.headers["Cache-Control"] = REVALIDATE
     if tag:
         response.headers["ETag"] = tag
     return response
@@ -488,7 +488,7 @@ def check_etag(context: PageContext, *said: object) -> tuple[str, Response | Non
     within = is_in_telegram(request)
     version = context.courses.version
     parts = (
-        _templates().edition,
+        _templates().version,
         version,
         context.here,
         context.language,
@@ -503,5 +503,5 @@ def check_etag(context: PageContext, *said: object) -> tuple[str, Response | Non
     known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
     if tag not in known:
         return tag, None
-    headers = {"ETag": tag, "Cache-Control": ASKED_AGAIN, "Vary": VARY}
+    headers = {"ETag": tag, "Cache-Control": REVALIDATE, "Vary": VARY}
     return tag, Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)

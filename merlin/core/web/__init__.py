@@ -1,1 +1,1 @@
-"""What pages of different processes are made of: assets, templates, language, origin."""
+"""Shared parts of the web pages: assets, templates, and what requests say about the browser."""

@@ -1,10 +1,10 @@
-"""Styles, scripts and drawings of pages, under names that carry a hash; pages as responses.
+"""Static files of pages under names with a content hash, and helpers for page responses.
 
     merlin.css  →  /static/merlin.3fa9c1d2.css
 
-A name changes with its content, so browsers keep each file for a year and never ask again. A
-script names the scripts that it imports; those names are replaced first, so that its own name
-changes when any of them does. All of it is read and packed once, at the start.
+The name changes with the content, so that browsers can cache each file for a year without
+revalidation. A script imports other scripts by name; those names are replaced first, so that its
+own hash changes with theirs. Everything is read and compressed once, at start.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 WEB = Path(__file__).parents[2] / "web"
-# What pages of every process share.
+# Shared by the pages of all processes.
 STATIC, TEMPLATES = WEB / "static", WEB / "templates"
 PREFIX = "/static/"
-FOREVER = "public, max-age=31536000, immutable"
+IMMUTABLE = "public, max-age=31536000, immutable"
 _IMPORT = re.compile(r"""(?<=["'])\./([a-z_]+\.js)(?=["'])""")
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file as it is sent; `packed` is the same by gzip."""
+    """A static file; `packed` is its content compressed with gzip."""
 
     name: str
     media_type: str
@@ -42,41 +42,43 @@ class Asset:
 
 
 class Assets:
-    """All assets: by the name that templates say, and by the one that browsers ask for."""
+    """All static files, by the name used in templates and by the hashed name in URLs."""
 
     def __init__(self, *folders: Path) -> None:
         files = (path for folder in folders for path in sorted(folder.iterdir()))
         self._sources = {path.name: path for path in files if path.suffix in _TYPES}
-        self._made: dict[str, Asset] = {}
+        self._assets: dict[str, Asset] = {}
         for name in self._sources:
-            self._make(name)
-        self.by_address: Mapping[str, Asset] = {one.name: one for one in self._made.values()}
+            self._load(name)
+        self.by_address: Mapping[str, Asset] = {
+            asset.name: asset for asset in self._assets.values()
+        }
         self.version = _digest("".join(sorted(self.by_address)).encode())
 
     def address(self, name: str) -> str:
-        """Return the path under which browsers ask for the asset. Raises KeyError for none."""
-        return PREFIX + self._made[name].name
+        """Return the URL path of an asset. Raises KeyError."""
+        return PREFIX + self._assets[name].name
 
     def text(self, name: str) -> str:
-        """Return what an asset says. Raises KeyError for none."""
-        return self._made[name].plain.decode()
+        """Return the text of an asset. Raises KeyError."""
+        return self._assets[name].plain.decode()
 
-    def _make(self, name: str) -> Asset:
-        asset = self._made.get(name)
+    def _load(self, name: str) -> Asset:
+        asset = self._assets.get(name)
         if asset is None:
             path = self._sources[name]
-            content = self._content(path)
+            content = self._read(path)
             hashed = f"{path.stem}.{_digest(content)}{path.suffix}"
-            # Without the time of packing the bytes follow from the content alone.
+            # Without a timestamp the compressed bytes depend on the content alone.
             packed = gzip.compress(content, 9, mtime=0)
-            asset = self._made[name] = Asset(hashed, _TYPES[path.suffix], content, packed)
+            asset = self._assets[name] = Asset(hashed, _TYPES[path.suffix], content, packed)
         return asset
 
-    def _content(self, path: Path) -> bytes:
+    def _read(self, path: Path) -> bytes:
         if path.suffix != ".js":
             return path.read_bytes()
         text = path.read_text(encoding="utf-8")
-        return _IMPORT.sub(lambda found: f"./{self._make(found[1]).name}", text).encode()
+        return _IMPORT.sub(lambda match: f"./{self._load(match[1]).name}", text).encode()
 
 
 def _digest(content: bytes) -> str:
@@ -84,53 +86,53 @@ def _digest(content: bytes) -> str:
 
 
 def asset_response(assets: Assets, request: Request, name: str) -> Response:
-    """Return one asset. Raises HTTPException 404 for a name that is not, or no longer, known."""
-    found = assets.by_address.get(name)
-    if found is None:
+    """Return the response for an asset. Raises HTTPException 404 for unknown or outdated names."""
+    asset = assets.by_address.get(name)
+    if asset is None:
         raise HTTPException(404)
-    headers = {"Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
+    headers = {"Cache-Control": IMMUTABLE, "Vary": "Accept-Encoding"}
     if not accepts_gzip(request):
-        return Response(found.plain, media_type=found.media_type, headers=headers)
+        return Response(asset.plain, media_type=asset.media_type, headers=headers)
     headers["Content-Encoding"] = "gzip"
-    return Response(found.packed, media_type=found.media_type, headers=headers)
+    return Response(asset.packed, media_type=asset.media_type, headers=headers)
 
 
 def accepts_gzip(request: Request) -> bool:
-    """Return whether the browser unpacks gzip; every one that is in use does."""
+    """Return whether the browser accepts gzip; all current ones do."""
     accepted = request.headers.get("accept-encoding", "")
     return any(part.strip().partition(";")[0] == "gzip" for part in accepted.split(","))
 
 
 VARY = "Accept-Language, Accept-Encoding, Cookie, HX-Request"
-# A browser may keep a page, and asks each time whether it is still the same.
-ASKED_AGAIN, NEVER_KEPT = "private, no-cache", "no-store"
-# Below this, packing gains nothing.
-_SMALL = 700
+# Browsers may store a page but must revalidate it each time; or must not store it.
+REVALIDATE, NEVER_KEPT = "private, no-cache", "no-store"
+# Compression of smaller responses gains nothing.
+_MIN_COMPRESSED_SIZE = 700
 _MAX_URL_LENGTH = 1000
 
 
 def compressed_response(
-    request: Request, page: str, status: HTTPStatus = HTTPStatus.OK
+    request: Request, text: str, status: HTTPStatus = HTTPStatus.OK
 ) -> Response:
-    """Return text as an answer, by gzip where the browser takes it."""
-    content = page.encode("utf-8", "replace")
-    # By "no-referrer" browsers would not say where our own forms come from.
+    """Return an HTML response, compressed if the browser accepts gzip."""
+    content = text.encode("utf-8", "replace")
+    # With "no-referrer", browsers would send no Origin with our own forms.
     headers = {"Vary": VARY, "Referrer-Policy": "same-origin"}
-    if len(content) > _SMALL and accepts_gzip(request):
+    if len(content) > _MIN_COMPRESSED_SIZE and accepts_gzip(request):
         content = gzip.compress(content, 5, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return HTMLResponse(content, status.value, headers)
 
 
-def seen_other(to: str) -> Response:
-    """Return the way to another page after a form."""
-    return RedirectResponse(to, HTTPStatus.SEE_OTHER.value, {"Cache-Control": NEVER_KEPT})
+def seen_other(url: str) -> Response:
+    """Return the redirect to another page after a form (303 See Other)."""
+    return RedirectResponse(url, HTTPStatus.SEE_OTHER.value, {"Cache-Control": NEVER_KEPT})
 
 
 def local_address(text: str) -> str:
-    r"""Return an address to come back to if it is one of this site, else the front page's.
+    r"""Return `text` if it is a path on this site, else "/".
 
-    "//host", "/\host" and all that browsers read as one of another site are none of ours.
+    "//host", "/\host" and everything else that browsers would take for another site is rejected.
     """
     is_plain = text.startswith("/") and text.isprintable() and "\\" not in text
     if not is_plain or text.startswith("//") or len(text) > _MAX_URL_LENGTH:

@@ -1,12 +1,13 @@
-"""What a browser says of itself: language, theme, origin, size of a form.
+"""What a request says about the browser: language, theme, time zone, origin, form size.
 
-A page of another site must not act in the name of who is signed in here. Cookies are SameSite;
-the check of the origin is the second defence. What browsers say of where a call comes from is
-believed, because no page can make them lie; programs say nothing, and have no cookie.
+A page of another site must not act on behalf of the signed-in user. Cookies are SameSite; the check
+of the origin is the second defence. The headers about a request's origin can be trusted, because no
+page can forge them in a browser; other clients send none and have no cookie.
 
-The time zone is the browser's; without scripts the person's or the configuration's, which is named.
-The language is that of ?lang=, else of the cookie, else what the process knows of the person.
-Cookies know hosts, not ports: pages of several processes on one machine share what was chosen.
+The time zone is the browser's; without scripts it is the user's or the configured one, and shown
+with its name. The language is that of ?lang=, else of the cookie, else what the process knows about
+the user. Cookies belong to hosts, not ports: pages of several processes on one machine share these
+preferences.
 """
 
 from __future__ import annotations
@@ -22,30 +23,30 @@ from merlin.core.i18n import LANGUAGES, language_of
 from merlin.core.web.assets import local_address, seen_other
 
 
-def is_too_large(request: Request, most_bytes: int) -> bool:
-    """Return whether a form brings too much, or does not say how much it brings."""
+def is_too_large(request: Request, max_bytes: int) -> bool:
+    """Return whether a form is larger than `max_bytes` or does not declare its size."""
     if "transfer-encoding" in request.headers:
         return True
     length = request.headers.get("content-length", "0")
-    return not (length.isascii() and length.isdigit() and int(length) <= most_bytes)
+    return not (length.isascii() and length.isdigit() and int(length) <= max_bytes)
 
 
 MAX_RANGES = 20
 
 
 def language_of_header(header: str, default: str) -> str:
-    """Return the language of ours that an Accept-Language header likes best, else `default`.
+    """Return the supported language that an Accept-Language header prefers, else `default`.
 
-    Source: RFC 9110, 12.5.4: ranges by comma, weights `;q=` from 0 to 1, 0 = not wanted.
+    Source: RFC 9110, 12.5.4: ranges separated by commas, weights `;q=` from 0 to 1; 0 excludes.
     """
-    best, best_weight = default, 0.0
+    best_language, best_weight = default, 0.0
     for part in header.split(",")[:MAX_RANGES]:
         name, _, parameter = part.partition(";")
         language = language_of(name.strip(), "")
         weight = _weight(parameter)
         if language and weight > best_weight:
-            best, best_weight = language, weight
-    return best
+            best_language, best_weight = language, weight
+    return best_language
 
 
 def _weight(parameter: str) -> float:
@@ -58,36 +59,36 @@ def _weight(parameter: str) -> float:
         return 0.0
 
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_NEAR = frozenset({"same-origin", "none"})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_SAME_SITE = frozenset({"same-origin", "none"})
 
 
 def is_foreign(request: Request, public_url: str = "") -> bool:
-    """Return whether a call that changes something comes from another site's page.
+    """Return whether a state-changing request comes from a page of another site.
 
-    One that brings a cookie must say where it comes from, as every browser does. `public_url` is
-    what the world calls this site, "" where that is what the call itself says.
+    A request with a cookie must declare its origin, as every browser does. `public_url` is the
+    site's public URL, "" if the request's Host header is right.
     """
-    if request.method in _SAFE:
+    if request.method in _SAFE_METHODS:
         return False
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    is_silent = site is None and origin is None and "cookie" in request.headers
-    is_far = (site is not None and site not in _NEAR) or (
-        origin is not None and not _is_own(request, origin, public_url)
+    fetch_site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    has_no_origin = fetch_site is None and origin is None and "cookie" in request.headers
+    is_cross_site = (fetch_site is not None and fetch_site not in _SAME_SITE) or (
+        origin is not None and not _is_own_origin(request, origin, public_url)
     )
-    return is_silent or is_far
+    return has_no_origin or is_cross_site
 
 
-def _is_own(request: Request, origin: str, public_url: str) -> bool:
-    own = {request.headers.get("host", ""), urlsplit(public_url).netloc} - {""}
+def _is_own_origin(request: Request, origin: str, public_url: str) -> bool:
+    own_hosts = {request.headers.get("host", ""), urlsplit(public_url).netloc} - {""}
     try:
-        return urlsplit(origin).netloc in own
-    except ValueError:  # half an IPv6 address, which no browser says
+        return urlsplit(origin).netloc in own_hosts
+    except ValueError:  # an incomplete IPv6 address, which no browser sends
         return False
 
 
 LANGUAGE_COOKIE, THEME_COOKIE = "merlin_language", "merlin_theme"
-# Written by theme.js.
+# Set by theme.js.
 ZONE_COOKIE = "merlin_zone"
 THEMES = ("light", "dark")
 _PREFERENCES = frozenset({"lang", "theme"})
@@ -95,68 +96,68 @@ _YEAR = timedelta(days=365)
 
 
 def is_secure(request: Request) -> bool:
-    """Return whether the call came over https, to us or to a proxy that we believe."""
+    """Return whether the request came over https, to us or to a trusted proxy."""
     return bool(request.scope["scheme"] == "https")
 
 
 def cookie_name(request: Request, name: str) -> str:
-    """Return what the cookie is called in this call: over https no other site can set it."""
+    """Return the cookie's full name: over https its prefix keeps other hosts from setting it."""
     return f"__Host-{name}" if is_secure(request) else name
 
 
 def read_cookie(request: Request, name: str) -> str:
-    """Return the value of a cookie, "" without one."""
+    """Return the value of a cookie, "" if it is missing."""
     return request.cookies.get(cookie_name(request, name), "")
 
 
 def requested_language(request: Request) -> str:
-    """Return the language that the address names, "" for none of ours."""
+    """Return the language of the query parameter, "" if it is missing or not supported."""
     requested = request.query_params.get("lang", "")
     return requested if requested in LANGUAGES else ""
 
 
 def chosen_language(request: Request) -> str:
-    """Return the language that the address or the cookie names, "" for none of ours."""
+    """Return the language of the query parameter or the cookie, "" if neither is supported."""
     chosen = requested_language(request) or read_cookie(request, LANGUAGE_COOKIE)
     return chosen if chosen in LANGUAGES else ""
 
 
 def chosen_theme(request: Request) -> str:
-    """Return the theme that somebody chose, "" while the system decides."""
+    """Return the theme that the user chose, "" for that of the system."""
     theme = read_cookie(request, THEME_COOKIE)
     return theme if theme in THEMES else ""
 
 
 def browser_zone(request: Request) -> tzinfo | None:
-    """Return the time zone that the browser told, None for none that is known here."""
+    """Return the time zone that the browser reported, None if it is unknown here."""
     name = read_cookie(request, ZONE_COOKIE)
     return zone_of(name) if is_zone(name) else None
 
 
 def set_preference(response: Response, request: Request, cookie: str, value: str) -> None:
-    """Keep a choice in a cookie, which the page's scripts may read; "" forgets it."""
-    is_safe, cookie = is_secure(request), cookie_name(request, cookie)
+    """Store a preference in a cookie that the page's scripts may read; "" deletes it."""
+    secure, cookie = is_secure(request), cookie_name(request, cookie)
     if not value:
-        response.delete_cookie(cookie, secure=is_safe, samesite="lax")
+        response.delete_cookie(cookie, secure=secure, samesite="lax")
         return
     age = int(_YEAR.total_seconds())
-    response.set_cookie(cookie, value, max_age=age, secure=is_safe, samesite="lax")
+    response.set_cookie(cookie, value, max_age=age, secure=secure, samesite="lax")
 
 
 def page_address(request: Request) -> str:
-    """Return the address of a call, without what says only how a page is shown."""
+    """Return the path and query of a request without the parameters that set preferences."""
     parameters = request.query_params.multi_items()
-    rest = urlencode([(name, value) for name, value in parameters if name not in _PREFERENCES])
-    return str(request.scope["path"]) + (f"?{rest}" if rest else "")
+    query = urlencode([(name, value) for name, value in parameters if name not in _PREFERENCES])
+    return str(request.scope["path"]) + (f"?{query}" if query else "")
 
 
 def with_preference(address: str, name: str, value: str) -> str:
-    """Return the address of a page that is to be shown otherwise: "lang" or "theme"."""
+    """Return the page's address with a parameter that sets a preference ("lang" or "theme")."""
     return f"{address}{'&' if '?' in address else '?'}{urlencode({name: value})}"
 
 
 def theme_redirect(request: Request, address: str) -> Response | None:
-    """Return the way to a page in the theme that the call asks for, None where it asks for none."""
+    """Return a redirect that sets the requested theme, None if the request names none."""
     theme = request.query_params.get("theme")
     if theme is None:
         return None
@@ -167,7 +168,7 @@ def theme_redirect(request: Request, address: str) -> Response | None:
 
 
 def note_language(response: Response, request: Request, language: str) -> None:
-    """Say a page's language; keep it where the call asked for it."""
+    """Set the Content-Language header; store the language if the request chose it."""
     response.headers["Content-Language"] = language
     if requested_language(request):
         set_preference(response, request, LANGUAGE_COOKIE, language)

@@ -1,9 +1,9 @@
-"""The Jinja environment: icons, badges, error pages.
+"""The Jinja environment, icons, badges, and routes that render errors as pages.
 
-A badge shows a state by an icon, a word and a colour. Templates have no logic of their own: they
-get texts, values and a few functions, and whatever is not there is an error. Every value is
-escaped. A page's own SVG holds only the icons that it uses. Whatever goes wrong in a route of pages
-is said on a page, never in a stack trace.
+A badge shows a state by an icon, a label and a colour. Templates contain no logic of their own:
+they get texts, values and a few functions, and an undefined name is an error. All values are
+escaped. A page's inline SVG contains only the icons it uses. An error in a page route is rendered
+as a page, never as a traceback.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from merlin.core.web.browser import is_too_large
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """One state; `style` is ok, run, warn, bad or "" for one that asks for nothing."""
+    """The label of a state; `style` is ok, run, warn, bad or, if neutral, ""."""
 
     style: str
     icon: str
     words: str
 
 
-# Style and icon.
+# A badge's style and icon.
 Look = tuple[str, str]
 
 OK: Look = ("ok", "check")
@@ -46,7 +46,7 @@ WAIT: Look = ("warn", "clock")
 BAD: Look = ("bad", "error")
 PLAIN: Look = ("", "minus")
 
-# A fine-tune job's states, ours and the protocol's.
+# States of fine-tuning jobs, ours and those of the OpenAI protocol.
 JOB: Mapping[str, Look] = {
     "launching": RUN,
     "validating_files": RUN,
@@ -63,37 +63,37 @@ _SYMBOL = re.compile(r'<symbol id="([a-z]+)".*?</symbol>', re.DOTALL)
 
 
 class Icons:
-    """The icons of one page, by name, of all `symbols` that there are."""
+    """The icons used on one page, out of all `symbols`."""
 
     def __init__(self, symbols: Mapping[str, Markup]) -> None:
         self._symbols = symbols
         self._used: dict[str, None] = {}
 
     def use(self, name: str, style: str = "") -> Markup:
-        """Return one icon. Raises KeyError where there is no such one."""
+        """Return the markup of an icon. Raises KeyError if it does not exist."""
         self._symbols[name]
         self._used[name] = None
-        kind = f"i {style}".strip()
+        css_class = f"i {style}".strip()
         return Markup('<svg class="{}" aria-hidden="true"><use href="#{}"/></svg>').format(
-            kind, name
+            css_class, name
         )
 
     def also(self, *names: str) -> str:
-        """Keep icons at hand for what a script or a fragment brings later."""
+        """Include icons that a script or an HTMX fragment needs later."""
         self._used.update(dict.fromkeys(names))
         return ""
 
     def symbols(self) -> Markup:
-        """Return the SVG that holds every icon used so far, or kept at hand."""
+        """Return the hidden SVG with all icons used or included so far."""
         symbols = Markup().join(self._symbols[name] for name in self._used)
         return Markup("<svg hidden>{}</svg>").format(symbols)
 
 
 @dataclass(frozen=True)
 class Templates:
-    """The templates of one process: its own folder's, then those that all share.
+    """The templates of one process: those of its own folder, then the shared ones.
 
-    Texts are found under `<prefix>-<key>`; `functions` are what its templates call besides.
+    Texts have the key `<prefix>-<key>`; `functions` are available to all templates.
     """
 
     folder: Path
@@ -102,8 +102,8 @@ class Templates:
     functions: Mapping[str, Callable[..., object]] = field(default_factory=dict)
 
     @cached_property
-    def edition(self) -> str:
-        """Return what changes whenever templates or assets do."""
+    def version(self) -> str:
+        """Return a hash that changes with any template or asset."""
         digest = hashlib.sha256(self.assets.version.encode())
         for folder in (self.folder, TEMPLATES):
             for path in sorted(folder.glob("*.html")):
@@ -111,23 +111,23 @@ class Templates:
         return digest.hexdigest()[:12]
 
     def render(self, template: str, language: str, **values: object) -> str:
-        """Return a template filled in; `say` gives texts of `language` to it."""
+        """Return a rendered template; its function `say` returns texts in `language`."""
         icons = Icons(self._symbols)
 
         def say(key: str, **arguments: object) -> str:
             return text(language, f"{self.prefix}-{key}", **arguments)
 
         def around(key: str, **arguments: object) -> Markup:
-            """Return a text with an argument in it that is markup of ours already."""
-            marks = {name: f"\ue000{name}\ue001" for name in arguments}
-            markup = str(escape(say(key, **marks)))
-            for name, place in marks.items():
-                markup = markup.replace(place, str(escape(arguments[name])))
+            """Return a text whose arguments are trusted markup."""
+            placeholders = {name: f"\ue000{name}\ue001" for name in arguments}
+            markup = str(escape(say(key, **placeholders)))
+            for name, placeholder in placeholders.items():
+                markup = markup.replace(placeholder, str(escape(arguments[name])))
             return Markup(markup)  # noqa: S704 - both parts are escaped
 
         functions = {"say": say, "around": around, "icon": icons.use, "icons": icons}
-        made = self._environment.get_template(template)
-        return made.render(language=language, **functions, **values)
+        compiled = self._environment.get_template(template)
+        return compiled.render(language=language, **functions, **values)
 
     @cached_property
     def _environment(self) -> Environment:
@@ -144,43 +144,43 @@ class Templates:
 
     @cached_property
     def _symbols(self) -> Mapping[str, Markup]:
-        drawing = self.assets.text("icons.svg")
-        # Our own file, nothing of anybody else's.
-        return {found[1]: Markup(found[0]) for found in _SYMBOL.finditer(drawing)}  # noqa: S704
+        svg = self.assets.text("icons.svg")
+        # Markup of our own file only.
+        return {match[1]: Markup(match[0]) for match in _SYMBOL.finditer(svg)}  # noqa: S704
 
 
 log = get_logger(__name__)
 
 
 def page_route(
-    page: Callable[[Request, int], Response],
-    page_of: Callable[[Request, Exception], Response],
+    render_status: Callable[[Request, int], Response],
+    render_error: Callable[[Request, Exception], Response],
     expected: tuple[type[Exception], ...],
-    most_bytes: int,
+    max_bytes: int,
 ) -> type[APIRoute]:
-    """Return the class of routes whose errors are pages.
+    """Return a route class that renders errors as pages.
 
-    `page` makes the page of a status; `page_of` that of an error among `expected`. A body of more
-    than `most_bytes` is refused.
+    `render_status` returns the page of a status code, `render_error` that of an `expected` error.
+    Request bodies over `max_bytes` are refused.
     """
 
     class PageRoute(APIRoute):
-        """A route whose errors are pages."""
+        """A route that renders errors as pages."""
 
         def get_route_handler(self) -> Callable[[Request], Any]:
-            """Return the handler that shows errors as pages."""
-            usual = super().get_route_handler()
+            """Return the handler that renders errors as pages."""
+            default_handler = super().get_route_handler()
 
             async def handler(request: Request) -> Response:
-                if is_too_large(request, most_bytes):
-                    return page(request, 413)
+                if is_too_large(request, max_bytes):
+                    return render_status(request, 413)
                 try:
-                    response: Response = await usual(request)
+                    response: Response = await default_handler(request)
                 except expected as error:
-                    return page_of(request, error)
+                    return render_error(request, error)
                 except Exception:
                     log.exception("a page failed", path=request.scope["path"])
-                    return page(request, 500)
+                    return render_status(request, 500)
                 return response
 
             return handler

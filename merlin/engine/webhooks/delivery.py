@@ -28,7 +28,7 @@ from merlin.core.clock import Clock, StepWatch, utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.core.webhook_signing import headers_of, key_of
+from merlin.core.webhook_signing import signed_headers, signing_key
 from merlin.engine.database import Row
 from merlin.engine.webhooks.endpoints import (
     LADDER_S,
@@ -204,7 +204,7 @@ class WebhookSender:
         if self._session is None:
             raise RuntimeError("the sender was not started")
         content, signing = body.encode(), self.endpoints.secrets_of(endpoint)
-        headers = headers_of(delivery_id, utc_now(), content, signing)
+        headers = signed_headers(delivery_id, utc_now(), content, signing)
         headers["content-type"] = "application/json"
         try:
             self.guard.check(endpoint["url"])
@@ -227,7 +227,7 @@ def check_webhooks(settings: EngineSettings) -> None:
     for url, secret in settings.webhooks.items():
         try:
             guard.check(url)
-            key_of(secret)
+            signing_key(secret)
         except ApiError as error:
             raise ConfigError(f"engine.webhooks: {error}, not {url}") from error
         except ValueError as error:

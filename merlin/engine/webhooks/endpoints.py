@@ -28,7 +28,7 @@ from pydantic import AfterValidator, Field
 from merlin.config.engine import EngineSettings
 from merlin.core.clock import Clock, utc_now
 from merlin.core.loopback import is_loopback
-from merlin.core.webhook_signing import hint_of, new_secret
+from merlin.core.webhook_signing import mask_secret, new_secret
 from merlin.engine.database import Page, Row, Rows, rows_of
 from merlin.engine.requests import Fields, only
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
@@ -306,7 +306,7 @@ def endpoint_object(row: Row, waiting: Mapping[str, object]) -> dict[str, object
         "event_types": json.loads(row["event_types"]),
         "name": row["name"],
         "url": row["url"],
-        "signing_secret_hint": hint_of(row["secret"]),
+        "signing_secret_hint": mask_secret(row["secret"]),
         "updated_at": int(row["updated_at"]),
         "merlin": {
             "state": row["state"],
