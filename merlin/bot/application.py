@@ -126,10 +126,10 @@ def register(application: BotApplication) -> None:
     for module in _MODULES:
         module.handlers.add_to(application)
     mine = ext.ChatMemberHandler.MY_CHAT_MEMBER
-    application.add_handler(ext.ChatMemberHandler(callback_of(groups.membership), mine))
+    application.add_handler(ext.ChatMemberHandler(callback_of(groups.handle_membership), mine))
     application.add_handler(ext.InlineQueryHandler(callback_of(groups.answer_inline)))
     application.add_handler(ext.PreCheckoutQueryHandler(callback_of(orders.checkout)))
-    application.add_handler(ext.MessageReactionHandler(callback_of(feedback.reacted)))
+    application.add_handler(ext.MessageReactionHandler(callback_of(feedback.receive_reaction)))
     written = ext.filters.UpdateType.MESSAGE | ext.filters.UpdateType.EDITED_MESSAGE
     application.add_handler(ext.MessageHandler(written, callback_of(_answer_other)))
     application.add_handler(ext.CallbackQueryHandler(callback_of(_refuse_button)))
@@ -149,7 +149,7 @@ async def _guard(_update: telegram.Update, context: BotContext) -> None:
         await orders.money_moved(context)
     elif (
         (not context.user.is_blocked or await start.turn_away(context))
-        and (context.is_private or await groups.in_group(context))
+        and (context.is_private or await groups.filter_update(context))
         and await _dispatch_private(context)
     ):
         return
@@ -168,7 +168,7 @@ async def _dispatch_private(context: BotContext) -> bool:
         return True
     # The label of the cancel button may also be typed.
     is_left = context.text.strip().casefold() == context.translate("button-cancel").casefold()
-    if "via_bot" in context.stored.content and groups.is_shared(context):
+    if "via_bot" in context.stored.content and groups.is_inline_answer(context):
         await context.end(UpdateState.REFUSED, "sent by way of the bot")
     elif context.command:
         return await _dispatch_command(context)

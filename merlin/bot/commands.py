@@ -1,9 +1,8 @@
-"""The commands that there are, and what the bot tells Telegram of them at the start and later.
+"""The bot's commands, and the settings that it sends to Telegram at startup and later.
 
-Its commands in each language, for private chats and for groups, and the course page as the button
-beside the field; to each admin and editor the commands of their role too, anew whenever a role
-changes. In webhook mode also where updates shall go; a webhook that somebody else has set is never
-taken away.
+The command menus in each language for private chats and groups, and the course page as the menu
+button; the menus of admins and editors, updated when a role changes. In webhook mode also the
+webhook; outside it a webhook is never removed.
 """
 
 from __future__ import annotations
@@ -35,41 +34,43 @@ from merlin.db.audit import Audit
 
 log = get_logger(__name__)
 
-# Each command has a text `bot-command-<name>`. Telegram's menu in private chats, and in groups.
+# Telegram's menus in private chats and in groups; each command has a text `bot-command-<name>`.
 MENU = (
     *("help", "new", "sessions", "clear", "t", "lang", "plan", "info", "export", "delete_me"),
     *("model", "course", "preset", "system", "privacy", "terms", "paysupport"),
 )
 GROUP_MENU = ("new", "t", "settings", "info", "help")
-# How /help lists them.
+# The groups of /help.
 HELP_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("help-talk", ("new", "sessions", "clear", "t")),
     ("help-answers", ("model", "course", "preset", "system")),
     ("help-mine", ("lang", "plan", "privacy", "export", "delete_me")),
     ("help-bot", ("help", "info", "terms", "paysupport")),
 )
-# Further ones, in menu and /help of whoever may do the thing named.
+# Additional commands in the menu and /help of users with the permission.
 STAFF = {"admin": Permission.EDIT_EXAMPLES, "examples": Permission.EDIT_EXAMPLES}
 COMMANDS = frozenset({*MENU, *GROUP_MENU, *STAFF, "start", "cancel", "tokens"})
 
-# How long after a refusal a menu is offered again.
-_AGAIN_S = 60.0
-# How far back a role that was taken away while nobody served is looked for.
-_LOOK_BACK = 200
-_ROLE = "role."
-# Telegram opens no other page.
-_SECURE = "https://"
-# "" is what Telegram shows to people of every other language.
+# How long after an error setting a menu is retried.
+_RETRY_S = 60.0
+# How many audit entries are searched for roles revoked while the bot was not running.
+_MAX_AUDIT_ENTRIES = 200
+_ROLE_PREFIX = "role."
+# Telegram accepts only https pages.
+_HTTPS = "https://"
+# "" is the menu for users of all other languages.
 _CODES = ("", *LANGUAGES)
 
 
 def staff_commands(standing: Authority) -> tuple[str, ...]:
-    """Return the further commands of whoever stands so."""
+    """Return the additional commands of a user with these permissions."""
     return tuple(name for name, permission in STAFF.items() if standing.may(permission))
 
 
-async def greet(bot: Bot, line: ConnectionState, services: BotServices, bugs: BugCount) -> None:
-    """Tell Telegram all of it, each part until it has been taken; then keep menus up to date."""
+async def send_settings(
+    bot: Bot, line: ConnectionState, services: BotServices, bugs: BugCount
+) -> None:
+    """Send all settings to Telegram, retrying until they are accepted; then update staff menus."""
     for scope, names in (
         (BotCommandScopeAllPrivateChats(), MENU),
         (BotCommandScopeAllGroupChats(), GROUP_MENU),
@@ -77,15 +78,15 @@ async def greet(bot: Bot, line: ConnectionState, services: BotServices, bugs: Bu
         for code in _CODES:
             menu = _menu(names, code or services.config.language)
             call = partial(bot.set_my_commands, menu, scope, language_code=code or None)
-            await _until_taken(line, call)
-    if services.config.api.public_url.startswith(_SECURE):
-        message = text(services.config.language, "bot-menu-courses")
-        button = MenuButtonWebApp(message, WebAppInfo(services.config.api.public_url))
-        await _until_taken(line, partial(bot.set_chat_menu_button, menu_button=button))
+            await _retry_until_accepted(line, call)
+    if services.config.api.public_url.startswith(_HTTPS):
+        label = text(services.config.language, "bot-menu-courses")
+        button = MenuButtonWebApp(label, WebAppInfo(services.config.api.public_url))
+        await _retry_until_accepted(line, partial(bot.set_chat_menu_button, menu_button=button))
     if services.webhook is not None:
         url, secret = services.webhook
         call = partial(bot.set_webhook, url, secret_token=secret, allowed_updates=list(WANTED))
-        await _until_taken(line, call)
+        await _retry_until_accepted(line, call)
     await run_forever("menus", _staff_menus(bot, services), services.pace.longest_pause_s, bugs)
 
 
@@ -93,29 +94,29 @@ def _menu(names: Sequence[str], language: str) -> list[BotCommand]:
     return [BotCommand(name, text(language, f"bot-command-{name}")) for name in names]
 
 
-def _earlier_menus(services: BotServices) -> dict[int, tuple[str, ...]]:
-    """Return whose role changed lately: their menu may still be that of an earlier one."""
-    entries = Audit(services.db).newest(_LOOK_BACK)
-    changed = (entry.target for entry in entries if entry.action.startswith(_ROLE))
+def _changed_users(services: BotServices) -> dict[int, tuple[str, ...]]:
+    """Return the users whose role changed recently: their menu may be outdated."""
+    entries = Audit(services.db).newest(_MAX_AUDIT_ENTRIES)
+    changed = (entry.target for entry in entries if entry.action.startswith(_ROLE_PREFIX))
     ids = (target.partition(":")[2] for target in changed)
     return {int(user_id): ("",) for user_id in ids if user_id.isdecimal()}
 
 
-def _wanted_menus(services: BotServices) -> dict[int, tuple[str, ...]]:
-    """Return the further commands of everybody who has any."""
+def _current_menus(services: BotServices) -> dict[int, tuple[str, ...]]:
+    """Return the additional commands of all users who have any."""
     roles = services.roles
     granted = (grant.user_id for grant in roles.granted())
     people = {*services.config.telegram.admins, *granted}
-    found = {person: staff_commands(roles.authority(person)) for person in people}
-    return {user_id: names for user_id, names in found.items() if names}
+    commands_by_user = {user_id: staff_commands(roles.authority(user_id)) for user_id in people}
+    return {user_id: names for user_id, names in commands_by_user.items() if names}
 
 
 def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None]]:
-    """Return what keeps the menus of those who may do more than ask, each in their chat."""
-    values: dict[int, tuple[str, ...]] = {}
+    """Return the loop that keeps the menus of users with additional commands up to date."""
+    sent: dict[int, tuple[str, ...]] = {}
     not_before: dict[int, float] = {}
 
-    async def tell(user_id: int, names: tuple[str, ...]) -> None:
+    async def send_menu(user_id: int, names: tuple[str, ...]) -> None:
         scope = BotCommandScopeChat(user_id)
         try:
             for code in _CODES:
@@ -125,29 +126,31 @@ def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None
                 else:
                     await bot.delete_my_commands(scope, language_code=code or None)
         except TelegramError as error:
-            # Who has not written yet has no chat with the bot.
+            # A user who has never written has no chat with the bot.
             log.info("a menu was not taken", chat=user_id, reason=redact(str(error)))
         else:
-            values[user_id] = names
+            sent[user_id] = names
             not_before.pop(user_id, None)
 
-    async def watch() -> None:
-        """Look at the roles every second; tell Telegram of each menu that is another one."""
-        values.update(await services.store.read(partial(_earlier_menus, services)))
+    async def keep_menus() -> None:
+        """Check the roles every second and send each menu that changed."""
+        sent.update(await services.store.read(partial(_changed_users, services)))
         clock = asyncio.get_running_loop().time
         while True:
-            requested = await services.store.read(partial(_wanted_menus, services))
-            for user_id in {*values, *requested}:
-                names = requested.get(user_id, ())
-                if clock() >= not_before.get(user_id, 0) and values.get(user_id, ()) != names:
-                    not_before[user_id] = clock() + _AGAIN_S
-                    await tell(user_id, names)
+            current = await services.store.read(partial(_current_menus, services))
+            for user_id in {*sent, *current}:
+                names = current.get(user_id, ())
+                if clock() >= not_before.get(user_id, 0) and sent.get(user_id, ()) != names:
+                    not_before[user_id] = clock() + _RETRY_S
+                    await send_menu(user_id, names)
             await asyncio.sleep(services.pace.beat_s)
 
-    return watch
+    return keep_menus
 
 
-async def _until_taken(line: ConnectionState, call: Callable[[], Awaitable[bool]]) -> None:
+async def _retry_until_accepted(
+    connection: ConnectionState, call: Callable[[], Awaitable[bool]]
+) -> None:
     for attempt in count():
         try:
             await call()
@@ -155,4 +158,4 @@ async def _until_taken(line: ConnectionState, call: Callable[[], Awaitable[bool]
             log.info("telegram has not taken it yet", reason=redact(str(error)))
         else:
             return
-        await line.pause(attempt)
+        await connection.pause(attempt)

@@ -26,7 +26,7 @@ from merlin.app.retention import OldRows
 from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from merlin.bot.application import create_application, register
 from merlin.bot.bot_api import BotApi, Files
-from merlin.bot.commands import greet
+from merlin.bot.commands import send_settings
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import BROADCAST_EVERY_S, OutboxSender, send_broadcasts, show_results
 from merlin.bot.processor import AT_ONCE, Intake, writers
@@ -169,7 +169,7 @@ class Bot:
         ]
         parts.append(
             asyncio.create_task(
-                greet(self._application.bot, self._connection, self._services, self._bugs)
+                send_settings(self._application.bot, self._connection, self._services, self._bugs)
             )
         )
         self._notify("READY=1")

@@ -1,15 +1,15 @@
-"""What people do with an answer: 👍 👎, ✏️ a better one, ℹ️ which model said it; the consent.
+"""Buttons under an answer: rating, correction, source of the answer; consent to send texts.
 
-A rating is stored once, whatever happens, and a second press takes it back; that the pressed
-button shows it is a courtesy. ℹ️ tells which model said it, and what that model was taught.
+A rating is stored exactly once, and pressing it again removes it; marking the pressed button is
+best effort. ℹ️ shows the model of the answer and what it was trained on.
 
-    ✏️ -> [consent, asked once] -> fix (a step) -> masked words shown -> sent
-                                                                     -> answered as a question
+    ✏️ -> [consent, asked once] -> fix (a step) -> masked text shown -> sent
+                                                                    -> answered as a question
     ✉️ -> tell [consent, asked once] -> the masked question shown -> sent
     consent:show | consent:yes | consent:no | consent:revoke -> consent:revoke:sure
 
-Under an answer in a group ✏️ leads to the private chat: t.me/<bot>?start=fix_<turn>. Without a
-consent nothing of it is kept. Everything on the way lies sealed in the dialog.
+Under an answer in a group ✏️ opens the private chat: t.me/<bot>?start=fix_<turn>. Without consent
+no text is stored. The texts of these steps are encrypted in the dialog.
 """
 
 from __future__ import annotations
@@ -41,25 +41,25 @@ _TO_CONSENT = ("consent-change", "consent:show")
 _QUESTION = ("fix-is-question", "fix-ask")
 
 
-def consent_asked(context: BotContext, other: menu.Entry = None) -> View:
-    """Return the question itself, with another way out below it."""
+def ask_consent(context: BotContext, other: menu.Entry = None) -> View:
+    """Ask for the consent, with another button below."""
     yes, no = ("consent-yes", "consent:yes", "success"), ("consent-no", "consent:no")
     return menu.say(context, "consent-asked", yes, no, other)
 
 
 def show_consent(context: BotContext) -> View:
-    """Show whether there is a consent, and how to give it or to take it back."""
+    """Show whether consent was given, with buttons to give or revoke it."""
     if not proposals.has_consent(*performer(context)):
-        return consent_asked(context)
+        return ask_consent(context)
     count = len(Proposals(context.db).of_user(context.user_id))
     revoke = ("consent-revoke", "consent:revoke")
     return menu.say(context, "consent-given", revoke, count=count)
 
 
 def decline_consent(context: BotContext) -> View:
-    """Keep a no; what the person wanted to send is forgotten.
+    """Store the refusal and forget the text that was to be sent.
 
-    Who has not written yet may still do so, and that is no question.
+    A user who has not written the correction yet may still write it; it is not taken as a question.
     """
     proposals.decline_consent(*performer(context))
     dialog, turn = context.dialog, _turn(context)
@@ -70,7 +70,7 @@ def decline_consent(context: BotContext) -> View:
 
 
 def revoke_consent(context: BotContext) -> View:
-    """Ask once more, then end the consent and take back everything that was sent under it."""
+    """Ask for confirmation, then revoke the consent and everything that was sent under it."""
     if context.arguments[1:] != ("sure",):
         sure = ("consent-revoke-sure", "consent:revoke:sure", "danger")
         return menu.say(context, "consent-revoking", sure, ("button-cancel", "consent:show"))
@@ -80,18 +80,18 @@ def revoke_consent(context: BotContext) -> View:
     context.stop_waiting()
     content = context.translate("consent-revoked")
     if models:
-        named = ", ".join(models[:MAX_NAMED]) + ("…" if models[MAX_NAMED:] else "")
-        message = context.translate("consent-models", count=len(models), models=named)
+        names = ", ".join(models[:MAX_NAMED]) + ("…" if models[MAX_NAMED:] else "")
+        message = context.translate("consent-models", count=len(models), models=names)
         content = f"{content}\n\n{message}"
     return menu.message(context, content)
 
 
-_SHORT = 10
+_COMMIT_LENGTH = 10
 
 
 @handlers.button("why")
-def why(context: BotContext) -> View:
-    """Tell where an answer comes from, what it cost, and which examples taught it."""
+def show_source(context: BotContext) -> View:
+    """Show the source of an answer, its cost, and the examples that taught it."""
     turn = own_turn(context)
     if turn is None:
         return menu.refuse(context, "bot-not-yours")
@@ -105,18 +105,18 @@ def why(context: BotContext) -> View:
     if origin is None:
         lines.append(context.translate("why-general"))
     else:
-        about = {
+        arguments = {
             "build": origin.build,
-            "commit": origin.commit[:_SHORT] or "—",
+            "commit": origin.commit[:_COMMIT_LENGTH] or "—",
             "at": context.moment(origin.trained_at),
             "examples": origin.examples,
             "editors": origin.editors,
             "standing": origin.standing,
         }
-        lines.append(context.translate("why-origin", **about))
-        for key, found in (("why-taught", source.said_by), ("why-nearest", source.nearest)):
-            if found:
-                lines.append(context.translate(key, examples=", ".join(found)))
+        lines.append(context.translate("why-origin", **arguments))
+        for key, examples in (("why-taught", source.said_by), ("why-nearest", source.nearest)):
+            if examples:
+                lines.append(context.translate(key, examples=", ".join(examples)))
     usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
     tokens = context.translate("why-tokens", **usage)
     if written.currency:
@@ -130,55 +130,56 @@ def why(context: BotContext) -> View:
     return replace(menu.message(context, "\n".join(lines)), is_new=True)
 
 
-_PRESSED = {Rating.UP: "success", Rating.DOWN: "danger"}
-Counted = tuple[Turn, Rating | None]
+_PRESSED_STYLES = {Rating.UP: "success", Rating.DOWN: "danger"}
+RatedTurn = tuple[Turn, Rating | None]
 
 
 @handlers.button("rate")
 async def rate(context: BotContext) -> None:
-    """Keep what the person thinks of their answer, or forget it."""
-    counted: list[Counted] = []
+    """Store or remove the user's rating of an answer."""
+    rated: list[RatedTurn] = []
 
-    def act() -> View:
+    def store_rating() -> View:
         turn = own_turn(context, place=1)
         if turn is None and not context.is_private:
-            # Under an answer in a group everybody may rate it.
-            here = _turn_here(context)
-            turn = here if here is not None and here.turn_id == context.number(1) else None
+            # Everybody may rate an answer in a group.
+            answered = _turn_here(context)
+            is_here = answered is not None and answered.turn_id == context.number(1)
+            turn = answered if is_here else None
         pressed = parse_rating(context.argument(0))
         if turn is None or pressed is None:
             return menu.refuse(context, "bot-not-yours")
         rating = feedback.press_rating(*performer(context), turn.turn_id, pressed)
-        counted[:] = [(turn, rating)]
+        rated[:] = [(turn, rating)]
         message = context.translate(f"rating-{rating.value if rating else 'none'}")
         if rating is not Rating.DOWN or not context.is_private:
             return menu.alert(message)
         fix = ("rating-fix", f"fix:{turn.turn_id}", "primary")
         return replace(menu.say(context, "rating-how-better", fix), alert=message, is_new=True)
 
-    await context.show(act)
-    for turn, rating in counted:
+    await context.show(store_rating)
+    for turn, rating in rated:
         await _mark(context, turn, rating)
 
 
-async def reacted(context: BotContext) -> None:
-    """Keep what a reaction under an answer says; one that was taken away takes the rating back."""
+async def receive_reaction(context: BotContext) -> None:
+    """Store the rating of a reaction to an answer; removing the reaction removes the rating."""
     rating = rating_from_reactions(_emojis(context, "new_reaction"))
-    is_about_us = (
+    has_rating = (
         rating is not None or rating_from_reactions(_emojis(context, "old_reaction")) is not None
     )
 
-    def work() -> Counted | None:
-        turn = _turn_here(context) if is_about_us else None
+    def store_rating() -> RatedTurn | None:
+        turn = _turn_here(context) if has_rating else None
         if turn is not None:
             Ratings(context.db, context.bot_id).rate(turn.turn_id, context.user_id, rating)
         state = UpdateState.REFUSED if turn is None else UpdateState.ANSWERED
         context.finish(state, "reaction")
         return None if turn is None else (turn, rating)
 
-    counted = await context.store.do(work)
-    if counted is not None:
-        await _mark(context, *counted)
+    rated = await context.store.do(store_rating)
+    if rated is not None:
+        await _mark(context, *rated)
 
 
 def _turn_here(context: BotContext) -> Turn | None:
@@ -189,22 +190,22 @@ def _turn_here(context: BotContext) -> Turn | None:
 
 
 def _emojis(context: BotContext, name: str) -> list[str]:
-    found = context.stored.content.get(name)
-    each: list[Any] = found if isinstance(found, list) else []
-    emojis = [one.get("emoji") for one in each if isinstance(one, Mapping)]
+    value = context.stored.content.get(name)
+    reactions: list[Any] = value if isinstance(value, list) else []
+    emojis = [reaction.get("emoji") for reaction in reactions if isinstance(reaction, Mapping)]
     return [emoji for emoji in emojis if isinstance(emoji, str)]
 
 
 async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
-    """Let the buttons show what counts now, where the message has them."""
+    """Mark the current rating on the buttons of the message, if it has buttons."""
     if turn.written is None or not context.is_private:
-        # A group has one keyboard and many opinions.
+        # A group has one keyboard for many users.
         return
-    shown = pages(turn, turn.written, context.language)
-    # A reaction may stand under a part of the answer that has no buttons.
-    if context.verb or len(shown) == 1:
+    parts = pages(turn, turn.written, context.language)
+    # A reaction may be on a part of the answer without buttons.
+    if context.verb or len(parts) == 1:
         buttons = tuple(
-            tuple(_marked(button, rating) for button in row) for row in shown[-1].buttons
+            tuple(_marked(button, rating) for button in row) for row in parts[-1].buttons
         )
         await context.calls.mark(context.chat_id, context.message_id, buttons)
 
@@ -212,7 +213,7 @@ async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
 def _marked(button: Button, rating: Rating | None) -> Button:
     if rating is None or not button.data.startswith(f"rate:{rating.value}:"):
         return button
-    return replace(button, label=f"{button.label} ✓", style=_PRESSED[rating])
+    return replace(button, label=f"{button.label} ✓", style=_PRESSED_STYLES[rating])
 
 
 LINK = "fix"
@@ -221,7 +222,7 @@ WRITING, CONSENTING, SENDING = "fix", "fix-consent", "fix-send"
 
 @handlers.button("fix")
 def fix(context: BotContext) -> View:
-    """Ask how the answer should have been, in the private chat."""
+    """Ask for a better answer, in the private chat."""
     turn, reason = own_turn(context), "bot-not-yours"
     if turn is not None:
         reason = "" if turn.written and _dataset(context, turn) else "fix-no-example"
@@ -236,50 +237,50 @@ def fix(context: BotContext) -> View:
 
 
 def _ask_correction(context: BotContext, turn: Turn) -> View:
-    """Ask for the better answer; where nobody ever did, first for the consent."""
+    """Ask for the better answer, or first for the consent if it was never asked for."""
     values = {"turn": turn.turn_id}
     if proposals.has_consent(*performer(context)):
         return menu.form(context, "fix-asked", step=WRITING, values=values)
     context.wait(Dialog(CONSENTING, values))
-    return consent_asked(context)
+    return ask_consent(context)
 
 
-# Who writes on while something waits to be sent has thought of a better answer.
+# A message sent while a correction waits to be sent replaces the correction.
 @handlers.step(WRITING, CONSENTING, SENDING)
-def corrected(context: BotContext) -> View:
-    """Take the better answer; ask for consent where there is none, else show what is sent."""
-    words, turn = context.text.strip(), _turn(context)
+def receive_correction(context: BotContext) -> View:
+    """Take the correction; ask for consent if it is missing, else show what would be sent."""
+    text, turn = context.text.strip(), _turn(context)
     if turn is None:
         context.stop_waiting()
         return menu.say(context, "fix-gone")
-    if not words or len(words) > MAX_CHARACTERS:
-        key = "fix-long" if words else "fix-words"
+    if not text or len(text) > MAX_CHARACTERS:
+        key = "fix-long" if text else "fix-words"
         return menu.form(context, key, most=MAX_CHARACTERS)
-    # The person's own message is kept with its words: it may be a question after all.
-    written = {"turn": turn.turn_id, "words": words, "message": context.message_id}
+    # The message id is stored because the text may turn out to be a question.
+    values = {"turn": turn.turn_id, "words": text, "message": context.message_id}
     if proposals.has_consent(*performer(context)):
-        return _preview(context, turn, written)
-    context.wait(Dialog(CONSENTING, written))
-    return consent_asked(context, _QUESTION)
+        return _preview(context, turn, values)
+    context.wait(Dialog(CONSENTING, values))
+    return ask_consent(context, _QUESTION)
 
 
 @handlers.button("fix-ask")
-async def meant_as_question(context: BotContext) -> None:
-    """Answer the words that were taken for a correction, and leave the correction."""
-    kept = context.dialog_values
-    message = str(kept.get("words", ""))
-    if not message:
+async def ask_instead(context: BotContext) -> None:
+    """Answer the text that was taken as a correction, and drop the correction."""
+    values = context.dialog_values
+    text = str(values.get("words", ""))
+    if not text:
         await context.show(lambda: menu.outdated(context))
         return
     if not context.is_resumed:
         await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
-    await answer_question(replace(context, text=message, message_id=int(kept["message"])))
-    # Afterwards: a kill before finds the words again.
+    await answer_question(replace(context, text=text, message_id=int(values["message"])))
+    # At the end, so that a retry after a crash still finds the text.
     await context.store.do(context.stop_waiting)
 
 
-def agreed(context: BotContext) -> View:
-    """Keep a yes, and go on with the correction that waits for it."""
+def give_consent(context: BotContext) -> View:
+    """Store the consent and continue with the correction or question that waits for it."""
     proposals.give_consent(*performer(context))
     turn = _turn(context)
     if context.dialog is not None and context.dialog.step == TELLING and turn is not None:
@@ -296,7 +297,7 @@ _CONSENT_ACT = menu.by_argument(
     {
         "show": show_consent,
         "give": show_consent,
-        "yes": agreed,
+        "yes": give_consent,
         "no": decline_consent,
         "revoke": revoke_consent,
     }
@@ -304,46 +305,48 @@ _CONSENT_ACT = menu.by_argument(
 
 
 @handlers.button("consent")
-def consent_pressed(context: BotContext) -> View:
-    """Do what a pressed consent button says, in the private chat."""
+def handle_consent_button(context: BotContext) -> View:
+    """Run the action of a consent button, in the private chat only."""
     return (_CONSENT_ACT if context.is_private else menu.outdated)(context)
 
 
-def _preview(context: BotContext, turn: Turn, written: Mapping[str, Any]) -> View:
-    """Show what an editor would see; nothing is sent yet."""
-    language, words = context.language, str(written.get("words", ""))
+def _preview(context: BotContext, turn: Turn, correction_values: Mapping[str, Any]) -> View:
+    """Show what editors would see; nothing is sent yet."""
+    language, correction = context.language, str(correction_values.get("words", ""))
     question = mask_personal_data(turn.question.text, language)
-    answer = mask_personal_data(words, language)
-    kept = {
+    answer = mask_personal_data(correction, language)
+    values = {
         "turn": turn.turn_id,
         "question": question.words,
         "answer": answer.words,
-        "words": words,
-        "message": int(written.get("message", 0)),
+        "words": correction,
+        "message": int(correction_values.get("message", 0)),
     }
-    context.wait(Dialog(SENDING, kept))
-    shown = text(language, "fix-preview", question=question.words, answer=answer.words)
-    found = dict.fromkeys((*question.found, *answer.found))
-    if found:
-        kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in found)
-        shown = f"{shown}\n\n{text(language, 'fix-masked', kinds=kinds)}"
-    return menu.message(context, shown, ("fix-send", "fix-send", "success"), _QUESTION, menu.CANCEL)
+    context.wait(Dialog(SENDING, values))
+    message = text(language, "fix-preview", question=question.words, answer=answer.words)
+    kinds_found = dict.fromkeys((*question.found, *answer.found))
+    if kinds_found:
+        kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in kinds_found)
+        message = f"{message}\n\n{text(language, 'fix-masked', kinds=kinds)}"
+    return menu.message(
+        context, message, ("fix-send", "fix-send", "success"), _QUESTION, menu.CANCEL
+    )
 
 
 @handlers.button("fix-send")
 def send(context: BotContext) -> View:
-    """Let the masked correction wait for an editor."""
+    """Send the masked correction to the review queue."""
     turn = _turn(context)
     if context.dialog is None or context.dialog.step != SENDING or turn is None:
         return menu.outdated(context)
     context.stop_waiting()
     if not proposals.has_consent(*performer(context)):
         return menu.say(context, "fix-no-consent")
-    kept, model_id = context.dialog_values, turn.written.model_id if turn.written else ""
+    values, model_id = context.dialog_values, turn.written.model_id if turn.written else ""
     dataset, answer = _dataset(context, turn), turn.written.answer if turn.written else ""
-    worse = feedback.rejected_answer(context.services, dataset, answer, context.language)
-    words = (kept["question"], kept["answer"], dataset)
-    draft = Draft(*words, turn.turn_id, model_id, rejected=worse)
+    rejected = feedback.rejected_answer(context.services, dataset, answer, context.language)
+    texts = (values["question"], values["answer"], dataset)
+    draft = Draft(*texts, turn.turn_id, model_id, rejected=rejected)
     if proposals.add(*performer(context), draft) is None:
         return menu.say(context, "fix-too-many")
     return menu.say(context, "fix-sent", ("consent-button", "consent:show"))
@@ -354,7 +357,7 @@ TELL_LINK, TELLING = "tell", "tell-consent"
 
 @handlers.button("tell")
 def tell(context: BotContext) -> View:
-    """Show what editors would read of a refused question; ask for the consent where nobody did."""
+    """Show what editors would see of a refused question, or ask for the consent first."""
     turn, reason = own_turn(context), "bot-not-yours"
     if turn is not None:
         reason = "" if _dataset(context, turn) else "tell-nobody"
@@ -366,39 +369,39 @@ def tell(context: BotContext) -> View:
         return replace(menu.say(context, "tell-no-consent", _TO_CONSENT), is_new=True)
     if not proposals.has_consent(*performer(context)):
         context.wait(Dialog(TELLING, {"turn": turn.turn_id}))
-        return replace(consent_asked(context), is_new=True)
+        return replace(ask_consent(context), is_new=True)
     return replace(_tell_view(context, turn), is_new=True)
 
 
 def _tell_view(context: BotContext, turn: Turn) -> View:
-    words = mask_personal_data(turn.question.text, context.language).words
-    send = ("tell-send", f"tell-send:{turn.turn_id}", "success")
-    return menu.say(context, "tell-preview", send, menu.CANCEL, question=words)
+    question = mask_personal_data(turn.question.text, context.language).words
+    send_button = ("tell-send", f"tell-send:{turn.turn_id}", "success")
+    return menu.say(context, "tell-preview", send_button, menu.CANCEL, question=question)
 
 
 @handlers.button("tell-send")
 def send_question(context: BotContext) -> View:
-    """Let the masked question wait for editors."""
+    """Send the masked question to the editors."""
     turn = own_turn(context)
     if turn is None:
         return menu.outdated(context)
-    dataset, words = _dataset(context, turn), turn.question.text
+    dataset, question = _dataset(context, turn), turn.question.text
     try:
         ctx, actor = performer(context)
-        unanswered.tell_editors(ctx, actor, dataset, words, context.language, turn.turn_id)
+        unanswered.tell_editors(ctx, actor, dataset, question, context.language, turn.turn_id)
     except Refused as error:
         return menu.error_view(context, error)
     return menu.say(context, "tell-sent", ("consent-button", "consent:show"))
 
 
 def _dataset(context: BotContext, turn: Turn) -> str:
-    """Return the dataset that a correction of this turn belongs to, "" where there is none."""
+    """Return the dataset of the turn for corrections, "" for none."""
     question, written = turn.question, turn.written
     model_id = written.model_id if written else ""
     return feedback.dataset_of(context.services, question.text, question.format, model_id)
 
 
 def _turn(context: BotContext) -> Turn | None:
-    """Return the turn that the dialog is about, None where it is gone."""
+    """Return the turn that the dialog is about, None if it was deleted."""
     turn = context.turns.get(int(context.dialog_values.get("turn", 0)))
     return turn if turn is not None and turn.question.user_id == context.user_id else None

@@ -1,13 +1,12 @@
-"""Groups: who may speak and what is for the bot, settings, coming and going; inline queries.
+"""Groups: which messages are for the bot, settings, joining and leaving; inline queries.
 
-Commands, mentions and replies are for the bot; under the group's own setting also whatever is
-asked. What shows or changes a person's own things is done in the private chat, to which a button
-leads. Everybody sees the settings; whoever presses a button on them is looked at anew: Telegram is
-asked who the group's administrators are. The bot is let in and greets once, is taken out, and
-follows a move.
+Commands, mentions and replies are for the bot; if the group enables it, questions too. Personal
+views and settings are shown in the private chat, to which a button leads. Everybody can read the
+group's settings; to change them Telegram is asked who administers the group. The bot greets a
+group once when it is added, and follows a migration to a supergroup.
 
-Inline queries (`@bot words`, typed in any chat) are answered at once and without asking a model:
-the person's own answers, taught examples, and a message whose button asks in the private chat.
+Inline queries (`@bot words`, typed in any chat) are answered without calling a model: with the
+user's own answers, taught examples, and a message with a button that asks in the private chat.
 """
 
 from __future__ import annotations
@@ -37,24 +36,24 @@ from merlin.core.formatted_text import Button, Entity, FormattedMessage, first_p
 from merlin.core.i18n import LANGUAGES, text
 
 handlers = Handlers()
-_PRESENT = frozenset({"creator", "administrator", "member"})
-_GROUPS = frozenset({"group", "supergroup"})
+_MEMBER_STATUSES = frozenset({"creator", "administrator", "member"})
+_GROUP_TYPES = frozenset({"group", "supergroup"})
 _SETTINGS = ("groups-button-settings", "group:show")
 
 
-async def membership(context: BotContext) -> None:
-    """Greet a group that let the bot in, forget what waits for one that took it out.
+async def handle_membership(context: BotContext) -> None:
+    """Greet a group that added the bot, drop queued messages of one that removed it.
 
-    A person does so by blocking the bot and letting it in again.
+    A user does the same by blocking and unblocking the bot.
     """
     change = json_object(context.stored.body, "my_chat_member")
     status = json_object(change, "new_chat_member").get("status")
-    is_group = json_object(change, "chat").get("type") in _GROUPS
-    if is_group and status in _PRESENT:
+    is_group = json_object(change, "chat").get("type") in _GROUP_TYPES
+    if is_group and status in _MEMBER_STATUSES:
         await context.learn_bot()
-        await context.show(lambda: _come(context))
+        await context.show(lambda: _greet_group(context))
     elif is_group or context.is_private:
-        await context.store.do(lambda: _gone(context, status))
+        await context.store.do(lambda: _leave_chat(context, status))
     else:
         await context.end(UpdateState.REFUSED, "not a group")
 
@@ -67,19 +66,19 @@ def _group(context: BotContext) -> Group:
     return _groups(context).get(context.chat_id) or Group(context.chat_id)
 
 
-def _come(context: BotContext) -> View:
-    """Keep the group, and greet it where it is new or was left."""
-    known = _groups(context).get(context.chat_id)
-    if known is not None and not known.is_gone:
+def _greet_group(context: BotContext) -> View:
+    """Store the group, and greet it if it is new or had removed the bot."""
+    stored = _groups(context).get(context.chat_id)
+    if stored is not None and not stored.is_gone:
         return View(None)
     group = _group(context)
     _groups(context).put(replace(group, moved_to=0))
-    there = replace(context, language=group.language or context.language)
+    group_context = replace(context, language=group.language or context.language)
     bot = f"@{context.bot.username}"
-    return menu.say(there, "groups-hello", _SETTINGS, to_private(there), bot=bot)
+    return menu.say(group_context, "groups-hello", _SETTINGS, to_private(group_context), bot=bot)
 
 
-def _gone(context: BotContext, status: object) -> None:
+def _leave_chat(context: BotContext, status: object) -> None:
     if status in {"left", "kicked"}:
         context.outbox.drop(context.chat_id)
         if context.is_private:
@@ -92,13 +91,13 @@ def _gone(context: BotContext, status: object) -> None:
 
 
 _DEFAULT = "default"
-_MARK_LENGTH = 12
+_HASH_LENGTH = 12
 
 
 @handlers.command("settings")
 @handlers.button("group")
 async def settings(context: BotContext) -> None:
-    """Show the settings of the group to one of its administrators, or do what a button says.
+    """Show the group's settings to an administrator, or run the action of a button.
 
     Raises ChatUnreachable.
     """
@@ -107,11 +106,11 @@ async def settings(context: BotContext) -> None:
         return
     address = address_of(context.stored, context.bot.id, context.bot.username)
     if address.is_anonymous or await context.is_admin(context.user_id):
-        # Whether Telegram shows the bot every message of this group.
+        # Privacy mode may have changed, and whether the bot sees every message depends on it.
         await context.calls.refresh_bot()
         hears_all = context.bot.can_read_all_group_messages
         hears_all = hears_all or await context.is_admin(context.bot.id)
-        show = _done if context.verb else _page
+        show = _change_setting if context.verb else _settings_view
         await context.show(lambda: show(context, hears_all=hears_all))
     elif context.verb:
         await context.show(lambda: menu.refuse(context, "groups-leaders-only"), UpdateState.REFUSED)
@@ -120,62 +119,66 @@ async def settings(context: BotContext) -> None:
         await context.say(message, UpdateState.REFUSED, "not an administrator")
 
 
-def _done(context: BotContext, *, hears_all: bool) -> View:
-    what, word = (*context.arguments, "", "")[:2]
-    if what == "datasets":
+def _change_setting(context: BotContext, *, hears_all: bool) -> View:
+    action, value = (*context.arguments, "", "")[:2]
+    if action == "datasets":
         return _datasets(context)
-    if what == "show":
-        return _page(context, hears_all=hears_all)
-    change = _changed(context, _group(context), what, word)
-    if change is None:
+    if action == "show":
+        return _settings_view(context, hears_all=hears_all)
+    group = _with_setting(context, _group(context), action, value)
+    if group is None:
         return menu.outdated(context)
-    _groups(context).put(change)
-    there = replace(context, language=change.language or context.user.speaks(context.language))
-    screen = _page(there, hears_all=hears_all)
-    return replace(screen, alert=there.translate("groups-kept"))
+    _groups(context).put(group)
+    group_context = replace(
+        context, language=group.language or context.user.speaks(context.language)
+    )
+    view = _settings_view(group_context, hears_all=hears_all)
+    return replace(view, alert=group_context.translate("groups-kept"))
 
 
-def _changed(context: BotContext, group: Group, what: str, word: str) -> Group | None:
-    """Return the group with the choice of a button, None for one that there is not."""
-    match what:
-        case "hears" if word in {Hear.value for Hear in Hears}:
-            return replace(group, hears=Hears(word))
-        case "language" if word in {*LANGUAGES, _DEFAULT}:
-            return replace(group, language=None if word == _DEFAULT else word)
-        case "renew" if word in {"all", "leaders"}:
-            return replace(group, is_open=word == "all")
-        case "dataset" if word == _DEFAULT:
+def _with_setting(context: BotContext, group: Group, action: str, value: str) -> Group | None:
+    """Return the group with the setting of a button, None for an unknown setting."""
+    match action:
+        case "hears" if value in {Hear.value for Hear in Hears}:
+            return replace(group, hears=Hears(value))
+        case "language" if value in {*LANGUAGES, _DEFAULT}:
+            return replace(group, language=None if value == _DEFAULT else value)
+        case "renew" if value in {"all", "leaders"}:
+            return replace(group, is_open=value == "all")
+        case "dataset" if value == _DEFAULT:
             return replace(group, dataset=None)
         case "dataset":
-            found = [title for title in _titles(context, LANGUAGES[0]) if _marked(title) == word]
-            return replace(group, dataset=found[0]) if found else None
+            names = [
+                title for title in _titles(context, LANGUAGES[0]) if _name_hash(title) == value
+            ]
+            return replace(group, dataset=names[0]) if names else None
         case _:
             return None
 
 
-def _page(context: BotContext, *, hears_all: bool) -> View:
-    group, tell = _group(context), context.translate
+def _settings_view(context: BotContext, *, hears_all: bool) -> View:
+    group, translate = _group(context), context.translate
     dataset = _titles(context, context.language).get(group.dataset or "", group.dataset)
     lines = [
-        tell("groups-settings"),
+        translate("groups-settings"),
         "",
-        tell("groups-hears", hears=group.hears.value),
-        tell("groups-about", dataset=dataset or "none"),
-        tell("groups-speaks", spoken=group.language or "none"),
-        tell("groups-renews", who="all" if group.is_open else "leaders"),
+        translate("groups-hears", hears=group.hears.value),
+        translate("groups-about", dataset=dataset or "none"),
+        translate("groups-speaks", spoken=group.language or "none"),
+        translate("groups-renews", who="all" if group.is_open else "leaders"),
     ]
     if group.hears is Hears.QUESTION and not hears_all:
-        lines += ["", tell("groups-deaf")]
+        lines += ["", translate("groups-deaf")]
 
     def button(label: str, data: str, is_chosen: bool) -> Button:  # noqa: FBT001 - one of three plain columns
         return menu.choice(label, f"group:{data}", is_chosen=is_chosen)
 
-    asker = tell("groups-speaks-asker")
+    asker = translate("groups-speaks-asker")
     return menu.message(
         context,
         "\n".join(lines),
         *(
-            button(tell(f"groups-hears-{Hear}"), f"hears:{Hear}", group.hears is Hear)
+            button(translate(f"groups-hears-{Hear}"), f"hears:{Hear}", group.hears is Hear)
             for Hear in Hears
         ),
         ("groups-button-datasets", "group:datasets:0"),
@@ -189,51 +192,53 @@ def _page(context: BotContext, *, hears_all: bool) -> View:
             button(asker, f"language:{_DEFAULT}", group.language is None),
         ],
         (
-            button(tell("groups-renews-all"), "renew:all", group.is_open),
-            button(tell("groups-renews-leaders"), "renew:leaders", not group.is_open),
+            button(translate("groups-renews-all"), "renew:all", group.is_open),
+            button(translate("groups-renews-leaders"), "renew:leaders", not group.is_open),
         ),
     )
 
 
 def _datasets(context: BotContext) -> View:
-    """Show the datasets, eight at a time."""
-    now, titles = _group(context).dataset, _titles(context, context.language)
+    """Show a page of the datasets."""
+    current, titles = _group(context).dataset, _titles(context, context.language)
 
     def entry(name: str) -> Button:
-        return menu.choice(titles[name], f"group:dataset:{_marked(name)}", is_chosen=name == now)
+        return menu.choice(
+            titles[name], f"group:dataset:{_name_hash(name)}", is_chosen=name == current
+        )
 
-    usual = menu.choice(
+    default_choice = menu.choice(
         context.translate("groups-about-default"),
         f"group:dataset:{_DEFAULT}",
-        is_chosen=now is None,
+        is_chosen=current is None,
     )
     rows = menu.list_rows(list(titles), context.number(1), "group:datasets", entry)
-    return menu.say(context, "groups-ask-dataset", *rows, usual, menu.back("group:show"))
+    return menu.say(context, "groups-ask-dataset", *rows, default_choice, menu.back("group:show"))
 
 
-def _marked(name: str) -> str:
-    """Return what stands for a dataset in a button: names may be long, and lists change."""
-    return hashlib.sha256(name.encode()).hexdigest()[:_MARK_LENGTH]
+def _name_hash(name: str) -> str:
+    """Return a short hash of a name for callback data: names may be long, and lists change."""
+    return hashlib.sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
 
 
 def _titles(context: BotContext, language: str) -> dict[str, str]:
-    """Return dataset -> title of whatever serves or is a course; within the store's work."""
-    serving = {each.dataset: each.dataset for each in context.catalogue.all_serving()}
+    """Return dataset -> title of all courses and live datasets; within the store's work."""
+    serving = {model.dataset: model.dataset for model in context.catalogue.all_serving()}
     return {**serving, **courses.titles(context.services, language)}
 
 
-# Own answers change with every question, so nothing is kept for long; and for nobody else.
+# Results are cached briefly and only for their user: own answers change with every question.
 CACHE_S = 10
 MAX_OWN = 5
 MAX_TAUGHT = 5
 MAX_CHARACTERS = 256
-_TITLE, _LINE = 80, 120
-_ASKED = "❓ "
+_TITLE_LENGTH, _DESCRIPTION_LENGTH = 80, 120
+_QUESTION_SIGN = "❓ "
 
 
 async def answer_inline(context: BotContext) -> None:
-    """Answer an inline query and end it; who is blocked gets nothing."""
-    words = text_in(context.stored.content, "query").strip()[:MAX_CHARACTERS]
+    """Answer an inline query and finish the update; blocked users get no results."""
+    query = text_in(context.stored.content, "query").strip()[:MAX_CHARACTERS]
     fields: dict[str, Any] = {
         "inline_query_id": context.query_id,
         "cache_time": CACHE_S,
@@ -242,30 +247,30 @@ async def answer_inline(context: BotContext) -> None:
     }
     await context.learn_bot()
     if context.user.is_blocked or context.is_resumed:
-        words = ""
-    elif words:
-        fields["results"] = await context.store.do(lambda: _results(context, words))
+        query = ""
+    elif query:
+        fields["results"] = await context.store.do(lambda: _results(context, query))
     else:
         hint = context.translate("inline-hint")
         fields["button"] = {"text": hint, "start_parameter": "inline"}
     await context.calls.answer("answerInlineQuery", fields)
-    await context.end(UpdateState.ANSWERED if words else UpdateState.REFUSED, "inline")
+    await context.end(UpdateState.ANSWERED if query else UpdateState.REFUSED, "inline")
 
 
-def _results(context: BotContext, message: str) -> list[dict[str, Any]]:
+def _results(context: BotContext, query: str) -> list[dict[str, Any]]:
     inline = InlineQueries(context.db, context.bot_id)
     serving = context.catalogue.serving(context.services.default_dataset)
     build_id = serving.model.build_id if serving is not None else 0
-    taught = inline.taught(build_id, message, MAX_TAUGHT) if build_id else []
-    # The first result puts a question into the chat, with the way to ask it.
-    token = inline.keep(context.user_id, message)
+    taught = inline.taught(build_id, query, MAX_TAUGHT) if build_id else []
+    # The first result sends the question to the chat, with a button to ask it.
+    token = inline.keep(context.user_id, query)
     label = context.translate("inline-button-ask")
     button = Button(label, url=context.link(question_payload(token)))
-    page = FormattedMessage(f"{_ASKED}{message}", buttons=((button,),))
-    ask = _result("ask", context.translate("inline-ask"), message, page)
+    page = FormattedMessage(f"{_QUESTION_SIGN}{query}", buttons=((button,),))
+    ask = _result("ask", context.translate("inline-ask"), query, page)
     return [
         {**ask, **keyboard(page)},
-        *_answer_results("own", inline.own(context.user_id, message, MAX_OWN)),
+        *_answer_results("own", inline.own(context.user_id, query, MAX_OWN)),
         *_answer_results("taught", taught),
     ]
 
@@ -277,34 +282,34 @@ def _result(key: str, title: str, line: str, page: FormattedMessage) -> dict[str
         "type": "article",
         "id": key,
         "title": title,
-        "description": _cut(line, _LINE),
+        "description": _cut(line, _DESCRIPTION_LENGTH),
         "input_message_content": {"message_text": fields.pop("text"), **fields},
     }
 
 
-def _answer_results(kind: str, found: Sequence[QuestionAnswer]) -> list[dict[str, Any]]:
-    """Return results that put a question with its answer into the chat."""
+def _answer_results(kind: str, answers: Sequence[QuestionAnswer]) -> list[dict[str, Any]]:
+    """Return results that send a question with its answer to the chat."""
     results = []
-    for place, each in enumerate(found):
-        head = _cut(each.question, MAX_CHARACTERS)
+    for index, answer in enumerate(answers):
+        head = _cut(answer.question, MAX_CHARACTERS)
         question = FormattedMessage(head, (Entity("bold", 0, utf16_length(head)),))
-        page = first_part(after(question, render(each.answer)))
-        title = _cut(each.question, _TITLE)
-        results.append(_result(f"{kind}:{place}", title, each.answer, page))
+        page = first_part(after(question, render(answer.answer)))
+        title = _cut(answer.question, _TITLE_LENGTH)
+        results.append(_result(f"{kind}:{index}", title, answer.answer, page))
     return results
 
 
-def _cut(message: str, most: int) -> str:
-    return menu.cut(" ".join(message.split()), most)
+def _cut(message: str, limit: int) -> str:
+    return menu.cut(" ".join(message.split()), limit)
 
 
-def is_shared(context: BotContext) -> bool:
-    """Return whether a message sent by way of a bot shows what inline mode found: no question."""
-    return not context.text.startswith(_ASKED)
+def is_inline_answer(context: BotContext) -> bool:
+    """Return whether a message sent via a bot is an inline result with an answer."""
+    return not context.text.startswith(_QUESTION_SIGN)
 
 
 async def ask_linked(context: BotContext) -> None:
-    """Ask the question that a link of an inline message leads to. Raises ChatUnreachable."""
+    """Ask the question of an inline message's link. Raises ChatUnreachable."""
     token = asked_token(context)
     question = await context.store.read(
         lambda: InlineQueries(context.db, context.bot_id).question(token)
@@ -314,47 +319,47 @@ async def ask_linked(context: BotContext) -> None:
         return
     note = context.translate("inline-asked", question=question)
 
-    async def same(_context: BotContext) -> Prompt:
+    async def build_prompt(_context: BotContext) -> Prompt:
         return Prompt(question, note=note)
 
-    await answer_question(replace(context, text=question, command="", words=""), same)
+    await answer_question(replace(context, text=question, command="", words=""), build_prompt)
 
 
 SETTINGS = "settings"
-# What is carried out in a group; begins or ends what the group has in common.
+# Commands that work in a group, and those that change the group's common session.
 _COMMANDS = frozenset({"new", "clear", "t", "tokens", "info", SETTINGS})
-_RENEWING = frozenset({"new", "clear"})
-# Buttons of a person's own things, by the command that shows them in the private chat.
-_PERSONAL = frozenset({"plan"})
+_SESSION_COMMANDS = frozenset({"new", "clear"})
+# Verbs of buttons about personal data: the button opens the private chat.
+_PERSONAL_BUTTONS = frozenset({"plan"})
 _KINDS = frozenset({"message", "edited_message", "callback_query"})
 _BUTTONS = frozenset({"stop", "again", "rate", "fix", "why", "sum", "new", "group"})
 
 
-async def in_group(context: BotContext) -> bool:
-    """Let through what somebody in a group said to the bot or pressed; end the rest.
+async def filter_update(context: BotContext) -> bool:
+    """Return whether an update of a group is to be processed; finish all others.
 
     Raises ChatUnreachable.
     """
     if context.stored.kind not in _KINDS:
         return True
     message = json_object(context.stored.body, "message")
-    # The chat that this one was before, and the one that it became; never a person's.
+    # The chat ids before and after a migration to a supergroup; never a private chat.
     old_id = min(json_integer(message, "migrate_from_chat_id"), 0)
     new_id = min(json_integer(message, "migrate_to_chat_id"), 0)
     if old_id or new_id:
 
-        def move() -> None:
+        def store_move() -> None:
             _groups(context).move(old_id or context.chat_id, new_id or context.chat_id)
             context.finish(UpdateState.ANSWERED, "migrated")
 
-        await context.store.do(move)
+        await context.store.do(store_move)
         return False
     await context.learn_bot()
-    group = at_home(context, await context.store.read(lambda: _group(context)))
+    group = apply_group(context, await context.store.read(lambda: _group(context)))
     if context.stored.kind == "callback_query":
-        return await _pressed(context)
+        return await _filter_button(context)
     address = address_of(context.stored, context.bot.id, context.bot.username)
-    if not _is_meant(context, group, address):
+    if not _is_addressed(context, group, address):
         await context.end(UpdateState.REFUSED, "not for the bot")
     elif context.user.is_blocked:
         await context.end(UpdateState.REFUSED, "blocked")
@@ -363,23 +368,25 @@ async def in_group(context: BotContext) -> bool:
     else:
         asker = User(context.user_id, context.stored.language_code)
         await context.store.do(lambda: Users(context.db).met(asker))
-        return await (_commanded(context) if context.command else _ask(context, address))
+        return await (
+            _filter_command(context) if context.command else _set_question(context, address)
+        )
     return False
 
 
-def at_home(context: BotContext, group: Group) -> Group:
-    """Let a context be in the language, and the chat, that its group has now; return the group."""
+def apply_group(context: BotContext, group: Group) -> Group:
+    """Apply the group's language and new chat id to the context; return the group."""
     context.language = group.language or context.language
     if not group.moved_to:
         return group
-    # Telegram sends nothing to the old chat; its messages have no number in the new one.
+    # Telegram accepts no messages for the old chat; its message ids are invalid in the new one.
     context.stored = replace(context.stored, chat_id=group.moved_to)
     context.chat_id = group.moved_to
     context.message_id = context.thread_id = 0
     return replace(group, chat_id=group.moved_to)
 
 
-def _is_meant(context: BotContext, group: Group, address: Address) -> bool:
+def _is_addressed(context: BotContext, group: Group, address: Address) -> bool:
     if address.is_alien or context.is_service:
         return False
     if context.command:
@@ -391,12 +398,12 @@ def _is_meant(context: BotContext, group: Group, address: Address) -> bool:
     return group.hears is Hears.QUESTION and address.is_asking and not address.is_to_other
 
 
-async def _commanded(context: BotContext) -> bool:
+async def _filter_command(context: BotContext) -> bool:
     if context.stored.kind == "edited_message":
         await context.end(UpdateState.REFUSED, "an edited command")
     elif context.command in {"start", "help"}:
         await context.show(lambda: how_to_ask(context))
-    elif context.command in _RENEWING and not await may_renew(context):
+    elif context.command in _SESSION_COMMANDS and not await may_restart_session(context):
         await context.say(context.translate("groups-leaders-only"), UpdateState.REFUSED)
     elif context.command in _COMMANDS:
         return True
@@ -405,13 +412,13 @@ async def _commanded(context: BotContext) -> bool:
         link = to_private(context, command if command in PRIVATE else "")
         await context.show(lambda: menu.say(context, "groups-private", link, command=f"/{command}"))
     else:
-        # Another bot of the group may know it.
+        # It may be a command of another bot in the group.
         await context.end(UpdateState.REFUSED, "no such command")
     return False
 
 
-async def _ask(context: BotContext, address: Address) -> bool:
-    """Let what was said to the bot be asked; a bare mention asks about what it replies to."""
+async def _set_question(context: BotContext, address: Address) -> bool:
+    """Set the question of a message; a bare mention asks about the message replied to."""
     is_bare = not address.text and context.sent is None
     context.sent = context.with_replied().sent
     if not is_bare:
@@ -425,27 +432,27 @@ async def _ask(context: BotContext, address: Address) -> bool:
 
 
 def how_to_ask(context: BotContext) -> View:
-    """Tell in a few words how to ask in a group."""
-    bot = f"@{context.bot.username}"
-    return menu.say(context, "groups-how", _SETTINGS, to_private(context), bot=bot)
+    """Explain how to ask in a group."""
+    bot_name = f"@{context.bot.username}"
+    return menu.say(context, "groups-how", _SETTINGS, to_private(context), bot=bot_name)
 
 
-async def may_renew(context: BotContext) -> bool:
-    """Return whether somebody may begin the group's session anew."""
+async def may_restart_session(context: BotContext) -> bool:
+    """Return whether the user may restart the group's session."""
     group = await context.store.read(lambda: _group(context))
     return group.is_open or await context.is_admin(context.user_id)
 
 
-async def _pressed(context: BotContext) -> bool:
-    """Let through a press that may be carried out in a group; anybody can send any data."""
-    if context.verb in _PERSONAL:
+async def _filter_button(context: BotContext) -> bool:
+    """Return whether a pressed button may run in a group; callback data is untrusted."""
+    if context.verb in _PERSONAL_BUTTONS:
         link = context.link(f"go_{context.verb}")
         await context.show(lambda: View(None, link=link))
         return False
     key = reason = ""
     if context.verb not in _BUTTONS or context.chat_id > 0:
         key, reason = "groups-private-button", "private"
-    elif context.verb == "new" and not await may_renew(context):
+    elif context.verb == "new" and not await may_restart_session(context):
         key, reason = "groups-leaders-only", "leaders"
     if key:
         await context.show(lambda: menu.refuse(context, key), UpdateState.REFUSED, reason)

@@ -1,10 +1,10 @@
-"""Jobs: what is being trained, how far it is, its losses and events; launch and cancel.
+"""Jobs: list, state, losses and events; launch and cancel.
 
-    list -> job -> events | losses as a picture | cancel (asked twice)
+    list -> job -> events | losses as a picture | cancel (with a confirmation)
 
-A job that goes on is shown anew every few seconds for two minutes. What the daemon is asked for by
-a button is shown in the message that waits for its answer; the newest build of a dataset is trained
-after its price was told.
+A running job is refreshed every few seconds for two minutes. The message with the button shows the
+result of a request to the daemon. A launch trains the newest build of a dataset, after its price
+was shown.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ handlers = Handlers()
 
 
 def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], back: str) -> View:
-    """Let an act ask the daemon, and this message wait for what comes of it."""
-    waiting = WaitingRequests(context.db, context.bot_id)
-    if waiting.waits(context.chat_id, context.message_id):
+    """Send the daemon the request of `act`, and show its result in this message later."""
+    requests = WaitingRequests(context.db, context.bot_id)
+    if requests.waits(context.chat_id, context.message_id):
         return menu.alert(context.translate("admin-asked-already"))
     request_id = act(*performer(context)).request_id
-    waiting.note(
+    requests.note(
         WaitingRequest(request_id, context.chat_id, context.message_id, context.update_id, back)
     )
     message = "admin-asked-wait" if is_daemon_alive(context.services) else "admin-asked-late"
@@ -60,121 +60,123 @@ _MAX_LINES = 15
 _SIGNS = {"succeeded": "✅", "failed": "❌", "cancelled": "⏹", "paused": "⏸", "running": "▶️"}
 
 
-def _job_words(context: BotContext, job: JobDetails) -> str:
-    """Return what there is to say of a job, a line each."""
-    tell = context.translate
+def _job_text(context: BotContext, job: JobDetails) -> str:
+    """Return the details of a job, one per line."""
+    translate = context.translate
     newest = job.events[-1] if job.events else None
     last = describe_event(newest.message, newest.data, context.language) if newest else ""
     times = {"created": admin.when(context, job.created_at)}
     cost = money.format_estimate(context.language, job.estimate_micro, job.currency)
     return admin.join_lines(
-        tell(
+        translate(
             "admin-job-state",
             state=admin.state_text(context, "job", job.state),
             provider=job.provider,
             base=job.base_model or "–",
             attempt=job.attempt,
         ),
-        tell("admin-job-cost", cost=cost, tokens=job.trained_tokens or 0),
-        tell("admin-job-times", **times, updated=admin.when(context, job.updated_at)),
-        tell("admin-job-last", message=admin.cut(last)) if last and not job.is_over else "",
-        tell("admin-job-error", error=admin.cut(job.error)) if job.error else "",
+        translate("admin-job-cost", cost=cost, tokens=job.trained_tokens or 0),
+        translate("admin-job-times", **times, updated=admin.when(context, job.updated_at)),
+        translate("admin-job-last", message=admin.cut(last)) if last and not job.is_over else "",
+        translate("admin-job-error", error=admin.cut(job.error)) if job.error else "",
     )
 
 
-def losses(job: JobDetails, language: str) -> str:
-    """Return the losses over the steps as rows of columns, "" where none are known."""
-    found = job.losses.series()
-    every = [value for series in found.values() for _, value in series]
-    if not every:
+def loss_chart(job: JobDetails, language: str) -> str:
+    """Return the losses by step as rows of bars, "" if there are none."""
+    series_by_name = job.losses.series()
+    all_values = [value for series in series_by_name.values() for _, value in series]
+    if not all_values:
         return ""
-    low, high = min(every), max(every)
-    labels = {name: text(language, f"admin-loss-{name}") for name in found}
+    low, high = min(all_values), max(all_values)
+    labels = {name: text(language, f"admin-loss-{name}") for name in series_by_name}
     width = max(map(len, labels.values()))
     return "\n".join(
         f"{labels[name].ljust(width)} {sparkline(values, low, high)}"
         f" {format_number(language, values[0], 3)} → {format_number(language, values[-1], 3)}"
-        for name, series in found.items()
+        for name, series in series_by_name.items()
         if (values := [value for _, value in series])
     )
 
 
 @handlers.button("a-launch", needs=Permission.LAUNCH)
 def choose_launch(context: BotContext) -> View:
-    """Show the datasets that may be trained."""
-    found = admin.datasets(context, Permission.LAUNCH)
+    """List the datasets that the user may train."""
+    names = admin.datasets(context, Permission.LAUNCH)
     title, keys = context.translate("admin-launch"), ("admin-launch-which", "admin-no-datasets")
 
     def entry(name: str) -> Button:
         return Button(name, f"a-price:{short_hash(name)}")
 
-    return menu.list_card(context, title, keys, found, entry, "a-launch", menu.back(_LIST))
+    return menu.list_card(context, title, keys, names, entry, "a-launch", menu.back(_LIST))
 
 
 @handlers.button("a-price", needs=Permission.LAUNCH)
 def launch_price(context: BotContext) -> View:
-    """Tell what the launch would cost, and ask whether it is meant."""
+    """Show the price of a launch and ask for confirmation."""
     dataset = admin.dataset_of(context, Permission.LAUNCH)
-    quoted = jobs.quote(*performer(context), dataset, context.language)
-    tell, cost = context.translate, partial(money.format_cost, context.language)
-    is_known, cap = quoted.cost_micro is not None, quoted.cap_micro
-    price = money.format_estimate(context.language, quoted.cost_micro or 0, quoted.currency)
-    left = max((cap or 0) - quoted.spent_micro, 0)
-    what = {
-        "build": quoted.build,
-        "base": quoted.base_model,
-        "provider": quoted.provider,
-        "examples": quoted.examples,
-        "epochs": quoted.epochs,
+    quote = jobs.quote(*performer(context), dataset, context.language)
+    translate, cost = context.translate, partial(money.format_cost, context.language)
+    is_known, cap = quote.cost_micro is not None, quote.cap_micro
+    price = money.format_estimate(context.language, quote.cost_micro or 0, quote.currency)
+    remaining = max((cap or 0) - quote.spent_micro, 0)
+    arguments = {
+        "build": quote.build,
+        "base": quote.base_model,
+        "provider": quote.provider,
+        "examples": quote.examples,
+        "epochs": quote.epochs,
     }
-    budget = {"left": cost(left, quoted.currency), "cap": cost(cap or 0, quoted.currency)}
-    words = admin.join_lines(
-        tell("admin-launch-what", **what),
-        tell("admin-launch-price", cost=price if is_known else tell("admin-price-unknown")),
-        "" if cap is None else tell("admin-budget-left", **budget),
+    budget = {"left": cost(remaining, quote.currency), "cap": cost(cap or 0, quote.currency)}
+    details = admin.join_lines(
+        translate("admin-launch-what", **arguments),
+        translate(
+            "admin-launch-price", cost=price if is_known else translate("admin-price-unknown")
+        ),
+        "" if cap is None else translate("admin-budget-left", **budget),
     )
-    if quoted.refusal:
-        title, rows = tell("admin-launch-not"), (menu.back("a-launch:0"),)
-        return menu.card(context, title, quoted.refusal, words, rows=rows)
+    if quote.refusal:
+        title, rows = translate("admin-launch-not"), (menu.back("a-launch:0"),)
+        return menu.card(context, title, quote.refusal, details, rows=rows)
     sure = ("admin-launch-yes", f"a-launch-yes:{short_hash(dataset)}")
-    return menu.second_question(context, words, sure, "a-launch:0")
+    return menu.second_question(context, details, sure, "a-launch:0")
 
 
 @handlers.button("a-launch-yes", needs=Permission.LAUNCH)
 def launch(context: BotContext) -> View:
-    """Ask the daemon to launch."""
+    """Request the launch from the daemon."""
     dataset = admin.dataset_of(context, Permission.LAUNCH)
     return await_daemon(context, partial(jobs.launch, dataset=dataset), _LIST)
 
 
 @handlers.button("a-jobs", needs=Permission.WATCH)
 def list_jobs(context: BotContext) -> View:
-    """Show a page of the jobs, the newest first."""
+    """Show a page of the jobs, newest first."""
 
     def entry(job: JobView) -> Button:
         state = admin.state_text(context, "job", job.state)
         label = f"{_SIGNS.get(job.state, '⏳')} {job.id} · {job.build} · {state}"
         return Button(label, f"a-job:{job.id}")
 
-    found = jobs.recent(*performer(context), limit=_MAX_LISTED)
+    job_views = jobs.recent(*performer(context), limit=_MAX_LISTED)
     may_launch = bool(admin.datasets(context, Permission.LAUNCH))
     more = (may_launch and ("admin-launch", "a-launch:0"), admin.HOME)
     title, keys = context.translate("admin-jobs"), ("admin-jobs-list", "admin-jobs-none")
-    return menu.list_card(context, title, keys, found, entry, "a-jobs", *more)
+    return menu.list_card(context, title, keys, job_views, entry, "a-jobs", *more)
 
 
-def _found(
+def _job_of(
     context: BotContext, events: int = MAX_EVENTS, permission: Permission = Permission.WATCH
 ) -> JobDetails:
-    """Return the job that a button names. Raises NotFound."""
+    """Return the job named by the callback data. Raises NotFound."""
     return jobs.get(*performer(context), context.number(), events, permission)
 
 
 def show_job(context: BotContext) -> View:
-    """Show one job: where it stands, how far it is, its losses."""
-    job = _found(context)
+    """Show a job: its state, progress and losses."""
+    job = _job_of(context)
     can_cancel = job.can_cancel and admin.actor(context).may(Permission.LAUNCH, job.dataset)
-    is_made = job.state is JobState.SUCCEEDED
+    has_model = job.state is JobState.SUCCEEDED
     rows: menu.Rows = (
         not job.is_over and ("admin-refresh", f"a-job:{job.id}"),
         (
@@ -183,15 +185,15 @@ def show_job(context: BotContext) -> View:
         ),
         (
             job.losses.are_known and ("admin-losses", f"a-losses:{job.id}"),
-            is_made and ("admin-model", f"a-model:{job.id}"),
+            has_model and ("admin-model", f"a-model:{job.id}"),
         ),
         menu.back(_LIST),
     )
-    chart = menu.CodeBlock(losses(job, context.language), "")
-    return menu.card(context, _title(context, job), _job_words(context, job), chart, rows=rows)
+    chart = menu.CodeBlock(loss_chart(job, context.language), "")
+    return menu.card(context, _title(context, job), _job_text(context, job), chart, rows=rows)
 
 
-# A job that goes on is kept up to date for a while.
+# A running job is refreshed for a while.
 handlers.button("a-job")(
     partial(show_live, permission=Permission.WATCH, build_first=show_job, rebuild=show_job)
 )
@@ -202,46 +204,46 @@ def _title(context: BotContext, job: JobDetails) -> str:
 
 
 @handlers.button("a-losses")
-async def pictured(context: BotContext) -> None:
-    """Send a job's losses as a picture."""
+async def send_losses(context: BotContext) -> None:
+    """Send a picture of a job's losses."""
 
     def read() -> Callable[[], bytes] | None:
-        job = _found(context)
+        job = _job_of(context)
         series = job.losses.series()
         draw = partial(plot_png, series["train"], series["test"], context.language, job.title)
         return draw if job.losses.are_known else None
 
-    def act(context: BotContext, content: bytes) -> View:
-        job = _found(context)
+    def build_view(context: BotContext, content: bytes) -> View:
+        job = _job_of(context)
         if not content:
             return menu.alert(context.translate("admin-losses-none"))
-        chart = menu.CodeBlock(losses(job, context.language), "")
-        shown = menu.card(context, _title(context, job), chart)
-        return picture_view(shown, f"losses-{job.id}.png", content)
+        chart = menu.CodeBlock(loss_chart(job, context.language), "")
+        card = menu.card(context, _title(context, job), chart)
+        return picture_view(card, f"losses-{job.id}.png", content)
 
-    await show_picture(context, read, act)
+    await show_picture(context, read, build_view)
 
 
 async def show_picture(
     context: BotContext,
     read: Callable[[], Callable[[], bytes] | None],
-    act: Callable[[BotContext, bytes], View],
+    build_view: Callable[[BotContext, bytes], View],
 ) -> None:
-    """Show what `act` makes of a picture, b"" for none, drawn beside the database's work.
+    """Show the view of `act` with a picture, b"" for none, drawn outside the database thread.
 
-    `read` returns what draws it, in 0.1 s, or None.
+    `read` quickly returns the function that draws it, or None.
     """
 
-    def look() -> Callable[[], bytes] | None:
+    def read_or_none() -> Callable[[], bytes] | None:
         try:
             return read()
         except MerlinError:
             return None
 
-    draw = await context.store.read(look)
+    draw = await context.store.read(read_or_none)
     content = await asyncio.to_thread(draw) if draw else b""
-    shown = require_role(Permission.WATCH, lambda context: act(context, content))
-    await context.show(lambda: shown(context))
+    checked_view = require_role(Permission.WATCH, lambda context: build_view(context, content))
+    await context.show(lambda: checked_view(context))
 
 
 def picture_view(view: View, name: str, content: bytes) -> View:
@@ -251,9 +253,9 @@ def picture_view(view: View, name: str, content: bytes) -> View:
 
 
 @handlers.button("a-events", needs=Permission.WATCH)
-def events(context: BotContext) -> View:
-    """Show the newest lines of a job's diary, oldest first."""
-    job = _found(context)
+def show_events(context: BotContext) -> View:
+    """Show the newest events of a job, oldest first."""
+    job = _job_of(context)
     job_events = [
         (event.at, event.level, event.message, event.data) for event in reversed(job.events)
     ]
@@ -267,8 +269,8 @@ def events(context: BotContext) -> View:
 
 @handlers.button("a-cancel", needs=Permission.LAUNCH, twice=True)
 def cancel_job(context: BotContext) -> View:
-    """Ask the daemon to stop the job."""
-    job = _found(context, events=1, permission=Permission.LAUNCH)
+    """Request cancellation of the job from the daemon."""
+    job = _job_of(context, events=1, permission=Permission.LAUNCH)
     if not menu.is_sure(context):
         message = context.translate("admin-ask-cancel", job=job.id, build=job.build)
         return menu.confirm(context, message, "admin-cancel-job", f"a-job:{job.id}", job.id)

@@ -31,7 +31,7 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.admin import join_lines, performer
 from merlin.bot.handlers.answering import answering_model, provider_title
-from merlin.bot.handlers.models import evaluation_words
+from merlin.bot.handlers.models import evaluation_text
 from merlin.bot.handlers.plans import LINK, came_by, plan
 from merlin.bot.handlers.session_choices import open_course, preset_name
 from merlin.bot.menu import View
@@ -337,7 +337,7 @@ def _exhibit(context: BotContext, serving: Serving) -> str:
     scores = proof_of(context.db, serving.model.model_row)
     against = _against(context, serving.model, scores) if scores is not None else ""
 
-    return join_lines(model, evaluation_words(scores, context.language), against)
+    return join_lines(model, evaluation_text(scores, context.language), against)
 
 
 def _against(context: BotContext, model: Model, evaluation: Evaluation) -> str:
