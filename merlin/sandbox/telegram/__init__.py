@@ -1,5 +1,5 @@
-"""A stand-in of Telegram's Bot API, with a page on which people chat with the bot.
+"""A stand-in of Telegram's Bot API, with a page where people chat with the bot.
 
-Start reading at `server` (the methods a bot calls, the whole as one ASGI application),
-`user_actions` (what people do), `world` (the state).
+Start reading at `server` (the Bot API methods and the ASGI application), `user_actions` (what
+people do) and `world` (the state).
 """

@@ -1,4 +1,4 @@
-"""`python -m merlin.sandbox.telegram`: the stand-in and its chat page as a process of its own."""
+"""`python -m merlin.sandbox.telegram`: run the stand-in and its chat page as their own process."""
 
 from merlin.sandbox.server import serve_from_arguments
 from merlin.sandbox.telegram.server import TelegramStandIn

@@ -1,10 +1,10 @@
-"""The arguments of one call: whom it is for, its text, its keyboard, its menu; how it is refused.
+"""The arguments of a Bot API call: chat, text, keyboard and command menu; error responses.
 
-Arguments come from a query, a form or a JSON body. Texts are kept as Telegram
-keeps them: trimmed, measured in UTF-16 units, with entities that fit. Any parse_mode is refused:
-bots of ours mark text by entities alone. Limits: facts of the Bot API page ("0-4096 characters
-after entities parsing") and python-telegram-bot's constants (`MessageLimit`). Menus of commands are
-kept by scope and language; `menu_for` tells which of them a person sees in a chat.
+Arguments come from the query, a form or a JSON body. Texts are normalised as Telegram does:
+trimmed, measured in UTF-16 units, with entities clipped to the text. Any parse_mode is refused: our
+bots use entities only. Limits: the Bot API page ("0-4096 characters after entities parsing") and
+python-telegram-bot's constants (`MessageLimit`). Command menus are stored by scope and language;
+`menu_for` returns the one that a person sees in a chat.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from merlin.sandbox.telegram.world import BOT_ID, LEADING, PRESENT, Chat, Group,
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file sent with a call."""
+    """A file uploaded with a call."""
 
     name: str
     mime: str
@@ -35,29 +35,29 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """Typed reading of what a bot sent; a value of another type raises ValueError."""
+    """Typed access to a call's arguments; a value of a wrong type raises ValueError."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     uploads: Mapping[str, Upload] = field(default_factory=dict)
-    # Where the stand-in is, as the bot calls it: what it makes links of.
+    # The stand-in's base URL as the bot calls it, for generated links.
     address: str = ""
 
     def text(self, name: str, default: str = "") -> str:
-        """Return a text, `default` when it was not sent."""
+        """Return a text, `default` when it is absent."""
         value = self.values.get(name)
         return default if value is None else str(value)
 
     def integer(self, name: str, default: int = 0) -> int:
-        """Return a whole number."""
+        """Return an integer, `default` when it is absent."""
         value = self.values.get(name)
         return default if value is None or value == "" else int(value)
 
     def flag(self, name: str) -> bool:
-        """Return a Boolean; Telegram takes true, yes and 1 in any case."""
+        """Return a Boolean; Telegram accepts true, yes and 1 in any case."""
         return str(self.values.get(name, "")).lower() in {"true", "yes", "1"}
 
     def parsed(self, name: str) -> Any:
-        """Return an object or list, sent as JSON or as JSON within a form; None when not sent."""
+        """Return an object or list, sent as JSON or as JSON within a form; None when absent."""
         value = self.values.get(name)
         if not isinstance(value, str):
             return value
@@ -65,7 +65,7 @@ class Arguments:
 
 
 async def read_arguments(request: Request) -> Arguments:
-    """Return the arguments of a call. Raises ValueError when the body cannot be read."""
+    """Return the arguments of a call. Raises ValueError when the body cannot be parsed."""
     values: dict[str, Any] = dict(request.query_params)
     uploads: dict[str, Upload] = {}
     if request.headers.get("content-type") == "application/json":
@@ -82,10 +82,10 @@ async def read_arguments(request: Request) -> Arguments:
 
 
 def receiver(world: World, arguments: Arguments) -> Chat:
-    """Return the chat that a call speaks to.
+    """Return the chat that a call writes to.
 
-    Raises BotApiError for no chat, a person who blocked the bot, a group that it is not in or
-    that became a supergroup.
+    Raises BotApiError for an unknown chat, a person who blocked the bot, a group without the bot,
+    or a group that became a supergroup.
     """
     message = arguments.text("chat_id")
     if not message:
@@ -109,7 +109,7 @@ def receiver(world: World, arguments: Arguments) -> Chat:
 
 
 class BotApiError(Refused):
-    """One refused call; its words already begin with Telegram's leading ones."""
+    """A refused call; its text begins with Telegram's prefix of the status."""
 
     def __init__(
         self, code: int, description: str, parameters: Mapping[str, int] | None = None
@@ -119,23 +119,23 @@ class BotApiError(Refused):
         self.parameters = parameters
 
     def as_json(self) -> dict[str, object]:
-        """Return the answer's body."""
+        """Return the response body."""
         body = {"ok": False, "error_code": self.code, "description": str(self)}
         return {**body, "parameters": self.parameters} if self.parameters else body
 
 
 def bad_request(text: str) -> BotApiError:
-    """Return the answer to a call that can never succeed as it is."""
+    """Return a 400 error."""
     return BotApiError(400, f"Bad Request: {text}")
 
 
 def forbidden(text: str) -> BotApiError:
-    """Return the answer to a call that a person's choice forbids."""
+    """Return a 403 error."""
     return BotApiError(403, f"Forbidden: {text}")
 
 
 def of_status(status: int, retry_after_s: int | None = None) -> BotApiError:
-    """Return the answer of a bare status; 429 tells how long to wait."""
+    """Return an error with the status's standard text; `retry_after_s` for 429."""
     words = HTTPStatus(status).phrase
     if retry_after_s is None:
         return BotApiError(status, words)
@@ -166,7 +166,7 @@ Entity = dict[str, Any]
 
 
 def typed(text: str) -> list[Entity]:
-    """Return the entities that Telegram finds in what a person types."""
+    """Return the entities that Telegram detects in a text typed by a person."""
     found = []
     taken: list[range] = []
     for kind, pattern in _TYPED.items():
@@ -180,7 +180,7 @@ def typed(text: str) -> list[Entity]:
 
 
 def typed_fields(text: str, name: str = "text") -> dict[str, Any]:
-    """Return Message fields of a text or caption that a person types."""
+    """Return Message fields of a text or caption typed by a person."""
     marked = typed(text)
     return {name: text, **({_ENTITIES[name]: marked} if marked else {})}
 
@@ -189,17 +189,17 @@ _ENTITIES = {"text": "entities", "caption": "caption_entities"}
 
 
 def formatted(arguments: Arguments, name: str = "text") -> tuple[str, list[Entity]]:
-    """Return the text `name` of a call and its entities, as Telegram would keep them.
+    """Return the text `name` of a call and its entities, normalised as Telegram does.
 
-    White space at both ends goes; entities beyond the hundredth are ignored. Raises BotApiError
-    when an entity lies where the text is not.
+    White space at both ends is removed; entities beyond the hundredth are ignored. Raises
+    BotApiError when an entity does not lie within the text.
     """
     text = arguments.text(name).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     if arguments.text("parse_mode"):
         raise bad_request("unsupported parse_mode")
     entities: list[Entity] = arguments.parsed(_ENTITIES[name]) or []
     _check(entities, text)
-    # At the start nothing of the first entity is cut off, so code keeps its indent.
+    # White space inside the first entity is not removed, so code keeps its indentation.
     first = min((entity["offset"] for entity in entities), default=len(text))
     lead = min(len(text) - len(text.lstrip()), first)
     text = text[lead:].rstrip()
@@ -215,7 +215,7 @@ def formatted(arguments: Arguments, name: str = "text") -> tuple[str, list[Entit
 
 
 def _check(entities: list[Entity], text: str) -> None:
-    """Raise BotApiError for an entity that does not begin and end between symbols of the text."""
+    """Raise BotApiError for an unknown entity type, or one that splits a character."""
     coded = text.encode("utf-16-le", "surrogatepass") if entities else b""
     for entity in entities:
         if entity["type"] not in KINDS:
@@ -223,7 +223,7 @@ def _check(entities: list[Entity], text: str) -> None:
         start, end = entity["offset"], entity["offset"] + entity["length"]
         if not 0 <= start <= end <= len(coded) // 2:
             raise bad_request(f"entity at UTF-16 offset {start} does not lie on the text")
-        # At the text's end there is no unit, which reads as 0.
+        # Past the text's end there is no unit; it reads as 0.
         units = (int.from_bytes(coded[at * 2 : at * 2 + 2], "little") for at in (start, end))
         if any(unit in _LOW_SURROGATES for unit in units):
             raise bad_request(f"entity at UTF-16 offset {start} is in a middle of a UTF-16 symbol")
@@ -245,7 +245,7 @@ _ACTIONS = frozenset(
 def checked_markup(raw: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the inline keyboard as a Message shows it, None for other markups.
 
-    Raises BotApiError when a button is not as Telegram wants it.
+    Raises BotApiError when a button is invalid.
     """
     rows = [row for row in (raw or {}).get("inline_keyboard", []) if row]
     buttons = [button for row in rows for button in row]
@@ -266,7 +266,7 @@ def checked_markup(raw: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def find_button(markup: dict[str, Any] | None, wanted: str) -> dict[str, Any] | None:
-    """Return the button whose data or label is `wanted`; the data is looked at first."""
+    """Return the button whose data, else whose label, is `wanted`."""
     buttons = [button for row in (markup or {}).get("inline_keyboard", []) for button in row]
     for name in ("callback_data", "text"):
         for button in buttons:
@@ -280,7 +280,7 @@ _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 
 
 def _menu(arguments: Arguments) -> str:
-    """Return the name under which the commands of one scope and language are kept."""
+    """Return the setting's name for the commands of the call's scope and language."""
     scope = arguments.parsed("scope") or {"type": "default"}
     places = [scope[name] for name in ("chat_id", "user_id") if name in scope]
     return _menu_name(arguments.text("language_code"), scope["type"], *places)

@@ -1,10 +1,9 @@
-"""The control side and the chat page: what people, the demo and checkers ask of the stand-in.
+"""The control routes and the chat page, for people, the demo and tests.
 
-`/control/send` takes a JSON object with `person` and one of: `text` (with `reply_to`, or
-`message_id` of an own message to correct), `press` (with `message_id`), `voice` (the sample), or
-`act` with the name of any act in ACTS and its arguments in `with`. A form with `person` and one
-or more `file` sends files; several of them are an album. What changes is sent to the page at once,
-as a stream of server-sent events.
+`/control/send` takes a JSON object with `person` and one of: `text` (with `reply_to`, or with
+`message_id` to edit an own message), `press` (with `message_id`), `voice` (the sample), or `act`:
+any name in ACTS, with its arguments in `with`. A form with `person` and one or more `file` sends
+files; several form an album. Changes are sent to the page at once as server-sent events.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from merlin.sandbox.web import (
 )
 
 PREFIX = "chat-page-"
-# Shown in the page; anything else is only handed over as a download.
+# Displayed in the page; other types are only offered as a download.
 SHOWN_TYPES = frozenset(
     {
         *("image/png", "image/jpeg", "image/gif", "image/webp"),
@@ -49,14 +48,14 @@ SHOWN_TYPES = frozenset(
 )
 MAX_WAITING = 1000
 KEEP_ALIVE_S = 15.0
-# Other kinds of change are the bot's business, not the page's.
+# The page does not show other kinds of change.
 _SHOWN = frozenset(
     {
         *("message", "edit", "delete", "reaction", "action", "draft", "answer", "inline"),
         *("group", "topic", "setting", "stars"),
     }
 )
-# From a language: the newest commit's progress, for the page's right side.
+# From a language: the newest commit's progress, shown at the page's right side.
 PipelineReader = Callable[[str], Mapping[str, object]]
 
 
@@ -71,9 +70,9 @@ ACTS = frozenset(
 
 
 class ControlSide:
-    """ASGI application of `/control/…` and of the page.
+    """ASGI application of `/control/…` and of the chat page.
 
-    There is one queue of events for each open page; a page that does not read is cut off.
+    Each open page has its own event queue; a page that does not read is disconnected.
     """
 
     def __init__(
@@ -100,9 +99,9 @@ class ControlSide:
                 view_route("/control/invoice", self._invoice),
                 *fault_routes(faults),
                 Route("/", self._show),
-                # Where links open the bot, as t.me/<bot>?start=… does.
+                # Deep links to the bot, like t.me/<bot>?start=…
                 Route(f"/{BOT_NAME}", self._show),
-                # Where invoices open that a bot made links to.
+                # Links created by createInvoiceLink.
                 Route("/invoice/{slug}", self._show),
                 Route("/texts/{language}.json", self._texts),
                 Route("/control/files/{file_id}", self._file),
@@ -114,11 +113,11 @@ class ControlSide:
         self._app = restrict_pages(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call; every answer forbids what the page does not need."""
+        """Serve one request, with restrictive security headers."""
         await self._app(scope, receive, send)
 
     def close(self) -> None:
-        """End every stream."""
+        """End every event stream."""
         for queue in self._queues:
             queue.put_nowait(None)
 
@@ -164,7 +163,7 @@ class ControlSide:
     def _hear(self, kind: str, change: Mapping[str, Any]) -> None:
         if kind not in _SHOWN or not self._queues:
             return
-        # Of a setting only the name: its value can be a secret.
+        # For a setting send the name only: its value can be a secret.
         data = {"name": change["name"]} if kind == "setting" else change
         line = f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
         for queue in list(self._queues):
@@ -177,7 +176,7 @@ class ControlSide:
         return StreamingResponse(self._stream(), media_type="text/event-stream", headers=headers)
 
     async def _stream(self) -> AsyncIterator[str]:
-        """Yield events until the page goes or the stand-in ends."""
+        """Yield events until the page disconnects or the stand-in stops."""
         queue: asyncio.Queue[str | None] = asyncio.Queue()
         self._queues.add(queue)
         try:
@@ -195,9 +194,9 @@ class ControlSide:
             self._queues.discard(queue)
 
     async def _send(self, request: Request) -> Response:
-        """Do what a request asks; answer `update_id`, or `update_ids` where there are several.
+        """Perform an action; respond with `update_id`, or `update_ids` where there are several.
 
-        Whoever writes from the page has a Telegram that speaks the page's language.
+        The people's Telegram language becomes that of the page.
         """
         self._world.speak(self._chosen(request))
         try:
@@ -246,11 +245,11 @@ class ControlSide:
         return self._actions.send_album(who, uploads, kind=kind, caption=caption)
 
     def _log(self, chat: str) -> dict[str, Any]:
-        """Return a chat's messages with their past. Raises NotFound, as what follows."""
+        """Return a chat's messages with their versions. Raises NotFound."""
         return {"messages": [one.as_json() for one in self._actions.log(chat)]}
 
     def _chats(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the chats of each of the three by name: the one with the bot, then groups."""
+        """Return each person's chats by the person's name: the private chat, then groups."""
         groups = [group for group in self._world.groups.values() if not group.moved_to]
         values: dict[str, list[dict[str, Any]]] = {}
         for person in PEOPLE:
@@ -270,12 +269,12 @@ class ControlSide:
         return values
 
     def _inline(self, person: str, query: str) -> dict[str, Any]:
-        """Return the results that stand under the field for an inline query; none at first."""
+        """Return the results shown for an inline query; none until the bot answers."""
         answer = self._actions.inline_answer(person, query)
         return {"results": answer.results if answer else []}
 
     def _invoice(self, slug: str) -> dict[str, Any]:
-        """Return what an invoice behind a link asks for; nothing for an unknown one."""
+        """Return the invoice behind a link; empty for an unknown one."""
         found = self._world.invoices.get(slug, {})
         fields = ("title", "description", "total_amount", "period")
         return {name: found[name] for name in fields if name in found}

@@ -1,15 +1,14 @@
-"""Members of groups, topics of chats, and privacy mode: methods of a bot, and what they rest on.
+"""Group members, topics of chats, and privacy mode.
 
-Topics are those of forum supergroups, and of private chats once the bot's owner switched them
-on. A topic's id is the id of the service message that made it. Odd, and as at Telegram: the
-General topic of a forum has no id in messages (and 1 is refused), a message of a forum's topic
-replies to the topic's first message, and a reply in a plain supergroup names a thread which is no
-topic.
+Topics exist in forum supergroups, and in private chats once the bot's owner enabled them. A topic's
+id is the id of the service message that created it. Peculiarities copied from Telegram: the General
+topic of a forum has no id in messages (and 1 is refused), a message in a forum's topic replies to
+the topic's first message, and a reply in a plain supergroup names a thread that is not a topic.
 
-Privacy mode decides which messages of a group its bot is told of. Source:
-core.telegram.org/bots/features ("Privacy mode"): administrators and bots without the mode hear
-all; else commands not meant for another bot, what names the bot, replies to its messages and to
-what was meant for it, and messages sent through it.
+Privacy mode decides which group messages the bot receives. Source: core.telegram.org/bots/features
+("Privacy mode"): administrators and bots without the mode receive all; others commands not meant
+for another bot, mentions of the bot, replies to its messages or to messages it received for these
+reasons, and messages sent via it.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from merlin.sandbox.telegram.world import (
 
 
 async def get_chat_member(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer getChatMember; who never was in the chat has left it."""
+    """Answer getChatMember; somebody who never was in the chat has status "left"."""
     chat = receiver(world, arguments)
     user_id = arguments.integer("user_id")
     if user_id != BOT_ID and user_id not in world.people:
@@ -45,19 +44,19 @@ async def get_chat_member(world: World, arguments: Arguments) -> dict[str, Any]:
 
 
 def service(world: World, group: Group, sender: Mapping[str, Any], **content: Any) -> int:
-    """Keep a service message and tell the bot of it while it is in the group."""
+    """Post a service message in a group; return the update_id, 0 if the bot is not there."""
     return tell_service(world, group, world.post(group, sender, **content))
 
 
 def tell_service(world: World, chat: Chat, message: Mapping[str, Any]) -> int:
-    """Tell the bot of a service message, if it is there; privacy mode hides none of them."""
+    """Send a service message to the bot, if it is in the chat; privacy mode does not apply."""
     if isinstance(chat, Group) and chat.status(BOT_ID) not in PRESENT:
         return 0
     return world.add_update("message", message)
 
 
 def change_bot(world: World, group: Group, by: Mapping[str, Any], status: str) -> int:
-    """Let somebody add, promote or remove the bot; return the my_chat_member update's id."""
+    """Add, promote or remove the bot; return the my_chat_member update's id."""
     before = group.status(BOT_ID)
     after = replace(group, members=tuple({**dict(group.members), BOT_ID: status}.items()))
     world.keep_group(after)
@@ -87,7 +86,7 @@ _RIGHTS = (
 
 
 def member(user: dict[str, Any], status: str) -> dict[str, Any]:
-    """Return the ChatMember object of somebody with this status."""
+    """Return a ChatMember object."""
     values: dict[str, Any] = {"user": user, "status": status}
     if status in LEADING:
         values["is_anonymous"] = False
@@ -102,7 +101,7 @@ NAME_CHARACTERS = 128
 
 
 def _forum(world: World, arguments: Arguments, act: str) -> Chat:
-    """Return the chat whose topics the bot may change."""
+    """Return the chat whose topics a call changes. Raises BotApiError without this right."""
     chat = receiver(world, arguments)
     if not has_topics(world, chat):
         raise bad_request("the chat is not a forum")
@@ -129,7 +128,7 @@ async def create_forum_topic(world: World, arguments: Arguments) -> dict[str, An
 
 
 async def edit_forum_topic(world: World, arguments: Arguments) -> bool:
-    """Answer editForumTopic: the name; the same one again is refused."""
+    """Answer editForumTopic; only the name can change, and an unchanged one is refused."""
     chat = _forum(world, arguments, "edit")
     topic = topic_of(world, chat, arguments.integer("message_thread_id"))
     if topic is None:
@@ -148,17 +147,17 @@ DEFAULT_COLOR = 0x6FB9F0
 
 
 def has_topics(world: World, chat: Chat) -> bool:
-    """Return whether messages of the chat can stand in topics."""
+    """Return whether the chat has topics."""
     return chat.is_forum if isinstance(chat, Group) else bool(world.settings.get("has_topics"))
 
 
 def topic_of(world: World, chat: Chat, thread: int) -> dict[str, Any] | None:
-    """Return a topic, with `closed`; None when there is none of that id."""
+    """Return a topic, with `closed`; None for an unknown id."""
     return world.topics.get(chat.chat_id, {}).get(thread)
 
 
 def check_thread(world: World, chat: Chat, thread: int) -> None:
-    """Refuse a thread that the bot cannot write to, in Telegram's words."""
+    """Raise BotApiError for a thread that the bot cannot write to."""
     topic = topic_of(world, chat, thread) if has_topics(world, chat) else None
     if topic is None:
         raise bad_request("message thread not found")
@@ -170,7 +169,7 @@ def check_thread(world: World, chat: Chat, thread: int) -> None:
 def thread_fields(
     world: World, chat: Chat, thread: int, replied: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return what a new message says of its thread; a reply stays in the thread of the other."""
+    """Return a new message's thread fields; a reply stays in the thread of the replied message."""
     if not has_topics(world, chat):
         if replied is not None and isinstance(chat, Group) and chat.kind == "supergroup":
             return {"message_thread_id": replied.get("message_thread_id", replied["message_id"])}
@@ -186,7 +185,10 @@ def thread_fields(
 
 
 def make_topic(world: World, chat: Chat, sender: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Make a topic by its service message; return that message. An empty name is implicit."""
+    """Create a topic by its service message; return that message.
+
+    Without a name it gets a default one, marked as implicit.
+    """
     values = {"name": name or "New topic", "icon_color": DEFAULT_COLOR}
     created = values if name else {**values, "is_name_implicit": True}
     message = world.post(chat, sender, forum_topic_created=created, is_topic_message=True)
@@ -208,7 +210,7 @@ def change_topic(
 
 
 def is_told(world: World, message: Mapping[str, Any]) -> bool:
-    """Return whether the bot gets this message of a person."""
+    """Return whether the bot receives this message of a person."""
     group = world.groups.get(message["chat"]["id"])
     if group is None:
         return True
@@ -240,7 +242,7 @@ def _names_bot(marked: tuple[str, str]) -> bool:
 
 
 def _marked(message: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (kind, words) of a message's entities."""
+    """Return (type, text) of a message's entities."""
     text = str(message.get("text", message.get("caption", "")))
     entities = message.get("entities", message.get("caption_entities")) or []
     coded = text.encode("utf-16-le")

@@ -1,4 +1,4 @@
-"""The methods by which a bot sends and changes messages; the files in them."""
+"""The Bot API methods that send and edit messages, and their files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from merlin.sandbox.telegram.world import Chat, Group, LoggedMessage, World, bot
 def post(
     world: World, arguments: Arguments, keys: dict[str, Any] | None = None, **content: Any
 ) -> dict[str, Any]:
-    """Keep and return a new message of the bot; `keys` stand below where none were sent."""
+    """Post a message of the bot; return it. `keys` is the default inline keyboard."""
     chat = receiver(world, arguments)
     markup = checked_markup(arguments.parsed("reply_markup")) or keys
     replied = _replied(world, chat, arguments)
@@ -50,7 +50,7 @@ def _replied(world: World, chat: Chat, arguments: Arguments) -> dict[str, Any]:
 
 
 def reply_fields(logged: LoggedMessage, quote: str = "") -> dict[str, Any]:
-    """Return what a reply says of the message it answers, and of the part that it quotes."""
+    """Return a reply's fields: the replied message and, with a `quote`, the quoted part."""
     quoted = {k: v for k, v in logged.message.items() if k != "reply_to_message"}
     if not quote:
         return {"reply_to_message": quoted}
@@ -62,7 +62,7 @@ def reply_fields(logged: LoggedMessage, quote: str = "") -> dict[str, Any]:
 
 
 def checked_text(arguments: Arguments, too_long: str) -> dict[str, Any]:
-    """Return a call's text and entities as Message fields; empty and overlong are refused."""
+    """Return a call's text as Message fields. Raises BotApiError if empty or too long."""
     text, entities = formatted(arguments)
     if not text:
         raise bad_request("message text is empty")
@@ -72,7 +72,7 @@ def checked_text(arguments: Arguments, too_long: str) -> dict[str, Any]:
 
 
 def checked_caption(arguments: Arguments) -> dict[str, Any]:
-    """Return a call's caption as Message fields; an empty one gives none."""
+    """Return a call's caption as Message fields; none for an empty one."""
     text, entities = formatted(arguments, "caption")
     if utf16_length(text) > CAPTION_UNITS:
         raise bad_request("message caption is too long")
@@ -104,7 +104,7 @@ send_photo = partial(_send_media, kind="photo")
 
 
 def _thread(world: World, chat: Chat, arguments: Arguments, *, general: bool = False) -> int:
-    """Return the topic that a call names, 0 for none; only actions may name the General one."""
+    """Return the topic of a call, 0 for none; only chat actions may name the General topic."""
     thread = arguments.integer("message_thread_id")
     if general and thread == GENERAL and isinstance(chat, Group) and chat.is_forum:
         return 0
@@ -123,7 +123,7 @@ async def send_chat_action(world: World, arguments: Arguments) -> bool:
 
 
 async def send_message_draft(world: World, arguments: Arguments) -> bool:
-    """Answer sendMessageDraft: shown, never kept; an empty text means that the bot thinks."""
+    """Answer sendMessageDraft: shown, not stored; an empty text means that the bot is thinking."""
     chat = receiver(world, arguments)
     if isinstance(chat, Group):
         raise bad_request("PEER_ID_INVALID")
@@ -161,7 +161,7 @@ def _editable(world: World, arguments: Arguments) -> LoggedMessage:
 def _replace(
     world: World, arguments: Arguments, old: LoggedMessage, content: dict[str, Any]
 ) -> dict[str, Any]:
-    """Put new content and keyboard in place of the old; the same ones again are refused."""
+    """Replace a message's content and keyboard. Raises BotApiError when nothing changes."""
     markup = checked_markup(arguments.parsed("reply_markup"))
     names = {*_CONTENT, "reply_markup", "edit_date"}
     kept = {name: value for name, value in old.message.items() if name not in names}
@@ -174,7 +174,7 @@ def _replace(
 
 
 async def edit_message_text(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer editMessageText; without reply_markup the keyboard goes, as at Telegram."""
+    """Answer editMessageText; without reply_markup the keyboard is removed, as Telegram does."""
     old = _editable(world, arguments)
     if "text" not in old.message:
         raise bad_request("there is no text in the message to edit")
@@ -182,7 +182,7 @@ async def edit_message_text(world: World, arguments: Arguments) -> dict[str, Any
 
 
 async def edit_message_reply_markup(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer editMessageReplyMarkup: the content stays."""
+    """Answer editMessageReplyMarkup; the content stays."""
     old = _editable(world, arguments)
     content = {name: old.message[name] for name in _CONTENT if name in old.message}
     return _replace(world, arguments, old, content)
@@ -191,14 +191,14 @@ async def edit_message_reply_markup(world: World, arguments: Arguments) -> dict[
 DOWNLOAD_BYTES = 20 * 1024 * 1024
 PHOTO_BYTES = 10 * 1024 * 1024
 THUMB_SIDE = 90
-# What a picture that is no PNG is said to have.
+# Reported size of images other than PNG.
 UNKNOWN = (640, 480)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _FRAMES = {"video_note": {"length": 240}, "video": {"width": 640, "height": 480}}
 
 
 def keep_file(world: World, kind: str, upload: Upload) -> dict[str, Any]:
-    """Keep an uploaded file; return what a Message says of it."""
+    """Store an uploaded file; return its description."""
     if not upload.content:
         raise bad_request("file must be non-empty")
     digest = hashlib.sha256(upload.content).hexdigest()
@@ -218,7 +218,7 @@ def keep_file(world: World, kind: str, upload: Upload) -> dict[str, Any]:
 
 
 def as_media(world: World, file: dict[str, Any], kind: str, *, seconds: int = 0) -> dict[str, Any]:
-    """Return the Message fields that show `file` as a thing of this kind."""
+    """Return the Message fields that present `file` as media of this kind."""
     base = {name: file[name] for name in ("file_id", "file_unique_id", "file_size")}
     if kind == "photo":
         return {"photo": _sizes(world, file, base)}
@@ -235,7 +235,7 @@ def as_media(world: World, file: dict[str, Any], kind: str, *, seconds: int = 0)
 def _sizes(world: World, file: dict[str, Any], base: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a photo's two sizes, the largest last; the small one has the same bytes.
 
-    Nothing here draws pictures. Source of where a picture's size stands: PNG specification, IHDR.
+    Images are not scaled. Source of the dimensions' position: PNG specification, IHDR.
     """
     content = world.content(file["file_id"])
     width, height = UNKNOWN

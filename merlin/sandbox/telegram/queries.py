@@ -1,8 +1,8 @@
-"""Callback, inline and pre-checkout queries: how a bot answers them; invoices and Stars.
+"""Callback, inline and pre-checkout queries; invoices and Stars.
 
-The results of inline mode are kept for as long as the bot said. A movement of Stars is a
-StarTransaction: one in from who paid, and one out of the same id when it goes back. An invoice is
-sent or lies behind a link; before one is paid the bot is asked.
+Inline results are cached for as long as the bot allows. A payment in Stars is an incoming
+StarTransaction; its refund is an outgoing one of the same id. An invoice is a message or lies
+behind a link; before a payment the bot gets a pre-checkout query.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CALLBACK_S = 15 * 60.0
 
 
 def open_query(world: World, query_id: str, kind: str, within_s: float) -> Query:
-    """Return a query that waits. Raises BotApiError for one answered, too old or unknown."""
+    """Return an open query. Raises BotApiError for one that is answered, expired or unknown."""
     query = world.queries.get(query_id)
     late = query is None or query.answered or time.time() - query.asked_at > within_s
     if query is None or late or query.kind != kind:
@@ -51,7 +51,7 @@ ID_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class InlineAnswer:
-    """What the bot answered to one inline query, and until when others are shown the same."""
+    """The bot's answer to an inline query, and until when it is cached for others."""
 
     person_id: int
     query: str
@@ -84,7 +84,7 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
 
 
 def _checked_result(raw: dict[str, Any]) -> dict[str, Any]:
-    """Return a result with its message ready to be sent."""
+    """Return a result with its message parsed. Raises BotApiError for an invalid one."""
     if raw["type"] != "article":
         raise bad_request("can't parse inline query result: Unsupported type specified")
     if not 1 <= len(raw["id"].encode()) <= ID_BYTES:
@@ -99,7 +99,7 @@ def _checked_result(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def cached_answer(world: World, person_id: int, query: str) -> InlineAnswer | None:
-    """Return the newest answer that Telegram would show without asking the bot."""
+    """Return the newest cached answer that Telegram would show without asking the bot."""
     answer: InlineAnswer
     for answer in reversed(world.inline_answers.values()):
         is_fresh = answer.query == query and time.time() < answer.until
@@ -113,15 +113,15 @@ MAX_TRANSACTIONS = 100
 
 
 def balance(world: World, person_id: int) -> int:
-    """Return how many Stars somebody has."""
+    """Return a person's number of Stars."""
     return world.stars.get(person_id, FIRST_STARS)
 
 
 def pay(world: World, person: Person, invoice: Mapping[str, Any], charge: str = "") -> int:
-    """Move Stars to the bot, and tell it; return the update_id.
+    """Pay the bot in Stars; return the update_id.
 
-    `invoice` has `total_amount`, `payload`, and `period` for a subscription. `charge` names the
-    first payment of a subscription that is paid again.
+    `invoice` has `total_amount`, `payload`, and `period` for a subscription. `charge` is the first
+    payment of a subscription that is renewed.
     """
     charged = f"stx{secrets.token_urlsafe(24)}"
     payment: dict[str, Any] = {
@@ -141,7 +141,7 @@ def pay(world: World, person: Person, invoice: Mapping[str, Any], charge: str = 
 def _renewed(
     world: World, person: Person, invoice: Mapping[str, Any], first: str
 ) -> dict[str, Any]:
-    """Note that a subscription runs on; return what its payment says of it."""
+    """Start or extend a subscription; return the additional fields of its payment."""
     known = world.subscriptions.get(first)
     begins = max(known["until"] if known else 0, int(time.time()))
     until = begins + int(invoice["period"])
@@ -173,9 +173,9 @@ def _move(world: World, person: Person, payment: Mapping[str, Any], *, is_in: bo
 
 
 def give_back(world: World, person_id: int, charge: str) -> int:
-    """Move the Stars of a payment back, and tell the bot; return the update_id.
+    """Refund a payment in Stars; return the update_id.
 
-    Raises BotApiError for an unknown payment and for one that went back already.
+    Raises BotApiError for an unknown payment and for one already refunded.
     """
     moved = [one for one in world.transactions if one["id"] == charge]
     paid = next((one for one in moved if "source" in one), None)
@@ -202,7 +202,7 @@ async def refund_star_payment(world: World, arguments: Arguments) -> bool:
 
 
 async def get_star_transactions(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer getStarTransactions: the oldest first, a hundred at most."""
+    """Answer getStarTransactions: oldest first, at most a hundred."""
     limit = arguments.integer("limit", MAX_TRANSACTIONS)
     offset = arguments.integer("offset")
     if not 1 <= limit <= MAX_TRANSACTIONS or offset < 0:
@@ -211,7 +211,7 @@ async def get_star_transactions(world: World, arguments: Arguments) -> dict[str,
 
 
 async def edit_user_star_subscription(world: World, arguments: Arguments) -> bool:
-    """Answer editUserStarSubscription: stop a subscription, or let it run on."""
+    """Answer editUserStarSubscription: cancel a subscription, or resume it."""
     charge = arguments.text("telegram_payment_charge_id")
     known = world.subscriptions.get(charge)
     if known is None or known["person_id"] != arguments.integer("user_id"):
@@ -222,7 +222,7 @@ async def edit_user_star_subscription(world: World, arguments: Arguments) -> boo
 
 
 CHECKOUT_S = 10.0
-# What is kept of an invoice that somebody is about to pay: where it stands, and what it is for.
+# Fields of an invoice stored with its pre-checkout query.
 CHECKED_OUT = ("title", "period", "chat_id", "message_id")
 MAX_STARS = 25_000
 MAX_STARS_RENEWED = 10_000
@@ -231,7 +231,7 @@ _PAYLOAD_BYTES = 128
 
 
 async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer sendInvoice: in Stars (XTR), with Telegram's sizes."""
+    """Answer sendInvoice: in Stars (XTR) only, with Telegram's limits."""
     receiver(world, arguments)
     amount = _checked_price(arguments, MAX_STARS)
     names = ("title", "description", "start_parameter")
@@ -245,7 +245,7 @@ async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
 
 
 async def create_invoice_link(world: World, arguments: Arguments) -> str:
-    """Answer createInvoiceLink; with a period it is a subscription, of thirty days and no other."""
+    """Answer createInvoiceLink; a subscription's period must be thirty days."""
     period = arguments.integer("subscription_period")
     if period not in {0, PERIOD_S}:
         raise bad_request("SUBSCRIPTION_PERIOD_INVALID")
@@ -258,7 +258,7 @@ async def create_invoice_link(world: World, arguments: Arguments) -> str:
 
 
 def _checked_price(arguments: Arguments, most: int) -> int:
-    """Return the price of what is well formed."""
+    """Return the price of an invoice. Raises BotApiError for an invalid invoice."""
     for name, longest in _SIZES.items():
         if not 1 <= len(arguments.text(name)) <= longest:
             raise bad_request(f"INVOICE_{name.upper()}_INVALID")
@@ -274,7 +274,7 @@ def _checked_price(arguments: Arguments, most: int) -> int:
 
 
 def invoice_of(world: World, logged: LoggedMessage) -> dict[str, Any]:
-    """Return what an invoice that was sent asks for. Raises KeyError for any other message."""
+    """Return the invoice of an invoice message. Raises KeyError for any other message."""
     shown = logged.message["invoice"]
     chat_id, message_id = logged.message["chat"]["id"], logged.message_id
     payload = world.settings[f"payload:{chat_id}:{message_id}"]
@@ -282,7 +282,7 @@ def invoice_of(world: World, logged: LoggedMessage) -> dict[str, Any]:
 
 
 async def answer_pre_checkout_query(world: World, arguments: Arguments) -> bool:
-    """Answer answerPreCheckoutQuery: within ten seconds, then the payment is made or not."""
+    """Answer answerPreCheckoutQuery within ten seconds; on consent the payment is made."""
     query_id = arguments.text("pre_checkout_query_id")
     query = open_query(world, query_id, "pre_checkout_query", CHECKOUT_S)
     agreed = arguments.flag("ok")
@@ -309,6 +309,6 @@ def _pay(world: World, query_id: str, person_id: int) -> None:
     pay(world, world.people[person_id], invoice)
     logged = world.messages.get(about.get("chat_id", 0), {}).get(about.get("message_id", 0))
     if logged is not None and not logged.deleted_at:
-        # A client shows a receipt where the key to pay was.
+        # Clients replace the pay button by a receipt.
         paid = {name: value for name, value in logged.message.items() if name != "reply_markup"}
         world.add_edit({**paid, "receipt": True})

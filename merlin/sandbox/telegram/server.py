@@ -1,10 +1,10 @@
-"""The stand-in as one ASGI application: the Bot API over HTTP, the control side, the chat page.
+"""The stand-in as an ASGI application: the Bot API over HTTP, control routes, the chat page.
 
-A bot calls `/bot<token>/<method>` and `/file/bot<token>/<path>`. METHODS has every method by its
-name, except those of updates.
+A bot calls `/bot<token>/<method>` and `/file/bot<token>/<path>`. METHODS maps method names to
+functions, except for the methods of updates.
 
-Waiting updates are kept until confirmed, by long polling or the webhook. There is one poller at a
-time; to a webhook updates are POSTed in order, until it answers 2xx.
+Updates are kept until confirmed, by long polling or the webhook. There is one poller at a time; to
+a webhook updates are POSTed in order, each until it answers 2xx.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ log = get_logger(__name__)
 
 
 class Updates:
-    """The queue as the bot sees it: polled, or pushed while a webhook is set."""
+    """The update queue as the bot sees it: polled, or pushed while a webhook is set."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -71,13 +71,13 @@ class Updates:
         world.listeners.append(self._hear)
 
     def open(self) -> None:
-        """Begin in the loop that serves; push where an address was set before a restart."""
+        """Start in the serving event loop; push if a webhook was set before a restart."""
         self._closing = False
         self._arrived = asyncio.Event()
         self._push_if_set()
 
     async def close(self) -> None:
-        """End a long poll with what there is, and pushing; what is not confirmed waits."""
+        """End a long poll with the pending updates, and stop pushing; they stay pending."""
         self._closing = True
         self._wake()
         await self._stop_pushing()
@@ -94,7 +94,7 @@ class Updates:
     async def poll(self, arguments: Arguments) -> list[Mapping[str, Any]]:
         """Answer getUpdates, which confirms the updates below `offset`.
 
-        Raises BotApiError 409 with a webhook set or another poller come.
+        Raises BotApiError 409 while a webhook is set, or when another poller arrives.
         """
         if self._world.settings.get("webhook"):
             raise BotApiError(
@@ -141,7 +141,7 @@ class Updates:
             self._pushing = asyncio.create_task(self._push())
 
     async def set_webhook(self, arguments: Arguments) -> bool:
-        """Answer setWebhook: what waits is pushed there from now on."""
+        """Answer setWebhook: pending updates are pushed there from now on."""
         set_allowed(self._world, arguments)
         value = {"url": arguments.text("url"), "secret": arguments.text("secret_token")}
         self._world.record("setting", name="webhook", value=value)
@@ -150,7 +150,7 @@ class Updates:
         return True
 
     async def webhook(self) -> dict[str, Any]:
-        """Answer getWebhookInfo; that a push failed is not told."""
+        """Answer getWebhookInfo, without delivery errors."""
         url = (self._world.settings.get("webhook") or {}).get("url", "")
         return {"url": url, "pending_update_count": len(self._world.updates)}
 
@@ -192,7 +192,7 @@ class Updates:
 
 
 def set_allowed(world: World, arguments: Arguments) -> None:
-    """Remember which kinds of updates the bot wants from now on; an empty list is the default."""
+    """Store which kinds of updates the bot wants; an empty list restores the default."""
     allowed = arguments.parsed("allowed_updates")
     if allowed is None:
         return
@@ -202,7 +202,7 @@ def set_allowed(world: World, arguments: Arguments) -> None:
 
 
 async def get_me(world: World, _arguments: Arguments) -> dict[str, Any]:
-    """Answer getMe, with what the bot's owner switched on."""
+    """Answer getMe, with the settings made by the bot's owner."""
     return {
         **bot_user(),
         "can_join_groups": True,
@@ -216,7 +216,7 @@ async def get_me(world: World, _arguments: Arguments) -> dict[str, Any]:
 
 
 async def accept(_world: World, _arguments: Arguments) -> bool:
-    """Answer what is accepted, and shown nowhere."""
+    """Answer a method that has no visible effect."""
     return True
 
 
@@ -257,14 +257,15 @@ _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{30,}")
 
 
 class TelegramStandIn(StandIn):
-    """Telegram, as far as a bot can tell; `with TelegramStandIn() as telegram:`.
+    """A stand-in of Telegram; `with TelegramStandIn() as telegram:`.
 
-    `folder` keeps its state over restarts (None: in memory): a new stand-in over the same one is
-    Telegram's own restart. `token` is the bot's; `read_pipeline` returns what the page's right side
-    shows (None: no right side), `front_url` is where its name leads ("": nowhere). People are
-    named anna, boris, vera; any positive number is one more person, who speaks English. All three
-    and the bot are in the groups study and seminar (a forum); `anna@study` is anna there,
-    `anna#12` is she in a topic.
+    `folder` keeps its state over restarts (None: in memory): a new stand-in on the same folder is
+    Telegram after a restart. `token` is the bot's; `read_pipeline` returns what the page's right
+    side shows (None: no right side), `front_url` is the link of its title ("": none).
+
+    The people are anna, boris and vera; any positive number is one more person, who speaks
+    English. All three and the bot are members of the groups study and seminar (a forum);
+    `anna@study` is anna in the group, `anna#12` in a topic.
     """
 
     def __init__(
@@ -292,17 +293,17 @@ class TelegramStandIn(StandIn):
         self._world.listeners.append(self._wake)
 
     async def open(self) -> None:
-        """Begin what runs beside the calls."""
+        """Start background work."""
         self._updates.open()
 
     async def close(self) -> None:
-        """End long polls, pushes and streams; let go of the journal."""
+        """End long polls, pushes and streams; close the journal."""
         await self._updates.close()
         self._control.close()
         self._world.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call of the bot, the page or a test."""
+        """Serve one request of the bot, the page or a test."""
         if scope["type"] != "http":
             return
         is_of_bot = scope["path"].startswith(("/bot", "/file/bot"))
@@ -322,7 +323,7 @@ class TelegramStandIn(StandIn):
             name = self._find(request.scope["path"])
             arguments = await read_arguments(request)
             coming = self._methods[name](self._world, arguments)
-            if name == "getUpdates":  # who polls in vain may have gone
+            if name == "getUpdates":  # a long poll ends when its client disconnects
                 result = await run_while_connected(request, coming) or []
             else:
                 result = await coming
@@ -336,7 +337,7 @@ class TelegramStandIn(StandIn):
         return JSONResponse({"ok": True, "result": result})
 
     def _find(self, path: str) -> str:
-        """Return the method at an address. Raises BotApiError 401 or 404 as Telegram does."""
+        """Return the method of a path. Raises BotApiError 401 or 404 as Telegram does."""
         address = _ADDRESS.fullmatch(path)
         if address is None:
             raise of_status(404)
@@ -367,21 +368,21 @@ class TelegramStandIn(StandIn):
 
     @property
     def page_url(self) -> str:
-        """Return the address of the chat page."""
+        """Return the chat page's URL."""
         return f"http://127.0.0.1:{self.port}/"
 
     @property
     def base_url(self) -> str:
-        """Return what python-telegram-bot takes as `base_url`."""
+        """Return the `base_url` for python-telegram-bot."""
         return f"{self.page_url}bot"
 
     @property
     def base_file_url(self) -> str:
-        """Return what python-telegram-bot takes as `base_file_url`."""
+        """Return the `base_file_url` for python-telegram-bot."""
         return f"{self.page_url}file/bot"
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Return what people do or see (`UserActions`), to be run in the server's thread."""
+        """Return a method of `UserActions`, to be run in the server's thread."""
         act = getattr(UserActions, name)
         return lambda *given, **more: self.act(lambda actions: act(actions, *given, **more))
 
@@ -390,15 +391,15 @@ class TelegramStandIn(StandIn):
         return self.act(lambda actions: actions.start(who, payload))
 
     def act(self, what: Callable[[UserActions], T]) -> T:
-        """Let people do something, in the server's own thread."""
+        """Run a function with the people's actions in the server's thread."""
         return self._access(lambda: what(self._actions))
 
     def downloaded(self, file_id: str) -> bytes:
-        """Return the bytes of a file that somebody sent."""
+        """Return the bytes of a file that was sent."""
         return self._access(lambda: self._world.content(file_id))
 
     def answers(self, chat: str | int) -> list[LoggedMessage]:
-        """Return what the bot's messages in a chat now say, without deleted ones."""
+        """Return the bot's messages in a chat, as they are now, without deleted ones."""
         log: list[LoggedMessage] = self.log(chat)
         return [one for one in log if one.by_bot and not one.deleted_at]
 
@@ -421,9 +422,9 @@ class TelegramStandIn(StandIn):
         return self._world.pollers > 0
 
     def wait_for(self, predicate: Callable[[], T], timeout_s: float = DEADLINE_S) -> T:
-        """Return the first true value of `predicate`, asked after every change.
+        """Return the first true value of `predicate`, called after every change.
 
-        `timeout_s` is for an idle machine. Raises TimeoutError that tells the bot's last calls.
+        `timeout_s` is for an idle machine. Raises TimeoutError, which lists the bot's last calls.
         """
         deadline = Deadline(timeout_s)
         while not (value := predicate()):
@@ -431,7 +432,7 @@ class TelegramStandIn(StandIn):
                 last = [(call.method, call.status) for call in self.calls()[-8:]]
                 raise TimeoutError(f"not within {deadline.allowed_s:.1f} s; last calls: {last}")
             with self._changed:
-                # Conditions outside the stand-in change unheard, so look again soon.
+                # Conditions outside the stand-in change without notice, so check again soon.
                 self._changed.wait(LOOK_S)
         return value
 
@@ -441,7 +442,7 @@ class TelegramStandIn(StandIn):
 
 
 async def _name_call(request: Request) -> tuple[str, Mapping[str, str]]:
-    """Return the Bot API method of a call and its arguments, for faults that hit one chat alone."""
+    """Return a call's Bot API method and its arguments to match faults."""
     address = _ADDRESS.fullmatch(request.scope["path"])
     if address is None:
         return "downloadFile", {}

@@ -1,6 +1,6 @@
-"""What people do: write, hand over files, pay, press keys, gather in groups.
+"""What people do: write, send files, pay, press buttons, use groups.
 
-Whoever acts is named with the place: `anna` (the private chat with the bot), `anna@study` (a
+The acting person is given with the chat: `anna` (the private chat with the bot), `anna@study` (a
 group), `anna#12` or `anna@seminar#12` (a topic, by its message_thread_id).
 """
 
@@ -70,7 +70,7 @@ _CONTENT = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Somebody in a chat, in one of its topics or in none (0)."""
+    """A person in a chat, in one of its topics or in none (0)."""
 
     person: Person
     chat: Chat
@@ -78,20 +78,21 @@ class Place:
 
 
 class UserActions:
-    """The people's side of the world: what they do, and what they see.
+    """The people's side: what they do, and what they see.
 
-    Acts return the update_id they led to, 0 for none.
+    Actions return the update_id of the resulting update, 0 for none. Their argument names are part
+    of `/control/send`.
     """
 
     def __init__(self, world: World) -> None:
         self.world = world
 
     def person(self, who: str | int) -> Person:
-        """Return the person of this name or id, wherever they are. Raises NotFound."""
+        """Return the person of this name or id, in any chat. Raises NotFound."""
         return self.place(who).person
 
     def place(self, who: str | int) -> Place:
-        """Return who and where `who` names. Raises NotFound."""
+        """Return the person and chat that `who` names. Raises NotFound."""
         named, _, thread = str(who).partition("#")
         name, _, group = named.partition("@")
         person = self.world.person(name)
@@ -102,7 +103,7 @@ class UserActions:
         return Place(person, chat, requested)
 
     def chat(self, name: str | int) -> Chat:
-        """Return a chat by the name of its group or person, or by an id. Raises NotFound."""
+        """Return a chat by its group's or person's name, or by id. Raises NotFound."""
         if isinstance(name, int) or name.removeprefix("-").isdecimal():
             found = self.world.chat(int(name))
             if found is not None:
@@ -112,20 +113,20 @@ class UserActions:
         return self.place(name).chat
 
     def message(self, chat: Chat, message_id: int) -> LoggedMessage:
-        """Return a message that stands in a chat. Raises NotFound."""
+        """Return a message that is not deleted. Raises NotFound."""
         logged = self.world.messages.get(chat.chat_id, {}).get(message_id)
         if logged is None or logged.deleted_at:
             raise NotFound(f"no message {message_id} in this chat")
         return logged
 
     def group(self, name: str) -> Group:
-        """Return a group as it now is: its id, its members. Raises NotFound."""
+        """Return a group: its id, its members. Raises NotFound."""
         return self.world.group(name)
 
     def log(self, chat: str | int) -> list[LoggedMessage]:
         """Return every message of a chat, oldest first, deleted ones too. Raises NotFound.
 
-        `chat` is a person's name or id, a group's, or `anna@study`; `…#12` is one topic alone.
+        `chat` is a person's name or id, a group's, or `anna@study`; `…#12` restricts it to a topic.
         """
         name, _, thread = str(chat).partition("#")
         messages = self.world.messages.get(self.chat(name).chat_id, {}).values()
@@ -137,18 +138,18 @@ class UserActions:
         return {thread: one["name"] for thread, one in topics.items()}
 
     def menu(self, person: str | int) -> list[dict[str, Any]]:
-        """Return the commands that a client offers somebody in a place. Raises NotFound."""
+        """Return the commands that a client offers a person in a chat. Raises NotFound."""
         place = self.place(person)
         return menu_for(self.world, place.person, place.chat)
 
     def stars(self, who: str | int) -> int:
-        """Return how many Stars somebody has. Raises NotFound."""
+        """Return a person's number of Stars. Raises NotFound."""
         return balance(self.world, self.person(who).person_id)
 
     def send(
         self, place: Place, content: Mapping[str, Any], replied: LoggedMessage | None = None
     ) -> int:
-        """Let somebody send a message; the bot is told of it as privacy mode allows."""
+        """Send a message; the bot receives it as privacy mode allows."""
         group = place.chat if isinstance(place.chat, Group) else None
         if group and (group.moved_to or group.status(place.person.person_id) not in PRESENT):
             raise Refused(f"{place.person.name} is not in {group.name}")
@@ -159,11 +160,11 @@ class UserActions:
         return self.tell("message", message)
 
     def tell(self, kind: str, message: Mapping[str, Any]) -> int:
-        """Tell the bot of a message, new or edited, if it may know; return the update_id or 0."""
+        """Send a new or edited message to the bot, if it may see it; return the update_id or 0."""
         return self.world.add_update(kind, message) if is_told(self.world, message) else 0
 
     def say(self, who: str | int, text: str, *, reply_to: int = 0, quote: str = "") -> int:
-        """Write; commands, mentions and links are marked. `quote` is a part of what is answered."""
+        """Write a text; its entities are detected. `quote` is part of the replied message."""
         place = self.place(who)
         if not text.strip() or utf16_length(text) > TEXT_UNITS:
             raise Refused("a message has 1 to 4096 characters")
@@ -178,11 +179,11 @@ class UserActions:
         return self.say(who, f"/start {payload}".rstrip())
 
     def paste(self, who: str | int, text: str) -> list[int]:
-        """Write a text of any length, which the client splits as clients do."""
+        """Write a text of any length, split into messages as clients do."""
         return [self.say(who, part) for part in parts(text)]
 
     def edit(self, who: str | int, message_id: int, text: str) -> int:
-        """Correct an own text or caption."""
+        """Edit an own text or caption."""
         place = self.place(who)
         old = self.message(place.chat, message_id)
         name = "text" if "text" in old.message else "caption"
@@ -195,7 +196,7 @@ class UserActions:
         return self.tell("edited_message", new)
 
     def delete(self, who: str | int, message_id: int) -> None:
-        """Delete a message, the bot's too, for both; no bot is told. Raises NotFound."""
+        """Delete an own or the bot's message for both; the bot gets no update. Raises NotFound."""
         chat = self.place(who).chat
         self.message(chat, message_id)
         at = iso(utc_now())
@@ -204,7 +205,7 @@ class UserActions:
     def forward(
         self, who: str | int, message_ids: Sequence[int], from_chat: str | int = ""
     ) -> list[int]:
-        """Forward messages of a chat (own with the bot by default), each as one of its own."""
+        """Forward messages of a chat, by default that of `who`, as one message each."""
         place = self.place(who)
         source = self.chat(from_chat) if from_chat else place.chat
         update_ids = []
@@ -220,10 +221,10 @@ class UserActions:
         return update_ids
 
     def forward_words(self, who: str | int, messages: Sequence[tuple[str, str]]) -> list[int]:
-        """Forward a talk from elsewhere: (author, text), oldest first.
+        """Forward messages from outside: (author, text), oldest first.
 
-        The author is a person's name, `bot` for the bot, or the name that somebody goes by who
-        hides the account.
+        The author is a person's name, `bot` for the bot, or the displayed name of somebody with a
+        hidden account.
         """
         place, date = self.place(who), int(time.time()) - 60
         return [
@@ -251,7 +252,7 @@ class UserActions:
         seconds: int = 0,
         album: str = "",
     ) -> int:
-        """Send a document, photo, voice, video_note, audio or video of so many seconds."""
+        """Send a document, photo, voice, video_note, audio or video of `seconds`."""
         place = self.place(who)
         content = as_media(self.world, keep_file(self.world, kind, upload), kind, seconds=seconds)
         if album:
@@ -263,7 +264,7 @@ class UserActions:
     def send_album(
         self, who: str | int, uploads: Sequence[Upload], *, kind: str = "photo", caption: str = ""
     ) -> list[int]:
-        """Send photos or documents as one album: an update each, one media_group_id."""
+        """Send photos or documents as an album: an update each, one media_group_id."""
         album = str(secrets.randbits(57))
         captions = [caption, *[""] * (len(uploads) - 1)]
         return [
@@ -272,11 +273,11 @@ class UserActions:
         ]
 
     def pay(self, who: str | int, what: str | int = 0, payload: str = "") -> int:
-        """Ask to pay the invoice of this message or behind this slug, the newest for none.
+        """Start paying the invoice of message or slug `what`, by default the newest one.
 
-        The bot is asked before; with its consent the Stars move. An invoice may be paid by two
-        devices at once, so this does not mind that it is paid. `payload` is sent instead of the
-        invoice's own, as no client can. Raises NotFound, Refused for too few Stars.
+        The bot gets a pre-checkout query; if it agrees, the Stars move. A paid invoice can be paid
+        again, as from two devices at once. `payload` replaces the invoice's own, which no real
+        client can do. Raises NotFound, and Refused for too few Stars.
         """
         person = self.person(who)
         if isinstance(what, str) and not what.isdecimal():
@@ -305,7 +306,7 @@ class UserActions:
         values = {name: invoice[name] for name in CHECKED_OUT if name in invoice}
         self.world.record("checkout", query_id=query["id"], about=values)
         update_id = self.world.add_update("pre_checkout_query", query)
-        # Acts of a test whose stand-in is down have no loop.
+        # A test may act while the stand-in is stopped and has no event loop.
         with suppress(RuntimeError):
             loop = asyncio.get_running_loop()
             loop.call_later(CHECKOUT_S, self._expire_checkout, person, str(query["id"]))
@@ -325,9 +326,9 @@ class UserActions:
         return text(language_of(person.language_code), key)
 
     def renew(self, who: str | int, charge: str = "") -> int:
-        """Let the next payment of a subscription be due now; the newest for no charge.
+        """Make the next payment of a subscription due now; by default of the newest one.
 
-        Raises NotFound, Refused for one that its owner or the bot has stopped.
+        Raises NotFound, and Refused for a cancelled subscription.
         """
         person = self.person(who)
         mine = {
@@ -345,15 +346,15 @@ class UserActions:
         return pay(self.world, person, subscription, first)
 
     def take_back(self, who: str | int, charge: str) -> int:
-        """Let Telegram itself send the Stars of a payment back, as after a dispute."""
+        """Refund a payment in Stars on Telegram's side, as after a dispute."""
         return give_back(self.world, self.person(who).person_id, charge)
 
     def press(
         self, who: str | int, wanted: str, message_id: int = 0, *, forged: bool = False
     ) -> int:
-        """Press the key with this data or label, of one message or of the newest that has it.
+        """Press the button with this data or label, in one message or in the newest that has it.
 
-        `forged` sends the data as it is, key or no key, as a hostile client can.
+        `forged` sends the data even without such a button, as a hostile client can.
         """
         place = self.place(who)
         logged, button = self._key(place, wanted, message_id, forged=forged)
@@ -385,7 +386,7 @@ class UserActions:
         raise NotFound(f"no key {wanted}")
 
     def react(self, who: str | int, message_id: int, emoji: str) -> int:
-        """Put a reaction under a message, "" takes it away; groups tell their administrators."""
+        """Set a reaction, "" removes it; in groups only administrators get an update."""
         place = self.place(who)
         logged = self.message(place.chat, message_id)
         person_id, chat_id = place.person.person_id, place.chat.chat_id
@@ -407,7 +408,7 @@ class UserActions:
         return self.world.add_update("message_reaction", values)
 
     def block(self, who: str | int, *, blocked: bool = True) -> int:
-        """Block the bot, or let it write again."""
+        """Block or unblock the bot."""
         person = self.person(who)
         self.world.record("block", person_id=person.person_id, blocked=blocked)
         words = ("member", "kicked") if blocked else ("kicked", "member")
@@ -421,7 +422,7 @@ class UserActions:
         return self.world.add_update("my_chat_member", change)
 
     def ask_inline(self, who: str | int, query: str) -> int:
-        """Type `@bot query` in any chat; 0 when Telegram shows an answer that it kept."""
+        """Type `@bot query` in any chat; returns 0 when Telegram shows a cached answer."""
         place = self.place(who)
         if cached_answer(self.world, place.person.person_id, query):
             return 0
@@ -435,11 +436,11 @@ class UserActions:
         return self.world.add_update("inline_query", values)
 
     def inline_answer(self, who: str | int, query: str) -> InlineAnswer | None:
-        """Return what stands under the field for `@bot query`, None while nothing does."""
+        """Return the results shown for `@bot query`, None while there are none."""
         return cached_answer(self.world, self.person(who).person_id, query)
 
     def choose(self, who: str | int, query: str, result_id: str) -> int:
-        """Send the result of this id of the newest answer to `query`."""
+        """Send the result with this id from the newest answer to `query`."""
         place = self.place(who)
         result = self._result(place, query, result_id)
         return self.send(place, {"via_bot": bot_user(), **result["message"]})
@@ -453,7 +454,7 @@ class UserActions:
         raise NotFound(f"no result {result_id} for {query}")
 
     def set_bot(self, who: str | int, status: str) -> int:
-        """Add the bot to `who`'s group, promote it, remove or ban it; the update is my_chat_member.
+        """Add the bot to the group of `who`, promote, remove or ban it (my_chat_member).
 
         `status` is member, administrator, left or kicked.
         """
@@ -463,7 +464,7 @@ class UserActions:
         return change_bot(self.world, place.chat, place.person.as_user(), status)
 
     def migrate(self, who: str | int) -> int:
-        """Turn `who`'s group into a supergroup: a new id, and a service message in both chats."""
+        """Turn the group of `who` into a supergroup: new id, service messages in both chats."""
         place = self.place(who)
         old = place.chat
         if not isinstance(old, Group) or old.kind != "group":
@@ -476,9 +477,9 @@ class UserActions:
         return service(self.world, new, user, migrate_from_chat_id=old.group_id)
 
     def make_topic(self, who: str | int, name: str = "") -> int:
-        """Open a topic in a forum or, once switched on, with the bot; return its thread id.
+        """Create a topic in a forum or, once enabled, in the private chat; return its thread id.
 
-        Without a name the client gives one, and says that it did.
+        Without a name the client chooses one and marks it as implicit.
         """
         place = self.place(who)
         if not has_topics(self.world, place.chat):
@@ -497,7 +498,7 @@ class UserActions:
         return tell_service(self.world, place.chat, message)
 
     def switch(self, name: str) -> None:
-        """Let the bot's owner switch something on at BotFather.
+        """Enable a setting of the bot at BotFather.
 
         `name` is has_topics or reads_all (no privacy mode).
         """
@@ -505,9 +506,9 @@ class UserActions:
 
 
 def parts(text: str) -> list[str]:
-    """Split a text as a client does: at most 4096 UTF-16 units, best at a line's end, at a space.
+    """Split a text as clients do: at most 4096 UTF-16 units, preferably at a line's end or a space.
 
-    Text of white space alone gives none.
+    A text of white space only gives none.
     """
     found = []
     while text := text.strip():

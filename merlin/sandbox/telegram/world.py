@@ -1,7 +1,7 @@
-"""What the stand-in keeps: people, groups, messages with their past, updates, files, settings.
+"""The stand-in's state: people, groups, messages with their history, updates, files, settings.
 
-Everything changes by `World.record`: the change is journaled, applied, told to the listeners. So a
-restart over the same folder replays the journal and knows what it knew.
+Every change goes through `World.record`: it is journaled, applied, and sent to the listeners. A
+restart on the same folder replays the journal.
 
 A group's id is negative; a supergroup's begins with -100 and it counts its own messages.
 """
@@ -21,13 +21,13 @@ from merlin.sandbox.server import AppendLog
 
 BOT_ID = 8700000001
 BOT_NAME = "merlin_stand_in_bot"
-# A token must look like one, so that whatever hides tokens in logs hides this one too.
+# In the format of a real token, so that log redaction recognises it.
 TOKEN = f"{BOT_ID}:AA-the-token-of-the-stand-in-bot-1"
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who writes to the bot; `name` is how tests and the page call them."""
+    """A person who writes to the bot; tests and the page use `name`."""
 
     person_id: int
     name: str
@@ -36,7 +36,7 @@ class Person:
 
     @property
     def chat_id(self) -> int:
-        """Return the id of their private chat with the bot."""
+        """Return the id of the private chat with the bot."""
         return self.person_id
 
     def as_user(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Person:
         }
 
     def as_chat(self) -> dict[str, Any]:
-        """Return the Chat object of their private chat with the bot."""
+        """Return the Chat object of the private chat with the bot."""
         return {
             "id": self.person_id,
             "type": "private",
@@ -63,7 +63,7 @@ _FIRST_NAMES = {"ru": ("Анна", "Борис", "Вера"), "en": ("Anna", "Bo
 
 
 def people_of(language: str) -> tuple[Person, ...]:
-    """Return the three as people whose Telegram speaks a language."""
+    """Return the three people, with their names and Telegram in this language."""
     names = zip((1001, 1002, 1003), ("anna", "boris", "vera"), _FIRST_NAMES[language], strict=True)
     return tuple(Person(*name, language) for name in names)
 
@@ -72,27 +72,27 @@ PEOPLE = ANNA, BORIS, VERA = people_of("ru")
 
 
 def stranger(person_id: int) -> Person:
-    """Return somebody beyond the three, who speaks English; for tests that need a crowd."""
+    """Return an additional person, who speaks English; for tests with many people."""
     return Person(person_id, f"person{person_id}", f"N{person_id}", "en")
 
 
 def bot_user() -> dict[str, Any]:
-    """Return the bot as messages name it."""
+    """Return the bot's User object."""
     return {"id": BOT_ID, "is_bot": True, "first_name": "Merlin", "username": BOT_NAME}
 
 
 SUPERGROUP_BASE = -1_000_000_000_000
-# Who of these statuses can read and write.
+# Statuses of members who can read and write.
 PRESENT = frozenset({"creator", "administrator", "member"})
 LEADING = frozenset({"creator", "administrator"})
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group chat; `name` is how tests and the page call it.
+    """A group chat; tests and the page use `name`.
 
-    `members` are (user id, ChatMember status), the bot among them; `moved_to` is the supergroup
-    that this group became (0: none).
+    `members` are (user id, ChatMember status), including the bot; `moved_to` is the supergroup that
+    this group became (0: none).
     """
 
     group_id: int
@@ -116,7 +116,7 @@ class Group:
         return values
 
     def status(self, user_id: int) -> str:
-        """Return somebody's ChatMember status; who never came has left."""
+        """Return a user's ChatMember status; "left" for somebody who never joined."""
         return dict(self.members).get(user_id, "left")
 
 
@@ -143,7 +143,7 @@ _ENGLISH_TITLES = {"study": "Study group", "seminar": "Seminar with topics"}
 
 
 def groups_of(language: str) -> tuple[Group, ...]:
-    """Return the two groups as they are called in a language."""
+    """Return the two groups with their titles in this language."""
     if language == "ru":
         return GROUPS
     return tuple(replace(group, title=_ENGLISH_TITLES[group.name]) for group in GROUPS)
@@ -151,10 +151,10 @@ def groups_of(language: str) -> tuple[Group, ...]:
 
 @dataclass(frozen=True, slots=True)
 class LoggedMessage:
-    """One message as it now stands (a Message object) with everything it was, oldest first.
+    """A message as it is now (a Message object), with all its versions, oldest first.
 
-    Each version says `at` which moment (ISO 8601) it came, its `text` or caption, and its `keys`.
-    `reactions` are people's by their ids.
+    Each version has its time `at` (ISO 8601), its `text` or caption, and its `keys`. `reactions`
+    are by person's id.
     """
 
     message: Mapping[str, Any]
@@ -174,12 +174,12 @@ class LoggedMessage:
 
     @property
     def text(self) -> str:
-        """Return the text or caption as it now stands."""
+        """Return the current text or caption."""
         return str(self.versions[-1]["text"])
 
     @property
     def thread(self) -> int:
-        """Return the topic it stands in, 0 outside topics."""
+        """Return its topic, 0 outside topics."""
         in_topic = self.message.get("is_topic_message")
         return int(self.message["message_thread_id"]) if in_topic else 0
 
@@ -191,12 +191,12 @@ class LoggedMessage:
 
     @property
     def keys(self) -> list[list[dict[str, Any]]]:
-        """Return the inline keyboard, row by row; empty without one."""
+        """Return the inline keyboard by rows; empty without one."""
         markup = self.message.get("reply_markup") or {}
         return list(markup.get("inline_keyboard", []))
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `/control/log` says of it."""
+        """Return its entry in `/control/log`."""
         return {
             "message": self.message,
             "by_bot": self.by_bot,
@@ -213,7 +213,7 @@ def _version(at: str, message: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the bot: when, which method, with what, and the status of its answer."""
+    """One call of the bot: time, method, arguments and response status."""
 
     at: str
     method: str
@@ -222,14 +222,14 @@ class Call:
 
 
 MAX_CALLS = 50_000
-# What everybody has at first; enough for a demo, and it can be spent.
+# Everybody's initial balance; enough for a demo, but not unlimited.
 FIRST_STARS = 5000
 Listener = Callable[[str, Mapping[str, Any]], None]
 
 
 @dataclass(slots=True)
 class Query:
-    """A callback, inline or pre-checkout query that waits for its answer."""
+    """A callback, inline or pre-checkout query."""
 
     kind: str
     person_id: int
@@ -240,13 +240,13 @@ class Query:
 
 @dataclass(slots=True)
 class World:
-    """The state of one stand-in. Touched by the server's thread alone."""
+    """The state of one stand-in. Used only by the server's thread."""
 
     folder: Path | None = None
     language: str = "ru"
     people: dict[int, Person] = field(default_factory=dict)
     groups: dict[int, Group] = field(default_factory=dict)
-    # By chat and message_thread_id: the ForumTopic objects, with `closed`.
+    # ForumTopic objects, with `closed`, by chat and message_thread_id.
     topics: dict[int, dict[int, dict[str, Any]]] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
     messages: dict[int, dict[int, LoggedMessage]] = field(default_factory=dict)
@@ -254,21 +254,21 @@ class World:
     queries: dict[str, Query] = field(default_factory=dict)
     files: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
-    # Stars that people have, where it is not FIRST_STARS; every movement, oldest first.
+    # Balances that differ from FIRST_STARS; all transactions, oldest first.
     stars: dict[int, int] = field(default_factory=dict)
     transactions: list[dict[str, Any]] = field(default_factory=list)
     # Invoices behind links by slug, subscriptions by their first charge.
     invoices: dict[str, dict[str, Any]] = field(default_factory=dict)
     subscriptions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    # What each pre-checkout query is about: `title`, `period`, `chat_id` and `message_id`.
+    # Invoice fields of each pre-checkout query: `title`, `period`, `chat_id` and `message_id`.
     checkouts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    # The bot's answers to inline queries by query id; kept in memory alone, as a cache is.
+    # The bot's answers to inline queries by query id; a cache, so only in memory.
     inline_answers: dict[str, Any] = field(default_factory=dict)
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
     listeners: list[Listener] = field(default_factory=list)
     last_message_id: int = 0
     pollers: int = 0
-    # Seconds, so that a new stand-in without a folder never repeats an update_id.
+    # Starts at the current time, so that a new stand-in without a folder repeats no update_id.
     last_update_id: int = field(default_factory=lambda: int(time.time()))
     _journal: AppendLog = field(init=False)
 
@@ -280,22 +280,22 @@ class World:
             self._apply(line.pop("kind"), line)
 
     def speak(self, language: str) -> None:
-        """Let the three people's Telegram speak a language, and call them so."""
+        """Set the three people's Telegram language and their names in it."""
         self.people.update({person.person_id: person for person in people_of(language)})
 
     def record(self, kind: str, **change: Any) -> None:
-        """Make one change: journal it, apply it, tell the listeners."""
+        """Make one change: journal it, apply it, notify the listeners."""
         self._journal.append({"kind": kind, **change})
         self._apply(kind, change)
         self.tell(kind, change)
 
     def tell(self, kind: str, change: Mapping[str, Any]) -> None:
-        """Tell the listeners of something that is not kept."""
+        """Notify the listeners of an event that is not stored."""
         for listener in list(self.listeners):
             listener(kind, change)
 
     def close(self) -> None:
-        """Let go of the journal's file."""
+        """Close the journal."""
         self._journal.close()
 
     def _apply(self, kind: str, change: Mapping[str, Any]) -> None:
@@ -352,7 +352,7 @@ class World:
         self.people[person_id] = stranger(person_id)
 
     def _apply_group(self, group: dict[str, Any]) -> None:
-        # The journal keeps tuples as lists.
+        # JSON stores tuples as lists.
         members = tuple((user_id, status) for user_id, status in group["members"])
         self.groups[group["group_id"]] = Group(**{**group, "members": members})
 
@@ -373,7 +373,7 @@ class World:
         self.checkouts[query_id] = about
 
     def person(self, who: str | int) -> Person:
-        """Return the person of this name or id; a number beyond the three makes a new one.
+        """Return the person of this name or id; an unknown number creates a person.
 
         Raises NotFound for an unknown name.
         """
@@ -388,7 +388,7 @@ class World:
         return self.people[person_id]
 
     def group(self, name: str) -> Group:
-        """Return the group of this name or id, the supergroup where one came of it.
+        """Return the group of this name or id; of a migrated group the supergroup.
 
         Raises NotFound when there is none.
         """
@@ -402,7 +402,7 @@ class World:
         return self.groups.get(chat_id) if chat_id < 0 else self.people.get(chat_id)
 
     def post(self, chat: Chat, sender: Mapping[str, Any], **content: Any) -> dict[str, Any]:
-        """Keep a new message of a chat, and return it as a Message object."""
+        """Store a new message of a chat; return it as a Message object."""
         if isinstance(chat, Group) and chat.kind == "supergroup":
             message_id = max(self.messages.get(chat.group_id, {}), default=0) + 1
         else:
@@ -420,7 +420,7 @@ class World:
         return message
 
     def add_update(self, kind: str, body: Mapping[str, Any]) -> int:
-        """Queue an update of this kind for the bot; return its update_id."""
+        """Queue an update for the bot, if it wants this kind; return its update_id."""
         self.last_update_id += 1
         update = {"update_id": self.last_update_id, kind: body}
         if kind in self.settings.get("allowed_updates", DEFAULT_UPDATES):
@@ -428,26 +428,26 @@ class World:
         return self.last_update_id
 
     def keep_group(self, group: Group) -> None:
-        """Keep a group as it now is."""
+        """Store a group's new state."""
         self.record("group", group=asdict(group))
 
     def add_edit(self, message: dict[str, Any]) -> None:
-        """Keep a message's new state."""
+        """Store a message's new state."""
         self.record("edit", message=message, at=iso(utc_now()))
 
     def keep_content(self, file: Mapping[str, Any], content: bytes) -> None:
-        """Keep a file: its bytes first, then what is known of it."""
+        """Store a file: its content first, then its description."""
         self._journal.store(file["file_id"], content)
         self.record("file", file=file)
 
     def content(self, file_id: str) -> bytes:
-        """Return a kept file's bytes. Raises KeyError when there is none."""
+        """Return a stored file's bytes. Raises KeyError when there is none."""
         if file_id not in self.files:
             raise KeyError(file_id)
         return self._journal.read(file_id)
 
 
-# What getUpdates brings when the bot does not say which kinds it wants.
+# The kinds of updates that getUpdates returns by default.
 DEFAULT_UPDATES = (
     "message",
     "edited_message",
