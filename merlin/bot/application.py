@@ -128,7 +128,7 @@ def register(application: BotApplication) -> None:
     mine = ext.ChatMemberHandler.MY_CHAT_MEMBER
     application.add_handler(ext.ChatMemberHandler(callback_of(groups.handle_membership), mine))
     application.add_handler(ext.InlineQueryHandler(callback_of(groups.answer_inline)))
-    application.add_handler(ext.PreCheckoutQueryHandler(callback_of(orders.checkout)))
+    application.add_handler(ext.PreCheckoutQueryHandler(callback_of(orders.answer_checkout)))
     application.add_handler(ext.MessageReactionHandler(callback_of(feedback.receive_reaction)))
     written = ext.filters.UpdateType.MESSAGE | ext.filters.UpdateType.EDITED_MESSAGE
     application.add_handler(ext.MessageHandler(written, callback_of(_answer_other)))
@@ -146,7 +146,7 @@ async def _guard(_update: telegram.Update, context: BotContext) -> None:
         # Encrypted with a key that is no longer configured.
         await context.say(context.translate("bot-failed"), UpdateState.FAILED, "unreadable")
     elif is_of_money(context.stored):
-        await orders.money_moved(context)
+        await orders.receive_payment_update(context)
     elif (
         (not context.user.is_blocked or await start.turn_away(context))
         and (context.is_private or await groups.filter_update(context))

@@ -260,7 +260,7 @@ def form(
     return say(context, key, row, **arguments)
 
 
-def headed(view: View, text: str) -> View:
+def with_heading(view: View, text: str) -> View:
     """Return a view with a text above its page, if it has one."""
     if view.page is None:
         return view

@@ -10,7 +10,7 @@ from config_plans import plans_of
 from running_bot import RunningBot, rows
 from stars_buyer import SAID
 
-from merlin.bot.handlers.plans import MOST
+from merlin.bot.handlers.plans import MAX_INVITED
 from merlin.config.shop import PaymentsConfig
 from merlin.sandbox.telegram.world import BOT_NAME
 
@@ -61,9 +61,9 @@ def test_who_knows_the_bot_already_is_not_new(telegram, bot):
 
 def test_so_many_invitations_are_worth_something(telegram, bot):
     follow(telegram, bot, "anna", "")
-    for person in range(5001, 5001 + MOST + 2):
+    for person in range(5001, 5001 + MAX_INVITED + 2):
         follow(telegram, bot, person, f"ref_{ANNA}")
-    assert len(rows(bot, GIFTS)) == MOST
+    assert len(rows(bot, GIFTS)) == MAX_INVITED
 
 
 def test_without_a_word_of_it_in_the_configuration_nothing_is_offered(telegram, settings):

@@ -1,14 +1,13 @@
-"""Orders and their payment in Stars: invoice, pre-checkout, payment, the end of a renewal.
+"""Orders and their payment in Stars: invoice, pre-checkout query, payment, ending a renewal.
 
-A pack and a period are an invoice in the chat; a plan that renews itself is a link of Telegram's,
-kept with the order, so that a second tap shows the same. An invoice that came twice is harmless:
-each names the same order, and an order is paid once.
+A pack or a period is an invoice in the chat; a renewing plan is a Telegram link that is stored with
+the order, so that a second tap shows the same link. An invoice sent twice is harmless: both name
+the same order, and an order is paid once.
 
-Whether a payment may be made is answered within a moment, and by one read. Nothing is stored before
-the answer: Telegram waits ten seconds, and the payer all of them. That Stars were paid, or went
-back, is stored with the update's end; the thanks are a notice of the same transaction: they are
-said once, whatever comes twice. A plan that renews itself is stopped, asked once more; what is paid
-for stays.
+A pre-checkout query is answered after a single read and before anything is stored, because Telegram
+waits only ten seconds. Payments and refunds of Stars are stored in the transaction that finishes
+the update; the thanks are a notice of the same transaction, so they are sent once even if the
+update comes twice. Stopping a renewal asks for confirmation; the paid period stays.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from merlin.billing.subscriptions import Renewal
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import when
-from merlin.bot.handlers.plans import TO_PLAN, buyer, plan, plan_at, promo_at
+from merlin.bot.handlers.plans import TO_PLAN, offered_plan, own_actor, promo_of, show_plan
 from merlin.bot.menu import View
 from merlin.bot.processor import retry_until_stored
 from merlin.bot.registry import Handlers
@@ -44,18 +43,18 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway
 
 handlers = Handlers()
-# So long after an invoice a further tap is the same tap.
-PATIENCE = timedelta(seconds=20)
+# Taps within this time after an invoice count as one.
+REPEAT_WINDOW = timedelta(seconds=20)
 
 
-def _ordered(context: BotContext) -> Purchase:
-    """Store the order. Raises NotFound, Refused."""
-    plan, mark = plan_at(context), context.argument(1)
-    promo = promo_at(context, mark) if mark else None
-    if mark and promo is None:
+def _place_order(context: BotContext) -> Purchase:
+    """Store a new order. Raises NotFound, Refused."""
+    plan, code_hash = offered_plan(context), context.argument(1)
+    promo = promo_of(context, code_hash) if code_hash else None
+    if code_hash and promo is None:
         raise NotFound("no such code", "promo-unknown")
     expire(context)
-    services, actor = context.services, buyer(context)
+    services, actor = context.services, own_actor(context)
     if plan.renewed and plans.my_subscriptions(services, actor).renewal(plan):
         raise Refused(f"{plan.name} renews itself", "pay-renews-already")
     code = promo.code if promo is not None else ""
@@ -63,15 +62,15 @@ def _ordered(context: BotContext) -> Purchase:
 
 
 def expire(context: BotContext) -> None:
-    """End the orders in Stars that nobody paid in time."""
-    for each in Purchases(context.db).of(context.user_id):
-        if each.order.gateway is Gateway.STARS and each.state.is_open:
-            settlement.expire(context.services, each)
+    """Expire the user's Stars orders that were not paid in time."""
+    for purchase in Purchases(context.db).of(context.user_id):
+        if purchase.order.gateway is Gateway.STARS and purchase.state.is_open:
+            settlement.expire(context.services, purchase)
 
 
-def _again(context: BotContext) -> Purchase:
-    """Find an order that waits to be paid. Raises NotFound for others', Refused."""
-    purchase = acts.show_order(context.services, buyer(context), context.argument(0))
+def _find_open_order(context: BotContext) -> Purchase:
+    """Return an open order of the user. Raises NotFound, Refused."""
+    purchase = acts.show_order(context.services, own_actor(context), context.argument(0))
     if purchase.order.gateway is not Gateway.STARS:
         raise NotFound("not theirs", "billing-no-purchase")
     if not purchase.may_be_paid(context.services.clock()):
@@ -80,52 +79,52 @@ def _again(context: BotContext) -> Purchase:
     return purchase
 
 
-async def _ask(context: BotContext, find: Callable[[BotContext], Purchase]) -> None:
-    """Show how the order that `find` returns is paid, or why not. Raises ChatUnreachable."""
+async def _request_payment(context: BotContext, find: Callable[[BotContext], Purchase]) -> None:
+    """Show how to pay the order that `find` returns, or an error. Raises ChatUnreachable."""
 
     def claim() -> tuple[Purchase, bool]:
         purchase, now = find(context), context.services.clock()
         return purchase, Purchases(context.services.db, context.services.clock).claim_call(
-            purchase.purchase_id, now, PATIENCE
+            purchase.purchase_id, now, REPEAT_WINDOW
         )
 
     try:
         purchase, is_first = await context.store.do(claim)
         plan = plan_named(context.services.plans, purchase.order.promise.plan)
-        # A subscription has one price for ever, so what is cheaper once is a period alone.
+        # The price of a subscription is fixed, so a discounted order is a single period instead.
         if plan is not None and plan.renewed and not purchase.order.promo:
-            act = await _link(context, purchase)
+            show_view = await _show_payment_link(context, purchase)
         elif is_first or context.is_resumed:
             request = stars_request(purchase, context.language)
             await StarsGateway(context.calls).send_invoice(context.place, request)
-            act = partial(menu.alert, context.translate("pay-invoice-below"))
+            show_view = partial(menu.alert, context.translate("pay-invoice-below"))
         else:
-            # The invoice came a moment ago.
-            act = partial(menu.alert, context.translate("pay-invoice-above"))
+            # The invoice was sent a moment ago.
+            show_view = partial(menu.alert, context.translate("pay-invoice-above"))
     except PaymentError:
-        act = partial(menu.refuse, context, "pay-no-invoice")
+        show_view = partial(menu.refuse, context, "pay-no-invoice")
     except MerlinError as error:
-        act = partial(menu.error_view, context, error)
-    await context.show(act)
+        show_view = partial(menu.error_view, context, error)
+    await context.show(show_view)
 
 
-handlers.button("buy")(partial(_ask, find=_ordered))
-handlers.button("order")(partial(_ask, find=_again))
+handlers.button("buy")(partial(_request_payment, find=_place_order))
+handlers.button("order")(partial(_request_payment, find=_find_open_order))
 
 
-async def _link(context: BotContext, purchase: Purchase) -> Callable[[], View]:
-    """Return what shows where a subscription is paid; its address is asked for once."""
+async def _show_payment_link(context: BotContext, purchase: Purchase) -> Callable[[], View]:
+    """Return the act that shows the link for paying a subscription; the link is created once."""
     request = stars_request(purchase, context.language)
     url = purchase.pay_url or (await StarsGateway(context.calls).create(request)).pay_url
 
-    def act() -> View:
+    def show_link() -> View:
         Purchases(context.db).pending(purchase.purchase_id, "", url, purchase.expires_at)
         price = purchase.order.amount.format(context.language)
         label = context.translate("pay-button-subscribe", price=price)
         arguments = {"title": purchase.order.promise.titled(context.language), "price": price}
         return menu.say(context, "pay-subscribe", Button(label, url=url), TO_PLAN, **arguments)
 
-    return act
+    return show_link
 
 
 log = get_logger(__name__)
@@ -133,12 +132,12 @@ log = get_logger(__name__)
 _METHOD = "answerPreCheckoutQuery"
 
 
-async def checkout(context: BotContext) -> None:
-    """Answer whether the order may be paid now, then end the update."""
+async def answer_checkout(context: BotContext) -> None:
+    """Answer a pre-checkout query, then finish the update."""
     try:
-        reason = await context.store.read(lambda: why_not(context))
+        reason = await context.store.read(lambda: refusal_reason(context))
     except Exception:
-        # The payer is not to wait for what may be broken longer than they do.
+        # Answer in time even if the database is down for long.
         log.exception("an order could not be read", update=context.update_id)
         reason = "pay-refused-broken"
     answer: dict[str, Any] = {"pre_checkout_query_id": context.query_id, "ok": not reason}
@@ -151,8 +150,8 @@ async def checkout(context: BotContext) -> None:
         await context.end(UpdateState.ANSWERED)
 
 
-def why_not(context: BotContext) -> str:
-    """Return the key of why the payment may not be made, "" where it may."""
+def refusal_reason(context: BotContext) -> str:
+    """Return the key of the reason why the payment is refused, "" if it may be made."""
     query = context.stored.content
     try:
         purchase = Purchases(context.db).get(str(query.get("invoice_payload", "")))
@@ -169,25 +168,25 @@ def why_not(context: BotContext) -> str:
         or not Promos(context.db).may_take(purchase),
         "pay-refused-price": price != (order.amount.minor, order.amount.currency.value),
     }
-    return next((key for key, is_so in reasons.items() if is_so), "")
+    return next((key for key, applies in reasons.items() if applies), "")
 
 
-async def money_moved(context: BotContext) -> None:
-    """Store what was paid or went back, however often that must be tried."""
+async def receive_payment_update(context: BotContext) -> None:
+    """Store a payment or refund, retrying until it succeeds."""
     await retry_until_stored(
-        context.services, lambda: _store(context), "a payment could not be stored"
+        context.services, lambda: _store_payment(context), "a payment could not be stored"
     )
     kill_point("payment.after")
 
 
-def _store(context: BotContext) -> None:
+def _store_payment(context: BotContext) -> None:
     paid, returned = read_payment(context.stored), read_refund(context.stored)
     if paid is not None:
         settlement.receive_payment(context.services, paid)
     elif returned is not None:
         settlement.receive_refund(context.services, returned)
     else:
-        # No Stars: nothing that we sell is paid for so.
+        # Not in Stars, so not a payment for anything sold here.
         log.error("a payment could not be read", update=context.update_id)
         arguments = {"user": str(context.user_id), "update": str(context.update_id)}
         once = f"unread:{context.update_id}"
@@ -198,19 +197,19 @@ def _store(context: BotContext) -> None:
 @handlers.button("renewal")
 @menu.catch_errors
 def renewal(context: BotContext) -> View:
-    """Tell when a plan is paid next, and ask whether it is to stop."""
-    mine = _own(context)
-    at = context.moment(mine.next_at)
-    title = plan_title(context.services.plans, mine.plan, context.language)
-    arguments = {"title": title, "at": at, "till": mine.gateway.value}
-    stop = ("pay-button-stop", f"renewal-off:{mine.renewal_id}", "danger")
+    """Show when a plan renews and ask whether to stop it."""
+    own_renewal = _own_renewal(context)
+    at = context.moment(own_renewal.next_at)
+    title = plan_title(context.services.plans, own_renewal.plan, context.language)
+    arguments = {"title": title, "at": at, "till": own_renewal.gateway.value}
+    stop = ("pay-button-stop", f"renewal-off:{own_renewal.renewal_id}", "danger")
     return menu.say(context, "pay-ask-stop", stop, TO_PLAN, **arguments)
 
 
-def _own(context: BotContext) -> Renewal:
-    """Return the renewal that a button names. Raises NotFound where it is off or not theirs."""
+def _own_renewal(context: BotContext) -> Renewal:
+    """Return the user's renewal named by the callback data. Raises NotFound if it is off."""
     try:
-        return plans.find_renewal(context.services, buyer(context), context.number())
+        return plans.find_renewal(context.services, own_actor(context), context.number())
     except NotFound:
         raise NotFound("no such renewal", "pay-renewal-none") from None
 
@@ -218,57 +217,60 @@ def _own(context: BotContext) -> Renewal:
 @handlers.button("renewal-off")
 @menu.catch_errors
 def stop_renewal(context: BotContext) -> View:
-    """Stop the renewal; the payment worker lets Telegram know of one in Stars."""
-    mine = _own(context)
-    plans.stop_renewal(context.services, buyer(context), mine.renewal_id)
-    title = plan_title(context.services.plans, mine.plan, context.language)
+    """Stop the renewal; for Stars the payment worker notifies Telegram."""
+    own_renewal = _own_renewal(context)
+    plans.stop_renewal(context.services, own_actor(context), own_renewal.renewal_id)
+    title = plan_title(context.services.plans, own_renewal.plan, context.language)
     text = context.translate("pay-stopped", title=title)
-    return replace(plan(context), alert=text, is_loud=True)
+    return replace(show_plan(context), alert=text, is_loud=True)
 
 
-MOST = 10
+MAX_ORDERS = 10
 
 
 @handlers.button("orders")
 @menu.catch_errors
 def orders(context: BotContext) -> View:
-    """Show the newest orders; those in Stars that wait may be paid from here."""
+    """Show the newest orders, with buttons to pay the open ones in Stars."""
     expire(context)
-    mine = acts.list_orders(context.services, buyer(context), MOST)
-    if not mine:
+    purchases = acts.list_orders(context.services, own_actor(context), MAX_ORDERS)
+    if not purchases:
         return menu.say(context, "pay-no-orders", TO_PLAN)
-    lines = [context.translate("pay-orders"), *(order_line(context, each) for each in mine)]
+    lines = [
+        context.translate("pay-orders"),
+        *(order_line(context, purchase) for purchase in purchases),
+    ]
     language, now = context.language, context.services.clock()
-    waiting = [
+    pay_buttons = [
         Button(
             context.translate(
                 "pay-button-order",
-                title=each.order.promise.titled(language),
-                price=each.order.amount.format(language),
+                title=purchase.order.promise.titled(language),
+                price=purchase.order.amount.format(language),
             ),
-            f"order:{each.purchase_id}",
+            f"order:{purchase.purchase_id}",
         )
-        for each in mine
-        if each.order.gateway is Gateway.STARS and each.may_be_paid(now)
+        for purchase in purchases
+        if purchase.order.gateway is Gateway.STARS and purchase.may_be_paid(now)
     ]
-    return menu.message(context, "\n".join(lines), *waiting, TO_PLAN)
+    return menu.message(context, "\n".join(lines), *pay_buttons, TO_PLAN)
 
 
 def order_line(context: BotContext, purchase: Purchase) -> str:
-    """Return an order in one line: when, what, for how much, what became of it."""
+    """Return an order in one line: date, title, price, state, number."""
     at = when(context, purchase.created_at)
     return context.translate(
         "pay-order",
         at=at,
         title=purchase.order.promise.titled(context.language),
         price=purchase.order.amount.format(context.language),
-        state=state_words(context, purchase),
+        state=order_state(context, purchase),
         number=purchase.number,
     )
 
 
-def state_words(context: BotContext, purchase: Purchase) -> str:
-    """Return what became of an order, with the reason of one that was canceled."""
+def order_state(context: BotContext, purchase: Purchase) -> str:
+    """Return the state of an order, with the reason if it was canceled."""
     state = purchase.state
     if state.is_open and not purchase.may_be_paid(context.services.clock()):
         state = PurchaseState.EXPIRED

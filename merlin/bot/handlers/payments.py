@@ -1,10 +1,10 @@
-"""Payments for admins: sums of the month, purchases, refunds, promo codes.
+"""Payments for admins: totals of the month, purchases, refunds, promo codes.
 
-    code: list -> code -> stop (asked once more)
-               -> plan -> "CODE 20%" or "CODE 7" (a step) -> made
+    code: list -> code -> stop (with a confirmation)
+               -> plan -> "CODE 20%" or "CODE 7" (a step) -> created
     purchase -> [all | a part (a step)] -> reason (a step) -> sure -> requested; its gateway sends
 
-Stars go back whole. What was granted is taken back by the ledger, with the money.
+Stars are refunded in full only. The ledger revokes what was granted together with the refund.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import short_hash
-from merlin.bot.handlers.orders import order_line, state_words
+from merlin.bot.handlers.orders import order_line, order_state
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import ADMIN_STEP, AS_NEW_MESSAGE, Handlers
 from merlin.core.errors import NotFound, Refused
@@ -43,18 +43,18 @@ from merlin.providers.payments import Gateway
 
 handlers = Handlers()
 ADDING = f"{ADMIN_STEP}code"
-# "SUMMER 20% 100": the code, what it gives (percent, or days), for how many people.
-_WRITTEN = re.compile(r"(\S+)\s+(\d{1,4})\s*(%?)(?:\s+(\d{1,6}))?")
+# "SUMMER 20% 100": the code, a percentage or a number of days, the maximum number of users.
+_CODE_PATTERN = re.compile(r"(\S+)\s+(\d{1,4})\s*(%?)(?:\s+(\d{1,6}))?")
 
 
 @handlers.button("a-codes", needs=Permission.REFUNDS)
 def list_codes(context: BotContext) -> View:
-    """Show a page of the codes, the newest first."""
+    """Show a page of the codes, newest first."""
 
-    def entry(each: StoredPromo) -> Button:
-        mark = "⏹ " if each.stopped else ""
-        label = f"{mark}{each.code} · {_gives(context, each)}"
-        return Button(label, f"a-code:{short_hash(each.code)}")
+    def entry(promo: StoredPromo) -> Button:
+        stop_sign = "⏹ " if promo.stopped else ""
+        label = f"{stop_sign}{promo.code} · {_benefit(context, promo)}"
+        return Button(label, f"a-code:{short_hash(promo.code)}")
 
     codes = payments.list_codes(context.services, admin.actor(context))
     title, keys = context.translate("pay-admin-codes"), ("", "pay-admin-no-codes")
@@ -62,26 +62,26 @@ def list_codes(context: BotContext) -> View:
     return menu.list_card(context, title, keys, codes, entry, "a-codes", *more)
 
 
-def _gives(context: BotContext, promo: Promo) -> str:
+def _benefit(context: BotContext, promo: Promo) -> str:
     if promo.percent:
         return "−" + context.translate("page-percent", share=promo.percent)
     return context.translate("people-days", days=promo.days)
 
 
-def _of(context: BotContext) -> StoredPromo:
-    """Return the code that a button names. Raises NotFound."""
+def _code_of(context: BotContext) -> StoredPromo:
+    """Return the code named by the callback data. Raises NotFound."""
     codes = payments.list_codes(context.services, admin.actor(context))
-    return admin.find_by_hash(context, codes, lambda each: each.code, key="promo-unknown")
+    return admin.find_by_hash(context, codes, lambda promo: promo.code, key="promo-unknown")
 
 
 @handlers.button("a-code", needs=Permission.REFUNDS)
 def show_code(context: BotContext) -> View:
-    """Show one code."""
-    promo = _of(context)
+    """Show a code."""
+    promo = _code_of(context)
     message = context.translate(
         "pay-admin-code-what",
         plan=plan_title(context.services.plans, promo.plan, context.language),
-        gives=_gives(context, promo),
+        gives=_benefit(context, promo),
         uses=promo.uses,
         most="—" if promo.most_uses is None else str(promo.most_uses),
         until=context.moment(promo.ends_at) if promo.ends_at else "—",
@@ -95,30 +95,35 @@ def show_code(context: BotContext) -> View:
 
 @handlers.button("a-code-off", needs=Permission.REFUNDS, twice=True)
 def stop_code(context: BotContext) -> View:
-    """Let nobody use the code any more."""
-    code = _of(context).code
-    mark = short_hash(code)
+    """Stop a code, after a confirmation."""
+    code = _code_of(context).code
+    code_hash = short_hash(code)
     if not menu.is_sure(context):
         message = context.translate("pay-admin-code-ask-stop", code=code)
-        return menu.confirm(context, message, "pay-admin-code-stop", f"a-code:{mark}", mark)
+        return menu.confirm(
+            context, message, "pay-admin-code-stop", f"a-code:{code_hash}", code_hash
+        )
     payments.stop_code(context.services, admin.actor(context), code)
     return replace(show_code(context), alert=context.translate("pay-admin-code-stopped"))
 
 
 @handlers.button("a-code-add", needs=Permission.REFUNDS)
 def choose_code_plan(context: BotContext) -> View:
-    """Ask what the code is for."""
+    """Ask for the plan of a new code."""
     buttons = [
         Button(plan.titled(context.language), f"a-code-for:{short_hash(plan.name)}")
         for plan in context.services.plans[1:]
     ]
-    title, words = context.translate("pay-admin-code-add"), context.translate("pay-admin-code-for")
-    return menu.card(context, title, words, rows=(*buttons, menu.back("a-codes:0")))
+    title, message = (
+        context.translate("pay-admin-code-add"),
+        context.translate("pay-admin-code-for"),
+    )
+    return menu.card(context, title, message, rows=(*buttons, menu.back("a-codes:0")))
 
 
 @handlers.button("a-code-for", needs=Permission.REFUNDS)
 def ask_code(context: BotContext) -> View:
-    """Ask for the code and what it gives."""
+    """Ask for the code and its discount or days."""
     plan = admin.find_by_hash(context, context.services.plans[1:], attrgetter("name"))
     values, title = {"plan": plan.name}, plan.titled(context.language)
     key = "pay-admin-code-write"
@@ -127,69 +132,73 @@ def ask_code(context: BotContext) -> View:
 
 @handlers.step(ADDING, needs=Permission.REFUNDS)
 def add_code(context: BotContext) -> View:
-    """Make the code that was written. Raises Refused for one that is none."""
-    found = _WRITTEN.fullmatch(context.text.strip())
+    """Create the code of the message. Raises Refused if it is invalid."""
+    match = _CODE_PATTERN.fullmatch(context.text.strip())
     plan = plan_named(context.services.plans[1:], context.dialog_values.get("plan", ""))
     if plan is None:
         raise NotFound("no such plan", "bot-button-old")
-    if found is None:
+    if match is None:
         raise Refused("not understood", "pay-admin-code-wrong")
-    code, count, percent, most = found.groups()
+    code, count, percent, max_uses = match.groups()
     if plan.is_pack and not percent:
         raise Refused("a pack has no days", "pay-admin-code-pack")
-    days, off = (0, int(count)) if percent else (int(count), 0)
+    days, discount = (0, int(count)) if percent else (int(count), 0)
     actor = admin.actor(context)
-    promo = Promo(code, plan.name, days, off, int(most) if most else None, by=actor.name)
+    promo = Promo(
+        code, plan.name, days, discount, int(max_uses) if max_uses else None, by=actor.name
+    )
     payments.add_code(context.services, actor, promo)
     context.stop_waiting()
     return list_codes(context)
 
 
-_MOST = 200
+_MAX_PURCHASES = 200
 
 
 @handlers.button("a-buys", needs=Permission.REFUNDS)
 def list_purchases(context: BotContext) -> View:
-    """Show a page of what a person bought, the newest first."""
-    user_id, actor, found = context.number(), admin.actor(context), []
+    """Show a page of a user's purchases, newest first."""
+    user_id, actor, purchases = context.number(), admin.actor(context), []
     if user_id:
-        found = payments.list_payments(context.services, actor, _MOST, whose=str(user_id))
+        purchases = payments.list_payments(
+            context.services, actor, _MAX_PURCHASES, whose=str(user_id)
+        )
     person = Users(context.db).get(user_id)
-    who = _who(person) if person is not None else f"— · {user_id}"
+    who = _user_title(person) if person is not None else f"— · {user_id}"
     back = menu.back(f"a-user:{user_id}" if person is not None else "a-pay")
     title, keys = context.translate("pay-admin-of", who=who), ("", "pay-admin-none")
     entry, data = partial(purchase_button, context), f"a-buys:{user_id}"
-    return menu.list_card(context, title, keys, found, entry, data, back, place=1)
+    return menu.list_card(context, title, keys, purchases, entry, data, back, place=1)
 
 
-def _who(person: User) -> str:
+def _user_title(person: User) -> str:
     return f"{person.shown_name or '—'} · {person.user_id}"
 
 
 def purchase_button(context: BotContext, purchase: Purchase) -> Button:
-    """Return the button of an order that opens it."""
+    """Return the button that opens an order."""
     line = order_line(context, purchase).removeprefix("• ")
     return Button(line, f"a-buy:{purchase.purchase_id}")
 
 
 @handlers.button("a-buy", needs=Permission.REFUNDS)
 def show_purchase(context: BotContext, purchase_id: str = "") -> View:
-    """Show one purchase, or this one, with what can be done. Raises NotFound."""
-    number = purchase_id or context.argument(0)
-    details = payments.show_payment(context.services, admin.actor(context), number)
+    """Show a purchase, by default that of the callback data. Raises NotFound."""
+    order_id = purchase_id or context.argument(0)
+    details = payments.show_payment(context.services, admin.actor(context), order_id)
     purchase, language = details.purchase, context.language
     person = Users(context.db).get(purchase.user_id) if purchase.user_id else None
-    what = text(
+    summary = text(
         language,
         "pay-admin-what",
-        who=_who(person) if person is not None else "—",
+        who=_user_title(person) if person is not None else "—",
         price=purchase.order.amount.format(language),
         till=text(language, f"pay-till-{purchase.order.gateway.value}"),
-        state=state_words(context, purchase),
+        state=order_state(context, purchase),
         at=context.moment(purchase.created_at),
         number=purchase.number,
     )
-    # A row for each payment of which something can go back.
+    # One button for each payment that can be refunded.
     refunds = [
         Button(
             context.translate("pay-admin-back", price=rest.format(language)),
@@ -211,9 +220,9 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
     return menu.card(
         context,
         purchase.order.promise.titled(language),
-        admin.join_lines(what, text(language, "pay-admin-code", code=promo) if promo else ""),
+        admin.join_lines(summary, text(language, "pay-admin-code", code=promo) if promo else ""),
         "\n".join(entries),
-        "\n".join(_refund_line(context, each) for each in details.refunds),
+        "\n".join(_refund_line(context, refund) for refund in details.refunds),
         rows=(*refunds, back),
     )
 
@@ -235,25 +244,25 @@ _GATEWAYS = {Gateway.STARS: Currency.XTR, Gateway.YOOKASSA: Currency.RUB}
 
 @handlers.button("a-pay", needs=Permission.REFUNDS)
 def payments_home(context: BotContext) -> View:
-    """Show what the month has brought, and when Stars were last held against Telegram's list."""
-    compared, last = "", last_comparison(Settings(context.db))
+    """Show the totals of the month and when Stars were last compared with Telegram."""
+    comparison, last = "", last_comparison(Settings(context.db))
     if last.at is not None:
         at = context.moment(last.at)
-        compared = context.translate("pay-admin-compared", at=at, count=len(last.differences))
-    ways = (("pay-admin-newest", "a-pays"), ("pay-admin-codes", "a-codes:0"))
-    title, month = context.translate("pay-admin-title"), "\n".join(_month(context))
-    return menu.card(context, title, month, compared, rows=(ways, admin.HOME))
+        comparison = context.translate("pay-admin-compared", at=at, count=len(last.differences))
+    buttons = (("pay-admin-newest", "a-pays"), ("pay-admin-codes", "a-codes:0"))
+    title, month = context.translate("pay-admin-title"), "\n".join(_month_lines(context))
+    return menu.card(context, title, month, comparison, rows=(buttons, admin.HOME))
 
 
-def _month(context: BotContext) -> list[str]:
-    """Return what came in and went back this month, a line a gateway; tests are told apart."""
+def _month_lines(context: BotContext) -> list[str]:
+    """Return a line per gateway with this month's payments and refunds; tests are separate."""
     now, zone = context.services.clock(), context.zone
     first = day_start(now.astimezone(zone).date().replace(day=1), zone)
     entries = payments.list_entries(context.services, admin.actor(context), first, now)
     lines = []
-    brought = {each.gateway: each for each in totals(entry for entry, _ in entries)}
+    totals_by_gateway = {total.gateway: total for total in totals(entry for entry, _ in entries)}
     for gateway, currency in _GATEWAYS.items():
-        total = brought.get(gateway) or Total(gateway=gateway, currency=currency)
+        total = totals_by_gateway.get(gateway) or Total(gateway=gateway, currency=currency)
         arguments = {
             "till": context.translate(f"pay-till-{gateway.value}"),
             "came": total.amount(total.paid).format(context.language),
@@ -268,21 +277,23 @@ def _month(context: BotContext) -> list[str]:
 
 @handlers.button("a-pays", needs=Permission.REFUNDS)
 def newest_payments(context: BotContext) -> View:
-    """Show a page of everybody's purchases; a button's data names the one before the page."""
+    """Show a page of all purchases; the callback data names the last one before the page."""
     before = next((argument for argument in context.arguments if argument != AS_NEW_MESSAGE), "")
-    found = payments.list_payments(context.services, admin.actor(context), PAGE_SIZE + 1, before)
-    here = found[:PAGE_SIZE]
-    is_more = len(found) > PAGE_SIZE
-    turn = (
+    purchases = payments.list_payments(
+        context.services, admin.actor(context), PAGE_SIZE + 1, before
+    )
+    page_items = purchases[:PAGE_SIZE]
+    is_more = len(purchases) > PAGE_SIZE
+    page_row = (
         bool(before) and Button("«", "a-pays"),
-        is_more and Button("›", f"a-pays:{here[-1].purchase_id}"),
+        is_more and Button("›", f"a-pays:{page_items[-1].purchase_id}"),
     )
     rows: menu.Rows = (
-        *(purchase_button(context, each) for each in here),
-        turn,
+        *(purchase_button(context, purchase) for purchase in page_items),
+        page_row,
         menu.back("a-pay"),
     )
-    message = "" if found else context.translate("pay-admin-none")
+    message = "" if purchases else context.translate("pay-admin-none")
     return menu.card(context, context.translate("pay-admin-newest"), message, rows=rows)
 
 
@@ -293,12 +304,12 @@ SURE = f"{ADMIN_STEP}refund-sure"
 
 @handlers.button("a-back", "a-back-all", needs=Permission.REFUNDS)
 def choose_refund(context: BotContext) -> View:
-    """Ask how much is to go back; then, as for Stars, which go back whole, for the reason."""
+    """Ask for the amount of a refund, or for the reason, because Stars are refunded in full."""
     grant, purchase_id = context.number(), context.argument(1)
-    details, rest = _granted(context, grant, purchase_id)
+    details, rest = _refundable(context, grant, purchase_id)
     order, values = details.purchase.order, {"grant": grant, "purchase": purchase_id}
     if context.verb == "a-back-all" or order.gateway is Gateway.STARS:
-        return _asks_reason(context, {**values, "amount": None})
+        return _ask_reason(context, {**values, "amount": None})
     context.wait(Dialog(PART, values))
     rows: menu.Rows = (
         ("pay-admin-all", f"a-back-all:{grant}:{purchase_id}"),
@@ -308,8 +319,10 @@ def choose_refund(context: BotContext) -> View:
     return menu.card(context, order.promise.titled(context.language), message, rows=rows)
 
 
-def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[OrderDetails, Amount]:
-    """Return the purchase of a grant, and what of it can go back. Raises NotFound."""
+def _refundable(
+    context: BotContext, grant_id: int, purchase_id: str
+) -> tuple[OrderDetails, Amount]:
+    """Return the purchase of a grant and its refundable amount. Raises NotFound."""
     details = payments.show_payment(context.services, admin.actor(context), purchase_id)
     rest = details.rests.get(grant_id)
     if rest is None:
@@ -318,63 +331,63 @@ def _granted(context: BotContext, grant_id: int, purchase_id: str) -> tuple[Orde
 
 
 @handlers.step(PART, needs=Permission.REFUNDS)
-def part(context: BotContext) -> View:
-    """Take the sum that was written. Raises Refused for one that cannot go back."""
+def take_amount(context: BotContext) -> View:
+    """Take the amount of the message. Raises Refused for an invalid amount."""
     values = context.dialog_values
-    _, rest = _granted(context, values["grant"], values["purchase"])
+    _, rest = _refundable(context, values["grant"], values["purchase"])
     limit = rest.format(context.language)
     try:
-        requested = roubles(context.text.strip().replace(" ", "").replace(",", "."))
+        amount = roubles(context.text.strip().replace(" ", "").replace(",", "."))
     except ValueError:
         raise Refused("no amount", "pay-admin-no-amount", rest=limit) from None
-    if rest.currency is not Currency.RUB or not 0 < requested.minor <= rest.minor:
+    if rest.currency is not Currency.RUB or not 0 < amount.minor <= rest.minor:
         raise Refused("too much", "billing-refund-too-much", rest=limit)
-    return _asks_reason(context, {**values, "amount": requested.minor})
+    return _ask_reason(context, {**values, "amount": amount.minor})
 
 
-def _asks_reason(context: BotContext, values: Mapping[str, Any]) -> View:
+def _ask_reason(context: BotContext, values: Mapping[str, Any]) -> View:
     back, key = f"a-buy:{values['purchase']}", "pay-admin-ask-reason"
     return menu.form(context, key, back, step=REASON, values=values, most=MAX_REASON_LENGTH)
 
 
 @handlers.step(REASON, needs=Permission.REFUNDS)
 def reason(context: BotContext) -> View:
-    """Take the reason that was written, and ask whether the refund is meant."""
+    """Take the reason of the message and ask for confirmation."""
     values = context.dialog_values
-    why = " ".join(context.text.split())[:MAX_REASON_LENGTH]
-    if not why:
-        return _asks_reason(context, values)
-    details, rest = _granted(context, values["grant"], values["purchase"])
+    reason = " ".join(context.text.split())[:MAX_REASON_LENGTH]
+    if not reason:
+        return _ask_reason(context, values)
+    details, rest = _refundable(context, values["grant"], values["purchase"])
     purchase, minor = details.purchase, values["amount"]
     amount = rest if minor is None else Amount(minor, Currency.RUB)
-    kept = {**values, "reason": why, "asked": context.update_id}
-    context.wait(Dialog(SURE, kept))
+    values_with_reason = {**values, "reason": reason, "asked": context.update_id}
+    context.wait(Dialog(SURE, values_with_reason))
     message = context.translate(
         "pay-admin-ask-refund",
         price=amount.format(context.language),
         title=purchase.order.promise.titled(context.language),
         user=str(purchase.user_id),
-        reason=why,
+        reason=reason,
         whole="yes" if amount == rest else "no",
         till=purchase.order.gateway.value,
     )
-    return _asks_refund(context, message, kept)
+    return _confirm_refund(context, message, values_with_reason)
 
 
-def _asks_refund(context: BotContext, message: str, values: Mapping[str, Any]) -> View:
+def _confirm_refund(context: BotContext, message: str, values: Mapping[str, Any]) -> View:
     sure = ("pay-admin-refund-yes", f"a-back-yes:{values['asked']}")
     return menu.second_question(context, message, sure, f"a-buy:{values['purchase']}")
 
 
 @handlers.step(SURE, needs=Permission.REFUNDS)
-def typed_again(context: BotContext) -> View:
-    """Ask for the button where something was written instead."""
-    return _asks_refund(context, context.translate("pay-admin-press"), context.dialog_values)
+def repeat_confirmation(context: BotContext) -> View:
+    """Ask to press the button instead of writing."""
+    return _confirm_refund(context, context.translate("pay-admin-press"), context.dialog_values)
 
 
 @handlers.button("a-back-yes", needs=Permission.REFUNDS)
 def refund(context: BotContext) -> View:
-    """Ask for the refund, which whoever owns the gateway sends. Raises Refused."""
+    """Request the refund; the process that owns the gateway sends it. Raises Refused."""
     refund_id, values = context.number(), context.dialog_values
     if context.dialog is None or context.dialog.step != SURE or values["asked"] != refund_id:
         raise NotFound("not asked", "bot-button-old")

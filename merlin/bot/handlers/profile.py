@@ -1,13 +1,13 @@
-"""A person's own things: /lang and the time zone, /export and /delete_me, /paysupport.
+"""A user's settings and data: /lang and time zone, /export, /delete_me, /paysupport.
 
-    /delete_me -> what would go -> asked once more -> erased, and told
+    /delete_me -> what would be deleted -> confirmation -> erased, and confirmed
 
-The erasure leaves no row behind, not even of itself: so its own update is the last row that goes,
-and what is told in the end goes past the outbox, by an edit that may be repeated. A kill on the
-way leaves the update waiting, and the erasure is done again.
+The erasure leaves no rows, so the row of its own update is deleted last, and the final message is
+sent without the outbox, by an edit that may be repeated. After a crash the update is still in the
+inbox, and the erasure runs again.
 
-By /paysupport a person writes to the admins about a payment: Telegram's terms ask every bot that
-takes money to answer there.
+/paysupport sends the admins a question about a payment: Telegram's terms require every bot that
+takes payments to answer this command.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from merlin.core.permissions import Permission
 from merlin.db.audit import Audit, person_reference
 
 handlers = Handlers()
-TYPING = "zone"
-# Russia's zones from west to east; any other is typed.
+ZONE_STEP = "zone"
+# Russia's zones from west to east; other zones are typed.
 ZONES = (
     "Europe/Kaliningrad",
     "Europe/Moscow",
@@ -58,24 +58,24 @@ ZONES = (
     "Asia/Magadan",
     "Asia/Kamchatka",
 )
-_OF_CLIENT = "auto"
+_CLIENT_LANGUAGE = "auto"
 _COLUMNS = 2
 handlers.button("zone-type")(
-    lambda context: menu.form(context, "zone-ask-name", "zones", step=TYPING)
+    lambda context: menu.form(context, "zone-ask-name", "zones", step=ZONE_STEP)
 )
 
 
 @handlers.command("lang")
-def languages(context: BotContext) -> View:
-    """Show the languages, and the way to the time zones."""
+def list_languages(context: BotContext) -> View:
+    """List the languages, with a button for the time zones."""
     chosen, client = context.user.language, context.translate("lang-client")
     buttons = [
         menu.choice(text(language, "lang-name"), f"lang:{language}", is_chosen=chosen == language)
         for language in LANGUAGES
     ]
-    usual = menu.choice(client, f"lang:{_OF_CLIENT}", is_chosen=chosen is None)
+    client_choice = menu.choice(client, f"lang:{_CLIENT_LANGUAGE}", is_chosen=chosen is None)
     now = _now(context, context.user.zone or context.services.config.timezone)
-    return menu.say(context, "lang-ask", buttons, usual, ("zone-choose", "zones"), now=now)
+    return menu.say(context, "lang-ask", buttons, client_choice, ("zone-choose", "zones"), now=now)
 
 
 def _now(context: BotContext, zone: str) -> str:
@@ -84,31 +84,31 @@ def _now(context: BotContext, zone: str) -> str:
 
 @handlers.button("lang")
 def choose_language(context: BotContext) -> View:
-    """Keep the language of a button."""
-    word = context.argument(0)
-    if word not in {*LANGUAGES, _OF_CLIENT}:
-        return languages(context)
-    chosen = None if word == _OF_CLIENT else word
+    """Set the language of the button."""
+    value = context.argument(0)
+    if value not in {*LANGUAGES, _CLIENT_LANGUAGE}:
+        return list_languages(context)
+    chosen = None if value == _CLIENT_LANGUAGE else value
     accounts.set_language(*performer(context), chosen)
     default = language_of(context.stored.language_code, context.services.config.language)
     user = replace(context.user, language=chosen)
-    there = replace(context, language=chosen or default, user=user)
-    return replace(languages(there), alert=there.translate("lang-kept"))
+    own_context = replace(context, language=chosen or default, user=user)
+    return replace(list_languages(own_context), alert=own_context.translate("lang-kept"))
 
 
 @handlers.button("zones")
-def zones(context: BotContext) -> View:
-    """Show the zones that most people here live in."""
-    if context.dialog is not None and context.dialog.step == TYPING:
+def list_zones(context: BotContext) -> View:
+    """List the common time zones."""
+    if context.dialog is not None and context.dialog.step == ZONE_STEP:
         context.stop_waiting()
     buttons = [
         menu.choice(
-            _city(zone, context.language), f"zone:{place}", is_chosen=context.user.zone == zone
+            _city(zone, context.language), f"zone:{number}", is_chosen=context.user.zone == zone
         )
-        for place, zone in enumerate(ZONES, 1)
+        for number, zone in enumerate(ZONES, 1)
     ]
-    typed, rows = ("zone-type", "zone-type"), button_rows(buttons, _COLUMNS)
-    return menu.say(context, "zone-ask", *rows, typed, menu.back("lang"))
+    type_button, rows = ("zone-type", "zone-type"), button_rows(buttons, _COLUMNS)
+    return menu.say(context, "zone-ask", *rows, type_button, menu.back("lang"))
 
 
 def _city(zone: str, language: str) -> str:
@@ -117,24 +117,24 @@ def _city(zone: str, language: str) -> str:
 
 @handlers.button("zone")
 def choose_zone(context: BotContext) -> View:
-    """Keep the zone of a button."""
-    for place, zone in enumerate(ZONES, 1):
-        if (str(place),) == context.arguments:
+    """Set the zone of the button."""
+    for number, zone in enumerate(ZONES, 1):
+        if (str(number),) == context.arguments:
             return _save_zone(context, zone)
     return menu.outdated(context)
 
 
-@handlers.step(TYPING)
-def zone_typed(context: BotContext) -> View:
-    """Keep the zone that was written: one of ours by its city, else by its name in any case."""
+@handlers.step(ZONE_STEP)
+def take_zone(context: BotContext) -> View:
+    """Set the zone of the message: a listed zone by its city, others by their name in any case."""
     message = context.text.strip()
-    low = message.casefold()
-    ours = [
+    folded = message.casefold()
+    listed = [
         zone
         for zone in ZONES
-        if low in {_city(zone, language).casefold() for language in LANGUAGES}
+        if folded in {_city(zone, language).casefold() for language in LANGUAGES}
     ]
-    zone = next(iter(ours), message if is_zone(message) else message.title())
+    zone = next(iter(listed), message if is_zone(message) else message.title())
     if not is_zone(zone):
         return menu.form(context, "zone-unknown", "zones")
     context.stop_waiting()
@@ -147,10 +147,10 @@ def _save_zone(context: BotContext, zone: str) -> View:
     return menu.say(context, "zone-kept", menu.back("lang"), zone=zone, now=now)
 
 
-# Telegram takes files of 50 MB from bots; sealed and coded, a file takes twice its size here.
+# Bots may send 50 MB; the stored file is encrypted and encoded, which doubles its size.
 MAX_BYTES = 20_000_000
-# The tables whose rows mean something to people, in the order in which they are told of.
-_LISTED = (
+# The tables that are listed for users, in this order.
+_LISTED_TABLES = (
     *("turn", "chat_session", "rating", "proposal", "preset", "consent"),
     *("quota_use", "quota_gift", "role_grant", "change"),
 )
@@ -158,12 +158,12 @@ _LISTED = (
 
 @handlers.command("export")
 async def export(context: BotContext) -> None:
-    """Send one file with everything that the database keeps of the person."""
+    """Send a file with all data that is stored about the user."""
     if not context.is_private:
         await context.say(context.translate("my-data-private"))
         return
-    kept = await context.store.read(lambda: accounts.export(*performer(context)))
-    content = json.dumps(kept, ensure_ascii=False, indent=1, default=str).encode()
+    data = await context.store.read(lambda: accounts.export(*performer(context)))
+    content = json.dumps(data, ensure_ascii=False, indent=1, default=str).encode()
     name = f"merlin-{context.user_id}.json"
     if len(content) > MAX_BYTES:
         name, content = f"{name}.gz", gzip.compress(content, mtime=0)
@@ -173,25 +173,25 @@ async def export(context: BotContext) -> None:
 
 @handlers.command("delete_me")
 def delete_me(context: BotContext) -> View:
-    """Tell what would be removed, and ask."""
+    """List what would be deleted and ask for confirmation."""
     if not context.is_private:
         return menu.say(context, "my-data-private")
-    lines = _table(context, accounts.count_records(*performer(context)))
-    go_on, rows = ("my-data-go-on", "forget:1"), "\n".join(lines)
-    return menu.say(context, "my-data-delete", go_on, menu.CANCEL, rows=rows)
+    lines = _count_lines(context, accounts.count_records(*performer(context)))
+    confirm_button, rows = ("my-data-go-on", "forget:1"), "\n".join(lines)
+    return menu.say(context, "my-data-delete", confirm_button, menu.CANCEL, rows=rows)
 
 
-def _table(context: BotContext, counts: Mapping[str, int]) -> list[str]:
-    """Return a line for each kind of rows, and one for those that mean nothing to people."""
-    other = sum(count for name, count in counts.items() if name not in _LISTED)
-    shown = [(name, counts[name]) for name in _LISTED if counts.get(name)]
-    kinds = [*shown, *([("other", other)] if other else [])]
+def _count_lines(context: BotContext, counts: Mapping[str, int]) -> list[str]:
+    """Return a line for each kind of rows, and one for all others."""
+    other = sum(count for name, count in counts.items() if name not in _LISTED_TABLES)
+    listed = [(name, counts[name]) for name in _LISTED_TABLES if counts.get(name)]
+    kinds = [*listed, *([("other", other)] if other else [])]
     return [f"• {context.translate('my-data-kind', kind=name)}: {count}" for name, count in kinds]
 
 
 @handlers.button("forget")
 async def forget(context: BotContext) -> None:
-    """Ask once more, then erase everything."""
+    """Ask for confirmation, then erase everything."""
     if not context.is_private:
         await context.show(lambda: menu.alert(context.translate("my-data-private")))
     elif context.number() != 2:  # noqa: PLR2004 - the second time
@@ -211,13 +211,13 @@ async def _erase(context: BotContext) -> None:
         )
     )
     kill_point("erase.after")
-    lines = _table(context, rows)
-    words = [context.translate("my-data-deleted", rows="\n".join(lines), count=len(lines))]
+    lines = _count_lines(context, rows)
+    parts = [context.translate("my-data-deleted", rows="\n".join(lines), count=len(lines))]
     if models:
-        named = {"count": len(models), "models": ", ".join(models)}
-        words.append(context.translate("consent-models", **named))
-    page = FormattedMessage("\n\n".join(words))
-    # Who cannot be told is erased all the same.
+        arguments = {"count": len(models), "models": ", ".join(models)}
+        parts.append(context.translate("consent-models", **arguments))
+    page = FormattedMessage("\n\n".join(parts))
+    # The data is erased even if the message cannot be sent.
     with suppress(ChatUnreachable, SendUnknown, BadRequest):
         if not await context.calls.edit(context.chat_id, context.message_id, page):
             await context.calls.send(context.chat_id, page)
@@ -225,107 +225,118 @@ async def _erase(context: BotContext) -> None:
     await context.store.do(lambda: accounts.erase(*performer(context), is_resumed=True))
 
 
-STEP = "paysupport"
+SUPPORT_STEP = "paysupport"
 ANSWER_STEP = "paysupport-answer"
 MAX_PER_DAY = 3
 MAX_CHARACTERS = 2000
-_ASKED = "paysupport.ask"
-_ANSWERED = "paysupport.answer"
+_QUESTION_ACTION = "paysupport.ask"
+_ANSWER_ACTION = "paysupport.answer"
 _DAY = timedelta(days=1)
-# Enough of the newest entries to see three of one day among them.
-_LOOK_BACK = 50
-# So many of the newest orders go along.
-_PURCHASES = 3
-handlers.step(STEP)(lambda context: _hand_over(context, context.text))
+# Enough of the newest audit entries to contain a day's maximum of requests.
+_MAX_AUDIT_ENTRIES = 50
+# The number of newest orders that are attached.
+_MAX_PURCHASES = 3
+handlers.step(SUPPORT_STEP)(lambda context: _send_to_admins(context, context.text))
 
 
 @handlers.command("paysupport")
 def pay_support(context: BotContext) -> View:
-    """Hand over what stands behind the command; without words ask for them."""
+    """Send the text after the command to the admins; ask for it if it is missing."""
     rest = context.text.split(maxsplit=1)[1:]
     if rest and not context.verb:
-        return _hand_over(context, rest[0])
+        return _send_to_admins(context, rest[0])
     refusal = _refusal(context)
     if refusal is not None:
         return refusal
-    return menu.form(context, "paysupport-ask", step=STEP)
+    return menu.form(context, "paysupport-ask", step=SUPPORT_STEP)
 
 
 def _refusal(context: BotContext) -> View | None:
-    """Return why the person cannot write now: often enough today, or to nobody; None: they can."""
+    """Return why the user cannot write now (the daily limit, or no admins), None if they can."""
     since = context.services.clock() - _DAY
-    newest = Audit(context.db).newest(_LOOK_BACK, person_reference(context.user_id))
-    requests = [entry for entry in newest if entry.action == _ASKED and entry.at > since]
+    newest = Audit(context.db).newest(_MAX_AUDIT_ENTRIES, person_reference(context.user_id))
+    requests = [entry for entry in newest if entry.action == _QUESTION_ACTION and entry.at > since]
     if len(requests) >= MAX_PER_DAY:
         return menu.say(context, "paysupport-enough", most=MAX_PER_DAY)
     return None if context.services.roles.admins() else menu.say(context, "paysupport-nobody")
 
 
-def _hand_over(context: BotContext, message: str) -> View:
-    if not _is_good(message):
+def _send_to_admins(context: BotContext, text: str) -> View:
+    if not _is_valid(text):
         return menu.form(context, "paysupport-bad", most=MAX_CHARACTERS)
     context.stop_waiting()
     refusal, asker = _refusal(context), person_reference(context.user_id)
     if refusal is not None:
         return refusal
-    Audit(context.db).note(asker, _ASKED, asker)
-    letters = [
-        _letter(context, admin, message.strip()) for admin in context.services.roles.admins()
+    Audit(context.db).note(asker, _QUESTION_ACTION, asker)
+    messages = [
+        _support_message(context, admin, text.strip()) for admin in context.services.roles.admins()
     ]
-    context.outbox.put(letters)
-    return menu.message(context, _handed(context, "paysupport-sent"))
+    context.outbox.put(messages)
+    return menu.message(context, _sent_text(context, "paysupport-sent"))
 
 
-def _handed(context: BotContext, key: str) -> str:
-    """Return what is said to whoever handed words over, and that a file did not go along."""
-    lost = context.translate("paysupport-words-only") if context.sent is not None else ""
-    return "\n\n".join(filter(None, [context.translate(key), lost]))
+def _sent_text(context: BotContext, key: str) -> str:
+    """Return the confirmation of a sent text, with a note if a file was left out."""
+    file_note = context.translate("paysupport-words-only") if context.sent is not None else ""
+    return "\n\n".join(filter(None, [context.translate(key), file_note]))
 
 
-def _is_good(message: str) -> bool:
-    return 0 < len(message.strip()) <= MAX_CHARACTERS
+def _is_valid(text: str) -> bool:
+    return 0 < len(text.strip()) <= MAX_CHARACTERS
 
 
-def _letter(context: BotContext, admin: int, message: str) -> OutgoingMessage:
-    """Return the words as a sealed letter: a notice would keep them readable."""
-    there = replace(context, language=context.services.language_of(admin))
-    asker = str(context.user_id)
+def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMessage:
+    """Return the text as an encrypted message: a notice would store it in plain text."""
+    admin_context = replace(context, language=context.services.language_of(admin))
+    user_id = str(context.user_id)
     name = context.sender_name or "—"
-    lines = [there.translate("paysupport-letter", name=name, user=asker, words=message)]
-    bought = Purchases(context.db).of(context.user_id, _PURCHASES)
-    if bought:
-        lines += ["", there.translate("pay-bought"), *(order_line(there, each) for each in bought)]
-    every = bool(bought) and ("pay-button-purchases", f"a-buys:{asker}:0:{AS_NEW_MESSAGE}")
-    rows = menu.buttons_of(there, (("paysupport-button-answer", f"paysupport:{asker}"), every))
+    lines = [admin_context.translate("paysupport-letter", name=name, user=user_id, words=text)]
+    purchases = Purchases(context.db).of(context.user_id, _MAX_PURCHASES)
+    if purchases:
+        lines += [
+            "",
+            admin_context.translate("pay-bought"),
+            *(order_line(admin_context, purchase) for purchase in purchases),
+        ]
+    all_button = bool(purchases) and (
+        "pay-button-purchases",
+        f"a-buys:{user_id}:0:{AS_NEW_MESSAGE}",
+    )
+    rows = menu.buttons_of(
+        admin_context, (("paysupport-button-answer", f"paysupport:{user_id}"), all_button)
+    )
     page = FormattedMessage("\n".join(lines), buttons=rows)
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)
 
 
 @handlers.button("paysupport")
-def answer(context: BotContext) -> View:
-    """Ask an admin for the answer to a person."""
+def ask_answer(context: BotContext) -> View:
+    """Ask an admin for the answer to a user."""
     if not context.arguments:
         return pay_support(context)
-    asker = context.number()
-    if not context.authority.may(Permission.REFUNDS) or Users(context.db).get(asker) is None:
+    user_id = context.number()
+    if not context.authority.may(Permission.REFUNDS) or Users(context.db).get(user_id) is None:
         return menu.outdated(context)
-    values = {"user": asker}
+    values = {"user": user_id}
     view = menu.form(context, "paysupport-answer-ask", step=ANSWER_STEP, values=values)
     return replace(view, is_new=True)
 
 
 @handlers.step(ANSWER_STEP)
-def answered(context: BotContext) -> View:
-    """Send an admin's answer to the person who asked."""
-    if not _is_good(context.text):
+def send_answer(context: BotContext) -> View:
+    """Send an admin's answer to the user."""
+    if not _is_valid(context.text):
         return menu.form(context, "paysupport-bad", most=MAX_CHARACTERS)
-    asker = context.dialog_values.get("user")
+    user_id = context.dialog_values.get("user")
     context.stop_waiting()
-    if not isinstance(asker, int) or not context.authority.may(Permission.REFUNDS):
+    if not isinstance(user_id, int) or not context.authority.may(Permission.REFUNDS):
         return menu.say(context, "bot-button-old")
-    language = context.services.language_of(asker)
+    language = context.services.language_of(user_id)
     page = FormattedMessage(text(language, "paysupport-answered", words=context.text.strip()))
-    letter = OutgoingMessage(f"paysupport:{context.update_id}:{asker}", asker, page)
-    context.outbox.put([letter])
-    Audit(context.db).note(person_reference(context.user_id), _ANSWERED, person_reference(asker))
-    return menu.message(context, _handed(context, "paysupport-answer-sent"))
+    message = OutgoingMessage(f"paysupport:{context.update_id}:{user_id}", user_id, page)
+    context.outbox.put([message])
+    Audit(context.db).note(
+        person_reference(context.user_id), _ANSWER_ACTION, person_reference(user_id)
+    )
+    return menu.message(context, _sent_text(context, "paysupport-answer-sent"))

@@ -32,7 +32,7 @@ from merlin.bot.handlers import feedback
 from merlin.bot.handlers.admin import join_lines, performer
 from merlin.bot.handlers.answering import answering_model, provider_title
 from merlin.bot.handlers.models import evaluation_text
-from merlin.bot.handlers.plans import LINK, came_by, plan
+from merlin.bot.handlers.plans import LINK, reward_inviter, show_plan
 from merlin.bot.handlers.session_choices import open_course, preset_name
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
@@ -148,11 +148,11 @@ def start(context: BotContext) -> View:
         Users(context.db).set_name(context.user_id, context.sender_name)
     kind, _, rest = context.words.partition("_")
     if kind == LINK:
-        came_by(context, rest)
+        reward_inviter(context, rest)
     if kind == "course" and rest:
-        return menu.headed(open_course(context, rest), context.translate("bot-hello"))
+        return menu.with_heading(open_course(context, rest), context.translate("bot-hello"))
     if kind == "plan":
-        return plan(context)
+        return show_plan(context)
     if kind == feedback.LINK and context.is_private:
         return feedback.fix(replace(context, arguments=(rest,)))
     if kind == feedback.TELL_LINK and context.is_private:
