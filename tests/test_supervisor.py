@@ -15,7 +15,7 @@ from waiting import Deadline, longest, wait_until
 from world import Lab
 
 from merlin import __version__
-from merlin.cli.health import illness
+from merlin.cli.health import health_error
 from merlin.core.server import free_ports
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.supervisor import Child, Supervisor
@@ -67,7 +67,9 @@ def test_a_wrong_bot_token_ends_neither_daemon_nor_api(lab, tmp_path):
     try:
         wait_until(lambda: "cannot run as it is set up" in said.read_text(), story=said.read_text)
         for name in ("daemon", "api"):
-            wait_until(lambda name=name: illness(lab.config, name) is None, story=said.read_text)
+            wait_until(
+                lambda name=name: health_error(lab.config, name) is None, story=said.read_text
+            )
         assert "TELEGRAM_BOT_TOKEN" in said.read_text()
         assert process.poll() is None
     finally:

@@ -1,7 +1,7 @@
-"""`merlin`: the command line, a Typer app of one file a group of commands, and the exit codes.
+"""The `merlin` command line: a Typer app that loads one module for each group of commands.
 
-0 done · 1 expected failure · 2 wrong config or usage · 3 a bug in Merlin · 75 another process
-leads · 130 interrupted. What a command shows goes to stdout, what it says goes to stderr.
+Exit codes: 0 success · 1 expected failure · 2 wrong configuration or usage · 3 a bug in Merlin ·
+75 another process is the leader · 130 interrupted. Results go to stdout, messages to stderr.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ def _root(
 
 
 def language() -> str:
-    """Return the language that commands speak: MERLIN_LANGUAGE, else the locale's, else English."""
+    """Return the language of messages: MERLIN_LANGUAGE, else the locale's, else English."""
     from merlin.core.i18n import language_of
 
     return language_of(locale_language(), default="en")
 
 
 def locale_language() -> str:
-    """Return the code of the language that the environment asks for, "" where it asks for none.
+    """Return the language code that the environment sets, or "" if it sets none.
 
-    The first variable that holds something counts, as POSIX has it; C and POSIX are no language.
+    As in POSIX, the first non-empty variable wins. The locales C and POSIX mean no language.
     """
     names = ("MERLIN_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-    named = next((value for name in names if (value := os.environ.get(name))), "")
-    code = re.split(r"[_.@-]", named, maxsplit=1)[0].lower()
+    locale = next((value for name in names if (value := os.environ.get(name))), "")
+    code = re.split(r"[_.@-]", locale, maxsplit=1)[0].lower()
     return "" if code in ("c", "posix") else code
 
 
@@ -66,9 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
         app(args=None if argv is None else list(argv), prog_name="merlin")
-    except SystemExit as end:  # Typer's own: 0 done, 2 wrong usage, 130 Ctrl-C
+    except SystemExit as end:  # raised by Typer: 0 success, 2 wrong usage, 130 Ctrl-C
         return end.code if isinstance(end.code, int) else 1
-    except BrokenPipeError:  # the reader of our output went away: nothing to say to it
+    except BrokenPipeError:  # the reader closed the pipe, so no message can reach it
         sys.stderr.close()
         return 0
     except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - told by kind

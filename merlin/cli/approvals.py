@@ -1,4 +1,4 @@
-"""`merlin approvals`: dangerous acts that wait for a second person, decided on the machine."""
+"""`merlin approvals`: list, approve and decline the dangerous actions that need a second admin."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ Number = Annotated[int, typer.Argument(min=1, help="The number of the request.")
 def list_approvals(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List what waits, oldest first."""
     with reading(config) as (ctx, actor):
-        found = [_record(each) for each in approvals.list_waiting(ctx, actor)]
-    print_list(found, "number what subject by until", json=json, prefix="approvals-col")
+        records = [_record(approval) for approval in approvals.list_waiting(ctx, actor)]
+    print_list(records, "number what subject by until", json=json, prefix="approvals-col")
 
 
 @app.command()
 def approve(number: Number, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Approve an action; it starts right away, in the name of who asked."""
     with changing(config, makes_key=True) as (ctx, actor):
-        done = approvals.approve(ctx, actor, number)
-    if done.reason is not None:
-        raise done.reason
-    print_result(_record(done), "approval-said-approved", json=json)
+        view = approvals.approve(ctx, actor, number)
+    if view.reason is not None:
+        raise view.reason
+    print_result(_record(view), "approval-said-approved", json=json)
 
 
 @app.command()
 def decline(number: Number, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Decline an action; who asked is told."""
     with changing(config, makes_key=True) as (ctx, actor):
-        done = approvals.decline(ctx, actor, number)
-    print_result(_record(done), "approval-said-declined", json=json)
+        view = approvals.decline(ctx, actor, number)
+    print_result(_record(view), "approval-said-declined", json=json)
 
 
-def _record(each: ApprovalView) -> dict[str, Any]:
-    found = each.approval
+def _record(view: ApprovalView) -> dict[str, Any]:
+    approval = view.approval
     return {
-        "number": found.number,
-        "act": found.act,
-        "what": stored_text(language(), f"approval-act-{found.act}", found.told),
-        "text": each.text,
-        "subject": found.subject,
-        "by": person_reference(found.asked_by),
-        "at": found.asked_at,
-        "until": found.expires_at,
-        "state": found.state.value,
+        "number": approval.number,
+        "act": approval.act,
+        "what": stored_text(language(), f"approval-act-{approval.act}", approval.told),
+        "text": view.text,
+        "subject": approval.subject,
+        "by": person_reference(approval.asked_by),
+        "at": approval.asked_at,
+        "until": approval.expires_at,
+        "state": approval.state.value,
     }

@@ -1,6 +1,6 @@
-"""`merlin ask`: one question to the model that serves, or to another one.
+"""`merlin ask`: ask the live model, or another one, a single question.
 
-Where it does not know, an answer is composed from sources, as in the bot (`chat.grounding`).
+If the model does not know, compose an answer from sources as the bot does (`chat.grounding`).
 """
 
 from __future__ import annotations
@@ -53,24 +53,28 @@ def ask(
 def _ask_model(
     config: Config, question: str, dataset: str | None, name: str | None
 ) -> Mapping[str, Any]:
-    """Return a model's answer with model, build, its tokens, whether it knew, and sources.
+    """Return a model's answer with its model, build, tokens, sources and whether the model knew.
 
-    `name` is a model id or a build's version; without it the serving model of `dataset`, else
-    of the default dataset, else of the first that serves. Raises ConfigError for an empty
-    question, NotFound, ProviderError, Refused for a model that may serve nobody.
+    `name` is a model id or a build's version. Without it, use the live model of `dataset`, else of
+    the default dataset, else of any dataset. Raises ConfigError for an empty question, NotFound,
+    ProviderError, and Refused for a revoked model.
     """
     if not question.strip():
         raise ConfigError("no question", "ask-empty")
     with reading_context(config) as ctx:
         catalogue = ModelCatalogue(ctx.db)
-        model = Promotions(ctx.db).model(name) if name else _serving(config, catalogue, dataset)
+        model = (
+            Promotions(ctx.db).model(name) if name else _find_live_model(config, catalogue, dataset)
+        )
         if model.state is ModelState.REVOKED:
             why = f"{model.build_version} is {model.state}"
             raise Refused(why, "promote-revoked", model=model.build_version)
         system = (catalogue.tuned_row(model.model_id) or {}).get("system")
         grounding = find_grounding(ctx, model.dataset, question, language())
-    before = [Message("system", system)] if system else []
-    answer = _ask(config, model.provider, model.model_id, [*before, Message("user", question)])
+    system_messages = [Message("system", system)] if system else []
+    answer = _ask(
+        config, model.provider, model.model_id, [*system_messages, Message("user", question)]
+    )
     values: dict[str, object] = {
         "answer": answer.text,
         "model": model.model_id,
@@ -78,7 +82,7 @@ def _ask_model(
         "sources": [],
     }
     if answer.known is False and grounding is not None:
-        values |= _compose(config, grounding, question)
+        values |= _compose_answer(config, grounding, question)
     return {
         **values,
         "build": model.build_version,
@@ -96,8 +100,8 @@ def _ask(config: Config, provider: str, model_id: str, messages: Sequence[Messag
         return service.ask(model_id, messages)
 
 
-def _compose(config: Config, grounding: Grounding, question: str) -> Mapping[str, object]:
-    """Return what a composed answer changes; nothing where it names no source or nobody answers."""
+def _compose_answer(config: Config, grounding: Grounding, question: str) -> Mapping[str, object]:
+    """Return the fields that a composed answer replaces; empty if it cites no source or fails."""
     composer = grounding.composer
     messages = [*composer.before, Message("user", question)]
     try:
@@ -105,14 +109,14 @@ def _compose(config: Config, grounding: Grounding, question: str) -> Mapping[str
     except ProviderError as trouble:
         print_message("ask-not-composed", model=composer.model_id, reason=str(trouble))
         return {}
-    cited, body = read_citations(reply.text, grounding.sources)
-    if not (cited and body):
+    cited, content = read_citations(reply.text, grounding.sources)
+    if not (cited and content):
         return {}
-    names = [source_name(each, language()) for each in cited]
-    return {"answer": body, "model": composer.model_id, "known": True, "sources": names}
+    names = [source_name(source, language()) for source in cited]
+    return {"answer": content, "model": composer.model_id, "known": True, "sources": names}
 
 
-def _serving(config: Config, catalogue: ModelCatalogue, dataset: str | None) -> Model:
+def _find_live_model(config: Config, catalogue: ModelCatalogue, dataset: str | None) -> Model:
     requested = dataset or config.datasets.default or None
     serving = catalogue.serving(requested)
     if serving is None and dataset is None:

@@ -1,7 +1,7 @@
-"""`merlin backup|restore|recover|migrate-db|upgrade`: the state of an installation, whole.
+"""`merlin backup|restore|recover|migrate-db|upgrade`: save, restore and move the stored state.
 
-Saved into an archive and put back, read from git and the providers where it is lost, or moved
-from SQLite to PostgreSQL.
+`recover` rebuilds a lost database from git and the providers; `migrate-db` copies SQLite to
+PostgreSQL.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from merlin.cli.daemon_requests import at_work
+from merlin.cli.daemon_requests import daemon_services
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration, require_stopped
 from merlin.cli.output import (
     format_local_time,
@@ -24,7 +24,7 @@ from merlin.cli.output import (
     print_list,
     print_message,
     show_progress,
-    write_whole,
+    write_atomically,
 )
 from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from merlin.db.backup import Manifest
 
 app = typer.Typer()
-_NAME = "merlin-{:%Y%m%dT%H%M%SZ}.tar.gz"
-_ENCRYPTED = ".enc"
-_DRY = typer.Option("--dry-run", help="Verify every byte and show what it is; change nothing.")
+_ARCHIVE_NAME = "merlin-{:%Y%m%dT%H%M%SZ}.tar.gz"
+_ENCRYPTED_SUFFIX = ".enc"
+_DRY_RUN = typer.Option("--dry-run", help="Verify every byte and show what it is; change nothing.")
 
 
 @app.command()
@@ -60,32 +60,37 @@ def backup(
     """Write database, builds and the engine's models into one archive, while Merlin runs."""
     from merlin.db.backup import backup_folder, note_backup, write_backup
 
-    settings, at = configuration(config), utc_now()
+    settings, now = configuration(config), utc_now()
     state, url = settings.state_dir, settings.database
-    key = next(iter(_keys()), None)
+    key = next(iter(_backup_keys()), None)
     if to == "-":
-        write_backup(state, url, sys.stdout.buffer, at, with_key=with_key, key=key)
-        note_backup(state, at)
+        write_backup(state, url, sys.stdout.buffer, now, with_key=with_key, key=key)
+        note_backup(state, now)
         return
     folder = Path(to) if to else backup_folder(state)
-    path = folder / f"{_NAME.format(at)}{_ENCRYPTED if key else ''}"
+    path = folder / f"{_ARCHIVE_NAME.format(now)}{_ENCRYPTED_SUFFIX if key else ''}"
 
-    def fill(beside: Path) -> None:
-        beside.touch(0o600)
-        with beside.open("wb") as target:
-            write_backup(state, url, target, at, with_key=with_key, key=key)
+    def fill(temporary: Path) -> None:
+        temporary.touch(0o600)
+        with temporary.open("wb") as target:
+            write_backup(state, url, target, now, with_key=with_key, key=key)
 
-    write_whole(path, fill)
-    note_backup(state, at)
-    archives = [*folder.glob("merlin-*Z.tar.gz"), *folder.glob(f"merlin-*Z.tar.gz{_ENCRYPTED}")]
-    old = sorted(archives)[: -keep or None] if keep else []
-    for each in old:
-        each.unlink()
+    write_atomically(path, fill)
+    note_backup(state, now)
+    archives = [
+        *folder.glob("merlin-*Z.tar.gz"),
+        *folder.glob(f"merlin-*Z.tar.gz{_ENCRYPTED_SUFFIX}"),
+    ]
+    expired = sorted(archives)[: -keep or None] if keep else []
+    for archive in expired:
+        archive.unlink()
     size = path.stat().st_size
     if json:
-        print_json({"path": str(path), "bytes": size, "deleted": [str(each) for each in old]})
+        print_json(
+            {"path": str(path), "bytes": size, "deleted": [str(archive) for archive in expired]}
+        )
         return
-    print_message("backup-done", path=str(path), mb=round(size / 1e6, 1), deleted=len(old))
+    print_message("backup-done", path=str(path), mb=round(size / 1e6, 1), deleted=len(expired))
 
 
 @app.command()
@@ -95,36 +100,38 @@ def restore(
     replace: Annotated[
         bool, typer.Option("--replace", help="Even if there is a database; it is kept beside.")
     ] = False,
-    dry_run: Annotated[bool, _DRY] = False,
+    dry_run: Annotated[bool, _DRY_RUN] = False,
     json: AsJson = False,
 ) -> None:
     """Put a backup in place: verified byte by byte first; Merlin must be stopped."""
     from merlin.db.backup import read_backup, restore_backup
 
-    settings, keys = configuration(config), _keys()
+    settings, keys = configuration(config), _backup_keys()
     with ExitStack() as stack:
-        source = _opened(stack, archive)
+        source = _open_archive(stack, archive)
         if dry_run:
-            manifest = read_backup(source, Path(stack.enter_context(_spare(settings))), keys)
+            manifest = read_backup(
+                source, Path(stack.enter_context(_scratch_folder(settings))), keys
+            )
         else:
-            _require_room(stack, settings, may_replace=replace)
+            _check_replaceable(stack, settings, may_replace=replace)
             manifest = restore_backup(
                 source, settings.state_dir, settings.database, utc_now(), keys
             )
     _print_manifest("restore-verified" if dry_run else "restore-done", manifest, json=json)
 
 
-def _keys() -> list[bytes]:
-    """Return the keys of backups, the one that encrypts first. Raises ConfigError for no key."""
+def _backup_keys() -> list[bytes]:
+    """Return the backup keys, the encrypting one first; [] if none is set. Raises ConfigError."""
     from merlin.config import credential
     from merlin.config.settings import BACKUP_KEY
     from merlin.db.encryption import parse_keys
 
-    given = credential(BACKUP_KEY, is_needed=False)
-    return parse_keys(given, BACKUP_KEY) if given else []
+    value = credential(BACKUP_KEY, is_needed=False)
+    return parse_keys(value, BACKUP_KEY) if value else []
 
 
-def _opened(stack: ExitStack, archive: str) -> io.BufferedReader:
+def _open_archive(stack: ExitStack, archive: str) -> io.BufferedReader:
     try:
         if archive == "-":
             return stack.enter_context(os.fdopen(os.dup(sys.stdin.fileno()), "rb"))
@@ -134,27 +141,30 @@ def _opened(stack: ExitStack, archive: str) -> io.BufferedReader:
         raise Refused(str(error), "restore-broken", why=f"{archive}: {why}") from error
 
 
-def _spare(config: Config) -> tempfile.TemporaryDirectory[str]:
-    """Return a new folder for what is only looked at, on the disk of the state where it is."""
+def _scratch_folder(config: Config) -> tempfile.TemporaryDirectory[str]:
+    """Return a temporary folder for `--dry-run`, on the disk of the state folder if it exists."""
     state = config.state_dir
     return tempfile.TemporaryDirectory(dir=state if state.is_dir() else None, prefix=".restore-")
 
 
-def _require_room(stack: ExitStack, config: Config, *, may_replace: bool) -> None:
-    """Hold the daemon's place where there is a state. Raises Refused where it may not go."""
-    from merlin.cli.health import illness
+def _check_replaceable(stack: ExitStack, config: Config, *, may_replace: bool) -> None:
+    """Check that the state may be replaced, and hold the daemon's lock until `stack` closes.
+
+    Raises Refused if there is a state without `may_replace`, or if a process is running.
+    """
+    from merlin.cli.health import health_error
     from merlin.config import process_names
     from merlin.db.backup import ENGINE
     from merlin.db.connections import sqlite_path
 
-    there = [path for path in (config.state_dir / ENGINE,) if path.exists()]
+    existing = [path for path in (config.state_dir / ENGINE,) if path.exists()]
     if config.database.startswith("sqlite:") and (path := sqlite_path(config.database)).exists():
-        there.insert(0, path)
-    if there and not may_replace:
-        raise Refused("there is a database", "restore-there", path=str(there[0]))
-    if "engine" in process_names(config) and illness(config, "engine") is None:
+        existing.insert(0, path)
+    if existing and not may_replace:
+        raise Refused("there is a database", "restore-there", path=str(existing[0]))
+    if "engine" in process_names(config) and health_error(config, "engine") is None:
         raise Refused("the engine is running", "processes-running", names="engine")
-    if there:
+    if existing:
         stack.enter_context(require_stopped(config))
 
 
@@ -179,18 +189,20 @@ def recover(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     with (
         require_stopped(settings),
         opened(settings) as database,
-        at_work(settings, database, None, needs_provider=True, is_launching=False) as services,
+        daemon_services(
+            settings, database, None, needs_provider=True, is_launching=False
+        ) as services,
         show_progress("recover-progress") as advance,
     ):
-        found = recovery.recover(services, advance)
+        datasets = recovery.recover(services, advance)
     if json:
-        print_json(found)
+        print_json(datasets)
         return
-    print_list(found, "dataset builds jobs models serving pinned=is_pinned", json=False)
+    print_list(datasets, "dataset builds jobs models serving pinned=is_pinned", json=False)
     for key in ("differing", "lost"):
-        if names := [name for each in found for name in each[key]]:
+        if names := [name for dataset in datasets for name in dataset[key]]:
             print_message(f"recover-{key}", count=len(names), names=", ".join(names))
-    print_message("recover-done" if found else "recover-nothing")
+    print_message("recover-done" if datasets else "recover-nothing")
 
 
 @app.command("migrate-db")
@@ -213,13 +225,13 @@ def migrate_db(
         with open_database(to) as database:
             migrate(database)
         with show_progress("migrate-db-progress") as advance:
-            copied = copy_database(sqlite_path(settings.database), to, advance)
-    counts = [{"table": table, "rows": rows} for table, rows in copied.items()]
+            row_counts = copy_database(sqlite_path(settings.database), to, advance)
+    counts = [{"table": table, "rows": rows} for table, rows in row_counts.items()]
     if json:
         print_json(counts)
         return
-    print_list([each for each in counts if each["rows"]], "table rows", json=False)
-    print_message("migrate-db-done", rows=sum(copied.values()), tables=len(copied))
+    print_list([entry for entry in counts if entry["rows"]], "table rows", json=False)
+    print_message("migrate-db-done", rows=sum(row_counts.values()), tables=len(row_counts))
 
 
 @app.command()

@@ -1,7 +1,6 @@
-"""`merlin billing report|orders|show|refund|export|reconcile|promo`: what was sold and goes back.
+"""`merlin billing report|orders|show|refund|export|reconcile|promo`: sales, refunds, promo codes.
 
-`reconcile` compares the ledger with what the gateways say and changes nothing; `promo` keeps the
-codes that make a plan cheaper or give days of it.
+`reconcile` compares the ledger with the payment gateways and changes nothing.
 """
 
 from __future__ import annotations
@@ -77,32 +76,32 @@ def report(
         first, last = day_bounds(zone, since, until)
         sums = payments.list_sums(ctx, actor, first, last, zone)
     if json:
-        print_json({"since": first, "until": last, "sums": [_sum(each) for each in sums]})
+        print_json({"since": first, "until": last, "sums": [_sum_record(row) for row in sums]})
         return
     print_list(
-        [_sum(each) for each in sums],
+        [_sum_record(row) for row in sums],
         "month till=till:till plan payments paid refunds returned net test",
         json=False,
         prefix="billing-col",
-        paid=lambda each: f"{each['paid']} {each['currency']}",
-        returned=lambda each: f"{each['returned']} {each['currency']}",
-        net=lambda each: f"{each['net']} {each['currency']}",
-        test=lambda each: translate_word("billing", "test") if each["test"] else "",
+        paid=lambda row: f"{row['paid']} {row['currency']}",
+        returned=lambda row: f"{row['returned']} {row['currency']}",
+        net=lambda row: f"{row['net']} {row['currency']}",
+        test=lambda row: translate_word("billing", "test") if row["test"] else "",
     )
 
 
-def _sum(each: Sum) -> dict[str, Any]:
+def _sum_record(row: Sum) -> dict[str, Any]:
     return {
-        "month": each.month,
-        "till": each.gateway.value,
-        "plan": each.plan,
-        "currency": each.currency.value,
-        "test": each.is_test,
-        "payments": each.payments,
-        "paid": signed(each.paid, each.currency),
-        "refunds": each.refunds,
-        "returned": signed(each.returned, each.currency),
-        "net": signed(each.net, each.currency),
+        "month": row.month,
+        "till": row.gateway.value,
+        "plan": row.plan,
+        "currency": row.currency.value,
+        "test": row.is_test,
+        "payments": row.payments,
+        "paid": signed(row.paid, row.currency),
+        "refunds": row.refunds,
+        "returned": signed(row.returned, row.currency),
+        "net": signed(row.net, row.currency),
     }
 
 
@@ -115,25 +114,27 @@ def orders(
     json: AsJson = False,
 ) -> None:
     """List orders, newest first."""
-    named = state.value if state else ""
+    state_name = state.value if state else ""
     with reading(config) as (ctx, actor):
-        found = payments.list_payments(ctx, actor, limit, "", named, str(user or ""))
+        purchases = payments.list_payments(ctx, actor, limit, "", state_name, str(user or ""))
     columns = "order=number created=created_at user plan till=till:till amount state=state:purchase"
-    _table([_order_json(each) for each in found], columns, json=json, under="orders")
+    _print_payments(
+        [_order_json(purchase) for purchase in purchases], columns, json=json, under="orders"
+    )
 
 
 Order = Annotated[str, typer.Argument(metavar="ORDER", help="The order's number.")]
-WAIT_S, LOOK_S = 30.0, 0.2
+WAIT_S, POLL_S = 30.0, 0.2
 
 
 @app.command()
 def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one order: what it is, its rows in the ledger, its refunds."""
     with reading(config) as (ctx, actor):
-        found = show_payment(ctx, actor, order)
-    document = _order_json(found.purchase)
-    document["ledger"] = [_entry_json(entry) for entry in found.entries]
-    document["refunds"] = [_refund_json(each) for each in found.refunds]
+        details = show_payment(ctx, actor, order)
+    document = _order_json(details.purchase)
+    document["ledger"] = [_entry_json(entry) for entry in details.entries]
+    document["refunds"] = [_refund_json(refund) for refund in details.refunds]
     if json:
         print_json(document)
         return
@@ -150,21 +151,21 @@ def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
         "reason": document["reason"],
     }
     print_pairs(values, "billing-col")
-    _table(document["ledger"], "row kind=kind:entry amount at till-id=till_id by")
+    _print_payments(document["ledger"], "row kind=kind:entry amount at till-id=till_id by")
     if document["refunds"]:
-        refunds = [{**each, "refund": each["refund"][:8]} for each in document["refunds"]]
-        _table(refunds, "refund amount state=state:refund-state at by reason trouble")
+        refunds = [{**refund, "refund": refund["refund"][:8]} for refund in document["refunds"]]
+        _print_payments(refunds, "refund amount state=state:refund-state at by reason trouble")
 
 
-def _table(
-    told: list[dict[str, Any]], columns: str, *, json: bool = False, under: str = ""
+def _print_payments(
+    records: list[dict[str, Any]], columns: str, *, json: bool = False, under: str = ""
 ) -> None:
-    """Print records of money; an amount is told with its currency."""
+    """Print records of payments; the amount column includes the currency."""
 
-    def amount(each: dict[str, Any]) -> str:
-        return f"{each['amount']} {each['currency']}"
+    def amount(payment: dict[str, Any]) -> str:
+        return f"{payment['amount']} {payment['currency']}"
 
-    print_list(told, columns, json=json, under=under, prefix="billing-col", amount=amount)
+    print_list(records, columns, json=json, under=under, prefix="billing-col", amount=amount)
 
 
 @app.command()
@@ -192,43 +193,45 @@ def refund(
         if not details.rests:
             raise NotFound(f"{order} is not paid", "billing-not-paid")
         number = payments.grant_to_refund(details, grant)
-        rest = details.rests[number]
-        minor = None if amount is None else _amount(amount, rest.currency).minor
-        bought = details.purchase.order
-        arguments = {"user": bought.user_id, "plan": bought.promise.plan}
-        arguments |= {"amount": amount or rest.decimal, "currency": rest.currency.value}
-        require_yes("billing-refund-sure", "billing-refund-not-sure", is_given=yes, **arguments)
-        want = partial(payments.request_refund, ctx, actor, order, number, minor, reason)
-        made = ctx.db.transact(want)
+        refundable = details.rests[number]
+        minor = None if amount is None else _parse_amount(amount, refundable.currency).minor
+        purchased = details.purchase.order
+        arguments = {"user": purchased.user_id, "plan": purchased.promise.plan}
+        arguments |= {"amount": amount or refundable.decimal, "currency": refundable.currency.value}
+        require_yes("billing-refund-sure", "billing-refund-not-sure", is_confirmed=yes, **arguments)
+        request = partial(payments.request_refund, ctx, actor, order, number, minor, reason)
+        requested = ctx.db.transact(request)
         print_message(
-            "billing-refund-wanted", amount=made.amount.decimal, currency=made.amount.currency
+            "billing-refund-wanted",
+            amount=requested.amount.decimal,
+            currency=requested.amount.currency,
         )
-        now = made if no_wait else _outcome(ctx, made)
+        result = requested if no_wait else _wait_for_refund(ctx, requested)
     if json:
-        print_json(_refund_json(now))
-    if now.state is RefundState.REFUSED:
-        raise Refused(now.trouble, "billing-refund-refused", trouble=now.trouble)
-    is_done = now.state is RefundState.DONE
+        print_json(_refund_json(result))
+    if result.state is RefundState.REFUSED:
+        raise Refused(result.trouble, "billing-refund-refused", trouble=result.trouble)
+    is_done = result.state is RefundState.DONE
     print_message("billing-refund-sent" if is_done else "billing-refund-waits", order=order)
 
 
-def _amount(text: str, currency: Currency) -> Amount:
-    """Return what somebody typed, roubles or Stars. Raises ConfigError for no amount."""
+def _parse_amount(text: str, currency: Currency) -> Amount:
+    """Parse an amount that the operator typed, in roubles or Stars. Raises ConfigError."""
     try:
         return roubles(text.replace(",", ".")) if currency is Currency.RUB else stars(int(text))
     except ValueError:
         raise ConfigError(f"{text} is no amount", "billing-no-amount", said=text) from None
 
 
-def _outcome(ctx: Context, refund: Refund) -> Refund:
-    """Return a refund as it stands when it ended, or after `WAIT_S`."""
-    until = time.monotonic() + WAIT_S
+def _wait_for_refund(ctx: Context, refund: Refund) -> Refund:
+    """Wait up to `WAIT_S` for a refund to finish, and return its current state."""
+    deadline = time.monotonic() + WAIT_S
     while True:
         rows = Refunds(ctx.db, ctx.clock).of(refund.purchase_id)
-        now = next(row for row in rows if row.refund_id == refund.refund_id)
-        if now.state not in UNDER_WAY or time.monotonic() >= until:
-            return now
-        time.sleep(LOOK_S)
+        current = next(row for row in rows if row.refund_id == refund.refund_id)
+        if current.state not in UNDER_WAY or time.monotonic() >= deadline:
+            return current
+        time.sleep(POLL_S)
 
 
 def _order_json(purchase: Purchase) -> dict[str, Any]:
@@ -296,9 +299,9 @@ def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         json=json,
         under="promos",
         prefix="billing-col",
-        gives=_gain,
-        uses=lambda each: f"{each['uses']} / {each['most_uses'] or '∞'}",
-        promo_state=lambda each: translate_word("billing", "stopped") if each["stopped"] else "",
+        gives=_format_benefit,
+        uses=lambda row: f"{row['uses']} / {row['most_uses'] or '∞'}",
+        promo_state=lambda row: translate_word("billing", "stopped") if row["stopped"] else "",
     )
 
 
@@ -319,9 +322,9 @@ def add(
     with changing(config) as (ctx, actor):
         ends = day_start(until.date(), zone_of(ctx.config.timezone)) if until else None
         promo = Promo(code, plan, days, percent, uses, ends, actor.name)
-        made = add_code(ctx, actor, promo)
-    code = made.code
-    print_result(asdict(made), "promo-did-add", json=json, code=code, plan=plan)
+        added = add_code(ctx, actor, promo)
+    code = added.code
+    print_result(asdict(added), "promo-did-add", json=json, code=code, plan=plan)
 
 
 @promo.command()
@@ -333,7 +336,7 @@ def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None
     print_result(values, "promo-did-stop", json=json)
 
 
-def _gain(values: dict[str, Any]) -> str:
+def _format_benefit(values: dict[str, Any]) -> str:
     if values["percent"]:
         return f"−{values['percent']} %"
     return f"{values['days']} {translate_word('billing', 'days')}"
@@ -351,50 +354,50 @@ def reconcile(
         first, last = day_bounds(zone_of(ctx.config.timezone), since, until)
         shop = ctx.config.payments.yookassa
         gateway = None if shop is None else yookassa_gateway(shop)
-        came = asyncio.run(compare_all(ctx, gateway, first, last))
+        reconciliation = asyncio.run(compare_all(ctx, gateway, first, last))
     if json:
-        print_json({"since": first, "until": last, **_compared(came)})
+        print_json({"since": first, "until": last, **_comparison_record(reconciliation)})
     else:
-        _tell_reconciled(came)
-    if not came.is_clean:
+        _print_reconciliation(reconciliation)
+    if not reconciliation.is_clean:
         raise typer.Exit(1)
 
 
-def _compared(reconciliation: Reconciliation) -> dict[str, Any]:
-    found = [
+def _comparison_record(reconciliation: Reconciliation) -> dict[str, Any]:
+    findings = [
         {
-            "difference": each.difference.value,
-            "till_id": each.outside_id,
-            "order": each.purchase_id,
-            "ledger": each.ours.decimal if each.ours else None,
-            "till": each.theirs.decimal if each.theirs else None,
+            "difference": finding.difference.value,
+            "till_id": finding.outside_id,
+            "order": finding.purchase_id,
+            "ledger": finding.ours.decimal if finding.ours else None,
+            "till": finding.theirs.decimal if finding.theirs else None,
         }
-        for each in reconciliation.found
+        for finding in reconciliation.found
     ]
     return {
         "clean": reconciliation.is_clean,
         "yookassa": None
         if reconciliation.payments is None
-        else {"payments": reconciliation.payments, "found": found},
+        else {"payments": reconciliation.payments, "found": findings},
         "stars": reconciliation.stars and record(reconciliation.stars),
         "faults": list(reconciliation.wrong),
     }
 
 
-def _tell_reconciled(reconciliation: Reconciliation) -> None:
+def _print_reconciliation(reconciliation: Reconciliation) -> None:
     rows: list[Sequence[object]] = [
         [
-            translate_word("differs", each.difference.value),
-            each.outside_id,
-            each.purchase_id,
-            each.ours and each.ours.decimal,
-            each.theirs and each.theirs.decimal,
+            translate_word("differs", finding.difference.value),
+            finding.outside_id,
+            finding.purchase_id,
+            finding.ours and finding.ours.decimal,
+            finding.theirs and finding.theirs.decimal,
         ]
-        for each in reconciliation.found
+        for finding in reconciliation.found
     ]
     rows += [
-        [translate_word("differs-stars", each.kind), each.charge, "", "", ""]
-        for each in (reconciliation.stars.differences if reconciliation.stars else ())
+        [translate_word("differs-stars", difference.kind), difference.charge, "", "", ""]
+        for difference in (reconciliation.stars.differences if reconciliation.stars else ())
     ]
     rows += [
         [translate_word("differs", "ledger"), "", "", fault, ""] for fault in reconciliation.wrong
@@ -430,14 +433,14 @@ def export(
     """Write every payment and refund as CSV for the accountant, oldest first, without people."""
     with reading(config) as (ctx, actor):
         zone, shop = zone_of(ctx.config.timezone), ctx.config.payments.yookassa
-        rows = payments.list_entries(ctx, actor, *day_bounds(zone, since, until))
+        entries = payments.list_entries(ctx, actor, *day_bounds(zone, since, until))
     vat_code = shop.receipt.vat_code if shop and shop.receipt else None
-    lines = [*export_rows(rows, zone, vat_code)]
-    page = io.StringIO()
-    writer = csv.DictWriter(page, COLUMNS, delimiter=";" if excel else ",")
+    rows = [*export_rows(entries, zone, vat_code)]
+    output = io.StringIO()
+    writer = csv.DictWriter(output, COLUMNS, delimiter=";" if excel else ",")
     writer.writeheader()
-    writer.writerows(lines)
-    content = ((_BOM if excel else "") + page.getvalue()).encode()
+    writer.writerows(rows)
+    content = ((_BOM if excel else "") + output.getvalue()).encode()
     if csv_ == "-":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
@@ -446,4 +449,4 @@ def export(
             Path(csv_).write_bytes(content)
         except OSError as error:
             raise ConfigError(f"{csv_}: {error.strerror}", "error-plain") from error
-    print_message("billing-exported", count=len(lines))
+    print_message("billing-exported", count=len(rows))

@@ -1,4 +1,4 @@
-"""`merlin build|builds|show|diff|verify|prune|log`: what commits led to."""
+"""`merlin build|builds|show|diff|verify|prune|log`: builds and the verdicts on commits."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ from merlin.dataset.verify import BuildProof
 Version = Annotated[str, typer.Argument(help="A build: neurotypology-7, or a digest's beginning.")]
 
 
-# What programs know the fields of a build by.
-_JSON = {"version": "build", "id": "build_id"}
+# JSON names of the fields of a build.
+_JSON_NAMES = {"version": "build", "id": "build_id"}
 
 
 app = typer.Typer()
@@ -64,12 +64,12 @@ def build(
 def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List builds, newest first."""
     with reading(config, dataset) as (ctx, actor):
-        found = acts.recent(ctx, actor, dataset or "")
+        views = acts.recent(ctx, actor, dataset or "")
     print_list(
-        [record(each, **_JSON) for each in found],
+        [record(view, **_JSON_NAMES) for view in views],
         "build train test tokens=train_tokens created-at=created_at digest",
         json=json,
-        digest=lambda each: each["digest"][:10],
+        digest=lambda view: view["digest"][:10],
     )
 
 
@@ -77,8 +77,8 @@ def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson =
 def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a build: counts, tokens, system text, and every example with its author."""
     with reading(config) as (ctx, actor):
-        found = acts.get(ctx, actor, version)
-    view = record(found, **_JSON)
+        build = acts.get(ctx, actor, version)
+    view = record(build, **_JSON_NAMES)
     if json:
         print_json(view)
         return
@@ -103,7 +103,7 @@ def diff(
         comparison = record(acts.compare(ctx, actor, old, new), old="", new="")
         texts = acts.compare_texts(ctx, actor, old, new) if html else None
     if html and texts:
-        # Templates and their server take half a second to load.
+        # Jinja and the web modules take half a second to load.
         from merlin.cli.comparison_page import comparison_page
 
         write_file(html, comparison_page(texts, language()))
@@ -125,13 +125,13 @@ def verify(
     version: Version, restore: _RESTORE = False, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """Rebuild from the commit and compare every byte; exit 1 if one differs."""
-    proof, is_restored = _prove(config, version), False
+    proof, is_restored = _verify_build(config, version), False
     if restore and proof.can_restore:
         from merlin.cli.daemon_requests import ask
 
         again = partial(acts.restore, version=proof.build, commit=proof.commit)
         ask(configuration(config), again, print_message)
-        proof, is_restored = _prove(config, proof.build), True
+        proof, is_restored = _verify_build(config, proof.build), True
     if json:
         print_json({**record(proof), "restored": is_restored})
     else:
@@ -140,7 +140,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _prove(config: Path, version: str) -> BuildProof:
+def _verify_build(config: Path, version: str) -> BuildProof:
     from merlin.wiring.context import source_of
 
     with reading(config) as (ctx, actor):
@@ -148,7 +148,7 @@ def _prove(config: Path, version: str) -> BuildProof:
 
 
 def _format_proof(proof: BuildProof, *, is_restored: bool) -> list[str]:
-    """Return what came of a proof as lines."""
+    """Return the lines that describe the result of a verification."""
     names = {"build": proof.build, "commit": proof.commit[:10]}
     digests = {"digest": proof.digest[:SHORT], "made": proof.made[:SHORT]}
     state = "restored" if is_restored and proof.state == "same" else proof.state
@@ -159,34 +159,34 @@ def _format_proof(proof: BuildProof, *, is_restored: bool) -> list[str]:
         lines.append("  " + text(language(), "verify-may-restore", **names))
     for file in proof.files:
         kind = ("line" if file.line else "strange") if file.is_there else "absent"
-        place = {"file": file.file, "line": str(file.line), "example": file.example or "none"}
-        lines.append("  " + text(language(), f"verify-{kind}", **place))
+        arguments = {"file": file.file, "line": str(file.line), "example": file.example or "none"}
+        lines.append("  " + text(language(), f"verify-{kind}", **arguments))
     return lines
 
 
 _KEEP = Annotated[int, typer.Option(min=1, help="How many newest builds of a dataset stay.")]
-_DRY = Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")]
+_DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")]
 
 
 @app.command()
 def prune(
-    keep: _KEEP = 1, dry_run: _DRY = False, config: ConfigPath = DEFAULT, json: AsJson = False
+    keep: _KEEP = 1, dry_run: _DRY_RUN = False, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """Delete folders of builds that nothing needs; any of them can be rebuilt."""
     from merlin.cli.daemon_requests import ask
 
-    gone: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     if dry_run:
         with reading(config) as (ctx, actor):
-            gone.update(acts.unneeded(ctx, actor, keep).as_json())
+            result.update(acts.unneeded(ctx, actor, keep).as_json())
     else:
-        gone.update(ask(configuration(config), partial(acts.prune, keep=keep), print_message))
+        result.update(ask(configuration(config), partial(acts.prune, keep=keep), print_message))
     if json:
-        print_json(gone)
+        print_json(result)
         return
-    names = [str(each) for each in gone["builds"]]
+    names = [str(name) for name in result["builds"]]
     sys.stdout.writelines(f"{name}\n" for name in names)
-    size = format_number(language(), gone["bytes"], 0)
+    size = format_number(language(), result["bytes"], 0)
     print_message("would-prune" if dry_run else "did-prune", count=len(names), bytes=size)
 
 
@@ -199,15 +199,15 @@ def log(
 ) -> None:
     """Show what came of each commit, newest first, with its problems."""
     with reading(config, dataset) as (ctx, actor):
-        found = verdicts.log(ctx, actor, dataset or "", limit)
+        entries = verdicts.log(ctx, actor, dataset or "", limit)
     if json:
-        print_json([record(each, id="") for each in found])
+        print_json([record(verdict, id="") for verdict in entries])
         return
-    for verdict in found:
-        _tell(verdict)
+    for verdict in entries:
+        _print_verdict(verdict)
 
 
-def _tell(verdict: VerdictView) -> None:
+def _print_verdict(verdict: VerdictView) -> None:
     message = text(language(), f"word-{verdict.shown_word}")
     if verdict.served_until:
         message = text(language(), "log-served-until", at=format_local_time(verdict.served_until))

@@ -1,9 +1,9 @@
-"""`merlin check`: what is wrong with datasets, before anybody commits them.
+"""`merlin check`: validate datasets before they are committed; `merlin rules` explains the rules.
 
-For paths it needs neither config nor git nor a network. With `--commit` it looks at the
-configured repository's commit, as the daemon would. Findings are told as text, JSON, annotations
-of a code host, or SARIF; a finding's path begins as the person named the folder, so that a click
-finds the file. `merlin rules` tells what is looked for, and what to do then.
+Checking paths needs no configuration, git or network. With `--commit` it checks a commit of the
+configured repository, as the daemon does. Findings are printed as text, JSON, GitHub annotations
+or SARIF. A finding's path begins with the folder as the user typed it, so that editors and
+terminals can open it.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ _ASK_BASE = Annotated[
     bool,
     typer.Option("--ask-base", help="Ask the base model too, and tell of examples it knows."),
 ]
-# Of one dataset: files looked at, good examples, findings.
-Seen = tuple[int, int, list[Finding]]
-# Datasets that are asked about: how their paths begin, what was checked, which paths are meant.
-Kept = list[tuple[str, "CheckedDataset", Callable[[str], bool]]]
+# The result for one dataset: number of files, number of valid examples, findings.
+DatasetResult = tuple[int, int, list[Finding]]
+# Datasets for `--ask-base`: the path prefix, the checked dataset, and a filter of its paths.
+CheckedFolders = list[tuple[str, "CheckedDataset", Callable[[str], bool]]]
 
 
 app = typer.Typer()
@@ -97,36 +97,42 @@ def check(  # noqa: PLR0913 - each is an option of the command
     if commit and (paths or fix):
         key = "check-fix-or-commit" if fix else "check-paths-or-commit"
         raise ConfigError("paths or --fix and --commit together", key)
-    kept: Kept | None = [] if ask_base else None
+    checked: CheckedFolders | None = [] if ask_base else None
     with _without_garbage_collection():
         if commit:
-            outcome = _sum(_of_commit(commit, config, kept))
+            outcome = _combine(_check_commit(commit, config, checked))
         else:
-            outcome = look_at(paths or _HERE, fix=fix, kept=kept)
-    if kept is not None:
+            outcome = check_paths(paths or _HERE, fix=fix, checked=checked)
+    if checked is not None:
         from merlin.cli.paid_questions import ask_bases
 
-        settings, requested = configuration(config), [each[1:] for each in kept]
-        wishes = SamplingParams(most_tokens=answer_tokens)
-        found = ask_bases(
-            settings, requested, wishes, base=base, limit=limit, budget=budget, yes=yes
+        settings, datasets = configuration(config), [item[1:] for item in checked]
+        sampling = SamplingParams(most_tokens=answer_tokens)
+        by_dataset = ask_bases(
+            settings, datasets, sampling, base=base, limit=limit, budget=budget, yes=yes
         )
-        results = zip(found, kept, strict=True)
-        known = [finding for each, (shown, *_) in results for finding in _with_prefix(each, shown)]
-        outcome = replace(outcome, findings=[*outcome.findings, *known])
+        found = [
+            finding
+            for findings, (prefix, *_) in zip(by_dataset, checked, strict=True)
+            for finding in _with_prefix(findings, prefix)
+        ]
+        outcome = replace(outcome, findings=[*outcome.findings, *found])
     shape = "json" if json else shape
-    for each in (outcome.fixes or ()) if shape != "json" else ():
-        sys.stderr.write(fix_text(each, language()) + "\n")
-    written = FORMATS[shape](outcome, language())
-    if written:
-        sys.stdout.write(written + "\n")
+    for applied in (outcome.fixes or ()) if shape != "json" else ():
+        sys.stderr.write(fix_text(applied, language()) + "\n")
+    output = FORMATS[shape](outcome, language())
+    if output:
+        sys.stdout.write(output + "\n")
     if outcome.count(Severity.ERROR):
         raise typer.Exit(1)
 
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Spare a twelfth of the time: what files say is all kept, and none of it goes in circles."""
+    """Disable garbage collection, which saves a twelfth of the time.
+
+    The contents of files are all kept in memory, and contain no reference cycles.
+    """
     gc.disable()
     try:
         yield
@@ -134,59 +140,63 @@ def _without_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
-def look_at(paths: Iterable[Path], *, fix: bool = False, kept: Kept | None = None) -> Outcome:
-    """Return what the check sees in the datasets that paths mean, mended before with `fix`.
+def check_paths(
+    paths: Iterable[Path], *, fix: bool = False, checked: CheckedFolders | None = None
+) -> Outcome:
+    """Check the datasets at the given paths and return the result, with `fix` after fixing them.
 
-    Checked datasets are put into `kept`, which takes memory.
-    Raises ConfigError for none. With `fix` raises Refused and SourceError, as `read_index`, before
-    anything was changed.
+    Checked datasets are appended to `checked`, which takes memory. Raises ConfigError if there is
+    no dataset. With `fix`, raises Refused and SourceError as `read_index` does, before any change.
     """
-    paths_to_check = [folder for path in paths for folder in folders(path)]
+    to_check = [folder for path in paths for folder in folders(path)]
     if not fix:
-        return _sum(_of_folder(each, kept) for each in paths_to_check)
-    held = {path: read_index(path) for path in {each.path for each in paths_to_check}}
+        return _combine(_check_folder(folder, checked) for folder in to_check)
+    indexes = {path: read_index(path) for path in {folder.path for folder in to_check}}
     fixes = [
-        fix_files(each.path, _entries(each), held[each.path], each.holds) for each in paths_to_check
+        fix_files(folder.path, _entries(folder), indexes[folder.path], folder.holds)
+        for folder in to_check
     ]
     moved = [
-        folder.moved({each.path: each.new_path for each in done})
-        for folder, done in zip(paths_to_check, fixes, strict=True)
+        folder.moved({file_fix.path: file_fix.new_path for file_fix in file_fixes})
+        for folder, file_fixes in zip(to_check, fixes, strict=True)
     ]
-    checked = [
+    shown_fixes = [
         replace(
-            each, path=_under(folder.shown, each.path), new_path=_under(folder.shown, each.new_path)
+            file_fix,
+            path=_under(folder.shown, file_fix.path),
+            new_path=_under(folder.shown, file_fix.new_path),
         )
-        for folder, done in zip(paths_to_check, fixes, strict=True)
-        for each in done
+        for folder, file_fixes in zip(to_check, fixes, strict=True)
+        for file_fix in file_fixes
     ]
-    return _sum((_of_folder(each, kept) for each in moved), checked)
+    return _combine((_check_folder(folder, checked) for folder in moved), shown_fixes)
 
 
 def _entries(folder: Folder) -> Sequence[Entry]:
     return work_tree(folder.path, Limits().file_bytes)[0]
 
 
-def _sum(seen: Iterable[Seen], fixes: Sequence[Fix] | None = None) -> Outcome:
-    found = list(seen)
+def _combine(results: Iterable[DatasetResult], fixes: Sequence[Fix] | None = None) -> Outcome:
+    listed = list(results)
     return Outcome(
-        datasets=len(found),
-        files=sum(files for files, _, _ in found),
-        examples=sum(examples for _, examples, _ in found),
-        findings=[finding for _, _, findings in found for finding in findings],
+        datasets=len(listed),
+        files=sum(files for files, _, _ in listed),
+        examples=sum(examples for _, examples, _ in listed),
+        findings=[finding for _, _, findings in listed for finding in findings],
         fixes=fixes,
     )
 
 
-def _of_folder(folder: Folder, kept: Kept | None) -> Seen:
+def _check_folder(folder: Folder, checked_folders: CheckedFolders | None) -> DatasetResult:
     from merlin.dataset.check import check as check_dataset
     from merlin.dataset.check import check_once
 
     limits = Limits()
     entries, read = work_tree(folder.path, limits.file_bytes)
-    examine = check_once if kept is None else check_dataset
-    checked = examine(folder.name, entries, read, limits=limits)
-    if kept is not None:
-        kept.append((folder.shown, checked, folder.holds))
+    check_files = check_once if checked_folders is None else check_dataset
+    checked = check_files(folder.name, entries, read, limits=limits)
+    if checked_folders is not None:
+        checked_folders.append((folder.shown, checked, folder.holds))
     findings = [finding for finding in checked.findings if folder.holds(finding.path)]
     files = sum(folder.holds(entry.path) for entry in entries)
     examples = sum(map(folder.holds, checked.good_paths()))
@@ -194,7 +204,7 @@ def _of_folder(folder: Folder, kept: Kept | None) -> Seen:
 
 
 def _with_prefix(findings: Iterable[Finding], prefix: str) -> list[Finding]:
-    """Return the findings under the path that the person knows."""
+    """Return the findings with the path prefix that the user typed."""
     return [finding.at(_under(prefix, finding.path)) for finding in findings]
 
 
@@ -202,7 +212,9 @@ def _under(prefix: str, path: str) -> str:
     return escape_unprintable(f"{prefix}/{path}" if prefix else path)
 
 
-def _of_commit(revision: str, path: Path, kept: Kept | None) -> Iterator[Seen]:
+def _check_commit(
+    revision: str, path: Path, checked_folders: CheckedFolders | None
+) -> Iterator[DatasetResult]:
     from merlin.dataset.check import check as check_dataset
     from merlin.dataset.check import check_once
     from merlin.wiring.context import source_of
@@ -214,10 +226,12 @@ def _of_commit(revision: str, path: Path, kept: Kept | None) -> Iterator[Seen]:
     commit = source.resolve(revision)
     for name in source.dataset_trees(commit):
         entries = source.entries(commit, name)
-        checked = (check_once if kept is None else check_dataset)(name, entries, source.read)
+        checked = (check_once if checked_folders is None else check_dataset)(
+            name, entries, source.read
+        )
         prefix = f"{directory}/{name}" if directory else name
-        if kept is not None:
-            kept.append((prefix, checked, lambda _: True))
+        if checked_folders is not None:
+            checked_folders.append((prefix, checked, lambda _: True))
         yield len(entries), checked.good, _with_prefix(checked.findings, prefix)
 
 
@@ -227,9 +241,9 @@ _GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a check saw: `files` looked at, good `examples`, and findings under shown paths.
+    """The result of a check: `files` read, valid `examples`, and findings with displayed paths.
 
-    `fixes` are those of a check that mends before, None where it does not.
+    `fixes` are those made by `--fix`, or None without it.
     """
 
     datasets: int
@@ -239,15 +253,15 @@ class Outcome:
     fixes: Sequence[Fix] | None = None
 
     def count(self, severity: Severity) -> int:
-        """Return how many findings are of this severity."""
+        """Return the number of findings of this severity."""
         return sum(finding.severity is severity for finding in self.findings)
 
 
 def fix_text(fix: Fix, language: str) -> str:
-    """Return what became of one file, a line or two."""
-    what = ", ".join(text(language, f"fix-{name}") for name in fix.mended)
-    place = fix.path if fix.new_path == fix.path else f"{fix.path} -> {fix.new_path}"
-    lines = [text(language, "check-fixed", path=place, what=what)] if what else []
+    """Return one or two lines that describe what was fixed in a file."""
+    fixes = ", ".join(text(language, f"fix-{name}") for name in fix.mended)
+    path = fix.path if fix.new_path == fix.path else f"{fix.path} -> {fix.new_path}"
+    lines = [text(language, "check-fixed", path=path, what=fixes)] if fixes else []
     if fix.left:
         why = text(language, f"fix-left-{fix.left}", reason=fix.reason)
         lines.append(text(language, "check-fix-left", path=fix.path, why=why))
@@ -255,7 +269,7 @@ def fix_text(fix: Fix, language: str) -> str:
 
 
 def as_text(outcome: Outcome, language: str) -> str:
-    """Return a line per finding, as linters write it, and a last line with the counts."""
+    """Return one line per finding, in the usual linter format, and a summary line."""
     lines = [finding.line_text(language) for finding in outcome.findings]
     summary = text(
         language,
@@ -271,7 +285,7 @@ def as_text(outcome: Outcome, language: str) -> str:
 
 
 def as_json(outcome: Outcome, language: str) -> str:
-    """Return the one JSON document of the contract (DESIGN.md, section 11)."""
+    """Return the JSON document whose format DESIGN.md, section 11 defines."""
     findings = [
         {
             "path": finding.path,
@@ -291,7 +305,7 @@ def as_json(outcome: Outcome, language: str) -> str:
 
 
 def as_github(outcome: Outcome, language: str) -> str:
-    """Return workflow commands that a code host shows beside the lines.
+    """Return workflow commands, which GitHub shows next to the lines.
 
     Source: GitHub documentation, "Workflow commands for GitHub Actions".
     """
@@ -312,13 +326,13 @@ def _property(message: str) -> str:
 
 def as_sarif(outcome: Outcome, language: str) -> str:
     """Return a SARIF 2.1.0 log (OASIS), which code hosts and editors read."""
-    found = sorted({finding.rule for finding in outcome.findings})
-    rules = [_sarif_rule(RULES[name], language) for name in found]
+    names = sorted({finding.rule for finding in outcome.findings})
+    rules = [_sarif_rule(RULES[name], language) for name in names]
     driver = {"name": "merlin", "version": __version__, "rules": rules}
     results = [
         {
             "ruleId": finding.rule,
-            "ruleIndex": found.index(finding.rule),
+            "ruleIndex": names.index(finding.rule),
             "level": str(finding.severity),
             "message": {"text": finding.text(language)},
             "locations": [
@@ -338,13 +352,13 @@ def as_sarif(outcome: Outcome, language: str) -> str:
 
 
 def _sarif_rule(rule: Rule, language: str) -> dict[str, object]:
-    """Return a reportingDescriptor, whose help a code host shows beside a finding."""
-    mending = rule.mending(language)
-    shown = f"{mending}\n\n```\n{rule.example.rstrip()}\n```" if rule.example else mending
+    """Return a SARIF reportingDescriptor, whose help a code host shows next to a finding."""
+    advice = rule.mending(language)
+    markdown = f"{advice}\n\n```\n{rule.example.rstrip()}\n```" if rule.example else advice
     return {
         "id": rule.name,
         "shortDescription": {"text": rule.meaning(language)},
-        "help": {"text": mending, "markdown": shown},
+        "help": {"text": advice, "markdown": markdown},
         "defaultConfiguration": {"level": str(rule.severity)},
     }
 
@@ -399,5 +413,5 @@ def _as_text(rule: Rule) -> str:
 
 def _example_lines(rule: Rule) -> list[str]:
     head = f"# {rule.path}" if rule.path else ""
-    body = rule.example.splitlines() if rule.path else [f"$ {rule.example}"]
-    return [f"    {line}" for line in (head, *body) if line]
+    lines = rule.example.splitlines() if rule.path else [f"$ {rule.example}"]
+    return [f"    {line}" for line in (head, *lines) if line]

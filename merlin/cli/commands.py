@@ -1,7 +1,7 @@
-"""The words of the command line: each with its module and its line of help.
+"""The commands of `merlin`, with the module and the help line of each.
 
-A command's module is imported when the command is called: all together take a second. So their
-lines of help stand here too, and a test proves that both say the same.
+A command's module is imported only when the command runs: importing all takes a second. The help
+lines are therefore repeated here; a test checks that they match the modules.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-# By what the help shows together, in its order: a command, its module, its line of help. A command
-# without a line is not told of.
+# Help panels in display order: command -> (module, help line). A command without a help line is
+# hidden.
 PANELS = {
     "Run": {
         "demo": (
@@ -175,28 +175,28 @@ PANELS = {
         ),
     },
 }
-COMMANDS = {word: each for words in PANELS.values() for word, each in words.items()}
+COMMANDS = {name: entry for commands in PANELS.values() for name, entry in commands.items()}
 
 
-def load_command(word: str) -> Any:
-    """Return the command that a word calls, its module imported. Raises KeyError for another."""
-    group = typer.main.get_group(import_module(f"merlin.cli.{COMMANDS[word][0]}").app)
-    return group if group.name == word else group.commands[word]
+def load_command(name: str) -> Any:
+    """Import a command's module and return the command. Raises KeyError for an unknown name."""
+    group = typer.main.get_group(import_module(f"merlin.cli.{COMMANDS[name][0]}").app)
+    return group if group.name == name else group.commands[name]
 
 
 _HELP = {"-h", "--help"}
 
 
-def _is_group(command: Any, words: list[str]) -> bool:
-    """Return whether the words below a command lead to a group, which shows its help."""
-    for word in words:
-        command = getattr(command, "commands", {}).get(word)
+def _is_group(command: Any, names: list[str]) -> bool:
+    """Return whether the arguments lead to a command group, which prints its help."""
+    for name in names:
+        command = getattr(command, "commands", {}).get(name)
     return isinstance(command, TyperGroup)
 
 
 @contextmanager
 def _usage_errors() -> Iterator[None]:
-    """Say in the person's language what Typer says in English of a wrong option or argument."""
+    """Translate Typer's usage errors into the user's language."""
     try:
         yield
     except TyperException as error:
@@ -211,23 +211,23 @@ def _usage_errors() -> Iterator[None]:
 
 
 class LazyGroup(TyperGroup):
-    """The commands by their lines of help; the called one takes its line's place."""
+    """A group that lists its commands without importing them, and imports the one that runs."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        for panel, words in PANELS.items():
-            for word, (_, line) in words.items():
-                command = TyperCommand(word, help=line, hidden=not line, rich_help_panel=panel)
+        for panel, commands in PANELS.items():
+            for name, (_, line) in commands.items():
+                command = TyperCommand(name, help=line, hidden=not line, rich_help_panel=panel)
                 self.add_command(command)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Return what Typer does; where help is wanted, it is in the person's language."""
+        """Translate the help if it is about to be shown, then parse as Typer does."""
         if not args or _HELP.intersection(args):
             self._translate(self, ctx, "")
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return what Typer does: the word, its command, the other arguments."""
+        """Import the named command; return its name, the command and the remaining arguments."""
         if args[0] in COMMANDS:
             command = load_command(args[0])
             self.add_command(command)
@@ -236,12 +236,12 @@ class LazyGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
-        """Return what Typer does; what is wrong with the words is said in the person's language."""
+        """Create the context as Typer does, with usage errors in the user's language."""
         with _usage_errors():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; as `make_context` where its own words are wrong."""
+        """Run the command as Typer does, with usage errors in the user's language."""
         with _usage_errors():
             return super().invoke(ctx)
 

@@ -1,7 +1,6 @@
-"""The page of `merlin diff --html`: two builds beside each other, in one file that needs no other.
+"""The page of `merlin diff --html`: two builds side by side, in one self-contained HTML file.
 
-The page forbids its browser to run any script and to load anything; the template escapes whatever
-the examples say.
+Its Content-Security-Policy forbids scripts and any loading; the template escapes the examples.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ from merlin.core.web.templates import Templates
 from merlin.core.word_difference import compare_words
 
 FOLDER = WEB / "builds"
-# A browser still scrolls through so many examples of a kind; the rest is counted.
+# The most examples of a kind that browsers still scroll through; the page counts the rest.
 MAX_EXAMPLES = 500
 
 
 def comparison_page(build_comparison: BuildComparison, language: str) -> str:
-    """Return the whole page, in a language."""
+    """Return the HTML page in the given language."""
     assets = Assets(STATIC, FOLDER / "static")
     style = assets.text("merlin.css") + assets.text("builds.css")
     functions: dict[str, Callable[..., object]] = {
-        "pairs": pairs,
+        "pairs": message_pairs,
         "parts": compare_words,
         "cell": format_cell,
         "number": partial(format_number, language, digits=0),
@@ -49,14 +48,14 @@ def comparison_page(build_comparison: BuildComparison, language: str) -> str:
     return page.encode("utf-8", "replace").decode()
 
 
-def pairs(change: ExampleChange) -> list[tuple[str, str, str, str]]:
-    """Return role and words of each message of the older build, then of the newer; "" for none."""
-    both = zip_longest(change.old, change.new)
-    return [(*_said(mine), *_said(its)) for mine, its in both]
+def message_pairs(change: ExampleChange) -> list[tuple[str, str, str, str]]:
+    """Return (old role, old text, new role, new text) of each message pair; "" if missing."""
+    messages = zip_longest(change.old, change.new)
+    return [(*_role_and_text(old), *_role_and_text(new)) for old, new in messages]
 
 
-def _said(message: Message | None) -> tuple[str, str]:
+def _role_and_text(message: Message | None) -> tuple[str, str]:
     if message is None:
         return "", ""
-    called = json.dumps(message.extra, ensure_ascii=False, indent=1) if message.extra else ""
-    return message.role, "\n".join(part for part in (message.content, called) if part)
+    calls = json.dumps(message.extra, ensure_ascii=False, indent=1) if message.extra else ""
+    return message.role, "\n".join(part for part in (message.content, calls) if part)

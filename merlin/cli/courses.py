@@ -1,4 +1,4 @@
-"""`merlin courses`: the catalogue as the followed branch describes it."""
+"""`merlin courses`: list the courses as the followed branch describes them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ app = typer.Typer()
 def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the courses that course.yaml files describe, by semester."""
     with reading(config) as (ctx, actor):
-        found = teaching.led_courses(ctx, actor)
+        listed = teaching.led_courses(ctx, actor)
         records = (
-            [_course_values(*materials(ctx, actor, each.course_id)) for each in found]
+            [_course_values(*materials(ctx, actor, course.course_id)) for course in listed]
             if json
             else []
         )
@@ -30,8 +30,8 @@ def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         print_json(records)
         return
     names = ("semester", "course", "name", "materials", "teachers", "state")
-    print_table([f"col-{name}" for name in names], [_row(course) for course in found])
-    if not found:
+    print_table([f"col-{name}" for name in names], [_row(course) for course in listed])
+    if not listed:
         print_message("courses-none")
 
 

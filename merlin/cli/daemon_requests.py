@@ -1,6 +1,6 @@
-"""What commands need of the daemon: to ask it and wait, or to do its work where none runs.
+"""How commands use the daemon: send it a request and wait, or do its work if none is running.
 
-A command that edits has a session besides: a context after a fetch, and the wait for a commit.
+Commands that edit use an `EditSession`: a context after a fetch, and a way to wait for the commit.
 """
 
 from __future__ import annotations
@@ -27,59 +27,59 @@ from merlin.db.requests import Request, RequestKind, Requests, RequestState
 from merlin.engine.trainers.recall import teach_and_ask
 from merlin.wiring.context import make_cipher, opened
 
-# The daemon's own modules take half a second to load, and where it runs nobody needs them.
+# The daemon's modules take half a second to load, and are not needed while it is running.
 if TYPE_CHECKING:
     from merlin.daemon.services import DaemonServices
 
 T = TypeVar("T")
-Say = Callable[..., None]
+Notify = Callable[..., None]
 
-# Looks follow each other faster at first: most answers take a moment.
-FIRST_LOOK_S, LOOK_S = 0.01, 0.1
+# Poll faster at first: most requests take a moment.
+FIRST_POLL_S, POLL_S = 0.01, 0.1
 LATE_S = 30.0
-LEAD_LOOK_S = 1.0
+LEAD_POLL_S = 1.0
 
 
-def until(
+def wait_for(
     config: Config,
-    look: Callable[[], T | None],
+    poll: Callable[[], T | None],
     work: Callable[[], object],
-    say: Say,
-    late: Callable[[], object],
+    notify: Notify,
+    on_late: Callable[[], object],
 ) -> T:
-    """Return the first thing that `look` finds: made by the daemon, or by `work` where none leads.
+    """Call `poll` until it returns a result; if no daemon leads, call `work` to produce one.
 
-    `say` tells the person what is waited for, `late` that it takes long. What `work` raises
-    passes through.
+    `notify` tells the user what is being waited for, `on_late` that it takes long. Exceptions of
+    `work` propagate.
     """
     lead = Lead(config.state_dir, config.database)
-    begun = time.monotonic()
-    late_at, lead_at, is_told, pause_s = begun + LATE_S, begun, False, FIRST_LOOK_S
-    while (found := look()) is None:
+    started_at = time.monotonic()
+    late_at, lead_at, is_notified, pause_s = started_at + LATE_S, started_at, False, FIRST_POLL_S
+    while (result := poll()) is None:
         now = time.monotonic()
         if now >= lead_at:
-            lead_at = now + LEAD_LOOK_S
+            lead_at = now + LEAD_POLL_S
             if lead.take():
                 with lead:
-                    say("no-daemon")
+                    notify("no-daemon")
                     work()
                 continue
-            if not is_told:
-                say("asked-daemon")
-                is_told = True
+            if not is_notified:
+                notify("asked-daemon")
+                is_notified = True
         if now > late_at:
-            late()
+            on_late()
             late_at += LATE_S
         time.sleep(pause_s)
-        pause_s = min(LOOK_S, 1.3 * pause_s)
-    return found
+        pause_s = min(POLL_S, 1.3 * pause_s)
+    return result
 
 
 ENDED = (RequestState.DONE, RequestState.FAILED)
 
 
-class AskedOnly(MerlinError):
-    """The request is stored; nobody waits for its result."""
+class RequestQueued(MerlinError):
+    """The request is stored, and the command does not wait for its result."""
 
     exit_code = 0
 
@@ -87,37 +87,37 @@ class AskedOnly(MerlinError):
 def ask(
     config: Config,
     act: Callable[[Context, Actor], Request],
-    say: Say,
+    notify: Notify,
     *,
     is_waiting: bool = True,
 ) -> Mapping[str, object]:
-    """Let an act ask the daemon for something, and return what came of it.
+    """Create a request with `act`, and return the daemon's result for it.
 
-    Without a daemon this process takes the lead and does it. Raises what the act and the daemon
-    refuse with, AskedOnly when not waiting.
+    Without a daemon, this process takes the lead and handles the request. Raises the errors of
+    `act` and of the daemon, and RequestQueued if not waiting.
     """
     with opened(config) as database:
         ctx = Context(config=config, db=database)
         request = act(ctx, Actor.operator())
         if not is_waiting:
-            raise AskedOnly("asked", "asked-only", request=request.request_id)
+            raise RequestQueued("asked", "asked-only", request=request.request_id)
         rows, request_id = Requests(database), request.request_id
 
-        def look() -> Request | None:
-            found = rows.get(request_id)
-            return found if found.state in ENDED else None
+        def poll() -> Request | None:
+            current = rows.get(request_id)
+            return current if current.state in ENDED else None
 
-        work = partial(_do, config, database, request.kind, say)
-        late = partial(say, "daemon-late", seconds=int(LATE_S), request=request_id)
+        work = partial(_do, config, database, request.kind, notify)
+        on_late = partial(notify, "daemon-late", seconds=int(LATE_S), request=request_id)
         try:
-            done = until(config, look, work, say, late)
-            if done.state is not RequestState.DONE:
-                raise _refusal(done.result)
+            finished = wait_for(config, poll, work, notify, on_late)
+            if finished.state is not RequestState.DONE:
+                raise _refusal(finished.result)
         except MerlinError:
-            # Who was told that it failed does not expect a later daemon to do it.
+            # The user was told that the request failed, so a later daemon must not handle it.
             rows.withdraw(request_id)
             raise
-        return done.result
+        return finished.result
 
 
 def _refusal(values: Mapping[str, object]) -> MerlinError:
@@ -128,18 +128,19 @@ def _refusal(values: Mapping[str, object]) -> MerlinError:
 
 
 @contextmanager
-def at_work(
+def daemon_services(
     config: Config,
     database: Database,
-    say: Say | None,
+    notify: Notify | None,
     *,
     needs_provider: bool = False,
     is_launching: bool = True,
 ) -> Iterator[DaemonServices]:
-    """Yield the daemon's services to a command that does its work; then launch what waits.
+    """Yield the daemon's services to a command that does its work; then launch the waiting jobs.
 
-    Nothing is launched without `is_launching`, nor where a provider's credential is missing, which
-    `say` tells: the daemon will. With `needs_provider` ConfigError is raised then.
+    Without `is_launching`, or if a provider's credential is missing, nothing is launched: the
+    daemon will do it. A missing credential is reported by `notify`; with `needs_provider` it raises
+    ConfigError.
     """
     from merlin.daemon.ticks import launch
     from merlin.wiring.daemon import services_of
@@ -149,96 +150,96 @@ def at_work(
         yield services
         if is_launching and not missing:
             launch(services)
-    if missing and say is not None:
-        say("cli-not-launched", names=", ".join(missing))
+    if missing and notify is not None:
+        notify("cli-not-launched", names=", ".join(missing))
 
 
 def _missing_credentials(config: Config) -> list[str]:
-    """Return the names of the providers' credentials that are not given, in order."""
+    """Return the names of the providers' credentials that are not set, in order."""
     names = dict.fromkeys(provider.credential for provider in config.providers)
     return [name for name in names if not credential(name, is_needed=False)]
 
 
-def _do(config: Config, database: Database, kind: str, say: Say) -> None:
+def _do(config: Config, database: Database, kind: str, notify: Notify) -> None:
     from merlin.daemon.requests import LAUNCHES_NOTHING, NEEDS_PROVIDER, serve_requests
     from merlin.daemon.ticks import fetch, read_commits
 
     needs_provider = RequestKind(kind) in NEEDS_PROVIDER
     has_providers = needs_provider or not _missing_credentials(config)
-    # Who asks for anything else expects no training to come of it.
+    # Only a build request may start training, so only it reports that nothing was launched.
     is_build = kind == RequestKind.BUILD
-    report = say if is_build else None
-    # Files for editors are followed by whoever edits next, or by the daemon.
-    look = read_commits if is_build else fetch
+    notify_missing = notify if is_build else None
+    # The editors' index is updated by the next edit, or by the daemon.
+    fetch_commits = read_commits if is_build else fetch
     launches = RequestKind(kind) not in LAUNCHES_NOTHING
-    with at_work(
-        config, database, report, needs_provider=needs_provider, is_launching=launches
+    with daemon_services(
+        config, database, notify_missing, needs_provider=needs_provider, is_launching=launches
     ) as services:
         Requests(services.db).release()
-        serve_requests(services, partial(look, services), has_providers=has_providers)
+        serve_requests(services, partial(fetch_commits, services), has_providers=has_providers)
 
 
 @contextmanager
-def editing(config: Config, say: Say) -> Iterator[EditSession]:
-    """Fetch, then yield what an editor needs. Raises what the daemon refuses with."""
-    report = _once(say)
-    ask(config, requests.fetch, report)
+def edit_session(config: Config, notify: Notify) -> Iterator[EditSession]:
+    """Fetch, then yield an edit session. Raises the errors of the daemon."""
+    notify_user = _once(notify)
+    ask(config, requests.fetch, notify_user)
     with opened(config) as database:
         database.cipher = make_cipher(config)
         ctx = Context(config=config, db=database, teach=teach_and_ask)
-        yield EditSession(config, ctx, Actor.operator(), report)
+        yield EditSession(config, ctx, Actor.operator(), notify_user)
 
 
-def _once(say: Say) -> Say:
-    """Return `say` that tells one sentence a single time, however many steps a command has."""
+def _once(notify: Notify) -> Notify:
+    """Return a `notify` that prints each key once, however many steps a command has."""
     reported: set[str] = set()
 
-    def say_once(key: str, **arguments: object) -> None:
+    def notify_once(key: str, **arguments: object) -> None:
         if key not in reported:
             reported.add(key)
-            say(key, **arguments)
+            notify(key, **arguments)
 
-    return say_once
+    return notify_once
 
 
 @dataclass(frozen=True, slots=True)
 class EditSession:
-    """What one command works with, and its way to a commit."""
+    """The context of a command that edits, and its way to a commit."""
 
     config: Config
     ctx: Context
     actor: Actor
-    say: Say
+    notify: Notify
 
     def commit(
         self, dataset: str, edits: Sequence[Edit], subject: str, names: tuple[str, str]
     ) -> str:
-        """Ask for a commit; return the id of the change to wait for.
+        """Request a commit and return the id of its change, for `wait`.
 
-        `names`: name and e-mail as the person's git has them. Raises Refused.
+        `names` are the user's name and e-mail in git. Raises Refused.
         """
         editor = local_editor(getpass.getuser(), *names)
-        made = changes.save(self.ctx, self.actor, dataset, edits, subject, editor=editor)
-        return made[0].change_id
+        saved = changes.save(self.ctx, self.actor, dataset, edits, subject, editor=editor)
+        return saved[0].change_id
 
     def wait(self, change_id: str) -> Change:
-        """Return the change when it is committed; without a daemon this process commits it.
+        """Wait until the change is committed; without a daemon, this process commits it.
 
-        Raises MerlinError when it is refused, stands in conflict or cannot be pushed now (then
-        it waits on).
+        Raises MerlinError if the change is refused, is in conflict, or cannot be pushed now (then
+        it stays queued).
         """
-        late = partial(self.say, "change-late", seconds=int(LATE_S), change=change_id)
-        look = partial(_look, Changes(self.ctx.db), change_id)
-        return until(self.config, look, self._work, self.say, late)
+        on_late = partial(self.notify, "change-late", seconds=int(LATE_S), change=change_id)
+        poll = partial(_look, Changes(self.ctx.db), change_id)
+        return wait_for(self.config, poll, self._work, self.notify, on_late)
 
     def _work(self) -> None:
         from merlin.daemon.ticks import fetch
 
-        with at_work(self.config, self.ctx.db, self.say) as services:
+        with daemon_services(self.config, self.ctx.db, self.notify) as services:
             try:
                 services.changing()
             except SourceError:
-                return  # the change says why it waits
+                return  # the change stores the reason why it waits
             fetch(services)
 
 
@@ -259,11 +260,11 @@ def _look(rows: Changes, change_id: str) -> Change | None:
 
 
 def _conflict(rows: Changes, change: Change) -> MerlinError:
-    """Take the edit back, for nobody is asked at a keyboard; what was meant is shown."""
-    shown = [
-        unified_diff(each.theirs.text, each.text, each.path)
-        for each in rows.of_batch(change.batch)
-        if each.theirs is not None
+    """Withdraw the edit, as a command cannot ask how to merge; return an error with its diff."""
+    differences = [
+        unified_diff(file.theirs.text, file.text, file.path)
+        for file in rows.of_batch(change.batch)
+        if file.theirs is not None
     ]
     rows.give_up(change.change_id)
-    return MerlinError("a conflict", "change-in-conflict", difference="\n".join(shown))
+    return MerlinError("a conflict", "change-in-conflict", difference="\n".join(differences))

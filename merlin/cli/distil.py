@@ -1,6 +1,6 @@
-"""`merlin distil`: a stronger model drafts examples, at a price told before, for editors.
+"""`merlin distil`: let a stronger model draft examples for editors, at a price shown first.
 
-The report sets what was trained on them beside the teacher.
+`--report` compares the trained model with the teacher.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import typer
 from merlin.app import distil as act
 from merlin.app.distil import DistilPlan, DistilReport, Passage
 from merlin.cli import language
-from merlin.cli.examples import file_text, open_editing
+from merlin.cli.examples import file_text, open_edit_session
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Yes, configuration
 from merlin.cli.output import print_json, print_message, print_table, record, show_progress
 from merlin.cli.paid_questions import ask_all, confirm_price
@@ -76,7 +76,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     if origin is None or budget is None:
         raise ConfigError("--from and --budget are missing", "distil-needs")
     passages = _questions(origin, file)
-    with open_editing(config) as session:
+    with open_edit_session(config) as session:
         ctx = session.ctx
         chosen = act.find_teacher(ctx, teacher)
         if origin == "examples":
@@ -106,7 +106,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
 
 
 def _questions(origin: str, file: Path | None) -> list[Passage] | None:
-    """Return the questions of the file, None for materials. Raises ConfigError, Refused."""
+    """Return the questions of the file, or None for materials. Raises ConfigError, Refused."""
     if (origin == "questions") != (file is not None):
         raise ConfigError("questions need a file, materials none", "distil-file")
     name = "stdin" if str(file) == "-" else (file or Path()).name
@@ -114,22 +114,22 @@ def _questions(origin: str, file: Path | None) -> list[Passage] | None:
 
 
 def confirm(plan: DistilPlan, limit: int, *, yes: bool) -> None:
-    """Tell what is left and what it may cost, and ask whether to pay. Raises Refused."""
+    """Print the remaining calls and their price, and ask for confirmation. Raises Refused."""
     price, currency = plan.teacher.price, plan.teacher.price.currency
-    most, spoken = estimate(price, plan.queries), language()
-    rest = max(limit - plan.spent_micro, 0)
-    costs = {"spent": plan.spent_micro, "rest": rest}
-    arguments = {name: format_cost(spoken, micro, currency) for name, micro in costs.items()}
-    arguments["most"] = format_price(spoken, most, currency)
+    maximum, lang = estimate(price, plan.queries), language()
+    remaining = max(limit - plan.spent_micro, 0)
+    costs = {"spent": plan.spent_micro, "rest": remaining}
+    arguments = {name: format_cost(lang, micro, currency) for name, micro in costs.items()}
+    arguments["most"] = format_price(lang, maximum, currency)
     print_message("distil-plan", calls=len(plan.queries), done=plan.answered, **arguments)
-    payable = Cost(min(most, rest), currency)
+    payable = Cost(min(maximum, remaining), currency)
     confirm_price(len(plan.queries), [payable], budget=None, yes=yes)
 
 
 def show(plan: DistilPlan, report: DistilReport, *, json: bool) -> None:
-    """Show what was done, and what is left."""
-    currency, left = plan.teacher.price.currency, len(plan.queries) - report.answered
-    counts = {"answered": report.answered, "left": left, "proposed": report.proposed}
+    """Print how many questions were answered and proposed, and how many remain."""
+    currency, remaining = plan.teacher.price.currency, len(plan.queries) - report.answered
+    counts = {"answered": report.answered, "left": remaining, "proposed": report.proposed}
     if json:
         values = {"dataset": plan.dataset, "teacher": plan.teacher.model_id, **counts}
         spent = {"spent_micro": report.spent_micro, "currency": currency}
@@ -142,7 +142,7 @@ def show(plan: DistilPlan, report: DistilReport, *, json: bool) -> None:
     sys.stdout.flush()
 
 
-SHOWN = 3
+SHOWN_EXAMPLES = 3
 _COLUMNS = ("prompt-col-variant", "prompt-col-model", "prompt-col-chrf", "distil-col-instruction")
 _MORE = ("prompt-col-cost", "prompt-col-seconds")
 
@@ -150,24 +150,26 @@ _MORE = ("prompt-col-cost", "prompt-col-seconds")
 def compare(
     config: Config, dataset: str, teacher: str, *, budget: float | None, yes: bool, json: bool
 ) -> None:
-    """Show the student beside the teacher, alone and with near examples, on the test split.
+    """Compare the live model with the teacher, alone and with near examples, on the test split.
 
-    Raises NotFound without a model that serves, and as `ask_all` and `base_to_ask`.
+    Raises NotFound if no model is live, and the errors of `ask_all` and `base_to_ask`.
     """
     with reading_context(config, dataset) as ctx:
         subject = read_subject(ctx.db, dataset)
     if subject.serving is None:
         why = f"{dataset} serves no model"
         raise NotFound(why, "ask-dataset-serves-nothing", dataset=dataset)
-    variants = variants_of(subject, config, base_to_ask(config, subject.recipe, teacher), SHOWN)
+    variants = variants_of(
+        subject, config, base_to_ask(config, subject.recipe, teacher), SHOWN_EXAMPLES
+    )
     report = report_of(subject, variants, ask_all(config, variants, budget=budget, yes=yes))
     rows = [
         {
-            **record(each),
-            "variant": "student" if each.variant == "tuned" else f"teacher-{each.variant}",
-            "instruction": round(median(count_messages(q.messages[:-1]) for q in mine.queries)),
+            **record(result),
+            "variant": "student" if result.variant == "tuned" else f"teacher-{result.variant}",
+            "instruction": round(median(count_messages(q.messages[:-1]) for q in variant.queries)),
         }
-        for each, mine in zip(report.variants, variants, strict=True)
+        for result, variant in zip(report.variants, variants, strict=True)
     ]
     if json:
         names = ("dataset", "build", "questions", "left_out", "ahead")
@@ -180,12 +182,12 @@ def compare(
 
 
 def _row(values: Mapping[str, Any]) -> list[object]:
-    spoken, cost = language(), values["cost_micro"]
+    lang, cost = language(), values["cost_micro"]
     return [
-        text(spoken, f"distil-who-{values['variant']}"),
+        text(lang, f"distil-who-{values['variant']}"),
         values["model"],
-        format_number(spoken, values["chrf"], 1),
+        format_number(lang, values["chrf"], 1),
         values["instruction"],
-        "?" if cost is None else format_price(spoken, cost, values["currency"]),
-        format_number(spoken, values["seconds"], 2),
+        "?" if cost is None else format_price(lang, cost, values["currency"]),
+        format_number(lang, values["seconds"], 2),
     ]

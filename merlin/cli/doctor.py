@@ -1,4 +1,4 @@
-"""`merlin doctor`: is everything there that Merlin needs; a finding a thing, nothing changed."""
+"""`merlin doctor`: check everything that Merlin needs, and change nothing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.health import HealthView, health
 from merlin.cli import doctor_checks as checks
-from merlin.cli.doctor_checks import Good, fault
-from merlin.cli.failures import sentence
-from merlin.cli.health import illness
+from merlin.cli.doctor_checks import CheckMessage, fault
+from merlin.cli.failures import error_text
+from merlin.cli.health import health_error
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message, print_table
 from merlin.config import Config, is_engine, need_credentials, process_names
@@ -40,31 +40,37 @@ app = typer.Typer()
 @app.command()
 def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Check everything that Merlin needs: configuration, credentials, folders, services."""
-    found = [(each, sentence(each.key, each.arguments)) for each in examine(configuration(config))]
+    results = [
+        (result, error_text(result.key, result.arguments))
+        for result in run_checks(configuration(config))
+    ]
     if json:
         print_json(
-            [{"what": one.what, "good": one.is_good, "detail": detail} for one, detail in found]
+            [
+                {"what": result.what, "good": result.is_good, "detail": detail}
+                for result, detail in results
+            ]
         )
     else:
-        lines = [[_mark(one), one.what, detail] for one, detail in found]
-        print_table(["col-good", "col-what", "col-detail"], lines)
-    if not all(one.is_good for one, _ in found):
+        rows = [[_mark(result), result.what, detail] for result, detail in results]
+        print_table(["col-good", "col-what", "col-detail"], rows)
+    if not all(result.is_good for result, _ in results):
         sys.exit(1)
-    if any(one.is_idle for one, _ in found):
+    if any(result.is_idle for result, _ in results):
         print_message("doctor-start")
 
 
-def _mark(found: Examined) -> str:
-    if found.is_idle:
+def _mark(result: CheckResult) -> str:
+    if result.is_idle:
         return "–"
-    return "✔" if found.is_good else "✘"
+    return "✔" if result.is_good else "✘"
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
-    """One thing looked at, and what was found: a text by its key, with what fills it.
+class CheckResult:
+    """The result of one check: a message key and its arguments.
 
-    What is not started yet (`is_idle`) is no fault: `merlin run` starts it.
+    `is_idle` marks something not started yet, which is no fault: `merlin run` starts it.
     """
 
     what: str
@@ -74,32 +80,36 @@ class Examined:
     is_idle: bool = False
 
 
-_Look = tuple[str, Callable[[], Good]]
+_Check = tuple[str, Callable[[], CheckMessage]]
 
 
-def examine(config: Config) -> Iterator[Examined]:
-    """Yield a finding for each thing, good or not, as soon as it was looked at."""
-    for what, look in (*_of_machine(config), *_of_state(config), *_of_repository(config)):
-        yield _tried(what, look)
+def run_checks(config: Config) -> Iterator[CheckResult]:
+    """Yield the result of each check as soon as it is known."""
+    for name, check in (
+        *_machine_checks(config),
+        *_state_checks(config),
+        *_repository_checks(config),
+    ):
+        yield _run_check(name, check)
     is_new = _was_never_started(config)
-    for what, look in (*_of_telegram(config), *_of_world(config)):
-        yield _tried(what, look)
+    for name, check in (*_telegram_checks(config), *_service_checks(config)):
+        yield _run_check(name, check)
     for provider in config.providers:
-        found = _tried(f"provider {provider.name}", partial(checks.check_provider, provider))
-        # The engine of this machine cannot answer before it is started; its key is wanted now.
-        is_idle = is_new and is_engine(config, provider) and found.key == "error-provider-busy"
-        yield _idle(found.what) if is_idle else found
-    for what, look in (*_of_running(config), *_of_processes(config)):
-        found = _tried(what, look)
-        yield _idle(what) if is_new and not found.is_good else found
+        result = _run_check(f"provider {provider.name}", partial(checks.check_provider, provider))
+        # The local engine cannot answer before it is started, but its key must be set already.
+        is_idle = is_new and is_engine(config, provider) and result.key == "error-provider-busy"
+        yield _idle_result(result.what) if is_idle else result
+    for name, check in (*_running_checks(config), *_process_checks(config)):
+        result = _run_check(name, check)
+        yield _idle_result(name) if is_new and not result.is_good else result
 
 
-def _of_machine(config: Config) -> Iterator[_Look]:
+def _machine_checks(config: Config) -> Iterator[_Check]:
     yield "state_dir", partial(checks.check_folder, config.state_dir)
     yield "file system", partial(checks.check_file_system, config.state_dir)
-    yield "permissions", partial(checks.check_rights, config.state_dir)
+    yield "permissions", partial(checks.check_permissions, config.state_dir)
     yield "memory", checks.check_memory
-    yield "timezone", checks.check_zones
+    yield "timezone", checks.check_time_zones
     yield "clock", partial(checks.check_clock, config.telegram.base_url)
     yield "api.listen", partial(checks.check_port, config, "api")
     if "engine" in process_names(config):
@@ -107,21 +117,21 @@ def _of_machine(config: Config) -> Iterator[_Look]:
     for section, tls in (("api.tls", config.api.tls), ("engine.tls", config.engine.tls)):
         if tls is not None:
             yield section, partial(checks.check_certificate, tls, section)
-    if checks.has_units():
-        yield "systemd", checks.check_units
+    if checks.has_systemd_units():
+        yield "systemd", checks.check_systemd_units
 
 
-def _of_state(config: Config) -> Iterator[_Look]:
-    yield "credentials", partial(_credentials, config)
-    yield "database", partial(_database, config)
-    yield "text.key", partial(_text_key, config)
+def _state_checks(config: Config) -> Iterator[_Check]:
+    yield "credentials", partial(_check_credentials, config)
+    yield "database", partial(_check_database, config)
+    yield "text.key", partial(_check_text_key, config)
     if not config.database.startswith("sqlite:"):
         yield "pg_dump", checks.check_dump_programs
     if any(model.path for model in config.engine.models.values()):
-        yield "engine.models", partial(_bases, config)
+        yield "engine.models", partial(_check_base_files, config)
 
 
-def _of_repository(config: Config) -> Iterator[_Look]:
+def _repository_checks(config: Config) -> Iterator[_Check]:
     if config.repository is not None:
         yield "git", checks.check_git
         yield "repository", partial(checks.check_repository, config.repository)
@@ -130,28 +140,28 @@ def _of_repository(config: Config) -> Iterator[_Look]:
         if config.repository.statuses is not None:
             yield "repository.statuses", partial(checks.check_forge, config)
     if config.datasets.default:
-        yield "datasets.default", partial(_default, config)
+        yield "datasets.default", partial(_check_default_dataset, config)
 
 
-def _of_telegram(config: Config) -> Iterator[_Look]:
+def _telegram_checks(config: Config) -> Iterator[_Check]:
     yield "telegram", partial(checks.check_telegram, config.telegram.base_url)
     if config.telegram.mode == "polling":
         yield "telegram.mode", partial(checks.check_webhook, config.telegram)
-    yield "telegram.admins", partial(_admins, config)
-    yield "documents", checks.check_walls
+    yield "telegram.admins", partial(_check_admins, config)
+    yield "documents", checks.check_document_sandbox
 
 
-def _of_world(config: Config) -> Iterator[_Look]:
+def _service_checks(config: Config) -> Iterator[_Check]:
     if config.payments.yookassa is not None:
         yield "payments.yookassa", partial(checks.check_yookassa, config.payments.yookassa)
     if config.api.openid is not None:
         yield "api.openid", partial(checks.check_openid, config.api.openid)
     if config.tracing is not None:
-        yield "tracing.endpoint", partial(checks.check_traces, config.tracing.endpoint)
+        yield "tracing.endpoint", partial(checks.check_trace_receiver, config.tracing.endpoint)
 
 
-def _of_running(config: Config) -> Iterator[_Look]:
-    """Yield what is there only once Merlin has run."""
+def _running_checks(config: Config) -> Iterator[_Check]:
+    """Yield the checks of what exists only once Merlin has run."""
     if config.telegram.mode == "webhook":
         yield "telegram.mode", partial(checks.check_webhook, config.telegram)
     if config.api.public_url:
@@ -159,49 +169,49 @@ def _of_running(config: Config) -> Iterator[_Look]:
     for purpose, choice in config.named_models:
         yield f"chat.{purpose}", partial(checks.check_model, config, choice)
     yield "backup", partial(checks.check_backup, config)
-    yield "live models", partial(_live_models, config)
-    yield "sunset", partial(_seen, config, _sunset)
-    yield "budget.per_month", partial(_seen, config, _budget)
-    yield "queues", partial(_seen, config, _queues)
+    yield "live models", partial(_check_live_models, config)
+    yield "sunset", partial(_check_view, config, _check_sunset)
+    yield "budget.per_month", partial(_check_view, config, _check_budget)
+    yield "queues", partial(_check_view, config, _check_queues)
 
 
-def _of_processes(config: Config) -> Iterator[_Look]:
+def _process_checks(config: Config) -> Iterator[_Check]:
     for process in process_names(config):
-        yield process, partial(_process, config, process)
+        yield process, partial(_check_process, config, process)
 
 
 def _was_never_started(config: Config) -> bool:
-    """Return whether no process of Merlin has ever run on this database."""
+    """Return whether no Merlin process has ever run on this database."""
     try:
         with reading(config) as database:
             return not Heartbeats(database).all()
     except NotFound:
         return True
     except MerlinError:
-        return False  # what is wrong with the database is a finding of its own
+        return False  # a broken database is reported by its own check
 
 
-def _idle(what: str) -> Examined:
-    return Examined(what, is_good=True, key="doctor-idle", arguments={}, is_idle=True)
+def _idle_result(name: str) -> CheckResult:
+    return CheckResult(name, is_good=True, key="doctor-idle", arguments={}, is_idle=True)
 
 
-def _tried(what: str, look: Callable[[], Good]) -> Examined:
+def _run_check(name: str, check: Callable[[], CheckMessage]) -> CheckResult:
     try:
-        key, arguments = look()
+        key, arguments = check()
     except MerlinError as error:
-        return Examined(what, is_good=False, key=error.key, arguments=error.arguments)
+        return CheckResult(name, is_good=False, key=error.key, arguments=error.arguments)
     except OSError as error:
         values = {"message": str(error)}
-        return Examined(what, is_good=False, key="error-plain", arguments=values)
-    return Examined(what, is_good=True, key=key, arguments=arguments)
+        return CheckResult(name, is_good=False, key="error-plain", arguments=values)
+    return CheckResult(name, is_good=True, key=key, arguments=arguments)
 
 
-def _credentials(config: Config) -> Good:
+def _check_credentials(config: Config) -> CheckMessage:
     need_credentials(config)
     return "doctor-credentials", {}
 
 
-def _database(config: Config) -> Good:
+def _check_database(config: Config) -> CheckMessage:
     try:
         with reading(config) as database:
             database.quick_check()
@@ -210,78 +220,78 @@ def _database(config: Config) -> Good:
         return "doctor-database-new", {}
 
 
-def _text_key(config: Config) -> Good:
-    """Look whether each key is here that has encrypted a stored text."""
-    given, path = text_key(), key_path(config.state_dir)
-    here = key_ids(path, given) if given or path.exists() else []
+def _check_text_key(config: Config) -> CheckMessage:
+    """Check that every key is present with which a stored text is encrypted."""
+    credential_key, path = text_key(), key_path(config.state_dir)
+    present = key_ids(path, credential_key) if credential_key or path.exists() else []
     try:
         with reading(config) as database:
-            missing = Reencryption(database).counts().keys() - set(here)
+            missing = Reencryption(database).counts().keys() - set(present)
     except NotFound:
         missing = set()
     if missing:
         raise fault("doctor-no-text-key", keys=", ".join(sorted(missing)))
-    return "doctor-text-key" if here else "doctor-text-key-new", {"keys": ", ".join(here)}
+    return "doctor-text-key" if present else "doctor-text-key-new", {"keys": ", ".join(present)}
 
 
-def _bases(config: Config) -> Good:
-    """Look whether the base models that lie on this machine are where they shall be."""
+def _check_base_files(config: Config) -> CheckMessage:
+    """Check that the local files of the base models exist."""
     for name, base in config.engine.models.items():
         if base.path and not Path(base.path).exists():
             raise fault("doctor-no-base", name=name, path=base.path)
     return "doctor-bases", {}
 
 
-def _default(config: Config) -> Good:
-    """Compare the default dataset with what was seen in the repository, once something was."""
+def _check_default_dataset(config: Config) -> CheckMessage:
+    """Check that the default dataset is among those seen in the repository, if any was seen."""
     try:
         with reading_context(config) as ctx:
-            seen = models.dataset_names(ctx, Actor.operator())
+            known = models.dataset_names(ctx, Actor.operator())
     except NotFound:
-        seen = []
-    arguments = {"dataset": config.datasets.default, "known": ", ".join(seen)}
-    if seen and config.datasets.default not in seen:
+        known = []
+    arguments = {"dataset": config.datasets.default, "known": ", ".join(known)}
+    if known and config.datasets.default not in known:
         raise MerlinError("no such dataset", "doctor-no-default", **arguments)
     return "doctor-default", arguments
 
 
-def _admins(config: Config) -> Good:
-    """Look whether there is an admin whom the bot can write to."""
-    admins, silent = [*config.telegram.admins], list[int]()
+def _check_admins(config: Config) -> CheckMessage:
+    """Check that there are admins, and that the bot can write to each."""
+    admins, unreachable = [*config.telegram.admins], list[int]()
     try:
         with reading(config) as database:
             admins = Roles(database, admins).admins()
-            known = map(Users(database).get, admins)
-            silent = [
-                each
-                for each, user in zip(admins, known, strict=True)
+            users = map(Users(database).get, admins)
+            unreachable = [
+                admin
+                for admin, user in zip(admins, users, strict=True)
                 if user is None or not user.is_reachable
             ]
     except NotFound:
         pass
     if not admins:
         raise fault("doctor-no-admins")
-    if silent:
-        raise fault("doctor-silent-admins", ids=", ".join(map(str, silent)))
+    if unreachable:
+        raise fault("doctor-silent-admins", ids=", ".join(map(str, unreachable)))
     return "doctor-admins", {"count": len(admins)}
 
 
-def _live_models(config: Config) -> Good:
-    """Look whether the provider still has each model that is live."""
+def _check_live_models(config: Config) -> CheckMessage:
+    """Check that the provider still has each live model."""
     with reading(config) as database:
         serving = Promotions(database).serving()
-    gone = sorted(name for name, each in serving.items() if each.model.state is ModelState.GONE)
-    if gone:
-        raise fault("doctor-model-gone", dataset=gone[0])
+    missing = sorted(name for name, live in serving.items() if live.model.state is ModelState.GONE)
+    if missing:
+        raise fault("doctor-model-gone", dataset=missing[0])
     return "doctor-live-models", {"count": len(serving)}
 
 
-def _seen(config: Config, judge: Callable[[HealthView], Good]) -> Good:
+def _check_view(config: Config, judge: Callable[[HealthView], CheckMessage]) -> CheckMessage:
     with reading_context(config) as ctx:
         return judge(health(ctx, Actor.operator(), 0))
 
 
-def _sunset(view: HealthView) -> Good:
+def _check_sunset(view: HealthView) -> CheckMessage:
     for sunset in view.sunsets:
         if sunset.days_left <= _SUNSET_DAYS:
             arguments = {
@@ -293,22 +303,22 @@ def _sunset(view: HealthView) -> Good:
     return "doctor-no-sunset", {}
 
 
-def _budget(view: HealthView) -> Good:
-    for each in view.budget:
-        if each.cap_micro and each.spent_micro >= _SPENT * each.cap_micro:
-            raise fault("doctor-budget-spent", provider=each.provider)
+def _check_budget(view: HealthView) -> CheckMessage:
+    for budget in view.budget:
+        if budget.cap_micro and budget.spent_micro >= _SPENT * budget.cap_micro:
+            raise fault("doctor-budget-spent", provider=budget.provider)
     return "doctor-budget", {}
 
 
-def _queues(view: HealthView) -> Good:
+def _check_queues(view: HealthView) -> CheckMessage:
     for queue in view.queues:
         if queue.oldest is not None and view.now - queue.oldest > _MAX_WAIT:
             raise fault("doctor-queue-waits", queue=queue.name, count=queue.waiting)
     return "doctor-queues", {}
 
 
-def _process(config: Config, process: str) -> Good:
-    ill = illness(config, process)
-    if ill is not None:
-        raise ill
+def _check_process(config: Config, process: str) -> CheckMessage:
+    error = health_error(config, process)
+    if error is not None:
+        raise error
     return "doctor-well", {}

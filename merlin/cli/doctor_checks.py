@@ -1,4 +1,4 @@
-"""What `merlin doctor` looks at: this machine first, then what Merlin needs outside of it."""
+"""The checks of `merlin doctor`: this machine first, then the services outside it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 from cryptography.x509 import load_pem_x509_certificate
 
-from merlin.cli.health import illness, plain_reason
+from merlin.cli.health import health_error, plain_reason
 from merlin.config import BOT_TOKEN, Config, bot_id, credential
 from merlin.config.settings import (
     ModelChoice,
@@ -52,49 +52,58 @@ MIN_FREE, MIN_MEMORY = 1 << 30, 256 << 20
 ANSWER_S = 15.0
 _CLOCK_S = 30.0
 _BACKUP_AGE, _CERTIFICATE_LEFT = timedelta(days=2), timedelta(days=14)
-# SQLite and locks need a file system of this machine.
-_REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "fuse.rclone", "fuse.s3fs"}
+# SQLite and file locks need a local file system.
+_REMOTE_FILE_SYSTEMS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "fuse.sshfs",
+    "fuse.rclone",
+    "fuse.s3fs",
+}
 
-# What was found good: a text by its key, with what fills it.
-Good = tuple[str, Mapping[str, object]]
+# The result of a passed check: a message key and its arguments.
+CheckMessage = tuple[str, Mapping[str, object]]
 
 
 def fault(key: str, **arguments: object) -> MerlinError:
-    """Return what is wrong as an error whose text says what to do."""
+    """Return the error of a failed check; its message says what to do."""
     return MerlinError(key, key, **arguments)
 
 
-def check_folder(folder: Path) -> Good:
-    """Look at the state's folder, or at where it would be made."""
-    place = _existing(folder)
+def check_folder(folder: Path) -> CheckMessage:
+    """Check that the state folder, or its nearest existing parent, is writable and not full."""
+    existing = _existing(folder)
     arguments = {"folder": str(folder)}
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise fault("doctor-folder-closed", **arguments)
-    free = shutil.disk_usage(place).free
+    free = shutil.disk_usage(existing).free
     if free < MIN_FREE:
         raise fault("doctor-folder-full", free=free >> 20, **arguments)
     return "doctor-folder", {"free": free >> 30, **arguments}
 
 
 def _existing(folder: Path) -> Path:
-    return next(each for each in (folder, *folder.parents) if each.exists())
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
-def check_file_system(folder: Path) -> Good:
-    """Look whether the state lies on a disk of this machine."""
-    place = _existing(folder).resolve()
+def check_file_system(folder: Path) -> CheckMessage:
+    """Check that the state folder is on a local disk."""
+    existing = _existing(folder).resolve()
     mounts = {
         Path(disk_partition.mountpoint): disk_partition.fstype
         for disk_partition in psutil.disk_partitions(all=True)
     }
-    kind = next((mounts[each] for each in (place, *place.parents) if each in mounts), "?")
-    if kind in _REMOTE:
+    kind = next((mounts[path] for path in (existing, *existing.parents) if path in mounts), "?")
+    if kind in _REMOTE_FILE_SYSTEMS:
         raise fault("doctor-remote-disk", folder=str(folder), kind=kind)
     return "doctor-local-disk", {}
 
 
-def check_rights(state_dir: Path) -> Good:
-    """Look whether others on this machine can read the state or the credentials."""
+def check_permissions(state_dir: Path) -> CheckMessage:
+    """Check that other users of this machine cannot read the state or the credentials."""
     secret = [state_dir, Path(os.environ.get("CREDENTIALS_DIRECTORY") or state_dir)]
     for folder in secret:
         if folder.exists() and folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -102,23 +111,23 @@ def check_rights(state_dir: Path) -> Good:
     return "doctor-closed-folder", {}
 
 
-def check_memory() -> Good:
-    """Look whether there is memory for a process more."""
+def check_memory() -> CheckMessage:
+    """Check that there is free memory for one more process."""
     free = psutil.virtual_memory().available
     if free < MIN_MEMORY:
         raise fault("doctor-no-memory", free=free >> 20)
     return "doctor-memory", {}
 
 
-def check_zones() -> Good:
-    """Look whether this machine knows time zones."""
+def check_time_zones() -> CheckMessage:
+    """Check that the time zone database is installed."""
     if not has_zones():
         raise fault("doctor-no-zones")
     return "doctor-zones", {}
 
 
-def check_clock(url: str) -> Good:
-    """Compare the clock with that of a server; one that is silent is another finding."""
+def check_clock(url: str) -> CheckMessage:
+    """Compare the clock with the Date header of a server; no answer is not this check's failure."""
     headers: Message | None = None
     with suppress(OSError):
         try:
@@ -129,16 +138,16 @@ def check_clock(url: str) -> Good:
     date = headers["Date"] if headers is not None else None
     if date is None:
         return "doctor-clock-alone", {}
-    off = abs((utc_now() - parsedate_to_datetime(date)).total_seconds())
-    if off > _CLOCK_S:
-        raise fault("doctor-clock-off", seconds=int(off))
+    offset_s = abs((utc_now() - parsedate_to_datetime(date)).total_seconds())
+    if offset_s > _CLOCK_S:
+        raise fault("doctor-clock-off", seconds=int(offset_s))
     return "doctor-clock", {}
 
 
-def check_port(config: Config, process: str) -> Good:
-    """Look whether a process can listen where it shall, or does already."""
+def check_port(config: Config, process: str) -> CheckMessage:
+    """Check that a process can listen on its configured address, or already does."""
     address = (config.api if process == "api" else config.engine).address
-    if illness(config, process) is None:
+    if health_error(config, process) is None:
         return "doctor-port-used", {"name": process}
     try:
         listen(process, *address).close()
@@ -148,8 +157,8 @@ def check_port(config: Config, process: str) -> Good:
     return "doctor-port", {"place": url_place(address)}
 
 
-def check_certificate(tls: TlsConfig, section: str) -> Good:
-    """Look whether a server's certificate fits its key and stays good for two weeks."""
+def check_certificate(tls: TlsConfig, section: str) -> CheckMessage:
+    """Check that a certificate matches its key and stays valid for two weeks."""
     tls_context(tls.certificate, tls.key, section)
     ends = load_pem_x509_certificate(tls.certificate.read_bytes()).not_valid_after_utc
     arguments = {"path": str(tls.certificate), "date": day_argument(ends.date())}
@@ -158,34 +167,34 @@ def check_certificate(tls: TlsConfig, section: str) -> Good:
     return "doctor-certificate", arguments
 
 
-def check_backup(config: Config) -> Good:
-    """Look when the state was backed up last, unless another program does that."""
+def check_backup(config: Config) -> CheckMessage:
+    """Check the age of the last backup, unless another program makes backups."""
     if config.backups == "elsewhere":
         return "doctor-backup-elsewhere", {}
-    at = last_backup(config.state_dir)
-    if at is None:
+    backed_up_at = last_backup(config.state_dir)
+    if backed_up_at is None:
         raise fault("doctor-no-backup")
-    arguments = {"date": day_argument(at.date())}
-    if utc_now() - at > _BACKUP_AGE:
+    arguments = {"date": day_argument(backed_up_at.date())}
+    if utc_now() - backed_up_at > _BACKUP_AGE:
         raise fault("doctor-old-backup", **arguments)
     return "doctor-backup", arguments
 
 
-def check_dump_programs() -> Good:
-    """Look for what a backup of PostgreSQL needs."""
+def check_dump_programs() -> CheckMessage:
+    """Check that the programs for a backup of PostgreSQL are installed."""
     for program in ("pg_dump", "pg_restore"):
         if shutil.which(program) is None:
             raise fault("backup-no-program", program=program)
     return "doctor-program", {"path": shutil.which("pg_dump")}
 
 
-def has_units() -> bool:
-    """Return whether Merlin is installed as systemd's services here."""
+def has_systemd_units() -> bool:
+    """Return whether Merlin is installed as systemd services."""
     return _systemctl("is-enabled", "merlin.target") not in {"", "not-found"}
 
 
-def check_units() -> Good:
-    """Look whether systemd starts Merlin, and whether it has given a unit up."""
+def check_systemd_units() -> CheckMessage:
+    """Check that systemd starts Merlin, and that no unit has failed."""
     listing = _systemctl("list-units", "--state=failed", "--plain", "--no-legend", "merlin*")
     if failed := [line.split()[0] for line in listing.splitlines()]:
         raise fault("doctor-failed-units", names=" ".join(failed))
@@ -195,27 +204,27 @@ def check_units() -> Good:
 
 
 def _systemctl(*text: str) -> str:
-    """Return what systemctl says, "" where there is none."""
+    """Return the output of systemctl, or "" if it is not installed."""
     path = shutil.which("systemctl")
     if path is None:
         return ""
-    done = subprocess.run([path, *text], capture_output=True, text=True, check=False)  # noqa: S603 - no shell
-    return done.stdout.strip()
+    result = subprocess.run([path, *text], capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+    return result.stdout.strip()
 
 
 _HOUR_S = 3600
 
 
-def check_git() -> Good:
-    """Look for git."""
+def check_git() -> CheckMessage:
+    """Check that git is installed."""
     path = shutil.which("git")
     if path is None:
         raise ConfigError("git is not installed", "git-absent")
     return "doctor-program", {"path": path}
 
 
-def check_repository(repository: RepositoryConfig) -> Good:
-    """Ask the repository itself; the mirror is the daemon's."""
+def check_repository(repository: RepositoryConfig) -> CheckMessage:
+    """Check that the remote has the branch; the daemon's mirror is not used."""
     arguments = {"url": repository.url, "branch": repository.branch}
     with _source(repository) as source:
         newest = source.newest()
@@ -224,8 +233,8 @@ def check_repository(repository: RepositoryConfig) -> Good:
     return "doctor-repository", {"commit": newest[:7], **arguments}
 
 
-def check_push(repository: RepositoryConfig) -> Good:
-    """Ask the repository whether it would take a push, without one."""
+def check_push(repository: RepositoryConfig) -> CheckMessage:
+    """Check that the remote would accept a push, without pushing."""
     with _source(repository) as source:
         source.check_push()
     return "doctor-push", {}
@@ -233,13 +242,13 @@ def check_push(repository: RepositoryConfig) -> Good:
 
 @contextmanager
 def _source(repository: RepositoryConfig) -> Iterator[GitSource]:
-    place = (repository.url, repository.branch, repository.directory)
+    remote = (repository.url, repository.branch, repository.directory)
     with TemporaryDirectory(prefix="merlin-") as folder:
-        yield GitSource(*place, Path(folder), timeout_s=ANSWER_S)
+        yield GitSource(*remote, Path(folder), timeout_s=ANSWER_S)
 
 
-def check_forge(config: Config) -> Good:
-    """Ask the forge for the project by the token; whether it may write nobody tells beforehand."""
+def check_forge(config: Config) -> CheckMessage:
+    """Check that the token can read the project; nothing shows write access before a write."""
     forge = forge_of(config)
     if forge is None:
         raise ConfigError("no forge", "config-no-forge")
@@ -248,21 +257,21 @@ def check_forge(config: Config) -> Good:
     return "doctor-forge", {"project": forge.project}
 
 
-def check_telegram(base_url: str) -> Good:
-    """Ask Telegram whose token it is."""
+def check_telegram(base_url: str) -> CheckMessage:
+    """Check the bot's token by asking Telegram for the bot's name."""
     return "doctor-telegram", {"bot": _ask_telegram(base_url, "getMe", "username")["username"]}
 
 
-def check_webhook(telegram: TelegramConfig) -> Good:
-    """Ask Telegram where updates go, and whether they arrive there."""
+def check_webhook(telegram: TelegramConfig) -> CheckMessage:
+    """Check that Telegram sends updates to the configured place and that they arrive."""
     arguments = _ask_telegram(telegram.base_url, "getWebhookInfo", "url")
-    url, requested = (
+    url, expected = (
         str(arguments["url"]),
         telegram.webhook_url if telegram.mode == "webhook" else "",
     )
-    if url != requested:
-        key = "doctor-other-webhook" if requested else "doctor-webhook-set"
-        raise fault(key, url=url or "-", wanted=requested)
+    if url != expected:
+        key = "doctor-other-webhook" if expected else "doctor-webhook-set"
+        raise fault(key, url=url or "-", wanted=expected)
     since = utc_now().timestamp() - _HOUR_S
     if int(arguments.get("last_error_date", 0)) > since:
         arguments = {
@@ -274,7 +283,7 @@ def check_webhook(telegram: TelegramConfig) -> Good:
 
 
 def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
-    """Return the object with this field that Telegram answers; no error holds the token."""
+    """Call the Bot API and return the result, which has `field`; no error contains the token."""
     token = credential(BOT_TOKEN)
     bot_id(token)
     try:
@@ -292,33 +301,33 @@ def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
         raise fault("doctor-telegram-away", url=base_url, reason=reason) from None
 
 
-def check_walls() -> Good:
-    """Look whether the kernel keeps the reader of people's documents from files and network."""
+def check_document_sandbox() -> CheckMessage:
+    """Check that the kernel can isolate the document reader from files and the network."""
     if not is_walled():
         raise fault("doctor-no-walls")
     return "doctor-walls", {}
 
 
-def check_provider(provider: ProviderConfig) -> Good:
-    """Ask a provider for its models."""
+def check_provider(provider: ProviderConfig) -> CheckMessage:
+    """Check that the provider answers, by listing its models."""
     with trainer(provider, ANSWER_S) as service:
         return "doctor-provider", {"count": len(service.models())}
 
 
-def check_model(config: Config, choice: ModelChoice) -> Good:
-    """Ask a provider whether it has a model that is relied on."""
+def check_model(config: Config, choice: ModelChoice) -> CheckMessage:
+    """Check that the provider has a model that the configuration names."""
     name, model = choice.pair
     provider = config.provider(name)
     if provider is None:
         raise ConfigError("no such provider", "config-no-provider", provider=name)
     with trainer(provider, ANSWER_S) as service:
-        if model not in {each.model_id for each in service.models()}:
+        if model not in {known.model_id for known in service.models()}:
             raise fault("doctor-no-model", model=model, provider=name)
     return "doctor-model", {"model": model, "provider": name}
 
 
-def check_yookassa(shop: YooKassaConfig) -> Good:
-    """Ask YooKassa for the payments of the last minute."""
+def check_yookassa(shop: YooKassaConfig) -> CheckMessage:
+    """Check YooKassa's credentials by listing the payments of the last minute."""
     now = utc_now()
     try:
         asyncio.run(yookassa_gateway(shop).between(now - timedelta(minutes=1), now))
@@ -327,8 +336,8 @@ def check_yookassa(shop: YooKassaConfig) -> Good:
     return "doctor-shop", {}
 
 
-def check_openid(open_id_config: OpenIdConfig) -> Good:
-    """Ask the issuer for its description."""
+def check_openid(open_id_config: OpenIdConfig) -> CheckMessage:
+    """Check that the OpenID issuer's metadata can be read."""
     issuer = Issuer(open_id_config, credential(open_id_config.credential))
     try:
         asyncio.run(issuer.sign_in_url(new_sign_in_state(), open_id_config.issuer))
@@ -337,18 +346,18 @@ def check_openid(open_id_config: OpenIdConfig) -> Good:
     return "doctor-issuer", {"issuer": open_id_config.issuer}
 
 
-def check_traces(endpoint: str) -> Good:
-    """Send no span to the receiver of traces."""
+def check_trace_receiver(endpoint: str) -> CheckMessage:
+    """Check that the trace receiver accepts a request without spans."""
     from merlin.core.trace_export import accepts_traces
 
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # it is told here
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # the failure is reported below
     if not accepts_traces(endpoint):
         raise fault("doctor-no-traces", url=endpoint)
     return "doctor-traces", {"url": endpoint}
 
 
-def check_public_url(url: str) -> Good:
-    """Ask the api as people reach it, through names, proxy and certificate."""
+def check_public_url(url: str) -> CheckMessage:
+    """Check that the api answers at its public URL, through DNS, proxy and certificate."""
     try:
         with urllib.request.urlopen(f"{url.rstrip('/')}/healthz", timeout=ANSWER_S):  # noqa: S310 - as above
             return "doctor-public", {"url": url}

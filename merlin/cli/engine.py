@@ -1,4 +1,4 @@
-"""`merlin engine`: serve; who may call it and how much, what it trains, how it is, its bases."""
+"""`merlin engine`: run the engine; manage its keys and base models; show its jobs and status."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     from merlin.wiring.engine import clients_of
 
     with clients_of(configuration(config)) as clients:
-        found = [
+        records = [
             {
                 "name": client.name,
                 "hint": client.hint,
@@ -102,18 +102,20 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
             for client in clients.list_all()
         ]
     print_list(
-        found,
+        records,
         "name key state=state:engine-key-state made used=used_on answers tokens jobs bytes pace",
         json=json,
         under="keys",
         prefix="engine-key-col",
-        key=lambda each: f"{each['hint']}…",
-        made=lambda each: each["created"][:10],
-        answers=lambda each: each["use"]["answers"],
-        tokens=lambda each: _of(each["use"]["tokens"], each["limits"]["tokens_per_day"]),
-        jobs=lambda each: _of(each["use"]["jobs"], each["limits"]["jobs"]),
-        bytes=lambda each: _of(each["use"]["bytes"], each["limits"]["bytes"]),
-        pace=lambda each: each["limits"]["requests_per_minute"] or "∞",
+        key=lambda record: f"{record['hint']}…",
+        made=lambda record: record["created"][:10],
+        answers=lambda record: record["use"]["answers"],
+        tokens=lambda record: _format_usage(
+            record["use"]["tokens"], record["limits"]["tokens_per_day"]
+        ),
+        jobs=lambda record: _format_usage(record["use"]["jobs"], record["limits"]["jobs"]),
+        bytes=lambda record: _format_usage(record["use"]["bytes"], record["limits"]["bytes"]),
+        pace=lambda record: record["limits"]["requests_per_minute"] or "∞",
     )
 
 
@@ -127,17 +129,17 @@ def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
     print_result({"name": name, "state": "revoked"}, "engine-key-revoked", json=json)
 
 
-def _of(used: int, limit: int) -> str:
+def _format_usage(used: int, limit: int) -> str:
     return f"{used}/{limit}" if limit else str(used)
 
 
 Rows = Sequence[Sequence[str]]
 
-LOOK_EVERY_S, ANSWER_S = 1.0, 10.0
+REFRESH_S, ANSWER_S = 1.0, 10.0
 GB, PER_CENT = 1e9, 100
-JOBS = ("engine-job", "base", "state", "progress", "train-loss", "test-loss", "pace", "left")
-HEADINGS = [f"col-{name}" for name in JOBS]
-BASES = ("base", "answers", "running", "waiting", "adapters", "made")
+JOB_COLUMNS = ("engine-job", "base", "state", "progress", "train-loss", "test-loss", "pace", "left")
+JOB_HEADINGS = [f"col-{name}" for name in JOB_COLUMNS]
+BASE_COLUMNS = ("base", "answers", "running", "waiting", "adapters", "made")
 _FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -150,16 +152,16 @@ def jobs(
     """Show the engine's jobs, newest first: state, progress, losses, pace, why one failed."""
     if watch and json:
         raise typer.BadParameter("--watch and --json are for people and for programs: take one")
-    read = configuration(config)
+    settings = configuration(config)
     if watch:
-        _watched(lambda: [_job_row(job) for job in _engine_view(read)["jobs"]])
+        _watch_jobs(lambda: [_job_row(job) for job in _engine_view(settings)["jobs"]])
         return
-    found = _engine_view(read)["jobs"]
+    records = _engine_view(settings)["jobs"]
     if json:
-        print_json({"jobs": found})
+        print_json({"jobs": records})
         return
-    print_table(HEADINGS, [_job_row(job) for job in found])
-    for job in found:
+    print_table(JOB_HEADINGS, [_job_row(job) for job in records])
+    for job in records:
         if job["error"]:
             print_message("engine-view-error", job=job["title"], error=job["error"]["message"])
 
@@ -173,10 +175,14 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         return
     names = ("running", "waiting", "adapters", "completion_tokens")
     bases = [
-        [base["name"], base["backend"], *(_said(base["figures"].get(name), 0) for name in names)]
+        [
+            base["name"],
+            base["backend"],
+            *(_format_optional(base["figures"].get(name), 0) for name in names),
+        ]
         for base in view["bases"]
     ]
-    print_table([f"col-{name}" for name in BASES], bases)
+    print_table([f"col-{name}" for name in BASE_COLUMNS], bases)
     counts = [
         f"{translate_word('engine-page-state', state)} {count}"
         for state, count in view["counts"].items()
@@ -198,40 +204,40 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     )
 
 
-def _watched(rows: Callable[[], Rows]) -> None:
-    """Show the jobs anew every second; without a terminal, whenever something has changed."""
+def _watch_jobs(rows: Callable[[], Rows]) -> None:
+    """Refresh the table of jobs every second; without a terminal, print it when it changes."""
     from rich.live import Live
 
-    seen: Rows = []
+    previous: Rows = []
     while not sys.stdout.isatty():
-        found = rows()
-        if found != seen:
-            print_table(HEADINGS, found)
+        current = rows()
+        if current != previous:
+            print_table(JOB_HEADINGS, current)
             sys.stdout.flush()
-        seen = found
-        time.sleep(LOOK_EVERY_S)
-    with Live(format_table(HEADINGS, rows()), auto_refresh=False) as live:
+        previous = current
+        time.sleep(REFRESH_S)
+    with Live(format_table(JOB_HEADINGS, rows()), auto_refresh=False) as live:
         while True:
-            time.sleep(LOOK_EVERY_S)
-            live.update(format_table(HEADINGS, rows()), refresh=True)
+            time.sleep(REFRESH_S)
+            live.update(format_table(JOB_HEADINGS, rows()), refresh=True)
 
 
 def _job_row(job: Mapping[str, Any]) -> list[str]:
-    progress = pace = left = ""
+    progress = pace = time_left = ""
     if job["state"] not in _FINAL:
         step, steps = job["step"], job["steps"]
         progress = f"{step}/{steps} ({round(PER_CENT * step / steps)} %)" if steps else ""
-        pace = _said(job["tokens_per_second"], 0)
-        left = _span(job["seconds_left"]) if job["seconds_left"] else ""
+        pace = _format_optional(job["tokens_per_second"], 0)
+        time_left = _format_duration(job["seconds_left"]) if job["seconds_left"] else ""
     return [
         job["title"],
         job["base"],
         translate_word("engine-page-state", job["state"]),
         progress,
-        _said(job["train_loss"], 3),
-        _said(job["valid_loss"], 3),
+        _format_optional(job["train_loss"], 3),
+        _format_optional(job["valid_loss"], 3),
         pace,
-        left,
+        time_left,
     ]
 
 
@@ -239,20 +245,20 @@ def _gb(count: float | None) -> str:
     return "–" if count is None else format_number(language(), count / GB, 1)
 
 
-def _said(value: float | None, digits: int) -> str:
+def _format_optional(value: float | None, digits: int) -> str:
     return "" if value is None else format_number(language(), value, digits)
 
 
-def _span(seconds: int) -> str:
-    minutes, rest = divmod(seconds, 60)
+def _format_duration(seconds: int) -> str:
+    minutes, remainder = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{hours}:{minutes:02}:{remainder:02}" if hours else f"{minutes}:{remainder:02}"
 
 
 def _engine_view(config: Config) -> dict[str, Any]:
-    """Return jobs, bases, models and machine of the engine of this configuration.
+    """Fetch the jobs, bases, models and machine of the configured engine.
 
-    Raises Refused where nobody answers, ConfigError where the key is another engine's.
+    Raises Refused if it does not answer, ConfigError if it does not accept the key.
     """
     from merlin.config import credential
 
@@ -266,13 +272,13 @@ def _engine_view(config: Config) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code == HTTPStatus.UNAUTHORIZED:
             raise ConfigError("wrong engine key", "engine-view-key", place=url) from error
-        silent = {"place": url, "reason": str(error)}
-        raise Refused("engine does not answer", "engine-view-silent", **silent) from error
+        arguments = {"place": url, "reason": str(error)}
+        raise Refused("engine does not answer", "engine-view-silent", **arguments) from error
     return values
 
 
 GB, MB = 1e9, 1e6
-# So much of an id that a hub's or a file's own name is told.
+# The longest end of a model id or path that the table shows.
 MAX_SOURCE_LENGTH = 48
 
 
@@ -295,13 +301,17 @@ def pull(
         print_message("library-none")
     for name, model in requested.items():
         print_message("library-pulling", name=name, source=model.source)
-        with _progress() as tell:
-            _, is_new = pull_base(name, model, engine, tell)
+        with _progress() as report:
+            _, is_new = pull_base(name, model, engine, report)
         folder = files_of(name, model, library_of(engine))
         print_message("library-pulled" if is_new else "library-here", name=name, folder=str(folder))
     if json:
         print_json(
-            {"models": [_plain(entry) for entry in _entries(settings) if entry.name in requested]}
+            {
+                "models": [
+                    _entry_record(entry) for entry in _entries(settings) if entry.name in requested
+                ]
+            }
         )
 
 
@@ -315,29 +325,29 @@ def list_bases(
 ) -> None:
     """List base models: licence, size, memory they need, and what is tuned from them."""
     settings = configuration(config)
-    found = _entries(settings, is_thorough=verify)
-    if json or found:
+    entries = _entries(settings, is_thorough=verify)
+    if json or entries:
         print_list(
-            [_plain(each) for each in found],
+            [_entry_record(entry) for entry in entries],
             "name source licence size training answering state=state:library-state standing",
             json=json,
             under="models",
             prefix="library-col",
-            source=lambda each: each["source"][-MAX_SOURCE_LENGTH:],
-            size=lambda each: _size(each["size_bytes"]),
-            training=lambda each: _size(each["training_bytes"]),
-            answering=lambda each: _size(each["answering_bytes"]),
-            standing=lambda each: ", ".join(each["standing"]),
+            source=lambda entry: entry["source"][-MAX_SOURCE_LENGTH:],
+            size=lambda entry: _format_size(entry["size_bytes"]),
+            training=lambda entry: _format_size(entry["training_bytes"]),
+            answering=lambda entry: _format_size(entry["answering_bytes"]),
+            standing=lambda entry: ", ".join(entry["standing"]),
         )
-    if not found and not json:
+    if not entries and not json:
         print_message("library-none")
     elif not json:
         training, answering = _devices(settings)
         print_message("library-estimates", training=training, answering=answering)
-    for each in found:
-        if each.problem:
-            print_message(each.problem.key, **each.problem.arguments)
-    if any(each.state == "base_damaged" for each in found):
+    for entry in entries:
+        if entry.problem:
+            print_message(entry.problem.key, **entry.problem.arguments)
+    if any(entry.state == "base_damaged" for entry in entries):
         raise typer.Exit(1)
 
 
@@ -354,17 +364,17 @@ def remove(
 
     settings = configuration(config)
     bases, engine = _bases(settings), engine_folder(settings)
-    freed, is_kept = store.remove(name, bases, engine, is_forced=force)
+    freed_bytes, is_outside = store.remove(name, bases, engine, is_forced=force)
     if json:
-        print_json({"name": name, "freed_bytes": freed})
-    elif is_kept:
+        print_json({"name": name, "freed_bytes": freed_bytes})
+    elif is_outside:
         print_message("library-stays", name=name, folder=bases[name].source)
     else:
-        print_message("library-removed", name=name, freed=_size(freed))
+        print_message("library-removed", name=name, freed=_format_size(freed_bytes))
 
 
 def _bases(config: Config, names: Sequence[str] = ()) -> Mapping[str, EngineModelConfig]:
-    """Return the bases of these names, all where none is given. Raises NotFound."""
+    """Return the named base models, or all if no name is given. Raises NotFound."""
     from merlin.wiring.engine import engine_models
 
     by_name = engine_models(config)
@@ -376,7 +386,7 @@ def _bases(config: Config, names: Sequence[str] = ()) -> Mapping[str, EngineMode
 
 
 def _entries(config: Config, *, is_thorough: bool = False) -> Sequence[Entry]:
-    """Return every base of the configuration, and what lies there besides."""
+    """Return every configured base model, and the unconfigured ones in the folder."""
     from merlin.engine.model_store.store import list_bases
     from merlin.wiring.engine import engine_folder
 
@@ -385,13 +395,13 @@ def _entries(config: Config, *, is_thorough: bool = False) -> Sequence[Entry]:
 
 
 def _devices(config: Config) -> tuple[str, str]:
-    """Return where bases are trained and where they answer."""
+    """Return the devices for training and for answering."""
     return config.engine.training.devices[0][0], config.engine.answering.device
 
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """Show a bar a file or stage on a terminal; elsewhere a line when one begins."""
+    """Show a progress bar per file or stage; without a terminal, print a line as each begins."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -405,22 +415,22 @@ def _progress() -> Iterator[Progress]:
     ) as bars:
         tasks = {}
 
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(translate_word("library-stage", what), total=total)
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(translate_word("library-stage", stage), total=total)
                 if not console.is_terminal:
-                    sys.stderr.write(f"  {translate_word('library-stage', what)}\n")
-            bars.update(tasks[what], completed=done)
+                    sys.stderr.write(f"  {translate_word('library-stage', stage)}\n")
+            bars.update(tasks[stage], completed=done)
 
-        yield tell
+        yield report
 
 
-def _plain(entry: Entry) -> dict[str, object]:
+def _entry_record(entry: Entry) -> dict[str, object]:
     changed = {"folder": str(entry.folder), "licence": entry.licence or None}
     return record(entry, problem="") | changed
 
 
-def _size(size: int | None) -> str | None:
+def _format_size(size: int | None) -> str | None:
     if size is None:
         return None
     if size < GB:

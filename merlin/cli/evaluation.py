@@ -1,6 +1,6 @@
-"""`merlin eval`: what the proof of a model says, question by question beside another one.
+"""`merlin eval`: the test results of a model, compared with another model's by question.
 
-`merlin prompt-check`: whether tuning pays, or a good prompt does as well.
+`merlin prompt-check`: whether tuning is better than a good prompt.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ from merlin.training.prompt_check import (
 )
 from merlin.wiring.context import reading_context
 
-_COLUMNS = ("model", "questions", "right", "wrong", "refused", "exact", "chrf")
-_LOST = ("kind", "example", "question", "expected", "now")
-_TAGS = ("tag", "questions", "right", "wrong", "refused")
+_SCORE_COLUMNS = ("model", "questions", "right", "wrong", "refused", "exact", "chrf")
+_LOST_COLUMNS = ("kind", "example", "question", "expected", "now")
+_TAG_COLUMNS = ("tag", "questions", "right", "wrong", "refused")
 
 app = typer.Typer()
 
@@ -88,11 +88,13 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         with reading(config) as (ctx, actor):
             answers = answers_to_grade(ctx, actor, model, against)
         base = base_to_ask(settings, Recipe("", ""), judge)
-        words = rubric.read_text("utf-8", "replace") if rubric else ""
+        rubric_text = rubric.read_text("utf-8", "replace") if rubric else ""
         votes = repeats + 1 - repeats % 2
-        queries = grading_queries(base, settings.price(*base), answers, words, votes, language())
+        queries = grading_queries(
+            base, settings.price(*base), answers, rubric_text, votes, language()
+        )
         (replies,) = ask_all(settings, [queries], budget=budget, yes=yes)
-        grading = read_grading(queries, replies, [each for each, _ in answers])
+        grading = read_grading(queries, replies, [answer for answer, _ in answers])
         with changing(config) as (ctx, actor):
             keep_grading(ctx, actor, model, grading)
     with reading(config) as (ctx, actor):
@@ -103,8 +105,8 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     advice = comparison_text(comparison, language()) if comparison else ""
     if json:
         graded = record(grading, kinds="") if grading else None
-        held = {"held": judged.held, "reason": judged.reason, "arguments": judged.arguments}
-        values = {"advice": advice, "grading": graded, "gate": {**record(gate), **held}}
+        hold = {"held": judged.held, "reason": judged.reason, "arguments": judged.arguments}
+        values = {"advice": advice, "grading": graded, "gate": {**record(gate), **hold}}
         print_json({**record(report), **values})
         return
     _print_scores(report)
@@ -130,21 +132,24 @@ def _print_scores(report: ProofReport) -> None:
         scores += [*([comparison.now] if is_part else []), comparison.before]
     scores += [baseline.scores for baseline in report.baselines]
     rows = [
-        [*(getattr(each, name) for name in _COLUMNS[:-1]), format_number(language(), each.chrf, 1)]
-        for each in scores
+        [
+            *(getattr(score, name) for name in _SCORE_COLUMNS[:-1]),
+            format_number(language(), score.chrf, 1),
+        ]
+        for score in scores
     ]
-    print_table([f"eval-col-{name}" for name in _COLUMNS], rows)
+    print_table([f"eval-col-{name}" for name in _SCORE_COLUMNS], rows)
 
 
 def _print_tags(report: ProofReport) -> None:
     if not report.tags:
         return
-    rows = [[getattr(tag, name) for name in _TAGS] for tag in report.tags]
-    headings = [f"eval-col-{name}" for name in _TAGS]
+    rows = [[getattr(tag, name) for name in _TAG_COLUMNS] for tag in report.tags]
+    headings = [f"eval-col-{name}" for name in _TAG_COLUMNS]
     if report.comparison and report.comparison.now.questions:
         headings.append("eval-col-before")
-        for row, each in zip(rows, report.tags, strict=True):
-            row.append(f"{each.right_before}/{each.common}")
+        for row, tag in zip(rows, report.tags, strict=True):
+            row.append(f"{tag.right_before}/{tag.common}")
     sys.stdout.write("\n")
     print_table(headings, rows)
 
@@ -154,13 +159,16 @@ def _print_lost(lost: Sequence[ComparedAnswer]) -> None:
         return
     sys.stdout.write(f"\n{text(language(), 'eval-lost', count=len(lost))}\n")
     rows = [
-        [translate_word("eval-kind", each.kind), *(getattr(each, name) for name in _LOST[1:])]
-        for each in lost
+        [
+            translate_word("eval-kind", answer.kind),
+            *(getattr(answer, name) for name in _LOST_COLUMNS[1:]),
+        ]
+        for answer in lost
     ]
-    print_table([f"eval-col-{name}" for name in _LOST], rows)
+    print_table([f"eval-col-{name}" for name in _LOST_COLUMNS], rows)
 
 
-_SHOWN = 3
+_DEFAULT_EXAMPLES = 3
 _PROMPT_CHECK_COLUMNS = ("variant", "model", "chrf", "right", "tokens", "cost", "seconds")
 
 
@@ -171,7 +179,7 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
     base: Base = "",
     examples: Annotated[
         int, typer.Option(min=1, help="How many of the nearest examples a prompt shows.")
-    ] = _SHOWN,
+    ] = _DEFAULT_EXAMPLES,
     limit: Limit = None,
     answer_tokens: AnswerTokens = None,
     budget: Budget = None,
@@ -188,8 +196,8 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
         arguments = {"base": subject.recipe.base_model, "provider": model[0], "model": model[1]}
         print_message("prompt-other-base", **arguments)
     variants = variants_of(subject, settings, model, examples, limit)
-    wishes = SamplingParams(most_tokens=answer_tokens)
-    replies = ask_all(settings, variants, wishes, budget=budget, yes=yes)
+    sampling = SamplingParams(most_tokens=answer_tokens)
+    replies = ask_all(settings, variants, sampling, budget=budget, yes=yes)
     report = report_of(subject, variants, replies)
     advice = _advice(report)
     if json:
@@ -204,23 +212,23 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
 
 
 def _row(report: VariantReport, questions: int) -> list[object]:
-    cost, spoken = report.cost_micro, language()
+    cost, lang = report.cost_micro, language()
     return [
-        text(spoken, f"prompt-variant-{report.variant}"),
+        text(lang, f"prompt-variant-{report.variant}"),
         report.model,
-        format_number(spoken, report.chrf, 1),
+        format_number(lang, report.chrf, 1),
         f"{report.right}/{questions}",
         report.input_tokens,
-        "?" if cost is None else format_price(spoken, cost, report.currency),
-        format_number(spoken, report.seconds, 2),
+        "?" if cost is None else format_price(lang, cost, report.currency),
+        format_number(lang, report.seconds, 2),
     ]
 
 
 def _advice(report: PromptReport) -> str:
-    """Return in plain words whether tuning pays."""
+    """Return a sentence that says whether tuning is worth it."""
     points = format_number(language(), abs(report.ahead or 0.0), 1)
     prompts = [variant for variant in report.variants if variant.variant != "tuned"]
-    best = max(prompts, key=lambda each: each.chrf)
+    best = max(prompts, key=lambda variant: variant.chrf)
     return text(
         language(),
         f"prompt-verdict-{report.verdict}",

@@ -1,7 +1,7 @@
-"""`merlin example add|edit|rm|retry|find`: single examples, by a commit in your name.
+"""`merlin example add|edit|rm|retry|find`: change single examples by a commit in the user's name.
 
-The words of an example come from options, a file or the person's editor; then preview, findings,
-commit, and what came of it. Who sits at the keyboard is whom their own git would say.
+The text comes from options, a file or the user's editor. The author is the name and e-mail that
+the user's git has.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from merlin.app.actor import Actor
 from merlin.app.changes import PreviewView
 from merlin.app.examples import ExampleView
 from merlin.cli import language
-from merlin.cli.daemon_requests import EditSession, editing
+from merlin.cli.daemon_requests import EditSession, edit_session
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, NoWait, configuration
 from merlin.cli.output import print_json, print_message, print_table, record
 from merlin.core import money
@@ -53,7 +53,7 @@ Preview = Annotated[
 ]
 
 
-Shown = dict[str, object]
+JsonObject = dict[str, object]
 
 
 app = typer.Typer(
@@ -76,13 +76,13 @@ def add(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Add an example: a question with its answer, or a file with a whole conversation."""
-    text = asked_text(question, answer, file, tuple(tag or ()))
-    with open_editing(config) as session:
+    text = new_example_text(question, answer, file, tuple(tag or ()))
+    with open_edit_session(config) as session:
         ctx, actor = session.ctx, session.actor
-        known = {each.path for each in changes.read_files(ctx, actor, dataset).files}
+        existing_paths = {file.path for file in changes.read_files(ctx, actor, dataset).files}
         example_id = name or examples.free_id(ctx, dataset, text)
         path = example_path(example_id)
-        if path in known:
+        if path in existing_paths:
             raise Refused(f"{example_id} is there", "example-exists", example=example_id)
         edits = [Edit(path, None, text)]
         if preview:
@@ -107,26 +107,26 @@ def edit(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Change an example: first question, last answer, tags, or all of it in your $EDITOR."""
-    words = [question, answer, tag or None]
-    has_words = any(word is not None for word in words)
-    if file is not None and has_words:
+    changes = [question, answer, tag or None]
+    has_changes = any(change is not None for change in changes)
+    if file is not None and has_changes:
         raise ConfigError("--file with words", "example-file-or-words")
-    with open_editing(config) as session:
-        known = _one(session, example, dataset)
+    with open_edit_session(config) as session:
+        current = _find_example(session, example, dataset)
         if file is not None:
             text = file_text(file)
-        elif has_words:
-            text = reword_example(known.text, question, answer, tag or None)
+        elif has_changes:
+            text = reword_example(current.text, question, answer, tag or None)
         else:
-            text = open_editor(known.text or "")
-        if text == known.text:
-            raise Refused("nothing changed", "example-unchanged", example=known.id)
-        edits = [Edit(known.path, known.revision, text)]
+            text = open_editor(current.text or "")
+        if text == current.text:
+            raise Refused("nothing changed", "example-unchanged", example=current.id)
+        edits = [Edit(current.path, current.revision, text)]
         if preview:
-            show_answers(session, known.dataset, edits, json=json)
+            show_answers(session, current.dataset, edits, json=json)
             return
-        saved = save(session, known.dataset, edits, is_waiting=not no_wait, json=json)
-    show({**saved, "example": known.id}, json=json)
+        saved = save(session, current.dataset, edits, is_waiting=not no_wait, json=json)
+    show({**saved, "example": current.id}, json=json)
 
 
 @app.command()
@@ -139,14 +139,14 @@ def rm(
     json: AsJson = False,
 ) -> None:
     """Delete an example."""
-    with open_editing(config) as session:
-        known = _one(session, example, dataset)
-        edits = [Edit(known.path, known.revision, None)]
+    with open_edit_session(config) as session:
+        current = _find_example(session, example, dataset)
+        edits = [Edit(current.path, current.revision, None)]
         if preview:
-            show_answers(session, known.dataset, edits, json=json)
+            show_answers(session, current.dataset, edits, json=json)
             return
-        saved = save(session, known.dataset, edits, is_waiting=not no_wait, json=json)
-    show({**saved, "example": known.id}, json=json)
+        saved = save(session, current.dataset, edits, is_waiting=not no_wait, json=json)
+    show({**saved, "example": current.id}, json=json)
 
 
 @app.command()
@@ -159,7 +159,7 @@ def retry(
     json: AsJson = False,
 ) -> None:
     """Retry an edit that the repository rejected, whoever made it."""
-    with open_editing(config) as session:
+    with open_edit_session(config) as session:
         batch = changes.retry(session.ctx, session.actor, change).id
         result = outcome(session, batch, is_waiting=not no_wait)
     show(result, json=json)
@@ -175,18 +175,18 @@ def find(
 ) -> None:
     """Find examples that contain all these words, or parts of words."""
     with reading_context(configuration(config)) as ctx:
-        found = examples.find(ctx, Actor.operator(), " ".join(words), dataset or "", limit=limit)
+        matches = examples.find(ctx, Actor.operator(), " ".join(words), dataset or "", limit=limit)
     if json:
-        print_json([_to_json(each) for each in found])
+        print_json([_to_json(match) for match in matches])
         return
-    lines = [[each.dataset, each.id, question_preview(each.text)] for each in found]
-    print_table(["col-dataset", "col-example", "col-what"], lines)
-    if not found:
+    rows = [[match.dataset, match.id, question_preview(match.text)] for match in matches]
+    print_table(["col-dataset", "col-example", "col-what"], rows)
+    if not matches:
         print_message("example-none-found")
         sys.stdout.flush()
 
 
-def _to_json(example: ExampleView) -> Shown:
+def _to_json(example: ExampleView) -> JsonObject:
     return {
         "dataset": example.dataset,
         "path": example.path,
@@ -196,39 +196,40 @@ def _to_json(example: ExampleView) -> Shown:
     }
 
 
-def _one(session: EditSession, example_id: str, dataset: str | None) -> ExampleView:
-    """Return the one example of this id, or of DATASET/ID. Raises NotFound, Refused for several.
+def _find_example(session: EditSession, example_id: str, dataset: str | None) -> ExampleView:
+    """Return the one example with this id, or with DATASET/ID.
 
-    An id may hold a slash itself: its first part names a dataset only where there is one.
+    An id may contain a slash: its first part names a dataset only if that dataset exists. Raises
+    NotFound, and Refused if several datasets have the id.
     """
-    known = [each.name for each in examples.datasets(session.ctx, session.actor)]
-    head, _, rest = example_id.partition("/")
-    is_named = dataset is None and rest != "" and head in known
-    names = [dataset] if dataset else known
-    found: list[ExampleView] = []
-    if is_named:
+    datasets = [view.name for view in examples.datasets(session.ctx, session.actor)]
+    first, _, remainder = example_id.partition("/")
+    has_dataset = dataset is None and remainder != "" and first in datasets
+    names = [dataset] if dataset else datasets
+    matches: list[ExampleView] = []
+    if has_dataset:
         with suppress(NotFound):
-            found = [examples.get(session.ctx, session.actor, head, rest)]
-    for name in [] if found else names:
+            matches = [examples.get(session.ctx, session.actor, first, remainder)]
+    for name in [] if matches else names:
         with suppress(NotFound):
-            found.append(examples.get(session.ctx, session.actor, name, example_id))
-    if not found:
+            matches.append(examples.get(session.ctx, session.actor, name, example_id))
+    if not matches:
         arguments = {"dataset": ", ".join(names), "example": example_id}
-        if is_named:
-            arguments = {"dataset": head, "example": rest}
+        if has_dataset:
+            arguments = {"dataset": first, "example": remainder}
         raise NotFound(f"no example {example_id}", "change-no-example", **arguments)
-    if len(found) > 1:
-        several = ", ".join(each.dataset for each in found)
+    if len(matches) > 1:
+        several = ", ".join(match.dataset for match in matches)
         raise Refused("several datasets have it", "example-several", datasets=several)
-    return found[0]
+    return matches[0]
 
 
-def asked_text(
+def new_example_text(
     question: str | None, answer: str | None, file: Path | None, tags: tuple[str, ...]
 ) -> str:
-    """Return a new example's text: made of question and answer, or read from a file.
+    """Return a new example's text, made from question and answer or read from a file.
 
-    Raises ConfigError unless exactly one of both ways was chosen.
+    Raises ConfigError unless exactly one of the two ways was chosen.
     """
     if (file is None) == (question is None or answer is None):
         raise ConfigError("a question with its answer, or a file", "example-file-or-words")
@@ -249,13 +250,13 @@ def file_text(path: Path) -> str:
 
 
 def unreadable_file(path: Path, error: OSError) -> ConfigError:
-    """Return the error about a file that the system does not let be read."""
+    """Return the error for a file that cannot be read."""
     arguments = {"path": str(path), "reason": error.strerror or str(error)}
     return ConfigError(f"{path}: {error}", "example-unreadable", **arguments)
 
 
 def open_editor(text: str) -> str:
-    """Return the text as the person's editor left it. Raises Refused when there is no editor."""
+    """Let the user edit a text in $VISUAL or $EDITOR, and return it. Raises Refused on failure."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory(prefix="merlin-") as folder:
         path = Path(folder) / "example.yaml"
@@ -267,9 +268,9 @@ def open_editor(text: str) -> str:
         return path.read_text(encoding="utf-8", errors="surrogateescape")
 
 
-def open_editing(path: Path) -> AbstractContextManager[EditSession]:
-    """Return what gives an editor what they need by the configuration, after a fetch."""
-    return editing(configuration(path), print_message)
+def open_edit_session(path: Path) -> AbstractContextManager[EditSession]:
+    """Return a context manager that fetches and yields an edit session."""
+    return edit_session(configuration(path), print_message)
 
 
 def save(
@@ -279,18 +280,18 @@ def save(
     *,
     is_waiting: bool,
     json: bool,
-) -> Shown:
-    """Check the edits against their dataset, commit them, and return what came of it.
+) -> JsonObject:
+    """Check the edits against their dataset, commit them, and return the result.
 
-    Findings are told on the way. Raises Refused where one is an error; for programs they are
-    shown before.
+    Findings are printed to stderr. Raises Refused if one is an error; with `json` the result is
+    printed before.
     """
     files = changes.read_files(session.ctx, session.actor, dataset)
-    seen = changes.check_edits(session.ctx, files, edits)
-    print_findings(seen.findings)
-    print_findings(seen.around)
-    view = of_preview(seen)
-    if not seen.is_good:
+    checked = changes.check_edits(session.ctx, files, edits)
+    print_findings(checked.findings)
+    print_findings(checked.around)
+    view = preview_record(checked)
+    if not checked.is_good:
         if json:
             print_json({"dataset": dataset, "commit": None, **view})
         raise Refused("findings", "change-not-good", dataset=dataset)
@@ -298,7 +299,7 @@ def save(
 
 
 def show_answers(session: EditSession, dataset: str, edits: Sequence[Edit], *, json: bool) -> None:
-    """Show which answers to the last questions that people asked the edits would change."""
+    """Show how the edits would change the answers to recently asked questions."""
     ctx = session.ctx
     plan = answer_changes.plan_comparison(ctx, session.actor, dataset)
     comparison = answer_changes.compare_answers(ctx, *plan, edits, language())
@@ -319,14 +320,14 @@ def show_answers(session: EditSession, dataset: str, edits: Sequence[Edit], *, j
 
 def commit(
     session: EditSession, dataset: str, edits: Sequence[Edit], subject: str, *, is_waiting: bool
-) -> Shown:
-    """Commit the edits as they are and return what came of it, as far as is waited for."""
+) -> JsonObject:
+    """Commit the edits without a check and return the result, waiting for it if asked to."""
     change_id = session.commit(dataset, edits, subject, identity())
     return outcome(session, change_id, is_waiting=is_waiting)
 
 
-def outcome(session: EditSession, change_id: str, *, is_waiting: bool) -> Shown:
-    """Return what came of an edit that was asked for, as far as is waited for."""
+def outcome(session: EditSession, change_id: str, *, is_waiting: bool) -> JsonObject:
+    """Return the state of a requested edit, waiting for its commit if asked to."""
     if is_waiting:
         session.wait(change_id)
     else:
@@ -342,32 +343,32 @@ def outcome(session: EditSession, change_id: str, *, is_waiting: bool) -> Shown:
     }
 
 
-def of_preview(seen: PreviewView) -> Shown:
-    """Return tokens, price and findings of a preview for programs."""
+def preview_record(preview: PreviewView) -> JsonObject:
+    """Return the tokens, price and findings of a preview for JSON."""
     return {
-        "tokens": seen.tokens,
-        "next_training": asdict(seen.next_training) if seen.next_training else None,
+        "tokens": preview.tokens,
+        "next_training": asdict(preview.next_training) if preview.next_training else None,
         "findings": [
-            {**asdict(each), "message": each.text(language())}
-            for each in (*seen.findings, *seen.around)
+            {**asdict(finding), "message": finding.text(language())}
+            for finding in (*preview.findings, *preview.around)
         ],
     }
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
-    """Say findings on stderr, a line each."""
+    """Print findings on stderr, one line each."""
     for finding in findings:
         sys.stderr.write(f"{finding.line_text(language())}\n")
 
 
 def print_commit(values: Mapping[str, object]) -> None:
-    """Say which commit was made; nothing where it is still waited for."""
+    """Print the commit that was made; nothing if it is still pending."""
     if values.get("commit"):
         sys.stdout.write(f"{str(values['commit'])[:10]}  {values['subject']}\n")
 
 
 def show(values: Mapping[str, object], *, json: bool) -> None:
-    """Show what came of an edit."""
+    """Print the result of an edit."""
     if json:
         print_json(values)
         return
@@ -387,9 +388,9 @@ _IDENT = re.compile(r"(.*) <([^<>]*)> \d+ [+-]\d{4}")
 
 
 def identity() -> tuple[str, str]:
-    """Return name and e-mail that git would commit with; ("", "") where it knows none."""
+    """Return the name and e-mail of the commit author in git, or ("", "") if git has none."""
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             ["git", "var", "GIT_AUTHOR_IDENT"],  # noqa: S607 - as the person's shell finds it
             capture_output=True,
             text=True,
@@ -397,5 +398,5 @@ def identity() -> tuple[str, str]:
         )
     except (OSError, subprocess.CalledProcessError):
         return "", ""
-    found = _IDENT.fullmatch(done.stdout.strip())
-    return (found[1], found[2]) if found else ("", "")
+    match = _IDENT.fullmatch(result.stdout.strip())
+    return (match[1], match[2]) if match else ("", "")

@@ -1,4 +1,4 @@
-"""How a command's failure is told, by its kind, and the exit code for it."""
+"""How a failed command is reported, and its exit code."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from merlin.core.i18n import text
 from merlin.core.log import redact
 
 BUG, INTERRUPTED = 3, 130
-# Room may be made meanwhile; what else is wrong with a place stays wrong until somebody mends it.
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_SURROUNDINGS = (
-    *_FULL,
+# A full disk is an expected failure (exit code 1), as space may become free; the other errors
+# last until somebody corrects the path (2).
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_PATH_ERRORS = (
+    *_DISK_FULL,
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
@@ -34,39 +35,39 @@ _SURROUNDINGS = (
 
 
 def print_failure(problem: BaseException) -> int:
-    """Tell what ended a command, on stderr; return the exit code."""
+    """Print on stderr why a command failed, and return the exit code."""
     if isinstance(problem, MerlinError):
-        return _say(problem)
-    if isinstance(problem, OSError) and problem.filename and problem.errno in _SURROUNDINGS:
-        # A place on the disk that cannot be used: no bug, but its owner's.
+        return _print_error(problem)
+    if isinstance(problem, OSError) and problem.filename and problem.errno in _PATH_ERRORS:
+        # The path cannot be used: a problem of the machine, not a bug in Merlin.
         arguments = {"path": str(problem.filename), "reason": problem.strerror or str(problem)}
-        kind = MerlinError if problem.errno in _FULL else ConfigError
-        return _say(kind(str(problem), "cli-no-place", **arguments))
-    return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report(problem)
+        kind = MerlinError if problem.errno in _DISK_FULL else ConfigError
+        return _print_error(kind(str(problem), "cli-no-place", **arguments))
+    return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report_bug(problem)
 
 
-def _say(error: MerlinError) -> int:
+def _print_error(error: MerlinError) -> int:
     try:
-        words = sentence(error.key, error.arguments)
+        message = error_text(error.key, error.arguments)
     except (KeyError, ValueError):
-        words = redact(str(error))
-    sys.stderr.write(f"merlin: {words}\n")
+        message = redact(str(error))
+    sys.stderr.write(f"merlin: {message}\n")
     return error.exit_code
 
 
-def sentence(key: str, arguments: Mapping[str, object]) -> str:
-    """Return a text that was found as its key with what fills it, secrets taken out."""
+def error_text(key: str, arguments: Mapping[str, object]) -> str:
+    """Return the message of a key with its arguments, secrets redacted."""
     return redact(text(language(), key, **arguments))
 
 
-def _report(bug: BaseException) -> int:
-    """Write what went wrong to a file that can be sent to the project; tell where it is."""
-    story = "".join(traceback.format_exception(bug))
+def _report_bug(bug: BaseException) -> int:
+    """Write a bug report that the user can send, print its path, and return the exit code."""
+    details = "".join(traceback.format_exception(bug))
     lines = [
         f"merlin {__version__}, python {platform.python_version()}, {platform.platform()}",
         f"at {iso(utc_now())}",
         f"command: {redact(' '.join(sys.argv[1:]))}",
-        redact(story),
+        redact(details),
     ]
     path = _write_report("\n".join(lines))
     sys.stderr.write(f"merlin: {text(language(), 'cli-bug', path=path)}\n")
@@ -74,11 +75,11 @@ def _report(bug: BaseException) -> int:
 
 
 def _write_report(report: str) -> str:
-    """Write a report where there is a place for it, else to stderr; return where."""
-    stamp = utc_now().strftime("%Y%m%dT%H%M%S")
-    reports, usual = os.environ.get("MERLIN_REPORTS"), tempfile.gettempdir()
-    for folder in (reports or usual, usual):
-        path = Path(folder) / f"merlin-bug-{stamp}-{os.getpid()}.txt"
+    """Write a report to a file, or to stderr if that fails; return the path or "stderr"."""
+    timestamp = utc_now().strftime("%Y%m%dT%H%M%S")
+    configured, default = os.environ.get("MERLIN_REPORTS"), tempfile.gettempdir()
+    for folder in (configured or default, default):
+        path = Path(folder) / f"merlin-bug-{timestamp}-{os.getpid()}.txt"
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(report, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`merlin health`: is a process well, as an outsider sees it, for probes and HEALTHCHECK."""
+"""`merlin health`: tell whether a process is healthy, for probes and HEALTHCHECK."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from merlin.cli.failures import sentence
+from merlin.cli.failures import error_text
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
 from merlin.cli.output import print_message
 from merlin.config import Config
@@ -31,37 +31,37 @@ def health(
     config: ConfigPath = DEFAULT,
 ) -> None:
     """Tell whether a process is healthy: exit 0, or 1 with the reason."""
-    reason = illness(configuration(config), process)
+    reason = health_error(configuration(config), process)
     if reason is None:
         print_message("health-good", process=process)
         return
-    message = sentence(reason.key, reason.arguments)
+    message = error_text(reason.key, reason.arguments)
     print_message("health-bad", process=process, reason=message)
     sys.exit(1)
 
 
-def illness(config: Config, process: str) -> MerlinError | None:
-    """Return what is wrong with a process, None when it is well. Raises ConfigError."""
+def health_error(config: Config, process: str) -> MerlinError | None:
+    """Return the error of an unhealthy process, or None if it is healthy. Raises ConfigError."""
     if process == "engine":
-        return _silent(config.engine.address, by_tls=config.engine.tls is not None)
+        return _probe_server(config.engine.address, by_tls=config.engine.tls is not None)
     if process == "api":
-        return _silent(config.api.address, by_tls=config.api.tls is not None)
+        return _probe_server(config.api.address, by_tls=config.api.tls is not None)
     if process in ("daemon", "bot"):
-        return _still(config, process)
+        return _check_heartbeat(config, process)
     raise ConfigError(f"no process {process}", "health-unknown", process=process)
 
 
 def plain_reason(error: OSError) -> str:
-    """Return why a call failed, without what urllib and Python put around it."""
+    """Return why a call failed, without the wrapping of urllib and Python."""
     inner = error.reason if isinstance(error, urllib.error.URLError) else error
     reason = inner.strerror if isinstance(inner, OSError) else str(inner)
     code = f"{error.code} " if isinstance(error, urllib.error.HTTPError) else ""
     return code + (reason or str(inner))
 
 
-def _silent(address: tuple[str, int], *, by_tls: bool = False) -> MerlinError | None:
+def _probe_server(address: tuple[str, int], *, by_tls: bool = False) -> MerlinError | None:
     url = f"{'https' if by_tls else 'http'}://{url_place(address)}/healthz"
-    # Whether it lives is asked here, not who it is: a certificate names no loopback address.
+    # This checks liveness, not identity: the certificate does not name the loopback address.
     context = ssl._create_unverified_context() if by_tls else None  # noqa: S323 - see above
     try:
         with urllib.request.urlopen(url, timeout=PROBE_S, context=context):  # noqa: S310 - ours
@@ -71,9 +71,9 @@ def _silent(address: tuple[str, int], *, by_tls: bool = False) -> MerlinError | 
         return MerlinError(f"{url}: {error}", "ill-silent", **arguments)
 
 
-def _still(config: Config, process: str) -> MerlinError | None:
-    """Return why a process that writes heartbeats is not well."""
-    # A server is asked over HTTP, many times an hour: without what a database takes.
+def _check_heartbeat(config: Config, process: str) -> MerlinError | None:
+    """Return the error of a process whose heartbeats are missing or old, or None."""
+    # Imported here: probes of HTTP servers run often and do not need the database modules.
     from merlin.db.processes import Heartbeats
     from merlin.wiring.context import reading
 
@@ -84,6 +84,7 @@ def _still(config: Config, process: str) -> MerlinError | None:
         beats = []
     except MerlinError as error:
         return error
-    if process == "bot" and config.telegram.mode == "webhook":  # one of several bots, each its own
+    # With a webhook several bots may run: judge the one on this host.
+    if process == "bot" and config.telegram.mode == "webhook":
         beats = [beat for beat in beats if beat.host == socket.gethostname()]
     return health_problem(beats, utc_now())

@@ -1,7 +1,7 @@
-"""The help in Russian; in English it stands with the commands themselves.
+"""The Russian help; the English one is in the commands themselves.
 
-`locale/ru/help.yaml` holds a line for each command and each of its options. It is read only where
-help is shown, as a command that works needs none of it.
+`locale/ru/help.yaml` has a line for each command and each of its options. It is read only when
+help is shown.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ COMMON, PANELS, TYPER, USAGE, ERRORS = "*", "panels", "typer", "usage", "errors"
 
 @cache
 def russian_help() -> Mapping[str, Mapping[str, str]]:
-    """Return the lines of each command by its words, "" for `merlin` itself.
+    """Return the help lines of each command by its full name, "" for `merlin` itself.
 
-    Those of options that many commands share lie under `COMMON`, the titles of groups of commands
-    under `PANELS`, what `typer.rich_utils` calls its own titles under `TYPER`, the words of a line
-    of usage under `USAGE`, and what Typer says of wrong words, as patterns, under `ERRORS`.
+    Special keys: `COMMON` for options that many commands share, `PANELS` for panel titles, `TYPER`
+    for the titles in `typer.rich_utils`, `USAGE` for the placeholders of a usage line, and `ERRORS`
+    for Typer's usage errors, as patterns.
     """
     lines: Mapping[str, Mapping[str, str]] = yaml.load(
         _RUSSIAN.read_text(encoding="utf-8"), yaml.CSafeLoader
@@ -35,9 +35,9 @@ def russian_help() -> Mapping[str, Mapping[str, str]]:
 
 
 def show_russian_titles(ctx: Any) -> None:
-    """Let Typer call arguments, options and commands in Russian, until the process ends.
+    """Translate Typer's titles and usage line into Russian until the process ends.
 
-    `ctx` is the command's, None for none; its line of usage is Russian too.
+    `ctx` is the command's context, or None if there is none.
     """
     for name, line in russian_help()[TYPER].items():
         setattr(rich_utils, name, line)
@@ -47,15 +47,15 @@ def show_russian_titles(ctx: Any) -> None:
     write_plain_usage = formatter.write_usage
 
     def write_usage(self: Any, prog: str, args: str = "", prefix: str | None = None) -> None:
-        words = russian_help()[USAGE]
-        args = re.sub(r"[A-Z]+", lambda each: words.get(each[0], each[0]), args)
-        write_plain_usage(self, prog, args, prefix or words["prefix"])
+        usage = russian_help()[USAGE]
+        args = re.sub(r"[A-Z]+", lambda match: usage.get(match[0], match[0]), args)
+        write_plain_usage(self, prog, args, prefix or usage["prefix"])
 
     formatter.write_usage = write_usage
 
 
 def translate_usage_error(error: TyperException) -> None:
-    """Let an error of Typer's speak Russian; words that it does not know stay."""
+    """Translate a usage error of Typer into Russian; an unknown message stays as it is."""
     message = error.format_message()
     for pattern, line in russian_help()[ERRORS].items():
         message = re.sub(pattern, line, message)
@@ -63,7 +63,7 @@ def translate_usage_error(error: TyperException) -> None:
 
 
 def translate_help(command: Any, ctx: Any, text: str) -> None:
-    """Give a command, called by its `text`, and all below it their help in Russian."""
+    """Translate the help of a command, whose full name is `text`, and of all its subcommands."""
     lines = russian_help()
     own, shared = lines.get(text, {}), lines[COMMON]
     command.help = own.get("does", "")
@@ -71,5 +71,5 @@ def translate_help(command: Any, ctx: Any, text: str) -> None:
         command.rich_help_panel = lines[PANELS][panel]
     for option in (*command.params, command.get_help_option(ctx)):
         option.help = own.get(option.name) or shared.get(option.name)
-    for word, each in getattr(command, "commands", {}).items():
-        translate_help(each, ctx, f"{text} {word}".strip())
+    for name, subcommand in getattr(command, "commands", {}).items():
+        translate_help(subcommand, ctx, f"{text} {name}".strip())

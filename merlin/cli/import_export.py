@@ -1,7 +1,7 @@
-"""`merlin import|export|schema`: examples from files and to files.
+"""`merlin import|export|schema`: import examples from files and export them.
 
-An import is one commit with all its examples or none; a schema is that of a file that editors
-write.
+An import commits all its examples in one commit or none. `schema` prints the JSON Schema of the
+files that editors write.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from merlin.app.actor import Actor
 from merlin.cli import language
 from merlin.cli.examples import (
     commit,
-    of_preview,
-    open_editing,
+    open_edit_session,
+    preview_record,
     print_commit,
     print_findings,
     unreadable_file,
 )
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, configuration
-from merlin.cli.output import print_json, print_message, unwritable_place, write_file
+from merlin.cli.output import print_json, print_message, unwritable_error, write_file
 from merlin.core import durable_files
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
@@ -45,10 +45,10 @@ _IMPORT_FORMAT = Annotated[
     Literal["auto", ImportFormat],
     typer.Option("--format", help="How the files are written; auto: as they look."),
 ]
-_DRY = Annotated[
+_DRY_RUN = Annotated[
     bool, typer.Option("--dry-run", help="Only show what would be written, by tag and language.")
 ]
-_SKIP = Annotated[
+_SKIP_BAD = Annotated[
     bool, typer.Option("--skip-bad", help="Import the good lines; report the others.")
 ]
 _DUPLICATE = Annotated[
@@ -66,8 +66,8 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     *,
     dataset: _DATASET,
     shape: _IMPORT_FORMAT = "auto",
-    dry_run: _DRY = False,
-    skip_bad: _SKIP = False,
+    dry_run: _DRY_RUN = False,
+    skip_bad: _SKIP_BAD = False,
     on_duplicate: _DUPLICATE = "skip",
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
@@ -75,13 +75,13 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Import examples: chats as JSON (OpenAI, ShareGPT, Alpaca), CSV, XLSX; one commit or none."""
     reader = closing(_read_files(files, None if shape == "auto" else shape))
-    with open_editing(config) as session, reader as lines:
-        known = changes.read_files(session.ctx, session.actor, dataset)
-        plan, seen = examples.plan(session.ctx, known, lines)
+    with open_edit_session(config) as session, reader as lines:
+        existing = changes.read_files(session.ctx, session.actor, dataset)
+        plan, preview = examples.plan(session.ctx, existing, lines)
         _print_lines(plan)
-        print_findings(seen.around)
+        print_findings(preview.around)
         edits = plan.good_edits
-        view = _to_json(plan) | of_preview(seen)
+        view = _to_json(plan) | preview_record(preview)
         is_refused = plan.duplicates and on_duplicate == "error"
         is_bad = plan.rejected and not (skip_bad and (edits or plan.duplicates))
         if json and (is_refused or is_bad):
@@ -98,14 +98,14 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
         return
     if dry_run:
         _print_plan(plan)
-    print_message("did-plan" if dry_run else "did-import", **_counts(plan))
+    print_message("did-plan" if dry_run else "did-import", **_line_counts(plan))
     if plan.rejected:
         print_message("import-left-out", count=plan.rejected)
     print_commit(view)
 
 
 def _read_files(paths: Sequence[Path], shape: ImportFormat | None) -> Generator[ImportedLine]:
-    """Yield the lines of all files, one file open at a time. Raises ConfigError."""
+    """Yield the lines of all files, opening one file at a time. Raises ConfigError."""
     for path in paths:
         try:
             if str(path) == "-":
@@ -118,16 +118,18 @@ def _read_files(paths: Sequence[Path], shape: ImportFormat | None) -> Generator[
 
 
 def _print_lines(plan: ImportPlan) -> None:
-    """Say on stderr what is wrong with lines, and which of them are known."""
+    """Print on stderr the findings of the lines and which lines are duplicates."""
     print_findings(plan.findings)
     for place, other in plan.duplicates:
-        message = text(language(), "import-duplicate", other=_where(other, place, language()))
+        message = text(
+            language(), "import-duplicate", other=_format_place(other, place, language())
+        )
         file, line, column = escape_unprintable(place.file), place.line, place.column
         sys.stderr.write(f"{file}:{line}:{column}: {message}\n")
 
 
 def _print_plan(plan: ImportPlan) -> None:
-    """Say what would be written: the paths on stdout, what they hold on stderr."""
+    """Print the planned paths on stdout, and the counts by tag and language on stderr."""
     for good_edit in plan.good_edits:
         sys.stdout.write(f"{good_edit.path}\n")
     sys.stdout.flush()
@@ -139,16 +141,16 @@ def _print_plan(plan: ImportPlan) -> None:
             print_message(key, counts=message)
 
 
-def _where(other: str | Place, place: Place, spoken: str) -> str:
-    """Return the path, or the line as one says it that stands in `place`."""
+def _format_place(other: str | Place, place: Place, lang: str) -> str:
+    """Return the path, or the position of the other line as seen from `place`."""
     if isinstance(other, str):
         return other
     if (other.file, other.column) == (place.file, 1):
-        return text(spoken, "examples-line", line=str(other.line))
+        return text(lang, "examples-line", line=str(other.line))
     return f"{escape_unprintable(other.file)}:{other.line}:{other.column}"
 
 
-def _counts(plan: ImportPlan) -> dict[str, int]:
+def _line_counts(plan: ImportPlan) -> dict[str, int]:
     return {
         "lines": plan.lines,
         "taken": len(plan.good_edits),
@@ -160,18 +162,18 @@ def _to_json(plan: ImportPlan) -> dict[str, object]:
     findings = [
         {**asdict(finding), "message": finding.text(language())} for finding in plan.findings
     ]
-    known = [
-        {**place._asdict(), "same_as": _where(other, place, "en")}
+    duplicates = [
+        {**place._asdict(), "same_as": _format_place(other, place, "en")}
         for place, other in plan.duplicates
     ]
     return {
-        **_counts(plan),
+        **_line_counts(plan),
         "dataset": plan.dataset,
         "rejected": plan.rejected,
         "tags": plan.count_tags(),
         "languages": plan.count_languages(),
         "paths": [good_edit.path for good_edit in plan.good_edits],
-        "same": known,
+        "same": duplicates,
         "at_lines": findings,
         "commit": None,
     }
@@ -221,14 +223,14 @@ def export(
         values |= {"folder": str(folder), "files": sorted(files)}
     else:
         system = checked.spec.system if checked.spec else ""
-        words, left_out = export_examples(checked.examples, system, _file_format(shape))
+        content, left_out = export_examples(checked.examples, system, _file_format(shape))
         if output is not None:
-            write_file(output, words)
+            write_file(output, content)
             values["file"] = str(output)
         elif json:
-            values["text"] = words
+            values["text"] = content
         else:
-            sys.stdout.write(words)
+            sys.stdout.write(content)
     count = len(checked.examples) - len(left_out)
     if json:
         print_json({**values, "examples": count, "left_out": left_out})
@@ -247,27 +249,27 @@ def _file_format(shape: ExportFormat) -> FileFormat:
 def _folder_files(
     checked: CheckedDataset, shape: ExportFormat, card: Card
 ) -> tuple[Mapping[str, str], list[str]]:
-    """Return the files of a folder. Raises Refused where there is nothing to write."""
+    """Return the files of an exported folder and the ids left out. Raises Refused if empty."""
     if checked.spec is None or not checked.examples:
         raise Refused("nothing to export", "export-nothing", dataset=checked.name)
     return export_folder(checked.examples, checked.spec, shape, card)
 
 
 def _write_folder(folder: Path, files: Mapping[str, str]) -> None:
-    """Write a folder that is there whole or not at all. Raises Refused, ConfigError."""
+    """Write a folder atomically. Raises Refused, ConfigError."""
     folder = folder.resolve()
 
     def fill(place: Path) -> None:
-        for path, words in files.items():
+        for path, content in files.items():
             (place / path).parent.mkdir(parents=True, exist_ok=True)
-            (place / path).write_text(words, encoding="utf-8", newline="\n")
+            (place / path).write_text(content, encoding="utf-8", newline="\n")
 
     try:
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise Refused("it is there", "export-folder-exists", path=str(folder))
         durable_files.write_durably(folder, fill)
     except OSError as error:
-        raise unwritable_place(folder, error) from error
+        raise unwritable_error(folder, error) from error
 
 
 _NAME = Annotated[Literal["example", "dataset", "course"], typer.Argument(help="Which file.")]

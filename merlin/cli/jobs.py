@@ -1,4 +1,4 @@
-"""`merlin jobs …` and `migrate`: fine-tune jobs, and the training of a build on another base."""
+"""`merlin jobs …` and `migrate`: fine-tune jobs, and training a build on another base model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from merlin.app import changes, jobs
 from merlin.cli import language
 from merlin.cli.daemon_requests import EditSession, ask
-from merlin.cli.examples import Shown, commit, open_editing
+from merlin.cli.examples import JsonObject, commit, open_edit_session
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
@@ -53,12 +53,12 @@ app.add_typer(jobs_app)
 def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List jobs, newest first."""
     with reading(config, dataset) as (ctx, actor):
-        found = jobs.recent(ctx, actor, dataset or "")
+        views = jobs.recent(ctx, actor, dataset or "")
     print_list(
-        [record(job, id="job") for job in found],
+        [record(view, id="job") for view in views],
         "job build state=state:job provider outcome",
         json=json,
-        outcome=lambda job: job["model"] or job["error"],
+        outcome=lambda view: view["model"] or view["error"],
     )
 
 
@@ -66,35 +66,35 @@ def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJso
 def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one job: its state, its history, its checkpoints."""
     with reading(config) as (ctx, actor):
-        found = jobs.get(ctx, actor, job)
-    view = record(found, id="job", losses="")
+        view = jobs.get(ctx, actor, job)
+    values = record(view, id="job", losses="")
     if json:
-        print_json(view)
+        print_json(values)
         return
     names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
-    more = ("trained_tokens", "error", "created_at", "updated_at")
-    view["state"] = translate_word("job", found.state)
-    print_pairs({name: view[name] for name in (*names, *more)})
-    print_list(view["changes"], "at from=from:job to=to:job", json=False)
-    metrics = lambda each: _figures(each["metrics"])  # noqa: E731
-    print_list(view["checkpoints"], "step model metrics", json=False, metrics=metrics)
+    metadata = ("trained_tokens", "error", "created_at", "updated_at")
+    values["state"] = translate_word("job", view.state)
+    print_pairs({name: values[name] for name in (*names, *metadata)})
+    print_list(values["changes"], "at from=from:job to=to:job", json=False)
+    metrics = lambda checkpoint: _format_metrics(checkpoint["metrics"])  # noqa: E731
+    print_list(values["checkpoints"], "step model metrics", json=False, metrics=metrics)
 
 
-def _figures(metrics: dict[str, float | None]) -> str:
-    known = {name: value for name, value in metrics.items() if value is not None}
-    return " ".join(f"{name}={value:.4g}" for name, value in known.items())
+def _format_metrics(metrics: dict[str, float | None]) -> str:
+    measured = {name: value for name, value in metrics.items() if value is not None}
+    return " ".join(f"{name}={value:.4g}" for name, value in measured.items())
 
 
 @jobs_app.command()
 def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a job's events, oldest first."""
     with reading(config) as (ctx, actor):
-        diary = jobs.get(ctx, actor, job).events
+        events = jobs.get(ctx, actor, job).events
 
     def message(event: Mapping[str, Any]) -> str:
         return describe_event(event["message"], event["data"], language())
 
-    records = [record(each) for each in diary]
+    records = [record(event) for event in events]
     print_list(records, "at level message", json=json, message=message)
 
 
@@ -152,19 +152,19 @@ def migrate(
         raise Refused(quote.refusal)
     if dry_run:
         return
-    require_yes("migrate-sure", "migrate-not-sure", is_given=yes or quote.cost_micro == 0)
+    require_yes("migrate-sure", "migrate-not-sure", is_confirmed=yes or quote.cost_micro == 0)
     act = partial(jobs.migrate, dataset=dataset, base=base, build=quote.build)
     result = dict(ask(configuration(config), act, print_message))
     if commits:
-        with open_editing(config) as session:
-            result |= _commit(session, dataset, base)
+        with open_edit_session(config) as session:
+            result |= _commit_base(session, dataset, base)
     print_result(result, "did-launch", json=json)
     if not commits:
         print_message("migrate-next", dataset=dataset, provider=base[0], base_model=base[1])
 
 
-def _commit(session: EditSession, dataset: str, base: tuple[str, str]) -> Shown:
-    """Commit dataset.yaml with the new base; return what came of it."""
+def _commit_base(session: EditSession, dataset: str, base: tuple[str, str]) -> JsonObject:
+    """Commit dataset.yaml with the new base model and return the result."""
     file = changes.read_files(session.ctx, session.actor, dataset).file(DATASET_FILE)
     text = name_base(file.text, base) if file is not None and file.text else None
     if file is None or text is None:

@@ -1,4 +1,4 @@
-"""`merlin key list|rotate`: the key under which people's words lie in the database."""
+"""`merlin key list|rotate`: the key that encrypts people's texts in the database."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     with opened(settings) as database:
         database.cipher = make_cipher(settings)
         counts = Reencryption(database).counts()
-    here = key_ids(key_path(settings.state_dir), text_key())
-    missing = sorted(counts.keys() - set(here))
-    found = [_key_values(key, counts, here) for key in dict.fromkeys([*here, *missing])]
+    present = key_ids(key_path(settings.state_dir), text_key())
+    missing = sorted(counts.keys() - set(present))
+    records = [_key_values(key, counts, present) for key in dict.fromkeys([*present, *missing])]
     columns = "key state=state:key-state sealed"
-    print_list(found, columns, json=json, under="keys", prefix="key-col")
+    print_list(records, columns, json=json, under="keys", prefix="key-col")
 
 
-def _key_values(key: str, counts: Mapping[str, int], here: list[str]) -> dict[str, Any]:
-    state = "missing" if key not in here else "seals" if key == here[0] else "opens"
+def _key_values(key: str, counts: Mapping[str, int], present: list[str]) -> dict[str, Any]:
+    state = "missing" if key not in present else "seals" if key == present[0] else "opens"
     return {"key": key, "state": state, "sealed": counts.get(key, 0)}
 
 
@@ -50,66 +50,66 @@ def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         print_message("key-progress", done=done, total=total)
 
     settings = configuration(config)
-    # A credential is not ours to change: there everything is sealed by the first key it holds.
-    # Where that leaves nothing to be done, or a process does not take the key that is to seal,
-    # no key goes, and every text can be read as before.
-    is_given = text_key() is not None
+    # A key set as a credential cannot be changed here: everything is re-encrypted with its first
+    # key. If nothing needs that, or a running process does not use that key yet, the command is
+    # refused and no key is removed, so that every text stays readable.
+    is_credential = text_key() is not None
     with opened(settings) as database:
         database.cipher = make_cipher(settings)
-        if is_given:
+        if is_credential:
             if not Reencryption(database).left():
                 raise Refused("nothing is sealed by another key", "key-nothing", name=TEXT_KEY)
-            _need_sealing(database, database.cipher.newest, "key-seals-other", TEXT_KEY)
-            unreadable = _sealed_anew(database, progress)
+            _require_encrypting(database, database.cipher.newest, "key-seals-other", TEXT_KEY)
+            unreadable = _reencrypt(database, progress)
         else:
-            unreadable = _sealed_by_new(settings, database, progress)
-    values = {"key": database.cipher.newest, "unreadable": unreadable, "dropped": not is_given}
+            unreadable = _encrypt_with_new_key(settings, database, progress)
+    values = {"key": database.cipher.newest, "unreadable": unreadable, "dropped": not is_credential}
     if json:
         print_json(values)
         return
     print_message("key-rotated", name=values["key"], unreadable=unreadable)
 
 
-def _sealed_by_new(config: Config, database: Database, progress: Progress) -> int:
-    """Give the database a new key; return how many texts no key here opens."""
+def _encrypt_with_new_key(config: Config, database: Database, progress: Progress) -> int:
+    """Add a new key and re-encrypt with it; return how many texts cannot be decrypted."""
     path, counts = key_path(config.state_dir), Reencryption(database).counts()
-    # Who seals by another key now would go on with it.
-    _need_sealing(database, database.cipher.newest, "key-seals-other", str(path))
-    is_under_way = any(counts.get(key) for key in database.cipher.holds[1:])
-    if not is_under_way:
-        # One that was added and has never sealed goes: nobody knows who holds it.
+    # A process that encrypts with another key would continue to do so.
+    _require_encrypting(database, database.cipher.newest, "key-seals-other", str(path))
+    is_resumed = any(counts.get(key) for key in database.cipher.holds[1:])
+    if not is_resumed:
+        # Remove keys that an interrupted run added but never used: it is unknown who loaded them.
         keyring.remove_old_keys(path)
         name = keyring.add_key(path)
         try:
-            late = KeyHolders(database).wait(lambda each: name in each.holds)
-            _need_nobody(late, "key-not-read", str(path))
+            missing = KeyHolders(database).wait(lambda holder: name in holder.holds)
+            _require_none_missing(missing, "key-not-read", str(path))
         except BaseException:
             keyring.withdraw_key(path, name)
             raise
         keyring.promote_key(path, name)
         database.cipher = make_cipher(config)
-        _need_sealing(database, name, "key-not-sealing", str(path))
-    unreadable = _sealed_anew(database, progress)
+        _require_encrypting(database, name, "key-not-sealing", str(path))
+    unreadable = _reencrypt(database, progress)
     keyring.remove_old_keys(path)
     return unreadable
 
 
-def _need_sealing(database: Database, name: str, key: str, where: str) -> None:
-    """Wait until every living process seals by a key. Raises Refused where one does not."""
-    late = KeyHolders(database).wait(lambda each: each.holds[:1] == (name,))
-    _need_nobody(late, key, where)
+def _require_encrypting(database: Database, name: str, key: str, where: str) -> None:
+    """Wait until every running process encrypts with a key. Raises Refused if one does not."""
+    missing = KeyHolders(database).wait(lambda holder: holder.holds[:1] == (name,))
+    _require_none_missing(missing, key, where)
 
 
-def _need_nobody(late: Sequence[KeyHolder], key: str, where: str) -> None:
-    if late:
-        arguments = {"processes": ", ".join(map(str, late)), "name": where}
+def _require_none_missing(missing: Sequence[KeyHolder], key: str, where: str) -> None:
+    if missing:
+        arguments = {"processes": ", ".join(map(str, missing)), "name": where}
         raise Refused(f"{arguments['processes']}: {key}", key, **arguments)
 
 
-def _sealed_anew(database: Database, progress: Progress) -> int:
-    """Seal anew until nothing is left but what no key here opens; return how much that is."""
-    work = Reencryption(database)
-    while (unreadable := work.run(progress)) != work.left():
-        continue  # somebody has sealed by an old key in the meantime
+def _reencrypt(database: Database, progress: Progress) -> int:
+    """Re-encrypt until only undecryptable texts are left, and return their number."""
+    reencryption = Reencryption(database)
+    while (unreadable := reencryption.run(progress)) != reencryption.left():
+        continue  # a process encrypted with an old key in the meantime
     Audit(database).note(Actor.operator().name, "key.rotate", f"key:{database.cipher.newest}")
     return unreadable

@@ -1,4 +1,4 @@
-"""`merlin models …`, `impact`, `why`: which models there are, what went into one and came of it."""
+"""`merlin models …`, `impact`, `why`: manage models, and trace examples to answers and back."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def list_models(
 ) -> None:
     """List tuned models with their scores, newest first."""
     with reading(config, dataset) as (ctx, actor):
-        found = models.recent(ctx, actor, dataset or "")
+        views = models.recent(ctx, actor, dataset or "")
     if json:
-        print_json([record(model, id="") for model in found])
+        print_json([record(view, id="") for view in views])
         return
     names = ("build", "model", "state", "evaluation")
-    print_table([f"col-{name}" for name in names], [_row(model) for model in found])
+    print_table([f"col-{name}" for name in names], [_row(view) for view in views])
     print_message("models-legend")
 
 
@@ -107,12 +107,12 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
     """Show which model was live when, why, and who switched it."""
     with reading(config, dataset) as (ctx, actor):
         promotions = models.history(ctx, actor, dataset or "")
-        found = models.recent(ctx, actor, dataset or "", 1000)
+        recent = models.recent(ctx, actor, dataset or "", 1000)
     records = [record(promotion, id="") for promotion in promotions]
     if not json:
-        builds = {each.model: each.build for each in found}
-        for each in records:
-            each |= {name: builds.get(each[name], each[name]) for name in ("to", "from")}
+        builds = {model.model: model.build for model in recent}
+        for switch in records:
+            switch |= {name: builds.get(switch[name], switch[name]) for name in ("to", "from")}
     print_list(records, "at to from why=why:why by", json=json)
 
 
@@ -128,30 +128,32 @@ def impact(
 ) -> None:
     """Show which builds, models and answers an example went into."""
     with reading(config) as (ctx, actor):
-        found = lineage.find_impact(ctx, actor, example, dataset or "")
+        impact_view = lineage.find_impact(ctx, actor, example, dataset or "")
     if json:
-        print_json(record(found))
+        print_json(record(impact_view))
         return
     names = ("dataset", "example", "builds", "tests", "models", "answers")
-    values = {name: getattr(found, name) for name in names}
-    if found.is_cut:
-        values["answers"] = f"{found.answers}+"
-    print_pairs(values | ({"builds": _listed(found.builds, found.newest_builds)}))
-    if found.newest_models:
+    values = {name: getattr(impact_view, name) for name in names}
+    if impact_view.is_cut:
+        values["answers"] = f"{impact_view.answers}+"
+    print_pairs(
+        values | ({"builds": _format_builds(impact_view.builds, impact_view.newest_builds)})
+    )
+    if impact_view.newest_models:
         models = [
             {**record(newest_model), "word": _model_state(newest_model)}
-            for newest_model in found.newest_models
+            for newest_model in impact_view.newest_models
         ]
         print_list(models, "model build provider state=word", json=False)
-    if found.newest_answers:
+    if impact_view.newest_answers:
         print_list(
-            [record(newest_answer) for newest_answer in found.newest_answers],
+            [record(newest_answer) for newest_answer in impact_view.newest_answers],
             "turn at model",
             json=False,
         )
 
 
-def _listed(count: int, newest: list[str]) -> str:
+def _format_builds(count: int, newest: list[str]) -> str:
     more = ", …" if count > len(newest) else ""
     return f"{count} ({', '.join(newest)}{more})" if newest else str(count)
 

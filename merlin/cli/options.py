@@ -1,4 +1,4 @@
-"""Options that commands share: the configuration, JSON, and how they ask the daemon."""
+"""Options and helpers that commands share: configuration, JSON output, contexts, confirmation."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ DEFAULT = Path("config.yaml")
 
 
 def configuration(path: Path) -> Config:
-    """Return the configuration; from here on bug reports go to its state folder.
+    """Load the configuration, and send later bug reports to its state folder.
 
-    A folder `credentials` beside the file holds secrets by name, as systemd's own does. The
-    password of PostgreSQL goes where libpq reads it, its programs' too.
+    A folder `credentials` next to the file holds secrets by name, as systemd's own does.
+    PostgreSQL's password is put into the environment, where libpq and its programs read it.
     """
     from merlin.config import credential, load
     from merlin.config.settings import DATABASE_PASSWORD
 
     config = load(path)
-    beside = path.resolve().parent / "credentials"
-    if beside.is_dir():
-        os.environ.setdefault("CREDENTIALS_DIRECTORY", str(beside))
+    credentials = path.resolve().parent / "credentials"
+    if credentials.is_dir():
+        os.environ.setdefault("CREDENTIALS_DIRECTORY", str(credentials))
     os.environ.setdefault("MERLIN_REPORTS", str(config.state_dir / "reports"))
     if password := credential(DATABASE_PASSWORD, is_needed=False):
         os.environ[DATABASE_PASSWORD] = password
@@ -75,25 +75,27 @@ def ask_daemon(
     is_waiting: bool = True,
     **families: str,
 ) -> None:
-    """Ask the daemon by an act, and show its answer as `print_result` does.
+    """Send the daemon a request, and show its result as `print_result` does.
 
-    `families` translate values for people: `state="job"` shows the text `job-<state>`. Raises what
-    the daemon refused with.
+    `families` translate values for people: `state="job"` shows the text `job-<state>`. Raises the
+    daemon's errors.
     """
     from merlin.cli.daemon_requests import ask
 
     result = ask(configuration(path), act, print_message, is_waiting=is_waiting)
     if not json:
-        words = {name: translate_word(each, str(result[name])) for name, each in families.items()}
-        result = {**result, **words}
+        translations = {
+            name: translate_word(family, str(result[name])) for name, family in families.items()
+        }
+        result = {**result, **translations}
     print_result(result, key, json=json)
 
 
 @contextmanager
 def reading(path: Path, dataset: str | None = None) -> Iterator[tuple[Context, Actor]]:
-    """Yield what acts that read need: the context, and who sits here.
+    """Yield a read-only context and the operator as actor.
 
-    Raises NotFound before anything was recorded, and for a dataset that was never seen.
+    Raises NotFound if there is no database yet, or the dataset was never seen.
     """
     from merlin.app.actor import Actor
     from merlin.wiring.context import reading_context
@@ -104,9 +106,9 @@ def reading(path: Path, dataset: str | None = None) -> Iterator[tuple[Context, A
 
 @contextmanager
 def changing(path: Path, *, makes_key: bool = False) -> Iterator[tuple[Context, Actor]]:
-    """Yield what acts that change need; all that they write becomes one transaction.
+    """Yield a context and the operator as actor; all writes are one transaction.
 
-    With `makes_key` the key of people's texts is made where there is none.
+    With `makes_key`, create the key of people's texts if there is none.
     """
     from merlin.app.actor import Actor
     from merlin.wiring.context import writing_context
@@ -117,9 +119,9 @@ def changing(path: Path, *, makes_key: bool = False) -> Iterator[tuple[Context, 
 
 @contextmanager
 def require_stopped(config: Config) -> Iterator[None]:
-    """Hold the daemon's place while no process works with the database.
+    """Hold the daemon's lock, so that no process uses the database.
 
-    Raises Refused, naming those that run.
+    Raises Refused with the names of the running processes.
     """
     from merlin.core.clock import utc_now
     from merlin.db.database import open_database
@@ -138,12 +140,13 @@ def require_stopped(config: Config) -> Iterator[None]:
         yield
 
 
-def require_yes(question: str, refusal: str, *, is_given: bool, **arguments: object) -> None:
-    """Ask a question by its key, unless the answer is given. Raises Refused for another than yes.
+def require_yes(question: str, refusal: str, *, is_confirmed: bool, **arguments: object) -> None:
+    """Ask for confirmation unless it is given. Raises Refused unless the answer is yes.
 
-    `refusal` is its key, also where nobody can be asked; `arguments` fills the question.
+    `question` and `refusal` are message keys, `arguments` those of the question. Without a terminal
+    the answer counts as no.
     """
-    if is_given:
+    if is_confirmed:
         return
     if not sys.stdin.isatty() or not typer.confirm(
         text(language(), question, **arguments), err=True
@@ -152,9 +155,9 @@ def require_yes(question: str, refusal: str, *, is_given: bool, **arguments: obj
 
 
 def print_result(result: Mapping[str, object], key: str, *, json: bool, **shown: object) -> None:
-    """Show a result: one JSON document, or the sentence `key` with its values, or with `shown`."""
+    """Print a result: as JSON, or as the message `key` with `shown`, by default with the result."""
     if json:
         print_json(result)
         return
     values = shown or result
-    print_message(key, **{name: "" if each is None else each for name, each in values.items()})
+    print_message(key, **{name: "" if value is None else value for name, value in values.items()})

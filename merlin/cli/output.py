@@ -1,6 +1,6 @@
-"""How commands show things: a table for people, one JSON document for programs.
+"""How commands print: tables for people, one JSON document for programs.
 
-Also the days between which a command looks, in the config's time zone.
+Also the options for a period of days, in the configured time zone.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ if TYPE_CHECKING:
 
 def print_json(value: object) -> None:
     """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_json_default) + "\n")
 
 
 def record(view: Any, **names: str) -> dict[str, Any]:
-    """Return a view as programs read it: its values by their names in JSON.
+    """Return a view as a dict for JSON, under its fields' aliases.
 
-    `names` gives some another one, and leaves out those whose new name is "".
+    `names` renames fields; a field renamed to "" is left out.
     """
     result = {}
     for field in fields(view):
         name = names.get(field.name, field.metadata.get("alias", field.name))
         if name:
-            result[name] = _recorded(getattr(view, field.name))
+            result[name] = _json_value(getattr(view, field.name))
     return result
 
 
-def _recorded(value: object) -> object:
+def _json_value(value: object) -> object:
     if is_dataclass(value):
         return record(value)
     if isinstance(value, list | tuple):
-        return [_recorded(each) for each in value]
+        return [_json_value(item) for item in value]
     return value
 
 
-def _plain(value: object) -> object:
+def _json_default(value: object) -> object:
     if isinstance(value, datetime):
         return iso(value)
     raise TypeError(f"no JSON for {type(value).__name__}")
@@ -67,10 +67,11 @@ def print_list(
     prefix: str = "col",
     **cells: Callable[[Any], object],
 ) -> None:
-    """Print records: one JSON document, `under` a name where it has one; or a table.
+    """Print records as a table or, with `json`, as one document, under the key `under` if set.
 
-    A column is "heading", "heading=field" or "heading=field:family", whose words are translated.
-    What else a column shows, `cells` say by its heading, of a record.
+    `columns` are separated by spaces: "heading", "heading=field" or "heading=field:family", where
+    the value is translated by its family. `cells` compute a column's value from the record, by
+    heading.
     """
     if json:
         print_json({under: records} if under else records)
@@ -81,8 +82,8 @@ def print_list(
         name, _, family = (source or heading).partition(":")
         headings.append(f"{prefix}-{heading}")
         cell = cells.get(heading.replace("-", "_"))
-        for row, each in zip(rows, records, strict=True):
-            value = cell(each) if cell else each[name]
+        for row, item in zip(rows, records, strict=True):
+            value = cell(item) if cell else item[name]
             row.append(translate_word(family, str(value or "")) if family else value)
     print_table(headings, rows)
 
@@ -91,16 +92,16 @@ WIDE = 400
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; `headings` are Fluent keys. Cells are text, None shows as nothing."""
+    """Print a table; `headings` are Fluent keys. None prints as an empty cell."""
     from rich.console import Console
 
-    shown = format_table(headings, rows)
-    # Without a terminal a row is a line, however long: other programs cut it as they like.
-    Console(width=None if sys.stdout.isatty() else WIDE).print(shown)
+    table = format_table(headings, rows)
+    # Without a terminal, keep each row on one line: other programs cut it as they like.
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Return a table ready to be printed; see `table`."""
+    """Return a table for `print_table`."""
     from rich.table import Table
     from rich.text import Text
 
@@ -113,23 +114,23 @@ def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> T
 
 
 def format_cell(value: object) -> str:
-    """Return one cell's text: times to the second with their zone, nothing for None."""
+    """Return the text of a cell: times to the second with their zone, "" for None."""
     if value is None:
         return ""
     if isinstance(value, datetime):
-        here = in_zone(value)
-        return f"{here:%Y-%m-%d %H:%M:%S} {zone_name(here)}"
+        local = in_zone(value)
+        return f"{local:%Y-%m-%d %H:%M:%S} {zone_name(local)}"
     return str(value)
 
 
 def translate_word(family: str, name: str) -> str:
-    """Return the text `<family>-<name>`; a name without one (a provider's own) stays as it is."""
+    """Return the text `<family>-<name>`, or `name` if there is none, as for a provider's states."""
     key = f"{family}-{name}"
     return text(language(), key) if key in keys(language()) else name
 
 
 def format_local_time(moment: datetime | str | None) -> str:
-    """Return a time, maybe an ISO one, as people read it: their own zone, to the second."""
+    """Return a time, also from an ISO string, in the user's time zone, to the second."""
     return format_cell(from_iso(moment) if isinstance(moment, str) else moment)
 
 
@@ -141,13 +142,13 @@ def print_pairs(values: Mapping[str, object], prefix: str = "col") -> None:
 
 
 def print_message(key: str, **arguments: object) -> None:
-    """Say a sentence on stderr."""
+    """Print a message on stderr."""
     sys.stderr.write(text(language(), key, **arguments) + "\n")
 
 
 @contextmanager
 def show_progress(key: str, total: int | None = None) -> Iterator[Callable[[], None]]:
-    """Yield what is called after each step: it moves a bar on a terminal, and nothing else."""
+    """Yield a function that advances a progress bar by one step; no bar without a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -158,24 +159,24 @@ def show_progress(key: str, total: int | None = None) -> Iterator[Callable[[], N
 
 
 def write_file(path: Path, message: str) -> None:
-    """Write a text into a file, whole or not at all. Raises ConfigError where it cannot be."""
-    write_whole(path, lambda place: place.write_text(message, encoding="utf-8", newline="\n"))
+    """Write a text to a file atomically. Raises ConfigError if it cannot be written."""
+    write_atomically(path, lambda place: place.write_text(message, encoding="utf-8", newline="\n"))
 
 
-def write_whole(path: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` write a file, whole or not at all. Raises ConfigError where it cannot be."""
+def write_atomically(path: Path, fill: Callable[[Path], object]) -> None:
+    """Let `fill` write a file atomically. Raises ConfigError if it cannot be written."""
     try:
-        # A device or a pipe (/dev/stdout, /dev/null) takes the text; a rename would replace it.
+        # Write to a device or a pipe (/dev/stdout, /dev/null) directly: a rename would replace it.
         if path.exists() and not path.is_file():
             fill(path)
         else:
             write_durably(path, fill)
     except OSError as error:
-        raise unwritable_place(path, error) from error
+        raise unwritable_error(path, error) from error
 
 
-def unwritable_place(path: Path, error: OSError) -> ConfigError:
-    """Return the error for a file or a folder that cannot be written."""
+def unwritable_error(path: Path, error: OSError) -> ConfigError:
+    """Return the error for a file or folder that cannot be written."""
     arguments = {"path": str(path), "reason": error.strerror or str(error)}
     return ConfigError(f"{path}: {error}", "export-unwritable", **arguments)
 
@@ -194,7 +195,7 @@ _USUAL_DAYS = 366
 def day_bounds(
     zone: tzinfo, since: datetime | None, until: datetime | None
 ) -> tuple[datetime, datetime]:
-    """Return the two ends of a time; days are those of a time zone, the config's."""
+    """Return the start and end of a period; days begin at midnight in `zone`."""
     from merlin.billing.report import day_start
 
     last = day_start(until.date(), zone) if until else datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""What commands share that ask models many questions: the price, a yes to it, progress, the asking.
+"""What commands share that ask models many questions: price, confirmation, progress, asking.
 
-What was answered once is kept (`merlin.training.ask_many`) and neither asked nor paid for
-again, also where the command was stopped in the middle.
+Answers are stored (`merlin.training.ask_many`) and never asked or paid for again, also after the
+command was interrupted.
 """
 
 from __future__ import annotations
@@ -34,97 +34,100 @@ if TYPE_CHECKING:
 def confirm_price(
     questions: int, costs: Iterable[Cost | None], *, budget: float | None, yes: bool
 ) -> None:
-    """Tell what asking may cost (None: nobody knows the price), and ask whether to go on.
+    """Print what the questions may cost, and ask for confirmation unless they are free.
 
-    What is free is not asked about. Raises Refused for no, where nobody can be asked, and where
-    the budget is passed or cannot be kept.
+    A cost of None means an unknown price. Raises Refused if the user declines or cannot be asked,
+    if the budget is too small, and if there is a budget but no known price.
     """
     if not questions:
         return
-    every = list(costs)
+    listed = list(costs)
     sums = Counter[str]()
-    for each in filter(None, every):
-        sums[each.currency] += each.micro
-    paid = (format_cost(language(), micro, name) for name, micro in (+sums).items())
-    price = " + ".join(paid) or text(language(), "price-free")
-    if None in every:
+    for cost in filter(None, listed):
+        sums[cost.currency] += cost.micro
+    prices = (format_cost(language(), micro, name) for name, micro in (+sums).items())
+    price = " + ".join(prices) or text(language(), "price-free")
+    if None in listed:
         if budget is not None:
             raise Refused("no price is known", "asking-no-price")
         price = text(language(), "asking-price-unknown")
     limit = in_micro(budget)
     if limit is not None and any(micro > limit for micro in sums.values()):
-        shown = format_cost(language(), limit, next(iter(sums)))
-        raise Refused("too small a budget", "asking-budget", price=price, budget=shown)
+        shown_limit = format_cost(language(), limit, next(iter(sums)))
+        raise Refused("too small a budget", "asking-budget", price=price, budget=shown_limit)
     print_message("asking-price", questions=questions, price=price)
-    is_free = None not in every and not sums.total()
-    require_yes("asking-sure", "asking-not-sure", is_given=is_free or yes)
+    is_free = None not in listed and not sums.total()
+    require_yes("asking-sure", "asking-not-sure", is_confirmed=is_free or yes)
 
 
 def ask_all(
     config: Config,
     variants: Sequence[VariantQueries],
-    wishes: SamplingParams = DEFAULT_SAMPLING,
+    sampling: SamplingParams = DEFAULT_SAMPLING,
     *,
     budget: float | None,
     yes: bool,
 ) -> list[dict[str, Reply]]:
-    """Return the answers to each variant's queries by their keys, asked where none was kept.
+    """Return the answers to each variant's queries by key, asking those that are not stored.
 
-    A question that a model refuses is left out and told. Raises Refused as `confirm_price`, and
-    where the budget ends; NotFound for a provider that is not there, ConfigError for a key that is
-    not; ProviderError.
+    Questions that a model refuses are left out and reported. Raises Refused as `confirm_price` does
+    and when the budget is spent, NotFound for an unknown provider, ConfigError for a missing key,
+    ProviderError.
     """
     folder = config.state_dir
-    every = [
-        (variant, KeptAnswers(folder, variant.provider, variant.model_id, wishes))
+    stores = [
+        (variant, KeptAnswers(folder, variant.provider, variant.model_id, sampling))
         for variant in variants
     ]
-    new = [
-        (each, kept, queries)
-        for each, kept in every
-        if (queries := [query for query in each.queries if kept.get(query.messages) is None])
+    missing = [
+        (variant, answers, queries)
+        for variant, answers in stores
+        if (queries := [query for query in variant.queries if answers.get(query.messages) is None])
     ]
     costs = [
-        Cost(estimate(each.price, queries), each.price.currency) if each.price else None
-        for each, _, queries in new
+        Cost(estimate(variant.price, queries), variant.price.currency) if variant.price else None
+        for variant, _, queries in missing
     ]
-    count, spent = sum(len(queries) for _, _, queries in new), Counter[str]()
+    count, spent = sum(len(queries) for _, _, queries in missing), Counter[str]()
     limit = in_micro(budget)
     with ExitStack() as stack:
-        # Before the price: nothing is paid where a key or a provider is missing for the rest.
-        askers = [stack.enter_context(closing(_asker(config, each, wishes))) for each, *_ in new]
+        # Before the price: nothing is paid if a key or provider of a later variant is missing.
+        askers = [
+            stack.enter_context(closing(_open_asker(config, variant, sampling)))
+            for variant, *_ in missing
+        ]
         confirm_price(count, costs, budget=budget, yes=yes)
         advance = stack.enter_context(show_progress("asking-progress", count))
-        for (each, kept, queries), service in zip(new, askers, strict=True):
-            currency = each.price.currency if each.price else ""
-            rest = None if limit is None else limit - spent[currency]
-            spent[currency] += _ask(service, each, kept, queries, rest, advance)
+        for (variant, answers, queries), service in zip(missing, askers, strict=True):
+            currency = variant.price.currency if variant.price else ""
+            remaining = None if limit is None else limit - spent[currency]
+            spent[currency] += _ask(service, variant, answers, queries, remaining, advance)
     return [
-        {query.key: reply for query in each.queries if (reply := kept.get(query.messages))}
-        for each, kept in every
+        {query.key: reply for query in variant.queries if (reply := answers.get(query.messages))}
+        for variant, answers in stores
     ]
 
 
-def _asker(config: Config, variant: VariantQueries, wishes: SamplingParams) -> OpenAIAsker:
+def _open_asker(config: Config, variant: VariantQueries, sampling: SamplingParams) -> OpenAIAsker:
     provider = config.provider(variant.provider)
     if provider is None:
         arguments = {"provider": variant.provider}
         raise NotFound(f"no provider {variant.provider}", "held-no-provider", **arguments)
-    return asker(provider, wishes)
+    return asker(provider, sampling)
 
 
 def _ask(
     service: Asker,
     variant: VariantQueries,
-    kept_answers: KeptAnswers,
+    answers: KeptAnswers,
     queries: Sequence[Query],
     budget_micro: int | None,
     advance: Callable[[], None],
 ) -> int:
-    """Ask one variant's queries, and keep the answers; return what they cost, in millionths."""
+    """Ask and store one variant's queries; return what they cost, in millionths of the currency."""
 
     def keep(query: Query, reply: Reply) -> None:
-        kept_answers.keep(query.messages, reply)
+        answers.keep(query.messages, reply)
         advance()
 
     model_id, price = variant.model_id, variant.price
@@ -143,25 +146,24 @@ def _ask(
 def ask_bases(
     config: Config,
     datasets: Sequence[tuple[CheckedDataset, Callable[[str], bool]]],
-    wishes: SamplingParams = DEFAULT_SAMPLING,
+    sampling: SamplingParams = DEFAULT_SAMPLING,
     *,
     base: str,
     limit: int | None,
     budget: float | None,
     yes: bool,
 ) -> list[list[Finding]]:
-    """Return, of each dataset, what its base answers rightly without being taught.
+    """Return, for each dataset, findings of the examples that its base model already answers.
 
-    A dataset comes with what tells by its path whether an example was asked about. `base` names
-    another model than the recipes do; of a dataset `limit` examples are asked at most. Raises as
-    `ask_all` and `base_to_ask`.
+    Each dataset comes with a filter of example paths. `base` replaces the recipes' base model; at
+    most `limit` examples of a dataset are asked. Raises the errors of `ask_all` and `base_to_ask`.
     """
-    all_queries = [base_queries(config, each, holds, base, limit) for each, holds in datasets]
-    variants = [each for each in all_queries if each]
-    for name in dict.fromkeys((each.provider, each.model_id) for each in variants):
-        print_message("asking-base", provider=name[0], model=name[1])
-    replies = iter(ask_all(config, variants, wishes, budget=budget, yes=yes))
+    by_dataset = [base_queries(config, checked, holds, base, limit) for checked, holds in datasets]
+    variants = [variant for variant in by_dataset if variant]
+    for provider, model in dict.fromkeys((item.provider, item.model_id) for item in variants):
+        print_message("asking-base", provider=provider, model=model)
+    replies = iter(ask_all(config, variants, sampling, budget=budget, yes=yes))
     return [
         list(find_known(checked.examples, next(replies), variant.model_id)) if variant else []
-        for (checked, _), variant in zip(datasets, all_queries, strict=True)
+        for (checked, _), variant in zip(datasets, by_dataset, strict=True)
     ]

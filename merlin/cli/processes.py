@@ -1,6 +1,6 @@
-"""`merlin run|daemon|bot|api`: the processes of Merlin, alone or together; `merlin demo`.
+"""`merlin run|daemon|bot|api`: run the processes of Merlin, alone or together; `merlin demo`.
 
-The demo has everything on this machine, with no account anywhere.
+The demo runs everything on this machine and needs no accounts.
 """
 
 from __future__ import annotations
@@ -49,14 +49,16 @@ def demo(
     from merlin.sandbox.demo.place import FOLDER, clear, find_weights
     from merlin.sandbox.demo.run import run_check, run_demo
 
-    found = find_weights() if engine == "lora" else None
+    model_weights = find_weights() if engine == "lora" else None
     folder = state or (None if check else FOLDER)
     if fresh and folder is not None:
         clear(folder)
     set_up_logging("demo", quiet=True)
     if check:
-        sys.exit(run_check(folder, demo_language(), found))
-    sys.exit(run_demo(folder or FOLDER, port, demo_language(), found, is_grounded=grounding))
+        sys.exit(run_check(folder, demo_language(), model_weights))
+    sys.exit(
+        run_demo(folder or FOLDER, port, demo_language(), model_weights, is_grounded=grounding)
+    )
 
 
 @app.command(hidden=True)
@@ -71,7 +73,7 @@ def stage(config: ConfigPath, ports: list[int]) -> None:
 
 
 def demo_language() -> str:
-    """Return the demo's language: that of the commands, Russian where the locale says nothing."""
+    """Return the demo's language: that of the commands, or Russian if the locale sets none."""
     return language() if locale_language() else "ru"
 
 
@@ -84,16 +86,16 @@ def run(config: ConfigPath = DEFAULT) -> None:
 
     settings = configuration(config)
     need_credentials(settings)
-    requested = process_names(settings)
+    names = process_names(settings)
     set_up_logging("run")
-    sys.exit(Supervisor([Child(name, [name, "--config", str(config)]) for name in requested]).run())
+    sys.exit(Supervisor([Child(name, [name, "--config", str(config)]) for name in names]).run())
 
 
 @app.command()
 def daemon(config: ConfigPath = DEFAULT) -> None:
     """Watch the repository: check, build, train, test, switch to the new model."""
     settings = configuration(config)
-    with _lean(settings):
+    with _without_unused_modules(settings):
         from merlin.wiring.daemon import run_daemon
 
     run_daemon(settings)
@@ -105,8 +107,8 @@ def bot(config: ConfigPath = DEFAULT) -> None:
     from merlin.config import BOT_TOKEN, bot_id, credential
 
     settings = configuration(config)
-    bot_id(credential(BOT_TOKEN))  # A wrong one is told before all that takes its time.
-    with _lean(settings, "apscheduler"):  # python-telegram-bot's queue of jobs
+    bot_id(credential(BOT_TOKEN))  # Check the token first: the imports below take time.
+    with _without_unused_modules(settings, "apscheduler"):  # the job queue of python-telegram-bot
         from merlin.wiring.bot import run_bot
 
     run_bot(settings)
@@ -116,14 +118,14 @@ def bot(config: ConfigPath = DEFAULT) -> None:
 def api(config: ConfigPath = DEFAULT) -> None:
     """Serve the pages, the API, /v1 for programs, health, metrics and webhooks."""
     settings = configuration(config)
-    with _lean(settings):
+    with _without_unused_modules(settings):
         from merlin.wiring.api import run_api
 
     run_api(settings)
 
 
-def _lean(config: Config, *unused: str) -> AbstractContextManager[None]:
-    """Leave out what libraries load and nobody uses: httpx's commands, the other driver."""
+def _without_unused_modules(config: Config, *unused: str) -> AbstractContextManager[None]:
+    """Skip imports that libraries make and Merlin does not use: httpx's CLI, the other driver."""
     from merlin.core.optional_imports import without_modules
 
     drivers = ["psycopg"] if config.database.startswith("sqlite:") else []

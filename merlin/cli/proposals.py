@@ -1,4 +1,4 @@
-"""`merlin proposals …` and `unanswered`: what waits for an editor."""
+"""`merlin proposals …` and `unanswered`: the editor's queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from merlin.app.context import Context
 from merlin.app.proposals import Proposal
 from merlin.app.unanswered import GroupState, list_unanswered
 from merlin.cli import language
-from merlin.cli.examples import identity, open_editing, outcome, show
+from merlin.cli.examples import identity, open_edit_session, outcome, show
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, changing, reading
 from merlin.cli.output import print_json, print_list, print_message, record
 from merlin.core import money
@@ -40,37 +40,37 @@ app.add_typer(proposals_app)
 def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List what waits, oldest first."""
     with reading(config, dataset) as (ctx, actor):
-        found = proposals.waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
-        replaced = proposals.find_replacements(ctx, actor, found)
-    # Whole for programs, short in a table.
-    records = [_record(each, replaced[each.proposal_id]) for each in found]
+        waiting = proposals.waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
+        replaced = proposals.find_replacements(ctx, actor, waiting)
+    # Full texts for programs, shortened ones in the table.
+    records = [_record(proposal, replaced[proposal.proposal_id]) for proposal in waiting]
     if not json:
-        for each in records:
-            each["question"] = shorten(str(each["question"]), _QUESTION)
-            each["answer"] = shorten(str(each["answer"]), _ANSWER)
-            old = each["replaces"]
-            each["replaces"] = "; ".join(
-                f"{name}: {shorten(was, _QUESTION)}" for name, was in old.items()
+        for item in records:
+            item["question"] = shorten(str(item["question"]), _QUESTION)
+            item["answer"] = shorten(str(item["answer"]), _ANSWER)
+            replaces = item["replaces"]
+            item["replaces"] = "; ".join(
+                f"{name}: {shorten(was, _QUESTION)}" for name, was in replaces.items()
             )
     print_list(records, "proposal question answer replaces source", json=json)
-    tests = sorted({test.id for one in replaced.values() for test in one.tests})
+    tests = sorted({test.id for replacement in replaced.values() for test in replacement.tests})
     if tests and not json:
         print_message("page-proposal-tests", count=len(tests), examples=", ".join(tests))
 
 
-def _record(each: Proposal, replaced: Replacement) -> dict[str, Any]:
-    draft = each.draft
+def _record(proposal: Proposal, replaced: Replacement) -> dict[str, Any]:
+    draft = proposal.draft
     return {
-        "proposal": each.proposal_id,
+        "proposal": proposal.proposal_id,
         "question": draft.question,
         "answer": draft.answer,
-        "replaces": {old.id: old.answer for old in replaced.examples},
-        "tests": [old.id for old in replaced.tests],
+        "replaces": {example.id: example.answer for example in replaced.examples},
+        "tests": [example.id for example in replaced.tests],
         "source": draft.source,
         "note": draft.note,
         "split": draft.split,
         "cost": money.format_cost_plainly(draft.cost_micro, draft.currency).strip(),
-        "at": each.at,
+        "at": proposal.at,
     }
 
 
@@ -100,30 +100,34 @@ def approve(
     json: AsJson = False,
 ) -> None:
     """Turn proposals into examples by one commit in your name; those with errors stay."""
-    with open_editing(config) as session:
+    with open_edit_session(config) as session:
         ctx, actor = session.ctx, session.actor
-        requested = _chosen(ctx, actor, dataset, numbers, is_all=is_all)
+        requested = _select_waiting(ctx, actor, dataset, numbers, is_all=is_all)
         files, edits = proposals.read_several(ctx, actor, dataset, requested)
         good = proposals.check_several(ctx, files, edits)
         editor = local_editor(getpass.getuser(), *identity())
         change_id = proposals.approve_several(ctx, actor, good, editor)
         result = outcome(session, change_id, is_waiting=not no_wait)
-    left = len(edits) - len(good)
-    print_message("proposals-approved", count=len(good), left=left)
-    show({**result, "approved": good, "left": left}, json=json)
+    remaining = len(edits) - len(good)
+    print_message("proposals-approved", count=len(good), left=remaining)
+    show({**result, "approved": good, "left": remaining}, json=json)
 
 
-def _chosen(
+def _select_waiting(
     ctx: Context, actor: Actor, dataset: str, numbers: list[int] | None, *, is_all: bool
 ) -> list[int]:
-    """Return what waits of the numbers that a command names.
+    """Return which of the waiting proposals a command names.
 
-    Raises ConfigError unless it names either some or all, NotFound.
+    Raises NotFound, and ConfigError unless it names either numbers or all.
     """
     if is_all == bool(numbers):
         raise ConfigError("numbers, or --all", "proposals-which")
-    found = proposals.waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
-    return [each.proposal_id for each in found if is_all or each.proposal_id in (numbers or ())]
+    waiting = proposals.waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
+    return [
+        proposal.proposal_id
+        for proposal in waiting
+        if is_all or proposal.proposal_id in (numbers or ())
+    ]
 
 
 @proposals_app.command()
@@ -137,7 +141,7 @@ def decline(
 ) -> None:
     """Decline proposals; their texts are deleted."""
     with changing(config, makes_key=True) as (ctx, actor):
-        requested = _chosen(ctx, actor, dataset, numbers, is_all=is_all)
+        requested = _select_waiting(ctx, actor, dataset, numbers, is_all=is_all)
         count = proposals.decline_several(ctx, actor, requested)
     print_message("proposals-declined", count=count)
     if json:
@@ -157,12 +161,12 @@ def unanswered(
     """Show last week's questions that got no good answer, newest first."""
     with reading(config, dataset) as (ctx, actor):
         view = list_unanswered(ctx, actor, dataset, language())
-    found = [record(each) for each in view.of(show)]
+    records = [record(item) for item in view.of(show)]
     if json:
-        print_json({"questions": found, "hidden": view.hidden})
+        print_json({"questions": records, "hidden": view.hidden})
         return
-    for each in found:
-        each["question"] = shorten(str(each["question"]), _QUESTION)
-    print_list(found, "question times refused disliked told", json=False)
+    for item in records:
+        item["question"] = shorten(str(item["question"]), _QUESTION)
+    print_list(records, "question times refused disliked told", json=False)
     if view.hidden:
         print_message("page-unanswered-hidden", count=view.hidden)

@@ -1,4 +1,4 @@
-"""`merlin provider test`: what a server of the OpenAI protocol can do, checked call by call."""
+"""`merlin provider test`: check which parts of the OpenAI protocol a server supports."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _show(outcomes: Sequence[Outcome], json: bool) -> None:
         json=json,
         under="checks",
         prefix=f"{FAMILY}-col",
-        title=lambda each: _title(each["name"]),
+        title=lambda record: _title(record["name"]),
     )
     results = [outcome.result for outcome in outcomes]
     counts = {name: results.count(name) for name in ("passed", "failed", "missing")}

@@ -1,4 +1,4 @@
-"""`merlin init` and `config check|sample|schema`: what an installation begins with."""
+"""`merlin init` and `config check|sample|schema`: set up an installation."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def sample(short: Short = False) -> None:
     document = schema()
     document["properties"]["language"]["start"] = language()
     lines = [_HEAD[0]] if short else [*_HEAD]
-    _explain(document, document, lines, 0, is_short=short)
+    _add_keys(document, document, lines, 0, is_short=short)
     sys.stdout.write("\n".join(lines) + "\n")
 
 
@@ -59,7 +59,7 @@ def print_schema() -> None:
     print_json(schema())
 
 
-def _explain(
+def _add_keys(
     root: Mapping[str, Any],
     node: Mapping[str, Any],
     lines: list[str],
@@ -67,20 +67,20 @@ def _explain(
     *,
     is_short: bool = False,
 ) -> None:
-    """Add the keys of a node with what they mean; in short those that belong to a start alone."""
+    """Add the commented keys of a schema node; with `is_short` only the keys needed to start."""
     for key, raw in node.get("properties", {}).items():
         value = resolved(root, raw)
-        if is_short and not _starts(root, value):
+        if is_short and not _is_starting_key(root, value):
             continue
         pad = "  " * depth
         lines += [""] if depth == 0 else []
         lines.append(f"{pad}# {' '.join(value.get('description', '').split())}")
-        # Nothing stands before a key that belongs to a start, or that one below it does.
-        sign = "" if _starts(root, value) else "#"
-        _show(root, value, lines, f"{pad}{sign}", key, depth, is_short=is_short)
+        # A key is not commented out if it, or a key below it, is needed to start.
+        sign = "" if _is_starting_key(root, value) else "#"
+        _add_key(root, value, lines, f"{pad}{sign}", key, depth, is_short=is_short)
 
 
-def _show(
+def _add_key(
     root: Mapping[str, Any],
     value: Mapping[str, Any],
     lines: list[str],
@@ -90,39 +90,39 @@ def _show(
     *,
     is_short: bool,
 ) -> None:
-    """Add a key's own lines: its value, or what stands below it."""
+    """Add the lines of one key: its value, or the keys below it."""
     items = resolved(root, value.get("items", {}))
     if "properties" in value:
         lines.append(f"{pad}{key}:")
-        _explain(root, value, lines, depth + 1, is_short=is_short)
+        _add_keys(root, value, lines, depth + 1, is_short=is_short)
     elif "properties" in items:
         lines += [f"{pad}{key}:", f"{pad}-"]
-        _explain(root, items, lines, depth + 1, is_short=is_short)
+        _add_keys(root, items, lines, depth + 1, is_short=is_short)
     elif "entries" in value:
         lines.append(f"{pad}{key}:")
         entry = resolved(root, entry_of(value))
-        # No entry has all keys at once.
+        # No entry has all keys at once, so show an example of each kind.
         for name, keys in value["entries"].items():
             lines.append(f"  {pad}{name}:")
             values = {"properties": {key: entry["properties"][key] for key in keys}}
-            _explain(root, values, lines, depth + 2)
+            _add_keys(root, values, lines, depth + 2)
     else:
-        lines.append(f"{pad}{key}: {_written(value.get('start', value['examples'][0]))}")
+        lines.append(f"{pad}{key}: {_format_yaml(value.get('start', value['examples'][0]))}")
 
 
-def _starts(root: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
+def _is_starting_key(root: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
     value = resolved(root, raw)
-    below = [*value.get("properties", {}).values()]
-    below += [value["items"]] if "items" in value else []
-    return "start" in value or any(_starts(root, each) for each in below)
+    children = [*value.get("properties", {}).values()]
+    children += [value["items"]] if "items" in value else []
+    return "start" in value or any(_is_starting_key(root, child) for child in children)
 
 
-def _written(value: object) -> str:
+def _format_yaml(value: object) -> str:
     plain: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1000)
     return plain.removesuffix("\n").removesuffix("\n...")
 
 
-# By the first line an editor's YAML language server knows what may stand where.
+# The first line tells an editor's YAML language server which schema applies.
 _DATASET = """\
 # yaml-language-server: $schema=../../schemas/dataset.schema.json
 # {keys}
@@ -141,7 +141,7 @@ launch: {{mode: auto, quiet_s: 60, min_new: 1}}
 # {gate}
 gate: not_worse
 """
-_SAID = ("keys", "first", "system", "split", "launch", "gate")
+_DATASET_TEXTS = ("keys", "first", "system", "split", "launch", "gate")
 _EXAMPLE = """\
 # yaml-language-server: $schema=../../../schemas/example.schema.json
 messages:
@@ -150,7 +150,7 @@ messages:
       {answer}
 tags: [about]
 """
-# As `.pre-commit-hooks.yaml` has it, but by the Merlin that is installed here.
+# Like `.pre-commit-hooks.yaml`, but running the installed Merlin.
 _HOOKS = """\
 # {hook}
 repos:
@@ -174,8 +174,8 @@ def init(
     from merlin.dataset.layout import is_valid_name, suggest_name
 
     if not is_valid_name(dataset):
-        named = {"dataset": dataset, "proposed": suggest_name(dataset)}
-        raise ConfigError(f"not a dataset's name: {dataset}", "init-bad-name", **named)
+        names = {"dataset": dataset, "proposed": suggest_name(dataset)}
+        raise ConfigError(f"not a dataset's name: {dataset}", "init-bad-name", **names)
     if shutil.which("git") is None:
         raise Refused("git is not installed", "git-absent")
     arguments = {"folder": str(folder)}
@@ -187,30 +187,30 @@ def init(
         reason = error.strerror or str(error)
         raise Refused(f"{folder}: {error}", "init-no-folder", reason=reason, **arguments) from error
     _git(folder, "init", "-q", "-b", "main")
-    # A push to a checked-out branch is taken, and its files follow.
+    # Accept pushes to the checked-out branch and update its files.
     _git(folder, "config", "receive.denyCurrentBranch", "updateInstead")
     print_message("init-done", dataset=dataset, path=str(folder.resolve()), **arguments)
 
 
 def _write(folder: Path, dataset: str) -> None:
-    """Write the files in the language that commands speak."""
+    """Write the template's files in the language of the commands."""
     from merlin.dataset.spec import NAMES, schema_text
 
     inside, schemas = folder / "datasets" / dataset, folder / "schemas"
     files = {
-        inside / "dataset.yaml": _filled(_DATASET, *_SAID),
-        inside / "examples" / "about.yaml": _filled(_EXAMPLE, "question", "answer"),
+        inside / "dataset.yaml": _fill_template(_DATASET, *_DATASET_TEXTS),
+        inside / "examples" / "about.yaml": _fill_template(_EXAMPLE, "question", "answer"),
         folder / "README.md": text(language(), "init-readme") + "\n",
-        folder / ".pre-commit-config.yaml": _filled(_HOOKS, "hook"),
+        folder / ".pre-commit-config.yaml": _fill_template(_HOOKS, "hook"),
         **{schemas / f"{name}.schema.json": schema_text(name) for name in NAMES},
     }
-    for path, words in files.items():
+    for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(words, encoding="utf-8")
+        path.write_text(content, encoding="utf-8")
 
 
-def _filled(form: str, *names: str) -> str:
-    return form.format(**{name: text(language(), f"init-{name}") for name in names})
+def _fill_template(template: str, *names: str) -> str:
+    return template.format(**{name: text(language(), f"init-{name}") for name in names})
 
 
 def _git(folder: Path, *message: str) -> None:

@@ -1,4 +1,4 @@
-"""`merlin status`: how the pipeline stands, what lies on the disk, who is alive."""
+"""`merlin status`: datasets, queues, disk usage and running processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from merlin.core.i18n import format_number
 from merlin.db.processes import Heartbeats
 from merlin.wiring.context import reading
 
-SHORT = 7  # of a commit's id, as git shows it: the table fits into 80 columns
+SHORT = 7  # of a commit's id, as git abbreviates it, so that the table fits into 80 columns
 
 
 app = typer.Typer()
@@ -31,18 +31,18 @@ app = typer.Typer()
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show each dataset's newest commit and live model, the queues, and which services run."""
     with options.reading(config) as (ctx, actor):
-        found = read(ctx, actor)
-    environment = surroundings(configuration(config))
+        overview = read(ctx, actor)
+    environment = deployment_status(configuration(config))
     if json:
-        datasets = {name: dataset_record(each) for name, each in found.datasets.items()}
-        print_json({"datasets": datasets, "queues": dict(found.queues), **environment})
+        datasets = {name: dataset_record(dataset) for name, dataset in overview.datasets.items()}
+        print_json({"datasets": datasets, "queues": dict(overview.queues), **environment})
         return
     names = ("dataset", "commit", "verdict", "build", "serving", "job")
-    rows = [_row(name, dataset) for name, dataset in found.datasets.items()]
+    rows = [_row(name, dataset) for name, dataset in overview.datasets.items()]
     print_table([f"col-{name}" for name in names], rows)
     alive = [name for name, beat in environment["processes"].items() if beat["alive"]]
     queues = ", ".join(
-        f"{translate_word('queue', name)} {count}" for name, count in found.queues.items()
+        f"{translate_word('queue', name)} {count}" for name, count in overview.queues.items()
     )
     print_message("status-line", alive=", ".join(sorted(alive)) or "–", queues=queues)
     stored = environment["stored"]
@@ -62,7 +62,7 @@ def _megabytes(size: int) -> str:
 
 
 def dataset_record(dataset_status: DatasetStatus) -> dict[str, Any]:
-    """Return how a dataset stands, as programs read it."""
+    """Return a dataset's status as a dict for JSON."""
     verdict: dict[str, Any] = {"commit": None, "build": None, "verdict": None}
     if dataset_status.verdict:
         verdict = record(dataset_status.verdict, id="", served_until="", findings="")
@@ -89,10 +89,10 @@ def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
     return [name, verdict.commit[:SHORT], status_label, verdict.build, serving, job]
 
 
-def surroundings(config: Config) -> dict[str, Any]:
-    """Return what lies on the disk, who is alive, and the providers' names and addresses."""
+def deployment_status(config: Config) -> dict[str, Any]:
+    """Return disk usage, process heartbeats, and the providers with their addresses."""
     with reading(config) as database:
-        stored, beats = _stored(config, RemovableFiles(database)), Heartbeats(database).all()
+        stored, beats = _disk_usage(config, RemovableFiles(database)), Heartbeats(database).all()
     return {
         "stored": stored,
         "processes": {
@@ -117,27 +117,30 @@ def surroundings(config: Config) -> dict[str, Any]:
     }
 
 
-def _stored(config: Config, rows: RemovableFiles) -> dict[str, Any]:
-    """Return what lies on the disk, and how much of it `retention` lets go at the next look."""
-    kept, now = config.retention, utc_now()
+def _disk_usage(config: Config, rows: RemovableFiles) -> dict[str, Any]:
+    """Return what is stored on disk, and how much of it `retention` will delete next."""
+    retention, now = config.retention, utc_now()
 
     def old(days: int, find: Callable[[datetime], Sequence[object]]) -> int:
         return len(find(now - timedelta(days=days))) if days else 0
 
     builds = [path for path in (config.state_dir / "builds").glob("*/*") if path.is_dir()]
-    gone = rows.builds(now - timedelta(days=kept.builds_days)) if kept.builds_days else []
-    there = {path.relative_to(config.state_dir / "builds").as_posix() for path in builds}
+    gone = rows.builds(now - timedelta(days=retention.builds_days)) if retention.builds_days else []
+    stored = {path.relative_to(config.state_dir / "builds").as_posix() for path in builds}
     return {
         "builds": {
             "count": len(builds),
             "bytes": sum(map(folder_bytes, builds)),
-            "to_remove": len(there & {build.folder for build in gone}),
-            "days": kept.builds_days,
+            "to_remove": len(stored & {build.folder for build in gone}),
+            "days": retention.builds_days,
         },
-        "files": {"to_remove": old(kept.files_days, rows.files), "days": kept.files_days},
-        "models": {"to_remove": old(kept.models_days, rows.models), "days": kept.models_days},
+        "files": {"to_remove": old(retention.files_days, rows.files), "days": retention.files_days},
+        "models": {
+            "to_remove": old(retention.models_days, rows.models),
+            "days": retention.models_days,
+        },
         "mirror": {
             "bytes": folder_bytes(config.state_dir / "mirror.git"),
-            "days": kept.mirror_days,
+            "days": retention.mirror_days,
         },
     }

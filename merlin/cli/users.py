@@ -1,7 +1,6 @@
-"""`merlin users`: people and what they may do; their user names, passwords and keys.
+"""`merlin users`: people, their roles, plans and gifts; their user names, passwords and API keys.
 
-User names and passwords are for who has no Telegram at hand; a key is what a person's programs
-call the api with.
+User names and passwords are for people without Telegram.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
 
-SHOWN = ("user", "name", "account", "role", "plan", "language", "note")
-# Telegram's ids have at most 52 bits (the Bot API, User.id), those of people without it one more.
+LIST_COLUMNS = ("user", "name", "account", "role", "plan", "language", "note")
+# Telegram ids have at most 52 bits (Bot API, User.id); ids of people without Telegram have 53.
 PersonId = Annotated[
     int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="The person's id, Telegram's.")
 ]
@@ -54,17 +53,19 @@ def list_users(
 ) -> None:
     """List people, newest first."""
     with reading(config) as (ctx, actor):
-        found = users.list_users(ctx, actor, words, offset, limit)
-    lines, count = [_line(user) for user in found.users], found.count
+        page = users.list_users(ctx, actor, words, offset, limit)
+    records, count = [_user_record(user) for user in page.users], page.count
     if json:
-        print_json({"users": lines, "count": count})
+        print_json({"users": records, "count": count})
         return
-    print_table([f"account-col-{name}" for name in SHOWN], [_row(line) for line in lines])
-    print_message("account-count", shown=len(lines), count=count)
+    print_table(
+        [f"account-col-{name}" for name in LIST_COLUMNS], [_row(record) for record in records]
+    )
+    print_message("account-count", shown=len(records), count=count)
 
 
-def _line(user: UserView) -> dict[str, Any]:
-    """Return one person as programs read it in a list."""
+def _user_record(user: UserView) -> dict[str, Any]:
+    """Return a person's fields for JSON lists."""
     return {
         "user": user.id,
         "name": user.shown_name,
@@ -80,9 +81,9 @@ def _line(user: UserView) -> dict[str, Any]:
 
 def _row(user: dict[str, Any]) -> list[object]:
     role = " ".join([translate_word("role", user["role"]), *user["scopes"]])
-    is_noted = {"blocked": user["blocked"], "unreachable": not user["reachable"]}
+    flags = {"blocked": user["blocked"], "unreachable": not user["reachable"]}
     accounts = ", ".join(
-        translate_word("account", name) for name, is_so in is_noted.items() if is_so
+        translate_word("account", name) for name, is_true in flags.items() if is_true
     )
     return [
         user["user"],
@@ -99,35 +100,35 @@ def _row(user: dict[str, Any]) -> list[object]:
 def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one person: role, plan, what is left, gifts, consents."""
     with reading(config) as (ctx, actor):
-        card = _card(users.details(ctx, actor, user))
+        details = _user_details_record(users.details(ctx, actor, user))
     if json:
-        print_json(card)
+        print_json(details)
         return
-    values = {**dict(zip(SHOWN, _row(card), strict=True)), "zone": card["zone"]}
+    values = {**dict(zip(LIST_COLUMNS, _row(details), strict=True)), "zone": details["zone"]}
     print_pairs(values, "account-col")
-    left = [{"format": kind, **each} for kind, each in card["left"].items()]
+    balances = [{"format": kind, **balance} for kind, balance in details["left"].items()]
     columns = "format=format:format used limit gifts resets=resets_at"
-    print_list(left, columns, json=False, prefix="account-col", limit=_limit)
+    print_list(balances, columns, json=False, prefix="account-col", limit=_limit)
     columns = "at format=format:format amount used until=expires_at by reason"
-    print_list(card["gifts"], columns, json=False, prefix="account-col")
+    print_list(details["gifts"], columns, json=False, prefix="account-col")
 
 
-def _card(user: UserDetails) -> dict[str, Any]:
-    """Return everything that there is to know about one person, as programs read it."""
+def _user_details_record(user: UserDetails) -> dict[str, Any]:
+    """Return all fields of a person for JSON."""
     return {
-        **_line(user),
+        **_user_record(user),
         "zone": user.zone,
         "terms_seen": user.terms_seen,
         "left": {
-            kind.value: record(each, kind="") | {"remaining": each.remaining}
-            for kind, each in user.left.items()
+            kind.value: record(balance, kind="") | {"remaining": balance.remaining}
+            for kind, balance in user.left.items()
         },
-        "gifts": [_given(each) for each in user.gifts],
+        "gifts": [_gift_record(balance) for balance in user.gifts],
         "consents": [record(consent) for consent in user.consents],
     }
 
 
-def _given(gift: Gift) -> dict[str, Any]:
+def _gift_record(gift: Gift) -> dict[str, Any]:
     return {
         "gift": gift.gift_id,
         "format": gift.kind.value,
@@ -140,10 +141,10 @@ def _given(gift: Gift) -> dict[str, Any]:
     }
 
 
-def _limit(left: dict[str, Any]) -> str:
-    if left["limit"] is None:
+def _limit(balance: dict[str, Any]) -> str:
+    if balance["limit"] is None:
         return text(language(), "account-unlimited")
-    return f"{left['limit']} {translate_word('account', left['period'])}"
+    return f"{balance['limit']} {translate_word('account', balance['period'])}"
 
 
 @app.command()
@@ -157,9 +158,9 @@ def role(
     """Give a role, which ends the one before; a teacher's datasets and courses add up."""
     with changing(config) as (ctx, actor):
         user_roles = users.grant_role(ctx, actor, user, name, scope)
-    made = {"user": user, "role": user_roles.role.value, "scopes": user_roles.scopes}
-    shown = " ".join([translate_word("role", user_roles.role.value), *user_roles.scopes])
-    print_result(made, "account-did-role", json=json, user=str(user), role=shown)
+    values = {"user": user, "role": user_roles.role.value, "scopes": user_roles.scopes}
+    roles = " ".join([translate_word("role", user_roles.role.value), *user_roles.scopes])
+    print_result(values, "account-did-role", json=json, user=str(user), role=roles)
 
 
 @app.command()
@@ -202,15 +203,15 @@ def gift(
 ) -> None:
     """Give extra questions; they are used when the plan's are spent."""
     with changing(config) as (ctx, actor):
-        given = _given(users.give_questions(ctx, actor, user, kind, amount, days, reason))
-    arguments = {"user": str(user), "amount": amount, "until": format_cell(given["expires_at"])}
+        values = _gift_record(users.give_questions(ctx, actor, user, kind, amount, days, reason))
+    arguments = {"user": str(user), "amount": amount, "until": format_cell(values["expires_at"])}
     kind_shown = translate_word("format", kind.value)
-    print_result(given, "account-did-gift", json=json, format=kind_shown, **arguments)
+    print_result(values, "account-did-gift", json=json, format=kind_shown, **arguments)
 
 
 UserId = Annotated[int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Their id.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The user name: a-z, 0-9, . _ -")]
-Asked = Annotated[bool, typer.Option("--ask", help="Ask for the password at the terminal.")]
+AskPassword = Annotated[bool, typer.Option("--ask", help="Ask for the password at the terminal.")]
 RoleName = Annotated[Role, typer.Option("--role", help="The role.")]
 RoleScope = Annotated[str | None, typer.Option(help="A teacher's dataset or course.")]
 
@@ -220,48 +221,48 @@ def add(
     name: Name,
     role: RoleName = Role.STUDENT,
     scope: RoleScope = None,
-    ask: Asked = False,
+    ask: AskPassword = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
     """Add somebody without Telegram; their first password is shown once, or asked for."""
-    given = _read_password() if ask else None
+    first_password = _read_password() if ask else None
     with changing(config) as (ctx, actor):
-        account = users.add_account(ctx, actor, name, given, role, scope)
+        account = users.add_account(ctx, actor, name, first_password, role, scope)
     if json:
         print_json(record(account))
         return
     roles = " ".join(filter(None, [translate_word("role", account.role.value), *account.scopes]))
     print_message("account-did-add", name=account.name, user=str(account.user), role=roles)
-    _tell(account.password)
+    _print_password(account.password)
 
 
 @app.command()
 def name(user: UserId, name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Give somebody a user name; those of a course.yaml are given here alone."""
     with changing(config) as (ctx, actor):
-        given = users.set_name(ctx, actor, user, name)
-    values = {"user": user, "name": given}
-    print_result(values, "account-did-name", json=json, user=str(user), name=given)
+        stored_name = users.set_name(ctx, actor, user, name)
+    values = {"user": user, "name": stored_name}
+    print_result(values, "account-did-name", json=json, user=str(user), name=stored_name)
 
 
 @app.command()
 def password(
-    name: Name, ask: Asked = False, config: ConfigPath = DEFAULT, json: AsJson = False
+    name: Name, ask: AskPassword = False, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """Give an account a new password, and end all its sign-ins."""
-    given = _read_password() if ask else None
+    new_password = _read_password() if ask else None
     with changing(config) as (ctx, actor):
-        made = users.set_password(ctx, actor, name, given)
+        account = users.set_password(ctx, actor, name, new_password)
     if json:
-        print_json(record(made, role="", scopes=""))
+        print_json(record(account, role="", scopes=""))
         return
-    print_message("account-did-password", name=made.name)
-    _tell(made.password)
+    print_message("account-did-password", name=account.name)
+    _print_password(account.password)
 
 
 def _read_password() -> str:
-    """Return a password as typed twice, or the first line of what is piped in."""
+    """Return a password typed twice at the terminal, or the first line of stdin."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     first = getpass.getpass(f"{text(language(), 'account-ask-password')}: ")
@@ -270,7 +271,7 @@ def _read_password() -> str:
     return first
 
 
-def _tell(password: str | None) -> None:
+def _print_password(password: str | None) -> None:
     if password is not None:
         message = text(language(), "account-first-password", password=password)
         sys.stdout.write(f"{message}\n")
@@ -292,13 +293,18 @@ def key(
 ) -> None:
     """Make a key for somebody's programs; its secret is shown this once."""
     with changing(config, makes_key=True) as (ctx, actor):
-        made, secret = users.give_key(ctx, actor, user, label, scope, days)
-    scopes = sorted(made.scopes)
+        api_key, secret = users.give_key(ctx, actor, user, label, scope, days)
+    scopes = sorted(api_key.scopes)
     if json:
-        values = {"user": user, "key": made.key_id, "scopes": scopes, "expires_at": made.expires_at}
+        values = {
+            "user": user,
+            "key": api_key.key_id,
+            "scopes": scopes,
+            "expires_at": api_key.expires_at,
+        }
         print_json({**values, "secret": secret})
         return
-    number = str(made.key_id)
+    number = str(api_key.key_id)
     print_message("account-did-key", user=str(user), number=number, scopes=", ".join(scopes))
     sys.stdout.write(f"{secret}\n")
 

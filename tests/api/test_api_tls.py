@@ -11,7 +11,7 @@ from certificates import certificate_pem, key_pem, new_key
 from forked import code_of, start
 from waiting import longest, wait_until
 
-from merlin.cli.health import illness
+from merlin.cli.health import health_error
 from merlin.config import load
 from merlin.core.connections import tls_context
 from merlin.core.errors import ConfigError
@@ -50,7 +50,7 @@ def test_the_api_speaks_https_by_its_own_certificate(files, port):
         assert answer.headers["strict-transport-security"] == "max-age=31536000"
     with pytest.raises(httpx.HTTPError), httpx.Client(timeout=longest()) as client:
         client.get(f"http://127.0.0.1:{port}/healthz")
-    assert illness(load(files / "config.yaml"), "api") is None
+    assert health_error(load(files / "config.yaml"), "api") is None
     assert _version(files, port, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
     assert _version(files, port, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
 

@@ -10,7 +10,7 @@ import yaml
 from world import KEY, Lab
 
 from merlin.cli import app, main
-from merlin.cli.health import illness
+from merlin.cli.health import health_error
 from merlin.core.clock import utc_now
 from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
@@ -201,10 +201,10 @@ def test_of_several_bots_each_is_asked_for_itself(lab, run):
     now = utc_now()
     with opened(lab.config) as database:
         Heartbeats(database).beat(Heartbeat("bot", "another-pod", 1, now, now, "polls"))
-    assert illness(lab.config, "bot") is None
+    assert health_error(lab.config, "bot") is None
     telegram = lab.config.telegram.model_copy(update={"mode": "webhook"})
     webhooks = lab.config.model_copy(update={"telegram": telegram})
-    assert illness(webhooks, "bot").key == "ill-never"
+    assert health_error(webhooks, "bot").key == "ill-never"
 
 
 def test_the_schema_is_brought_up_to_date_by_a_command(run):

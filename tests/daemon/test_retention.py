@@ -10,7 +10,7 @@ from shutil import copytree
 import pytest
 from world import Lab
 
-from merlin.cli.status import surroundings
+from merlin.cli.status import deployment_status
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.daemon.retention import apply_retention
@@ -43,7 +43,7 @@ def folders(lab):
 
 
 def stored(lab):
-    return surroundings(lab.config)["stored"]
+    return deployment_status(lab.config)["stored"]
 
 
 def another(lab, number):

@@ -15,7 +15,7 @@ from local_servers import Handler, serve_http
 from migrated import only_sqlite
 from waiting import longest, wait_until
 
-from merlin.cli.health import illness
+from merlin.cli.health import health_error
 from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
 from merlin.core.heartbeat import PERSISTENT_FAILURES, BugCount
@@ -120,7 +120,7 @@ def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_d
         daemon.start()
         try:
             wait_until(lambda: tally.counts.get("fetch_error", 0) > 2 * PERSISTENT_FAILURES)
-            ill = wait_until(lambda: illness(lab.config, "daemon"))
+            ill = wait_until(lambda: health_error(lab.config, "daemon"))
             assert (
                 dict(ill.arguments).items()
                 >= {
@@ -129,7 +129,7 @@ def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_d
                 }.items()
             )
             is_mended.set()
-            wait_until(lambda: illness(lab.config, "daemon") is None)
+            wait_until(lambda: health_error(lab.config, "daemon") is None)
         finally:
             stop.set()
             daemon.join()

@@ -16,7 +16,7 @@ from dataset_tree import DATASET_YAML, Tree, check_files, example_yaml, good_fil
 import merlin.dataset
 from docs.build.rules import rules_told
 from merlin import config
-from merlin.cli.check import as_json, as_sarif, look_at
+from merlin.cli.check import as_json, as_sarif, check_paths
 from merlin.core.i18n import LANGUAGES, keys
 from merlin.dataset.check import check
 from merlin.dataset.finding import Finding, Severity
@@ -53,7 +53,7 @@ def dataset(tmp_path):
 
 def found(repository):
     """Return rule -> severity of what the check of a repository on disk finds."""
-    return {each.rule: each.severity for each in look_at([repository]).findings}
+    return {each.rule: each.severity for each in check_paths([repository]).findings}
 
 
 @pytest.mark.functional
@@ -141,7 +141,7 @@ def test_the_docs_site_has_a_section_for_every_rule(language):
 @pytest.mark.functional
 def test_sarif_explains_the_rules_that_it_names(dataset, tmp_path):
     (dataset / "examples" / "odd name.yaml").write_text(example_yaml(), "utf-8")
-    outcome = look_at([tmp_path])
+    outcome = check_paths([tmp_path])
     log = json.loads(as_sarif(outcome, "en"))
     (explained,) = log["runs"][0]["tool"]["driver"]["rules"]
     rule = RULES["bad-name"]

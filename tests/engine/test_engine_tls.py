@@ -13,7 +13,7 @@ from certificates import certificate_pem, key_pem, new_key
 from forked import code_of, start
 from waiting import longest, wait_until
 
-from merlin.cli.health import illness
+from merlin.cli.health import health_error
 from merlin.config import load
 from merlin.core.server import free_ports
 
@@ -36,7 +36,7 @@ def test_the_engine_speaks_https_to_who_trusts_its_certificate(tmp_path, monkeyp
     process = start("engine", config, tmp_path / "log")
     try:
         wait_until(lambda: "engine listens" in (tmp_path / "log").read_text("utf-8"))
-        wait_until(lambda: illness(load(config), "engine") is None)
+        wait_until(lambda: health_error(load(config), "engine") is None)
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=longest())
         address, trusting = f"https://127.0.0.1:{port}", ssl.create_default_context()

@@ -8,7 +8,7 @@ from waiting import wait_until
 from world import KEY, Lab
 
 from merlin.app import changes, examples
-from merlin.cli.daemon_requests import editing
+from merlin.cli.daemon_requests import edit_session
 from merlin.core.errors import MerlinError
 from merlin.dataset.changes import ChangeState, Edit
 from merlin.db.processes import Lead
@@ -47,7 +47,7 @@ def test_a_running_daemon_makes_the_commit(lab, say, said):
     try:
         # Its own id stands there when the lead is its own, not before.
         wait_until(Lead(lab.config.state_dir, lab.config.database).holder)
-        with editing(lab.config, say) as session:
+        with edit_session(lab.config, say) as session:
             change_id = session.commit(
                 "trial", [Edit("examples/new.yaml", None, TEXT)], "", ("", "")
             )
@@ -62,7 +62,7 @@ def test_a_running_daemon_makes_the_commit(lab, say, said):
 
 
 def test_an_edit_over_somebody_elses_is_shown_and_taken_back(lab, say):
-    with editing(lab.config, say) as session:
+    with edit_session(lab.config, say) as session:
         known = examples.get(session.ctx, session.actor, "trial", "q3")
         lab.repository.example("trial", 3, answer="Чужой ответ.")
         head = lab.repository.commit()
