@@ -57,20 +57,20 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 # YooKassa recognizes a repeated idempotency key for 24 h; an hour less, to be safe.
-KEY_LIVES = timedelta(hours=23)
-MAX_WORDS = 128
+KEY_LIFETIME = timedelta(hours=23)
+MAX_DESCRIPTION_LENGTH = 128
 # Our own reason code for an order that its buyer canceled; YooKassa has none.
-BY_BUYER = "given_up"
+CANCELED_BY_BUYER = "given_up"
 # Timeout of a caller; the request itself continues, and its result is stored.
 WAIT_S = 9.5
 # Longer than any call takes: a claim older than this was left by a killed process.
-PATIENCE = timedelta(seconds=15)
-_AGAIN_S = 0.05
+CLAIM_TTL = timedelta(seconds=15)
+_RETRY_S = 0.05
 _MISMATCH = "mismatch"
 # Payments are listed by time, and clocks differ.
-_EARLIER = timedelta(hours=1)
+_LIST_MARGIN = timedelta(hours=1)
 # YooKassa's error codes for credentials that are invalid or lack the permission.
-_WRONG_KEY = frozenset({"invalid_credentials", "forbidden"})
+_BAD_CREDENTIALS = frozenset({"invalid_credentials", "forbidden"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +105,23 @@ class OrderDetails:
     @property
     def rests(self) -> dict[int, Amount]:
         """Return the amount of each grant that is not refunded, by entry id."""
-        back = Counter[int | None]()
-        for each in self.returned:
-            back[each.refers] += each.amount.minor
+        refunded = Counter[int | None]()
+        for entry in self.returned:
+            refunded[entry.refers] += entry.amount.minor
+        amounts = ((grant.entry_id, grant.amount) for grant in self.grants)
         return {
-            grant.entry_id: Amount(grant.amount.minor - back[grant.entry_id], grant.amount.currency)
-            for grant in self.grants
+            entry_id: Amount(amount.minor - refunded[entry_id], amount.currency)
+            for entry_id, amount in amounts
         }
 
     @property
     def refundable(self) -> dict[int, Amount]:
         """Return the amount of each grant that can be refunded now, by entry id."""
-        moving = {each.grant_id for each in self.returning}
+        pending = {refund.grant_id for refund in self.returning}
         return {
-            number: rest
-            for number, rest in self.rests.items()
-            if rest.minor > 0 and number not in moving
+            entry_id: amount
+            for entry_id, amount in self.rests.items()
+            if amount.minor > 0 and entry_id not in pending
         }
 
 
@@ -131,10 +132,10 @@ def list_orders(ctx: Context, actor: Actor, limit: int) -> list[Purchase]:
 
 def show_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
     """Return one of the actor's orders. Raises NotFound, for another's as for none."""
-    found = Purchases(ctx.db, ctx.clock).get(purchase_id)
-    if not actor.user_id or found.user_id != actor.user_id:
+    purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
+    if not actor.user_id or purchase.user_id != actor.user_id:
         raise NotFound("another's order", "billing-no-purchase")
-    return found
+    return purchase
 
 
 def show_order_details(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
@@ -158,13 +159,13 @@ def cancel_order(ctx: Context, actor: Actor, purchase_id: str) -> bool:
     An order whose payment was requested is still polled for a while, because it may yet be paid. An
     order whose money is held counts as paid.
     """
-    before, purchases = show_order(ctx, actor, purchase_id), Purchases(ctx.db, ctx.clock)
+    purchase, purchases = show_order(ctx, actor, purchase_id), Purchases(ctx.db, ctx.clock)
     # A renewal's order is canceled with the renewal; its payment may already be in progress.
-    if not before.state.is_unpaid or before.order.renewal_id is not None:
+    if not purchase.state.is_unpaid or purchase.order.renewal_id is not None:
         return False
-    purchases.give_up(before.purchase_id, PurchaseState.CANCELED, BY_BUYER)
-    if before.asked_at is not None:
-        purchases.look(before.purchase_id, ctx.clock() + next_poll_delay(0))
+    purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED, CANCELED_BY_BUYER)
+    if purchase.asked_at is not None:
+        purchases.look(purchase.purchase_id, ctx.clock() + next_poll_delay(0))
     return True
 
 
@@ -178,19 +179,19 @@ async def pay_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
     await ctx.read(show_order, actor, purchase_id)
     polled_gateway(ctx)
     clock = asyncio.get_running_loop().time
-    ends = clock() + WAIT_S
+    deadline = clock() + WAIT_S
     while True:
-        purchase = await _read(ctx, purchase_id)
-        if _is_asked_for(ctx, purchase):
+        purchase = await _read_purchase(ctx, purchase_id)
+        if _has_payment(ctx, purchase):
             return purchase
         if await claim_payment(ctx, purchase):
             try:
-                return await _wait(create_payment(ctx, purchase_id), ends - clock())
+                return await _wait(create_payment(ctx, purchase_id), deadline - clock())
             except TimeoutError:
                 raise PaymentUnknown("no answer yet") from None
-        if clock() > ends:
+        if clock() > deadline:
             raise PaymentUnknown("somebody else asks still")
-        await asyncio.sleep(_AGAIN_S)
+        await asyncio.sleep(_RETRY_S)
 
 
 async def poll_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float) -> Purchase:
@@ -206,7 +207,7 @@ async def poll_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float
             await _wait(sync_status(ctx, purchase), wait_s)
         except PaymentError as error:
             log.warning("a payment could not be read", reason=redact(str(error)))
-    return await _read(ctx, purchase_id)
+    return await _read_purchase(ctx, purchase_id)
 
 
 async def mark_order_due(ctx: Context, event: str, payment_id: str, purchase_id: str) -> bool:
@@ -214,26 +215,26 @@ async def mark_order_due(ctx: Context, event: str, payment_id: str, purchase_id:
 
     Return False, and write nothing, if there is no order to poll.
     """
-    found = await ctx.read(_named_order, payment_id, purchase_id)
-    is_settled = found is not None and found.state.is_paid and event.startswith("payment.")
-    if found is None or is_settled:
+    purchase = await ctx.read(_find_order, payment_id, purchase_id)
+    is_settled = purchase is not None and purchase.state.is_paid and event.startswith("payment.")
+    if purchase is None or is_settled:
         return False
-    look, now = Purchases(ctx.db, ctx.clock).look, ctx.clock()
-    return await ctx.store.do(lambda: look(found.purchase_id, now))
+    make_due, now = Purchases(ctx.db, ctx.clock).look, ctx.clock()
+    return await ctx.store.do(lambda: make_due(purchase.purchase_id, now))
 
 
-def _named_order(ctx: Context, payment_id: str, purchase_id: str) -> Purchase | None:
+def _find_order(ctx: Context, payment_id: str, purchase_id: str) -> Purchase | None:
     """Return the order of a payment, or one whose payment request got no known answer."""
     purchases = Purchases(ctx.db, ctx.clock)
-    known = purchases.by_outside(Gateway.YOOKASSA, payment_id)
-    if known is not None or not purchase_id:
-        return known
+    purchase = purchases.by_outside(Gateway.YOOKASSA, payment_id)
+    if purchase is not None or not purchase_id:
+        return purchase
     try:
-        found = purchases.get(purchase_id)
+        candidate = purchases.get(purchase_id)
     except NotFound:
         return None
-    was_asked = found.asked_at is not None and not found.outside_id
-    return found if was_asked and found.state is not PurchaseState.PENDING else None
+    was_requested = candidate.asked_at is not None and not candidate.outside_id
+    return candidate if was_requested and candidate.state is not PurchaseState.PENDING else None
 
 
 def polled_gateway(ctx: Context) -> YooKassaGateway:
@@ -256,7 +257,7 @@ def payment_request(ctx: Context, purchase: Purchase, method_id: str = "") -> Pa
         user_id=purchase.user_id,
         amount=order.amount,
         title=title,
-        description=text(ctx.config.language, "pay-words", title=title)[:MAX_WORDS],
+        description=text(ctx.config.language, "pay-words", title=title)[:MAX_DESCRIPTION_LENGTH],
         contact=order.contact,
         return_url="" if method_id else address,
         saves_method=order.keeps_method,
@@ -264,7 +265,7 @@ def payment_request(ctx: Context, purchase: Purchase, method_id: str = "") -> Pa
     )
 
 
-def _is_asked_for(ctx: Context, purchase: Purchase) -> bool:
+def _has_payment(ctx: Context, purchase: Purchase) -> bool:
     """Return whether no payment request is needed. Raises Refused for a closed order."""
     if purchase.order.gateway is not Gateway.YOOKASSA:
         raise Refused("paid in Stars", "pay-in-stars")
@@ -278,18 +279,18 @@ def _is_asked_for(ctx: Context, purchase: Purchase) -> bool:
 
 
 async def claim_payment(ctx: Context, purchase: Purchase) -> bool:
-    """Return whether this process claimed the call; a claim excludes others for `PATIENCE`."""
-    now, claim = ctx.clock(), Purchases(ctx.db, ctx.clock).claim_call
-    if purchase.asked_at is not None and abs(now - purchase.asked_at) < PATIENCE:
+    """Return whether this process claimed the call; a claim excludes others for `CLAIM_TTL`."""
+    now, claim_call = ctx.clock(), Purchases(ctx.db, ctx.clock).claim_call
+    if purchase.asked_at is not None and abs(now - purchase.asked_at) < CLAIM_TTL:
         return False
-    return await ctx.store.do(lambda: claim(purchase.purchase_id, now, PATIENCE))
+    return await ctx.store.do(lambda: claim_call(purchase.purchase_id, now, CLAIM_TTL))
 
 
 async def _wait(work: Coroutine[Any, Any, T], wait_s: float) -> T:
     """Return the result of a coroutine. Raises TimeoutError after `wait_s`; it keeps running."""
     task = asyncio.create_task(work)
-    _under_way.add(task)
-    task.add_done_callback(_let_end)
+    _running_tasks.add(task)
+    task.add_done_callback(_discard_task)
     done, _ = await asyncio.wait({task}, timeout=wait_s)
     if not done:
         raise TimeoutError
@@ -297,11 +298,11 @@ async def _wait(work: Coroutine[Any, Any, T], wait_s: float) -> T:
 
 
 # Strong references: the event loop itself keeps only weak ones to running tasks.
-_under_way: set[asyncio.Task[Any]] = set()
+_running_tasks: set[asyncio.Task[Any]] = set()
 
 
-def _let_end(task: asyncio.Task[Any]) -> None:
-    _under_way.discard(task)
+def _discard_task(task: asyncio.Task[Any]) -> None:
+    _running_tasks.discard(task)
     if not task.cancelled():
         task.exception()  # Logged where it was raised.
 
@@ -312,12 +313,12 @@ async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") ->
     Raises PaymentError.
     """
     kill_point("pay.intended")
-    purchase = await _read(ctx, purchase_id)
+    purchase = await _read_purchase(ctx, purchase_id)
     try:
-        payment = await _created(ctx, purchase, method_id)
+        payment = await _create_or_find(ctx, purchase, method_id)
     except PaymentError as error:
         await note_failure(ctx, error, purchase=purchase_id)
-        await ctx.write(_failed, purchase, error)
+        await ctx.write(_record_failure, purchase, error)
         raise
     kill_point("pay.sent")
     try:
@@ -327,29 +328,29 @@ async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") ->
         outcome = Outcome.NOTHING
     if outcome is Outcome.WRONG:
         refusal = PaymentError("the payment is not the order's", code=_MISMATCH)
-        await ctx.write(_failed, purchase, refusal)
+        await ctx.write(_record_failure, purchase, refusal)
         raise refusal
     kill_point("pay.recorded")
-    return await _read(ctx, purchase_id)
+    return await _read_purchase(ctx, purchase_id)
 
 
-async def _created(ctx: Context, purchase: Purchase, method_id: str) -> GatewayPayment:
+async def _create_or_find(ctx: Context, purchase: Purchase, method_id: str) -> GatewayPayment:
     """Return the payment, created now or by an earlier request. Raises PaymentError."""
-    is_old = ctx.clock() - purchase.created_at > KEY_LIVES
-    known = await _find_payment(ctx, purchase) if is_old else None
-    if known is not None:
-        return known
+    is_key_expired = ctx.clock() - purchase.created_at > KEY_LIFETIME
+    existing = await _find_payment(ctx, purchase) if is_key_expired else None
+    if existing is not None:
+        return existing
     try:
         return await polled_gateway(ctx).create(payment_request(ctx, purchase, method_id))
     except PaymentError as error:
         # A repeated request that differs from the first is refused, but the payment exists.
-        known = await _find_payment(ctx, purchase) if is_final(error) else None
-        if known is None:
+        existing = await _find_payment(ctx, purchase) if is_final(error) else None
+        if existing is None:
             raise
-        return known
+        return existing
 
 
-def _failed(ctx: Context, purchase: Purchase, error: PaymentError) -> None:
+def _record_failure(ctx: Context, purchase: Purchase, error: PaymentError) -> None:
     """Cancel an order on a final error; after any other error allow an immediate retry."""
     purchases, purchase_id = Purchases(ctx.db, ctx.clock), purchase.purchase_id
     if is_final(error):
@@ -361,7 +362,7 @@ def _failed(ctx: Context, purchase: Purchase, error: PaymentError) -> None:
             record_failed_renewal(ctx, purchase, reason)
         return
     # Backdate the claim so that it is expired.
-    purchases.claim_call(purchase_id, ctx.clock() - PATIENCE, -PATIENCE)
+    purchases.claim_call(purchase_id, ctx.clock() - CLAIM_TTL, -CLAIM_TTL)
 
 
 async def sync_status(ctx: Context, purchase: Purchase) -> Outcome:
@@ -380,13 +381,13 @@ async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | No
         return await gateway.find(purchase.outside_id)
     if purchase.asked_at is None:
         return None
-    listed = await gateway.between(purchase.created_at - _EARLIER, ctx.clock())
-    return next((each for each in listed if not mismatch(purchase, each)), None)
+    payments = await gateway.between(purchase.created_at - _LIST_MARGIN, ctx.clock())
+    return next((payment for payment in payments if not mismatch(purchase, payment)), None)
 
 
 async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     """Apply the state of a payment to its order; capture money that is held."""
-    outcome = await ctx.write(_applied, purchase.purchase_id, payment)
+    outcome = await ctx.write(_store_payment, purchase.purchase_id, payment)
     if outcome in {Outcome.PAID, Outcome.RETURNED}:
         kill_point("payment.after")
     if outcome is Outcome.RETURNED:
@@ -394,13 +395,13 @@ async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> O
     if payment.status is not Status.HELD or outcome is Outcome.WRONG:
         return outcome
     # Not for a deleted user, nor if the promo code was used in the meantime.
-    gateway, is_wanted = polled_gateway(ctx), await ctx.write(_may_capture, purchase.purchase_id)
-    now = await (gateway.capture(payment) if is_wanted else gateway.cancel(payment))
+    gateway, may_capture = polled_gateway(ctx), await ctx.write(_may_capture, purchase.purchase_id)
+    updated = await (gateway.capture(payment) if may_capture else gateway.cancel(payment))
     # Still held: polled again like every unsettled order.
-    return Outcome.HELD if now.status is Status.HELD else await _apply(ctx, purchase, now)
+    return Outcome.HELD if updated.status is Status.HELD else await _apply(ctx, purchase, updated)
 
 
-def _applied(ctx: Context, purchase_id: str, payment: GatewayPayment) -> Outcome:
+def _store_payment(ctx: Context, purchase_id: str, payment: GatewayPayment) -> Outcome:
     purchases = Purchases(ctx.db, ctx.clock)
     purchase = purchases.get(purchase_id)
     if not (purchase.outside_id or mismatch(purchase, payment)):
@@ -428,18 +429,18 @@ async def read_refunds(ctx: Context, purchase_id: str) -> None:
 
     Deferred while a refund of ours is pending: its row holds who requested it and why.
     """
-    purchase = await _read(ctx, purchase_id)
-    mine = await ctx.store.read(lambda: Refunds(ctx.db, ctx.clock).of(purchase_id))
-    if any(each.state in UNDER_WAY for each in mine):
-        later = ctx.clock() + next_poll_delay(0)
-        await ctx.store.do(lambda: Purchases(ctx.db, ctx.clock).look(purchase_id, later))
+    purchase = await _read_purchase(ctx, purchase_id)
+    refunds = await ctx.store.read(lambda: Refunds(ctx.db, ctx.clock).of(purchase_id))
+    if any(refund.state in UNDER_WAY for refund in refunds):
+        look_at = ctx.clock() + next_poll_delay(0)
+        await ctx.store.do(lambda: Purchases(ctx.db, ctx.clock).look(purchase_id, look_at))
         return
-    listed = await polled_gateway(ctx).refunds(purchase.outside_id)
+    gateway_refunds = await polled_gateway(ctx).refunds(purchase.outside_id)
 
     def apply() -> None:
-        for sent in listed:
-            if sent.is_done:
-                settlement.apply_refund(ctx, Gateway.YOOKASSA, sent)
+        for refund in gateway_refunds:
+            if refund.is_done:
+                settlement.apply_refund(ctx, Gateway.YOOKASSA, refund)
 
     await ctx.store.do(apply)
 
@@ -455,13 +456,13 @@ def end_overdue(ctx: Context, purchase_id: str) -> None:
 
 def is_final(error: PaymentError) -> bool:
     """Return whether a retry is pointless because the request itself is wrong."""
-    return not isinstance(error, GatewayUnavailable) and error.code not in _WRONG_KEY
+    return not isinstance(error, GatewayUnavailable) and error.code not in _BAD_CREDENTIALS
 
 
 async def note_failure(ctx: Context, error: PaymentError, **about: object) -> None:
     """Log a failed call; notify admins if the credentials are invalid."""
     log.warning("a payment gateway failed", code=error.code, reason=redact(str(error)), **about)
-    if error.code not in _WRONG_KEY:
+    if error.code not in _BAD_CREDENTIALS:
         return
     once = f"till-key:{ctx.clock():%Y-%m-%dT%H}"
     arguments = {"reason": error.code}
@@ -469,5 +470,5 @@ async def note_failure(ctx: Context, error: PaymentError, **about: object) -> No
     await ctx.store.do(lambda: tell(ADMINS, "notice-till-key", arguments, once))
 
 
-async def _read(ctx: Context, purchase_id: str) -> Purchase:
+async def _read_purchase(ctx: Context, purchase_id: str) -> Purchase:
     return await ctx.store.read(lambda: Purchases(ctx.db, ctx.clock).get(purchase_id))

@@ -24,7 +24,7 @@ from functools import partial
 from merlin.app import settlement
 from merlin.app.context import Context
 from merlin.app.orders import (
-    KEY_LIVES,
+    KEY_LIFETIME,
     claim_payment,
     create_payment,
     end_overdue,
@@ -33,7 +33,7 @@ from merlin.app.orders import (
     sync_status,
 )
 from merlin.app.plans import notify_expiry, notify_renewals, order_due, renewal_of
-from merlin.app.reconciliation import EVERY, reconcile
+from merlin.app.reconciliation import INTERVAL, reconcile
 from merlin.billing.ledger import Ledger
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.refunds import Refund, Refunds
@@ -106,7 +106,7 @@ async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> 
 
 async def _sent(ctx: Context, gateway: PaymentGateway, refund: Refund) -> GatewayRefund | None:
     """Return the refund, sent now or before; None if it is finally refused."""
-    is_old = ctx.clock() - refund.at > KEY_LIVES
+    is_old = ctx.clock() - refund.at > KEY_LIFETIME
     known = await _sent_before(ctx, gateway, refund) if is_old else None
     if known is not None:
         return known
@@ -244,7 +244,7 @@ class PaymentWorker:
             self._calendar_at = now
             self._begin(self.ctx.write(turn_pages, now, before), calendar=iso(now))
         if self.ctx.polled is not None and now >= self._check_at:
-            self._check_at = now + EVERY
+            self._check_at = now + INTERVAL
             self._begin(self._checked(now), check=iso(now))
 
     async def _mind_the_clock(self, now: datetime) -> None:

@@ -1,6 +1,6 @@
-"""What admins do with payments: list and show them, send money back, sums, promo codes.
+"""Payments as admins see them: list and show orders, request refunds, revenue, promo codes.
 
-Whoever may not gets NotFound, as for what is not there.
+Without the permission every function raises NotFound, as for something missing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def list_payments(
     state: str = "",
     whose: str = "",
 ) -> list[Purchase]:
-    """Return orders, newest first: those after `before`, of a state, of a person or number.
+    """Return orders, newest first: those after `before`, in a state, of a user or order number.
 
     Raises NotFound for an unknown `before`.
     """
@@ -40,9 +40,9 @@ def list_payments(
 
 
 def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
-    """Return one order, by its id or number, with all that became of it.
+    """Return an order by its id or number, with its entries and refunds.
 
-    Raises NotFound, Refused for a number that several have.
+    Raises NotFound; Refused for a number that several orders have.
     """
     _require(actor)
     return details_of(ctx, Purchases(ctx.db, ctx.clock).find(purchase_id))
@@ -51,10 +51,10 @@ def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
 def grant_to_refund(
     details: OrderDetails, grant_id: int | None = None, *, is_newest: bool = False
 ) -> int:
-    """Return the grant whose money is to go back: the one that is named, or has money left.
+    """Return the id of the grant to refund: `grant_id`, or the one with money left.
 
-    Of several with money left `is_newest` takes the newest. Raises NotFound for an unknown one,
-    Refused where nothing was paid, or several have money left and none is named.
+    If several have money left, `is_newest` selects the newest. Raises NotFound for an unknown id;
+    Refused if nothing was paid, or several grants have money left and none is selected.
     """
     if not details.rests:
         raise Refused("nothing was paid", "pay-nothing-paid")
@@ -62,11 +62,11 @@ def grant_to_refund(
         if grant_id not in details.rests:
             raise NotFound(f"no grant {grant_id}", "billing-no-payment")
         return grant_id
-    left = [number for number, rest in details.rests.items() if rest.minor]
-    if len(left) > 1 and not is_newest:
-        names = ", ".join(str(each) for each in left)
+    open_grants = [entry_id for entry_id, amount in details.rests.items() if amount.minor]
+    if len(open_grants) > 1 and not is_newest:
+        names = ", ".join(str(grant) for grant in open_grants)
         raise Refused("several payments", "billing-which-grant", grants=names)
-    return (left or [*details.rests])[-1]
+    return (open_grants or [*details.rests])[-1]
 
 
 def request_refund(
@@ -80,17 +80,16 @@ def request_refund(
     *,
     is_newest: bool = False,
 ) -> Refund:
-    """Write down that kopecks or Stars are to go back, None: all that is left of a grant.
+    """Store a refund of `minor` kopecks or Stars; None: all that is left of a grant.
 
-    Its gateway sends them, and what was granted for them ends. Raises NotFound and Refused as
-    `grant_to_refund` and `Refunds.want`. What is asked for again under the same `once` is the same
-    refund.
+    The gateway sends the money, and the granted plan ends. `once` makes the call idempotent. Raises
+    NotFound and Refused as `grant_to_refund` and `Refunds.want`.
     """
     details = show_payment(ctx, actor, purchase_id)
     grant = grant_to_refund(details, grant_id, is_newest=is_newest)
     amount = None if minor is None else Amount(minor, details.rests[grant].currency)
 
-    def want() -> Refund:
+    def store_refund() -> Refund:
         return Refunds(ctx.db, ctx.clock).want(grant, amount, reason, actor.name, once)
 
     price = (amount or details.rests[grant]).format(ctx.config.language)
@@ -102,15 +101,15 @@ def request_refund(
         person_reference(details.purchase.user_id),
         {"purchase_id": purchase_id, "grant_id": grant, "minor": minor, "reason": reason},
         {"price": price, "order": details.purchase.number, "reason": reason},
-        want,
+        store_refund,
     )
-    return want()
+    return store_refund()
 
 
 def list_entries(
     ctx: Context, actor: Actor, since: datetime, until: datetime
 ) -> list[tuple[Entry, Purchase]]:
-    """Return the ledger's rows of a time with their purchases, oldest first."""
+    """Return the ledger entries of a period with their purchases, oldest first."""
     _require(actor)
     return Ledger(ctx.db, ctx.clock).between(since, until)
 
@@ -118,7 +117,7 @@ def list_entries(
 def list_sums(
     ctx: Context, actor: Actor, since: datetime, until: datetime, zone: tzinfo
 ) -> list[Sum]:
-    """Return what each plan brought by each gateway in each month of `zone`, the oldest first."""
+    """Return the revenue by plan, gateway and month of `zone`, oldest first."""
     return sums(list_entries(ctx, actor, since, until), zone)
 
 
@@ -129,15 +128,14 @@ def list_codes(ctx: Context, actor: Actor) -> list[StoredPromo]:
 
 
 def plans_for_codes(ctx: Context) -> list[Plan]:
-    """Return the plans that a code can be for; everybody's is not among them."""
+    """Return the plans that a promo code can grant or discount, without the default plan."""
     return [plan for plan in ctx.plans[1:] if not plan.is_pack or plan.is_sold]
 
 
 def add_code(ctx: Context, actor: Actor, promo: Promo) -> StoredPromo:
-    """Store a promo code: days of a plan that is no pack, or a lower price of what is sold.
+    """Store a promo code: days of a plan that is no pack, or a discount on something sold.
 
-    Raises NotFound for a plan that no such code can be of, Refused for a code that is there, is
-    none, or gives what no code can.
+    Raises NotFound for a plan that the code cannot be for; Refused for an existing or invalid code.
     """
     _require(actor)
     plan = plan_named(ctx.plans, promo.plan)
@@ -147,11 +145,11 @@ def add_code(ctx: Context, actor: Actor, promo: Promo) -> StoredPromo:
         raise NotFound(f"no plan {promo.plan}", "quota-no-plan", plan=promo.plan)
     Promos(ctx.db, ctx.clock).add(promo)
     code = normal_code(promo.code)
-    return next(each for each in Promos(ctx.db, ctx.clock).all() if each.code == code)
+    return next(stored for stored in Promos(ctx.db, ctx.clock).all() if stored.code == code)
 
 
 def stop_code(ctx: Context, actor: Actor, code: str) -> None:
-    """Let nobody use a promo code any more; what it gave stays. Raises NotFound."""
+    """Disable a promo code; what it granted stays. Raises NotFound."""
     _require(actor)
     Promos(ctx.db, ctx.clock).stop(code, actor.name)
 

@@ -38,8 +38,8 @@ def led_courses(ctx: Context, actor: Actor) -> list[Course]:
     if not actor.may(Permission.EDIT_MATERIALS):
         return []
     name = account_name(ctx, actor)
-    every = Catalogue(ctx.db).courses(active_only=False)
-    return [each for each in every if leads(actor.standing, name, each)]
+    courses = Catalogue(ctx.db).courses(active_only=False)
+    return [course for course in courses if leads(actor.standing, name, course)]
 
 
 def led_course(ctx: Context, actor: Actor, course_id: int) -> Course:
@@ -47,10 +47,10 @@ def led_course(ctx: Context, actor: Actor, course_id: int) -> Course:
 
     Raises Forbidden for an active course that others lead, NotFound for any other or missing one.
     """
-    found = Catalogue(ctx.db).numbered(course_id)
-    if found and is_led(ctx, actor, found):
-        return found
-    if found and found.is_active:
+    course = Catalogue(ctx.db).numbered(course_id)
+    if course and is_led(ctx, actor, course):
+        return course
+    if course and course.is_active:
         raise Forbidden(f"others lead the course {course_id}")
     raise NotFound(f"no course {course_id}")
 

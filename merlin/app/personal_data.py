@@ -1,6 +1,6 @@
-"""Everything that is kept of one person: shown, exported, erased.
+"""Personal data of one user: count, export, erase.
 
-Which table keeps what is listed in `merlin.db.personal_data`.
+`merlin.db.personal_data` lists the tables that hold it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _NOBODY = 0
 
 
 class PersonalRecords(Repository):
-    """Everything that any table keeps of a person."""
+    """The rows of all tables that refer to a user."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
@@ -54,7 +54,7 @@ class PersonalRecords(Repository):
         self._leaving = LeavingRows(db, clock)
 
     def count(self, user_id: int) -> Mapping[str, int]:
-        """Return how many rows of each table are the person's, tables without any left out."""
+        """Return the number of the user's rows by table, without tables that have none."""
         counts = {}
         for traces in TRACES:
             column = getattr(traces.table, traces.table.row_key[0])
@@ -64,7 +64,7 @@ class PersonalRecords(Repository):
         return counts
 
     def export(self, user_id: int) -> Mapping[str, object]:
-        """Return everything that is kept of the person, as plain JSON values."""
+        """Return all stored data of the user as plain JSON values."""
         tables = {}
         for traces in TRACES:
             table = traces.table
@@ -72,41 +72,44 @@ class PersonalRecords(Repository):
             rows = self.db.rows(table.select().where(_theirs(traces, user_id)).order_by(*order))
             tables[table.__name__] = [self._opened(traces, row) for row in rows]
         tables[COMMITS] = self.db.rows(COMMIT.select().where(_authored(user_id)))
-        proposed = self._proposals.of_user(user_id)
+        proposals = self._proposals.of_user(user_id)
         examples = {
-            each.example_id or f"proposal-{each.proposal_id}": example_yaml(each.draft)
-            for each in proposed
-            if each.draft.answer
+            proposal.example_id or f"proposal-{proposal.proposal_id}": example_yaml(proposal.draft)
+            for proposal in proposals
+            if proposal.draft.answer
         }
-        kept = {name: rows for name, rows in tables.items() if rows}
-        return {"user_id": user_id, "tables": kept, "examples": examples}
+        present = {name: rows for name, rows in tables.items() if rows}
+        return {"user_id": user_id, "tables": present, "examples": examples}
 
     def _opened(self, traces: PersonalData, row: Row) -> Row:
-        sealed = {name: row[name] for name in traces.table.sealed if row[name]}
-        words = {name: decrypt(self.db.cipher, text) for name, text in sealed.items()}
-        papers = {name: load_json(row[name] or None) for name in traces.papers}
+        encrypted = {name: row[name] for name in traces.table.sealed if row[name]}
+        decrypted = {name: decrypt(self.db.cipher, text) for name, text in encrypted.items()}
+        documents = {name: load_json(row[name] or None) for name in traces.papers}
         values = {name: value for name, value in row.items() if name not in traces.secrets}
-        return {**values, **words, **papers}
+        return {**values, **decrypted, **documents}
 
     @transaction
     def forget(self, user_id: int, until: datetime, spared: int | None = None) -> Mapping[str, int]:
-        """Remove every trace of the person; return how many rows of each table that met."""
-        # The person first, then what is theirs: whoever grants something takes them in this order.
+        """Delete or anonymize all data of the user; return the number of changed rows by table.
+
+        The bot's update `spared` is kept.
+        """
+        # Lock the user before the rows, in the order of those who grant something: no deadlock.
         lock_known_user(self.db, user_id)
         self._leaving.keep(user_id, until)
-        # Corrections that this editor approved, and git has not got yet, wait again.
-        open_ = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
-        approved = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(open_))
-        approved &= PROPOSAL.state == ProposalState.APPROVED.value
-        waits = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
-        self.db.change(PROPOSAL.update(waits).where(approved))
+        # Corrections that this editor approved, and that are not committed yet, wait again.
+        is_uncommitted = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
+        condition = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(is_uncommitted))
+        condition &= PROPOSAL.state == ProposalState.APPROVED.value
+        values = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
+        self.db.change(PROPOSAL.update(values).where(condition))
         self._proposals.withdraw(user_id)
-        # Proposals of which git has nothing go; the rest is taken out by `following`.
-        mine = PROPOSAL.user_id == user_id
-        condition = mine & (PROPOSAL.example_id != "")
+        # Delete proposals without a commit; `following` removes the others from git.
+        is_own = PROPOSAL.user_id == user_id
+        condition = is_own & (PROPOSAL.example_id != "")
         self.db.change(PROPOSAL.update({"turn_id": 0}).where(condition))
-        loose = self.db.change(PROPOSAL.delete().where(mine & (PROPOSAL.example_id == "")))
-        removed = {PROPOSAL.__name__: loose} if loose else {}
+        deleted = self.db.change(PROPOSAL.delete().where(is_own & (PROPOSAL.example_id == "")))
+        removed = {PROPOSAL.__name__: deleted} if deleted else {}
         for traces in TRACES:
             count = self._erase(traces, user_id, spared) + self._clear(traces, user_id)
             if count:
@@ -117,64 +120,67 @@ class PersonalRecords(Repository):
         return removed
 
     def _erase(self, traces: PersonalData, user_id: int, spared: int | None) -> int:
-        """Delete the rows that are the person's own."""
+        """Delete the rows that belong to the user."""
         table, conditions = traces.table, [*_own(traces, user_id)]
         if not conditions:
             return 0
-        these = reduce(or_, conditions)
+        condition = reduce(or_, conditions)
         if table is UPDATE and spared is not None:
-            these &= UPDATE.update_id != spared
+            condition &= UPDATE.update_id != spared
         if table is TURN:
-            # A chat's turns go before its sessions.
-            inside = SESSION.select(SESSION.id).where(SESSION.chat_id == user_id)
-            these |= TURN.session_id.in_(inside)
-        return self.db.change(table.delete().where(these))
+            # The turns of a chat are deleted before its sessions.
+            sessions = SESSION.select(SESSION.id).where(SESSION.chat_id == user_id)
+            condition |= TURN.session_id.in_(sessions)
+        return self.db.change(table.delete().where(condition))
 
     def _clear(self, traces: PersonalData, user_id: int) -> int:
-        """Take the person out of rows that are not theirs alone."""
+        """Anonymize rows that mention the user."""
         count = 0
         for name in traces.numbers:
-            these = getattr(traces.table, name) == user_id
-            emptied = {name: _NOBODY, **dict.fromkeys(traces.blanks, "")}
-            count += self.db.change(traces.table.update(emptied).where(these))
+            condition = getattr(traces.table, name) == user_id
+            values = {name: _NOBODY, **dict.fromkeys(traces.blanks, "")}
+            count += self.db.change(traces.table.update(values).where(condition))
         return count + sum(
             self._scrub(traces, row, user_id) for row in self._named(traces, user_id)
         )
 
     def _named(self, traces: PersonalData, user_id: int) -> list[Row]:
-        """Return the rows that may name the person in their words."""
-        names = (*traces.names, *traces.papers, *traces.nulls)
-        if not names:
+        """Return the rows whose texts may mention the user."""
+        columns = (*traces.names, *traces.papers, *traces.nulls)
+        if not columns:
             return []
-        found = [getattr(traces.table, name).contains(str(user_id)) for name in names]
-        return self.db.rows(traces.table.select().where(reduce(or_, found)))
+        conditions = [getattr(traces.table, name).contains(str(user_id)) for name in columns]
+        return self.db.rows(traces.table.select().where(reduce(or_, conditions)))
 
     def _scrub(self, traces: PersonalData, row: Row, user_id: int) -> int:
-        words = {
+        texts = {
             name: ERASED if row[name] == str(user_id) else scrub_text(row[name], user_id)
             for name in traces.names
             if row[name]
         }
-        papers = {
+        documents = {
             name: dump_json(scrub_json(load_json(row[name]), user_id))
             for name in traces.papers
             if row[name] and scrub_text(row[name], user_id) != row[name]
         }
-        is_named = (null for null in traces.nulls if row[null])
-        nulls = {each: None for each in is_named if scrub_text(row[each], user_id) != row[each]}
-        new = {
+        nulls = {
+            name: None
+            for name in traces.nulls
+            if row[name] and scrub_text(row[name], user_id) != row[name]
+        }
+        changed = {
             name: value
-            for name, value in {**words, **papers, **nulls}.items()
+            for name, value in {**texts, **documents, **nulls}.items()
             if value != row[name]
         }
-        if not new:
+        if not changed:
             return 0
         table = traces.table
-        same = [getattr(table, name) == row[name] for name in table.row_key]
-        return self.db.change(table.update(new).where(*same))
+        key = [getattr(table, name) == row[name] for name in table.row_key]
+        return self.db.change(table.update(changed).where(*key))
 
     def _forget_author(self, user_id: int) -> int:
-        """Take the person out of what is kept of commits; git itself keeps them."""
+        """Anonymize the stored copies of the user's commits; git itself keeps them."""
         rows = self.db.rows(COMMIT.select().where(_authored(user_id)))
         nobody = telegram_editor(_NOBODY, "erased")
         for row in rows:
@@ -187,13 +193,13 @@ class PersonalRecords(Repository):
             self.db.change(COMMIT.update(values).where(COMMIT.sha == row["sha"]))
         for shas in in_portions([row["sha"] for row in rows], CHUNK):
             for table in (EXAMPLE, TAUGHT_EXAMPLE):
-                theirs = table.update({"author": nobody.name}).where(table.commit_sha.in_(shas))
-                self.db.change(theirs)
+                update = table.update({"author": nobody.name}).where(table.commit_sha.in_(shas))
+                self.db.change(update)
         return len(rows)
 
 
 def _own(traces: PersonalData, user_id: int) -> Iterator[Any]:
-    """Yield the conditions of rows that are the person's own."""
+    """Yield the conditions of the rows that belong to the user."""
     for name in traces.ids:
         yield getattr(traces.table, name) == user_id
     for name in traces.owners:
@@ -201,10 +207,10 @@ def _own(traces: PersonalData, user_id: int) -> Iterator[Any]:
 
 
 def _theirs(traces: PersonalData, user_id: int) -> Any:
-    """Return the condition of rows that are about the person in any way that a column says."""
-    named = [str(user_id), person_reference(user_id)]
+    """Return the condition of the rows that refer to the user in any column."""
+    references = [str(user_id), person_reference(user_id)]
     numbers = [getattr(traces.table, name) == user_id for name in traces.numbers]
-    names = [getattr(traces.table, name).in_(named) for name in traces.names]
+    names = [getattr(traces.table, name).in_(references) for name in traces.names]
     return reduce(or_, [*_own(traces, user_id), *numbers, *names])
 
 

@@ -1,8 +1,8 @@
-"""Examples that people propose: a correction of an answer, or a question with its answer.
+"""Examples that users propose: a correction of an answer, or a question with its answer.
 
-The consent to learn from them is asked, given, declined, taken back. Each waits for
-the editors of its dataset, masked. Nobody's words are taken without their consent. What a teacher
-drafted (`merlin.app.distil`) waits among them. Editors judge one or several at once.
+Each waits, masked, for the editors of its dataset, who decide about one or several at once.
+Nothing is stored without the user's consent, which is asked for, given, declined and revoked
+here. Drafts of a teacher model (`merlin.app.distil`) wait among them.
 """
 
 from __future__ import annotations
@@ -41,36 +41,36 @@ from merlin.db.notices import ADMINS, Notices
 
 __all__ = ["Draft", "Proposal", "ProposalState", "ProposalView"]
 
-# The version of the words under `consent-asked`; other words need an answer of their own.
-VERSION = "2026-11-22"
+# The version of the text `consent-asked`; another text needs a new consent.
+CONSENT_VERSION = "2026-11-22"
 
 
 def has_consent(ctx: Context, actor: Actor) -> bool:
-    """Return whether the actor lets corrections be learnt."""
+    """Return whether the actor agreed to the use of corrections for training."""
     return Consents(ctx.db, ctx.clock).has(actor.user_id)
 
 
 def has_declined(ctx: Context, actor: Actor) -> bool:
-    """Return whether the actor was asked for the consent, and there is none."""
+    """Return whether the actor was asked for the consent, and has not given it."""
     consents = Consents(ctx.db, ctx.clock)
     was_asked = consents.was_asked(actor.user_id)
     return was_asked and not consents.has(actor.user_id)
 
 
 def give_consent(ctx: Context, actor: Actor) -> None:
-    """Let corrections be learnt."""
-    Consents(ctx.db, ctx.clock).give(actor.user_id, VERSION)
+    """Store the consent."""
+    Consents(ctx.db, ctx.clock).give(actor.user_id, CONSENT_VERSION)
 
 
 def decline_consent(ctx: Context, actor: Actor) -> None:
-    """Keep a no, so that nobody is asked again; a consent that counts is left as it is."""
-    Consents(ctx.db, ctx.clock).decline(actor.user_id, VERSION)
+    """Store the refusal, so that the question is not repeated; an existing consent stays."""
+    Consents(ctx.db, ctx.clock).decline(actor.user_id, CONSENT_VERSION)
 
 
 def revoke_consent(ctx: Context, actor: Actor) -> list[str] | None:
-    """Take the consent back with all that was proposed; return the models that learnt of it.
+    """Revoke the consent and delete the proposals; return the models that were trained on them.
 
-    None where there was no consent.
+    None if there was no consent.
     """
     if not Consents(ctx.db, ctx.clock).revoke(actor.user_id):
         return None
@@ -89,25 +89,25 @@ class ProposalView:
     answer: str
 
 
-def draft_proposal(dataset: str, words: ExampleContent, language: str) -> Draft:
-    """Return an example as its editors would see it, masked. Raises DatasetError."""
-    question_text, answer_text = words.question, words.answer
-    if words.text is not None or question_text is None or answer_text is None:
+def draft_proposal(dataset: str, content: ExampleContent, language: str) -> Draft:
+    """Return a proposal of an example, masked. Raises DatasetError."""
+    question_text, answer_text = content.question, content.answer
+    if content.text is not None or question_text is None or answer_text is None:
         raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
     if max(len(question_text), len(answer_text)) > MAX_CHARACTERS:
         key = "api-problem-too-long-example-detail"
         raise DatasetError("too long", key, limit=MAX_CHARACTERS)
     question, answer = (
-        mask_personal_data(each, language).words.strip() for each in (question_text, answer_text)
+        mask_personal_data(text, language).words.strip() for text in (question_text, answer_text)
     )
     return Draft(question, answer, dataset)
 
 
 def propose(ctx: Context, actor: Actor, draft: Draft, *, dry_run: bool = False) -> ProposalView:
-    """Let an example wait for an editor.
+    """Store a proposal, which waits for an editor.
 
-    Raises NotFound for a dataset that people are not asked about, Refused without a consent or
-    with too many that wait.
+    Raises NotFound for a dataset that is not open to users; Refused without the consent, or with
+    too many waiting proposals.
     """
     is_open = draft.dataset == ctx.default_dataset
     with suppress(NotFound):
@@ -123,9 +123,9 @@ def propose(ctx: Context, actor: Actor, draft: Draft, *, dry_run: bool = False) 
 
 
 def add(ctx: Context, actor: Actor, draft: Draft) -> int | None:
-    """Let a draft wait for an editor, and tell the admins once a day; None where too many wait.
+    """Store a draft, and notify the admins once a day; None if too many wait.
 
-    To be called where the person consented.
+    The caller checks the consent.
     """
     proposal = Proposals(ctx.db, ctx.clock).add(actor.user_id, draft)
     if proposal is not None:
@@ -135,7 +135,7 @@ def add(ctx: Context, actor: Actor, draft: Draft) -> int | None:
 
 
 def count_waiting(ctx: Context, actor: Actor) -> int:
-    """Return how many wait for the actor."""
+    """Return how many proposals wait for the actor."""
     names = [dataset.name for dataset in examples.datasets(ctx, actor)]
     return Proposals(ctx.db, ctx.clock).count(names) if names else 0
 
@@ -143,30 +143,30 @@ def count_waiting(ctx: Context, actor: Actor) -> int:
 def waiting(
     ctx: Context, actor: Actor, offset: int, limit: int, dataset: str = ""
 ) -> list[Proposal]:
-    """Return what waits for the actor, the oldest first, of one dataset or ("") of all of theirs.
+    """Return the proposals that wait for the actor, oldest first; `dataset` "": all of them.
 
     Raises NotFound for a dataset that the actor may not edit.
     """
     if dataset and not may_edit_examples(ctx, actor, dataset):
         raise missing_dataset(dataset)
-    names = [dataset] if dataset else [each.name for each in examples.datasets(ctx, actor)]
+    names = [dataset] if dataset else [card.name for card in examples.datasets(ctx, actor)]
     return Proposals(ctx.db, ctx.clock).waiting(offset, limit, names)
 
 
 def get_waiting(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:
-    """Return one that waits. Raises NotFound, Refused where it is decided already."""
-    found = Proposals(ctx.db, ctx.clock).get(proposal_id)
-    if not may_edit_examples(ctx, actor, found.draft.dataset):
-        raise missing_dataset(found.draft.dataset)
-    if found.state is not ProposalState.WAITING:
+    """Return a waiting proposal. Raises NotFound, Refused if it is decided already."""
+    proposal = Proposals(ctx.db, ctx.clock).get(proposal_id)
+    if not may_edit_examples(ctx, actor, proposal.draft.dataset):
+        raise missing_dataset(proposal.draft.dataset)
+    if proposal.state is not ProposalState.WAITING:
         raise Refused("decided already", "examples-decided")
-    return found
+    return proposal
 
 
 def find_replacements(
     ctx: Context, actor: Actor, proposals: Sequence[Proposal]
 ) -> dict[int, Replacement]:
-    """Return by number what goes once each of these is approved. Raises NotFound."""
+    """Return by id what each proposal replaces if it is approved. Raises NotFound."""
     for dataset in {proposal.draft.dataset for proposal in proposals}:
         require_editing(ctx, actor, dataset)
     rows = Proposals(ctx.db, ctx.clock)
@@ -176,74 +176,79 @@ def find_replacements(
 def approve(
     ctx: Context, actor: Actor, proposal_id: int, example: Example | None, editor: Editor
 ) -> None:
-    """Ask for the commit of a proposal as the editor wrote it; None: it cannot be read.
+    """Request the commit of a proposal as the editor wrote it; `example` None: unreadable.
 
     Raises NotFound, Refused.
     """
-    origin = get_waiting(ctx, actor, proposal_id).draft
+    original = get_waiting(ctx, actor, proposal_id).draft
     if example is None:
         raise Refused("broken", "change-not-good")
-    worse = example.rejected.content if example.rejected else ""
-    draft = replace(origin, question=example.question, answer=example.answer, rejected=worse)
+    rejected = example.rejected.content if example.rejected else ""
+    draft = replace(original, question=example.question, answer=example.answer, rejected=rejected)
     Proposals(ctx.db, ctx.clock).approve(proposal_id, draft, editor, actor.user_id, example.tags)
 
 
 def decline(ctx: Context, actor: Actor, proposal_id: int, reason: str = "") -> Proposal:
-    """Say no, and forget the words; return what was proposed. Raises NotFound, Refused."""
-    found = get_waiting(ctx, actor, proposal_id)
+    """Decline a proposal and delete its text; return it as it was. Raises NotFound, Refused."""
+    proposal = get_waiting(ctx, actor, proposal_id)
     Proposals(ctx.db, ctx.clock).decline(proposal_id, actor.user_id, reason)
-    return found
+    return proposal
 
 
 def read_several(
     ctx: Context, actor: Actor, dataset: str, proposal_ids: Collection[int]
 ) -> tuple[DatasetFiles, Mapping[int, Sequence[Edit]]]:
-    """Return a dataset's files, and the edits of each of its proposals that still waits.
+    """Return a dataset's files, and the edits of those proposals that still wait.
 
-    Raises NotFound, Refused where none is named or left.
+    Raises NotFound; Refused if none is selected, or none waits any more.
     """
     if not proposal_ids:
         raise Refused("none is named", "proposals-none-chosen")
-    found = [
-        each
-        for each in waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
-        if each.proposal_id in proposal_ids
+    selected = [
+        proposal
+        for proposal in waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
+        if proposal.proposal_id in proposal_ids
     ]
-    if not found:
+    if not selected:
         raise Refused("decided already", "examples-decided")
-    edits = Proposals(ctx.db, ctx.clock).edits({each.proposal_id: each.draft for each in found})
+    drafts = {proposal.proposal_id: proposal.draft for proposal in selected}
+    edits = Proposals(ctx.db, ctx.clock).edits(drafts)
     return changes.read_files(ctx, actor, dataset), edits
 
 
 def check_several(
     ctx: Context, files: DatasetFiles, edits: Mapping[int, Sequence[Edit]]
 ) -> list[int]:
-    """Return the proposals that can become examples; takes a while, and reads no rows."""
-    seen = changes.check_edits(ctx, files, [*chain(*edits.values())])
-    broken = {finding.path for finding in seen.findings if finding.severity is Severity.ERROR}
-    return [one for one, (new, *_) in edits.items() if escape_unprintable(new.path) not in broken]
+    """Return the ids of the proposals that make valid examples; slow, reads no rows."""
+    preview = changes.check_edits(ctx, files, [*chain(*edits.values())])
+    invalid = {finding.path for finding in preview.findings if finding.severity is Severity.ERROR}
+    return [
+        proposal_id
+        for proposal_id, (first_edit, *_) in edits.items()
+        if escape_unprintable(first_edit.path) not in invalid
+    ]
 
 
 def approve_several(
     ctx: Context, actor: Actor, proposal_ids: Collection[int], editor: Editor | None = None
 ) -> str:
-    """Ask for one commit of proposals of one dataset as they are; return its Change's id.
+    """Request one commit of several proposals of a dataset, unchanged; return its change id.
 
-    Raises NotFound, Refused where one was decided meanwhile, or none is left.
+    Raises NotFound; Refused if one is decided already, or none is given.
     """
     if not proposal_ids:
         raise Refused("none can be an example", "change-not-good")
     drafts = {
         proposal_id: get_waiting(ctx, actor, proposal_id).draft for proposal_id in proposal_ids
     }
-    name, asker = editor or changes.editor_of(ctx, actor), changes.asker(actor)
-    done = Proposals(ctx.db, ctx.clock).approve_all(drafts, name, asker)
-    assert done is not None  # noqa: S101 - all of them wait, as was read in this transaction
-    return done
+    author, asker = editor or changes.editor_of(ctx, actor), changes.asker(actor)
+    change_id = Proposals(ctx.db, ctx.clock).approve_all(drafts, author, asker)
+    assert change_id is not None  # noqa: S101 - all of them wait, as was read in this transaction
+    return change_id
 
 
 def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -> int:
-    """Decline what still waits of these, and forget the words; return how many. Raises NotFound."""
+    """Decline those that still wait, and delete their texts; return how many. Raises NotFound."""
     rows, asker = Proposals(ctx.db, ctx.clock), changes.asker(actor)
     for proposal_id in proposal_ids:
         if not may_edit_examples(ctx, actor, (dataset := rows.get(proposal_id).draft.dataset)):

@@ -1,12 +1,12 @@
-"""What the gateways list of their payments, held against the ledger.
+"""Reconciliation of the ledger with the payments that the gateways list.
 
-YooKassa once a day: what was paid long after its order ended, or sent back in the shop's own
-cabinet while we were down, has no other way here. Nothing is changed by it but when an order is
-looked at.
+YooKassa, once a day: it finds payments made long after their order expired, and refunds made in
+YooKassa's own dashboard while we were down. It changes nothing itself, but makes the order due
+for polling.
 
-Stars each night, and at the start, as a bot that was away for a day has lost updates: what the
-ledger lacks is stored as if Telegram had just told it; what cannot be explained is told to the
-admins, once.
+Stars, each night and at the start, because a bot that was down for a day has lost updates: what
+the ledger lacks is stored as if Telegram had just reported it; the admins are notified once of
+what cannot be explained.
 
 An operator may compare any time with `merlin billing reconcile`, which changes nothing.
 """
@@ -43,53 +43,53 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-EVERY = timedelta(days=1)
-# Cards are charged back later still; that is for `merlin billing reconcile`.
-BACK = timedelta(days=31)
+INTERVAL = timedelta(days=1)
+# Chargebacks may come even later; `merlin billing reconcile` finds those.
+LOOKBACK = timedelta(days=31)
 _NOT_FOUND = "not_found"
 
 Differing = tuple[GatewayPayment, Purchase | None]
 
 
 async def reconcile(ctx: Context, now: datetime) -> int:
-    """Let the orders be looked at that differ from YooKassa's list; return how many.
+    """Make orders that differ from YooKassa's list due for polling; return their number.
 
     Raises PaymentError.
     """
-    listed = await polled_gateway(ctx).between(now - BACK, now)
-    differing = await ctx.store.read(lambda: [*_differing(ctx, listed)])
-    await ctx.store.do(lambda: _note(ctx, differing, now))
+    payments = await polled_gateway(ctx).between(now - LOOKBACK, now)
+    differing = await ctx.store.read(lambda: [*_find_differing(ctx, payments)])
+    await ctx.store.do(lambda: _handle_differing(ctx, differing, now))
     if differing:
         log.warning("payments differ from the gateway's list", count=len(differing))
     return len(differing)
 
 
-def _differing(ctx: Context, listed: Iterable[GatewayPayment]) -> Iterator[Differing]:
+def _find_differing(ctx: Context, payments: Iterable[GatewayPayment]) -> Iterator[Differing]:
     shop = ctx.config.payments.yookassa
-    for payment in listed:
-        # A shop may sell other things, by other programs.
+    for payment in payments:
+        # The shop may also be used by other programs.
         is_ours = payment.purchase_id and shop is not None and payment.is_test == shop.test
         if not is_ours or payment.status is not Status.SUCCEEDED:
             continue
         purchase = _purchase_of(ctx, payment)
-        number = "" if purchase is None else purchase.purchase_id
-        entries = Ledger(ctx.db, ctx.clock).entries(number)
+        purchase_id = "" if purchase is None else purchase.purchase_id
+        entries = Ledger(ctx.db, ctx.clock).entries(purchase_id)
         paid = {entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT}
         if payment.outside_id not in paid or payment.refunded > money_back(entries):
             yield payment, purchase
 
 
 def _purchase_of(ctx: Context, payment: GatewayPayment) -> Purchase | None:
-    known = Purchases(ctx.db, ctx.clock).by_outside(Gateway.YOOKASSA, payment.outside_id)
-    if known is not None:
-        return known
+    purchase = Purchases(ctx.db, ctx.clock).by_outside(Gateway.YOOKASSA, payment.outside_id)
+    if purchase is not None:
+        return purchase
     try:
         return Purchases(ctx.db, ctx.clock).get(payment.purchase_id)
     except NotFound:
         return None
 
 
-def _note(ctx: Context, differing: Iterable[Differing], now: datetime) -> None:
+def _handle_differing(ctx: Context, differing: Iterable[Differing], now: datetime) -> None:
     for payment, purchase in differing:
         if purchase is not None:
             Purchases(ctx.db, ctx.clock).look(purchase.purchase_id, now)
@@ -103,17 +103,17 @@ def _note(ctx: Context, differing: Iterable[Differing], now: datetime) -> None:
         Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-payment-unknown", arguments, once)
 
 
-# Where what came of the last comparison with Telegram is kept, and who keeps it.
+# The setting with the result of the last comparison with Telegram, and its author.
 SETTING, BY = "stars.reconciled", "bot"
 NIGHT_HOUR = 4
-# What Telegram may not have listed yet, and how far clocks may lie apart.
-FRESH = timedelta(minutes=15)
-_MAX_KEPT = 50
+# Telegram's list may lag, and clocks may differ, by so much.
+LIST_LAG = timedelta(minutes=15)
+_MAX_STORED = 50
 
 
 @dataclass(frozen=True, slots=True)
 class StarDifference:
-    """What differed: `kind` is paid or returned (stored now), odd, or missing at Telegram."""
+    """A difference: `kind` is paid or returned (stored now), odd, or missing at Telegram."""
 
     kind: str
     charge: str
@@ -121,104 +121,104 @@ class StarDifference:
 
 @dataclass(frozen=True, slots=True)
 class StarComparison:
-    """What the last comparison came to: when, how many movements there were, what differed."""
+    """The result of a comparison: its time, the number of movements seen, the differences."""
 
     at: datetime | None = None
     seen: int = 0
     differences: Sequence[StarDifference] = field(default_factory=tuple)
 
 
-# A part of Telegram's list: the ids on it, and what of it is payments and refunds of ours.
+# A page of Telegram's list: the ids on it, and our payments and refunds among them.
 StarsPage = tuple[Sequence[str], Sequence[GatewayPayment | GatewayRefund]]
-MAX_MOVED = 100
+STARS_PAGE_SIZE = 100
 
 
 def last_comparison(settings: Settings) -> StarComparison:
-    """Return what was kept of the last comparison; nothing where that cannot be read."""
+    """Return the stored result of the last comparison; an empty one if it cannot be read."""
     try:
-        kept = json.loads(settings.get(SETTING))
-        found = [
-            StarDifference(str(each["kind"]), str(each["charge"])) for each in kept["differences"]
+        values = json.loads(settings.get(SETTING))
+        differences = [
+            StarDifference(str(item["kind"]), str(item["charge"])) for item in values["differences"]
         ]
-        return StarComparison(from_iso(kept["at"]), int(kept["seen"]), tuple(found))
+        return StarComparison(from_iso(values["at"]), int(values["seen"]), tuple(differences))
     except (ValueError, KeyError, TypeError):
         return StarComparison()
 
 
 def sells_for_stars(ctx: Context) -> bool:
-    """Return whether there is anything to compare: Stars are taken, or were."""
-    is_sold = any(each.xtr is not None for each in on_sale(ctx.plans))
+    """Return whether there is anything to compare: Stars are accepted, or were."""
+    is_sold = any(plan.xtr is not None for plan in on_sale(ctx.plans))
     return is_sold or bool(Settings(ctx.db).get(SETTING))
 
 
 def is_due(last: datetime | None, now: datetime, zone: tzinfo) -> bool:
-    """Return whether it is night again since the last comparison, None for none yet."""
-    here = now.astimezone(zone)
-    # Also on a day before the last one: then the clock was set back since.
-    is_another_day = last is None or in_zone(last, zone).date() != here.date()
-    return is_another_day and here.hour >= NIGHT_HOUR
+    """Return whether the comparison of this night is due; `last` None: there was none yet."""
+    local_time = now.astimezone(zone)
+    # `!=` also covers a clock that was set back.
+    is_another_day = last is None or in_zone(last, zone).date() != local_time.date()
+    return is_another_day and local_time.hour >= NIGHT_HOUR
 
 
 async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPage]]) -> None:
-    """Hold Telegram's list against the ledger.
+    """Compare Telegram's list with the ledger, and store the differences.
 
-    `read` returns up to MAX_MOVED movements behind so many, oldest first. Raises what it raises.
+    `read` returns up to STARS_PAGE_SIZE movements from an offset, oldest first; its errors pass.
     """
-    began = ctx.clock()
+    started_at = ctx.clock()
     last = await ctx.store.read(lambda: last_comparison(Settings(ctx.db)))
-    # The last page is read again: at its end something may have been under way.
-    offset, charges = max(last.seen - MAX_MOVED, 0), set[str]()
-    star_differences: list[StarDifference] = []
+    # Read the last page again: movements at its end may have been pending.
+    offset, charges = max(last.seen - STARS_PAGE_SIZE, 0), set[str]()
+    differences: list[StarDifference] = []
     while True:
-        listed, moved = await read(offset)
-        star_differences += await ctx.write(_store_movements, moved)
-        charges |= {*listed}
-        offset += len(listed)
-        if len(listed) < MAX_MOVED:
+        ids, movements = await read(offset)
+        differences += await ctx.write(_store_movements, movements)
+        charges |= {*ids}
+        offset += len(ids)
+        if len(ids) < STARS_PAGE_SIZE:
             break
-    since = last.at if last.at is None else min(last.at, began - EVERY)
-    star_differences += await ctx.store.read(lambda: _missing_stars(ctx, since, began, charges))
-    comparison = StarComparison(began, offset, star_differences)
-    await ctx.store.do(lambda: _keep(ctx, comparison))
-    log.info("stars were compared", seen=offset, differences=len(star_differences))
+    since = last.at if last.at is None else min(last.at, started_at - INTERVAL)
+    differences += await ctx.store.read(lambda: _missing_stars(ctx, since, started_at, charges))
+    comparison = StarComparison(started_at, offset, differences)
+    await ctx.store.do(lambda: _store_comparison(ctx, comparison))
+    log.info("stars were compared", seen=offset, differences=len(differences))
 
 
 def _store_movements(
-    ctx: Context, moved: Iterable[GatewayPayment | GatewayRefund]
+    ctx: Context, movements: Iterable[GatewayPayment | GatewayRefund]
 ) -> list[StarDifference]:
-    """Store what the ledger lacks; return what differed."""
-    star_differences: list[StarDifference] = []
-    for each in moved:
-        if isinstance(each, GatewayPayment):
-            outcome, kind = receive_payment(ctx, each), "paid"
+    """Store what the ledger lacks; return the differences."""
+    differences: list[StarDifference] = []
+    for movement in movements:
+        if isinstance(movement, GatewayPayment):
+            outcome, kind = receive_payment(ctx, movement), "paid"
         else:
-            outcome, kind = receive_refund(ctx, each), "returned"
+            outcome, kind = receive_refund(ctx, movement), "returned"
         if outcome is not Outcome.NOTHING:
             kind = "odd" if outcome is Outcome.WRONG else kind
-            star_differences.append(StarDifference(kind, each.outside_id))
-    return star_differences
+            differences.append(StarDifference(kind, movement.outside_id))
+    return differences
 
 
 def _missing_stars(
-    ctx: Context, since: datetime | None, began: datetime, charges: set[str]
+    ctx: Context, since: datetime | None, started_at: datetime, charges: set[str]
 ) -> list[StarDifference]:
-    """Return the payments of the ledger since the last time that Telegram does not list."""
+    """Return payments of the ledger since the last comparison that Telegram does not list."""
     if since is None:
         return []
     return [
         StarDifference("missing", entry.outside_id)
-        for entry, _ in Ledger(ctx.db, ctx.clock).between(since - FRESH, began - FRESH)
+        for entry, _ in Ledger(ctx.db, ctx.clock).between(since - LIST_LAG, started_at - LIST_LAG)
         if entry.gateway is Gateway.STARS
         and entry.kind is EntryKind.PAYMENT
         and entry.outside_id not in charges
     ]
 
 
-def _keep(ctx: Context, comparison: StarComparison) -> None:
+def _store_comparison(ctx: Context, comparison: StarComparison) -> None:
     values = {
         "at": iso(comparison.at or ctx.clock()),
         "seen": comparison.seen,
-        "differences": [asdict(difference) for difference in comparison.differences[:_MAX_KEPT]],
+        "differences": [asdict(difference) for difference in comparison.differences[:_MAX_STORED]],
     }
     Settings(ctx.db).put(SETTING, json.dumps(values), BY)
     for difference in comparison.differences:
@@ -231,10 +231,10 @@ def _keep(ctx: Context, comparison: StarComparison) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What was compared, and what differs.
+    """The result of `compare_all`.
 
-    `payments` is how many YooKassa has of the time, None where there is no shop. `stars` is what
-    the bot found last, None where it never looked. `wrong` are faults of the ledger itself.
+    `payments` is the number of YooKassa's payments in the period, None without a shop. `stars` is
+    the bot's last comparison, None if there was none. `wrong` are faults within the ledger.
     """
 
     payments: int | None
@@ -244,7 +244,7 @@ class Reconciliation:
 
     @property
     def is_clean(self) -> bool:
-        """Return whether nothing differs."""
+        """Return whether there is no difference."""
         return not (self.found or self.wrong or (self.stars and self.stars.differences))
 
 
@@ -254,42 +254,48 @@ async def compare_all(
     since: datetime,
     until: datetime,
 ) -> Reconciliation:
-    """Compare the ledger with YooKassa's list of a time, and change nothing.
+    """Compare the ledger with YooKassa's list of a period, and change nothing.
 
-    A payment counts by when it was made, which the two may see on two sides of a border: what one
-    of them lacks is asked for by its name. Raises PaymentError.
+    Near the period's ends the two may date a payment differently; a payment missing in the list is
+    therefore fetched by its id. Raises PaymentError.
     """
     entries = [entry for entry, _ in Ledger(ctx.db, ctx.clock).between(since, until)]
-    compared = last_comparison(Settings(ctx.db))
-    stars = None if compared.at is None else compared
-    wrong = [*faults(_whole(ctx, {each.purchase_id for each in entries}))]
+    comparison = last_comparison(Settings(ctx.db))
+    stars = None if comparison.at is None else comparison
+    wrong = [*faults(_entries_of(ctx, {entry.purchase_id for entry in entries}))]
     if gateway is None:
         return Reconciliation(None, (), stars, wrong)
-    mine = [each for each in entries if each.gateway is Gateway.YOOKASSA]
-    seen = await _listed(gateway, mine, since, until)
-    known = {each.purchase_id for each in mine} | {each.purchase_id for each in seen}
-    whole = [each for each in _whole(ctx, known) if each.gateway is Gateway.YOOKASSA]
-    # Of a purchase named by the gateway, the payments of another time are not looked at.
-    named = {each.outside_id for each in mine} | {each.outside_id for each in seen}
-    here = [
-        each for each in whole if each.kind is not EntryKind.PAYMENT or each.outside_id in named
+    shop_entries = [entry for entry in entries if entry.gateway is Gateway.YOOKASSA]
+    payments = await _list_payments(gateway, shop_entries, since, until)
+    known: list[Entry | GatewayPayment] = [*shop_entries, *payments]
+    payment_ids = {item.outside_id for item in known}
+    # Of the purchases in YooKassa's list, ignore payments of other periods.
+    compared = [
+        entry
+        for entry in _entries_of(ctx, {item.purchase_id for item in known})
+        if entry.gateway is Gateway.YOOKASSA
+        and (entry.kind is not EntryKind.PAYMENT or entry.outside_id in payment_ids)
     ]
-    return Reconciliation(len(seen), compare(here, seen), stars, wrong)
+    return Reconciliation(len(payments), compare(compared, payments), stars, wrong)
 
 
-async def _listed(
+async def _list_payments(
     gateway: YooKassaGateway, entries: Sequence[Entry], since: datetime, until: datetime
 ) -> list[GatewayPayment]:
-    listed = [*await gateway.between(since, until)]
-    for outside_id in missing(entries, listed):
+    payments = [*await gateway.between(since, until)]
+    for outside_id in missing(entries, payments):
         try:
-            listed.append(await gateway.find(outside_id))
+            payments.append(await gateway.find(outside_id))
         except PaymentError as error:
             if error.code != _NOT_FOUND:
                 raise
-    return listed
+    return payments
 
 
-def _whole(ctx: Context, purchase_ids: set[str]) -> list[Entry]:
-    found = [entry for one in purchase_ids for entry in Ledger(ctx.db, ctx.clock).entries(one)]
-    return sorted(found, key=lambda each: each.entry_id)
+def _entries_of(ctx: Context, purchase_ids: set[str]) -> list[Entry]:
+    entries = [
+        entry
+        for purchase_id in purchase_ids
+        for entry in Ledger(ctx.db, ctx.clock).entries(purchase_id)
+    ]
+    return sorted(entries, key=lambda entry: entry.entry_id)

@@ -1,6 +1,6 @@
-"""What is asked of the daemon, and what came of it; acts of a form, each done once.
+"""Requests to the daemon and their results; idempotent form submissions.
 
-A form may be pressed twice: `perform_once` does what it asks for the first time alone.
+A form may be submitted twice: `perform_once` performs only the first submission.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from merlin.db.requests import Request, RequestKind, Requests, RequestState
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_DONE = StoredResponse(204, "", "")
+_RESPONSE = StoredResponse(204, "", "")
 
 
 def perform_once(
@@ -34,33 +34,33 @@ def perform_once(
     act: Callable[Concatenate[Context, Actor, P], T],
     /,
     *args: P.args,
-    **named: P.kwargs,
+    **kwargs: P.kwargs,
 ) -> T | None:
-    """Return what an act returns, None where the same one was performed for this mark already.
+    """Return the result of an act, or None if it was already performed under this key.
 
-    Both are one transaction: what the act raises leaves the mark free. Raises Refused where the
-    mark belongs to another call.
+    `once` is the idempotency key. Both are one transaction: if the act raises, the key stays free.
+    Raises Refused if the key belongs to another call.
     """
 
-    def work() -> T | None:
-        rows = IdempotencyKeys(ctx.db, ctx.clock)
-        text = f"{act.__module__}.{act.__name__}{args}{sorted(named.items())}"
-        found = rows.begin(actor.user_id, once, text)
-        if isinstance(found, str):
-            raise Refused(found, f"api-problem-idempotency-{found}-detail")
-        if not isinstance(found, StartedCall):
+    def run_once() -> T | None:
+        keys = IdempotencyKeys(ctx.db, ctx.clock)
+        text = f"{act.__module__}.{act.__name__}{args}{sorted(kwargs.items())}"
+        started = keys.begin(actor.user_id, once, text)
+        if isinstance(started, str):
+            raise Refused(started, f"api-problem-idempotency-{started}-detail")
+        if not isinstance(started, StartedCall):
             return None
-        result = act(ctx, actor, *args, **named)
-        rows.end(found, _DONE)
+        result = act(ctx, actor, *args, **kwargs)
+        keys.end(started, _RESPONSE)
         return result
 
-    return ctx.db.joined(work)
+    return ctx.db.joined(run_once)
 
 
 __all__ = ["Request", "RequestKind", "RequestState", "get", "recent", "submit_request"]
 
-# The argument by which a call that is repeated finds what it asked for already.
-_CALL = "call"
+# The argument that holds the idempotency key, by which a repeated call finds its request.
+_KEY_ARGUMENT = "call"
 _RECENT = 100
 
 
@@ -72,50 +72,50 @@ def submit_request(
     target: str,
     once: str = "",
 ) -> Request:
-    """Queue a request for the daemon and note it in the audit, in one transaction.
+    """Queue a request for the daemon and add it to the audit log, in one transaction.
 
-    `target` is what the audit names. With the same `once` the first request is returned.
+    `target` is the subject in the audit log. The same `once` returns the first request.
     """
 
     def submit() -> Request:
-        rows, marked = Requests(ctx.db, ctx.clock), dict(arguments)
+        requests, stored_arguments = Requests(ctx.db, ctx.clock), dict(arguments)
         if once:
-            # Two calls at once, by two processes, look one after the other.
+            # Serialize concurrent calls of several processes.
             lock_user(ctx.db, actor.user_id, ctx.clock)
-            for earlier in rows.of(actor.name, _RECENT):
-                if earlier.arguments.get(_CALL) == once:
-                    return _plain(earlier)
-            marked[_CALL] = once
-        request_id = rows.ask(kind, marked, actor.name)
+            for earlier in requests.of(actor.name, _RECENT):
+                if earlier.arguments.get(_KEY_ARGUMENT) == once:
+                    return _without_key(earlier)
+            stored_arguments[_KEY_ARGUMENT] = once
+        request_id = requests.ask(kind, stored_arguments, actor.name)
         Audit(ctx.db, ctx.clock).note(actor.name, f"ask.{kind.value}", target, dict(arguments))
-        return _plain(rows.get(request_id))
+        return _without_key(requests.get(request_id))
 
     return ctx.db.joined(submit)
 
 
 def fetch(ctx: Context, actor: Actor) -> Request:
-    """Ask the daemon to read the repository, which changes nothing that an audit would tell."""
-    rows = Requests(ctx.db, ctx.clock)
-    return rows.get(rows.ask(RequestKind.FETCH, {}, actor.name))
+    """Ask the daemon to fetch the repository; not in the audit log, because it changes nothing."""
+    requests = Requests(ctx.db, ctx.clock)
+    return requests.get(requests.ask(RequestKind.FETCH, {}, actor.name))
 
 
 def recent(ctx: Context, actor: Actor, limit: int = 50) -> list[Request]:
     """Return the actor's own requests, newest first."""
-    return [_plain(each) for each in Requests(ctx.db).of(actor.name, limit)]
+    return [_without_key(request) for request in Requests(ctx.db).of(actor.name, limit)]
 
 
 def get(ctx: Context, actor: Actor, request_id: int) -> Request:
-    """Return an own request, or any of a dataset that the actor may watch. Raises NotFound."""
+    """Return a request of the actor, or one on a dataset that they may watch. Raises NotFound."""
     request = Requests(ctx.db).get(request_id)
     dataset = request.arguments.get("dataset")
     is_known = actor.standing.role is not Role.TEACHER or isinstance(dataset, str)
     may_watch = actor.may(Permission.WATCH, str(dataset) if dataset else None)
     if request.by != actor.name and not (is_known and may_watch):
         raise NotFound(f"no request {request_id}", "store-no-request", request=request_id)
-    return _plain(request)
+    return _without_key(request)
 
 
-def _plain(request: Request) -> Request:
-    """Return a request without the mark of its call."""
-    values = {key: value for key, value in request.arguments.items() if key != _CALL}
+def _without_key(request: Request) -> Request:
+    """Return a request without its idempotency key."""
+    values = {key: value for key, value in request.arguments.items() if key != _KEY_ARGUMENT}
     return replace(request, arguments=values)

@@ -1,7 +1,7 @@
-"""A person's own sessions and turns over all bots, as they read and delete them themselves.
+"""A user's own sessions and turns with all bots, to read and delete.
 
-Only private chats, which have the number of their person: a group's session holds other people's
-words too.
+Only those of private chats, whose id equals the user's: a group's session holds messages of
+other people too.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ class Spending:
 
 _VIEWS = RowMap(SessionView, columns={"model": "model_id"}, sealed=SESSION.sealed)
 _TURNS = RowMap(TurnView, columns={"model": "model_id"}, sealed=TURN.sealed)
-# A turn that was asked anew, or holds no words but what summing up has cost, is not shown.
-_SHOWN = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
-_SUMS = (
+# Replaced turns, and those that only record the cost of a summary, are not shown.
+_IS_VISIBLE = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
+_TOTALS = (
     fn.COUNT(TURN.id).alias("turns"),
     fn.SUM(TURN.input_tokens).alias("input"),
     fn.SUM(TURN.output_tokens).alias("output"),
@@ -105,35 +105,35 @@ def recent(
     after: tuple[str, int] | None = None,
     place: ChatPlace | None = None,
 ) -> list[SessionView]:
-    """Return sessions, the newest used first; `after` the one of this time and number.
+    """Return sessions, most recently used first, after the one with this time and id.
 
-    With a `place` those alone that are kept there.
+    With a `place`: only those of that place.
     """
-    these = _theirs(actor)
+    condition = _is_own(actor)
     if place is not None:
-        these &= (SESSION.bot_id == ctx.bot_id) & (SESSION.thread_id == place.thread_id)
+        condition &= (SESSION.bot_id == ctx.bot_id) & (SESSION.thread_id == place.thread_id)
     if after is not None:
-        at, session_id = after
-        earlier = (SESSION.touched_at == at) & (SESSION.id < session_id)
-        these &= (SESSION.touched_at < at) | earlier
-    newest = SESSION.select().where(these)
-    newest = newest.order_by(SESSION.touched_at.desc(), SESSION.id.desc()).limit(limit)
-    return _sessions(ctx, ctx.db.rows(newest))
+        touched_at, session_id = after
+        earlier = (SESSION.touched_at == touched_at) & (SESSION.id < session_id)
+        condition &= (SESSION.touched_at < touched_at) | earlier
+    query = SESSION.select().where(condition)
+    query = query.order_by(SESSION.touched_at.desc(), SESSION.id.desc()).limit(limit)
+    return _sessions(ctx, ctx.db.rows(query))
 
 
 def get(ctx: Context, actor: Actor, session_id: int) -> SessionView:
-    """Return one of the actor's own. Raises NotFound."""
-    condition = _theirs(actor) & (SESSION.id == session_id)
-    found = _sessions(ctx, ctx.db.rows(SESSION.select().where(condition)))
-    if not found:
+    """Return a session of the actor. Raises NotFound."""
+    condition = _is_own(actor) & (SESSION.id == session_id)
+    views = _sessions(ctx, ctx.db.rows(SESSION.select().where(condition)))
+    if not views:
         raise NotFound("no such session", "session-unknown")
-    return found[0]
+    return views[0]
 
 
 def turns(
     ctx: Context, actor: Actor, session_id: int, limit: int = 50, after: int = 0
 ) -> list[TurnView]:
-    """Return the turns of a session that count, oldest first; `after` the one so numbered.
+    """Return the visible turns of a session, oldest first, after the turn id `after`.
 
     Raises NotFound.
     """
@@ -144,8 +144,8 @@ def turns(
 def counted_turns(
     ctx: Context, session_id: int, limit: int | None = None, after: int = 0
 ) -> list[TurnView]:
-    """Return what `turns` does, of a session that the caller knows to be the person's own."""
-    condition = (TURN.session_id == session_id) & (TURN.id > after) & _SHOWN
+    """Return turns like `turns`, of a session that the caller knows to be the actor's."""
+    condition = (TURN.session_id == session_id) & (TURN.id > after) & _IS_VISIBLE
     rows = ctx.db.rows(_turns().where(condition).order_by(TURN.id).limit(limit))
     return [_turn(ctx, row) for row in rows]
 
@@ -153,7 +153,7 @@ def counted_turns(
 def session_as_markdown(
     session: Session, turns: Sequence[TurnView], asker: str, when: Callable[[datetime], str]
 ) -> str:
-    """Return the session as Markdown; `asker` is what the person is called in it."""
+    """Return the session as Markdown; `asker` is the name of the user in it."""
     blocks = [f"# {session.title}"]
     if session.summary:
         blocks.append("\n".join(f"> {line}" for line in session.summary.splitlines()))
@@ -199,37 +199,37 @@ def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:
 
 
 def delete(ctx: Context, actor: Actor, session_id: int) -> None:
-    """Delete a session, which `restore` undoes for ten minutes. Raises NotFound.
+    """Delete a session; `restore` undoes it for ten minutes. Raises NotFound.
 
-    What plans counted stays counted.
+    Used quota stays used.
     """
     get(ctx, actor, session_id)
     delete_session(ctx.db, session_id, ctx.clock())
 
 
 def restore(ctx: Context, actor: Actor, session_id: int) -> None:
-    """Undo `delete`. Raises NotFound once the session is gone for good."""
+    """Undo `delete`. Raises NotFound once the session is deleted for good."""
     if not restore_session(ctx.db, actor.user_id, session_id):
         raise NotFound("no such session", "session-unknown")
 
 
 def spent_since(ctx: Context, actor: Actor, since: datetime) -> Spending:
-    """Return what the actor's questions have taken since then."""
+    """Return what the actor's questions took since a time."""
     condition = (TURN.user_id == actor.user_id) & (TURN.asked_at >= iso(since))
-    sums = TURN.select(TURN.currency, *_SUMS).where(condition).group_by(TURN.currency)
-    return Spending(since, *_sums(ctx.db.rows(sums.order_by(TURN.currency))))
+    query = TURN.select(TURN.currency, *_TOTALS).where(condition).group_by(TURN.currency)
+    return Spending(since, *_totals(ctx.db.rows(query.order_by(TURN.currency))))
 
 
 def _sessions(ctx: Context, rows: list[Row]) -> list[SessionView]:
     ids = [row["id"] for row in rows]
-    sums = TURN.select(TURN.session_id, TURN.currency, *_SUMS)
-    sums = sums.where(TURN.session_id.in_(ids) & (TURN.is_replaced == 0))
-    found: dict[int, list[Row]] = {}
-    for row in ctx.db.rows(sums.group_by(TURN.session_id, TURN.currency)) if ids else []:
-        found.setdefault(row["session_id"], []).append(row)
+    query = TURN.select(TURN.session_id, TURN.currency, *_TOTALS)
+    query = query.where(TURN.session_id.in_(ids) & (TURN.is_replaced == 0))
+    rows_by_session: dict[int, list[Row]] = {}
+    for row in ctx.db.rows(query.group_by(TURN.session_id, TURN.currency)) if ids else []:
+        rows_by_session.setdefault(row["session_id"], []).append(row)
     views = []
     for row in rows:
-        turns, usage, costs = _sums(found.get(row["id"], []))
+        turns, usage, costs = _totals(rows_by_session.get(row["id"], []))
         views.append(_VIEWS.read(row, ctx.db, turns=turns, usage=usage, costs=costs))
     return views
 
@@ -245,22 +245,22 @@ def _turn(ctx: Context, row: Row) -> TurnView:
     )
 
 
-def _theirs(actor: Actor) -> Any:
+def _is_own(actor: Actor) -> Any:
     return (SESSION.chat_id == actor.user_id) & (SESSION.touched_at != "") & IN_USE
 
 
 def _turns() -> Any:
-    """Return the query of turns, each with what its asker thinks of it and the chat it was in."""
+    """Return the query of turns with the asker's rating and the chat id."""
     condition = (RATING.turn_id == TURN.id) & (RATING.user_id == TURN.user_id)
     query = TURN.select(*TURN.every(), RATING.value.alias("rating"), SESSION.chat_id)
     query = query.join(SESSION, on=(SESSION.id == TURN.session_id)).where(IN_USE)
     return query.join(RATING, JOIN.LEFT_OUTER, on=condition)
 
 
-def _sums(rows: list[Row]) -> tuple[int, Usage, tuple[Cost, ...]]:
-    """Return how many turns there were, their tokens, and one cost a currency."""
-    turns, read, written = (
+def _totals(rows: list[Row]) -> tuple[int, Usage, tuple[Cost, ...]]:
+    """Return the number of turns, their tokens, and one cost per currency."""
+    turns, input_tokens, output_tokens = (
         sum(int(row[name]) for row in rows) for name in ("turns", "input", "output")
     )
     costs = (Cost(int(row["micro"]), row["currency"]) for row in rows if row["currency"])
-    return turns, Usage(read, written), tuple(costs)
+    return turns, Usage(input_tokens, output_tokens), tuple(costs)

@@ -1,7 +1,7 @@
-"""The shop: what is on sale and for how much, and orders that are placed.
+"""The shop: what is sold at which price, and new orders.
 
-What somebody wants becomes a purchase: the first step at every gateway. Everything here is called
-within the store's work.
+An order is the first step of a purchase at every gateway. All functions are called within the
+store.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from merlin.providers.payments import Gateway
 
 
 def sold_plan(ctx: Context, name: str) -> Plan:
-    """Return what is sold under this name. Raises NotFound."""
-    found = plan_named(ctx.plans, name)
-    if found is None or not found.is_sold:
+    """Return the plan or pack sold under this name. Raises NotFound."""
+    plan = plan_named(ctx.plans, name)
+    if plan is None or not plan.is_sold:
         raise NotFound(f"{name} is not sold", "billing-not-sold", plan=name)
-    return found
+    return plan
 
 
 def price_of(ctx: Context, plan: Plan, gateway: Gateway, promo: Promo | None = None) -> Amount:
-    """Return what a gateway takes for a plan. Raises Refused where it takes nothing."""
+    """Return the price of a plan at a gateway. Raises Refused if the gateway does not sell it."""
     rub, xtr = prices(plan, promo)
     is_open = gateway is Gateway.STARS or ctx.config.payments.yookassa is not None
     price = xtr if gateway is Gateway.STARS else rub
@@ -48,11 +48,11 @@ def place_order(
     *,
     keeps_method: bool = False,
 ) -> Purchase:
-    """Store what the actor wants to buy; the same wanted again is the same purchase.
+    """Store an order; an equal open order is returned instead.
 
-    An open order that holds the same code and is another (another gateway, another address for the
-    receipt) is given up for it. Raises NotFound for what is not sold and for nobody, Refused for a
-    gateway that does not take it, a code that is no good, and a receipt without an address.
+    An open order with the same promo code that differs (another gateway or receipt address) is
+    canceled. Raises NotFound for an unknown plan or no user; Refused for a gateway that does not
+    sell the plan, an invalid code, and a receipt without an address.
     """
     if not actor.user_id:
         raise NotFound("ordered by nobody", "billing-no-purchase")
@@ -77,34 +77,34 @@ def place_order(
         keeps_method=keeps_method and may_keep,
     )
     if code is None:
-        return purchases.order(order, _lasts(ctx))
-    for each in purchases.with_code(actor.user_id, code.code):
-        if each.order == order and each.may_be_paid(ctx.clock()):
-            return each
-        is_old = ctx.clock() >= each.expires_at
+        return purchases.order(order, _lifetime(ctx))
+    for purchase in purchases.with_code(actor.user_id, code.code):
+        if purchase.order == order and purchase.may_be_paid(ctx.clock()):
+            return purchase
+        is_old = ctx.clock() >= purchase.expires_at
         state = PurchaseState.EXPIRED if is_old else PurchaseState.CANCELED
-        purchases.give_up(each.purchase_id, state)
-    purchase = purchases.order(order, _lasts(ctx))
+        purchases.give_up(purchase.purchase_id, state)
+    purchase = purchases.order(order, _lifetime(ctx))
     promos.hold(actor.user_id, code.code, purchase.purchase_id)
     return purchase
 
 
-def _lasts(ctx: Context) -> timedelta:
+def _lifetime(ctx: Context) -> timedelta:
     return timedelta(hours=ctx.config.payments.order_hours)
 
 
 def place_renewal_order(ctx: Context, renewal: Renewal, attempt: int) -> Purchase:
-    """Store the order by which a plan is paid again by its saved method.
+    """Store the order that renews a plan by its saved payment method.
 
-    The same attempt is the same purchase, and while one is open there is no other. Raises Refused
-    where the plan is not sold so any more, NotFound where it or the renewal is not there.
+    The same attempt returns the same purchase, and there is one open order at most. Raises Refused
+    if the plan is not sold this way any more, NotFound for a missing plan or renewal.
     """
     plan, purchases = sold_plan(ctx, renewal.plan), Purchases(ctx.db, ctx.clock)
-    for each in purchases.of(renewal.user_id):
-        if each.order.renewal_id == renewal.renewal_id and each.state.is_open:
-            return each
-    due = Renewals(ctx.db).find(renewal.user_id, renewal.renewal_id)
-    if due is None:
+    for purchase in purchases.of(renewal.user_id):
+        if purchase.order.renewal_id == renewal.renewal_id and purchase.state.is_open:
+            return purchase
+    stored_renewal = Renewals(ctx.db).find(renewal.user_id, renewal.renewal_id)
+    if stored_renewal is None:
         raise NotFound(f"no renewal {renewal.renewal_id}", "billing-no-purchase")
     yookassa = ctx.config.payments.yookassa
     order = Order(
@@ -116,6 +116,6 @@ def place_renewal_order(ctx: Context, renewal: Renewal, attempt: int) -> Purchas
         contact=renewal.contact,
         renewal_id=renewal.renewal_id,
     )
-    # The number begins anew with each payment; the day does not.
-    key = f"renewal:{renewal.renewal_id}:{attempt}:{iso(due.next_at)}"
-    return purchases.order(order, _lasts(ctx), key)
+    # Attempts are counted anew after each payment, so the key needs the date too.
+    key = f"renewal:{renewal.renewal_id}:{attempt}:{iso(stored_renewal.next_at)}"
+    return purchases.order(order, _lifetime(ctx), key)

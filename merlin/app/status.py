@@ -1,4 +1,4 @@
-"""Status: each dataset with its newest verdict, serving model and job; how much waits."""
+"""Status: each dataset with its newest verdict, serving model and job; the sizes of the queues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from merlin.training.jobs import UNFINISHED
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """What a dataset led to; None: that did not happen yet."""
+    """The newest results of a dataset; None: none yet."""
 
     verdict: VerdictView | None
     serving: ServingView | None
@@ -30,7 +30,7 @@ class DatasetStatus:
 
     @property
     def is_built(self) -> bool:
-        """Return whether its newest commit led to a build, which can be trained."""
+        """Return whether the newest commit has a build, which can be trained."""
         return self.verdict is not None and self.verdict.build is not None
 
 
@@ -39,9 +39,9 @@ _NOTHING = DatasetStatus(None, None, None)
 
 @dataclass(frozen=True, slots=True)
 class DatasetView(DatasetStatus):
-    """A dataset with its status; `title` by language, as far as dataset.yaml says it.
+    """A dataset with its status; `title` by language, as far as dataset.yaml has it.
 
-    `findings` are those of its newest commit, where one dataset was asked for.
+    `findings` are those of the newest commit; empty in lists.
     """
 
     name: str
@@ -52,14 +52,14 @@ class DatasetView(DatasetStatus):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The datasets that the actor may watch, by name, and how much waits in each queue."""
+    """The datasets that the actor may watch, by name, and the sizes of the queues."""
 
     datasets: Mapping[str, DatasetStatus]
     queues: Mapping[str, int]
 
 
 def status(ctx: Context, actor: Actor) -> Status:
-    """Return how the pipeline stands, as of one moment."""
+    """Return the status of the pipeline, in one snapshot."""
     with ctx.db.snapshot():
         newest_verdicts, trained = verdicts.newest(ctx), jobs.newest(ctx)
         serving = models.serving_models(ctx, actor)
@@ -76,13 +76,13 @@ def status(ctx: Context, actor: Actor) -> Status:
 def datasets_by_name(ctx: Context, actor: Actor) -> list[DatasetView]:
     """Return the datasets that the actor may watch, by name."""
     with ctx.db.snapshot():
-        known, mine = status(ctx, actor).datasets, actor.visible_datasets()
+        statuses, visible = status(ctx, actor).datasets, actor.visible_datasets()
         cards = {dataset.name: dataset for dataset in FileIndex(ctx.db).datasets()}
-        names = [each for each in sorted({*known, *cards}) if mine is None or each in mine]
+        names = [name for name in sorted({*statuses, *cards}) if visible is None or name in visible]
         return [
             view_of(
                 DatasetView,
-                known.get(name, _NOTHING),
+                statuses.get(name, _NOTHING),
                 name=name,
                 title=cards[name].title if name in cards else {},
                 examples=cards[name].examples if name in cards else 0,
@@ -93,17 +93,18 @@ def datasets_by_name(ctx: Context, actor: Actor) -> list[DatasetView]:
 
 
 def dataset_of_name(ctx: Context, actor: Actor, name: str) -> DatasetView:
-    """Return one dataset with what the checker found. Raises NotFound."""
+    """Return a dataset with the checker's findings. Raises NotFound."""
     actor.require(Permission.WATCH, name)
     with ctx.db.snapshot():
-        found = next((each for each in datasets_by_name(ctx, actor) if each.name == name), None)
-        if found is None:
+        views = {view.name: view for view in datasets_by_name(ctx, actor)}
+        view = views.get(name)
+        if view is None:
             raise missing_dataset(name)
-        return replace(found, findings=FileIndex(ctx.db).findings(name))
+        return replace(view, findings=FileIndex(ctx.db).findings(name))
 
 
 def _queues(ctx: Context) -> dict[str, int]:
-    """Return how much waits: requests, notices, jobs that are not final."""
+    """Return the sizes of the queues: requests, notices, unfinished jobs."""
     waiting = [RequestState.WAITING.value, RequestState.WORKING.value]
     return {
         "requests": ctx.db.count(REQUEST, REQUEST.state.in_(waiting)),

@@ -1,10 +1,10 @@
-"""Summing up a session: who may, by which models, and the new session that knows the summary.
+"""Summary of a session by a model, and the new session that starts with it.
 
-    known so far + next piece -> model -> checked -> known so far
+    summary so far + next piece -> model -> checked -> summary so far
 
-A model that shortens invents now and then. What can be proven without another model is proven:
-that there are words, that they are few, and that every number and name in them was said. If a
-piece passes no check, there is no summary: half of one would be worse than none.
+Models sometimes invent details in a summary. What can be checked without another model is
+checked: it is not empty, it is short, and the text contains each of its numbers and names. If
+every attempt at a piece fails, there is no summary at all.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ from merlin.core.log import get_logger
 from merlin.core.messages import Message
 from merlin.core.money import Cost
 
-# The rest is for the task, for what is known so far and for the summary.
+# The rest of the context window is for the task, the summary so far and the new one.
 _ROOM_SHARE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryTask:
-    """What is to be summed up, for whom, and by which models."""
+    """The session to sum up, its user, and the models to use."""
 
     asker: Asker
     session: Session
@@ -60,7 +60,7 @@ class SummaryTask:
 
 
 def begin(ctx: Context, question: ChatQuestion, session: Session) -> SummaryTask | Over | Left:
-    """Return what there is to do, reserved in the person's plan; else what stands in the way."""
+    """Reserve the user's quota and return the task; else what prevents it."""
     asker = asker_of(ctx, question, dataset_of(ctx, session))
     refusal = reserve(ctx, asker, question.kind)
     if refusal is not None:
@@ -73,18 +73,18 @@ def begin(ctx: Context, question: ChatQuestion, session: Session) -> SummaryTask
         assistant=ctx.config.assistant,
     )
     history = Turns(ctx.db, ctx.bot_id).history(session.session_id, MAX_TURNS)
-    first = first_candidate(ModelCatalogue(ctx.db), request)
-    return SummaryTask(asker, session, history, request, first)
+    candidate = first_candidate(ModelCatalogue(ctx.db), request)
+    return SummaryTask(asker, session, history, request, candidate)
 
 
 async def summarize_session(
-    ctx: Context, task: SummaryTask, service: AnswerService, onlooker: AnswerObserver
+    ctx: Context, task: SummaryTask, service: AnswerService, observer: AnswerObserver
 ) -> tuple[str, list[Reply]]:
-    """Return the session in short, "" where no summary could be believed; all that models said."""
+    """Return the summary, "" if none passed the checks, and all replies of models."""
 
     async def ask(message: Message) -> Reply:
         route = candidates(ModelCatalogue(ctx.db), ctx.store, task.request, task.first)
-        return await service.reply(route, (message,), onlooker)
+        return await service.reply(route, (message,), observer)
 
     room_tokens = window_of(ctx, task.first) // _ROOM_SHARE
     earlier = task.session.summary
@@ -94,115 +94,117 @@ async def summarize_session(
 def finish(
     ctx: Context, task: SummaryTask, place: ChatPlace, summary: str, replies: Sequence[Reply]
 ) -> bool:
-    """Charge the question, and open the session that knows the summary; return whether it is.
+    """Charge the question and open a new session with the summary; return whether it succeeded.
 
-    Without a summary, or with its session deleted meanwhile, the question is given back.
+    Without a summary, or if the session was deleted meanwhile, the reservation is released.
     """
     old, sessions, language = task.session, Sessions(ctx.db, ctx.bot_id), task.asker.language
-    is_done = bool(summary) and sessions.switch(place, old.session_id) is not None
-    settle(ctx, task.asker, None, is_answered=is_done)
+    has_summary = bool(summary) and sessions.switch(place, old.session_id) is not None
+    settle(ctx, task.asker, None, is_answered=has_summary)
     _store_costs(ctx, task, replies)
-    if not is_done:
+    if not has_summary:
         return False
-    new = sessions.renew(place)
+    new_session = sessions.renew(place)
     title = old.title if old.summary else text(language, "sum-title", title=old.title)
-    sessions.change(replace(new, summary=text(language, "sum-known", summary=summary)))
-    sessions.touch(new.session_id, title)
+    sessions.change(replace(new_session, summary=text(language, "sum-known", summary=summary)))
+    sessions.touch(new_session.session_id, title)
     return True
 
 
 def _store_costs(ctx: Context, task: SummaryTask, replies: Sequence[Reply]) -> None:
-    """Keep what the models took for it, as a turn without words."""
-    last = next((reply for reply in reversed(replies) if reply.choice), None)
-    if last is None or last.choice is None:
+    """Store the cost of the replies as a turn without text."""
+    last_reply = next((reply for reply in reversed(replies) if reply.choice), None)
+    if last_reply is None or last_reply.choice is None:
         return
     asker, turns = task.asker, Turns(ctx.db, ctx.bot_id)
-    bare = StoredAnswer("", provider=last.choice.provider, model_id=last.model_id)
-    written = with_spent(ctx, bare, replies)
-    add_cost(ctx, asker.user_id, Cost(written.cost_micro, written.currency))
+    empty = StoredAnswer("", provider=last_reply.choice.provider, model_id=last_reply.model_id)
+    answer = with_spent(ctx, empty, replies)
+    add_cost(ctx, asker.user_id, Cost(answer.cost_micro, answer.currency))
     question = Question(task.session.session_id, asker.number, asker.user_id, "", format=SUMMARY)
     turns.ask(question, None)
-    turns.write(asker.number, written)
+    turns.write(asker.number, answer)
     turns.mark_delivered(asker.number)
 
 
-# The summary is to be shorter than one part in so many of what it stands for.
+# A summary must be shorter than its text divided by this.
 SHARE = 4
-# What is so short needs no proof of shortness.
+# Up to this length a summary always counts as short.
 SHORT_CHARACTERS = 400
 MAX_PARTS = 32
 _MIN_NAME_LENGTH = 3
-# Russian names change their ends by case, at most so much.
+# Case endings of Russian names have at most so many letters.
 _ENDING = 3
 _NUMBER = re.compile(r"\d+")
 _LIST_SIGN = re.compile(r"^\s*\d+[.)]\s", re.MULTILINE)
-_SPACED = re.compile(r"(?<=\d)[ \u00a0\u202f](?=\d{3}\b)")
+_DIGIT_SPACE = re.compile(r"(?<=\d)[ \u00a0\u202f](?=\d{3}\b)")
 _LATIN, _CYRILLIC = re.compile("[a-z]"), re.compile("[а-ё]")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
-# A capital behind these is no sign of a name.
-_BEGINNING = ".!?…:;\n"
-_AROUND = " \t\u00a0«»\"'“”„()[]*_`#>•–—-"
-_OWN = frozenset({"merlin"})
+# After these characters a capital does not mark a name.
+_SENTENCE_ENDS = ".!?…:;\n"
+_PUNCTUATION = " \t\u00a0«»\"'“”„()[]*_`#>•–—-"
+_OWN_NAMES = frozenset({"merlin"})
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryProblem:
-    """Why a summary is not believed, and the word that shows it, "" for none."""
+    """Why a summary is rejected, and the word that shows it, "" for none."""
 
     flaw: Literal["empty", "long", "number", "name"]
     word: str = ""
 
 
 def check_summary(summary: str, message: str) -> SummaryProblem | None:
-    """Return why `summary` of what was `message` is not to be believed, None for nothing found."""
+    """Return the reason to reject `summary` of `message`, or None."""
     if not summary.strip():
         return SummaryProblem("empty")
     if len(summary) > summary_limit(message):
         return SummaryProblem("long")
-    known = {*_NUMBER.findall(message), *_NUMBER.findall(_SPACED.sub("", message))}
-    numbers = _NUMBER.findall(_SPACED.sub("", _LIST_SIGN.sub("", summary)))
-    number = next((each for each in numbers if each not in known), None)
+    known_numbers = {*_NUMBER.findall(message), *_NUMBER.findall(_DIGIT_SPACE.sub("", message))}
+    numbers = _NUMBER.findall(_DIGIT_SPACE.sub("", _LIST_SIGN.sub("", summary)))
+    number = next((candidate for candidate in numbers if candidate not in known_numbers), None)
     if number is not None:
         return SummaryProblem("number", number)
-    low = message.casefold()
-    # By how many letters Latin script leads over Cyrillic; long talks take a moment.
-    lead = len(_LATIN.findall(low)) - len(_CYRILLIC.findall(low))
-    name = next((each for each in _names(summary) if not _is_said(each, low, lead)), None)
-    return SummaryProblem("name", name) if name is not None else None
+    folded = message.casefold()
+    # The surplus of Latin over Cyrillic letters, counted once: long texts take a moment.
+    latin_lead = len(_LATIN.findall(folded)) - len(_CYRILLIC.findall(folded))
+    for name in _names(summary):
+        if not _contains_name(name, folded, latin_lead):
+            return SummaryProblem("name", name)
+    return None
 
 
 def summary_limit(message: str) -> int:
-    """Return how long a summary may be."""
+    """Return the maximum length of a summary, in characters."""
     return max(len(message) // SHARE, SHORT_CHARACTERS)
 
 
 def _names(summary: str) -> Iterator[str]:
-    """Yield the words that a capital marks as names."""
-    for found in _WORD.finditer(summary):
-        word, before = found.group(), summary[: found.start()].rstrip(_AROUND)
-        is_first = not before or before[-1] in _BEGINNING
+    """Yield the words that are names, judged by their capital letter."""
+    for match in _WORD.finditer(summary):
+        word, before = match.group(), summary[: match.start()].rstrip(_PUNCTUATION)
+        is_first = not before or before[-1] in _SENTENCE_ENDS
         if not is_first and len(word) >= _MIN_NAME_LENGTH and word[0].isupper():
             yield word
 
 
-def _is_said(name: str, message: str, lead: int) -> bool:
-    """Return whether a name was said, in any case; True where it is of another script.
+def _contains_name(name: str, message: str, latin_lead: int) -> bool:
+    """Return whether the text contains a name, in any case; True for a name in another script.
 
-    Names of another script than that of the talk are written in a way nobody can look up.
+    A transliterated name cannot be looked up.
     """
-    low = name.casefold()
-    is_of_talk = lead >= 0 if "a" <= low[0] <= "z" else lead <= 0
-    if low in _OWN or not is_of_talk:
+    folded = name.casefold()
+    is_same_script = latin_lead >= 0 if "a" <= folded[0] <= "z" else latin_lead <= 0
+    if folded in _OWN_NAMES or not is_same_script:
         return True
-    return low[: max(_MIN_NAME_LENGTH, len(low) - _ENDING)] in message
+    return folded[: max(_MIN_NAME_LENGTH, len(folded) - _ENDING)] in message
 
 
 def split_conversation(
     talk: Sequence[Message], room_tokens: int, labels: tuple[str, str]
 ) -> list[str]:
-    """Return the talk as texts that take `room_tokens` at most, oldest first.
+    """Return the conversation as texts of at most `room_tokens`, oldest first.
 
-    `labels` stand before what the person said and before what was answered.
+    `labels` are put before the user's messages and before the answers.
     """
     paragraphs = (f"{labels[message.role != 'user']}: {message.content}" for message in talk)
     return split_text("\n\n".join(paragraphs), max(room_tokens, 1))
@@ -211,16 +213,16 @@ def split_conversation(
 log = get_logger(__name__)
 
 TRIES = 2
-# Asks a model one question, with the system text of the task.
+# Sends a model one message, with the system text of the task.
 Ask = Callable[[Message], Awaitable[Reply]]
 
 
 async def summarize(
     ask: Ask, language: str, talk: Sequence[Message], earlier: str, room_tokens: int
 ) -> tuple[str, list[Reply]]:
-    """Return what was said in short, "" where no summary could be believed; all replies to `ask`.
+    """Return a summary, "" if none passed the checks, and all replies to `ask`.
 
-    `earlier` is the summary that the talk began with; a model takes `room_tokens` at once.
+    `earlier` is the summary that the session began with; a model takes `room_tokens` at once.
     """
     replies: list[Reply] = []
     labels = (text(language, "sum-asked"), text(language, "sum-answered"))
@@ -228,26 +230,26 @@ async def summarize(
     if len(pieces) > MAX_PARTS:
         log.warning("a talk is too long to be summed up", parts=len(pieces))
         return "", replies
-    known = earlier
+    summary = earlier
     for piece in pieces:
-        passage = f"{known}\n\n{piece}" if known else piece
-        known = await _sum_up_piece(ask, language, passage, replies)
-        if not known:
+        passage = f"{summary}\n\n{piece}" if summary else piece
+        summary = await _summarize_piece(ask, language, passage, replies)
+        if not summary:
             break
-    return known, replies
+    return summary, replies
 
 
-async def _sum_up_piece(ask: Ask, language: str, message: str, replies: list[Reply]) -> str:
+async def _summarize_piece(ask: Ask, language: str, message: str, replies: list[Reply]) -> str:
     hint = ""
     for _ in range(TRIES):
         reply = await ask(Message("user", f"{message}\n\n{hint}" if hint else message))
         replies.append(reply)
         if reply.ending not in {Ending.WHOLE, Ending.EMPTY}:
             break
-        doubt = check_summary(reply.text, message)
-        if doubt is None:
+        problem = check_summary(reply.text, message)
+        if problem is None:
             return reply.text
-        log.info("a summary is not believed", flaw=doubt.flaw)
-        most = str(summary_limit(message))
-        hint = text(language, f"sum-again-{doubt.flaw}", word=doubt.word, most=most)
+        log.info("a summary is not believed", flaw=problem.flaw)
+        limit = str(summary_limit(message))
+        hint = text(language, f"sum-again-{problem.flaw}", word=problem.word, most=limit)
     return ""

@@ -13,7 +13,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from merlin.app.inbox import Update, json_object
 from merlin.app.outbox import Target
 from merlin.app.reconciliation import (
-    MAX_MOVED,
+    STARS_PAGE_SIZE,
     StarsPage,
     is_due,
     last_comparison,
@@ -100,8 +100,8 @@ class StarsGateway:
         await self._ask("editUserStarSubscription", {**fields, "is_canceled": True})
 
     async def movements(self, offset: int) -> StarsPage:
-        """Return up to MAX_MOVED movements behind so many, oldest first. Raises PaymentError."""
-        fields = {"offset": offset, "limit": MAX_MOVED}
+        """Return up to STARS_PAGE_SIZE movements, oldest first. Raises PaymentError."""
+        fields = {"offset": offset, "limit": STARS_PAGE_SIZE}
         found = await self._ask("getStarTransactions", fields)
         listed = found.get("transactions") if isinstance(found, Mapping) else None
         if not isinstance(listed, list):

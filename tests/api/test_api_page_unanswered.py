@@ -14,7 +14,7 @@ from staff_site import office
 
 from merlin.account.users import Consents
 from merlin.app.actor import Actor
-from merlin.app.proposals import VERSION, revoke_consent
+from merlin.app.proposals import CONSENT_VERSION, revoke_consent
 from merlin.chat.feedback import EditorQuestions, Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
@@ -70,7 +70,7 @@ def ask(site, words, user_id=ANNA, *, known=False, rating=None, consents=True, l
     if rating:
         Ratings(db, BOT).rate(turn.turn_id, user_id, rating)
     if consents:
-        Consents(db).give(user_id, VERSION)
+        Consents(db).give(user_id, CONSENT_VERSION)
     else:
         Consents(db).revoke(user_id)
     return turn.turn_id
@@ -111,7 +111,7 @@ def test_words_of_a_consent_to_corrections_alone_show_no_questions(site, vera):
     Consents(site.database).give(ANNA, "2026-11")
     assert "секрет" not in words_of(vera.get(PAGE))
     Consents(site.database).revoke(ANNA)
-    Consents(site.database).give(ANNA, VERSION)
+    Consents(site.database).give(ANNA, CONSENT_VERSION)
     assert "секрет" in words_of(vera.get(PAGE))
 
 

@@ -9,7 +9,7 @@ from admin_chat import ANNA, Editing, shelve, with_admin
 from running_bot import RunningBot, russian
 
 from merlin.account.users import Consents
-from merlin.app.proposals import VERSION
+from merlin.app.proposals import CONSENT_VERSION
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.dataset.example import parse_example
@@ -35,7 +35,7 @@ def settings(settings):
             turns.ask(Question(session.session_id, number, ANNA, words, number), number)
             turns.write(number, StoredAnswer("Не знаю.", known=False))
             turns.mark_delivered(number)
-        Consents(database).give(ANNA, VERSION)
+        Consents(database).give(ANNA, CONSENT_VERSION)
     return made
 
 

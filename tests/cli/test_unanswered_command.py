@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from merlin.account.users import Consents
-from merlin.app.proposals import VERSION
+from merlin.app.proposals import CONSENT_VERSION
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.wiring.context import make_cipher, opened
@@ -32,7 +32,7 @@ def test_questions_are_counted_and_those_of_others_hidden(lab, shown, run):
             Sessions(database, 7).change(replace(session, dataset="trial"))
             turns.ask(Question(session.session_id, number, user_id, words, number), number)
             turns.write(number, StoredAnswer("Не знаю.", known=False))
-        Consents(database).give(1, VERSION)
+        Consents(database).give(1, CONSENT_VERSION)
     told = shown("unanswered", "trial")
     (group,) = told["questions"]
     assert (group["times"], group["refused"], group["state"]) == (2, 2, "waiting")

@@ -36,7 +36,7 @@ from merlin.api.pages.page import (
 )
 from merlin.api.pages.plans import can_open_payment_page, can_pay_here, plan_features, takes_roubles
 from merlin.app import orders
-from merlin.app.orders import BY_BUYER, OrderDetails
+from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
 from merlin.app.plans import find_discount
 from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
@@ -198,7 +198,7 @@ def _describe_state(
     name, order = state.value, purchase.order
     if details.is_empty:
         name = "code-taken"
-    elif state is PurchaseState.CANCELED and purchase.reason == BY_BUYER:
+    elif state is PurchaseState.CANCELED and purchase.reason == CANCELED_BY_BUYER:
         name = "given-up"
     elif state is PurchaseState.PENDING and is_silent:
         name = "look-silent"
