@@ -227,7 +227,7 @@ def check_repository(repository: RepositoryConfig) -> CheckMessage:
     """Check that the remote has the branch; the daemon's mirror is not used."""
     arguments = {"url": repository.url, "branch": repository.branch}
     with _source(repository) as source:
-        newest = source.newest()
+        newest = source.remote_head()
     if newest is None:
         raise fault("doctor-no-branch", **arguments)
     return "doctor-repository", {"commit": newest[:7], **arguments}

@@ -86,7 +86,7 @@ def recover(services: DaemonServices, tell: Callable[[], None]) -> list[dict[str
     since = {each.commit for each in noted}
     head, _ = gather(shop, lambda *_: tell(), lambda *_: None, since)
     known = shop.journal.line()
-    if head and any(each.sha not in known for each in shop.source.line(head, (), since)):
+    if head and any(each.sha not in known for each in shop.source.commits_since(head, (), since)):
         raise Refused("the database begins later", "recover-later")
     found = [_find(services, each) for each in noted if each.commit in known]
     found.sort(key=attrgetter("noted.dataset", "position"))

@@ -187,7 +187,7 @@ class GitBranch:
         return f"{self._source.directory}/{path}" if self._source.directory else path
 
     def turn(self) -> AbstractContextManager[object]:
-        return push.wait_for_turn(self._source.place.url)
+        return push.wait_for_turn(self._source.remote.url)
 
     def head(self) -> str | None:
         """Return the head after a fetch. Raises SourceError where a known branch is gone."""
@@ -235,7 +235,7 @@ class GitBranch:
 
     def push(self, commit: str, head: str | None) -> bool:
         source = self._source
-        if not push.push_branch(self._run, source.place, source.branch, commit, head):
+        if not push.push_branch(self._run, source.remote, source.branch, commit, head):
             return False
         # What we made is here already: the next fetch has nothing to bring.
         with suppress(SourceError), mirror.as_source_errors(), lock_mirror(self._mirror) as lock:
@@ -265,7 +265,7 @@ class GitBranch:
         """Yield those of the folders in whose place something else lies."""
         feed = "".join(f"{head}:{folder}\n" for folder in folders).encode()
         object_types = (
-            self._run("cat-file", "--batch-check=%(objecttype)", feed=feed).decode().splitlines()
+            self._run("cat-file", "--batch-check=%(objecttype)", stdin=feed).decode().splitlines()
         )
         kinds = dict(zip(folders, object_types, strict=True))
         missing = [each for each, kind in kinds.items() if kind.endswith(" missing")]
@@ -317,15 +317,15 @@ class GitBranch:
             path.write_bytes(text.encode())
             paths.append(f"{path}\n")
         arguments = ("hash-object", "-w", "--no-filters", "--stdin-paths")
-        blobs = self._run(*arguments, feed="".join(paths).encode(), lock=lock).decode().split()
+        blobs = self._run(*arguments, stdin="".join(paths).encode(), lock=lock).decode().split()
         return dict(zip(named, blobs, strict=True))
 
     def _tree(self, head: str | None, lines: list[str], scratch: Path, lock: int) -> str:
         index = {"GIT_INDEX_FILE": str(scratch / "index")}
         feed = "".join(lines).encode()
-        self._run("read-tree", head or "--empty", lock=lock, also=index)
-        self._run("update-index", "-z", "--index-info", feed=feed, lock=lock, also=index)
-        return self._run("write-tree", lock=lock, also=index).decode().strip()
+        self._run("read-tree", head or "--empty", lock=lock, env=index)
+        self._run("update-index", "-z", "--index-info", stdin=feed, lock=lock, env=index)
+        return self._run("write-tree", lock=lock, env=index).decode().strip()
 
     def _commit(self, head: str | None, batch: Batch, tree: str, lock: int) -> str:
         parents = ("-p", head) if head else ()
@@ -337,7 +337,7 @@ class GitBranch:
             "GIT_AUTHOR_EMAIL": first.editor.email,
             "GIT_AUTHOR_DATE": f"@{int(first.created_at.timestamp())} +0000",
         }
-        made = self._run("commit-tree", *parents, "-F", "-", tree, feed=feed, lock=lock, also=also)
+        made = self._run("commit-tree", *parents, "-F", "-", tree, stdin=feed, lock=lock, env=also)
         return made.decode().strip()
 
     def _theirs(self, blob: str | None) -> Conflict:

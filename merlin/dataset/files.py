@@ -93,7 +93,7 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
     Raises SourceError when the mirror cannot be read.
     """
     head = index.newest()
-    if head is None or not source.is_there:
+    if head is None or not source.has_mirror:
         return False
     trees, before = source.dataset_trees(head), index.trees()
     # Folders with an invalid name are rejected and cannot be edited.

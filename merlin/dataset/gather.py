@@ -123,7 +123,7 @@ def gather(
             return None, False
         with shop.line_moves:
             line = shop.journal.line()
-            commits = shop.source.line(head, line, since)
+            commits = shop.source.commits_since(head, line, since)
             left = _leave(shop, head, line, commits)
             if left:
                 tell_rewritten(head, left)
@@ -168,7 +168,7 @@ def _leave(shop: BuildSettings, head: str, line: Mainline, commits: Sequence[Com
     if not line:
         return 0
     if not commits:  # the head is recorded: the branch did not move, or was reset to it
-        stays = shop.source.line(head, ())[0].position
+        stays = shop.source.commits_since(head, ())[0].position
     else:
         joins = commits[0].parent in line
         stays = commits[0].position - 1 if joins else 0

@@ -1,1 +1,1 @@
-"""Modules of git."""
+"""The git repository of datasets: mirror, reads and pushes."""

@@ -1,17 +1,17 @@
-"""The bare mirror on disk: made, fetched, checked, locked; and the limits in which git works.
+"""The bare mirror on disk: fetching, checking and locking it, and the limits set for git.
 
-    absent -> made -> (suspect -> checked -> sound | moved aside)
+    absent -> created -> (suspect -> checked -> sound | moved aside)
 
-Readers may only mark it as suspect; whoever holds the lock checks and replaces it. The lock
-(`core.lock`) is a file in the mirror. Each git child that writes inherits it, so it stays taken
-until the last child of a killed owner has ended too. The file holds the owner's pid while it
-works; a pid found in it means that the last owner did not finish.
+Readers may only mark the mirror as suspect; the holder of the lock checks and replaces it. The lock
+(`core.durable_files`) is a file in the mirror. Every git child that writes inherits it, so it stays
+locked until the last child of a killed owner has exited too. While the owner works, the file
+contains its pid; a pid found at the start means that the last owner did not finish.
 
-A fetch asks for the branch first: with nothing new that is all that happens. What git's checks
-refuse never becomes the head, and is not fetched again until it changes.
+A fetch first lists the remote's refs; if the branch is unchanged, it ends there. A commit that
+git's checks reject never becomes the head, and is not fetched again until the branch changes.
 
-The limits say which names pass, and what git may know and do. Source: the advisories of git and
-GitPython since CVE-2022-24439, and trials of hostile trees.
+The limits define which names are accepted and what git may read and do. Source: the advisories of
+git and GitPython since CVE-2022-24439, and trials of hostile trees.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from merlin.git.remote_url import CONTROL, RemoteUrl
 
 HEAD_REF = "refs/merlin/head"
 NOTES_REF = "refs/notes/merlin"
-# Our notes as they were pushed last, and those of the repository where they are others.
-PUSHED_REF = "refs/merlin/notes-pushed"
-THEIRS_REF = "refs/merlin/notes-theirs"
+# Our notes as last pushed, and the remote's notes where they differ.
+PUSHED_NOTES_REF = "refs/merlin/notes-pushed"
+REMOTE_NOTES_REF = "refs/merlin/notes-theirs"
 CONFIG_NAME = "merlin.gitconfig"
 
 _BRANCH = re.compile(r"(?!-)[A-Za-z0-9._/-]{1,200}")
-_FOLDER_PART = re.compile(r"(?!-)[\w.-]{1,100}")
-# Servers put rules and empty lines around their words.
-_TELLING = re.compile(r"(fatal|error|remote):.*\w")
-_SAID_LINES, _SAID_LETTERS = 6, 500
-_OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_DIRECTORY_NAME = re.compile(r"(?!-)[\w.-]{1,100}")
+# Servers add rules and empty lines around their messages.
+_RELEVANT_LINE = re.compile(r"(fatal|error|remote):.*\w")
+_MAX_STDERR_LINES, _MAX_STDERR_LENGTH = 6, 500
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
-# Each holds whatever the repository, its server or the machine's own settings say.
+# These override whatever the repository, its server or the machine's settings say.
 OPTIONS = tuple(
     part
     for setting in (
@@ -58,8 +58,8 @@ OPTIONS = tuple(
         "protocol.ext.allow=never",
         "transfer.fsckObjects=true",
         "fetch.recurseSubmodules=false",
-        # Always a pack, which git makes visible by one rename: a refused or killed fetch leaves
-        # no loose object behind that a later look would take for damage.
+        # Always store a pack, which git publishes by one rename: a refused or killed fetch then
+        # leaves no loose objects that a later check would take for damage.
         "fetch.unpackLimit=1",
         "gc.autoDetach=false",
         "gc.pruneExpire=never",
@@ -73,7 +73,7 @@ OPTIONS = tuple(
 
 
 class GitFailed(SourceError):
-    """git ended with `status` other than 0; `stderr` is what it said, for the caller to judge."""
+    """git exited with `status`, which is not 0; callers interpret `stderr`."""
 
     def __init__(self, reason: str, status: int, stderr: str) -> None:
         super().__init__(f"git failed: {reason}", "git-failed", reason=reason)
@@ -82,30 +82,30 @@ class GitFailed(SourceError):
 
 
 class GitRunner(Protocol):
-    """One git command on the mirror, behind the walls."""
+    """Runs one git command on the mirror, with the limits of this module."""
 
     def __call__(
         self,
         *arguments: str,
-        feed: bytes = b"",
+        stdin: bytes = b"",
         lock: int | None = None,
-        also: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> bytes:
-        """Return what the command printed; `feed` is its input, `lock` what a writer inherits.
+        """Return the command's output; a writing child inherits the descriptor `lock`.
 
-        `also` stands in its environment too. Raises GitFailed, or SourceError when it took too
-        long and was killed.
+        `env` adds to the environment. Raises GitFailed, or SourceError if the command timed out and
+        was killed.
         """
 
 
 def read_ref(run: GitRunner, name: str) -> str | None:
-    """Return what a ref of the mirror points to."""
+    """Return the object id of a ref in the mirror, None if it does not exist."""
     refs = run("for-each-ref", "--format=%(objectname)", "--", name).decode().split()
     return refs[0] if refs else None
 
 
 def list_tree(run: GitRunner, *arguments: str) -> Iterator[tuple[list[str], str]]:
-    """Yield what `ls-tree` tells of each entry: its words (mode, kind, id …), and its path."""
+    """Yield the fields (mode, type, id …) and the path of each entry that `ls-tree` lists."""
     for line in run("ls-tree", "-z", "--full-tree", *arguments).split(b"\0"):
         if line:
             fields, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
@@ -113,21 +113,21 @@ def list_tree(run: GitRunner, *arguments: str) -> Iterator[tuple[list[str], str]
 
 
 def diff_trees(run: GitRunner, old: str, new: str) -> Iterator[tuple[str, str, str]]:
-    """Yield mode, blob and path of each leaf of tree `new` that differs from `old`'s.
+    """Yield mode, blob and path of each leaf of tree `new` that differs from tree `old`.
 
-    One that is gone has the mode "000000".
+    A deleted leaf has the mode "000000".
     """
     fields = run("diff-tree", "-r", "-z", "--no-renames", old, new).split(b"\0")
-    for words, path in zip(fields[::2], fields[1::2], strict=False):
-        _, mode, _, blob, _ = words.decode("ascii").split()
+    for metadata, path in zip(fields[::2], fields[1::2], strict=False):
+        _, mode, _, blob, _ = metadata.decode("ascii").split()
         yield mode, blob, path.decode("utf-8", "surrogateescape")
 
 
 def check_branch(name: str) -> str:
-    """Return `name` when git may see it as a branch. Raises ConfigError."""
+    """Return `name` if it is a safe branch name. Raises ConfigError."""
     parts = name.split("/")
-    bad = any(not part or part[0] == "." or part.endswith((".", ".lock")) for part in parts)
-    if bad or ".." in name or not _BRANCH.fullmatch(name):
+    is_invalid = any(not part or part[0] == "." or part.endswith((".", ".lock")) for part in parts)
+    if is_invalid or ".." in name or not _BRANCH.fullmatch(name):
         shown_name = CONTROL.sub("?", name)[:200]
         raise ConfigError(
             f"repository.branch is no branch name: {shown_name}", "git-branch", branch=shown_name
@@ -136,9 +136,12 @@ def check_branch(name: str) -> str:
 
 
 def check_directory(name: str) -> str:
-    """Return `name`, a folder inside the repository ("" is its top). Raises ConfigError."""
+    """Return `name`, a folder inside the repository ("" for its root), without outer slashes.
+
+    Raises ConfigError.
+    """
     parts = [] if name in ("", ".") else name.strip("/").split("/")
-    if any(part in (".", "..") or not _FOLDER_PART.fullmatch(part) for part in parts):
+    if any(part in (".", "..") or not _DIRECTORY_NAME.fullmatch(part) for part in parts):
         shown_name = CONTROL.sub("?", name)[:200]
         raise ConfigError(
             f"repository.directory is no folder of a repository: {shown_name}",
@@ -149,22 +152,22 @@ def check_directory(name: str) -> str:
 
 
 def check_object_ids(names: Iterable[str]) -> None:
-    """Raise SourceError unless each name is a full object id, SHA-1 or SHA-256, nothing else."""
+    """Raise SourceError unless every name is a full object id (SHA-1 or SHA-256)."""
     for name in names:
-        if not _OBJECT.fullmatch(name):
+        if not _OBJECT_ID.fullmatch(name):
             raise SourceError(f"not an object id: {name[:100]!r}", "git-name", name=name[:100])
 
 
-def git_environment(place: RemoteUrl, mirror: Path) -> dict[str, str]:
-    """Return what git's environment says besides PATH, HOME and the like.
+def git_environment(remote: RemoteUrl, mirror: Path) -> dict[str, str]:
+    """Return the variables that git gets in addition to PATH, HOME and the like.
 
-    The caller takes every other GIT_* variable out. GIT_DIR is named so that a broken mirror
-    never makes git find the repository that Merlin itself may lie in.
+    The caller removes all other GIT_* variables. GIT_DIR is set so that with a broken mirror git
+    does not find a repository that Merlin itself may be in.
     """
-    extra = "" if place.protocol in ("https", "ssh") else f":{place.protocol}"
-    known = {
+    local_protocol = "" if remote.protocol in ("https", "ssh") else f":{remote.protocol}"
+    environment = {
         "GIT_DIR": str(mirror),
-        "GIT_ALLOW_PROTOCOL": f"https:ssh{extra}",
+        "GIT_ALLOW_PROTOCOL": f"https:ssh{local_protocol}",
         "GIT_ASKPASS": "",
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": str(mirror / CONFIG_NAME),
@@ -174,99 +177,99 @@ def git_environment(place: RemoteUrl, mirror: Path) -> dict[str, str]:
         "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=10",
         "GIT_TERMINAL_PROMPT": "0",
     }
-    for who in ("AUTHOR", "COMMITTER"):
-        known |= {f"GIT_{who}_NAME": "Merlin", f"GIT_{who}_EMAIL": "merlin@localhost"}
-    if place.secret:
-        # How git learns the password: nobody but our own user reads an environment. Redirects are
-        # off then, since the header would follow them to another host.
-        basic = base64.b64encode(place.secret.encode()).decode()
-        known |= {
+    for role in ("AUTHOR", "COMMITTER"):
+        environment |= {f"GIT_{role}_NAME": "Merlin", f"GIT_{role}_EMAIL": "merlin@localhost"}
+    if remote.secret:
+        # The password is passed in the environment, which only the same user can read. Redirects
+        # are disabled then, since the header would follow them to another host.
+        credentials = base64.b64encode(remote.secret.encode()).decode()
+        environment |= {
             "GIT_CONFIG_COUNT": "2",
-            "GIT_CONFIG_KEY_0": f"http.{place.url}.extraHeader",
-            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+            "GIT_CONFIG_KEY_0": f"http.{remote.url}.extraHeader",
+            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {credentials}",
             "GIT_CONFIG_KEY_1": "http.followRedirects",
             "GIT_CONFIG_VALUE_1": "false",
         }
-    return known
+    return environment
 
 
-def git_config_text(place: RemoteUrl) -> str:
-    """Return the settings file that stands in for the user's own: one safe repository, or none.
+def git_config_text(remote: RemoteUrl) -> str:
+    """Return the git configuration used in place of the user's: one safe directory, or none.
 
-    git asks for the folder that holds the objects, newer ones for the work tree: both name
+    git checks the folder of the objects, newer versions that of the work tree: both entries name
     the same repository.
     """
-    if place.folder is None:
+    if remote.folder is None:
         return ""
     lines = ["[safe]\n"]
-    for folder in (place.folder, place.folder / ".git"):
+    for folder in (remote.folder, remote.folder / ".git"):
         quoted = str(folder).replace("\\", "\\\\").replace('"', '\\"')
         lines.append(f'\tdirectory = "{quoted}"\n')
     return "".join(lines)
 
 
-def format_stderr(stderr: str, place: RemoteUrl) -> str:
-    """Return what git said, in one short line that shows no secret."""
+def format_stderr(stderr: str, remote: RemoteUrl) -> str:
+    """Return git's messages shortened to one line, with secrets hidden."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    telling = [line for line in lines if _TELLING.match(line)]
-    text = " / ".join(CONTROL.sub("?", line) for line in (telling or lines)[:_SAID_LINES])
-    for part in (place.secret, *place.secret.split(":")) if place.secret else ():
-        text = text.replace(part, "[hidden]") if len(part) >= 4 else text  # noqa: PLR2004 - a word
-    return text[:_SAID_LETTERS] or "no word"
+    relevant = [line for line in lines if _RELEVANT_LINE.match(line)]
+    text = " / ".join(CONTROL.sub("?", line) for line in (relevant or lines)[:_MAX_STDERR_LINES])
+    for secret in (remote.secret, *remote.secret.split(":")) if remote.secret else ():
+        text = text.replace(secret, "[hidden]") if len(secret) >= 4 else text  # noqa: PLR2004 - a word
+    return text[:_MAX_STDERR_LENGTH] or "no word"
 
 
 log = get_logger(__name__)
-_SUSPECT = "merlin.suspect"
-_CLEANED, _CLEAN_EVERY = "merlin.cleaned", timedelta(days=1)
-_NEEDED = "refs/merlin/needed/"
-_KEPT_BROKEN = 2
-_PARTS = ("HEAD", "config", "objects", "refs")
+_SUSPECT_MARK = "merlin.suspect"
+_CLEANED_MARK, _CLEANING_INTERVAL = "merlin.cleaned", timedelta(days=1)
+_PINNED_REFS = "refs/merlin/needed/"
+_MAX_BROKEN = 2
+_REQUIRED_PATHS = ("HEAD", "config", "objects", "refs")
 
 
-def write_git_config(mirror: Path, place: RemoteUrl) -> None:
-    """Write git's settings file where it is not as it must be; a reader's mirror stays as it is.
+def write_git_config(mirror: Path, remote: RemoteUrl) -> None:
+    """Write git's configuration file unless it is up to date, so that readers need no write access.
 
-    Raises OSError when the mirror cannot be written.
+    Raises OSError if the mirror is not writable.
     """
-    path, text = mirror / CONFIG_NAME, git_config_text(place)
+    path, text = mirror / CONFIG_NAME, git_config_text(remote)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     mirror.mkdir(parents=True, exist_ok=True)
-    draft = mirror / f".{CONFIG_NAME}.{os.getpid()}"
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    temporary = mirror / f".{CONFIG_NAME}.{os.getpid()}"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
 
 
 def mirror_exists(mirror: Path) -> bool:
-    """Return whether there is anything of a repository that could be damaged."""
-    return any((mirror / part).exists() for part in _PARTS)
+    """Return whether any part of a repository exists, which could be damaged."""
+    return any((mirror / part).exists() for part in _REQUIRED_PATHS)
 
 
 def mark_suspect(mirror: Path) -> None:
-    """Ask for a check at the next fetch."""
+    """Request an integrity check at the next fetch."""
     try:
-        (mirror / _SUSPECT).touch()
+        (mirror / _SUSPECT_MARK).touch()
     except OSError:
         log.warning("mirror cannot be marked", mirror=str(mirror))
 
 
 def check_integrity(mirror: Path, run: GitRunner) -> bool:
-    """Look at every object; take the mark away when all is well."""
+    """Check every object; remove the suspect mark if the mirror is sound."""
     try:
         run("fsck", "--full", "--no-dangling", "--no-progress", "--no-reflogs")
     except GitFailed as failure:
         log.warning("mirror is damaged", mirror=str(mirror), reason=str(failure))
         return False
-    (mirror / _SUSPECT).unlink(missing_ok=True)
+    (mirror / _SUSPECT_MARK).unlink(missing_ok=True)
     return True
 
 
-def is_cleaning_due(mirror: Path, now: datetime) -> bool:
-    """Return whether a day has passed since this was asked last, and note that it was."""
-    mark = mirror / _CLEANED
+def claim_cleaning(mirror: Path, now: datetime) -> bool:
+    """Return whether the last cleaning was a day ago or more, and if so record a new one."""
+    mark = mirror / _CLEANED_MARK
     if mark.exists():
         cleaned_at = datetime.fromtimestamp(mark.stat().st_mtime, UTC)
-        if timedelta() <= now - cleaned_at < _CLEAN_EVERY:
+        if timedelta() <= now - cleaned_at < _CLEANING_INTERVAL:
             return False
     mark.touch()
     os.utime(mark, (now.timestamp(), now.timestamp()))
@@ -274,34 +277,38 @@ def is_cleaning_due(mirror: Path, now: datetime) -> bool:
 
 
 def pin_commits(run: GitRunner, needed: Collection[str], lock: int) -> None:
-    """Let the `needed` commits be reachable, as far as they are there, and no others by this."""
-    here = run("for-each-ref", "--format=%(refname)", _NEEDED).decode().split()
-    known = run("cat-file", "--batch-check", feed=_lines(needed)).decode() if needed else ""
-    there = {line.split()[0] for line in known.splitlines() if line.split()[1:2] == ["commit"]}
-    updates = [f"update {_NEEDED}{sha} {sha}" for sha in sorted(there)]
-    updates += [f"delete {ref}" for ref in here if ref.removeprefix(_NEEDED) not in there]
+    """Pin the `needed` commits that exist with refs, so that gc keeps them; unpin all others."""
+    pinned = run("for-each-ref", "--format=%(refname)", _PINNED_REFS).decode().split()
+    object_types = (
+        run("cat-file", "--batch-check", stdin=_to_stdin(needed)).decode() if needed else ""
+    )
+    existing = {
+        line.split()[0] for line in object_types.splitlines() if line.split()[1:2] == ["commit"]
+    }
+    updates = [f"update {_PINNED_REFS}{sha} {sha}" for sha in sorted(existing)]
+    updates += [f"delete {ref}" for ref in pinned if ref.removeprefix(_PINNED_REFS) not in existing]
     if updates:
-        run("update-ref", "--stdin", feed=_lines(updates), lock=lock)
+        run("update-ref", "--stdin", stdin=_to_stdin(updates), lock=lock)
 
 
-def _lines(words: Collection[str]) -> bytes:
-    return "".join(f"{word}\n" for word in words).encode()
+def _to_stdin(lines: Collection[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def move_aside(mirror: Path) -> Path:
-    """Rename a damaged mirror, so that the next fetch clones anew; return where it lies."""
+    """Rename a damaged mirror, so that the next fetch clones it again; return its new path."""
     stamp = utc_now().strftime("%Y%m%dT%H%M%S%f")
     aside = mirror.with_name(f"{mirror.name}.broken-{stamp}")
     mirror.rename(aside)
     log.error("damaged mirror moved aside", mirror=str(mirror), aside=str(aside))
-    for old in sorted(mirror.parent.glob(f"{mirror.name}.broken-*"))[:-_KEPT_BROKEN]:
-        shutil.rmtree(old, ignore_errors=True)
+    for outdated in sorted(mirror.parent.glob(f"{mirror.name}.broken-*"))[:-_MAX_BROKEN]:
+        shutil.rmtree(outdated, ignore_errors=True)
     return aside
 
 
 @contextmanager
 def as_source_errors() -> Iterator[None]:
-    """Turn what the disk says into SourceError."""
+    """Raise SourceError in place of OSError."""
     try:
         yield
     except OSError as error:
@@ -312,30 +319,30 @@ def as_source_errors() -> Iterator[None]:
 
 
 LOCK_NAME = "merlin.lock"
-_LOOK_S = 0.05
-# What a killed git leaves: locks of refs and settings, half packs and half objects.
+_LOCK_POLL_S = 0.05
+# Files that a killed git leaves: locks of refs and configuration, partial packs and objects.
 _LEFTOVERS = ("*.lock", "tmp_*", ".tmp-*", "gc.pid")
 
 
 @contextmanager
 def lock_mirror(mirror: Path, wait_s: float = 5.0) -> Iterator[int]:
-    """Hold the mirror for writing; yield the descriptor that children must inherit.
+    """Lock the mirror for writing; yield the descriptor that git children must inherit.
 
-    Raises SourceError when another process keeps it longer than `wait_s`.
+    Raises SourceError if another process holds the lock longer than `wait_s`.
     """
-    lock = _taken(mirror, wait_s)
+    lock = _acquire_lock(mirror, wait_s)
     try:
         if os.pread(lock, 1, 0):
-            _sweep(mirror)
+            _remove_leftovers(mirror)
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         yield lock
-        os.ftruncate(lock, 0)  # not in `finally`: a failure may have left something behind
+        os.ftruncate(lock, 0)  # not in `finally`: after a failure leftovers may need removal
     finally:
         os.close(lock)
 
 
-def _taken(mirror: Path, wait_s: float) -> int:
+def _acquire_lock(mirror: Path, wait_s: float) -> int:
     deadline = time.monotonic() + wait_s
     while True:
         mirror.mkdir(parents=True, exist_ok=True)
@@ -344,11 +351,11 @@ def _taken(mirror: Path, wait_s: float) -> int:
             return lock
         if time.monotonic() >= deadline:
             raise SourceError(f"another process works in {mirror}", "git-busy", mirror=str(mirror))
-        time.sleep(_LOOK_S)
+        time.sleep(_LOCK_POLL_S)
 
 
-def _sweep(mirror: Path) -> None:
-    """Remove what the dead owner's git left; nobody else can be writing now."""
+def _remove_leftovers(mirror: Path) -> None:
+    """Remove the files that the previous owner's git left; the lock excludes other writers."""
     for pattern in _LEFTOVERS:
         for path in mirror.rglob(pattern):
             if path.name != LOCK_NAME and not path.is_dir():
@@ -356,99 +363,101 @@ def _sweep(mirror: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-class _Damaged(Exception):
-    """The mirror is damaged."""
+class _MirrorDamaged(Exception):
+    """The mirror is damaged and can be replaced."""
 
 
 class MirrorFetcher:
-    """Keeps one mirror of one branch, `refs/heads/...`, up to date."""
+    """Keeps the mirror of one branch (`refs/heads/...`) up to date."""
 
-    def __init__(self, place: RemoteUrl, branch: str, mirror: Path, run: GitRunner) -> None:
-        self._place = place
+    def __init__(self, remote: RemoteUrl, branch: str, mirror: Path, run: GitRunner) -> None:
+        self._remote = remote
         self._branch = branch
         self._mirror = mirror
         self._run = run
         self._refused: tuple[str, str] | None = None
 
     def fetch(self) -> str | None:
-        """Return the branch's head (None: empty or gone); its objects are in the mirror then.
+        """Fetch the branch; return its head, None if it is empty or deleted.
 
-        Raises SourceError when the repository cannot be reached or git refuses what it holds.
+        Raises SourceError if the repository is unreachable or git rejects its content.
         """
         while True:
             with lock_mirror(self._mirror) as lock:
-                with suppress(_Damaged):
-                    return self._try(lock)
+                with suppress(_MirrorDamaged):
+                    return self._fetch_locked(lock)
                 move_aside(self._mirror)
 
-    def newest(self) -> str | None:
-        """Ask the repository for its branch's newest commit, None without one; fetch nothing.
+    def remote_head(self) -> str | None:
+        """Return the branch's head in the remote repository, None if there is none; fetch nothing.
 
-        Raises SourceError when the repository cannot be read.
+        Raises SourceError if the repository cannot be read.
         """
-        write_git_config(self._mirror, self._place)
-        return self._there().get(self._branch)
+        write_git_config(self._mirror, self._remote)
+        return self._list_remote().get(self._branch)
 
-    def _try(self, lock: int) -> str | None:
-        """Return the head. Raises _Damaged when the mirror is damaged and worth a new one."""
-        write_git_config(self._mirror, self._place)
-        was_begun = mirror_exists(self._mirror)
+    def _fetch_locked(self, lock: int) -> str | None:
+        """Return the head. Raises _MirrorDamaged if the mirror is damaged and is to be replaced."""
+        write_git_config(self._mirror, self._remote)
+        existed = mirror_exists(self._mirror)
         try:
-            is_suspect = (self._mirror / _SUSPECT).exists()
+            is_suspect = (self._mirror / _SUSPECT_MARK).exists()
             if is_suspect and not check_integrity(self._mirror, self._run):
-                raise _Damaged
-            # A half-made one is completed.
-            if not all((self._mirror / part).exists() for part in _PARTS):
+                raise _MirrorDamaged
+            # Completes a partially created repository too.
+            if not all((self._mirror / part).exists() for part in _REQUIRED_PATHS):
                 self._run("init", "--bare", "--quiet", "--template=", lock=lock)
-            return self._fetched(lock)
+            return self._update(lock)
         except GitFailed as failure:
-            if was_begun and not check_integrity(self._mirror, self._run):
-                raise _Damaged from failure
+            if existed and not check_integrity(self._mirror, self._run):
+                raise _MirrorDamaged from failure
             raise failure from None
 
-    def _fetched(self, lock: int) -> str | None:
-        known = (HEAD_REF, NOTES_REF, PUSHED_REF, THEIRS_REF)
-        here = self._refs("for-each-ref", "--format=%(objectname) %(refname)", *known)
-        there = self._there()
-        head, old = there.get(self._branch), here.get(HEAD_REF)
-        if head is None or head == old:
+    def _update(self, lock: int) -> str | None:
+        refs = (HEAD_REF, NOTES_REF, PUSHED_NOTES_REF, REMOTE_NOTES_REF)
+        local_refs = self._run_for_refs("for-each-ref", "--format=%(objectname) %(refname)", *refs)
+        remote_refs = self._list_remote()
+        head, old_head = remote_refs.get(self._branch), local_refs.get(HEAD_REF)
+        if head is None or head == old_head:
             return head
-        requested = [f"+{self._branch}:{HEAD_REF}"]
-        if NOTES_REF in there and there[NOTES_REF] not in here.values():
-            # A mirror from a backup has notes, and may lack the newest.
-            requested.append(f"+{NOTES_REF}:{THEIRS_REF if NOTES_REF in here else NOTES_REF}")
-        self._bring(head, requested, lock)
-        new = read_ref(self._run, HEAD_REF) or head
-        log.info("fetched", head=new, before=old)
-        return new
+        refspecs = [f"+{self._branch}:{HEAD_REF}"]
+        if NOTES_REF in remote_refs and remote_refs[NOTES_REF] not in local_refs.values():
+            # A mirror restored from a backup has notes, but may lack the newest.
+            refspecs.append(
+                f"+{NOTES_REF}:{REMOTE_NOTES_REF if NOTES_REF in local_refs else NOTES_REF}"
+            )
+        self._fetch_objects(head, refspecs, lock)
+        new_head = read_ref(self._run, HEAD_REF) or head
+        log.info("fetched", head=new_head, before=old_head)
+        return new_head
 
-    def _there(self) -> dict[str, str]:
-        """Ask the repository; its silence says nothing about the mirror."""
-        arguments = ("ls-remote", "--quiet", "--", self._place.url, self._branch, NOTES_REF)
+    def _list_remote(self) -> dict[str, str]:
+        """Return the remote's refs; a failure here says nothing about the mirror's integrity."""
+        arguments = ("ls-remote", "--quiet", "--", self._remote.url, self._branch, NOTES_REF)
         try:
-            return self._refs(*arguments)
+            return self._run_for_refs(*arguments)
         except GitFailed as failure:
             reason = failure.arguments["reason"]
             raise SourceError(str(failure), failure.key, reason=reason) from failure
 
-    def _refs(self, *arguments: str) -> dict[str, str]:
+    def _run_for_refs(self, *arguments: str) -> dict[str, str]:
         lines = self._run(*arguments).decode("utf-8", "replace").splitlines()
         return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines)}
 
-    def _bring(self, head: str, wanted: Sequence[str], lock: int) -> None:
+    def _fetch_objects(self, head: str, refspecs: Sequence[str], lock: int) -> None:
         if self._refused and self._refused[0] == head:
-            raise _refusal(*self._refused)  # the same bytes would be refused again
+            raise _refusal_error(*self._refused)  # the same content would be rejected again
         kill_point("fetch.before")
-        how = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--")
+        fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--")
         try:
-            self._run(*how, self._place.url, *wanted, lock=lock)
+            self._run(*fetch, self._remote.url, *refspecs, lock=lock)
         except GitFailed as failure:
             if "fsck error" not in failure.stderr:
                 raise
-            self._refused = (head, format_stderr(failure.stderr, self._place))
-            raise _refusal(*self._refused) from failure
+            self._refused = (head, format_stderr(failure.stderr, self._remote))
+            raise _refusal_error(*self._refused) from failure
         kill_point("fetch.after")
 
 
-def _refusal(head: str, reason: str) -> SourceError:
+def _refusal_error(head: str, reason: str) -> SourceError:
     return SourceError(f"git refused {head}: {reason}", "git-refused", reason=reason)

@@ -1,11 +1,12 @@
-"""Push the branch and the notes (`git log --notes=merlin`); one pusher a machine.
+"""Push the branch and the notes (`git log --notes=merlin`), one push at a time per machine.
 
-The push names the head it expects: it lands on that head or not at all, so it overwrites nothing
-and brings no deleted branch back. Hooks of a repository on this machine are not run: whoever may
-write there would run programs as Merlin.
+A push names the head it expects: it succeeds on that head or not at all, so it overwrites nothing
+and does not restore a deleted branch. Hooks of a repository on this machine are not run: anyone who
+can write there could run programs as Merlin.
 
-Pushers on one machine take turns, because each lost race costs a fetch and a push. After `WAIT_S`,
-or where the folder of locks is not ours, one goes on without a turn; the push itself decides.
+Processes of one machine take turns, because each lost race costs a fetch and a push. After
+`WAIT_S`, or if the lock folder is not safely ours, a process pushes without its turn; the expected
+head keeps that correct.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from merlin.core.durable_files import try_lock
 from merlin.core.errors import SourceError
 from merlin.git.mirror import (
     NOTES_REF,
-    PUSHED_REF,
-    THEIRS_REF,
+    PUSHED_NOTES_REF,
+    REMOTE_NOTES_REF,
     GitFailed,
     GitRunner,
     format_stderr,
@@ -33,19 +34,19 @@ from merlin.git.mirror import (
 )
 from merlin.git.remote_url import RemoteUrl
 
-_TRIES = 10
+_MAX_ATTEMPTS = 10
 _NOT_FOUND = 1
-_MAX_NOTE_BYTES = 100_000  # bytes
+_MAX_NOTE_BYTES = 100_000
 
 
 def write_note(run: GitRunner, commit: str, text: str, lock: int) -> bool:
-    """Make `text` the commit's note, byte for byte; return False when it is already.
+    """Set the commit's note to `text`, byte for byte; return False if it is that already.
 
-    Raises GitFailed for a commit that the mirror does not know.
+    Raises GitFailed if the mirror does not contain the commit.
     """
     run("cat-file", "-e", f"{commit}^{{commit}}")
-    feed = text.encode("utf-8", "replace")
-    blob = run("hash-object", "-w", "--stdin", feed=feed, lock=lock).decode().strip()
+    content = text.encode("utf-8", "replace")
+    blob = run("hash-object", "-w", "--stdin", stdin=content, lock=lock).decode().strip()
     try:
         if run("notes", "--ref", NOTES_REF, "list", commit).decode().strip() == blob:
             return False
@@ -57,47 +58,49 @@ def write_note(run: GitRunner, commit: str, text: str, lock: int) -> bool:
 
 
 def list_notes(run: GitRunner) -> set[tuple[str, str]]:
-    """Return (blob, commit) of all notes, ours and those of the repository.
+    """Return (blob, commit) of all notes, ours and the remote's.
 
-    Long ones are not ours.
+    Notes over the size limit are not ours and are skipped.
     """
     return {
-        (words[2], path.replace("/", ""))  # many notes lie in folders
-        for ref in (NOTES_REF, THEIRS_REF)
+        (fields[2], path.replace("/", ""))  # with many notes git splits the id into folders
+        for ref in (NOTES_REF, REMOTE_NOTES_REF)
         if read_ref(run, ref)
-        for words, path in list_tree(run, "-r", "-l", ref)
-        if words[3].isdecimal() and int(words[3]) <= _MAX_NOTE_BYTES
+        for fields, path in list_tree(run, "-r", "-l", ref)
+        if fields[3].isdecimal() and int(fields[3]) <= _MAX_NOTE_BYTES
     }
 
 
-def push_notes(run: GitRunner, url: str, hold: Callable[[], AbstractContextManager[int]]) -> None:
-    """Bring our notes to the repository, merged with those that others wrote meanwhile.
+def push_notes(
+    run: GitRunner, url: str, lock_mirror: Callable[[], AbstractContextManager[int]]
+) -> None:
+    """Push our notes, merged with those that others pushed meanwhile.
 
-    Does nothing when the newest ones are there already. On one commit ours win. The mirror is
-    held where it is written alone: a repository that takes its time delays no fetch.
+    Do nothing if the newest notes are already there. On the same commit ours win. The mirror is
+    locked only while it is written, so that a slow remote delays no fetch.
     """
-    for _ in range(_TRIES):
-        ours = read_ref(run, NOTES_REF)
-        if not ours or ours == read_ref(run, PUSHED_REF):
+    for _ in range(_MAX_ATTEMPTS):
+        local_notes = read_ref(run, NOTES_REF)
+        if not local_notes or local_notes == read_ref(run, PUSHED_NOTES_REF):
             return
         try:
-            run("push", "--quiet", "--", url, f"{ours}:{NOTES_REF}")
+            run("push", "--quiet", "--", url, f"{local_notes}:{NOTES_REF}")
         except GitFailed as failure:
             if "[rejected]" not in failure.stderr:
                 raise
             fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head")
             merge = ("notes", "--ref", NOTES_REF, "merge", "--quiet", "--strategy=ours")
-            with hold() as lock:
-                run(*fetch, "--", url, f"+{NOTES_REF}:{THEIRS_REF}", lock=lock)
-                run(*merge, THEIRS_REF, lock=lock)
+            with lock_mirror() as lock:
+                run(*fetch, "--", url, f"+{NOTES_REF}:{REMOTE_NOTES_REF}", lock=lock)
+                run(*merge, REMOTE_NOTES_REF, lock=lock)
         else:
-            with hold() as lock:
-                run("update-ref", PUSHED_REF, ours, lock=lock)
-    if read_ref(run, NOTES_REF) != read_ref(run, PUSHED_REF):
+            with lock_mirror() as lock:
+                run("update-ref", PUSHED_NOTES_REF, local_notes, lock=lock)
+    if read_ref(run, NOTES_REF) != read_ref(run, PUSHED_NOTES_REF):
         raise GitFailed("the notes were rejected again and again", 1, "")
 
 
-WAIT_S, LOOK_S = 30.0, 0.02
+WAIT_S, POLL_S = 30.0, 0.02
 
 
 @contextmanager
@@ -106,9 +109,9 @@ def wait_for_turn(url: str, wait_s: float = WAIT_S) -> Iterator[bool]:
     deadline = time.monotonic() + wait_s
     lock = None
     with suppress(OSError):
-        path = _folder() / f"push-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
+        path = _lock_folder() / f"push-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
         while (lock := try_lock(path)) is None and time.monotonic() < deadline:
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
     try:
         yield lock is not None
     finally:
@@ -116,25 +119,25 @@ def wait_for_turn(url: str, wait_s: float = WAIT_S) -> Iterator[bool]:
             os.close(lock)
 
 
-def _folder() -> Path:
-    """Return this user's folder of locks. Raises PermissionError for one that others may change."""
+def _lock_folder() -> Path:
+    """Return this user's lock folder. Raises PermissionError if others may modify it."""
     folder = Path(tempfile.gettempdir()) / f"merlin-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise PermissionError(str(folder))
     return folder
 
 
 class ContentRefused(SourceError):
-    """The repository refused this very commit; it may take others."""
+    """The repository refused this commit; it may accept others."""
 
 
-_RECEIVE = "--receive-pack=git -c core.hooksPath=/dev/null -c core.fsmonitor= receive-pack"
+_RECEIVE_PACK = "--receive-pack=git -c core.hooksPath=/dev/null -c core.fsmonitor= receive-pack"
 
-# What git says when somebody else was first. Source: git 2.39, send-pack.c, receive-pack.c,
+# git's messages when another push came first. Source: git 2.39, send-pack.c, receive-pack.c,
 # refs/files-backend.c.
-_RACES = (
+_RACE_MESSAGES = (
     "[rejected]",
     "cannot lock ref",
     "failed to lock",
@@ -142,15 +145,15 @@ _RACES = (
     "incorrect old value",
     "reference already exists",
 )
-_LOCK = re.compile(r"Unable to create '([^'\n]+\.lock)': File exists")
-LOCK_S = 60.0  # no step of git that holds a lock takes as long
-_CHECKED_OUT = "branch is currently checked out"
-_WORK_TREE = (
+_LOCK_ERROR = re.compile(r"Unable to create '([^'\n]+\.lock)': File exists")
+LOCK_S = 60.0  # no step of git holds a lock for as long
+_CHECKED_OUT_MESSAGE = "branch is currently checked out"
+_WORK_TREE_MESSAGES = (
     "Working directory has",
     "Up-to-date check failed",
     "Could not update working tree",
 )
-_DENIED = (
+_DENIED_MESSAGES = (
     "Authentication failed",
     "could not read Username",
     "could not read Password",
@@ -162,31 +165,31 @@ _DENIED = (
 )
 
 
-# What a server's own rules or hooks say: whatever words they add, another try changes nothing.
+# Rejected by the server's rules or hooks, whatever message they add: retrying is useless.
 _DECLINED = re.compile(r"^ ! \[remote rejected\] .*\(.*declined.*\)\s*$", re.MULTILINE)
-_TOO_LARGE = "HTTP 413"
+_TOO_LARGE_MESSAGE = "HTTP 413"
 
 
 def push_branch(
-    run: GitRunner, place: RemoteUrl, branch: str, commit: str, head: str | None
+    run: GitRunner, remote: RemoteUrl, branch: str, commit: str, head: str | None
 ) -> bool:
-    """Return whether `commit` is the branch's head now; False when `head` is not there any more.
+    """Push `commit` to the branch; return False if its head is no longer `head`.
 
     `head` None: the branch must not exist. Raises ContentRefused, SourceError.
     """
-    local = (_RECEIVE,) if place.folder is not None else ()
+    receive_pack = (_RECEIVE_PACK,) if remote.folder is not None else ()
     lease = f"--force-with-lease={branch}:{head or ''}"
     try:
-        run("push", "--quiet", *local, lease, "--", place.url, f"{commit}:{branch}")
+        run("push", "--quiet", *receive_pack, lease, "--", remote.url, f"{commit}:{branch}")
     except GitFailed as failure:
-        if not _DECLINED.search(failure.stderr) and _is_race(failure.stderr, place):
+        if not _DECLINED.search(failure.stderr) and _is_race(failure.stderr, remote):
             return False
-        raise _refusal(failure, place) from failure
+        raise _push_error(failure, remote) from failure
     return True
 
 
-def check_push(run: GitRunner, place: RemoteUrl) -> None:
-    """Ask the repository whether it would take a push; `run` works in an empty folder.
+def check_push(run: GitRunner, remote: RemoteUrl) -> None:
+    """Check by a dry run whether a push would be accepted; `run` works in an empty folder.
 
     Raises SourceError.
     """
@@ -194,56 +197,56 @@ def check_push(run: GitRunner, place: RemoteUrl) -> None:
     tree = run("hash-object", "-w", "-t", "tree", "/dev/null").decode().strip()
     commit = run("commit-tree", tree, "-m", "Ask for the right to push").decode().strip()
     try:
-        run("push", "--quiet", "--dry-run", "--", place.url, f"{commit}:{NOTES_REF}-asked")
+        run("push", "--quiet", "--dry-run", "--", remote.url, f"{commit}:{NOTES_REF}-asked")
     except GitFailed as failure:
-        raise _refusal(failure, place) from failure
+        raise _push_error(failure, remote) from failure
 
 
-def _is_race(stderr: str, place: RemoteUrl) -> bool:
-    """Return whether another try may do. Raises SourceError for a lock that nobody takes away.
+def _is_race(stderr: str, remote: RemoteUrl) -> bool:
+    """Return whether a retry may succeed. Raises SourceError for a lock that nobody removes.
 
-    Whose lock it is nobody can say, so it is not ours to remove.
+    Such a lock may belong to anyone, so it is not removed here.
     """
-    lock = _lock(stderr, place)
+    lock = _find_lock(stderr, remote)
     if lock is None:
-        return any(words in stderr for words in _RACES)
-    with suppress(OSError):  # gone meanwhile
+        return any(message in stderr for message in _RACE_MESSAGES)
+    with suppress(OSError):  # released meanwhile
         if time.time() - lock.stat().st_mtime > LOCK_S:
             raise SourceError(f"a lock lies at {lock}", "change-locked", path=str(lock))
     return True
 
 
-def _lock(stderr: str, place: RemoteUrl) -> Path | None:
-    """Return the lock in a repository on this machine that the push met."""
-    if place.folder is None:
+def _find_lock(stderr: str, remote: RemoteUrl) -> Path | None:
+    """Return the lock file that blocked the push to a repository on this machine, or None."""
+    if remote.folder is None:
         return None
-    named = _LOCK.search(stderr)
-    if named:
-        return Path(os.path.normpath(named[1]))
-    # Of the lock of a work tree git says no word.
-    lock = place.folder / ".git" / "index.lock"
-    is_met = any(words in stderr for words in _WORK_TREE) and lock.exists()
-    return lock if is_met else None
+    match = _LOCK_ERROR.search(stderr)
+    if match:
+        return Path(os.path.normpath(match[1]))
+    # git does not name the lock of a work tree.
+    lock = remote.folder / ".git" / "index.lock"
+    is_blocked = any(message in stderr for message in _WORK_TREE_MESSAGES) and lock.exists()
+    return lock if is_blocked else None
 
 
-def _refusal(failure: GitFailed, place: RemoteUrl) -> SourceError:
+def _push_error(failure: GitFailed, remote: RemoteUrl) -> SourceError:
     stderr = failure.stderr
-    reason = format_stderr(stderr, place)
+    reason = format_stderr(stderr, remote)
     if _DECLINED.search(stderr):
-        return _content_refused(reason)
-    if _CHECKED_OUT in stderr:
-        text = f"{place.url} has the branch checked out and takes no push"
-        return SourceError(text, "change-checked-out", folder=place.url)
-    if any(words in stderr for words in _WORK_TREE):
-        text = f"the work tree of {place.url} has changes of its own"
-        return SourceError(text, "change-work-tree", folder=place.url)
-    if any(words in stderr for words in _DENIED):
+        return _content_error(reason)
+    if _CHECKED_OUT_MESSAGE in stderr:
+        text = f"{remote.url} has the branch checked out and takes no push"
+        return SourceError(text, "change-checked-out", folder=remote.url)
+    if any(message in stderr for message in _WORK_TREE_MESSAGES):
+        text = f"the work tree of {remote.url} has changes of its own"
+        return SourceError(text, "change-work-tree", folder=remote.url)
+    if any(message in stderr for message in _DENIED_MESSAGES):
         return SourceError(f"no right to push: {reason}", "change-denied", reason=reason)
-    if "[remote rejected]" in stderr or _TOO_LARGE in stderr:
-        return _content_refused(reason)
+    if "[remote rejected]" in stderr or _TOO_LARGE_MESSAGE in stderr:
+        return _content_error(reason)
     return failure
 
 
-def _content_refused(reason: str) -> ContentRefused:
+def _content_error(reason: str) -> ContentRefused:
     text = f"the push was refused: {reason}"
     return ContentRefused(text, "change-push-refused", reason=reason)

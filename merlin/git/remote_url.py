@@ -1,7 +1,7 @@
-"""Where a repository may lie: https, ssh, a path on this machine, http on the loopback alone.
+"""Accepted repository URLs: https, ssh, a local path, and http on loopback only.
 
-Everything else is refused before git sees it, among it what git would take for an option or
-for the name of a helper that runs commands.
+All others are rejected before git sees them, including what git would take for an option or for the
+name of a remote helper that runs commands.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from merlin.core.errors import ConfigError
 from merlin.core.loopback import is_loopback
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_HELPER = re.compile(r"[^/\[]*::")
+_REMOTE_HELPER = re.compile(r"[^/\[]*::")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
 _SSH_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _SCP = re.compile(r"(?:([^@:/\s]+)@)?([^@:/\s]+):(?!:)([^\s:-][^\s]*)")
@@ -23,10 +23,10 @@ _SCP = re.compile(r"(?:([^@:/\s]+)@)?([^@:/\s]+):(?!:)([^\s:-][^\s]*)")
 
 @dataclass(frozen=True, slots=True)
 class RemoteUrl:
-    """Where the repository is: `url` is what git is told and holds no secret.
+    """A repository's location; `url` is passed to git and contains no secret.
 
-    `folder` is set exactly for a repository on this machine. `secret` is "user:password" of an
-    https address; it reaches git by its environment, never by a command line or a file.
+    `folder` is set only for a repository on this machine. `secret` is the "user:password" of an
+    https URL; it is passed to git in the environment, never on a command line or in a file.
     """
 
     url: str
@@ -36,35 +36,35 @@ class RemoteUrl:
 
 
 def parse_remote_url(url: str) -> RemoteUrl:
-    """Return the address that `url` names: https, ssh, a local path, http on the loopback alone.
+    """Parse an https, ssh or (on loopback only) http URL, or a local path.
 
-    Raises ConfigError for everything else, among it helpers (`ext::`), options and blanks.
+    Raises ConfigError for all others, including remote helpers (`ext::`), options and blanks.
     """
-    if not url or CONTROL.search(url) or url.startswith("-") or _HELPER.match(url):
-        raise _refused(url)
+    if not url or CONTROL.search(url) or url.startswith("-") or _REMOTE_HELPER.match(url):
+        raise _url_error(url)
     if "://" in url:
-        return _by_scheme(url)
+        return _parse_with_scheme(url)
     scp = _SCP.fullmatch(url)
     if scp and not url.startswith((".", "/", "~")):
         user, host, _ = scp.groups()
         _check_ssh(url, user, host)
         return RemoteUrl(url, "ssh")
-    if ":" in url.partition("/")[0]:  # git would take it for a host
-        raise _refused(url)
-    return _local(url)
+    if ":" in url.partition("/")[0]:  # git would take it for a host name
+        raise _url_error(url)
+    return _parse_local_path(url)
 
 
-def _by_scheme(url: str) -> RemoteUrl:
+def _parse_with_scheme(url: str) -> RemoteUrl:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
         _ = parts.port
     except ValueError as error:
-        raise _refused(url) from error
+        raise _url_error(url) from error
     if parts.scheme == "file" and host in ("", "localhost") and not parts.query:
-        return _local(unquote(parts.path))
+        return _parse_local_path(unquote(parts.path))
     if re.search(r"\s", url) or parts.fragment or parts.query or not parts.path.strip("/"):
-        raise _refused(url)
+        raise _url_error(url)
     if parts.scheme == "ssh" and parts.password is None:
         _check_ssh(url, parts.username, host)
         return RemoteUrl(url, "ssh")
@@ -72,25 +72,25 @@ def _by_scheme(url: str) -> RemoteUrl:
     secret = secret.removesuffix(":") and secret
     is_http = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
     if not is_http or not _HOST.fullmatch(host) or CONTROL.search(secret):
-        raise _refused(url)
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return RemoteUrl(bare, parts.scheme, secret=secret)
+        raise _url_error(url)
+    url_without_secret = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return RemoteUrl(url_without_secret, parts.scheme, secret=secret)
 
 
 def _check_ssh(url: str, user: str | None, host: str) -> None:
     if not _HOST.fullmatch(host) or (user is not None and not _SSH_USER.fullmatch(user)):
-        raise _refused(url)
+        raise _url_error(url)
 
 
-def _local(path: str) -> RemoteUrl:
+def _parse_local_path(path: str) -> RemoteUrl:
     if not path or CONTROL.search(path) or path.startswith("-"):
-        raise _refused(path)
+        raise _url_error(path)
     folder = Path(path).expanduser().resolve()
     return RemoteUrl(str(folder), "file", folder)
 
 
-def _refused(url: str) -> ConfigError:
-    # As logs and people may see it: without user and password.
+def _url_error(url: str) -> ConfigError:
+    # User and password must not appear in logs and messages.
     shown_url = re.sub(r"(?<=://)[^/\s]*@", "", CONTROL.sub("?", url))[:200]
     return ConfigError(
         f"repository.url is neither https, ssh nor a local path: {shown_url}",

@@ -1,7 +1,7 @@
-"""What Merlin needs from the repository of datasets, and nothing more.
+"""Entries and commits of the dataset repository.
 
-Text found in the repository
-(paths, messages, names) is handed on as it is: whoever shows it makes it printable.
+Text from the repository (paths, messages, names) is passed on unchanged; whoever displays it makes
+it printable.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Entry:
     """One leaf of a dataset's tree.
 
     `path` is relative to the dataset's folder and "/"-separated (`examples/face/fixation.yaml`);
-    bytes that are no UTF-8 stand in it as surrogates (`surrogateescape`). `blob` is git's object
-    id, `mode` git's six octal digits, `size` the bytes of the blob (0 where there is none).
+    bytes that are not UTF-8 are kept as surrogates (`surrogateescape`). `blob` is git's object id,
+    `mode` git's six octal digits, `size` the size of the blob in bytes (0 if there is none).
     """
 
     path: str
@@ -33,11 +33,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit on the branch's first-parent line.
+    """One commit of the branch's first-parent history.
 
-    `position` counts the first-parent commits up to and with it, from 1. `committed_at` is
-    aware UTC. `subject` is the first line of `message`. `is_readable` is False for a commit whose
-    author, date or message could not be read whole.
+    `position` counts the first-parent commits up to and including it, from 1. `committed_at` is
+    aware UTC. `subject` is the first line of `message`. `is_readable` is False if its author, date
+    or message could not be read completely.
     """
 
     sha: str
@@ -55,9 +55,9 @@ _SHA1_DIGITS = 40
 
 
 def blob_id(text: str | bytes, like: str = "") -> str:
-    """Return the id that git gives a file with this text, of the same kind as the id `like`.
+    """Return the id that git gives a file with this content, with the hash algorithm of `like`.
 
-    Source: git's hash-object: the hash of blob, size, NUL, bytes, SHA-1 or SHA-256.
+    Source: git's hash-object: the hash of "blob", size, NUL, content; SHA-1 or SHA-256.
     """
     content = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     data = b"blob %d\0" % len(content) + content

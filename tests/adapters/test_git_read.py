@@ -150,7 +150,7 @@ def test_words_that_are_no_utf8_are_shown_with_a_mark(remote, source):
     head = remote.git("hash-object", "-t", "commit", "-w", "--stdin", feed=raw)
     remote.git("update-ref", "refs/heads/main", head)
     source.fetch()
-    (told,) = source.line(head, ())
+    (told,) = source.commits_since(head, ())
     assert (told.subject, told.author_name) == ("caf\ufffd", "\ufffd\ufffd")
     assert told.committed_at.year in (1970, 9999)
 
@@ -159,7 +159,7 @@ def test_a_message_in_an_old_encoding_is_read_right(remote, source):
     remote.git("config", "i18n.commitEncoding", "KOI8-R")
     remote.git("commit", "--quiet", "--allow-empty", "--file=-", feed="Вопрос".encode("koi8-r"))
     head = source.fetch()
-    assert source.line(head, ())[0].subject == "Вопрос"
+    assert source.commits_since(head, ())[0].subject == "Вопрос"
 
 
 @pytest.mark.parametrize("message", ["Вопрос", "Odd", "Even"])
@@ -171,7 +171,7 @@ def test_a_commit_whose_declared_encoding_is_not_its_own_is_read(remote, source,
     remote.git("config", "--unset", "i18n.commitEncoding")
     last = remote.commit("last", a="3")
     source.fetch()
-    told = source.line(last, {first})
+    told = source.commits_since(last, {first})
     assert [(each.sha, each.subject, each.author_name) for each in told] == [
         (head, message, "Вера"),
         (last, "last", "Вера"),
@@ -185,7 +185,7 @@ def test_a_commit_with_a_message_of_megabytes_is_marked_and_the_next_one_is_read
     large = remote.commit("x" * 5_000_000, a="2")
     last = remote.commit("last", a="3")
     source.fetch()
-    told = source.line(last, {first})
+    told = source.commits_since(last, {first})
     assert [(each.sha, each.is_readable) for each in told] == [(large, False), (last, True)]
     assert told[0].author_name == "Вера"
 

@@ -45,7 +45,7 @@ def test_new_commits_are_told_with_author_time_and_words(remote, source):
     first = remote.commit("first", a="1")
     second = remote.commit("Добавлен вопрос\n\nС телом.\n", b="2")
     head = source.fetch()
-    (told,) = source.line(head, {first})
+    (told,) = source.commits_since(head, {first})
     assert (told.sha, told.parent, told.position) == (second, first, 2)
     assert (told.author_name, told.author_email) == ("Вера", "vera@example.com")
     assert (told.subject, told.message) == ("Добавлен вопрос", "Добавлен вопрос\n\nС телом.")
@@ -56,25 +56,27 @@ def test_new_commits_are_told_with_author_time_and_words(remote, source):
 def test_the_line_is_oldest_first_after_the_newest_known_commit(remote, source):
     shas = [remote.commit(f"n{number}") for number in range(5)]
     source.fetch()
-    told = source.line(shas[4], [shas[0], shas[1]])
+    told = source.commits_since(shas[4], [shas[0], shas[1]])
     assert [(commit.sha, commit.position) for commit in told] == list(
         zip(shas[2:], (3, 4, 5), strict=True)
     )
-    assert source.line(shas[4], [shas[4]]) == []
+    assert source.commits_since(shas[4], [shas[4]]) == []
 
 
 def test_with_nothing_known_the_line_is_the_head_alone(remote, source):
     remote.commit("one")
     head = remote.commit("two")
     source.fetch()
-    assert [(commit.sha, commit.position) for commit in source.line(head, ())] == [(head, 2)]
-    assert [commit.sha for commit in source.line(head, {"0" * 40})] == [head]
+    assert [(commit.sha, commit.position) for commit in source.commits_since(head, ())] == [
+        (head, 2)
+    ]
+    assert [commit.sha for commit in source.commits_since(head, {"0" * 40})] == [head]
 
 
 def test_a_first_commit_has_no_parent(remote, source):
     head = remote.commit("one")
     source.fetch()
-    assert source.line(head, ())[0].parent is None
+    assert source.commits_since(head, ())[0].parent is None
 
 
 def test_merged_commits_are_not_on_the_line(remote, source):
@@ -85,7 +87,7 @@ def test_merged_commits_are_not_on_the_line(remote, source):
     on_main = remote.commit("main goes on", c="3")
     remote.git("merge", "--quiet", "--no-ff", "-m", "merged", "side")
     head = source.fetch()
-    told = source.line(head, {base})
+    told = source.commits_since(head, {base})
     assert [(commit.sha, commit.parent, commit.subject) for commit in told] == [
         (on_main, base, "main goes on"),
         (head, on_main, "merged"),
@@ -212,7 +214,7 @@ def test_what_the_environment_says_to_git_is_not_heard(remote, source, tmp_path,
 @pytest.mark.parametrize("name", ["", "HEAD", "--all", "main", "a" * 39, "A" * 40, "a" * 40 + "\n"])
 def test_what_is_no_object_id_never_reaches_git(source, name):
     for ask in (
-        lambda: source.line(name, ()),
+        lambda: source.commits_since(name, ()),
         lambda: source.dataset_trees(name),
         lambda: list(source.read([name])),
         lambda: source.note(name, "text"),

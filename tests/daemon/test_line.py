@@ -18,7 +18,7 @@ from merlin.core.errors import MerlinError, SourceError
 from merlin.daemon import ticks
 from merlin.dataset.gather import gather
 from merlin.db.notices import Notices
-from merlin.git.repository import COMMIT_LIMIT
+from merlin.git.repository import MAX_COMMIT_BYTES
 from merlin.training.jobs import Jobs
 from merlin.training.launch_plan import Launches, launch_waiting
 from merlin.training.promote import Promotions
@@ -67,7 +67,7 @@ def test_a_commit_that_cannot_be_read_gets_a_verdict_of_its_own_and_the_next_one
     lab.repository.example("trial", 40)
     lab.repository.git("add", "-A")
     message = lab.folder / "message"
-    message.write_text("Endless\n\n" + "x" * COMMIT_LIMIT, encoding="utf-8")
+    message.write_text("Endless\n\n" + "x" * MAX_COMMIT_BYTES, encoding="utf-8")
     lab.repository.git("commit", "-q", "-F", str(message))
     large = lab.repository.git("rev-parse", "HEAD")
     lab.tick("fetch")
@@ -134,7 +134,7 @@ def taught(lab, version):
         source = services.build_settings.source
         proof = builds.verify(ctx, Actor.operator(), source, version)
         told = {each.id: each.blob for each in builds.get(ctx, Actor.operator(), version).examples}
-        lies = {each.path: each.blob for each in source.entries(source.newest(), "trial")}
+        lies = {each.path: each.blob for each in source.entries(source.remote_head(), "trial")}
     return proof.state, told, {f"q{n}": lies[f"examples/q{n}.yaml"] for n in range(len(told))}
 
 
