@@ -9,7 +9,7 @@ from telegram_client import fetch, send
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import utf16_length
-from merlin.sandbox.telegram.user_actions import parts
+from merlin.sandbox.telegram.user_actions import split_text
 
 pytestmark = pytest.mark.functional
 
@@ -29,9 +29,9 @@ def test_a_long_paste_comes_in_parts_cut_between_words(telegram_up):
 
 
 def test_parts_are_cut_at_a_line_first_and_never_within_a_symbol():
-    assert parts("а" * 3000 + "\n" + "б б" * 1000)[0] == "а" * 3000
-    assert [utf16_length(one) for one in parts("😀" * 4097)] == [4096, 4096, 2]
-    assert parts(" \n ") == []
+    assert split_text("а" * 3000 + "\n" + "б б" * 1000)[0] == "а" * 3000
+    assert [utf16_length(one) for one in split_text("😀" * 4097)] == [4096, 4096, 2]
+    assert split_text(" \n ") == []
 
 
 def test_a_reply_carries_the_bots_answer_and_the_quoted_part(telegram_up, ask):

@@ -7,7 +7,7 @@ from telegram import MessageEntity
 from telegram.error import BadRequest
 from telegram_client import fetch
 
-from merlin.sandbox.telegram.arguments import typed
+from merlin.sandbox.telegram.arguments import detect_entities
 
 pytestmark = pytest.mark.functional
 
@@ -63,7 +63,7 @@ def test_what_people_type_is_marked_as_telegram_marks_it():
     )
     found = [
         (one["type"], text.encode("utf-16-le")[one["offset"] * 2 :][: one["length"] * 2])
-        for one in typed(text)
+        for one in detect_entities(text)
     ]
     assert [(kind, words.decode("utf-16-le")) for kind, words in found] == [
         ("bot_command", "/ask@merlin_stand_in_bot"),

@@ -21,7 +21,15 @@ from starlette.requests import Request
 
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
-from merlin.sandbox.telegram.world import BOT_ID, LEADING, PRESENT, Chat, Group, Person, World
+from merlin.sandbox.telegram.world import (
+    ADMIN_STATUSES,
+    BOT_ID,
+    MEMBER_STATUSES,
+    Chat,
+    Group,
+    Person,
+    World,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +89,17 @@ async def read_arguments(request: Request) -> Arguments:
     return Arguments(values, uploads, f"http://{request.headers.get('host', '')}/")
 
 
-def receiver(world: World, arguments: Arguments) -> Chat:
+def target_chat(world: World, arguments: Arguments) -> Chat:
     """Return the chat that a call writes to.
 
     Raises BotApiError for an unknown chat, a person who blocked the bot, a group without the bot,
     or a group that became a supergroup.
     """
-    message = arguments.text("chat_id")
-    if not message:
+    chat_id = arguments.text("chat_id")
+    if not chat_id:
         raise bad_request("chat_id is empty")
-    number = message.removeprefix("-")
-    chat = world.chat(int(message)) if number.isdecimal() else None
+    digits = chat_id.removeprefix("-")
+    chat = world.chat(int(chat_id)) if digits.isdecimal() else None
     if chat is None:
         raise bad_request("chat not found")
     if isinstance(chat, Person):
@@ -99,11 +107,11 @@ def receiver(world: World, arguments: Arguments) -> Chat:
             raise forbidden("bot was blocked by the user")
         return chat
     if chat.moved_to:
-        words = "Bad Request: group chat was upgraded to a supergroup chat"
-        raise BotApiError(400, words, {"migrate_to_chat_id": chat.moved_to})
+        description = "Bad Request: group chat was upgraded to a supergroup chat"
+        raise BotApiError(400, description, {"migrate_to_chat_id": chat.moved_to})
     if chat.status(BOT_ID) == "kicked":
         raise forbidden(f"bot was kicked from the {chat.kind} chat")
-    if chat.status(BOT_ID) not in PRESENT:
+    if chat.status(BOT_ID) not in MEMBER_STATUSES:
         raise forbidden(f"bot is not a member of the {chat.kind} chat")
     return chat
 
@@ -134,26 +142,26 @@ def forbidden(text: str) -> BotApiError:
     return BotApiError(403, f"Forbidden: {text}")
 
 
-def of_status(status: int, retry_after_s: int | None = None) -> BotApiError:
+def status_error(status: int, retry_after_s: int | None = None) -> BotApiError:
     """Return an error with the status's standard text; `retry_after_s` for 429."""
-    words = HTTPStatus(status).phrase
+    phrase = HTTPStatus(status).phrase
     if retry_after_s is None:
-        return BotApiError(status, words)
-    wait = {"retry_after": retry_after_s}
-    return BotApiError(status, f"{words}: retry after {retry_after_s}", wait)
+        return BotApiError(status, phrase)
+    parameters = {"retry_after": retry_after_s}
+    return BotApiError(status, f"{phrase}: retry after {retry_after_s}", parameters)
 
 
 TEXT_UNITS = 4096
 CAPTION_UNITS = 1024
 MAX_ENTITIES = 100
-_TYPED = {
+_ENTITY_PATTERNS = {
     "url": re.compile(r"https?://[^\s<>«»\"]+[^\s<>«»\".,;:!?)]"),
     "email": re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]*\w"),
     "bot_command": re.compile(r"(?<!\S)/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,32})?(?![\w/])"),
     "mention": re.compile(r"(?<![\w@/])@[A-Za-z][A-Za-z0-9_]{2,31}\b"),
     "hashtag": re.compile(r"(?<![\w#&])#\w*[^\W\d]\w*"),
 }
-KINDS = frozenset(
+ENTITY_TYPES = frozenset(
     {
         *("bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre"),
         *("blockquote", "expandable_blockquote", "text_link", "text_mention", "custom_emoji"),
@@ -165,30 +173,30 @@ _LOW_SURROGATES = range(0xDC00, 0xE000)
 Entity = dict[str, Any]
 
 
-def typed(text: str) -> list[Entity]:
+def detect_entities(text: str) -> list[Entity]:
     """Return the entities that Telegram detects in a text typed by a person."""
-    found = []
-    taken: list[range] = []
-    for kind, pattern in _TYPED.items():
+    entities = []
+    spans: list[range] = []
+    for kind, pattern in _ENTITY_PATTERNS.items():
         for match in pattern.finditer(text):
-            if any(match.start() in one or match.end() - 1 in one for one in taken):
+            if any(match.start() in span or match.end() - 1 in span for span in spans):
                 continue
-            taken.append(range(*match.span()))
+            spans.append(range(*match.span()))
             offset, length = utf16_length(text[: match.start()]), utf16_length(match.group())
-            found.append({"type": kind, "offset": offset, "length": length})
-    return sorted(found, key=lambda one: int(one["offset"]))
+            entities.append({"type": kind, "offset": offset, "length": length})
+    return sorted(entities, key=lambda entity: int(entity["offset"]))
 
 
 def typed_fields(text: str, name: str = "text") -> dict[str, Any]:
     """Return Message fields of a text or caption typed by a person."""
-    marked = typed(text)
-    return {name: text, **({_ENTITIES[name]: marked} if marked else {})}
+    entities = detect_entities(text)
+    return {name: text, **({_ENTITY_FIELDS[name]: entities} if entities else {})}
 
 
-_ENTITIES = {"text": "entities", "caption": "caption_entities"}
+_ENTITY_FIELDS = {"text": "entities", "caption": "caption_entities"}
 
 
-def formatted(arguments: Arguments, name: str = "text") -> tuple[str, list[Entity]]:
+def normalised_text(arguments: Arguments, name: str = "text") -> tuple[str, list[Entity]]:
     """Return the text `name` of a call and its entities, normalised as Telegram does.
 
     White space at both ends is removed; entities beyond the hundredth are ignored. Raises
@@ -197,34 +205,34 @@ def formatted(arguments: Arguments, name: str = "text") -> tuple[str, list[Entit
     text = arguments.text(name).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     if arguments.text("parse_mode"):
         raise bad_request("unsupported parse_mode")
-    entities: list[Entity] = arguments.parsed(_ENTITIES[name]) or []
-    _check(entities, text)
+    entities: list[Entity] = arguments.parsed(_ENTITY_FIELDS[name]) or []
+    _check_entities(entities, text)
     # White space inside the first entity is not removed, so code keeps its indentation.
     first = min((entity["offset"] for entity in entities), default=len(text))
-    lead = min(len(text) - len(text.lstrip()), first)
-    text = text[lead:].rstrip()
+    trimmed = min(len(text) - len(text.lstrip()), first)
+    text = text[trimmed:].rstrip()
     length = utf16_length(text)
     fitting = []
     for entity in entities:
-        start = max(entity["offset"] - lead, 0)
-        end = min(entity["offset"] - lead + entity["length"], length)
+        start = max(entity["offset"] - trimmed, 0)
+        end = min(entity["offset"] - trimmed + entity["length"], length)
         if end > start:
             fitting.append({**entity, "offset": start, "length": end - start})
-    fitting.sort(key=lambda one: (one["offset"], -one["length"]))
+    fitting.sort(key=lambda entity: (entity["offset"], -entity["length"]))
     return text, fitting[:MAX_ENTITIES]
 
 
-def _check(entities: list[Entity], text: str) -> None:
+def _check_entities(entities: list[Entity], text: str) -> None:
     """Raise BotApiError for an unknown entity type, or one that splits a character."""
-    coded = text.encode("utf-16-le", "surrogatepass") if entities else b""
+    encoded = text.encode("utf-16-le", "surrogatepass") if entities else b""
     for entity in entities:
-        if entity["type"] not in KINDS:
+        if entity["type"] not in ENTITY_TYPES:
             raise bad_request("can't parse MessageEntity: Unsupported type specified")
         start, end = entity["offset"], entity["offset"] + entity["length"]
-        if not 0 <= start <= end <= len(coded) // 2:
+        if not 0 <= start <= end <= len(encoded) // 2:
             raise bad_request(f"entity at UTF-16 offset {start} does not lie on the text")
         # Past the text's end there is no unit; it reads as 0.
-        units = (int.from_bytes(coded[at * 2 : at * 2 + 2], "little") for at in (start, end))
+        units = (int.from_bytes(encoded[at * 2 : at * 2 + 2], "little") for at in (start, end))
         if any(unit in _LOW_SURROGATES for unit in units):
             raise bad_request(f"entity at UTF-16 offset {start} is in a middle of a UTF-16 symbol")
 
@@ -234,7 +242,7 @@ CALLBACK_BYTES = 64
 COPY_CHARACTERS = 256
 MAX_PER_ROW = 8
 STYLES = frozenset({"primary", "success", "danger"})
-_ACTIONS = frozenset(
+_BUTTON_ACTIONS = frozenset(
     {
         *("callback_data", "url", "copy_text", "pay"),
         *("switch_inline_query", "switch_inline_query_current_chat"),
@@ -242,7 +250,7 @@ _ACTIONS = frozenset(
 )
 
 
-def checked_markup(raw: dict[str, Any] | None) -> dict[str, Any] | None:
+def inline_keyboard(raw: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the inline keyboard as a Message shows it, None for other markups.
 
     Raises BotApiError when a button is invalid.
@@ -252,7 +260,7 @@ def checked_markup(raw: dict[str, Any] | None) -> dict[str, Any] | None:
     if len(buttons) > MAX_BUTTONS or any(len(row) > MAX_PER_ROW for row in rows):
         raise bad_request("reply markup is too long")
     for button in buttons:
-        if not button["text"].strip() or not _ACTIONS & set(button):
+        if not button["text"].strip() or not _BUTTON_ACTIONS & set(button):
             raise bad_request("Text buttons are unallowed in the inline keyboard")
         if button.get("style") not in {None, *STYLES}:
             raise bad_request("BUTTON_STYLE_INVALID")
@@ -279,31 +287,33 @@ MAX_COMMANDS = 100
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 
 
-def _menu(arguments: Arguments) -> str:
+def _menu_setting(arguments: Arguments) -> str:
     """Return the setting's name for the commands of the call's scope and language."""
     scope = arguments.parsed("scope") or {"type": "default"}
-    places = [scope[name] for name in ("chat_id", "user_id") if name in scope]
-    return _menu_name(arguments.text("language_code"), scope["type"], *places)
+    ids = [scope[name] for name in ("chat_id", "user_id") if name in scope]
+    return _commands_setting(arguments.text("language_code"), scope["type"], *ids)
 
 
-def _menu_name(language: str, kind: str, *places: object) -> str:
-    return f"commands:{':'.join(map(str, (kind, *places)))}:{language}"
+def _commands_setting(language: str, kind: str, *ids: object) -> str:
+    return f"commands:{':'.join(map(str, (kind, *ids)))}:{language}"
 
 
 async def set_my_commands(world: World, arguments: Arguments) -> bool:
     """Answer setMyCommands."""
-    requested = arguments.parsed("commands")
-    if len(requested) > MAX_COMMANDS:
+    commands = arguments.parsed("commands")
+    if len(commands) > MAX_COMMANDS:
         raise bad_request("BOT_COMMANDS_TOO_MUCH")
-    if not all(_COMMAND.fullmatch(one["command"]) and one["description"] for one in requested):
+    if not all(
+        _COMMAND.fullmatch(command["command"]) and command["description"] for command in commands
+    ):
         raise bad_request("BOT_COMMAND_INVALID")
-    world.record("setting", name=_menu(arguments), value=requested)
+    world.record("setting", name=_menu_setting(arguments), value=commands)
     return True
 
 
 async def delete_my_commands(world: World, arguments: Arguments) -> bool:
     """Answer deleteMyCommands."""
-    world.record("setting", name=_menu(arguments), value=[])
+    world.record("setting", name=_menu_setting(arguments), value=[])
     return True
 
 
@@ -312,22 +322,22 @@ def menu_for(world: World, person: Person, chat: Chat) -> list[dict[str, Any]]:
 
     Source: core.telegram.org/bots/api, "Determining list of commands".
     """
-    for kind, *places in _narrowest_first(person, chat):
+    for kind, *ids in _scopes(person, chat):
         for language in (person.language_code, ""):
-            found = world.settings.get(_menu_name(language, str(kind), *places))
-            if found:
-                return list(found)
+            commands = world.settings.get(_commands_setting(language, str(kind), *ids))
+            if commands:
+                return list(commands)
     return []
 
 
-def _narrowest_first(person: Person, chat: Chat) -> Iterator[tuple[object, ...]]:
+def _scopes(person: Person, chat: Chat) -> Iterator[tuple[object, ...]]:
     if isinstance(chat, Group):
-        leads = chat.status(person.person_id) in LEADING
+        is_admin = chat.status(person.person_id) in ADMIN_STATUSES
         yield "chat_member", chat.chat_id, person.person_id
-        if leads:
+        if is_admin:
             yield "chat_administrators", chat.chat_id
         yield "chat", chat.chat_id
-        if leads:
+        if is_admin:
             yield ("all_chat_administrators",)
         yield ("all_group_chats",)
     else:

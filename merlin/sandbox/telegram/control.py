@@ -29,7 +29,7 @@ from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, seconds
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.groups import has_topics
 from merlin.sandbox.telegram.user_actions import UserActions
-from merlin.sandbox.telegram.world import BOT_NAME, PEOPLE, PRESENT, Chat, Group
+from merlin.sandbox.telegram.world import BOT_NAME, MEMBER_STATUSES, PEOPLE, Chat, Group
 from merlin.sandbox.web import (
     control_handler,
     page_response,
@@ -40,16 +40,16 @@ from merlin.sandbox.web import (
 
 PREFIX = "chat-page-"
 # Displayed in the page; other types are only offered as a download.
-SHOWN_TYPES = frozenset(
+DISPLAYED_TYPES = frozenset(
     {
         *("image/png", "image/jpeg", "image/gif", "image/webp"),
         *("audio/ogg", "audio/mpeg", "video/mp4", "video/webm"),
     }
 )
-MAX_WAITING = 1000
+MAX_QUEUED = 1000
 KEEP_ALIVE_S = 15.0
 # The page does not show other kinds of change.
-_SHOWN = frozenset(
+_PAGE_EVENTS = frozenset(
     {
         *("message", "edit", "delete", "reaction", "action", "draft", "answer", "inline"),
         *("group", "topic", "setting", "stars"),
@@ -87,7 +87,7 @@ class ControlSide:
         self._read_pipeline = read_pipeline
         self._language, self._front_url = language, front_url
         self._queues: set[asyncio.Queue[str | None]] = set()
-        self._world.listeners.append(self._hear)
+        self._world.listeners.append(self._on_change)
         app = Starlette(
             routes=[
                 Route("/control/send", control_handler(self._send), methods=["POST"]),
@@ -121,14 +121,14 @@ class ControlSide:
         for queue in self._queues:
             queue.put_nowait(None)
 
-    def _chosen(self, request: Request) -> str:
+    def _language_of(self, request: Request) -> str:
         return chosen_language(request) or self._language
 
     async def _show(self, request: Request) -> Response:
         return page_response(
             request,
             PREFIX,
-            self._chosen(request),
+            self._language_of(request),
             "chat.html",
             people=[person.name for person in PEOPLE],
             bot_name=BOT_NAME,
@@ -138,15 +138,15 @@ class ControlSide:
 
     async def _texts(self, request: Request) -> Response:
         language = language_of(request.path_params["language"])
-        mine = sorted(key for key in keys(language) if key.startswith(PREFIX))
-        return JSONResponse({key.removeprefix(PREFIX): text(language, key) for key in mine})
+        page_keys = sorted(key for key in keys(language) if key.startswith(PREFIX))
+        return JSONResponse({key.removeprefix(PREFIX): text(language, key) for key in page_keys})
 
     async def _file(self, request: Request) -> Response:
         file = self._world.files.get(request.path_params["file_id"])
         if file is None:
             return JSONResponse({"error": "no such file"}, 404)
         content = self._world.content(file["file_id"])
-        if file["mime"] in SHOWN_TYPES:
+        if file["mime"] in DISPLAYED_TYPES:
             return Response(content, media_type=file["mime"])
         headers = {"Content-Disposition": "attachment"}
         return Response(content, media_type="application/octet-stream", headers=headers)
@@ -154,20 +154,20 @@ class ControlSide:
     async def _pipeline(self, request: Request) -> Response:
         if self._read_pipeline is None:
             return JSONResponse({"error": "no pipeline"}, 404)
-        language = self._chosen(request)
+        language = self._language_of(request)
         try:
             return JSONResponse(await run_in_threadpool(self._read_pipeline, language))
         except MerlinError as error:
             return JSONResponse({"error": str(error)}, 503)
 
-    def _hear(self, kind: str, change: Mapping[str, Any]) -> None:
-        if kind not in _SHOWN or not self._queues:
+    def _on_change(self, kind: str, change: Mapping[str, Any]) -> None:
+        if kind not in _PAGE_EVENTS or not self._queues:
             return
         # For a setting send the name only: its value can be a secret.
         data = {"name": change["name"]} if kind == "setting" else change
         line = f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
         for queue in list(self._queues):
-            if queue.qsize() >= MAX_WAITING:
+            if queue.qsize() >= MAX_QUEUED:
                 self._queues.discard(queue)
             queue.put_nowait(line if queue in self._queues else None)
 
@@ -198,37 +198,37 @@ class ControlSide:
 
         The people's Telegram language becomes that of the page.
         """
-        self._world.speak(self._chosen(request))
+        self._world.set_language(self._language_of(request))
         try:
             if request.headers.get("content-type", "").startswith("multipart/form-data"):
                 async with request.form() as form:
-                    done = await self._send_files(form)
+                    result = await self._send_files(form)
             else:
-                done = self._act(await request.json())
+                result = self._act(await request.json())
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise Refused(f"not understood: {error}") from error
-        return JSONResponse({"update_ids" if isinstance(done, list) else "update_id": done})
+        return JSONResponse({"update_ids" if isinstance(result, list) else "update_id": result})
 
     def _act(self, body: dict[str, Any]) -> int | list[int]:
-        who, message_id = body.get("person", ""), int(body.get("message_id") or 0)
+        person, message_id = body.get("person", ""), int(body.get("message_id") or 0)
         if "act" in body:
             if body["act"] not in ACTS:
                 raise Refused(f"people do not {body['act']} here")
             act: Callable[..., int | list[int]] = getattr(self._actions, body["act"])
-            return act(who, **(body.get("with") or {}))
+            return act(person, **(body.get("with") or {}))
         if "press" in body:
-            return self._actions.press(who, str(body["press"]), message_id)
+            return self._actions.press(person, str(body["press"]), message_id)
         if "voice" in body:
-            content = sample_voice(self._actions.person(who).language_code)
+            content = sample_voice(self._actions.person(person).language_code)
             upload = Upload("voice-sample.oga", SAMPLE_MIME, content)
-            return self._actions.send_file(who, upload, kind="voice", seconds=seconds(content))
+            return self._actions.send_file(person, upload, kind="voice", seconds=seconds(content))
         text = str(body.get("text", ""))
         if message_id:
-            return self._actions.edit(who, message_id, text)
-        return self._actions.say(who, text, reply_to=int(body.get("reply_to") or 0))
+            return self._actions.edit(person, message_id, text)
+        return self._actions.say(person, text, reply_to=int(body.get("reply_to") or 0))
 
     async def _send_files(self, form: FormData) -> int | list[int]:
-        files = [one for one in form.getlist("file") if isinstance(one, UploadFile)]
+        files = [part for part in form.getlist("file") if isinstance(part, UploadFile)]
         uploads = [
             Upload(
                 file.filename or "file",
@@ -238,23 +238,25 @@ class ControlSide:
             for file in files
         ]
         images = all(upload.mime.startswith("image/") for upload in uploads)
-        who, caption = str(form.get("person", "")), str(form.get("caption") or "")
+        person, caption = str(form.get("person", "")), str(form.get("caption") or "")
         kind = "photo" if images else "document"
         if len(uploads) == 1:
-            return self._actions.send_file(who, uploads[0], kind=kind, caption=caption)
-        return self._actions.send_album(who, uploads, kind=kind, caption=caption)
+            return self._actions.send_file(person, uploads[0], kind=kind, caption=caption)
+        return self._actions.send_album(person, uploads, kind=kind, caption=caption)
 
     def _log(self, chat: str) -> dict[str, Any]:
         """Return a chat's messages with their versions. Raises NotFound."""
-        return {"messages": [one.as_json() for one in self._actions.log(chat)]}
+        return {"messages": [logged.as_json() for logged in self._actions.log(chat)]}
 
     def _chats(self) -> dict[str, list[dict[str, Any]]]:
         """Return each person's chats by the person's name: the private chat, then groups."""
         groups = [group for group in self._world.groups.values() if not group.moved_to]
         values: dict[str, list[dict[str, Any]]] = {}
         for person in PEOPLE:
-            there = [group for group in groups if group.status(person.person_id) in PRESENT]
-            chats: list[Chat] = [person, *there]
+            joined_groups = [
+                group for group in groups if group.status(person.person_id) in MEMBER_STATUSES
+            ]
+            chats: list[Chat] = [person, *joined_groups]
             values[person.name] = [
                 {
                     "chat_id": chat.chat_id,
@@ -275,6 +277,6 @@ class ControlSide:
 
     def _invoice(self, slug: str) -> dict[str, Any]:
         """Return the invoice behind a link; empty for an unknown one."""
-        found = self._world.invoices.get(slug, {})
+        invoice = self._world.invoices.get(slug, {})
         fields = ("title", "description", "total_amount", "period")
-        return {name: found[name] for name in fields if name in found}
+        return {name: invoice[name] for name in fields if name in invoice}

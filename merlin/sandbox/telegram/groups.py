@@ -18,12 +18,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from merlin.sandbox.telegram.arguments import Arguments, bad_request, receiver
+from merlin.sandbox.telegram.arguments import Arguments, bad_request, target_chat
 from merlin.sandbox.telegram.world import (
+    ADMIN_STATUSES,
     BOT_ID,
     BOT_NAME,
-    LEADING,
-    PRESENT,
+    MEMBER_STATUSES,
     Chat,
     Group,
     World,
@@ -33,47 +33,49 @@ from merlin.sandbox.telegram.world import (
 
 async def get_chat_member(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer getChatMember; somebody who never was in the chat has status "left"."""
-    chat = receiver(world, arguments)
+    chat = target_chat(world, arguments)
     user_id = arguments.integer("user_id")
     if user_id != BOT_ID and user_id not in world.people:
         raise bad_request("PARTICIPANT_ID_INVALID")
     user = bot_user() if user_id == BOT_ID else world.people[user_id].as_user()
     if isinstance(chat, Group):
-        return member(user, chat.status(user_id))
-    return member(user, "member" if user_id in {chat.person_id, BOT_ID} else "left")
+        return chat_member(user, chat.status(user_id))
+    return chat_member(user, "member" if user_id in {chat.person_id, BOT_ID} else "left")
 
 
-def service(world: World, group: Group, sender: Mapping[str, Any], **content: Any) -> int:
+def post_service_message(
+    world: World, group: Group, sender: Mapping[str, Any], **content: Any
+) -> int:
     """Post a service message in a group; return the update_id, 0 if the bot is not there."""
-    return tell_service(world, group, world.post(group, sender, **content))
+    return deliver_service_message(world, group, world.post(group, sender, **content))
 
 
-def tell_service(world: World, chat: Chat, message: Mapping[str, Any]) -> int:
+def deliver_service_message(world: World, chat: Chat, message: Mapping[str, Any]) -> int:
     """Send a service message to the bot, if it is in the chat; privacy mode does not apply."""
-    if isinstance(chat, Group) and chat.status(BOT_ID) not in PRESENT:
+    if isinstance(chat, Group) and chat.status(BOT_ID) not in MEMBER_STATUSES:
         return 0
     return world.add_update("message", message)
 
 
-def change_bot(world: World, group: Group, by: Mapping[str, Any], status: str) -> int:
+def set_bot_status(world: World, group: Group, actor: Mapping[str, Any], status: str) -> int:
     """Add, promote or remove the bot; return the my_chat_member update's id."""
-    before = group.status(BOT_ID)
-    after = replace(group, members=tuple({**dict(group.members), BOT_ID: status}.items()))
-    world.keep_group(after)
+    old_status = group.status(BOT_ID)
+    updated = replace(group, members=tuple({**dict(group.members), BOT_ID: status}.items()))
+    world.store_group(updated)
     update_id = world.add_update(
         "my_chat_member",
         {
             "chat": group.as_chat(),
-            "from": by,
+            "from": actor,
             "date": int(time.time()),
-            "old_chat_member": member(bot_user(), before),
-            "new_chat_member": member(bot_user(), status),
+            "old_chat_member": chat_member(bot_user(), old_status),
+            "new_chat_member": chat_member(bot_user(), status),
         },
     )
-    if status not in PRESENT:
-        service(world, after, by, left_chat_member=bot_user())
-    elif before not in PRESENT:
-        service(world, after, by, new_chat_members=[bot_user()])
+    if status not in MEMBER_STATUSES:
+        post_service_message(world, updated, actor, left_chat_member=bot_user())
+    elif old_status not in MEMBER_STATUSES:
+        post_service_message(world, updated, actor, new_chat_members=[bot_user()])
     return update_id
 
 
@@ -85,10 +87,10 @@ _RIGHTS = (
 )
 
 
-def member(user: dict[str, Any], status: str) -> dict[str, Any]:
+def chat_member(user: dict[str, Any], status: str) -> dict[str, Any]:
     """Return a ChatMember object."""
     values: dict[str, Any] = {"user": user, "status": status}
-    if status in LEADING:
+    if status in ADMIN_STATUSES:
         values["is_anonymous"] = False
     if status == "administrator":
         values.update(dict.fromkeys(_RIGHTS, True))
@@ -100,17 +102,17 @@ def member(user: dict[str, Any], status: str) -> dict[str, Any]:
 NAME_CHARACTERS = 128
 
 
-def _forum(world: World, arguments: Arguments, act: str) -> Chat:
+def _editable_forum(world: World, arguments: Arguments, act: str) -> Chat:
     """Return the chat whose topics a call changes. Raises BotApiError without this right."""
-    chat = receiver(world, arguments)
+    chat = target_chat(world, arguments)
     if not has_topics(world, chat):
         raise bad_request("the chat is not a forum")
-    if isinstance(chat, Group) and chat.status(BOT_ID) not in LEADING:
+    if isinstance(chat, Group) and chat.status(BOT_ID) not in ADMIN_STATUSES:
         raise bad_request(f"not enough rights to {act} a topic")
     return chat
 
 
-def _name(arguments: Arguments) -> str:
+def _topic_name(arguments: Arguments) -> str:
     name = arguments.text("name").strip()
     if not name:
         raise bad_request("TOPIC_TITLE_EMPTY")
@@ -121,21 +123,21 @@ def _name(arguments: Arguments) -> str:
 
 async def create_forum_topic(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer createForumTopic."""
-    chat = _forum(world, arguments, "create")
-    message = make_topic(world, chat, bot_user(), _name(arguments))
-    shown: dict[str, Any] = message["forum_topic_created"]
-    return {"message_thread_id": message["message_id"], **shown}
+    chat = _editable_forum(world, arguments, "create")
+    message = make_topic(world, chat, bot_user(), _topic_name(arguments))
+    topic: dict[str, Any] = message["forum_topic_created"]
+    return {"message_thread_id": message["message_id"], **topic}
 
 
 async def edit_forum_topic(world: World, arguments: Arguments) -> bool:
     """Answer editForumTopic; only the name can change, and an unchanged one is refused."""
-    chat = _forum(world, arguments, "edit")
+    chat = _editable_forum(world, arguments, "edit")
     topic = topic_of(world, chat, arguments.integer("message_thread_id"))
     if topic is None:
         raise bad_request("TOPIC_ID_INVALID")
     if not arguments.text("name"):
         return True
-    name = _name(arguments)
+    name = _topic_name(arguments)
     if name == topic["name"]:
         raise bad_request("TOPIC_NOT_MODIFIED")
     change_topic(world, chat, bot_user(), topic["message_thread_id"], name=name)
@@ -161,25 +163,29 @@ def check_thread(world: World, chat: Chat, thread: int) -> None:
     topic = topic_of(world, chat, thread) if has_topics(world, chat) else None
     if topic is None:
         raise bad_request("message thread not found")
-    leads = isinstance(chat, Group) and chat.status(BOT_ID) in LEADING
-    if topic.get("closed") and not leads:
+    is_admin = isinstance(chat, Group) and chat.status(BOT_ID) in ADMIN_STATUSES
+    if topic.get("closed") and not is_admin:
         raise bad_request("TOPIC_CLOSED")
 
 
 def thread_fields(
-    world: World, chat: Chat, thread: int, replied: Mapping[str, Any] | None
+    world: World, chat: Chat, thread: int, replied_message: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Return a new message's thread fields; a reply stays in the thread of the replied message."""
     if not has_topics(world, chat):
-        if replied is not None and isinstance(chat, Group) and chat.kind == "supergroup":
-            return {"message_thread_id": replied.get("message_thread_id", replied["message_id"])}
+        if replied_message is not None and isinstance(chat, Group) and chat.kind == "supergroup":
+            return {
+                "message_thread_id": replied_message.get(
+                    "message_thread_id", replied_message["message_id"]
+                )
+            }
         return {}
-    if not thread and replied is not None and replied.get("is_topic_message"):
-        thread = replied["message_thread_id"]
+    if not thread and replied_message is not None and replied_message.get("is_topic_message"):
+        thread = replied_message["message_thread_id"]
     if not thread:
         return {}
     fields: dict[str, Any] = {"message_thread_id": thread, "is_topic_message": True}
-    if replied is None and isinstance(chat, Group):
+    if replied_message is None and isinstance(chat, Group):
         fields["reply_to_message"] = world.messages[chat.chat_id][thread].message
     return fields
 
@@ -209,45 +215,48 @@ def change_topic(
     return message
 
 
-def is_told(world: World, message: Mapping[str, Any]) -> bool:
+def is_delivered(world: World, message: Mapping[str, Any]) -> bool:
     """Return whether the bot receives this message of a person."""
     group = world.groups.get(message["chat"]["id"])
     if group is None:
         return True
-    status = group.status(BOT_ID)
-    if status not in PRESENT:
+    bot_status = group.status(BOT_ID)
+    if bot_status not in MEMBER_STATUSES:
         return False
     return (
-        status in LEADING
+        bot_status in ADMIN_STATUSES
         or bool(world.settings.get("reads_all"))
-        or _is_meant(world, group, message)
+        or _is_addressed(world, group, message)
     )
 
 
-def _is_meant(world: World, group: Group, message: Mapping[str, Any]) -> bool:
-    if "via_bot" in message or any(map(_names_bot, _marked(message))):
+def _is_addressed(world: World, group: Group, message: Mapping[str, Any]) -> bool:
+    if "via_bot" in message or any(map(_names_bot, _entity_texts(message))):
         return True
-    replied = message.get("reply_to_message")
-    if replied is None or "forum_topic_created" in replied:
+    replied_message = message.get("reply_to_message")
+    if replied_message is None or "forum_topic_created" in replied_message:
         return False
-    whole = world.messages[group.group_id][replied["message_id"]]
-    return whole.by_bot or _is_meant(world, group, whole.message)
+    logged = world.messages[group.group_id][replied_message["message_id"]]
+    return logged.by_bot or _is_addressed(world, group, logged.message)
 
 
-def _names_bot(marked: tuple[str, str]) -> bool:
-    kind, words = marked
+def _names_bot(entity: tuple[str, str]) -> bool:
+    kind, entity_text = entity
     if kind == "mention":
-        return words.lower() == f"@{BOT_NAME}"
-    return kind == "bot_command" and words.partition("@")[2].lower() in {"", BOT_NAME}
+        return entity_text.lower() == f"@{BOT_NAME}"
+    return kind == "bot_command" and entity_text.partition("@")[2].lower() in {"", BOT_NAME}
 
 
-def _marked(message: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _entity_texts(message: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return (type, text) of a message's entities."""
     text = str(message.get("text", message.get("caption", "")))
     entities = message.get("entities", message.get("caption_entities")) or []
-    coded = text.encode("utf-16-le")
+    encoded = text.encode("utf-16-le")
 
-    def words(start: int, end: int) -> str:
-        return coded[start * 2 : end * 2].decode("utf-16-le")
+    def slice_text(start: int, end: int) -> str:
+        return encoded[start * 2 : end * 2].decode("utf-16-le")
 
-    return [(one["type"], words(one["offset"], one["offset"] + one["length"])) for one in entities]
+    return [
+        (entity["type"], slice_text(entity["offset"], entity["offset"] + entity["length"]))
+        for entity in entities
+    ]

@@ -16,9 +16,9 @@ from merlin.sandbox.telegram.arguments import (
     Arguments,
     Upload,
     bad_request,
-    checked_markup,
-    formatted,
-    receiver,
+    inline_keyboard,
+    normalised_text,
+    target_chat,
 )
 from merlin.sandbox.telegram.groups import GENERAL, check_thread, thread_fields
 from merlin.sandbox.telegram.world import Chat, Group, LoggedMessage, World, bot_user
@@ -28,42 +28,42 @@ def post(
     world: World, arguments: Arguments, keys: dict[str, Any] | None = None, **content: Any
 ) -> dict[str, Any]:
     """Post a message of the bot; return it. `keys` is the default inline keyboard."""
-    chat = receiver(world, arguments)
-    markup = checked_markup(arguments.parsed("reply_markup")) or keys
-    replied = _replied(world, chat, arguments)
-    thread = _thread(world, chat, arguments)
-    fields = thread_fields(world, chat, thread, replied.get("reply_to_message"))
-    below = {"reply_markup": markup} if markup else {}
-    return world.post(chat, bot_user(), **fields, **replied, **content, **below)
+    chat = target_chat(world, arguments)
+    markup = inline_keyboard(arguments.parsed("reply_markup")) or keys
+    reply = _requested_reply(world, chat, arguments)
+    thread = _thread_id(world, chat, arguments)
+    fields = thread_fields(world, chat, thread, reply.get("reply_to_message"))
+    markup_field = {"reply_markup": markup} if markup else {}
+    return world.post(chat, bot_user(), **fields, **reply, **content, **markup_field)
 
 
-def _replied(world: World, chat: Chat, arguments: Arguments) -> dict[str, Any]:
-    requested = arguments.parsed("reply_parameters") or {}
-    if not requested:
+def _requested_reply(world: World, chat: Chat, arguments: Arguments) -> dict[str, Any]:
+    parameters = arguments.parsed("reply_parameters") or {}
+    if not parameters:
         return {}
-    logged = world.messages.get(chat.chat_id, {}).get(requested["message_id"])
+    logged = world.messages.get(chat.chat_id, {}).get(parameters["message_id"])
     if logged is not None and not logged.deleted_at:
         return reply_fields(logged)
-    if requested.get("allow_sending_without_reply"):
+    if parameters.get("allow_sending_without_reply"):
         return {}
     raise bad_request("message to be replied not found")
 
 
 def reply_fields(logged: LoggedMessage, quote: str = "") -> dict[str, Any]:
     """Return a reply's fields: the replied message and, with a `quote`, the quoted part."""
-    quoted = {k: v for k, v in logged.message.items() if k != "reply_to_message"}
+    replied_message = {k: v for k, v in logged.message.items() if k != "reply_to_message"}
     if not quote:
-        return {"reply_to_message": quoted}
-    before, found, _after = logged.text.partition(quote)
-    if not found:
+        return {"reply_to_message": replied_message}
+    before, match, _after = logged.text.partition(quote)
+    if not match:
         raise bad_request("QUOTE_TEXT_INVALID")
-    part = {"text": quote, "position": utf16_length(before), "is_manual": True}
-    return {"reply_to_message": quoted, "quote": part}
+    quote_object = {"text": quote, "position": utf16_length(before), "is_manual": True}
+    return {"reply_to_message": replied_message, "quote": quote_object}
 
 
-def checked_text(arguments: Arguments, too_long: str) -> dict[str, Any]:
+def text_fields(arguments: Arguments, too_long: str) -> dict[str, Any]:
     """Return a call's text as Message fields. Raises BotApiError if empty or too long."""
-    text, entities = formatted(arguments)
+    text, entities = normalised_text(arguments)
     if not text:
         raise bad_request("message text is empty")
     if utf16_length(text) > TEXT_UNITS:
@@ -71,9 +71,9 @@ def checked_text(arguments: Arguments, too_long: str) -> dict[str, Any]:
     return {"text": text, "entities": entities} if entities else {"text": text}
 
 
-def checked_caption(arguments: Arguments) -> dict[str, Any]:
+def caption_fields(arguments: Arguments) -> dict[str, Any]:
     """Return a call's caption as Message fields; none for an empty one."""
-    text, entities = formatted(arguments, "caption")
+    text, entities = normalised_text(arguments, "caption")
     if utf16_length(text) > CAPTION_UNITS:
         raise bad_request("message caption is too long")
     if not text:
@@ -83,27 +83,27 @@ def checked_caption(arguments: Arguments) -> dict[str, Any]:
 
 async def send_message(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer sendMessage."""
-    receiver(world, arguments)
-    return post(world, arguments, **checked_text(arguments, "message is too long"))
+    target_chat(world, arguments)
+    return post(world, arguments, **text_fields(arguments, "message is too long"))
 
 
 async def _send_media(world: World, arguments: Arguments, kind: str) -> dict[str, Any]:
-    receiver(world, arguments)
-    caption = checked_caption(arguments)
+    target_chat(world, arguments)
+    caption = caption_fields(arguments)
     upload = arguments.uploads.get(kind)
     if upload is None:
         raise bad_request(f"there is no {kind} in the request")
     if kind == "photo" and len(upload.content) > PHOTO_BYTES:
         raise bad_request("file is too big")
-    file = keep_file(world, kind, upload)
-    return post(world, arguments, **as_media(world, file, kind), **caption)
+    file = store_upload(world, kind, upload)
+    return post(world, arguments, **media_fields(world, file, kind), **caption)
 
 
 send_document = partial(_send_media, kind="document")
 send_photo = partial(_send_media, kind="photo")
 
 
-def _thread(world: World, chat: Chat, arguments: Arguments, *, general: bool = False) -> int:
+def _thread_id(world: World, chat: Chat, arguments: Arguments, *, general: bool = False) -> int:
     """Return the topic of a call, 0 for none; only chat actions may name the General topic."""
     thread = arguments.integer("message_thread_id")
     if general and thread == GENERAL and isinstance(chat, Group) and chat.is_forum:
@@ -115,39 +115,39 @@ def _thread(world: World, chat: Chat, arguments: Arguments, *, general: bool = F
 
 async def send_chat_action(world: World, arguments: Arguments) -> bool:
     """Answer sendChatAction; the page shows it for some seconds."""
-    chat = receiver(world, arguments)
+    chat = target_chat(world, arguments)
     action = arguments.text("action")
-    thread = _thread(world, chat, arguments, general=True)
-    world.tell("action", {"chat_id": chat.chat_id, "thread": thread, "action": action})
+    thread = _thread_id(world, chat, arguments, general=True)
+    world.notify("action", {"chat_id": chat.chat_id, "thread": thread, "action": action})
     return True
 
 
 async def send_message_draft(world: World, arguments: Arguments) -> bool:
     """Answer sendMessageDraft: shown, not stored; an empty text means that the bot is thinking."""
-    chat = receiver(world, arguments)
+    chat = target_chat(world, arguments)
     if isinstance(chat, Group):
         raise bad_request("PEER_ID_INVALID")
     draft_id = arguments.integer("draft_id")
     if not draft_id:
         raise bad_request("RANDOM_ID_EMPTY")
-    text, entities = formatted(arguments)
+    text, entities = normalised_text(arguments)
     if utf16_length(text) > TEXT_UNITS:
         raise bad_request("message is too long")
-    thread = _thread(world, chat, arguments)
+    thread = _thread_id(world, chat, arguments)
     draft = {"draft_id": draft_id, "thread": thread, "text": text, "entities": entities}
-    world.tell("draft", {"chat_id": chat.chat_id, **draft})
+    world.notify("draft", {"chat_id": chat.chat_id, **draft})
     return True
 
 
-_CONTENT = ("text", "entities", "caption", "caption_entities")
-_SAME = (
+_CONTENT_FIELDS = ("text", "entities", "caption", "caption_entities")
+_NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the"
     " same as a current content and reply markup of the message"
 )
 
 
-def _editable(world: World, arguments: Arguments) -> LoggedMessage:
-    chat, message_id = receiver(world, arguments), arguments.integer("message_id")
+def _editable_message(world: World, arguments: Arguments) -> LoggedMessage:
+    chat, message_id = target_chat(world, arguments), arguments.integer("message_id")
     if not message_id:
         raise bad_request("message identifier is not specified")
     logged = world.messages.get(chat.chat_id, {}).get(message_id)
@@ -158,46 +158,46 @@ def _editable(world: World, arguments: Arguments) -> LoggedMessage:
     return logged
 
 
-def _replace(
+def _replace_content(
     world: World, arguments: Arguments, old: LoggedMessage, content: dict[str, Any]
 ) -> dict[str, Any]:
     """Replace a message's content and keyboard. Raises BotApiError when nothing changes."""
-    markup = checked_markup(arguments.parsed("reply_markup"))
-    names = {*_CONTENT, "reply_markup", "edit_date"}
-    kept = {name: value for name, value in old.message.items() if name not in names}
-    new = {**kept, **content, **({"reply_markup": markup} if markup else {})}
+    markup = inline_keyboard(arguments.parsed("reply_markup"))
+    names = {*_CONTENT_FIELDS, "reply_markup", "edit_date"}
+    unchanged = {name: value for name, value in old.message.items() if name not in names}
+    new = {**unchanged, **content, **({"reply_markup": markup} if markup else {})}
     if all(new.get(name) == old.message.get(name) for name in names - {"edit_date"}):
-        raise bad_request(_SAME)
+        raise bad_request(_NOT_MODIFIED)
     new["edit_date"] = int(time.time())
-    world.add_edit(new)
+    world.store_edit(new)
     return new
 
 
 async def edit_message_text(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer editMessageText; without reply_markup the keyboard is removed, as Telegram does."""
-    old = _editable(world, arguments)
+    old = _editable_message(world, arguments)
     if "text" not in old.message:
         raise bad_request("there is no text in the message to edit")
-    return _replace(world, arguments, old, checked_text(arguments, "MESSAGE_TOO_LONG"))
+    return _replace_content(world, arguments, old, text_fields(arguments, "MESSAGE_TOO_LONG"))
 
 
 async def edit_message_reply_markup(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer editMessageReplyMarkup; the content stays."""
-    old = _editable(world, arguments)
-    content = {name: old.message[name] for name in _CONTENT if name in old.message}
-    return _replace(world, arguments, old, content)
+    old = _editable_message(world, arguments)
+    content = {name: old.message[name] for name in _CONTENT_FIELDS if name in old.message}
+    return _replace_content(world, arguments, old, content)
 
 
 DOWNLOAD_BYTES = 20 * 1024 * 1024
 PHOTO_BYTES = 10 * 1024 * 1024
 THUMB_SIDE = 90
 # Reported size of images other than PNG.
-UNKNOWN = (640, 480)
+DEFAULT_SIZE = (640, 480)
 _PNG = b"\x89PNG\r\n\x1a\n"
-_FRAMES = {"video_note": {"length": 240}, "video": {"width": 640, "height": 480}}
+_VIDEO_SIZES = {"video_note": {"length": 240}, "video": {"width": 640, "height": 480}}
 
 
-def keep_file(world: World, kind: str, upload: Upload) -> dict[str, Any]:
+def store_upload(world: World, kind: str, upload: Upload) -> dict[str, Any]:
     """Store an uploaded file; return its description."""
     if not upload.content:
         raise bad_request("file must be non-empty")
@@ -213,23 +213,25 @@ def keep_file(world: World, kind: str, upload: Upload) -> dict[str, Any]:
         "name": upload.name,
         "mime": upload.mime,
     }
-    world.keep_content(file, upload.content)
+    world.store_file(file, upload.content)
     return file
 
 
-def as_media(world: World, file: dict[str, Any], kind: str, *, seconds: int = 0) -> dict[str, Any]:
+def media_fields(
+    world: World, file: dict[str, Any], kind: str, *, seconds: int = 0
+) -> dict[str, Any]:
     """Return the Message fields that present `file` as media of this kind."""
     base = {name: file[name] for name in ("file_id", "file_unique_id", "file_size")}
     if kind == "photo":
         return {"photo": _sizes(world, file, base)}
-    shown: dict[str, Any] = {**base}
+    media: dict[str, Any] = {**base}
     if kind != "video_note":
-        shown["mime_type"] = file["mime"]
+        media["mime_type"] = file["mime"]
     if kind in {"document", "audio", "video"}:
-        shown["file_name"] = file["name"]
+        media["file_name"] = file["name"]
     if kind != "document":
-        shown["duration"] = seconds
-    return {kind: {**shown, **_FRAMES.get(kind, {})}}
+        media["duration"] = seconds
+    return {kind: {**media, **_VIDEO_SIZES.get(kind, {})}}
 
 
 def _sizes(world: World, file: dict[str, Any], base: dict[str, Any]) -> list[dict[str, Any]]:
@@ -238,15 +240,15 @@ def _sizes(world: World, file: dict[str, Any], base: dict[str, Any]) -> list[dic
     Images are not scaled. Source of the dimensions' position: PNG specification, IHDR.
     """
     content = world.content(file["file_id"])
-    width, height = UNKNOWN
+    width, height = DEFAULT_SIZE
     if content.startswith(_PNG) and len(content) >= 24:  # noqa: PLR2004 - up to IHDR's sizes
         width, height = struct.unpack_from(">II", content, 16)
     largest = max(width, height, 1)
-    small = keep_file(world, "photo", Upload(file["name"], file["mime"], content))
-    values = {name: small[name] for name in base}
+    small = store_upload(world, "photo", Upload(file["name"], file["mime"], content))
+    small_fields = {name: small[name] for name in base}
     return [
         {
-            **values,
+            **small_fields,
             "width": width * THUMB_SIDE // largest,
             "height": height * THUMB_SIDE // largest,
         },

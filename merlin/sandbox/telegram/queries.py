@@ -13,19 +13,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from merlin.sandbox.telegram.arguments import Arguments, bad_request, checked_markup, receiver
-from merlin.sandbox.telegram.messages import checked_text, post
+from merlin.sandbox.telegram.arguments import Arguments, bad_request, inline_keyboard, target_chat
+from merlin.sandbox.telegram.messages import post, text_fields
 from merlin.sandbox.telegram.world import FIRST_STARS, LoggedMessage, Person, Query, World
 
-ANSWER_CHARACTERS = 200
-CALLBACK_S = 15 * 60.0
+MAX_ANSWER_CHARACTERS = 200
+CALLBACK_TIMEOUT_S = 15 * 60.0
 
 
-def open_query(world: World, query_id: str, kind: str, within_s: float) -> Query:
+def find_open_query(world: World, query_id: str, kind: str, within_s: float) -> Query:
     """Return an open query. Raises BotApiError for one that is answered, expired or unknown."""
     query = world.queries.get(query_id)
-    late = query is None or query.answered or time.time() - query.asked_at > within_s
-    if query is None or late or query.kind != kind:
+    is_expired = query is None or query.answered or time.time() - query.asked_at > within_s
+    if query is None or is_expired or query.kind != kind:
         raise bad_request("query is too old and response timeout expired or query ID is invalid")
     return query
 
@@ -33,20 +33,20 @@ def open_query(world: World, query_id: str, kind: str, within_s: float) -> Query
 async def answer_callback_query(world: World, arguments: Arguments) -> bool:
     """Answer answerCallbackQuery; the text is shown to the person for a moment."""
     text = arguments.text("text")
-    if len(text) > ANSWER_CHARACTERS:
+    if len(text) > MAX_ANSWER_CHARACTERS:
         raise bad_request("MESSAGE_TOO_LONG")
     query_id = arguments.text("callback_query_id")
-    query = open_query(world, query_id, "callback_query", CALLBACK_S)
+    query = find_open_query(world, query_id, "callback_query", CALLBACK_TIMEOUT_S)
     world.record("answered", query_id=query_id)
     values = {"text": text, "alert": arguments.flag("show_alert"), "url": arguments.text("url")}
-    world.tell("answer", {"person_id": query.person_id, **values})
+    world.notify("answer", {"person_id": query.person_id, **values})
     return True
 
 
-ANSWER_S = 30.0
-CACHE_S = 300
+INLINE_TIMEOUT_S = 30.0
+DEFAULT_CACHE_S = 300
 MAX_RESULTS = 50
-ID_BYTES = 64
+MAX_ID_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +63,15 @@ class InlineAnswer:
 async def answer_inline_query(world: World, arguments: Arguments) -> bool:
     """Answer answerInlineQuery."""
     query_id = arguments.text("inline_query_id")
-    query = open_query(world, query_id, "inline_query", ANSWER_S)
+    query = find_open_query(world, query_id, "inline_query", INLINE_TIMEOUT_S)
     raw = arguments.parsed("results")
     if len(raw) > MAX_RESULTS:
         raise bad_request("RESULTS_TOO_MUCH")
-    results = tuple(_checked_result(one) for one in raw)
-    if len({one["id"] for one in results}) < len(results):
+    results = tuple(_checked_result(result) for result in raw)
+    if len({result["id"] for result in results}) < len(results):
         raise bad_request("RESULT_ID_DUPLICATE")
     world.record("answered", query_id=query_id)
-    until = time.time() + max(arguments.integer("cache_time", CACHE_S), 0)
+    until = time.time() + max(arguments.integer("cache_time", DEFAULT_CACHE_S), 0)
     world.inline_answers[query_id] = InlineAnswer(
         query.person_id,
         query.update["query"],
@@ -79,7 +79,7 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
         until,
         arguments.flag("is_personal"),
     )
-    world.tell("inline", {"person_id": query.person_id, "query_id": query_id})
+    world.notify("inline", {"person_id": query.person_id, "query_id": query_id})
     return True
 
 
@@ -87,14 +87,14 @@ def _checked_result(raw: dict[str, Any]) -> dict[str, Any]:
     """Return a result with its message parsed. Raises BotApiError for an invalid one."""
     if raw["type"] != "article":
         raise bad_request("can't parse inline query result: Unsupported type specified")
-    if not 1 <= len(raw["id"].encode()) <= ID_BYTES:
+    if not 1 <= len(raw["id"].encode()) <= MAX_ID_BYTES:
         raise bad_request("RESULT_ID_INVALID")
     if not raw["title"].strip():
         raise bad_request("ARTICLE_TITLE_EMPTY")
     content = raw["input_message_content"]
-    named = Arguments({**content, "text": content["message_text"]})
-    markup = checked_markup(raw.get("reply_markup"))
-    message = checked_text(named, "MESSAGE_TOO_LONG")
+    content_arguments = Arguments({**content, "text": content["message_text"]})
+    markup = inline_keyboard(raw.get("reply_markup"))
+    message = text_fields(content_arguments, "MESSAGE_TOO_LONG")
     return {**raw, "message": {**message, **({"reply_markup": markup} if markup else {})}}
 
 
@@ -123,36 +123,40 @@ def pay(world: World, person: Person, invoice: Mapping[str, Any], charge: str = 
     `invoice` has `total_amount`, `payload`, and `period` for a subscription. `charge` is the first
     payment of a subscription that is renewed.
     """
-    charged = f"stx{secrets.token_urlsafe(24)}"
+    charge_id = f"stx{secrets.token_urlsafe(24)}"
     payment: dict[str, Any] = {
         "currency": "XTR",
         "total_amount": invoice["total_amount"],
         "invoice_payload": invoice["payload"],
-        "telegram_payment_charge_id": charged,
-        "provider_payment_charge_id": f"{person.person_id}_{charged[-6:]}",
+        "telegram_payment_charge_id": charge_id,
+        "provider_payment_charge_id": f"{person.person_id}_{charge_id[-6:]}",
     }
     if invoice.get("period"):
-        payment |= _renewed(world, person, invoice, charge or charged)
-    _move(world, person, payment, is_in=True)
+        payment |= _extend_subscription(world, person, invoice, charge or charge_id)
+    _record_transaction(world, person, payment, is_in=True)
     message = world.post(person, person.as_user(), successful_payment=payment)
     return world.add_update("message", message)
 
 
-def _renewed(
-    world: World, person: Person, invoice: Mapping[str, Any], first: str
+def _extend_subscription(
+    world: World, person: Person, invoice: Mapping[str, Any], charge: str
 ) -> dict[str, Any]:
     """Start or extend a subscription; return the additional fields of its payment."""
-    known = world.subscriptions.get(first)
-    begins = max(known["until"] if known else 0, int(time.time()))
-    until = begins + int(invoice["period"])
-    kept = {"person_id": person.person_id, "until": until, "is_canceled": False}
-    named = {name: invoice[name] for name in ("title", "total_amount", "payload", "period")}
-    world.record("subscription", charge=first, subscription={**named, **kept})
+    subscription = world.subscriptions.get(charge)
+    starts_at = max(subscription["until"] if subscription else 0, int(time.time()))
+    until = starts_at + int(invoice["period"])
+    state = {"person_id": person.person_id, "until": until, "is_canceled": False}
+    invoice_fields = {
+        name: invoice[name] for name in ("title", "total_amount", "payload", "period")
+    }
+    world.record("subscription", charge=charge, subscription={**invoice_fields, **state})
     values: dict[str, Any] = {"is_recurring": True, "subscription_expiration_date": until}
-    return values if known else values | {"is_first_recurring": True}
+    return values if subscription else values | {"is_first_recurring": True}
 
 
-def _move(world: World, person: Person, payment: Mapping[str, Any], *, is_in: bool) -> None:
+def _record_transaction(
+    world: World, person: Person, payment: Mapping[str, Any], *, is_in: bool
+) -> None:
     partner: dict[str, Any] = {
         "type": "user",
         "transaction_type": "invoice_payment",
@@ -167,37 +171,41 @@ def _move(world: World, person: Person, payment: Mapping[str, Any], *, is_in: bo
         "date": int(time.time()),
         "source" if is_in else "receiver": partner,
     }
-    count = int(payment["total_amount"]) * (-1 if is_in else 1)
+    star_change = int(payment["total_amount"]) * (-1 if is_in else 1)
     person_id = person.person_id
-    world.record("stars", person_id=person_id, count=count, transaction=transaction)
+    world.record("stars", person_id=person_id, count=star_change, transaction=transaction)
 
 
-def give_back(world: World, person_id: int, charge: str) -> int:
+def refund_stars(world: World, person_id: int, charge: str) -> int:
     """Refund a payment in Stars; return the update_id.
 
     Raises BotApiError for an unknown payment and for one already refunded.
     """
-    moved = [one for one in world.transactions if one["id"] == charge]
-    paid = next((one for one in moved if "source" in one), None)
-    if paid is None or paid["source"]["user"]["id"] != person_id:
+    transactions = [
+        transaction for transaction in world.transactions if transaction["id"] == charge
+    ]
+    payment_in = next(
+        (transaction for transaction in transactions if "source" in transaction), None
+    )
+    if payment_in is None or payment_in["source"]["user"]["id"] != person_id:
         raise bad_request("CHARGE_NOT_FOUND")
-    if any("receiver" in one for one in moved):
+    if any("receiver" in transaction for transaction in transactions):
         raise bad_request("CHARGE_ALREADY_REFUNDED")
     person = world.people[person_id]
     payment = {
         "currency": "XTR",
-        "total_amount": paid["amount"],
-        "invoice_payload": paid["source"]["invoice_payload"],
+        "total_amount": payment_in["amount"],
+        "invoice_payload": payment_in["source"]["invoice_payload"],
         "telegram_payment_charge_id": charge,
     }
-    _move(world, person, payment, is_in=False)
+    _record_transaction(world, person, payment, is_in=False)
     message = world.post(person, person.as_user(), refunded_payment=payment)
     return world.add_update("message", message)
 
 
 async def refund_star_payment(world: World, arguments: Arguments) -> bool:
     """Answer refundStarPayment."""
-    give_back(world, arguments.integer("user_id"), arguments.text("telegram_payment_charge_id"))
+    refund_stars(world, arguments.integer("user_id"), arguments.text("telegram_payment_charge_id"))
     return True
 
 
@@ -213,26 +221,26 @@ async def get_star_transactions(world: World, arguments: Arguments) -> dict[str,
 async def edit_user_star_subscription(world: World, arguments: Arguments) -> bool:
     """Answer editUserStarSubscription: cancel a subscription, or resume it."""
     charge = arguments.text("telegram_payment_charge_id")
-    known = world.subscriptions.get(charge)
-    if known is None or known["person_id"] != arguments.integer("user_id"):
+    subscription = world.subscriptions.get(charge)
+    if subscription is None or subscription["person_id"] != arguments.integer("user_id"):
         raise bad_request("CHARGE_NOT_FOUND")
-    changed = {**known, "is_canceled": arguments.flag("is_canceled")}
+    changed = {**subscription, "is_canceled": arguments.flag("is_canceled")}
     world.record("subscription", charge=charge, subscription=changed)
     return True
 
 
-CHECKOUT_S = 10.0
+CHECKOUT_TIMEOUT_S = 10.0
 # Fields of an invoice stored with its pre-checkout query.
-CHECKED_OUT = ("title", "period", "chat_id", "message_id")
+CHECKOUT_FIELDS = ("title", "period", "chat_id", "message_id")
 MAX_STARS = 25_000
 MAX_STARS_RENEWED = 10_000
-_SIZES = {"title": 32, "description": 255}
+_MAX_LENGTHS = {"title": 32, "description": 255}
 _PAYLOAD_BYTES = 128
 
 
 async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer sendInvoice: in Stars (XTR) only, with Telegram's limits."""
-    receiver(world, arguments)
+    target_chat(world, arguments)
     amount = _checked_price(arguments, MAX_STARS)
     names = ("title", "description", "start_parameter")
     values = {name: arguments.text(name) for name in names}
@@ -251,16 +259,16 @@ async def create_invoice_link(world: World, arguments: Arguments) -> str:
         raise bad_request("SUBSCRIPTION_PERIOD_INVALID")
     amount = _checked_price(arguments, MAX_STARS_RENEWED if period else MAX_STARS)
     slug = secrets.token_urlsafe(16)
-    named = {name: arguments.text(name) for name in ("title", "description", "payload")}
-    invoice = {**named, "total_amount": amount, "currency": "XTR", "period": period}
+    fields = {name: arguments.text(name) for name in ("title", "description", "payload")}
+    invoice = {**fields, "total_amount": amount, "currency": "XTR", "period": period}
     world.record("invoice", slug=slug, invoice=invoice)
     return f"{arguments.address}invoice/{slug}"
 
 
-def _checked_price(arguments: Arguments, most: int) -> int:
+def _checked_price(arguments: Arguments, max_amount: int) -> int:
     """Return the price of an invoice. Raises BotApiError for an invalid invoice."""
-    for name, longest in _SIZES.items():
-        if not 1 <= len(arguments.text(name)) <= longest:
+    for name, max_length in _MAX_LENGTHS.items():
+        if not 1 <= len(arguments.text(name)) <= max_length:
             raise bad_request(f"INVOICE_{name.upper()}_INVALID")
     if not 1 <= len(arguments.text("payload").encode()) <= _PAYLOAD_BYTES:
         raise bad_request("INVOICE_PAYLOAD_INVALID")
@@ -268,47 +276,47 @@ def _checked_price(arguments: Arguments, most: int) -> int:
         raise bad_request("CURRENCY_INVALID")
     prices = arguments.parsed("prices")
     amount = int(prices[0]["amount"])
-    if len(prices) != 1 or arguments.text("provider_token") or not 1 <= amount <= most:
+    if len(prices) != 1 or arguments.text("provider_token") or not 1 <= amount <= max_amount:
         raise bad_request("STARS_INVOICE_INVALID")
     return amount
 
 
 def invoice_of(world: World, logged: LoggedMessage) -> dict[str, Any]:
     """Return the invoice of an invoice message. Raises KeyError for any other message."""
-    shown = logged.message["invoice"]
+    invoice = logged.message["invoice"]
     chat_id, message_id = logged.message["chat"]["id"], logged.message_id
     payload = world.settings[f"payload:{chat_id}:{message_id}"]
-    return {**shown, "payload": payload, "chat_id": chat_id, "message_id": message_id}
+    return {**invoice, "payload": payload, "chat_id": chat_id, "message_id": message_id}
 
 
 async def answer_pre_checkout_query(world: World, arguments: Arguments) -> bool:
     """Answer answerPreCheckoutQuery within ten seconds; on consent the payment is made."""
     query_id = arguments.text("pre_checkout_query_id")
-    query = open_query(world, query_id, "pre_checkout_query", CHECKOUT_S)
-    agreed = arguments.flag("ok")
+    query = find_open_query(world, query_id, "pre_checkout_query", CHECKOUT_TIMEOUT_S)
+    is_accepted = arguments.flag("ok")
     reason = arguments.text("error_message")
-    if not agreed and not reason:
+    if not is_accepted and not reason:
         raise bad_request("error_message is empty")
     world.record("answered", query_id=query_id)
-    if agreed:
-        _pay(world, query_id, query.person_id)
+    if is_accepted:
+        _complete_payment(world, query_id, query.person_id)
     else:
-        world.tell("answer", {"person_id": query.person_id, "text": reason, "alert": True})
+        world.notify("answer", {"person_id": query.person_id, "text": reason, "alert": True})
     return True
 
 
-def _pay(world: World, query_id: str, person_id: int) -> None:
+def _complete_payment(world: World, query_id: str, person_id: int) -> None:
     query = world.queries[query_id].update
-    about = world.checkouts.get(query_id, {})
+    checkout = world.checkouts.get(query_id, {})
     invoice = {
-        "title": about.get("title", ""),
+        "title": checkout.get("title", ""),
         "total_amount": query["total_amount"],
         "payload": query["invoice_payload"],
-        "period": about.get("period", 0),
+        "period": checkout.get("period", 0),
     }
     pay(world, world.people[person_id], invoice)
-    logged = world.messages.get(about.get("chat_id", 0), {}).get(about.get("message_id", 0))
+    logged = world.messages.get(checkout.get("chat_id", 0), {}).get(checkout.get("message_id", 0))
     if logged is not None and not logged.deleted_at:
         # Clients replace the pay button by a receipt.
-        paid = {name: value for name, value in logged.message.items() if name != "reply_markup"}
-        world.add_edit({**paid, "receipt": True})
+        message = {name: value for name, value in logged.message.items() if name != "reply_markup"}
+        world.store_edit({**message, "receipt": True})

@@ -33,8 +33,8 @@ from merlin.sandbox.telegram.arguments import (
     Arguments,
     BotApiError,
     bad_request,
-    of_status,
     read_arguments,
+    status_error,
 )
 from merlin.sandbox.telegram.control import ControlSide, PipelineReader
 from merlin.sandbox.telegram.user_actions import UserActions
@@ -54,7 +54,7 @@ MAX_POLL_S = 50
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 FIRST_RETRY_S = 0.1
 MAX_RETRY_S = 5.0
-ANSWER_S = 60.0
+WEBHOOK_TIMEOUT_S = 60.0
 
 log = get_logger(__name__)
 
@@ -65,15 +65,15 @@ class Updates:
     def __init__(self, world: World) -> None:
         self._world = world
         self._poller: asyncio.Future[None] | None = None
-        self._pushing: asyncio.Task[None] | None = None
+        self._push_task: asyncio.Task[None] | None = None
         self._closing = False
-        self._arrived = asyncio.Event()
-        world.listeners.append(self._hear)
+        self._update_arrived = asyncio.Event()
+        world.listeners.append(self._on_change)
 
     def open(self) -> None:
         """Start in the serving event loop; push if a webhook was set before a restart."""
         self._closing = False
-        self._arrived = asyncio.Event()
+        self._update_arrived = asyncio.Event()
         self._push_if_set()
 
     async def close(self) -> None:
@@ -82,12 +82,12 @@ class Updates:
         self._wake()
         await self._stop_pushing()
 
-    def _hear(self, kind: str, _change: Mapping[str, Any]) -> None:
+    def _on_change(self, kind: str, _change: Mapping[str, Any]) -> None:
         if kind == "update":
             self._wake()
 
     def _wake(self) -> None:
-        self._arrived.set()
+        self._update_arrived.set()
         if self._poller is not None and not self._poller.done():
             self._poller.set_result(None)
 
@@ -102,18 +102,18 @@ class Updates:
                 "Conflict: can't use getUpdates method while webhook is active;"
                 " use deleteWebhook to delete the webhook first",
             )
-        self._oust()
-        set_allowed(self._world, arguments)
+        self._end_other_poll()
+        store_allowed_updates(self._world, arguments)
         offset = arguments.integer("offset")
-        if gone := [update_id for update_id in self._world.updates if update_id < offset]:
-            self._world.record("confirm", update_ids=gone)
+        if confirmed := [update_id for update_id in self._world.updates if update_id < offset]:
+            self._world.record("confirm", update_ids=confirmed)
         limit = min(max(arguments.integer("limit", MAX_UPDATES), 1), MAX_UPDATES)
         timeout_s = min(max(arguments.integer("timeout"), 0), MAX_POLL_S)
         if not self._world.updates and timeout_s and not self._closing:
             await self._wait(timeout_s)
         return list(islice(self._world.updates.values(), limit))
 
-    def _oust(self) -> None:
+    def _end_other_poll(self) -> None:
         if self._poller is not None and not self._poller.done():
             self._poller.set_exception(
                 BotApiError(
@@ -124,25 +124,25 @@ class Updates:
             )
 
     async def _wait(self, timeout_s: float) -> None:
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._poller = mine
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._poller = future
         self._world.pollers += 1
         try:
-            await asyncio.wait([mine], timeout=timeout_s)
+            await asyncio.wait([future], timeout=timeout_s)
         finally:
             self._world.pollers -= 1
-            if self._poller is mine:
+            if self._poller is future:
                 self._poller = None
-        if mine.done():
-            mine.result()
+        if future.done():
+            future.result()
 
     def _push_if_set(self) -> None:
-        if self._world.settings.get("webhook") and self._pushing is None:
-            self._pushing = asyncio.create_task(self._push())
+        if self._world.settings.get("webhook") and self._push_task is None:
+            self._push_task = asyncio.create_task(self._push())
 
     async def set_webhook(self, arguments: Arguments) -> bool:
         """Answer setWebhook: pending updates are pushed there from now on."""
-        set_allowed(self._world, arguments)
+        store_allowed_updates(self._world, arguments)
         value = {"url": arguments.text("url"), "secret": arguments.text("secret_token")}
         self._world.record("setting", name="webhook", value=value)
         await self._stop_pushing()
@@ -155,21 +155,21 @@ class Updates:
         return {"url": url, "pending_update_count": len(self._world.updates)}
 
     async def _stop_pushing(self) -> None:
-        if self._pushing is not None:
-            self._pushing.cancel()
+        if self._push_task is not None:
+            self._push_task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._pushing
-            self._pushing = None
+                await self._push_task
+            self._push_task = None
 
     async def _push(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=ANSWER_S)
+        timeout = aiohttp.ClientTimeout(total=WEBHOOK_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             pause_s = FIRST_RETRY_S
             while True:
-                self._arrived.clear()
+                self._update_arrived.clear()
                 update = next(iter(self._world.updates.values()), None)
                 if update is None:
-                    await self._arrived.wait()
+                    await self._update_arrived.wait()
                 elif await self._deliver(session, update):
                     self._world.record("confirm", update_ids=[update["update_id"]])
                     pause_s = FIRST_RETRY_S
@@ -181,17 +181,17 @@ class Updates:
         webhook = self._world.settings["webhook"]
         headers = {SECRET_HEADER: webhook["secret"]} if webhook["secret"] else {}
         try:
-            async with session.post(webhook["url"], json=update, headers=headers) as answer:
-                if answer.ok:
+            async with session.post(webhook["url"], json=update, headers=headers) as response:
+                if response.ok:
                     return True
-                reason = f"Wrong response from the webhook: {answer.status} {answer.reason}"
+                reason = f"Wrong response from the webhook: {response.status} {response.reason}"
         except (aiohttp.ClientError, TimeoutError) as error:
             reason = f"Connection failed: {type(error).__name__}"
         log.info("webhook refused an update", update_id=update["update_id"], reason=reason)
         return False
 
 
-def set_allowed(world: World, arguments: Arguments) -> None:
+def store_allowed_updates(world: World, arguments: Arguments) -> None:
     """Store which kinds of updates the bot wants; an empty list restores the default."""
     allowed = arguments.parsed("allowed_updates")
     if allowed is None:
@@ -215,21 +215,21 @@ async def get_me(world: World, _arguments: Arguments) -> dict[str, Any]:
     }
 
 
-async def accept(_world: World, _arguments: Arguments) -> bool:
+async def accept_silently(_world: World, _arguments: Arguments) -> bool:
     """Answer a method that has no visible effect."""
     return True
 
 
 Method = Callable[[World, Arguments], Awaitable[Any]]
 T = TypeVar("T")
-LOOK_S = 0.02
+RECHECK_S = 0.02
 
 METHODS: Mapping[str, Method] = {
     "getMe": get_me,
     "getFile": messages.get_file,
     "setMyCommands": arguments.set_my_commands,
     "deleteMyCommands": arguments.delete_my_commands,
-    "setChatMenuButton": accept,
+    "setChatMenuButton": accept_silently,
     "sendMessage": messages.send_message,
     "sendDocument": messages.send_document,
     "sendPhoto": messages.send_photo,
@@ -282,13 +282,13 @@ class TelegramStandIn(StandIn):
         self.token, self.faults, self._world = token, Faults(), World(folder, language)
         self._actions, self._updates = UserActions(self._world), Updates(self._world)
         self._control = ControlSide(self._actions, self.faults, read_pipeline, language, front_url)
-        self._gate = FaultGate(self._serve_bot, self.faults, _name_call, _fault_answer)
-        own: dict[str, Method] = {
+        self._gate = FaultGate(self._serve_bot, self.faults, _name_call, _fault_response)
+        update_methods: dict[str, Method] = {
             "getUpdates": lambda _world, arguments: self._updates.poll(arguments),
             "getWebhookInfo": lambda _world, _arguments: self._updates.webhook(),
             "setWebhook": lambda _world, arguments: self._updates.set_webhook(arguments),
         }
-        self._methods = {**METHODS, **own}
+        self._methods = {**METHODS, **update_methods}
         self._changed = threading.Condition()
         self._world.listeners.append(self._wake)
 
@@ -320,27 +320,25 @@ class TelegramStandIn(StandIn):
         arguments = Arguments()
         name = ""
         try:
-            name = self._find(request.scope["path"])
+            name = self._find_method(request.scope["path"])
             arguments = await read_arguments(request)
-            coming = self._methods[name](self._world, arguments)
+            call = self._methods[name](self._world, arguments)
             if name == "getUpdates":  # a long poll ends when its client disconnects
-                result = await run_while_connected(request, coming) or []
+                result = await run_while_connected(request, call) or []
             else:
-                result = await coming
-        except (BotApiError, KeyError, TypeError, ValueError) as unreadable:
-            error = (
-                unreadable if isinstance(unreadable, BotApiError) else bad_request(repr(unreadable))
-            )
-            self._note(name, arguments, error.code)
+                result = await call
+        except (BotApiError, KeyError, TypeError, ValueError) as caught:
+            error = caught if isinstance(caught, BotApiError) else bad_request(repr(caught))
+            self._log_call(name, arguments, error.code)
             return JSONResponse(error.as_json(), error.code)
-        self._note(name, arguments, 200)
+        self._log_call(name, arguments, 200)
         return JSONResponse({"ok": True, "result": result})
 
-    def _find(self, path: str) -> str:
+    def _find_method(self, path: str) -> str:
         """Return the method of a path. Raises BotApiError 401 or 404 as Telegram does."""
         address = _ADDRESS.fullmatch(path)
         if address is None:
-            raise of_status(404)
+            raise status_error(404)
         self._check_token(address[1])
         if address[2] not in self._methods:
             raise BotApiError(404, "Not Found: method not found")
@@ -348,11 +346,11 @@ class TelegramStandIn(StandIn):
 
     def _check_token(self, token: str) -> None:
         if token != self.token:
-            raise of_status(401 if _TOKEN.fullmatch(token) else 404)
+            raise status_error(401 if _TOKEN.fullmatch(token) else 404)
 
-    def _note(self, name: str, arguments: Arguments, status: int) -> None:
+    def _log_call(self, name: str, arguments: Arguments, status: int) -> None:
         self._world.calls.append(Call(iso(utc_now()), name, arguments.values, status))
-        self._world.tell("call", {})
+        self._world.notify("call", {})
 
     def _download(self, path: str) -> Response:
         address = _FILE_ADDRESS.fullmatch(path)
@@ -360,7 +358,7 @@ class TelegramStandIn(StandIn):
             self._check_token(address[1] if address else "")
             paths = {file["file_path"]: file_id for file_id, file in self._world.files.items()}
             if address is None or address[2] not in paths:
-                raise of_status(404)
+                raise status_error(404)
         except BotApiError as error:
             return JSONResponse(error.as_json(), error.code)
         content = self._world.content(paths[address[2]])
@@ -383,16 +381,16 @@ class TelegramStandIn(StandIn):
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Return a method of `UserActions`, to be run in the server's thread."""
-        act = getattr(UserActions, name)
-        return lambda *given, **more: self.act(lambda actions: act(actions, *given, **more))
+        action = getattr(UserActions, name)
+        return lambda *args, **kwargs: self.act(lambda actions: action(actions, *args, **kwargs))
 
     def start_bot(self, who: str | int, payload: str = "") -> int:
         """Open the bot by a deep link with this payload, and press Start."""
         return self.act(lambda actions: actions.start(who, payload))
 
-    def act(self, what: Callable[[UserActions], T]) -> T:
+    def act(self, function: Callable[[UserActions], T]) -> T:
         """Run a function with the people's actions in the server's thread."""
-        return self._access(lambda: what(self._actions))
+        return self._access(lambda: function(self._actions))
 
     def downloaded(self, file_id: str) -> bytes:
         """Return the bytes of a file that was sent."""
@@ -401,7 +399,7 @@ class TelegramStandIn(StandIn):
     def answers(self, chat: str | int) -> list[LoggedMessage]:
         """Return the bot's messages in a chat, as they are now, without deleted ones."""
         log: list[LoggedMessage] = self.log(chat)
-        return [one for one in log if one.by_bot and not one.deleted_at]
+        return [message for message in log if message.by_bot and not message.deleted_at]
 
     def subscriptions(self) -> dict[str, dict[str, Any]]:
         """Return the subscriptions by their first charge."""
@@ -433,7 +431,7 @@ class TelegramStandIn(StandIn):
                 raise TimeoutError(f"not within {deadline.allowed_s:.1f} s; last calls: {last}")
             with self._changed:
                 # Conditions outside the stand-in change without notice, so check again soon.
-                self._changed.wait(LOOK_S)
+                self._changed.wait(RECHECK_S)
         return value
 
     def _wake(self, _kind: str, _change: Mapping[str, Any]) -> None:
@@ -453,5 +451,5 @@ async def _name_call(request: Request) -> tuple[str, Mapping[str, str]]:
     return address[2], {name: str(value) for name, value in arguments.values.items()}
 
 
-def _fault_answer(fault: Fault) -> Response:
-    return JSONResponse(of_status(fault.status, fault.retry_after_s).as_json(), fault.status)
+def _fault_response(fault: Fault) -> Response:
+    return JSONResponse(status_error(fault.status, fault.retry_after_s).as_json(), fault.status)

@@ -27,32 +27,32 @@ from merlin.sandbox.telegram.arguments import (
     typed_fields,
 )
 from merlin.sandbox.telegram.groups import (
-    change_bot,
     change_topic,
+    chat_member,
+    deliver_service_message,
     has_topics,
-    is_told,
+    is_delivered,
     make_topic,
-    member,
-    service,
-    tell_service,
+    post_service_message,
+    set_bot_status,
     thread_fields,
     topic_of,
 )
-from merlin.sandbox.telegram.messages import as_media, keep_file, reply_fields
+from merlin.sandbox.telegram.messages import media_fields, reply_fields, store_upload
 from merlin.sandbox.telegram.queries import (
-    CHECKED_OUT,
-    CHECKOUT_S,
+    CHECKOUT_FIELDS,
+    CHECKOUT_TIMEOUT_S,
     InlineAnswer,
     balance,
     cached_answer,
-    give_back,
     invoice_of,
     pay,
+    refund_stars,
 )
 from merlin.sandbox.telegram.world import (
+    ADMIN_STATUSES,
     BOT_ID,
-    LEADING,
-    PRESENT,
+    MEMBER_STATUSES,
     SUPERGROUP_BASE,
     Chat,
     Group,
@@ -62,7 +62,7 @@ from merlin.sandbox.telegram.world import (
     bot_user,
 )
 
-_CONTENT = (
+_FORWARDED_FIELDS = (
     *("text", "entities", "caption", "caption_entities", "photo", "document", "voice"),
     *("video_note", "audio", "video"),
 )
@@ -93,21 +93,21 @@ class UserActions:
 
     def place(self, who: str | int) -> Place:
         """Return the person and chat that `who` names. Raises NotFound."""
-        named, _, thread = str(who).partition("#")
-        name, _, group = named.partition("@")
+        who_and_chat, _, thread = str(who).partition("#")
+        name, _, group_name = who_and_chat.partition("@")
         person = self.world.person(name)
-        chat: Chat = self.world.group(group) if group else person
-        requested = int(thread) if thread.isdecimal() else 0
-        if thread and topic_of(self.world, chat, requested) is None:
+        chat: Chat = self.world.group(group_name) if group_name else person
+        thread_id = int(thread) if thread.isdecimal() else 0
+        if thread and topic_of(self.world, chat, thread_id) is None:
             raise NotFound(f"no topic {thread} in this chat")
-        return Place(person, chat, requested)
+        return Place(person, chat, thread_id)
 
     def chat(self, name: str | int) -> Chat:
         """Return a chat by its group's or person's name, or by id. Raises NotFound."""
         if isinstance(name, int) or name.removeprefix("-").isdecimal():
-            found = self.world.chat(int(name))
-            if found is not None:
-                return found
+            chat = self.world.chat(int(name))
+            if chat is not None:
+                return chat
         with suppress(NotFound):
             return self.world.group(str(name))
         return self.place(name).chat
@@ -130,12 +130,12 @@ class UserActions:
         """
         name, _, thread = str(chat).partition("#")
         messages = self.world.messages.get(self.chat(name).chat_id, {}).values()
-        return [one for one in messages if not thread or one.thread == int(thread)]
+        return [logged for logged in messages if not thread or logged.thread == int(thread)]
 
     def topics(self, chat: str | int) -> dict[int, str]:
         """Return the names of a chat's topics by their thread ids. Raises NotFound."""
         topics = self.world.topics.get(self.chat(chat).chat_id, {})
-        return {thread: one["name"] for thread, one in topics.items()}
+        return {thread: topic["name"] for thread, topic in topics.items()}
 
     def menu(self, person: str | int) -> list[dict[str, Any]]:
         """Return the commands that a client offers a person in a chat. Raises NotFound."""
@@ -151,17 +151,19 @@ class UserActions:
     ) -> int:
         """Send a message; the bot receives it as privacy mode allows."""
         group = place.chat if isinstance(place.chat, Group) else None
-        if group and (group.moved_to or group.status(place.person.person_id) not in PRESENT):
+        if group and (
+            group.moved_to or group.status(place.person.person_id) not in MEMBER_STATUSES
+        ):
             raise Refused(f"{place.person.name} is not in {group.name}")
-        answered = replied.message if replied else None
-        thread = thread_fields(self.world, place.chat, place.thread, answered)
+        replied_message = replied.message if replied else None
+        thread = thread_fields(self.world, place.chat, place.thread, replied_message)
         sender = place.person.as_user()
         message = self.world.post(place.chat, sender, **{**thread, **content})
-        return self.tell("message", message)
+        return self.deliver("message", message)
 
-    def tell(self, kind: str, message: Mapping[str, Any]) -> int:
+    def deliver(self, kind: str, message: Mapping[str, Any]) -> int:
         """Send a new or edited message to the bot, if it may see it; return the update_id or 0."""
-        return self.world.add_update(kind, message) if is_told(self.world, message) else 0
+        return self.world.add_update(kind, message) if is_delivered(self.world, message) else 0
 
     def say(self, who: str | int, text: str, *, reply_to: int = 0, quote: str = "") -> int:
         """Write a text; its entities are detected. `quote` is part of the replied message."""
@@ -180,7 +182,7 @@ class UserActions:
 
     def paste(self, who: str | int, text: str) -> list[int]:
         """Write a text of any length, split into messages as clients do."""
-        return [self.say(who, part) for part in parts(text)]
+        return [self.say(who, part) for part in split_text(text)]
 
     def edit(self, who: str | int, message_id: int, text: str) -> int:
         """Edit an own text or caption."""
@@ -192,8 +194,8 @@ class UserActions:
             raise Refused("people edit their own texts")
         old_fields = {key: value for key, value in old.message.items() if key != marks}
         new = {**old_fields, **typed_fields(text, name), "edit_date": int(time.time())}
-        self.world.add_edit(new)
-        return self.tell("edited_message", new)
+        self.world.store_edit(new)
+        return self.deliver("edited_message", new)
 
     def delete(self, who: str | int, message_id: int) -> None:
         """Delete an own or the bot's message for both; the bot gets no update. Raises NotFound."""
@@ -216,7 +218,7 @@ class UserActions:
                 "date": message["date"],
                 "sender_user": message["from"],
             }
-            content = {name: message[name] for name in _CONTENT if name in message}
+            content = {name: message[name] for name in _FORWARDED_FIELDS if name in message}
             update_ids.append(self.send(place, {"forward_origin": origin, **content}))
         return update_ids
 
@@ -230,12 +232,12 @@ class UserActions:
         return [
             self.send(
                 place,
-                {"forward_origin": {"date": date, **self._author(name)}, **typed_fields(words)},
+                {"forward_origin": {"date": date, **self._origin(name)}, **typed_fields(message)},
             )
-            for name, words in messages
+            for name, message in messages
         ]
 
-    def _author(self, author: str) -> dict[str, Any]:
+    def _origin(self, author: str) -> dict[str, Any]:
         if author == "bot":
             return {"type": "user", "sender_user": bot_user()}
         with suppress(NotFound):
@@ -254,7 +256,9 @@ class UserActions:
     ) -> int:
         """Send a document, photo, voice, video_note, audio or video of `seconds`."""
         place = self.place(who)
-        content = as_media(self.world, keep_file(self.world, kind, upload), kind, seconds=seconds)
+        content = media_fields(
+            self.world, store_upload(self.world, kind, upload), kind, seconds=seconds
+        )
         if album:
             content["media_group_id"] = album
         if caption:
@@ -268,8 +272,8 @@ class UserActions:
         album = str(secrets.randbits(57))
         captions = [caption, *[""] * (len(uploads) - 1)]
         return [
-            self.send_file(who, upload, kind=kind, caption=words, album=album)
-            for upload, words in zip(uploads, captions, strict=True)
+            self.send_file(who, upload, kind=kind, caption=album_caption, album=album)
+            for upload, album_caption in zip(uploads, captions, strict=True)
         ]
 
     def pay(self, who: str | int, what: str | int = 0, payload: str = "") -> int:
@@ -286,14 +290,16 @@ class UserActions:
             invoice = self.world.invoices[what]
         else:
             sent = self.world.messages.get(person.chat_id, {}).values()
-            invoices = [one for one in sent if "invoice" in one.message]
-            found = [one for one in invoices if int(what) in {0, one.message_id}]
-            if not found:
+            invoices = [logged for logged in sent if "invoice" in logged.message]
+            matches = [logged for logged in invoices if int(what) in {0, logged.message_id}]
+            if not matches:
                 raise NotFound("no invoice here")
-            invoice = invoice_of(self.world, found[-1])
-        return self._ask(person, {**invoice, **({"payload": payload} if payload else {})})
+            invoice = invoice_of(self.world, matches[-1])
+        return self._start_checkout(
+            person, {**invoice, **({"payload": payload} if payload else {})}
+        )
 
-    def _ask(self, person: Person, invoice: dict[str, Any]) -> int:
+    def _start_checkout(self, person: Person, invoice: dict[str, Any]) -> int:
         if balance(self.world, person.person_id) < invoice["total_amount"]:
             raise Refused(self._text(person, "chat-page-few-stars"))
         query = {
@@ -303,13 +309,13 @@ class UserActions:
             "total_amount": invoice["total_amount"],
             "invoice_payload": invoice["payload"],
         }
-        values = {name: invoice[name] for name in CHECKED_OUT if name in invoice}
+        values = {name: invoice[name] for name in CHECKOUT_FIELDS if name in invoice}
         self.world.record("checkout", query_id=query["id"], about=values)
         update_id = self.world.add_update("pre_checkout_query", query)
         # A test may act while the stand-in is stopped and has no event loop.
         with suppress(RuntimeError):
             loop = asyncio.get_running_loop()
-            loop.call_later(CHECKOUT_S, self._expire_checkout, person, str(query["id"]))
+            loop.call_later(CHECKOUT_TIMEOUT_S, self._expire_checkout, person, str(query["id"]))
         return update_id
 
     def _expire_checkout(self, person: Person, query_id: str) -> None:
@@ -318,8 +324,8 @@ class UserActions:
         if query is None or query.answered:
             return
         self.world.record("answered", query_id=query_id)
-        words = self._text(person, "chat-page-no-checkout")
-        self.world.tell("answer", {"person_id": person.person_id, "text": words, "alert": True})
+        message = self._text(person, "chat-page-no-checkout")
+        self.world.notify("answer", {"person_id": person.person_id, "text": message, "alert": True})
 
     @staticmethod
     def _text(person: Person, key: str) -> str:
@@ -331,23 +337,23 @@ class UserActions:
         Raises NotFound, and Refused for a cancelled subscription.
         """
         person = self.person(who)
-        mine = {
-            first: one
-            for first, one in self.world.subscriptions.items()
-            if one["person_id"] == person.person_id and charge in {"", first}
+        subscriptions = {
+            first_charge: subscription
+            for first_charge, subscription in self.world.subscriptions.items()
+            if subscription["person_id"] == person.person_id and charge in {"", first_charge}
         }
-        if not mine:
+        if not subscriptions:
             raise NotFound("no such subscription")
-        first, subscription = list(mine.items())[-1]
+        first_charge, subscription = list(subscriptions.items())[-1]
         if subscription["is_canceled"]:
             raise Refused("this subscription is stopped")
         if balance(self.world, person.person_id) < subscription["total_amount"]:
             raise Refused(self._text(person, "chat-page-few-stars"))
-        return pay(self.world, person, subscription, first)
+        return pay(self.world, person, subscription, first_charge)
 
     def take_back(self, who: str | int, charge: str) -> int:
         """Refund a payment in Stars on Telegram's side, as after a dispute."""
-        return give_back(self.world, self.person(who).person_id, charge)
+        return refund_stars(self.world, self.person(who).person_id, charge)
 
     def press(
         self, who: str | int, wanted: str, message_id: int = 0, *, forged: bool = False
@@ -357,9 +363,9 @@ class UserActions:
         `forged` sends the data even without such a button, as a hostile client can.
         """
         place = self.place(who)
-        logged, button = self._key(place, wanted, message_id, forged=forged)
+        logged, button = self._find_button(place, wanted, message_id, forged=forged)
         if button.get("pay"):
-            return self._ask(place.person, invoice_of(self.world, logged))
+            return self._start_checkout(place.person, invoice_of(self.world, logged))
         if "callback_data" not in button:
             raise Refused("this key calls nothing at the bot")
         query = {
@@ -371,18 +377,18 @@ class UserActions:
         }
         return self.world.add_update("callback_query", query)
 
-    def _key(
+    def _find_button(
         self, place: Place, wanted: str, message_id: int, *, forged: bool
     ) -> tuple[LoggedMessage, dict[str, Any]]:
         chat = self.world.messages.get(place.chat.chat_id, {})
         newest = list(chat.values())[::-1]
-        standing = [self.message(place.chat, message_id)] if message_id else newest
-        for logged in standing:
+        candidates = [self.message(place.chat, message_id)] if message_id else newest
+        for logged in candidates:
             button = find_button(logged.message.get("reply_markup"), wanted)
             if button and not logged.deleted_at:
                 return logged, button
-        if forged and standing:
-            return standing[0], {"callback_data": wanted}
+        if forged and candidates:
+            return candidates[0], {"callback_data": wanted}
         raise NotFound(f"no key {wanted}")
 
     def react(self, who: str | int, message_id: int, emoji: str) -> int:
@@ -390,13 +396,15 @@ class UserActions:
         place = self.place(who)
         logged = self.message(place.chat, message_id)
         person_id, chat_id = place.person.person_id, place.chat.chat_id
-        words = (logged.reactions.get(person_id, ""), emoji)
+        emojis = (logged.reactions.get(person_id, ""), emoji)
         self.world.record(
             "reaction", chat_id=chat_id, message_id=message_id, emoji=emoji, person_id=person_id
         )
-        if isinstance(place.chat, Group) and place.chat.status(BOT_ID) not in LEADING:
+        if isinstance(place.chat, Group) and place.chat.status(BOT_ID) not in ADMIN_STATUSES:
             return 0
-        old, new = ([{"type": "emoji", "emoji": one}] if one else [] for one in words)
+        old, new = (
+            [{"type": "emoji", "emoji": emoji_text}] if emoji_text else [] for emoji_text in emojis
+        )
         values = {
             "chat": place.chat.as_chat(),
             "message_id": message_id,
@@ -411,13 +419,13 @@ class UserActions:
         """Block or unblock the bot."""
         person = self.person(who)
         self.world.record("block", person_id=person.person_id, blocked=blocked)
-        words = ("member", "kicked") if blocked else ("kicked", "member")
+        statuses = ("member", "kicked") if blocked else ("kicked", "member")
         change = {
             "chat": person.as_chat(),
             "from": person.as_user(),
             "date": int(time.time()),
-            "old_chat_member": member(bot_user(), words[0]),
-            "new_chat_member": member(bot_user(), words[1]),
+            "old_chat_member": chat_member(bot_user(), statuses[0]),
+            "new_chat_member": chat_member(bot_user(), statuses[1]),
         }
         return self.world.add_update("my_chat_member", change)
 
@@ -442,10 +450,10 @@ class UserActions:
     def choose(self, who: str | int, query: str, result_id: str) -> int:
         """Send the result with this id from the newest answer to `query`."""
         place = self.place(who)
-        result = self._result(place, query, result_id)
+        result = self._find_result(place, query, result_id)
         return self.send(place, {"via_bot": bot_user(), **result["message"]})
 
-    def _result(self, place: Place, query: str, result_id: str) -> dict[str, Any]:
+    def _find_result(self, place: Place, query: str, result_id: str) -> dict[str, Any]:
         for answer in reversed(self.world.inline_answers.values()):
             if answer.person_id == place.person.person_id or not answer.is_personal:
                 for result in answer.results:
@@ -461,7 +469,7 @@ class UserActions:
         place = self.place(who)
         if not isinstance(place.chat, Group):
             raise Refused("this is no group")
-        return change_bot(self.world, place.chat, place.person.as_user(), status)
+        return set_bot_status(self.world, place.chat, place.person.as_user(), status)
 
     def migrate(self, who: str | int) -> int:
         """Turn the group of `who` into a supergroup: new id, service messages in both chats."""
@@ -471,10 +479,10 @@ class UserActions:
             raise Refused("only a basic group becomes a supergroup")
         user = place.person.as_user()
         new = replace(old, group_id=SUPERGROUP_BASE + old.group_id, kind="supergroup")
-        service(self.world, old, user, migrate_to_chat_id=new.group_id)
-        self.world.keep_group(replace(old, moved_to=new.group_id))
-        self.world.keep_group(new)
-        return service(self.world, new, user, migrate_from_chat_id=old.group_id)
+        post_service_message(self.world, old, user, migrate_to_chat_id=new.group_id)
+        self.world.store_group(replace(old, moved_to=new.group_id))
+        self.world.store_group(new)
+        return post_service_message(self.world, new, user, migrate_from_chat_id=old.group_id)
 
     def make_topic(self, who: str | int, name: str = "") -> int:
         """Create a topic in a forum or, once enabled, in the private chat; return its thread id.
@@ -485,7 +493,7 @@ class UserActions:
         if not has_topics(self.world, place.chat):
             raise Refused("this chat has no topics")
         message = make_topic(self.world, place.chat, place.person.as_user(), name)
-        tell_service(self.world, place.chat, message)
+        deliver_service_message(self.world, place.chat, message)
         return int(message["message_id"])
 
     def close_topic(self, who: str | int) -> int:
@@ -495,7 +503,7 @@ class UserActions:
             raise NotFound("no such topic")
         user = place.person.as_user()
         message = change_topic(self.world, place.chat, user, place.thread, closed=True)
-        return tell_service(self.world, place.chat, message)
+        return deliver_service_message(self.world, place.chat, message)
 
     def switch(self, name: str) -> None:
         """Enable a setting of the bot at BotFather.
@@ -505,18 +513,18 @@ class UserActions:
         self.world.record("setting", name=name, value=True)
 
 
-def parts(text: str) -> list[str]:
+def split_text(text: str) -> list[str]:
     """Split a text as clients do: at most 4096 UTF-16 units, preferably at a line's end or a space.
 
     A text of white space only gives none.
     """
-    found = []
+    parts = []
     while text := text.strip():
         end = bisect_right(utf16_offsets(text), TEXT_UNITS) - 1
         if end < len(text):
-            half = end // 2
-            line, space = text.rfind("\n", half, end), text.rfind(" ", half, end)
-            end = next((place for place in (line, space) if place > 0), end)
-        found.append(text[:end].rstrip())
+            earliest = end // 2
+            line, space = text.rfind("\n", earliest, end), text.rfind(" ", earliest, end)
+            end = next((position for position in (line, space) if position > 0), end)
+        parts.append(text[:end].rstrip())
         text = text[end:]
-    return found
+    return parts

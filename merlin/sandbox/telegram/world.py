@@ -64,14 +64,14 @@ _FIRST_NAMES = {"ru": ("Анна", "Борис", "Вера"), "en": ("Anna", "Bo
 
 def people_of(language: str) -> tuple[Person, ...]:
     """Return the three people, with their names and Telegram in this language."""
-    names = zip((1001, 1002, 1003), ("anna", "boris", "vera"), _FIRST_NAMES[language], strict=True)
-    return tuple(Person(*name, language) for name in names)
+    rows = zip((1001, 1002, 1003), ("anna", "boris", "vera"), _FIRST_NAMES[language], strict=True)
+    return tuple(Person(*fields, language) for fields in rows)
 
 
 PEOPLE = ANNA, BORIS, VERA = people_of("ru")
 
 
-def stranger(person_id: int) -> Person:
+def extra_person(person_id: int) -> Person:
     """Return an additional person, who speaks English; for tests with many people."""
     return Person(person_id, f"person{person_id}", f"N{person_id}", "en")
 
@@ -83,8 +83,8 @@ def bot_user() -> dict[str, Any]:
 
 SUPERGROUP_BASE = -1_000_000_000_000
 # Statuses of members who can read and write.
-PRESENT = frozenset({"creator", "administrator", "member"})
-LEADING = frozenset({"creator", "administrator"})
+MEMBER_STATUSES = frozenset({"creator", "administrator", "member"})
+ADMIN_STATUSES = frozenset({"creator", "administrator"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +186,8 @@ class LoggedMessage:
     @property
     def entities(self) -> list[dict[str, Any]]:
         """Return the entities of the text or caption."""
-        marked = self.message.get("entities", self.message.get("caption_entities"))
-        return list(marked or [])
+        entities = self.message.get("entities", self.message.get("caption_entities"))
+        return list(entities or [])
 
     @property
     def keys(self) -> list[list[dict[str, Any]]]:
@@ -274,12 +274,12 @@ class World:
 
     def __post_init__(self) -> None:
         self._journal = AppendLog(self.folder, "telegram.jsonl")
-        self.speak(self.language)
+        self.set_language(self.language)
         self.groups.update({group.group_id: group for group in groups_of(self.language)})
         for line in self._journal.replay():
             self._apply(line.pop("kind"), line)
 
-    def speak(self, language: str) -> None:
+    def set_language(self, language: str) -> None:
         """Set the three people's Telegram language and their names in it."""
         self.people.update({person.person_id: person for person in people_of(language)})
 
@@ -287,9 +287,9 @@ class World:
         """Make one change: journal it, apply it, notify the listeners."""
         self._journal.append({"kind": kind, **change})
         self._apply(kind, change)
-        self.tell(kind, change)
+        self.notify(kind, change)
 
-    def tell(self, kind: str, change: Mapping[str, Any]) -> None:
+    def notify(self, kind: str, change: Mapping[str, Any]) -> None:
         """Notify the listeners of an event that is not stored."""
         for listener in list(self.listeners):
             listener(kind, change)
@@ -320,8 +320,8 @@ class World:
 
     def _apply_reaction(self, chat_id: int, message_id: int, emoji: str, person_id: int) -> None:
         old = self.messages[chat_id][message_id]
-        theirs = {**old.reactions, person_id: emoji}
-        new = replace(old, reactions={who: mark for who, mark in theirs.items() if mark})
+        reactions = {**old.reactions, person_id: emoji}
+        new = replace(old, reactions={who: mark for who, mark in reactions.items() if mark})
         self.messages[chat_id][message_id] = new
 
     def _apply_update(self, update: dict[str, Any], at: float) -> None:
@@ -349,7 +349,7 @@ class World:
         (self.blocked.add if blocked else self.blocked.discard)(person_id)
 
     def _apply_person(self, person_id: int) -> None:
-        self.people[person_id] = stranger(person_id)
+        self.people[person_id] = extra_person(person_id)
 
     def _apply_group(self, group: dict[str, Any]) -> None:
         # JSON stores tuples as lists.
@@ -427,15 +427,15 @@ class World:
             self.record("update", update=update, at=time.time())
         return self.last_update_id
 
-    def keep_group(self, group: Group) -> None:
+    def store_group(self, group: Group) -> None:
         """Store a group's new state."""
         self.record("group", group=asdict(group))
 
-    def add_edit(self, message: dict[str, Any]) -> None:
+    def store_edit(self, message: dict[str, Any]) -> None:
         """Store a message's new state."""
         self.record("edit", message=message, at=iso(utc_now()))
 
-    def keep_content(self, file: Mapping[str, Any], content: bytes) -> None:
+    def store_file(self, file: Mapping[str, Any], content: bytes) -> None:
         """Store a file: its content first, then its description."""
         self._journal.store(file["file_id"], content)
         self.record("file", file=file)
